@@ -1,0 +1,3 @@
+from vqclip.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,76 @@
+"""What can go wrong in words that an artist can act on.
+
+    VqclipError          the base: one sentence or two, printed without a traceback
+    ├── PromptError      a prompt that cannot be read
+    ├── ConfigError      a setting, a preset or a run file that cannot be used
+    ├── ModelError       a checkpoint that is damaged, hostile or of another architecture
+    │   └── ModelAbsent  a model that is known but not on this machine
+    ├── PictureError     a picture, film or run folder that cannot be read
+    └── OutputError      a place that cannot be written
+
+A message has three parts: what was found, with its value; what was expected; what to do. Whether
+it ends a run with exit code 2 (refused before the start) or 1 (failed after it) is decided by
+when it was raised, not by its class: see `vqclip.cli`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class VqclipError(Exception):
+    """An error that is the user's to mend; its text is shown as it is."""
+
+
+class PromptError(VqclipError):
+    """A prompt that cannot be read."""
+
+
+class ConfigError(VqclipError):
+    """A setting, a preset or a run file that cannot be used."""
+
+
+class ModelError(VqclipError):
+    """A checkpoint that is damaged, hostile or of another architecture."""
+
+
+class ModelAbsent(ModelError):
+    """A model that is known by name but not on this machine."""
+
+
+class PictureError(VqclipError):
+    """A picture, a film or a run folder that cannot be read."""
+
+
+class OutputError(VqclipError):
+    """A place that cannot be written."""
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Say what `name` may have been meant as: "; did you mean 'adam'?", or nothing.
+
+    >>> suggest("adm", ["adam", "rmsprop"])
+    "; did you mean 'adam'?"
+    >>> suggest("zzz", ["adam", "rmsprop"])
+    ''
+    """
+    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def pick(table: Mapping[str, Value], name: str, kind: str) -> Value:
+    """Return `table[name]`, or raise a ConfigError that names the nearest entry and all of them.
+
+    >>> pick({"adam": 1, "rmsprop": 2}, "adm", "optimiser")
+    Traceback (most recent call last):
+    vqclip.errors.ConfigError: no optimiser is called 'adm'; did you mean 'adam'? (one of: adam, rmsprop)
+    """
+    if name in table:
+        return table[name]
+    raise ConfigError(
+        f"no {kind} is called {name!r}{suggest(name, table)} (one of: {', '.join(sorted(table))})"
+    )

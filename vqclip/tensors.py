@@ -1,0 +1,22 @@
+"""The glossary: what the tensors that pass between the rooms are called, and what they hold.
+
+| name      | shape          | values                                                            |
+|-----------|----------------|-------------------------------------------------------------------|
+| Image     | [1, 3, H, W]   | sRGB in [0, 1]                                                    |
+| Cutouts   | [N, 3, S, S]   | sRGB, in [0, 1] before noise                                      |
+| Embedding | [N, D]         | rows of length 1                                                  |
+| Latent    | [1, C, h, w]   | unbounded; a VQGAN's codebook vectors live here                   |
+| Scalar    | []             | a loss                                                            |
+
+These are names for readers, not types that are checked: all of them are `torch.Tensor`.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+Image = Tensor
+Cutouts = Tensor
+Embedding = Tensor
+Latent = Tensor
+Scalar = Tensor
