@@ -1,0 +1,289 @@
+"""What do the starter models learn from? Captioned illustrations with alpha, and photographs.
+
+A data folder holds `illustrations.jsonl` with the `illustrations-*.zip` that it names pictures in
+(RGBA WebP, 128 px), and `photos.jsonl` with `photos.zip` (RGB WebP, 256 px). A row has captions
+(or one `caption`), a style, a source package and a licence. Only rows of the licence classes that
+are asked for are read.
+
+Pictures never reach a model as they are stored: `compose` lays them on grounds of one colour,
+gradients or photographs, at random sizes and places.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.errors import PictureError
+
+# Shares of the three kinds of ground under an illustration.
+PLAIN, GRADIENT = 0.6, 0.2
+
+COLOURS: dict[str, tuple[float, float, float]] = {
+    "red": (0.86, 0.12, 0.14),
+    "orange": (0.96, 0.52, 0.08),
+    "yellow": (0.98, 0.83, 0.15),
+    "green": (0.20, 0.62, 0.24),
+    "turquoise": (0.16, 0.70, 0.70),
+    "blue": (0.14, 0.36, 0.82),
+    "purple": (0.50, 0.22, 0.70),
+    "pink": (0.96, 0.45, 0.68),
+    "brown": (0.48, 0.30, 0.16),
+    "black": (0.09, 0.09, 0.10),
+    "grey": (0.52, 0.53, 0.55),
+    "white": (0.96, 0.96, 0.96),
+}
+
+# A luminance drawn again in one of these still shows its shading; black and white would not.
+TINTS = tuple(name for name in COLOURS if name not in ("black", "grey", "white"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture's line in a `.jsonl` file."""
+
+    file: str
+    captions: tuple[str, ...]
+    style: str
+    source: str
+    licence: str
+
+    @property
+    def concept(self) -> str:
+        """The shortest name, lower case: what the same thing is called in every style."""
+        return self.captions[0].lower() if self.captions else ""
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the concept is kept for evaluation: one name in twenty, in all its styles."""
+        return zlib.crc32(self.concept.encode()) % 20 == 0
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Rows and their pixels: uint8 [N, 4 or 3, side, side]."""
+
+    rows: tuple[Row, ...]
+    pixels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, indexes: Sequence[int]) -> Pictures:
+        """Keep only the pictures at `indexes`, in that order."""
+        return Pictures(tuple(self.rows[i] for i in indexes), self.pixels[list(indexes)])
+
+    def split(self) -> tuple[Pictures, Pictures]:
+        """Part into (to learn from, held out), by concept."""
+        held = [i for i, row in enumerate(self.rows) if row.held_out]
+        kept = [i for i, row in enumerate(self.rows) if not row.held_out]
+        return self.subset(kept), self.subset(held)
+
+
+def read(folder: Path, name: str, *, side: int, classes: Iterable[str]) -> Pictures:
+    """Read one set, "illustrations" or "photos", at `side` pixels.
+
+    Args:
+        folder: where the `.jsonl` and the `.zip` files lie.
+        classes: the licence classes to keep, such as "permissive" and "public-domain".
+
+    Raises:
+        PictureError: if the folder lacks the set, or a picture in it cannot be decoded.
+    """
+    table = folder / f"{name}.jsonl"
+    if not table.is_file():
+        raise PictureError(f"{folder} holds no {table.name}; give the data folder with data=DIR")
+    classes = set(classes)
+    rows = [
+        _row(record)
+        for record in map(json.loads, table.read_text(encoding="utf-8").splitlines())
+        if record["licence_class"] in classes
+    ]
+    archives = [zipfile.ZipFile(path) for path in sorted(folder.glob(f"{name}*.zip"))]
+    where = {member: archive for archive in archives for member in archive.namelist()}
+    mode = "RGBA" if name == "illustrations" else "RGB"
+    pixels = torch.empty(len(rows), len(mode), side, side, dtype=torch.uint8)
+    for index, row in enumerate(rows):
+        if row.file not in where:
+            raise PictureError(f"{table} names {row.file}, which is in none of its archives")
+        pixels[index] = _decode(where[row.file].read(row.file), row.file, mode, side)
+    for archive in archives:
+        archive.close()
+    return Pictures(tuple(rows), pixels)
+
+
+def _row(record: dict) -> Row:
+    captions = record.get("captions") or [record.get("caption") or record["parent_caption"]]
+    clean = (re.sub(r"\s*(\(B and W\)|hash\(0x\w+\)|HASH\(0x\w+\)),?", "", c) for c in captions)
+    return Row(
+        file=record["file"],
+        captions=tuple(c.strip(" ,") for c in clean if c.strip(" ,")),
+        style=record["style"],
+        source=record["source"],
+        licence=record["licence"],
+    )
+
+
+def _decode(data: bytes, file: str, mode: str, side: int) -> Tensor:
+    import numpy
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(data)) as picture:
+            picture = picture.convert(mode)
+            if picture.size != (side, side):
+                picture = picture.resize((side, side), Pillow.Resampling.LANCZOS)
+            return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)
+    except OSError as error:
+        raise PictureError(f"{file} in the archive cannot be decoded: {error}") from error
+
+
+def weights(rows: Sequence[Row]) -> Tensor:
+    """How often each row is drawn: flags and writing are many, alike, and rarely asked for."""
+
+    def weight(row: Row) -> float:
+        if row.concept.startswith("flag"):
+            return 0.1
+        if re.search(r"\bbutton\b|\bskin tone\b|\bclock face\b|o'clock|o.clock", row.concept):
+            return 0.25
+        return 1.0
+
+    return torch.tensor([weight(row) for row in rows])
+
+
+def uniform(shape: Sequence[int], low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Numbers in [low, high)."""
+    return torch.rand(*shape, generator=generator) * (high - low) + low
+
+
+def compose(
+    pixels: Tensor,
+    photos: Tensor,
+    size: int,
+    zoom: tuple[float, float],
+    generator: torch.Generator,
+) -> tuple[Tensor, list[str | None]]:
+    """Lay cut-outs on grounds, each at a random size, place and side.
+
+    Args:
+        pixels: uint8 [B, 4, S, S], with alpha.
+        photos: uint8 [P, 3, T, T], from which the photographic grounds are taken; may be empty.
+        zoom: the least and the greatest side of the cut-out, as a fraction of the picture's;
+            above 1 the picture is a detail of it. Drawn evenly in the logarithm.
+        generator: where every random number comes from.
+
+    Returns:
+        [B, 3, size, size] in [0, 1], and for each the name of its plain ground's colour, if any.
+    """
+    count = len(pixels)
+    rgba = pixels.float() / 255
+    alpha = rgba[:, 3:]
+    premultiplied = torch.cat([rgba[:, :3] * alpha, alpha], 1)
+    low, high = (torch.tensor(z).log().item() for z in zoom)
+    scale = uniform([count], low, high, generator).exp()
+    # A whole cut-out may slide as far as the border; of a detail, any part may be seen.
+    room = (1 - scale).abs() + 0.05
+    shift = uniform([count, 2], -1, 1, generator) * room[:, None]
+    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = flip / scale, 1 / scale
+    theta[:, :, 2] = shift / scale[:, None]
+    grid = functional.affine_grid(theta, [count, 4, size, size], align_corners=False)
+    if scale.mean() * size < pixels.shape[-1] * 0.75:  # a rough low-pass, against aliasing
+        premultiplied = functional.avg_pool2d(premultiplied, 2)
+    laid = functional.grid_sample(premultiplied, grid, align_corners=False)
+    ground, names = grounds(count, photos, size, generator)
+    return (laid[:, :3] + ground * (1 - laid[:, 3:])).clamp(0, 1), names
+
+
+def grounds(
+    count: int, photos: Tensor, size: int, generator: torch.Generator
+) -> tuple[Tensor, list[str | None]]:
+    """Make `count` grounds: of one colour, of a gradient, or from a photograph."""
+    palette = list(COLOURS)
+    names: list[str | None] = []
+    out = torch.empty(count, 3, size, size)
+    ramp = torch.linspace(0, 1, size)
+    for index in range(count):
+        kind = torch.rand(1, generator=generator).item()
+        if kind < PLAIN:
+            name = palette[int(torch.randint(len(palette), [1], generator=generator))]
+            # White is the ground that illustrations are drawn for; a third are on it.
+            name = "white" if torch.rand(1, generator=generator).item() < 0.33 else name
+            colour = torch.tensor(COLOURS[name]) + uniform([3], -0.06, 0.06, generator)
+            out[index] = colour[:, None, None]
+            names.append(name)
+            continue
+        names.append(None)
+        if kind < PLAIN + GRADIENT or len(photos) == 0:
+            ends = torch.rand(2, 3, generator=generator)[:, :, None, None]
+            across = ramp.expand(size, size)
+            along = across if torch.rand(1, generator=generator) < 0.3 else across.T
+            out[index] = ends[0] + (ends[1] - ends[0]) * along
+        else:
+            photo = photos[int(torch.randint(len(photos), [1], generator=generator))]
+            out[index] = crop(photo, size, generator)
+    return out.clamp(0, 1), names
+
+
+def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Take a random square of uint8 [3, T, T], a quarter of its side or more, at `size` pixels."""
+    whole = photo.shape[-1]
+    side = int(uniform([1], whole / 4, whole, generator))
+    top, left = torch.randint(whole - side + 1, [2], generator=generator).tolist()
+    square = photo[None, :, top : top + side, left : left + side].float() / 255
+    return functional.interpolate(square, [size, size], mode="bilinear", antialias=True)[0]
+
+
+def tint(pixels: Tensor, colour: tuple[float, float, float]) -> Tensor:
+    """Draw uint8 [4, S, S] again in shades of one colour; the shading and the alpha stay."""
+    rgb = pixels[:3].float() / 255
+    light = (rgb * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0)
+    opaque = light[pixels[3] > 127]
+    if len(opaque) == 0:
+        return pixels
+    # Darkest to lightest is stretched over the colour's own range, so that a yellow stays yellow.
+    low, high = opaque.quantile(0.05), opaque.quantile(0.95)
+    light = ((light - low) / (high - low).clamp(min=0.15)).clamp(0, 1)
+    base = torch.tensor(colour)[:, None, None]
+    shade = base * (0.35 + 0.65 * light) + (1 - base) * 0.55 * (light - 0.75).clamp(min=0)
+    return torch.cat([(shade.clamp(0, 1) * 255).to(torch.uint8), pixels[3:]])
+
+
+def caption(row: Row, ground: str | None, colour: str | None, generator: torch.Generator) -> str:
+    """Say in words what `compose` made of a row; the wording varies.
+
+    Args:
+        ground: the colour of a plain ground, or None.
+        colour: the colour in which the thing was drawn again (see `tint`), or None.
+    """
+
+    def chance() -> float:
+        return torch.rand(1, generator=generator).item()
+
+    name = row.concept
+    if colour is not None:
+        colours = "|".join(COLOURS)
+        name = f"{colour} {re.sub(rf'^({colours}) ', '', name)}"
+    elif len(row.captions) > 1 and chance() < 0.35:
+        words = row.captions[1].lower().split(", ")
+        keep = [word for word in words[1:] if chance() < 0.5]
+        name = ", ".join([words[0], *keep]) if chance() < 0.7 else ", ".join(keep) or name
+    if chance() < 0.3:
+        article = "an" if name[:1] in "aeiou" else "a"
+        name = f"{article} {name}"
+    if ground is not None and chance() < 0.2:
+        name = f"{name} on a {ground} background"
+    if chance() < 0.15:
+        name = f"{row.style} of {name}"
+    return name
