@@ -1,0 +1,296 @@
+"""What can be set? All settings, as frozen dataclasses: the one source of defaults and help.
+
+The same fields feed the command line, YAML files, `--help`, the README's table, validation and
+the notes in the picture (`describe`, `to_dict`). Allowed names are literals here, so that a
+mistyped one is refused before torch is imported; a test holds them equal to the registries.
+Where values come from is the business of `vqclip.presets`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin, get_type_hints
+
+from vqclip.errors import ConfigError, suggest
+
+RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
+OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
+SCHEDULES = ("constant", "drop", "linear", "cosine")
+NOISES = ("fractal", "gradient", "uniform", "colour")
+FILMS = ("mp4", "webm", "gif", "webp", "frames", "none")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+CONTRASTS = ("absolute", "stretch")
+AXES = ("horizontal", "vertical")
+
+
+def option(default: Any, help: str, choices: Sequence[str] = (), least: float = -math.inf) -> Any:
+    """A setting: a dataclass field with its help, the names it may take, and its least value."""
+    metadata = {"help": help, "choices": tuple(choices), "least": least}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def group(schema: type, help: str) -> Any:
+    """A setting that holds further settings."""
+    return field(default_factory=schema, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run at a smaller size, before `size` itself."""
+
+    size: str = option("50%", "WxH in pixels, or a share of the final size")
+    steps: str = option("50%", "how many steps, or a share of all steps")
+
+
+@dataclass(frozen=True)
+class CutoutSettings:
+    """How perceptors see the picture."""
+
+    count: int = option(16, "squares a step; time and memory grow with it", least=1)
+    recipe: str = option("vqclip", "how squares are cut and shaken", RECIPES)
+    noise: float | None = option(
+        None, "noise on the squares, in [0, 1]; null: the recipe's", least=0
+    )
+    contrast: str = option(
+        "absolute", "stretch: perceptors see full contrast (pixray)", CONTRASTS
+    )
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """How the latent moves."""
+
+    name: str = option("adam", "which optimiser", OPTIMISERS)
+    rate: float | None = option(None, "learning rate; null: what suits the optimiser", least=0)
+    schedule: str = option("drop", "how the rate changes; drop: a tenth at 75 %", SCHEDULES)
+    average: float = option(0.9, "memory of the latent's running average; 0: none", least=0)
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What is liked apart from the prompt: weights, 0 to leave out."""
+
+    smoothness: float = option(0.0, "few differences between neighbours")
+    saturation: float = option(0.0, "strong colours; negative: pale ones")
+    symmetry: float = option(0.0, "one half mirrors the other")
+    axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
+    palette: float = option(0.0, "only the colours that `colours` names")
+    colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
+    edges: float = option(0.0, "a border of one colour")
+    edge_colour: str = option("white", "the border's colour")
+    init: float = option(0.0, "closeness to the picture that the run starts from")
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    """The film of the picture's making."""
+
+    format: str = option("mp4", "what kind of film; frames: numbered pictures", FILMS)
+    fps: int = option(15, "pictures a second", least=1)
+    every: int = option(1, "a picture every so many steps", least=1)
+    crf: int = option(18, "compression of mp4 and webm: 0 best, 51 smallest", least=0)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that a run depends on."""
+
+    prompts: str = option("", 'what to draw: "a fox:2 | fog:-0.5 | @photo.png:0.3"')
+    seed: int | None = option(
+        None, "equal seeds give equal pictures; null: drawn, and noted", least=0
+    )
+    size: str = option("256x256", "width x height in pixels")
+    steps: int = option(150, "how often the latent moves", least=1)
+    growth: list[Stage] = field(
+        default_factory=lambda: [Stage("25%", "40%"), Stage("50%", "35%")],
+        metadata={"help": "smaller sizes to pass through first, as a list of size and steps"},
+    )
+    vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
+    perceptors: list[str] = option(["starter"], "which CLIPs look, such as ViT-B-32::openai")
+    init: str = option(
+        "random", "random codes, a picture file, or fractal|gradient|uniform|colour"
+    )
+    init_colour: str = option("white", "the colour of init=colour")
+    cutouts: CutoutSettings = group(CutoutSettings, "how perceptors see the picture")
+    optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent moves")
+    losses: LossSettings = group(LossSettings, "what is liked apart from the prompt")
+    film: FilmSettings = group(FilmSettings, "the film of the making")
+    previews: int = option(25, "a picture into steps/ every so many steps; 0: none", least=0)
+    device: str = option("auto", "where to compute", DEVICES)
+    precision: str = option("auto", "number format of the perceptors", PRECISIONS)
+    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
+    out: str = option("outputs", "the folder in which run folders are made")
+
+
+# Settings that change where a run goes, never what it draws: not noted in the picture.
+ELSEWHERE = ("out",)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of help: a key, what it may be, its default, and what it does."""
+
+    key: str
+    kind: str
+    default: str
+    help: str
+    choices: tuple[str, ...]
+
+
+def describe(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
+    """List all settings in order, nested ones as `group.key`."""
+    hints = get_type_hints(schema)
+    for each in dataclasses.fields(schema):
+        hint = hints[each.name]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            yield from describe(hint, f"{prefix}{each.name}.")
+            continue
+        value = _default(each)
+        yield Setting(
+            key=prefix + each.name,
+            kind=_kind(hint),
+            default=_show(value),
+            help=each.metadata["help"],
+            choices=each.metadata.get("choices", ()),
+        )
+
+
+def check(config: RunConfig) -> RunConfig:
+    """Return the config, or raise a ConfigError that names the first value that does not fit."""
+    for key, value, metadata in _leaves(config):
+        choices = metadata.get("choices")
+        if choices and value not in choices:
+            raise ConfigError(
+                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key} is {value}; it must be a number")
+        if isinstance(value, int | float) and value < metadata.get("least", -math.inf):
+            least = metadata["least"]
+            raise ConfigError(f"{key} is {value}; it must be {least:g} or more")
+    if not config.perceptors or not all(config.perceptors):
+        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
+    if len(set(config.perceptors)) < len(config.perceptors):
+        raise ConfigError(f"perceptors names one twice: {', '.join(config.perceptors)}")
+    if config.optimiser.average >= 1:
+        raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
+    if config.losses.palette and not config.losses.colours.strip():
+        raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
+    plan_stages(config, 1)
+    return config
+
+
+def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
+    """Work out the sizes and steps that a run passes through: a list of (width, height, steps).
+
+    Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell. The last
+    stage is `size` itself, and takes the steps that are left, at least one.
+
+    Raises:
+        ConfigError: for a size or a number of steps that cannot be read or is too small.
+    """
+    width, height = read_size(config.size, factor)
+    stages, left = [], config.steps
+    for index, stage in enumerate(config.growth):
+        where = f"growth, stage {index + 1}"
+        if stage.size.strip().endswith("%"):
+            share = _percent(stage.size, where)
+            wide, high = (max(factor, round(side * share)) for side in (width, height))
+            wide, high = wide - wide % factor, high - high % factor
+        else:
+            wide, high = read_size(stage.size, factor)
+        if stage.steps.strip().endswith("%"):
+            count = int(config.steps * _percent(stage.steps, where))
+        elif stage.steps.strip().isdigit():
+            count = int(stage.steps)
+        else:
+            raise ConfigError(f"{where}: steps is {stage.steps!r}; write 60, or 40%")
+        count = min(count, left - 1)  # the final size is never skipped
+        if count > 0:
+            stages.append((wide, high, count))
+            left -= count
+    return [*stages, (width, height, left)]
+
+
+def read_size(text: str, factor: int = 1) -> tuple[int, int]:
+    """Read "640x480" → (width, height), rounded down to multiples of `factor`.
+
+    >>> read_size("100x50", 8)
+    (96, 48)
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*[x×X]\s*(\d+)\s*", text)
+    if match is None:
+        raise ConfigError(f"size is {text!r}; write width x height in pixels, such as 256x256")
+    width, height = int(match[1]), int(match[2])
+    least = max(16, factor)
+    if min(width, height) < least:
+        raise ConfigError(f"size is {text}; each side must be {least} pixels or more")
+    if max(width, height) > 16384:
+        raise ConfigError(f"size is {text}; a side may have 16384 pixels at most")
+    return width - width % factor, height - height % factor
+
+
+def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
+    """Give the settings as plain dicts and lists; `load(overrides=...)` takes them back.
+
+    Args:
+        everywhere: False leaves out what does not change the picture (`ELSEWHERE`).
+    """
+    values = dataclasses.asdict(config)
+    if not everywhere:
+        for key in ELSEWHERE:
+            del values[key]
+    return values
+
+
+def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{each.name}.")
+        else:
+            yield prefix + each.name, value, each.metadata
+
+
+def _percent(text: str, where: str) -> float:
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise ConfigError(f"{where}: {text!r} is no share; write a percentage, such as 50%")
+    return share
+
+
+def _default(each: dataclasses.Field[Any]) -> Any:
+    if each.default is not dataclasses.MISSING:
+        return each.default
+    return each.default_factory() if each.default_factory is not dataclasses.MISSING else None
+
+
+def _kind(hint: Any) -> str:
+    """What a value is, in words."""
+    if isinstance(hint, types.UnionType):
+        return " or ".join(_kind(part) for part in get_args(hint))
+    if get_origin(hint) is list:
+        return "list"
+    names = {str: "text", int: "whole number", float: "number", types.NoneType: "null"}
+    return names.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        if value and dataclasses.is_dataclass(value[0]):
+            return ", ".join(" × ".join(dataclasses.astuple(v)) for v in value)
+        return ", ".join(map(str, value))
+    return str(value)
