@@ -96,7 +96,7 @@ class FilmSettings:
     format: str = option("mp4", "what kind of film; frames: numbered pictures", FILMS)
     fps: int = option(15, "pictures a second", least=1)
     every: int = option(1, "a picture every so many steps", least=1)
-    crf: int = option(18, "compression of mp4 and webm: 0 best, 51 smallest", least=0)
+    quality: int = option(80, "from 0, small, to 100, near lossless", least=0)
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,9 @@ def suggest(name: str, names: Iterable[str]) -> str:
 def pick(table: Mapping[str, Value], name: str, kind: str) -> Value:
     """Return `table[name]`, or raise a ConfigError that names the nearest entry and all of them.
 
-    >>> pick({"adam": 1, "rmsprop": 2}, "adm", "optimiser")
+    >>> pick({"adam": 1, "rmsprop": 2}, "adm", "optimiser")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    vqclip.errors.ConfigError: no optimiser is called 'adm'; did you mean 'adam'? (one of: adam, rmsprop)
+    vqclip.errors.ConfigError: no optimiser is called 'adm'; did you mean 'adam'? (one of: ...
     """
     if name in table:
         return table[name]

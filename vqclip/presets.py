@@ -13,6 +13,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -28,6 +29,7 @@ def load(
     *,
     file: Path | str | None = None,
     overrides: Sequence[str] | Mapping[str, Any] = (),
+    base: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> RunConfig:
     """Put a run's settings together.
@@ -37,12 +39,13 @@ def load(
         preset: one or more names or files, applied in order; `"normal,ink"` is two.
         file: a run file; like a preset, and may hold `prompts:`.
         overrides: `["steps=10", "cutouts.count=8"]`, or the same as a mapping.
+        base: settings to start from instead of the defaults, as `config.to_dict` gives them.
         settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
     Raises:
         ConfigError: for an unknown key or name, or a value that does not fit, with its place.
     """
-    layers: list[Layer] = []
+    layers: list[Layer] = [] if base is None else [("the notes", dict(base))]
     names = preset.split(",") if isinstance(preset, str) else list(preset)
     for name in (n.strip() for n in names if n.strip()):
         layers += _preset(name, ())
@@ -65,7 +68,7 @@ def load(
 def presets() -> dict[str, str]:
     """List the presets that come with vqclip: name → its opening comment."""
     found = {}
-    for entry in sorted(resources.files("vqclip.configs").iterdir(), key=lambda e: e.name):
+    for entry in sorted(_configs().iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".yaml"):
             lines = entry.read_text(encoding="utf-8").splitlines()
             comment = [line.lstrip("# ") for line in lines[: _opening(lines)]]
@@ -113,7 +116,7 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
     """Refuse keys that the schema does not have, with the nearest that it has."""
     if not isinstance(values, Mapping):
         raise ConfigError(
-            f"{where}: {prefix.rstrip('.') or 'the file'} must hold key: value lines, not {values!r}"
+            f"{where}: {prefix.rstrip('.') or 'it'} must hold key: value lines, not {values!r}"
         )
     hints = get_type_hints(schema)
     for key, value in values.items():
@@ -206,7 +209,7 @@ def _preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
         raise ConfigError(f"preset {name!r} extends itself, by way of {' → '.join(chain)}")
     if name.endswith((".yaml", ".yml")):
         return _file(Path(name), (*chain, name))
-    with resources.as_file(resources.files("vqclip.configs") / f"{name}.yaml") as path:
+    with resources.as_file(_configs() / f"{name}.yaml") as path:
         if re.fullmatch(r"[\w-]+", name) and path.is_file():
             return _file(path, (*chain, name))
     known = presets()
@@ -226,6 +229,14 @@ def _prompt_text(value: Any) -> str:
     if isinstance(value, Sequence):
         return " | ".join(_prompt_text(part) for part in value)
     raise ConfigError(f"prompts is {value!r}; it must be text, or a list of texts")
+
+
+def _configs() -> Traversable:
+    """The presets' folder: of the installed package, or beside it in a checkout (`run.py`)."""
+    try:
+        return resources.files("vqclip.configs")
+    except ModuleNotFoundError:
+        return Path(__file__).parent.parent / "configs"
 
 
 def _opening(lines: Sequence[str]) -> int:

@@ -1,0 +1,178 @@
+"""A download arrives whole, or says why not; checked against a server in a thread."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from vqclip.errors import OutputError
+from vqclip.models import download as downloads
+from vqclip.models.download import Refused, download
+
+DATA = bytes(range(256)) * 4000  # about 1 MB: several blocks
+
+
+def nothing(done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+@contextmanager
+def serve(
+    data: bytes = DATA,
+    *,
+    breaks: list[int] | None = None,
+    ranges: bool = True,
+    kind: str = "application/octet-stream",
+    length: bool = True,
+    etag: str = '"one"',
+    wrong_part: bool = False,
+) -> Iterator[Any]:
+    """Serve `data` everywhere but at /absent; `breaks`: bytes sent before each break."""
+    log: list[tuple[str, str | None]] = []
+    left = list(breaks or [])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            log.append((self.path, asked))
+            if self.path == "/absent":
+                return self.send_error(404)
+            fresh = self.headers.get("If-Range") in (None, etag)
+            start = int(asked[6:-1]) if asked and ranges and fresh else 0
+            if start >= len(data) > 0 and start:
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(data)}")
+                self.end_headers()
+                return None
+            self.send_response(206 if start else 200)
+            if start:
+                first = 0 if wrong_part else start
+                self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Type", kind)
+            self.send_header("ETag", etag)
+            if length:
+                self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            end = start + left.pop(0) if left else len(data)
+            self.wfile.write(data[start:end])
+            return None
+
+        def log_message(self, *_: Any) -> None:
+            """Keep the tests' output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        yield namedtuple("Served", "url log")(url, log)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "weights.ckpt.part"
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_file_arrives_with_progress(part: Path, length: bool) -> None:
+    seen: list[tuple[int, int | None]] = []
+    with serve(length=length) as served:
+        download(f"{served.url}/x", part, lambda done, total: seen.append((done, total)))
+    assert part.read_bytes() == DATA
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert seen[-1] == (len(DATA), len(DATA) if length else None)
+    assert [path.name for path in part.parent.iterdir()] == [part.name]
+
+
+def test_a_connection_that_breaks_is_taken_up_again(part: Path) -> None:
+    with serve(breaks=[1000, 5000]) as served:
+        download(f"{served.url}/x", part, nothing)
+    assert part.read_bytes() == DATA
+    assert [asked for _, asked in served.log] == [None, "bytes=1000-", "bytes=6000-"]
+
+
+def test_a_server_without_ranges_starts_over(part: Path) -> None:
+    with serve(breaks=[1000], ranges=False) as served:
+        download(f"{served.url}/x", part, nothing)
+    assert part.read_bytes() == DATA
+
+
+def test_a_later_run_goes_on_where_the_last_one_stopped(part: Path) -> None:
+    with serve(breaks=[1000, 10, 10, 10]) as served:
+        url = f"{served.url}/x"
+        with pytest.raises(Refused, match="broke off 4 times; what came is kept: try again"):
+            download(url, part, nothing)
+        download(url, part, nothing)
+    assert part.read_bytes() == DATA
+    assert served.log[-1] == ("/x", "bytes=1030-")
+
+
+def test_a_part_of_another_address_or_version_is_not_continued(part: Path) -> None:
+    with serve() as served:
+        for note in (f"{served.url}/y\n", f'{served.url}/x\n"old"'):
+            part.parent.mkdir(exist_ok=True)
+            part.write_bytes(b"other")
+            part.with_name(part.name + ".from").write_text(note)
+            download(f"{served.url}/x", part, nothing)
+            assert part.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("had", [DATA, DATA + b"more"])
+def test_a_part_that_is_already_whole_or_too_long(part: Path, had: bytes) -> None:
+    with serve() as served:
+        part.parent.mkdir()
+        part.write_bytes(had)
+        part.with_name(part.name + ".from").write_text(f'{served.url}/x\n"one"')
+        download(f"{served.url}/x", part, nothing)
+    assert part.read_bytes() == DATA
+
+
+def test_another_part_than_asked_for_is_refused(part: Path) -> None:
+    with (
+        serve(breaks=[1000], wrong_part=True) as served,
+        pytest.raises(Refused, match="another part of the file than asked for"),
+    ):
+        download(f"{served.url}/x", part, nothing)
+
+
+def test_a_connection_that_brings_nothing_is_given_up(part: Path) -> None:
+    with serve(breaks=[0]) as served, pytest.raises(Refused, match=r"breaks off|[Ii]ncomplete"):
+        download(f"{served.url}/x", part, nothing)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/octet-stream"])
+def test_web_pages_are_refused(part: Path, kind: str) -> None:
+    page = b"<!DOCTYPE html><html>Please sign in</html>"
+    with (
+        serve(page, kind=kind) as served,
+        pytest.raises(Refused, match="a web page came instead of the file"),
+    ):
+        download(f"{served.url}/x", part, nothing)
+
+
+def test_an_absent_file_and_an_absent_server(part: Path) -> None:
+    with serve() as served, pytest.raises(Refused, match="the server answers 404 Not Found"):
+        download(f"{served.url}/absent", part, nothing)
+    with pytest.raises(Refused, match="refused"):
+        download(f"{served.url}/x", part, nothing)
+
+
+def test_a_place_that_cannot_be_written_or_is_full(
+    tmp_path: Path, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"cannot be written .*; set VQCLIP_HOME"):
+        download("http://127.0.0.1:9/x", tmp_path / "file" / "sub" / "x.part", nothing)
+    usage = namedtuple("usage", "free")(10_000)
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
+    with serve() as served, pytest.raises(OutputError, match=r"0.0 GB free.*make room, or set"):
+        download(f"{served.url}/x", part, nothing)

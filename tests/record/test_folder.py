@@ -1,0 +1,299 @@
+"""A run's folder, and what is in it after each kind of end."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vqclip.errors import OutputError
+from vqclip.generate import Step
+from vqclip.record import folder, images, provenance
+from vqclip.record.provenance import Provenance
+
+FOX = Provenance({"steps": 4}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})
+FINAL = torch.full([1, 3, 4, 4], 0.25)
+
+
+class Film:
+    """Counts, and fails when it is told to."""
+
+    def __init__(self, path: Path, failure: str = "") -> None:
+        self.path = path
+        self.frames = 0
+        self.closed = 0
+        self.failure = failure
+
+    def add(self, frame: Any) -> None:
+        assert frame.shape[:2] == (1, 3)
+        self.frames += 1
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.failure:
+            raise OutputError(self.failure)
+
+    def abort(self) -> None:
+        raise AssertionError("a film is closed, so that it plays")
+
+
+class Source:
+    """Steps, some of which may fail; knows whether it was closed."""
+
+    def __init__(self, indices: range, failure: BaseException | None = None) -> None:
+        self.closed = False
+        self.steps = self._steps(indices, failure)
+
+    def _steps(self, indices: range, failure: BaseException | None) -> Iterator[Step]:
+        try:
+            for index in indices:
+                losses = {"a fox": torch.tensor(index / 4), "fog": torch.tensor(-0.5)}
+                yield Step(index, torch.full([1, 3, 4, 4], index / 8), losses)
+            if failure is not None:
+                raise failure
+        finally:
+            self.closed = True
+
+
+def kept(source: Source, place: Path, **options: Any) -> Generator[Step, None, None]:
+    every: dict[str, Any] = {"provenance": FOX, "draw_final": lambda: FINAL, "every": 2}
+    return folder.keep(source.steps, place, **(every | options))
+
+
+def log_of(place: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
+
+
+def notes_of(place: Path) -> dict[str, Any]:
+    found = json.loads((place / "run.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return folder.new_run(tmp_path / "outputs", "a fox")
+
+
+def test_numbers_rise_and_names_come_from_the_title(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "outputs"
+    assert folder.new_run(out, "A Fox!").name == "0001-a-fox"
+    assert folder.new_run(out, "狐").name == "0002-run"
+    (out / "0041").touch()
+    (out / "20310704-sketches").mkdir()
+    (out / "12-apes").mkdir()
+    assert folder.new_run(out, "x").name == "0042-x"
+    (out / "9999-y").mkdir()
+    assert folder.new_run(out, "x").name == "10000-x"
+    assert not [name for name in os.listdir(out) if name.startswith(".")]
+
+
+def test_slugs() -> None:
+    assert folder.slug("") == folder.slug("狐|") == "run"
+    assert folder.slug("../../etc/passwd\0\n") == "etc-passwd"
+    assert folder.slug("Crème brûlée, don't") == "creme-brulee-dont"
+    assert folder.slug("word " * 20) == "-".join(["word"] * 8)
+    assert folder.slug("x" * 99) == folder.slug("x" * 40 + " b") == "x" * 40
+
+
+def test_no_number_is_given_twice(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: folder.new_run(tmp_path, f"t{n % 3}"), range(24)))
+    assert len({path.name[:4] for path in made}) == 24 == len(os.listdir(tmp_path))
+
+
+def test_a_claim_that_was_left_behind_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".0001").mkdir()
+    assert folder.new_run(tmp_path, "x").name == "0002-x"
+
+
+def test_a_number_taken_since_it_was_looked_up_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0001-other").mkdir()
+    look = folder._numbers
+    monkeypatch.setattr(
+        folder, "_numbers", lambda out, claims=True: set() if claims else look(out, claims=False)
+    )
+    assert folder.new_run(tmp_path, "x").name == "0002-x"
+
+
+def test_places_that_cannot_be_written_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file is a file; expected a folder in which runs are"):
+        folder.new_run(tmp_path / "file", "x")
+    with pytest.raises(OutputError, match=r"file/in cannot be written .*choose another place"):
+        folder.new_run(tmp_path / "file" / "in", "x")
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", denied)
+    with pytest.raises(OutputError, match=r"Permission denied.*may write to with --out"):
+        folder.new_run(tmp_path / "out", "x")
+
+
+def test_json_is_for_people_and_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    folder.write_json(path, {"b": "狐", "a": Path("x"), "odd": "\udce9"})
+    folder.write_json(path, {"b": "狐", "a": Path("x"), "odd": "\udce9"})
+    text = path.read_text(encoding="utf-8")
+    assert text == '{\n  "a": "x",\n  "b": "狐",\n  "odd": "\\udce9"\n}\n'
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_complete_run(place: Path) -> None:
+    film = Film(place / "film.mp4")
+    source = Source(range(4))
+    seen = []
+    facts = {"peak_bytes": 3}
+    options = {
+        "film": film,
+        "film_every": 3,
+        "stats": lambda: facts,
+        "command": ["vqclip", "a fox"],
+    }
+    with closing(kept(source, place, **options)) as steps:
+        for step in steps:
+            seen.append(step.index)
+            assert notes_of(place)["finished"] is None
+            assert not (place / "final.png").exists()
+            assert log_of(place)[-1]["step"] == step.index, "written before it is passed on"
+    assert seen == [0, 1, 2, 3]
+    assert sorted(os.listdir(place)) == ["final.png", "log.jsonl", "run.json", "steps"]
+    assert sorted(os.listdir(place / "steps")) == ["00000.png", "00002.png"]
+    assert images.read(place / "steps" / "00002.png").sub(64 / 255).abs().max() < 1e-6
+    assert images.read(place / "final.png").sub(64 / 255).abs().max() < 1e-6
+    for path in (place, place / "final.png", place / "steps" / "00000.png"):
+        assert provenance.read(path) == FOX
+    assert log_of(place)[2] == {"step": 2, "losses": {"a fox": 0.5, "fog": -0.5}, "total": 0.0}
+    assert (film.frames, film.closed, source.closed) == (2, 1, True)
+    notes = notes_of(place)
+    assert notes["run"] == 1 and notes["command"] == ["vqclip", "a fox"]
+    assert notes["peak_bytes"] == 3 and notes["seconds"] >= 0 and notes["host"]
+    assert notes["started"] <= notes["finished"] and notes["started"].endswith("+00:00")
+
+
+def test_same_run_same_final_bytes_in_any_folder(tmp_path: Path) -> None:
+    data = set()
+    for number in range(2):
+        place = folder.new_run(tmp_path, f"t{number}")
+        list(kept(Source(range(2)), place, command=[str(number)]))
+        data.add((place / "final.png").read_bytes())
+    assert len(data) == 1
+
+
+def test_zero_is_never_and_losses_that_are_not_logged_are_not_read(place: Path) -> None:
+    film = Film(place / "film.mp4")
+    unread: Any = object()  # without `.item()`
+    source = iter([Step(0, FINAL, {"a": unread})])
+    never: dict[str, Any] = {"every": 0, "log_every": 0, "film_every": 0}
+    final: Any = {"provenance": FOX, "draw_final": lambda: FINAL, "film": film}
+    list(folder.keep(source, place, **final, **never))
+    assert sorted(os.listdir(place)) == ["final.png", "run.json"]
+    assert (film.frames, film.closed) == (0, 1)
+
+
+def test_the_log_is_json_even_when_losses_are_not_numbers(place: Path) -> None:
+    losses = {"a": torch.tensor(float("nan")), "b": torch.tensor(float("inf"))}
+    steps = iter([Step(0, FINAL, losses)])
+    list(folder.keep(steps, place, provenance=FOX, draw_final=lambda: FINAL))
+    assert log_of(place) == [{"step": 0, "losses": {"a": None, "b": None}, "total": None}]
+
+
+def test_the_final_picture_is_drawn_without_gradients_and_the_consumer_keeps_its_own(
+    place: Path,
+) -> None:
+    states = []
+
+    def draw() -> torch.Tensor:
+        states.append(torch.is_grad_enabled())
+        return FINAL
+
+    for _ in kept(Source(range(2)), place, draw_final=draw):
+        states.append(torch.is_grad_enabled())
+    assert states == [True, True, False]
+
+
+def test_a_consumer_that_leaves_gets_a_film_but_no_final_picture(place: Path) -> None:
+    film, source = Film(place / "film.mp4"), Source(range(9))
+    with pytest.raises(KeyboardInterrupt), closing(kept(source, place, film=film)) as steps:
+        for step in steps:
+            if step.index == 2:
+                raise KeyboardInterrupt
+    assert (film.frames, film.closed, source.closed) == (3, 1, True)
+    assert not (place / "final.png").exists()
+    assert notes_of(place)["finished"] is None and len(log_of(place)) == 3
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), RuntimeError("out of memory")])
+def test_a_failure_on_the_way_is_the_one_that_is_heard(
+    place: Path, failure: BaseException
+) -> None:
+    film, source = Film(place / "film.mp4", "the film is lost"), Source(range(3), failure)
+    with pytest.raises(type(failure)) as caught:
+        list(kept(source, place, film=film))
+    assert caught.value.__notes__ == ["the film is lost"]
+    assert film.closed == 1 and source.closed and not (place / "final.png").exists()
+
+
+def test_a_film_that_cannot_be_closed_ends_a_run_without_a_final_picture(place: Path) -> None:
+    with pytest.raises(OutputError, match="the film is lost"):
+        list(kept(Source(range(2)), place, film=Film(place / "film.mp4", "the film is lost")))
+    assert not (place / "final.png").exists()
+
+
+def test_a_run_goes_on_where_it_was_left(place: Path) -> None:
+    with closing(kept(Source(range(9)), place)) as steps:
+        for step in steps:
+            if step.index == 3:
+                break
+    first = notes_of(place)
+    folder.write_json(place / "run.json", first | {"seconds": 100.0, "started": "2031"})
+    with (place / "log.jsonl").open("a") as file:
+        file.write('{"step": 1')
+    list(kept(Source(range(2, 5)), place))
+    assert [line["step"] for line in log_of(place)] == [0, 1, 2, 3, 4]
+    notes = notes_of(place)
+    assert notes["started"] == "2031" and notes["seconds"] >= 100 and len(notes["resumed"]) == 1
+    assert (place / "final.png").exists()
+
+
+def test_a_complete_run_is_not_overwritten(place: Path) -> None:
+    list(kept(Source(range(2)), place))
+    before = (place / "run.json").read_bytes()
+    source = Source(range(2))
+    with pytest.raises(OutputError, match=r"final.png is there already"):
+        next(kept(source, place))
+    assert (place / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"every": 1, "log_every": 0}, "steps"), ({"every": 0}, "log.jsonl"), ({}, "run.json")],
+)
+def test_a_folder_that_goes_away_is_named(
+    place: Path, options: dict[str, Any], name: str
+) -> None:
+    last = name == "run.json"
+    with pytest.raises(OutputError, match=f"{name} cannot be written .*moved or deleted"):
+        for step in kept(Source(range(3)), place, **options):
+            if step.index == (2 if last else 0):
+                shutil.rmtree(place)
+
+
+def test_a_log_that_cannot_be_read_is_named(place: Path) -> None:
+    (place / "log.jsonl").mkdir()
+    with pytest.raises(OutputError, match=r"log.jsonl cannot be written .Is a directory"):
+        list(kept(Source(range(1)), place))

@@ -1,0 +1,210 @@
+"""Optimisers, against torch's own run by hand; schedules; the average."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqclip.errors import ConfigError
+from vqclip.optimisers import OPTIMISERS, RATES, SCHEDULES, Average, Scheduled, build, schedule
+
+BY_HAND: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": lambda parameters, lr: torch.optim.AdamW(parameters, lr=lr, weight_decay=0),
+    "radam": torch.optim.RAdam,
+    "adamax": torch.optim.Adamax,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+def parameter() -> Tensor:
+    return torch.linspace(-1, 2, 6).reshape(1, 2, 1, 3).clone().requires_grad_()
+
+
+def slope(x: Tensor) -> Tensor:
+    return (x - 0.3).pow(2).sum() + x.sin().sum()
+
+
+def run(optimiser: Scheduled, x: Tensor, steps: int) -> None:
+    for _ in range(steps):
+        optimiser.zero_grad()
+        slope(x).backward()
+        optimiser.step()
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMISERS))
+def test_a_scheduled_optimiser_equals_torch_by_hand(name: str) -> None:
+    x, y = parameter(), parameter()
+    run(build(name, [x], rate=0.1, factor=schedule("drop", 8)), x, 8)
+    by_hand = BY_HAND[name]([y], lr=0.1)
+    for step in range(8):
+        if step == 6:
+            by_hand.param_groups[0]["lr"] = 0.1 * 0.1
+        y.grad = None
+        slope(y).backward()
+        by_hand.step()
+    assert torch.equal(x, y)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMISERS))
+def test_two_pieces_equal_one_run(name: str) -> None:
+    whole, first = parameter(), parameter()
+    run(build(name, [whole], factor=schedule("cosine", 7)), whole, 7)
+    before = build(name, [first], factor=schedule("cosine", 7))
+    run(before, first, 3)
+    second = first.detach().clone().requires_grad_()
+    after = build(name, [second], factor=schedule("cosine", 7))
+    after.load_state_dict(before.state_dict())
+    assert after.taken == 3
+    run(after, second, 4)
+    assert torch.equal(whole, second)
+
+
+def test_a_resumed_run_takes_the_rate_it_is_given_now() -> None:
+    x = parameter()
+    before = build("adam", [x], rate=0.1)
+    run(before, x, 1)
+    after = build("adam", [x], rate=0.02)
+    after.load_state_dict(before.state_dict())
+    run(after, x, 1)
+    assert after.optimiser.param_groups[0]["lr"] == 0.02
+
+
+def test_every_group_keeps_its_own_rate() -> None:
+    x, y = parameter(), parameter()
+    inner = torch.optim.SGD([{"params": [x], "lr": 1.0}, {"params": [y], "lr": 0.5}])
+    optimiser = Scheduled(inner, lambda step: 0.5**step)
+    for rates in ([1.0, 0.5], [0.5, 0.25], [0.25, 0.125]):
+        optimiser.step()
+        assert [group["lr"] for group in inner.param_groups] == rates
+
+
+def test_the_default_rates_are_those_of_the_table() -> None:
+    assert RATES.keys() == OPTIMISERS.keys() == BY_HAND.keys()
+    for name, rate in RATES.items():
+        optimiser = build(name, [parameter()])
+        assert optimiser.optimiser.param_groups[0]["lr"] == rate
+
+
+def test_adamw_does_not_shrink_the_latent_unless_asked() -> None:
+    x, y = parameter(), parameter()
+    for z, options in ((x, {}), (y, {"weight_decay": 0.1})):
+        optimiser = build("adamw", [z], **options)
+        z.grad = torch.zeros_like(z)
+        optimiser.step()
+    assert torch.equal(x, parameter())
+    assert y.norm() < x.norm()
+
+
+def test_a_rate_of_zero_is_a_rate() -> None:
+    x = parameter()
+    run(build("adam", [x], rate=0), x, 2)
+    assert torch.equal(x, parameter())
+
+
+@pytest.mark.parametrize("rate", [-1, math.nan, math.inf])
+def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+    message = f"the learning rate {rate} must be 0 or above; 0.075 suits adam"
+    with pytest.raises(ConfigError, match=message):
+        build("adam", [parameter()], rate=rate)
+
+
+def test_mistyped_names_are_guessed() -> None:
+    with pytest.raises(ConfigError, match=r"no optimiser is called 'adm'; did you mean 'adam'\?"):
+        build("adm", [parameter()])
+    message = r"no learning-rate schedule is called 'cosin'; did you mean 'cosine'\?"
+    with pytest.raises(ConfigError, match=message):
+        schedule("cosin", 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("constant", {}, [1, 1, 1, 1, 1, 1]),
+        ("drop", {}, [1, 1, 1, 0.1, 0.1, 0.1]),
+        ("drop", {"at": 0.5, "factor": 0.2}, [1, 1, 0.2, 0.2, 0.2, 0.2]),
+        ("drop", {"at": 0}, [0.1] * 6),
+        ("linear", {}, [1, 0.75, 0.5, 0.25, 0, 0]),
+        ("linear", {"floor": 0.2}, [1, 0.8, 0.6, 0.4, 0.2, 0.2]),
+        ("cosine", {}, [1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0, 0]),
+        ("cosine", {"floor": 1}, [1] * 6),
+    ],
+)
+def test_schedules(name: str, options: dict[str, Any], expected: list[float]) -> None:
+    factor = schedule(name, 4, **options)
+    assert [factor(step) for step in range(6)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_schedules_allow_a_run_without_steps(name: str) -> None:
+    assert 0 <= schedule(name, 0)(0) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("drop", "at"), ("drop", "factor"), ("linear", "floor"), ("cosine", "floor")],
+)
+@pytest.mark.parametrize("value", [-0.5, 1.5, math.nan])
+def test_options_outside_their_range_are_refused(name: str, option: str, value: float) -> None:
+    message = f"the schedule's {option} {value} must be between 0 and 1, such as 0.75"
+    with pytest.raises(ConfigError, match=message):
+        schedule(name, 10, **{option: value})
+
+
+def test_the_average_is_the_weighted_mean_of_all_values() -> None:
+    x = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    average = Average(x, decay=0.9)
+    values = [torch.tensor([float(i), 1.0], dtype=torch.float64) for i in (3, 1, 4, 1, 5)]
+    for count, value in enumerate(values, start=1):
+        with torch.no_grad():
+            x.copy_(value)
+        average.update()
+        weights = [0.9 ** (count - i) for i in range(1, count + 1)]
+        by_hand = sum(w * v for w, v in zip(weights, values, strict=False)) / sum(weights)
+        torch.testing.assert_close(average.value(), by_hand)
+    assert not average.value().requires_grad
+
+
+def test_the_average_before_any_update_is_the_parameter() -> None:
+    x = parameter()
+    value = Average(x).value()
+    assert torch.equal(value, x) and not value.requires_grad
+    value.zero_()
+    assert torch.equal(x, parameter())
+
+
+def test_an_average_without_memory_is_the_latest_value() -> None:
+    x = parameter()
+    average = Average(x, decay=0)
+    average.update()
+    with torch.no_grad():
+        x.add_(1)
+    average.update()
+    assert torch.equal(average.value(), x)
+
+
+def test_an_average_goes_on_from_its_state() -> None:
+    x = parameter()
+    whole = Average(x)
+    whole.update()
+    state = whole.state_dict()
+    with torch.no_grad():
+        x.mul_(3)
+    whole.update()
+    again = Average(x)
+    again.load_state_dict(state)
+    again.update()
+    assert torch.equal(whole.value(), again.value())
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1, math.nan])
+def test_a_decay_outside_its_range_is_refused(decay: float) -> None:
+    message = f"the average's decay {decay} must be at least 0 and below 1, such as 0.99"
+    with pytest.raises(ConfigError, match=message):
+        Average(parameter(), decay)

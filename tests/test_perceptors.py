@@ -1,0 +1,245 @@
+"""Perceptors against open_clip's own verbs, on a tiny random model, without the network."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy
+import open_clip
+import PIL.Image
+import pytest
+import torch
+from torch import Tensor
+
+from tests import tiny_clip
+from vqclip import perceptors
+from vqclip.cutouts import Cutter
+from vqclip.errors import ConfigError, ModelAbsent, ModelError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_clip.write(tmp_path_factory.mktemp("clip") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def tiny(folder: Path) -> perceptors.OpenClipPerceptor:
+    return perceptors.load(str(folder))
+
+
+def photograph(width: int, height: int) -> PIL.Image.Image:
+    """A smooth picture, so that two ways of resizing it agree."""
+    x, y = numpy.meshgrid(numpy.linspace(0, 3, width), numpy.linspace(0, 2, height))
+    waves = numpy.stack([numpy.sin(x + y), numpy.cos(x * y), numpy.sin(y - x)], -1)
+    return PIL.Image.fromarray((waves * 120 + 127).astype(numpy.uint8))
+
+
+def as_tensor(picture: PIL.Image.Image) -> Tensor:
+    return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)[None].float() / 255
+
+
+@torch.no_grad()
+def their_embedding(folder: Path, picture: PIL.Image.Image) -> Tensor:
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    return model.eval().encode_image(preprocess(picture)[None], normalize=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tolerance"), [(32, 32, 1e-5), (96, 96, 0.01), (90, 64, 0.01)]
+)
+def test_pictures_are_seen_as_open_clip_sees_them(
+    folder: Path,
+    tiny: perceptors.OpenClipPerceptor,
+    width: int,
+    height: int,
+    tolerance: float,
+) -> None:
+    picture = photograph(width, height)
+    ours = tiny.embed_image(as_tensor(picture))
+    assert ours.shape == (1, tiny_clip.DIMENSIONS)
+    torch.testing.assert_close(ours, their_embedding(folder, picture), atol=tolerance, rtol=0)
+
+
+def test_words_are_read_as_open_clip_reads_them(
+    folder: Path, tiny: perceptors.OpenClipPerceptor
+) -> None:
+    texts = ["a red fox", "Fog over the harbour, 1890"]
+    model = open_clip.create_model(f"local-dir:{folder}").eval()
+    with torch.no_grad():
+        theirs = model.encode_text(open_clip.get_tokenizer("ViT-B-32")(texts), normalize=True)
+    ours = tiny.embed_text(texts)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    assert not ours.requires_grad
+    with pytest.raises(ValueError, match="no texts to embed"):
+        tiny.embed_text([])
+
+
+def test_what_is_known_about_a_model_comes_from_its_folder(
+    folder: Path, tiny: perceptors.OpenClipPerceptor
+) -> None:
+    assert tiny.name == str(folder)
+    assert tiny.size == tiny.cut.size == tiny_clip.IMAGE_SIZE
+    assert tiny.context_length == tiny_clip.CONTEXT_LENGTH
+    assert tiny.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
+    assert not any(weight.requires_grad for weight in tiny.model.parameters())
+
+
+def test_tokens_are_counted_with_start_and_end(tiny: perceptors.OpenClipPerceptor) -> None:
+    assert tiny.count_tokens("") == 2
+    assert tiny.count_tokens("a red fox") == 5
+    assert tiny.count_tokens("fox " * 100) == 102  # more than are read
+
+
+@pytest.mark.parametrize("contrast", ["absolute", "stretch"])
+def test_the_gradient_is_the_slope(folder: Path, contrast: str) -> None:
+    perceptor = perceptors.load(str(folder), contrast=contrast)
+    stream = torch.Generator().manual_seed(1)
+    pixels = torch.rand(2, 3, 32, 32, generator=stream).requires_grad_()
+    goal = torch.randn(tiny_clip.DIMENSIONS, generator=stream)
+    (perceptor.embed_image(pixels) @ goal).sum().backward()
+    assert pixels.grad is not None
+    # Stretching has a kink at the darkest and the brightest pixel.
+    between = (pixels > 0.1) & (pixels < 0.9)
+    strongest = int((pixels.grad.abs() * between).argmax())
+    step = torch.zeros(pixels.numel())
+    step[strongest] = 0.01
+    with torch.no_grad():
+        up, down = (
+            perceptor.embed_image(pixels + sign * step.view_as(pixels)) @ goal for sign in (1, -1)
+        )
+    slope = float((up - down).sum()) / 0.02
+    assert slope == pytest.approx(float(pixels.grad.flatten()[strongest]), rel=0.05)
+
+
+def test_stretched_contrast_earns_nothing(folder: Path) -> None:
+    perceptor = perceptors.load(str(folder), contrast="stretch")
+    pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    dull = perceptor.embed_image(pixels * 0.3 + 0.2)
+    torch.testing.assert_close(dull, perceptor.embed_image(pixels), atol=1e-4, rtol=0)
+    assert perceptor.embed_image(torch.full((1, 3, 32, 32), 0.5)).isfinite().all()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_the_weights_give_nearly_the_same(
+    folder: Path, tiny: perceptors.OpenClipPerceptor, precision: str
+) -> None:
+    half = perceptors.load(str(folder), precision=precision)
+    pixels = as_tensor(photograph(32, 32))
+    gradients = []
+    for perceptor in (half, tiny):
+        leaf = pixels.clone().requires_grad_()
+        embedding = perceptor.embed_image(leaf)
+        assert embedding.dtype == torch.float32
+        (embedding[0, 0] * 1e-5).backward()
+        assert leaf.grad is not None
+        gradients.append(leaf.grad.flatten())
+    assert float((half.embed_image(pixels) * tiny.embed_image(pixels)).sum()) > 0.999
+    assert float((half.embed_text(["a fox"]) * tiny.embed_text(["a fox"])).sum()) > 0.999
+    assert float(torch.cosine_similarity(gradients[0], gradients[1], dim=0)) > 0.98
+    assert float(gradients[0].norm() / gradients[1].norm()) == pytest.approx(1, rel=0.1)
+
+
+def test_a_cutter_of_another_size_is_refused(tiny: perceptors.OpenClipPerceptor) -> None:
+    shared = Cutter(32, count=1)
+    assert tiny.through(shared).cut is shared
+    with pytest.raises(ConfigError, match=r"sees squares of 32 pixels, but the cutter makes 16"):
+        tiny.through(Cutter(16))
+    with pytest.raises(ValueError, match=r"cutouts are \[N, 3, H, W\], not \[3, 32, 32\]"):
+        tiny.embed_image(torch.zeros(3, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ViT-B-23::openai", "did you mean 'ViT-B-32::openai'"),
+        ("nowhere/at-all", "nor is it a folder"),
+        ("ViT-B-32", "does not say which weights; write ViT-B-32::openai"),
+        (
+            "ViT-B/32::opnai",
+            "no set of weights for ViT-B-32 is called 'opnai'; did you mean 'open",
+        ),
+    ],
+)
+def test_unknown_names_are_answered_with_near_ones(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        perceptors.load(name)
+
+
+def test_unknown_words_are_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no precision is called 'fp8' \(one of: bf16"):
+        perceptors.load(str(folder), precision="fp8")
+    with pytest.raises(ConfigError, match="no contrast is called 'loud'"):
+        perceptors.load(str(folder), contrast="loud")
+
+
+def test_absent_weights_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: Any, **__: Any) -> str:
+        raise FileNotFoundError("no route to host")
+
+    monkeypatch.setattr(open_clip, "download_pretrained", offline)
+    with pytest.raises(
+        ModelAbsent, match=r"\(about 0\.6 GB\).*models fetch \"ViT-B-32::openai\""
+    ):
+        perceptors.load("ViT-B-32::openai")
+    with pytest.raises(ModelAbsent, match="perceptor ViT-B-16-SigLIP::webli are not on this"):
+        perceptors.load("ViT-B-16-SigLIP::webli")
+
+
+def test_known_weights_bring_their_activation(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenAI's weights need QuickGELU, which the name ViT-B-32 alone does not give them."""
+    asked: dict[str, Any] = {}
+    create = open_clip.create_model
+
+    def spy(name: str, **options: Any) -> torch.nn.Module:
+        asked.update(options, name=name)
+        return create(f"local-dir:{folder}")
+
+    monkeypatch.setattr(open_clip, "download_pretrained", lambda *_: "somewhere")
+    monkeypatch.setattr(open_clip, "create_model", spy)
+    perceptors.load("ViT-B/32::openai")
+    assert (asked["name"], asked["pretrained"], asked["force_quick_gelu"]) == (
+        "ViT-B-32",
+        "openai",
+        True,
+    )
+    perceptors.load("ViT-B-32::laion2b_s34b_b79k")
+    assert asked["force_quick_gelu"] is False
+
+
+def test_bad_folders_are_explained(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no open_clip_config\.json"):
+        perceptors.load(str(tmp_path))
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(tiny_clip.CONFIG))
+    with pytest.raises(ModelError, match="holds no weights"):
+        perceptors.load(str(tmp_path))
+    whole = (folder / "open_clip_model.safetensors").read_bytes()
+    (tmp_path / "open_clip_model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*damaged or belong to another"):
+        perceptors.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("operator torchvision::nms does not exist"), "install both together"),
+        (ImportError("No module named 'open_clip'"), "pip install open_clip_torch"),
+    ],
+)
+def test_a_broken_installation_is_explained(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    honest = builtins.__import__
+
+    def broken(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "open_clip":
+            raise error
+        return honest(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    with pytest.raises(ModelError, match=message):
+        perceptors.load("ViT-B-32::openai")

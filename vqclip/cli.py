@@ -1,0 +1,149 @@
+"""The command line: parse, call one function, print. The border where errors become sentences.
+
+`vqclip "a fox"` is `vqclip generate "a fox"`. A first word that is a command is the command; one
+that names a .yaml file is a run file; anything else is the prompt. Exit codes: 0 done, 1 failed
+after the run had started, 2 refused before, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from vqclip import __version__, commands
+from vqclip.config import FILMS, describe
+from vqclip.errors import ConfigError, VqclipError, suggest
+from vqclip.screen import Screen, table
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaints are ConfigErrors with a suggestion."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn argparse's exit into our error."""
+        unknown = re.search(r"unrecognized arguments: (--?[\w-]+)", message)
+        if unknown:
+            options = [o for action in self._actions for o in action.option_strings]
+            raise ConfigError(
+                f"there is no option {unknown[1]}{suggest(unknown[1], options)} "
+                f"(see {self.prog} --help)"
+            )
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    progress = commands.Progress()
+    screen = Screen(json="--json" in words, quiet="--quiet" in words)
+    try:
+        name, rest = _command(words)
+        options = _parser(name).parse_intermixed_args(rest)
+        screen = Screen(json=options.json, quiet=options.quiet)
+        COMMANDS[name](options, screen, progress)
+        return 0
+    except VqclipError as error:
+        if "--debug" in words:
+            raise
+        screen.error(str(error))
+        return 1 if progress.started else 2
+    except KeyboardInterrupt:
+        folder = f"; what there is lies in {progress.folder}" if progress.folder else ""
+        screen.error(f"interrupted{folder}")
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (kept until the interpreter ends)
+        return 1
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        kind = type(error).__name__
+        screen.error(
+            f"this is a mistake in vqclip, not in what you did: {kind}: {error} "
+            "(run it again with --debug for the details to report)"
+        )
+        return 1
+
+
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """Split off the command; without one it is `generate`."""
+    for index, word in enumerate(words):
+        if word in COMMANDS:
+            return word, [*words[:index], *words[index + 1 :]]
+        if not word.startswith("-"):
+            break
+    return "generate", words
+
+
+def _parser(name: str) -> Parser:
+    """Make the parser of one command."""
+    about = (COMMANDS[name].__doc__ or "").strip().split("\n")[0]
+    parser = Parser(
+        prog=f"vqclip {name}" if name != "generate" else "vqclip",
+        description=about,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_epilog() if name in ("generate", "plan") else None,
+    )
+    parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
+    if name in ("generate", "plan"):
+        parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml  [--option …] [key=value …]'
+        parser.add_argument("words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"')
+        parser.add_argument(
+            "--preset", action="append", default=[], metavar="NAME", help="NAME,… or FILE.yaml"
+        )
+        parser.add_argument("--size", metavar="WxH", help="size=WxH")
+        parser.add_argument("--steps", metavar="N", help="steps=N")
+        parser.add_argument("--seed", metavar="N", help="seed=N")
+        parser.add_argument("--init", metavar="IMG", help="init=IMG")
+        parser.add_argument("--film", action="store_true", help=f"film.format={FILMS[0]}")
+    if name == "again":
+        parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
+    if name in ("generate", "plan", "again"):
+        parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    if name == "show":
+        parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
+    if name == "models":
+        parser.add_argument("action", choices=("list", "fetch", "import", "where"))
+        parser.add_argument("name", nargs="?", help="of the model; for import, its checkpoint file")
+        parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
+        parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
+    parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser
+
+
+def _epilog() -> str:
+    """The commands and all settings."""
+    others = [(name, (run.__doc__ or "").split("\n")[0]) for name, run in COMMANDS.items()]
+    settings = [
+        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
+        for s in describe()
+        if s.key != "prompts"
+    ]
+    return "\n".join(
+        [
+            "commands:",
+            table([(f"  {name}", about) for name, about in others]),
+            "",
+            "settings (key=value; here with their defaults):",
+            table(settings, {0: 30}),
+        ]
+    )
+
+
+Command = Callable[[Any, Screen, commands.Progress], None]
+
+COMMANDS: dict[str, Command] = {
+    "generate": commands.generate,
+    "again": commands.again,
+    "show": commands.show,
+    "plan": commands.plan,
+    "presets": commands.presets,
+    "models": commands.models,
+}

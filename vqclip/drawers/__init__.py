@@ -1,0 +1,1 @@
+"""What can be optimised to make a picture."""

@@ -1,0 +1,62 @@
+"""A picture as the latent of a VQGAN: what VQGAN+CLIP is named after."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from vqclip.models.vqgan import VQGAN
+from vqclip.tensors import Image, Latent
+
+
+class LatentDrawer:
+    """Draws by decoding a latent, quantised to the VQGAN's codebook on the way.
+
+    The gradient passes the quantisation straight through, so the latent itself is continuous and
+    may lie between codes (Crowson et al., 2022, https://arxiv.org/abs/2204.08583).
+
+    Args:
+        vqgan: frozen.
+        latent: [1, C, h, w], where to start.
+    """
+
+    def __init__(self, vqgan: VQGAN, latent: Latent) -> None:
+        self.vqgan = vqgan
+        self.latent = nn.Parameter(latent.detach().clone())
+        self._low, self._high = vqgan.limits()
+
+    def draw(self) -> Image:
+        """Draw the picture as it is now: [1, 3, h * factor, w * factor] in [0, 1]."""
+        return self.draw_latent(self.latent)
+
+    def draw_latent(self, latent: Latent) -> Image:
+        """Draw another latent than the drawer's own, such as its running average."""
+        return self.vqgan.decode(self.vqgan.quantise(latent))
+
+    @torch.no_grad()
+    def encode(self, image: Image) -> None:
+        """Start over from `image`, whose sides are multiples of the VQGAN's factor.
+
+        A picture of another size than the last gives a latent of another size, and so a new
+        parameter: see `Scheduled.carry`.
+        """
+        latent = self.vqgan.encode(image)
+        if latent.shape == self.latent.shape:
+            self.latent.copy_(latent)
+        else:
+            self.latent = nn.Parameter(latent)
+
+    @torch.no_grad()
+    def enlarge(self, width: int, height: int) -> None:
+        """Go on at another size in pixels, from the same picture: drawn, resized and encoded.
+
+        Differs: resizing the latent is the other way; it repeats codes, and so doubles outlines.
+        """
+        image = functional.interpolate(self.draw(), [height, width], mode="bicubic")
+        self.encode(image.clamp(0, 1))
+
+    @torch.no_grad()
+    def clamp(self) -> None:
+        """Bring every channel back to the codebook's range, beyond which no code is nearer."""
+        self.latent.clamp_(self._low, self._high)

@@ -1,0 +1,137 @@
+"""Which published models are known by name?
+
+Source: the addresses are those that taming-transformers, pixray and latentshift publish, and that
+the notebooks of 2021 mirrored; several may be gone by now, so each row lists all that are known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEIBOX = "https://heibox.uni-heidelberg.de"
+PIXRAY = "https://github.com/pixray/pixray/releases/download/v1.7.1"
+LATENTSHIFT = "https://github.com/ieee8023/latentshift/releases/download/weights"
+COMMUNITY = "http://mirror.io.community/blob/vqgan"
+UNSTATED = "none stated for the weights (the code is MIT)"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that is known by name."""
+
+    name: str
+    kind: str  # "vq", "gumbel", or "net2net", whose first stage is used
+    config: str  # bundled YAML, relative to this folder
+    mirrors: tuple[str, ...]
+    bytes: int | None  # about; what a server announces is what is checked to the byte
+    sha256: str | None
+    licence: str
+    about: str
+
+
+# Not listed, because what is published does not settle its architecture: the COCO first stage.
+CHECKPOINTS = {
+    row.name: row
+    for row in (
+        Checkpoint(
+            name="starter",
+            kind="vq",
+            config="starter/vqgan.yaml",
+            mirrors=(),
+            bytes=None,
+            sha256=None,
+            licence="see models/starter/MODEL_CARD.md",
+            about="small, comes with vqclip",
+        ),
+        Checkpoint(
+            name="imagenet_f16_16384",
+            kind="vq",
+            config="configs/imagenet_f16_16384.yaml",
+            mirrors=(
+                f"{HEIBOX}/d/a7530b09fed84f80a887/files/?p=%2Fckpts%2Flast.ckpt&dl=1",
+                f"{HEIBOX}/f/867b05fc8c4841768640/?dl=1",
+                f"{COMMUNITY}/vqgan_imagenet_f16_16384.ckpt",
+            ),
+            bytes=980_000_000,
+            sha256=None,
+            licence=UNSTATED,
+            about="anything; the usual choice",
+        ),
+        Checkpoint(
+            name="imagenet_f16_1024",
+            kind="vq",
+            config="configs/imagenet_f16_1024.yaml",
+            mirrors=(
+                f"{HEIBOX}/d/8088892a516d4e3baf92/files/?p=%2Fckpts%2Flast.ckpt&dl=1",
+                f"{HEIBOX}/f/140747ba53464f49b476/?dl=1",
+                f"{LATENTSHIFT}/vqgan_imagenet_f16_1024.ckpt",
+                f"{COMMUNITY}/vqgan_imagenet_f16_1024.ckpt",
+            ),
+            bytes=958_000_000,
+            sha256=None,
+            licence=UNSTATED,
+            about="anything; a coarser vocabulary, bolder shapes",
+        ),
+        Checkpoint(
+            name="gumbel_f8_8192",
+            kind="gumbel",
+            config="configs/gumbel_f8_8192.yaml",
+            mirrors=(f"{HEIBOX}/d/2e5662443a6b4307b470/files/?p=%2Fckpts%2Flast.ckpt&dl=1",),
+            bytes=376_000_000,
+            sha256=None,
+            licence=UNSTATED,
+            about="OpenImages; finer, four times the cells, more memory",
+        ),
+        Checkpoint(
+            name="wikiart_f16_1024",
+            kind="vq",
+            config="configs/wikiart_f16_1024.yaml",
+            mirrors=(f"{PIXRAY}/vqgan_wikiart_1024.ckpt", f"{COMMUNITY}/wikiart.ckpt"),
+            bytes=958_000_000,
+            sha256=None,
+            licence="none stated",
+            about="paintings",
+        ),
+        Checkpoint(
+            name="wikiart_f16_16384",
+            kind="vq",
+            config="configs/wikiart_f16_16384.yaml",
+            mirrors=(
+                f"{PIXRAY}/vqgan_wikiart_16384.ckpt",
+                f"{COMMUNITY}/wikiart_16384.ckpt",
+                "http://eaidata.bmk.sh/data/Wikiart_16384/wikiart_f16_16384_8145600.ckpt",
+            ),
+            bytes=None,
+            sha256=None,
+            licence="none stated",
+            about="paintings; a finer vocabulary",
+        ),
+        Checkpoint(
+            name="sflckr",
+            kind="net2net",
+            config="configs/sflckr.yaml",
+            mirrors=(
+                f"{HEIBOX}/d/73487ab6e5314cb5adba/files/?p=%2Fcheckpoints%2Flast.ckpt&dl=1",
+            ),
+            bytes=4_260_000_000,
+            sha256=None,
+            licence=UNSTATED,
+            about="landscapes",
+        ),
+        Checkpoint(
+            name="faceshq",
+            kind="net2net",
+            config="configs/faceshq.yaml",
+            mirrors=(
+                f"{LATENTSHIFT}/2020-11-13T21-41-45_faceshq.pth",
+                "https://app.koofr.net/content/links/a04deec9-0c59-4673-8b37-3d696fe63a5d/files/"
+                "get/last.ckpt?path=%2F2020-11-13T21-41-45_faceshq_transformer%2Fcheckpoints"
+                "%2Flast.ckpt",
+            ),
+            bytes=None,
+            sha256=None,
+            licence=UNSTATED,
+            about="faces",
+        ),
+    )
+}

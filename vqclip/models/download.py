@@ -1,0 +1,134 @@
+"""How does a large file come over a net that breaks?
+
+`download` fills a `.part` file from one address, taking up again what an earlier try left. It
+says why in `Refused`, so that the caller may try another mirror. Only the standard library.
+
+Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vqclip.errors import OutputError
+from vqclip.models.layout import is_html
+
+BLOCK = 2**18  # bytes between two reports of progress
+TRIES = 4  # that may go on where the last one broke, as long as each brings something
+TIMEOUT = 30.0  # seconds without an answer
+
+
+class Refused(Exception):
+    """Why one address did not give the file; a mirror's reason, not yet the user's error."""
+
+
+def download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> Path:
+    """Download `url` into `part`, and give `part` once it is complete.
+
+    Args:
+        part: where to write. What is there is continued if it came from the same address and the
+            server still has the same file, and replaced otherwise. Beside it, `PART.from` notes
+            where it came from.
+        progress: called with the bytes that are here, and all of them if the server says so.
+
+    Raises:
+        Refused: if the server does not answer, answers with a web page, or keeps breaking off.
+        OutputError: if the folder cannot be written, or is too full.
+    """
+    note = part.with_name(part.name + ".from")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
+    except OSError as error:
+        raise OutputError(
+            f"the folder {part.parent} cannot be written ({error.strerror}); set VQCLIP_HOME to "
+            "one that you may write to"
+        ) from error
+    for _ in range(TRIES):
+        before = _here(part, note, url)
+        reason: object = "the connection breaks off, and no more comes"
+        try:
+            if _once(url, part, note, progress):
+                note.unlink()
+                return part
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not before:
+                raise Refused(f"the server answers {error.code} {error.reason}") from error
+            if error.headers.get("Content-Range") == f"bytes */{before}":  # all was here
+                note.unlink()
+                return part
+            part.unlink()  # not a beginning of what the server has now
+            continue
+        except (http.client.HTTPException, OSError) as error:
+            reason = getattr(error, "reason", error)
+        if _here(part, note, url) <= before:
+            raise Refused(f"{reason}")
+    raise Refused(f"the connection broke off {TRIES} times; what came is kept: try again")
+
+
+def _here(part: Path, note: Path, url: str) -> int:
+    """Count the bytes that an earlier try from the same address left."""
+    same = note.is_file() and note.read_text().split("\n")[0] == url
+    return part.stat().st_size if same and part.is_file() else 0
+
+
+def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None], None]) -> bool:
+    """Try once; tell whether the file is complete."""
+    here = _here(part, note, url)
+    request = urllib.request.Request(url, headers={"User-Agent": "vqclip"})
+    if here:
+        request.add_header("Range", f"bytes={here}-")
+        if mark := note.read_text().split("\n")[1]:
+            request.add_header("If-Range", mark)
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        if answer.headers.get_content_type() == "text/html":
+            raise Refused("a web page came instead of the file")
+        ranged = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
+        if answer.status != 206:
+            here = 0  # the whole file comes, from its beginning
+        elif ranged is None or int(ranged[1]) != here:
+            raise Refused("the server answers with another part of the file than asked for")
+        length = answer.headers.get("Content-Length")
+        total = None if length is None else here + int(length)
+        _need_room(part.parent, total, here)
+        # A weak ETag ("W/...") may not be used in If-Range.
+        tag = answer.headers.get("ETag") or ""
+        mark = answer.headers.get("Last-Modified") or "" if tag[:2] in ("", "W/") else tag
+        note.write_text(f"{url}\n{mark}")
+        done = _copy(answer, part, here, lambda done: progress(done, total))
+    return total is None or done == total
+
+
+def _copy(answer: Any, part: Path, here: int, progress: Callable[[int], None]) -> int:
+    """Write what comes behind the first `here` bytes; give the size in the end."""
+    with part.open("ab" if here else "wb") as file:
+        while True:
+            # read1, so that what came before a break is written before the break is met
+            block = answer.read1(BLOCK)
+            if not block:
+                return here
+            if here == 0 and is_html(block):
+                raise Refused("a web page came instead of the file")
+            try:
+                file.write(block)
+            except OSError as error:
+                raise OutputError(f"{part} cannot be written ({error.strerror})") from error
+            here += len(block)
+            progress(here)
+
+
+def _need_room(folder: Path, total: int | None, here: int) -> None:
+    """Refuse a download for which the disk has no room, before it starts."""
+    free = shutil.disk_usage(folder).free
+    if total is not None and total - here > free:
+        raise OutputError(
+            f"{folder} has {free / 1e9:.1f} GB free, and {(total - here) / 1e9:.1f} GB are to "
+            "come; make room, or set VQCLIP_HOME to a folder on another disk"
+        )

@@ -1,0 +1,251 @@
+"""How does a grid of codes become a picture, and a picture a grid of codes?
+
+A VQGAN is an encoder, a codebook and a decoder. `load` builds one from a config in the layout of
+taming-transformers and a checkpoint of it; `build` makes one that has yet to be trained.
+
+Esser et al., 2021, https://arxiv.org/abs/2012.09841; the Gumbel kind: Ramesh et al., 2021,
+https://arxiv.org/abs/2102.12092. Encoder and Decoder are those of taming-transformers.
+Differs: `encode` draws no random numbers and does not quantise (a Gumbel model answers with the
+likeliest code), so that an image comes back the same every time and keeps its residual.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from taming.modules.diffusionmodules.model import (  # type: ignore[import-untyped,unused-ignore]
+    Decoder,
+    Encoder,
+)
+from torch import Tensor, nn
+
+from vqclip.errors import ModelError
+from vqclip.models.layout import Layout, describe, read_config
+from vqclip.models.unpickle import read_checkpoint
+from vqclip.tensors import Image, Latent
+
+__all__ = ["VQGAN", "build", "clamp_with_grad", "load", "read_config", "straight_through"]
+
+FIRST_STAGE = "first_stage_model."
+# Distances held at once while looking for the nearest codes: 2**24 floats are 64 MiB.
+DISTANCES = 2**24
+
+
+class _ClampWithGrad(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.range = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (x,), (grad,) = ctx.saved_tensors, grads
+        return grad * (grad * (x - x.clamp(*ctx.range)) >= 0), None, None
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, gradient_to: Tensor) -> Tensor:
+        ctx.shape = gradient_to.shape
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
+        return None, grads[0].sum_to_size(ctx.shape)
+
+
+def clamp_with_grad(x: Tensor, low: float, high: float) -> Tensor:
+    """Clamp `x` to [low, high], letting through the gradients that lead back into the range.
+
+    A plain clamp has no gradient outside the range, so what strays there never returns.
+    Crowson et al., 2022, https://arxiv.org/abs/2204.08583.
+
+    >>> x = torch.tensor([2.0], requires_grad=True)
+    >>> clamp_with_grad(x, 0, 1).sum().backward()
+    >>> x.grad
+    tensor([1.])
+    """
+    result: Tensor = _ClampWithGrad.apply(x, low, high)
+    return result
+
+
+def straight_through(value: Tensor, gradient_to: Tensor) -> Tensor:
+    """Give `value` forwards, and hand its gradient to `gradient_to` as if they were the same.
+
+    Bengio et al., 2013, https://arxiv.org/abs/1308.3432.
+
+    Args:
+        value: any shape; gets no gradient itself.
+        gradient_to: the same shape, or one that broadcasts to it.
+    """
+    result: Tensor = _StraightThrough.apply(value, gradient_to)
+    return result
+
+
+class VQGAN(nn.Module):
+    """An encoder, a codebook and a decoder; the names of its weights are those of taming.
+
+    Made by `load` (frozen) or `build` (to be trained).
+
+    Attributes:
+        kind: "vq" (nearest code) or "gumbel" (the encoder votes for codes).
+        factor: pixels per side of a latent cell.
+        channels: length of a code.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        kind, codes, channels = layout.kind, layout.codes, layout.channels
+        depth = layout.ddconfig["z_channels"]
+        self.kind = kind
+        self.factor = layout.factor
+        self.channels = channels
+        with contextlib.redirect_stdout(io.StringIO()):  # taming prints the shape of z
+            self.encoder = Encoder(**layout.ddconfig)
+            self.decoder = Decoder(**layout.ddconfig)
+        book = nn.Embedding(codes, channels)
+        nn.init.uniform_(book.weight, -1 / codes, 1 / codes)
+        self.quantize = nn.ModuleDict({"embedding" if kind == "vq" else "embed": book})
+        if kind == "gumbel":
+            self.quantize["proj"] = nn.Conv2d(depth, codes, 1)
+        self.quant_conv = nn.Conv2d(depth, channels, 1)
+        self.post_quant_conv = nn.Conv2d(channels, depth, 1)
+
+    @property
+    def codebook(self) -> Tensor:
+        """The codes, [N, C]."""
+        weight = self.quantize["embedding" if self.kind == "vq" else "embed"].weight
+        assert isinstance(weight, Tensor)
+        return weight
+
+    def encode(self, image: Image) -> Latent:
+        """Give the latent of a picture: before quantisation, or the likeliest codes if Gumbel.
+
+        Args:
+            image: [N, 3, H, W] in [0, 1]. Sides that `factor` does not divide are rounded down.
+
+        Returns:
+            [N, C, H / factor, W / factor].
+        """
+        hidden: Tensor = self.quant_conv(self.encoder(image * 2 - 1))
+        if self.kind == "vq":
+            return hidden
+        votes = self.quantize["proj"](hidden)  # [N, codes, h, w]
+        return self._spread(votes.argmax(dim=1))
+
+    def quantise(self, latent: Latent) -> Latent:
+        """Replace every cell by its nearest code; the gradient passes as if nothing had."""
+        return straight_through(self._spread(self._nearest(latent)), latent)
+
+    def indices(self, latent: Latent) -> Tensor:
+        """Give the number of the nearest code of each cell: [1, C, h, w] to [h, w], int64."""
+        return self._nearest(latent)[0]
+
+    def lookup(self, indices: Tensor) -> Latent:
+        """Give the codes of these numbers: [h, w], int64, to [1, C, h, w]."""
+        return self._spread(indices[None])
+
+    def decode(self, latent: Latent) -> Image:
+        """Draw the picture of a latent (not quantised here): [N, C, h, w] to [0, 1].
+
+        Out-of-range colours are clamped, with a gradient that can still bring them back.
+        """
+        picture: Tensor = self.decoder(self.post_quant_conv(latent))
+        return clamp_with_grad((picture + 1) / 2, 0, 1)
+
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """Give the least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
+        low, high = self.codebook.aminmax(dim=0)
+        return low.view(1, -1, 1, 1), high.view(1, -1, 1, 1)
+
+    def random(self, height: int, width: int, generator: torch.Generator) -> Latent:
+        """Give random codes, [1, C, height, width], in cells; draws from `generator`."""
+        book = self.codebook
+        numbers = torch.randint(
+            len(book), (height, width), generator=generator, device=generator.device
+        )
+        return self.lookup(numbers.to(book.device))
+
+    def _spread(self, indices: Tensor) -> Latent:
+        """Put the codes [N, h, w] in the place of channels."""
+        return nn.functional.embedding(indices, self.codebook).permute(0, 3, 1, 2).contiguous()
+
+    def _nearest(self, latent: Latent) -> Tensor:
+        """Find the nearest codes, [N, h, w], some rows at a time.
+
+        The squared distance is |z|² + |c|² - 2zc; |z|² is the same for every code, so it is left
+        out. Half precision would confuse neighbours, hence no autocast.
+        """
+        with torch.no_grad(), torch.autocast(latent.device.type, enabled=False):
+            book = self.codebook.float()
+            rows = latent.permute(0, 2, 3, 1).reshape(-1, self.channels).float()
+            lengths = book.square().sum(dim=1)
+            chunks = torch.split(rows, max(1, DISTANCES // len(book)))
+            found = [torch.addmm(lengths, chunk, book.T, alpha=-2).argmin(1) for chunk in chunks]
+            return torch.cat(found).view(latent.shape[0], *latent.shape[2:])
+
+
+def build(config: Mapping[str, Any], *, source: str = "the config") -> VQGAN:
+    """Build the VQGAN that a config describes, with random weights, ready to be trained.
+
+    Args:
+        config: as `read_config` gives it. A Net2Net config gives its first stage.
+        source: what to call the config in errors.
+
+    Raises:
+        ModelError: if the config lacks something, or describes something else.
+    """
+    layout = describe(config, source)
+    try:
+        return VQGAN(layout)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{source}: ddconfig cannot be built ({error}); check it") from error
+
+
+def load(config: Path | str, weights: Path | str, *, device: torch.device | str = "cpu") -> VQGAN:
+    """Load a VQGAN, frozen, in float32, from its YAML and its checkpoint.
+
+    Reads taming's `.ckpt` (plain, Gumbel, first stage of a Net2Net) and `.safetensors`; what is
+    in the file beside the VQGAN (losses, transformer, optimiser) is left alone.
+
+    Raises:
+        ModelError: if a file cannot be read, or they do not belong together.
+    """
+    parsed = read_config(config)
+    with torch.device("meta"):  # no time spent on random weights that are then replaced
+        model = build(parsed, source=str(config))
+    state = _state(read_checkpoint(weights))
+    wanted = model.state_dict()
+    missing = [key for key in wanted if key not in state]
+    if missing:
+        raise ModelError(
+            f"{weights} lacks {len(missing)} of the {len(wanted)} tensors that {config} asks for "
+            f"({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); use the YAML that "
+            "was published with this checkpoint"
+        )
+    for key, expected in wanted.items():
+        if state[key].shape != expected.shape:
+            raise ModelError(
+                f"{weights}: {key} is {list(state[key].shape)}, but {config} asks for "
+                f"{list(expected.shape)}: a checkpoint of another architecture. Use the YAML "
+                "that was published with it"
+            )
+    # Copies, because the file may be mapped into memory, and stays the user's to move.
+    own = {key: state[key].to(device, torch.float32, copy=True) for key in wanted}
+    model.load_state_dict(own, assign=True)
+    return model.requires_grad_(False).eval()
+
+
+def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Find the VQGAN's tensors in a checkpoint, under the names that VQGAN uses."""
+    nested = checkpoint.get("state_dict")
+    source = nested if isinstance(nested, Mapping) else checkpoint
+    tensors = {key: value for key, value in source.items() if isinstance(value, Tensor)}
+    inner = {k: v for k, v in tensors.items() if k.startswith(FIRST_STAGE)}
+    return {k.removeprefix(FIRST_STAGE): v for k, v in (inner or tensors).items()}

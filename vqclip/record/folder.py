@@ -1,0 +1,269 @@
+"""Where does a run leave things? In a folder of its own, which fills as steps pass.
+
+    outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  film.mp4  final.png
+
+`keep` is a generator in the middle: steps go in, are written down, and come out again. Consume
+it under `contextlib.closing`, so that an interrupt in the consumer's body closes the film at
+once. `final.png` comes last, and only when the run is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vqclip.errors import OutputError, VqclipError
+from vqclip.record.images import refuse_to_replace, save_png, unwritable, write_whole
+
+if TYPE_CHECKING:
+    from vqclip.generate import Step
+    from vqclip.record.provenance import Provenance
+    from vqclip.record.video import Film
+    from vqclip.tensors import Image
+
+_LONGEST = 40  # letters of a folder's name, after its number
+_NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
+
+
+def new_run(out: Path | str, title: str) -> Path:
+    """Make the folder of a new run in `out`, named by the next number and some words of `title`.
+
+    Safe against others who do the same at the same time: no number is given twice.
+
+    Raises:
+        OutputError: if `out` cannot be a folder or cannot be written.
+    """
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        number = max(_numbers(out), default=0) + 1
+        while True:
+            # Two runs of different titles would not collide over a folder's name; over that of
+            # this claim, they do.
+            claim = out / f".{number:04d}"
+            try:
+                claim.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            try:
+                if number not in _numbers(out, claims=False):
+                    folder = out / f"{number:04d}-{slug(title)}"
+                    folder.mkdir()
+                    return folder
+            finally:
+                with suppress(OSError):
+                    claim.rmdir()
+            number += 1
+    except FileExistsError as error:
+        raise OutputError(
+            f"{out} is a file; expected a folder in which runs are made. "
+            "Choose another place with --out"
+        ) from error
+    except OSError as error:
+        raise unwritable(out, error) from error
+
+
+def _numbers(out: Path, *, claims: bool = True) -> set[int]:
+    """The numbers of the runs in `out`, and by default of those about to be made."""
+    names = (name for name in os.listdir(out) if claims or not name.startswith("."))
+    return {int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name))}
+
+
+def slug(title: str) -> str:
+    """Turn a title into lower-case words of ASCII letters and digits, 40 characters at most.
+
+    >>> slug("A café, at NIGHT!")
+    'a-cafe-at-night'
+    >>> slug("狐")
+    'run'
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
+    name = "-".join(words)
+    if len(name) > _LONGEST:
+        # Cut between words, unless the first one alone is too long.
+        cut = name.rfind("-", 0, _LONGEST + 1)
+        name = name[: cut if cut > 0 else _LONGEST]
+    return name or "run"
+
+
+def write_json(path: Path | str, obj: object) -> Path:
+    """Write `obj` as indented JSON with sorted keys, whole or not at all, over what was there.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    text = json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=False, default=os.fspath)
+    # Bytes of a command line that are no UTF-8 are lone surrogates, which JSON has to spell out.
+    text = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return write_whole(path, (text + "\n").encode(), overwrite=True)
+
+
+def keep(
+    steps: Iterator[Step],
+    folder: Path | str,
+    *,
+    provenance: Provenance,
+    draw_final: Callable[[], Image],
+    every: int = 50,
+    film: Film | None = None,
+    film_every: int = 1,
+    log_every: int = 1,
+    stats: Callable[[], Mapping[str, object]] | None = None,
+    command: Sequence[str] = (),
+) -> Generator[Step, None, None]:
+    """Write steps down as they pass, and yield them on.
+
+    A step is written before it is yielded. A folder that already holds part of the run is
+    continued: its log is cut where the first step falls, and times add up.
+
+    Args:
+        folder: the run's own; see `new_run`.
+        draw_final: draws the finished picture, after the last step; called without gradients.
+        every: steps between previews in `steps/`; 0 for none.
+        film: takes the picture of every `film_every`th step, and is closed here in any case.
+        log_every: steps between lines of `log.jsonl`; 0 for none. Each waits for the device.
+        stats: called when the steps have ended; what it gives goes into `run.json`.
+        command: the words that started the run, for `run.json`.
+
+    Raises:
+        OutputError: if something cannot be written, or the folder holds a `final.png`.
+    """
+    folder = Path(folder)
+    notes: dict[str, Any] = {}
+    clock = time.perf_counter()
+    written = False
+    try:
+        refuse_to_replace(folder / "final.png")
+        notes = _start(folder, provenance, command)
+        for step in steps:
+            if not written:
+                _cut_log(folder / "log.jsonl", step.index)
+                written = True
+            if log_every > 0 and step.index % log_every == 0:
+                _log(folder / "log.jsonl", step)
+            if every > 0 and step.index % every == 0:
+                _preview(folder / "steps", step, provenance)
+            if film is not None and film_every > 0 and step.index % film_every == 0:
+                film.add(step.image)
+            yield step
+        if film is not None:
+            film.close()
+        with torch.no_grad():
+            final = draw_final()
+        facts = {} if stats is None else dict(stats())
+        _note_time(folder, notes | facts | {"finished": _now()}, clock)
+        save_png(folder / "final.png", final, provenance)
+    except GeneratorExit:
+        _stop(film, folder, notes, clock)
+        raise
+    except BaseException as error:
+        # What went wrong first is what the user is to hear.
+        try:
+            _stop(film, folder, notes, clock)
+        except VqclipError as other:
+            error.add_note(str(other))
+        raise
+    finally:
+        if (close := getattr(steps, "close", None)) is not None:
+            close()
+
+
+def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict[str, Any]:
+    """Write `run.json` as it is before the first step, and return what it says."""
+    number = _NUMBERED.fullmatch(folder.absolute().name)
+    notes: dict[str, Any] = json.loads(provenance.to_json()) | {
+        "started": _now(),
+        "finished": None,
+        "seconds": 0.0,
+        "host": platform.node(),
+        "run": None if number is None else int(number[1]),
+        "command": list(command),
+    }
+    try:
+        before = json.loads((folder / "run.json").read_bytes())
+        notes["started"] = before["started"]
+        notes["seconds"] = float(before["seconds"])
+        notes["resumed"] = [*before.get("resumed", []), _now()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # a new run, or notes that say nothing of earlier times
+    write_json(folder / "run.json", notes)
+    return notes
+
+
+def _note_time(folder: Path, notes: dict[str, Any], clock: float) -> None:
+    seconds = notes["seconds"] + time.perf_counter() - clock
+    write_json(folder / "run.json", notes | {"seconds": round(seconds, 3)})
+
+
+def _stop(film: Film | None, folder: Path, notes: dict[str, Any], clock: float) -> None:
+    """End a run that is not complete: its film plays, and its time counts when it goes on."""
+    if film is not None:
+        film.close()
+    if notes:
+        _note_time(folder, notes, clock)
+
+
+def _cut_log(path: Path, index: int) -> None:
+    """Drop the lines of steps that are about to be taken again, and a line that is cut short."""
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unwritable(path, error) from error
+    kept = [line for line in lines if _step_of(line) < index]
+    if kept != lines:
+        write_whole(path, b"".join(kept), overwrite=True)
+
+
+def _step_of(line: bytes) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+def _log(path: Path, step: Step) -> None:
+    """Append a line; losses that are no numbers, for which JSON has no word, become null."""
+    losses = {name: float(loss.item()) for name, loss in step.losses.items()}
+    line = {
+        "step": step.index,
+        "losses": {name: _finite(loss) for name, loss in losses.items()},
+        "total": _finite(sum(losses.values())),
+    }
+    try:
+        # Opened for each line: an open file would swallow the rest of a run whose folder is gone.
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _preview(folder: Path, step: Step, provenance: Provenance) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    save_png(folder / f"{step.index:05d}.png", step.image, provenance, overwrite=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,227 @@
+"""How do pictures get in and out of files? Whole or not at all, and the same bytes each time.
+
+Everything that a run writes goes through `write_whole`: into a file of another name beside the
+place, and moved there when it is complete. Whoever looks sees the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import secrets
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image as pillow
+from PIL import ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from vqclip.errors import OutputError, PictureError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vqclip.tensors import Image
+
+LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space on the disk, and go on with `vqclip resume`",
+    errno.EDQUOT: "free some of your quota, and go on with `vqclip resume`",
+    errno.ENOENT: "was its folder moved or deleted? Put it back, or start again",
+    errno.ENOTDIR: "a file stands where a folder should be; choose another place with --out",
+    errno.EACCES: "choose a place that you may write to with --out",
+    errno.EPERM: "choose a place that you may write to with --out",
+    errno.EROFS: "choose a place that you may write to with --out",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+class Noted(Protocol):
+    """What can be written into a picture; see `vqclip.record.provenance.Provenance`."""
+
+    def notes(self) -> dict[str, str]:
+        """Name → text of the chunks that the PNG is to carry."""
+
+
+def save_png(
+    path: Path | str, image: Image, provenance: Noted | None = None, *, overwrite: bool = False
+) -> Path:
+    """Write `image` as an 8-bit PNG, in which `provenance` stands as iTXt, uncompressed.
+
+    Equal arguments give equal bytes as long as Pillow and its zlib stay the same.
+
+    Args:
+        image: [1, 3, H, W] in [0, 1].
+        overwrite: replace a file of that name, as previews do.
+
+    Returns:
+        `path`.
+
+    Raises:
+        OutputError: if the file exists and is not to be replaced, or cannot be written.
+    """
+    notes = {} if provenance is None else provenance.notes()
+    return write_whole(path, to_png(to_bytes(image), notes), overwrite=overwrite)
+
+
+def to_png(pixels: NDArray[np.uint8], notes: Mapping[str, str] | None = None) -> bytes:
+    """Encode [H, W, 3] uint8 as PNG, with `notes` (name → text) as iTXt chunks."""
+    info = PngInfo()
+    for name, text in (notes or {}).items():
+        info.add_itxt(name, text, zip=False)
+    buffer = io.BytesIO()
+    pillow.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def to_bytes(image: Image) -> NDArray[np.uint8]:
+    """Turn [1, 3, H, W] in [0, 1] into [H, W, 3] uint8, rounded to the nearest of 256 levels.
+
+    Values outside [0, 1] are clamped, and what is not a number becomes black.
+
+    Raises:
+        ValueError: if the shape is another one.
+
+    >>> to_bytes(torch.full([1, 3, 1, 1], 0.5))[0, 0].tolist()
+    [128, 128, 128]
+    """
+    if image.ndim != 4 or image.shape[:2] != (1, 3):
+        raise ValueError(f"an image of shape {list(image.shape)}; expected [1, 3, H, W]")
+    levels = image.detach()[0].float().nan_to_num(0).clamp(0, 1).mul(255).add(0.5).floor()
+    return np.ascontiguousarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+
+
+def fit(
+    frame: Image | NDArray[np.uint8], size: tuple[int, int] | None = None
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Turn a frame into [H, W, 3] uint8, resized (bicubic) to `size`, (width, height), if given.
+
+    Returns:
+        The pixels, and their (width, height).
+
+    Raises:
+        ValueError: if it is neither [1, 3, H, W] nor [H, W, 3] uint8.
+    """
+    pixels = to_bytes(frame) if isinstance(frame, torch.Tensor) else np.asarray(frame)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(
+            f"a frame of shape {list(pixels.shape)}, {pixels.dtype}; expected [H, W, 3] uint8"
+        )
+    own = (pixels.shape[1], pixels.shape[0])
+    if size is None or size == own:
+        return pixels, own
+    return np.asarray(pillow.fromarray(pixels).resize(size, pillow.Resampling.BICUBIC)), size
+
+
+def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
+    """Read a picture as it is meant to be seen.
+
+    It is turned as its EXIF orientation says; what is transparent is laid on white; grey,
+    palette, CMYK and 16-bit pictures become RGB; of an animation, the first frame is taken.
+
+    Args:
+        size: (width, height) in pixels, to which the picture is stretched (Lanczos).
+
+    Returns:
+        [1, 3, H, W] in [0, 1].
+
+    Raises:
+        PictureError: if there is no such picture, or it cannot be read or is too large.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise PictureError(f"{path} is a folder; expected a picture")
+    try:
+        with warnings.catch_warnings():
+            # Other warnings are about oddities that do not show; this one stops the read.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", pillow.DecompressionBombWarning)
+            with pillow.open(path) as opened:
+                picture = _to_rgb(ImageOps.exif_transpose(opened))
+    except FileNotFoundError:
+        raise PictureError(f"there is no picture at {path}; check the name") from None
+    except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
+        raise PictureError(
+            f"{path} has more than {LARGEST // 1_000_000} million pixels; make it smaller first"
+        ) from None
+    except UnidentifiedImageError:
+        raise PictureError(
+            f"{path} is not a picture that can be read; expected PNG, JPEG, WebP, GIF, TIFF, "
+            "AVIF or BMP"
+        ) from None
+    except Exception as error:  # decoders of damaged files raise whatever they stumble on
+        raise PictureError(
+            f"{path} cannot be read as a picture ({error}); is it damaged or cut short?"
+        ) from error
+    if size is not None and picture.size != size:
+        picture = picture.resize(size, pillow.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(picture, dtype=np.float32))  # [H, W, 3] in [0, 255]
+    return pixels.div(255).permute(2, 0, 1)[None].contiguous()
+
+
+def _to_rgb(picture: pillow.Image) -> pillow.Image:
+    """Bring any mode of Pillow's to RGB."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return pillow.fromarray(_eight_bits(picture)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = pillow.new("RGBA", picture.size, "white")
+        picture = pillow.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: pillow.Image) -> NDArray[np.uint8]:
+    """Scale wide grey values to bytes; Pillow's own conversion clips them to white."""
+    values: NDArray[Any] = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+    top = 65535.0
+    if not picture.mode.startswith("I;16"):
+        # "I" and "F" do not say what their white is: the lowest usual one that holds them all.
+        top = next((t for t in (1.0, 255.0, 65535.0) if values.max() <= t), values.max())
+    return np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8)
+
+
+def write_whole(path: Path | str, data: bytes, *, overwrite: bool = False) -> Path:
+    """Write a file so that it is there whole or not at all, even if the power goes.
+
+    Raises:
+        OutputError: if the file exists and is not to be replaced, or cannot be written.
+    """
+    path = Path(path)
+    aside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        if not overwrite:
+            refuse_to_replace(path)
+        try:
+            with aside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Raise an OutputError if `path` exists."""
+    if os.path.lexists(path):
+        raise OutputError(
+            f"{path} is there already, and vqclip does not overwrite; "
+            "move it away or choose another name"
+        )
+
+
+def unwritable(path: Path | str, error: OSError) -> OutputError:
+    """Say in words that `path` could not be written, why, and what helps."""
+    reason = error.strerror or str(error) or type(error).__name__
+    remedy = _REMEDIES.get(error.errno or 0, "check the disk and the folder's permissions")
+    return OutputError(f"{path} cannot be written ({reason}); {remedy}")

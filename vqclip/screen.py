@@ -1,0 +1,79 @@
+"""What does a person, or a script, see of a run? Lines on stderr, or JSON lines on stdout.
+
+With `--json` every line on stdout is one object, flushed at once: `start`, `step`s, then `done` or
+`error`. Everything for people goes to stderr, but for the path of the picture, which is printed on
+stdout, so that `open "$(vqclip "a fox")"` works.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqclip.generate import Step
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a command speaks.
+
+    Args:
+        json: objects for scripts on stdout.
+        quiet: nothing for people but errors.
+    """
+
+    json: bool = False
+    quiet: bool = False
+
+    def say(self, words: str) -> None:
+        """Tell people something, on stderr."""
+        if not self.quiet:
+            print(words, file=sys.stderr, flush=True)
+
+    def event(self, name: str, **values: Any) -> None:
+        """Tell a script something, on stdout; nothing without `--json`."""
+        if self.json:
+            print(json.dumps({"event": name, **values}, ensure_ascii=False), flush=True)
+
+    def result(self, words: str) -> None:
+        """Print what was asked for, on stdout; nothing with `--json`, which has its own event."""
+        if not self.json:
+            print(words, flush=True)
+
+    def error(self, words: str) -> None:
+        """Say what went wrong, to both."""
+        self.event("error", message=words)
+        print(f"error: {words}", file=sys.stderr, flush=True)
+
+    def watch(self, steps: Iterator[Step], total: int) -> Iterator[Step]:
+        """Show steps as they pass: a bar with loss and time left, or an event each."""
+        from tqdm import tqdm
+
+        form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}, {remaining} left"
+        hidden = self.quiet or self.json
+        with tqdm(total=total, bar_format=form, disable=hidden, file=sys.stderr) as bar:
+            for step in steps:
+                if self.json:
+                    losses = {name: loss.item() for name, loss in step.losses.items()}
+                    self.event("step", step=step.index, losses=losses)
+                elif not hidden:
+                    bar.set_postfix_str(f"loss {step.total():.3f}", refresh=False)
+                    bar.update()
+                yield step
+
+
+def table(rows: list[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:
+    """Lay out rows of words in columns as wide as their widest cell."""
+    if not rows:
+        return ""
+    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for column, width in (widths or {}).items():
+        wide[column] = width
+    return "\n".join(
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row, wide, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,293 @@
+"""From settings to objects, and through a run. Read second, after `generate`.
+
+The only place where settings become objects: every other module takes plain arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from vqclip import losses, noise, optimisers, prompts
+from vqclip.config import NOISES, RunConfig, plan_stages, to_dict
+from vqclip.cutouts import RECIPES, Cutter
+from vqclip.drawers.latent import LatentDrawer
+from vqclip.errors import ConfigError, PictureError
+from vqclip.generate import Objective, Step, generate
+from vqclip.models import vqgan as vqgans
+from vqclip.models import zoo
+from vqclip.perceptors import OpenClipPerceptor
+from vqclip.perceptors import load as load_perceptor
+from vqclip.record import images
+from vqclip.record.provenance import Provenance, versions
+from vqclip.tensors import Image
+
+
+@dataclass
+class Session:
+    """A run that is ready to start: what draws, what looks, and what is liked."""
+
+    config: RunConfig
+    seed: int
+    drawer: LatentDrawer
+    perceptors: list[OpenClipPerceptor]
+    objectives: list[Objective]
+    stages: list[tuple[int, int, int]]
+    models: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+    _average: optimisers.Average | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        return self.stages[-1][0], self.stages[-1][1]
+
+    def play(self) -> Iterator[Step]:
+        """Run from the first step to the last, through all sizes."""
+        config = self.config
+        factor = optimisers.schedule(config.optimiser.schedule, config.steps)
+        optimiser = optimisers.build(
+            config.optimiser.name, [self.drawer.latent], rate=config.optimiser.rate, factor=factor
+        )
+        first = 0
+        for width, height, count in self.stages:
+            if first > 0:
+                before = self.drawer.latent
+                self.drawer.enlarge(width, height)
+                optimiser.carry(before, self.drawer.latent)
+            average = optimisers.Average(self.drawer.latent, config.optimiser.average)
+            self._average = average
+            steps = range(first, first + count)
+            for step in generate(
+                self.drawer, self.perceptors, self.objectives, optimiser, steps
+            ):
+                average.update()
+                yield step
+            first += count
+
+    @torch.no_grad()
+    def final(self) -> Image:
+        """Draw the picture after the last step: that of the latent's average, if it is on."""
+        if self._average is None:
+            return self.drawer.draw()
+        return self.drawer.draw_latent(self._average.value())
+
+    def provenance(self) -> Provenance:
+        """All that is needed to make the picture again."""
+        settings = to_dict(replace(self.config, seed=self.seed), everywhere=False)
+        prompt = settings.pop("prompts")
+        return Provenance(settings, prompt, self.seed, self.models, versions())
+
+
+def play(config: RunConfig) -> Iterator[Step]:
+    """Run `config`, yielding a Step at a time; nothing is written.
+
+    Raises:
+        VqclipError: if the settings or a model cannot be used.
+    """
+    yield from build(config).play()
+
+
+def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) -> Session:
+    """Turn settings into a session, loading the models.
+
+    Args:
+        say: is told what is being done, for people to read.
+
+    Raises:
+        VqclipError: if a prompt, a setting or a model cannot be used.
+    """
+    wishes = prompts.parse(config.prompts)
+    found = zoo.find(config.vqgan)
+    device = pick_device(config.device)
+    if config.threads > 0:
+        torch.set_num_threads(config.threads)
+    seed = secrets.randbelow(2**32) if config.seed is None else config.seed
+
+    say(f"loading the VQGAN {config.vqgan}")
+    vqgan = vqgans.load(found.config, found.weights, device=device)
+    stages = plan_stages(config, vqgan.factor)
+    width, height = stages[-1][:2]
+    notes = []
+    if f"{width}x{height}" != config.size.replace(" ", "").replace("×", "x").lower():
+        notes.append(
+            f"size {config.size} becomes {width}x{height}: "
+            f"this VQGAN draws in squares of {vqgan.factor} pixels"
+        )
+    models = {config.vqgan: zoo.sha256(found.weights)}
+
+    perceptors: list[OpenClipPerceptor] = []
+    cutters: dict[int, Cutter] = {}
+    for name in config.perceptors:
+        say(f"loading the perceptor {name}")
+        folder = zoo.starter_clip() if name == "starter" else None
+        perceptor = load_perceptor(
+            name if folder is None else str(folder),
+            device=device,
+            precision=pick_precision(config.precision, device),
+            contrast=config.cutouts.contrast,
+        )
+        cutter = cutters.get(perceptor.size)
+        if cutter is None:  # perceptors of one size see the same squares
+            cutter = cutters[perceptor.size] = _cutter(config, perceptor.size, seed)
+        perceptors.append(replace(perceptor, name=name, cut=cutter))
+        if folder is not None:
+            models["starter clip"] = zoo.sha256(folder / "open_clip_model.safetensors")
+    notes += _unread(wishes, perceptors)
+
+    start = _start(config, stages[-1][:2], seed, device)
+    wide, high, _ = stages[0]
+    if start is None:
+        generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
+        latent = vqgan.random(high // vqgan.factor, wide // vqgan.factor, generator)
+    else:
+        with torch.no_grad():
+            small = functional.interpolate(start, [high, wide], mode="bilinear", antialias=True)
+            latent = vqgan.encode(small)
+    return Session(
+        config=config,
+        seed=seed,
+        drawer=LatentDrawer(vqgan, latent),
+        perceptors=perceptors,
+        objectives=[
+            *_prompt_objectives(wishes, perceptors, stages[-1][:2], device),
+            *_other_objectives(config, start, device),
+        ],
+        stages=stages,
+        models=models,
+        notes=notes,
+    )
+
+
+def purpose_seed(seed: int, purpose: str) -> int:
+    """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
+    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def pick_device(name: str) -> torch.device:
+    """Choose where to compute: what is named, or CUDA, then Apple's GPU, then the processor.
+
+    Raises:
+        ConfigError: if the machine does not have the device that is named.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, is_there in there.items() if is_there))
+    if not there[name]:
+        usable = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise ConfigError(f"device={name}: torch finds no such device here (it can use: {usable})")
+    return torch.device(name)
+
+
+def pick_precision(name: str, device: torch.device) -> str:
+    """Choose the perceptors' number format: what is named; else half on CUDA, full elsewhere."""
+    if name != "auto":
+        return name
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def _cutter(config: RunConfig, size: int, seed: int) -> Cutter:
+    recipe = RECIPES[config.cutouts.recipe]
+    if config.cutouts.noise is not None:
+        recipe = replace(recipe, noise=config.cutouts.noise)
+    stream = purpose_seed(seed, f"cutouts {size}")
+    return Cutter(size, count=config.cutouts.count, recipe=recipe, seed=stream)
+
+
+def _unread(
+    wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPerceptor]
+) -> list[str]:
+    """What no perceptor will read, because the prompt is too long for it."""
+    notes = []
+    for perceptor in perceptors:
+        for wish in wishes:
+            count = perceptor.count_tokens(wish.body) if wish.kind == "text" else 0
+            if count > perceptor.context_length:
+                notes.append(
+                    f"{perceptor.name} reads the first {perceptor.context_length - 2} of the "
+                    f"{count - 2} tokens of {wish.body[:40]!r}…; part long prompts with |"
+                )
+    return notes
+
+
+def _start(
+    config: RunConfig, size: tuple[int, int], seed: int, device: torch.device
+) -> Image | None:
+    """The picture that the run starts from, at its final size, or None for random codes."""
+    width, height = size
+    if config.init == "random":
+        return None
+    if config.init in NOISES:
+        generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
+        options = {"name": config.init_colour} if config.init == "colour" else {}
+        return noise.NOISES[config.init](width, height, generator, **options).to(device)
+    path = Path(config.init).expanduser()
+    if not path.exists() and path.suffix == "":
+        names = ", ".join(("random", *NOISES))
+        raise PictureError(f"init={config.init} is neither a picture file nor one of: {names}")
+    return images.read(path, size=(width, height)).to(device)
+
+
+def _prompt_objectives(
+    wishes: tuple[prompts.Prompt, ...],
+    perceptors: list[OpenClipPerceptor],
+    size: tuple[int, int],
+    device: torch.device,
+) -> Iterator[Objective]:
+    """One objective for each prompt and perceptor."""
+    several = len(perceptors) > 1
+    taken: set[str] = set()
+    for wish in wishes:
+        picture = None
+        if wish.kind == "image":
+            picture = images.read(Path(wish.body).expanduser(), size=size).to(device)
+        for perceptor in perceptors:
+            label = f"{wish.body} ({perceptor.name})" if several else wish.body
+            name = label
+            for number in range(2, len(wishes) + 2):
+                if name not in taken:
+                    break
+                name = f"{label} {number}"
+            taken.add(name)
+            if picture is None:
+                target = perceptor.embed_text([wish.body])
+                loss = losses.prompt_loss(perceptor.name, target, wish.weight, wish.stop)
+            else:
+                loss = losses.image_loss(perceptor, picture, wish.weight, wish.stop)
+            yield Objective(name, lambda step: 1.0, loss)
+
+
+def _other_objectives(
+    config: RunConfig, start: Image | None, device: torch.device
+) -> Iterator[Objective]:
+    """Objectives that are about the picture alone."""
+    wanted = config.losses
+    options: dict[str, dict[str, object]] = {
+        "smoothness": {},
+        "saturation": {},
+        "symmetry": {"axis": wanted.axis},
+        "palette": {"colours": wanted.colours},
+        "edges": {"colour": wanted.edge_colour},
+    }
+    if wanted.init != 0:
+        if start is None:
+            raise ConfigError("losses.init is closeness to a start picture; give one with init=")
+        options["init"] = {"picture": start}
+    for name, arguments in options.items():
+        weight = getattr(wanted, name)
+        if weight != 0:
+            loss = losses.LOSSES[name](**arguments)
+            yield Objective(name, lambda step, weight=weight: weight, loss)
