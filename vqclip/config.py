@@ -107,7 +107,9 @@ class RunConfig:
     seed: int | None = option(
         None, "equal seeds give equal pictures; null: drawn, and noted", least=0
     )
+    style: str = option("", 'words for every text prompt, {} being the prompt: "an etching of {}"')
     size: str = option("256x256", "width x height in pixels")
+    aspect: str = option("", "width:height, such as 16:9, for as many pixels as size has")
     steps: int = option(150, "how often the latent moves", least=1)
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "40%"), Stage("50%", "35%")],
@@ -184,6 +186,8 @@ def check(config: RunConfig) -> RunConfig:
         raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
     if config.losses.palette and not config.losses.colours.strip():
         raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
+    if config.style.count("{}") > 1:
+        raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
     plan_stages(config, 1)
     return config
 
@@ -197,7 +201,7 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
     Raises:
         ConfigError: for a size or a number of steps that cannot be read or is too small.
     """
-    width, height = read_size(config.size, factor)
+    width, height = final_size(config, factor)
     stages, left = [], config.steps
     for index, stage in enumerate(config.growth):
         where = f"growth, stage {index + 1}"
@@ -218,6 +222,19 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
             stages.append((wide, high, count))
             left -= count
     return [*stages, (width, height, left)]
+
+
+def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:
+    """Work out (width, height) from `size` and `aspect`, rounded down to multiples of `factor`."""
+    width, height = read_size(config.size, factor)
+    if not config.aspect.strip():
+        return width, height
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x/]\s*(\d+(?:\.\d+)?)\s*", config.aspect)
+    ratio = float(match[1]) / float(match[2]) if match and float(match[2]) else 0.0
+    if not 0.05 <= ratio <= 20:
+        raise ConfigError(f"aspect is {config.aspect!r}; write width:height, such as 16:9 or 4:5")
+    area = width * height
+    return read_size(f"{int((area * ratio) ** 0.5)}x{int((area / ratio) ** 0.5)}", factor)
 
 
 def read_size(text: str, factor: int = 1) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from vqclip import losses, noise, optimisers, prompts
-from vqclip.config import NOISES, RunConfig, plan_stages, to_dict
+from vqclip.config import NOISES, RunConfig, final_size, plan_stages, to_dict
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
@@ -103,7 +103,7 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
-    wishes = prompts.parse(config.prompts)
+    wishes = styled(prompts.parse(config.prompts), config.style)
     found = zoo.find(config.vqgan)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -115,9 +115,10 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
     stages = plan_stages(config, vqgan.factor)
     width, height = stages[-1][:2]
     notes = []
-    if f"{width}x{height}" != config.size.replace(" ", "").replace("×", "x").lower():
+    wanted = "{}x{}".format(*final_size(config))
+    if f"{width}x{height}" != wanted:
         notes.append(
-            f"size {config.size} becomes {width}x{height}: "
+            f"size {wanted} becomes {width}x{height}: "
             f"this VQGAN draws in squares of {vqgan.factor} pixels"
         )
     models = {config.vqgan: zoo.sha256(found.weights)}
@@ -162,6 +163,22 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
         stages=stages,
         models=models,
         notes=notes,
+    )
+
+
+def styled(wishes: tuple[prompts.Prompt, ...], style: str) -> tuple[prompts.Prompt, ...]:
+    """Put the words of a style around (or, without {}, after) every text that is wished for.
+
+    What is to be avoided is left alone: nobody means "fog, but not as an etching".
+    """
+    if not style.strip():
+        return wishes
+    form = style if "{}" in style else f"{{}}, {style}"
+    return tuple(
+        replace(wish, body=form.replace("{}", wish.body).strip())
+        if wish.kind == "text" and wish.weight > 0
+        else wish
+        for wish in wishes
     )
 
 
