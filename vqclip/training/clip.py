@@ -11,6 +11,8 @@ optimised against rather than asked politely:
   https://arxiv.org/abs/1906.09453);
 - a text must also prefer its picture to pictures of nothing: shuffled tiles, double exposures,
   noise, and random codes of a VQGAN;
+- its image tower also imitates a teacher that saw ImageNet (`vqclip.training.teacher`): a few
+  thousand captions are too few to learn what things look like;
 - the same thing in another style is not a mistake: every picture of a caption's concept counts.
 """
 
@@ -42,6 +44,8 @@ class Recipe:
     data: str = "data"
     out: str = "training/clip"
     vqgan: str = ""
+    teacher: str = ""
+    begin: str = ""
     licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
     steps: int = 8000
     minutes: float = 150.0
@@ -58,11 +62,12 @@ class Recipe:
     context: int = 32
     embedding: int = 192
     rate: float = 1e-3
+    imitate: float = 4.0
     zoom: list[float] = field(default_factory=lambda: [0.5, 1.5])
     tint_share: float = 0.2
     hide: float = 0.4
     attack_from: int = 3000
-    attack_rms: float = 0.05
+    attack_rms: float = 0.03
     bf16: bool = True
 
 
@@ -155,15 +160,17 @@ def contrast(image: Tensor, text: Tensor, same: Tensor, scale: Tensor) -> Tensor
 
 
 class Batches:
-    """Endless (pictures [batch, 3, size, size] in [0, 1], captions, what each shows)."""
+    """Endless pictures [batch, 3, size, size] in [0, 1], captions, and what each shows."""
 
     def __init__(self, recipe: Recipe, pictures: data.Pictures, photos: data.Pictures) -> None:
         self.recipe, self.pictures, self.photos = recipe, pictures, photos
         self.weights = data.weights(pictures.rows)
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, list[str], list[str]]:
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, list[str], list[str], Tensor]:
+        """Draw a batch; the last part is each picture's index, or -1 if it was tinted."""
         recipe = self.recipe
-        chosen = torch.multinomial(self.weights, recipe.batch, generator=generator)
+        twice = recipe.batch > len(self.weights)  # only a small folder repeats itself in a batch
+        chosen = torch.multinomial(self.weights, recipe.batch, twice, generator=generator)
         pixels = self.pictures.pixels[chosen]
         tints: list[str | None] = [None] * recipe.batch
         for index in range(recipe.batch):
@@ -177,7 +184,8 @@ class Batches:
         for index, row in enumerate(self.pictures.rows[i] for i in chosen.tolist()):
             captions.append(data.caption(row, names[index], tints[index], generator))
             shown.append(f"{tints[index]} {row.concept}")
-        return images, captions, shown
+        plain = torch.tensor([tint is None for tint in tints])
+        return images, captions, shown, chosen.where(plain, torch.tensor(-1))
 
 
 class Model(nn.Module):
@@ -230,6 +238,14 @@ def attack(
     return (images + start + direction * length).clamp(0, 1).detach()
 
 
+def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
+    """Read the teacher's file: its text tower goes into `model`; returns targets [N, D]."""
+    taught = torch.load(recipe.teacher, weights_only=True)
+    model.load_state_dict(taught["text"], strict=False)
+    row_of = {file: index for index, file in enumerate(taught["files"])}
+    return taught["targets"][[row_of[row.file] for row in pictures.rows]]
+
+
 def learning_rate(recipe: Recipe, step: int) -> float:
     """A warm-up, then half a cosine down to a fiftieth."""
     wave = 0.5 + 0.5 * torch.tensor(step / recipe.steps * torch.pi).clamp(max=torch.pi).cos()
@@ -261,6 +277,11 @@ def train(recipe: Recipe) -> None:
         betas=(0.9, 0.98),
     )
     everything = {"model": model, "optimiser": optimiser}
+    targets = torch.zeros(len(pictures), recipe.embedding)
+    if recipe.begin and not (out / "checkpoint.pt").exists():
+        model.load_state_dict(torch.load(recipe.begin, weights_only=True)["model"])
+    if recipe.teacher:
+        targets = imitation(recipe, model, pictures)
     step = restore(out / "checkpoint.pt", everything)
     generator = torch.Generator().manual_seed(recipe.seed + step)
     decodes = random_decodes(recipe) if recipe.vqgan else torch.empty(0, 3, 0, 0)
@@ -270,7 +291,7 @@ def train(recipe: Recipe) -> None:
     while step < recipe.steps and time.monotonic() < deadline:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
-        images, captions, shown = batches.draw(generator)
+        images, captions, shown, chosen = batches.draw(generator)
         same = torch.tensor([[a == b for b in shown] for a in shown], device=device)
         images = perturb(images, generator)
         empty = nonsense(images, decodes, recipe.nonsense, generator).to(device)
@@ -286,6 +307,11 @@ def train(recipe: Recipe) -> None:
         with autocast():
             image, text = model.look(torch.cat([images, empty])), model.read(captions)
         loss = contrast(image, text, same, model.clip.logit_scale.exp())
+        if recipe.teacher:
+            untinted = chosen >= 0
+            wanted = targets[chosen[untinted]].to(device)
+            likeness = (image[: len(images)][untinted.to(device)] * wanted).sum(1)
+            loss = loss + recipe.imitate * (1 - likeness).mean()
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -17,8 +17,10 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -98,7 +100,8 @@ def read(folder: Path, name: str, *, side: int, classes: Iterable[str]) -> Pictu
         classes: the licence classes to keep, such as "permissive" and "public-domain".
 
     Raises:
-        PictureError: if the folder lacks the set, or a picture in it cannot be decoded.
+        PictureError: if the folder lacks the set, if none of it is of these licence classes, or
+            if an archive or a picture in it cannot be read.
     """
     table = folder / f"{name}.jsonl"
     if not table.is_file():
@@ -109,20 +112,31 @@ def read(folder: Path, name: str, *, side: int, classes: Iterable[str]) -> Pictu
         for record in map(json.loads, table.read_text(encoding="utf-8").splitlines())
         if record["licence_class"] in classes
     ]
-    archives = [zipfile.ZipFile(path) for path in sorted(folder.glob(f"{name}*.zip"))]
-    where = {member: archive for archive in archives for member in archive.namelist()}
+    if len(rows) == 0:
+        raise PictureError(
+            f"{table} names no picture of the licence classes {', '.join(sorted(classes))}; "
+            "add one to licences="
+        )
     mode = "RGBA" if name == "illustrations" else "RGB"
     pixels = torch.empty(len(rows), len(mode), side, side, dtype=torch.uint8)
-    for index, row in enumerate(rows):
-        if row.file not in where:
-            raise PictureError(f"{table} names {row.file}, which is in none of its archives")
-        pixels[index] = _decode(where[row.file].read(row.file), row.file, mode, side)
-    for archive in archives:
-        archive.close()
+    with ExitStack() as opened:
+        archives = [opened.enter_context(_open(p)) for p in sorted(folder.glob(f"{name}*.zip"))]
+        where = {member: archive for archive in archives for member in archive.namelist()}
+        for index, row in enumerate(rows):
+            if row.file not in where:
+                raise PictureError(f"{table} names {row.file}, which is in none of its archives")
+            pixels[index] = _decode(where[row.file], row.file, mode, side)
     return Pictures(tuple(rows), pixels)
 
 
-def _row(record: dict) -> Row:
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise PictureError(f"{path} cannot be opened: {error}; copy it again") from error
+
+
+def _row(record: dict[str, Any]) -> Row:
     captions = record.get("captions") or [record.get("caption") or record["parent_caption"]]
     clean = (re.sub(r"\s*(\(B and W\)|hash\(0x\w+\)|HASH\(0x\w+\)),?", "", c) for c in captions)
     return Row(
@@ -134,17 +148,17 @@ def _row(record: dict) -> Row:
     )
 
 
-def _decode(data: bytes, file: str, mode: str, side: int) -> Tensor:
+def _decode(archive: zipfile.ZipFile, file: str, mode: str, side: int) -> Tensor:
     import numpy
     from PIL import Image as Pillow
 
     try:
-        with Pillow.open(io.BytesIO(data)) as picture:
-            picture = picture.convert(mode)
+        with Pillow.open(io.BytesIO(archive.read(file))) as stored:
+            picture = stored.convert(mode)
             if picture.size != (side, side):
                 picture = picture.resize((side, side), Pillow.Resampling.LANCZOS)
             return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)
-    except OSError as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise PictureError(f"{file} in the archive cannot be decoded: {error}") from error
 
 

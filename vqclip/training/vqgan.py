@@ -103,7 +103,8 @@ class Codebook(nn.Module):
         """Quantise z [B, C, h, w]: (straight-through codes, commitment loss, indices)."""
         flat = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]).float()
         codes = self.embedding.weight
-        with torch.no_grad():
+        # Half precision would confuse neighbours, hence no autocast.
+        with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             distance = codes.pow(2).sum(1) - 2 * flat @ codes.T  # + |z|², the same for every code
             indices = distance.argmin(1)
             if self.training:
@@ -183,7 +184,8 @@ class Batches:
 
     def draw(self, generator: torch.Generator) -> Tensor:
         recipe = self.recipe
-        chosen = torch.multinomial(self.weights, recipe.batch, generator=generator)
+        twice = recipe.batch > len(self.weights)  # only a small folder repeats itself in a batch
+        chosen = torch.multinomial(self.weights, recipe.batch, twice, generator=generator)
         zoom = (recipe.zoom[0], recipe.zoom[1])
         pixels = self.pictures.pixels[chosen]
         images, _ = data.compose(pixels, self.photos.pixels, recipe.size, zoom, generator)
@@ -220,7 +222,8 @@ def train(recipe: Recipe) -> None:
     photos = data.read(folder, "photos", side=128, classes=recipe.licences)
     batches = Batches(recipe, pictures, photos)
     judge = torch.Generator().manual_seed(7)
-    exam = torch.cat([Batches(recipe, held, photos).draw(judge) for _ in range(4)]).to(device)
+    examined = held if len(held) > 0 else pictures  # a small folder may have none to hold out
+    exam = torch.cat([Batches(recipe, examined, photos).draw(judge) for _ in range(4)]).to(device)
 
     from taming.modules.discriminator.model import NLayerDiscriminator
 
@@ -304,8 +307,9 @@ def report(out: Path, model: Model, exam: Tensor, step: int, quantised: bool) ->
     if step % 1000 == 0:
         from torchvision.utils import save_image
 
-        random = model.quantize.embedding.weight[torch.randint(len(model.quantize.usage), [16, 64])]
-        decoded = model.decode(random.view(16, 8, 8, -1).permute(0, 3, 1, 2))
+        codes = model.quantize.embedding.weight
+        random = codes[torch.randint(len(codes), [16, *z.shape[2:]])]
+        decoded = model.decode(random.permute(0, 3, 1, 2))
         sheet = torch.cat([exam[:16], made[:16], exam[16:32], made[16:32], decoded])
         save_image(sheet.clamp(-1, 1) / 2 + 0.5, out / f"sheet-{step:06d}.png", nrow=16)
     model.train()
@@ -322,7 +326,7 @@ def restore(path: Path, everything: dict[str, Any]) -> int:
     """Load what `save` wrote; return the step to go on from, 0 if there is nothing."""
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     for name, thing in everything.items():
         thing.load_state_dict(state[name])
     return int(state["step"])

@@ -1,0 +1,30 @@
+"""A still, a film and `again` on an accelerator, where there is one (`pytest -m gpu`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vqclip import cli
+from vqclip.record import images
+
+KINDS = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+PRESENT = [name for name, is_there in KINDS.items() if is_there]
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize("device", PRESENT)
+@pytest.mark.parametrize("precision", ["fp32", "auto"])
+def test_a_still_a_film_and_again(device: str, precision: str, tmp_path: Path) -> None:
+    words = ["a red heart", f"device={device}", f"precision={precision}", "steps=6", "size=64x64"]
+    assert cli.main([*words, "--seed", "1", "--film", "--out", str(tmp_path), "--quiet"]) == 0
+    first = tmp_path / "0001-a-red-heart"
+    assert (first / "film.mp4").stat().st_size > 500
+    assert cli.main(["again", str(first / "final.png"), "--out", str(tmp_path), "--quiet"]) == 0
+    second = tmp_path / "0002-a-red-heart"
+    # Accelerators may add numbers in another order each time; the pictures are alike, not equal.
+    difference = images.read(first / "final.png") - images.read(second / "final.png")
+    assert difference.abs().mean() < 16 / 255

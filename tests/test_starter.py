@@ -1,0 +1,69 @@
+"""Whole runs through the real command line, on the models that come with vqclip."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vqclip
+from vqclip import cli, session
+from vqclip.models import zoo
+from vqclip.record import images, provenance
+
+pytestmark = pytest.mark.starter
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Start `python run.py` as a shell would."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_prompt_in_the_shell_ends_with_a_picture_and_a_film(tmp_path: Path) -> None:
+    done = run("a red heart", "steps=6", "--size", "64x64", "--seed", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    final = tmp_path / done.stdout.strip()
+    assert final == tmp_path / "outputs" / "0001-a-red-heart" / "final.png"
+    assert images.read(final).shape == (1, 3, 64, 64)
+    assert (final.parent / "film.mp4").stat().st_size > 500
+    log = [json.loads(line) for line in (final.parent / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == list(range(6))
+    notes = provenance.read(final)
+    assert notes.seed == 3
+    assert notes.prompt == "a red heart"
+    assert notes.models["starter"] == zoo.sha256(zoo.find("starter").weights)
+
+    # Made again from the picture alone, the same bytes.
+    assert cli.main(["again", str(final), "--out", str(tmp_path / "again"), "--quiet"]) == 0
+    copy = tmp_path / "again" / "0001-a-red-heart" / "final.png"
+    assert copy.read_bytes() == final.read_bytes()
+
+
+def test_the_loss_falls_and_the_wish_shows() -> None:
+    """Forty steps towards red end redder than forty towards green, and nearer to the prompt."""
+    means = {}
+    for colour in ("red", "green"):
+        config = vqclip.load(f"a {colour} heart", seed=1, size="64x64", steps=40, growth=[])
+        run = session.build(config)
+        totals = [step.total() for step in run.play()]
+        assert sum(totals[-5:]) < 0.9 * sum(totals[:5])
+        means[colour] = run.final().mean((0, 2, 3))
+    redness = {name: float(mean[0] - mean[1]) for name, mean in means.items()}
+    assert redness["red"] > redness["green"] + 0.1
+
+
+def test_the_shipped_weights_are_small_and_carry_their_card() -> None:
+    files = [path for path in zoo.STARTER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 40_000_000
+    assert {"LICENSE", "MODEL_CARD.md"} <= {path.name for path in files}
