@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def child(settings: list[str], notes: Path) -> None:
                 return
             yield step
 
-    session.build = timed_build
+    session.build = timed_build  # type: ignore[assignment]
     folder.keep = timed_keep  # type: ignore[assignment]
     code = cli.main([PROMPT, "--quiet", *settings])
     notes.write_text(json.dumps(parts))
@@ -113,7 +114,8 @@ def steps(settings: list[str], repeat: int) -> None:
 
     config = presets.load(PROMPT, overrides=[*settings, "seed=0"])
     stages = session.build(config).stages
-    print(f"\na step, in milliseconds (torch {torch.__version__}, {torch.get_num_threads()} threads)")
+    threads = torch.get_num_threads()
+    print(f"\na step, in milliseconds (torch {torch.__version__}, {threads} threads)")
     print(f"  {'size':>10}{'run':>8}{'bare':>8}{'ratio':>8}")
     ours = theirs = 0.0
     for width, height, count in stages:
@@ -121,11 +123,13 @@ def steps(settings: list[str], repeat: int) -> None:
             config, size=f"{width}x{height}", aspect="", growth=[], steps=WARM + repeat
         )
         ready = session.build(only)
-        play = ready.play()
+        run_step = partial(next, ready.play())
         bare = bare_models(ready, width, height)
-        times = [(clock(lambda: next(play)), clock(bare)) for _ in range(WARM + repeat)][WARM:]
+        times = [(clock(run_step), clock(bare)) for _ in range(WARM + repeat)][WARM:]
         run, models = (statistics.median(kind) for kind in zip(*times, strict=True))
-        row = f"  {f'{width}x{height}':>10}{run * 1000:8.0f}{models * 1000:8.0f}{run / models:8.2f}"
+        row = (
+            f"  {f'{width}x{height}':>10}{run * 1000:8.0f}{models * 1000:8.0f}{run / models:8.2f}"
+        )
         print(row, flush=True)
         ours, theirs = ours + run * count, theirs + models * count
     print(f"  {'the run':>10}{'':16}{ours / theirs:8.2f}  (each size by its steps)")

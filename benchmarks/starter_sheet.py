@@ -2,8 +2,8 @@
 
     python benchmarks/starter_sheet.py [key=value …]
 
-Writes benchmarks/starter_sheet.png, and says how long each picture took. Pictures that are no good
-stay in: the sheet is to show what the starter models do, not what they can do on a lucky seed.
+Writes benchmarks/starter_sheet.png, and says how long each picture took. Pictures that are no
+good stay in: the sheet shows what the starter models do, not what they can on a lucky seed.
 """
 
 from __future__ import annotations

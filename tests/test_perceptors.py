@@ -188,6 +188,27 @@ def test_absent_weights_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         perceptors.load("ViT-B-16-SigLIP::webli")
 
 
+def test_weights_are_fetched_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def download(source: dict[str, Any]) -> str:
+        asked.append(source)
+        if len(asked) > 1:
+            raise ConnectionError("no route to host")
+        return "somewhere"
+
+    monkeypatch.setattr(open_clip, "download_pretrained", download)
+    perceptors.fetch("ViT-B/32::openai")
+    assert asked == [open_clip.get_pretrained_cfg("ViT-B-32", "openai")]
+    with pytest.raises(
+        ModelAbsent,
+        match=r"ViT-B-32::openai \(about 0\.6 GB\) are not on this machine and cannot be downl",
+    ):
+        perceptors.fetch("ViT-B-32::openai")
+    with pytest.raises(ConfigError, match="perceptor 'ViT-B-32' does not say which weights"):
+        perceptors.fetch("ViT-B-32")
+
+
 def test_known_weights_bring_their_activation(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

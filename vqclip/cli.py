@@ -19,6 +19,9 @@ from vqclip.config import FILMS, describe
 from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.screen import Screen, table
 
+FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
+
+
 class Parser(argparse.ArgumentParser):
     """argparse whose complaints are ConfigErrors with a suggestion."""
 
@@ -70,11 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:
-    """Split off the command; without one it is `generate`."""
+    """Split off the command; without one it is `generate`.
+
+    Only flags may stand before it: in `--out plan`, "plan" is a folder.
+    """
     for index, word in enumerate(words):
         if word in COMMANDS:
             return word, [*words[:index], *words[index + 1 :]]
-        if not word.startswith("-"):
+        if word not in FLAGS:
             break
     return "generate", words
 
@@ -92,7 +98,9 @@ def _parser(name: str) -> Parser:
     parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
     if name in ("generate", "plan"):
         parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml  [--option …] [key=value …]'
-        parser.add_argument("words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"')
+        parser.add_argument(
+            "words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"'
+        )
         parser.add_argument(
             "--preset", action="append", default=[], metavar="NAME", help="NAME,… or FILE.yaml"
         )
@@ -102,16 +110,22 @@ def _parser(name: str) -> Parser:
         parser.add_argument("--init", metavar="IMG", help="init=IMG")
         parser.add_argument("--film", action="store_true", help=f"film.format={FILMS[0]}")
     if name == "again":
-        parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
+        parser.add_argument(
+            "words", nargs="*", metavar="PNG", help="the picture, then key=value …"
+        )
     if name in ("generate", "plan", "again"):
         parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "show":
         parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
     if name == "models":
         parser.add_argument("action", choices=("list", "fetch", "import", "where"))
-        parser.add_argument("name", nargs="?", help="of the model; for import, its checkpoint file")
+        parser.add_argument(
+            "name", nargs="?", help="of the model; for import, its checkpoint file"
+        )
         parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
-        parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
+        parser.add_argument(
+            "--name", dest="as_name", metavar="NAME", help="import: how to call it"
+        )
     parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")

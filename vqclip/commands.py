@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip import presets as preset_files
 from vqclip import prompts
-from vqclip.config import RunConfig, describe, to_dict
-from vqclip.errors import ConfigError, PictureError, PromptError
-from vqclip.models import zoo
+from vqclip.config import NOISES, RunConfig, describe, to_dict
+from vqclip.errors import ConfigError, OutputError, PictureError, PromptError
+from vqclip.models import needs, zoo
+from vqclip.models.catalogue import CHECKPOINTS
 from vqclip.screen import Screen, table
 
 if TYPE_CHECKING:
@@ -41,7 +44,9 @@ def again(options: Any, screen: Screen, progress: Progress) -> None:
     """Make a picture again from the notes in it, with other settings if you like."""
     first, overrides = _words(options.words)
     if first is None:
-        raise ConfigError("name the picture to make again: vqclip again outputs/0001-a-fox/final.png")
+        raise ConfigError(
+            "name the picture to make again: vqclip again outputs/0001-a-fox/final.png"
+        )
     from vqclip.record import provenance
 
     notes = provenance.read(Path(first))
@@ -62,7 +67,8 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
         return
     defaults = {s.key: s.default for s in describe()}
     flat = _flat(notes.config)
-    changed = [(f"  {k}", str(v)) for k, v in flat.items() if str(_plain(v)) != defaults.get(k)]
+    shown = {key: str(_plain(value)) for key, value in flat.items()}
+    changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     lines = [f"prompt  {notes.prompt}", f"seed    {notes.seed}", "", "settings that differ:"]
     lines.append(table(changed) or "  none")
     lines += ["", "models (sha256):", table([(f"  {k}", v) for k, v in notes.models.items()])]
@@ -71,7 +77,11 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
 
 
 def plan(options: Any, screen: Screen, progress: Progress) -> None:
-    """Say what a run would do, load and cost, and run nothing."""
+    """Say what a run would do, load and cost, and run nothing.
+
+    Printed: the prompts as they are understood, every setting, the sizes and steps, the device,
+    what would have to be downloaded, and about how much memory and time it would take.
+    """
     config = _config(options)
     wishes = prompts.parse(config.prompts)
     from vqclip import plan as planning
@@ -130,9 +140,12 @@ def run(
     """
     began = time.monotonic()
     wishes = prompts.parse(config.prompts)
-    if not wishes:
-        raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
-    zoo.find(config.vqgan)  # absent models are refused before torch is imported
+    # What is absent is refused before torch is imported.
+    needs.require(config.vqgan, config.perceptors)
+    pictures = [wish.body for wish in wishes if wish.kind == "image"]
+    for name in [*pictures, *([] if config.init in ("random", *NOISES) else [config.init])]:
+        _check_picture(name)
+    _check_place(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     from vqclip import session
@@ -167,13 +180,43 @@ def run(
         film_every=config.film.every,
         command=sys.argv,
     )
-    for _ in screen.watch(kept, config.steps):
-        pass
+    with closing(kept), closing(screen.watch(kept, config.steps)) as watched:
+        for _ in watched:
+            pass
     seconds = round(time.monotonic() - began, 1)
     final = place / "final.png"
     screen.event("done", run=str(place), final=str(final), seconds=seconds)
     screen.say(f"done in {seconds:.0f} s")
     screen.result(str(final))
+
+
+def _check_picture(name: str) -> None:
+    """Refuse a picture that cannot be opened; `vqclip.record.images.read` decodes it later."""
+    from PIL import Image as pillow
+
+    path = Path(name).expanduser()
+    if not path.is_file() and path.suffix == "":
+        names = ", ".join(("random", *NOISES))
+        raise PictureError(f"{name} is neither a picture file nor, as init, one of: {names}")
+    try:
+        with pillow.open(path) as picture:
+            picture.verify()
+    except Exception as error:  # decoders raise whatever they stumble on
+        reason = getattr(error, "strerror", None) or "it is damaged or no picture"
+        raise PictureError(f"{path} cannot be read ({reason}); try another file") from error
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a folder that cannot be made or written."""
+    place = out
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(
+            f"{place} is no folder, so no runs can be made in {out}; choose another --out"
+        )
+    if not os.access(place, os.W_OK):
+        raise OutputError(f"{place} may not be written to; choose another --out")
 
 
 def _film(config: RunConfig, place: Path, size: tuple[int, int]) -> Any:
@@ -192,13 +235,17 @@ def _fetch(name: str, screen: Screen) -> None:
     """Download a VQGAN or a perceptor, with a bar."""
     if "::" in name:
         from vqclip import perceptors
+        from vqclip.models import clips
 
+        lacking = clips.absent(name)
+        if lacking is not None:
+            screen.say(f"{name}: {zoo.readable(lacking.bytes)}")
         perceptors.fetch(name)
         screen.say(f"{name} is here: perceptors={name}")
         return
     from tqdm import tqdm
 
-    row = zoo.CHECKPOINTS.get(name)
+    row = CHECKPOINTS.get(name)
     if row is not None:
         screen.say(f"{name}: {zoo.readable(row.bytes)}, licence: {row.licence}")
     with tqdm(unit="B", unit_scale=True, disable=screen.quiet, file=sys.stderr) as bar:
@@ -259,5 +306,7 @@ def _plain(value: Any) -> Any:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return ", ".join(" × ".join(v.values()) if isinstance(v, dict) else str(v) for v in value)
+        return ", ".join(
+            " × ".join(map(str, v.values())) if isinstance(v, dict) else str(v) for v in value
+        )
     return value

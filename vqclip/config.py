@@ -9,11 +9,11 @@ Where values come from is the business of `vqclip.presets`.
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf, isfinite, nan
 from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.errors import ConfigError, suggest
@@ -29,9 +29,11 @@ CONTRASTS = ("absolute", "stretch")
 AXES = ("horizontal", "vertical")
 
 
-def option(default: Any, help: str, choices: Sequence[str] = (), least: float = -math.inf) -> Any:
-    """A setting: a dataclass field with its help, the names it may take, and its least value."""
-    metadata = {"help": help, "choices": tuple(choices), "least": least}
+def option(
+    default: Any, help: str, choices: Sequence[str] = (), least: float = -inf, most: float = inf
+) -> Any:
+    """A setting: a dataclass field with its help, the names that it may take, and its bounds."""
+    metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -57,7 +59,7 @@ class CutoutSettings:
     count: int = option(16, "squares a step; time and memory grow with it", least=1)
     recipe: str = option("vqclip", "how squares are cut and shaken", RECIPES)
     noise: float | None = option(
-        None, "noise on the squares, in [0, 1]; null: the recipe's", least=0
+        None, "noise on the squares, in [0, 1]; null: the recipe's", least=0, most=1
     )
     contrast: str = option(
         "absolute", "stretch: perceptors see full contrast (pixray)", CONTRASTS
@@ -94,9 +96,9 @@ class FilmSettings:
     """The film of the picture's making."""
 
     format: str = option("mp4", "what kind of film; frames: numbered pictures", FILMS)
-    fps: int = option(15, "pictures a second", least=1)
+    fps: int = option(15, "pictures a second", least=1, most=1000)
     every: int = option(1, "a picture every so many steps", least=1)
-    quality: int = option(80, "from 0, small, to 100, near lossless", least=0)
+    quality: int = option(80, "from 0, small, to 100, near lossless", least=0, most=100)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ class RunConfig:
     seed: int | None = option(
         None, "equal seeds give equal pictures; null: drawn, and noted", least=0
     )
-    style: str = option("", 'words for every text prompt, {} being the prompt: "an etching of {}"')
+    style: str = option(
+        "", 'words for every text prompt, {} being the prompt: "an etching of {}"'
+    )
     size: str = option("256x256", "width x height in pixels")
     aspect: str = option("", "width:height, such as 16:9, for as many pixels as size has")
     steps: int = option(150, "how often the latent moves", least=1)
@@ -160,7 +164,7 @@ def describe(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
             key=prefix + each.name,
             kind=_kind(hint),
             default=_show(value),
-            help=each.metadata["help"],
+            help=each.metadata.get("help", ""),
             choices=each.metadata.get("choices", ()),
         )
 
@@ -173,11 +177,12 @@ def check(config: RunConfig) -> RunConfig:
             raise ConfigError(
                 f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
             )
-        if isinstance(value, float) and not math.isfinite(value):
+        if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{key} is {value}; it must be a number")
-        if isinstance(value, int | float) and value < metadata.get("least", -math.inf):
-            least = metadata["least"]
-            raise ConfigError(f"{key} is {value}; it must be {least:g} or more")
+        if isinstance(value, int | float) and value < metadata["least"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
+        if isinstance(value, int | float) and value > metadata["most"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     if len(set(config.perceptors)) < len(config.perceptors):
@@ -210,10 +215,10 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
             wide, high = (max(factor, round(side * share)) for side in (width, height))
             wide, high = wide - wide % factor, high - high % factor
         else:
-            wide, high = read_size(stage.size, factor)
+            wide, high = read_size(stage.size, factor, f"{where}: size")
         if stage.steps.strip().endswith("%"):
-            count = int(config.steps * _percent(stage.steps, where))
-        elif stage.steps.strip().isdigit():
+            count = round(config.steps * _percent(stage.steps, where))
+        elif stage.steps.strip().isdecimal():
             count = int(stage.steps)
         else:
             raise ConfigError(f"{where}: steps is {stage.steps!r}; write 60, or 40%")
@@ -225,19 +230,21 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
 
 
 def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:
-    """Work out (width, height) from `size` and `aspect`, rounded down to multiples of `factor`."""
+    """Work out (width, height) from `size` and `aspect`, in multiples of `factor`."""
     width, height = read_size(config.size, factor)
     if not config.aspect.strip():
         return width, height
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x/]\s*(\d+(?:\.\d+)?)\s*", config.aspect)
     ratio = float(match[1]) / float(match[2]) if match and float(match[2]) else 0.0
     if not 0.05 <= ratio <= 20:
-        raise ConfigError(f"aspect is {config.aspect!r}; write width:height, such as 16:9 or 4:5")
+        raise ConfigError(
+            f'aspect is {config.aspect!r}; write width:height, such as 4:5 (in YAML: "4:5")'
+        )
     area = width * height
     return read_size(f"{int((area * ratio) ** 0.5)}x{int((area / ratio) ** 0.5)}", factor)
 
 
-def read_size(text: str, factor: int = 1) -> tuple[int, int]:
+def read_size(text: str, factor: int = 1, key: str = "size") -> tuple[int, int]:
     """Read "640x480" → (width, height), rounded down to multiples of `factor`.
 
     >>> read_size("100x50", 8)
@@ -245,13 +252,13 @@ def read_size(text: str, factor: int = 1) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d+)\s*[x×X]\s*(\d+)\s*", text)
     if match is None:
-        raise ConfigError(f"size is {text!r}; write width x height in pixels, such as 256x256")
+        raise ConfigError(f"{key} is {text!r}; write width x height in pixels, such as 256x256")
     width, height = int(match[1]), int(match[2])
     least = max(16, factor)
     if min(width, height) < least:
-        raise ConfigError(f"size is {text}; each side must be {least} pixels or more")
+        raise ConfigError(f"{key} is {text}; each side must be {least} pixels or more")
     if max(width, height) > 16384:
-        raise ConfigError(f"size is {text}; a side may have 16384 pixels at most")
+        raise ConfigError(f"{key} is {text}; a side may have 16384 pixels at most")
     return width - width % factor, height - height % factor
 
 
@@ -281,7 +288,7 @@ def _percent(text: str, where: str) -> float:
     try:
         share = float(text.strip().removesuffix("%")) / 100
     except ValueError:
-        share = math.nan
+        share = nan
     if not 0 < share <= 1:
         raise ConfigError(f"{where}: {text!r} is no share; write a percentage, such as 50%")
     return share

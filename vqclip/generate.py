@@ -53,7 +53,7 @@ class Cutter(Protocol):
 
 
 class Perceptor(Protocol):
-    """A judge: sees squares, and gives each a direction in the space that it shares with words."""
+    """A judge: sees squares, and gives each a direction in a space that it shares with words."""
 
     @property
     def name(self) -> str:

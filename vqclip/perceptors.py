@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,13 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.cutouts import Cutter
-from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
+from vqclip.errors import ConfigError, ModelError, pick
+from vqclip.models import clips
+from vqclip.models.clips import fetch
 from vqclip.tensors import Cutouts, Embedding
 
+__all__ = ["OpenClipPerceptor", "fetch", "load"]
 _CONTRASTS = ("absolute", "stretch")
-
-_CONFIG = "open_clip_config.json"
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _LIFT = 1024.0  # what reaches a pixel is near 1e-6, and fp16 has no number between 0 and 6e-8
 _MARGIN = 1e-6  # a stretch of less is a flat colour
@@ -168,14 +167,13 @@ def load(
     """
     dtype = pick(_DTYPES, precision, "precision")
     pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
-    clip = _open_clip()
+    clip = clips.library()
     if Path(name).is_dir():
-        source, options = _folder(Path(name)), {}
+        source, options = clips.folder(Path(name)), {}
     else:
-        source, tag = _known(clip, name)
-        _fetch(clip, source, tag)
-        # The architecture's name alone does not say which GELU the weights were trained with.
-        quick = bool(clip.get_pretrained_cfg(source, tag).get("quick_gelu"))
+        source, tag = clips.known(clip, name)
+        clips.bring(clip, source, tag)
+        quick = clips.quick_gelu(clip, source, tag)
         options = {"pretrained": tag, "force_quick_gelu": quick}
     try:
         model = clip.create_model(
@@ -209,77 +207,3 @@ def load(
         contrast=contrast,
     )
     return perceptor.through(perceptor.cut)
-
-
-def _open_clip() -> ModuleType:
-    """Import open_clip, which takes seconds, only when a perceptor is wanted."""
-    try:
-        import open_clip
-    except (ImportError, RuntimeError) as error:
-        if "torchvision::nms" in str(error):
-            raise ModelError(
-                f"torch and torchvision do not fit together ({error}): they come from different "
-                "places; install both together: pip install --force-reinstall torch torchvision"
-            ) from error
-        raise ModelError(
-            f"open_clip cannot be imported ({error}); install it: pip install open_clip_torch"
-        ) from error
-    return open_clip
-
-
-def _folder(folder: Path) -> str:
-    """Check that a folder holds a model; return open_clip's address of it."""
-    if not (folder / _CONFIG).is_file():
-        raise ModelError(
-            f"the folder {folder} holds no {_CONFIG}; a perceptor's folder holds that and "
-            "open_clip_model.safetensors"
-        )
-    if not any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
-        raise ModelError(
-            f"the folder {folder} holds no weights; put open_clip_model.safetensors beside "
-            f"{_CONFIG}"
-        )
-    return f"local-dir:{folder}"
-
-
-def _known(clip: ModuleType, name: str) -> tuple[str, str]:
-    """Split a name that open_clip knows into model and weights."""
-    model, _, tag = name.partition("::")
-    model = model.replace("/", "-")  # OpenAI writes ViT-B/32
-    tags = {known: known for known in clip.list_pretrained_tags_by_model(model)}
-    if not tags:
-        near = suggest(f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()])
-        raise ConfigError(
-            f"no perceptor is called {name!r}, nor is it a folder{near}; write model::weights in "
-            "open_clip's names, for example ViT-B-32::openai"
-        )
-    if tag == "":
-        raise ConfigError(
-            f"perceptor {name!r} does not say which weights; write {model}::{next(iter(tags))} "
-            f"(or another of: {', '.join(tags)})"
-        )
-    cleaned = tag.lower().replace("-", "_")  # as open_clip itself forgives
-    return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
-
-
-def _fetch(clip: ModuleType, model: str, tag: str) -> None:
-    """Have open_clip bring the weights into its cache, or say how to do without."""
-    try:
-        clip.download_pretrained(clip.get_pretrained_cfg(model, tag))
-    except Exception as error:  # each hub and each kind of broken network has its own class
-        raise ModelAbsent(
-            f"the weights of perceptor {model}::{tag}{_bulk(clip, model)} are not on this "
-            f"machine and cannot be downloaded; while online, run: vqclip models fetch "
-            f'"{model}::{tag}"; or do without them: --preset starter'
-        ) from error
-
-
-def _bulk(clip: ModuleType, model: str) -> str:
-    """Say how large a model's weights are, from its shape alone; "" if that needs the network."""
-    towers = clip.get_model_config(model)
-    outside = towers["text_cfg"].get("hf_model_name"), towers["vision_cfg"].get("timm_model_name")
-    if any(outside):  # their shapes are described elsewhere, perhaps on a hub
-        return ""
-    with torch.device("meta"):
-        bare = clip.create_model(model, load_weights=False, device="meta")
-    return f" (about {sum(w.numel() for w in bare.parameters()) * 4 / 1e9:.1f} GB)"

@@ -19,6 +19,7 @@ from typing import Any, get_origin, get_type_hints
 
 from vqclip.config import RunConfig, check, describe
 from vqclip.errors import ConfigError, suggest
+from vqclip.prompts import Prompt, show
 
 Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
 
@@ -96,13 +97,19 @@ def _merge(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(plain))
+            merged = OmegaConf.merge(merged, OmegaConf.create(_verbatim(plain)))
         except (OmegaConfBaseException, ValueError, TypeError) as error:
             raise ConfigError(f"{where}: {_plain_words(error)}") from error
-    try:
-        return OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise ConfigError(_plain_words(error)) from error
+    return OmegaConf.to_object(merged)
+
+
+def _verbatim(value: Any) -> Any:
+    """Escape `${`, by which OmegaConf would look things up, the user's environment included."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, Mapping):
+        return {key: _verbatim(inner) for key, inner in value.items()}
+    return [_verbatim(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _plain_words(error: Exception) -> str:
@@ -126,6 +133,8 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
             ends = [n for n in names if n.rpartition(".")[2] == key]
             hint = f"; did you mean {ends[0]!r}?" if ends else suggest(str(key), names)
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
+        if isinstance(value, str) and value == "???":  # OmegaConf would pass over it in silence
+            raise ConfigError(f"{where}: {prefix}{key} is '???'; write a value, or leave it out")
         if dataclasses.is_dataclass(hints[key]):
             _check_keys(value, hints[key], where, f"{prefix}{key}.")
 
@@ -159,7 +168,9 @@ def _nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any
         *parents, last = key.split(".")
         place = nested
         for parent in parents:
-            place = place.setdefault(parent, {})
+            inner = place.get(parent)
+            place[parent] = dict(inner) if isinstance(inner, Mapping) else {}
+            place = place[parent]
         place[last] = value
     return nested
 
@@ -168,13 +179,35 @@ def _parse(text: str, where: str) -> Any:
     import yaml
 
     try:
+        _check_nodes(yaml.compose(text, Loader=yaml.SafeLoader), where)
         return yaml.safe_load(text)
+    except RecursionError as error:
+        raise ConfigError(f"{where}: lists within lists, too deep to be settings") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         tab = "\t" in text and "'\\t'" in str(error)
         why = "a tab; YAML is indented with spaces" if tab else getattr(error, "problem", error)
         raise ConfigError(f"{where}{place}: {why}") from error
+
+
+def _check_nodes(node: Any, where: str, above: tuple[int, ...] = ()) -> None:
+    """Refuse what YAML allows but nobody means: a key that stands twice, a list in itself."""
+    if node is None or isinstance(node.value, str):
+        return
+    place = f"{where}, line {node.start_mark.line + 1}"
+    if id(node) in above:
+        raise ConfigError(f"{place}: a part that holds itself; write it out")
+    keys = [pair[0] for pair in node.value] if node.id == "mapping" else []
+    seen: set[str] = set()
+    for key in keys:
+        name = key.value if isinstance(key.value, str) else ""
+        if name in seen:
+            line = key.start_mark.line + 1
+            raise ConfigError(f"{where}, line {line}: {name} stands twice; take one of them out")
+        seen |= {name} - {"", "<<"}
+    for child in node.value:
+        _check_nodes(child[1] if keys else child, where, (*above, id(node)))
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -192,26 +225,31 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     """A YAML file as layers: what it extends, then itself."""
+    if str(path.resolve()) in chain:
+        shown = " → ".join(Path(each).name for each in (*chain, str(path)))
+        raise ConfigError(f'{path} extends itself: {shown}; take one "extends" out')
     values = _yaml(path)
     parents = values.pop("extends", [])
     parents = [parents] if isinstance(parents, str) else parents
+    if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
+        raise ConfigError(
+            f"{path}: extends is {parents!r}; it must be a preset's name, or a list"
+        )
     layers = []
     for parent in parents:
-        near = path.parent / str(parent)
-        name = str(near) if near.suffix in (".yaml", ".yml") and near.is_file() else str(parent)
-        layers += _preset(name, (*chain, str(path)))
+        near = path.parent / parent
+        name = str(near) if near.suffix in (".yaml", ".yml") and near.is_file() else parent
+        layers += _preset(name, (*chain, str(path.resolve())))
     return [*layers, (str(path), values)]
 
 
 def _preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
     """A preset by name or path as layers."""
-    if name in chain:
-        raise ConfigError(f"preset {name!r} extends itself, by way of {' → '.join(chain)}")
     if name.endswith((".yaml", ".yml")):
-        return _file(Path(name), (*chain, name))
+        return _file(Path(name), chain)
     with resources.as_file(_configs() / f"{name}.yaml") as path:
         if re.fullmatch(r"[\w-]+", name) and path.is_file():
-            return _file(path, (*chain, name))
+            return _file(path, chain)
     known = presets()
     raise ConfigError(
         f"no preset is called {name!r}{suggest(name, known)} (one of: {', '.join(known)})"
@@ -219,16 +257,25 @@ def _preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
 
 
 def _prompt_text(value: Any) -> str:
-    """A prompt as text; from YAML it may also be a list of them, or `{body: weight}`."""
+    """A prompt as text; from YAML also a list, or `{body: weight}`, whose bodies are verbatim."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return " | ".join(f"{body}:{weight}" for body, weight in value.items())
+        return show(_wish(body, weight) for body, weight in value.items())
     if isinstance(value, Sequence):
         return " | ".join(_prompt_text(part) for part in value)
-    raise ConfigError(f"prompts is {value!r}; it must be text, or a list of texts")
+    raise ConfigError(f"prompts is {value!r}; it must be text in quotes, or a list of texts")
+
+
+def _wish(body: Any, weight: Any) -> Prompt:
+    if not isinstance(weight, int | float) or isinstance(weight, bool):
+        raise ConfigError(f"prompts: {body} has the weight {weight!r}; it must be a number")
+    text = str(body).strip()
+    if text.startswith("@"):
+        return Prompt(text[1:].strip(), weight, kind="image")
+    return Prompt(text, weight)
 
 
 def _configs() -> Traversable:

@@ -36,7 +36,7 @@ class Recipe:
         border: how far a cut may poke out of the picture, as a fraction of its own side.
         edges: what lies outside: "mirror", "wrap", "black" or "smear" (the edge pixel repeated);
             "clamp" is "smear", but cuts that would poke out are pushed back in.
-        pooling: "bilinear" takes one sample per pixel; "average" takes 2x2 and means them;
+        pooling: "bilinear" takes one sample per pixel (cheapest); "average" is the mean of 2x2;
             "average+max" halves the sum of their mean and maximum, which keeps thin bright lines.
         flip: probability of a left-right flip.
         degrees: largest rotation either way.
@@ -63,7 +63,7 @@ class Recipe:
     ratio: tuple[float, float] = (1.0, 1.0)
     border: float = 0.0
     edges: Edges = "mirror"
-    pooling: Pooling = "average"
+    pooling: Pooling = "bilinear"
     flip: float = 0.0
     degrees: float = 10.0
     translate: float = 0.05
@@ -140,7 +140,6 @@ RECIPES: dict[str, Recipe] = {
     "crowson": Recipe(
         overview=0.0,
         least=None,
-        pooling="bilinear",
         affine=0.0,
         tilt=0.0,
         jitter=0.0,
@@ -171,6 +170,7 @@ RECIPES: dict[str, Recipe] = {
         law="normal",
         least=None,
         power=2.0,
+        pooling="average",
         border=0.25,
         edges="clamp",
         flip=0.3,
@@ -193,6 +193,7 @@ RECIPES: dict[str, Recipe] = {
         overview=0.45,
         least=None,
         edges="black",
+        pooling="average",
         flip=0.5,
         degrees=10.0,
         translate=0.05,

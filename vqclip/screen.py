@@ -1,15 +1,16 @@
 """What does a person, or a script, see of a run? Lines on stderr, or JSON lines on stdout.
 
-With `--json` every line on stdout is one object, flushed at once: `start`, `step`s, then `done` or
-`error`. Everything for people goes to stderr, but for the path of the picture, which is printed on
-stdout, so that `open "$(vqclip "a fox")"` works.
+With `--json` every line on stdout is one object, flushed at once: `start`, `step`s, then `done`
+or `error`. Everything for people goes to stderr, but for the path of the picture, which is
+printed on stdout, so that `open "$(vqclip "a fox")"` works.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ class Screen:
     def event(self, name: str, **values: Any) -> None:
         """Tell a script something, on stdout; nothing without `--json`."""
         if self.json:
-            print(json.dumps({"event": name, **values}, ensure_ascii=False), flush=True)
+            print(json.dumps({"event": name, **values}, allow_nan=False), flush=True)
 
     def result(self, words: str) -> None:
         """Print what was asked for, on stdout; nothing with `--json`, which has its own event."""
@@ -49,7 +50,7 @@ class Screen:
         self.event("error", message=words)
         print(f"error: {words}", file=sys.stderr, flush=True)
 
-    def watch(self, steps: Iterator[Step], total: int) -> Iterator[Step]:
+    def watch(self, steps: Iterator[Step], total: int) -> Generator[Step, None, None]:
         """Show steps as they pass: a bar with loss and time left, or an event each."""
         from tqdm import tqdm
 
@@ -58,7 +59,9 @@ class Screen:
         with tqdm(total=total, bar_format=form, disable=hidden, file=sys.stderr) as bar:
             for step in steps:
                 if self.json:
-                    losses = {name: loss.item() for name, loss in step.losses.items()}
+                    values = {name: loss.item() for name, loss in step.losses.items()}
+                    # JSON has no word for what is not a number.
+                    losses = {k: v if math.isfinite(v) else None for k, v in values.items()}
                     self.event("step", step=step.index, losses=losses)
                 elif not hidden:
                     bar.set_postfix_str(f"loss {step.total():.3f}", refresh=False)
@@ -66,7 +69,7 @@ class Screen:
                 yield step
 
 
-def table(rows: list[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:
+def table(rows: Sequence[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:
     """Lay out rows of words in columns as wide as their widest cell."""
     if not rows:
         return ""
@@ -74,6 +77,8 @@ def table(rows: list[tuple[str, ...]], widths: Mapping[int, int] | None = None) 
     for column, width in (widths or {}).items():
         wide[column] = width
     return "\n".join(
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row, wide, strict=False)), row[-1]]).rstrip()
+        "  ".join(
+            [*(cell.ljust(w) for cell, w in zip(row, wide, strict=False)), row[-1]]
+        ).rstrip()
         for row in rows
     )

@@ -20,8 +20,8 @@ from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
 from vqclip.generate import Objective, Step, generate
+from vqclip.models import clips, needs, zoo
 from vqclip.models import vqgan as vqgans
-from vqclip.models import zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.record import images
@@ -64,9 +64,7 @@ class Session:
             average = optimisers.Average(self.drawer.latent, config.optimiser.average)
             self._average = average
             steps = range(first, first + count)
-            for step in generate(
-                self.drawer, self.perceptors, self.objectives, optimiser, steps
-            ):
+            for step in generate(self.drawer, self.perceptors, self.objectives, optimiser, steps):
                 average.update()
                 yield step
             first += count
@@ -104,6 +102,7 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
     wishes = styled(prompts.parse(config.prompts), config.style)
+    needs.require(config.vqgan, config.perceptors, clips.absent)
     found = zoo.find(config.vqgan)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -127,9 +126,9 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
     cutters: dict[int, Cutter] = {}
     for name in config.perceptors:
         say(f"loading the perceptor {name}")
-        folder = zoo.starter_clip() if name == "starter" else None
+        folder = zoo.starter_clip() if name == "starter" else Path(name).expanduser()
         perceptor = load_perceptor(
-            name if folder is None else str(folder),
+            str(folder) if folder.is_dir() else name,
             device=device,
             precision=pick_precision(config.precision, device),
             contrast=config.cutouts.contrast,
@@ -138,8 +137,9 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
         if cutter is None:  # perceptors of one size see the same squares
             cutter = cutters[perceptor.size] = _cutter(config, perceptor.size, seed)
         perceptors.append(replace(perceptor, name=name, cut=cutter))
-        if folder is not None:
-            models["starter clip"] = zoo.sha256(folder / "open_clip_model.safetensors")
+        weights = _clip_weights(folder)
+        if weights is not None:
+            models[f"{name} clip"] = zoo.sha256(weights)
     notes += _unread(wishes, perceptors)
 
     start = _start(config, stages[-1][:2], seed, device)
@@ -202,8 +202,8 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind, is_there in there.items() if is_there))
     if not there[name]:
-        usable = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise ConfigError(f"device={name}: torch finds no such device here (it can use: {usable})")
+        usable = ", ".join(kind for kind in there if there[kind])
+        raise ConfigError(f"device={name}: torch finds none here (it can use: {usable})")
     return torch.device(name)
 
 
@@ -224,9 +224,15 @@ def _cutter(config: RunConfig, size: int, seed: int) -> Cutter:
     return Cutter(size, count=config.cutouts.count, recipe=recipe, seed=stream)
 
 
-def _unread(
-    wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPerceptor]
-) -> list[str]:
+def _clip_weights(folder: Path) -> Path | None:
+    """The file that open_clip loads from a folder; None for a model that is not in one."""
+    usual = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+    found = [p for p in sorted(folder.glob("*")) if p.suffix in (".safetensors", ".bin", ".pth")]
+    order = [(p.name not in usual, p.suffix != ".safetensors", p) for p in found]
+    return min(order)[-1] if order else None
+
+
+def _unread(wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPerceptor]) -> list[str]:
     """What no perceptor will read, because the prompt is too long for it."""
     notes = []
     for perceptor in perceptors:
@@ -284,7 +290,7 @@ def _prompt_objectives(
                 loss = losses.prompt_loss(perceptor.name, target, wish.weight, wish.stop)
             else:
                 loss = losses.image_loss(perceptor, picture, wish.weight, wish.stop)
-            yield Objective(name, lambda step: 1.0, loss)
+            yield Objective(name, _always(1.0), loss)
 
 
 def _other_objectives(
@@ -307,4 +313,8 @@ def _other_objectives(
         weight = getattr(wanted, name)
         if weight != 0:
             loss = losses.LOSSES[name](**arguments)
-            yield Objective(name, lambda step, weight=weight: weight, loss)
+            yield Objective(name, _always(weight), loss)
+
+
+def _always(weight: float) -> Callable[[int], float]:
+    return lambda step: weight

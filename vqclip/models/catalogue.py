@@ -29,6 +29,28 @@ class Checkpoint:
     about: str
 
 
+@dataclass(frozen=True)
+class KnownPerceptor:
+    """A perceptor whose size is known without asking open_clip."""
+
+    name: str  # model::weights
+    repository: str  # on the Hugging Face hub, where open_clip fetches it
+    bytes: int  # about
+
+
+# Those that presets use. OpenAI's own files are in half precision (ViT-B-32: 354 MB); open_clip
+# prefers their ports on the hub, in single precision: four bytes a weight, which a test counts.
+PERCEPTORS = {
+    row.name: row
+    for row in (
+        KnownPerceptor("ViT-B-32::openai", "timm/vit_base_patch32_clip_224.openai", 605_000_000),
+        KnownPerceptor("ViT-B-16::openai", "timm/vit_base_patch16_clip_224.openai", 598_000_000),
+        KnownPerceptor("RN50::openai", "timm/resnet50_clip.openai", 408_000_000),
+        KnownPerceptor("RN101::openai", "timm/resnet101_clip.openai", 479_000_000),
+        KnownPerceptor("RN50x4::openai", "timm/resnet50x4_clip.openai", 714_000_000),
+    )
+}
+
 # Not listed, because what is published does not settle its architecture: the COCO first stage.
 CHECKPOINTS = {
     row.name: row

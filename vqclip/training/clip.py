@@ -5,8 +5,8 @@
 Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision"
 (https://arxiv.org/abs/2103.00020), on open_clip's own model. Differs, because this CLIP will be
 optimised against rather than asked politely:
-- after a while every picture is first moved along the gradient that would fool the model, within a
-  small distance, and learnt like that: gradients of a network that withstands this draw shapes
+- after a while every picture is first moved along the gradient that would fool the model, within
+  a small distance, and learnt like that: gradients of a network that withstands this draw shapes
   instead of noise (Santurkar et al., 2019, "Image Synthesis with a Single (Robust) Classifier",
   https://arxiv.org/abs/1906.09453);
 - a text must also prefer its picture to pictures of nothing: shuffled tiles, double exposures,
@@ -27,11 +27,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vqclip import presets
 from vqclip.training import data
-from vqclip.training.vqgan import restore, save
+from vqclip.training.contrast import attack, contrast
+from vqclip.training.runs import restore, save
+from vqclip.training.views import nonsense, perturb
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, peers and papers alike
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -96,69 +97,6 @@ def architecture(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def perturb(images: Tensor, generator: torch.Generator) -> Tensor:
-    """What cutouts do to a picture: noise, blur, changed brightness and colour, holes."""
-    count, _, size, _ = images.shape
-    u = torch.rand(count, 6, generator=generator)[..., None, None]
-    blurred = functional.interpolate(
-        functional.avg_pool2d(images, 2), [size, size], mode="bilinear"
-    )
-    images = torch.where(u[:, :1] < 0.25, blurred, images)
-    gains = 1 + 0.15 * torch.randn(count, 3, 1, 1, generator=generator) * (u[:, 1:2] < 0.4)
-    images = (images - 0.5) * gains * (0.8 + 0.4 * u[:, 2:3]) + 0.5
-    strength = 0.12 * u[:, 3:4] * (u[:, 4:5] < 0.6)
-    images = images + strength * torch.randn(images.shape, generator=generator)
-    for index in (u[:, 5, 0, 0] < 0.15).nonzero()[:, 0].tolist():
-        top, left = torch.randint(size // 2, [2], generator=generator).tolist()
-        side = int(torch.randint(size // 8, size // 3, [1], generator=generator))
-        images[index, :, top : top + side, left : left + side] = torch.rand(
-            3, 1, 1, generator=generator
-        )
-    return images.clamp(0, 1)
-
-
-def nonsense(images: Tensor, decodes: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Pictures of nothing: a third tiles of a picture in disorder, a sixth double exposures,
-    the rest noise or, when there are any, random codes of a VQGAN."""
-    size = images.shape[-1]
-    chosen = images[torch.randint(len(images), [count], generator=generator)].clone()
-    for index in range(count):
-        kind = index % 6
-        if kind < 2:
-            tiles = 2 if kind == 0 else 4
-            side = size // tiles
-            blocks = chosen[index].unfold(1, side, side).unfold(2, side, side)
-            blocks = blocks.reshape(3, tiles * tiles, side, side)
-            blocks = blocks[:, torch.randperm(tiles * tiles, generator=generator)]
-            blocks = blocks.view(3, tiles, tiles, side, side).permute(0, 1, 3, 2, 4)
-            chosen[index] = blocks.reshape(3, size, size)
-        elif kind == 2:
-            chosen[index] = (chosen[index] + chosen[(index + 3) % count]) / 2
-        elif len(decodes) > 0 and kind < 5:
-            chosen[index] = decodes[int(torch.randint(len(decodes), [1], generator=generator))]
-        else:
-            grain = 2 ** int(torch.randint(2, 7, [1], generator=generator))
-            noise = torch.rand(1, 3, grain, grain, generator=generator)
-            chosen[index] = functional.interpolate(noise, [size, size], mode="bicubic")[0]
-    return chosen.clamp(0, 1)
-
-
-def contrast(image: Tensor, text: Tensor, same: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy both ways between [B + X, D] pictures and [B, D] texts.
-
-    Args:
-        image: rows of length 1; the last X are nonsense, which no text wants.
-        same: [B, B] bool, which texts hold for which pictures.
-        scale: the inverse temperature.
-    """
-    wanted = same.float()
-    logits = scale * image @ text.T  # [B + X, B]
-    known = logits[: len(text)]
-    of_image = -(wanted / wanted.sum(1, keepdim=True) * known.log_softmax(1)).sum(1).mean()
-    of_text = -(wanted / wanted.sum(0) * logits.log_softmax(0)[: len(text)]).sum(0).mean()
-    return (of_image + of_text) / 2
-
-
 class Batches:
     """Endless pictures [batch, 3, size, size] in [0, 1], captions, and what each shows."""
 
@@ -212,30 +150,6 @@ class Model(nn.Module):
         """Texts → [N, D], rows of length 1."""
         tokens = self.tokenizer(captions).to(self.mean.device)
         return self.clip.encode_text(tokens, normalize=True).float()
-
-
-def attack(
-    model: Model, images: Tensor, text: Tensor, same: Tensor, rms: float, autocast: Any
-) -> Tensor:
-    """Move each picture by up to `rms` a pixel along the gradient that fools the model most.
-
-    One step from a random start, by the picture's own length (L2), as in "Fast is better than
-    free" (Wong et al., 2020, https://arxiv.org/abs/2001.03994), which does so by the sign.
-    """
-    length = rms * images[0].numel() ** 0.5 * torch.rand(len(images), 1, 1, 1, device=images.device)
-    start = torch.randn_like(images)
-    start = start / start.flatten(1).norm(dim=1)[:, None, None, None] * length * 0.5
-    moved = (images + start).clamp(0, 1).requires_grad_()
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    with autocast():
-        seen = model.look(moved)
-    loss = contrast(seen, text, same, model.clip.logit_scale.exp())
-    gradient = torch.autograd.grad(loss, moved)[0]
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
-    direction = gradient / (gradient.flatten(1).norm(dim=1)[:, None, None, None] + 1e-12)
-    return (images + start + direction * length).clamp(0, 1).detach()
 
 
 def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
@@ -311,7 +225,7 @@ def train(recipe: Recipe) -> None:
             untinted = chosen >= 0
             wanted = targets[chosen[untinted]].to(device)
             likeness = (image[: len(images)][untinted.to(device)] * wanted).sum(1)
-            loss = loss + recipe.imitate * (1 - likeness).mean()
+            loss = loss + recipe.imitate * (1 - likeness).sum() / max(1, len(likeness))
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -337,6 +251,8 @@ def train(recipe: Recipe) -> None:
 @torch.no_grad()
 def examine(model: Model, pictures: data.Pictures, name: str, recipe: Recipe) -> dict[str, float]:
     """How often the right one of up to 256 concepts comes first, for its picture on white."""
+    if len(pictures) == 0:
+        return {}
     model.eval()
     first = {row.concept: i for i, row in reversed(list(enumerate(pictures.rows)))}
     order = torch.randperm(len(first), generator=torch.Generator().manual_seed(5))[:256]

@@ -251,7 +251,7 @@ def grounds(
 
 
 def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Take a random square of uint8 [3, T, T], a quarter of its side or more, at `size` pixels."""
+    """Take a random square of uint8 [3, T, T], a quarter of its side or more, at `size`."""
     whole = photo.shape[-1]
     side = int(uniform([1], whole / 4, whole, generator))
     top, left = torch.randint(whole - side + 1, [2], generator=generator).tolist()

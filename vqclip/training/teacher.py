@@ -63,7 +63,9 @@ def learn(
         nn.Linear(768, recipe.embedding),
     )
     text = [p for name, p in model.named_parameters() if "visual" not in name]
-    optimiser = torch.optim.AdamW([*head.parameters(), *text], betas=(0.9, 0.98), weight_decay=0.1)
+    optimiser = torch.optim.AdamW(
+        [*head.parameters(), *text], betas=(0.9, 0.98), weight_decay=0.1
+    )
     generator = torch.Generator().manual_seed(recipe.seed)
     weights = data.weights(pictures.rows)
     for step in range(STEPS):
@@ -97,9 +99,7 @@ def main(arguments: list[str]) -> None:
     torch.manual_seed(recipe.seed)
     out = Path(recipe.out)
     out.mkdir(parents=True, exist_ok=True)
-    pictures = data.read(
-        Path(recipe.data), "illustrations", side=128, classes=recipe.licences
-    )
+    pictures = data.read(Path(recipe.data), "illustrations", side=128, classes=recipe.licences)
     cache = out / "features.pt"
     if cache.exists():
         known = torch.load(cache, weights_only=True)

@@ -1,0 +1,105 @@
+"""Tiny models with random weights, for whole runs that take a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VQGAN = "tiny"
+FACTOR = 4
+
+
+@dataclass(frozen=True)
+class Home:
+    """A VQCLIP_HOME with one imported VQGAN, and a perceptor's folder beside it."""
+
+    path: Path
+    clip: Path
+    config: Path
+    checkpoint: Path
+    tokenizer: Any
+
+    def words(self, *more: str) -> list[str]:
+        """Settings for a run of about a second at 32x32 on these models."""
+        return [
+            *(f"vqgan={VQGAN}", f"perceptors={self.clip}", "size=32x32", "steps=3", "growth=[]"),
+            *("cutouts.count=4", "film.format=none", "device=cpu", *more),
+        ]
+
+    def settings(self, **more: object) -> dict[str, object]:
+        """The same for `vqclip.load`."""
+        pairs = (word.partition("=") for word in self.words())
+        values: dict[str, object] = {key: value for key, _, value in pairs}
+        plain = {"perceptors": [str(self.clip)], "steps": 3, "growth": []}
+        del values["cutouts.count"], values["film.format"]
+        groups: dict[str, object] = {"cutouts": {"count": 4}, "film": {"format": "none"}}
+        return values | plain | groups | more
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Make the models once; `home` puts them to use."""
+    import open_clip
+    import torch
+    import yaml
+
+    from tests import tiny_clip
+    from vqclip.models import vqgan, zoo
+
+    place = tmp_path_factory.mktemp("home")
+    ddconfig = {
+        **{"double_z": False, "z_channels": 8, "resolution": 32, "in_channels": 3, "out_ch": 3},
+        **{"ch": 32, "ch_mult": [1, 1, 1], "num_res_blocks": 1, "attn_resolutions": []},
+        "dropout": 0.0,
+    }
+    inner = {"ddconfig": ddconfig, "n_embed": 16, "embed_dim": 8}
+    layout = {"model": {"target": "taming.models.vqgan.VQModel", "params": inner}}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = vqgan.build(layout)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.2)
+    config, checkpoint = place / "tiny.yaml", place / "tiny.ckpt"
+    config.write_text(yaml.safe_dump(layout))
+    torch.save({"epoch": 1, "state_dict": model.state_dict()}, checkpoint)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VQCLIP_HOME", str(place))
+        zoo.import_(checkpoint, config, VQGAN)
+    clip = tiny_clip.write(place / "clip")
+    return Home(place, clip, config, checkpoint, open_clip.get_tokenizer(f"local-dir:{clip}"))
+
+
+@pytest.fixture
+def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
+    """The tiny models in use, and an empty folder to stand in."""
+    monkeypatch.setenv("VQCLIP_HOME", str(models.path))
+    monkeypatch.chdir(tmp_path)
+    # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
+    monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
+    return models
+
+
+Refusal = Callable[..., str]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Refusal:
+    """Run words that must be refused (exit code 2, nothing made), and give the sentence."""
+    from vqclip import cli
+
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        assert cli.main(list(words)) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "Traceback" not in err
+        sentence = err.strip().splitlines()[-1]
+        assert sentence.startswith("error: ")
+        assert not (tmp_path / "outputs").exists()
+        return sentence.removeprefix("error: ")
+
+    return run

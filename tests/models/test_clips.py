@@ -1,0 +1,97 @@
+"""What open_clip knows, and whether it is here; no network, no weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.constants
+import open_clip
+import pytest
+import torch
+
+from tests import tiny_clip
+from tests.conftest import Home
+from vqclip import presets, session
+from vqclip.cli import main
+from vqclip.errors import ConfigError, ModelAbsent
+from vqclip.models import clips, needs
+from vqclip.models.catalogue import PERCEPTORS
+from vqclip.models.needs import Absent
+
+
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", PERCEPTORS)
+def test_the_catalogue_agrees_with_open_clip(name: str) -> None:
+    row = PERCEPTORS[name]
+    model, _, tag = name.partition("::")
+    assert needs.tidy(name) == name == row.name
+    assert open_clip.get_pretrained_cfg(model, tag)["hf_hub"] == f"{row.repository}/"
+    found = clips.absent(name)
+    assert found is not None
+    assert found.bytes == pytest.approx(row.bytes, rel=0.01)
+
+
+def test_an_outline_has_shapes_and_no_memory(tmp_path: Path, caplog: Any) -> None:
+    folder = tiny_clip.write(tmp_path / "tiny")
+    model = clips.outline(str(folder))
+    assert model is not None and not caplog.records
+    assert {w.device.type for w in model.parameters()} == {"meta"}
+    assert not any(w.requires_grad for w in model.parameters())
+    side = tiny_clip.IMAGE_SIZE
+    pixels = torch.empty(2, 3, side, side, device="meta")
+    assert model.encode_image(pixels).shape == (2, tiny_clip.DIMENSIONS)
+    assert clips.absent(str(folder)) is None
+    assert clips.outline("ViT-B-16-SigLIP::webli") is None  # described in another library
+
+
+def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
+    # One from the hub by a file's name, one from a release, one of unknown size.
+    assert clips.absent("ViT-B-32::laion2b_s34b_b79k") == Absent(
+        "ViT-B-32::laion2b_s34b_b79k", 605_109_252
+    )
+    release = clips.absent("RN50::yfcc15m")
+    assert release is not None and release.bytes is not None
+    assert clips.absent("ViT-B-16-SigLIP::webli") == Absent("ViT-B-16-SigLIP::webli", None)
+    source = open_clip.get_pretrained_cfg("RN50", "yfcc15m")
+    if not source.get("hf_hub"):
+        place = tmp_path / ".cache" / "clip" / Path(source["url"]).name
+    else:
+        repository = source["hf_hub"].rstrip("/").replace("/", "--")
+        place = tmp_path / "hub" / f"models--{repository}" / "snapshots/abc" / needs.WEIGHTS[0]
+        (place.parents[2] / "refs").mkdir(parents=True)
+        (place.parents[2] / "refs/main").write_text("abc")
+    place.parent.mkdir(parents=True)
+    place.touch()
+    assert clips.absent("RN50::yfcc15m") is None
+
+
+def test_unknown_names(tmp_path: Path) -> None:
+    for function in (clips.absent, clips.outline, clips.fetch):
+        with pytest.raises(ConfigError, match=r"no perceptor is called 'ViT-B-33::openai'"):
+            function("ViT-B-33::openai")
+
+
+def test_a_session_is_refused_before_anything_is_loaded(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+    monkeypatch.setattr(session.vqgans, "load", lambda *given, **_: loaded.append(given))
+    words = home.words("perceptors=ViT-B-32::openai,ViT-B-16::laion400m_e31")
+    config = presets.load("a fox", overrides=words)
+    with pytest.raises(ModelAbsent, match=r"2 models are not(?s:.)*laion400m_e31  \(598 MB\)"):
+        session.build(config)
+    assert not loaded
+
+
+def test_the_command_says_how_large_a_download_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(open_clip, "download_pretrained", lambda *_: "somewhere")
+    assert main(["models", "fetch", "RN50::openai"]) == 0
+    assert "RN50::openai: 408 MB\nRN50::openai is here" in capsys.readouterr().err

@@ -1,0 +1,318 @@
+"""The command line as a shell sees it: exit codes, streams, and bad input answered in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as pillow
+
+from tests.conftest import Home
+from vqclip import cli, session
+from vqclip.config import describe
+from vqclip.errors import OutputError
+from vqclip.generate import Step
+from vqclip.record import provenance
+
+ROOT = Path(__file__).parent.parent
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+
+
+def python(*words: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Start a Python as a shell would."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env={**os.environ, "VQCLIP_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def pixels(path: Path) -> bytes:
+    with pillow.open(path) as picture:
+        return picture.tobytes()
+
+
+def test_a_run_prints_its_picture_and_leaves_its_folder(home: Home, capsys: Capture) -> None:
+    words = home.words("seed=3", "previews=2", "film.format=gif")
+    assert cli.main(["a red fox", *words]) == 0
+    out, err = capsys.readouterr()
+    folder = Path("outputs/0001-a-red-fox")
+    assert out == f"{folder}/final.png\n"
+    for line in ("  a red fox ×1", "seed 3, 32x32, into outputs/0001-a-red-fox", "done in"):
+        assert line in err
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("film.gif", "final.png", "log.jsonl", "run.json", "steps")
+    ]
+    assert [path.name for path in sorted((folder / "steps").iterdir())] == [
+        *("00000.png", "00002.png")
+    ]
+    notes = json.loads((folder / "run.json").read_text())
+    assert (notes["prompt"], notes["seed"], notes["config"]["steps"]) == ("a red fox", 3, 3)
+    assert provenance.read(folder / "final.png").seed == 3
+
+
+def test_a_second_run_has_a_folder_of_its_own(home: Home, capsys: Capture) -> None:
+    for number in (1, 2):
+        assert cli.main(["a fox", "--out", "mine", "--quiet", *home.words("steps=1")]) == 0
+        assert capsys.readouterr() == (f"mine/000{number}-a-fox/final.png\n", "")
+
+
+def test_json_is_one_object_a_line(home: Home, capsys: Capture) -> None:
+    words = home.words("seed=3", "film.format=frames")
+    assert cli.main(["a fox:2 | fog:-0.5", "--json", *words]) == 0
+    start, *steps, done = map(json.loads, capsys.readouterr().out.splitlines())
+    folder = "outputs/0001-a-fox"
+    assert start == {
+        **{"event": "start", "run": folder, "from_step": 0, "steps": 3, "seed": 3},
+        **{"size": [32, 32], "prompts": "a fox:2 | fog:-0.5"},
+    }
+    assert [(step["event"], step["step"]) for step in steps] == [("step", i) for i in range(3)]
+    assert all(set(step["losses"]) == {"a fox", "fog"} for step in steps)
+    assert done.pop("seconds") >= 0
+    assert done == {"event": "done", "run": folder, "final": f"{folder}/final.png"}
+    assert len(list(Path(folder, "frames").iterdir())) == 3
+
+
+def test_json_errors_are_objects_too(home: Home, capsys: Capture) -> None:
+    assert cli.main(["a fox", "--json", "stepz=3"]) == 2
+    out, err = capsys.readouterr()
+    (error,) = map(json.loads, out.splitlines())
+    assert error["event"] == "error"
+    assert err == f"error: {error['message']}\n"
+    assert cli.main(["--json", "--sieze", "3"]) == 2  # even where the options cannot be read
+    assert json.loads(capsys.readouterr().out)["event"] == "error"
+
+
+def test_nothing_cheap_imports_torch(tmp_path: Path) -> None:
+    """In one fresh interpreter, since this one has torch already."""
+    pillow.new("RGB", (9, 9)).save(tmp_path / "alien.png")
+    script = """
+import sys
+from vqclip.cli import main
+for words in (
+    ["--help"], ["again", "--help"], ["plan", "--help"], ["--version"], ["presets"],
+    ["models", "list"], ["models", "where"], ["a fox", "stepz=3"], ["a fox", "--sieze", "3"],
+    ["a fox", "--preset", "normal"], ["a fox", "steps=-1"], ["a", "fox"], [""], ["a:nan"],
+    ["show", "alien.png"], ["again", "alien.png"], ["a fox", "--init", "no.png"],
+    ["a fox", "--out", "alien.png"], ["@no.png"],
+):
+    try:
+        code = main(words)
+    except SystemExit as stop:
+        code = stop.code
+    heavy = [name for name in ("torch", "numpy", "open_clip", "kornia") if name in sys.modules]
+    print("CODE", code, words, heavy, file=sys.stderr)
+"""
+    done = python("-c", script, cwd=tmp_path, home=tmp_path)
+    codes = [line for line in done.stderr.splitlines() if line.startswith("CODE")]
+    assert len(codes) == 19, done.stderr
+    assert all(line.endswith("[]") for line in codes), codes
+    assert [line.split()[1] for line in codes] == ["0"] * 7 + ["2"] * 12
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_command_and_setting(capsys: Capture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--help"])
+    out = capsys.readouterr().out
+    for name in cli.COMMANDS:
+        assert f"  {name} " in out
+    for setting in describe():
+        assert setting.key == "prompts" or f"  {setting.key}={setting.default}" in out
+        assert all(choice in out for choice in setting.choices)
+    for option in ("--preset", "--size", "--steps", "--seed", "--init", "--film", "--out"):
+        assert option in out
+    for flag in ("--json", "--quiet", "--debug", "--version"):
+        assert flag in out
+    assert max(map(len, out.splitlines())) < 160
+
+
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name != "generate"])
+def test_every_command_has_help_of_its_own(name: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([name, "--help"])
+    out = capsys.readouterr().out
+    assert f"usage: vqclip {name}" in out
+    assert (cli.COMMANDS[name].__doc__ or "?").split("\n")[0] in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "rest"),
+    [
+        (["a fox"], "generate", ["a fox"]),
+        (["generate", "train"], "generate", ["train"]),
+        (["train"], "generate", ["train"]),
+        (["show", "x.png"], "show", ["x.png"]),
+        (["--json", "show", "x.png"], "show", ["--json", "x.png"]),
+        (["a fox", "show"], "generate", ["a fox", "show"]),
+        (["--out", "plan", "a fox"], "generate", ["--out", "plan", "a fox"]),
+        (["--preset", "presets"], "generate", ["--preset", "presets"]),
+        ([], "generate", []),
+    ],
+)
+def test_the_first_word_may_be_a_command(words: list[str], name: str, rest: list[str]) -> None:
+    assert cli._command(words) == (name, rest)
+
+
+def test_the_name_of_a_command_can_be_drawn(home: Home, capsys: Capture) -> None:
+    for word in ("train", "show"):
+        assert cli.main(["generate", word, "--quiet", *home.words("steps=1")]) == 0
+        assert capsys.readouterr().out.endswith(f"-{word}/final.png\n")
+
+
+def test_options_are_other_words_for_settings(home: Home, capsys: Capture) -> None:
+    Path("mine.yaml").write_text("losses: {smoothness: 2}")
+    pillow.new("RGB", (9, 9), "teal").save("start.png")
+    options = ["--size", "48x32", "--steps", "2", "--seed", "5", "--init", "start.png"]
+    options += ["--out", "mine", "--preset", "mine.yaml,ink", "--film", "--quiet"]
+    words = [w for w in home.words() if w.split("=")[0] not in ("size", "steps", "film.format")]
+    assert cli.main([*options, "a fox", *words]) == 0
+    folder = Path(capsys.readouterr().out.strip()).parent
+    notes = provenance.read(folder)
+    assert folder.parent == Path("mine") and (folder / "film.mp4").is_file()
+    assert (notes.seed, notes.config["size"], notes.config["steps"]) == (5, "48x32", 2)
+    assert notes.config["init"] == "start.png"
+    assert notes.config["losses"]["smoothness"] == 2
+    assert notes.config["losses"]["saturation"] == -1
+    with pillow.open(folder / "final.png") as picture:
+        assert picture.size == (48, 32)
+
+
+def test_a_film_may_be_of_another_kind(home: Home, capsys: Capture) -> None:
+    words = [w for w in home.words("steps=1") if not w.startswith("film")]
+    assert cli.main(["a fox", "--film", "--quiet", *words, "film.format=webp"]) == 0
+    assert Path("outputs/0001-a-fox/film.webp").is_file()
+    assert not Path("outputs/0001-a-fox/film.mp4").exists()
+
+
+def test_ten_thousand_characters_are_drawn(home: Home, capsys: Capture) -> None:
+    prompt = ("a fox in the fog, " * 600)[:10_000]
+    assert cli.main([prompt, "--json", *home.words("steps=1")]) == 0
+    out, err = capsys.readouterr()
+    done = json.loads(out.splitlines()[-1])
+    assert done["run"] == "outputs/0001-a-fox-in-the-fog-a-fox-in-the-fog-a-fox"
+    assert "note: " in err and "reads the first 75 of the" in err
+    assert provenance.read(Path(done["final"])).prompt == prompt
+
+
+def generating(monkeypatch: Patch, error: BaseException) -> None:
+    """Let two steps pass, then fail."""
+    generate = session.generate
+
+    def broken(*arguments: Any) -> Iterator[Step]:
+        for step in generate(*arguments):
+            yield step
+            if step.index == 1:
+                raise error
+
+    monkeypatch.setattr(session, "generate", broken)
+
+
+def test_an_interrupt_closes_the_film_and_says_where_things_lie(
+    home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    generating(monkeypatch, KeyboardInterrupt())
+    assert cli.main(["a fox", "--json", *home.words("film.format=mp4")]) == 130
+    out, err = capsys.readouterr()
+    folder = Path("outputs/0001-a-fox")
+    *_, last = map(json.loads, out.splitlines())
+    message = f"interrupted; what there is lies in {folder}"
+    assert last == {"event": "error", "message": message}
+    assert err.endswith(f"error: {message}\n")
+    assert (folder / "film.mp4").stat().st_size > 500
+    assert not list(folder.glob("*.part*"))
+    assert not (folder / "final.png").exists()
+    notes = json.loads((folder / "run.json").read_text())
+    assert notes["finished"] is None and notes["seconds"] > 0
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_interrupt_while_a_step_is_shown_closes_the_film_too(
+    home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    event = cli.Screen.event
+
+    def interrupted(self: Any, name: str, **values: Any) -> None:
+        if values.get("step") == 1:
+            raise KeyboardInterrupt
+        event(self, name, **values)
+
+    monkeypatch.setattr(cli.Screen, "event", interrupted)
+    assert cli.main(["a fox", "--json", *home.words("film.format=gif")]) == 130
+    assert Path("outputs/0001-a-fox/film.gif").is_file()
+    assert not Path("outputs/0001-a-fox/final.png").exists()
+
+
+def test_an_interrupt_before_anything_began(
+    home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "build", interrupted)
+    assert cli.main(["a fox", *home.words()]) == 130
+    assert capsys.readouterr().err.endswith("\nerror: interrupted\n")
+    assert not Path("outputs").exists()
+
+
+def test_what_fails_after_the_start_is_exit_code_one(
+    home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    generating(monkeypatch, OutputError("the disk is full; free some space"))
+    assert cli.main(["a fox", "--quiet", *home.words()]) == 1
+    assert capsys.readouterr() == ("", "error: the disk is full; free some space\n")
+    assert not Path("outputs/0001-a-fox/final.png").exists()
+
+
+def test_a_mistake_of_ours_is_owned(home: Home, capsys: Capture, monkeypatch: Patch) -> None:
+    generating(monkeypatch, ZeroDivisionError("by nought"))
+    assert cli.main(["a fox", "--quiet", *home.words()]) == 1
+    assert capsys.readouterr().err == (
+        "error: this is a mistake in vqclip, not in what you did: ZeroDivisionError: by nought "
+        "(run it again with --debug for the details to report)\n"
+    )
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["a fox", "--quiet", "--debug", *home.words()])
+    with pytest.raises(cli.ConfigError):
+        cli.main(["a fox", "--debug", "stepz=3"])
+
+
+def test_a_reader_that_has_gone_is_no_mistake(monkeypatch: Patch) -> None:
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setitem(cli.COMMANDS, "presets", gone)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # main replaces it; put it back afterwards
+    assert cli.main(["presets"]) == 1
+    sys.stdout.close()
+
+
+def test_a_run_file_draws_the_pixels_of_its_command_line_through_both_doors(
+    home: Home, tmp_path: Path, capsys: Capture
+) -> None:
+    plain = dict(word.split("=") for word in home.words("seed=3"))
+    lines = [f"{key}: {value}" for key, value in plain.items() if "." not in key]
+    lines += ["prompts: a fox:2 | fog:-0.5", "cutouts: {count: 4}", "film: {format: none}"]
+    lines[lines.index(f"perceptors: {home.clip}")] = f"perceptors: [{home.clip}]"
+    Path("art.yaml").write_text("\n".join(lines))
+    assert cli.main(["a fox:2 | fog:-0.5", "--quiet", *home.words("seed=3")]) == 0
+    assert cli.main(["art.yaml", "--quiet"]) == 0
+    assert cli.main(["art.yaml", "--quiet", "seed=4"]) == 0
+    one, two, other = (Path(line) for line in capsys.readouterr().out.splitlines())
+    assert one.read_bytes() == two.read_bytes()
+    assert pixels(other) != pixels(one)
+    done = python(str(ROOT / "run.py"), "art.yaml", "--json", cwd=tmp_path, home=home.path)
+    assert done.returncode == 0, done.stderr
+    final = Path(json.loads(done.stdout.splitlines()[-1])["final"])
+    assert pixels(final) == pixels(one)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,229 @@
+"""What each subcommand prints and makes."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from PIL import Image as pillow
+from PIL.PngImagePlugin import PngInfo
+
+from tests.conftest import VQGAN, Home, Refusal
+from vqclip import cli, commands, presets
+from vqclip.errors import ConfigError
+from vqclip.models import needs, zoo
+from vqclip.record import provenance
+
+Capture = pytest.CaptureFixture[str]
+STRANGE = [
+    "a # b",
+    "${x} {",
+    'say "hi" it\'s',
+    "two\nlines",
+    r"C:\x | ratio 16\:9",
+    "@home",
+    "狐",
+]
+
+
+def drawn(capsys: Capture, *words: str) -> Path:
+    """Run quietly; give the picture."""
+    capsys.readouterr()
+    assert cli.main([*words, "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return Path(out.strip())
+
+
+def test_again_makes_the_same_bytes(home: Home, capsys: Capture) -> None:
+    first = drawn(capsys, "a fox | fog:-0.5", *home.words("growth=[{size: 50%, steps: 1}]"))
+    second = drawn(capsys, "again", str(first))
+    third = drawn(capsys, "again", str(first.parent), "--out", "elsewhere")
+    assert [path.parent.name for path in (first, second, third)] == [
+        *("0001-a-fox", "0002-a-fox", "0001-a-fox")
+    ]
+    assert first.read_bytes() == second.read_bytes() == third.read_bytes()
+
+
+def test_again_changes_just_what_it_is_told(home: Home, capsys: Capture) -> None:
+    first = drawn(capsys, "a fox", *home.words())
+    second = drawn(capsys, "again", str(first), "steps=2", "cutouts.count=3")
+    before, after = provenance.read(first), provenance.read(second)
+    assert before.config["cutouts"] | {"count": 3} == after.config["cutouts"]
+    assert before.config | {"steps": 2, "cutouts": after.config["cutouts"]} == after.config
+    assert (before.seed, before.prompt, before.models) == (after.seed, after.prompt, after.models)
+    third = drawn(capsys, "again", str(first), "prompts=a whale", "seed=9")
+    assert (provenance.read(third).prompt, provenance.read(third).seed) == ("a whale", 9)
+
+
+@pytest.mark.parametrize("prompt", STRANGE)
+def test_prompts_survive_the_picture(prompt: str, home: Home, capsys: Capture) -> None:
+    if prompt == "@home":
+        pillow.new("RGB", (9, 9), "teal").save("home.png")
+        prompt = "@home.png"
+    first = drawn(capsys, prompt, *home.words("steps=1"))
+    second = drawn(capsys, "again", str(first))
+    assert provenance.read(second).prompt == prompt
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_again_says_when_the_models_have_changed(home: Home, capsys: Capture) -> None:
+    first = drawn(capsys, "a fox", *home.words("steps=1"))
+    notes = provenance.read(first)
+    chunk = PngInfo()
+    text = notes.to_json().replace(notes.models[VQGAN], "0" * 64)
+    chunk.add_itxt("vqclip", text)
+    pillow.new("RGB", (9, 9)).save("other.png", pnginfo=chunk)
+    assert cli.main(["again", "other.png"]) == 0
+    warning = "note: the models are not those that made the picture; it will differ\n"
+    assert warning in capsys.readouterr().err
+    assert cli.main(["again", str(first)]) == 0
+    assert warning not in capsys.readouterr().err
+
+
+def test_again_refuses_what_it_cannot_replay(home: Home, refused: Refusal) -> None:
+    notes = provenance.Provenance({}, ["a fox"], 1, {}, {})
+    Path("run.json").write_text(notes.to_json())
+    assert refused("again", "run.json") == (
+        "run.json: its prompt is a structure that this edition cannot replay"
+    )
+    notes = provenance.Provenance({"stepz": 3}, "a fox", 1, {}, {})
+    Path("run.json").write_text(notes.to_json())
+    assert refused("again", "run.json").startswith("the notes: there is no setting stepz; did")
+
+
+def test_show_says_what_made_a_picture(home: Home, capsys: Capture) -> None:
+    final = drawn(capsys, "a fox", *home.words("seed=3"))
+    assert cli.main(["show", str(final)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("prompt  a fox\nseed    3\n")
+    lines = [line.split(maxsplit=1) for line in out.splitlines()]
+    for line in (
+        ["vqgan", VQGAN],
+        ["perceptors", str(home.clip)],
+        ["cutouts.count", "4"],
+        ["film.format", "none"],
+        ["steps", "3"],
+        [VQGAN, zoo.sha256(home.checkpoint)],
+        ["torch", version("torch")],
+    ):
+        assert line in lines
+    assert not any(line[:1] == ["cutouts.recipe"] for line in lines)  # that is the default
+    assert cli.main(["show", str(final.parent), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"]["steps"] == 3
+
+
+def test_show_writes_growth_as_the_help_does(home: Home, capsys: Capture) -> None:
+    growth = "growth=[{size: 50%, steps: 1}, {size: 75%, steps: 1}]"
+    assert cli.main(["show", str(drawn(capsys, "a fox", *home.words(growth)))]) == 0
+    assert "50% × 1, 75% × 1\n" in capsys.readouterr().out
+
+
+def test_show_of_defaults_only(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(provenance.Provenance({"steps": 150}, "a fox", 1, {}, {}).to_json())
+    assert cli.main(["show", str(path)]) == 0
+    assert "settings that differ:\n  none\n" in capsys.readouterr().out
+
+
+def test_plan_runs_nothing(home: Home, capsys: Capture) -> None:
+    assert cli.main(["plan", "a fox:2", *home.words()]) == 0
+    out = capsys.readouterr().out
+    assert "a fox ×2" in out
+    assert ["steps", "3"] in [line.split() for line in out.splitlines()]
+    assert cli.main(["plan", "a fox", "--json", *home.words()]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["event"], plan["config"]["prompts"]) == ("plan", "a fox")
+    assert not Path("outputs").exists()
+
+
+def test_presets_are_listed_with_what_they_do(capsys: Capture) -> None:
+    assert cli.main(["presets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(presets.presets())
+
+
+def test_models_are_listed_imported_and_found(
+    home: Home, capsys: Capture, tmp_path: Path
+) -> None:
+    assert cli.main(["models", "list"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["tiny", "own"] in [row[:2] for row in rows]
+    assert ["sflckr", "net2net"] in [row[:2] for row in rows]
+    assert cli.main(["models", "where"]) == 0
+    assert capsys.readouterr().out == f"{home.path / 'models'}\n"
+    assert cli.main(["models", "where", "tiny"]) == 0
+    assert capsys.readouterr().out == f"{home.path / 'models/tiny/weights.ckpt'}\n"
+
+
+def test_importing_a_model(home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VQCLIP_HOME", "new")
+    files = [str(home.checkpoint), "--config", str(home.config)]
+    assert cli.main(["models", "import", *files, "--name", "mine"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "new/models/mine/weights.ckpt\n"
+    assert err == "imported as mine: vqgan=mine\n"
+    drawn(capsys, "a fox", *home.words("vqgan=mine", "steps=1"))
+    assert cli.main(["models", "fetch", "mine"]) == 0  # here already
+    assert capsys.readouterr().out == "new/models/mine/weights.ckpt\n"
+
+
+def test_fetching_says_how_large_a_model_is_and_shows_a_bar(
+    home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(name: str, progress: zoo.Progress) -> Path:
+        progress(1_000_000, 4_000_000)
+        progress(3_000_000, 4_000_000)
+        return Path("cache", name)
+
+    monkeypatch.setattr(zoo, "fetch", fetch)
+    assert cli.main(["models", "fetch", "sflckr"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "cache/sflckr\n"
+    assert err.startswith("sflckr: 4.3 GB, licence: none stated")
+    assert "3.00M/4.00M" in err
+
+
+def test_fetching_a_perceptor(
+    home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("vqclip.perceptors.fetch", fetched.append)
+    monkeypatch.setattr(
+        "vqclip.models.clips.absent", lambda name: needs.Absent(name, 605_000_000)
+    )
+    assert cli.main(["models", "fetch", "ViT-B-32::openai"]) == 0
+    assert fetched == ["ViT-B-32::openai"]
+    name = "ViT-B-32::openai"
+    assert capsys.readouterr().err == f"{name}: 605 MB\n{name} is here: perceptors={name}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fetch"], "vqclip models fetch needs a name (see vqclip models list)"),
+        (["import"], "vqclip models import needs a name (see vqclip models list)"),
+        (["import", "x.ckpt"], "write: vqclip models import FILE --config YAML --name NAME"),
+        (["where", "tinny"], "no model is called 'tinny'; did you mean 'tiny'"),
+        (["fetch", "sflkcr"], "no model to fetch is called 'sflkcr'; did you mean 'sflckr'"),
+        (
+            ["import", "no.ckpt", "--config", "no.yaml", "--name", "x"],
+            "the config no.yaml cannot",
+        ),
+    ],
+)
+def test_models_says_what_it_lacks(
+    words: list[str], message: str, home: Home, refused: Refusal
+) -> None:
+    assert refused("models", *words).startswith(message)
+
+
+def test_settings_are_told_from_the_prompt() -> None:
+    words = ["steps=3", "a fox = b", "cutouts.count=2"]
+    assert commands._words(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
+    assert commands._words(["1=2", "x=1"]) == ("1=2", ["x=1"])
+    assert commands._words([]) == (None, [])
+    with pytest.raises(ConfigError, match="'fox' stands alone after 'a'"):
+        commands._words(["a", "fox", "steps=3"])

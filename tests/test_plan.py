@@ -1,0 +1,169 @@
+"""What a run would cost: counted on meta, and held against what the processor really keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import huggingface_hub.constants
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from tests.conftest import FACTOR, VQGAN, Home
+from vqclip import plan, presets
+from vqclip.cli import main
+from vqclip.config import RunConfig
+from vqclip.errors import ConfigError
+from vqclip.models import clips, unpickle, vqgan
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure for a moment only."""
+    monkeypatch.setattr(plan, "GLANCE", 0.001)
+
+
+@pytest.fixture
+def nothing_here(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VQCLIP_HOME", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+
+
+def tiny_config(home: Home, **more: object) -> RunConfig:
+    return presets.load("a fox", **home.settings(**more))  # type: ignore[arg-type]
+
+
+def test_operations_and_what_is_kept_are_counted() -> None:
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(10, 20), nn.GELU()).requires_grad_(False)
+        rows = torch.empty(8, 10, requires_grad=True)
+    cost = plan.count(lambda: model(rows), model)
+    # Two operations a weight and row, forwards, and again backwards to the rows.
+    assert cost.flops == 2 * (2 * 8 * 10 * 20)
+    # GELU keeps what came in. The weights are needed too, but they are there anyway.
+    assert cost.kept == 8 * 20 * 4
+
+
+def really_kept(model: Any, pixels: Tensor) -> int:
+    """Count the bytes that autograd keeps on the processor, weights left out."""
+    own = {w.data_ptr() for w in (*model.parameters(), *model.buffers())}
+    seen: dict[int, int] = {}
+    held = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held.append(storage)
+        if storage.data_ptr() not in own:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = model.encode_image(pixels)
+    result.sum().backward()
+    return sum(seen.values())
+
+
+def test_a_look_keeps_as_much_as_on_the_processor(home: Home) -> None:
+    outline = clips.outline(str(home.clip))
+    real = clips.library().create_model(f"local-dir:{home.clip}").eval().requires_grad_(False)
+    expected = really_kept(real, torch.zeros(4, 3, 32, 32, requires_grad=True))
+    assert plan.look_cost(outline, 4).kept == pytest.approx(expected, rel=0.05)
+
+
+def test_a_drawing_costs_by_its_area(home: Home) -> None:
+    with torch.device("meta"):
+        drawer = vqgan.build(vqgan.read_config(home.config)).requires_grad_(False).eval()
+    assert drawer.factor == FACTOR
+    small, wide = plan.draw_cost(drawer, 32, 32), plan.draw_cost(drawer, 64, 32)
+    assert small.flops > 0 and small.kept > 0
+    # taming attends in its middle, where every cell sees every other one: a little more.
+    assert 2 <= wide.flops / small.flops < 2.2 and 2 <= wide.kept / small.kept < 2.2
+
+
+def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("weights were read")
+
+    monkeypatch.setattr(unpickle, "read_checkpoint", refuse)
+    monkeypatch.setattr(vqgan, "read_checkpoint", refuse)
+    threads = torch.get_num_threads()
+    state = torch.random.get_rng_state()
+    config = tiny_config(home, threads=1, growth=[{"size": "50%", "steps": "1"}])
+    result = plan.estimate(config)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert result.stages == ((16, 16, 1), (32, 32, 2))
+    assert result.downloads == () and result.notes == ()
+    assert result.device == "cpu"
+    assert result.memory is not None and result.seconds is not None
+    assert plan.BASE < result.memory < plan.BASE * 1.2
+    assert result.seconds > plan.START
+    larger = plan.estimate(tiny_config(home, size="256x256"))
+    assert larger.memory is not None and larger.memory > result.memory
+
+
+def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
+    result = plan.estimate(presets.load("a fox", "normal", overrides=["device=cpu"]))
+    assert result.downloads == (
+        ("imagenet_f16_16384", 980_000_000),
+        ("ViT-B-32::openai", 605_000_000),
+        ("ViT-B-16::openai", 598_000_000),
+    )
+    assert result.stages == ((288, 288, 250),)
+    assert result.memory is not None and 4e9 < result.memory < 16e9
+    words = plan.in_words(result)
+    assert "download  imagenet_f16_16384 (980 MB), ViT-B-32::openai (605 MB)" in words
+    assert "\n          vqclip models fetch ViT-B-16::openai\n" in words
+
+
+def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
+    config = presets.load(
+        "a fox", overrides=["vqgan=starter", "perceptors=ViT-B-16-SigLIP::webli", "device=cpu"]
+    )
+    result = plan.estimate(config)
+    assert result.memory is None and result.seconds is None
+    assert result.downloads == (("ViT-B-16-SigLIP::webli", None),)
+    words = plan.in_words(result)
+    assert "note: memory and time are not known: open_clip has no shape of ViT-B-" in words
+    assert "about" not in words and words.endswith("ViT-B-16-SigLIP::webli")
+
+
+def test_a_name_that_does_not_exist(home: Home) -> None:
+    with pytest.raises(ConfigError, match="no perceptor is called 'ViT-B-33::openai'"):
+        plan.estimate(dataclasses.replace(tiny_config(home), perceptors=["ViT-B-33::openai"]))
+
+
+def test_in_words() -> None:
+    estimate = plan.Estimate(((64, 64, 60), (128, 96, 90)), (), "cpu", 1_340_000_000, 52.4, ())
+    assert plan.in_words(estimate) == (
+        "sizes     64x64 for 60 steps, 128x96 for 90 steps\n"
+        "device    cpu\n"
+        "download  nothing, all models are here\n"
+        "needs     about 1.3 GB of memory\n"
+        "takes     about 52 s if nothing else runs here"
+    )
+    gpu = dataclasses.replace(estimate, device="cuda:0", seconds=9000.0)
+    assert "about 1.3 GB of GPU memory" in plan.in_words(gpu)
+    assert "takes     about 2.5 hours" in plan.in_words(gpu)
+    assert "about 7 minutes" in plan.in_words(dataclasses.replace(estimate, seconds=400.0))
+
+
+def test_the_speed_of_the_machine_is_measured() -> None:
+    speed = plan.measure(torch.device("cpu"))
+    assert min(speed.draw, speed.look, speed.move) > 1e6
+    assert plan.measure(torch.device("cpu"), torch.bfloat16).look > 1e6
+
+
+def test_the_command(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "a fox:2 | fog:-0.5", *home.words()]) == 0
+    words = capsys.readouterr().out
+    assert "fog" in words and "takes     about" in words and f"  {VQGAN}\n" in words
+    assert main(["plan", "a fox", "--json", *home.words()]) == 0
+    event = json.loads(capsys.readouterr().out)
+    assert event["event"] == "plan" and event["config"]["steps"] == 3
+    assert event["stages"] == [[32, 32, 3]] and event["downloads"] == []
+    assert event["memory"] > 0 and event["seconds"] > 0
+    assert not (home.path / "outputs").exists()

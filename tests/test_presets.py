@@ -1,0 +1,304 @@
+"""Where settings come from: the order of the layers, and what each refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqclip import presets
+from vqclip.config import RunConfig, Stage, plan_stages, to_dict
+from vqclip.errors import ConfigError, PromptError
+from vqclip.presets import load
+from vqclip.prompts import Prompt, parse
+
+STRANGE = [
+    *("a # b", "${x}", "${oc.env:HOME}", "{", "{}", 'say "hello"', "it's", "two\nlines"),
+    *(
+        r"C:\x.png",
+        r"\${x}",
+        "- a",
+        "a: b",
+        "???",
+        "null",
+        "off",
+        "%",
+        "key=value",
+        "\ttab",
+        "é狐",
+    ),
+]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Write a YAML file into the current folder; give its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def file(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return name
+
+    return file
+
+
+@pytest.mark.parametrize("name", presets.presets())
+def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
+    run = load("a fox", name)
+    assert run.prompts == "a fox"
+    assert plan_stages(run, 16)
+    assert run != load("a fox") or name in ("starter", "square")
+    assert presets.presets()[name].endswith(".")
+
+
+def test_the_default_is_the_starter_preset() -> None:
+    assert load("a fox", "starter") == load("a fox")
+
+
+def test_without_anything_there_are_the_defaults() -> None:
+    assert load() == RunConfig()
+
+
+def test_later_layers_win_and_earlier_ones_remain(write: Any) -> None:
+    one = write("one.yaml", "steps: 1\nseed: 1\nsize: 32x32\nstyle: one\ncutouts: {count: 1}")
+    two = write("two.yaml", "steps: 2\nseed: 2\nsize: 48x48\nlosses: {smoothness: 2}")
+    mine = write("mine.yml", "steps: 3\nseed: 3\nprompts: from the file\ncutouts: {noise: 0}")
+    run = load(preset=f"{one}, {two}", file=mine, overrides=["steps=4", "cutouts.recipe=disco"])
+    assert (run.steps, run.seed, run.size, run.style) == (4, 3, "48x48", "one")
+    assert (run.cutouts.count, run.cutouts.noise, run.cutouts.recipe) == (1, 0, "disco")
+    assert run.losses.smoothness == 2
+    assert run.prompts == "from the file"
+    assert load(preset=[two, one]).seed == 1  # the order counts
+    run = load("mine", file=mine, overrides=["steps=4", "steps=5"], seed=6)
+    assert (run.prompts, run.steps, run.seed) == ("mine", 5, 6)
+
+
+def test_what_is_extended_comes_first(write: Any, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    write("inner/base.yaml", "extends: draft\nsteps: 7\nseed: 1")  # a name, beside…
+    write("inner/more.yaml", "extends: [ink, base.yaml]\nseed: 2")  # …files beside the file
+    run = load("a fox", "inner/more.yaml")
+    assert (run.size, run.steps, run.seed) == ("144x144", 7, 2)
+    assert run.style == load("a fox", "ink").style
+
+
+def test_overrides_may_be_a_mapping() -> None:
+    given_by_user = {"cutouts": {"count": 3}, "cutouts.noise": 0.5, "steps": 9}
+    run = load("a fox", overrides=given_by_user)
+    assert (run.cutouts.count, run.cutouts.noise, run.steps) == (3, 0.5, 9)
+    assert given_by_user["cutouts"] == {"count": 3}
+
+
+def test_overrides_are_read_by_the_kind_of_the_setting() -> None:
+    run = load(
+        overrides=[
+            *("size=64x64", "seed=null", "perceptors=a, b", "growth=[{size: 32x32, steps: 4}]"),
+            *("losses.colours=#fff, teal", "style=${x} # {}", "init=off", "aspect=16:9"),
+        ]
+    )
+    assert (run.size, run.seed, run.perceptors) == ("64x64", None, ["a", "b"])
+    assert run.growth == [Stage("32x32", "4")]
+    assert (run.losses.colours, run.style) == ("#fff, teal", "${x} # {}")
+    assert (run.init, run.aspect) == ("off", "16:9")
+    assert load(overrides=["growth="]).growth == []
+    assert load(overrides=['perceptors=["a,b"]']).perceptors == ["a,b"]
+
+
+@pytest.mark.parametrize("prompt", STRANGE)
+def test_prompts_survive_every_way_in(prompt: str, write: Any) -> None:
+    import yaml
+
+    file = write("art.yaml", yaml.safe_dump({"prompts": prompt, "steps": 3}))
+    assert load(prompt).prompts == prompt
+    assert load(file=file).prompts == prompt
+    assert load(overrides=[f"prompts={prompt}"]).prompts == prompt
+    assert load(overrides={"prompts": prompt}).prompts == prompt
+    assert load(base=to_dict(load(prompt))).prompts == prompt
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text())
+def test_prompts_and_styles_survive_the_notes(text: str) -> None:
+    style = text.replace("{}", "")
+    run = load(text, style=style if style != "???" else "")
+    assert run.prompts == text
+    assert load(base=to_dict(run)) == run
+
+
+def test_settings_never_look_things_up(monkeypatch: pytest.MonkeyPatch, write: Any) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    run = load("a fox", write("a.yaml", "style: ${oc.env:SECRET}\nlosses: {colours: '${size}'}"))
+    assert (run.style, run.losses.colours) == ("${oc.env:SECRET}", "${size}")
+
+
+@pytest.mark.parametrize(
+    ("text", "wishes"),
+    [
+        ("prompts: a fox:2 | fog:-0.5", (Prompt("a fox", 2), Prompt("fog", -0.5))),
+        ("prompts:\n- a fox:2\n- fog", (Prompt("a fox", 2), Prompt("fog"))),
+        ("prompts: {a fox: 2, fog: -0.5}", (Prompt("a fox", 2), Prompt("fog", -0.5))),
+        (
+            "prompts:\n- 'ratio 16:9': 2\n- a|b: 1\n- '@x.png': 0.3",
+            (Prompt("ratio 16:9", 2), Prompt("a|b"), Prompt("x.png", 0.3, kind="image")),
+        ),
+    ],
+)
+def test_a_run_file_may_structure_its_prompts(
+    text: str, wishes: tuple[Prompt, ...], write: Any
+) -> None:
+    assert parse(load(file=write("art.yaml", text)).prompts) == wishes
+
+
+def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
+    assert load(file=write("art.yaml", "prompts:\nsteps: 3")).prompts == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prompts: 7", "prompts is 7; it must be text in quotes, or a list of texts"),
+        ("prompts: {a fox: big}", "prompts: a fox has the weight 'big'; it must be a number"),
+        ("prompts: {text: a fox, weight: 2}", "prompts: text has the weight 'a fox'"),
+        ("prompts: {a fox: true}", "prompts: a fox has the weight True"),
+        ("stepz: 3", "art.yaml: there is no setting stepz; did you mean 'steps'"),
+        ("count: 3", "art.yaml: there is no setting count; did you mean 'cutouts.count'"),
+        ("cutouts: {cuont: 3}", "art.yaml: there is no setting cutouts.cuont; did you mean"),
+        ("cutouts: 3", "art.yaml: cutouts must hold key: value lines, not 3"),
+        ("growth: [{siz: 50%}]", "art.yaml: Key 'siz' not in 'Stage'"),
+        ("growth: [50%]", "art.yaml: growth.0.: Invalid type assigned"),
+        ("steps: many", "art.yaml: steps: Value 'many' could not be converted to Integer"),
+        ("steps: 10.5", "art.yaml: steps: Value '10.5' .* could not be converted to Integer"),
+        ("steps: true", "art.yaml: steps: Value 'True' .* could not be converted to Integer"),
+        ("steps:", "art.yaml: steps: Incompatible value 'None'"),
+        ("style:", "art.yaml: style: Incompatible value 'None'"),
+        ('style: "???"', r"art.yaml: style is '\?\?\?'; write a value, or"),
+        ("aspect: 16:9", r"aspect is '969'; write .* \(in YAML: \"4:5\"\)"),
+        ("cutouts:\n\tcount: 3", "art.yaml, line 2, column 1: a tab; YAML is indented with"),
+        ("steps: 3\nsteps: 4", "art.yaml, line 2: steps stands twice; take one of them out"),
+        ("film:\n  fps: 3\n  fps: 4", "art.yaml, line 3: fps stands twice"),
+        ("growth: [{size: 50%, size: 40%}]", "art.yaml, line 1: size stands twice"),
+        ("prompts: {a fox: 1, a fox: 2}", "art.yaml, line 1: a fox stands twice"),
+        ("growth: &a [*a]", "art.yaml, line 1: a part that holds itself; write it out"),
+        ("growth: " + "[" * 1000 + "]" * 1000, "art.yaml: lists within lists, too deep"),
+        ("- steps", "art.yaml must hold key: value lines, not list"),
+        ("a red fox", "art.yaml must hold key: value lines, not str"),
+        ("steps: [", "art.yaml, line 1, column 9: expected the node content"),
+        ("extends: 5", "art.yaml: extends is 5; it must be a preset's name, or a list"),
+        ("extends:", "art.yaml: extends is None; it must be a preset's name"),
+        ("extends: nromal", "no preset is called 'nromal'; did you mean 'normal'"),
+    ],
+)
+def test_a_run_file_that_cannot_be_used_is_refused_in_words(
+    text: str, message: str, write: Any
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        load(file=write("art.yaml", text))
+
+
+def test_weights_in_a_structure_are_finite(write: Any) -> None:
+    with pytest.raises(PromptError, match="the weight nan of 'a fox' must be a finite number"):
+        load(file=write("art.yaml", "prompts: {a fox: .nan}"))
+
+
+@pytest.mark.parametrize("text", ["# only a comment\n", "", "---\n"])
+def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
+    assert load(preset=write("none.yaml", text)) == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stepz=3", "the command line: there is no setting stepz; did you mean 'steps'"),
+        ("cutouts.cuont=3", "the command line: there is no setting cutouts.cuont"),
+        ("cutouts.count.x=3", "the command line: cutouts.count: Value .* could not be converted"),
+        ("cutouts=3", "the command line: cutouts must hold key: value lines, not 3"),
+        ("steps=", "the command line: steps: Incompatible value 'None'"),
+        ("steps=[", "steps=, line 1, column 2: expected the node content"),
+        ("steps", "'steps' is no setting; write key=value, such as steps=100"),
+        ("=3", "'=3' is no setting; write key=value"),
+        ("steps=-5", "steps is -5; it must be 1 or more"),
+        ("losses.smoothness=nan", "losses.smoothness is nan; it must be a number"),
+    ],
+)
+def test_an_override_that_cannot_be_used_is_refused_in_words(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        load("a fox", overrides=[override])
+
+
+def test_unknown_arguments_and_notes_are_refused_too() -> None:
+    with pytest.raises(ConfigError, match=r"^the arguments: there is no setting stepz; did you"):
+        load("a fox", stepz=3)
+    with pytest.raises(ConfigError, match=r"^the overrides: there is no setting stepz; did you"):
+        load("a fox", overrides={"stepz": 3})
+    with pytest.raises(ConfigError, match=r"^the notes: there is no setting stepz; did you mean"):
+        load("a fox", base={"stepz": 3})
+
+
+@pytest.mark.parametrize("door", ["preset", "file"])
+def test_circles_are_refused(door: str, write: Any, tmp_path: Path) -> None:
+    write("one.yaml", "extends: two.yaml")
+    write("two.yaml", f"extends: ../{tmp_path.name}/one.yaml")
+    message = "one.yaml extends itself: one.yaml → two.yaml → one.yaml; take one"
+    with pytest.raises(ConfigError, match=message):
+        load("a fox", **{door: "one.yaml"})
+    with pytest.raises(ConfigError, match=r"self.yaml extends itself: self.yaml → self.yaml"):
+        load("a fox", write("self.yaml", "extends: self.yaml"))
+
+
+def test_the_same_ancestor_twice_is_no_circle(write: Any) -> None:
+    write("base.yaml", "steps: 3")
+    write("left.yaml", "extends: base.yaml")
+    assert load(preset=write("all.yaml", "extends: [left.yaml, base.yaml]")).steps == 3
+
+
+def test_a_preset_that_does_not_exist_is_named_with_the_nearest() -> None:
+    with pytest.raises(
+        ConfigError, match=r"no preset is called 'drat'; did you mean 'draft'\? \("
+    ):
+        load("a fox", "drat")
+    with pytest.raises(ConfigError, match=r"no preset is called '../configs/draft'"):
+        load("a fox", "../configs/draft")
+
+
+def test_files_that_cannot_be_read(write: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none.yaml cannot be read: .*No such file"):
+        load(preset="none.yaml")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(ConfigError, match=r"bytes.yaml cannot be read: 'utf-8' codec"):
+        load(preset="bytes.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"folder.yaml cannot be read: "):
+        load(file="folder.yaml")
+
+
+@dataclass(frozen=True)
+class Inner:
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    steps: int = 5
+    name: str = "plain"
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_other_schemas_are_read_the_same_way(write: Any) -> None:
+    path = Path(write("recipe.yaml", "steps: 6\ninner: {width: 2}"))
+    assert presets.read_settings(Recipe, path, ["name=a # b"]) == Recipe(6, "a # b", Inner(2))
+    assert presets.read_settings(Recipe, None, []) == Recipe()
+
+
+def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package has its presets in `vqclip.configs`; a checkout has them beside it."""
+    from importlib import resources
+
+    def absent(package: str) -> Any:
+        raise ModuleNotFoundError(package)
+
+    monkeypatch.setattr(resources, "files", absent)
+    assert {"starter", "draft", "normal"} <= set(presets.presets())

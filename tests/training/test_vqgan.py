@@ -1,0 +1,267 @@
+"""The training of a small VQGAN."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.conftest import picture, record, write
+from vqclip.errors import ConfigError, PictureError
+from vqclip.models import vqgan as shipped
+from vqclip.training import vqgan
+from vqclip.training.vqgan import (
+    Batches,
+    Codebook,
+    Model,
+    Recipe,
+    data,
+    decibels,
+    edges,
+    learning_rate,
+    picture_distance,
+    report,
+    train,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def recipe(folder: Path, tmp_path: Path) -> Recipe:
+    """Three steps, of which the second quantises and the third knows the critic."""
+    return Recipe(
+        data=str(folder),
+        out=str(tmp_path / "out"),
+        steps=3,
+        batch=2,
+        size=32,
+        photo_share=0.5,
+        quantise_from=1,
+        revive_every=2,
+        discriminate_from=2,
+        codes=12,
+        code_channels=8,
+        width=32,
+        multiples=[1, 1, 2],
+        z_channels=8,
+        bf16=False,
+    )
+
+
+def latents(*shape: int) -> Tensor:
+    return torch.randn(*shape)
+
+
+def test_codebook_takes_the_nearest_code() -> None:
+    book, z = Codebook(20, 6).eval(), latents(2, 6, 5, 3)
+    chosen, commitment, indices = book(z)
+    flat = z.permute(0, 2, 3, 1).reshape(-1, 6)
+    distance = torch.cdist(flat, book.embedding.weight)
+    assert torch.equal(indices, distance.argmin(1))
+    nearest = book.embedding.weight[indices].view(2, 5, 3, 6).permute(0, 3, 1, 2)
+    torch.testing.assert_close(chosen, nearest)
+    torch.testing.assert_close(commitment, distance.amin(1).pow(2).mean() / 6)
+
+
+def test_codebook_is_as_exact_under_autocast() -> None:
+    book = Codebook(400, 4).eval()
+    with torch.no_grad():  # neighbours that bfloat16 cannot tell apart
+        book.embedding.weight.copy_(1 + torch.rand(400, 4) / 10)
+    z = 1 + torch.rand(1, 4, 16, 16) / 10
+    with torch.autocast("cpu", torch.bfloat16):
+        indices = book(z)[2]
+    flat = z.permute(0, 2, 3, 1).reshape(-1, 4).double()
+    distance = torch.cdist(flat, book.embedding.weight.double())
+    away = distance.gather(1, indices[:, None])[:, 0] - distance.amin(1)
+    assert away.max() < 1e-3
+
+
+def test_gradients_pass_the_codebook_and_commitment_pulls_latents_only() -> None:
+    book, z = Codebook(20, 6).eval(), latents(1, 6, 2, 2).requires_grad_()
+    chosen, commitment, _ = book(z)
+    pull = torch.randn_like(chosen)
+    (got,) = torch.autograd.grad((chosen * pull).sum(), z, retain_graph=True)
+    assert torch.equal(got, pull)
+    (got,) = torch.autograd.grad(commitment, z)
+    torch.testing.assert_close(got, 2 * (z - chosen).detach() / z.numel())
+    assert not book.embedding.weight.requires_grad
+
+
+def test_running_means_move_codes_to_the_data() -> None:
+    book = Codebook(4, 3, decay=0.9)
+    centres = torch.tensor([[4.0, 0, 0], [0, 4, 0], [0, 0, 4], [-4, -4, -4]])
+    with torch.no_grad():
+        book.embedding.weight.copy_(centres / 4)
+        book.sums.copy_(centres / 4)
+    z = (centres[torch.arange(64) % 4] + 0.1 * torch.randn(64, 3)).T.reshape(1, 3, 8, 8)
+    sums = z.reshape(3, 64).T.reshape(16, 4, 3).sum(0)
+    _, first, _ = book(z)
+    torch.testing.assert_close(book.usage, torch.full([4], 0.9 * 1 + 0.1 * 16))
+    torch.testing.assert_close(book.embedding.weight, (0.9 * centres / 4 + 0.1 * sums) / 2.5)
+    for _ in range(60):
+        _, last, indices = book(z)
+    assert last < first / 50  # what is left is the noise
+    torch.testing.assert_close(book.embedding.weight, sums / 16, atol=0.02, rtol=0)
+    torch.testing.assert_close(book.usage, torch.full([4], 16.0), atol=0.1, rtol=0)
+    before = book.embedding.weight.clone()
+    book.eval()(z)
+    assert torch.equal(book.embedding.weight, before)
+    assert torch.equal(indices, torch.arange(64) % 4)
+
+
+def test_a_code_that_nobody_chose_stays_where_it_was() -> None:
+    book = Codebook(3, 2, decay=0.5)
+    with torch.no_grad():
+        book.embedding.weight.copy_(torch.tensor([[0.0, 0], [9, 9], [-9, 9]]))
+        book.sums.copy_(book.embedding.weight)
+    for _ in range(40):
+        book(torch.full([1, 2, 2, 2], 0.5))
+    torch.testing.assert_close(book.embedding.weight[0], torch.tensor([0.5, 0.5]))
+    assert torch.equal(book.embedding.weight[1:], torch.tensor([[9.0, 9], [-9, 9]]))
+
+
+def test_revive_draws_disused_codes_from_the_batch() -> None:
+    book, z = Codebook(10, 4), latents(2, 4, 3, 3)
+    book.usage[:] = torch.arange(10.0)
+    before = book.embedding.weight.clone()
+    assert book.revive(z, 3) == 3
+    flat = z.permute(0, 2, 3, 1).reshape(-1, 4)
+    assert torch.equal(book.embedding.weight[3:], before[3:])
+    assert (torch.cdist(book.embedding.weight[:3], flat).amin(1) == 0).all()
+    assert torch.equal(book.sums[:3], book.embedding.weight[:3])
+    assert torch.equal(book.usage, torch.tensor([1.0, 1, 1, 3, 4, 5, 6, 7, 8, 9]))
+    assert book.revive(z, float("inf")) == 10 and book.revive(z, 0) == 0
+
+
+def test_edges_are_differences_of_neighbours() -> None:
+    x = torch.tensor([[1.0, 2, 4], [8, 16, 32], [0, 0, 0]])[None, None]
+    right, below = edges(x)[0]
+    assert right.tolist() == [[1, 2], [8, 16]] and below.tolist() == [[7, 14], [-8, -16]]
+
+
+def test_picture_distance_is_zero_for_equals_and_grows() -> None:
+    real = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert picture_distance(real, real) == 0
+    small, large = (picture_distance(real + s * torch.randn_like(real), real) for s in (0.1, 0.4))
+    assert 0 < small < large
+    # A shift of all colours has no edges: |s| and s², and |s| for each of the two blurs.
+    torch.testing.assert_close(picture_distance(real + 0.2, real), torch.tensor(0.64))
+
+
+def test_decibels_are_of_pictures_between_minus_one_and_one() -> None:
+    real = torch.zeros(1, 3, 8, 8)
+    assert decibels(real + 0.2, real) == pytest.approx(20)  # a tenth of the range
+    assert decibels(real + 9, real + 1) > 100  # clamped
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    recipe = Recipe(steps=1000, rate=1.0)
+    rates = [learning_rate(recipe, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01) and rates[500] == pytest.approx(0.5)
+    assert max(rates) == rates[99] and rates[-1] == pytest.approx(0.05)
+
+
+def test_batches_are_illustrations_and_photographs(recipe: Recipe) -> None:
+    blank = torch.zeros(1, 4, 8, 8, dtype=torch.uint8)
+    rows = (data.Row("a", ("a fox",), "", "", ""),)
+    photos = data.Pictures(rows, torch.full([1, 3, 16, 16], 51, dtype=torch.uint8))
+    batches = Batches(
+        replace(recipe, batch=8, photo_share=0.25), data.Pictures(rows, blank), photos
+    )
+    images = batches.draw(torch.Generator().manual_seed(0))
+    assert images.shape == (8, 3, 32, 32) and images.min() >= -1 and images.max() <= 1
+    torch.testing.assert_close(images[:2], torch.full([2, 3, 32, 32], -0.6))
+    assert not torch.equal(images[2], images[0])
+    again = batches.draw(torch.Generator().manual_seed(0))
+    assert torch.equal(images, again)
+
+
+def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(recipe.out)
+    train(recipe)
+    names = {"checkpoint.pt", "vqgan.safetensors", "vqgan.yaml"}
+    assert {path.name for path in out.iterdir()} == names
+    state = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 3
+
+    trained = Model(recipe)
+    trained.load_state_dict(state["model"])
+    trained.half().float().eval()  # as it is shipped
+    loaded = shipped.load(out / "vqgan.yaml", out / "vqgan.safetensors")
+    assert loaded.factor == 4 and loaded.channels == 8 and len(loaded.codebook) == 12
+    pictures = torch.stack([picture(3, seed, 32) for seed in (1, 2)]) / 255
+    with torch.no_grad():
+        z = trained.encode(pictures * 2 - 1)
+        torch.testing.assert_close(loaded.encode(pictures), z, atol=1e-5, rtol=1e-4)
+        codes = trained.quantize(z)[0]
+        torch.testing.assert_close(loaded.quantise(z), codes, atol=1e-6, rtol=0)
+        made = (trained.decode(codes) / 2 + 0.5).clamp(0, 1)
+        torch.testing.assert_close(loaded.decode(codes), made, atol=1e-5, rtol=0)
+
+    steps: list[int] = []
+    rate = vqgan.learning_rate
+    monkeypatch.setattr(
+        vqgan, "learning_rate", lambda recipe, step: (steps.append(step), rate(recipe, step))[1]
+    )
+    train(replace(recipe, steps=5))
+    assert steps == [3, 4]
+    after = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert after["step"] == 5
+    assert after["optimiser"]["state"][0]["step"] == 5  # Adam's moments went on, too
+    assert not torch.equal(
+        after["model"]["quant_conv.weight"], state["model"]["quant_conv.weight"]
+    )
+    train(replace(recipe, steps=9, minutes=0.0))
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 5
+
+
+def test_a_folder_with_nothing_to_hold_out_will_do(recipe: Recipe, folder: Path) -> None:
+    write(folder, "illustrations", [record("flat/1.webp", captions=["fox"])])
+    train(replace(recipe, steps=1))
+    assert (Path(recipe.out) / "vqgan.safetensors").is_file()
+
+
+def test_no_picture_of_the_licences_is_an_error(recipe: Recipe) -> None:
+    with pytest.raises(PictureError, match="of the licence classes gpl; add one to licences="):
+        train(replace(recipe, licences=["gpl"]))
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_report_writes_a_line_and_a_sheet(recipe: Recipe, tmp_path: Path, size: int) -> None:
+    model = Model(recipe)
+    exam = torch.rand(4, 3, size, size) * 2 - 1
+    report(tmp_path, model, exam, 200, False)
+    report(tmp_path, model, exam, 1000, True)
+    first, second = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert first["step"] == 200 and first["codes_in_exam"] == 0 and 0 < first["psnr"] < 20
+    assert second["step"] == 1000 and 1 <= second["codes_in_exam"] <= 12
+    assert [path.name for path in tmp_path.glob("*.png")] == ["sheet-001000.png"]
+    assert model.training
+
+
+def test_the_command_reads_a_config_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Recipe] = []
+    keep: Callable[[Recipe], None] = seen.append
+    monkeypatch.setattr(vqgan, "train", keep)
+    config = tmp_path / "small.yaml"
+    config.write_text("steps: 7\nbatch: 3\n")
+    vqgan.main([str(config), "batch=4", "zoom=[0.5, 2]", "data=a folder"])
+    assert seen == [Recipe(steps=7, batch=4, zoom=[0.5, 2.0], data="a folder")]
+    with pytest.raises(ConfigError, match="there is no setting bach; did you mean 'batch'"):
+        vqgan.main(["bach=4"])
+    shipped_config = Path(__file__).parents[2] / "configs/train/starter_vqgan.yaml"
+    vqgan.main([str(shipped_config)])
+    assert seen[-1].codes == Recipe().codes

@@ -1,0 +1,185 @@
+"""Which models does open_clip know, and are their weights on this machine?
+
+A perceptor's name is `model::weights` in open_clip's words, or a folder that holds a model.
+`fetch` downloads, `absent` looks without the network, `outline` gives the shapes alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
+from vqclip.models.needs import Absent, in_hub_cache, tidy
+
+CONFIG = "open_clip_config.json"
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
+
+
+def fetch(name: str) -> None:
+    """Download the weights of `model::weights` into open_clip's cache, with open_clip's own bar.
+
+    What is there is not downloaded again.
+
+    Raises:
+        ConfigError: if open_clip knows no such name.
+        ModelAbsent: if the download fails, as it does without a network.
+    """
+    clip = library()
+    bring(clip, *known(clip, name))
+
+
+def absent(name: str) -> Absent | None:
+    """Tell whether the weights of a perceptor are absent, without asking the network.
+
+    Args:
+        name: as for `load`; a folder is never absent.
+
+    Raises:
+        ConfigError: if open_clip knows no such name.
+    """
+    if Path(name).is_dir():
+        return None
+    clip = library()
+    model, tag = known(clip, name)
+    source = clip.get_pretrained_cfg(model, tag)
+    repository, _, file = (source.get("hf_hub") or "").rpartition("/")
+    if repository:
+        here = in_hub_cache(repository, (file,)) if file else in_hub_cache(repository)
+    else:
+        here = (Path("~/.cache/clip").expanduser() / Path(source["url"]).name).is_file()
+    if here:
+        return None
+    bare = outline(f"{model}::{tag}")
+    return Absent(f"{model}::{tag}", None if bare is None else _bytes(bare))
+
+
+def outline(name: str) -> Any | None:
+    """Build a perceptor's model without any weights, on the meta device: shapes, no memory.
+
+    Args:
+        name: as for `load`.
+
+    Returns:
+        The open_clip model, or None if its shape is described elsewhere, perhaps on a hub.
+
+    Raises:
+        ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
+    """
+    clip = library()
+    quick = False
+    if Path(name).is_dir():
+        source = folder(Path(name))
+        towers = json.loads((Path(name) / CONFIG).read_text())["model_cfg"]
+    else:
+        source, tag = known(clip, name)
+        quick = quick_gelu(clip, source, tag)
+        towers = clip.get_model_config(source)
+    outside = towers["text_cfg"].get("hf_model_name"), towers["vision_cfg"].get("timm_model_name")
+    if any(outside):
+        return None
+    with torch.device("meta"), _hushed():
+        model = clip.create_model(
+            source, load_weights=False, device="meta", force_quick_gelu=quick
+        )
+    return model.eval().requires_grad_(False)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep open_clip from warning that a model without weights has none."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def library() -> ModuleType:
+    """Import open_clip, which takes seconds, only when a perceptor is wanted.
+
+    Raises:
+        ModelError: if it does not work.
+    """
+    try:
+        import open_clip
+    except (ImportError, RuntimeError) as error:
+        if "torchvision::nms" in str(error):
+            raise ModelError(
+                f"torch and torchvision do not fit together ({error}): they come from different "
+                "places; install both together: pip install --force-reinstall torch torchvision"
+            ) from error
+        raise ModelError(
+            f"open_clip cannot be imported ({error}); install it: pip install open_clip_torch"
+        ) from error
+    return open_clip
+
+
+def folder(path: Path) -> str:
+    """Check that a folder holds a model; return open_clip's address of it."""
+    if not (path / CONFIG).is_file():
+        raise ModelError(
+            f"the folder {path} holds no {CONFIG}; a perceptor's folder holds that and "
+            "open_clip_model.safetensors"
+        )
+    if not any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
+        raise ModelError(
+            f"the folder {path} holds no weights; put open_clip_model.safetensors beside {CONFIG}"
+        )
+    return f"local-dir:{path}"
+
+
+def known(clip: ModuleType, name: str) -> tuple[str, str]:
+    """Split a name that open_clip knows into model and weights."""
+    model, _, tag = name.partition("::")
+    model = model.replace("/", "-")  # OpenAI writes ViT-B/32
+    tags = {known: known for known in clip.list_pretrained_tags_by_model(model)}
+    if not tags:
+        near = suggest(f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()])
+        raise ConfigError(
+            f"no perceptor is called {name!r}, nor is it a folder{near}; write model::weights in "
+            "open_clip's names, for example ViT-B-32::openai"
+        )
+    if tag == "":
+        raise ConfigError(
+            f"perceptor {name!r} does not say which weights; write {model}::{next(iter(tags))} "
+            f"(or another of: {', '.join(tags)})"
+        )
+    cleaned = tidy(name).partition("::")[2]
+    return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
+
+
+def bring(clip: ModuleType, model: str, tag: str) -> None:
+    """Have open_clip bring the weights into its cache, or say how to do without."""
+    try:
+        clip.download_pretrained(clip.get_pretrained_cfg(model, tag))
+    except Exception as error:  # each hub and each kind of broken network has its own class
+        raise ModelAbsent(
+            f"the weights of perceptor {model}::{tag}{_bulk(model, tag)} are not on this "
+            f"machine and cannot be downloaded; while online, run: vqclip models fetch "
+            f'"{model}::{tag}"; or do without them: --preset starter'
+        ) from error
+
+
+def quick_gelu(clip: ModuleType, model: str, tag: str) -> bool:
+    """Whether weights were trained with QuickGELU, which the model's name alone does not say."""
+    return bool(clip.get_pretrained_cfg(model, tag).get("quick_gelu"))
+
+
+def _bulk(model: str, tag: str) -> str:
+    """Say how large a model's weights are, from its shape alone; "" if that needs the network."""
+    bare = outline(f"{model}::{tag}")
+    return "" if bare is None else f" (about {_bytes(bare) / 1e9:.1f} GB)"
+
+
+def _bytes(model: Any) -> int:
+    """Count the bytes of a model's weights as they are published, four each."""
+    return sum(int(weight.numel()) for weight in model.parameters()) * 4
