@@ -22,6 +22,7 @@ from torch.nn import functional
 from vqclip import presets
 from vqclip.errors import ModelError
 from vqclip.training import clip, data
+from vqclip.training.contrast import contrast
 
 STEPS, BATCH, SIDE = 500, 512, 112
 
@@ -79,7 +80,7 @@ def learn(
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
             words = model.read(captions)
             image = functional.normalize(head(known[chosen]).float(), dim=-1)
-        loss = clip.contrast(image, words, same, model.clip.logit_scale.exp())
+        loss = contrast(image, words, same, model.clip.logit_scale.exp())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
