@@ -19,7 +19,7 @@ from tests.conftest import FACTOR, VQGAN, Home
 from vqclip import session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
-from vqclip.models import zoo
+from vqclip.models import clips, zoo
 from vqclip.prompts import Prompt, parse
 from vqclip.session import Session, build, purpose_seed, styled
 
@@ -138,7 +138,6 @@ def test_provenance_holds_all_that_the_picture_depends_on(home: Home) -> None:
         (["b.bin", "a.pth", "c.txt"], "a.pth"),
         (["a.bin", "b.safetensors"], "b.safetensors"),
         (["open_clip_pytorch_model.safetensors", "a.safetensors"], "open_clip_pytorch_model"),
-        ([], "None"),
     ],
 )
 def test_the_weights_that_are_noted_are_those_that_open_clip_takes(
@@ -148,7 +147,7 @@ def test_the_weights_that_are_noted_are_those_that_open_clip_takes(
 
     for name in names:
         (tmp_path / name).touch()
-    found = session._clip_weights(tmp_path)
+    found = clips.weights_in(tmp_path)
     assert str(found).removeprefix(str(tmp_path) + "/").startswith(chosen)
     assert str(found) == str(factory._find_checkpoint_in_dir(tmp_path))
 

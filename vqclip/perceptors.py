@@ -43,6 +43,7 @@ class OpenClipPerceptor:
         mean, std: [1, 3, 1, 1], what the model's training subtracted and divided by.
         interpolation: how pictures of another size are resized: open_clip's own word.
         squash: whether they are squashed to a square; if not, the middle is kept.
+        weights: the file that the model was read from.
         contrast: "absolute" shows the pixels as they are; "stretch" first spreads the whole batch
             from black to white, as pixray does, so that contrast earns nothing.
     """
@@ -58,6 +59,7 @@ class OpenClipPerceptor:
     dtype: torch.dtype
     interpolation: str
     squash: bool
+    weights: Path
     contrast: str
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
@@ -170,9 +172,10 @@ def load(
     clip = clips.library()
     if Path(name).is_dir():
         source, options = clips.folder(Path(name)), {}
+        weights = clips.weights_in(Path(name))
     else:
         source, tag = clips.known(clip, name)
-        clips.bring(clip, source, tag)
+        weights = clips.bring(clip, source, tag)
         quick = clips.quick_gelu(clip, source, tag)
         options = {"pretrained": tag, "force_quick_gelu": quick}
     try:
@@ -204,6 +207,7 @@ def load(
         dtype=dtype,
         interpolation=seen["interpolation"],
         squash=seen["resize_mode"] == "squash",
+        weights=weights,
         contrast=contrast,
     )
     return perceptor.through(perceptor.cut)

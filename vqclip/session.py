@@ -137,9 +137,7 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
         if cutter is None:  # perceptors of one size see the same squares
             cutter = cutters[perceptor.size] = _cutter(config, perceptor.size, seed)
         perceptors.append(replace(perceptor, name=name, cut=cutter))
-        weights = _clip_weights(folder)
-        if weights is not None:
-            models[f"{name} clip"] = zoo.sha256(weights)
+        models[f"{name} clip"] = zoo.sha256(perceptor.weights)
     notes += _unread(wishes, perceptors)
 
     start = _start(config, stages[-1][:2], seed, device)
@@ -222,14 +220,6 @@ def _cutter(config: RunConfig, size: int, seed: int) -> Cutter:
         recipe = replace(recipe, noise=config.cutouts.noise)
     stream = purpose_seed(seed, f"cutouts {size}")
     return Cutter(size, count=config.cutouts.count, recipe=recipe, seed=stream)
-
-
-def _clip_weights(folder: Path) -> Path | None:
-    """The file that open_clip loads from a folder; None for a model that is not in one."""
-    usual = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
-    found = [p for p in sorted(folder.glob("*")) if p.suffix in (".safetensors", ".bin", ".pth")]
-    order = [(p.name not in usual, p.suffix != ".safetensors", p) for p in found]
-    return min(order)[-1] if order else None
 
 
 def _unread(wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPerceptor]) -> list[str]:

@@ -130,10 +130,7 @@ def folder(path: Path) -> str:
             f"the folder {path} holds no {CONFIG}; a perceptor's folder holds that and "
             "open_clip_model.safetensors"
         )
-    if not any(True for pattern in _WEIGHTS for _ in path.glob(pattern)):
-        raise ModelError(
-            f"the folder {path} holds no weights; put open_clip_model.safetensors beside {CONFIG}"
-        )
+    weights_in(path)
     return f"local-dir:{path}"
 
 
@@ -157,10 +154,26 @@ def known(clip: ModuleType, name: str) -> tuple[str, str]:
     return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
 
 
-def bring(clip: ModuleType, model: str, tag: str) -> None:
+def weights_in(path: Path) -> Path:
+    """Say which file open_clip loads from a folder.
+
+    Raises:
+        ModelError: if there is none.
+    """
+    usual = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+    found = [file for pattern in _WEIGHTS for file in path.glob(pattern)]
+    order = [(f.name not in usual, f.suffix != ".safetensors", f) for f in found]
+    if not order:
+        raise ModelError(
+            f"the folder {path} holds no weights; put open_clip_model.safetensors beside {CONFIG}"
+        )
+    return min(order)[-1]
+
+
+def bring(clip: ModuleType, model: str, tag: str) -> Path:
     """Have open_clip bring the weights into its cache, or say how to do without."""
     try:
-        clip.download_pretrained(clip.get_pretrained_cfg(model, tag))
+        return Path(clip.download_pretrained(clip.get_pretrained_cfg(model, tag)))
     except Exception as error:  # each hub and each kind of broken network has its own class
         raise ModelAbsent(
             f"the weights of perceptor {model}::{tag}{_bulk(model, tag)} are not on this "
