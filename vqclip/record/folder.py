@@ -247,7 +247,7 @@ def _log(path: Path, step: Step) -> None:
     }
     try:
         # Opened for each line: an open file would swallow the rest of a run whose folder is gone.
-        # A prompt's bytes that are no UTF-8 are spelled \udcxx, which is how JSON spells them, too.
+        # Bytes of a prompt that are no UTF-8 are spelled \udcxx, which is how JSON does it, too.
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     except OSError as error:
