@@ -49,6 +49,7 @@ class Recipe:
     begin: str = ""
     licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
     steps: int = 8000
+    until: int = 0
     minutes: float = 150.0
     threads: int = 0
     seed: int = 0
@@ -202,7 +203,9 @@ def train(recipe: Recipe) -> None:
     deadline, saved = time.monotonic() + recipe.minutes * 60, time.monotonic()
     running = 0.0
 
-    while step < recipe.steps and time.monotonic() < deadline:
+    # The rate is planned for all `steps`; `until` ends the run before, for what comes next.
+    end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
+    while step < end and time.monotonic() < deadline:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
         images, captions, shown, chosen = batches.draw(generator)

@@ -41,6 +41,7 @@ class Recipe:
     out: str = "training/vqgan"
     licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
     steps: int = 20000
+    until: int = 0
     minutes: float = 150.0
     threads: int = 0
     seed: int = 0
@@ -192,7 +193,9 @@ def train(recipe: Recipe) -> None:
     generator = torch.Generator().manual_seed(recipe.seed + step)
     deadline, saved = time.monotonic() + recipe.minutes * 60, time.monotonic()
 
-    while step < recipe.steps and time.monotonic() < deadline:
+    # The rate is planned for all `steps`; `until` ends the run before, for what comes next.
+    end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
+    while step < end and time.monotonic() < deadline:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
         real = batches.draw(generator).to(device)
