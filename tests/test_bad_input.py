@@ -17,6 +17,7 @@ from PIL import Image as pillow
 from tests.conftest import Home, Refusal
 
 Patch = pytest.MonkeyPatch
+LONG = "x" * 5000
 
 
 @pytest.mark.parametrize(
@@ -44,12 +45,56 @@ Patch = pytest.MonkeyPatch
         (["silent.yaml"], "there is no prompt; write one"),
         (["a fox", "init=bad.png"], "bad.png cannot be read .it is damaged or no picture.; try"),
         (["a fox", "--init", "no.png"], "no.png cannot be read .No such file or directory.; try"),
-        (["a fox", "--init", "foxx"], "foxx is neither a picture file nor, as init, one of: ran"),
+        (["a fox", "--init", "foxx"], "init=foxx is neither a picture file nor one of: random, "),
         (["a fox", "init=folder.png"], "folder.png cannot be read .Is a directory"),
         (["a fox | @bad.png:0.3"], "bad.png cannot be read .it is damaged or no picture"),
         (["@no.png"], "no.png cannot be read .No such file or directory.; try another file"),
         (["a fox", "--out", "bad.png"], "bad.png is no folder, so no runs can be made in bad.p"),
         (["a fox", "out=bad.png/x/y"], "bad.png is no folder, so no runs can be made in bad.p"),
+        (["a fox", "init=fractl"], "init=fractl is neither .*; did you mean 'fractal'"),
+        (["a fox", f"init={LONG}"], f"init={LONG[:60]}… is neither a picture file nor one of: r"),
+        (["a fox", f"init={LONG}.png"], f"{LONG[:60]}… cannot be read .File name too long.; try"),
+        ([f"@{LONG}"], f"{LONG[:60]}… cannot be read .File name too long.; try another file"),
+        ([f"@{LONG} {LONG}.png"], f"{LONG[:60]}… cannot be read .File name too long.; try"),
+        (["a fox", "--out", LONG], f"{LONG[:60]}… is too long for the name of a folder; choose"),
+        (
+            ["a fox", "--preset", f"{LONG}.yaml"],
+            f"{LONG[:60]}… cannot be read .File name too lon",
+        ),
+        (["a fox", "--preset", "no.yaml"], "no.yaml cannot be read .No such file or directory.;"),
+        (
+            ["sillent.yaml"],
+            "there is no run file sillent.yaml; did you mean 'silent.yaml'.; check",
+        ),
+        (
+            ["poster.yml"],
+            "there is no run file poster.yml; check .*: vqclip generate poster.yml$",
+        ),
+        (
+            ["plan", "poster.yml"],
+            "there is no run file poster.yml; check its name, or to draw these wo",
+        ),
+        ([f"{LONG}.yaml"], f"there is no run file {LONG}.yaml; check its name"),
+        (
+            ["a fox", "losses.edge_colour=golld"],
+            "losses.edge_colour: 'golld' is not a colour; did",
+        ),
+        (
+            ["a fox", "losses.init=1"],
+            "losses.init is closeness to a start picture; give one with",
+        ),
+        (
+            ["a fox", "film=none"],
+            "the command line: film must hold .*; did you mean film.format=n",
+        ),
+        (
+            ["a fox", "preset=ink"],
+            "the command line: there is no setting preset; .* --preset ink",
+        ),
+        (
+            ["plan", "a fox", "prompts=a dog"],
+            "there are two prompts, 'a fox' and 'prompts=a dog'; ",
+        ),
         (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
         (["train", "fox"], "'fox' stands alone after 'train'; put the prompt in quotes"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
@@ -63,8 +108,11 @@ Patch = pytest.MonkeyPatch
         (["show", "alien.png"], "alien.png holds no notes of vqclip: this picture was not made"),
         (["show", "."], r"there is no run.json in \.; expected the folder of a run"),
         (["show"], r"the following arguments are required: PNG \(see vqclip show --help\)"),
+        (["show"], r".*; to draw the word itself: vqclip generate show$"),
+        (["models"], r".*; to draw the word itself: vqclip generate models$"),
+        (["again"], r".*; to draw the word itself: vqclip generate again$"),
         (["show", "a", "--size", "3"], "there is no option --size"),
-        (["models", "lst"], "argument action: invalid choice: 'lst'"),
+        (["models", "lst"], "no action of vqclip models is called 'lst'; did you mean 'list'"),
         (["a fox", "vqgan=tinny"], "no model is called 'tinny'"),
         (["a fox", "vqgan=sflckr"], "the model 'sflckr' is not on this machine .4.3 GB.; run 'v"),
     ],
@@ -147,5 +195,7 @@ def test_a_pickle_that_would_run_code(
 
 def test_a_perceptor_that_does_not_exist(home: Home, refused: Refusal, tmp_path: Path) -> None:
     assert "holds no open_clip_config.json" in refused("a fox", *home.words("perceptors=."))
+    message = refused("a fox", *home.words(f"perceptors={LONG}"))
+    assert message.startswith(f"no perceptor is called '{LONG[:60]}'…; write model::weights in")
     message = refused("a fox", *home.words("perceptors=ViT-B-33::openai"))
     assert "no perceptor is called 'ViT-B-33::openai'" in message

@@ -58,6 +58,7 @@ def test_a_run_prints_its_picture_and_leaves_its_folder(home: Home, capsys: Capt
     ]
     notes = json.loads((folder / "run.json").read_text())
     assert (notes["prompt"], notes["seed"], notes["config"]["steps"]) == ("a red fox", 3, 3)
+    assert notes["command"] == ["vqclip", "a red fox", *words]
     assert provenance.read(folder / "final.png").seed == 3
 
 
@@ -165,9 +166,9 @@ def test_the_first_word_may_be_a_command(words: list[str], name: str, rest: list
 
 
 def test_the_name_of_a_command_can_be_drawn(home: Home, capsys: Capture) -> None:
-    for word in ("train", "show"):
+    for word in ("train", "show", "art.yaml"):
         assert cli.main(["generate", word, "--quiet", *home.words("steps=1")]) == 0
-        assert capsys.readouterr().out.endswith(f"-{word}/final.png\n")
+        assert capsys.readouterr().out.endswith(f"-{word.replace('.', '-')}/final.png\n")
 
 
 def test_options_are_other_words_for_settings(home: Home, capsys: Capture) -> None:
@@ -272,6 +273,50 @@ def test_what_fails_after_the_start_is_exit_code_one(
     assert cli.main(["a fox", "--quiet", *home.words()]) == 1
     assert capsys.readouterr() == ("", "error: the disk is full; free some space\n")
     assert not Path("outputs/0001-a-fox/final.png").exists()
+
+
+OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
+LESS = "error: not enough memory for 32x32 with 4 cutouts; a smaller --size, "
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA: 2 GiB"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"
+        ),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 5 bytes."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"),
+        RuntimeError(
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+        ),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_too_little_memory_is_said_in_words(
+    error: Exception, home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    def build(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(session, "build", build)
+    assert cli.main(["a fox", "--quiet", *home.words()]) == 1
+    rest = "fewer cutouts.count or precision=bf16 would need less\n"
+    assert capsys.readouterr().err == LESS + rest
+    assert cli.main(["a fox", "--quiet", *home.words("precision=fp16")]) == 1
+    assert capsys.readouterr().err == LESS + "or fewer cutouts.count would need less\n"
+
+
+def test_too_little_memory_without_a_run(capsys: Capture, monkeypatch: Patch) -> None:
+    def listing(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(cli.COMMANDS, "presets", listing)
+    assert cli.main(["presets"]) == 1
+    assert capsys.readouterr().err.startswith("error: not enough memory; close other programs")
 
 
 def test_a_mistake_of_ours_is_owned(home: Home, capsys: Capture, monkeypatch: Patch) -> None:

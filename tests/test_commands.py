@@ -84,11 +84,6 @@ def test_again_says_when_the_models_have_changed(home: Home, capsys: Capture) ->
 
 
 def test_again_refuses_what_it_cannot_replay(home: Home, refused: Refusal) -> None:
-    notes = provenance.Provenance({}, ["a fox"], 1, {}, {})
-    Path("run.json").write_text(notes.to_json())
-    assert refused("again", "run.json") == (
-        "run.json: its prompt is a structure that this edition cannot replay"
-    )
     notes = provenance.Provenance({"stepz": 3}, "a fox", 1, {}, {})
     Path("run.json").write_text(notes.to_json())
     assert refused("again", "run.json").startswith("the notes: there is no setting stepz; did")
@@ -112,7 +107,40 @@ def test_show_says_what_made_a_picture(home: Home, capsys: Capture) -> None:
         assert line in lines
     assert not any(line[:1] == ["cutouts.recipe"] for line in lines)  # that is the default
     assert cli.main(["show", str(final.parent), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["config"]["steps"] == 3
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["event"], shown["prompt"], shown["config"]["steps"]) == (
+        *("provenance", "a fox"),
+        3,
+    )
+
+
+def test_again_finds_and_compares_the_pictures(
+    home: Home, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pillow.new("RGB", (32, 32), "teal").save("start.png")
+    pillow.new("RGB", (32, 32), "gold").save("wish.png")
+    first = drawn(capsys, "@wish.png", *home.words("steps=1", "init=start.png"))
+    notes = provenance.read(first)
+    assert notes.models["picture wish.png"] == zoo.sha256(Path("wish.png"))
+    assert notes.models["picture start.png"] == zoo.sha256(Path("start.png"))
+    assert drawn(capsys, "again", str(first)).read_bytes() == first.read_bytes()
+    # Pictures that lie beside the PNG are found from anywhere.
+    for name in ("start.png", "wish.png"):
+        Path(name).rename(first.parent / name)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    for source in (tmp_path / first, (tmp_path / first).parent):
+        second = drawn(capsys, "again", str(source))
+        assert second.read_bytes() == (tmp_path / first).read_bytes()
+    # One nearer is taken, and is another one.
+    pillow.new("RGB", (32, 32), "white").save("start.png")
+    assert cli.main(["again", str(tmp_path / first)]) == 0
+    err = capsys.readouterr().err
+    assert "note: start.png has changed since; the picture will differ\n" in err
+    assert "wish.png has changed" not in err and "the models are not" not in err
+    (tmp_path / first).with_name("wish.png").unlink()
+    assert cli.main(["again", str(tmp_path / first)]) == 2
+    assert "error: wish.png cannot be read (No such file" in capsys.readouterr().err
 
 
 def test_show_writes_growth_as_the_help_does(home: Home, capsys: Capture) -> None:
@@ -143,6 +171,12 @@ def test_presets_are_listed_with_what_they_do(capsys: Capture) -> None:
     assert cli.main(["presets"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(presets.presets())
+    assert cli.main(["presets", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events == [
+        {"event": "preset", "name": name, "about": about}
+        for name, about in presets.presets().items()
+    ]
 
 
 def test_models_are_listed_imported_and_found(
@@ -152,6 +186,27 @@ def test_models_are_listed_imported_and_found(
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["tiny", "own"] in [row[:2] for row in rows]
     assert ["sflckr", "net2net"] in [row[:2] for row in rows]
+    assert ["ViT-B-32::openai", "clip", "605", "MB"] in [row[:4] for row in rows]
+    assert rows[0] == ["name", "kind", "size", "where", "licence", "about"]
+    sflckr = next(row for row in rows if row[:1] == ["sflckr"])
+    assert "none stated for the weights" in " ".join(sflckr)
+    assert cli.main(["models", "list", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(
+        list(event) == ["event", "name", "kind", "bytes", "licence", "where", "about"]
+        and event["event"] == "model"
+        for event in events
+    )
+    assert ["starter", "clip"] in [[event["name"], event["kind"]] for event in events]
+    assert cli.main(["models", "where", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "folder",
+        "path": str(home.path / "models"),
+    }
+    assert cli.main(["models", "where", "tiny", "--json"]) == 0
+    event = json.loads(capsys.readouterr().out)
+    assert (event["event"], event["name"], event["where"]) == ("model", "tiny", "cached")
+    assert event["path"] == str(home.path / "models/tiny/weights.ckpt")
     assert cli.main(["models", "where"]) == 0
     assert capsys.readouterr().out == f"{home.path / 'models'}\n"
     assert cli.main(["models", "where", "tiny"]) == 0
@@ -168,6 +223,11 @@ def test_importing_a_model(home: Home, capsys: Capture, monkeypatch: pytest.Monk
     drawn(capsys, "a fox", *home.words("vqgan=mine", "steps=1"))
     assert cli.main(["models", "fetch", "mine"]) == 0  # here already
     assert capsys.readouterr().out == "new/models/mine/weights.ckpt\n"
+    assert cli.main(["models", "import", *files, "--name", "second", "--json"]) == 0
+    event = json.loads(capsys.readouterr().out)
+    assert (event["name"], event["path"]) == ("second", "new/models/second/weights.ckpt")
+    assert cli.main(["models", "fetch", "mine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["licence"] == "yours to know"
 
 
 def test_fetching_says_how_large_a_model_is_and_shows_a_bar(
@@ -198,6 +258,11 @@ def test_fetching_a_perceptor(
     assert fetched == ["ViT-B-32::openai"]
     name = "ViT-B-32::openai"
     assert capsys.readouterr().err == f"{name}: 605 MB\n{name} is here: perceptors={name}\n"
+    for name, size in (("ViT-B-32::openai", 605_000_000), ("ViT-L-14::openai", 605_000_000)):
+        assert cli.main(["models", "fetch", name, "--json"]) == 0
+        event = json.loads(capsys.readouterr().out)
+        assert (event["event"], event["name"], event["where"]) == ("model", name, "cached")
+        assert (event["kind"], event["bytes"]) == ("clip", size)
 
 
 @pytest.mark.parametrize(
@@ -225,5 +290,13 @@ def test_settings_are_told_from_the_prompt() -> None:
     assert commands._words(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
     assert commands._words(["1=2", "x=1"]) == ("1=2", ["x=1"])
     assert commands._words([]) == (None, [])
+    physics = "E=mc2 on a blackboard"
+    assert commands._words([physics, "steps=3"]) == (physics, ["steps=3"])
+    assert commands._words(["steps=3", physics]) == (physics, ["steps=3"])
+    assert commands._words(["E=mc2"]) == (None, ["E=mc2"])
+    for setting in ("style=in oil", "cutouts.count=2 ", "film=a b", "prompts=a fox"):
+        assert commands._words([setting]) == (None, [setting])
+    # Beside a prompt, it is a setting that was mistyped.
+    assert commands._words(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
     with pytest.raises(ConfigError, match="'fox' stands alone after 'a'"):
         commands._words(["a", "fox", "steps=3"])

@@ -228,6 +228,18 @@ def test_grey_and_erased_cuts() -> None:
     assert float(gone.min()) > 0.05 and float(gone.max()) < 0.5
 
 
+def test_erasing_is_the_same_in_all_cuts_if_it_is_to_be() -> None:
+    white = torch.ones(1, 3, 32, 32)
+    for alike in (True, False):
+        recipe = replace(PLAIN, erase=0.5, erase_alike=alike)
+        cutter = Cutter(16, count=4, recipe=recipe)
+        gone = [cutter(white).pixels == 0 for _ in range(16)]
+        same = [bool((each == each[:1]).all()) for each in gone]
+        assert all(same) if alike else not all(same)
+        assert any(bool(each.any()) for each in gone)
+    assert [name for name, recipe in RECIPES.items() if recipe.erase_alike] == ["vqgan-clip"]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_gradient_reaches_the_whole_picture(name: str) -> None:
     image = picture(72, 96).requires_grad_()

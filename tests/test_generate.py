@@ -204,3 +204,9 @@ def test_gradients_stay_on_for_whoever_consumes_the_steps(
 
 def test_without_steps_there_is_nothing(drawer: FakeDrawer, eye: FakePerceptor) -> None:
     assert list(generate(drawer, [eye], [], descent(drawer), [])) == []
+
+
+def test_two_objectives_of_one_name_are_refused(drawer: FakeDrawer, eye: FakePerceptor) -> None:
+    twice = [Objective(name, constant, look) for name in ("a", "b", "a")]
+    with pytest.raises(ValueError, match=r"^objectives of the same name: a, b, a$"):
+        next(generate(drawer, [eye], twice, descent(drawer), [0]))

@@ -131,6 +131,12 @@ def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
     assert "about" not in words and words.endswith("ViT-B-16-SigLIP::webli")
 
 
+def test_a_perceptor_in_the_home_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home.clip.parent))
+    result = plan.estimate(tiny_config(home, perceptors=["~/clip"]))
+    assert result.memory is not None and result.downloads == ()
+
+
 def test_a_name_that_does_not_exist(home: Home) -> None:
     with pytest.raises(ConfigError, match="no perceptor is called 'ViT-B-33::openai'"):
         plan.estimate(dataclasses.replace(tiny_config(home), perceptors=["ViT-B-33::openai"]))

@@ -131,8 +131,8 @@ def test_prompts_and_styles_survive_the_notes(text: str) -> None:
 
 def test_settings_never_look_things_up(monkeypatch: pytest.MonkeyPatch, write: Any) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
-    run = load("a fox", write("a.yaml", "style: ${oc.env:SECRET}\nlosses: {colours: '${size}'}"))
-    assert (run.style, run.losses.colours) == ("${oc.env:SECRET}", "${size}")
+    run = load("a fox", write("a.yaml", "style: ${oc.env:SECRET}\ninit: '${size}'"))
+    assert (run.style, run.init) == ("${oc.env:SECRET}", "${size}")
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,27 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("count: 3", "art.yaml: there is no setting count; did you mean 'cutouts.count'"),
         ("cutouts: {cuont: 3}", "art.yaml: there is no setting cutouts.cuont; did you mean"),
         ("cutouts: 3", "art.yaml: cutouts must hold key: value lines, not 3"),
-        ("growth: [{siz: 50%}]", "art.yaml: Key 'siz' not in 'Stage'"),
-        ("growth: [50%]", "art.yaml: growth.0.: Invalid type assigned"),
-        ("steps: many", "art.yaml: steps: Value 'many' could not be converted to Integer"),
-        ("steps: 10.5", "art.yaml: steps: Value '10.5' .* could not be converted to Integer"),
-        ("steps: true", "art.yaml: steps: Value 'True' .* could not be converted to Integer"),
-        ("steps:", "art.yaml: steps: Incompatible value 'None'"),
-        ("style:", "art.yaml: style: Incompatible value 'None'"),
+        (
+            "growth: [{siz: 50%}]",
+            "art.yaml: there is no setting growth.0..siz; did you mean 'size'",
+        ),
+        (
+            "growth: [50%]",
+            "art.yaml: growth.0. is '50%'; write a list such as ..size: 25%, steps: 40%..",
+        ),
+        ("growth: [{size: }]", "art.yaml: growth.0..size is empty; it must be text, such as 50%"),
+        ("growth: 5", "art.yaml: growth is 5; write a list such as"),
+        ("steps: many", "art.yaml: steps is 'many'; it must be a whole number, such as 150"),
+        ("steps: 10.5", "art.yaml: steps is 10.5; it must be a whole number, such as 150"),
+        ("steps: true", "art.yaml: steps is True; it must be a whole number, such as 150"),
+        ("steps:", "art.yaml: steps is empty; it must be a whole number, such as 150"),
+        ("style:", "art.yaml: style is empty; it must be text$"),
+        ("seed: x", "art.yaml: seed is 'x'; it must be a whole number or null$"),
+        ("losses: {edges: x}", "art.yaml: losses.edges is 'x'; it must be a number, such as 0.0"),
+        ("perceptors: a", r"art.yaml: perceptors is 'a'; it must be a list, such as \[starter\]"),
+        ("perceptors: [[a]]", "art.yaml: perceptors is ..'a'..; it must be a list, such as"),
+        ("film: none", r"art.yaml: film must hold .* 'none'; did you mean film.format=none\?"),
+        ("preset: ink", r"art.yaml: there is no setting preset; .* \(in a file: extends: ink"),
         ('style: "???"', r"art.yaml: style is '\?\?\?'; write a value, or"),
         ("aspect: 16:9", r"aspect is '969'; write .* \(in YAML: \"4:5\"\)"),
         ("cutouts:\n\tcount: 3", "art.yaml, line 2, column 1: a tab; YAML is indented with"),
@@ -214,12 +228,14 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
     [
         ("stepz=3", "the command line: there is no setting stepz; did you mean 'steps'"),
         ("cutouts.cuont=3", "the command line: there is no setting cutouts.cuont"),
-        ("cutouts.count.x=3", "the command line: cutouts.count: Value .* could not be converted"),
+        ("cutouts.count.x=3", "the command line: cutouts.count is .'x': 3.; it must be a whole"),
         ("cutouts=3", "the command line: cutouts must hold key: value lines, not 3"),
-        ("steps=", "the command line: steps: Incompatible value 'None'"),
+        ("steps=", "the command line: steps is empty; it must be a whole number"),
         ("steps=[", "steps=, line 1, column 2: expected the node content"),
         ("steps", "'steps' is no setting; write key=value, such as steps=100"),
         ("=3", "'=3' is no setting; write key=value"),
+        ("film=none", "the command line: film must hold .*; did you mean film.format=none"),
+        ("preset=ink", "the command line: there is no setting preset; did you mean --preset ink"),
         ("steps=-5", "steps is -5; it must be 1 or more"),
         ("losses.smoothness=nan", "losses.smoothness is nan; it must be a number"),
     ],
@@ -265,14 +281,29 @@ def test_a_preset_that_does_not_exist_is_named_with_the_nearest() -> None:
 
 
 def test_files_that_cannot_be_read(write: Any, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none.yaml cannot be read: .*No such file"):
+    with pytest.raises(
+        ConfigError, match=r"^none.yaml cannot be read \(No such file or directory\); check"
+    ):
         load(preset="none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(ConfigError, match=r"bytes.yaml cannot be read: 'utf-8' codec"):
+    with pytest.raises(ConfigError, match=r"bytes.yaml is not UTF-8 text; save it as UTF-8"):
         load(preset="bytes.yaml")
     (tmp_path / "folder.yaml").mkdir()
-    with pytest.raises(ConfigError, match=r"folder.yaml cannot be read: "):
+    with pytest.raises(
+        ConfigError, match=r"^folder.yaml cannot be read \(Is a directory\); check the name"
+    ):
         load(file="folder.yaml")
+    with pytest.raises(
+        ConfigError, match=r"^x{60}… cannot be read \(File name too long\); check"
+    ):
+        load(preset="x" * 5000 + ".yaml")
+
+
+def test_values_of_the_wrong_kind_from_python_are_refused_in_words() -> None:
+    match = r"^the arguments: size is \(64, 64\); it must be text, such as 256x256$"
+    with pytest.raises(ConfigError, match=match):
+        load("a fox", size=(64, 64))
+    assert load("a fox", growth=[Stage("50%", "2")]).growth == [Stage("50%", "2")]
 
 
 @dataclass(frozen=True)

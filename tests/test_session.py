@@ -258,6 +258,31 @@ def test_equal_wishes_are_told_apart_in_the_log(home: Home) -> None:
     ]
 
 
+def test_a_prompt_may_have_the_name_of_a_loss(home: Home) -> None:
+    run = ready(home, "symmetry | symmetry 2 | edges", losses={"symmetry": 1.0})
+    assert [each.name for each in run.objectives] == [
+        *("symmetry 2", "symmetry 2 2", "edges", "symmetry")
+    ]
+    assert len(first(run).losses) == 4
+
+
+def test_a_config_that_was_put_together_by_hand_is_checked(home: Home) -> None:
+    run = vqclip.load("a fox", **home.settings())
+    with pytest.raises(ConfigError, match=r"^losses.init is closeness to a start pic"):
+        build(replace(run, losses=replace(run.losses, init=1.0)))
+
+
+def test_a_picture_of_another_shape_is_noted(home: Home, photo: str, tmp_path: Path) -> None:
+    square = str(tmp_path / "square.png")
+    pillow.new("RGB", (64, 62)).save(square)
+    run = ready(home, f"@{photo} | @{square}", init=photo)
+    assert run.notes == [
+        f"{photo} is 50x40 and is stretched to 32x32; aspect=5:4 would keep its shape"
+    ]
+    assert list(run.models)[2:] == [f"picture {photo}", f"picture {square}"]
+    assert run.models[f"picture {photo}"] == zoo.sha256(Path(photo))
+
+
 def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:
     names = ["smoothness", "saturation", "symmetry", "palette", "edges"]
     options = {"axis": "vertical", "colours": "gold, #123456", "edge_colour": "black"}

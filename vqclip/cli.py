@@ -14,11 +14,15 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from vqclip import __version__, commands
-from vqclip.config import FILMS, describe
+from vqclip import __version__, commands, shelf
+from vqclip.config import FILMS, describe, final_size
 from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.screen import Screen, table
 
+MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED",
+    re.IGNORECASE,
+)
 FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
 
 
@@ -34,7 +38,12 @@ class Parser(argparse.ArgumentParser):
                 f"there is no option {unknown[1]}{suggest(unknown[1], options)} "
                 f"(see {self.prog} --help)"
             )
-        raise ConfigError(f"{message} (see {self.prog} --help)")
+        # "vqclip show", alone: a command without its words, or a prompt of one word?
+        word = self.prog.rpartition(" ")[2]
+        draw = (
+            f"; to draw the word itself: vqclip generate {word}" if "required" in message else ""
+        )
+        raise ConfigError(f"{message} (see {self.prog} --help){draw}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, rest = _command(words)
         options = _parser(name).parse_intermixed_args(rest)
         screen = Screen(json=options.json, quiet=options.quiet)
+        options.named_generate = name == "generate" and len(rest) < len(words)
+        options.command = sys.argv if arguments is None else ["vqclip", *words]
         COMMANDS[name](options, screen, progress)
         return 0
     except VqclipError as error:
@@ -64,12 +75,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in words:
             raise
+        if _lacks_memory(error):
+            screen.error(_less_memory(progress))
+            return 1
         kind = type(error).__name__
         screen.error(
             f"this is a mistake in vqclip, not in what you did: {kind}: {error} "
             "(run it again with --debug for the details to report)"
         )
         return 1
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an error is torch's, or Python's, way to say that memory ran out."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and MEMORY.search(str(error)) is not None
+
+
+def _less_memory(progress: commands.Progress) -> str:
+    """Say what would need less memory than what was tried."""
+    config = progress.config
+    if config is None:
+        return "not enough memory; close other programs, and try again"
+    width, height = final_size(config)
+    precision = " or precision=bf16" if config.precision in ("auto", "fp32") else ""
+    fewer = "fewer cutouts.count" if precision else "or fewer cutouts.count"
+    return (
+        f"not enough memory for {width}x{height} with {config.cutouts.count} cutouts; "
+        f"a smaller --size, {fewer}{precision} would need less"
+    )
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:
@@ -118,7 +153,7 @@ def _parser(name: str) -> Parser:
     if name == "show":
         parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
     if name == "models":
-        parser.add_argument("action", choices=("list", "fetch", "import", "where"))
+        parser.add_argument("action", type=shelf.action, metavar="|".join(shelf.ACTIONS))
         parser.add_argument(
             "name", nargs="?", help="of the model; for import, its checkpoint file"
         )
@@ -126,6 +161,7 @@ def _parser(name: str) -> Parser:
         parser.add_argument(
             "--name", dest="as_name", metavar="NAME", help="import: how to call it"
         )
+    parser.set_defaults(named_generate=False, command=())
     parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")

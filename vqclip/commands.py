@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import json
 import os
 import re
-import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqclip import pictures, prompts, shelf
 from vqclip import presets as preset_files
-from vqclip import prompts
-from vqclip.config import NOISES, RunConfig, describe, to_dict
-from vqclip.errors import ConfigError, OutputError, PictureError, PromptError
-from vqclip.models import needs, zoo
-from vqclip.models.catalogue import CHECKPOINTS
+from vqclip.config import RunConfig, describe, to_dict
+from vqclip.errors import ConfigError, OutputError, PromptError, suggest
+from vqclip.models import needs
 from vqclip.screen import Screen, table
 
 if TYPE_CHECKING:
@@ -29,15 +30,24 @@ SHORT = ("size", "steps", "seed", "init", "out")  # options that are another way
 
 @dataclass
 class Progress:
-    """How far a command came; the border reads it to choose the exit code."""
+    """How far a command came, and with what; the border reads it when something goes wrong."""
 
     started: bool = False
     folder: Path | None = None
+    config: RunConfig | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """The picture that is made again: its notes, and the folder in which it lies."""
+
+    notes: Provenance
+    folder: Path
 
 
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
-    run(_config(options), screen, progress)
+    run(_config(options), screen, progress, options.command)
 
 
 def again(options: Any, screen: Screen, progress: Progress) -> None:
@@ -45,16 +55,16 @@ def again(options: Any, screen: Screen, progress: Progress) -> None:
     first, overrides = _words(options.words)
     if first is None:
         raise ConfigError(
-            "name the picture to make again: vqclip again outputs/0001-a-fox/final.png"
+            "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
+            "to draw the word itself: vqclip generate again"
         )
     from vqclip.record import provenance
 
     notes = provenance.read(Path(first))
-    if not isinstance(notes.prompt, str):
-        raise PictureError(f"{first}: its prompt is a structure that this edition cannot replay")
     base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
     config = preset_files.load(base=base, overrides=_short(options) + overrides)
-    run(config, screen, progress, notes)
+    place = Path(first) if os.path.isdir(first) else Path(first).parent
+    run(config, screen, progress, options.command, Before(notes, place))
 
 
 def show(options: Any, screen: Screen, progress: Progress) -> None:
@@ -63,7 +73,7 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
 
     notes = provenance.read(Path(options.picture))
     if options.json:
-        print(notes.to_json())
+        screen.event("provenance", **json.loads(notes.to_json()))
         return
     defaults = {s.key: s.default for s in describe()}
     flat = _flat(notes.config)
@@ -97,65 +107,46 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
 
 def presets(options: Any, screen: Screen, progress: Progress) -> None:
     """List the presets."""
-    print(table(list(preset_files.presets().items())))
+    found = preset_files.presets()
+    for name, about in found.items():
+        screen.event("preset", name=name, about=about)
+    screen.result(table(list(found.items())))
 
 
 def models(options: Any, screen: Screen, progress: Progress) -> None:
     """List, fetch or import models, or say where they are."""
-    if options.action == "list":
-        rows = [
-            (row.name, row.kind, zoo.readable(row.bytes), row.where, row.about)
-            for row in zoo.listing()
-        ]
-        print(table([("name", "kind", "size", "where", "about"), *rows]))
-        print("\nperceptors: starter (bundled), and every model::weights that open_clip knows")
-        return
-    if options.action == "where" and options.name is None:
-        print(zoo.cache_dir())
-        return
-    if options.name is None:
-        raise ConfigError(f"vqclip models {options.action} needs a name (see vqclip models list)")
-    if options.action == "where":
-        print(zoo.find(options.name).weights)
-    elif options.action == "fetch":
-        _fetch(options.name, screen)
-    else:
-        if options.config is None or options.as_name is None:
-            raise ConfigError("write: vqclip models import FILE --config YAML --name NAME")
-        from vqclip.models import vqgan
-
-        vqgan.load(Path(options.config), Path(options.name))  # refused before it is taken in
-        found = zoo.import_(Path(options.name), Path(options.config), options.as_name)
-        screen.say(f"imported as {options.as_name}: vqgan={options.as_name}")
-        print(found.weights)
+    shelf.ACTIONS[options.action](options, screen)
 
 
 def run(
-    config: RunConfig, screen: Screen, progress: Progress, before: Provenance | None = None
+    config: RunConfig,
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str] = (),
+    before: Before | None = None,
 ) -> None:
     """Draw `config`'s picture into a new run folder.
 
     Args:
-        before: the notes of the picture that is made again, to compare the models with.
+        command: the words that started the run, for `run.json`.
+        before: the picture that is made again, to compare the models with.
     """
+    progress.config = config
+    beside = None if before is None else before.folder
     began = time.monotonic()
     wishes = prompts.parse(config.prompts)
     # What is absent is refused before torch is imported.
     needs.require(config.vqgan, config.perceptors)
-    pictures = [wish.body for wish in wishes if wish.kind == "image"]
-    for name in [*pictures, *([] if config.init in ("random", *NOISES) else [config.init])]:
-        _check_picture(name)
+    pictures.require(config, wishes, beside)
     _check_place(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     from vqclip import session
     from vqclip.record import folder
 
-    ready = session.build(config, lambda words: screen.say(f"{words} …"))
-    for note in ready.notes:
+    ready = session.build(config, lambda words: screen.say(f"{words} …"), beside)
+    for note in [*ready.notes, *_changed(before, ready.models)]:
         screen.say(f"note: {note}")
-    if before is not None and before.models != ready.models:
-        screen.say("note: the models are not those that made the picture; it will differ")
     place = folder.new_run(Path(config.out), wishes[0].body)
     progress.folder = place
     film = _film(config, place, ready.size)
@@ -178,7 +169,7 @@ def run(
         every=config.previews,
         film=film,
         film_every=config.film.every,
-        command=sys.argv,
+        command=command,
     )
     with closing(kept), closing(screen.watch(kept, config.steps)) as watched:
         for _ in watched:
@@ -190,24 +181,33 @@ def run(
     screen.result(str(final))
 
 
-def _check_picture(name: str) -> None:
-    """Refuse a picture that cannot be opened; `vqclip.record.images.read` decodes it later."""
-    from PIL import Image as pillow
+def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
+    """Say what is not as it was when the picture was made."""
+    if before is None:
+        return
+    then = before.notes.models
+    pair = [{k: v for k, v in each.items() if not _is_picture(k)} for each in (then, models)]
+    if pair[0] != pair[1]:
+        yield "the models are not those that made the picture; it will differ"
+    for name, digest in models.items():
+        if _is_picture(name) and then.get(name, digest) != digest:
+            yield f"{name.removeprefix('picture ')} has changed since; the picture will differ"
 
-    path = Path(name).expanduser()
-    if not path.is_file() and path.suffix == "":
-        names = ", ".join(("random", *NOISES))
-        raise PictureError(f"{name} is neither a picture file nor, as init, one of: {names}")
-    try:
-        with pillow.open(path) as picture:
-            picture.verify()
-    except Exception as error:  # decoders raise whatever they stumble on
-        reason = getattr(error, "strerror", None) or "it is damaged or no picture"
-        raise PictureError(f"{path} cannot be read ({reason}); try another file") from error
+
+def _is_picture(name: str) -> bool:
+    """Whether an entry of a run's models is a picture that the run reads."""
+    return name.startswith("picture ")
 
 
 def _check_place(out: Path) -> None:
     """Refuse a folder that cannot be made or written."""
+    try:
+        os.lstat(out)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(
+                f"{str(out)[:60]}… is too long for the name of a folder; choose another --out"
+            ) from error
     place = out
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -231,39 +231,24 @@ def _film(config: RunConfig, place: Path, size: tuple[int, int]) -> Any:
     )
 
 
-def _fetch(name: str, screen: Screen) -> None:
-    """Download a VQGAN or a perceptor, with a bar."""
-    if "::" in name:
-        from vqclip import perceptors
-        from vqclip.models import clips
-
-        lacking = clips.absent(name)
-        if lacking is not None:
-            screen.say(f"{name}: {zoo.readable(lacking.bytes)}")
-        perceptors.fetch(name)
-        screen.say(f"{name} is here: perceptors={name}")
-        return
-    from tqdm import tqdm
-
-    row = CHECKPOINTS.get(name)
-    if row is not None:
-        screen.say(f"{name}: {zoo.readable(row.bytes)}, licence: {row.licence}")
-    with tqdm(unit="B", unit_scale=True, disable=screen.quiet, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        path = zoo.fetch(name, progress)
-    print(path)
-
-
 def _config(options: Any) -> RunConfig:
     """The settings that the words of `generate` and `plan` ask for."""
     first, overrides = _words(options.words)
     file = None
-    if first is not None and first.endswith((".yaml", ".yml")) and Path(first).is_file():
-        file, first = Path(first), None
+    if first is not None and first.endswith((".yaml", ".yml")):
+        if os.path.isfile(first):
+            file, first = Path(first), None
+        elif not options.named_generate and not re.search(r"\s", first):
+            near = [str(p) for kind in ("*.yaml", "*.yml") for p in Path().glob(kind)]
+            raise ConfigError(
+                f"there is no run file {first}{suggest(first, near)}; check its name, or to "
+                f"draw these words as a prompt: vqclip generate {first}"
+            )
+    second = next((text for text in overrides if text.startswith("prompts=")), None)
+    if first is not None and second is not None:
+        raise ConfigError(
+            f"there are two prompts, {first!r} and {second!r}; join them with | into one"
+        )
     if options.film and not any(text.startswith("film.format=") for text in overrides):
         overrides.insert(0, "film.format=mp4")
     config = preset_files.load(
@@ -275,14 +260,29 @@ def _config(options: Any) -> RunConfig:
 
 
 def _words(words: list[str]) -> tuple[str | None, list[str]]:
-    """Tell the prompt from the settings: (the first bare word, the key=value words)."""
+    """Tell the prompt from the settings: (the first bare word, the key=value words).
+
+    Where no word is bare, one that holds spaces and begins like no setting is the prompt:
+    "E=mc2 on a blackboard".
+    """
     bare = [word for word in words if not OVERRIDE.match(word)]
     if len(bare) > 1:
         raise ConfigError(
             f"{bare[1]!r} stands alone after {bare[0]!r}; put the prompt in quotes: "
             f'"{" ".join(bare)}"'
         )
-    return (bare[0] if bare else None), [word for word in words if OVERRIDE.match(word)]
+    if not bare:
+        bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
+    rest = list(words)
+    if bare:
+        rest.remove(bare[0])
+    return (bare[0] if bare else None), rest
+
+
+def _is_setting(word: str) -> bool:
+    """Whether key=value has the key of a setting, or of a group of settings."""
+    key = word.partition("=")[0]
+    return any(key in (s.key, s.key.partition(".")[0]) for s in describe())
 
 
 def _short(options: Any) -> list[str]:

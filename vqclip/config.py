@@ -3,7 +3,8 @@
 The same fields feed the command line, YAML files, `--help`, the README's table, validation and
 the notes in the picture (`describe`, `to_dict`). Allowed names are literals here, so that a
 mistyped one is refused before torch is imported; a test holds them equal to the registries.
-Where values come from is the business of `vqclip.presets`.
+Where values come from is the business of `vqclip.presets`, whether they fit that of
+`vqclip.checks`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite, nan
+from math import inf, nan
 from typing import Any, get_args, get_origin, get_type_hints
 
-from vqclip.errors import ConfigError, suggest
+from vqclip.errors import ConfigError
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
@@ -169,34 +170,6 @@ def describe(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
         )
 
 
-def check(config: RunConfig) -> RunConfig:
-    """Return the config, or raise a ConfigError that names the first value that does not fit."""
-    for key, value, metadata in _leaves(config):
-        choices = metadata.get("choices")
-        if choices and value not in choices:
-            raise ConfigError(
-                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
-            )
-        if isinstance(value, float) and not isfinite(value):
-            raise ConfigError(f"{key} is {value}; it must be a number")
-        if isinstance(value, int | float) and value < metadata["least"]:
-            raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
-        if isinstance(value, int | float) and value > metadata["most"]:
-            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
-    if not config.perceptors or not all(config.perceptors):
-        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
-    if len(set(config.perceptors)) < len(config.perceptors):
-        raise ConfigError(f"perceptors names one twice: {', '.join(config.perceptors)}")
-    if config.optimiser.average >= 1:
-        raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
-    if config.losses.palette and not config.losses.colours.strip():
-        raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
-    if config.style.count("{}") > 1:
-        raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
-    plan_stages(config, 1)
-    return config
-
-
 def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
     """Work out the sizes and steps that a run passes through: a list of (width, height, steps).
 
@@ -273,15 +246,6 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
         for key in ELSEWHERE:
             del values[key]
     return values
-
-
-def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    for each in dataclasses.fields(config):
-        value = getattr(config, each.name)
-        if dataclasses.is_dataclass(value):
-            yield from _leaves(value, f"{prefix}{each.name}.")
-        else:
-            yield prefix + each.name, value, each.metadata
 
 
 def _percent(text: str, where: str) -> float:

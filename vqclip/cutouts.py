@@ -283,7 +283,8 @@ def _colours(recipe: Recipe) -> list[Any]:
     if recipe.grey > 0:
         colours.append(augment.RandomGrayscale(p=recipe.grey))
     if recipe.erase > 0:
-        colours.append(augment.RandomErasing(_ERASED, p=recipe.erase))
+        alike = recipe.erase_alike
+        colours.append(augment.RandomErasing(_ERASED, p=recipe.erase, same_on_batch=alike))
     return colours
 
 

@@ -123,7 +123,14 @@ def generate(
     optimiser: Optimiser,
     steps: Iterable[int],
 ) -> Iterator[Step]:
-    """Improve the drawer's picture once per step, yielding a Step each time."""
+    """Improve the drawer's picture once per step, yielding a Step each time.
+
+    Raises:
+        ValueError: if two objectives have the same name: one would hide the other.
+    """
+    names = [o.name for o in objectives]
+    if len(set(names)) < len(names):
+        raise ValueError(f"objectives of the same name: {', '.join(names)}")
     # Shared cutters cut once, in a fixed order, because cutting draws random numbers.
     cutters = list(dict.fromkeys(p.cut for p in perceptors))
     for index in steps:

@@ -54,11 +54,13 @@ class Scheduled:
     def carry(self, old: Tensor, new: Tensor) -> None:
         """Move `new`, the latent `old` at another size, from here on; its moments go with it.
 
-        Moments are resized bilinearly, so that second moments stay positive.
+        Moments are resized bilinearly, so that second moments stay positive. They belong to
+        `old`, resized, which `new` need not be: `LatentDrawer.enlarge` encodes the picture anew.
+        Then they are an estimate, which the next steps correct.
 
         Args:
             old: [1, C, h, w], a parameter of this optimiser.
-            new: [1, C, h', w'], which takes its place.
+            new: [1, C, h', w'], which takes its place; nothing is written into it.
         """
         for group in self.optimiser.param_groups:
             group["params"] = [new if each is old else each for each in group["params"]]

@@ -85,14 +85,14 @@ def estimate(config: RunConfig) -> Estimate:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
-    lacking = needs.absent(config.vqgan, config.perceptors, clips.absent)
+    lacking = needs.absent(config.vqgan, config.perceptors, session.look)
     device = session.pick_device(config.device)
     dtype = _DTYPES[session.pick_precision(config.precision, device)]
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
         drawer = vqgan.build(layout).requires_grad_(False).eval()
     stages = plan_stages(config, drawer.factor)
-    judges = {name: clips.outline(_folder_of(name)) for name in config.perceptors}
+    judges = {name: clips.outline(session.perceptor_source(name)) for name in config.perceptors}
     unknown = [name for name, judge in judges.items() if judge is None]
     memory, seconds, notes = None, None, []
     if unknown:
@@ -255,11 +255,6 @@ def _config_of(name: str) -> dict[str, Any]:
         return vqgan.read_config(zoo.find(name).config)
     except ModelAbsent:
         return vqgan.read_config(zoo.HERE / CHECKPOINTS[name].config)
-
-
-def _folder_of(name: str) -> str:
-    """Give the folder of the bundled perceptor; other names are as they are."""
-    return str(zoo.starter_clip()) if name == "starter" else name
 
 
 @contextmanager

@@ -3,25 +3,26 @@
     dataclass defaults ← presets, in order ← run file ← key=value overrides ← the prompt, verbatim
 
 A preset is a YAML file in `configs/`, or any other YAML file; it holds only what differs, and may
-say `extends: another`. The only user of OmegaConf. A prompt goes around it, never through it:
-`a # b` would become `a`.
+say `extends: another`. A prompt goes around `vqclip.layers`, never through it: `a # b` would
+become `a`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any
 
-from vqclip.config import RunConfig, check, describe
+from vqclip.checks import check
+from vqclip.config import RunConfig
 from vqclip.errors import ConfigError, suggest
+from vqclip.layers import Layer, merge, nest, override, parse
 from vqclip.prompts import Prompt, show
-
-Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
 
 
 def load(
@@ -53,11 +54,11 @@ def load(
     if file is not None:
         layers += _file(Path(file), ())
     if isinstance(overrides, Mapping):
-        layers.append(("the overrides", _nest(overrides)))
+        layers.append(("the overrides", nest(overrides)))
     else:
-        layers += [("the command line", _nest([_override(text)])) for text in overrides]
+        layers += [("the command line", nest([override(text)])) for text in overrides]
     layers.append(("the arguments", settings))
-    found, merged = None, _merge(layers)
+    found, merged = None, merge(layers)
     for _, values in layers:
         found = values.get("prompts", found)
     config = dataclasses.replace(
@@ -84,138 +85,21 @@ def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> 
         ConfigError: as for `load`.
     """
     layers = [] if path is None else [(str(path), _yaml(path))]
-    layers += [("the command line", _nest([_override(text, schema)])) for text in overrides]
-    return _merge(layers, schema)
-
-
-def _merge(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    merged = OmegaConf.structured(schema)
-    for where, values in layers:
-        plain = {key: value for key, value in values.items() if key != "prompts"}
-        _check_keys(plain, schema, where)
-        try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(_verbatim(plain)))
-        except (OmegaConfBaseException, ValueError, TypeError) as error:
-            raise ConfigError(f"{where}: {_plain_words(error)}") from error
-    return OmegaConf.to_object(merged)
-
-
-def _verbatim(value: Any) -> Any:
-    """Escape `${`, by which OmegaConf would look things up, the user's environment included."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
-    if isinstance(value, Mapping):
-        return {key: _verbatim(inner) for key, inner in value.items()}
-    return [_verbatim(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _plain_words(error: Exception) -> str:
-    """OmegaConf's first line and the key, without its class names."""
-    line = str(error).splitlines()[0].replace(" of type 'str'", "")
-    key = getattr(error, "full_key", None)
-    return f"{key}: {line}" if key and str(key) not in line else line
-
-
-def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
-    """Refuse keys that the schema does not have, with the nearest that it has."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(
-            f"{where}: {prefix.rstrip('.') or 'it'} must hold key: value lines, not {values!r}"
-        )
-    hints = get_type_hints(schema)
-    for key, value in values.items():
-        if key not in hints:
-            # A key of another group ("count" for "cutouts.count") is a near miss, too.
-            names = [s.key for s in describe(schema)] + list(hints)
-            ends = [n for n in names if n.rpartition(".")[2] == key]
-            hint = f"; did you mean {ends[0]!r}?" if ends else suggest(str(key), names)
-            raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
-        if isinstance(value, str) and value == "???":  # OmegaConf would pass over it in silence
-            raise ConfigError(f"{where}: {prefix}{key} is '???'; write a value, or leave it out")
-        if dataclasses.is_dataclass(hints[key]):
-            _check_keys(value, hints[key], where, f"{prefix}{key}.")
-
-
-def _override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
-    """Read `key=value`; a setting that is text takes the rest verbatim, others as YAML."""
-    key, equals, raw = text.partition("=")
-    key = key.strip()
-    if not equals or not key:
-        raise ConfigError(f"{text!r} is no setting; write key=value, such as steps=100")
-    hint = _hint(schema, key)
-    if hint is str:
-        return key, raw
-    if get_origin(hint) is list and not raw.lstrip().startswith("["):
-        return key, [part.strip() for part in raw.split(",") if part.strip()]
-    return key, _parse(raw, f"{key}=")
-
-
-def _hint(schema: Any, key: str) -> Any:
-    for part in key.split("."):
-        if not dataclasses.is_dataclass(schema):
-            return None
-        schema = get_type_hints(schema).get(part)
-    return schema
-
-
-def _nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """{"cutouts.count": 8} → {"cutouts": {"count": 8}}."""
-    nested: dict[str, Any] = {}
-    for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
-        *parents, last = key.split(".")
-        place = nested
-        for parent in parents:
-            inner = place.get(parent)
-            place[parent] = dict(inner) if isinstance(inner, Mapping) else {}
-            place = place[parent]
-        place[last] = value
-    return nested
-
-
-def _parse(text: str, where: str) -> Any:
-    import yaml
-
-    try:
-        _check_nodes(yaml.compose(text, Loader=yaml.SafeLoader), where)
-        return yaml.safe_load(text)
-    except RecursionError as error:
-        raise ConfigError(f"{where}: lists within lists, too deep to be settings") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        tab = "\t" in text and "'\\t'" in str(error)
-        why = "a tab; YAML is indented with spaces" if tab else getattr(error, "problem", error)
-        raise ConfigError(f"{where}{place}: {why}") from error
-
-
-def _check_nodes(node: Any, where: str, above: tuple[int, ...] = ()) -> None:
-    """Refuse what YAML allows but nobody means: a key that stands twice, a list in itself."""
-    if node is None or isinstance(node.value, str):
-        return
-    place = f"{where}, line {node.start_mark.line + 1}"
-    if id(node) in above:
-        raise ConfigError(f"{place}: a part that holds itself; write it out")
-    keys = [pair[0] for pair in node.value] if node.id == "mapping" else []
-    seen: set[str] = set()
-    for key in keys:
-        name = key.value if isinstance(key.value, str) else ""
-        if name in seen:
-            line = key.start_mark.line + 1
-            raise ConfigError(f"{where}, line {line}: {name} stands twice; take one of them out")
-        seen |= {name} - {"", "<<"}
-    for child in node.value:
-        _check_nodes(child[1] if keys else child, where, (*above, id(node)))
+    layers += [("the command line", nest([override(text, schema)])) for text in overrides]
+    return merge(layers, schema)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    values = _parse(text, str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        name = str(path) if len(str(path)) <= 200 else f"{str(path)[:60]}…"
+        raise ConfigError(
+            f"{name} cannot be read ({error.strerror or error}); check the name of the file"
+        ) from error
+    values = parse(text, str(path))
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -238,7 +122,7 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     layers = []
     for parent in parents:
         near = path.parent / parent
-        name = str(near) if near.suffix in (".yaml", ".yml") and near.is_file() else parent
+        name = str(near) if near.suffix in (".yaml", ".yml") and os.path.isfile(near) else parent
         layers += _preset(name, (*chain, str(path.resolve())))
     return [*layers, (str(path), values)]
 

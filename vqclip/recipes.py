@@ -47,6 +47,7 @@ class Recipe:
         hue, saturation, brightness, contrast: ranges of the colour jitter; hue in turns.
         jitter: probability of the colour jitter.
         erase: probability that a rectangle is blanked.
+        erase_alike: whether it is the same rectangle in all the cuts of a step, or in none.
         grey: probability that a cut loses its colour.
         noise: each cut gets normal noise of a deviation drawn uniformly from [0, noise].
 
@@ -77,6 +78,7 @@ class Recipe:
     contrast: float = 0.1
     jitter: float = 0.5
     erase: float = 0.0
+    erase_alike: bool = False
     grey: float = 0.0
     noise: float = 0.05
 
@@ -116,7 +118,8 @@ def _refuse(name: str, value: object, why: str) -> None:
 
 RECIPES: dict[str, Recipe] = {
     "vqclip": Recipe(),
-    # nerdyrodent's `latest`: the whole picture, squashed; affine, perspective, jitter, erasing.
+    # nerdyrodent's `latest`: the whole picture, squashed; affine, perspective, jitter, erasing of
+    # the same place in all cuts.
     "vqgan-clip": Recipe(
         overview=1.0,
         fit="squash",
@@ -134,6 +137,7 @@ RECIPES: dict[str, Recipe] = {
         contrast=0.1,
         jitter=0.7,
         erase=0.7,
+        erase_alike=True,
         noise=0.1,
     ),
     # Crowson's first notebook: crops only, from the cutter's size to the shorter side.
@@ -145,8 +149,12 @@ RECIPES: dict[str, Recipe] = {
         jitter=0.0,
         noise=0.1,
     ),
-    # pixray: three zooms to two wide views. Differs: perspective .3 for both, where pixray takes
-    # .4 for zooms and .2 for wide views; the edges are always mirrored, where it alternates.
+    # pixray: three zooms to two wide views.
+    # Differs: perspective .3 for both, where pixray takes .4 for zooms and .2 for wide views.
+    # Differs: the edges are always mirrored, where it alternates between that and smearing.
+    # Differs: what lies outside is never filled with a grey that is drawn at every iteration.
+    # Differs: a zoom's share (.25 to .95) is of the square on the picture's shorter side, where
+    # it is of the whole picture, squared up; zooms into oblong pictures are that much closer.
     "pixray": Recipe(
         overview=0.4,
         law="area",

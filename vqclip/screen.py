@@ -35,7 +35,7 @@ class Screen:
         if not self.quiet:
             print(words, file=sys.stderr, flush=True)
 
-    def event(self, name: str, **values: Any) -> None:
+    def event(self, name: str, /, **values: Any) -> None:
         """Tell a script something, on stdout; nothing without `--json`."""
         if self.json:
             print(json.dumps({"event": name, **values}, allow_nan=False), flush=True)

@@ -5,7 +5,9 @@ The only place where settings become objects: every other module takes plain arg
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +16,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from vqclip import losses, noise, optimisers, prompts
+from vqclip import noise, objectives, optimisers, pictures, prompts
+from vqclip.checks import check
 from vqclip.config import NOISES, RunConfig, final_size, plan_stages, to_dict
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
@@ -92,17 +95,23 @@ def play(config: RunConfig) -> Iterator[Step]:
     yield from build(config).play()
 
 
-def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) -> Session:
+def build(
+    config: RunConfig,
+    say: Callable[[str], None] = lambda words: None,
+    beside: Path | None = None,
+) -> Session:
     """Turn settings into a session, loading the models.
 
     Args:
         say: is told what is being done, for people to read.
+        beside: a folder in which to look for pictures that are not where their paths say.
 
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
+    check(config)  # one that was put together by hand was not checked yet
     wishes = styled(prompts.parse(config.prompts), config.style)
-    needs.require(config.vqgan, config.perceptors, clips.absent)
+    needs.require(config.vqgan, config.perceptors, look)
     found = zoo.find(config.vqgan)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -126,9 +135,8 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
     cutters: dict[int, Cutter] = {}
     for name in config.perceptors:
         say(f"loading the perceptor {name}")
-        folder = zoo.starter_clip() if name == "starter" else Path(name).expanduser()
         perceptor = load_perceptor(
-            str(folder) if folder.is_dir() else name,
+            perceptor_source(name),
             device=device,
             precision=pick_precision(config.precision, device),
             contrast=config.cutouts.contrast,
@@ -140,7 +148,7 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
         models[f"{name} clip"] = zoo.sha256(perceptor.weights)
     notes += _unread(wishes, perceptors)
 
-    start = _start(config, stages[-1][:2], seed, device)
+    start = _start(config, (width, height), seed, device, beside)
     wide, high, _ = stages[0]
     if start is None:
         generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
@@ -149,14 +157,28 @@ def build(config: RunConfig, say: Callable[[str], None] = lambda words: None) ->
         with torch.no_grad():
             small = functional.interpolate(start, [high, wide], mode="bilinear", antialias=True)
             latent = vqgan.encode(small)
+    seen = {
+        wish.body: images.read(pictures.locate(wish.body, beside), size=(width, height)).to(
+            device
+        )
+        for wish in wishes
+        if wish.kind == "image"
+    }
+    for name in pictures.used(config, wishes):
+        path = pictures.locate(name, beside)
+        models[f"picture {name}"] = zoo.sha256(path)
+        note = pictures.stretched(name, path, (width, height))
+        notes += [] if note is None else [note]
     return Session(
         config=config,
         seed=seed,
         drawer=LatentDrawer(vqgan, latent),
         perceptors=perceptors,
         objectives=[
-            *_prompt_objectives(wishes, perceptors, stages[-1][:2], device),
-            *_other_objectives(config, start, device),
+            *objectives.from_prompts(
+                wishes, perceptors, seen, reserved=objectives.names_of(config.losses)
+            ),
+            *objectives.from_losses(config.losses, start),
         ],
         stages=stages,
         models=models,
@@ -178,6 +200,33 @@ def styled(wishes: tuple[prompts.Prompt, ...], style: str) -> tuple[prompts.Prom
         else wish
         for wish in wishes
     )
+
+
+def perceptor_source(name: str) -> str:
+    """Where a perceptor comes from: its folder, if the name is one, or the name as it is.
+
+    Raises:
+        ConfigError: if the name is longer than the name of a file may be.
+    """
+    if name == "starter":
+        return str(zoo.starter_clip())
+    path = os.path.expanduser(name)
+    try:
+        os.stat(path)
+    except ValueError:
+        pass  # a null byte: open_clip's names have none either, and it says so
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(
+                f"no perceptor is called {name[:60]!r}…; write model::weights in open_clip's "
+                "names, for example ViT-B-32::openai"
+            ) from error
+    return path if os.path.isdir(path) else name
+
+
+def look(name: str) -> needs.Absent | None:
+    """Tell whether a perceptor's weights are absent; for `needs`."""
+    return clips.absent(perceptor_source(name))
 
 
 def purpose_seed(seed: int, purpose: str) -> int:
@@ -237,7 +286,11 @@ def _unread(wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPercept
 
 
 def _start(
-    config: RunConfig, size: tuple[int, int], seed: int, device: torch.device
+    config: RunConfig,
+    size: tuple[int, int],
+    seed: int,
+    device: torch.device,
+    beside: Path | None,
 ) -> Image | None:
     """The picture that the run starts from, at its final size, or None for random codes."""
     width, height = size
@@ -247,64 +300,7 @@ def _start(
         generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
         options = {"name": config.init_colour} if config.init == "colour" else {}
         return noise.NOISES[config.init](width, height, generator, **options).to(device)
-    path = Path(config.init).expanduser()
-    if not path.exists() and path.suffix == "":
-        names = ", ".join(("random", *NOISES))
-        raise PictureError(f"init={config.init} is neither a picture file nor one of: {names}")
+    path = pictures.locate(config.init, beside)
+    if not os.path.exists(path) and path.suffix == "":
+        raise PictureError(pictures.no_start(config.init))
     return images.read(path, size=(width, height)).to(device)
-
-
-def _prompt_objectives(
-    wishes: tuple[prompts.Prompt, ...],
-    perceptors: list[OpenClipPerceptor],
-    size: tuple[int, int],
-    device: torch.device,
-) -> Iterator[Objective]:
-    """One objective for each prompt and perceptor."""
-    several = len(perceptors) > 1
-    taken: set[str] = set()
-    for wish in wishes:
-        picture = None
-        if wish.kind == "image":
-            picture = images.read(Path(wish.body).expanduser(), size=size).to(device)
-        for perceptor in perceptors:
-            label = f"{wish.body} ({perceptor.name})" if several else wish.body
-            name = label
-            for number in range(2, len(wishes) + 2):
-                if name not in taken:
-                    break
-                name = f"{label} {number}"
-            taken.add(name)
-            if picture is None:
-                target = perceptor.embed_text([wish.body])
-                loss = losses.prompt_loss(perceptor.name, target, wish.weight, wish.stop)
-            else:
-                loss = losses.image_loss(perceptor, picture, wish.weight, wish.stop)
-            yield Objective(name, _always(1.0), loss)
-
-
-def _other_objectives(
-    config: RunConfig, start: Image | None, device: torch.device
-) -> Iterator[Objective]:
-    """Objectives that are about the picture alone."""
-    wanted = config.losses
-    options: dict[str, dict[str, object]] = {
-        "smoothness": {},
-        "saturation": {},
-        "symmetry": {"axis": wanted.axis},
-        "palette": {"colours": wanted.colours},
-        "edges": {"colour": wanted.edge_colour},
-    }
-    if wanted.init != 0:
-        if start is None:
-            raise ConfigError("losses.init is closeness to a start picture; give one with init=")
-        options["init"] = {"picture": start}
-    for name, arguments in options.items():
-        weight = getattr(wanted, name)
-        if weight != 0:
-            loss = losses.LOSSES[name](**arguments)
-            yield Objective(name, _always(weight), loss)
-
-
-def _always(weight: float) -> Callable[[int], float]:
-    return lambda step: weight

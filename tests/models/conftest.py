@@ -62,7 +62,6 @@ def lightning(monkeypatch: pytest.MonkeyPatch) -> Callable[[VQGAN, str], dict[st
             "loss.perceptual_loss.scaling_layer.shift": torch.zeros(1, 3, 1, 1),
         }
         gpt = {"transformer.tok_emb.weight": torch.zeros(5, 5)} if prefix else {}
-        path = Path("logs/last.ckpt")
         settings = OmegaConf.create({"lr": 4.5e-6, "nested": {"betas": [0.5, 0.9]}})
         adam = {"state": {0: {"step": 7, "exp_avg": lone}}, "param_groups": [{"lr": 1e-5}]}
         score = torch.tensor(0.5)
@@ -70,7 +69,9 @@ def lightning(monkeypatch: pytest.MonkeyPatch) -> Callable[[VQGAN, str], dict[st
             "epoch": 11,
             "global_step": 22,
             "pytorch-lightning_version": "1.0.8",
-            "callbacks": {callback: {"best_model_score": score, "best_model_path": path}},
+            "callbacks": {
+                callback: {"best_model_score": score, "best_model_path": "logs/last.ckpt"}
+            },
             "optimizer_states": [adam, adam],
             "lr_schedulers": [],
             "state_dict": {**state, **losses, **gpt},

@@ -2,9 +2,10 @@
 
     python tests/models/make_layouts.py
 
-The lists come from taming's own modules, put together as its VQModel and GumbelVQ do (those
-classes themselves no longer import), on the meta device, so without any weights. They are what
-`vqclip.models` is held against; the configs that it bundles are not used here.
+The lists come from taming's own modules, put together as its VQModel and GumbelVQ do, and
+latent-diffusion's VQModel (those classes themselves no longer import), on the meta device, so
+without any weights. They are what `vqclip.models` is held against; the configs that it bundles
+are not used here.
 """
 
 from __future__ import annotations
@@ -20,20 +21,23 @@ from torch import nn
 
 F16 = {"ch_mult": (1, 1, 2, 2, 4), "attn_resolutions": [16]}
 F8 = {"ch_mult": (1, 1, 2, 4), "attn_resolutions": [32]}
+LATENT_DIFFUSION_F8 = {"ch_mult": (1, 2, 2, 4), "attn_resolutions": [32]}
 COMMON = {
-    **{"double_z": False, "z_channels": 256, "resolution": 256, "in_channels": 3},
+    **{"double_z": False, "resolution": 256, "in_channels": 3},
     **{"out_ch": 3, "ch": 128, "num_res_blocks": 2, "dropout": 0.0},
 }
 
 
-def taming_layout(ddconfig: dict, quantiser: nn.Module, prefix: str = "") -> list[str]:
+def taming_layout(
+    ddconfig: dict, quantiser: nn.Module, prefix: str = "", depth: int = 256
+) -> list[str]:
     """One line per tensor: its name, and its sizes joined by x."""
     model = nn.Module()
-    model.encoder = Encoder(**COMMON, **ddconfig)
-    model.decoder = Decoder(**COMMON, **ddconfig)
+    model.encoder = Encoder(**COMMON, **ddconfig, z_channels=depth)
+    model.decoder = Decoder(**COMMON, **ddconfig, z_channels=depth)
     model.quantize = quantiser
-    model.quant_conv = nn.Conv2d(256, 256, 1)
-    model.post_quant_conv = nn.Conv2d(256, 256, 1)
+    model.quant_conv = nn.Conv2d(depth, depth, 1)
+    model.post_quant_conv = nn.Conv2d(depth, depth, 1)
     state = model.state_dict(prefix=prefix)
     return [f"{key} {'x'.join(map(str, value.shape))}" for key, value in state.items()]
 
@@ -45,6 +49,12 @@ def layouts() -> dict[str, list[str]]:
             "f16_16384": taming_layout(F16, VectorQuantizer2(16384, 256, 0.25)),
             "f16_1024": taming_layout(F16, VectorQuantizer2(1024, 256, 0.25)),
             "gumbel_f8_8192": taming_layout(F8, GumbelQuantize(256, 256, 8192)),
+            **{
+                f"f8_{codes}_4": taming_layout(
+                    LATENT_DIFFUSION_F8, VectorQuantizer2(codes, 4, 0.25), depth=4
+                )
+                for codes in (16384, 256)
+            },
             "net2net_f16_1024": taming_layout(
                 F16, VectorQuantizer2(1024, 256, 0.25), prefix="first_stage_model."
             ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import zipfile
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ import pytest
 
 from vqclip.errors import OutputError
 from vqclip.models import download as downloads
-from vqclip.models.download import Refused, download
+from vqclip.models.download import Refused, download, unpack
 
 DATA = bytes(range(256)) * 4000  # about 1 MB: several blocks
 
@@ -176,3 +178,49 @@ def test_a_place_that_cannot_be_written_or_is_full(
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
     with serve() as served, pytest.raises(OutputError, match=r"0.0 GB free.*make room, or set"):
         download(f"{served.url}/x", part, nothing)
+
+
+def packed(part: Path, names: dict[str, bytes]) -> Path:
+    part.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in names.items():
+            archive.writestr(name, data)
+    return part
+
+
+def test_one_file_of_an_archive_takes_its_place(part: Path) -> None:
+    packed(part, {"config.yaml": b"x", "/etc/model.ckpt": b"x", "model.ckpt": DATA})
+    assert unpack(part, "model.ckpt") == part and part.read_bytes() == DATA
+    assert list(part.parent.iterdir()) == [part]
+
+
+def test_archives_that_are_none_or_damaged_are_refused_and_deleted(part: Path) -> None:
+    whole = packed(part, {"model.ckpt": DATA}).read_bytes()
+    turned = bytes([whole[2000] ^ 255])
+    for data in (b"no archive", whole[:-30], whole[:2000] + turned + whole[2001:]):
+        part.write_bytes(data)
+        with pytest.raises(Refused, match="what came is no zip archive, or a damaged one"):
+            unpack(part, "model.ckpt")
+        assert list(part.parent.iterdir()) == []
+    with pytest.raises(Refused, match=r"the archive that came holds no model\.ckpt"):
+        unpack(packed(part, {"../model.ckpt": DATA}), "model.ckpt")
+    assert list(part.parent.iterdir()) == []
+
+
+def test_an_archive_that_would_not_fit_stays_packed(
+    part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed(part, {"model.ckpt": DATA})
+    usage = namedtuple("usage", "free")(10_000)
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OutputError, match=r"0.0 GB free.*make room, or set"):
+        unpack(part, "model.ckpt")
+    monkeypatch.undo()
+    monkeypatch.setattr(downloads.shutil, "copyfileobj", full)
+    with pytest.raises(OutputError, match=r"unpacked-\S+ cannot be written \(No space left"):
+        unpack(part, "model.ckpt")
+    assert list(part.parent.iterdir()) == [part]
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

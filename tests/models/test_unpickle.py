@@ -14,8 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 from vqclip.errors import ModelError
@@ -147,7 +149,7 @@ def test_calls_are_refused_by_name_and_not_made(
     "inner",
     [
         b"comegaconf.os\nsystem\n(S'touch MARKER'\ntR",
-        b"cnumpy\nos.system\n(S'touch MARKER'\ntR",
+        b"cpytorch_lightning\nos.system\n(S'touch MARKER'\ntR",
         b"\x8c\x09omegaconf\x8c\x10sys.modules.evil\x93(S'touch MARKER'\ntR(S'x'\ntR",
         b"cargparse\n_os.system\n)\x81}S'x'\nS'y'\nsb",
     ],
@@ -160,6 +162,39 @@ def test_names_under_a_harmless_family_lead_nowhere(
     replace_pickle(path, b"\x80\x02}S'key'\n" + inner + b"s.")
     assert "not loaded" in repr(read_checkpoint(path)["key"])
     assert not (tmp_path / "MARKER").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        *[("numpy", "load"), ("numpy.lib.npyio", "load"), ("numpy", "os.system")],
+        *[("pathlib", "Path"), ("pathlib", "PosixPath"), ("typing", "get_type_hints")],
+        *[("lightning_fabric.utilities.data", "AttributeDict"), ("lightning_utilities", "x")],
+    ],
+)
+def test_names_beyond_the_inert_ones_are_refused(tmp_path: Path, module: str, name: str) -> None:
+    path = save({"a": torch.ones(1)}, tmp_path / "x.ckpt")
+    replace_pickle(path, b"\x80\x02}S'key'\nc" + f"{module}\n{name}\n".encode() + b"s.")
+    with pytest.raises(ModelError, match=rf"would run {module}\.{name} when opened"):
+        read_checkpoint(path)
+
+
+@BOTH
+def test_numbers_of_numpy_and_settings_of_omegaconf_are_left_alone(
+    tmp_path: Path, is_zip: bool
+) -> None:
+    rest = {
+        "lr_schedulers": [{"_last_lr": [np.float64(1e-5)], "betas": np.arange(3.0)}],
+        "hparams": OmegaConf.create({"betas": [0.5, 0.9]}),
+    }
+    path = save({"a": torch.ones(2), **rest}, tmp_path / "x.ckpt", is_zip=is_zip)
+    content = read_checkpoint(path)
+    assert torch.equal(content["a"], torch.ones(2))
+    assert "multiarray.scalar, not loaded" in repr(content["lr_schedulers"])
+    assert "DictConfig, not loaded" in repr(content["hparams"])
+    before_numpy_2 = b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f8'\ntRS'x'\ntR"
+    replace_pickle(save({}, path), b"\x80\x02}S'key'\n" + before_numpy_2 + b"s.")
+    assert "numpy.core.multiarray.scalar, not loaded" in repr(read_checkpoint(path)["key"])
 
 
 def test_stand_ins_swallow_everything(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (errno.ENOSPC, "No space left on device.*free some space on the disk"),
+        (errno.ENOSPC, "No space left on device.*free some space on the disk, and run it again"),
         (errno.EROFS, "Read-only file system.*choose a place that you may write to with --out"),
         (errno.EIO, "check the disk and the folder's permissions"),
     ],

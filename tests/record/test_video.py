@@ -145,23 +145,25 @@ def test_without_a_frame_nothing_is_left(tmp_path: Path, kind: str) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_what_was_aborted_plays(tmp_path: Path) -> None:
-    film = open_film(tmp_path / "film.mp4")
+@pytest.mark.parametrize("kind", ["", ".mp4", ".gif"])
+def test_a_closed_film_takes_no_frame(tmp_path: Path, kind: str) -> None:
+    film = open_film(tmp_path / f"film{kind}")
     film.add(frame(COLOURS[0]))
-    film.abort()
     film.close()
+    with pytest.raises(OutputError, match=rf"film{kind} is closed; no frame can be added"):
+        film.add(frame(COLOURS[0]))
+
+
+def test_what_a_killed_run_left_of_an_mp4_plays(tmp_path: Path) -> None:
+    film: Any = open_film(tmp_path / "film.mp4")
+    film.add(frame(COLOURS[0]))
+    film._process.communicate()  # the pipe closes with the process that wrote to it
     assert os.listdir(tmp_path) == ["film.part.mp4"]
     assert len(decoded(tmp_path / "film.part.mp4")) == 1
-    with pytest.raises(OutputError, match=r"film.mp4 is closed; no frame can be added"):
-        film.add(frame(COLOURS[0]))
 
 
 def test_what_a_killed_run_left_of_a_gif_is_part_of_it(tmp_path: Path) -> None:
-    film = open_film(tmp_path / "film.gif")
-    film.add(frame(COLOURS[0]))
-    film.abort()
-    with pytest.raises(OutputError, match=r"film.gif is closed"):
-        film.add(frame(COLOURS[0]))
+    open_film(tmp_path / "film.gif").add(frame(COLOURS[0]))
     assert os.listdir(tmp_path) == ["film.gif.frames"]
     again = open_film(tmp_path / "film.gif")
     again.add(frame(COLOURS[1]))

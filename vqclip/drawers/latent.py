@@ -52,6 +52,11 @@ class LatentDrawer:
         """Go on at another size in pixels, from the same picture: drawn, resized and encoded.
 
         Differs: resizing the latent is the other way; it repeats codes, and so doubles outlines.
+
+        So the new latent is not the old one resized, while `Scheduled.carry` does resize the
+        optimiser's moments. They are those of the same places, but of another latent: an
+        estimate. Adam's first moments have forgotten it some tens of steps later; the second
+        ones, which set how far a step goes, take hundreds.
         """
         image = functional.interpolate(self.draw(), [height, width], mode="bicubic")
         self.encode(image.clamp(0, 1))

@@ -1,7 +1,8 @@
 """Which published models are known by name?
 
-Source: the addresses are those that taming-transformers, pixray and latentshift publish, and that
-the notebooks of 2021 mirrored; several may be gone by now, so each row lists all that are known.
+Source: the addresses are those that taming-transformers, latent-diffusion, pixray and
+latentshift publish, and that the notebooks of 2021 mirrored; several may be gone by now, so each
+row lists all that are known.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 HEIBOX = "https://heibox.uni-heidelberg.de"
 PIXRAY = "https://github.com/pixray/pixray/releases/download/v1.7.1"
 LATENTSHIFT = "https://github.com/ieee8023/latentshift/releases/download/weights"
+OMMER = "https://ommer-lab.com/files/latent-diffusion"
 COMMUNITY = "http://mirror.io.community/blob/vqgan"
 UNSTATED = "none stated for the weights (the code is MIT)"
 
@@ -23,7 +25,7 @@ class Checkpoint:
     kind: str  # "vq", "gumbel", or "net2net", whose first stage is used
     config: str  # bundled YAML, relative to this folder
     mirrors: tuple[str, ...]
-    bytes: int | None  # about; what a server announces is what is checked to the byte
+    bytes: int | None  # about, None if not published; a server's own word is what is checked
     sha256: str | None
     licence: str
     about: str
@@ -51,7 +53,14 @@ PERCEPTORS = {
     )
 }
 
-# Not listed, because what is published does not settle its architecture: the COCO first stage.
+# Published, and not listed:
+# - coco: its first stage may have 1,024 codes, as that of its segmentations has, or 8,192, as
+#   that of the later model of whole scenes has; the published configs do not settle it;
+# - ade20k, ffhq, celebahq, cin: no config of theirs has been seen, so a row would be a guess;
+# - latent-diffusion's f16: a grid as coarse as that of imagenet_f16_16384, and by its authors'
+#   measure (reconstruction FID 5.15, against 4.98) no better at it;
+# - latent-diffusion's f4: four times the cells of an f8 model, each little more than a patch of
+#   colour, so that the codebook lends a picture hardly any of its look.
 CHECKPOINTS = {
     row.name: row
     for row in (
@@ -105,6 +114,26 @@ CHECKPOINTS = {
             about="OpenImages; finer, four times the cells, more memory",
         ),
         Checkpoint(
+            name="openimages_f8_16384",
+            kind="vq",
+            config="configs/openimages_f8_16384.yaml",
+            mirrors=(f"{OMMER}/vq-f8.zip",),
+            bytes=None,
+            sha256=None,
+            licence=UNSTATED,
+            about="anything; the truest to detail, fine cells; size not published",
+        ),
+        Checkpoint(
+            name="openimages_f8_256",
+            kind="vq",
+            config="configs/openimages_f8_256.yaml",
+            mirrors=(f"{OMMER}/vq-f8-n256.zip",),
+            bytes=None,
+            sha256=None,
+            licence=UNSTATED,
+            about="anything; few codes, fine cells; size not published",
+        ),
+        Checkpoint(
             name="wikiart_f16_1024",
             kind="vq",
             config="configs/wikiart_f16_1024.yaml",
@@ -123,7 +152,7 @@ CHECKPOINTS = {
                 f"{COMMUNITY}/wikiart_16384.ckpt",
                 "http://eaidata.bmk.sh/data/Wikiart_16384/wikiart_f16_16384_8145600.ckpt",
             ),
-            bytes=None,
+            bytes=1_000_000_000,
             sha256=None,
             licence="none stated",
             about="paintings; a finer vocabulary",
@@ -153,7 +182,21 @@ CHECKPOINTS = {
             bytes=None,
             sha256=None,
             licence=UNSTATED,
-            about="faces",
+            about="faces; size not published",
+        ),
+        Checkpoint(
+            name="drin",
+            kind="net2net",
+            config="configs/drin.yaml",
+            mirrors=(
+                "https://app.koofr.net/content/links/028f1ba8-404d-42c4-a866-9a8a4eebb40c/files/"
+                "get/last.ckpt?path=%2F2020-11-20T12-54-32_drin_transformer%2Fcheckpoints"
+                "%2Flast.ckpt",
+            ),
+            bytes=None,
+            sha256=None,
+            licence=UNSTATED,
+            about="animals; size not published",
         ),
     )
 }

@@ -1,7 +1,8 @@
 """How does a large file come over a net that breaks?
 
 `download` fills a `.part` file from one address, taking up again what an earlier try left. It
-says why in `Refused`, so that the caller may try another mirror. Only the standard library.
+says why in `Refused`, so that the caller may try another mirror. `unpack` takes one file out of
+an archive that came. Only the standard library.
 
 Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
 """
@@ -13,6 +14,8 @@ import re
 import shutil
 import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,39 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
         if _here(part, note, url) <= before:
             raise Refused(f"{reason}")
     raise Refused(f"the connection broke off {TRIES} times; what came is kept: try again")
+
+
+def unpack(part: Path, name: str) -> Path:
+    """Put the file `name` that a downloaded zip archive holds in the archive's place.
+
+    Nothing in the archive decides where anything is written.
+
+    Returns:
+        `part`.
+
+    Raises:
+        Refused: if it is no zip archive, holds no such file, or is damaged; then it is deleted.
+        OutputError: if the disk is too full.
+    """
+    aside = part.with_name(f"unpacked-{part.name}")
+    try:
+        with zipfile.ZipFile(part) as archive, archive.open(name) as inside:
+            _need_room(part.parent, archive.getinfo(name).file_size, 0)
+            with aside.open("wb") as file:
+                shutil.copyfileobj(inside, file, BLOCK)
+        aside.replace(part)
+    except KeyError:
+        part.unlink()
+        raise Refused(f"the archive that came holds no {name}") from None
+    # RuntimeError is for a password, or a way of packing that Python does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        part.unlink()
+        raise Refused(f"what came is no zip archive, or a damaged one ({error})") from error
+    except OSError as error:
+        raise OutputError(f"{aside} cannot be written ({error.strerror})") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return part
 
 
 def _here(part: Path, note: Path, url: str) -> int:

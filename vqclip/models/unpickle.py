@@ -5,8 +5,8 @@ any installed package when it is opened. `read_checkpoint` is the only place whe
 one. Torch does the storages; every name that the pickle asks for goes through one gate:
 
 - what rebuilds tensors, and plain containers: allowed, through wrappers made for this file;
-- what training tools leave behind (Lightning, OmegaConf, argparse, numpy, paths): replaced by an
-  inert stand-in that swallows whatever it is given and runs nothing;
+- what training tools leave behind (Lightning, OmegaConf, argparse, and what is in
+  `INERT_NAMES`): replaced by an inert stand-in that swallows all it is given and runs nothing;
 - anything else: refused, by name, before it is looked up.
 
 Source: the pickle protocol (Python's `pickletools`); torch's own `weights_only` reader, which
@@ -32,10 +32,19 @@ from torch import Tensor
 from vqclip.errors import ModelError
 from vqclip.models.layout import is_html
 
-INERT_FAMILIES = (
-    *("pytorch_lightning", "lightning", "lightning_fabric", "lightning_utilities"),
-    *("omegaconf", "argparse", "numpy", "pathlib", "typing"),
-)
+INERT_FAMILIES = ("pytorch_lightning", "lightning", "omegaconf", "argparse")
+# Single names beyond these families, without which checkpoints of theirs do not open.
+INERT_NAMES = {
+    # OmegaConf notes with each setting which type it may have.
+    ("typing", "Any"),
+    # Lightning saves a callback's score and a schedule's last rate as they are; schedules that
+    # are computed with numpy, as latent-diffusion's, leave numpy's numbers there.
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    # The second module is what numpy 2 calls the first.
+    *((f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")),
+    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+}
 CONTAINERS = (set, frozenset, dict, list, tuple, int, float, complex, bytearray, slice)
 AGAIN = "download it again, and compare its size with the one that the source states"
 
@@ -189,7 +198,8 @@ def _gate(path: Path) -> type[pickle.Unpickler]:
             # Not getattr: that would import torch's lazy parts.
             if module == "torch" and isinstance(vars(torch).get(name), torch.dtype):
                 return vars(torch)[name]
-            if module.partition(".")[0] in INERT_FAMILIES:
+            family = module.partition(".")[0]
+            if family in INERT_FAMILIES or (module, name) in INERT_NAMES:
                 # Kept, so that the same class stays the same dictionary key.
                 return allowed.setdefault((module, name), _stand_in(module, name))
             raise ModelError(

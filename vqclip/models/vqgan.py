@@ -143,10 +143,6 @@ class VQGAN(nn.Module):
         """Replace every cell by its nearest code; the gradient passes as if nothing had."""
         return straight_through(self._spread(self._nearest(latent)), latent)
 
-    def indices(self, latent: Latent) -> Tensor:
-        """Give the number of the nearest code of each cell: [1, C, h, w] to [h, w], int64."""
-        return self._nearest(latent)[0]
-
     def lookup(self, indices: Tensor) -> Latent:
         """Give the codes of these numbers: [h, w], int64, to [1, C, h, w]."""
         return self._spread(indices[None])
@@ -226,8 +222,7 @@ def load(config: Path | str, weights: Path | str, *, device: torch.device | str 
     if missing:
         raise ModelError(
             f"{weights} lacks {len(missing)} of the {len(wanted)} tensors that {config} asks for "
-            f"({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); use the YAML that "
-            "was published with this checkpoint"
+            f"({_grouped(missing)}); use the YAML that was published with this checkpoint"
         )
     for key, expected in wanted.items():
         if state[key].shape != expected.shape:
@@ -240,6 +235,21 @@ def load(config: Path | str, weights: Path | str, *, device: torch.device | str 
     own = {key: state[key].to(device, torch.float32, copy=True) for key in wanted}
     model.load_state_dict(own, assign=True)
     return model.requires_grad_(False).eval()
+
+
+def _grouped(keys: list[str]) -> str:
+    """Name keys by their first part, one that is alone in full.
+
+    >>> _grouped(["decoder.conv_in.weight", "decoder.conv_in.bias", "quant_conv.bias"])
+    'decoder.* (2 keys), quant_conv.bias'
+    """
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(key.partition(".")[0], []).append(key)
+    return ", ".join(
+        inside[0] if len(inside) == 1 else f"{part}.* ({len(inside)} keys)"
+        for part, inside in groups.items()
+    )
 
 
 def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError, suggest
 from vqclip.models.catalogue import CHECKPOINTS, Checkpoint
-from vqclip.models.download import Refused, download
+from vqclip.models.download import Refused, download, unpack
 
 __all__ = [
     *("CHECKPOINTS", "Checkpoint", "Found", "Row", "cache_dir", "fetch", "find", "import_"),
-    *("listing", "readable", "remove", "sha256", "starter_clip", "verify"),
+    *("listing", "readable", "sha256", "starter_clip"),
 ]
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 HERE = Path(__file__).parent
@@ -108,7 +108,8 @@ def find(name: str) -> Found:
 def fetch(name: str, progress: Progress = lambda done, total: None) -> Path:
     """Download a model from the first of its mirrors that works, and give its weights.
 
-    What was interrupted is taken up again. A model that is here is not downloaded again.
+    What was interrupted is taken up again. A model that is here is not downloaded again. Out of
+    a mirror's `.zip`, which is latent-diffusion's way, `model.ckpt` is taken.
 
     Args:
         progress: called with the bytes that are here, and all of them if the server says so.
@@ -131,6 +132,8 @@ def fetch(name: str, progress: Progress = lambda done, total: None) -> Path:
     for mirror in row.mirrors:
         try:
             part = download(mirror, target.with_name("weights.ckpt.part"), progress)
+            if mirror.endswith(".zip"):
+                part = unpack(part, "model.ckpt")
             digest = _check(part, row)
         except Refused as reason:
             failures.append(f"\n  {mirror}: {reason}")
@@ -173,7 +176,7 @@ def import_(file: Path, config: Path, name: str) -> Found:
     if name == "starter" or _weights(folder) is not None:
         raise ModelError(
             f"there is already a model called {name!r}; choose another --name"
-            + ("" if name == "starter" else f", or run 'vqclip models remove {name}' first")
+            + ("" if name == "starter" else f", or delete {folder} first")
         )
     for path in (file, config):
         if not path.is_file():
@@ -195,40 +198,6 @@ def import_(file: Path, config: Path, name: str) -> Found:
         with suppress(OSError):  # it is gone after a success, and its folder may never have been
             part.unlink()
     return Found(folder / "config.yaml", weights)
-
-
-def verify(name: str) -> str:
-    """Compare a model's weights with the digest taken when they came; give the digest.
-
-    Raises:
-        ModelError: if they have changed since. ModelAbsent: if they are not here.
-    """
-    weights = find(name).weights
-    digest = sha256(weights)
-    noted = weights.with_name("weights.sha256")
-    row = CHECKPOINTS.get(name)
-    expected = row.sha256 if row is not None else None
-    if noted.is_file():
-        expected = noted.read_text().strip()
-    if expected is not None and digest != expected:
-        raise ModelError(
-            f"{weights} has changed since it came: its sha256 is {digest}, not {expected}; run "
-            f"'vqclip models remove {name}', and fetch or import it again"
-        )
-    return digest
-
-
-def remove(name: str) -> Path:
-    """Delete a downloaded or imported model; give the folder that is gone.
-
-    Raises:
-        ModelError: if it is bundled, or not here.
-    """
-    folder = _folder(name)
-    if name == "starter" or not folder.is_dir():
-        raise ModelError(f"no downloaded or imported model is called {name!r}; nothing to remove")
-    shutil.rmtree(folder)
-    return folder
 
 
 def listing() -> list[Row]:

@@ -16,7 +16,7 @@ import platform
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,8 +121,6 @@ def keep(
     every: int = 50,
     film: Film | None = None,
     film_every: int = 1,
-    log_every: int = 1,
-    stats: Callable[[], Mapping[str, object]] | None = None,
     command: Sequence[str] = (),
 ) -> Generator[Step, None, None]:
     """Write steps down as they pass, and yield them on.
@@ -135,8 +133,6 @@ def keep(
         draw_final: draws the finished picture, after the last step; called without gradients.
         every: steps between previews in `steps/`; 0 for none.
         film: takes the picture of every `film_every`th step, and is closed here in any case.
-        log_every: steps between lines of `log.jsonl`; 0 for none. Each waits for the device.
-        stats: called when the steps have ended; what it gives goes into `run.json`.
         command: the words that started the run, for `run.json`.
 
     Raises:
@@ -153,8 +149,7 @@ def keep(
             if not written:
                 _cut_log(folder / "log.jsonl", step.index)
                 written = True
-            if log_every > 0 and step.index % log_every == 0:
-                _log(folder / "log.jsonl", step)
+            _log(folder / "log.jsonl", step)
             if every > 0 and step.index % every == 0:
                 _preview(folder / "steps", step, provenance)
             if film is not None and film_every > 0 and step.index % film_every == 0:
@@ -164,8 +159,7 @@ def keep(
             film.close()
         with torch.no_grad():
             final = draw_final()
-        facts = {} if stats is None else dict(stats())
-        _note_time(folder, notes | facts | {"finished": _now()}, clock)
+        _note_time(folder, notes | {"finished": _now()}, clock)
         save_png(folder / "final.png", final, provenance)
     except GeneratorExit:
         _stop(film, folder, notes, clock)

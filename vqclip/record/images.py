@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
 
 _REMEDIES = {
-    errno.ENOSPC: "free some space on the disk, and go on with `vqclip resume`",
-    errno.EDQUOT: "free some of your quota, and go on with `vqclip resume`",
+    errno.ENOSPC: "free some space on the disk, and run it again",
+    errno.EDQUOT: "free some of your quota, and run it again",
     errno.ENOENT: "was its folder moved or deleted? Put it back, or start again",
     errno.ENOTDIR: "a file stands where a folder should be; choose another place with --out",
     errno.EACCES: "choose a place that you may write to with --out",

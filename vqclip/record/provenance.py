@@ -42,7 +42,7 @@ class Provenance:
 
     Args:
         config: every setting of the run, as plain JSON values.
-        prompt: what was asked for, verbatim: text, or the structure of a run file.
+        prompt: what was asked for, verbatim.
         seed: the integer that all random numbers of the run came from.
         models: name → sha256 of the file, in hexadecimal.
         versions: library → version; see `versions`.
@@ -50,7 +50,7 @@ class Provenance:
     """
 
     config: dict[str, Any]
-    prompt: str | list[Any] | dict[str, Any]
+    prompt: str
     seed: int
     models: dict[str, str]
     versions: dict[str, str]
@@ -95,7 +95,7 @@ def from_json(text: str, where: str = "the text") -> Provenance:
         )
     found.setdefault("grammar", GRAMMAR)
     _check("config", found, dict, where)
-    _check("prompt", found, (str, list, dict), where)
+    _check("prompt", found, str, where)
     _check("seed", found, int, where)
     _check("grammar", found, int, where)
     for key in ("models", "versions"):
@@ -109,16 +109,15 @@ def from_json(text: str, where: str = "the text") -> Provenance:
     return Provenance(**{field.name: found[field.name] for field in fields(Provenance)})
 
 
-def _check(key: str, found: dict[str, Any], kind: type | tuple[type, ...], where: str) -> Any:
+def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
     """Return `found[key]`, which has to be a `kind`."""
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    wanted = " or ".join(_WORDS[one] for one in kinds)
+    wanted = _WORDS[kind]
     if key not in found:
         raise PictureError(
             f"the notes in {where} lack {key!r} ({wanted}); were they edited by hand?"
         )
     value = found[key]
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise PictureError(
             f"{key!r} in {where} is {str(value)[:40]!r}; expected {wanted}. "
             "Were the notes edited by hand?"
@@ -126,7 +125,7 @@ def _check(key: str, found: dict[str, Any], kind: type | tuple[type, ...], where
     return value
 
 
-_WORDS: dict[type, str] = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
+_WORDS: dict[type, str] = {dict: "an object", str: "text", int: "a whole number"}
 
 
 def read(path: Path | str) -> Provenance:

@@ -54,9 +54,6 @@ class Film(Protocol):
         Raises an OutputError if that cannot be; what there is of the film stays.
         """
 
-    def abort(self) -> None:
-        """Stop, and leave what there is of the film under its provisional name."""
-
 
 @dataclass(frozen=True)
 class Look:
@@ -147,9 +144,6 @@ class _Stream:
         except OSError as error:
             raise images.unwritable(self.path, error) from error
 
-    def abort(self) -> None:
-        self._end()
-
     def _start(self, width: int, height: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [
@@ -214,9 +208,6 @@ class _Pictures:
                 f"{self.path} could not be made ({error}); its frames are in {self._folder}"
             ) from error
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def abort(self) -> None:
-        self._over = True
 
 
 def _encode_gif(folder: Path, film: Path, look: Look) -> None:

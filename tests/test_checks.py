@@ -1,0 +1,143 @@
+"""Settings that do not fit are refused in words, before torch is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.test_config import changed
+from vqclip.checks import check, unfit
+from vqclip.config import RunConfig, Stage
+from vqclip.errors import ConfigError
+
+
+def test_the_defaults_pass_their_own_check() -> None:
+    assert check(RunConfig()) == RunConfig()
+
+
+@pytest.mark.parametrize("key", ["steps", "cutouts.count", "film.fps", "film.every"])
+def test_counts_begin_at_one(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{key} is 0; it must be 1 or more$"):
+        check(changed(**{key.replace(".", "__"): 0}))
+    check(changed(**{key.replace(".", "__"): 1}))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("seed", "previews", "threads", "film.quality"),
+        *("cutouts.noise", "optimiser.rate", "optimiser.average"),
+    ],
+)
+def test_what_may_be_zero_is_never_below(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{key} is -1; it must be 0 or more$"):
+        check(changed(**{key.replace(".", "__"): -1}))
+    check(changed(**{key.replace(".", "__"): 0}))
+
+
+@pytest.mark.parametrize(
+    ("key", "most"), [("cutouts.noise", 1), ("film.fps", 1000), ("film.quality", 100)]
+)
+def test_some_settings_end_above(key: str, most: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^{key} is {most + 1}; it must be {most} or less$"):
+        check(changed(**{key.replace(".", "__"): most + 1}))
+    check(changed(**{key.replace(".", "__"): most}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_is_a_number(value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"^losses.symmetry is {value}; it must be a number$"):
+        check(changed(losses__symmetry=value))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"device": "gpu"},
+            r"device is 'gpu'; did you mean 'cpu'\? \(one of: auto, cpu, cuda, mps\)",
+        ),
+        ({"optimiser__name": "adm"}, "optimiser.name is 'adm'; did you mean 'adam'"),
+        ({"perceptors": []}, "perceptors is empty; name at least one"),
+        ({"perceptors": [""]}, "perceptors is empty; name at least one"),
+        ({"perceptors": ["a", "b", "a"]}, "perceptors names one twice: a, b, a"),
+        ({"optimiser__average": 1.0}, r"optimiser.average is 1.0; it must be below 1"),
+        ({"losses__palette": 1.0}, "losses.palette needs colours, such as losses.colours="),
+        ({"style": "{} and {}"}, r"style is '\{\} and \{\}'; \{\} stands once"),
+        ({"size": "0"}, "size is '0'; write width x height in pixels, such as 256x256"),
+        ({"size": "7x7"}, "size is 7x7; each side must be 16 pixels or more"),
+        ({"size": "-64x64"}, "size is '-64x64'; write width x height"),
+        ({"size": "64x16385"}, "size is 64x16385; a side may have 16384 pixels at most"),
+        ({"aspect": "wide"}, "aspect is 'wide'; write width:height, such as 4:5"),
+        ({"aspect": "969"}, r"aspect is '969'; write .* \(in YAML: \"4:5\"\)"),
+        ({"aspect": "1:0"}, "aspect is '1:0'; write width:height"),
+        ({"aspect": "100:1"}, "aspect is '100:1'; write width:height"),
+        ({"growth": [Stage("no", "1")]}, "growth, stage 1: size is 'no'; write width x height"),
+        ({"growth": [Stage("8x8", "1")]}, "growth, stage 1: size is 8x8; each side must be 16"),
+        (
+            {"growth": [Stage("50%", "1"), Stage("0%", "1")]},
+            "growth, stage 2: '0%' is no share; write a percentage, such as 50%",
+        ),
+        ({"growth": [Stage("x%", "1")]}, "growth, stage 1: 'x%' is no share"),
+        ({"growth": [Stage("200%", "1")]}, "growth, stage 1: '200%' is no share"),
+        ({"growth": [Stage("nan%", "1")]}, "growth, stage 1: 'nan%' is no share"),
+        (
+            {"growth": [Stage("50%", "-3")]},
+            "growth, stage 1: steps is '-3'; write 60, or 40%",
+        ),
+        ({"growth": [Stage("50%", "²")]}, "growth, stage 1: steps is '²'; write 60, or 40%"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        check(changed(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"losses__edge_colour": "golld"},
+            "losses.edge_colour: 'golld' is not a colour; did you mean 'gold'.; write a CSS name",
+        ),
+        ({"losses__colours": "gold, #12"}, "losses.colours: '#12' is not a colour; write a CSS"),
+        ({"losses__colours": "gold,"}, "losses.colours: '' is not a colour"),
+        ({"init_colour": "rgb(1, 2, 3)"}, "init_colour: 'rgb.1, 2, 3.' is not a colour"),
+        ({"init_colour": "#ff000080"}, "init_colour: '#ff000080' is not a colour"),
+        ({"losses__init": 1.0}, "losses.init is closeness to a start picture; give one with ini"),
+    ],
+)
+def test_colours_and_starts_are_checked_early(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        check(changed(**values))
+
+
+def test_colours_are_those_that_the_losses_read() -> None:
+    from PIL import ImageColor
+
+    from vqclip.losses import parse_colours
+
+    for name in [*ImageColor.colormap, "Gold", "#FFF", "#00ff7f"]:
+        parse_colours(name)
+        check(changed(init_colour=name, losses__colours=f" {name} , {name}"))
+
+
+def test_the_defaults_are_checked_without_pillow() -> None:
+    code = (
+        "import sys; from vqclip.checks import check; from vqclip.config import RunConfig;"
+        "check(RunConfig(init_colour='#ff0000')); print('PIL' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_what_a_value_should_have_been() -> None:
+    assert unfit("steps", 2.5, RunConfig, "steps") == (
+        "steps is 2.5; it must be a whole number, such as 150"
+    )
+    assert unfit("growth[0]", "x", RunConfig, "growth") == (
+        "growth[0] is 'x'; write a list such as [{size: 25%, steps: 40%}]"
+    )

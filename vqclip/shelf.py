@@ -1,0 +1,134 @@
+"""What does `vqclip models` do? Lists, fetches and imports models, and says where they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from vqclip.errors import ConfigError, pick
+from vqclip.models import needs, zoo
+from vqclip.models.catalogue import CHECKPOINTS, PERCEPTORS
+from vqclip.screen import Screen, table
+
+CARD = "see models/starter/MODEL_CARD.md"
+
+
+def action(word: str) -> str:
+    """Check that there is such an action; used by the parser.
+
+    Raises:
+        ConfigError: with the nearest.
+    """
+    pick(ACTIONS, word, "action of vqclip models")
+    return word
+
+
+def rows() -> Iterator[zoo.Row]:
+    """List VQGANs and perceptors, as far as they are known without asking open_clip."""
+    yield from zoo.listing()
+    weights = zoo.starter_clip() / needs.WEIGHTS[0]
+    here = weights.is_file()
+    size = weights.stat().st_size if here else None
+    where = "bundled" if here else "absent"
+    yield zoo.Row("starter", "clip", size, CARD, where, "perceptor; small, comes with vqclip")
+    for known in PERCEPTORS.values():
+        where = "cached" if needs.in_hub_cache(known.repository) else "absent"
+        licence = f"stated at hf.co/{known.repository}"
+        yield zoo.Row(known.name, "clip", known.bytes, licence, where, "perceptor")
+
+
+def list_(options: Any, screen: Screen) -> None:
+    """List what is known, and where it is."""
+    found = list(rows())
+    for row in found:
+        screen.event("model", **dataclasses.asdict(row))
+    heads = ("name", "kind", "size", "where", "licence", "about")
+    lines = [
+        (row.name, row.kind, zoo.readable(row.bytes), row.where, row.licence, row.about)
+        for row in found
+    ]
+    screen.result(table([heads, *lines]))
+    screen.result("\nmore perceptors: every model::weights that open_clip knows")
+
+
+def where(options: Any, screen: Screen) -> None:
+    """Say where a model is, or all that are downloaded and imported."""
+    if options.name is None:
+        screen.event("folder", path=str(zoo.cache_dir()))
+        screen.result(str(zoo.cache_dir()))
+    else:
+        _tell(options.name, zoo.find(options.name).weights, screen)
+
+
+def import_(options: Any, screen: Screen) -> None:
+    """Take in a checkpoint of the user's own."""
+    file = _name(options)
+    if options.config is None or options.as_name is None:
+        raise ConfigError("write: vqclip models import FILE --config YAML --name NAME")
+    from vqclip.models import vqgan
+
+    vqgan.load(Path(options.config), Path(file))  # refused before it is taken in
+    found = zoo.import_(Path(file), Path(options.config), options.as_name)
+    screen.say(f"imported as {options.as_name}: vqgan={options.as_name}")
+    _tell(options.as_name, found.weights, screen)
+
+
+def fetch(options: Any, screen: Screen) -> None:
+    """Download a VQGAN or a perceptor, with a bar."""
+    name = _name(options)
+    if "::" in name:
+        _fetch_perceptor(name, screen)
+        return
+    from tqdm import tqdm
+
+    row = CHECKPOINTS.get(name)
+    if row is not None:
+        screen.say(f"{name}: {zoo.readable(row.bytes)}, licence: {row.licence}")
+    with tqdm(unit="B", unit_scale=True, disable=screen.quiet, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        path = zoo.fetch(name, progress)
+    _tell(name, path, screen)
+
+
+def _fetch_perceptor(name: str, screen: Screen) -> None:
+    from vqclip import perceptors
+    from vqclip.models import clips
+
+    lacking = clips.absent(name)
+    size = None if lacking is None else lacking.bytes
+    if lacking is not None:
+        screen.say(f"{name}: {zoo.readable(size)}")
+    perceptors.fetch(name)
+    screen.say(f"{name} is here: perceptors={name}")
+    row = next((row for row in rows() if row.name == needs.tidy(name)), None)
+    if row is None:
+        row = zoo.Row(name, "clip", size, "stated where it is published", "", "perceptor")
+    screen.event("model", **dataclasses.asdict(row) | {"where": "cached"})
+
+
+def _tell(name: str, path: Path, screen: Screen) -> None:
+    """Give a VQGAN's weights: the path for people, its row and the path for scripts."""
+    row = next((row for row in zoo.listing() if row.name == name), None)
+    screen.event("model", **({} if row is None else dataclasses.asdict(row)), path=str(path))
+    screen.result(str(path))
+
+
+def _name(options: Any) -> str:
+    if options.name is None:
+        raise ConfigError(f"vqclip models {options.action} needs a name (see vqclip models list)")
+    return str(options.name)
+
+
+ACTIONS: dict[str, Callable[[Any, Screen], None]] = {
+    "list": list_,
+    "fetch": fetch,
+    "import": import_,
+    "where": where,
+}
