@@ -27,7 +27,7 @@ class Home:
         """Settings for a run of about a second at 32x32 on these models."""
         return [
             *(f"vqgan={VQGAN}", f"perceptors={self.clip}", "size=32x32", "steps=3", "growth=[]"),
-            *("cutouts.count=4", "film.format=none", "device=cpu", *more),
+            *("cutouts.count=4", "film.format=none", "device=cpu", "losses.smoothness=0", *more),
         ]
 
     def settings(self, **more: object) -> dict[str, object]:
@@ -35,8 +35,9 @@ class Home:
         pairs = (word.partition("=") for word in self.words())
         values: dict[str, object] = {key: value for key, _, value in pairs}
         plain = {"perceptors": [str(self.clip)], "steps": 3, "growth": []}
-        del values["cutouts.count"], values["film.format"]
+        del values["cutouts.count"], values["film.format"], values["losses.smoothness"]
         groups: dict[str, object] = {"cutouts": {"count": 4}, "film": {"format": "none"}}
+        groups["losses"] = {"smoothness": 0} | dict(more.pop("losses", {}))  # type: ignore[call-overload]
         return values | plain | groups | more
 
 

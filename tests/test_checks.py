@@ -139,5 +139,5 @@ def test_what_a_value_should_have_been() -> None:
         "steps is 2.5; it must be a whole number, such as 150"
     )
     assert unfit("growth[0]", "x", RunConfig, "growth") == (
-        "growth[0] is 'x'; write a list such as [{size: 25%, steps: 40%}]"
+        "growth[0] is 'x'; write a list such as [{size: 25%, steps: 60%}]"
     )

@@ -176,7 +176,8 @@ def test_options_are_other_words_for_settings(home: Home, capsys: Capture) -> No
     pillow.new("RGB", (9, 9), "teal").save("start.png")
     options = ["--size", "48x32", "--steps", "2", "--seed", "5", "--init", "start.png"]
     options += ["--out", "mine", "--preset", "mine.yaml,ink", "--film", "--quiet"]
-    words = [w for w in home.words() if w.split("=")[0] not in ("size", "steps", "film.format")]
+    taken = ("size", "steps", "film.format", "losses.smoothness")
+    words = [w for w in home.words() if w.split("=")[0] not in taken]
     assert cli.main([*options, "a fox", *words]) == 0
     folder = Path(capsys.readouterr().out.strip()).parent
     notes = provenance.read(folder)
@@ -348,6 +349,7 @@ def test_a_run_file_draws_the_pixels_of_its_command_line_through_both_doors(
     plain = dict(word.split("=") for word in home.words("seed=3"))
     lines = [f"{key}: {value}" for key, value in plain.items() if "." not in key]
     lines += ["prompts: a fox:2 | fog:-0.5", "cutouts: {count: 4}", "film: {format: none}"]
+    lines += ["losses: {smoothness: 0}"]
     lines[lines.index(f"perceptors: {home.clip}")] = f"perceptors: [{home.clip}]"
     Path("art.yaml").write_text("\n".join(lines))
     assert cli.main(["a fox:2 | fog:-0.5", "--quiet", *home.words("seed=3")]) == 0

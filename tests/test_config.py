@@ -73,11 +73,11 @@ def test_help_covers_every_setting_with_its_default() -> None:
             assert lines[key].default == ("null" if value is None else str(value))
         assert lines[key].help and lines[key].kind
     assert lines["perceptors"].default == "starter"
-    assert lines["growth"].default == "25% × 40%, 50% × 35%"
+    assert lines["growth"].default == "25% × 60%, 50% × 25%"
     assert lines["optimiser.rate"] == Setting(
         "optimiser.rate",
         "number or null",
-        "null",
+        "0.3",
         "learning rate; null: what suits the optimiser",
         (),
     )
@@ -92,7 +92,7 @@ def test_help_describes_other_schemas() -> None:
 
 
 def test_the_default_stages() -> None:
-    assert plan_stages(RunConfig(), 8) == [(64, 64, 60), (128, 128, 52), (256, 256, 38)]
+    assert plan_stages(RunConfig(), 8) == [(64, 64, 90), (128, 128, 38), (256, 256, 22)]
 
 
 def test_sizes_are_rounded_down_to_the_factor_but_never_to_nothing() -> None:
@@ -107,7 +107,7 @@ def test_shares_of_steps_are_rounded_to_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("steps", "counts"),
-    [(1, [1]), (2, [1, 1]), (3, [1, 1, 1]), (4, [2, 1, 1]), (10, [4, 4, 2])],
+    [(1, [1]), (2, [1, 1]), (3, [2, 1]), (4, [2, 1, 1]), (10, [6, 2, 2])],
 )
 def test_the_final_size_always_gets_a_step(steps: int, counts: list[int]) -> None:
     stages = plan_stages(changed(steps=steps), 8)

@@ -198,7 +198,7 @@ def test_a_share_of_the_cuts_sees_the_whole_picture() -> None:
     still = replace(Recipe(), affine=0.0, tilt=0.0)
     ends = corners(Cutter(16, count=16, recipe=still), picture(48, 64))
     whole = (ends[:, 0, 0] <= -1 + 1e-5) & (ends[:, 1, 0] >= 1 - 1e-5)
-    assert whole.tolist() == [True] * 4 + [False] * 12
+    assert whole.tolist() == [True] * 8 + [False] * 8
 
 
 @pytest.mark.parametrize(

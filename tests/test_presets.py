@@ -174,7 +174,7 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ),
         (
             "growth: [50%]",
-            "art.yaml: growth.0. is '50%'; write a list such as ..size: 25%, steps: 40%..",
+            "art.yaml: growth.0. is '50%'; write a list such as ..size: 25%, steps: 60%..",
         ),
         ("growth: [{size: }]", "art.yaml: growth.0..size is empty; it must be text, such as 50%"),
         ("growth: 5", "art.yaml: growth is 5; write a list such as"),

@@ -259,7 +259,9 @@ def test_equal_wishes_are_told_apart_in_the_log(home: Home) -> None:
 
 
 def test_a_prompt_may_have_the_name_of_a_loss(home: Home) -> None:
-    run = ready(home, "symmetry | symmetry 2 | edges", losses={"symmetry": 1.0})
+    run = ready(
+        home, "symmetry | symmetry 2 | edges", losses={"symmetry": 1.0, "smoothness": 0.0}
+    )
     assert [each.name for each in run.objectives] == [
         *("symmetry 2", "symmetry 2 2", "edges", "symmetry")
     ]

@@ -263,3 +263,11 @@ def test_all_data_files_are_packaged(packaging: configparser.ConfigParser) -> No
             assert found, f"package_data of {package}: {pattern} matches nothing"
             packed |= found
     assert wanted - packed == set(), "not covered by package_data in setup.cfg"
+
+
+def test_no_placeholder_is_left_and_every_picture_is_there() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "vqclip/models/starter/MODEL_CARD.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert "@@" not in text
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):
+            assert (ROOT / page).parent.joinpath(target).is_file(), target

@@ -72,7 +72,7 @@ class OptimiserSettings:
     """How the latent moves."""
 
     name: str = option("adam", "which optimiser", OPTIMISERS)
-    rate: float | None = option(None, "learning rate; null: what suits the optimiser", least=0)
+    rate: float | None = option(0.3, "learning rate; null: what suits the optimiser", least=0)
     schedule: str = option("drop", "how the rate changes; drop: a tenth at 75 %", SCHEDULES)
     average: float = option(0.9, "memory of the latent's running average; 0: none", least=0)
 
@@ -81,7 +81,7 @@ class OptimiserSettings:
 class LossSettings:
     """What is liked apart from the prompt: weights, 0 to leave out."""
 
-    smoothness: float = option(0.0, "few differences between neighbours")
+    smoothness: float = option(10.0, "few differences between neighbours: calm grounds")
     saturation: float = option(0.0, "strong colours; negative: pale ones")
     symmetry: float = option(0.0, "one half mirrors the other")
     axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
@@ -117,7 +117,7 @@ class RunConfig:
     aspect: str = option("", "width:height, such as 16:9, for as many pixels as size has")
     steps: int = option(150, "how often the latent moves", least=1)
     growth: list[Stage] = field(
-        default_factory=lambda: [Stage("25%", "40%"), Stage("50%", "35%")],
+        default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
         metadata={"help": "smaller sizes to pass through first, as a list of size and steps"},
     )
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")

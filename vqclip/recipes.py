@@ -55,7 +55,7 @@ class Recipe:
         ConfigError: for a value outside its range; the message names the setting.
     """
 
-    overview: float = 0.25
+    overview: float = 0.5
     fit: Fit = "pad"
     law: Law = "power"
     least: float | None = 0.5
