@@ -14,7 +14,7 @@ def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
     assert set(names_of(everything)) == set(losses.LOSSES) == set(numbers)
     assert names_of(LossSettings(smoothness=0)) == []
-    assert names_of(LossSettings(edges=-0.5)) == ["edges"]
+    assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["edges"]
 
 
 def test_weights_stay_the_same_from_step_to_step() -> None:
