@@ -68,7 +68,7 @@ def really_kept(model: Any, pixels: Tensor) -> int:
 
 def test_a_look_keeps_as_much_as_on_the_processor(home: Home) -> None:
     outline = clips.outline(str(home.clip))
-    real = clips.library().create_model(f"local-dir:{home.clip}").eval().requires_grad_(False)
+    real = clips.package().create_model(f"local-dir:{home.clip}").eval().requires_grad_(False)
     expected = really_kept(real, torch.zeros(4, 3, 32, 32, requires_grad=True))
     assert plan.look_cost(outline, 4).kept == pytest.approx(expected, rel=0.05)
 

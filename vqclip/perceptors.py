@@ -169,7 +169,7 @@ def load(
     """
     dtype = pick(_DTYPES, precision, "precision")
     pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
-    clip = clips.library()
+    clip = clips.package()
     if Path(name).is_dir():
         source, options = clips.folder(Path(name)), {}
         weights = clips.weights_in(Path(name))

@@ -32,7 +32,7 @@ def fetch(name: str) -> None:
         ConfigError: if open_clip knows no such name.
         ModelAbsent: if the download fails, as it does without a network.
     """
-    clip = library()
+    clip = package()
     bring(clip, *known(clip, name))
 
 
@@ -47,7 +47,7 @@ def absent(name: str) -> Absent | None:
     """
     if Path(name).is_dir():
         return None
-    clip = library()
+    clip = package()
     model, tag = known(clip, name)
     source = clip.get_pretrained_cfg(model, tag)
     repository, _, file = (source.get("hf_hub") or "").rpartition("/")
@@ -73,7 +73,7 @@ def outline(name: str) -> Any | None:
     Raises:
         ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
     """
-    clip = library()
+    clip = package()
     quick = False
     if Path(name).is_dir():
         source = folder(Path(name))
@@ -103,7 +103,7 @@ def _hushed() -> Iterator[None]:
         logging.disable(before)
 
 
-def library() -> ModuleType:
+def package() -> ModuleType:
     """Import open_clip, which takes seconds, only when a perceptor is wanted.
 
     Raises:
