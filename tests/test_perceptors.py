@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import open_clip
 import PIL.Image
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tests import tiny_clip
@@ -91,6 +93,84 @@ def test_tokens_are_counted_with_start_and_end(tiny: perceptors.OpenClipPercepto
     assert tiny.count_tokens("") == 2
     assert tiny.count_tokens("a red fox") == 5
     assert tiny.count_tokens("fox " * 100) == 102  # more than are read
+
+
+def write_variant(folder: Path, **model_cfg: Any) -> Path:
+    """Write tests/tiny_clip.py's model with another configuration, and random weights."""
+    config = copy.deepcopy(tiny_clip.CONFIG)
+    config["model_cfg"] |= model_cfg
+    kind = open_clip.model.CustomTextCLIP if "custom_text" in model_cfg else open_clip.model.CLIP
+    parts = {key: part for key, part in config["model_cfg"].items() if key != "custom_text"}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = kind(**parts)
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("custom", [False, True])
+def test_the_state_of_the_last_token_is_the_embedding(
+    folder: Path, tmp_path: Path, custom: bool
+) -> None:
+    place = write_variant(tmp_path / "custom", custom_text=True) if custom else folder
+    perceptor = perceptors.load(str(place))
+    tower = getattr(perceptor.model, "text", perceptor.model)
+    assert hasattr(perceptor.model, "text") == custom
+    texts = ["a red fox", "", "fog over the harbour, 1890", "fox " * 100]
+    states = perceptor.read_tokens(texts)
+    assert states.shape == (4, tiny_clip.CONTEXT_LENGTH, 32) and states.dtype == torch.float32
+    assert not states.requires_grad and len(tower.ln_final._forward_hooks) == 0
+    ends = [min(perceptor.count_tokens(text), tiny_clip.CONTEXT_LENGTH) - 1 for text in texts]
+    last = torch.nn.functional.normalize(states[range(4), ends] @ tower.text_projection, dim=-1)
+    torch.testing.assert_close(last, perceptor.embed_text(texts), atol=1e-5, rtol=0)
+
+
+def test_the_state_of_a_token_knows_those_before_it(
+    tiny: perceptors.OpenClipPerceptor,
+) -> None:
+    fox, owl = tiny.read_tokens(["a red fox runs", "a red owl runs"])
+    # Start, "a" and "red" are the same; "fox" is not, nor is anything after it.
+    torch.testing.assert_close(fox[:3], owl[:3], atol=1e-6, rtol=0)
+    assert ((fox - owl)[3:].abs().amax(1) > 1e-3).all()
+    half = perceptors.load(tiny.name, precision="bf16").read_tokens(["a red fox runs"])
+    assert half.dtype == torch.float32
+    assert torch.cosine_similarity(half[0], fox).min() > 0.99
+
+
+def test_a_hook_is_taken_off_when_reading_fails(
+    tiny: perceptors.OpenClipPerceptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(tokens: Tensor) -> Tensor:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(tiny.model, "encode_text", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        tiny.read_tokens(["a fox"])
+    assert len(tiny.model.ln_final._forward_hooks) == 0
+
+
+def test_convolutions_lie_channels_last_and_see_the_same(tmp_path: Path) -> None:
+    tower = {
+        "image_size": 32,
+        "timm_model_name": "test_efficientnet",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+    }
+    place = write_variant(tmp_path / "timm", vision_cfg=tower)
+    perceptor = perceptors.load(str(place))
+    kernels = [w for w in perceptor.model.visual.trunk.parameters() if w.ndim == 4]
+    assert kernels and not perceptor.model.training
+    assert all(w.is_contiguous(memory_format=torch.channels_last) for w in kernels)
+    picture = photograph(32, 32)
+    pixels = as_tensor(picture).requires_grad_()
+    ours = perceptor.embed_image(pixels)
+    torch.testing.assert_close(ours, their_embedding(place, picture), atol=1e-5, rtol=0)
+    (gradient,) = torch.autograd.grad(ours[0, 0], pixels)
+    assert gradient.isfinite().all() and gradient.any()
 
 
 @pytest.mark.parametrize("contrast", ["absolute", "stretch"])
@@ -184,8 +264,11 @@ def test_absent_weights_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         ModelAbsent, match=r"\(about 0\.6 GB\).*models fetch \"ViT-B-32::openai\""
     ):
         perceptors.load("ViT-B-32::openai")
-    with pytest.raises(ModelAbsent, match="perceptor ViT-B-16-SigLIP::webli are not on this"):
+    with pytest.raises(ModelAbsent, match=r"ViT-B-16-SigLIP::webli \(about 0\.8 GB\) are not on"):
         perceptors.load("ViT-B-16-SigLIP::webli")
+    # Its text tower is described on a hub.
+    with pytest.raises(ModelAbsent, match="roberta-ViT-B-32::laion2b_s12b_b32k are not on this"):
+        perceptors.load("roberta-ViT-B-32::laion2b_s12b_b32k")
 
 
 def test_weights_are_fetched_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

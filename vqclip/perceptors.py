@@ -104,6 +104,22 @@ class OpenClipPerceptor:
         tokens = self.tokenizer(texts).to(self.mean.device)
         return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
 
+    @torch.no_grad()
+    def read_tokens(self, texts: list[str]) -> Tensor:
+        """Give the state of every token instead of one embedding: [len(texts), L, W] float32.
+
+        L is `context_length`, padding included, W the width of the text tower; each state knows
+        the tokens before it.
+        """
+        states: list[Tensor] = []
+        last = getattr(self.model, "text", self.model).ln_final
+        handle = last.register_forward_hook(lambda part, given, made: states.append(made))
+        try:
+            self.model.encode_text(self.tokenizer(texts).to(self.mean.device))
+        finally:
+            handle.remove()
+        return states[0].float()
+
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
 
@@ -190,6 +206,8 @@ def load(
             "another configuration: fetch or export them again"
         ) from error
     model.eval().requires_grad_(False)
+    if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
+        model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg
     size = seen["size"] if isinstance(seen["size"], int) else seen["size"][0]
     mean, std = (

@@ -141,7 +141,7 @@ class VQGAN(nn.Module):
 
     def quantise(self, latent: Latent) -> Latent:
         """Replace every cell by its nearest code; the gradient passes as if nothing had."""
-        return straight_through(self._spread(self._nearest(latent)), latent)
+        return straight_through(self._spread(self.nearest(latent)), latent)
 
     def lookup(self, indices: Tensor) -> Latent:
         """Give the codes of these numbers: [h, w], int64, to [1, C, h, w]."""
@@ -172,8 +172,8 @@ class VQGAN(nn.Module):
         """Put the codes [N, h, w] in the place of channels."""
         return nn.functional.embedding(indices, self.codebook).permute(0, 3, 1, 2).contiguous()
 
-    def _nearest(self, latent: Latent) -> Tensor:
-        """Find the nearest codes, [N, h, w], some rows at a time.
+    def nearest(self, latent: Latent) -> Tensor:
+        """Find the numbers of the nearest codes, [N, C, h, w] to [N, h, w], some rows at a time.
 
         The squared distance is |z|² + |c|² - 2zc; |z|² is the same for every code, so it is left
         out. Half precision would confuse neighbours, hence no autocast.

@@ -1,0 +1,330 @@
+"""The training of a small prior, on a tiny VQGAN and a tiny CLIP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from tests import tiny_clip
+from tests.training.conftest import CONCEPTS
+from vqclip import perceptors
+from vqclip.errors import ConfigError
+from vqclip.models import prior as shipped
+from vqclip.models import vqgan as vqgans
+from vqclip.models.prior import Prior, blocks
+from vqclip.training import data, prior, scenes, vqgan
+from vqclip.training.prior import Encoded, Reader, Recipe, build, draw, encode, train
+
+CODES, FACTOR = 12, 4
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a VQGAN of twelve codes, and with a CLIP in `clip`; both know nothing."""
+    place = tmp_path_factory.mktemp("models")
+    small = vqgan.Recipe(
+        **{"size": 16, "codes": CODES, "code_channels": 8, "width": 32, "z_channels": 8},
+        multiples=[1, 1, 1],
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = vqgan.Model(small)
+        torch.nn.init.normal_(model.quantize.embedding.weight, std=0.3)
+    vqgan.export(small, model, place)
+    tiny_clip.write(place / "clip")
+    return place
+
+
+@pytest.fixture
+def recipe(folder: Path, models: Path, tmp_path: Path) -> Recipe:
+    return Recipe(
+        data=str(folder),
+        out=str(tmp_path / "out"),
+        vqgan=str(models),
+        clip=str(models / "clip"),
+        steps=2,
+        batch=4,
+        cells=2,
+        block=2,
+        width=32,
+        layers=1,
+        heads=2,
+        words=6,
+        dropout=0.0,
+        variants=2,
+        bf16=False,
+    )
+
+
+@pytest.fixture
+def pictures(folder: Path) -> data.Pictures:
+    return data.read(folder, "illustrations", side=16, classes=("permissive",))
+
+
+def stream(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def state_of(recipe: Recipe) -> dict[str, Tensor]:
+    saved = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)
+    return saved["model"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_pictures_become_the_codes_that_the_vqgan_gives_them(
+    recipe: Recipe,
+    models: Path,
+    pictures: data.Pictures,
+    monkeypatch: pytest.MonkeyPatch,
+    bf16: bool,
+) -> None:
+    many = pictures.subset([index % 6 for index in range(130)])  # more than fit in one go
+    kept, made = many.pixels.clone(), list[Tensor]()
+    compose = scenes.compose
+
+    def spy(
+        pixels: Tensor, photos: Tensor, size: int, zoom: tuple[float, float], generator: Generator
+    ) -> tuple[Tensor, list[str | None]]:
+        images, names = compose(pixels, photos, size, zoom, generator)
+        made.append(images)
+        return images, names
+
+    monkeypatch.setattr(scenes, "compose", spy)
+    got = encode(replace(recipe, bf16=bf16), many)
+    assert got.codes.shape == (2, 130, 2, 2) and torch.equal(many.pixels, kept)
+    assert [images.shape for images in made] == 2 * [(128, 3, 8, 8), (2, 3, 8, 8)]
+    model = vqgans.load(models / "vqgan.yaml", models / "vqgan.safetensors")
+    latents = model.encode(torch.cat(made))
+    rows = latents.permute(0, 2, 3, 1).reshape(-1, 1, model.channels)
+    distance = torch.cdist(rows, model.codebook)[:, 0].view(2, 130, 2, 2, CODES)
+    chosen = distance.gather(-1, got.codes.long()[..., None])[..., 0]
+    slack = 0.1 if bf16 else 1e-4
+    assert (chosen <= distance.amin(-1) + slack).all()
+    assert len(got.codes.unique()) > 1 and not torch.equal(*got.codes)
+    assert torch.equal(encode(replace(recipe, bf16=bf16), many).codes, got.codes)
+    for names, tints in zip(got.grounds, got.tints, strict=True):
+        assert len(names) == len(tints) == 130
+        assert {None, "white"} < set(names) <= {None, *data.COLOURS}
+        assert None in tints and {*tints} <= {None, *data.TINTS}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_as_many_are_tinted_as_asked(
+    recipe: Recipe, pictures: data.Pictures, share: float
+) -> None:
+    got = encode(replace(recipe, tint_share=share, variants=3), pictures)
+    assert len(got.codes) == len(got.grounds) == len(got.tints) == 3
+    assert all((tint in data.TINTS) == (share == 1) for tints in got.tints for tint in tints)
+
+
+def test_a_batch_has_the_captions_of_its_codes(
+    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(row: data.Row, ground: str | None, tint: str | None, generator: Generator) -> str:
+        return f"{row.concept}, {ground}, {tint}"
+
+    monkeypatch.setattr(data, "caption", say)
+    codes = torch.arange(12, dtype=torch.int16).view(2, 6, 1, 1).expand(2, 6, 2, 2)
+    names: list[list[str | None]] = [[f"{v}{i}" for i in range(6)] for v in "gh"]
+    tints: list[list[str | None]] = [[None, "red"] * 3, [*data.TINTS[:5], None]]
+    weights = torch.tensor([1.0, 1, 0, 1, 1, 1])
+    encoded = Encoded(codes, names, tints)
+    got, said = draw(replace(recipe, batch=40), pictures, encoded, weights, stream())
+    assert got.shape == (40, 2, 2) and got.dtype == torch.int64
+    for number, words in zip(got[:, 0, 0].tolist(), said, strict=True):
+        variant, index = divmod(number, 6)
+        assert words == f"{CONCEPTS[index]}, {'gh'[variant]}{index}, {tints[variant][index]}"
+    assert set(got.flatten().tolist()) == set(range(12)) - {2, 8}
+    again = draw(replace(recipe, batch=40), pictures, encoded, weights, stream())
+    assert torch.equal(got, again[0]) and said == again[1]
+
+
+def test_the_reader_gives_states_of_a_frozen_text_tower(models: Path) -> None:
+    reader, texts = Reader(models / "clip"), ["a fox", "an owl on a red background"]
+    got = reader(texts)
+    assert got.shape == (2, tiny_clip.CONTEXT_LENGTH, 32) and not got.requires_grad
+    assert torch.equal(got, perceptors.load(str(models / "clip")).read_tokens(texts))
+    assert not list(reader.parameters())
+
+
+def test_a_prior_is_built_for_its_vqgan_and_clip(recipe: Recipe, models: Path) -> None:
+    seen: list[list[str]] = []
+
+    def reader(texts: list[str]) -> Tensor:
+        seen.append(texts)
+        return torch.zeros(1, 77, 24)
+
+    model = build(replace(recipe, cells=6, dropout=0.3), reader)  # type: ignore[arg-type]
+    assert (model.words, model.text_width, model.cells, model.block) == (6, 24, 6, 2)
+    shape = model.stream.shape
+    assert (shape.vocab_size, shape.block_size, shape.n_unmasked) == (CODES, 6 + 9, 6)
+    assert (shape.n_layer, shape.n_head, shape.n_embd) == (1, 2, 32)
+    assert model.stream.drop.p == 0.3 and len(seen) == 1
+
+
+def test_codes_that_look_alike_begin_alike(
+    recipe: Recipe, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = vqgans.load(models / "vqgan.yaml", models / "vqgan.safetensors")
+    found.codebook[3] = found.codebook[7]
+    monkeypatch.setattr(vqgans, "load", lambda *_: found)
+    table = build(recipe, lambda texts: torch.zeros(1, 7, 24)).codes.weight  # type: ignore
+    tables = table.detach().view(4, CODES, 32)
+    assert torch.equal(tables[:, 3], tables[:, 7])
+    assert not torch.equal(tables[0], tables[1])
+    assert float(tables.std()) == pytest.approx(0.02, rel=0.3)
+    # In every table, what is near in the book is near.
+    distance = torch.cdist(found.codebook, found.codebook).flatten()
+    for each in tables:
+        pair = torch.stack([distance, torch.cdist(each, each).flatten()])
+        assert torch.corrcoef(pair)[0, 1] > 0.8
+
+
+def test_training_leaves_a_prior_and_goes_on(
+    recipe: Recipe, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(recipe.out)
+    train(recipe)
+    names = {"checkpoint.pt", "codes.pt", "prior.safetensors", "prior.yaml"}
+    assert {path.name for path in out.iterdir()} == names
+    state = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 2
+
+    reader = Reader(models / "clip")
+    trained = build(recipe, reader)
+    trained.load_state_dict(state["model"])
+    trained.half().float().eval()  # as it is shipped
+    loaded = shipped.load(out)
+    assert loaded.config() == trained.config() == yaml.safe_load((out / "prior.yaml").read_text())
+    prefix = loaded.prefix(reader(["a fox", "red apple"]))
+    codes = loaded.dream(prefix, generator=stream(), guidance=2.0)
+    assert codes.shape == (2, 2, 2) and codes.max() < CODES
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(codes, prefix), trained(codes, prefix))
+
+    def never(*_: object) -> Encoded:
+        raise AssertionError("encoded already")
+
+    monkeypatch.setattr(prior, "encode", never)
+    steps: list[int] = []
+    rate = prior.learning_rate
+    monkeypatch.setattr(
+        prior, "learning_rate", lambda recipe, step: (steps.append(step), rate(recipe, step))[1]
+    )
+    train(replace(recipe, steps=4))
+    assert set(steps) == {2, 3}
+    after = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert after["step"] == 4
+    assert after["optimiser"]["state"][0]["step"] == 4  # Adam's moments went on, too
+    assert not torch.equal(after["model"]["codes.weight"], state["model"]["codes.weight"])
+    train(replace(recipe, steps=9, minutes=0.0))
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 4
+
+
+def test_a_run_may_end_before_its_plan_does_and_begin_another(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    train(replace(recipe, steps=5, until=1))
+    saved = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)
+    assert saved["step"] == 1
+    other = replace(recipe, out=str(tmp_path / "other"), steps=0, seed=5)
+    train(replace(other, begin=str(Path(recipe.out) / "checkpoint.pt")))
+    for key, tensor in saved["model"].items():
+        assert torch.equal(state_of(other)[key], tensor)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_silence_stands_in_for_the_words(recipe: Recipe, share: float) -> None:
+    train(replace(recipe, steps=1, silent_share=share))
+    torch.manual_seed(recipe.seed)
+    first = build(recipe, Reader(Path(recipe.clip)))
+    state = state_of(recipe)
+    kept = torch.allclose(state["silence"], first.silence, rtol=1e-3)  # but for its decay
+    assert kept == (share == 0)
+    heard = not torch.equal(state["reader.1.bias"], first.reader[1].bias)
+    assert heard == (share == 0)
+
+
+def test_words_and_codes_are_learnt(
+    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture of one code for each concept is easy, and only the words tell which."""
+    codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1).expand(1, 6, 2, 2).contiguous()
+    plain: list[list[str | None]] = [[None] * 6]
+    monkeypatch.setattr(prior, "encode", lambda *_: Encoded(codes, plain, plain))
+    monkeypatch.setattr(prior, "learning_rate", lambda *_: 5e-3)
+    monkeypatch.setattr(data.Pictures, "split", lambda self: (self, self.subset([])))
+    train(replace(recipe, steps=60, batch=16))
+    loaded, reader = shipped.load(Path(recipe.out)), Reader(Path(recipe.clip))
+    prefix = loaded.prefix(reader(list(CONCEPTS)))
+    logits = loaded(codes[0].long(), prefix)
+    wanted = blocks(codes[0].long(), 2)
+    assert functional.cross_entropy(logits.flatten(0, 2), wanted.flatten()) < 0.7
+    dreamt = loaded.dream(prefix, generator=stream(), temperature=0)
+    assert (dreamt == codes[0]).float().mean() > 0.7
+    unasked = loaded(codes[0].long(), loaded.silence.expand(6, -1, -1))[:, 0, 0].softmax(-1)
+    assert unasked.max() < 0.6  # it cannot know the first
+
+
+def test_styles_are_chosen(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def spy(recipe: Recipe, pictures: data.Pictures) -> Encoded:
+        seen.append(len(pictures))
+        return encode(recipe, pictures)
+
+    monkeypatch.setattr(prior, "encode", spy)
+    read = data.read
+
+    def with_styles(folder: Path, name: str, *, side: int, classes: list[str]) -> data.Pictures:
+        found = read(folder, name, side=side, classes=classes)
+        rows = [replace(row, style=f"style {index}") for index, row in enumerate(found.rows)]
+        return data.Pictures(tuple(rows), found.pixels)
+
+    monkeypatch.setattr(data, "read", with_styles)
+    train(replace(recipe, steps=1, styles=["style 1", "style 4"]))
+    assert seen == [2]
+
+
+def test_the_log_has_a_line_for_a_hundred_steps(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "forward", lambda self, texts: torch.zeros(len(texts), 8, 32))
+    train(replace(recipe, steps=101, batch=1))
+    assert '{"step": 100, "loss": ' in (Path(recipe.out) / "log.jsonl").read_text()
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    recipe = Recipe(steps=2000, rate=1.0)
+    rates = [prior.learning_rate(recipe, step) for step in range(0, 2500, 50)]
+    assert rates[0] == pytest.approx(0.005) and rates[20] == pytest.approx(0.5, abs=1e-3)
+    assert max(rates) == rates[4] and rates[40:] == [0.02] * 10
+
+
+def test_export_is_in_half_precision(recipe: Recipe, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    model = build(recipe, Reader(Path(recipe.clip)))
+    prior.export(recipe, model, tmp_path)
+    stored = load_file(tmp_path / "prior.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    assert isinstance(shipped.load(tmp_path), Prior)
+
+
+def test_the_command_reads_a_config_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Recipe] = []
+    monkeypatch.setattr(prior, "train", seen.append)
+    config = tmp_path / "small.yaml"
+    config.write_text("steps: 7\nbatch: 3\n")
+    prior.main([str(config), "batch=4", "styles=[flat icon]", "data=a folder"])
+    assert seen == [Recipe(steps=7, batch=4, styles=["flat icon"], data="a folder")]
+    with pytest.raises(ConfigError, match="there is no setting bach; did you mean 'batch'"):
+        prior.main(["bach=4"])
