@@ -136,7 +136,7 @@ def test_the_defaults_are_checked_without_pillow() -> None:
 
 def test_what_a_value_should_have_been() -> None:
     assert unfit("steps", 2.5, RunConfig, "steps") == (
-        "steps is 2.5; it must be a whole number, such as 150"
+        "steps is 2.5; it must be a whole number, such as 200"
     )
     assert unfit("growth[0]", "x", RunConfig, "growth") == (
         "growth[0] is 'x'; write a list such as [{size: 25%, steps: 60%}]"

@@ -92,7 +92,7 @@ def test_help_describes_other_schemas() -> None:
 
 
 def test_the_default_stages() -> None:
-    assert plan_stages(RunConfig(), 8) == [(64, 64, 90), (128, 128, 38), (256, 256, 22)]
+    assert plan_stages(RunConfig(), 8) == [(64, 64, 120), (128, 128, 50), (256, 256, 30)]
 
 
 def test_sizes_are_rounded_down_to_the_factor_but_never_to_nothing() -> None:
@@ -121,7 +121,7 @@ def test_growth_that_asks_for_all_steps_leaves_one() -> None:
 
 
 def test_no_growth_is_one_stage() -> None:
-    assert plan_stages(changed(growth=[]), 8) == [(256, 256, 150)]
+    assert plan_stages(changed(growth=[]), 8) == [(256, 256, 200)]
 
 
 @pytest.mark.parametrize(

@@ -121,14 +121,19 @@ def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
 
 def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
     config = presets.load(
-        "a fox", overrides=["vqgan=starter", "perceptors=ViT-B-16-SigLIP::webli", "device=cpu"]
+        "a fox",
+        overrides=[
+            "vqgan=starter",
+            "perceptors=roberta-ViT-B-32::laion2b_s12b_b32k",
+            "device=cpu",
+        ],
     )
     result = plan.estimate(config)
     assert result.memory is None and result.seconds is None
-    assert result.downloads == (("ViT-B-16-SigLIP::webli", None),)
+    assert result.downloads == (("roberta-ViT-B-32::laion2b_s12b_b32k", None),)
     words = plan.in_words(result)
-    assert "note: memory and time are not known: open_clip has no shape of ViT-B-" in words
-    assert "about" not in words and words.endswith("ViT-B-16-SigLIP::webli")
+    assert "note: memory and time are not known: open_clip has no shape of roberta-" in words
+    assert "about" not in words and words.endswith("roberta-ViT-B-32::laion2b_s12b_b32k")
 
 
 def test_a_perceptor_in_the_home_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,3 +67,20 @@ def test_the_shipped_weights_are_small_and_carry_their_card() -> None:
     files = [path for path in zoo.STARTER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 40_000_000
     assert {"LICENSE", "MODEL_CARD.md"} <= {path.name for path in files}
+
+
+def test_the_committed_run_file_draws_its_command_line_through_both_doors(tmp_path: Path) -> None:
+    file = str(ROOT / "benchmarks" / "art.yaml")
+    words = ["seed=7", "size=64x64", "steps=12", "growth=[]", "film.format=none"]
+    one = run(file, cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    finals = [tmp_path / one.stdout.strip()]
+    for name, more in (("file", [file]), ("line", ["a snowman:2 | fog:-0.5", *words])):
+        assert cli.main([*more, "--quiet", "--out", str(tmp_path / name)]) == 0
+        finals += (tmp_path / name).glob("*/final.png")
+    first, second, third = (image_bytes(path) for path in finals)
+    assert first == second == third
+
+
+def image_bytes(path: Path) -> bytes:
+    return bytes(images.to_bytes(images.read(path)))

@@ -51,7 +51,7 @@ def unfit(key: str, value: Any, schema: type, name: str) -> str:
     """Say what `value`, found at `key`, must be to fit the field `name` of a schema.
 
     >>> unfit("steps", 2.5, RunConfig, "steps")
-    'steps is 2.5; it must be a whole number, such as 150'
+    'steps is 2.5; it must be a whole number, such as 200'
     """
     shown = "empty" if value is None else repr(value)[:60]
     default = getattr(schema(), name)

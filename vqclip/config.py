@@ -115,7 +115,7 @@ class RunConfig:
     )
     size: str = option("256x256", "width x height in pixels")
     aspect: str = option("", "width:height, such as 16:9, for as many pixels as size has")
-    steps: int = option(150, "how often the latent moves", least=1)
+    steps: int = option(200, "how often the latent moves", least=1)
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
         metadata={"help": "smaller sizes to pass through first, as a list of size and steps"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import torch
 
 from tests import tiny_clip
 from tests.conftest import Home
-from vqclip import presets, session
+from vqclip import plan, presets, session
 from vqclip.cli import main
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import clips, needs
@@ -47,7 +49,49 @@ def test_an_outline_has_shapes_and_no_memory(tmp_path: Path, caplog: Any) -> Non
     pixels = torch.empty(2, 3, side, side, device="meta")
     assert model.encode_image(pixels).shape == (2, tiny_clip.DIMENSIONS)
     assert clips.absent(str(folder)) is None
-    assert clips.outline("ViT-B-16-SigLIP::webli") is None  # described in another library
+    assert clips.outline("roberta-ViT-B-32::laion2b_s12b_b32k") is None  # described on a hub
+
+
+def timm_folder(folder: Path, **vision: Any) -> tuple[Path, dict[str, Any]]:
+    """Write a perceptor's folder with a convolutional image tower, all but its weights."""
+    config = copy.deepcopy(tiny_clip.CONFIG)
+    tower = {"timm_model_name": "test_efficientnet", "timm_model_pretrained": False}
+    tower |= {"timm_pool": "avg", "timm_proj": "linear", "image_size": 64}
+    config["model_cfg"]["vision_cfg"] = tower | vision
+    folder.mkdir()
+    (folder / clips.CONFIG).write_text(json.dumps(config))
+    (folder / "open_clip_model.safetensors").touch()
+    return folder, config["model_cfg"]
+
+
+def test_a_tower_of_timm_has_an_outline_and_a_cost(tmp_path: Path, caplog: Any) -> None:
+    folder, parts = timm_folder(tmp_path / "timm")
+    model = clips.outline(str(folder))
+    assert model is not None and not caplog.records
+    everything = [*model.parameters(), *model.buffers()]
+    assert {w.device.type for w in everything} == {"meta"}
+    assert not model.training and not any(w.requires_grad for w in everything)
+    real = open_clip.model.CLIP(**parts).eval().requires_grad_(False)
+    assert {k: v.shape for k, v in model.state_dict().items()} == {
+        k: v.shape for k, v in real.state_dict().items()
+    }
+    pixels = torch.zeros(3, 3, 64, 64, requires_grad=True)
+    wanted = plan.count(lambda: real.encode_image(pixels), real)
+    got = plan.look_cost(model, 3)
+    assert got.flops == wanted.flops > 0 and got.kept > 0
+    assert got.kept == pytest.approx(wanted.kept, rel=0.1)
+    assert plan.look_cost(model, 6).flops == 2 * got.flops
+
+
+def test_a_tower_that_timm_would_fetch_has_no_outline(tmp_path: Path) -> None:
+    folder, _ = timm_folder(tmp_path / "timm", timm_model_pretrained=True)
+    assert clips.outline(str(folder)) is None
+
+
+def test_a_known_tower_of_timm_is_outlined() -> None:
+    model = clips.outline("ViT-B-16-SigLIP::webli")
+    assert model is not None
+    assert sum(w.numel() for w in model.parameters()) == 203_155_970
 
 
 def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
@@ -57,7 +101,8 @@ def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
     )
     release = clips.absent("RN50::yfcc15m")
     assert release is not None and release.bytes is not None
-    assert clips.absent("ViT-B-16-SigLIP::webli") == Absent("ViT-B-16-SigLIP::webli", None)
+    hidden = "roberta-ViT-B-32::laion2b_s12b_b32k"
+    assert clips.absent(hidden) == Absent(hidden, None)
     source = open_clip.get_pretrained_cfg("RN50", "yfcc15m")
     if not source.get("hf_hub"):
         place = tmp_path / ".cache" / "clip" / Path(source["url"]).name

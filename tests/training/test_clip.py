@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy
 import pytest
+import timm
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from tests.training.conftest import CONCEPTS, picture
 from vqclip import perceptors
-from vqclip.training import clip, data, vqgan
+from vqclip.training import clip, data, towers, vqgan
 from vqclip.training.clip import (
     Batches,
     Model,
@@ -182,9 +183,9 @@ def test_batches_say_what_they_show(folder: Path) -> None:
         images, captions, shown, *_ = batches.draw(stream())
         assert images.shape == (12, 3, 32, 32) and images.min() >= 0 and images.max() <= 1
         assert len(captions) == len(shown) == 12
-        for words in shown:
-            tint, _, concept = words.partition(" ")
-            assert concept in CONCEPTS and tint in (data.TINTS if share else ("None",))
+        for (words,) in shown:
+            tint, _, concept = words.partition(" ") if share else ("", "", words)
+            assert concept in (*CONCEPTS, "apple") and tint in (data.TINTS if share else ("",))
         again = batches.draw(stream())
         assert torch.equal(images, again[0]) and captions == again[1]
     assert torch.equal(pictures.pixels[0], picture(4, 0))  # tinting leaves the stored ones alone
@@ -283,6 +284,175 @@ def test_training_imitates_a_teacher(folder: Path, tmp_path: Path) -> None:
     assert all(weight.isfinite().all() for weight in weights.values())
 
 
+@pytest.fixture(scope="module")
+def lite0() -> dict[str, Tensor]:
+    """What stands in for ImageNet's weights; statistics that no batch would have."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        state = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
+        for key, tensor in state.items():
+            if key.endswith(("running_mean", "running_var")):
+                tensor.add_(torch.rand(tensor.shape) / 10)
+    return {key: tensor for key, tensor in state.items() if not key.startswith("classifier")}
+
+
+@pytest.fixture
+def trunk(
+    lite0: dict[str, Tensor], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Recipe:
+    """Two steps of a convolutional image tower, the second of them under attack."""
+    asked: dict[str, dict[str, Tensor]] = {"tf_efficientnet_lite0": lite0}
+    monkeypatch.setattr(towers, "imagenet", asked.__getitem__)
+    changes = {"trunk": "tf_efficientnet_lite0", "trunk_rate": 0.25}
+    return replace(SMALL, **changes, data=str(folder), out=str(tmp_path / "out"))
+
+
+def statistics(state: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """What a BatchNorm knows of batches."""
+    parts = ("running_mean", "running_var", "num_batches_tracked")
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.endswith(parts)}
+
+
+def test_a_trunk_learns_but_keeps_its_batch_statistics(
+    trunk: Recipe, lite0: dict[str, Tensor]
+) -> None:
+    train(trunk)
+    out = Path(trunk.out)
+    state = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 2
+    prefix = "clip.visual.trunk."
+    known, now = statistics(lite0), statistics(state["model"], prefix)
+    assert len(known) > 100 and known.keys() == now.keys()
+    assert all(torch.equal(now[key], known[key]) for key in known)
+    moved = [k for k in lite0 if not torch.equal(state["model"][prefix + k], lite0[k])]
+    assert set(moved) == lite0.keys() - known.keys()
+    # Matrices and the rest, of the trunk and of everything else, each at its own pace.
+    rate = learning_rate(trunk, 1)
+    rates = sorted(group["lr"] / rate for group in state["optimiser"]["param_groups"])
+    assert rates == pytest.approx([0.25, 0.25, 1, 1])
+
+    seen = perceptors.load(str(out))
+    assert seen.size == 32 and seen.mean.flatten().tolist() == [0.5] * 3
+    trained = Model(trunk)
+    trained.load_state_dict(state["model"])
+    trained.half().float().eval()  # as it is shipped
+    images = torch.rand(3, 3, 32, 32, generator=stream())
+    words = ["a fox", "a turquoise owl on a grey background"]
+    with torch.no_grad():
+        look, read = trained.look(images), trained.read(words)
+    torch.testing.assert_close(seen.embed_image(images), look, atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen.embed_text(words), read, atol=1e-4, rtol=0)
+
+    train(replace(trunk, steps=3))
+    after = torch.load(out / "checkpoint.pt", weights_only=True)
+    now = statistics(after["model"], prefix)
+    assert after["step"] == 3 and all(torch.equal(now[key], known[key]) for key in known)
+
+
+def test_a_trunk_sees_what_timm_would(trunk: Recipe, lite0: dict[str, Tensor]) -> None:
+    model = Model(trunk).eval()
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    network.load_state_dict(lite0)
+    images = torch.rand(2, 3, 32, 32, generator=stream())
+    with torch.no_grad():
+        features = model.clip.visual.trunk((images - 0.5) / 0.5)
+        torch.testing.assert_close(features, network(images * 2 - 1), atol=1e-5, rtol=1e-4)
+        head = model.clip.visual.head(features)
+        torch.testing.assert_close(model.look(images), functional.normalize(head, dim=1))
+    assert towers.colours(trunk) == ((0.5,) * 3, (0.5,) * 3)
+    assert towers.colours(SMALL) == (towers.MEAN, towers.STD)
+
+
+def test_only_batch_norms_stay_as_they_are_in_training(trunk: Recipe) -> None:
+    model = Model(trunk)
+    norms = [part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    frozen = {id(inner) for norm in norms for inner in norm.modules()}
+    assert len(norms) == 49
+    for mode in (True, False, True):
+        assert model.train(mode) is model
+        for part in model.modules():
+            assert part.training == (mode and id(part) not in frozen)
+
+
+def test_every_weight_is_in_one_group(trunk: Recipe) -> None:
+    model = Model(trunk)
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    found = clip.groups(trunk, model)
+    listed = [id(weight) for group in found for weight in group["params"]]
+    assert len(listed) == len(set(listed)) == len(names) and set(listed) == set(names)
+    for group in found:
+        for weight in group["params"]:
+            assert group["weight_decay"] == (0.1 if weight.ndim > 1 else 0)
+            inside = names[id(weight)].startswith("clip.visual.trunk.")
+            assert group["pace"] == (0.25 if inside else 1)
+    plain = clip.groups(SMALL, Model(SMALL))
+    assert [group["pace"] for group in plain] == [1, 1]
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    texts = [f"{word} of parliament" for word in words]
+    book = {"texts": texts, "meanings": unit(len(texts), 384).half()}
+    torch.save(book, tmp_path / "sentences.pt")
+    return tmp_path / "sentences.pt"
+
+
+def recited(recipe: Recipe) -> float:
+    """How far the model in `out` is from knowing its sentences: 0 knows all, 1 none."""
+    model = Model(recipe)
+    model.load_state_dict(torch.load(Path(recipe.out) / "checkpoint.pt")["model"])
+    book = torch.load(recipe.sentences)
+    with torch.no_grad():
+        said = model.eval().echo(model.read(book["texts"]))
+    return float(1 - functional.cosine_similarity(said, book["meanings"].float()).mean())
+
+
+def test_the_text_tower_recites(
+    folder: Path, tmp_path: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(
+        SMALL,
+        data=str(folder),
+        out=str(tmp_path / "out"),
+        sentences=str(sentences),
+        recited=16,
+        recite=20.0,
+        attack_from=99,
+        steps=25,
+    )
+    train(replace(recipe, steps=0))
+    assert recited(recipe) == pytest.approx(1, abs=0.1)
+    monkeypatch.setattr(clip, "learning_rate", lambda *_: 3e-3)
+    train(recipe)
+    assert recited(recipe) < 0.5
+    # What only a sentence says is shipped, too; the echo is not.
+    seen = perceptors.load(recipe.out)
+    model = Model(recipe)
+    table = seen.model.token_embedding.weight
+    assert table[model.tokenizer.encode("parliament fox")].any(dim=1).all()
+    assert not table[model.tokenizer.encode("moustache")].any()
+    assert not any("echo" in name for name, _ in seen.model.named_parameters())
+
+    # A sentence weighs what the recipe says: of nothing, nothing is learnt.
+    silent = replace(recipe, out=str(tmp_path / "silent"), recite=0.0, steps=5)
+    train(silent)
+    assert recited(silent) > 0.8
+
+
+def test_a_run_may_begin_from_weights_without_an_echo(folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    weights = Model(SMALL).state_dict()
+    old = {name: tensor for name, tensor in weights.items() if "echo" not in name}
+    torch.save({"model": old}, tmp_path / "begin.pt")
+    out = tmp_path / "out"
+    begin = str(tmp_path / "begin.pt")
+    train(replace(SMALL, data=str(folder), out=str(out), begin=begin, steps=0))
+    now = torch.load(out / "checkpoint.pt", weights_only=True)["model"]
+    assert now.keys() == weights.keys()
+    assert all(torch.equal(now[name], tensor) for name, tensor in old.items())
+
+
 def test_random_decodes_are_pictures_of_the_vqgan(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small = vqgan.Recipe(
@@ -300,7 +470,7 @@ def test_random_decodes_are_pictures_of_the_vqgan(tmp_path: Path) -> None:
 def test_the_command_reads_a_config_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Recipe] = []
     monkeypatch.setattr(clip, "train", seen.append)
-    config = Path(__file__).parents[2] / "configs/train/starter_clip.yaml"
+    config = Path(__file__).parents[2] / "configs/train/starter_clip_1_captions.yaml"
     clip.main([str(config), "minutes=1.5", "vqgan=some/folder"])
     assert seen[0].minutes == 1.5 and seen[0].vqgan == "some/folder"
     assert seen[0].steps != Recipe().steps

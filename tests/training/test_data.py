@@ -13,7 +13,8 @@ from torch import Generator, Tensor
 from tests.training.conftest import CONCEPTS, picture, record, webp, write
 from vqclip.errors import PictureError
 from vqclip.training import data
-from vqclip.training.data import COLOURS, TINTS, Row, caption, compose, crop, grounds, tint
+from vqclip.training.data import COLOURS, TINTS, Row, caption, tint
+from vqclip.training.scenes import compose, crop, grounds
 
 FREE = ("permissive", "public-domain")
 NO_PHOTOS = torch.empty(0, 3, 8, 8, dtype=torch.uint8)

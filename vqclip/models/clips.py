@@ -82,8 +82,9 @@ def outline(name: str) -> Any | None:
         source, tag = known(clip, name)
         quick = quick_gelu(clip, source, tag)
         towers = clip.get_model_config(source)
-    outside = towers["text_cfg"].get("hf_model_name"), towers["vision_cfg"].get("timm_model_name")
-    if any(outside):
+    vision = towers["vision_cfg"]
+    fetched = vision.get("timm_model_name") and vision.get("timm_model_pretrained")
+    if fetched or towers["text_cfg"].get("hf_model_name"):
         return None
     with torch.device("meta"), _hushed():
         model = clip.create_model(

@@ -1,6 +1,6 @@
 """Train a small CLIP. Read from top to bottom; run again to continue.
 
-    python -m vqclip.training.clip configs/train/starter_clip.yaml data=DIR out=DIR minutes=150
+    python -m vqclip.training.clip CONFIG.yaml data=DIR out=DIR minutes=150
 
 Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision"
 (https://arxiv.org/abs/2103.00020), on open_clip's own model. Differs, because this CLIP will be
@@ -11,8 +11,10 @@ optimised against rather than asked politely:
   https://arxiv.org/abs/1906.09453);
 - a text must also prefer its picture to pictures of nothing: shuffled tiles, double exposures,
   noise, and random codes of a VQGAN;
-- its image tower also imitates a teacher that saw ImageNet (`vqclip.training.teacher`): a few
-  thousand captions are too few to learn what things look like;
+- its image tower begins with ImageNet weights, or imitates a teacher that has them
+  (`vqclip.training.teacher`): a few thousand captions are too few to learn what things look like;
+- its text tower recites what a sentence encoder makes of many words, so that those which no
+  caption holds find their places (`vqclip.training.sentences`);
 - the same thing in another style is not a mistake: every picture of a caption's concept counts.
 """
 
@@ -21,7 +23,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,127 +31,11 @@ from torch import Tensor, nn
 
 from vqclip import presets
 from vqclip.training import data
+from vqclip.training.batches import Batches
 from vqclip.training.contrast import attack, contrast
 from vqclip.training.runs import restore, save
+from vqclip.training.towers import Model, Recipe, export, groups
 from vqclip.training.views import nonsense, perturb
-
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, peers and papers alike
-STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-@dataclass
-class Recipe:
-    """The settings of a training run; `configs/train/*.yaml` holds what differs."""
-
-    data: str = "data"
-    out: str = "training/clip"
-    vqgan: str = ""
-    teacher: str = ""
-    begin: str = ""
-    licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
-    steps: int = 8000
-    until: int = 0
-    minutes: float = 150.0
-    threads: int = 0
-    seed: int = 0
-    batch: int = 128
-    nonsense: int = 32
-    size: int = 64
-    patch: int = 8
-    width: int = 192
-    layers: int = 6
-    text_width: int = 128
-    text_layers: int = 3
-    context: int = 32
-    embedding: int = 192
-    rate: float = 1e-3
-    imitate: float = 4.0
-    zoom: list[float] = field(default_factory=lambda: [0.5, 1.5])
-    tint_share: float = 0.2
-    hide: float = 0.4
-    attack_from: int = 3000
-    attack_rms: float = 0.03
-    bf16: bool = True
-
-
-def architecture(recipe: Recipe) -> dict[str, Any]:
-    """The model as an open_clip_config.json."""
-    return {
-        "model_cfg": {
-            "embed_dim": recipe.embedding,
-            "vision_cfg": {
-                "image_size": recipe.size,
-                "layers": recipe.layers,
-                "width": recipe.width,
-                "head_width": 64,
-                "patch_size": recipe.patch,
-                "patch_dropout": recipe.hide,
-            },
-            "text_cfg": {
-                "context_length": recipe.context,
-                "vocab_size": 49408,
-                "width": recipe.text_width,
-                "heads": recipe.text_width // 64,
-                "layers": recipe.text_layers,
-            },
-        },
-        "preprocess_cfg": {"mean": list(MEAN), "std": list(STD)},
-    }
-
-
-class Batches:
-    """Endless pictures [batch, 3, size, size] in [0, 1], captions, and what each shows."""
-
-    def __init__(self, recipe: Recipe, pictures: data.Pictures, photos: data.Pictures) -> None:
-        self.recipe, self.pictures, self.photos = recipe, pictures, photos
-        self.weights = data.weights(pictures.rows)
-
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, list[str], list[str], Tensor]:
-        """Draw a batch; the last part is each picture's index, or -1 if it was tinted."""
-        recipe = self.recipe
-        twice = recipe.batch > len(self.weights)  # only a small folder repeats itself in a batch
-        chosen = torch.multinomial(self.weights, recipe.batch, twice, generator=generator)
-        pixels = self.pictures.pixels[chosen]
-        tints: list[str | None] = [None] * recipe.batch
-        for index in range(recipe.batch):
-            if torch.rand(1, generator=generator).item() < recipe.tint_share:
-                pick = int(torch.randint(len(data.TINTS), [1], generator=generator))
-                tints[index] = data.TINTS[pick]
-                pixels[index] = data.tint(pixels[index], data.COLOURS[data.TINTS[pick]])
-        zoom = (recipe.zoom[0], recipe.zoom[1])
-        images, names = data.compose(pixels, self.photos.pixels, recipe.size, zoom, generator)
-        captions, shown = [], []
-        for index, row in enumerate(self.pictures.rows[i] for i in chosen.tolist()):
-            captions.append(data.caption(row, names[index], tints[index], generator))
-            shown.append(f"{tints[index]} {row.concept}")
-        plain = torch.tensor([tint is None for tint in tints])
-        return images, captions, shown, chosen.where(plain, torch.tensor(-1))
-
-
-class Model(nn.Module):
-    """open_clip's CLIP between pictures in [0, 1] and words."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__()
-        from open_clip import CLIP, SimpleTokenizer
-
-        cfg = architecture(recipe)["model_cfg"]
-        self.clip = CLIP(cfg["embed_dim"], cfg["vision_cfg"], cfg["text_cfg"])
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
-        self.register_buffer("std", torch.tensor(STD)[:, None, None])
-        self.tokenizer = SimpleTokenizer(context_length=recipe.context)
-
-    def look(self, images: Tensor) -> Tensor:
-        """[N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
-        return self.clip.encode_image((images - self.mean) / self.std, normalize=True).float()
-
-    def read(self, captions: list[str]) -> Tensor:
-        """Texts → [N, D], rows of length 1."""
-        tokens = self.tokenizer(captions).to(self.mean.device)
-        return self.clip.encode_text(tokens, normalize=True).float()
 
 
 def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
@@ -180,25 +65,23 @@ def train(recipe: Recipe) -> None:
         return torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16)
 
     folder = Path(recipe.data)
-    pictures, held = data.read(folder, "illustrations", side=64, classes=recipe.licences).split()
+    pictures, held = data.read(
+        folder, "illustrations", side=max(64, recipe.size), classes=recipe.licences
+    ).split()
     photos = data.read(folder, "photos", side=128, classes=recipe.licences)
     batches = Batches(recipe, pictures, photos)
 
-    model = Model(recipe).to(device)
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
-        betas=(0.9, 0.98),
-    )
+    model = Model(recipe).to(device).train()
+    optimiser = torch.optim.AdamW(groups(recipe, model), betas=(0.9, 0.98))
     everything = {"model": model, "optimiser": optimiser}
     targets = torch.zeros(len(pictures), recipe.embedding)
     if recipe.begin and not (out / "checkpoint.pt").exists():
-        model.load_state_dict(torch.load(recipe.begin, weights_only=True)["model"])
+        model.load_state_dict(torch.load(recipe.begin, weights_only=True)["model"], strict=False)
     if recipe.teacher:
         targets = imitation(recipe, model, pictures)
     step = restore(out / "checkpoint.pt", everything)
     generator = torch.Generator().manual_seed(recipe.seed + step)
+    book = torch.load(recipe.sentences, weights_only=True) if recipe.sentences else None
     decodes = random_decodes(recipe) if recipe.vqgan else torch.empty(0, 3, 0, 0)
     deadline, saved = time.monotonic() + recipe.minutes * 60, time.monotonic()
     running = 0.0
@@ -207,14 +90,17 @@ def train(recipe: Recipe) -> None:
     end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
     while step < end and time.monotonic() < deadline:
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
+            group["lr"] = group["pace"] * learning_rate(recipe, step)
         images, captions, shown, chosen = batches.draw(generator)
-        same = torch.tensor([[a == b for b in shown] for a in shown], device=device)
+        # A text also holds for a picture that shows something else besides.
+        same = torch.tensor([[text <= here for text in shown] for here in shown], device=device)
         images = perturb(images, generator)
         empty = nonsense(images, decodes, recipe.nonsense, generator).to(device)
         images = images.to(device)
         # Hiding patches makes early steps cheap (Li et al., 2022, FLIP, arXiv 2212.00794).
-        model.clip.visual.patch_dropout.prob = recipe.hide if step < recipe.attack_from else 0.0
+        if not recipe.trunk:
+            hidden = recipe.hide if step < recipe.attack_from else 0.0
+            model.clip.visual.patch_dropout.prob = hidden
         if step >= recipe.attack_from:
             with torch.no_grad(), autocast():
                 text = model.read(captions)
@@ -229,6 +115,15 @@ def train(recipe: Recipe) -> None:
             wanted = targets[chosen[untinted]].to(device)
             likeness = (image[: len(images)][untinted.to(device)] * wanted).sum(1)
             loss = loss + recipe.imitate * (1 - likeness).sum() / max(1, len(likeness))
+        if book is not None:
+            picked = torch.randint(len(book["texts"]), [recipe.recited], generator=generator)
+            with autocast():
+                spoken = model.echo(model.read([book["texts"][i] for i in picked.tolist()]))
+            wanted = book["meanings"][picked].to(device).float()
+            loss = (
+                loss
+                + recipe.recite * (1 - nn.functional.cosine_similarity(spoken, wanted)).mean()
+            )
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -278,30 +173,6 @@ def random_decodes(recipe: Recipe) -> Tensor:
     generator = torch.Generator().manual_seed(recipe.seed)
     side = recipe.size // model.factor
     return torch.cat([model.decode(model.random(side, side, generator)) for _ in range(512)])
-
-
-def export(recipe: Recipe, model: Model, pictures: data.Pictures, out: Path) -> None:
-    """Write what open_clip reads: open_clip_config.json and half-precision safetensors.
-
-    Tokens that no caption holds never moved from their random start; they are set to zero, which
-    reads as a word without a meaning rather than one with a random meaning, and packs to nothing.
-    """
-    from safetensors.torch import save_file
-
-    words = [c.lower() for row in pictures.rows for c in row.captions]
-    words += [row.style for row in pictures.rows] + list(data.COLOURS)
-    words += ["a an of on background"]
-    used = torch.unique(torch.cat([model.tokenizer(w).flatten() for w in words]))
-    table = model.clip.token_embedding.weight.detach()
-    kept = torch.zeros_like(table)
-    kept[used] = table[used]
-    tensors = {k: v.half().contiguous() for k, v in model.clip.state_dict().items()}
-    tensors["token_embedding.weight"] = kept.half()
-    save_file(tensors, out / "open_clip_model.safetensors")
-    config = architecture(recipe)
-    del config["model_cfg"]["vision_cfg"]["patch_dropout"]  # a matter of training only
-    text = json.dumps(config, indent=2)
-    (out / "open_clip_config.json").write_text(text + "\n")
 
 
 def main(arguments: list[str]) -> None:

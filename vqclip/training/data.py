@@ -24,12 +24,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vqclip.errors import PictureError
-
-# Shares of the three kinds of ground under an illustration.
-PLAIN, GRADIENT = 0.6, 0.2
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (0.86, 0.12, 0.14),
@@ -175,90 +171,6 @@ def weights(rows: Sequence[Row]) -> Tensor:
     return torch.tensor([weight(row) for row in rows])
 
 
-def uniform(shape: Sequence[int], low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Numbers in [low, high)."""
-    return torch.rand(*shape, generator=generator) * (high - low) + low
-
-
-def compose(
-    pixels: Tensor,
-    photos: Tensor,
-    size: int,
-    zoom: tuple[float, float],
-    generator: torch.Generator,
-) -> tuple[Tensor, list[str | None]]:
-    """Lay cut-outs on grounds, each at a random size, place and side.
-
-    Args:
-        pixels: uint8 [B, 4, S, S], with alpha.
-        photos: uint8 [P, 3, T, T], from which the photographic grounds are taken; may be empty.
-        zoom: the least and the greatest side of the cut-out, as a fraction of the picture's;
-            above 1 the picture is a detail of it. Drawn evenly in the logarithm.
-        generator: where every random number comes from.
-
-    Returns:
-        [B, 3, size, size] in [0, 1], and for each the name of its plain ground's colour, if any.
-    """
-    count = len(pixels)
-    rgba = pixels.float() / 255
-    alpha = rgba[:, 3:]
-    premultiplied = torch.cat([rgba[:, :3] * alpha, alpha], 1)
-    low, high = (torch.tensor(z).log().item() for z in zoom)
-    scale = uniform([count], low, high, generator).exp()
-    # A whole cut-out may slide as far as the border; of a detail, any part may be seen.
-    room = (1 - scale).abs() + 0.05
-    shift = uniform([count, 2], -1, 1, generator) * room[:, None]
-    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1] = flip / scale, 1 / scale
-    theta[:, :, 2] = shift / scale[:, None]
-    grid = functional.affine_grid(theta, [count, 4, size, size], align_corners=False)
-    if scale.mean() * size < pixels.shape[-1] * 0.75:  # a rough low-pass, against aliasing
-        premultiplied = functional.avg_pool2d(premultiplied, 2)
-    laid = functional.grid_sample(premultiplied, grid, align_corners=False)
-    ground, names = grounds(count, photos, size, generator)
-    return (laid[:, :3] + ground * (1 - laid[:, 3:])).clamp(0, 1), names
-
-
-def grounds(
-    count: int, photos: Tensor, size: int, generator: torch.Generator
-) -> tuple[Tensor, list[str | None]]:
-    """Make `count` grounds: of one colour, of a gradient, or from a photograph."""
-    palette = list(COLOURS)
-    names: list[str | None] = []
-    out = torch.empty(count, 3, size, size)
-    ramp = torch.linspace(0, 1, size)
-    for index in range(count):
-        kind = torch.rand(1, generator=generator).item()
-        if kind < PLAIN:
-            name = palette[int(torch.randint(len(palette), [1], generator=generator))]
-            # White is the ground that illustrations are drawn for; a third are on it.
-            name = "white" if torch.rand(1, generator=generator).item() < 0.33 else name
-            colour = torch.tensor(COLOURS[name]) + uniform([3], -0.06, 0.06, generator)
-            out[index] = colour[:, None, None]
-            names.append(name)
-            continue
-        names.append(None)
-        if kind < PLAIN + GRADIENT or len(photos) == 0:
-            ends = torch.rand(2, 3, generator=generator)[:, :, None, None]
-            across = ramp.expand(size, size)
-            along = across if torch.rand(1, generator=generator) < 0.3 else across.T
-            out[index] = ends[0] + (ends[1] - ends[0]) * along
-        else:
-            photo = photos[int(torch.randint(len(photos), [1], generator=generator))]
-            out[index] = crop(photo, size, generator)
-    return out.clamp(0, 1), names
-
-
-def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Take a random square of uint8 [3, T, T], a quarter of its side or more, at `size`."""
-    whole = photo.shape[-1]
-    side = int(uniform([1], whole / 4, whole, generator))
-    top, left = torch.randint(whole - side + 1, [2], generator=generator).tolist()
-    square = photo[None, :, top : top + side, left : left + side].float() / 255
-    return functional.interpolate(square, [size, size], mode="bilinear", antialias=True)[0]
-
-
 def tint(pixels: Tensor, colour: tuple[float, float, float]) -> Tensor:
     """Draw uint8 [4, S, S] again in shades of one colour; the shading and the alpha stay."""
     rgb = pixels[:3].float() / 255
@@ -285,19 +197,28 @@ def caption(row: Row, ground: str | None, colour: str | None, generator: torch.G
     def chance() -> float:
         return torch.rand(1, generator=generator).item()
 
-    name = row.concept
-    if colour is not None:
-        colours = "|".join(COLOURS)
-        name = f"{colour} {re.sub(rf'^({colours}) ', '', name)}"
-    elif len(row.captions) > 1 and chance() < 0.35:
+    name = named(row, colour)
+    if colour is None and len(row.captions) > 1 and chance() < 0.35:
         words = row.captions[1].lower().split(", ")
         keep = [word for word in words[1:] if chance() < 0.5]
         name = ", ".join([words[0], *keep]) if chance() < 0.7 else ", ".join(keep) or name
     if chance() < 0.3:
-        article = "an" if name[:1] in "aeiou" else "a"
-        name = f"{article} {name}"
+        name = with_article(name)
     if ground is not None and chance() < 0.2:
         name = f"{name} on a {ground} background"
     if chance() < 0.15:
         name = f"{row.style} of {name}"
     return name
+
+
+def named(row: Row, colour: str | None) -> str:
+    """Name a row, and the colour in which it was drawn again, if it was."""
+    if colour is None:
+        return row.concept
+    colours = "|".join(COLOURS)
+    return f"{colour} {re.sub(rf'^({colours}) ', '', row.concept)}"
+
+
+def with_article(name: str) -> str:
+    """Put "a" or "an" before a name."""
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"

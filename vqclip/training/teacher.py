@@ -1,6 +1,6 @@
 """What would an ImageNet network say? Targets that teach a small CLIP faster than captions alone.
 
-    python -m vqclip.training.teacher configs/train/starter_clip.yaml data=DIR out=DIR
+    python -m vqclip.training.teacher configs/train/starter_clip_1_captions.yaml data=DIR out=DIR
 
 Features of a frozen EfficientNet-Lite0 (Apache 2.0; its weights come in a package of the [train]
 extra) are computed once for every picture, on white. A two-layer head and the text tower then
@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from vqclip import presets
 from vqclip.errors import ModelError
-from vqclip.training import clip, data
+from vqclip.training import data, towers
 from vqclip.training.contrast import contrast
 
 STEPS, BATCH, SIDE = 500, 512, 112
@@ -53,7 +53,7 @@ def features(pictures: data.Pictures) -> Tensor:
 
 
 def learn(
-    recipe: clip.Recipe, model: clip.Model, known: Tensor, pictures: data.Pictures
+    recipe: towers.Recipe, model: towers.Model, known: Tensor, pictures: data.Pictures
 ) -> nn.Module:
     """Train a head on frozen features [N, F], and the model's text tower with it."""
     head = nn.Sequential(
@@ -94,7 +94,7 @@ def learn(
 def main(arguments: list[str]) -> None:
     """Read `[CONFIG.yaml] [key=value…]`; write `teacher.pt` into the recipe's `out`."""
     path = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
-    recipe = presets.read_settings(clip.Recipe, path, [a for a in arguments if "=" in a])
+    recipe = presets.read_settings(towers.Recipe, path, [a for a in arguments if "=" in a])
     if recipe.threads > 0:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> None:
         torch.save(known, cache)
     learnt = [i for i, row in enumerate(pictures.rows) if not row.held_out]
     held = [i for i, row in enumerate(pictures.rows) if row.held_out]
-    model = clip.Model(recipe)
+    model = towers.Model(recipe)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         model.load_state_dict(torch.load(checkpoint, weights_only=True)["model"])

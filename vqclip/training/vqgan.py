@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip import presets
-from vqclip.training import data
+from vqclip.training import data, scenes
 from vqclip.training.codebook import Codebook
 from vqclip.training.runs import restore, save
 
@@ -140,10 +140,10 @@ class Batches:
         chosen = torch.multinomial(self.weights, recipe.batch, twice, generator=generator)
         zoom = (recipe.zoom[0], recipe.zoom[1])
         pixels = self.pictures.pixels[chosen]
-        images, _ = data.compose(pixels, self.photos.pixels, recipe.size, zoom, generator)
+        images, _ = scenes.compose(pixels, self.photos.pixels, recipe.size, zoom, generator)
         for index in range(round(recipe.batch * recipe.photo_share)):
             pick = int(torch.randint(len(self.photos), [1], generator=generator))
-            images[index] = data.crop(self.photos.pixels[pick], recipe.size, generator)
+            images[index] = scenes.crop(self.photos.pixels[pick], recipe.size, generator)
         return images * 2 - 1
 
 

@@ -1,0 +1,162 @@
+"""How do cut-outs become pictures? Laid on grounds, one by one or in pairs.
+
+`compose` lays each on a ground of one colour, a gradient or a photograph, at a random size and
+place; `pairs` lays two, and says where: "a red balloon above a green hill".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.training.data import COLOURS
+
+# Shares of the three kinds of ground under an illustration.
+PLAIN, GRADIENT = 0.6, 0.2
+
+# Words between two things, and where the first then is: right and down, where the picture's
+# middle is 0 and its borders are 1. None: wherever.
+RELATIONS: tuple[tuple[str, tuple[float, float] | None], ...] = (
+    ("above", (0.0, -0.5)),
+    ("over", (0.0, -0.5)),
+    ("below", (0.0, 0.5)),
+    ("under", (0.0, 0.5)),
+    ("next to", None),
+    ("beside", None),
+    ("and", None),
+    ("with", None),
+)
+
+
+def uniform(shape: Sequence[int], low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Numbers in [low, high)."""
+    return torch.rand(*shape, generator=generator) * (high - low) + low
+
+
+def compose(
+    pixels: Tensor,
+    photos: Tensor,
+    size: int,
+    zoom: tuple[float, float],
+    generator: torch.Generator,
+) -> tuple[Tensor, list[str | None]]:
+    """Lay cut-outs on grounds, each at a random size, place and side.
+
+    Args:
+        pixels: uint8 [B, 4, S, S], with alpha.
+        photos: uint8 [P, 3, T, T], from which the photographic grounds are taken; may be empty.
+        zoom: the least and the greatest side of the cut-out, as a fraction of the picture's;
+            above 1 the picture is a detail of it. Drawn evenly in the logarithm.
+        generator: where every random number comes from.
+
+    Returns:
+        [B, 3, size, size] in [0, 1], and for each the name of its plain ground's colour, if any.
+    """
+    count = len(pixels)
+    low, high = (torch.tensor(z).log().item() for z in zoom)
+    scale = uniform([count], low, high, generator).exp()
+    # A whole cut-out may slide as far as the border; of a detail, any part may be seen.
+    room = (1 - scale).abs() + 0.05
+    shift = uniform([count, 2], -1, 1, generator) * room[:, None]
+    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    ground, names = grounds(count, photos, size, generator)
+    return lay(pixels, ground, scale, shift, flip), names
+
+
+def lay(pixels: Tensor, under: Tensor, scale: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
+    """Lay a cut-out on each picture.
+
+    Args:
+        pixels: uint8 [B, 4, S, S], with alpha.
+        under: [B, 3, size, size] in [0, 1].
+        scale: [B], the cut-out's side as a fraction of the picture's.
+        shift: [B, 2], how far its middle is from the picture's, to the left and up, where the
+            picture is 2 wide and high.
+        flip: [B], -1 to mirror, 1 to leave as it is.
+    """
+    size = under.shape[-1]
+    rgba = pixels.float() / 255
+    alpha = rgba[:, 3:]
+    premultiplied = torch.cat([rgba[:, :3] * alpha, alpha], 1)
+    theta = torch.zeros(len(pixels), 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = flip / scale, 1 / scale
+    theta[:, :, 2] = shift / scale[:, None]
+    grid = functional.affine_grid(theta, [len(pixels), 4, size, size], align_corners=False)
+    if scale.mean() * size < pixels.shape[-1] * 0.75:  # a rough low-pass, against aliasing
+        premultiplied = functional.avg_pool2d(premultiplied, 2)
+    laid = functional.grid_sample(premultiplied, grid, align_corners=False)
+    return (laid[:, :3] + under * (1 - laid[:, 3:])).clamp(0, 1)
+
+
+def grounds(
+    count: int, photos: Tensor, size: int, generator: torch.Generator
+) -> tuple[Tensor, list[str | None]]:
+    """Make `count` grounds: of one colour, of a gradient, or from a photograph."""
+    palette = list(COLOURS)
+    names: list[str | None] = []
+    out = torch.empty(count, 3, size, size)
+    ramp = torch.linspace(0, 1, size)
+    for index in range(count):
+        kind = torch.rand(1, generator=generator).item()
+        if kind < PLAIN:
+            name = palette[int(torch.randint(len(palette), [1], generator=generator))]
+            # White is the ground that illustrations are drawn for; a third are on it.
+            name = "white" if torch.rand(1, generator=generator).item() < 0.33 else name
+            colour = torch.tensor(COLOURS[name]) + uniform([3], -0.06, 0.06, generator)
+            out[index] = colour[:, None, None]
+            names.append(name)
+            continue
+        names.append(None)
+        if kind < PLAIN + GRADIENT or len(photos) == 0:
+            ends = torch.rand(2, 3, generator=generator)[:, :, None, None]
+            across = ramp.expand(size, size)
+            along = across if torch.rand(1, generator=generator) < 0.3 else across.T
+            out[index] = ends[0] + (ends[1] - ends[0]) * along
+        else:
+            photo = photos[int(torch.randint(len(photos), [1], generator=generator))]
+            out[index] = crop(photo, size, generator)
+    return out.clamp(0, 1), names
+
+
+def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Take a random square of uint8 [3, T, T], a quarter of its side or more, at `size`."""
+    whole = photo.shape[-1]
+    side = int(uniform([1], whole / 4, whole, generator))
+    top, left = torch.randint(whole - side + 1, [2], generator=generator).tolist()
+    square = photo[None, :, top : top + side, left : left + side].float() / 255
+    return functional.interpolate(square, [size, size], mode="bilinear", antialias=True)[0]
+
+
+def pairs(
+    first: Tensor, second: Tensor, grounds: Tensor, generator: torch.Generator
+) -> tuple[Tensor, list[str]]:
+    """Lay two cut-outs on each ground, apart from each other.
+
+    Args:
+        first, second: uint8 [B, 4, S, S], with alpha.
+        grounds: [B, 3, size, size] in [0, 1].
+
+    Returns:
+        The pictures, and for each the words that belong between first and second.
+    """
+    count = len(first)
+    words, places = [], torch.empty(count, 2)
+    for index in range(count):
+        pick = int(torch.randint(len(RELATIONS), [1], generator=generator))
+        word, place = RELATIONS[pick]
+        if place is None:  # side by side
+            side = 0.5 if torch.rand(1, generator=generator).item() < 0.5 else -0.5
+            place = (side, 0.0)
+        words.append(word)
+        places[index] = torch.tensor(place)
+    for things, towards in ((second, -places), (first, places)):
+        scale = uniform([count], 0.4, 0.62, generator)
+        flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+        where = towards + uniform([count, 2], -0.12, 0.12, generator)
+        # `lay` mirrors the cut-out before it moves it, so a mirrored one is moved the other way.
+        move = -where * torch.stack([flip, torch.ones_like(flip)], 1)
+        grounds = lay(things, grounds, scale, move, flip)
+    return grounds, words

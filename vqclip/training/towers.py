@@ -1,0 +1,187 @@
+"""A small CLIP in training: its settings, its two towers, and what is written down in the end.
+
+The image tower is a small ViT, or a convolutional network of timm's with ImageNet weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vqclip.training import data
+from vqclip.training.imagenet import weights as imagenet
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, peers and papers alike
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass
+class Recipe:
+    """The settings of a training run; `configs/train/*.yaml` holds what differs."""
+
+    data: str = "data"
+    out: str = "training/clip"
+    vqgan: str = ""
+    teacher: str = ""
+    sentences: str = ""
+    begin: str = ""
+    licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
+    steps: int = 8000
+    until: int = 0
+    minutes: float = 150.0
+    threads: int = 0
+    seed: int = 0
+    batch: int = 128
+    nonsense: int = 32
+    trunk: str = ""
+    size: int = 64
+    patch: int = 8
+    width: int = 192
+    layers: int = 6
+    text_width: int = 128
+    text_layers: int = 3
+    context: int = 32
+    embedding: int = 192
+    rate: float = 1e-3
+    trunk_rate: float = 1.0
+    imitate: float = 4.0
+    recite: float = 4.0
+    recited: int = 128
+    zoom: list[float] = field(default_factory=lambda: [0.5, 1.5])
+    tint_share: float = 0.2
+    pair_share: float = 0.0
+    hide: float = 0.4
+    attack_from: int = 3000
+    attack_rms: float = 0.03
+    bf16: bool = True
+
+
+def architecture(recipe: Recipe) -> dict[str, Any]:
+    """The model as an open_clip_config.json."""
+    if recipe.trunk:
+        vision: dict[str, Any] = {
+            "image_size": recipe.size,
+            "timm_model_name": recipe.trunk,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+        }
+    else:
+        vision = {
+            "image_size": recipe.size,
+            "layers": recipe.layers,
+            "width": recipe.width,
+            "head_width": 64,
+            "patch_size": recipe.patch,
+            "patch_dropout": recipe.hide,
+        }
+    mean, std = colours(recipe)
+    return {
+        "model_cfg": {
+            "embed_dim": recipe.embedding,
+            "vision_cfg": vision,
+            "text_cfg": {
+                "context_length": recipe.context,
+                "vocab_size": 49408,
+                "width": recipe.text_width,
+                "heads": recipe.text_width // 64,
+                "layers": recipe.text_layers,
+            },
+        },
+        "preprocess_cfg": {"mean": list(mean), "std": list(std)},
+    }
+
+
+def colours(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and the spread that pictures are brought to before the image tower sees them."""
+    return ((0.5,) * 3, (0.5,) * 3) if recipe.trunk else (MEAN, STD)
+
+
+class Model(nn.Module):
+    """open_clip's CLIP between pictures in [0, 1] and words."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        from open_clip import CLIP, SimpleTokenizer
+
+        cfg = architecture(recipe)["model_cfg"]
+        self.clip = CLIP(cfg["embed_dim"], cfg["vision_cfg"], cfg["text_cfg"])
+        mean, std = colours(recipe)
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+        self.memory = torch.contiguous_format
+        if recipe.trunk:
+            self.memory = torch.channels_last  # twice as fast for convolutions on a CPU
+            self.clip.visual.to(memory_format=self.memory)
+            self.clip.visual.trunk.load_state_dict(imagenet(recipe.trunk), strict=False)
+        self.tokenizer = SimpleTokenizer(context_length=recipe.context)
+        # From this CLIP's space to a sentence encoder's; not a part of what is exported.
+        self.echo = nn.Linear(recipe.embedding, 384, bias=False)
+
+    def look(self, images: Tensor) -> Tensor:
+        """[N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
+        images = ((images - self.mean) / self.std).contiguous(memory_format=self.memory)
+        return self.clip.encode_image(images, normalize=True).float()
+
+    def read(self, captions: list[str]) -> Tensor:
+        """Texts → [N, D], rows of length 1."""
+        tokens = self.tokenizer(captions).to(self.mean.device)
+        return self.clip.encode_text(tokens, normalize=True).float()
+
+    def train(self, mode: bool = True) -> Model:
+        """Train, but keep ImageNet's batch statistics: attacked batches would spoil them."""
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval()
+        return self
+
+
+def groups(recipe: Recipe, model: Model) -> list[dict[str, Any]]:
+    """The weights by how they learn: matrices decay, a pretrained trunk moves slower."""
+    parts: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, weight in model.named_parameters():
+        parts.setdefault((".trunk." in name, weight.ndim > 1), []).append(weight)
+    return [
+        {
+            "params": weights,
+            "weight_decay": 0.1 if matrix else 0.0,
+            "pace": recipe.trunk_rate if trunk else 1.0,
+        }
+        for (trunk, matrix), weights in parts.items()
+    ]
+
+
+def export(recipe: Recipe, model: Model, pictures: data.Pictures, out: Path) -> None:
+    """Write what open_clip reads: open_clip_config.json and half-precision safetensors.
+
+    Tokens that no caption or sentence holds never moved from their random start; they are set to
+    zero, which reads as a word without a meaning rather than one with a random meaning, and packs
+    to nothing.
+    """
+    from safetensors.torch import save_file
+
+    words = [c.lower() for row in pictures.rows for c in row.captions]
+    words += [row.style for row in pictures.rows] + list(data.COLOURS)
+    words += ["a an of on background"]
+    if recipe.sentences:
+        words += torch.load(recipe.sentences, weights_only=True)["texts"]
+    used = torch.unique(torch.cat([model.tokenizer(w).flatten() for w in words]))
+    table = model.clip.token_embedding.weight.detach()
+    kept = torch.zeros_like(table)
+    kept[used] = table[used]
+    tensors = {k: v.half().contiguous() for k, v in model.clip.state_dict().items()}
+    tensors["token_embedding.weight"] = kept.half()
+    save_file(tensors, out / "open_clip_model.safetensors")
+    config = architecture(recipe)
+    config["model_cfg"]["vision_cfg"].pop("patch_dropout", None)  # a matter of training only
+    text = json.dumps(config, indent=2)
+    (out / "open_clip_config.json").write_text(text + "\n")
