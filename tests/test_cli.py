@@ -363,3 +363,26 @@ def test_a_run_file_draws_the_pixels_of_its_command_line_through_both_doors(
     final = Path(json.loads(done.stdout.splitlines()[-1])["final"])
     assert pixels(final) == pixels(one)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, "10000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+    ],
+)
+def test_threads_that_wait_leave_the_cores_to_others(
+    given: dict[str, str], wanted: str | None, monkeypatch: Patch, capsys: Capture
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "before")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["presets"]) == 0  # somebody else's process
+    assert os.environ.get("GOMP_SPINCOUNT") == given.get("GOMP_SPINCOUNT")
+    monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])
+    assert cli.main() == 0
+    assert os.environ.get("GOMP_SPINCOUNT") == wanted

@@ -49,6 +49,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # this process is ours, and torch is not here yet
+        _share_cores()
     progress = commands.Progress()
     screen = Screen(json="--json" in words, quiet="--quiet" in words)
     try:
@@ -84,6 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "(run it again with --debug for the details to report)"
         )
         return 1
+
+
+def _share_cores() -> None:
+    """Let torch's threads fall asleep sooner while they wait for each other.
+
+    GNU's OpenMP keeps a waiting thread awake for milliseconds. Beside a busy program one of the
+    threads is always late, and the others' waking keeps it so: on two cores, twenty steps took
+    105 seconds beside one busy program, and 22 like this (alone: up to 4 % more).
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def _lacks_memory(error: Exception) -> bool:
