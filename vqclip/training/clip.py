@@ -33,7 +33,7 @@ from vqclip import presets
 from vqclip.training import data
 from vqclip.training.batches import Batches
 from vqclip.training.contrast import attack, contrast
-from vqclip.training.runs import restore, save
+from vqclip.training.runs import learning_rate, restore, save
 from vqclip.training.towers import Model, Recipe, export, groups
 from vqclip.training.views import nonsense, perturb
 
@@ -44,12 +44,6 @@ def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
     model.load_state_dict(taught["text"], strict=False)
     row_of = {file: index for index, file in enumerate(taught["files"])}
     return taught["targets"][[row_of[row.file] for row in pictures.rows]]
-
-
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """A warm-up, then half a cosine down to a fiftieth."""
-    wave = 0.5 + 0.5 * torch.tensor(step / recipe.steps * torch.pi).clamp(max=torch.pi).cos()
-    return recipe.rate * min(1.0, step / 200 + 0.005) * max(0.02, wave.item())
 
 
 def train(recipe: Recipe) -> None:

@@ -25,7 +25,7 @@ from vqclip.models import vqgan
 from vqclip.models.gpt import Shape
 from vqclip.models.prior import Prior, blocks
 from vqclip.training import data, scenes
-from vqclip.training.runs import restore, save
+from vqclip.training.runs import learning_rate, restore, save
 
 
 @dataclass
@@ -117,12 +117,6 @@ class Reader(nn.Module):
     def forward(self, texts: list[str]) -> Tensor:
         """[B, L, text width]."""
         return self.perceptor.read_tokens(texts)
-
-
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """A warm-up, then half a cosine down to a fiftieth."""
-    wave = 0.5 + 0.5 * torch.tensor(step / recipe.steps * torch.pi).clamp(max=torch.pi).cos()
-    return recipe.rate * min(1.0, step / 200 + 0.005) * max(0.02, wave.item())
 
 
 def train(recipe: Recipe) -> None:
