@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vqclip.training import data, scenes
+from vqclip.training.restyle import restyle
 from vqclip.training.towers import Recipe
 
 
@@ -62,4 +63,6 @@ class Batches:
                 tint = data.TINTS[int(torch.randint(len(data.TINTS), [1], generator=generator))]
                 tints[index] = tint
                 pixels[index] = data.tint(pixels[index], data.COLOURS[tint])
+        if self.recipe.restyle_share > 0:
+            pixels = restyle(pixels, self.recipe.restyle_share, generator)
         return chosen, pixels, tints

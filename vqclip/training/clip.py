@@ -102,7 +102,9 @@ def train(recipe: Recipe) -> None:
             rms = recipe.attack_rms * min(1.0, (step - recipe.attack_from + 1) / 500)
             images = attack(model, images, text, same, rms, autocast)
         with autocast():
-            image, text = model.look(torch.cat([images, empty])), model.read(captions)
+            image = model.look(torch.cat([images, empty]))
+            with torch.set_grad_enabled(not recipe.words_fixed):
+                text = model.read(captions)
         loss = contrast(image, text, same, model.clip.logit_scale.exp())
         if recipe.teacher:
             untinted = chosen >= 0

@@ -55,6 +55,8 @@ class Recipe:
     zoom: list[float] = field(default_factory=lambda: [0.5, 1.5])
     tint_share: float = 0.2
     pair_share: float = 0.0
+    restyle_share: float = 0.0
+    words_fixed: bool = False
     hide: float = 0.4
     attack_from: int = 3000
     attack_rms: float = 0.03
