@@ -144,7 +144,7 @@ def _parser(name: str) -> Parser:
         epilog=_epilog() if name in ("generate", "plan") else None,
     )
     parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
-    if name in ("generate", "plan"):
+    if name in ("generate", "plan", "dream"):
         parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml  [--option …] [key=value …]'
         parser.add_argument(
             "words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"'
@@ -152,16 +152,19 @@ def _parser(name: str) -> Parser:
         parser.add_argument(
             "--preset", action="append", default=[], metavar="NAME", help="NAME,… or FILE.yaml"
         )
+        parser.add_argument("--seed", metavar="N", help="seed=N")
+    if name == "dream":
+        parser.add_argument("--count", metavar="N", help="dream.count=N")
+    if name in ("generate", "plan"):
         parser.add_argument("--size", metavar="WxH", help="size=WxH")
         parser.add_argument("--steps", metavar="N", help="steps=N")
-        parser.add_argument("--seed", metavar="N", help="seed=N")
         parser.add_argument("--init", metavar="IMG", help="init=IMG")
         parser.add_argument("--film", action="store_true", help=f"film.format={FILMS[0]}")
     if name == "again":
         parser.add_argument(
             "words", nargs="*", metavar="PNG", help="the picture, then key=value …"
         )
-    if name in ("generate", "plan", "again"):
+    if name in ("generate", "plan", "again", "dream"):
         parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "show":
         parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
@@ -174,7 +177,7 @@ def _parser(name: str) -> Parser:
         parser.add_argument(
             "--name", dest="as_name", metavar="NAME", help="import: how to call it"
         )
-    parser.set_defaults(named_generate=False, command=())
+    parser.set_defaults(named_generate=False, command=(), film=False)
     parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
@@ -207,6 +210,7 @@ COMMANDS: dict[str, Command] = {
     "again": commands.again,
     "show": commands.show,
     "plan": commands.plan,
+    "dream": commands.dream,
     "presets": commands.presets,
     "models": commands.models,
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip import pictures, prompts, shelf
+from vqclip import pictures, prompts, shelf, sketchbook
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, OutputError, PromptError, suggest
@@ -103,6 +103,13 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
     print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
     print(table([(f"  {k}", str(_plain(v))) for k, v in _flat(to_dict(config)).items()]))
     print(planning.in_words(estimate))
+
+
+def dream(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
+    config = _config(options)
+    _check_place(Path(config.out))
+    sketchbook.draw(config, screen)
 
 
 def presets(options: Any, screen: Screen, progress: Progress) -> None:
@@ -287,7 +294,8 @@ def _is_setting(word: str) -> bool:
 
 def _short(options: Any) -> list[str]:
     """`--size 64x64` as `size=64x64`."""
-    given = ((key, getattr(options, key, None)) for key in SHORT)
+    given = [(key, getattr(options, key, None)) for key in SHORT]
+    given.append(("dream.count", getattr(options, "count", None)))
     return [f"{key}={value}" for key, value in given if value is not None]
 
 

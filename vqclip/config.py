@@ -103,6 +103,16 @@ class FilmSettings:
 
 
 @dataclass(frozen=True)
+class DreamSettings:
+    """The drafts of init=dream, and of `vqclip dream`."""
+
+    count: int = option(16, "how many drafts are drawn; the best is kept", least=1, most=1024)
+    temperature: float = option(1.0, "0: the likeliest; above 1: wilder", least=0, most=10)
+    top_p: float = option(0.95, "keep the likeliest codes of this share", least=0.01, most=1)
+    guidance: float = option(3.0, "how much the words count; 1: as learnt", least=0, most=50)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that a run depends on."""
 
@@ -123,9 +133,12 @@ class RunConfig:
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(["starter"], "which CLIPs look, such as ViT-B-32::openai")
     init: str = option(
-        "random", "random codes, a picture file, or fractal|gradient|uniform|colour"
+        "random",
+        "random codes, dream (a draft of the prompt), a picture file, or a noise: "
+        "fractal|gradient|uniform|colour",
     )
     init_colour: str = option("white", "the colour of init=colour")
+    dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
     cutouts: CutoutSettings = group(CutoutSettings, "how perceptors see the picture")
     optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent moves")
     losses: LossSettings = group(LossSettings, "what is liked apart from the prompt")

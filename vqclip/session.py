@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from vqclip import noise, objectives, optimisers, pictures, prompts
+from vqclip import dreams, noise, objectives, optimisers, pictures, prompts
 from vqclip.checks import check
 from vqclip.config import NOISES, RunConfig, final_size, plan_stages, to_dict
 from vqclip.cutouts import RECIPES, Cutter
@@ -111,12 +111,14 @@ def build(
     """
     check(config)  # one that was put together by hand was not checked yet
     wishes = styled(prompts.parse(config.prompts), config.style)
+    if config.init == "dream":
+        prompts.wished(wishes)  # refused before a model is loaded
     needs.require(config.vqgan, config.perceptors, look)
     found = zoo.find(config.vqgan)
     device = pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    seed = secrets.randbelow(2**32) if config.seed is None else config.seed
+    seed = pick_seed(config.seed)
 
     say(f"loading the VQGAN {config.vqgan}")
     vqgan = vqgans.load(found.config, found.weights, device=device)
@@ -148,7 +150,10 @@ def build(
         models[f"{name} clip"] = zoo.sha256(perceptor.weights)
     notes += _unread(wishes, perceptors)
 
-    start = _start(config, (width, height), seed, device, beside)
+    if config.init == "dream":
+        say("dreaming")
+        models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
+    start = _start(config, wishes, (width, height), seed, device, beside)
     wide, high, _ = stages[0]
     if start is None:
         generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
@@ -229,6 +234,11 @@ def look(name: str) -> needs.Absent | None:
     return clips.absent(perceptor_source(name))
 
 
+def pick_seed(seed: int | None) -> int:
+    """Take the seed that is given, or draw one."""
+    return secrets.randbelow(2**32) if seed is None else seed
+
+
 def purpose_seed(seed: int, purpose: str) -> int:
     """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
     digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
@@ -287,6 +297,7 @@ def _unread(wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPercept
 
 def _start(
     config: RunConfig,
+    wishes: tuple[prompts.Prompt, ...],
     size: tuple[int, int],
     seed: int,
     device: torch.device,
@@ -296,8 +307,11 @@ def _start(
     width, height = size
     if config.init == "random":
         return None
+    generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
+    if config.init == "dream":
+        drafts = dreams.load(device).dream(prompts.wished(wishes), config.dream, generator)
+        return dreams.laid_out(drafts[0].image, width, height)
     if config.init in NOISES:
-        generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
         options = {"name": config.init_colour} if config.init == "colour" else {}
         return noise.NOISES[config.init](width, height, generator, **options).to(device)
     path = pictures.locate(config.init, beside)

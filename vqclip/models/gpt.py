@@ -55,8 +55,8 @@ class Attention(nn.Module):
         )
         if past is not None:
             key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
-        # Written out: on a processor, the way back through torch's fused kernel takes a third of a
-        # training step at these lengths, and this a tenth.
+        # Written out: on a processor, the way back through torch's fused kernel takes a third of
+        # a training step at these lengths, and this a tenth.
         weights = (query * key.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         if mask is not None:
             weights = weights.masked_fill(~mask, -torch.inf)

@@ -1,9 +1,10 @@
 """What would the same thing look like from another hand? Outlined, flat, in other shades, bent.
 
-Emoji sets draw one thing in many ways, yet a model that has seen ten hands still stumbles over the
-eleventh. These cheap changes to cut-outs stand in for it: lines where colours meet, few colours,
-shifted shades, and a gently bent shape. (Geirhos et al., 2019, https://arxiv.org/abs/1811.12231:
-networks that see one texture learn texture; networks that see many learn shape.)
+Emoji sets draw one thing in many ways, yet a model that has seen ten hands still stumbles over
+the eleventh. These cheap changes to cut-outs stand in for it: lines where colours meet, few
+colours, shifted shades, and a gently bent shape. (Geirhos et al., 2019,
+https://arxiv.org/abs/1811.12231: networks that see one texture learn texture; those that see many
+learn shape.)
 """
 
 from __future__ import annotations

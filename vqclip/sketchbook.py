@@ -1,0 +1,70 @@
+"""What does `vqclip dream` do? Draws drafts of a prompt, best first, and lays them on a sheet."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqclip import prompts
+from vqclip.config import RunConfig
+from vqclip.screen import Screen
+
+if TYPE_CHECKING:
+    from vqclip.tensors import Image
+
+MARGIN = 6  # pixels between the drafts on a sheet
+
+
+def draw(config: RunConfig, screen: Screen) -> Path:
+    """Draw `config.dream.count` drafts into a new run folder, and give the folder.
+
+    It holds `draft-01.png`, the best, and so on, and `sheet.png` with all of them.
+
+    Raises:
+        VqclipError: if the prompt holds no words, or the folder cannot be written.
+    """
+    began = time.monotonic()
+    wishes = prompts.parse(config.prompts)
+    prompts.wished(wishes)
+    for line in prompts.echo(wishes):
+        screen.say(f"  {line}")
+    import torch
+
+    from vqclip import dreams, session
+    from vqclip.record import folder, images
+
+    device = session.pick_device(config.device)
+    seed = session.pick_seed(config.seed)
+    dreamer = dreams.load(device)
+    generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))
+    text = prompts.wished(session.styled(wishes, config.style))
+    drafts = dreamer.dream(text, config.dream, generator)
+    place = folder.new_run(Path(config.out), f"dream {text}")
+    for number, draft in enumerate(drafts, start=1):
+        name = f"draft-{number:02d}.png"
+        images.save_png(place / name, draft.image)
+        screen.event("draft", path=str(place / name), score=draft.score)
+    images.save_png(place / "sheet.png", sheet([draft.image for draft in drafts]))
+    seconds = round(time.monotonic() - began, 1)
+    screen.event("done", run=str(place), seed=seed, seconds=seconds)
+    screen.say(
+        f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to go on from one of them:\n"
+        f'  vqclip "{text}" --init {place / "draft-01.png"}'
+    )
+    screen.result(str(place / "sheet.png"))
+    return place
+
+
+def sheet(pictures: Sequence[Image]) -> Image:
+    """Lay pictures of one size [1, 3, H, W] on a white sheet, in rows, about as wide as high."""
+    import torch
+    from torch.nn import functional
+
+    across = math.ceil(math.sqrt(len(pictures)))
+    framed = [functional.pad(p, [0, MARGIN, 0, MARGIN], value=1.0) for p in pictures]
+    framed += [torch.ones_like(framed[0])] * (-len(framed) % across)
+    rows = [torch.cat(framed[i : i + across], 3) for i in range(0, len(framed), across)]
+    return functional.pad(torch.cat(rows, 2), [MARGIN, 0, MARGIN, 0], value=1.0)
