@@ -13,13 +13,14 @@ import open_clip
 import PIL.Image
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tests import tiny_clip
 from vqclip import perceptors
 from vqclip.cutouts import Cutter
 from vqclip.errors import ConfigError, ModelAbsent, ModelError
+from vqclip.models.packing import pack
 
 
 @pytest.fixture(scope="module")
@@ -347,3 +348,44 @@ def test_a_broken_installation_is_explained(
     monkeypatch.setattr(builtins, "__import__", broken)
     with pytest.raises(ModelError, match=message):
         perceptors.load("ViT-B-32::openai")
+
+
+def test_a_packed_folder_is_the_same_perceptor(folder: Path, tmp_path: Path) -> None:
+    whole = perceptors.load(str(folder))
+    packed = perceptors.load(str(write_packed(folder, tmp_path / "packed")))
+    assert packed.weights.name == "packed.safetensors"
+    pixels = torch.rand(2, 3, 32, 32)
+    assert torch.equal(packed.embed_image(pixels), whole.embed_image(pixels))
+    likeness = (packed.embed_text(["a red fox"]) * whole.embed_text(["a red fox"])).sum()
+    assert likeness > 0.999
+
+
+def test_a_folder_may_borrow_the_words_of_its_neighbour(folder: Path, tmp_path: Path) -> None:
+    lender = perceptors.load(str(write_packed(folder, tmp_path / "lender")))
+    other = tiny_clip.write(tmp_path / "other", seed=1)
+    eyes = {
+        key: tensor
+        for key, tensor in load_file(other / "open_clip_model.safetensors").items()
+        if key.startswith("visual.")
+    }
+    borrower = tmp_path / "borrower"
+    borrower.mkdir()
+    save_file(eyes, borrower / "packed.safetensors")
+    config = tiny_clip.CONFIG | {"words_of": "lender"}
+    (borrower / "open_clip_config.json").write_text(json.dumps(config))
+    both = perceptors.load(str(borrower))
+    pixels = torch.rand(2, 3, 32, 32)
+    assert torch.equal(both.embed_text(["a fox"]), lender.embed_text(["a fox"]))
+    assert torch.equal(both.embed_image(pixels), perceptors.load(str(other)).embed_image(pixels))
+    (tmp_path / "lender" / "packed.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"borrower cannot be read: .*install vqclip again"):
+        perceptors.load(str(borrower))
+
+
+def write_packed(folder: Path, place: Path) -> Path:
+    """Write a folder's model again with its table of words packed."""
+    place.mkdir()
+    weights = load_file(folder / "open_clip_model.safetensors")
+    save_file(pack(weights, "token_embedding.weight"), place / "packed.safetensors")
+    (place / "open_clip_config.json").write_text((folder / "open_clip_config.json").read_text())
+    return place

@@ -186,8 +186,11 @@ def load(
     dtype = pick(_DTYPES, precision, "precision")
     pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
     clip = clips.package()
+    packed = None
+    options: dict[str, Any] = {}
     if Path(name).is_dir():
-        source, options = clips.folder(Path(name)), {}
+        source = clips.folder(Path(name))
+        packed = clips.packed(Path(name))
         weights = clips.weights_in(Path(name))
     else:
         source, tag = clips.known(clip, name)
@@ -195,9 +198,16 @@ def load(
         quick = clips.quick_gelu(clip, source, tag)
         options = {"pretrained": tag, "force_quick_gelu": quick}
     try:
-        model = clip.create_model(
-            source, device=device, precision=precision, require_pretrained=True, **options
-        )
+        if packed is None:
+            model = clip.create_model(
+                source, device=device, precision=precision, require_pretrained=True, **options
+            )
+        else:
+            with clips.hushed():
+                model = clip.create_model(
+                    source, device=device, precision=precision, load_weights=False
+                )
+            model.load_state_dict(packed)
         tokenizer = clip.get_tokenizer(source)
     except Exception as error:  # a damaged file may raise nearly anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]

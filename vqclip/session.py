@@ -213,8 +213,8 @@ def perceptor_source(name: str) -> str:
     Raises:
         ConfigError: if the name is longer than the name of a file may be.
     """
-    if name == "starter":
-        return str(zoo.starter_clip())
+    if name in zoo.starter_clips():
+        return str(zoo.starter_clips()[name])
     path = os.path.expanduser(name)
     try:
         os.stat(path)

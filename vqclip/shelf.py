@@ -29,11 +29,11 @@ def action(word: str) -> str:
 def rows() -> Iterator[zoo.Row]:
     """List VQGANs and perceptors, as far as they are known without asking open_clip."""
     yield from zoo.listing()
-    weights = zoo.starter_clip() / needs.WEIGHTS[0]
-    here = weights.is_file()
-    size = weights.stat().st_size if here else None
-    where = "bundled" if here else "absent"
-    yield zoo.Row("starter", "clip", size, CARD, where, "perceptor; small, comes with vqclip")
+    for name, folder in zoo.starter_clips().items():
+        weights = list(folder.glob("*.safetensors"))
+        size = sum(file.stat().st_size for file in weights) if weights else None
+        where = "bundled" if weights else "absent"
+        yield zoo.Row(name, "clip", size, CARD, where, "perceptor; small, comes with vqclip")
     for known in PERCEPTORS.values():
         where = "cached" if needs.in_hub_cache(known.repository) else "absent"
         licence = f"stated at hf.co/{known.repository}"

@@ -95,7 +95,7 @@ def test_what_nobody_can_fetch_is_another_error(home: Path) -> None:
     with pytest.raises(ModelError, match=r"no model is called 'imagenet'"):
         needs.require("imagenet", ["starter"])
     (home / "starter" / "clip" / "open_clip_model.safetensors").unlink()
-    with pytest.raises(ModelAbsent, match=r"starter perceptor is not in .* install vqclip again"):
+    with pytest.raises(ModelAbsent, match=r"perceptor starter is not in .* install vqclip again"):
         needs.require("starter", ["starter"])
     (home / "starter" / "vqgan.yaml").unlink()
     with pytest.raises(ModelAbsent, match=r"starter model is not in .* install vqclip again"):

@@ -15,11 +15,14 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.needs import Absent, in_hub_cache, tidy
+from vqclip.models.packing import unpack
 
 CONFIG = "open_clip_config.json"
+PACKED = "packed.safetensors"  # vqclip's own, see `vqclip.models.packing`
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 
 
@@ -86,7 +89,7 @@ def outline(name: str) -> Any | None:
     fetched = vision.get("timm_model_name") and vision.get("timm_model_pretrained")
     if fetched or towers["text_cfg"].get("hf_model_name"):
         return None
-    with torch.device("meta"), _hushed():
+    with torch.device("meta"), hushed():
         model = clip.create_model(
             source, load_weights=False, device="meta", force_quick_gelu=quick
         )
@@ -94,7 +97,7 @@ def outline(name: str) -> Any | None:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Keep open_clip from warning that a model without weights has none."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -155,12 +158,42 @@ def known(clip: ModuleType, name: str) -> tuple[str, str]:
     return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
 
 
+def packed(path: Path) -> dict[str, Tensor] | None:
+    """Read a folder's weights if they are packed, or None if they are as open_clip writes them.
+
+    Where the configuration says `"words_of": FOLDER`, the text tower is the one of that folder,
+    beside this one.
+
+    Raises:
+        ModelError: if they cannot be read.
+    """
+    from safetensors.torch import load_file
+
+    if not (path / PACKED).is_file():
+        return None
+    try:
+        state = unpack(load_file(path / PACKED))
+        lender = json.loads((path / CONFIG).read_text(encoding="utf-8")).get("words_of")
+        if lender is not None:
+            words = unpack(load_file(path.parent / str(lender) / PACKED))
+            state = {k: v for k, v in words.items() if not k.startswith("visual.")} | state
+    except Exception as error:  # a damaged file may raise nearly anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f"the perceptor in {path} cannot be read: {first}; if it came with vqclip, install "
+            "vqclip again"
+        ) from error
+    return state
+
+
 def weights_in(path: Path) -> Path:
     """Say which file open_clip loads from a folder.
 
     Raises:
         ModelError: if there is none.
     """
+    if (path / PACKED).is_file():
+        return path / PACKED
     usual = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
     found = [file for pattern in _WEIGHTS for file in path.glob(pattern)]
     order = [(f.name not in usual, f.suffix != ".safetensors", f) for f in found]

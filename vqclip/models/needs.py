@@ -101,11 +101,12 @@ def in_hub_cache(repository: str, files: Sequence[str] = WEIGHTS) -> bool:
 
 def _perceptor(name: str, look: Look) -> Absent | None:
     """Tell whether a perceptor is absent."""
-    if name == "starter":
-        if not (zoo.starter_clip() / WEIGHTS[0]).is_file():
+    bundled = zoo.starter_clips().get(name)
+    if bundled is not None:
+        if not any(bundled.glob("*.safetensors")):
             raise ModelAbsent(
-                f"the starter perceptor is not in {zoo.starter_clip()}; this installation is "
-                "incomplete: install vqclip again"
+                f"the perceptor {name} is not in {bundled}; this installation is incomplete: "
+                "install vqclip again"
             )
         return None
     if os.path.isdir(Path(name).expanduser()):
