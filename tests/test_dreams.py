@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import Generator
 
 from tests.conftest import VQGAN, Home, Refusal
 from vqclip import cli, dreams, load, prompts, session
 from vqclip.config import DreamSettings
-from vqclip.errors import PromptError
-from vqclip.models import vqgan, zoo
-from vqclip.models.gpt import Shape
+from vqclip.errors import ModelAbsent, ModelError, PromptError
+from vqclip.models import net2net, vqgan, zoo
+from vqclip.models.gpt import GPT, Shape
 from vqclip.models.prior import Prior
 from vqclip.perceptors import load as load_perceptor
 from vqclip.record import images
@@ -49,7 +50,7 @@ def bundled(
     """The same in the place of the bundled one."""
     (tmp_path / "prior").mkdir()
     (tmp_path / "prior" / "prior.safetensors").write_bytes(b"weights")
-    monkeypatch.setattr("vqclip.dreams.load", lambda device: dreamer)
+    monkeypatch.setattr("vqclip.dreams.load", lambda device, prior="starter": dreamer)
     monkeypatch.setattr("vqclip.models.zoo.starter_prior", lambda: tmp_path / "prior")
     return dreamer
 
@@ -177,3 +178,140 @@ def test_a_sheet_holds_every_picture(count: int, across: int, down: int) -> None
         left = MARGIN + n % across * (10 + MARGIN)
         assert torch.equal(got[..., top : top + 8, left : left + 10], picture)
     assert (got == 1).all(1).sum() == got[0, 0].numel() - count * 80
+
+
+def write_transformer(home: Home, place: Path, classes: int = 1000) -> tuple[Path, Path]:
+    """A class-conditional transformer over the tiny VQGAN: its YAML and .ckpt, as taming's."""
+    sizes = {"vocab_size": 1000, "block_size": 64, "n_layer": 1, "n_head": 2, "n_embd": 16}
+    mingpt = {"target": "taming.modules.transformer.mingpt.GPT", "params": sizes}
+    labels = {"target": "taming.modules.util.Labelator", "params": {"n_classes": classes}}
+    params = {
+        "first_stage_config": yaml.safe_load(home.config.read_text())["model"],
+        "transformer_config": mingpt,
+        "cond_stage_config": labels,
+    }
+    target = "taming.models.cond_transformer.Net2NetTransformer"
+    state = torch.load(home.checkpoint)["state_dict"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformer = GPT(Shape(**sizes))
+        for weight in transformer.parameters():
+            torch.nn.init.normal_(weight, std=0.5)
+    whole = {f"first_stage_model.{key}": value for key, value in state.items()}
+    whole |= {f"transformer.{key}": value for key, value in transformer.state_dict().items()}
+    paths = place / "classes.yaml", place / "classes.ckpt"
+    paths[0].write_text(yaml.safe_dump({"model": {"target": target, "params": params}}))
+    torch.save({"global_step": 5, "state_dict": whole}, paths[1])
+    return paths
+
+
+@pytest.fixture
+def classes(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The name of a class-conditional model, imported as a user does; the judge is tiny too."""
+    config, weights = write_transformer(home, tmp_path)
+    monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("vqclip.models.zoo.starter_clip", lambda: home.clip)
+    words = ["models", "import", str(weights), "--config", str(config), "--name", "classes"]
+    assert cli.main(words) == 0
+    return "classes"
+
+
+def test_a_class_is_drafted_and_ranked(classes: str) -> None:
+    dreamer = dreams.load(prior=classes)
+    assert isinstance(dreamer, dreams.ClassDreamer)
+    drafts = dreamer.dream("a goldfish", SETTINGS, stream())
+    assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
+    codes = dreamer.model.write(1, 5, generator=stream(), top_p=SETTINGS.top_p)
+    drawer = dreamer.model.first_stage
+    wanted = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
+    assert wanted.shape == (5, 3, 32, 32)
+    scores = dreamer.judge.embed_image(wanted) @ dreamer.judge.embed_text(["a goldfish"])[0]
+    order = scores.argsort(descending=True)
+    torch.testing.assert_close(torch.cat([d.image for d in drafts]), wanted[order])
+    torch.testing.assert_close(torch.tensor([d.score for d in drafts]), scores[order])
+
+
+def test_many_drafts_of_a_class_are_written_some_at_a_time(
+    classes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dreams, "CLASSES_AT_ONCE", 2)
+    dreamer = dreams.load(prior=classes)
+    first, again, other, words = (
+        torch.cat([d.image for d in dreamer.dream(text, SETTINGS, stream(seed))])
+        for text, seed in (("ostrich", 1), ("ostrich", 1), ("ostrich", 2), ("zebra", 1))
+    )
+    assert len(first) == 5 and torch.equal(first, again)
+    assert not torch.equal(first, other) and not torch.equal(first, words)
+
+
+def test_words_that_name_no_class_take_the_nearest(classes: str) -> None:
+    dreamer = dreams.load(prior=classes)
+    assert dreamer.choose("two goldfish") == dreams.Choice(1, "goldfish", named=True)
+    names = [synonyms[0] for synonyms in net2net.class_names()]
+    judge = load_perceptor(str(zoo.starter_clip()))
+    text = judge.embed_text(["fog over hills"])
+    nearest = max(range(1000), key=lambda n: float(judge.embed_text([names[n]]) @ text.T))
+    wanted = dreams.Choice(nearest, names[nearest], named=False)
+    assert dreamer.choose("fog over hills") == wanted
+
+
+def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Capture) -> None:
+    words = ["dream.prior=classes", "dream.count=3", "seed=7", *home.words()]
+    capsys.readouterr()
+    assert cli.main(["dream", "a goldfish | fog:-1", *words]) == 0
+    out, err = capsys.readouterr()
+    assert "'a goldfish' → class 1, goldfish\n" in err
+    place = Path("outputs/0001-dream-a-goldfish")
+    assert out.strip() == str(place / "sheet.png")
+    assert len(list(place.glob("draft-*.png"))) == 3
+    dreamer = dreams.load(prior="classes")
+    settings = DreamSettings(count=3, prior="classes")
+    drafts = dreamer.dream("a goldfish", settings, stream(session.purpose_seed(7, "init")))
+    assert torch.equal(
+        images.read(place / "draft-01.png"),
+        torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,
+    )
+    assert cli.main(["dream", "fog over hills", *words]) == 0
+    assert "(it names no class; this one is nearest)" in capsys.readouterr().err
+    assert cli.main(["dream", "zebra", "--json", *words]) == 0
+    first, *_, done = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == {"event": "class", "number": 340, "name": "zebra", "named": True}
+    assert done["event"] == "done"
+
+
+def test_a_class_cannot_be_guided(classes: str, home: Home, refused: Refusal) -> None:
+    words = ["dream", "a goldfish", "dream.prior=classes", *home.words()]
+    said = refused(*words, "dream.guidance=2")
+    assert "dream.guidance is 2, but dream.prior=classes reads a class" in said
+    assert said.endswith("leave dream.guidance at 3")
+
+
+def test_a_run_starts_from_the_starters_drafts_only(
+    home: Home, bundled: dreams.Dreamer, refused: Refusal
+) -> None:
+    said = refused("a fox", *home.words("init=dream", "dream.prior=cin_transformer"))
+    assert "dream.prior=cin_transformer is for 'vqclip dream'" in said
+    assert "init=dream takes dream.prior=starter" in said
+    assert bundled.choose("a goldfish") is None
+
+
+def test_priors_that_cannot_be_used(classes: str, home: Home, refused: Refusal) -> None:
+    def prior(name: str) -> str:
+        return refused("dream", "a fox", f"dream.prior={name}", *home.words())
+
+    assert "'cin_transformer' of dream.prior is not on this machine" in prior("cin_transformer")
+    assert "'vqclip models fetch cin_transformer', or leave dream" in prior("cin_transformer")
+    assert "no model is called 'clases'; did you mean 'classes'?" in prior("clases")
+    zoo.import_(home.checkpoint, home.config, "plain")
+    assert "is no transformer, so it cannot write codes" in prior("plain")
+    with pytest.raises(ModelAbsent, match="'faceshq' is not on this machine"):
+        dreams.load(prior="faceshq")
+
+
+def test_classes_without_names_are_refused(classes: str, home: Home, tmp_path: Path) -> None:
+    config, weights = write_transformer(home, tmp_path, classes=10)
+    zoo.import_(weights, config, "ten")
+    with pytest.raises(
+        ModelError, match=r"'ten' knows 10 classes, whose names .* ImageNet's 1000"
+    ):
+        dreams.load(prior="ten")

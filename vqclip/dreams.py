@@ -3,24 +3,34 @@
 The starter prior writes codes from words (`vqclip.models.prior`), the starter VQGAN draws them,
 and the starter CLIP puts them in order, best first. A run with `init=dream` starts from the best
 and refines it; its own VQGAN and perceptors may be others, since a draft is a picture.
+
+A class-conditional transformer (`vqclip.models.net2net`) may take the prior's place. It brings
+its own VQGAN, and reads no words: they choose one of ImageNet's classes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from vqclip.config import DreamSettings
+from vqclip.errors import ConfigError, ModelError
+from vqclip.models import net2net, zoo
 from vqclip.models import prior as priors
 from vqclip.models import vqgan as vqgans
-from vqclip.models import zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.tensors import Image
 
 AT_ONCE = 32  # drafts written together
+CLASSES_AT_ONCE = 8  # the published transformer remembers 150 MB for each
+CLASSES_TOP_K = 600  # taming's own samples are drawn among so many codes
+READ_AT_ONCE = 100  # names of classes
+CLASSES = 1000  # of ImageNet
 
 
 @dataclass(frozen=True)
@@ -32,12 +42,25 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The class that a text was taken for. `named`: it stands in the text; else it is nearest."""
+
+    number: int
+    name: str
+    named: bool
+
+
+@dataclass(frozen=True)
 class Dreamer:
     """What writes drafts, what draws them, and what ranks them."""
 
     prior: priors.Prior
     drawer: vqgans.VQGAN
     judge: OpenClipPerceptor
+
+    def choose(self, text: str) -> Choice | None:
+        """Take no class: this one reads words."""
+        return None
 
     @torch.no_grad()
     def dream(
@@ -47,37 +70,125 @@ class Dreamer:
 
         Args:
             generator: on the processor; equal states give equal drafts there.
+
+        Raises:
+            ConfigError: if the settings want what another dreamer writes.
         """
+        if settings.prior != "starter":
+            raise ConfigError(
+                f"dream.prior={settings.prior} is for 'vqclip dream', whose drafts a run can "
+                "start from (--init draft-01.png); init=dream takes dream.prior=starter"
+            )
         prefix = self.prior.prefix(self.judge.read_tokens([text]))
-        words = self.judge.embed_text([text])
-        drafts: list[Draft] = []
-        while len(drafts) < settings.count:
-            many = min(AT_ONCE, settings.count - len(drafts))
-            codes = self.prior.dream(
+
+        def write(many: int) -> Tensor:
+            return self.prior.dream(
                 prefix.expand(many, -1, -1),
                 generator=generator,
                 temperature=settings.temperature,
                 top_p=settings.top_p,
                 guidance=settings.guidance,
             )
-            images = torch.cat([self.drawer.decode(self.drawer.lookup(each)) for each in codes])
-            scores = (self.judge.embed_image(images) @ words.T)[:, 0].tolist()
-            drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
-        return sorted(drafts, key=lambda draft: -draft.score)
+
+        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.judge)
 
 
-def load(device: torch.device | str = "cpu") -> Dreamer:
-    """Load the starter models.
+@dataclass(frozen=True)
+class ClassDreamer:
+    """The same with a transformer that knows classes instead of words.
+
+    Args:
+        names: of each class, with its synonyms.
+    """
+
+    model: net2net.Net2Net
+    judge: OpenClipPerceptor
+    names: tuple[tuple[str, ...], ...]
+
+    @torch.no_grad()
+    def choose(self, text: str) -> Choice:
+        """Take the class that the text names, or else the one whose name the judge finds nearest.
+
+        Of the classes without their name in the text, the judge reads the first name only; the
+        others are often Latin, which it does not know.
+        """
+        found = net2net.named(text, self.names)
+        if found is not None:
+            return Choice(*found, named=True)
+        first = [synonyms[0] for synonyms in self.names]
+        read = [
+            self.judge.embed_text(first[start : start + READ_AT_ONCE])
+            for start in range(0, len(first), READ_AT_ONCE)
+        ]
+        nearest = int((torch.cat(read) @ self.judge.embed_text([text])[0]).argmax())
+        return Choice(nearest, first[nearest], named=False)
+
+    @torch.no_grad()
+    def dream(
+        self, text: str, settings: DreamSettings, generator: torch.Generator
+    ) -> list[Draft]:
+        """Draw `settings.count` drafts of a text's class, best first for the whole text.
+
+        Args:
+            settings: without `guidance`, since the transformer never learnt to do without class.
+            generator: on the processor; equal states give equal drafts there.
+        """
+        label = self.choose(text).number
+
+        def write(many: int) -> Tensor:
+            return self.model.write(
+                label,
+                many,
+                generator=generator,
+                temperature=settings.temperature,
+                top_k=CLASSES_TOP_K,
+                top_p=settings.top_p,
+            )
+
+        drawer = self.model.first_stage
+        return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judge)
+
+
+def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer | ClassDreamer:
+    """Load the starter models, or the starter CLIP and a class-conditional model of the zoo.
 
     Raises:
-        ModelError: if a model cannot be loaded.
+        ModelError: if a model is not here, cannot be loaded, or does not know ImageNet's classes.
     """
-    found = zoo.find("starter")
-    return Dreamer(
-        prior=priors.load(zoo.starter_prior(), device=device),
-        drawer=vqgans.load(found.config, found.weights, device=device),
-        judge=load_perceptor(str(zoo.starter_clip()), device=device),
-    )
+    found = zoo.find(prior)
+    if prior == "starter":
+        return Dreamer(
+            prior=priors.load(zoo.starter_prior(), device=device),
+            drawer=vqgans.load(found.config, found.weights, device=device),
+            judge=load_perceptor(str(zoo.starter_clip()), device=device),
+        )
+    model = net2net.load(found.config, found.weights, device=device)
+    if model.classes != CLASSES:
+        raise ModelError(
+            f"{prior!r} knows {model.classes} classes, whose names vqclip cannot tell; "
+            f"dream.prior takes models of ImageNet's {CLASSES}"
+        )
+    judge = load_perceptor(str(zoo.starter_clip()), device=device)
+    return ClassDreamer(model, judge, net2net.class_names())
+
+
+def _ranked(
+    write: Callable[[int], Tensor],
+    text: str,
+    count: int,
+    at_once: int,
+    drawer: vqgans.VQGAN,
+    judge: OpenClipPerceptor,
+) -> list[Draft]:
+    """Write codes [N, h, w] some at a time, draw them, and put the drafts in order."""
+    words = judge.embed_text([text])
+    drafts: list[Draft] = []
+    while len(drafts) < count:
+        codes = write(min(at_once, count - len(drafts)))
+        images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
+        scores = (judge.embed_image(images) @ words.T)[:, 0].tolist()
+        drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
+    return sorted(drafts, key=lambda draft: -draft.score)
 
 
 def laid_out(draft: Image, width: int, height: int) -> Image:

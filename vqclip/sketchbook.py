@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqclip import prompts
-from vqclip.config import RunConfig
+from vqclip.config import DreamSettings, RunConfig
+from vqclip.errors import ConfigError, ModelAbsent
+from vqclip.models import zoo
 from vqclip.screen import Screen
 
 if TYPE_CHECKING:
@@ -24,13 +26,15 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     It holds `draft-01.png`, the best, and so on, and `sheet.png` with all of them.
 
     Raises:
-        VqclipError: if the prompt holds no words, or the folder cannot be written.
+        VqclipError: if the prompt holds no words, `dream.prior` cannot be used, or the folder
+            cannot be written.
     """
     began = time.monotonic()
     wishes = prompts.parse(config.prompts)
     prompts.wished(wishes)
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    _check_prior(config.dream)
     import torch
 
     from vqclip import dreams, session
@@ -38,9 +42,14 @@ def draw(config: RunConfig, screen: Screen) -> Path:
 
     device = session.pick_device(config.device)
     seed = session.pick_seed(config.seed)
-    dreamer = dreams.load(device)
+    dreamer = dreams.load(device, config.dream.prior)
     generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))
     text = prompts.wished(session.styled(wishes, config.style))
+    choice = dreamer.choose(text)
+    if choice is not None:
+        screen.event("class", number=choice.number, name=choice.name, named=choice.named)
+        how = "" if choice.named else " (it names no class; this one is nearest)"
+        screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
     drafts = dreamer.dream(text, config.dream, generator)
     place = folder.new_run(Path(config.out), f"dream {text}")
     for number, draft in enumerate(drafts, start=1):
@@ -56,6 +65,25 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     )
     screen.result(str(place / "sheet.png"))
     return place
+
+
+def _check_prior(settings: DreamSettings) -> None:
+    """Refuse a prior that is not here, or a setting that it has no use for."""
+    if settings.prior == "starter":
+        return
+    usual = DreamSettings().guidance
+    if settings.guidance != usual:
+        raise ConfigError(
+            f"dream.guidance is {settings.guidance:g}, but dream.prior={settings.prior} reads a "
+            f"class, not words, and cannot be guided; leave dream.guidance at {usual:g}"
+        )
+    try:
+        zoo.find(settings.prior)
+    except ModelAbsent as error:
+        raise ModelAbsent(
+            f"the model {settings.prior!r} of dream.prior is not on this machine; run "
+            f"'vqclip models fetch {settings.prior}', or leave dream.prior at starter"
+        ) from error
 
 
 def sheet(pictures: Sequence[Image]) -> Image:

@@ -32,6 +32,7 @@ LAYOUTS = {
     "sflckr": "net2net_f16_1024",
     "faceshq": "net2net_f16_1024",
     "drin": "net2net_f16_1024",
+    "cin_transformer": "f16_16384",
 }
 
 

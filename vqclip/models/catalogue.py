@@ -22,7 +22,7 @@ class Checkpoint:
     """A model that is known by name."""
 
     name: str
-    kind: str  # "vq", "gumbel", or "net2net", whose first stage is used
+    kind: str  # "vq", "gumbel", or "net2net": a first stage, and a transformer
     config: str  # bundled YAML, relative to this folder
     mirrors: tuple[str, ...]
     bytes: int | None  # about, None if not published; a server's own word is what is checked
@@ -56,7 +56,7 @@ PERCEPTORS = {
 # Published, and not listed:
 # - coco: its first stage may have 1,024 codes, as that of its segmentations has, or 8,192, as
 #   that of the later model of whole scenes has; the published configs do not settle it;
-# - ade20k, ffhq, celebahq, cin: no config of theirs has been seen, so a row would be a guess;
+# - ade20k, ffhq, celebahq: no config of theirs has been seen, so a row would be a guess;
 # - latent-diffusion's f16: a grid as coarse as that of imagenet_f16_16384, and by its authors'
 #   measure (reconstruction FID 5.15, against 4.98) no better at it;
 # - latent-diffusion's f4: four times the cells of an f8 model, each little more than a patch of
@@ -197,6 +197,20 @@ CHECKPOINTS = {
             sha256=None,
             licence=UNSTATED,
             about="animals; size not published",
+        ),
+        Checkpoint(
+            name="cin_transformer",
+            kind="net2net",
+            config="configs/cin_transformer.yaml",
+            mirrors=(
+                "https://app.koofr.net/content/links/90cbd5aa-ef70-4f5e-99bc-f12e5a89380e/files/"
+                "get/last.ckpt?path=%2F2021-04-03T19-39-50_cin_transformer%2Fcheckpoints"
+                "%2Flast.ckpt",
+            ),
+            bytes=None,
+            sha256=None,
+            licence=UNSTATED,
+            about="ImageNet's classes, for dream.prior; 1.4 billion weights; size not published",
         ),
     )
 }

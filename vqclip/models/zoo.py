@@ -24,7 +24,7 @@ from vqclip.models.download import Refused, download, unpack
 
 __all__ = [
     *("CHECKPOINTS", "Checkpoint", "Found", "Row", "cache_dir", "fetch", "find", "import_"),
-    *("listing", "readable", "sha256", "starter_clip", "starter_prior"),
+    *("listing", "readable", "sha256", "starter_clip", "starter_clips", "starter_prior"),
 ]
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 HERE = Path(__file__).parent
@@ -68,6 +68,11 @@ def cache_dir() -> Path:
 def starter_clip() -> Path:
     """Give the folder of the bundled open_clip model (config and weights)."""
     return STARTER / "clip"
+
+
+def starter_clips() -> dict[str, Path]:
+    """Name the bundled CLIPs, and give the folder of each."""
+    return {"starter": starter_clip(), "starter-second": STARTER / "second"}
 
 
 def starter_prior() -> Path:
