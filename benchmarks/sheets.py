@@ -1,0 +1,63 @@
+"""Pictures side by side, with words: a contact sheet, and each picture beside the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+SIDE, MARGIN, LINE = 128, 8, 16
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A picture, and what is written below it; None leaves its place grey."""
+
+    picture: Image.Image | None
+    words: str = ""
+
+
+def sheet(
+    path: Path, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], blocks: int = 1
+) -> None:
+    """Lay cells out in rows, each under its caption, and write them to `path`.
+
+    Args:
+        heads: what stands above each column.
+        rows: a caption and a cell for each column.
+        blocks: how many rows lie beside each other, so that a long sheet becomes a wide one.
+    """
+    tall = -(-len(rows) // blocks)
+    wide = len(heads) * (SIDE + MARGIN) + MARGIN
+    high = SIDE + 2 * LINE + MARGIN
+    paper = Image.new("RGB", (wide * blocks, tall * high + LINE + MARGIN), "white")
+    pen = ImageDraw.Draw(paper)
+    for block in range(min(blocks, len(rows))):
+        for column, head in enumerate(heads):
+            place = (block * wide + MARGIN + column * (SIDE + MARGIN), 2)
+            pen.text(place, _fit(pen, head, SIDE), fill="black")
+    for index, (caption, cells) in enumerate(rows):
+        left = index // tall * wide + MARGIN
+        top = LINE + MARGIN + index % tall * high
+        pen.text((left, top), _fit(pen, caption, wide - MARGIN), fill="black")
+        for column, cell in enumerate(cells):
+            corner = (left + column * (SIDE + MARGIN), top + LINE)
+            if cell.picture is None:
+                pen.rectangle([corner, (corner[0] + SIDE - 1, corner[1] + SIDE - 1)], "lightgrey")
+            else:
+                paper.paste(cell.picture.convert("RGB").resize((SIDE, SIDE)), corner)
+            below = (corner[0], corner[1] + SIDE + 1)
+            pen.text(below, _fit(pen, cell.words, SIDE), fill="black")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paper.save(path, optimize=True)
+
+
+def _fit(pen: ImageDraw.ImageDraw, words: str, wide: int) -> str:
+    """Cut words off where they would run into their neighbours."""
+    if pen.textlength(words) <= wide:
+        return words
+    while words and pen.textlength(words + "…") > wide:
+        words = words[:-1]
+    return words + "…"
