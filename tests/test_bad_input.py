@@ -96,7 +96,7 @@ LONG = "x" * 5000
             "there are two prompts, 'a fox' and 'prompts=a dog'; ",
         ),
         (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
-        (["train", "fox"], "'fox' stands alone after 'train'; put the prompt in quotes"),
+        (["rain", "fox"], "'fox' stands alone after 'rain'; put the prompt in quotes"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
         (["a fox", "--zzz"], r"there is no option --zzz \(see vqclip --help\)"),
         (["a fox", "--size"], r"argument --size: expected one argument \(see vqclip --help\)"),

@@ -152,7 +152,8 @@ def test_every_command_has_help_of_its_own(name: str, capsys: Capture) -> None:
     [
         (["a fox"], "generate", ["a fox"]),
         (["generate", "train"], "generate", ["train"]),
-        (["train"], "generate", ["train"]),
+        (["train", "own_vqgan"], "train", ["own_vqgan"]),
+        (["trains"], "generate", ["trains"]),
         (["show", "x.png"], "show", ["x.png"]),
         (["--json", "show", "x.png"], "show", ["--json", "x.png"]),
         (["a fox", "show"], "generate", ["a fox", "show"]),

@@ -18,6 +18,7 @@ from vqclip import __version__, commands, shelf
 from vqclip.config import FILMS, describe, final_size
 from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.screen import Screen, table
+from vqclip.training.settings import SCHEMAS
 
 MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED",
@@ -141,7 +142,7 @@ def _parser(name: str) -> Parser:
         description=about,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=_epilog() if name in ("generate", "plan") else None,
+        epilog=EPILOGS[name]() if name in EPILOGS else None,
     )
     parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
     if name in ("generate", "plan", "dream"):
@@ -168,6 +169,11 @@ def _parser(name: str) -> Parser:
         parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "show":
         parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
+    if name == "train":
+        parser.usage = f"{parser.prog} [CONFIG …]  [--option …] [key=value …]"
+        parser.add_argument(
+            "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
+        )
     if name == "models":
         parser.add_argument("action", type=shelf.action, metavar="|".join(shelf.ACTIONS))
         parser.add_argument(
@@ -203,6 +209,21 @@ def _epilog() -> str:
     )
 
 
+def _train_epilog() -> str:
+    """The settings of every recipe."""
+    lines = []
+    for schema in dict.fromkeys(SCHEMAS.values()):
+        names = " and ".join(name for name, each in SCHEMAS.items() if each is schema)
+        rows = [
+            (f"  {s.key.replace('begin', 'from')}={s.default}", s.help.removeprefix("from=: "))
+            for s in describe(schema)
+            if s.key != "recipe"
+        ]
+        lines += [f"settings of {names} (here with their defaults):", table(rows, {0: 30}), ""]
+    return "\n".join(lines)
+
+
+EPILOGS = {"generate": _epilog, "plan": _epilog, "train": _train_epilog}
 Command = Callable[[Any, Screen, commands.Progress], None]
 
 COMMANDS: dict[str, Command] = {
@@ -213,4 +234,5 @@ COMMANDS: dict[str, Command] = {
     "dream": commands.dream,
     "presets": commands.presets,
     "models": commands.models,
+    "train": commands.train,
 }

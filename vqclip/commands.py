@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
 import os
 import re
@@ -14,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip import pictures, prompts, shelf, sketchbook
+from vqclip import pictures, places, prompts, school, shelf, sketchbook
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe, to_dict
-from vqclip.errors import ConfigError, OutputError, PromptError, suggest
+from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.models import needs
 from vqclip.screen import Screen, table
 
@@ -108,7 +107,7 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
 def dream(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
     config = _config(options)
-    _check_place(Path(config.out))
+    places.require(Path(config.out))
     sketchbook.draw(config, screen)
 
 
@@ -123,6 +122,15 @@ def presets(options: Any, screen: Screen, progress: Progress) -> None:
 def models(options: Any, screen: Screen, progress: Progress) -> None:
     """List, fetch or import models, or say where they are."""
     shelf.ACTIONS[options.action](options, screen)
+
+
+def train(options: Any, screen: Screen, progress: Progress) -> None:
+    """Train by a config: the starter models' own, or a VQGAN on your pictures."""
+
+    def started(folder: Path) -> None:
+        progress.started, progress.folder = True, folder
+
+    school.train(options.words, screen, started, options.command)
 
 
 def run(
@@ -145,7 +153,7 @@ def run(
     # What is absent is refused before torch is imported.
     needs.require(config.vqgan, config.perceptors)
     pictures.require(config, wishes, beside)
-    _check_place(Path(config.out))
+    places.require(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     from vqclip import session
@@ -204,26 +212,6 @@ def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
 def _is_picture(name: str) -> bool:
     """Whether an entry of a run's models is a picture that the run reads."""
     return name.startswith("picture ")
-
-
-def _check_place(out: Path) -> None:
-    """Refuse a folder that cannot be made or written."""
-    try:
-        os.lstat(out)
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise OutputError(
-                f"{str(out)[:60]}… is too long for the name of a folder; choose another --out"
-            ) from error
-    place = out
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise OutputError(
-            f"{place} is no folder, so no runs can be made in {out}; choose another --out"
-        )
-    if not os.access(place, os.W_OK):
-        raise OutputError(f"{place} may not be written to; choose another --out")
 
 
 def _film(config: RunConfig, place: Path, size: tuple[int, int]) -> Any:

@@ -68,6 +68,17 @@ class Screen:
                     bar.update()
                 yield step
 
+    def bar(self, total: int, done: int) -> Any:
+        """Make a bar of steps, `done` of `total` taken; its postfix says the rest.
+
+        It stays hidden where there is nobody to see it.
+        """
+        from tqdm import tqdm
+
+        form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}"
+        hidden = self.quiet or self.json
+        return tqdm(total=total, initial=done, bar_format=form, disable=hidden, file=sys.stderr)
+
 
 def table(rows: Sequence[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:
     """Lay out rows of words in columns as wide as their widest cell."""

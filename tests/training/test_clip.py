@@ -16,21 +16,14 @@ from torch.nn import functional
 
 from tests.training.conftest import CONCEPTS, picture
 from vqclip import perceptors
-from vqclip.training import clip, data, towers, vqgan
-from vqclip.training.clip import (
-    Batches,
-    Model,
-    Recipe,
-    attack,
-    contrast,
-    examine,
-    imitation,
-    learning_rate,
-    nonsense,
-    perturb,
-    random_decodes,
-    train,
-)
+from vqclip.errors import ModelError
+from vqclip.training import clip, data, teacher, towers, vqgan
+from vqclip.training.batches import Batches
+from vqclip.training.clip import examine, imitation, random_decodes, train
+from vqclip.training.contrast import attack, contrast
+from vqclip.training.runs import learning_rate
+from vqclip.training.towers import Model, Recipe
+from vqclip.training.views import nonsense, perturb
 
 SMALL = Recipe(
     steps=2,
@@ -377,7 +370,7 @@ def test_only_batch_norms_stay_as_they_are_in_training(trunk: Recipe) -> None:
 def test_every_weight_is_in_one_group(trunk: Recipe) -> None:
     model = Model(trunk)
     names = {id(weight): name for name, weight in model.named_parameters()}
-    found = clip.groups(trunk, model)
+    found = towers.groups(trunk, model)
     listed = [id(weight) for group in found for weight in group["params"]]
     assert len(listed) == len(set(listed)) == len(names) and set(listed) == set(names)
     for group in found:
@@ -385,7 +378,7 @@ def test_every_weight_is_in_one_group(trunk: Recipe) -> None:
             assert group["weight_decay"] == (0.1 if weight.ndim > 1 else 0)
             inside = names[id(weight)].startswith("clip.visual.trunk.")
             assert group["pace"] == (0.25 if inside else 1)
-    plain = clip.groups(SMALL, Model(SMALL))
+    plain = towers.groups(SMALL, Model(SMALL))
     assert [group["pace"] for group in plain] == [1, 1]
 
 
@@ -467,10 +460,85 @@ def test_random_decodes_are_pictures_of_the_vqgan(tmp_path: Path) -> None:
     assert 450 < len(got.flatten(1).unique(dim=0)) <= 512  # four cells of twelve codes
 
 
-def test_the_command_reads_a_config_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Recipe] = []
-    monkeypatch.setattr(clip, "train", seen.append)
-    config = Path(__file__).parents[2] / "configs/train/starter_clip_1_captions.yaml"
-    clip.main([str(config), "minutes=1.5", "vqgan=some/folder"])
-    assert seen[0].minutes == 1.5 and seen[0].vqgan == "some/folder"
-    assert seen[0].steps != Recipe().steps
+def test_a_run_may_begin_with_exported_weights(folder: Path, tmp_path: Path) -> None:
+    first = replace(SMALL, data=str(folder), out=str(tmp_path / "first"), steps=1)
+    train(first)
+    source = Path(first.out, towers.FILE)
+    then = replace(first, out=str(tmp_path / "then"), begin=str(source), steps=0, seed=9)
+    train(then)
+    was, now = (torch.load(Path(r.out, "checkpoint.pt"))["model"] for r in (first, then))
+    kept = [key for key in was if key not in ("clip.token_embedding.weight", "echo.weight")]
+    for key in kept:
+        torch.testing.assert_close(now[key], was[key], atol=1e-3, rtol=1e-3)
+    with pytest.raises(
+        ModelError, match=r"from=.*: clip\.positional_embedding is \[16, 64\], but"
+    ):
+        train(replace(then, out=str(tmp_path / "third"), context=20))
+
+
+def test_a_teacher_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
+    pictures = data.read(folder, "illustrations", side=8, classes=("permissive",))
+    recipe = replace(SMALL, teacher=str(tmp_path / "teacher.pt"))
+    model = Model(recipe)
+    files = [row.file for row in pictures.rows]
+    taught = {"targets": unit(len(files), 32), "files": files, "text": {}}
+    mean = model.mean.clone()
+    for change, complaint in (
+        ({"text": {"clip.logit_scale": torch.zeros(2)}}, r"clip.logit_scale is \[2\], but these"),
+        (
+            {"text": {"clip.ear": torch.zeros(2)}},
+            "holds clip.ear, which this model does not have",
+        ),
+        ({"files": files[1:]}, f"does not know {files[0]}; make it again, with the same data="),
+    ):
+        torch.save(taught | change, recipe.teacher)
+        with pytest.raises(ModelError, match=complaint):
+            imitation(recipe, model, pictures)
+    torch.save({"targets": taught["targets"]}, recipe.teacher)
+    with pytest.raises(ModelError, match=r"holds no text; give the teacher.pt of recipe: "):
+        imitation(recipe, model, pictures)
+    # What another tower's pictures are brought to is no part of what is taught.
+    torch.save(taught | {"text": {"mean": torch.zeros_like(mean)}}, recipe.teacher)
+    imitation(recipe, model, pictures)
+    assert torch.equal(model.mean, mean)
+
+
+def test_what_is_exported_says_what_the_model_has_seen(folder: Path, tmp_path: Path) -> None:
+    pictures = data.read(folder, "illustrations", side=8, classes=("permissive",))
+    model = Model(SMALL)
+    model.mean.fill_(0.25)
+    towers.export(SMALL, model, pictures, tmp_path)
+    config = json.loads((tmp_path / "open_clip_config.json").read_text())
+    assert config["preprocess_cfg"]["mean"] == [0.25] * 3
+    assert config["preprocess_cfg"]["std"] == pytest.approx(towers.STD, abs=1e-6)
+
+
+def test_a_teacher_is_trained_and_imitated(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def features(pictures: data.Pictures, device: torch.device) -> Tensor:
+        asked.append(len(pictures))
+        return torch.randn(len(pictures), 7, generator=stream())
+
+    monkeypatch.setattr(teacher, "features", features)
+    out = tmp_path / "taught"
+    recipe = replace(SMALL, data=str(folder), out=str(out), recipe="teacher", steps=3, batch=8)
+    teacher.train(recipe)
+    taught = torch.load(out / "teacher.pt", weights_only=True)
+    assert taught["targets"].shape == (6, 32) and len(taught["files"]) == 6
+    torch.testing.assert_close(taught["targets"].norm(dim=1), torch.ones(6))
+    assert not any("visual" in key for key in taught["text"])
+    teacher.train(replace(recipe, steps=4))
+    assert asked == [6]  # the features are kept
+    train(
+        replace(
+            SMALL,
+            data=str(folder),
+            out=str(tmp_path / "then"),
+            steps=1,
+            teacher=str(out / "teacher.pt"),
+        )
+    )
+    assert (tmp_path / "then" / towers.FILE).is_file()

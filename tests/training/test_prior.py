@@ -14,7 +14,7 @@ from torch.nn import functional
 from tests import tiny_clip
 from tests.training.conftest import CONCEPTS
 from vqclip import perceptors
-from vqclip.errors import ConfigError
+from vqclip.errors import ModelError, PictureError
 from vqclip.models import prior as shipped
 from vqclip.models import vqgan as vqgans
 from vqclip.models.prior import Prior, blocks
@@ -173,7 +173,7 @@ def test_codes_that_look_alike_begin_alike(
 ) -> None:
     found = vqgans.load(models / "vqgan.yaml", models / "vqgan.safetensors")
     found.codebook[3] = found.codebook[7]
-    monkeypatch.setattr(vqgans, "load", lambda *_: found)
+    monkeypatch.setattr(vqgans, "load", lambda *_, **__: found)
     table = build(recipe, lambda texts: torch.zeros(1, 7, 24)).codes.weight  # type: ignore
     tables = table.detach().view(4, CODES, 32)
     assert torch.equal(tables[:, 3], tables[:, 7])
@@ -191,7 +191,7 @@ def test_training_leaves_a_prior_and_goes_on(
 ) -> None:
     out = Path(recipe.out)
     train(recipe)
-    names = {"checkpoint.pt", "codes.pt", "prior.safetensors", "prior.yaml"}
+    names = {"checkpoint.pt", "codes.pt", "prior.safetensors", "prior.yaml", "samples"}
     assert {path.name for path in out.iterdir()} == names
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
@@ -275,7 +275,7 @@ def test_words_and_codes_are_learnt(
 def test_styles_are_chosen(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def spy(recipe: Recipe, pictures: data.Pictures) -> Encoded:
+    def spy(recipe: Recipe, pictures: data.Pictures, *_: object) -> Encoded:
         seen.append(len(pictures))
         return encode(recipe, pictures)
 
@@ -311,20 +311,73 @@ def test_export_is_in_half_precision(recipe: Recipe, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     model = build(recipe, Reader(Path(recipe.clip)))
-    prior.export(recipe, model, tmp_path)
+    prior.export(model, tmp_path)
     stored = load_file(tmp_path / "prior.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
     assert isinstance(shipped.load(tmp_path), Prior)
 
 
-def test_the_command_reads_a_config_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_codes_are_kept_for_what_they_were_made_of(
+    recipe: Recipe, pictures: data.Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Recipe] = []
-    monkeypatch.setattr(prior, "train", seen.append)
-    config = tmp_path / "small.yaml"
-    config.write_text("steps: 7\nbatch: 3\n")
-    prior.main([str(config), "batch=4", "styles=[flat icon]", "data=a folder"])
-    assert seen == [Recipe(steps=7, batch=4, styles=["flat icon"], data="a folder")]
-    with pytest.raises(ConfigError, match="there is no setting bach; did you mean 'batch'"):
-        prior.main(["bach=4"])
+    made: list[int] = []
+
+    def spy(recipe: Recipe, pictures: data.Pictures, *_: object) -> Encoded:
+        made.append(len(pictures))
+        return encode(recipe, pictures)
+
+    monkeypatch.setattr(prior, "encode", spy)
+    cache = tmp_path / "codes.pt"
+    first = prior.encoded(recipe, pictures, cache)
+    again = prior.encoded(recipe, pictures, cache)
+    assert made == [6] and torch.equal(first.codes, again.codes) and first.tints == again.tints
+    assert not list(tmp_path.glob("*.part"))
+    for changed in ({"seed": 1}, {"variants": 1}, {"zoom": [0.5, 1.0]}, {"tint_share": 0.0}):
+        prior.encoded(replace(recipe, **changed), pictures, cache)  # type: ignore[arg-type]
+    assert made == [6] * 5
+    prior.encoded(recipe, pictures.subset([0, 1]), cache)
+    assert made[5:] == [2]
+    torch.save(vars(first), cache)  # of an older edition: nobody knows of what
+    prior.encoded(recipe, pictures, cache)
+    cache.write_bytes(b"cut short")
+    prior.encoded(recipe, pictures, cache)
+    assert made[6:] == [6, 6]
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("vqgan.yaml", "vqgan.safetensors"):
+        (other / name).write_bytes(Path(recipe.vqgan, name).read_bytes())
+    prior.encoded(replace(recipe, vqgan=str(other)), pictures, cache)
+    assert len(made) == 8  # the same VQGAN, elsewhere
+    small = vqgan.Recipe(
+        **{"size": 16, "codes": CODES, "code_channels": 8, "width": 32, "z_channels": 8},
+        multiples=[1, 1, 1],
+    )
+    vqgan.export(small, vqgan.Model(small), other)
+    prior.encoded(replace(recipe, vqgan=str(other)), pictures, cache)
+    assert len(made) == 9
+
+
+def test_an_absent_vqgan_and_absent_styles_are_named(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"vqgan=none: there is no none.vqgan.yaml; train it f"):
+        train(replace(recipe, vqgan="none"))
+    with pytest.raises(PictureError, match=r"styles=oil: no picture is of them \(there are: fl"):
+        train(replace(recipe, styles=["oil"]))
+
+
+def test_a_sheet_shows_drafts(recipe: Recipe, models: Path) -> None:
+    reader = Reader(models / "clip")
+    model = build(recipe, reader).train()
+    made = prior.sheet(recipe, model, reader)
+    assert model.training
+    assert made.shape == (3, prior.ROWS * 10 + 2, len(prior.SHOWN) * 10 + 2)
+    assert torch.equal(made, prior.sheet(recipe, model, reader))
+
+
+def test_exported_weights_are_begun_with(recipe: Recipe, tmp_path: Path) -> None:
+    train(replace(recipe, steps=1))
+    other = replace(recipe, out=str(tmp_path / "other"), steps=0, seed=5, begin=recipe.out)
+    train(other)
+    for key, tensor in state_of(recipe).items():
+        torch.testing.assert_close(state_of(other)[key], tensor, atol=1e-3, rtol=1e-3)
+    with pytest.raises(ModelError, match=r"from=starter: .* is \[.*but these settings make it"):
+        train(replace(other, begin="starter", out=str(tmp_path / "third")))

@@ -19,6 +19,7 @@ from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError
 from vqclip.training import data, sentences
 from vqclip.training.sentences import captions, meanings, phrases, vocabulary
+from vqclip.training.settings import SentencesRecipe
 
 WIDTH = 6
 
@@ -142,14 +143,14 @@ def test_a_missing_package_is_named(
         meanings(["a fox"])
 
 
-def test_the_command_writes_texts_and_their_meanings(
+def test_training_writes_texts_and_their_meanings(
     encoder: list[Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sentences, "CAPTIONS", 60)
     monkeypatch.setattr(sentences, "PHRASES", 40)
     monkeypatch.setattr(sentences, "vocabulary", lambda: ["glade", "harbour"])
     out = tmp_path / "new" / "out"
-    sentences.main([f"data={folder}", f"out={out}", "bf16=false"])
+    sentences.train(SentencesRecipe(data=str(folder), out=str(out), bf16=False))
     book = torch.load(out / "sentences.pt", weights_only=True)
     texts = book["texts"]
     assert texts == sorted(set(texts)) and 40 < len(texts) <= 100

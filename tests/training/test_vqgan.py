@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +10,20 @@ import torch
 from torch import Tensor
 
 from tests.training.conftest import picture, record, write
-from vqclip.errors import ConfigError, PictureError
+from vqclip.errors import PictureError
 from vqclip.models import vqgan as shipped
-from vqclip.training import vqgan
+from vqclip.training import data, vqgan
+from vqclip.training.supply import Batches
 from vqclip.training.vqgan import (
-    Batches,
     Codebook,
     Model,
     Recipe,
-    data,
     decibels,
     edges,
+    examine,
     learning_rate,
     picture_distance,
-    report,
+    sheet,
     train,
 )
 
@@ -190,7 +188,7 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
 ) -> None:
     out = Path(recipe.out)
     train(recipe)
-    names = {"checkpoint.pt", "vqgan.safetensors", "vqgan.yaml"}
+    names = {"checkpoint.pt", "samples", "vqgan.safetensors", "vqgan.yaml"}
     assert {path.name for path in out.iterdir()} == names
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 3
@@ -238,30 +236,19 @@ def test_no_picture_of_the_licences_is_an_error(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize("size", [32, 48])
-def test_report_writes_a_line_and_a_sheet(recipe: Recipe, tmp_path: Path, size: int) -> None:
+def test_pictures_are_examined_and_laid_on_a_sheet(recipe: Recipe, size: int) -> None:
     model = Model(recipe)
-    exam = torch.rand(4, 3, size, size) * 2 - 1
-    report(tmp_path, model, exam, 200, False)
-    report(tmp_path, model, exam, 1000, True)
-    first, second = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
-    assert first["step"] == 200 and first["codes_in_exam"] == 0 and 0 < first["psnr"] < 20
-    assert second["step"] == 1000 and 1 <= second["codes_in_exam"] <= 12
-    assert [path.name for path in tmp_path.glob("*.png")] == ["sheet-001000.png"]
-    assert model.training
-
-
-def test_the_command_reads_a_config_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Recipe] = []
-    keep: Callable[[Recipe], None] = seen.append
-    monkeypatch.setattr(vqgan, "train", keep)
-    config = tmp_path / "small.yaml"
-    config.write_text("steps: 7\nbatch: 3\n")
-    vqgan.main([str(config), "batch=4", "zoom=[0.5, 2]", "data=a folder"])
-    assert seen == [Recipe(steps=7, batch=4, zoom=[0.5, 2.0], data="a folder")]
-    with pytest.raises(ConfigError, match="there is no setting bach; did you mean 'batch'"):
-        vqgan.main(["bach=4"])
-    shipped_config = Path(__file__).parents[2] / "configs/train/starter_vqgan.yaml"
-    vqgan.main([str(shipped_config)])
-    assert seen[-1].codes == Recipe().codes
+    exam = torch.rand(32, 3, size, size) * 2 - 1
+    first, second = examine(model, exam[:4], False), examine(model, exam[:4], True)
+    assert first["codes_in_exam"] == 0 and 0 < first["psnr"] < 20
+    assert 1 <= second["codes_in_exam"] <= 12
+    before = torch.get_rng_state()
+    made = sheet(model, exam, True)
+    assert torch.equal(torch.get_rng_state(), before)  # a sheet does not change the training
+    assert made.shape == (3, 5 * (size + 2) + 2, 16 * (size + 2) + 2)
+    assert made.min() >= 0 and made.max() <= 1 and model.training
+    torch.testing.assert_close(made[:, 2 : 2 + size, 2 : 2 + size], exam[0] / 2 + 0.5)
+    torch.testing.assert_close(made, sheet(model, exam, True))
+    other = sheet(model, exam, False)
+    assert torch.equal(other[:, -size:], made[:, -size:])  # random codes are the same ones
+    assert not torch.equal(other[:, size:-size], made[:, size:-size])

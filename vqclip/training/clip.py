@@ -1,6 +1,6 @@
 """Train a small CLIP. Read from top to bottom; run again to continue.
 
-    python -m vqclip.training.clip CONFIG.yaml data=DIR out=DIR minutes=150
+    vqclip train starter_clip_1_captions data=DIR
 
 Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision"
 (https://arxiv.org/abs/2103.00020), on open_clip's own model. Differs, because this CLIP will be
@@ -20,40 +20,67 @@ optimised against rather than asked politely:
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vqclip import presets
-from vqclip.training import data
+from vqclip.errors import ModelError
+from vqclip.models import zoo
+from vqclip.models.unpickle import read_checkpoint
+from vqclip.training import data, runs
 from vqclip.training.batches import Batches
+from vqclip.training.checkpoints import fit, weights
 from vqclip.training.contrast import attack, contrast
-from vqclip.training.runs import learning_rate, restore, save
-from vqclip.training.towers import Model, Recipe, export, groups
+from vqclip.training.runs import learning_rate
+from vqclip.training.towers import FILE, Model, Recipe, export, groups
 from vqclip.training.views import nonsense, perturb
+
+# What exported weights do not hold: the colours that pictures are brought to, and the echo.
+UNSAID = ("mean", "std", "echo.weight")
+
+
+def start(recipe: Recipe, model: Model) -> None:
+    """Put the weights that `from=` names into a model, in a training's names or open_clip's.
+
+    Raises:
+        ModelError: if they are not there, or do not fit.
+    """
+    tensors, source = weights(recipe.begin, zoo.starter_clip(), FILE)
+    if not any(key.startswith("clip.") for key in tensors):
+        tensors = {f"clip.{key}": tensor for key, tensor in tensors.items()}
+    fit(model, tensors, source, own=UNSAID)
 
 
 def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
-    """Read the teacher's file: its text tower goes into `model`; returns targets [N, D]."""
-    taught = torch.load(recipe.teacher, weights_only=True)
-    model.load_state_dict(taught["text"], strict=False)
+    """Read the teacher's file: its text tower goes into `model`; returns targets [N, D].
+
+    Raises:
+        ModelError: if it cannot be read, does not fit, or knows other pictures.
+    """
+    taught = read_checkpoint(recipe.teacher)
+    source = f"teacher={recipe.teacher}"
+    absent = [key for key in ("text", "targets", "files") if key not in taught]
+    if absent:
+        raise ModelError(f"{source} holds no {absent[0]}; give the teacher.pt of recipe: teacher")
+    # Its colours are those of another image tower.
+    text = {key: tensor for key, tensor in taught["text"].items() if key not in UNSAID[:2]}
+    fit(model, text, source, own=model.state_dict().keys())
     row_of = {file: index for index, file in enumerate(taught["files"])}
-    return taught["targets"][[row_of[row.file] for row in pictures.rows]]
+    strange = next((row.file for row in pictures.rows if row.file not in row_of), None)
+    if strange is not None:
+        raise ModelError(
+            f"{source} does not know {strange}; make it again, with the same data= and licences="
+        )
+    targets: Tensor = taught["targets"][[row_of[row.file] for row in pictures.rows]]
+    return targets
 
 
-def train(recipe: Recipe) -> None:
+def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    if recipe.threads > 0:
-        torch.set_num_threads(recipe.threads)
-    out = Path(recipe.out)
-    out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(recipe.seed)
+    run = runs.prepare(recipe, tell)
+    device, generator = run.device, run.generator
 
     def autocast() -> Any:
         return torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16)
@@ -65,24 +92,18 @@ def train(recipe: Recipe) -> None:
     photos = data.read(folder, "photos", side=128, classes=recipe.licences)
     batches = Batches(recipe, pictures, photos)
 
-    model = Model(recipe).to(device).train()
+    model = Model(recipe)
+    if recipe.begin and not run.resumed:
+        start(recipe, model)
+    model = model.to(device).train()
     optimiser = torch.optim.AdamW(groups(recipe, model), betas=(0.9, 0.98))
-    everything = {"model": model, "optimiser": optimiser}
     targets = torch.zeros(len(pictures), recipe.embedding)
-    if recipe.begin and not (out / "checkpoint.pt").exists():
-        model.load_state_dict(torch.load(recipe.begin, weights_only=True)["model"], strict=False)
     if recipe.teacher:
         targets = imitation(recipe, model, pictures)
-    step = restore(out / "checkpoint.pt", everything)
-    generator = torch.Generator().manual_seed(recipe.seed + step)
-    book = torch.load(recipe.sentences, weights_only=True) if recipe.sentences else None
+    book = read_checkpoint(recipe.sentences) if recipe.sentences else None
     decodes = random_decodes(recipe) if recipe.vqgan else torch.empty(0, 3, 0, 0)
-    deadline, saved = time.monotonic() + recipe.minutes * 60, time.monotonic()
-    running = 0.0
 
-    # The rate is planned for all `steps`; `until` ends the run before, for what comes next.
-    end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
-    while step < end and time.monotonic() < deadline:
+    def advance(step: int) -> Tensor:
         for group in optimiser.param_groups:
             group["lr"] = group["pace"] * learning_rate(recipe, step)
         images, captions, shown, chosen = batches.draw(generator)
@@ -116,30 +137,25 @@ def train(recipe: Recipe) -> None:
             with autocast():
                 spoken = model.echo(model.read([book["texts"][i] for i in picked.tolist()]))
             wanted = book["meanings"][picked].to(device).float()
-            loss = (
-                loss
-                + recipe.recite * (1 - nn.functional.cosine_similarity(spoken, wanted)).mean()
-            )
+            apart = 1 - nn.functional.cosine_similarity(spoken, wanted)
+            loss = loss + recipe.recite * apart.mean()
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         with torch.no_grad():
             model.clip.logit_scale.clamp_(0, 4.0)  # e⁴ is about 55
-        step += 1
-        running = 0.98 * running + 0.02 * loss.item() if running else loss.item()
+        return loss
 
-        if step % 250 == 0:
-            line = {"step": step, "loss": round(running, 3)}
-            line |= examine(model, pictures, "known", recipe)
-            line |= examine(model, held, "held_out", recipe)
-            with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-        if time.monotonic() - saved > 240:
-            save(out / "checkpoint.pt", everything, step)
-            saved = time.monotonic()
-    save(out / "checkpoint.pt", everything, step)
-    export(recipe, model, pictures, out)
+    def report() -> dict[str, float]:
+        line = examine(model, pictures, "known", recipe)
+        return line | examine(model, held, "held_out", recipe)
+
+    parts = {"model": model, "optimiser": optimiser}
+    runs.go(recipe, run, parts, advance, report=report, report_every=250)
+    if not run.interrupted:
+        export(recipe, model, pictures, run.out)
+    return run
 
 
 @torch.no_grad()
@@ -164,18 +180,8 @@ def random_decodes(recipe: Recipe) -> Tensor:
     """512 pictures of random codes of the VQGAN in the folder `recipe.vqgan`."""
     from vqclip.models import vqgan
 
-    folder = Path(recipe.vqgan)
+    folder = zoo.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
     model = vqgan.load(folder / "vqgan.yaml", folder / "vqgan.safetensors")
     generator = torch.Generator().manual_seed(recipe.seed)
     side = recipe.size // model.factor
     return torch.cat([model.decode(model.random(side, side, generator)) for _ in range(512)])
-
-
-def main(arguments: list[str]) -> None:
-    """Read `[CONFIG.yaml] [key=value…]` and train."""
-    path = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
-    train(presets.read_settings(Recipe, path, [a for a in arguments if "=" in a]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,6 +1,6 @@
 """Train a small prior: words → codes of the starter VQGAN. Run again to continue.
 
-    python -m vqclip.training.prior configs/train/starter_prior.yaml data=DIR out=DIR minutes=150
+    vqclip train starter_prior data=DIR vqgan=starter clip=starter
 
 Ramesh et al., 2021, "Zero-Shot Text-to-Image Generation" (https://arxiv.org/abs/2102.12092), in
 small. Differs: the words are the states of the starter CLIP's frozen text tower, so that words
@@ -10,54 +10,31 @@ variants of ground, place and colour, because encoding costs more than learning 
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip import presets
-from vqclip.models import vqgan
+from vqclip.errors import ModelError, PictureError
+from vqclip.models import vqgan, zoo
 from vqclip.models.gpt import Shape
 from vqclip.models.prior import Prior, blocks
-from vqclip.training import data, scenes
-from vqclip.training.runs import learning_rate, restore, save
+from vqclip.training import data, runs, scenes
+from vqclip.training.checkpoints import fit, weights, write_aside
+from vqclip.training.runs import learning_rate
+from vqclip.training.settings import PriorRecipe as Recipe
 
-
-@dataclass
-class Recipe:
-    """The settings of a training run; `configs/train/*.yaml` holds what differs."""
-
-    data: str = "data"
-    out: str = "training/prior"
-    vqgan: str = "vqclip/models/starter"
-    clip: str = "vqclip/models/starter/clip"
-    begin: str = ""
-    licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
-    styles: list[str] = field(default_factory=list)
-    steps: int = 10000
-    until: int = 0
-    minutes: float = 150.0
-    threads: int = 0
-    seed: int = 0
-    batch: int = 128
-    cells: int = 16
-    block: int = 2
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
-    words: int = 20
-    dropout: float = 0.1
-    rate: float = 1e-3
-    silent_share: float = 0.1
-    variants: int = 6
-    tint_share: float = 0.25
-    zoom: list[float] = field(default_factory=lambda: [0.75, 1.0])
-    bf16: bool = True
+FILE = "prior.safetensors"
+# What the sheets show: what the prior has seen, and two things that few captions hold.
+SHOWN = (
+    *("a red heart", "a fox", "a house", "a blue bird"),
+    *("a green tree", "a sailing boat", "a castle", "a slice of melon"),
+)
+ROWS = 2  # drafts of each
 
 
 @dataclass(frozen=True)
@@ -69,11 +46,56 @@ class Encoded:
     tints: list[list[str | None]]
 
 
+def drawer(recipe: Recipe, device: torch.device | str = "cpu") -> vqgan.VQGAN:
+    """The VQGAN whose codes are learnt.
+
+    Raises:
+        ModelError: if it is not there, or cannot be loaded.
+    """
+    config, file = _vqgan(recipe)
+    return vqgan.load(config, file, device=device)
+
+
+def _vqgan(recipe: Recipe) -> tuple[Path, Path]:
+    folder = zoo.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+    files = folder / "vqgan.yaml", folder / "vqgan.safetensors"
+    for path in files:
+        if not path.is_file():
+            raise ModelError(
+                f"vqgan={recipe.vqgan}: there is no {path}; train it first, or take the one that "
+                "comes with vqclip: vqgan=starter"
+            )
+    return files
+
+
+def encoded(
+    recipe: Recipe, pictures: data.Pictures, cache: Path, device: torch.device | str = "cpu"
+) -> Encoded:
+    """The codes of pictures, from `cache` if that was made of the same, in the same way."""
+    made_with = {
+        "vqgan": zoo.sha256(_vqgan(recipe)[1]),
+        "pictures": hashlib.sha256("\n".join(r.file for r in pictures.rows).encode()).hexdigest(),
+        **{key: getattr(recipe, key) for key in ("variants", "cells", "seed", "tint_share")},
+        **{key: list(getattr(recipe, key)) for key in ("zoom", "licences", "styles")},
+    }
+    try:
+        found: Any = torch.load(cache, weights_only=True) if cache.is_file() else None
+    except Exception:  # a damaged file may raise nearly anything, and is made again
+        found = None
+    if isinstance(found, dict) and found.pop("made_with", None) == made_with:
+        return Encoded(**found)
+    fresh = encode(recipe, pictures, device)
+    write_aside({**vars(fresh), "made_with": made_with}, cache)
+    return fresh
+
+
 @torch.no_grad()
-def encode(recipe: Recipe, pictures: data.Pictures) -> Encoded:
+def encode(
+    recipe: Recipe, pictures: data.Pictures, device: torch.device | str = "cpu"
+) -> Encoded:
     """Lay every picture on `variants` grounds, some in another colour, and give its codes."""
-    folder = Path(recipe.vqgan)
-    model = vqgan.load(folder / "vqgan.yaml", folder / "vqgan.safetensors")
+    model = drawer(recipe, device)
+    kind = torch.device(device).type
     side = recipe.cells * model.factor
     zoom = (recipe.zoom[0], recipe.zoom[1])
     nothing = torch.empty(0)  # no photographs as grounds: a draft is better off without
@@ -96,9 +118,9 @@ def encode(recipe: Recipe, pictures: data.Pictures) -> Encoded:
                     pixels[index] = data.tint(pixels[index], data.COLOURS[tint])
                 tints[-1].append(tint)
             images, names = scenes.compose(pixels, nothing, side, zoom, generator)
-            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
-                latent = model.encode(images)
-            found = model.nearest(latent.float())
+            with torch.autocast(kind, torch.bfloat16, enabled=recipe.bf16):
+                latent = model.encode(images.to(device))
+            found = model.nearest(latent.float()).cpu()
             codes[variant, first : first + len(found)] = found.to(torch.int16)
             grounds[-1] += names
     return Encoded(codes, grounds, tints)
@@ -107,11 +129,11 @@ def encode(recipe: Recipe, pictures: data.Pictures) -> Encoded:
 class Reader(nn.Module):
     """The text tower of an open_clip model, frozen: texts → the states of their tokens."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
         super().__init__()
         from vqclip import perceptors
 
-        self.perceptor = perceptors.load(str(folder))
+        self.perceptor = perceptors.load(str(folder), device=device)
 
     @torch.no_grad()
     def forward(self, texts: list[str]) -> Tensor:
@@ -119,52 +141,45 @@ class Reader(nn.Module):
         return self.perceptor.read_tokens(texts)
 
 
-def train(recipe: Recipe) -> None:
+def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    if recipe.threads > 0:
-        torch.set_num_threads(recipe.threads)
-    out = Path(recipe.out)
-    out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(recipe.seed)
+    run = runs.prepare(recipe, tell)
+    device, generator = run.device, run.generator
 
     pictures = data.read(
         Path(recipe.data), "illustrations", side=128, classes=recipe.licences
     ).split()[0]
     if recipe.styles:
         chosen = [i for i, row in enumerate(pictures.rows) if row.style in recipe.styles]
+        if not chosen:
+            known = ", ".join(sorted({row.style for row in pictures.rows}))
+            raise PictureError(
+                f"styles={','.join(recipe.styles)}: no picture is of them (there are: {known})"
+            )
         pictures = pictures.subset(chosen)
-    cache = out / "codes.pt"
-    if cache.exists():
-        encoded = Encoded(**torch.load(cache, weights_only=True))
-    else:
-        encoded = encode(recipe, pictures)
-        torch.save(vars(encoded), cache)
-    weights = data.weights(pictures.rows)
+    learnt = encoded(recipe, pictures, run.out / "codes.pt", device)
+    shares = data.weights(pictures.rows)
 
-    reader = Reader(Path(recipe.clip)).to(device)
-    model = build(recipe, reader).to(device)
+    place = zoo.starter_clip() if recipe.clip == "starter" else Path(recipe.clip)
+    reader = Reader(place, device)
+    model = build(recipe, reader)
+    if recipe.begin and not run.resumed:
+        tensors, source = weights(recipe.begin, zoo.starter_prior(), FILE)
+        fit(model, tensors, source)
+    model = model.to(device)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
         betas=(0.9, 0.98),
     )
-    everything = {"model": model, "optimiser": optimiser}
-    if recipe.begin and not (out / "checkpoint.pt").exists():
-        model.load_state_dict(torch.load(recipe.begin, weights_only=True)["model"])
-    step = restore(out / "checkpoint.pt", everything)
-    generator = torch.Generator().manual_seed(recipe.seed + step)
-    deadline, saved = time.monotonic() + recipe.minutes * 60, time.monotonic()
-    running = 0.0
 
-    end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
-    while step < end and time.monotonic() < deadline:
+    def advance(step: int) -> Tensor:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
-        codes, captions = draw(recipe, pictures, encoded, weights, generator)
+        codes, captions = draw(recipe, pictures, learnt, shares, generator)
         codes = codes.to(device)
-        prefix = model.prefix(reader(captions).to(device))
+        prefix = model.prefix(reader(captions))
         silent = torch.rand(len(codes), 1, 1, generator=generator) < recipe.silent_share
         prefix = torch.where(silent.to(device), model.silence, prefix)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
@@ -175,40 +190,61 @@ def train(recipe: Recipe) -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        step += 1
-        running = 0.98 * running + 0.02 * loss.item() if running else loss.item()
-        if step % 100 == 0:
-            with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps({"step": step, "loss": round(running, 3)}) + "\n")
-        if time.monotonic() - saved > 240:
-            save(out / "checkpoint.pt", everything, step)
-            saved = time.monotonic()
-    save(out / "checkpoint.pt", everything, step)
-    export(recipe, model, out)
+        return loss
+
+    runs.go(
+        recipe,
+        run,
+        {"model": model, "optimiser": optimiser},
+        advance,
+        report_every=100,
+        sheet=lambda: sheet(recipe, model, reader, device),
+        sheet_every=recipe.sheet_every,
+    )
+    if not run.interrupted:
+        export(model, run.out)
+    return run
+
+
+@torch.no_grad()
+def sheet(
+    recipe: Recipe, model: Prior, reader: Reader, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Drafts of `SHOWN`, side by side, [3, H, W] in [0, 1]; equal weights give equal drafts."""
+    from torchvision.utils import make_grid
+
+    model.eval()
+    prefix = model.prefix(reader(list(SHOWN))).repeat(ROWS, 1, 1)
+    generator = torch.Generator().manual_seed(11)
+    codes = model.dream(prefix, generator=generator, top_p=0.95, guidance=3.0)
+    model.train()
+    book = drawer(recipe, device)
+    drafts = torch.cat([book.decode(book.lookup(each)) for each in codes])
+    grid: Tensor = make_grid(drafts, nrow=len(SHOWN))
+    return grid.cpu()
 
 
 def draw(
     recipe: Recipe,
     pictures: data.Pictures,
-    encoded: Encoded,
+    learnt: Encoded,
     weights: Tensor,
     generator: torch.Generator,
 ) -> tuple[Tensor, list[str]]:
     """A batch: codes [batch, cells, cells] and captions that say what they show."""
     twice = recipe.batch > len(weights)
     chosen = torch.multinomial(weights, recipe.batch, twice, generator=generator)
-    variant = torch.randint(len(encoded.codes), [recipe.batch], generator=generator)
+    variant = torch.randint(len(learnt.codes), [recipe.batch], generator=generator)
     captions = [
-        data.caption(pictures.rows[i], encoded.grounds[v][i], encoded.tints[v][i], generator)
+        data.caption(pictures.rows[i], learnt.grounds[v][i], learnt.tints[v][i], generator)
         for v, i in zip(variant.tolist(), chosen.tolist(), strict=True)
     ]
-    return encoded.codes[variant, chosen].long(), captions
+    return learnt.codes[variant, chosen].long(), captions
 
 
 def build(recipe: Recipe, reader: Reader) -> Prior:
     """A prior that fits the VQGAN's codebook and the CLIP's text tower."""
-    folder = Path(recipe.vqgan)
-    book = vqgan.load(folder / "vqgan.yaml", folder / "vqgan.safetensors").codebook
+    book = drawer(recipe).codebook
     shape = Shape(
         vocab_size=len(book),
         block_size=recipe.words + (recipe.cells // recipe.block) ** 2,
@@ -228,21 +264,11 @@ def build(recipe: Recipe, reader: Reader) -> Prior:
     return model
 
 
-def export(recipe: Recipe, model: Prior, out: Path) -> None:
+def export(model: Prior, out: Path) -> None:
     """Write prior.yaml and half-precision safetensors."""
     import yaml
     from safetensors.torch import save_file
 
     tensors = {k: v.half().contiguous() for k, v in model.state_dict().items()}
-    save_file(tensors, out / "prior.safetensors")
+    save_file(tensors, out / FILE)
     (out / "prior.yaml").write_text(yaml.safe_dump(model.config(), sort_keys=False))
-
-
-def main(arguments: list[str]) -> None:
-    """Read `[CONFIG.yaml] [key=value…]` and train."""
-    path = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
-    train(presets.read_settings(Recipe, path, [a for a in arguments if "=" in a]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

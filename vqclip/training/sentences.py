@@ -1,6 +1,6 @@
 """What do words mean, beyond the captions? Phrases, and what a sentence encoder makes of them.
 
-    python -m vqclip.training.sentences configs/train/starter_clip_3_robust.yaml data=DIR out=DIR
+    vqclip train starter_clip_3_sentences data=DIR
 
 all-MiniLM-L6-v2 (Reimers and Gurevych, 2019, https://arxiv.org/abs/1908.10084; Apache 2.0; its
 weights come in a package of the [train] extra) reads captions as they are drawn in training, and
@@ -11,16 +11,17 @@ made of them puts a word that no caption holds near the words that it resembles.
 from __future__ import annotations
 
 import re
-import sys
+import time
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip import presets
 from vqclip.errors import ModelError
-from vqclip.training import data, towers
+from vqclip.training import data, runs
+from vqclip.training.checkpoints import write_aside
+from vqclip.training.settings import SentencesRecipe
 
 CAPTIONS, PHRASES = 40_000, 60_000
 FORMS = ("{}", "{}", "a {}", "{colour} {}", "a {} and a {other}", "{} {other}")
@@ -63,8 +64,16 @@ def captions(pictures: data.Pictures, count: int, generator: torch.Generator) ->
 
 
 @torch.no_grad()
-def meanings(texts: list[str], bf16: bool = False) -> Tensor:
+def meanings(
+    texts: list[str],
+    bf16: bool = False,
+    device: torch.device | str = "cpu",
+    tell: runs.Tell = runs.nobody,
+) -> Tensor:
     """What the sentence encoder makes of texts: [N, 384] float16, rows of length 1.
+
+    Args:
+        tell: hears of each batch that is read, as of a step.
 
     Raises:
         ModelError: if the [train] extra is not installed.
@@ -80,30 +89,33 @@ def meanings(texts: list[str], bf16: bool = False) -> Tensor:
         range(len(texts)), key=lambda i: len(texts[i])
     )  # alike in length: less padding
     out = torch.empty(len(texts), model.config.hidden_size, dtype=torch.float16)
+    model = model.eval().to(device)
+    kind = torch.device(device).type
+    began = time.monotonic()
     for first in range(0, len(order), 256):
         some = order[first : first + 256]
         tokens = tokenizer([texts[i] for i in some], padding=True, return_tensors="pt")
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            states = model.eval()(**tokens).last_hidden_state.float()
+        tokens = {name: tensor.to(device) for name, tensor in tokens.items()}
+        with torch.autocast(kind, torch.bfloat16, enabled=bf16):
+            states = model(**tokens).last_hidden_state.float()
         mask = tokens["attention_mask"][..., None]
         mean = (states * mask).sum(1) / mask.sum(1)
-        out[some] = functional.normalize(mean, dim=-1).half()
+        out[some] = functional.normalize(mean, dim=-1).half().cpu()
+        done, each = first + len(some), (time.monotonic() - began) / (first + len(some))
+        left = round((len(texts) - done) * each, 1)
+        tell("step", step=done, loss=None, seconds=round(each, 4), left=left)
     return out
 
 
-def main(arguments: list[str]) -> None:
-    """Read `[CONFIG.yaml] [key=value…]`; write `sentences.pt` into the recipe's `out`."""
-    path = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
-    recipe = presets.read_settings(towers.Recipe, path, [a for a in arguments if "=" in a])
-    generator = torch.Generator().manual_seed(recipe.seed)
+def train(recipe: SentencesRecipe, tell: runs.Tell = runs.nobody) -> runs.Run:
+    """Write `sentences.pt` into `recipe.out`: texts and their meanings."""
+    run = runs.prepare(recipe, tell)
     pictures = data.read(Path(recipe.data), "illustrations", side=8, classes=recipe.licences)
-    texts = captions(pictures.split()[0], CAPTIONS, generator)
-    texts += phrases(vocabulary(), PHRASES, generator)
+    texts = captions(pictures.split()[0], CAPTIONS, run.generator)
+    texts += phrases(vocabulary(), PHRASES, run.generator)
     texts = sorted(set(texts))
-    out = Path(recipe.out)
-    out.mkdir(parents=True, exist_ok=True)
-    torch.save({"texts": texts, "meanings": meanings(texts, recipe.bf16)}, out / "sentences.pt")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    tell("start", out=str(run.out), device=run.device.type, step=0, steps=len(texts))
+    found = meanings(texts, recipe.bf16, run.device, tell)
+    write_aside({"texts": texts, "meanings": found}, run.out / "sentences.pt")
+    run.step = len(texts)
+    return run

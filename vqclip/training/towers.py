@@ -6,7 +6,6 @@ The image tower is a small ViT, or a convolutional network of timm's with ImageN
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +14,13 @@ from torch import Tensor, nn
 
 from vqclip.training import data
 from vqclip.training.imagenet import weights as imagenet
+from vqclip.training.settings import ClipRecipe as Recipe
+
+__all__ = ["Model", "Recipe", "architecture", "colours", "export", "groups"]
+FILE = "open_clip_model.safetensors"
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, peers and papers alike
 STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-@dataclass
-class Recipe:
-    """The settings of a training run; `configs/train/*.yaml` holds what differs."""
-
-    data: str = "data"
-    out: str = "training/clip"
-    vqgan: str = ""
-    teacher: str = ""
-    sentences: str = ""
-    begin: str = ""
-    licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
-    steps: int = 8000
-    until: int = 0
-    minutes: float = 150.0
-    threads: int = 0
-    seed: int = 0
-    batch: int = 128
-    nonsense: int = 32
-    trunk: str = ""
-    size: int = 64
-    patch: int = 8
-    width: int = 192
-    layers: int = 6
-    text_width: int = 128
-    text_layers: int = 3
-    context: int = 32
-    embedding: int = 192
-    rate: float = 1e-3
-    trunk_rate: float = 1.0
-    imitate: float = 4.0
-    recite: float = 4.0
-    recited: int = 128
-    zoom: list[float] = field(default_factory=lambda: [0.5, 1.5])
-    tint_share: float = 0.2
-    pair_share: float = 0.0
-    restyle_share: float = 0.0
-    words_fixed: bool = False
-    hide: float = 0.4
-    attack_from: int = 3000
-    attack_rms: float = 0.03
-    bf16: bool = True
 
 
 def architecture(recipe: Recipe) -> dict[str, Any]:
@@ -182,8 +142,11 @@ def export(recipe: Recipe, model: Model, pictures: data.Pictures, out: Path) -> 
     kept[used] = table[used]
     tensors = {k: v.half().contiguous() for k, v in model.clip.state_dict().items()}
     tensors["token_embedding.weight"] = kept.half()
-    save_file(tensors, out / "open_clip_model.safetensors")
+    save_file(tensors, out / FILE)
     config = architecture(recipe)
+    # What the model has seen in training, whichever recipe it began with.
+    seen = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
+    config["preprocess_cfg"] = {key: [round(v, 8) for v in seen[key]] for key in seen}
     config["model_cfg"]["vision_cfg"].pop("patch_dropout", None)  # a matter of training only
     text = json.dumps(config, indent=2)
     (out / "open_clip_config.json").write_text(text + "\n")

@@ -1,6 +1,7 @@
 """Train a small VQGAN. Read from top to bottom; run again to continue.
 
-    python -m vqclip.training.vqgan configs/train/starter_vqgan.yaml data=DIR out=DIR minutes=150
+    vqclip train starter_vqgan data=DIR
+    vqclip train own_vqgan pictures=FOLDER name=mine
 
 Esser, Rombach, Ommer, 2021, "Taming Transformers for High-Resolution Image Synthesis"
 (https://arxiv.org/abs/2012.09841). Differs:
@@ -16,10 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,40 +24,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip import presets
-from vqclip.training import data, scenes
+from vqclip.models import zoo
+from vqclip.training import runs
+from vqclip.training.checkpoints import fit, weights
 from vqclip.training.codebook import Codebook
-from vqclip.training.runs import restore, save
+from vqclip.training.settings import VqganRecipe as Recipe
+from vqclip.training.supply import EXAM, supply
 
-
-@dataclass
-class Recipe:
-    """The settings of a training run; `configs/train/*.yaml` holds what differs."""
-
-    data: str = "data"
-    out: str = "training/vqgan"
-    licences: list[str] = field(default_factory=lambda: ["permissive", "public-domain"])
-    steps: int = 20000
-    until: int = 0
-    minutes: float = 150.0
-    threads: int = 0
-    seed: int = 0
-    batch: int = 16
-    size: int = 64
-    rate: float = 6e-4
-    zoom: list[float] = field(default_factory=lambda: [0.7, 3.0])
-    photo_share: float = 0.15
-    quantise_from: int = 800
-    revive_every: int = 150
-    discriminate_from: int = 9000
-    discriminator_weight: float = 0.3
-    codes: int = 1024
-    code_channels: int = 32
-    width: int = 32
-    multiples: list[int] = field(default_factory=lambda: [1, 1, 2, 4])
-    blocks: int = 1
-    z_channels: int = 64
-    bf16: bool = True
+FILE = "vqgan.safetensors"
+REPORT_EVERY = 200  # steps
+ACROSS = EXAM // 2  # pictures in a row of a sheet
+# What a training knows of its codes beside them; not a part of what is exported.
+USAGE = ("quantize.usage", "quantize.sums")
 
 
 def architecture(recipe: Recipe) -> dict[str, Any]:
@@ -127,26 +102,6 @@ def picture_distance(made: Tensor, real: Tensor) -> Tensor:
     return loss + 2 * functional.l1_loss(edges(made), edges(real))
 
 
-class Batches:
-    """Endless pictures [batch, 3, size, size] in [-1, 1]."""
-
-    def __init__(self, recipe: Recipe, pictures: data.Pictures, photos: data.Pictures) -> None:
-        self.recipe, self.pictures, self.photos = recipe, pictures, photos
-        self.weights = data.weights(pictures.rows)
-
-    def draw(self, generator: torch.Generator) -> Tensor:
-        recipe = self.recipe
-        twice = recipe.batch > len(self.weights)  # only a small folder repeats itself in a batch
-        chosen = torch.multinomial(self.weights, recipe.batch, twice, generator=generator)
-        zoom = (recipe.zoom[0], recipe.zoom[1])
-        pixels = self.pictures.pixels[chosen]
-        images, _ = scenes.compose(pixels, self.photos.pixels, recipe.size, zoom, generator)
-        for index in range(round(recipe.batch * recipe.photo_share)):
-            pick = int(torch.randint(len(self.photos), [1], generator=generator))
-            images[index] = scenes.crop(self.photos.pixels[pick], recipe.size, generator)
-        return images * 2 - 1
-
-
 def decibels(made: Tensor, real: Tensor) -> float:
     """Peak signal-to-noise ratio of pictures in [-1, 1]."""
     error = (made.clamp(-1, 1) - real).pow(2).mean() / 4
@@ -158,52 +113,53 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.rate * min(1.0, step / 100 + 0.01) * max(0.05, 1 - step / recipe.steps)
 
 
-def train(recipe: Recipe) -> None:
-    """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    if recipe.threads > 0:
-        torch.set_num_threads(recipe.threads)
-    out = Path(recipe.out)
-    out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(recipe.seed)
+def start(recipe: Recipe, model: Model) -> None:
+    """Put the weights that `from=` names into a model.
 
-    folder = Path(recipe.data)
-    pictures, held = data.read(folder, "illustrations", side=128, classes=recipe.licences).split()
-    photos = data.read(folder, "photos", side=128, classes=recipe.licences)
-    batches = Batches(recipe, pictures, photos)
-    judge = torch.Generator().manual_seed(7)
-    examined = held if len(held) > 0 else pictures  # a small folder may have none to hold out
-    exam = torch.cat([Batches(recipe, examined, photos).draw(judge) for _ in range(4)]).to(device)
+    Raises:
+        ModelError: if they are not there, or do not fit.
+    """
+    tensors, source = weights(recipe.begin, zoo.STARTER, FILE)
+    fit(model, tensors, source, own=USAGE)
+    if USAGE[0] not in tensors:  # every code counts as chosen once, where it is
+        model.quantize.sums.copy_(model.quantize.embedding.weight)
+
+
+def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
+    """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
+    run = runs.prepare(recipe, tell)
+    device = run.device
+    draw, exam = supply(recipe, tell)
+    exam = exam.to(device)
 
     from taming.modules.discriminator.model import NLayerDiscriminator
 
-    model = Model(recipe).to(device)
+    model = Model(recipe)
+    if recipe.begin and not run.resumed:
+        start(recipe, model)
+    model = model.to(device)
     critic = NLayerDiscriminator(ndf=32, n_layers=2).to(device)
     optimiser = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], betas=(0.9, 0.99), weight_decay=0.01
     )
     critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=2e-4, betas=(0.5, 0.9))
-    everything = {
+    parts = {
         "model": model,
         "critic": critic,
         "optimiser": optimiser,
         "critic_optimiser": critic_optimiser,
     }
-    step = restore(out / "checkpoint.pt", everything)
-    generator = torch.Generator().manual_seed(recipe.seed + step)
-    deadline, saved = time.monotonic() + recipe.minutes * 60, time.monotonic()
+    # Weights that were trained before bring their codes, which are not taken anew.
+    quantise_from = 0 if recipe.begin else recipe.quantise_from
 
-    # The rate is planned for all `steps`; `until` ends the run before, for what comes next.
-    end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
-    while step < end and time.monotonic() < deadline:
+    def advance(step: int) -> Tensor:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
-        real = batches.draw(generator).to(device)
-        quantised = step >= recipe.quantise_from
-        adversarial = step >= recipe.discriminate_from
+        real = draw(run.generator).to(device)
+        quantised = step >= quantise_from
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
             z = model.encode(real)
-            if step == recipe.quantise_from:
+            if step == quantise_from and not recipe.begin:
                 model.quantize.revive(z.detach(), float("inf"))
             commitment = torch.zeros((), device=device)
             if quantised:
@@ -211,7 +167,7 @@ def train(recipe: Recipe) -> None:
             made = model.decode(z)
         made = made.float()
         loss = picture_distance(made, real) + 0.25 * commitment
-        if adversarial:
+        if step >= recipe.discriminate_from:
             fooled = -critic(made).mean()
             last = model.decoder.conv_out.weight
             # Esser et al., equation 7: the critic pulls as hard as the pictures do.
@@ -232,39 +188,60 @@ def train(recipe: Recipe) -> None:
         if quantised and step % recipe.revive_every == 0:
             with torch.no_grad():
                 model.quantize.revive(model.encode(real), 0.01)
-        step += 1
+        return loss
 
-        if step % 200 == 0:
-            report(out, model, exam, step, quantised)
-        if time.monotonic() - saved > 240:
-            save(out / "checkpoint.pt", everything, step)
-            saved = time.monotonic()
-    save(out / "checkpoint.pt", everything, step)
-    export(recipe, model, out)
+    runs.go(
+        recipe,
+        run,
+        parts,
+        advance,
+        report=lambda: examine(model, exam, run.step > quantise_from),
+        report_every=REPORT_EVERY,
+        sheet=lambda: sheet(model, exam[:EXAM], run.step > quantise_from),
+        sheet_every=recipe.sheet_every,
+    )
+    if not run.interrupted:
+        export(recipe, model, run.out)
+    return run
 
 
 @torch.no_grad()
-def report(out: Path, model: Model, exam: Tensor, step: int, quantised: bool) -> None:
-    """Add a line to log.jsonl, and now and then a sheet: real, rebuilt, random codes."""
+def examine(model: Model, exam: Tensor, quantised: bool) -> dict[str, float]:
+    """How well pictures [N, 3, S, S] come back, in decibels, and how many codes they take."""
+    made, used = rebuild(model, exam, quantised)
+    return {"psnr": round(decibels(made, exam), 2), "codes_in_exam": used}
+
+
+@torch.no_grad()
+def rebuild(model: Model, pictures: Tensor, quantised: bool) -> tuple[Tensor, int]:
+    """Pictures there and back, and the number of codes in between."""
     model.eval()
-    z = model.encode(exam)
-    used = 0
+    z, used = model.encode(pictures), 0
     if quantised:
         z, _, indices = model.quantize(z)
         used = len(indices.unique())
     made = model.decode(z)
-    line = {"step": step, "psnr": round(decibels(made, exam), 2), "codes_in_exam": used}
-    with (out / "log.jsonl").open("a") as log:
-        log.write(json.dumps(line) + "\n")
-    if step % 1000 == 0:
-        from torchvision.utils import save_image
-
-        codes = model.quantize.embedding.weight
-        random = codes[torch.randint(len(codes), [16, *z.shape[2:]])]
-        decoded = model.decode(random.permute(0, 3, 1, 2))
-        sheet = torch.cat([exam[:16], made[:16], exam[16:32], made[16:32], decoded])
-        save_image(sheet.clamp(-1, 1) / 2 + 0.5, out / f"sheet-{step:06d}.png", nrow=16)
     model.train()
+    return made, used
+
+
+@torch.no_grad()
+def sheet(model: Model, exam: Tensor, quantised: bool) -> Tensor:
+    """Originals over what becomes of them, over random codes: [3, H, W] in [0, 1]."""
+    from torchvision.utils import make_grid
+
+    made, _ = rebuild(model, exam, quantised)
+    codes = model.quantize.embedding.weight
+    cells = [size // 2 ** (model.decoder.num_resolutions - 1) for size in exam.shape[2:]]
+    generator = torch.Generator().manual_seed(11)
+    picked = torch.randint(len(codes), [ACROSS, *cells], generator=generator)
+    model.eval()
+    decoded = model.decode(codes[picked.to(codes.device)].permute(0, 3, 1, 2))
+    model.train()
+    pairs = zip(exam.split(ACROSS), made.split(ACROSS), strict=True)
+    rows = [row for pair in pairs for row in pair]
+    grid: Tensor = make_grid(torch.cat([*rows, decoded]), nrow=ACROSS)
+    return (grid.clamp(-1, 1) / 2 + 0.5).cpu()
 
 
 def export(recipe: Recipe, model: Model, out: Path) -> None:
@@ -272,17 +249,6 @@ def export(recipe: Recipe, model: Model, out: Path) -> None:
     import yaml
     from safetensors.torch import save_file
 
-    skip = ("quantize.usage", "quantize.sums")
-    tensors = {k: v.half().contiguous() for k, v in model.state_dict().items() if k not in skip}
-    save_file(tensors, out / "vqgan.safetensors")
+    tensors = {k: v.half().contiguous() for k, v in model.state_dict().items() if k not in USAGE}
+    save_file(tensors, out / FILE)
     (out / "vqgan.yaml").write_text(yaml.safe_dump(architecture(recipe), sort_keys=False))
-
-
-def main(arguments: list[str]) -> None:
-    """Read `[CONFIG.yaml] [key=value…]` and train."""
-    path = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
-    train(presets.read_settings(Recipe, path, [a for a in arguments if "=" in a]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""The judge's figures against what its own embeddings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import tiny_clip
+from vqclip import jury, perceptors
+from vqclip.models import zoo
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptors.OpenClipPerceptor:
+    return perceptors.load(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
+
+
+def test_the_verdict_counts_the_words_that_fit_better(
+    tiny: perceptors.OpenClipPerceptor,
+) -> None:
+    image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    verdict = jury.judge(image, "a fox in the fog", tiny)
+    seen = tiny.embed_image(image)[0]
+    things = jury.others("a fox in the fog")
+    cosines = [float(tiny.embed_text([word])[0] @ seen) for word in things]
+    wanted = float(tiny.embed_text(["a fox in the fog"])[0] @ seen)
+    assert verdict.score == pytest.approx(wanted, abs=1e-4)
+    assert verdict.better == sum(each > wanted + 1e-6 for each in cosines)
+    assert verdict.among == len(set(things)) > 99
+    best = things[max(range(len(cosines)), key=cosines.__getitem__)]
+    assert jury.judge(image, best, tiny).better == 0
+
+
+@pytest.mark.parametrize(
+    ("better", "words"), [(0, "none fits it better"), (1, "one fits"), (7, "7 fit it better")]
+)
+def test_the_verdict_in_words(better: int, words: str) -> None:
+    said = jury.Verdict("starter-second", 0.25, better, 100).in_words()
+    assert words in said and "0.25" in said and "took no part" in said
+
+
+def test_who_took_part_does_not_judge(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: perceptors.OpenClipPerceptor
+) -> None:
+    monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    assert not jury.available(["starter"])  # it is not there
+    tiny_clip.write(tmp_path / "second")
+    assert jury.available(["starter"])
+    assert not jury.available(["starter", "starter-second"])
+    image = torch.full((1, 3, 32, 32), 0.5)
+    assert jury.judge(image, "grey").judge == "starter-second"

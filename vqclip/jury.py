@@ -1,0 +1,92 @@
+"""What does an eye that took no part make of the finished picture?
+
+The score that a run climbs is no measure of its picture: whatever is optimised against can be
+fooled (Goodhart's law; Santurkar et al., 2019, https://arxiv.org/abs/1906.09453). So another
+CLIP, of another architecture, looks at the end: how well does the picture fit its words, and how
+many ordinary words would have fitted it better?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vqclip.models import zoo
+from vqclip.perceptors import OpenClipPerceptor
+from vqclip.perceptors import load as load_perceptor
+from vqclip.tensors import Image
+
+JUDGE = "starter-second"
+# What a picture might have shown instead; chosen by hand, before any picture was judged.
+_OTHERS = """
+airplane, anchor, ant, apple, banana, basket, bear, bed, bee, bell, bicycle, bird, boat,
+book, bottle, bridge, broom, bus, butterfly, cactus, cake, camel, camera, candle, car,
+carrot, castle, cat, chair, cherry, chicken, church, city at night, clock, cloud, coat,
+cow, crown, cup, dog, dolphin, door, dragon, drum, duck, ear, elephant, eye, fire, fish,
+flag, flower, forest, fox, frog, ghost, giraffe, grapes, guitar, hammer, hand, hat,
+heart, horse, house, island, key, kite, lamp, leaf, lemon, lion, lock, monkey, moon,
+mountain, mouse, mushroom, octopus, owl, penguin, piano, pig, pizza, rabbit, rain,
+rainbow, robot, rocket, rose, ship, shoe, smiling face, snake, snowman, spider, star,
+sun, sword, tent, tiger, train, tree, umbrella, whale, window
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How well a picture fits its words, in the judge's eyes.
+
+    Args:
+        judge: the name of the perceptor that judged.
+        score: the cosine between picture and words, -1 to 1.
+        better: how many of `among` other words fit the picture better.
+    """
+
+    judge: str
+    score: float
+    better: int
+    among: int
+
+    def in_words(self) -> str:
+        """Say it in a line, for people."""
+        count = {0: "none fits", 1: "one fits"}.get(self.better, f"{self.better} fit")
+        return (
+            f"{self.judge}, which took no part, gives it {self.score:.2f}; of {self.among} other "
+            f"things, {count} it better"
+        )
+
+
+def available(perceptors: Sequence[str]) -> bool:
+    """Whether there is a judge that takes no part in a run of these perceptors."""
+    folder = zoo.starter_clips()[JUDGE]
+    return JUDGE not in perceptors and any(folder.glob("*.safetensors"))
+
+
+@torch.no_grad()
+def judge(image: Image, text: str, perceptor: OpenClipPerceptor | None = None) -> Verdict:
+    """Judge a picture [1, 3, H, W] by the words that it was made from.
+
+    Args:
+        perceptor: who judges; None is the bundled second CLIP, on the processor.
+
+    Raises:
+        ModelError: if the judge cannot be loaded.
+    """
+    if perceptor is None:
+        perceptor = load_perceptor(str(zoo.starter_clips()[JUDGE]))
+    seen = perceptor.embed_image(image.to(perceptor.mean.device))[0]
+    wanted = float(perceptor.embed_text([text])[0] @ seen)
+    things = others(text)
+    better = int((perceptor.embed_text(things) @ seen > wanted).sum())
+    return Verdict(JUDGE, round(wanted, 4), better, len(things))
+
+
+def others(text: str) -> list[str]:
+    """Name what a picture might have shown instead: ordinary things that the text does not name.
+
+    >>> "owl" in others("a red fox"), "fox" in others("a red fox")
+    (True, False)
+    """
+    said = text.lower()
+    return [word for word in " ".join(_OTHERS.split()).split(", ") if word not in said]

@@ -1,0 +1,157 @@
+"""What is kept of a training, and what may another one begin with?
+
+A checkpoint is {part: its state_dict} with "step", a running "loss", and the states of the random
+numbers, so that two pieces equal one run. What is loaded fits, or is refused by its first
+mismatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vqclip.errors import ModelError, OutputError
+from vqclip.models.unpickle import read_checkpoint
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def save(
+    path: Path,
+    parts: Mapping[str, Any],
+    *,
+    step: int,
+    loss: float | None,
+    generator: torch.Generator,
+) -> None:
+    """Write the state of every part, and of the random numbers, aside; then move it into place.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    random = {"generator": generator.get_state(), "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        random["cuda"] = torch.cuda.get_rng_state()
+    state = {name: thing.state_dict() for name, thing in parts.items()}
+    write_aside(state | {"step": step, "loss": loss, "random": random}, path)
+
+
+def write_aside(content: Mapping[str, Any], path: Path) -> None:
+    """`torch.save` into a file of another name, which is then moved into place.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    part = path.with_suffix(".part")
+    try:
+        torch.save(dict(content), part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own writer raises the second
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OutputError(f"{path} cannot be written ({first}); is the disk full?") from error
+
+
+def restore(
+    path: Path, parts: Mapping[str, Any], generator: torch.Generator
+) -> tuple[int, float | None]:
+    """Load what `save` wrote: (steps that are done, running loss).
+
+    Rates, and whatever else the recipe tells an optimiser, stay as they are set now.
+
+    Raises:
+        ModelError: if it is damaged or does not fit.
+    """
+    state = read_checkpoint(path)
+    remedy = "go on with the settings that it began with, or begin another one with out=FOLDER"
+    for name, thing in parts.items():
+        if name not in state:
+            raise ModelError(f"{path} holds no {name}: it is of another recipe; {remedy}")
+        if not isinstance(thing, torch.optim.Optimizer):
+            fit(thing, state[name], f"{path}: {name}", remedy=remedy)
+            continue
+        now = [{k: v for k, v in g.items() if k != "params"} for g in thing.param_groups]
+        try:
+            # A copy: the file is mapped into memory, and the next checkpoint takes its place.
+            thing.load_state_dict(deepcopy(state[name]))
+        except ValueError as error:
+            raise ModelError(f"{path}: {name} does not fit ({error}); {remedy}") from error
+        for group, own in zip(thing.param_groups, now, strict=True):
+            group.update(own)
+    random = state.get("random")
+    if random is None:  # of an older edition
+        generator.manual_seed(generator.initial_seed() + int(state["step"]))
+    else:
+        generator.set_state(random["generator"].clone())
+        torch.set_rng_state(random["torch"].clone())
+        if torch.cuda.is_available() and "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"].clone())
+    return int(state["step"]), state.get("loss")
+
+
+def weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor], str]:
+    """Read what `from=` names: (tensors, where they were found).
+
+    Args:
+        begin: "starter", a checkpoint of a training, exported weights, or the folder of either.
+        starter: the folder of the shipped weights.
+        file: what exported weights are called.
+
+    Raises:
+        ModelError: if there is nothing, or it holds no weights.
+    """
+    path = starter if begin == "starter" else Path(begin)
+    if path.is_dir():
+        exported = path / file
+        path = exported if exported.is_file() else path / CHECKPOINT
+    if not path.is_file():
+        raise ModelError(
+            f"from={begin}: there is no file {path}; name a {CHECKPOINT}, a {file} or the folder "
+            "of one, or write from=starter"
+        )
+    found: Any = read_checkpoint(path)
+    if path.suffix != ".safetensors":
+        found = found.get("model")
+    if not isinstance(found, Mapping) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise ModelError(
+            f"from={begin}: {path} is no checkpoint of a training, since it holds no model; name "
+            f"a {CHECKPOINT} or a {file}"
+        )
+    return dict(found), f"from={begin}"
+
+
+def fit(
+    model: nn.Module,
+    tensors: Mapping[str, Tensor],
+    source: str,
+    *,
+    remedy: str = "give the settings that these weights were trained with, or other weights",
+    own: Collection[str] = (),
+) -> None:
+    """Put tensors into a model, all of them, or none.
+
+    Args:
+        own: what may be absent, and then stays as the model has it.
+
+    Raises:
+        ModelError: if something is absent, of another shape or too much; it names the first.
+    """
+    wanted = model.state_dict()
+    for key, tensor in wanted.items():
+        if key not in tensors:
+            if key in own:
+                continue
+            raise ModelError(f"{source} lacks {key}, which this model has; {remedy}")
+        if tensors[key].shape != tensor.shape:
+            raise ModelError(
+                f"{source}: {key} is {list(tensors[key].shape)}, but these settings make it "
+                f"{list(tensor.shape)}; {remedy}"
+            )
+    strange = next((key for key in tensors if key not in wanted), None)
+    if strange is not None:
+        raise ModelError(f"{source} holds {strange}, which this model does not have; {remedy}")
+    model.load_state_dict(dict(tensors), strict=False)

@@ -1,0 +1,213 @@
+"""What can be set in a training? A schema for each recipe.
+
+`from` is a word of Python's, so the field that `from=` fills is called `begin`. Nothing here
+imports torch: a mistyped key is answered at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, TypeAlias
+
+from vqclip.config import option
+from vqclip.errors import ConfigError, suggest
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+FREE = ["permissive", "public-domain"]
+
+
+@dataclass(frozen=True)
+class VqganRecipe:
+    """A small VQGAN, from the archives or from a folder of the user's pictures."""
+
+    recipe: str = option("vqgan", "what is trained")
+    out: str = option("", "where the training lies; empty: training/NAME")
+    begin: str = option("", "from=: a checkpoint.pt, exported weights, or starter")
+    data: str = option("data", "the folder of the archives")
+    licences: list[str] = option(FREE, "licence classes to learn from")
+    pictures: str = option("", "a folder of your own pictures, instead of the archives")
+    name: str = option("", "the name under which the VQGAN is listed in the end")
+    steps: int = option(20000, "how many steps the rate is planned for", least=0)
+    until: int = option(0, "end at this step; 0: at the last", least=0)
+    minutes: float = option(150.0, "end after so long; the same command goes on", least=0)
+    device: str = option("auto", "where to compute; auto: CUDA, or else the processor", DEVICES)
+    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
+    seed: int = option(0, "equal seeds give equal trainings on a processor", least=0)
+    bf16: bool = option(True, "half precision where that is safe")
+    sheet_every: int = option(1000, "a sheet of samples every so many steps; 0: none", least=0)
+    batch: int = option(16, "pictures a step", least=1)
+    size: int = option(64, "side of a picture in pixels", least=16, most=1024)
+    rate: float = option(6e-4, "learning rate", least=0)
+    zoom: list[float] = option([0.7, 3.0], "side of a cut-out, as a share of the picture's")
+    crop: list[float] = option([0.4, 1.0], "side of a square, as a share of your picture's")
+    flips: bool = option(True, "mirror half of your pictures")
+    memory: int = option(1000, "megabytes of your pictures held at once", least=0)
+    photo_share: float = option(0.15, "share of photographs", least=0, most=1)
+    quantise_from: int = option(800, "the step at which codes take over", least=0)
+    revive_every: int = option(150, "replace codes out of use every so many steps", least=1)
+    discriminate_from: int = option(9000, "the step at which the critic joins", least=0)
+    discriminator_weight: float = option(0.3, "how much the critic counts", least=0)
+    codes: int = option(1024, "size of the codebook", least=1)
+    code_channels: int = option(32, "numbers a code", least=1)
+    width: int = option(32, "channels of the first layer; a multiple of 32", least=32)
+    multiples: list[int] = option([1, 1, 2, 4], "width of each layer; halved in size between")
+    blocks: int = option(1, "residual blocks a layer", least=1)
+    z_channels: int = option(64, "channels before the codes", least=1)
+
+
+@dataclass(frozen=True)
+class ClipRecipe:
+    """A small CLIP, or the teacher that it imitates."""
+
+    recipe: str = option("clip", "what is trained: clip or teacher")
+    out: str = option("", "where the training lies; empty: training/NAME")
+    begin: str = option("", "from=: a checkpoint.pt, exported weights, or starter")
+    data: str = option("data", "the folder of the archives")
+    licences: list[str] = option(FREE, "licence classes to learn from")
+    vqgan: str = option("", "a VQGAN's folder, or starter, for pictures of random codes")
+    teacher: str = option("", "the teacher.pt to imitate")
+    sentences: str = option("", "the sentences.pt to recite")
+    steps: int = option(8000, "how many steps the rate is planned for", least=0)
+    until: int = option(0, "end at this step; 0: at the last", least=0)
+    minutes: float = option(150.0, "end after so long; the same command goes on", least=0)
+    device: str = option("auto", "where to compute; auto: CUDA, or else the processor", DEVICES)
+    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
+    seed: int = option(0, "equal seeds give equal trainings on a processor", least=0)
+    bf16: bool = option(True, "half precision where that is safe")
+    batch: int = option(128, "pictures a step", least=1)
+    nonsense: int = option(32, "pictures of nothing a step", least=0)
+    trunk: str = option("", "timm's image tower with ImageNet weights; empty: a small ViT")
+    size: int = option(64, "side of a picture in pixels", least=16, most=1024)
+    patch: int = option(8, "ViT: side of a patch", least=1)
+    width: int = option(192, "ViT: channels; a multiple of 64", least=64)
+    layers: int = option(6, "ViT: layers", least=1)
+    text_width: int = option(128, "channels of the text tower; a multiple of 64", least=64)
+    text_layers: int = option(3, "layers of the text tower", least=1)
+    context: int = option(32, "tokens a text", least=3)
+    embedding: int = option(192, "numbers of an embedding", least=1)
+    rate: float = option(1e-3, "learning rate", least=0)
+    trunk_rate: float = option(1.0, "the trunk's rate, as a share of the others'", least=0)
+    imitate: float = option(4.0, "how much the teacher counts", least=0)
+    recite: float = option(4.0, "how much the sentences count", least=0)
+    recited: int = option(128, "sentences a step", least=1)
+    zoom: list[float] = option([0.5, 1.5], "side of a cut-out, as a share of the picture's")
+    tint_share: float = option(0.2, "share drawn again in another colour", least=0, most=1)
+    pair_share: float = option(0.0, "share with two things", least=0, most=1)
+    restyle_share: float = option(0.0, "share as from another hand", least=0, most=1)
+    words_fixed: bool = option(False, "leave the text tower as it is")
+    hide: float = option(0.4, "ViT: share of patches hidden at first", least=0, most=0.99)
+    attack_from: int = option(3000, "the step at which attacks begin", least=0)
+    attack_rms: float = option(0.03, "how far an attack moves a picture", least=0)
+
+
+@dataclass(frozen=True)
+class SentencesRecipe:
+    """What a sentence encoder makes of captions and phrases; nothing is trained."""
+
+    recipe: str = option("sentences", "what is made")
+    out: str = option("", "where sentences.pt is written; empty: training/NAME")
+    data: str = option("data", "the folder of the archives")
+    licences: list[str] = option(FREE, "licence classes to take captions from")
+    device: str = option("auto", "where to compute; auto: CUDA, or else the processor", DEVICES)
+    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
+    seed: int = option(0, "equal seeds give equal texts", least=0)
+    bf16: bool = option(True, "half precision where that is safe")
+
+
+@dataclass(frozen=True)
+class PriorRecipe:
+    """A small prior: words → codes."""
+
+    recipe: str = option("prior", "what is trained")
+    out: str = option("", "where the training lies; empty: training/NAME")
+    begin: str = option("", "from=: a checkpoint.pt, exported weights, or starter")
+    data: str = option("data", "the folder of the archives")
+    licences: list[str] = option(FREE, "licence classes to learn from")
+    vqgan: str = option("starter", "the VQGAN's folder, or starter")
+    clip: str = option("starter", "the CLIP's folder, or starter")
+    styles: list[str] = option([], "learn from these styles only; empty: from all")
+    steps: int = option(10000, "how many steps the rate is planned for", least=0)
+    until: int = option(0, "end at this step; 0: at the last", least=0)
+    minutes: float = option(150.0, "end after so long; the same command goes on", least=0)
+    device: str = option("auto", "where to compute; auto: CUDA, or else the processor", DEVICES)
+    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
+    seed: int = option(0, "equal seeds give equal trainings on a processor", least=0)
+    bf16: bool = option(True, "half precision where that is safe")
+    sheet_every: int = option(500, "a sheet of drafts every so many steps; 0: none", least=0)
+    batch: int = option(128, "pictures a step", least=1)
+    cells: int = option(16, "side of the grid of codes", least=1)
+    block: int = option(2, "side of a block of codes", least=1)
+    width: int = option(256, "channels", least=1)
+    layers: int = option(6, "layers", least=1)
+    heads: int = option(4, "heads of a layer", least=1)
+    words: int = option(20, "tokens that are read", least=1)
+    dropout: float = option(0.1, "share of signals left out", least=0, most=0.99)
+    rate: float = option(1e-3, "learning rate", least=0)
+    silent_share: float = option(0.1, "share without words", least=0, most=1)
+    variants: int = option(6, "how often a picture is encoded, each time otherwise", least=1)
+    tint_share: float = option(0.25, "share drawn again in another colour", least=0, most=1)
+    zoom: list[float] = option([0.75, 1.0], "side of a cut-out, as a share of the picture's")
+
+
+Recipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe
+
+
+def check(recipe: Any) -> Any:
+    """Return the recipe, or raise a ConfigError that names the first value that does not fit."""
+    for each in dataclasses.fields(recipe):
+        key, value, bounds = each.name, getattr(recipe, each.name), each.metadata
+        if bounds["choices"] and value not in bounds["choices"]:
+            raise ConfigError(
+                f"{key} is {value!r}{suggest(str(value), bounds['choices'])} "
+                f"(one of: {', '.join(bounds['choices'])})"
+            )
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(f"{key} is {value}; it must be a number")
+        if isinstance(value, int | float) and value < bounds["least"]:
+            raise ConfigError(f"{key} is {value}; it must be {bounds['least']:g} or more")
+        if isinstance(value, int | float) and value > bounds["most"]:
+            raise ConfigError(f"{key} is {value}; it must be {bounds['most']:g} or less")
+        if key in ("zoom", "crop"):
+            most = 1.0 if key == "crop" else float("inf")
+            if len(value) != 2 or not 0 < value[0] <= value[1] <= most:
+                shares = "[0.5, 1]" if key == "crop" else "[0.5, 1.5]"
+                raise ConfigError(
+                    f"{key} is {value}; write the least and the greatest share: {shares}"
+                )
+    name = getattr(recipe, "name", "")
+    if name and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
+        raise ConfigError(
+            f"name is {name!r}; use letters, digits, '_', '-' and '.', and begin with a letter "
+            "or a digit"
+        )
+    if isinstance(recipe, VqganRecipe):
+        if not recipe.multiples or min(recipe.multiples) < 1:
+            raise ConfigError(f"multiples is {recipe.multiples}; write such as [1, 1, 2, 4]")
+        _divides("size", recipe.size, 2 ** (len(recipe.multiples) - 1))
+        _divides("width", recipe.width, 32)
+    elif isinstance(recipe, ClipRecipe):
+        _divides("text_width", recipe.text_width, 64)
+        if not recipe.trunk:
+            _divides("width", recipe.width, 64)
+            _divides("size", recipe.size, recipe.patch)
+    elif isinstance(recipe, PriorRecipe):
+        _divides("cells", recipe.cells, recipe.block)
+        _divides("width", recipe.width, recipe.heads)
+    return recipe
+
+
+def _divides(key: str, value: int, by: int) -> None:
+    if value % by != 0:
+        raise ConfigError(f"{key} is {value}; it must be a multiple of {by}")
+
+
+SCHEMAS: dict[str, type] = {
+    "vqgan": VqganRecipe,
+    "clip": ClipRecipe,
+    "teacher": ClipRecipe,
+    "sentences": SentencesRecipe,
+    "prior": PriorRecipe,
+}
