@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests import tiny_clip
-from vqclip import jury, perceptors
+from tests.conftest import Home
+from vqclip import cli, jury, perceptors
+from vqclip.errors import OutputError
 from vqclip.models import zoo
+from vqclip.record.folder import add_notes
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +55,35 @@ def test_who_took_part_does_not_judge(
     assert not jury.available(["starter", "starter-second"])
     image = torch.full((1, 3, 32, 32), 0.5)
     assert jury.judge(image, "grey").judge == "starter-second"
+
+
+def test_a_run_ends_with_a_verdict(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    tiny_clip.write(tmp_path / "second")
+    assert cli.main(["a fox | fog:-0.5", "--json", *home.words()]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = next(event for event in events if event["event"] == "verdict")
+    run = json.loads(next(Path("outputs").glob("*/run.json")).read_bytes())
+    assert run["verdict"].items() <= told.items()
+    assert run["verdict"]["judge"] == "starter-second" and run["finished"] is not None
+    assert -1 <= told["score"] <= 1 and 0 <= told["better"] <= told["among"]
+    assert cli.main(["a fox", *home.words()]) == 0
+    assert "starter-second, which took no part, gives it" in capsys.readouterr().err
+
+
+def test_no_words_no_verdict(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    tiny_clip.write(tmp_path / "second")
+    assert cli.main(["fog:-0.5", "--quiet", *home.words()]) == 0
+    run = json.loads(next(Path("outputs").glob("*/run.json")).read_bytes())
+    assert "verdict" not in run
+
+
+def test_notes_need_a_run(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"run\.json cannot be read: .*did something else"):
+        add_notes(tmp_path, verdict=1)

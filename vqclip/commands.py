@@ -156,7 +156,7 @@ def run(
     places.require(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
-    from vqclip import session
+    from vqclip import jury, session
     from vqclip.record import folder
 
     ready = session.build(config, lambda words: screen.say(f"{words} …"), beside)
@@ -189,6 +189,11 @@ def run(
     with closing(kept), closing(screen.watch(kept, config.steps)) as watched:
         for _ in watched:
             pass
+    if jury.available(config.perceptors) and prompts.texts(wishes):
+        verdict = jury.judge(ready.final(), prompts.wished(wishes))
+        folder.add_notes(place, verdict=dataclasses.asdict(verdict))
+        screen.event("verdict", **dataclasses.asdict(verdict))
+        screen.say(verdict.in_words())
     seconds = round(time.monotonic() - began, 1)
     final = place / "final.png"
     screen.event("done", run=str(place), final=str(final), seconds=seconds)

@@ -110,19 +110,24 @@ def show(prompts: Iterable[Prompt]) -> str:
     return " | ".join(_written(prompt) for prompt in prompts)
 
 
+def texts(wishes: Iterable[Prompt]) -> list[Prompt]:
+    """Keep the texts that are wished for, rather than avoided."""
+    return [wish for wish in wishes if wish.kind == "text" and wish.weight > 0]
+
+
 def wished(wishes: Iterable[Prompt]) -> str:
     """Join the texts that are wished for into one, the weightiest first, for a draft.
 
     Raises:
         PromptError: if there is none.
     """
-    texts = [wish for wish in wishes if wish.kind == "text" and wish.weight > 0]
-    if not texts:
+    found = texts(wishes)
+    if not found:
         raise PromptError(
             "a draft is made from words, and the prompt wishes for none; add some, or start "
             "with init=random"
         )
-    return ", ".join(wish.body for wish in sorted(texts, key=lambda wish: -wish.weight))
+    return ", ".join(wish.body for wish in sorted(found, key=lambda wish: -wish.weight))
 
 
 def echo(prompts: Iterable[Prompt]) -> list[str]:

@@ -112,6 +112,22 @@ def write_json(path: Path | str, obj: object) -> Path:
     return write_whole(path, (text + "\n").encode(), overwrite=True)
 
 
+def add_notes(folder: Path, **notes: object) -> None:
+    """Write more into a run's `run.json`.
+
+    Raises:
+        OutputError: if it cannot be read or written.
+    """
+    path = folder / "run.json"
+    try:
+        before = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{path} cannot be read: {error}; did something else write it?"
+        ) from error
+    write_json(path, before | notes)
+
+
 def keep(
     steps: Iterator[Step],
     folder: Path | str,
