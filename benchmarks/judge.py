@@ -33,9 +33,9 @@ from vqclip.training import data, imagenet, sentences
 
 NETWORK, WIDTH, MEANING = "tf_efficientnet_lite2", 1024, 384
 STAGES = (1, 2, 3)  # whose means are kept beside the last layer's: it has forgotten colours
-SINGLES, PAIRS = 9_000, 4_500  # scenes to learn from
+SINGLES, PAIRS = 16_000, 6_000  # scenes to learn from
 ALIKE = 0.03  # captions that are nearer than this, as 1 - cosine, are one
-STEPS, BATCH, RATE = 600, 512, 1e-3
+STEPS, BATCH, RATE = 1_500, 512, 1e-3
 
 Read = Callable[[list[str]], Tensor]
 

@@ -21,7 +21,7 @@ from vqclip.models import zoo
 from vqclip.training import data, scenes
 from vqclip.training.views import perturb
 
-SIDE = 128
+SIDE = 160
 SEED = 20_011
 LEARNT_BY_STARTERS = ("permissive", "public-domain")
 CLASSES = (*LEARNT_BY_STARTERS, "share-alike")
@@ -113,9 +113,7 @@ def see_scenes(
                         )
                     )
             else:
-                images, grounds = scenes.compose(
-                    pixels, photos.pixels, side, (0.5, 1.1), generator
-                )
+                images, grounds = _single(pixels, photos.pixels, side, generator)
                 for row, ground, tint in zip(rows, grounds, tints, strict=True):
                     name = data.with_article(data.named(row, tint))
                     said.append((data.caption(row, ground, tint, generator), name))
@@ -128,6 +126,25 @@ def see_scenes(
     texts = sorted({text for pair in said for text in pair})
     number = {text: index for index, text in enumerate(texts)}
     return Views(torch.cat(seen), torch.tensor([[number[t] for t in p] for p in said]), texts)
+
+
+def _single(
+    pixels: Tensor, photos: Tensor, side: int, generator: torch.Generator
+) -> tuple[Tensor, list[str | None]]:
+    """Lay half of the cut-outs on soft grounds, the others as the starters' training does."""
+    half = len(pixels) // 2
+    images, grounds = scenes.compose(pixels[half:], photos, side, (0.5, 1.1), generator)
+    soft = _laid_softly(pixels[:half], side, generator)
+    return torch.cat([soft, images]), [*([None] * half), *grounds]
+
+
+def _laid_softly(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Lay cut-outs on soft grounds: large, about in the middle, either way round."""
+    count = len(pixels)
+    scale = scenes.uniform([count], 0.65, 0.95, generator)
+    shift = scenes.uniform([count, 2], -1, 1, generator) * ((1 - scale) * 0.8)[:, None]
+    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    return scenes.lay(pixels, soft_grounds(count, side, generator), scale, shift, flip)
 
 
 def _things(
@@ -199,13 +216,9 @@ def real(
         pixels.append(pictures.pixels[chosen])
     if tint is not None:
         pixels[0] = data.tint(pixels[0], data.COLOURS[tint])
-    under = soft_grounds(1, side, generator)
     if len(pixels) == 1:
-        scale = scenes.uniform([1], 0.65, 0.95, generator)
-        room = ((1 - scale) * 0.8)[:, None]
-        shift = scenes.uniform([1, 2], -1, 1, generator) * room
-        flip = torch.where(torch.rand(1, generator=generator) < 0.5, -1.0, 1.0)
-        return scenes.lay(pixels[0][None], under, scale, shift, flip)
+        return _laid_softly(pixels[0][None], side, generator)
+    under = soft_grounds(1, side, generator)
     while True:  # the relation is drawn with the places; one in eight is the one that is wanted
         images, words = scenes.pairs(pixels[0][None], pixels[1][None], under, generator)
         if words[0] == relation:

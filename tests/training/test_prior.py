@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from vqclip.errors import ModelError, PictureError
 from vqclip.models import prior as shipped
 from vqclip.models import vqgan as vqgans
 from vqclip.models.prior import Prior, blocks
-from vqclip.training import data, prior, scenes, vqgan
-from vqclip.training.prior import Encoded, Reader, Recipe, build, draw, encode, train
+from vqclip.training import data, encodings, prior, vqgan
+from vqclip.training.encodings import Encoded, encode
+from vqclip.training.prior import Reader, Recipe, build, train
+from vqclip.training.scenes import RELATIONS
 
 CODES, FACTOR = 12, 4
 
@@ -57,7 +60,7 @@ def recipe(folder: Path, models: Path, tmp_path: Path) -> Recipe:
         heads=2,
         words=6,
         dropout=0.0,
-        variants=2,
+        variants=1,
         bf16=False,
     )
 
@@ -74,75 +77,6 @@ def stream(seed: int = 0) -> Generator:
 def state_of(recipe: Recipe) -> dict[str, Tensor]:
     saved = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)
     return saved["model"]  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("bf16", [False, True])
-def test_pictures_become_the_codes_that_the_vqgan_gives_them(
-    recipe: Recipe,
-    models: Path,
-    pictures: data.Pictures,
-    monkeypatch: pytest.MonkeyPatch,
-    bf16: bool,
-) -> None:
-    many = pictures.subset([index % 6 for index in range(130)])  # more than fit in one go
-    kept, made = many.pixels.clone(), list[Tensor]()
-    compose = scenes.compose
-
-    def spy(
-        pixels: Tensor, photos: Tensor, size: int, zoom: tuple[float, float], generator: Generator
-    ) -> tuple[Tensor, list[str | None]]:
-        images, names = compose(pixels, photos, size, zoom, generator)
-        made.append(images)
-        return images, names
-
-    monkeypatch.setattr(scenes, "compose", spy)
-    got = encode(replace(recipe, bf16=bf16), many)
-    assert got.codes.shape == (2, 130, 2, 2) and torch.equal(many.pixels, kept)
-    assert [images.shape for images in made] == 2 * [(128, 3, 8, 8), (2, 3, 8, 8)]
-    model = vqgans.load(models / "vqgan.yaml", models / "vqgan.safetensors")
-    latents = model.encode(torch.cat(made))
-    rows = latents.permute(0, 2, 3, 1).reshape(-1, 1, model.channels)
-    distance = torch.cdist(rows, model.codebook)[:, 0].view(2, 130, 2, 2, CODES)
-    chosen = distance.gather(-1, got.codes.long()[..., None])[..., 0]
-    slack = 0.1 if bf16 else 1e-4
-    assert (chosen <= distance.amin(-1) + slack).all()
-    assert len(got.codes.unique()) > 1 and not torch.equal(*got.codes)
-    assert torch.equal(encode(replace(recipe, bf16=bf16), many).codes, got.codes)
-    for names, tints in zip(got.grounds, got.tints, strict=True):
-        assert len(names) == len(tints) == 130
-        assert {None, "white"} < set(names) <= {None, *data.COLOURS}
-        assert None in tints and {*tints} <= {None, *data.TINTS}
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_as_many_are_tinted_as_asked(
-    recipe: Recipe, pictures: data.Pictures, share: float
-) -> None:
-    got = encode(replace(recipe, tint_share=share, variants=3), pictures)
-    assert len(got.codes) == len(got.grounds) == len(got.tints) == 3
-    assert all((tint in data.TINTS) == (share == 1) for tints in got.tints for tint in tints)
-
-
-def test_a_batch_has_the_captions_of_its_codes(
-    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def say(row: data.Row, ground: str | None, tint: str | None, generator: Generator) -> str:
-        return f"{row.concept}, {ground}, {tint}"
-
-    monkeypatch.setattr(data, "caption", say)
-    codes = torch.arange(12, dtype=torch.int16).view(2, 6, 1, 1).expand(2, 6, 2, 2)
-    names: list[list[str | None]] = [[f"{v}{i}" for i in range(6)] for v in "gh"]
-    tints: list[list[str | None]] = [[None, "red"] * 3, [*data.TINTS[:5], None]]
-    weights = torch.tensor([1.0, 1, 0, 1, 1, 1])
-    encoded = Encoded(codes, names, tints)
-    got, said = draw(replace(recipe, batch=40), pictures, encoded, weights, stream())
-    assert got.shape == (40, 2, 2) and got.dtype == torch.int64
-    for number, words in zip(got[:, 0, 0].tolist(), said, strict=True):
-        variant, index = divmod(number, 6)
-        assert words == f"{CONCEPTS[index]}, {'gh'[variant]}{index}, {tints[variant][index]}"
-    assert set(got.flatten().tolist()) == set(range(12)) - {2, 8}
-    again = draw(replace(recipe, batch=40), pictures, encoded, weights, stream())
-    assert torch.equal(got, again[0]) and said == again[1]
 
 
 def test_the_reader_gives_states_of_a_frozen_text_tower(models: Path) -> None:
@@ -211,7 +145,7 @@ def test_training_leaves_a_prior_and_goes_on(
     def never(*_: object) -> Encoded:
         raise AssertionError("encoded already")
 
-    monkeypatch.setattr(prior, "encode", never)
+    monkeypatch.setattr(encodings, "encode", never)
     steps: list[int] = []
     rate = prior.learning_rate
     monkeypatch.setattr(
@@ -257,7 +191,9 @@ def test_words_and_codes_are_learnt(
     """A picture of one code for each concept is easy, and only the words tell which."""
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1).expand(1, 6, 2, 2).contiguous()
     plain: list[list[str | None]] = [[None] * 6]
-    monkeypatch.setattr(prior, "encode", lambda *_: Encoded(codes, plain, plain))
+    monkeypatch.setattr(
+        encodings, "encode", lambda *_: Encoded(codes, plain, plain, [[None] * 6])
+    )
     monkeypatch.setattr(prior, "learning_rate", lambda *_: 5e-3)
     monkeypatch.setattr(data.Pictures, "split", lambda self: (self, self.subset([])))
     train(replace(recipe, steps=60, batch=16))
@@ -279,7 +215,7 @@ def test_styles_are_chosen(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> N
         seen.append(len(pictures))
         return encode(recipe, pictures)
 
-    monkeypatch.setattr(prior, "encode", spy)
+    monkeypatch.setattr(encodings, "encode", spy)
     read = data.read
 
     def with_styles(folder: Path, name: str, *, side: int, classes: list[str]) -> data.Pictures:
@@ -317,51 +253,51 @@ def test_export_is_in_half_precision(recipe: Recipe, tmp_path: Path) -> None:
     assert isinstance(shipped.load(tmp_path), Prior)
 
 
-def test_codes_are_kept_for_what_they_were_made_of(
-    recipe: Recipe, pictures: data.Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[int] = []
-
-    def spy(recipe: Recipe, pictures: data.Pictures, *_: object) -> Encoded:
-        made.append(len(pictures))
-        return encode(recipe, pictures)
-
-    monkeypatch.setattr(prior, "encode", spy)
-    cache = tmp_path / "codes.pt"
-    first = prior.encoded(recipe, pictures, cache)
-    again = prior.encoded(recipe, pictures, cache)
-    assert made == [6] and torch.equal(first.codes, again.codes) and first.tints == again.tints
-    assert not list(tmp_path.glob("*.part"))
-    for changed in ({"seed": 1}, {"variants": 1}, {"zoom": [0.5, 1.0]}, {"tint_share": 0.0}):
-        prior.encoded(replace(recipe, **changed), pictures, cache)  # type: ignore[arg-type]
-    assert made == [6] * 5
-    prior.encoded(recipe, pictures.subset([0, 1]), cache)
-    assert made[5:] == [2]
-    torch.save(vars(first), cache)  # of an older edition: nobody knows of what
-    prior.encoded(recipe, pictures, cache)
-    cache.write_bytes(b"cut short")
-    prior.encoded(recipe, pictures, cache)
-    assert made[6:] == [6, 6]
-    other = tmp_path / "other"
-    other.mkdir()
-    for name in ("vqgan.yaml", "vqgan.safetensors"):
-        (other / name).write_bytes(Path(recipe.vqgan, name).read_bytes())
-    prior.encoded(replace(recipe, vqgan=str(other)), pictures, cache)
-    assert len(made) == 8  # the same VQGAN, elsewhere
-    small = vqgan.Recipe(
-        **{"size": 16, "codes": CODES, "code_channels": 8, "width": 32, "z_channels": 8},
-        multiples=[1, 1, 1],
-    )
-    vqgan.export(small, vqgan.Model(small), other)
-    prior.encoded(replace(recipe, vqgan=str(other)), pictures, cache)
-    assert len(made) == 9
-
-
 def test_an_absent_vqgan_and_absent_styles_are_named(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"vqgan=none: there is no none.vqgan.yaml; train it f"):
         train(replace(recipe, vqgan="none"))
     with pytest.raises(PictureError, match=r"styles=oil: no picture is of them \(there are: fl"):
         train(replace(recipe, styles=["oil"]))
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_the_loss_is_of_logits_as_they_come(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, bf16: bool
+) -> None:
+    seen: list[torch.dtype] = []
+    measure = functional.cross_entropy
+
+    def spy(logits: Tensor, wanted: Tensor) -> Tensor:
+        assert len(logits) == len(wanted) == 4 * 2 * 2 and logits.shape[1] == CODES
+        seen.append(logits.dtype)
+        return measure(logits, wanted)
+
+    monkeypatch.setattr(prior.functional, "cross_entropy", spy)
+    train(replace(recipe, steps=1, bf16=bf16))
+    assert seen == [torch.bfloat16 if bf16 else torch.float32]
+
+
+def test_what_is_drawn_rarely_and_pairs_reach_the_training(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One concept is of people, who are shut out here, and every picture is of two things."""
+    monkeypatch.setattr(encodings, "PEOPLE", re.compile(r"\bfox\b"))
+    read = Reader.forward
+    heard: list[str] = []
+
+    def spy(self: Reader, texts: list[str]) -> Tensor:
+        heard.extend(texts)
+        return read(self, texts)
+
+    monkeypatch.setattr(Reader, "forward", spy)
+    train(replace(recipe, steps=8, people=0.0, tint_share=0.0, pair_variants=9, sheet_every=0))
+    told = heard[1:]  # the first is of `build`
+    assert len(told) == 8 * 4 and not any(re.match("(a )?fox", text) for text in told)
+    words = "|".join(word for word, _ in RELATIONS)
+    assert sum(re.search(f" ({words}) ", text) is not None for text in told) > 16
+    monkeypatch.setattr(encodings, "PEOPLE", re.compile(""))
+    with pytest.raises(PictureError, match="people=0 leave none of 5 pictures to learn from"):
+        train(replace(recipe, people=0.0))
 
 
 def test_a_sheet_shows_drafts(recipe: Recipe, models: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from vqclip.training.scenes import RELATIONS, pairs
+from vqclip.training.data import COLOURS
+from vqclip.training.scenes import RELATIONS, calm, pairs
 
 
 def stream(seed: int = 0) -> Generator:
@@ -58,3 +59,39 @@ def test_pairs_draw_from_their_generator_alone() -> None:
     assert torch.equal(first[0], again[0]) and first[1] == again[1]
     assert not torch.equal(first[0], other[0])
     assert torch.equal(grounds, kept) and torch.equal(torch.get_rng_state(), before)
+
+
+def test_calm_grounds_are_white_a_paler_colour_or_a_pale_gradient() -> None:
+    images, names = calm(400, 4, stream())
+    assert images.shape == (400, 3, 4, 4) and images.min() >= 0 and images.max() <= 1
+    assert set(names) == {None, *COLOURS}
+    gradients = 0
+    for image, name in zip(images, names, strict=True):
+        assert torch.equal(image, image[:, :, :1].expand_as(image))  # nothing changes across
+        if name is None:
+            gradients += 1
+            assert image.min() >= 0.5
+            steps = image[:, 1:, 0] - image[:, :-1, 0]
+            torch.testing.assert_close(steps, steps[:, :1].expand_as(steps), atol=1e-5, rtol=0)
+            continue
+        shade = image[:, 0, 0]
+        assert torch.equal(image, shade[:, None, None].expand_as(image))
+        if name == "white":
+            assert shade.min() >= 0.94
+            continue
+        pure = torch.tensor(COLOURS[name])
+        paler = (shade - pure) / (1 - pure)
+        assert paler.min() >= -1e-5 and paler.max() <= 0.6
+        torch.testing.assert_close(paler, paler[:1].expand(3), atol=1e-4, rtol=0)
+    assert 55 < gradients < 105
+    colours = sum(name not in (None, "white") for name in names)
+    assert 115 < colours < 180 and 130 < names.count("white") < 210  # some colours are white
+
+
+def test_calm_grounds_draw_from_their_generator_alone() -> None:
+    before = torch.get_rng_state()
+    first, again, other = (calm(6, 4, stream(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first[0], again[0]) and first[1] == again[1]
+    assert not torch.equal(first[0], other[0])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert calm(0, 4, stream())[1] == []

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from tests.training.conftest import picture, record, write
-from vqclip.errors import PictureError
+from vqclip.errors import ConfigError, PictureError
 from vqclip.models import vqgan as shipped
 from vqclip.training import data, vqgan
+from vqclip.training.settings import check
 from vqclip.training.supply import Batches
 from vqclip.training.vqgan import (
     Codebook,
@@ -252,3 +253,77 @@ def test_pictures_are_examined_and_laid_on_a_sheet(recipe: Recipe, size: int) ->
     other = sheet(model, exam, False)
     assert torch.equal(other[:, -size:], made[:, -size:])  # random codes are the same ones
     assert not torch.equal(other[:, size:-size], made[:, size:-size])
+
+
+def test_a_decoder_that_learns_alone_leaves_every_code(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe)
+    first, second = Path(recipe.out), tmp_path / "second"
+    state = torch.load(first / "checkpoint.pt", weights_only=True)
+    state["model"]["quantize.usage"][:6] = 0  # out of use, and to be drawn again anywhere else
+    torch.save(state, first / "checkpoint.pt")
+    alone = replace(
+        recipe,
+        out=str(second),
+        begin=str(first / "checkpoint.pt"),
+        decoder_only=True,
+        bf16=True,
+        discriminate_from=2,
+        revive_every=1,
+        sheet_every=2,
+    )
+    train(alone)
+    train(replace(alone, steps=5))  # and goes on
+    before, after = (torch.load(o / "checkpoint.pt", weights_only=True) for o in (first, second))
+    assert after["step"] == 5
+    for key, tensor in before["model"].items():
+        moves = key.startswith(("decoder.", "post_quant_conv."))
+        assert torch.equal(after["model"][key], tensor) != moves, key
+    assert any(key.startswith("quantize.usage") for key in before["model"])
+
+    pictures = torch.stack([picture(3, seed, 32) for seed in range(6)]) / 255
+    codes, latents, drawn = [], [], []
+    for out in (first, second):
+        shown = shipped.load(out / "vqgan.yaml", out / "vqgan.safetensors")
+        latents.append(shown.encode(pictures))
+        codes.append(shown.nearest(latents[-1]))
+        drawn.append(shown.decode(shown.lookup(codes[0][0])))
+    assert torch.equal(*latents) and torch.equal(*codes)
+    assert not torch.equal(*drawn)
+
+
+def test_the_codes_of_exported_weights_stay_too(recipe: Recipe, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    train(recipe)
+    out = tmp_path / "second"
+    train(
+        replace(recipe, out=str(out), begin=recipe.out + "/vqgan.safetensors", decoder_only=True)
+    )
+    before, after = (load_file(Path(o, "vqgan.safetensors")) for o in (recipe.out, out))
+    for key, tensor in before.items():
+        moves = key.startswith(("decoder.", "post_quant_conv."))
+        assert torch.equal(after[key], tensor) or moves, key
+    assert not torch.equal(after["decoder.conv_out.weight"], before["decoder.conv_out.weight"])
+
+
+def test_a_decoder_alone_learns_to_draw(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(recipe)
+    kept = Path(recipe.out) / "begin"
+    kept.mkdir(parents=True)
+    vqgan.export(recipe, model, kept)
+    exams: list[float] = []
+    monkeypatch.setattr(vqgan, "REPORT_EVERY", 1)
+    watch = examine
+    monkeypatch.setattr(
+        vqgan, "examine", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
+    )
+    alone = replace(recipe, begin=str(kept), decoder_only=True, discriminate_from=99, rate=3e-3)
+    train(replace(alone, steps=12, batch=4, sheet_every=0))
+    assert len(exams) == 12 and exams[-1] > exams[0] + 0.5, exams
+
+
+def test_codes_to_keep_must_come_from_somewhere(recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match="decoder_only is true, but from= does not say whose"):
+        check(replace(recipe, decoder_only=True))
+    alone = replace(recipe, decoder_only=True, begin="starter")
+    assert check(alone) == alone

@@ -1,7 +1,8 @@
 """How do cut-outs become pictures? Laid on grounds, one by one or in pairs.
 
 `compose` lays each on a ground of one colour, a gradient or a photograph, at a random size and
-place; `pairs` lays two, and says where: "a red balloon above a green hill".
+place; `pairs` lays two, and says where: "a red balloon above a green hill". `calm` makes quieter
+grounds, for `lay` and for `pairs`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from vqclip.training.data import COLOURS
 
 # Shares of the three kinds of ground under an illustration.
 PLAIN, GRADIENT = 0.6, 0.2
+# Shares of two of the three kinds of calm ground; the rest are pale gradients.
+CALM_WHITE, CALM_COLOUR = 0.4, 0.4
 
 # Words between two things, and where the first then is: right and down, where the picture's
 # middle is 0 and its borders are 1. None: wherever.
@@ -119,6 +122,34 @@ def grounds(
             photo = photos[int(torch.randint(len(photos), [1], generator=generator))]
             out[index] = crop(photo, size, generator)
     return out.clamp(0, 1), names
+
+
+def calm(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, list[str | None]]:
+    """Make `count` quiet grounds: about white, of a colour made paler, or of a pale gradient.
+
+    Returns:
+        [count, 3, size, size] in [0, 1], and for each the name of its colour; None for gradients,
+        which run from top to bottom.
+    """
+    palette = list(COLOURS)
+    names: list[str | None] = []
+    out = torch.empty(count, 3, size, size)
+    ramp = torch.linspace(0, 1, size)[:, None]
+    for index in range(count):
+        kind = torch.rand(1, generator=generator).item()
+        name: str | None = None
+        if kind < CALM_WHITE:
+            name = "white"
+            out[index] = 1 - uniform([3, 1, 1], 0, 0.06, generator)
+        elif kind < CALM_WHITE + CALM_COLOUR:
+            name = palette[int(torch.randint(len(palette), [1], generator=generator))]
+            colour = torch.tensor(COLOURS[name])[:, None, None]
+            out[index] = colour + (1 - colour) * uniform([1], 0, 0.6, generator)
+        else:
+            top, foot = uniform([2, 3, 1, 1], 0.5, 1, generator)
+            out[index] = top + (foot - top) * ramp
+        names.append(name)
+    return out, names
 
 
 def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:

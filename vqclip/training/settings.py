@@ -50,6 +50,7 @@ class VqganRecipe:
     revive_every: int = option(150, "replace codes out of use every so many steps", least=1)
     discriminate_from: int = option(9000, "the step at which the critic joins", least=0)
     discriminator_weight: float = option(0.3, "how much the critic counts", least=0)
+    decoder_only: bool = option(False, "from=: its codes stay, and only the decoder learns")
     codes: int = option(1024, "size of the codebook", least=1)
     code_channels: int = option(32, "numbers a code", least=1)
     width: int = option(32, "channels of the first layer; a multiple of 32", least=32)
@@ -149,7 +150,10 @@ class PriorRecipe:
     silent_share: float = option(0.1, "share without words", least=0, most=1)
     variants: int = option(6, "how often a picture is encoded, each time otherwise", least=1)
     tint_share: float = option(0.25, "share drawn again in another colour", least=0, most=1)
-    zoom: list[float] = option([0.75, 1.0], "side of a cut-out, as a share of the picture's")
+    pair_variants: int = option(1, "further encodings, with a second thing each", least=0)
+    scale: float = option(0.92, "side of a cut-out, as a share of the picture's", least=0.1)
+    clip_art: float = option(0.3, "how often clip art and 3d renders are drawn", least=0)
+    people: float = option(0.4, "how often people and their hands are drawn", least=0)
 
 
 Recipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe
@@ -188,6 +192,11 @@ def check(recipe: Any) -> Any:
             raise ConfigError(f"multiples is {recipe.multiples}; write such as [1, 1, 2, 4]")
         _divides("size", recipe.size, 2 ** (len(recipe.multiples) - 1))
         _divides("width", recipe.width, 32)
+        if recipe.decoder_only and not recipe.begin:
+            raise ConfigError(
+                "decoder_only is true, but from= does not say whose codes to keep; give it, such "
+                "as from=starter"
+            )
     elif isinstance(recipe, ClipRecipe):
         _divides("text_width", recipe.text_width, 64)
         if not recipe.trunk:

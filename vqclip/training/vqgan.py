@@ -9,6 +9,8 @@ Esser, Rombach, Ommer, 2021, "Taming Transformers for High-Resolution Image Synt
   codes that fall out of use are drawn again from the batch: half of a codebook that is moved by
   gradients alone dies in a short training;
 - quantisation starts late, from a codebook taken from the data: the first steps are about colour;
+- `decoder_only`, for afterwards: pictures keep the codes that they have, and so does whatever has
+  learnt those codes; they are only drawn better;
 - no LPIPS, whose VGG weights are not ours to ship: the picture, its blurred colours and its edges
   are compared instead, and a patch discriminator joins at the end.
 """
@@ -125,6 +127,20 @@ def start(recipe: Recipe, model: Model) -> None:
         model.quantize.sums.copy_(model.quantize.embedding.weight)
 
 
+def freeze_codes(model: Model) -> None:
+    """Keep gradients from all that turns a picture into codes; the decoder is what is left."""
+    for part in (model.encoder, model.quant_conv, model.quantize):
+        part.requires_grad_(False)
+
+
+@torch.no_grad()
+def settled(model: Model, pictures: Tensor) -> Tensor:
+    """The codes of pictures [B, 3, H, W] in [-1, 1], as vectors; the codebook stays as it is."""
+    model.quantize.eval()  # in training it would follow what it sees
+    z: Tensor = model.quantize(model.encode(pictures))[0]
+    return z
+
+
 def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
     run = runs.prepare(recipe, tell)
@@ -137,6 +153,8 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     model = Model(recipe)
     if recipe.begin and not run.resumed:
         start(recipe, model)
+    if recipe.decoder_only:
+        freeze_codes(model)
     model = model.to(device)
     critic = NLayerDiscriminator(ndf=32, n_layers=2).to(device)
     optimiser = torch.optim.AdamW(
@@ -158,11 +176,11 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
         real = draw(run.generator).to(device)
         quantised = step >= quantise_from
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-            z = model.encode(real)
+            commitment = torch.zeros((), device=device)
+            z = settled(model, real) if recipe.decoder_only else model.encode(real)
             if step == quantise_from and not recipe.begin:
                 model.quantize.revive(z.detach(), float("inf"))
-            commitment = torch.zeros((), device=device)
-            if quantised:
+            if quantised and not recipe.decoder_only:
                 z, commitment, _ = model.quantize(z)
             made = model.decode(z)
         made = made.float()
@@ -185,7 +203,7 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
             critic_optimiser.zero_grad()
             judged.backward()
             critic_optimiser.step()
-        if quantised and step % recipe.revive_every == 0:
+        if quantised and not recipe.decoder_only and step % recipe.revive_every == 0:
             with torch.no_grad():
                 model.quantize.revive(model.encode(real), 0.01)
         return loss
