@@ -11,6 +11,7 @@ import numpy
 import pytest
 import timm
 import torch
+from safetensors.torch import load_file
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -220,7 +221,7 @@ def test_training_leaves_a_perceptor_and_goes_on(
     recipe = replace(SMALL, data=str(folder), out=str(tmp_path / "out"))
     out = Path(recipe.out)
     train(recipe)
-    names = {"checkpoint.pt", "open_clip_config.json", "open_clip_model.safetensors"}
+    names = {"checkpoint.pt", "open_clip_config.json", "packed.safetensors"}
     assert {path.name for path in out.iterdir()} == names
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
@@ -235,7 +236,7 @@ def test_training_leaves_a_perceptor_and_goes_on(
     with torch.no_grad():
         look, read = trained.look(images), trained.read(words)
     torch.testing.assert_close(seen.embed_image(images), look, atol=1e-4, rtol=0)
-    torch.testing.assert_close(seen.embed_text(words), read, atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen.embed_text(words), read, atol=1e-2, rtol=0)  # packed
     table = seen.model.token_embedding.weight
     silent = set(trained.tokenizer.encode("parliament"))
     assert not table[list(silent)].any()
@@ -334,7 +335,7 @@ def test_a_trunk_learns_but_keeps_its_batch_statistics(
     with torch.no_grad():
         look, read = trained.look(images), trained.read(words)
     torch.testing.assert_close(seen.embed_image(images), look, atol=1e-4, rtol=0)
-    torch.testing.assert_close(seen.embed_text(words), read, atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen.embed_text(words), read, atol=1e-2, rtol=0)  # packed
 
     train(replace(trunk, steps=3))
     after = torch.load(out / "checkpoint.pt", weights_only=True)
@@ -542,3 +543,36 @@ def test_a_teacher_is_trained_and_imitated(
         )
     )
     assert (tmp_path / "then" / towers.FILE).is_file()
+
+
+def test_a_second_one_borrows_the_words_of_the_first(folder: Path, tmp_path: Path) -> None:
+    first = replace(SMALL, data=str(folder), out=str(tmp_path / "first"))
+    train(first)
+    second = replace(first, out=str(tmp_path / "second"), words_of=first.out, seed=1)
+    train(second)
+    lender, borrower = perceptors.load(first.out), perceptors.load(second.out)
+    words = ["a fox", "red apple face"]
+    assert torch.equal(borrower.embed_text(words), lender.embed_text(words))
+    images = torch.rand(2, 3, 32, 32, generator=stream())
+    assert not torch.allclose(borrower.embed_image(images), lender.embed_image(images), atol=1e-2)
+    stored = load_file(Path(second.out) / "packed.safetensors")
+    assert stored and all(key.startswith("visual.") for key in stored)
+    train(replace(second, steps=3))  # goes on without borrowing again
+    assert torch.equal(perceptors.load(second.out).embed_text(words), lender.embed_text(words))
+
+
+def test_nothing_to_borrow_is_explained(folder: Path, tmp_path: Path) -> None:
+    recipe = replace(SMALL, data=str(folder), out=str(tmp_path / "out"), words_of=str(tmp_path))
+    with pytest.raises(ModelError, match=r"there is no file .*checkpoint\.pt; name a"):
+        train(recipe)
+
+
+def test_fixed_words_stay_as_they_are(folder: Path, tmp_path: Path) -> None:
+    first = replace(SMALL, data=str(folder), out=str(tmp_path / "first"))
+    train(first)
+    on = replace(first, out=str(tmp_path / "on"), begin=first.out, words_fixed=True)
+    train(replace(on, restyle_share=0.5))
+    before, after = perceptors.load(first.out), perceptors.load(on.out)
+    assert torch.equal(after.embed_text(["a fox"]), before.embed_text(["a fox"]))
+    images = torch.rand(2, 3, 32, 32, generator=stream())
+    assert not torch.equal(after.embed_image(images), before.embed_image(images))

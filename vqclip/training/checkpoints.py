@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError, OutputError
+from vqclip.models.packing import unpack
 from vqclip.models.unpickle import read_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
@@ -121,7 +122,7 @@ def weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor], st
             f"from={begin}: {path} is no checkpoint of a training, since it holds no model; name "
             f"a {CHECKPOINT} or a {file}"
         )
-    return dict(found), f"from={begin}"
+    return unpack(dict(found)), f"from={begin}"
 
 
 def fit(

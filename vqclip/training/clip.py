@@ -34,7 +34,7 @@ from vqclip.training.batches import Batches
 from vqclip.training.checkpoints import fit, weights
 from vqclip.training.contrast import attack, contrast
 from vqclip.training.runs import learning_rate
-from vqclip.training.towers import FILE, Model, Recipe, export, groups
+from vqclip.training.towers import FILE, Model, Recipe, export, groups, words_folder
 from vqclip.training.views import nonsense, perturb
 
 # What exported weights do not hold: the colours that pictures are brought to, and the echo.
@@ -51,6 +51,26 @@ def start(recipe: Recipe, model: Model) -> None:
     if not any(key.startswith("clip.") for key in tensors):
         tensors = {f"clip.{key}": tensor for key, tensor in tensors.items()}
     fit(model, tensors, source, own=UNSAID)
+
+
+def borrow(recipe: Recipe, model: Model) -> None:
+    """Put the text tower of the CLIP that `words_of` names into a model.
+
+    Raises:
+        ModelError: if it is not there, or does not fit.
+    """
+    tensors, _ = weights(str(words_folder(recipe)), zoo.starter_clip(), FILE)
+    words = {
+        name: tensor
+        for key, tensor in tensors.items()
+        if not (name := f"clip.{key.removeprefix('clip.')}").startswith("clip.visual.")
+        and name in model.state_dict()
+    }
+    fit(model, words, f"words_of={recipe.words_of}", own=_eyes(model))
+
+
+def _eyes(model: Model) -> list[str]:
+    return [key for key in model.state_dict() if key.startswith("clip.visual.")] + list(UNSAID)
 
 
 def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
@@ -95,6 +115,9 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     model = Model(recipe)
     if recipe.begin and not run.resumed:
         start(recipe, model)
+    if recipe.words_of and not run.resumed:
+        borrow(recipe, model)
+    fixed = recipe.words_fixed or bool(recipe.words_of)
     model = model.to(device).train()
     optimiser = torch.optim.AdamW(groups(recipe, model), betas=(0.9, 0.98))
     targets = torch.zeros(len(pictures), recipe.embedding)
@@ -124,7 +147,7 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
             images = attack(model, images, text, same, rms, autocast)
         with autocast():
             image = model.look(torch.cat([images, empty]))
-            with torch.set_grad_enabled(not recipe.words_fixed):
+            with torch.set_grad_enabled(not fixed):
                 text = model.read(captions)
         loss = contrast(image, text, same, model.clip.logit_scale.exp())
         if recipe.teacher:
@@ -132,7 +155,7 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
             wanted = targets[chosen[untinted]].to(device)
             likeness = (image[: len(images)][untinted.to(device)] * wanted).sum(1)
             loss = loss + recipe.imitate * (1 - likeness).sum() / max(1, len(likeness))
-        if book is not None:
+        if book is not None and not fixed:
             picked = torch.randint(len(book["texts"]), [recipe.recited], generator=generator)
             with autocast():
                 spoken = model.echo(model.read([book["texts"][i] for i in picked.tolist()]))

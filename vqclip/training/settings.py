@@ -99,6 +99,7 @@ class ClipRecipe:
     pair_share: float = option(0.0, "share with two things", least=0, most=1)
     restyle_share: float = option(0.0, "share as from another hand", least=0, most=1)
     words_fixed: bool = option(False, "leave the text tower as it is")
+    words_of: str = option("", "borrow the text tower of this CLIP's folder, or of starter")
     hide: float = option(0.4, "ViT: share of patches hidden at first", least=0, most=0.99)
     attack_from: int = option(3000, "the step at which attacks begin", least=0)
     attack_rms: float = option(0.03, "how far an attack moves a picture", least=0)

@@ -12,12 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vqclip.models import zoo
+from vqclip.models.clips import PACKED
+from vqclip.models.packing import pack
 from vqclip.training import data
 from vqclip.training.imagenet import weights as imagenet
 from vqclip.training.settings import ClipRecipe as Recipe
 
-__all__ = ["Model", "Recipe", "architecture", "colours", "export", "groups"]
-FILE = "open_clip_model.safetensors"
+__all__ = ["Model", "Recipe", "architecture", "colours", "export", "groups", "words_folder"]
+FILE = PACKED
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, peers and papers alike
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -122,12 +125,17 @@ def groups(recipe: Recipe, model: Model) -> list[dict[str, Any]]:
     ]
 
 
-def export(recipe: Recipe, model: Model, pictures: data.Pictures, out: Path) -> None:
-    """Write what open_clip reads: open_clip_config.json and half-precision safetensors.
+def words_folder(recipe: Recipe) -> Path:
+    """Give the folder of the CLIP whose text tower is borrowed."""
+    return zoo.starter_clip() if recipe.words_of == "starter" else Path(recipe.words_of)
 
-    Tokens that no caption or sentence holds never moved from their random start; they are set to
-    zero, which reads as a word without a meaning rather than one with a random meaning, and packs
-    to nothing.
+
+def export(recipe: Recipe, model: Model, pictures: data.Pictures, out: Path) -> None:
+    """Write open_clip's configuration and half-precision weights, the table of words packed.
+
+    Tokens that no caption or sentence holds never moved from their random start; they are left
+    out, which reads as a word without a meaning rather than one with a random meaning. Words that
+    are borrowed (`words_of`) stay where they are.
     """
     from safetensors.torch import save_file
 
@@ -142,8 +150,13 @@ def export(recipe: Recipe, model: Model, pictures: data.Pictures, out: Path) -> 
     kept[used] = table[used]
     tensors = {k: v.half().contiguous() for k, v in model.clip.state_dict().items()}
     tensors["token_embedding.weight"] = kept.half()
-    save_file(tensors, out / FILE)
     config = architecture(recipe)
+    if recipe.words_of:
+        config["words_of"] = words_folder(recipe).name
+        tensors = {k: v for k, v in tensors.items() if k.startswith("visual.")}
+    else:
+        tensors = pack(tensors, "token_embedding.weight")
+    save_file(tensors, out / FILE)
     # What the model has seen in training, whichever recipe it began with.
     seen = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
     config["preprocess_cfg"] = {key: [round(v, 8) for v in seen[key]] for key in seen}
