@@ -74,7 +74,7 @@ def test_drafts_are_ranked_by_what_the_judge_sees(dreamer: dreams.Dreamer) -> No
 def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(dreamer: dreams.Dreamer) -> None:
     (draft,) = dreamer.dream("a fox", replace(SETTINGS, count=1), stream(3))
     prefix = dreamer.prior.prefix(dreamer.judge.read_tokens(["a fox"]))
-    codes = dreamer.prior.dream(prefix, generator=stream(3), top_p=0.95, guidance=3.0)
+    codes = dreamer.prior.dream(prefix, generator=stream(3), top_p=0.9, guidance=2.0)
     wanted = dreamer.drawer.decode(dreamer.drawer.lookup(codes[0]))
     torch.testing.assert_close(draft.image, wanted)
 

@@ -165,7 +165,7 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("prompts: {text: a fox, weight: 2}", "prompts: text has the weight 'a fox'"),
         ("prompts: {a fox: true}", "prompts: a fox has the weight True"),
         ("stepz: 3", "art.yaml: there is no setting stepz; did you mean 'steps'"),
-        ("count: 3", "art.yaml: there is no setting count; did you mean 'cutouts.count'"),
+        ("recipe: 3", "art.yaml: there is no setting recipe; did you mean 'cutouts.recipe'"),
         ("cutouts: {cuont: 3}", "art.yaml: there is no setting cutouts.cuont; did you mean"),
         ("cutouts: 3", "art.yaml: cutouts must hold key: value lines, not 3"),
         (
