@@ -107,7 +107,10 @@ def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: 
         ({"losses__colours": "gold,"}, "losses.colours: '' is not a colour"),
         ({"init_colour": "rgb(1, 2, 3)"}, "init_colour: 'rgb.1, 2, 3.' is not a colour"),
         ({"init_colour": "#ff000080"}, "init_colour: '#ff000080' is not a colour"),
-        ({"losses__init": 1.0}, "losses.init is closeness to a start picture; give one with ini"),
+        (
+            {"losses__init": 1.0, "init": "random"},
+            "losses.init is closeness to a start picture; give one with ini",
+        ),
     ],
 )
 def test_colours_and_starts_are_checked_early(values: dict[str, Any], message: str) -> None:

@@ -78,7 +78,7 @@ def test_help_covers_every_setting_with_its_default() -> None:
         "optimiser.rate",
         "number or null",
         "0.3",
-        "learning rate; null: what suits the optimiser",
+        "learning rate; from a dream: 0.1; null: what suits the optimiser",
         (),
     )
     assert lines["device"].choices == config.DEVICES
@@ -140,7 +140,13 @@ def test_sizes_are_read_as_people_write_them(text: str) -> None:
 
 def test_settings_as_plain_values_load_into_the_same_settings() -> None:
     run = changed(
-        **{"prompts": "a # b", "seed": 0, "cutouts__noise": 0.0, "style": "${x} of {}"},
+        **{
+            "prompts": "a # b",
+            "init": "random",
+            "seed": 0,
+            "cutouts__noise": 0.0,
+            "style": "${x} of {}",
+        },
         **{"growth": [Stage("32x32", "2")], "perceptors": ["a", "b"], "out": "elsewhere"},
     )
     values = config.to_dict(run)

@@ -45,7 +45,10 @@ def test_where_a_picture_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monke
     ("init", "message"),
     [
         ("fractl", "^init=fractl is neither a picture file nor .*; did you mean 'fractal'"),
-        ("x" * 999, "^init=x{60}… is neither a picture file nor one of: random, dream, fractal,"),
+        (
+            "x" * 999,
+            "^init=x{60}… is neither a picture file nor one of: auto, dream, random, fractal,",
+        ),
         ("no.png", "^no.png cannot be read .No such file or directory.; try another file$"),
         ("bad.png", "^bad.png cannot be read .it is damaged or no picture.; try another file$"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,36 @@ def test_the_default_is_the_starter_preset() -> None:
 
 
 def test_without_anything_there_are_the_defaults() -> None:
-    assert load() == RunConfig()
+    assert load() == RunConfig(init="random")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "settings", "start"),
+    [
+        ("a fox | fog:-1", {}, "dream"),
+        ("fog:-1 | @photo.png", {}, "random"),  # no words to make a draft from
+        ("", {}, "random"),
+        ("a fox", {"vqgan": "mine"}, "random"),
+        ("a fox", {"vqgan": "mine", "init": "dream"}, "dream"),
+        ("a fox", {"init": "random"}, "random"),
+        ("a fox", {"init": "photo.png"}, "photo.png"),
+    ],
+)
+def test_a_run_starts_from_a_draft_where_it_can(
+    prompt: str, settings: dict[str, str], start: str
+) -> None:
+    run, usual = load(prompt, **settings), RunConfig()
+    suited = (60, [], 0.1) if start == "dream" else (200, usual.growth, 0.3)
+    assert run.init == start
+    assert (run.steps, run.growth, run.optimiser.rate) == suited
+
+
+def test_what_suits_a_draft_lies_below_everything_else(write: Any) -> None:
+    run = load("a fox", write("mine.yaml", "steps: 7"), overrides=["optimiser.rate=0.2"])
+    assert (run.init, run.steps, run.growth, run.optimiser.rate) == ("dream", 7, [], 0.2)
+    assert load(base=dataclasses.asdict(run) | {"steps": 9}).steps == 9
+    grown = load("a fox", overrides=["growth=[{size: 50%, steps: 1}]"])
+    assert grown.growth == [Stage("50%", "1")]
 
 
 def test_later_layers_win_and_earlier_ones_remain(write: Any) -> None:
@@ -165,7 +195,10 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("prompts: {text: a fox, weight: 2}", "prompts: text has the weight 'a fox'"),
         ("prompts: {a fox: true}", "prompts: a fox has the weight True"),
         ("stepz: 3", "art.yaml: there is no setting stepz; did you mean 'steps'"),
-        ("recipe: 3", "art.yaml: there is no setting recipe; did you mean 'cutouts.recipe'"),
+        (
+            "count: 3",
+            "art.yaml: there is no setting count; did you mean 'cutouts.count' or 'dream",
+        ),
         ("cutouts: {cuont: 3}", "art.yaml: there is no setting cutouts.cuont; did you mean"),
         ("cutouts: 3", "art.yaml: cutouts must hold key: value lines, not 3"),
         (
@@ -220,7 +253,7 @@ def test_weights_in_a_structure_are_finite(write: Any) -> None:
 
 @pytest.mark.parametrize("text", ["# only a comment\n", "", "---\n"])
 def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
-    assert load(preset=write("none.yaml", text)) == RunConfig()
+    assert load(preset=write("none.yaml", text)) == load()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 import vqclip
 from tests.conftest import FACTOR, VQGAN, Home
-from vqclip import session
+from vqclip import machine, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
 from vqclip.models import clips, zoo
@@ -318,24 +318,24 @@ def test_a_style_leaves_braces_of_a_prompt_alone() -> None:
 def test_the_device_that_is_named_or_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert session.pick_device("auto") == torch.device("cpu")
+    assert machine.pick_device("auto") == torch.device("cpu")
     message = r"device=cuda: torch finds none here \(it can use: cpu\)"
     with pytest.raises(ConfigError, match=message):
-        session.pick_device("cuda")
+        machine.pick_device("cuda")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert session.pick_device("auto").type == "mps"
+    assert machine.pick_device("auto").type == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert session.pick_device("auto").type == "cuda"
-    assert session.pick_device("cpu").type == "cpu"
+    assert machine.pick_device("auto").type == "cuda"
+    assert machine.pick_device("cpu").type == "cpu"
 
 
 def test_the_precision_that_is_named_or_half_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    assert session.pick_precision("auto", cpu) == "fp32"
-    assert session.pick_precision("bf16", cpu) == "bf16"
+    assert machine.pick_precision("auto", cpu) == "fp32"
+    assert machine.pick_precision("bf16", cpu) == "bf16"
     for supported, name in ((True, "bf16"), (False, "fp16")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported: x)
-        assert session.pick_precision("auto", cuda) == name
+        assert machine.pick_precision("auto", cuda) == name
 
 
 def test_a_perceptor_may_lie_in_the_home_folder(
@@ -374,7 +374,7 @@ def test_what_is_done_is_told(home: Home) -> None:
     [
         ({"vqgan": "tinny"}, ModelError, "no model is called 'tinny'; did you mean 'tiny'"),
         ({"vqgan": "sflckr"}, ModelAbsent, "'vqclip models fetch sflckr'.*--preset starter"),
-        ({"init": "foxx"}, PictureError, "init=foxx is neither a picture file nor one of: rand"),
+        ({"init": "foxx"}, PictureError, "init=foxx is neither a picture file nor one of: auto"),
         ({"init": "foxx.png"}, PictureError, "there is no picture at foxx.png"),
         ({"losses": {"init": 1}}, ConfigError, "losses.init is closeness to a start picture;"),
         ({"losses": {"edges": 1, "edge_colour": "fog"}}, ConfigError, "'fog' is not a colour"),

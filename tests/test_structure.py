@@ -198,7 +198,7 @@ def test_the_table_of_settings_is_a_table() -> None:
     lines = readme.settings().splitlines()
     assert lines[1] == "| --- | --- | --- |"
     assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {5}
-    assert "| `steps` | `200` | how often the latent moves |" in lines
+    assert "| `steps` | `200` | how often the latent moves; from a dream: 60 |" in lines
     axis = next(line for line in lines if line.startswith("| `losses.axis`"))
     assert axis.endswith("(horizontal, vertical) |")
     assert any(r"fractal\|gradient" in line for line in lines)

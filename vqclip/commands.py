@@ -74,9 +74,11 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
     if options.json:
         screen.event("provenance", **json.loads(notes.to_json()))
         return
-    defaults = {s.key: s.default for s in describe()}
-    flat = _flat(notes.config)
-    shown = {key: str(_plain(value)) for key, value in flat.items()}
+    usual = _flat(to_dict(preset_files.load(notes.prompt), everywhere=False))
+    defaults, shown = (
+        {key: str(_plain(value)) for key, value in flat.items()}
+        for flat in (usual, _flat(notes.config))
+    )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     lines = [f"prompt  {notes.prompt}", f"seed    {notes.seed}", "", "settings that differ:"]
     lines.append(table(changed) or "  none")

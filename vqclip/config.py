@@ -72,7 +72,9 @@ class OptimiserSettings:
     """How the latent moves."""
 
     name: str = option("adam", "which optimiser", OPTIMISERS)
-    rate: float | None = option(0.3, "learning rate; null: what suits the optimiser", least=0)
+    rate: float | None = option(
+        0.3, "learning rate; from a dream: 0.1; null: what suits the optimiser", least=0
+    )
     schedule: str = option("drop", "how the rate changes; drop: a tenth at 75 %", SCHEDULES)
     average: float = option(0.9, "memory of the latent's running average; 0: none", least=0)
 
@@ -126,17 +128,17 @@ class RunConfig:
     )
     size: str = option("256x256", "width x height in pixels")
     aspect: str = option("", "width:height, such as 16:9, for as many pixels as size has")
-    steps: int = option(200, "how often the latent moves", least=1)
+    steps: int = option(200, "how often the latent moves; from a dream: 60", least=1)
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
-        metadata={"help": "smaller sizes to pass through first, as a list of size and steps"},
+        metadata={"help": "smaller sizes to pass through first; from a dream: none"},
     )
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(["starter"], "which CLIPs look, such as ViT-B-32::openai")
     init: str = option(
-        "random",
-        "random codes, dream (a draft of the prompt), a picture file, or a noise: "
-        "fractal|gradient|uniform|colour",
+        "auto",
+        "dream (a draft of the prompt), random codes, a picture file, or a noise: "
+        "fractal|gradient|uniform|colour; auto: dream, if the VQGAN is starter",
     )
     init_colour: str = option("white", "the colour of init=colour")
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")

@@ -93,7 +93,9 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
             # A key of another group ("count" for "cutouts.count") is a near miss, too.
             names = [s.key for s in describe(schema)] + list(hints)
             ends = [n for n in names if n.rpartition(".")[2] == key]
-            hint = f"; did you mean {ends[0]!r}?" if ends else suggest(str(key), names)
+            hint = suggest(str(key), names)
+            if ends:  # there may be several: cutouts.count, dream.count
+                hint = f"; did you mean {' or '.join(map(repr, sorted(ends)))}?"
             if key == "preset" and not prefix:
                 hint = f"; did you mean --preset {value}? (in a file: extends: {value})"
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")

@@ -15,7 +15,7 @@ from vqclip.config import NOISES, RunConfig
 from vqclip.errors import PictureError, suggest
 from vqclip.prompts import Prompt
 
-STARTS = ("random", "dream", *NOISES)  # what `init` may be instead of a picture
+STARTS = ("auto", "dream", "random", *NOISES)  # what `init` may be instead of a picture
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
 _SLACK = 1.05  # how far shapes may differ before it shows
 

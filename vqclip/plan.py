@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from vqclip import session
+from vqclip import machine, session
 from vqclip.config import RunConfig, plan_stages
 from vqclip.errors import ModelAbsent
 from vqclip.models import clips, needs, vqgan, zoo
@@ -86,8 +86,8 @@ def estimate(config: RunConfig) -> Estimate:
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     lacking = needs.absent(config.vqgan, config.perceptors, session.look)
-    device = session.pick_device(config.device)
-    dtype = _DTYPES[session.pick_precision(config.precision, device)]
+    device = machine.pick_device(config.device)
+    dtype = _DTYPES[machine.pick_precision(config.precision, device)]
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
         drawer = vqgan.build(layout).requires_grad_(False).eval()

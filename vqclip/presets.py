@@ -1,6 +1,7 @@
 """Where do settings come from? Presets, run files and overrides, laid over the defaults.
 
-    dataclass defaults ← presets, in order ← run file ← key=value overrides ← the prompt, verbatim
+    dataclass defaults ← what suits a draft, if the run starts from one
+        ← presets, in order ← run file ← key=value overrides ← the prompt, verbatim
 
 A preset is a YAML file in `configs/`, or any other YAML file; it holds only what differs, and may
 say `extends: another`. A prompt goes around `vqclip.layers`, never through it: `a # b` would
@@ -20,9 +21,14 @@ from typing import Any
 
 from vqclip.checks import check
 from vqclip.config import RunConfig
-from vqclip.errors import ConfigError, suggest
+from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.layers import Layer, merge, nest, override, parse
-from vqclip.prompts import Prompt, show
+from vqclip.prompts import Prompt, show, texts
+from vqclip.prompts import parse as read_prompts
+
+# A draft is a picture already: what begins with it needs a fifth of the way that random codes
+# need, in smaller steps, and would lose its outlines in a smaller picture.
+FROM_A_DRAFT: dict[str, Any] = {"steps": 60, "growth": [], "optimiser": {"rate": 0.1}}
 
 
 def load(
@@ -44,6 +50,9 @@ def load(
         base: settings to start from instead of the defaults, as `config.to_dict` gives them.
         settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
+    Returns:
+        The settings, with init=auto decided (`settled`).
+
     Raises:
         ConfigError: for an unknown key or name, or a value that does not fit, with its place.
     """
@@ -61,10 +70,24 @@ def load(
     found, merged = None, merge(layers)
     for _, values in layers:
         found = values.get("prompts", found)
-    config = dataclasses.replace(
-        merged, prompts=_prompt_text(found if prompts is None else prompts)
-    )
+    text = _prompt_text(found if prompts is None else prompts)
+    config = settled(dataclasses.replace(merged, prompts=text))
+    if config.init == "dream":
+        suited = merge([("what suits a draft", FROM_A_DRAFT), *layers])
+        config = dataclasses.replace(suited, prompts=text, init="dream")
     return check(config)
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """Decide what init=auto is: a draft, if the starter VQGAN is to draw words; else random."""
+    if config.init != "auto":
+        return config
+    try:
+        words = texts(read_prompts(config.prompts))
+    except PromptError:
+        words = []  # empty, or unreadable: whoever draws it says so
+    start = "dream" if words and config.vqgan == "starter" else "random"
+    return dataclasses.replace(config, init=start)
 
 
 def presets() -> dict[str, str]:

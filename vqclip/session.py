@@ -23,10 +23,12 @@ from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
 from vqclip.generate import Objective, Step, generate
+from vqclip.machine import pick_device, pick_precision
 from vqclip.models import clips, needs, zoo
 from vqclip.models import vqgan as vqgans
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
+from vqclip.presets import settled
 from vqclip.record import images
 from vqclip.record.provenance import Provenance, versions
 from vqclip.tensors import Image
@@ -109,7 +111,7 @@ def build(
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
-    check(config)  # one that was put together by hand was not checked yet
+    config = check(settled(config))  # one put together by hand is neither yet
     wishes = styled(prompts.parse(config.prompts), config.style)
     if config.init == "dream":
         prompts.wished(wishes)  # refused before a model is loaded
@@ -243,34 +245,6 @@ def purpose_seed(seed: int, purpose: str) -> int:
     """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
     digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def pick_device(name: str) -> torch.device:
-    """Choose where to compute: what is named, or CUDA, then Apple's GPU, then the processor.
-
-    Raises:
-        ConfigError: if the machine does not have the device that is named.
-    """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, is_there in there.items() if is_there))
-    if not there[name]:
-        usable = ", ".join(kind for kind in there if there[kind])
-        raise ConfigError(f"device={name}: torch finds none here (it can use: {usable})")
-    return torch.device(name)
-
-
-def pick_precision(name: str, device: torch.device) -> str:
-    """Choose the perceptors' number format: what is named; else half on CUDA, full elsewhere."""
-    if name != "auto":
-        return name
-    if device.type != "cuda":
-        return "fp32"
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
 def _cutter(config: RunConfig, size: int, seed: int) -> Cutter:

@@ -37,10 +37,10 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     _check_prior(config.dream)
     import torch
 
-    from vqclip import dreams, session
+    from vqclip import dreams, machine, session
     from vqclip.record import folder, images
 
-    device = session.pick_device(config.device)
+    device = machine.pick_device(config.device)
     seed = session.pick_seed(config.seed)
     dreamer = dreams.load(device, config.dream.prior)
     generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))

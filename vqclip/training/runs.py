@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
+from vqclip.machine import pick_device
 from vqclip.record.images import save_png, unwritable, write_whole
-from vqclip.session import pick_device
 from vqclip.training.checkpoints import CHECKPOINT, restore, save
 
 SAVE_EVERY = 240.0  # seconds
