@@ -27,7 +27,8 @@ class Home:
         """Settings for a run of about a second at 32x32 on these models."""
         return [
             *(f"vqgan={VQGAN}", f"perceptors={self.clip}", "size=32x32", "steps=3", "growth=[]"),
-            *("cutouts.count=4", "film.format=none", "device=cpu", "losses.smoothness=0", *more),
+            *("cutouts.count=4", "film.format=none", "device=cpu"),
+            *("losses.smoothness=0", "losses.distinct=0", *more),
         ]
 
     def settings(self, **more: object) -> dict[str, object]:
@@ -36,8 +37,9 @@ class Home:
         values: dict[str, object] = {key: value for key, _, value in pairs}
         plain = {"perceptors": [str(self.clip)], "steps": 3, "growth": []}
         del values["cutouts.count"], values["film.format"], values["losses.smoothness"]
+        del values["losses.distinct"]
         groups: dict[str, object] = {"cutouts": {"count": 4}, "film": {"format": "none"}}
-        groups["losses"] = {"smoothness": 0} | dict(more.pop("losses", {}))  # type: ignore[call-overload]
+        groups["losses"] = {"smoothness": 0, "distinct": 0} | dict(more.pop("losses", {}))  # type: ignore[call-overload]
         return values | plain | groups | more
 
 

@@ -12,7 +12,7 @@ import yaml
 from torch import Generator
 
 from tests.conftest import VQGAN, Home, Refusal
-from vqclip import cli, dreams, load, prompts, session
+from vqclip import cli, dreams, foils, load, prompts, session
 from vqclip.config import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
 from vqclip.models import net2net, vqgan, zoo
@@ -62,12 +62,13 @@ def stream(seed: int = 0) -> Generator:
 def test_drafts_are_ranked_by_what_the_judge_sees(dreamer: dreams.Dreamer) -> None:
     drafts = dreamer.dream("a fox", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
-    text = dreamer.judge.embed_text(["a fox"])
+    text = dreamer.judge.embed_text(["a fox", *foils.others("a fox")])
     for draft in drafts:
         assert draft.image.shape == (1, 3, 16, 16)
         assert draft.image.min() >= 0 and draft.image.max() <= 1
         seen = dreamer.judge.embed_image(draft.image)
-        assert draft.score == pytest.approx(float(seen @ text.T), abs=1e-5)
+        sure = (foils.SHARPNESS * seen @ text.T).softmax(1)[0, 0]
+        assert draft.score == pytest.approx(float(sure), abs=1e-6)
     assert len({draft.score for draft in drafts}) == 5
 
 
@@ -225,7 +226,9 @@ def test_a_class_is_drafted_and_ranked(classes: str) -> None:
     drawer = dreamer.model.first_stage
     wanted = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
     assert wanted.shape == (5, 3, 32, 32)
-    scores = dreamer.judge.embed_image(wanted) @ dreamer.judge.embed_text(["a goldfish"])[0]
+    words = ["a goldfish", *foils.others("a goldfish")]
+    seen = dreamer.judge.embed_image(wanted) @ dreamer.judge.embed_text(words).T
+    scores = (foils.SHARPNESS * seen).softmax(1)[:, 0]
     order = scores.argsort(descending=True)
     torch.testing.assert_close(torch.cat([d.image for d in drafts]), wanted[order])
     torch.testing.assert_close(torch.tensor([d.score for d in drafts]), scores[order])

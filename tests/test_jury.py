@@ -10,7 +10,7 @@ import torch
 
 from tests import tiny_clip
 from tests.conftest import Home
-from vqclip import cli, jury, perceptors
+from vqclip import cli, foils, jury, perceptors
 from vqclip.errors import OutputError
 from vqclip.models import zoo
 from vqclip.record.folder import add_notes
@@ -27,7 +27,7 @@ def test_the_verdict_counts_the_words_that_fit_better(
     image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     verdict = jury.judge(image, "a fox in the fog", tiny)
     seen = tiny.embed_image(image)[0]
-    things = jury.others("a fox in the fog")
+    things = foils.others("a fox in the fog", foils.JUDGED)
     cosines = [float(tiny.embed_text([word])[0] @ seen) for word in things]
     wanted = float(tiny.embed_text(["a fox in the fog"])[0] @ seen)
     assert verdict.score == pytest.approx(wanted, abs=1e-4)

@@ -12,9 +12,9 @@ from vqclip.objectives import from_losses, names_of
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
-    assert set(names_of(everything)) == set(losses.LOSSES) == set(numbers)
-    assert names_of(LossSettings(smoothness=0)) == []
-    assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["edges"]
+    assert set(names_of(everything)) == {"distinct", *losses.LOSSES} == set(numbers)
+    assert names_of(LossSettings(distinct=0, smoothness=0)) == []
+    assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
 
 
 def test_weights_stay_the_same_from_step_to_step() -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vqclip import foils
 from vqclip.config import DreamSettings
 from vqclip.errors import ConfigError, ModelError
 from vqclip.models import net2net, zoo
@@ -35,7 +36,7 @@ CLASSES = 1000  # of ImageNet
 
 @dataclass(frozen=True)
 class Draft:
-    """A draft [1, 3, S, S] in [0, 1], and the cosine between it and the words."""
+    """A draft [1, 3, S, S] in [0, 1], and how surely it shows the words, in [0, 1]."""
 
     image: Image
     score: float
@@ -181,12 +182,12 @@ def _ranked(
     judge: OpenClipPerceptor,
 ) -> list[Draft]:
     """Write codes [N, h, w] some at a time, draw them, and put the drafts in order."""
-    words = judge.embed_text([text])
+    words, away = judge.embed_text([text]), judge.embed_text(foils.others(text))
     drafts: list[Draft] = []
     while len(drafts) < count:
         codes = write(min(at_once, count - len(drafts)))
         images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
-        scores = (judge.embed_image(images) @ words.T)[:, 0].tolist()
+        scores = foils.certainty(judge.embed_image(images), words, away).exp().tolist()
         drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
     return sorted(drafts, key=lambda draft: -draft.score)
 

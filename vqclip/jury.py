@@ -13,24 +13,13 @@ from dataclasses import dataclass
 
 import torch
 
+from vqclip import foils
 from vqclip.models import zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.tensors import Image
 
 JUDGE = "starter-second"
-# What a picture might have shown instead; chosen by hand, before any picture was judged.
-_OTHERS = """
-airplane, anchor, ant, apple, banana, basket, bear, bed, bee, bell, bicycle, bird, boat,
-book, bottle, bridge, broom, bus, butterfly, cactus, cake, camel, camera, candle, car,
-carrot, castle, cat, chair, cherry, chicken, church, city at night, clock, cloud, coat,
-cow, crown, cup, dog, dolphin, door, dragon, drum, duck, ear, elephant, eye, fire, fish,
-flag, flower, forest, fox, frog, ghost, giraffe, grapes, guitar, hammer, hand, hat,
-heart, horse, house, island, key, kite, lamp, leaf, lemon, lion, lock, monkey, moon,
-mountain, mouse, mushroom, octopus, owl, penguin, piano, pig, pizza, rabbit, rain,
-rainbow, robot, rocket, rose, ship, shoe, smiling face, snake, snowman, spider, star,
-sun, sword, tent, tiger, train, tree, umbrella, whale, window
-"""
 
 
 @dataclass(frozen=True)
@@ -77,16 +66,6 @@ def judge(image: Image, text: str, perceptor: OpenClipPerceptor | None = None) -
         perceptor = load_perceptor(str(zoo.starter_clips()[JUDGE]))
     seen = perceptor.embed_image(image.to(perceptor.mean.device))[0]
     wanted = float(perceptor.embed_text([text])[0] @ seen)
-    things = others(text)
+    things = foils.others(text, foils.JUDGED)
     better = int((perceptor.embed_text(things) @ seen > wanted).sum())
     return Verdict(JUDGE, round(wanted, 4), better, len(things))
-
-
-def others(text: str) -> list[str]:
-    """Name what a picture might have shown instead: ordinary things that the text does not name.
-
-    >>> "owl" in others("a red fox"), "fox" in others("a red fox")
-    (True, False)
-    """
-    said = text.lower()
-    return [word for word in " ".join(_OTHERS.split()).split(", ") if word not in said]

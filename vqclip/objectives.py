@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from vqclip import losses
+from vqclip import foils, losses
 from vqclip.config import LossSettings
 from vqclip.generate import Objective
 from vqclip.perceptors import OpenClipPerceptor
-from vqclip.prompts import Prompt
+from vqclip.prompts import Prompt, texts
 from vqclip.tensors import Image
 
 
@@ -44,6 +44,28 @@ def from_prompts(
             yield Objective(name, _always(1.0), loss)
 
 
+def against_foils(
+    wishes: Sequence[Prompt],
+    perceptors: Sequence[OpenClipPerceptor],
+    weight: float,
+    style: Callable[[str], str] = lambda text: text,
+) -> Iterator[Objective]:
+    """Make the objective that tells what is wished for from other things; none without words.
+
+    Args:
+        style: puts the words of the run's style around a thing, as around the wishes.
+    """
+    wanted = [wish.body for wish in texts(wishes)]
+    if weight == 0 or not wanted:
+        return
+    things = [style(thing) for thing in foils.others(" ".join(wanted))]
+    targets = {}
+    for perceptor in perceptors:
+        away = perceptor.embed_text(things)
+        targets[perceptor.name] = [(perceptor.embed_text([body]), away) for body in wanted]
+    yield Objective("distinct", _always(weight), foils.distinct(targets))
+
+
 def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective]:
     """Make the objectives that are about the picture alone.
 
@@ -59,14 +81,14 @@ def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective
         "init": {"picture": start},
     }
     for name in names_of(wanted):
-        yield Objective(
-            name, _always(getattr(wanted, name)), losses.LOSSES[name](**options[name])
-        )
+        if name in options:
+            loss = losses.LOSSES[name](**options[name])
+            yield Objective(name, _always(getattr(wanted, name)), loss)
 
 
 def names_of(wanted: LossSettings) -> list[str]:
     """Name the losses that have a weight."""
-    order = ("smoothness", "saturation", "symmetry", "palette", "edges", "init")
+    order = ("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init")
     return [name for name in order if getattr(wanted, name) != 0]
 
 

@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -185,6 +186,9 @@ def build(
             *objectives.from_prompts(
                 wishes, perceptors, seen, reserved=objectives.names_of(config.losses)
             ),
+            *objectives.against_foils(
+                wishes, perceptors, config.losses.distinct, partial(_around, style=config.style)
+            ),
             *objectives.from_losses(config.losses, start),
         ],
         stages=stages,
@@ -198,15 +202,19 @@ def styled(wishes: tuple[prompts.Prompt, ...], style: str) -> tuple[prompts.Prom
 
     What is to be avoided is left alone: nobody means "fog, but not as an etching".
     """
-    if not style.strip():
-        return wishes
-    form = style if "{}" in style else f"{{}}, {style}"
     return tuple(
-        replace(wish, body=form.replace("{}", wish.body).strip())
+        replace(wish, body=_around(wish.body, style))
         if wish.kind == "text" and wish.weight > 0
         else wish
         for wish in wishes
     )
+
+
+def _around(text: str, style: str) -> str:
+    if not style.strip():
+        return text
+    form = style if "{}" in style else f"{{}}, {style}"
+    return form.replace("{}", text).strip()
 
 
 def perceptor_source(name: str) -> str:
