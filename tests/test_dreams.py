@@ -11,6 +11,7 @@ import torch
 import yaml
 from torch import Generator
 
+from tests import tiny_clip
 from tests.conftest import VQGAN, Home, Refusal
 from vqclip import cli, dreams, foils, load, prompts, session
 from vqclip.config import DreamSettings
@@ -27,8 +28,8 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def dreamer(home: Home) -> dreams.Dreamer:
-    """A dreamer of tiny models; it knows nothing, but knows it firmly."""
+def dreamer(home: Home, tmp_path: Path) -> dreams.Dreamer:
+    """A dreamer of tiny models, with two judges; it knows nothing, but knows it firmly."""
     shape = Shape(16, 5 + 4, n_layer=1, n_head=2, n_embd=16, n_unmasked=5)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -39,7 +40,7 @@ def dreamer(home: Home) -> dreams.Dreamer:
     return dreams.Dreamer(
         prior.eval().requires_grad_(False),
         vqgan.load(found.config, found.weights),
-        load_perceptor(str(home.clip)),
+        (load_perceptor(str(home.clip)), load_perceptor(str(tiny_clip.write(tmp_path / "2nd")))),
     )
 
 
@@ -59,22 +60,25 @@ def stream(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def test_drafts_are_ranked_by_what_the_judge_sees(dreamer: dreams.Dreamer) -> None:
+def test_drafts_are_ranked_by_what_the_judges_see(dreamer: dreams.Dreamer) -> None:
     drafts = dreamer.dream("a fox", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
-    text = dreamer.judge.embed_text(["a fox", *foils.others("a fox")])
+    words = ["a fox", *foils.others("a fox")]
     for draft in drafts:
         assert draft.image.shape == (1, 3, 16, 16)
         assert draft.image.min() >= 0 and draft.image.max() <= 1
-        seen = dreamer.judge.embed_image(draft.image)
-        sure = (foils.SHARPNESS * seen @ text.T).softmax(1)[0, 0]
-        assert draft.score == pytest.approx(float(sure), abs=1e-6)
+        one, two = (
+            foils.SHARPNESS * judge.embed_image(draft.image) @ judge.embed_text(words).T
+            for judge in dreamer.judges
+        )
+        sure = one.softmax(1)[0, 0] * two.softmax(1)[0, 0]
+        assert draft.score == pytest.approx(float(sure.sqrt()), abs=1e-6)
     assert len({draft.score for draft in drafts}) == 5
 
 
 def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(dreamer: dreams.Dreamer) -> None:
     (draft,) = dreamer.dream("a fox", replace(SETTINGS, count=1), stream(3))
-    prefix = dreamer.prior.prefix(dreamer.judge.read_tokens(["a fox"]))
+    prefix = dreamer.prior.prefix(dreamer.judges[0].read_tokens(["a fox"]))
     codes = dreamer.prior.dream(prefix, generator=stream(3), top_p=0.9, guidance=2.0)
     wanted = dreamer.drawer.decode(dreamer.drawer.lookup(codes[0]))
     torch.testing.assert_close(draft.image, wanted)
@@ -211,7 +215,7 @@ def classes(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The name of a class-conditional model, imported as a user does; the judge is tiny too."""
     config, weights = write_transformer(home, tmp_path)
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("vqclip.models.zoo.starter_clip", lambda: home.clip)
+    monkeypatch.setattr("vqclip.models.zoo.starter_clips", lambda: {"starter": home.clip})
     words = ["models", "import", str(weights), "--config", str(config), "--name", "classes"]
     assert cli.main(words) == 0
     return "classes"
@@ -227,7 +231,8 @@ def test_a_class_is_drafted_and_ranked(classes: str) -> None:
     wanted = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
     assert wanted.shape == (5, 3, 32, 32)
     words = ["a goldfish", *foils.others("a goldfish")]
-    seen = dreamer.judge.embed_image(wanted) @ dreamer.judge.embed_text(words).T
+    (judge,) = dreamer.judges
+    seen = judge.embed_image(wanted) @ judge.embed_text(words).T
     scores = (foils.SHARPNESS * seen).softmax(1)[:, 0]
     order = scores.argsort(descending=True)
     torch.testing.assert_close(torch.cat([d.image for d in drafts]), wanted[order])
@@ -251,7 +256,7 @@ def test_words_that_name_no_class_take_the_nearest(classes: str) -> None:
     dreamer = dreams.load(prior=classes)
     assert dreamer.choose("two goldfish") == dreams.Choice(1, "goldfish", named=True)
     names = [synonyms[0] for synonyms in net2net.class_names()]
-    judge = load_perceptor(str(zoo.starter_clip()))
+    (judge,) = dreamer.judges
     text = judge.embed_text(["fog over hills"])
     nearest = max(range(1000), key=lambda n: float(judge.embed_text([names[n]]) @ text.T))
     wanted = dreams.Choice(nearest, names[nearest], named=False)

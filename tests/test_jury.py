@@ -42,7 +42,7 @@ def test_the_verdict_counts_the_words_that_fit_better(
 )
 def test_the_verdict_in_words(better: int, words: str) -> None:
     said = jury.Verdict("starter-second", 0.25, better, 100).in_words()
-    assert words in said and "0.25" in said and "took no part" in said
+    assert words in said and "0.25" in said and "did not climb" in said
 
 
 def test_who_took_part_does_not_judge(
@@ -73,7 +73,7 @@ def test_a_run_ends_with_a_verdict(
     assert run["verdict"]["judge"] == "starter-second" and run["finished"] is not None
     assert -1 <= told["score"] <= 1 and 0 <= told["better"] <= told["among"]
     assert cli.main(["a fox", *home.words()]) == 0
-    assert "starter-second, which took no part, gives it" in capsys.readouterr().err
+    assert "starter-second, which the run did not climb, gives it" in capsys.readouterr().err
 
 
 def test_no_words_no_verdict(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What might a prompt look like? Drafts in seconds, without optimising anything.
 
 The starter prior writes codes from words (`vqclip.models.prior`), the starter VQGAN draws them,
-and the starter CLIP puts them in order, best first. A run with `init=dream` starts from the best
+and the starter CLIPs put them in order, best first. A run with `init=dream` starts from the best
 and refines it; its own VQGAN and perceptors may be others, since a draft is a picture.
 
 A class-conditional transformer (`vqclip.models.net2net`) may take the prior's place. It brings
@@ -10,7 +10,7 @@ its own VQGAN, and reads no words: they choose one of ImageNet's classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +36,10 @@ CLASSES = 1000  # of ImageNet
 
 @dataclass(frozen=True)
 class Draft:
-    """A draft [1, 3, S, S] in [0, 1], and how surely it shows the words, in [0, 1]."""
+    """A draft [1, 3, S, S] in [0, 1], and how surely it shows the words, in [0, 1].
+
+    The latter is the geometric mean of what the judges say.
+    """
 
     image: Image
     score: float
@@ -53,11 +56,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Dreamer:
-    """What writes drafts, what draws them, and what ranks them."""
+    """What writes drafts, what draws them, and who ranks them; the first judge also reads."""
 
     prior: priors.Prior
     drawer: vqgans.VQGAN
-    judge: OpenClipPerceptor
+    judges: tuple[OpenClipPerceptor, ...]
 
     def choose(self, text: str) -> Choice | None:
         """Take no class: this one reads words."""
@@ -80,7 +83,7 @@ class Dreamer:
                 f"dream.prior={settings.prior} is for 'vqclip dream', whose drafts a run can "
                 "start from (--init draft-01.png); init=dream takes dream.prior=starter"
             )
-        prefix = self.prior.prefix(self.judge.read_tokens([text]))
+        prefix = self.prior.prefix(self.judges[0].read_tokens([text]))
 
         def write(many: int) -> Tensor:
             return self.prior.dream(
@@ -91,7 +94,7 @@ class Dreamer:
                 guidance=settings.guidance,
             )
 
-        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.judge)
+        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.judges)
 
 
 @dataclass(frozen=True)
@@ -103,14 +106,14 @@ class ClassDreamer:
     """
 
     model: net2net.Net2Net
-    judge: OpenClipPerceptor
+    judges: tuple[OpenClipPerceptor, ...]
     names: tuple[tuple[str, ...], ...]
 
     @torch.no_grad()
     def choose(self, text: str) -> Choice:
-        """Take the class that the text names, or else the one whose name the judge finds nearest.
+        """Take the class that the text names, or else the one whose name is nearest.
 
-        Of the classes without their name in the text, the judge reads the first name only; the
+        Of the classes without their name in the text, only the first name is read; the
         others are often Latin, which it does not know.
         """
         found = net2net.named(text, self.names)
@@ -118,10 +121,10 @@ class ClassDreamer:
             return Choice(*found, named=True)
         first = [synonyms[0] for synonyms in self.names]
         read = [
-            self.judge.embed_text(first[start : start + READ_AT_ONCE])
+            self.judges[0].embed_text(first[start : start + READ_AT_ONCE])
             for start in range(0, len(first), READ_AT_ONCE)
         ]
-        nearest = int((torch.cat(read) @ self.judge.embed_text([text])[0]).argmax())
+        nearest = int((torch.cat(read) @ self.judges[0].embed_text([text])[0]).argmax())
         return Choice(nearest, first[nearest], named=False)
 
     @torch.no_grad()
@@ -147,21 +150,26 @@ class ClassDreamer:
             )
 
         drawer = self.model.first_stage
-        return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judge)
+        return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judges)
 
 
 def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer | ClassDreamer:
-    """Load the starter models, or the starter CLIP and a class-conditional model of the zoo.
+    """Load the starter models, or the starter CLIPs and a class-conditional model of the zoo.
 
     Raises:
         ModelError: if a model is not here, cannot be loaded, or does not know ImageNet's classes.
     """
     found = zoo.find(prior)
+    judges = tuple(
+        load_perceptor(str(folder), device=device)
+        for folder in zoo.starter_clips().values()
+        if any(folder.glob("*.safetensors"))
+    )
     if prior == "starter":
         return Dreamer(
             prior=priors.load(zoo.starter_prior(), device=device),
             drawer=vqgans.load(found.config, found.weights, device=device),
-            judge=load_perceptor(str(zoo.starter_clip()), device=device),
+            judges=judges,
         )
     model = net2net.load(found.config, found.weights, device=device)
     if model.classes != CLASSES:
@@ -169,8 +177,7 @@ def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer 
             f"{prior!r} knows {model.classes} classes, whose names vqclip cannot tell; "
             f"dream.prior takes models of ImageNet's {CLASSES}"
         )
-    judge = load_perceptor(str(zoo.starter_clip()), device=device)
-    return ClassDreamer(model, judge, net2net.class_names())
+    return ClassDreamer(model, judges, net2net.class_names())
 
 
 def _ranked(
@@ -179,15 +186,20 @@ def _ranked(
     count: int,
     at_once: int,
     drawer: vqgans.VQGAN,
-    judge: OpenClipPerceptor,
+    judges: Sequence[OpenClipPerceptor],
 ) -> list[Draft]:
     """Write codes [N, h, w] some at a time, draw them, and put the drafts in order."""
-    words, away = judge.embed_text([text]), judge.embed_text(foils.others(text))
+    things = foils.others(text)
+    words = [(judge.embed_text([text]), judge.embed_text(things)) for judge in judges]
     drafts: list[Draft] = []
     while len(drafts) < count:
         codes = write(min(at_once, count - len(drafts)))
         images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
-        scores = foils.certainty(judge.embed_image(images), words, away).exp().tolist()
+        told = [
+            foils.certainty(judge.embed_image(images), wanted, away)
+            for judge, (wanted, away) in zip(judges, words, strict=True)
+        ]
+        scores = torch.stack(told).mean(0).exp().tolist()
         drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
     return sorted(drafts, key=lambda draft: -draft.score)
 

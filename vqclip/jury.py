@@ -41,8 +41,8 @@ class Verdict:
         """Say it in a line, for people."""
         count = {0: "none fits", 1: "one fits"}.get(self.better, f"{self.better} fit")
         return (
-            f"{self.judge}, which took no part, gives it {self.score:.2f}; of {self.among} other "
-            f"things, {count} it better"
+            f"{self.judge}, which the run did not climb, gives it {self.score:.2f}; "
+            f"of {self.among} other things, {count} it better"
         )
 
 
