@@ -18,6 +18,7 @@ import pytest
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError
 from vqclip.models import zoo
+from vqclip.models.catalogue import BUNDLED
 
 NAME = "gumbel_f8_8192"
 DATA = b"PK\x03\x04" + bytes(5000)
@@ -127,6 +128,14 @@ def test_absent_models(home: Path) -> None:
         with pytest.raises(ModelError, match="cannot be a model's name; use letters"):
             zoo.find(name)
     assert not home.exists()
+
+
+def test_the_bundled_weights_are_the_listed_ones_and_small() -> None:
+    files = [path for path in zoo.STARTER.rglob("*") if path.is_file()]
+    weights = {p.relative_to(zoo.STARTER).as_posix(): p for p in files if p.suffix in zoo.WEIGHTS}
+    assert {name: zoo.sha256(path) for name, path in weights.items()} == BUNDLED
+    assert sum(path.stat().st_size for path in files) <= 40_000_000
+    assert weights["second/packed.safetensors"].stat().st_size <= 8_000_000
 
 
 def test_the_starter_is_found_where_it_is_bundled(

@@ -17,6 +17,21 @@ COMMUNITY = "http://mirror.io.community/blob/vqgan"
 UNSTATED = "none stated for the weights (the code is MIT)"
 
 
+# The sha256 of the weights that come with vqclip, by their path in models/starter.
+BUNDLED = {
+    "vqgan.safetensors": ("91960a9b368b48091ee1205e5643c63012383b6ae67560d003192b03bdc0f647"),
+    "clip/packed.safetensors": (
+        "8b66742db1a0f735459c3adf5acab55aec59917ca2fe30a31c848ed14fc99916"
+    ),
+    "prior/prior.safetensors": (
+        "b6a642687dc37bf9b617939c99c2c497a3923a2d5860db0152bd0320f188cb03"
+    ),
+    "second/packed.safetensors": (
+        "f77448cabbff04e9014cc800c1619bbf754d57cd52eacdbe7dbe10454c51078f"
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A model that is known by name."""
