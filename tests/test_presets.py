@@ -80,9 +80,9 @@ def test_a_run_starts_from_a_draft_where_it_can(
     prompt: str, settings: dict[str, str], start: str
 ) -> None:
     run, usual = load(prompt, **settings), RunConfig()
-    suited = (60, [], 0.1) if start == "dream" else (200, usual.growth, 0.3)
+    suited = (60, [], 0.1, 3) if start == "dream" else (200, usual.growth, 0.3, 0)
     assert run.init == start
-    assert (run.steps, run.growth, run.optimiser.rate) == suited
+    assert (run.steps, run.growth, run.optimiser.rate, run.losses.init) == suited
 
 
 def test_what_suits_a_draft_lies_below_everything_else(write: Any) -> None:

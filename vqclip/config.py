@@ -92,7 +92,7 @@ class LossSettings:
     colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
     edges: float = option(0.0, "a border of one colour")
     edge_colour: str = option("white", "the border's colour")
-    init: float = option(0.0, "closeness to the picture that the run starts from")
+    init: float = option(0.0, "closeness to the picture that the run starts from; a draft: 3")
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,14 @@ from vqclip.prompts import Prompt, show, texts
 from vqclip.prompts import parse as read_prompts
 
 # A draft is a picture already: what begins with it needs a fifth of the way that random codes
-# need, in smaller steps, and would lose its outlines in a smaller picture.
-FROM_A_DRAFT: dict[str, Any] = {"steps": 60, "growth": [], "optimiser": {"rate": 0.1}}
+# need, in smaller steps, and would lose its outlines in a smaller picture. Held on to, it keeps
+# its calm ground.
+FROM_A_DRAFT: dict[str, Any] = {
+    "steps": 60,
+    "growth": [],
+    "optimiser": {"rate": 0.1},
+    "losses": {"init": 3.0},
+}
 
 
 def load(
