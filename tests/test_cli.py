@@ -350,7 +350,7 @@ def test_a_run_file_draws_the_pixels_of_its_command_line_through_both_doors(
     plain = dict(word.split("=") for word in home.words("seed=3"))
     lines = [f"{key}: {value}" for key, value in plain.items() if "." not in key]
     lines += ["prompts: a fox:2 | fog:-0.5", "cutouts: {count: 4}", "film: {format: none}"]
-    lines += ["losses: {smoothness: 0}"]
+    lines += ["losses: {smoothness: 0, distinct: 0}"]
     lines[lines.index(f"perceptors: {home.clip}")] = f"perceptors: [{home.clip}]"
     Path("art.yaml").write_text("\n".join(lines))
     assert cli.main(["a fox:2 | fog:-0.5", "--quiet", *home.words("seed=3")]) == 0

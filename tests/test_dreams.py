@@ -291,7 +291,7 @@ def test_a_class_cannot_be_guided(classes: str, home: Home, refused: Refusal) ->
     words = ["dream", "a goldfish", "dream.prior=classes", *home.words()]
     said = refused(*words, "dream.guidance=4")
     assert "dream.guidance is 4, but dream.prior=classes reads a class" in said
-    assert said.endswith("leave dream.guidance at 2")
+    assert said.endswith("leave dream.guidance at 2.5")
 
 
 def test_a_run_starts_from_the_starters_drafts_only(

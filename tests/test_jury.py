@@ -15,6 +15,8 @@ from vqclip.errors import OutputError
 from vqclip.models import zoo
 from vqclip.record.folder import add_notes
 
+AVAILABLE = jury.available  # `home` puts another in its place
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptors.OpenClipPerceptor:
@@ -64,6 +66,7 @@ def test_a_run_ends_with_a_verdict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    monkeypatch.setattr(jury, "available", AVAILABLE)
     tiny_clip.write(tmp_path / "second")
     assert cli.main(["a fox | fog:-0.5", "--json", *home.words()]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -78,6 +81,7 @@ def test_a_run_ends_with_a_verdict(
 
 def test_no_words_no_verdict(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    monkeypatch.setattr(jury, "available", AVAILABLE)
     tiny_clip.write(tmp_path / "second")
     assert cli.main(["fog:-0.5", "--quiet", *home.words()]) == 0
     run = json.loads(next(Path("outputs").glob("*/run.json")).read_bytes())

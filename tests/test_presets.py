@@ -112,7 +112,7 @@ def test_what_is_extended_comes_first(write: Any, tmp_path: Path) -> None:
     write("inner/base.yaml", "extends: draft\nsteps: 7\nseed: 1")  # a name, beside…
     write("inner/more.yaml", "extends: [ink, base.yaml]\nseed: 2")  # …files beside the file
     run = load("a fox", "inner/more.yaml")
-    assert (run.size, run.steps, run.seed) == ("144x144", 7, 2)
+    assert (run.size, run.steps, run.seed) == ("128x128", 7, 2)
     assert run.style == load("a fox", "ink").style
 
 

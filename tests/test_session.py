@@ -260,7 +260,9 @@ def test_equal_wishes_are_told_apart_in_the_log(home: Home) -> None:
 
 def test_a_prompt_may_have_the_name_of_a_loss(home: Home) -> None:
     run = ready(
-        home, "symmetry | symmetry 2 | edges", losses={"symmetry": 1.0, "smoothness": 0.0}
+        home,
+        "symmetry | symmetry 2 | edges",
+        losses={"symmetry": 1.0, "smoothness": 0.0, "distinct": 0.0},
     )
     assert [each.name for each in run.objectives] == [
         *("symmetry 2", "symmetry 2 2", "edges", "symmetry")
@@ -286,7 +288,7 @@ def test_a_picture_of_another_shape_is_noted(home: Home, photo: str, tmp_path: P
 
 
 def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:
-    names = ["smoothness", "saturation", "symmetry", "palette", "edges"]
+    names = ["distinct", "smoothness", "saturation", "symmetry", "palette", "edges"]
     options = {"axis": "vertical", "colours": "gold, #123456", "edge_colour": "black"}
     one = first(ready(home, losses={**dict.fromkeys(names, 1.0), **options}))
     two = first(ready(home, losses={**dict.fromkeys(names, -2.0), **options}))

@@ -138,8 +138,8 @@ class RunConfig:
     perceptors: list[str] = option(["starter"], "which CLIPs look, such as ViT-B-32::openai")
     init: str = option(
         "auto",
-        "dream (a draft of the prompt), random codes, a picture file, or a noise: "
-        "fractal|gradient|uniform|colour; auto: dream, if the VQGAN is starter",
+        "dream (a draft), random, a picture file, or fractal|gradient|uniform|colour; "
+        "auto: dream for the VQGAN starter",
     )
     init_colour: str = option("white", "the colour of init=colour")
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
