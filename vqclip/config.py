@@ -83,7 +83,7 @@ class OptimiserSettings:
 class LossSettings:
     """What is liked apart from the prompt: weights, 0 to leave out."""
 
-    distinct: float = option(0.15, "more like the prompt than like 150 other things")
+    distinct: float = option(0.15, "more like the prompt than like ordinary other things")
     smoothness: float = option(10.0, "few differences between neighbours: calm grounds")
     saturation: float = option(0.0, "strong colours; negative: pale ones")
     symmetry: float = option(0.0, "one half mirrors the other")

@@ -6,7 +6,7 @@ own training sets a caption against the other captions of a batch (Radford et al
 https://arxiv.org/abs/2103.00020).
 
 There are two lists without a word in common: one that runs and drafts are held against, and one
-for `vqclip.jury`, which takes no part. Both were chosen by hand.
+for `vqclip.jury`, whose words no run was held against. Both were chosen by hand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What does an eye that took no part make of the finished picture?
+"""What does an eye that the run did not optimise for make of the finished picture?
 
 The score that a run climbs is no measure of its picture: whatever is optimised against can be
 fooled (Goodhart's law; Santurkar et al., 2019, https://arxiv.org/abs/1906.09453). So another
