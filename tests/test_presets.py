@@ -366,3 +366,18 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(resources, "files", absent)
     assert {"starter", "draft", "normal"} <= set(presets.presets())
+
+
+def test_what_suited_a_draft_goes_with_it() -> None:
+    own = ["cutouts.count=8", "optimiser.rate=0.25"]
+    drafted = load("a fox", overrides=own)
+    notes = to_dict(drafted, everywhere=False)
+    assert load(base=notes) == drafted
+    plain = load(base=notes, overrides=["init=random"])
+    assert plain == load("a fox", overrides=[*own, "init=random"])
+    assert plain.losses.init == 0 and plain.growth != [] and plain.steps == 200
+    back = load(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
+    assert back == drafted
+    # What was asked for stays, whatever the start.
+    longer = to_dict(load("a fox", overrides=["steps=90"]), everywhere=False)
+    assert load(base=longer, overrides=["init=random"]).steps == 90

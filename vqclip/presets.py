@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.checks import check
-from vqclip.config import RunConfig
+from vqclip.config import RunConfig, to_dict
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.layers import Layer, merge, nest, override, parse
 from vqclip.prompts import Prompt, show, texts
@@ -77,11 +77,35 @@ def load(
     for _, values in layers:
         found = values.get("prompts", found)
     text = _prompt_text(found if prompts is None else prompts)
-    config = settled(dataclasses.replace(merged, prompts=text))
-    if config.init == "dream":
-        suited = merge([("what suits a draft", FROM_A_DRAFT), *layers])
-        config = dataclasses.replace(suited, prompts=text, init="dream")
-    return check(config)
+    start = settled(dataclasses.replace(merged, prompts=text)).init
+    if base is not None and (base.get("init") == "dream") != (start == "dream"):
+        suited = FROM_A_DRAFT if base.get("init") == "dream" else _usual(FROM_A_DRAFT)
+        layers[0] = ("the notes", _without(base, suited))
+    if start == "dream":
+        layers.insert(0, ("what suits a draft", FROM_A_DRAFT))
+    return check(dataclasses.replace(merge(layers), prompts=text, init=start))
+
+
+def _usual(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of these settings."""
+    every = to_dict(RunConfig())
+    return {
+        key: {inner: every[key][inner] for inner in value}
+        if isinstance(value, Mapping)
+        else every[key]
+        for key, value in keys.items()
+    }
+
+
+def _without(notes: Mapping[str, Any], suited: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes without the settings that only suited a start which is no longer theirs."""
+    kept = {}
+    for key, value in notes.items():
+        if isinstance(value, Mapping):
+            kept[key] = _without(value, suited.get(key, {}))
+        elif key not in suited or value != suited[key]:
+            kept[key] = value
+    return kept
 
 
 def settled(config: RunConfig) -> RunConfig:

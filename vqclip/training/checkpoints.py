@@ -72,16 +72,16 @@ def restore(
     for name, thing in parts.items():
         if name not in state:
             raise ModelError(f"{path} holds no {name}: it is of another recipe; {remedy}")
-        if not isinstance(thing, torch.optim.Optimizer):
+        if isinstance(thing, nn.Module):
             fit(thing, state[name], f"{path}: {name}", remedy=remedy)
             continue
-        now = [{k: v for k, v in g.items() if k != "params"} for g in thing.param_groups]
+        now = [{k: v for k, v in g.items() if k != "params"} for g in _groups(thing)]
         try:
             # A copy: the file is mapped into memory, and the next checkpoint takes its place.
             thing.load_state_dict(deepcopy(state[name]))
         except ValueError as error:
             raise ModelError(f"{path}: {name} does not fit ({error}); {remedy}") from error
-        for group, own in zip(thing.param_groups, now, strict=True):
+        for group, own in zip(_groups(thing), now, strict=True):
             group.update(own)
     random = state.get("random")
     if random is None:  # of an older edition
@@ -92,6 +92,12 @@ def restore(
         if torch.cuda.is_available() and "cuda" in random:
             torch.cuda.set_rng_state(random["cuda"].clone())
     return int(state["step"]), state.get("loss")
+
+
+def _groups(thing: Any) -> list[dict[str, Any]]:
+    """An optimiser's groups of weights; nothing else has any."""
+    groups: list[dict[str, Any]] = getattr(thing, "param_groups", [])
+    return groups
 
 
 def weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor], str]:

@@ -33,6 +33,7 @@ from vqclip.training import data, runs
 from vqclip.training.batches import Batches
 from vqclip.training.checkpoints import fit, weights
 from vqclip.training.contrast import attack, contrast
+from vqclip.training.forgeries import Forgeries
 from vqclip.training.runs import learning_rate
 from vqclip.training.towers import FILE, Model, Recipe, export, groups, words_folder
 from vqclip.training.views import nonsense, perturb
@@ -124,17 +125,26 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     if recipe.teacher:
         targets = imitation(recipe, model, pictures)
     book = read_checkpoint(recipe.sentences) if recipe.sentences else None
+    forger = Forgeries(recipe, pictures, photos, device) if recipe.forgeries > 0 else None
     decodes = random_decodes(recipe) if recipe.vqgan else torch.empty(0, 3, 0, 0)
 
     def advance(step: int) -> Tensor:
         for group in optimiser.param_groups:
             group["lr"] = group["pace"] * learning_rate(recipe, step)
         images, captions, shown, chosen = batches.draw(generator)
+        forged = images[:0]
+        if forger is not None:
+            lot = forger.show(model, generator, autocast)
+            forged, images = lot.forged.cpu(), torch.cat([images, lot.real.cpu()])
+            captions, shown = captions + lot.captions, shown + lot.things
+            chosen = torch.cat([chosen, torch.full([len(lot.captions)], -1)])
         # A text also holds for a picture that shows something else besides.
         same = torch.tensor([[text <= here for text in shown] for here in shown], device=device)
-        images = perturb(images, generator)
+        images, forged = perturb(torch.cat([images, forged]), generator).split(
+            [len(images), len(forged)]
+        )
         empty = nonsense(images, decodes, recipe.nonsense, generator).to(device)
-        images = images.to(device)
+        images, forged = images.to(device), forged.to(device)
         # Hiding patches makes early steps cheap (Li et al., 2022, FLIP, arXiv 2212.00794).
         if not recipe.trunk:
             hidden = recipe.hide if step < recipe.attack_from else 0.0
@@ -144,11 +154,15 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
                 text = model.read(captions)
             # Stronger with time: an untrained model that is fooled learns nothing.
             rms = recipe.attack_rms * min(1.0, (step - recipe.attack_from + 1) / 500)
-            images = attack(model, images, text, same, rms, autocast)
+            # Forgeries too, or the noise of an attack would tell the real thing.
+            both = attack(model, torch.cat([images, forged]), text, same, rms, autocast)
+            images, forged = both.split([len(images), len(forged)])
         with autocast():
-            image = model.look(torch.cat([images, empty]))
+            image = model.look(torch.cat([images, forged, empty]))
             with torch.set_grad_enabled(not fixed):
                 text = model.read(captions)
+        if forger is not None:
+            forger.judged(image.detach()[len(captions) - len(forged) :], text.detach())
         loss = contrast(image, text, same, model.clip.logit_scale.exp())
         if recipe.teacher:
             untinted = chosen >= 0
@@ -172,10 +186,16 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
 
     def report() -> dict[str, float]:
         line = examine(model, pictures, "known", recipe)
-        return line | examine(model, held, "held_out", recipe)
+        line |= examine(model, held, "held_out", recipe)
+        return line if forger is None else line | {"fooled": round(forger.fooled, 3)}
 
-    parts = {"model": model, "optimiser": optimiser}
-    runs.go(recipe, run, parts, advance, report=report, report_every=250)
+    parts: dict[str, Any] = {"model": model, "optimiser": optimiser}
+    if forger is not None:
+        parts["forgeries"] = forger
+    sheet = None if forger is None else forger.sheet
+    runs.go(
+        recipe, run, parts, advance, report=report, report_every=250, sheet=sheet, sheet_every=250
+    )
     if not run.interrupted:
         export(recipe, model, pictures, run.out)
     return run

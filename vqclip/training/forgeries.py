@@ -1,0 +1,229 @@
+"""What does a CLIP in training take for a thing, though it is none?
+
+A pool of pictures is drawn by the very method that the CLIP is made for: latent codes, decoded by
+a VQGAN, cut, scored against a caption, moved along the gradient. Each training step takes some of
+them one move further against the CLIP as it is now, and then learns that they are not what they
+were taken for, beside the real thing. So the holes are found as they open.
+
+Samples that go on from step to step are how energy-based models are trained (Du and Mordatch,
+2019, "Implicit Generation and Generalization in Energy-Based Models",
+https://arxiv.org/abs/1903.08689). Differs: they move in the latent space of a VQGAN, each towards
+a caption.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip import perceptors
+from vqclip.losses import spherical_distance
+from vqclip.models import prior as priors
+from vqclip.models import vqgan as vqgans
+from vqclip.models import zoo
+from vqclip.training import data
+from vqclip.training.batches import Batches
+from vqclip.training.towers import Model, Recipe
+
+CELLS = 16  # side of a latent, if no prior says otherwise
+AT_ONCE = 16  # forgeries that are begun together
+LIVES = 16, 80  # moves until a forgery makes room for the next one
+VIEW = 0.6  # least side of the cutout that is shown, as a share of the picture's
+BETAS = 0.9, 0.999  # Adam's
+GUIDANCE = 2.5  # of drafts, as in a run
+
+
+@dataclass
+class Forgery:
+    """A latent [C, h, w] on its way to a caption, and the real thing [3, H, W] in [0, 1].
+
+    Attributes:
+        things: what the caption names.
+        life: how many moves it makes in all.
+        moments: Adam's, [2, C, h, w].
+    """
+
+    latent: Tensor
+    real: Tensor
+    caption: str
+    things: list[str]
+    life: int
+    moments: Tensor
+    age: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Forgeries and the real things, [N, 3, size, size] in [0, 1], and what both should show."""
+
+    forged: Tensor
+    real: Tensor
+    captions: list[str]
+    things: list[frozenset[str]]
+
+
+class Forgeries:
+    """A pool of forgeries, at every age; see the module.
+
+    Attributes:
+        fooled: how often a forgery is preferred to the real thing; a running mean.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        pictures: data.Pictures,
+        photos: data.Pictures,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.recipe, self.device = recipe, torch.device(device)
+        folder = zoo.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+        self.vqgan = vqgans.load(
+            folder / "vqgan.yaml", folder / "vqgan.safetensors", device=device
+        )
+        self.prior = self.reader = None
+        if recipe.drafts > 0:
+            self.prior = priors.load(zoo.starter_prior(), device=device)
+            self.reader = perceptors.load(str(zoo.starter_clip()), device=device)
+        self.cells = CELLS if self.prior is None else self.prior.cells
+        side = self.cells * self.vqgan.factor
+        self.batches = Batches(replace(recipe, size=side, batch=AT_ONCE), pictures, photos)
+        self.low, self.high = self.vqgan.limits()
+        self.pool: list[Forgery] = []
+        self.waiting: list[Forgery] = []
+        self.fooled = 0.0
+
+    def show(self, model: Model, generator: torch.Generator, autocast: Any) -> Shown:
+        """Take some forgeries one move further, and show them as they were before it."""
+        while len(self.pool) < self.recipe.pool:
+            self.pool.append(self._next(generator))
+        order = torch.randperm(len(self.pool), generator=generator)
+        for index in order[: self.recipe.forgeries].tolist():
+            if self.pool[index].age >= self.pool[index].life:
+                self.pool[index] = self._next(generator)
+        chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
+        captions = [each.caption for each in chosen]
+        grid = self._views(len(chosen), generator)
+        latent = torch.stack([each.latent for each in chosen]).requires_grad_()
+        was = model.training
+        model.eval().requires_grad_(False)
+        with autocast():
+            text = model.read(captions)
+        with self._half():
+            picture = self.vqgan.decode(self.vqgan.quantise(latent)).float()
+        forged = functional.grid_sample(picture, grid, align_corners=False)
+        with autocast():
+            seen = model.look(forged)
+        gradient = torch.autograd.grad(spherical_distance(seen, text).diag().sum(), latent)[0]
+        model.requires_grad_(True).train(was)
+        self._move(chosen, gradient)
+        real = torch.stack([each.real for each in chosen])
+        real = functional.grid_sample(real, grid, align_corners=False)
+        return Shown(
+            forged=forged.detach().clamp(0, 1),
+            real=real.clamp(0, 1),
+            captions=captions,
+            things=[frozenset(each.things) for each in chosen],
+        )
+
+    def judged(self, images: Tensor, text: Tensor) -> None:
+        """Hear what the CLIP made of [real things, forgeries, ...], and of texts that end so."""
+        count = self.recipe.forgeries
+        real, forged = ((images[i : i + count] * text[-count:]).sum(1) for i in (0, count))
+        self.fooled += 0.02 * (float((forged > real).float().mean()) - self.fooled)
+
+    @torch.no_grad()
+    def sheet(self) -> Tensor:
+        """The eight that have lived longest, each beneath the real thing: [3, H, W] in [0, 1]."""
+        oldest = sorted(self.pool, key=lambda each: -each.age)[:8]
+        forged = self.vqgan.decode(
+            self.vqgan.quantise(torch.stack([each.latent for each in oldest]))
+        )
+        rows = torch.stack([torch.stack([each.real for each in oldest]), forged])
+        return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).clamp(0, 1).cpu()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that goes on from step to step."""
+        some = {"pool": self.pool, "waiting": self.waiting}
+        return {name: [vars(each) for each in lot] for name, lot in some.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with what `state_dict` gave."""
+        self.pool, self.waiting = (
+            [self._here(Forgery(**each)) for each in state[name]] for name in ("pool", "waiting")
+        )
+
+    def _here(self, each: Forgery) -> Forgery:
+        moved = {key: getattr(each, key).to(self.device) for key in ("latent", "real", "moments")}
+        return replace(each, **moved)
+
+    def _views(self, count: int, generator: torch.Generator) -> Tensor:
+        """Where a square cutout of each picture is taken: a grid for `grid_sample`."""
+        side = VIEW + (1 - VIEW) * torch.rand(count, generator=generator)
+        place = (torch.rand(count, 2, generator=generator) * 2 - 1) * (1 - side[:, None])
+        theta = torch.zeros(count, 2, 3)
+        theta[:, 0, 0] = theta[:, 1, 1] = side
+        theta[:, :, 2] = place
+        shape = [count, 3, self.recipe.size, self.recipe.size]
+        return functional.affine_grid(theta, shape, align_corners=False).to(self.device)
+
+    def _half(self) -> Any:
+        enabled = self.recipe.forged_bf16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _move(self, chosen: list[Forgery], gradient: Tensor) -> None:
+        """One step of Adam for these latents, kept within the codebook's range."""
+        for each, slope in zip(chosen, gradient, strict=True):
+            each.age += 1
+            each.moments = torch.stack(
+                [
+                    moment.lerp(value, 1 - beta)
+                    for moment, value, beta in zip(
+                        each.moments, (slope, slope**2), BETAS, strict=True
+                    )
+                ]
+            )
+            first, second = (
+                moment / (1 - beta**each.age)
+                for moment, beta in zip(each.moments, BETAS, strict=True)
+            )
+            step = self.recipe.forged_rate * first / (second.sqrt() + 1e-12)
+            each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
+
+    def _next(self, generator: torch.Generator) -> Forgery:
+        """A forgery that begins; they are prepared some at a time."""
+        if not self.waiting:
+            self.waiting = self._prepare(generator)
+        return self.waiting.pop()
+
+    @torch.no_grad()
+    def _prepare(self, generator: torch.Generator) -> list[Forgery]:
+        """Draw captions with their pictures, as the VQGAN draws them, and where to start from."""
+        images, captions, things, _ = self.batches.draw(generator)
+        with self._half():
+            codes = self.vqgan.quantise(self.vqgan.encode(images.to(self.device)).float())
+            real = self.vqgan.decode(codes).float()
+        starts = [self.vqgan.random(self.cells, self.cells, generator)[0] for _ in captions]
+        drafts = round(len(captions) * self.recipe.drafts)
+        if self.prior is not None and self.reader is not None:
+            prefix = self.prior.prefix(self.reader.read_tokens(captions[:drafts]))
+            written = self.prior.dream(prefix, generator=generator, guidance=GUIDANCE)
+            starts[:drafts] = [self.vqgan.lookup(each)[0] for each in written]
+        lives = torch.randint(LIVES[0], LIVES[1], [len(captions)], generator=generator)
+        begun = zip(starts, real, captions, things, lives.tolist(), strict=True)
+        return [
+            Forgery(
+                latent=start,
+                real=picture,
+                caption=caption,
+                things=sorted(named),
+                life=life,
+                moments=torch.zeros(2, *start.shape, device=self.device),
+            )
+            for start, picture, caption, named, life in begun
+        ]
