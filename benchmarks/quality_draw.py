@@ -27,7 +27,7 @@ from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.models import vqgan as vqgans
 from vqclip.models import zoo
 from vqclip.record import images
-from vqclip.record.folder import slug
+from vqclip.record.rooms import slug
 from vqclip.training import data
 
 VARIANTS = ("real", "noise", "dream", "default", "random")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home
-from vqclip import cli, session
+from vqclip import cli, journey, session
 from vqclip.config import describe
 from vqclip.errors import OutputError
 from vqclip.generate import Step
@@ -51,7 +52,7 @@ def test_a_run_prints_its_picture_and_leaves_its_folder(home: Home, capsys: Capt
     for line in ("  a red fox ×1", "seed 3, 32x32, into outputs/0001-a-red-fox", "done in"):
         assert line in err
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("film.gif", "final.png", "log.jsonl", "run.json", "steps")
+        *("checkpoint.safetensors", "film.gif", "final.png", "log.jsonl", "run.json", "steps")
     ]
     assert [path.name for path in sorted((folder / "steps").iterdir())] == [
         *("00000.png", "00002.png")
@@ -210,7 +211,7 @@ def test_ten_thousand_characters_are_drawn(home: Home, capsys: Capture) -> None:
 
 def generating(monkeypatch: Patch, error: BaseException) -> None:
     """Let two steps pass, then fail."""
-    generate = session.generate
+    generate = journey.generate
 
     def broken(*arguments: Any) -> Iterator[Step]:
         for step in generate(*arguments):
@@ -218,26 +219,63 @@ def generating(monkeypatch: Patch, error: BaseException) -> None:
             if step.index == 1:
                 raise error
 
-    monkeypatch.setattr(session, "generate", broken)
+    monkeypatch.setattr(journey, "generate", broken)
 
 
-def test_an_interrupt_closes_the_film_and_says_where_things_lie(
-    home: Home, capsys: Capture, monkeypatch: Patch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_asks_once_gets_everything_put_away(
+    home: Home, capsys: Capture, monkeypatch: Patch, number: int
 ) -> None:
-    generating(monkeypatch, KeyboardInterrupt())
-    assert cli.main(["a fox", "--json", *home.words("film.format=mp4")]) == 130
+    event = cli.Screen.event
+
+    def asking(self: Any, name: str, **values: Any) -> None:
+        event(self, name, **values)
+        if values.get("step") == 0 and name == "step":
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(cli.Screen, "event", asking)
+    before = signal.getsignal(number)
+    assert cli.main(["a fox", "--json", *home.words("film.format=mp4")]) == 128 + number
+    assert signal.getsignal(number) is before
     out, err = capsys.readouterr()
     folder = Path("outputs/0001-a-fox")
-    *_, last = map(json.loads, out.splitlines())
+    *_, stopped, last = map(json.loads, out.splitlines())
+    assert stopped == {"event": "stopped", "run": str(folder), "step": 1}
     message = f"interrupted; what there is lies in {folder}"
     assert last == {"event": "error", "message": message}
+    assert f"stopped after step 1 of 3, and saved; to go on: vqclip resume {folder}\n" in err
     assert err.endswith(f"error: {message}\n")
     assert (folder / "film.mp4").stat().st_size > 500
     assert not list(folder.glob("*.part*"))
     assert not (folder / "final.png").exists()
     notes = json.loads((folder / "run.json").read_text())
     assert notes["finished"] is None and notes["seconds"] > 0
-    assert len((folder / "log.jsonl").read_text().splitlines()) == 2
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_who_asks_twice_stops_it_now(home: Home, capsys: Capture, monkeypatch: Patch) -> None:
+    generating(monkeypatch, KeyboardInterrupt())
+    assert cli.main(["a fox", "--json", *home.words("film.format=mp4")]) == 130
+    folder = Path("outputs/0001-a-fox")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("film.frames", "log.jsonl", "run.json", "steps")
+    ]
+    assert len(list((folder / "film.frames").iterdir())) == 2
+
+
+def test_asking_during_the_last_step_changes_nothing(
+    home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    event = cli.Screen.event
+
+    def asking(self: Any, name: str, **values: Any) -> None:
+        if values.get("step") == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        event(self, name, **values)
+
+    monkeypatch.setattr(cli.Screen, "event", asking)
+    assert cli.main(["a fox", "--json", *home.words()]) == 0
+    assert Path("outputs/0001-a-fox/final.png").is_file()
 
 
 def test_an_interrupt_while_a_step_is_shown_closes_the_film_too(

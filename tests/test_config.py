@@ -152,5 +152,5 @@ def test_settings_as_plain_values_load_into_the_same_settings() -> None:
     values = config.to_dict(run)
     assert load(base=values) == run
     without = config.to_dict(run, everywhere=False)
-    assert set(values) - set(without) == {"out"}
+    assert set(values) - set(without) == {"checkpoint", "out"}
     assert load(base=without) == dataclasses.replace(run, out="outputs")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 import vqclip
 from tests.conftest import FACTOR, VQGAN, Home
-from vqclip import machine, session
+from vqclip import machine, optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
 from vqclip.models import clips, zoo
@@ -180,7 +180,7 @@ def test_a_run_grows_through_its_stages(home: Home) -> None:
 
 def test_moments_are_carried_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     carried: list[tuple[Tensor, Tensor]] = []
-    carry = session.optimisers.Scheduled.carry
+    carry = optimisers.Scheduled.carry
 
     def watched(self: Any, old: Tensor, new: Tensor) -> None:
         before = self.optimiser.state[old]["exp_avg"].clone()
@@ -190,7 +190,7 @@ def test_moments_are_carried_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> 
         assert self.optimiser.state[new]["step"] == 2
         assert self.optimiser.param_groups[0]["params"] == [new]
 
-    monkeypatch.setattr(session.optimisers.Scheduled, "carry", watched)
+    monkeypatch.setattr(optimisers.Scheduled, "carry", watched)
     run = ready(home, steps=4, growth=[{"size": "50%", "steps": "2"}])
     list(run.play())
     ((small, large),) = carried

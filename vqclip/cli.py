@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from vqclip import __version__, commands, shelf
 from vqclip.config import FILMS, describe, final_size
+from vqclip.drawing import Progress
 from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.screen import Screen, table
 from vqclip.training.settings import SCHEMAS
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:  # this process is ours, and torch is not here yet
         _share_cores()
-    progress = commands.Progress()
+    progress = Progress()
     screen = Screen(json="--json" in words, quiet="--quiet" in words)
     try:
         name, rest = _command(words)
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         folder = f"; what there is lies in {progress.folder}" if progress.folder else ""
         screen.error(f"interrupted{folder}")
-        return 130
+        return 128 + (progress.signal or signal.SIGINT)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (kept until the interpreter ends)
@@ -107,7 +109,7 @@ def _lacks_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and MEMORY.search(str(error)) is not None
 
 
-def _less_memory(progress: commands.Progress) -> str:
+def _less_memory(progress: Progress) -> str:
     """Say what would need less memory than what was tried."""
     config = progress.config
     if config is None:
@@ -164,6 +166,10 @@ def _parser(name: str) -> Parser:
     if name == "again":
         parser.add_argument(
             "words", nargs="*", metavar="PNG", help="the picture, then key=value …"
+        )
+    if name == "resume":
+        parser.add_argument(
+            "words", nargs="*", metavar="RUN", help="the run's folder, then key=value …"
         )
     if name in ("generate", "plan", "again", "dream"):
         parser.add_argument("--out", metavar="DIR", help="out=DIR")
@@ -224,11 +230,12 @@ def _train_epilog() -> str:
 
 
 EPILOGS = {"generate": _epilog, "plan": _epilog, "train": _train_epilog}
-Command = Callable[[Any, Screen, commands.Progress], None]
+Command = Callable[[Any, Screen, Progress], None]
 
 COMMANDS: dict[str, Command] = {
     "generate": commands.generate,
     "again": commands.again,
+    "resume": commands.resume,
     "show": commands.show,
     "plan": commands.plan,
     "dream": commands.dream,

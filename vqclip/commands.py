@@ -6,47 +6,24 @@ import dataclasses
 import json
 import os
 import re
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vqclip import pictures, places, prompts, school, shelf, sketchbook
+from vqclip import places, prompts, school, shelf, sketchbook
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe, to_dict
+from vqclip.drawing import Before, Progress, draw
 from vqclip.errors import ConfigError, PromptError, suggest
-from vqclip.models import needs
+from vqclip.layers import flat
 from vqclip.screen import Screen, table
-
-if TYPE_CHECKING:
-    from vqclip.record.provenance import Provenance
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
 SHORT = ("size", "steps", "seed", "init", "out")  # options that are another way to say key=value
 
 
-@dataclass
-class Progress:
-    """How far a command came, and with what; the border reads it when something goes wrong."""
-
-    started: bool = False
-    folder: Path | None = None
-    config: RunConfig | None = None
-
-
-@dataclass(frozen=True)
-class Before:
-    """The picture that is made again: its notes, and the folder in which it lies."""
-
-    notes: Provenance
-    folder: Path
-
-
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
-    run(_config(options), screen, progress, options.command)
+    draw(_config(options), screen, progress, options.command)
 
 
 def again(options: Any, screen: Screen, progress: Progress) -> None:
@@ -63,7 +40,22 @@ def again(options: Any, screen: Screen, progress: Progress) -> None:
     base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
     config = preset_files.load(base=base, overrides=_short(options) + overrides)
     place = Path(first) if os.path.isdir(first) else Path(first).parent
-    run(config, screen, progress, options.command, Before(notes, place))
+    draw(config, screen, progress, options.command, Before(notes, place))
+
+
+def resume(options: Any, screen: Screen, progress: Progress) -> None:
+    """Go on with a run that was stopped, killed or is to take more steps."""
+    first, overrides = _words(options.words)
+    if first is None:
+        raise ConfigError(
+            "name the run to go on with: vqclip resume outputs/0001-a-fox; "
+            "to draw the word itself: vqclip generate resume"
+        )
+    from vqclip import resume as resuming
+
+    point = resuming.find(Path(first))
+    config = resuming.settings(point, overrides)
+    draw(config, screen, progress, options.command, point=point)
 
 
 def show(options: Any, screen: Screen, progress: Progress) -> None:
@@ -74,10 +66,10 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
     if options.json:
         screen.event("provenance", **json.loads(notes.to_json()))
         return
-    usual = _flat(to_dict(preset_files.load(notes.prompt), everywhere=False))
+    usual = flat(to_dict(preset_files.load(notes.prompt), everywhere=False))
     defaults, shown = (
-        {key: str(_plain(value)) for key, value in flat.items()}
-        for flat in (usual, _flat(notes.config))
+        {key: str(_plain(value)) for key, value in lines.items()}
+        for lines in (usual, flat(notes.config))
     )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     lines = [f"prompt  {notes.prompt}", f"seed    {notes.seed}", "", "settings that differ:"]
@@ -102,7 +94,7 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
     print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
-    print(table([(f"  {k}", str(_plain(v))) for k, v in _flat(to_dict(config)).items()]))
+    print(table([(f"  {k}", str(_plain(v))) for k, v in flat(to_dict(config)).items()]))
     print(planning.in_words(estimate))
 
 
@@ -133,104 +125,6 @@ def train(options: Any, screen: Screen, progress: Progress) -> None:
         progress.started, progress.folder = True, folder
 
     school.train(options.words, screen, started, options.command)
-
-
-def run(
-    config: RunConfig,
-    screen: Screen,
-    progress: Progress,
-    command: Sequence[str] = (),
-    before: Before | None = None,
-) -> None:
-    """Draw `config`'s picture into a new run folder.
-
-    Args:
-        command: the words that started the run, for `run.json`.
-        before: the picture that is made again, to compare the models with.
-    """
-    progress.config = config
-    beside = None if before is None else before.folder
-    began = time.monotonic()
-    wishes = prompts.parse(config.prompts)
-    # What is absent is refused before torch is imported.
-    needs.require(config.vqgan, config.perceptors)
-    pictures.require(config, wishes, beside)
-    places.require(Path(config.out))
-    for line in prompts.echo(wishes):
-        screen.say(f"  {line}")
-    from vqclip import jury, session
-    from vqclip.record import folder
-
-    ready = session.build(config, lambda words: screen.say(f"{words} …"), beside)
-    for note in [*ready.notes, *_changed(before, ready.models)]:
-        screen.say(f"note: {note}")
-    place = folder.new_run(Path(config.out), wishes[0].body)
-    progress.folder = place
-    film = _film(config, place, ready.size)
-    screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
-    screen.event(
-        "start",
-        run=str(place),
-        from_step=0,
-        steps=config.steps,
-        seed=ready.seed,
-        size=list(ready.size),
-        prompts=prompts.show(wishes),
-    )
-    progress.started = True
-    kept = folder.keep(
-        ready.play(),
-        place,
-        provenance=ready.provenance(),
-        draw_final=ready.final,
-        every=config.previews,
-        film=film,
-        film_every=config.film.every,
-        command=command,
-    )
-    with closing(kept), closing(screen.watch(kept, config.steps)) as watched:
-        for _ in watched:
-            pass
-    if jury.available(config.perceptors) and prompts.texts(wishes):
-        verdict = jury.judge(ready.final(), prompts.wished(wishes))
-        folder.add_notes(place, verdict=dataclasses.asdict(verdict))
-        screen.event("verdict", **dataclasses.asdict(verdict))
-        screen.say(verdict.in_words())
-    seconds = round(time.monotonic() - began, 1)
-    final = place / "final.png"
-    screen.event("done", run=str(place), final=str(final), seconds=seconds)
-    screen.say(f"done in {seconds:.0f} s")
-    screen.result(str(final))
-
-
-def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
-    """Say what is not as it was when the picture was made."""
-    if before is None:
-        return
-    then = before.notes.models
-    pair = [{k: v for k, v in each.items() if not _is_picture(k)} for each in (then, models)]
-    if pair[0] != pair[1]:
-        yield "the models are not those that made the picture; it will differ"
-    for name, digest in models.items():
-        if _is_picture(name) and then.get(name, digest) != digest:
-            yield f"{name.removeprefix('picture ')} has changed since; the picture will differ"
-
-
-def _is_picture(name: str) -> bool:
-    """Whether an entry of a run's models is a picture that the run reads."""
-    return name.startswith("picture ")
-
-
-def _film(config: RunConfig, place: Path, size: tuple[int, int]) -> Any:
-    from vqclip.record import video
-
-    kind = config.film.format
-    if kind == "none":
-        return None
-    name = "frames" if kind == "frames" else f"film.{kind}"
-    return video.open_film(
-        place / name, fps=config.film.fps, quality=config.film.quality, size=size
-    )
 
 
 def _config(options: Any) -> RunConfig:
@@ -292,16 +186,6 @@ def _short(options: Any) -> list[str]:
     given = [(key, getattr(options, key, None)) for key in SHORT]
     given.append(("dream.count", getattr(options, "count", None)))
     return [f"{key}={value}" for key, value in given if value is not None]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _plain(value: Any) -> Any:

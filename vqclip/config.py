@@ -106,6 +106,13 @@ class FilmSettings:
 
 
 @dataclass(frozen=True)
+class CheckpointSettings:
+    """What a run leaves so that it can go on: `vqclip resume`."""
+
+    every: int = option(25, "a checkpoint every so many steps; 0: only when it ends", least=0)
+
+
+@dataclass(frozen=True)
 class DreamSettings:
     """The drafts of init=dream, and of `vqclip dream`."""
 
@@ -147,6 +154,7 @@ class RunConfig:
     optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent moves")
     losses: LossSettings = group(LossSettings, "what is liked apart from the prompt")
     film: FilmSettings = group(FilmSettings, "the film of the making")
+    checkpoint: CheckpointSettings = group(CheckpointSettings, "what a run goes on from")
     previews: int = option(25, "a picture into steps/ every so many steps; 0: none", least=0)
     device: str = option("auto", "where to compute", DEVICES)
     precision: str = option("auto", "number format of the perceptors", PRECISIONS)
@@ -154,8 +162,8 @@ class RunConfig:
     out: str = option("outputs", "the folder in which run folders are made")
 
 
-# Settings that change where a run goes, never what it draws: not noted in the picture.
-ELSEWHERE = ("out",)
+# Settings that change what a run leaves, and where, but not what it draws: the notes lack them.
+ELSEWHERE = ("checkpoint", "out")
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,17 @@ def nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]
     return nested
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"cutouts": {"count": 8}} → {"cutouts.count": 8}."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
 def parse(text: str, where: str) -> Any:
     """Read YAML.
 

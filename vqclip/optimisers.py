@@ -72,13 +72,32 @@ class Scheduled:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Return moments and step count. The schedule is not in it: it is made from settings."""
-        return {"optimiser": self.optimiser.state_dict(), "taken": self.taken}
+        """Return `moments`, copies named NUMBER.NAME by parameter, and `taken`, a step count.
+
+        Rates and schedule are not in it: they are made from settings.
+        """
+        moments = {
+            f"{number}.{name}": value.clone()
+            for number, parameter in enumerate(self._parameters())
+            for name, value in self.optimiser.state.get(parameter, {}).items()
+        }
+        return {"moments": moments, "taken": self.taken}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`, at the rate and on the schedule that this object was made with."""
-        self.optimiser.load_state_dict(state["optimiser"])
+        for number, parameter in enumerate(self._parameters()):
+            mine = f"{number}."
+            self.optimiser.state[parameter] = {
+                key.removeprefix(mine): value.to(
+                    parameter.device if value.dim() > 0 else "cpu", copy=True
+                )
+                for key, value in state["moments"].items()
+                if key.startswith(mine)
+            }
         self.taken = state["taken"]
+
+    def _parameters(self) -> list[Tensor]:
+        return [each for group in self.optimiser.param_groups for each in group["params"]]
 
 
 class Average:

@@ -50,13 +50,17 @@ class Screen:
         self.event("error", message=words)
         print(f"error: {words}", file=sys.stderr, flush=True)
 
-    def watch(self, steps: Iterator[Step], total: int) -> Generator[Step, None, None]:
+    def watch(
+        self, steps: Iterator[Step], total: int, done: int = 0
+    ) -> Generator[Step, None, None]:
         """Show steps as they pass: a bar with loss and time left, or an event each."""
         from tqdm import tqdm
 
         form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}, {remaining} left"
         hidden = self.quiet or self.json
-        with tqdm(total=total, bar_format=form, disable=hidden, file=sys.stderr) as bar:
+        with tqdm(
+            total=total, initial=done, bar_format=form, disable=hidden, file=sys.stderr
+        ) as bar:
             for step in steps:
                 if self.json:
                     values = {name: loss.item() for name, loss in step.losses.items()}

@@ -1,4 +1,4 @@
-"""From settings to objects, and through a run. Read second, after `generate`.
+"""From settings to objects. Read second, after `generate`.
 
 The only place where settings become objects: every other module takes plain arguments.
 """
@@ -10,20 +10,21 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 
-from vqclip import dreams, noise, objectives, optimisers, pictures, prompts
+from vqclip import dreams, noise, objectives, pictures, prompts
 from vqclip.checks import check
-from vqclip.config import NOISES, RunConfig, final_size, plan_stages, to_dict
+from vqclip.config import NOISES, RunConfig, final_size, plan_stages
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
-from vqclip.generate import Objective, Step, generate
+from vqclip.generate import Step
+from vqclip.journey import Session
 from vqclip.machine import pick_device, pick_precision
 from vqclip.models import clips, needs, zoo
 from vqclip.models import vqgan as vqgans
@@ -31,62 +32,7 @@ from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
 from vqclip.record import images
-from vqclip.record.provenance import Provenance, versions
 from vqclip.tensors import Image
-
-
-@dataclass
-class Session:
-    """A run that is ready to start: what draws, what looks, and what is liked."""
-
-    config: RunConfig
-    seed: int
-    drawer: LatentDrawer
-    perceptors: list[OpenClipPerceptor]
-    objectives: list[Objective]
-    stages: list[tuple[int, int, int]]
-    models: dict[str, str]
-    notes: list[str] = field(default_factory=list)
-    _average: optimisers.Average | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the finished picture, in pixels."""
-        return self.stages[-1][0], self.stages[-1][1]
-
-    def play(self) -> Iterator[Step]:
-        """Run from the first step to the last, through all sizes."""
-        config = self.config
-        factor = optimisers.schedule(config.optimiser.schedule, config.steps)
-        optimiser = optimisers.build(
-            config.optimiser.name, [self.drawer.latent], rate=config.optimiser.rate, factor=factor
-        )
-        first = 0
-        for width, height, count in self.stages:
-            if first > 0:
-                before = self.drawer.latent
-                self.drawer.enlarge(width, height)
-                optimiser.carry(before, self.drawer.latent)
-            average = optimisers.Average(self.drawer.latent, config.optimiser.average)
-            self._average = average
-            steps = range(first, first + count)
-            for step in generate(self.drawer, self.perceptors, self.objectives, optimiser, steps):
-                average.update()
-                yield step
-            first += count
-
-    @torch.no_grad()
-    def final(self) -> Image:
-        """Draw the picture after the last step: that of the latent's average, if it is on."""
-        if self._average is None:
-            return self.drawer.draw()
-        return self.drawer.draw_latent(self._average.value())
-
-    def provenance(self) -> Provenance:
-        """All that is needed to make the picture again."""
-        settings = to_dict(replace(self.config, seed=self.seed), everywhere=False)
-        prompt = settings.pop("prompts")
-        return Provenance(settings, prompt, self.seed, self.models, versions())
 
 
 def play(config: RunConfig) -> Iterator[Step]:

@@ -38,7 +38,7 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     import torch
 
     from vqclip import dreams, machine, session
-    from vqclip.record import folder, images
+    from vqclip.record import images, rooms
 
     device = machine.pick_device(config.device)
     seed = session.pick_seed(config.seed)
@@ -51,7 +51,7 @@ def draw(config: RunConfig, screen: Screen) -> Path:
         how = "" if choice.named else " (it names no class; this one is nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
     drafts = dreamer.dream(text, config.dream, generator)
-    place = folder.new_run(Path(config.out), f"dream {text}")
+    place = rooms.new_run(Path(config.out), f"dream {text}")
     for number, draft in enumerate(drafts, start=1):
         name = f"draft-{number:02d}.png"
         images.save_png(place / name, draft.image)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import torch
 
 from vqclip.errors import OutputError
 from vqclip.generate import Step
-from vqclip.record import folder, images, provenance
+from vqclip.record import folder, images, provenance, rooms
 from vqclip.record.provenance import Provenance
 
 FOX = Provenance({"steps": 4}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})
@@ -31,11 +29,17 @@ class Film:
         self.path = path
         self.frames = 0
         self.closed = 0
+        self.paused = 0
         self.failure = failure
 
     def add(self, frame: Any) -> None:
         assert frame.shape[:2] == (1, 3)
         self.frames += 1
+
+    def pause(self) -> None:
+        self.paused += 1
+        if self.failure:
+            raise OutputError(self.failure)
 
     def close(self) -> None:
         self.closed += 1
@@ -78,67 +82,7 @@ def notes_of(place: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    return folder.new_run(tmp_path / "outputs", "a fox")
-
-
-def test_numbers_rise_and_names_come_from_the_title(tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "outputs"
-    assert folder.new_run(out, "A Fox!").name == "0001-a-fox"
-    assert folder.new_run(out, "狐").name == "0002-run"
-    (out / "0041").touch()
-    (out / "20310704-sketches").mkdir()
-    (out / "12-apes").mkdir()
-    assert folder.new_run(out, "x").name == "0042-x"
-    (out / "9999-y").mkdir()
-    assert folder.new_run(out, "x").name == "10000-x"
-    assert not [name for name in os.listdir(out) if name.startswith(".")]
-
-
-def test_slugs() -> None:
-    assert folder.slug("") == folder.slug("狐|") == "run"
-    assert folder.slug("../../etc/passwd\0\n") == "etc-passwd"
-    assert folder.slug("Crème brûlée, don't") == "creme-brulee-dont"
-    assert folder.slug("word " * 20) == "-".join(["word"] * 8)
-    assert folder.slug("x" * 99) == folder.slug("x" * 40 + " b") == "x" * 40
-
-
-def test_no_number_is_given_twice(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda n: folder.new_run(tmp_path, f"t{n % 3}"), range(24)))
-    assert len({path.name[:4] for path in made}) == 24 == len(os.listdir(tmp_path))
-
-
-def test_a_claim_that_was_left_behind_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / ".0001").mkdir()
-    assert folder.new_run(tmp_path, "x").name == "0002-x"
-
-
-def test_a_number_taken_since_it_was_looked_up_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "0001-other").mkdir()
-    look = folder._numbers
-    monkeypatch.setattr(
-        folder, "_numbers", lambda out, claims=True: set() if claims else look(out, claims=False)
-    )
-    assert folder.new_run(tmp_path, "x").name == "0002-x"
-
-
-def test_places_that_cannot_be_written_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="file is a file; expected a folder in which runs are"):
-        folder.new_run(tmp_path / "file", "x")
-    with pytest.raises(OutputError, match=r"file/in cannot be written .*choose another place"):
-        folder.new_run(tmp_path / "file" / "in", "x")
-
-    def denied(*_: Any, **__: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "mkdir", denied)
-    with pytest.raises(OutputError, match=r"Permission denied.*may write to with --out"):
-        folder.new_run(tmp_path / "out", "x")
+    return rooms.new_run(tmp_path / "outputs", "a fox")
 
 
 def test_json_is_for_people_and_replaced_whole(tmp_path: Path) -> None:
@@ -183,7 +127,7 @@ def test_a_complete_run(place: Path) -> None:
 def test_same_run_same_final_bytes_in_any_folder(tmp_path: Path) -> None:
     data = set()
     for number in range(2):
-        place = folder.new_run(tmp_path, f"t{number}")
+        place = rooms.new_run(tmp_path, f"t{number}")
         list(kept(Source(range(2)), place, command=[str(number)]))
         data.add((place / "final.png").read_bytes())
     assert len(data) == 1
@@ -223,20 +167,49 @@ def test_a_consumer_that_leaves_gets_a_film_but_no_final_picture(place: Path) ->
         for step in steps:
             if step.index == 2:
                 raise KeyboardInterrupt
-    assert (film.frames, film.closed, source.closed) == (3, 1, True)
+    assert (film.frames, film.closed, film.paused, source.closed) == (3, 0, 1, True)
     assert not (place / "final.png").exists()
     assert notes_of(place)["finished"] is None and len(log_of(place)) == 3
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt(), RuntimeError("out of memory")])
-def test_a_failure_on_the_way_is_the_one_that_is_heard(
-    place: Path, failure: BaseException
-) -> None:
-    film, source = Film(place / "film.mp4", "the film is lost"), Source(range(3), failure)
-    with pytest.raises(type(failure)) as caught:
+def test_a_failure_on_the_way_is_the_one_that_is_heard(place: Path) -> None:
+    film = Film(place / "film.mp4", "the film is lost")
+    source = Source(range(3), RuntimeError("out of memory"))
+    with pytest.raises(RuntimeError, match="out of memory") as caught:
         list(kept(source, place, film=film))
     assert caught.value.__notes__ == ["the film is lost"]
-    assert film.closed == 1 and source.closed and not (place / "final.png").exists()
+    assert film.paused == 1 and source.closed and not (place / "final.png").exists()
+
+
+def test_who_asks_twice_does_not_wait_for_the_film(place: Path) -> None:
+    film, source = Film(place / "film.mp4"), Source(range(3), KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        list(kept(source, place, film=film))
+    assert (film.frames, film.closed, film.paused) == (3, 0, 0) and source.closed
+    assert notes_of(place)["seconds"] > 0 and not (place / "final.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("every", "left", "saved"),
+    [(2, 9, [1, 3, 4]), (2, 3, [1, 3]), (0, 9, [4]), (0, 2, [2]), (1, 1, [0, 1]), (9, 9, [4])],
+)
+def test_checkpoints_come_in_time_at_the_end_and_when_the_consumer_leaves(
+    place: Path, every: int, left: int, saved: list[int]
+) -> None:
+    seen: list[int] = []
+    told: list[int] = []
+
+    def save() -> None:
+        told.append(len(log_of(place)) - 1)  # what is saved is written down already
+
+    options: dict[str, Any] = {"save": save, "save_every": every}
+    with closing(kept(Source(range(5)), place, **options)) as steps:
+        for step in steps:
+            seen.append(step.index)
+            if step.index == left:
+                break
+    assert told == saved
+    assert (place / "final.png").exists() == (left == 9)
 
 
 def test_a_film_that_cannot_be_closed_ends_a_run_without_a_final_picture(place: Path) -> None:

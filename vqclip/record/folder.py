@@ -1,6 +1,7 @@
 """Where does a run leave things? In a folder of its own, which fills as steps pass.
 
-    outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  film.mp4  final.png
+    outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  checkpoint.safetensors
+                         film.mp4  final.png
 
 `keep` is a generator in the middle: steps go in, are written down, and come out again. Consume
 it under `contextlib.closing`, so that an interrupt in the consumer's body closes the film at
@@ -15,9 +16,7 @@ import os
 import platform
 import re
 import time
-import unicodedata
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vqclip.errors import OutputError, VqclipError
+from vqclip.record import rooms
 from vqclip.record.images import refuse_to_replace, save_png, unwritable, write_whole
 
 if TYPE_CHECKING:
@@ -32,72 +32,6 @@ if TYPE_CHECKING:
     from vqclip.record.provenance import Provenance
     from vqclip.record.video import Film
     from vqclip.tensors import Image
-
-_LONGEST = 40  # letters of a folder's name, after its number
-_NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
-
-
-def new_run(out: Path | str, title: str) -> Path:
-    """Make the folder of a new run in `out`, named by the next number and some words of `title`.
-
-    Safe against others who do the same at the same time: no number is given twice.
-
-    Raises:
-        OutputError: if `out` cannot be a folder or cannot be written.
-    """
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        number = max(_numbers(out), default=0) + 1
-        while True:
-            # Two runs of different titles would not collide over a folder's name; over that of
-            # this claim, they do.
-            claim = out / f".{number:04d}"
-            try:
-                claim.mkdir()
-            except FileExistsError:
-                number += 1
-                continue
-            try:
-                if number not in _numbers(out, claims=False):
-                    folder = out / f"{number:04d}-{slug(title)}"
-                    folder.mkdir()
-                    return folder
-            finally:
-                with suppress(OSError):
-                    claim.rmdir()
-            number += 1
-    except FileExistsError as error:
-        raise OutputError(
-            f"{out} is a file; expected a folder in which runs are made. "
-            "Choose another place with --out"
-        ) from error
-    except OSError as error:
-        raise unwritable(out, error) from error
-
-
-def _numbers(out: Path, *, claims: bool = True) -> set[int]:
-    """The numbers of the runs in `out`, and by default of those about to be made."""
-    names = (name for name in os.listdir(out) if claims or not name.startswith("."))
-    return {int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name))}
-
-
-def slug(title: str) -> str:
-    """Turn a title into lower-case words of ASCII letters and digits, 40 characters at most.
-
-    >>> slug("A café, at NIGHT!")
-    'a-cafe-at-night'
-    >>> slug("狐")
-    'run'
-    """
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
-    name = "-".join(words)
-    if len(name) > _LONGEST:
-        # Cut between words, unless the first one alone is too long.
-        cut = name.rfind("-", 0, _LONGEST + 1)
-        name = name[: cut if cut > 0 else _LONGEST]
-    return name or "run"
 
 
 def write_json(path: Path | str, obj: object) -> Path:
@@ -137,6 +71,8 @@ def keep(
     every: int = 50,
     film: Film | None = None,
     film_every: int = 1,
+    save: Callable[[], object] | None = None,
+    save_every: int = 0,
     command: Sequence[str] = (),
 ) -> Generator[Step, None, None]:
     """Write steps down as they pass, and yield them on.
@@ -145,10 +81,13 @@ def keep(
     continued: its log is cut where the first step falls, and times add up.
 
     Args:
-        folder: the run's own; see `new_run`.
+        folder: the run's own; see `vqclip.record.rooms`.
         draw_final: draws the finished picture, after the last step; called without gradients.
         every: steps between previews in `steps/`; 0 for none.
-        film: takes the picture of every `film_every`th step, and is closed here in any case.
+        film: takes the picture of every `film_every`th step. It is closed at the end, and
+            paused if the run ends before.
+        save: writes a checkpoint of what the last step left; called every `save_every` steps,
+            after the last one, and when the consumer leaves.
         command: the words that started the run, for `run.json`.
 
     Raises:
@@ -157,7 +96,7 @@ def keep(
     folder = Path(folder)
     notes: dict[str, Any] = {}
     clock = time.perf_counter()
-    written = False
+    written, saved = False, True
     try:
         refuse_to_replace(folder / "final.png")
         notes = _start(folder, provenance, command)
@@ -170,7 +109,13 @@ def keep(
                 _preview(folder / "steps", step, provenance)
             if film is not None and film_every > 0 and step.index % film_every == 0:
                 film.add(step.image)
+            saved = save is None or (save_every > 0 and (step.index + 1) % save_every == 0)
+            if save is not None and saved:
+                save()
             yield step
+        if save is not None and not saved:
+            save()
+            saved = True
         if film is not None:
             film.close()
         with torch.no_grad():
@@ -178,7 +123,13 @@ def keep(
         _note_time(folder, notes | {"finished": _now()}, clock)
         save_png(folder / "final.png", final, provenance)
     except GeneratorExit:
+        if save is not None and not saved:
+            save()
         _stop(film, folder, notes, clock)
+        raise
+    except KeyboardInterrupt:
+        # Asked twice: nobody waits for a film now. Its frames stay.
+        _stop(None, folder, notes, clock)
         raise
     except BaseException as error:
         # What went wrong first is what the user is to hear.
@@ -194,13 +145,12 @@ def keep(
 
 def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict[str, Any]:
     """Write `run.json` as it is before the first step, and return what it says."""
-    number = _NUMBERED.fullmatch(folder.absolute().name)
     notes: dict[str, Any] = json.loads(provenance.to_json()) | {
         "started": _now(),
         "finished": None,
         "seconds": 0.0,
         "host": platform.node(),
-        "run": None if number is None else int(number[1]),
+        "run": rooms.number_of(folder),
         "command": list(command),
     }
     try:
@@ -222,7 +172,7 @@ def _note_time(folder: Path, notes: dict[str, Any], clock: float) -> None:
 def _stop(film: Film | None, folder: Path, notes: dict[str, Any], clock: float) -> None:
     """End a run that is not complete: its film plays, and its time counts when it goes on."""
     if film is not None:
-        film.close()
+        film.pause()
     if notes:
         _note_time(folder, notes, clock)
 

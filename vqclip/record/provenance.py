@@ -18,7 +18,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,6 +47,7 @@ class Provenance:
         models: name → sha256 of the file, in hexadecimal.
         versions: library → version; see `versions`.
         grammar: version of the prompt language that `prompt` is written in.
+        changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
     """
 
     config: dict[str, Any]
@@ -55,6 +56,7 @@ class Provenance:
     models: dict[str, str]
     versions: dict[str, str]
     grammar: int = GRAMMAR
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Write as one line of JSON; equal provenances give equal text.
@@ -94,10 +96,12 @@ def from_json(text: str, where: str = "the text") -> Provenance:
             f"the keys {', '.join(field.name for field in fields(Provenance))}"
         )
     found.setdefault("grammar", GRAMMAR)
+    found.setdefault("changes", [])
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
     _check("seed", found, int, where)
     _check("grammar", found, int, where)
+    _check("changes", found, list, where)
     for key in ("models", "versions"):
         for name in _check(key, found, dict, where):
             _check(name, found[key], str, f"{key!r} of {where}")
@@ -125,7 +129,9 @@ def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
     return value
 
 
-_WORDS: dict[type, str] = {dict: "an object", str: "text", int: "a whole number"}
+_WORDS: dict[type, str] = {
+    **{dict: "an object", list: "a list", str: "text", int: "a whole number"}
+}
 
 
 def read(path: Path | str) -> Provenance:

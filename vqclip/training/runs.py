@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +19,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
+from vqclip.interrupts import listening
 from vqclip.machine import pick_device
 from vqclip.record.images import save_png, unwritable, write_whole
 from vqclip.training.checkpoints import CHECKPOINT, restore, save
@@ -150,8 +148,8 @@ def go(
     run.tell("start", out=str(run.out), device=run.device.type, step=run.step, steps=end)
     began = saved = time.monotonic()
     deadline, pace, drawn = began + recipe.minutes * 60, 0.0, -1
-    with _listening(run):
-        while run.step < end and time.monotonic() < deadline and not run.interrupted:
+    with listening() as asked:
+        while run.step < end and time.monotonic() < deadline and not asked:
             clock = time.monotonic()
             loss = float(advance(run.step).detach())
             if not math.isfinite(loss):
@@ -180,6 +178,7 @@ def go(
             if time.monotonic() - saved > SAVE_EVERY:
                 _keep(run, parts)
                 saved = time.monotonic()
+    run.interrupted = bool(asked)
     _keep(run, parts)
     if sheet is not None and sheet_every > 0 and drawn != run.step and not run.interrupted:
         _draw(run, sheet)
@@ -189,30 +188,6 @@ def learning_rate(recipe: Paced, step: int) -> float:
     """A warm-up of 200 steps, then half a cosine down to a fiftieth."""
     wave = 0.5 + 0.5 * torch.tensor(step / recipe.steps * torch.pi).clamp(max=torch.pi).cos()
     return recipe.rate * min(1.0, step / 200 + 0.005) * max(0.02, wave.item())
-
-
-@contextmanager
-def _listening(run: Run) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM end the run after its step, and the next one at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python hands signals to the main thread only
-        return
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-
-    def back() -> None:
-        for each, handler in before.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
-
-    def stop(number: int, frame: Any) -> None:
-        run.interrupted = True
-        back()
-
-    try:
-        for each in before:
-            signal.signal(each, stop)
-        yield
-    finally:
-        back()
 
 
 def _keep(run: Run, parts: Mapping[str, Any]) -> None:

@@ -1,0 +1,211 @@
+"""How does a picture come about? From settings to a run's folder with all that it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip import pictures, places, prompts
+from vqclip.config import RunConfig
+from vqclip.interrupts import listening
+from vqclip.models import needs
+from vqclip.screen import Screen
+
+if TYPE_CHECKING:
+    from vqclip.journey import Session
+    from vqclip.record.provenance import Provenance
+    from vqclip.record.video import Film
+    from vqclip.resume import Point
+
+
+@dataclass
+class Progress:
+    """How far a command came, and with what; the border reads it when something goes wrong.
+
+    Attributes:
+        signal: the number of the signal that asked to stop, if one did.
+    """
+
+    started: bool = False
+    folder: Path | None = None
+    config: RunConfig | None = None
+    signal: int = 0
+
+
+@dataclass(frozen=True)
+class Before:
+    """The picture that is made again: its notes, and the folder in which it lies."""
+
+    notes: Provenance
+    folder: Path
+
+
+def draw(
+    config: RunConfig,
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str] = (),
+    before: Before | None = None,
+    point: Point | None = None,
+) -> None:
+    """Draw `config`'s picture, into a new run folder or on in an old one.
+
+    Args:
+        command: the words that started the run, for `run.json`.
+        before: the picture that is made again, to compare the models with.
+        point: where a run stopped that is to go on.
+
+    Raises:
+        KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
+    """
+    progress.config = config
+    began = time.monotonic()
+    wishes = prompts.parse(config.prompts)
+    beside = point.folder if point else before.folder if before else None
+    # What is absent is refused before torch is imported.
+    needs.require(config.vqgan, config.perceptors)
+    pictures.require(config, wishes, beside)
+    places.require(Path(config.out))
+    for line in prompts.echo(wishes):
+        screen.say(f"  {line}")
+    from vqclip import resume, session
+    from vqclip.record import rooms
+
+    ready = session.build(config, lambda words: screen.say(f"{words} …"), beside)
+    if point is not None:
+        resume.take_up(ready, point)
+    for note in [*ready.notes, *_changed(before, ready.models)]:
+        screen.say(f"note: {note}")
+    place = point.folder if point else rooms.new_run(Path(config.out), wishes[0].body)
+    with rooms.alone(place):
+        progress.folder = place
+        film = _film(config, place, ready.size, point)
+        put_aside = rooms.make_room(place)
+        screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
+        if point is not None:
+            screen.say(f"going on after step {ready.done} of {config.steps}")
+        if put_aside is not None:
+            screen.say(f"the picture that was there is now {put_aside}")
+        screen.event(
+            "start",
+            run=str(place),
+            from_step=ready.done,
+            steps=config.steps,
+            seed=ready.seed,
+            size=list(ready.size),
+            prompts=prompts.show(wishes),
+        )
+        progress.started = True
+        _play(ready, place, film, screen, progress, command)
+        _judge(ready, place, screen)
+    seconds = round(time.monotonic() - began, 1)
+    final = place / "final.png"
+    screen.event("done", run=str(place), final=str(final), seconds=seconds)
+    screen.say(f"done in {seconds:.0f} s")
+    screen.result(str(final))
+
+
+def _play(
+    ready: Session,
+    place: Path,
+    film: Film | None,
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str],
+) -> None:
+    """Take the steps, and write them down."""
+    from vqclip import resume
+    from vqclip.record import folder
+
+    config = ready.config
+    kept = folder.keep(
+        ready.play(),
+        place,
+        provenance=ready.provenance(),
+        draw_final=ready.final,
+        every=config.previews,
+        film=film,
+        film_every=config.film.every,
+        save=lambda: resume.keep(ready, place, 0 if film is None else film.count),
+        save_every=config.checkpoint.every,
+        command=command,
+    )
+    with listening() as asked:
+        shown = screen.watch(kept, config.steps, ready.done)
+        with closing(kept), closing(shown) as watched:
+            for step in watched:
+                if asked and step.index + 1 < config.steps:
+                    break
+    if asked and ready.done < config.steps:
+        progress.signal = asked.signal
+        screen.event("stopped", run=str(place), step=ready.done)
+        screen.say(
+            f"stopped after step {ready.done} of {config.steps}, and saved; to go on: "
+            f"vqclip resume {place}"
+        )
+        raise KeyboardInterrupt
+
+
+def _judge(ready: Session, place: Path, screen: Screen) -> None:
+    """Say what a CLIP that took no part makes of the picture."""
+    from vqclip import jury
+    from vqclip.record import folder
+
+    wishes = prompts.parse(ready.config.prompts)
+    if not (jury.available(ready.config.perceptors) and prompts.texts(wishes)):
+        return
+    verdict = jury.judge(ready.final(), prompts.wished(wishes))
+    folder.add_notes(place, verdict=dataclasses.asdict(verdict))
+    screen.event("verdict", **dataclasses.asdict(verdict))
+    screen.say(verdict.in_words())
+
+
+def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
+    """Say what is not as it was when the picture was made."""
+    if before is None:
+        return
+    for change in before.notes.changes:
+        keys = ", ".join(change["settings"])
+        yield (
+            f"the picture was made with another {keys} up to step {change['step']}; "
+            "it is made again with the last ones, and will differ"
+        )
+    then = before.notes.models
+    pair = [{k: v for k, v in each.items() if not _is_picture(k)} for each in (then, models)]
+    if pair[0] != pair[1]:
+        yield "the models are not those that made the picture; it will differ"
+    for name, digest in models.items():
+        if _is_picture(name) and then.get(name, digest) != digest:
+            yield f"{name.removeprefix('picture ')} has changed since; the picture will differ"
+
+
+def _is_picture(name: str) -> bool:
+    """Whether an entry of a run's models is a picture that the run reads."""
+    return name.startswith("picture ")
+
+
+def _film(
+    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
+) -> Film | None:
+    from vqclip.record import video
+
+    kind = config.film.format
+    if kind == "none":
+        return None
+    look: dict[str, Any] = {
+        "fps": config.film.fps,
+        "quality": config.film.quality,
+        "size": size,
+    }
+    name = "frames" if kind == "frames" else f"film.{kind}"
+    if point is None:
+        return video.open_film(place / name, **look)
+    if kind != "frames" and (place / name).exists() and not (place / "film.frames").exists():
+        # The run was complete, and its film is: what follows is a film of its own.
+        return video.open_film(place / f"film-from-{point.state.done:05d}.{kind}", **look)
+    return video.open_film(place / name, **look, start=point.frames, overwrite=True)

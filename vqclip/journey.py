@@ -1,0 +1,158 @@
+"""From the first step to the last, from any step on, and what has to be known to go on.
+
+A run passes through sizes, small ones first. `play` is a generator of steps; between two of them,
+`state` tells everything that the rest of the run depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vqclip import optimisers
+from vqclip.config import RunConfig, to_dict
+from vqclip.cutouts import Cutter
+from vqclip.drawers.latent import LatentDrawer
+from vqclip.errors import ConfigError
+from vqclip.generate import Objective, Step, generate
+from vqclip.perceptors import OpenClipPerceptor
+from vqclip.record.provenance import Provenance, versions
+from vqclip.tensors import Image
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands after `done` steps.
+
+    Attributes:
+        done: how many steps are taken.
+        tensors: the latent, its average, the optimiser's moments, and the random streams.
+        averaged: how many steps the average holds.
+        moved: how many steps the optimiser counts.
+    """
+
+    done: int
+    tensors: dict[str, Tensor]
+    averaged: int
+    moved: int
+
+
+@dataclass
+class Session:
+    """A run that is ready to start: what draws, what looks, and what is liked.
+
+    Attributes:
+        stages: (width, height, steps) of each size, in pixels.
+        changes: what was set otherwise on the way; see `Provenance`.
+        done: how many steps are taken.
+    """
+
+    config: RunConfig
+    seed: int
+    drawer: LatentDrawer
+    perceptors: list[OpenClipPerceptor]
+    objectives: list[Objective]
+    stages: list[tuple[int, int, int]]
+    models: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    done: int = 0
+    _from: State | None = None
+    _average: optimisers.Average | None = None
+    _optimiser: optimisers.Scheduled | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        return self.stages[-1][0], self.stages[-1][1]
+
+    def play(self) -> Iterator[Step]:
+        """Run to the last step, through all sizes: from the first one, or from a `restore`."""
+        config, state = self.config, self._from
+        factor = optimisers.schedule(config.optimiser.schedule, config.steps)
+        optimiser = optimisers.build(
+            config.optimiser.name, [self.drawer.latent], rate=config.optimiser.rate, factor=factor
+        )
+        if state is not None:
+            optimiser.load_state_dict(
+                {"taken": state.moved, "moments": _under("optimiser.", state.tensors)}
+            )
+        self._optimiser = optimiser
+        first = 0
+        for width, height, count in self.stages:
+            last = first + count
+            if self.done >= last < config.steps:  # this size is behind us
+                first = last
+                continue
+            if 0 < first == self.done:
+                before = self.drawer.latent
+                self.drawer.enlarge(width, height)
+                optimiser.carry(before, self.drawer.latent)
+            average = optimisers.Average(self.drawer.latent, config.optimiser.average)
+            if state is not None and first < state.done <= last:
+                kept = {"sum": state.tensors["average"], "taken": state.averaged}
+                average.load_state_dict(kept)
+            self._average = average
+            steps = range(self.done, last)
+            for step in generate(self.drawer, self.perceptors, self.objectives, optimiser, steps):
+                average.update()
+                self.done = step.index + 1
+                yield step
+            first = last
+
+    @torch.no_grad()
+    def final(self) -> Image:
+        """Draw the picture after the last step: that of the latent's average, if it is on."""
+        if self._average is None:
+            return self.drawer.draw()
+        return self.drawer.draw_latent(self._average.value())
+
+    def state(self) -> State:
+        """Tell where the run stands between two steps.
+
+        Raises:
+            ValueError: before the first step, when there is nothing to keep.
+        """
+        if self._average is None or self._optimiser is None or self.done == 0:
+            raise ValueError("a run that has not begun has no state")
+        average, moves = self._average.state_dict(), self._optimiser.state_dict()
+        tensors = {"latent": self.drawer.latent.detach().clone(), "average": average["sum"]}
+        tensors |= {f"optimiser.{name}": each for name, each in moves["moments"].items()}
+        tensors |= {f"cutouts.{cutter.size}": cutter.state() for cutter in self._cutters()}
+        return State(self.done, tensors, average["taken"], moves["taken"])
+
+    def restore(self, state: State) -> None:
+        """Let `play` go on from a state that a run of the same drawer, size and models left.
+
+        Raises:
+            ConfigError: if the state is of another run.
+        """
+        latent, streams = state.tensors.get("latent"), _under("cutouts.", state.tensors)
+        wanted = self.drawer.latent
+        if latent is None or latent.dim() != 4 or latent.shape[:2] != wanted.shape[:2]:
+            raise ConfigError("the checkpoint holds no latent of this VQGAN; was it exchanged?")
+        if set(streams) != {str(cutter.size) for cutter in self._cutters()}:
+            raise ConfigError("the checkpoint is of other perceptors; were they exchanged?")
+        self.drawer.latent = nn.Parameter(latent.to(wanted.device, copy=True))
+        for cutter in self._cutters():
+            cutter.restore(streams[str(cutter.size)])
+        self._from, self.done = state, state.done
+
+    def provenance(self) -> Provenance:
+        """All that is needed to make the picture again."""
+        settings = to_dict(replace(self.config, seed=self.seed), everywhere=False)
+        prompt = settings.pop("prompts")
+        known = self.models, versions()
+        return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
+
+    def _cutters(self) -> Sequence[Cutter]:
+        return list(dict.fromkeys(perceptor.cut for perceptor in self.perceptors))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

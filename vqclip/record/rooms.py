@@ -1,0 +1,129 @@
+"""Which folder is a run's own? A numbered one, in which nobody else draws."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vqclip.errors import OutputError
+from vqclip.record.images import unwritable
+
+_LONGEST = 40  # letters of a folder's name, after its number
+_NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
+
+
+def new_run(out: Path | str, title: str) -> Path:
+    """Make the folder of a new run in `out`, named by the next number and some words of `title`.
+
+    Safe against others who do the same at the same time: no number is given twice.
+
+    Raises:
+        OutputError: if `out` cannot be a folder or cannot be written.
+    """
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        number = max(_numbers(out), default=0) + 1
+        while True:
+            # Two runs of different titles would not collide over a folder's name; over that of
+            # this claim, they do.
+            claim = out / f".{number:04d}"
+            try:
+                claim.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            try:
+                if number not in _numbers(out, claims=False):
+                    folder = out / f"{number:04d}-{slug(title)}"
+                    folder.mkdir()
+                    return folder
+            finally:
+                with suppress(OSError):
+                    claim.rmdir()
+            number += 1
+    except FileExistsError as error:
+        raise OutputError(
+            f"{out} is a file; expected a folder in which runs are made. "
+            "Choose another place with --out"
+        ) from error
+    except OSError as error:
+        raise unwritable(out, error) from error
+
+
+def _numbers(out: Path, *, claims: bool = True) -> set[int]:
+    """The numbers of the runs in `out`, and by default of those about to be made."""
+    names = (name for name in os.listdir(out) if claims or not name.startswith("."))
+    return {int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name))}
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """See to it that nobody else draws into a run's folder; a process that dies lets go of it.
+
+    Raises:
+        OutputError: if somebody does.
+    """
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"another vqclip is drawing into {folder}; wait until it is done, or stop it"
+        ) from None
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):
+            (folder / ".lock").unlink()
+
+
+def make_room(folder: Path) -> Path | None:
+    """Give the picture of a complete run that goes on a name of its own: where it is now.
+
+    Raises:
+        OutputError: if it cannot be renamed.
+    """
+    final, number = folder / "final.png", 1
+    if not os.path.lexists(final):
+        return None
+    while os.path.lexists(aside := folder / f"final-{number}.png"):
+        number += 1
+    try:
+        final.rename(aside)
+    except OSError as error:
+        raise unwritable(final, error) from error
+    return aside
+
+
+def slug(title: str) -> str:
+    """Turn a title into lower-case words of ASCII letters and digits, 40 characters at most.
+
+    >>> slug("A café, at NIGHT!")
+    'a-cafe-at-night'
+    >>> slug("狐")
+    'run'
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
+    name = "-".join(words)
+    if len(name) > _LONGEST:
+        # Cut between words, unless the first one alone is too long.
+        cut = name.rfind("-", 0, _LONGEST + 1)
+        name = name[: cut if cut > 0 else _LONGEST]
+    return name or "run"
+
+
+def number_of(folder: Path) -> int | None:
+    """The number of a run's folder, if it has one."""
+    found = _NUMBERED.fullmatch(folder.absolute().name)
+    return None if found is None else int(found[1])

@@ -1,0 +1,149 @@
+"""How does a run go on? From its last checkpoint, in its own folder, as if it had never stopped.
+
+What draws, how large, and whose eyes look stay as they were: the latent and the random streams
+would mean nothing to others. The rest may change, and what changed is noted in the picture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vqclip import presets
+from vqclip.config import RunConfig, to_dict
+from vqclip.errors import ConfigError, ModelError, PictureError
+from vqclip.journey import Session, State
+from vqclip.layers import flat
+from vqclip.record import checkpoint, provenance
+from vqclip.record.provenance import Provenance
+
+# What would make another run of it: whole groups, or single settings.
+FIXED = (
+    *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
+    *("optimiser.name", "optimiser.average", "film.every"),
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run stopped, and what made it until then."""
+
+    folder: Path
+    notes: Provenance
+    state: State
+    stages: list[tuple[int, int, int]]
+    frames: int
+
+
+def keep(ready: Session, folder: Path, frames: int) -> None:
+    """Write a checkpoint of a session between two steps.
+
+    Args:
+        frames: how many the film has.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    state = ready.state()
+    notes = {
+        "provenance": asdict(ready.provenance()),
+        "done": state.done,
+        "averaged": state.averaged,
+        "moved": state.moved,
+        "stages": ready.stages,
+        "frames": frames,
+    }
+    checkpoint.write(folder, state.tensors, notes)
+
+
+def find(place: Path) -> Point:
+    """Read where the run in a folder stopped; a file in it stands for the folder.
+
+    Raises:
+        PictureError: if there is no such run, or no checkpoint that can be read.
+    """
+    folder = place if os.path.isdir(place) else place.parent
+    if not os.path.lexists(place) or not (folder / "run.json").is_file():
+        raise PictureError(
+            f"{place} is no run; name the folder of one, such as outputs/0001-a-fox"
+        )
+    found = checkpoint.read(folder)
+    notes = found.notes
+    return Point(
+        folder=folder,
+        notes=Provenance(**notes["provenance"]),
+        state=State(notes["done"], found.tensors, notes["averaged"], notes["moved"]),
+        stages=[(wide, high, count) for wide, high, count in notes["stages"]],
+        frames=notes["frames"],
+    )
+
+
+def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
+    """Lay changes over the settings that a run had.
+
+    Raises:
+        ConfigError: if a change does not fit, or the run would be another one by it.
+    """
+    base = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
+    base["out"] = str(point.folder.parent)
+    config = presets.load(base=base, overrides=overrides)
+    for key in changed(point, config):
+        if key in FIXED or key.partition(".")[0] in FIXED:
+            raise ConfigError(
+                f"{key} cannot change on the way; it belongs to what the run has drawn so far. "
+                f"To draw it so from the start: vqclip again {point.folder} {key}=…"
+            )
+    least = max(point.state.done, sum(count for _, _, count in point.stages[:-1]) + 1)
+    if config.steps < least:
+        raise ConfigError(
+            f"steps is {config.steps}, but {point.folder} has taken {point.state.done} of "
+            f"{point.notes.config['steps']}; write {least} or more"
+        )
+    if config.steps == point.state.done and (point.folder / "final.png").exists():
+        raise ConfigError(
+            f"{point.folder} is complete; to take it further: vqclip resume {point.folder} "
+            f"steps={config.steps + max(1, config.steps // 2)}"
+        )
+    return config
+
+
+def changed(point: Point, config: RunConfig) -> dict[str, Any]:
+    """What a config sets otherwise than the run had it: key → what it was."""
+    before = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
+    now = flat(to_dict(config, everywhere=False))
+    return {k: v for k, v in flat(before).items() if k in now and now[k] != v}
+
+
+def take_up(ready: Session, point: Point) -> None:
+    """Let a session that was built from `settings` go on where the run stopped.
+
+    Raises:
+        ModelError: if a model, or a picture that it reads, is another file than then.
+        ConfigError: if the checkpoint does not fit.
+    """
+    for name, digest in point.notes.models.items():
+        if ready.models.get(name, digest) != digest:
+            raise ModelError(
+                f"{name} is not the file that the run began with, so it cannot go on as it was; "
+                f"bring that one back, or draw it again from the start: vqclip again "
+                f"{point.folder}"
+            )
+    before = sum(count for _, _, count in point.stages[:-1])
+    wide, high, _ = point.stages[-1]
+    ready.stages = [*point.stages[:-1], (wide, high, ready.config.steps - before)]
+    ready.restore(point.state)
+    ready.changes = list(point.notes.changes)
+    other = changed(point, ready.config)
+    if other:
+        ready.changes.append({"step": point.state.done, "settings": other})
+    now = provenance.versions()
+    moved = [
+        f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v
+    ]
+    if moved:
+        ready.notes.append(
+            f"the run began with {', '.join(moved)}; its last digits may differ from here on"
+        )
