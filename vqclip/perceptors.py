@@ -111,14 +111,7 @@ class OpenClipPerceptor:
         L is `context_length`, padding included, W the width of the text tower; each state knows
         the tokens before it.
         """
-        states: list[Tensor] = []
-        last = getattr(self.model, "text", self.model).ln_final
-        handle = last.register_forward_hook(lambda part, given, made: states.append(made))
-        try:
-            self.model.encode_text(self.tokenizer(texts).to(self.mean.device))
-        finally:
-            handle.remove()
-        return states[0].float()
+        return clips.token_states(self.model, self.tokenizer(texts).to(self.mean.device))
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.

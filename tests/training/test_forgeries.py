@@ -34,7 +34,6 @@ SMALL = Recipe(
     vqgan="starter",
     forgeries=2,
     pool=3,
-    drafts=0.0,
     forged_bf16=False,
 )
 
@@ -96,7 +95,7 @@ def test_a_forgery_moves_towards_its_caption(
 
 def test_a_move_is_one_of_adam(folder: Path, model: Model) -> None:
     made = forger(folder, forgeries=1, pool=1)
-    made.pool = [made._next(stream())]
+    made.pool = [made._next(model, stream())]
     each = made.pool[0]
     latent = torch.nn.Parameter(each.latent.clone())
     adam = torch.optim.Adam([latent], lr=SMALL.forged_rate, eps=1e-12)
@@ -114,7 +113,7 @@ def test_a_move_is_one_of_adam(folder: Path, model: Model) -> None:
 def test_what_is_shown_is_the_same_part_of_both(folder: Path, model: Model) -> None:
     made = forger(folder, forgeries=3)
     for _ in range(3):
-        made.pool.append(made._next(stream(len(made.pool))))
+        made.pool.append(made._next(model, stream(len(made.pool))))
     for each in made.pool:  # each as its real thing is
         each.latent = made.vqgan.encode(each.real[None])[0]
         picture = made.vqgan.decode(made.vqgan.quantise(each.latent[None]))[0]
@@ -151,14 +150,17 @@ def test_being_fooled_is_a_running_mean(folder: Path) -> None:
 
 
 def test_half_may_start_from_drafts(folder: Path) -> None:
-    made = forger(folder, drafts=0.5)
+    made = forger(
+        folder, prior="starter", text_width=128, text_layers=3, context=32, embedding=192
+    )
     assert made.cells == 16  # the prior's
-    one, two = made._prepare(stream())
+    model = Model(made.recipe)
+    one, two = made._prepare(model, stream())
     generator = stream()
     _, captions, _, _ = made.batches.draw(generator)
     random = [made.vqgan.random(16, 16, generator)[0] for _ in range(2)]
-    assert made.prior is not None and made.reader is not None
-    prefix = made.prior.prefix(made.reader.read_tokens(captions[:1]))
+    assert made.prior is not None
+    prefix = made.prior.prefix(model.states(captions[:1]))
     written = made.prior.dream(prefix, generator=generator, guidance=forgeries.GUIDANCE)
     assert torch.equal(one.latent, made.vqgan.lookup(written[0])[0])
     assert torch.equal(two.latent, random[1])

@@ -230,3 +230,15 @@ def _bulk(model: str, tag: str) -> str:
 def _bytes(model: Any) -> int:
     """Count the bytes of a model's weights as they are published, four each."""
     return sum(int(weight.numel()) for weight in model.parameters()) * 4
+
+
+def token_states(model: Any, tokens: Tensor) -> Tensor:
+    """The states of tokens in an open_clip model's text tower: [B, L] → [B, L, W], float32."""
+    states: list[Tensor] = []
+    last = getattr(model, "text", model).ln_final
+    handle = last.register_forward_hook(lambda part, given, made: states.append(made))
+    try:
+        model.encode_text(tokens)
+    finally:
+        handle.remove()
+    return states[0].float()

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip import perceptors
 from vqclip.losses import spherical_distance
 from vqclip.models import prior as priors
 from vqclip.models import vqgan as vqgans
@@ -86,10 +85,10 @@ class Forgeries:
         self.vqgan = vqgans.load(
             folder / "vqgan.yaml", folder / "vqgan.safetensors", device=device
         )
-        self.prior = self.reader = None
-        if recipe.drafts > 0:
-            self.prior = priors.load(zoo.starter_prior(), device=device)
-            self.reader = perceptors.load(str(zoo.starter_clip()), device=device)
+        self.prior = None
+        if recipe.prior:
+            place = zoo.starter_prior() if recipe.prior == "starter" else Path(recipe.prior)
+            self.prior = priors.load(place, device=device)
         self.cells = CELLS if self.prior is None else self.prior.cells
         side = self.cells * self.vqgan.factor
         self.batches = Batches(replace(recipe, size=side, batch=AT_ONCE), pictures, photos)
@@ -101,11 +100,11 @@ class Forgeries:
     def show(self, model: Model, generator: torch.Generator, autocast: Any) -> Shown:
         """Take some forgeries one move further, and show them as they were before it."""
         while len(self.pool) < self.recipe.pool:
-            self.pool.append(self._next(generator))
+            self.pool.append(self._next(model, generator))
         order = torch.randperm(len(self.pool), generator=generator)
         for index in order[: self.recipe.forgeries].tolist():
             if self.pool[index].age >= self.pool[index].life:
-                self.pool[index] = self._next(generator)
+                self.pool[index] = self._next(model, generator)
         chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
         captions = [each.caption for each in chosen]
         grid = self._views(len(chosen), generator)
@@ -195,23 +194,23 @@ class Forgeries:
             step = self.recipe.forged_rate * first / (second.sqrt() + 1e-12)
             each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
 
-    def _next(self, generator: torch.Generator) -> Forgery:
+    def _next(self, model: Model, generator: torch.Generator) -> Forgery:
         """A forgery that begins; they are prepared some at a time."""
         if not self.waiting:
-            self.waiting = self._prepare(generator)
+            self.waiting = self._prepare(model, generator)
         return self.waiting.pop()
 
     @torch.no_grad()
-    def _prepare(self, generator: torch.Generator) -> list[Forgery]:
+    def _prepare(self, model: Model, generator: torch.Generator) -> list[Forgery]:
         """Draw captions with their pictures, as the VQGAN draws them, and where to start from."""
         images, captions, things, _ = self.batches.draw(generator)
         with self._half():
             codes = self.vqgan.quantise(self.vqgan.encode(images.to(self.device)).float())
             real = self.vqgan.decode(codes).float()
         starts = [self.vqgan.random(self.cells, self.cells, generator)[0] for _ in captions]
-        drafts = round(len(captions) * self.recipe.drafts)
-        if self.prior is not None and self.reader is not None:
-            prefix = self.prior.prefix(self.reader.read_tokens(captions[:drafts]))
+        if self.prior is not None:
+            drafts = len(captions) // 2
+            prefix = self.prior.prefix(model.states(captions[:drafts]))
             written = self.prior.dream(prefix, generator=generator, guidance=GUIDANCE)
             starts[:drafts] = [self.vqgan.lookup(each)[0] for each in written]
         lives = torch.randint(LIVES[0], LIVES[1], [len(captions)], generator=generator)

@@ -66,7 +66,7 @@ def read(config: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def in_order(recipes: Sequence[Any]) -> list[Any]:
     """Put those first whose results others name: a teacher before the CLIP that imitates it."""
-    inputs = ("begin", "vqgan", "clip", "teacher", "sentences", "words_of")
+    inputs = ("begin", "vqgan", "clip", "teacher", "sentences", "words_of", "prior")
     needs: dict[int, list[int]] = {}
     for number, recipe in enumerate(recipes):
         read_from = [Path(getattr(recipe, key, "")) for key in inputs if getattr(recipe, key, "")]

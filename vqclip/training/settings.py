@@ -105,7 +105,7 @@ class ClipRecipe:
     attack_rms: float = option(0.03, "how far an attack moves a picture", least=0)
     forgeries: int = option(0, "pictures a step that are drawn against the CLIP itself", least=0)
     pool: int = option(64, "forgeries in the making", least=1)
-    drafts: float = option(0.5, "share of forgeries that start from a draft", least=0, most=1)
+    prior: str = option("", "forgeries: the folder of the prior whose drafts half start from")
     forged_rate: float = option(0.1, "learning rate of a forgery's latent", least=0)
     forged_bf16: bool = option(True, "forgeries in half precision")
 

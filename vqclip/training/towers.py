@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.models import zoo
-from vqclip.models.clips import PACKED
+from vqclip.models.clips import PACKED, token_states
 from vqclip.models.packing import pack
 from vqclip.training import data
 from vqclip.training.imagenet import weights as imagenet
@@ -100,6 +100,10 @@ class Model(nn.Module):
         """Texts → [N, D], rows of length 1."""
         tokens = self.tokenizer(captions).to(self.mean.device)
         return self.clip.encode_text(tokens, normalize=True).float()
+
+    def states(self, captions: list[str]) -> Tensor:
+        """Texts → the states of their tokens [N, L, text_width]."""
+        return token_states(self.clip, self.tokenizer(captions).to(self.mean.device))
 
     def train(self, mode: bool = True) -> Model:
         """Train, but keep ImageNet's batch statistics: attacked batches would spoil them."""
