@@ -9,8 +9,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 import torch
+from PIL import Image as pillow
 
 import vqclip
 from tests.conftest import Home, Refusal
@@ -18,6 +20,7 @@ from vqclip import cli, journey, session
 from vqclip.config import OPTIMISERS
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.models import zoo
+from vqclip.places import CHECKPOINT
 from vqclip.record import checkpoint, folder, provenance, rooms
 
 Capture = pytest.CaptureFixture[str]
@@ -55,7 +58,7 @@ def go(*words: str) -> None:
 
 def contents(place: Path) -> dict[str, bytes]:
     """What must be equal: the picture, the film, the previews, and the log."""
-    names = ("final.png", "film.mp4", "log.jsonl", checkpoint.NAME)
+    names = ("final.png", "film.mp4", "log.jsonl", CHECKPOINT)
     found = {name: (place / name).read_bytes() for name in names}
     return found | {p.name: p.read_bytes() for p in (place / "steps").iterdir()}
 
@@ -250,7 +253,7 @@ def test_what_is_no_run_is_refused(home: Home, refused: Refusal) -> None:
 
 def test_a_damaged_checkpoint_is_refused(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
-    path = place / checkpoint.NAME
+    path = place / CHECKPOINT
     whole = path.read_bytes()
     for damaged, message in (
         (whole[: len(whole) // 2], "cannot be read"),
@@ -294,14 +297,123 @@ def test_two_at_once_are_one_too_many(home: Home, monkeypatch: Patch, capsys: Ca
     assert f"another vqclip is drawing into {place}; wait" in capsys.readouterr().err
 
 
-def test_frames_that_are_gone_are_said(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
+def film_steps(path: Path) -> int:
+    """How many frames a film has."""
+    reader = imageio_ffmpeg.count_frames_and_secs(str(path))
+    return int(reader[0])
+
+
+def test_where_frames_are_gone_a_film_of_its_own_follows(
+    home: Home, monkeypatch: Patch, capsys: Capture
+) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
-    (place / "film.mp4").unlink()
+    film = (place / "film.mp4").read_bytes()
     shutil.rmtree(place / "film.frames")
+    go("resume", str(place))
+    assert (place / "film.mp4").read_bytes() == film
+    assert film_steps(place / "film-from-00002.mp4") == 6
+
+
+def test_a_film_that_was_left_out_for_a_while_loses_nothing(
+    home: Home, monkeypatch: Patch
+) -> None:
+    place = asked(home, monkeypatch, signal.SIGINT)
+    film = (place / "film.mp4").read_bytes()
+    stopped(monkeypatch, 3, str(place), "film.format=none")
+    go("resume", str(place), "film.format=gif")
+    assert (place / "film.mp4").read_bytes() == film
+    assert len(list((place / "film.frames").iterdir())) == 2
+    assert (place / "film-from-00004.gif").is_file()
+
+
+def test_a_second_film_goes_on_too(home: Home, monkeypatch: Patch) -> None:
+    go("a fox", *home.words("steps=2", "seed=5", "film.format=mp4", "checkpoint.every=1"))
+    place = Path("outputs/0001-a-fox")
+    stopped(monkeypatch, 3, str(place), "steps=7")
+    assert film_steps(place / "film-from-00002.mp4") == 2
+    killed(monkeypatch, 6, "resume", str(place))
+    go("resume", str(place))
+    assert film_steps(place / "film-from-00002.mp4") == 5 and film_steps(place / "film.mp4") == 2
+    assert not list(place.glob("*.frames"))
+
+
+def stopped(monkeypatch: Patch, after: int, place: str, *words: str) -> None:
+    """Go on with a run, and ask it to stop after a step."""
+    event = cli.Screen.event
+
+    def asking(self: Any, name: str, **values: Any) -> None:
+        event(self, name, **values)
+        if name == "step" and values["step"] == after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.Screen, "event", asking)
+        assert cli.main(["resume", place, "--json", *words]) == 130
+
+
+def test_what_is_asked_for_on_the_way_outlives_a_kill(home: Home, monkeypatch: Patch) -> None:
+    place = asked(home, monkeypatch, signal.SIGINT)
+    killed(monkeypatch, 3, "resume", str(place), "prompts=a whale", "checkpoint.every=0")
+    go("resume", str(place))
+    notes = provenance.read(place / "final.png")
+    assert notes.prompt == "a whale" and len(notes.changes) == 1
+
+
+def test_a_run_goes_on_in_its_own_folder(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
+    place = asked(home, monkeypatch, signal.SIGINT)
     capsys.readouterr()
-    assert cli.main(["resume", str(place)]) == 2
-    assert "film.frames lacks 2 of the 2 frames" in capsys.readouterr().err
-    assert cli.main(["resume", str(place), "film.format=none"]) == 0
+    assert cli.main(["resume", str(place), "out=elsewhere"]) == 2
+    assert "out is elsewhere, but a run goes on in its own folder" in capsys.readouterr().err
+    moved = place.rename("moved")
+    (moved / ".lock").touch()
+    (moved / ".checkpoint.safetensors.1234.part").touch()
+    (moved / ".film.1234.part").mkdir()
+    go("resume", "moved/")
+    assert (moved / "final.png").is_file() and not list(moved.glob(".*"))
+
+
+@pytest.mark.parametrize("init", ["photo.png", "fractal"])
+def test_the_start_is_kept(home: Home, monkeypatch: Patch, capsys: Capture, init: str) -> None:
+    pillow.radial_gradient("L").convert("RGB").save("photo.png")
+    words = (f"init={init}", "losses.init=2")
+    go("a fox", "--out", "whole", *home.words(*WORDS, *words))
+    place = asked(home, monkeypatch, signal.SIGINT, *words)
+    Path("photo.png").unlink()
+    go("resume", str(place))
+    assert contents(place) == contents(Path("whole/0001-a-fox"))
+
+
+def test_fewer_steps_forget_what_was_taken_after_the_checkpoint(
+    home: Home, monkeypatch: Patch
+) -> None:
+    words = home.words("steps=8", "previews=1", "checkpoint.every=4", "film.format=none")
+    killed(monkeypatch, 6, "a fox", *words)
+    place = Path("outputs/0001-a-fox")
+    go("resume", str(place), "steps=4")
+    assert len((place / "log.jsonl").read_text().splitlines()) == 4
+    assert sorted(path.name for path in (place / "steps").iterdir())[-1] == "00003.png"
+
+
+def test_checkpoints_stay_as_often(home: Home, monkeypatch: Patch) -> None:
+    place = asked(home, monkeypatch, signal.SIGINT, "checkpoint.every=1")
+    killed(monkeypatch, 5, "resume", str(place))
+    assert checkpoint.read(place).notes["done"] == 5
+
+
+def test_a_failure_says_how_to_go_on(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
+    write = checkpoint.write
+
+    def full(place: Path, tensors: Any, notes: Any) -> Path:
+        if notes["done"] == 4:
+            raise OutputError("the disk is full")
+        return write(place, tensors, notes)
+
+    monkeypatch.setattr(checkpoint, "write", full)
+    assert cli.main(["a fox", *home.words(*WORDS)]) == 1
+    err = capsys.readouterr().err
+    assert "error: the disk is full" in err
+    assert "to go on from the last checkpoint: vqclip resume outputs/0001-a-fox" in err
+    monkeypatch.undo()
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -311,7 +423,7 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
         "stream": torch.Generator().get_state(),
     }
     checkpoint.write(tmp_path, tensors, {"done": 3, "words": "é狐"})
-    assert os.listdir(tmp_path) == [checkpoint.NAME]
+    assert os.listdir(tmp_path) == [CHECKPOINT]
     found = checkpoint.read(tmp_path)
     assert found.notes == {"done": 3, "words": "é狐"}
     assert found.tensors.keys() == tensors.keys()

@@ -19,6 +19,7 @@ from vqclip import __version__, commands, shelf
 from vqclip.config import FILMS, describe, final_size
 from vqclip.drawing import Progress
 from vqclip.errors import ConfigError, VqclipError, suggest
+from vqclip.places import CHECKPOINT
 from vqclip.screen import Screen, table
 from vqclip.training.settings import SCHEMAS
 
@@ -67,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VqclipError as error:
         if "--debug" in words:
             raise
-        screen.error(str(error))
+        screen.error("; ".join([str(error), *getattr(error, "__notes__", [])]))
+        if progress.started and progress.folder and (progress.folder / CHECKPOINT).is_file():
+            screen.say(f"to go on from the last checkpoint: vqclip resume {progress.folder}")
         return 1 if progress.started else 2
     except KeyboardInterrupt:
         folder = f"; what there is lies in {progress.folder}" if progress.folder else ""

@@ -52,10 +52,13 @@ def resume(options: Any, screen: Screen, progress: Progress) -> None:
             "to draw the word itself: vqclip generate resume"
         )
     from vqclip import resume as resuming
+    from vqclip.record import rooms
 
-    point = resuming.find(Path(first))
-    config = resuming.settings(point, overrides)
-    draw(config, screen, progress, options.command, point=point)
+    folder = resuming.room(Path(first))
+    with rooms.alone(folder):  # before anything is read that somebody else may be writing
+        point = resuming.find(folder)
+        config = resuming.settings(point, overrides)
+        draw(config, screen, progress, options.command, point=point)
 
 
 def show(options: Any, screen: Screen, progress: Progress) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqclip import pictures, places, prompts
 from vqclip.config import RunConfig
@@ -58,7 +58,7 @@ def draw(
     Args:
         command: the words that started the run, for `run.json`.
         before: the picture that is made again, to compare the models with.
-        point: where a run stopped that is to go on.
+        point: where a run stopped that is to go on; its folder is locked already.
 
     Raises:
         KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
@@ -69,20 +69,22 @@ def draw(
     beside = point.folder if point else before.folder if before else None
     # What is absent is refused before torch is imported.
     needs.require(config.vqgan, config.perceptors)
-    pictures.require(config, wishes, beside)
+    begun = point is not None and "start" in point.state.tensors
+    pictures.require(replace(config, init="random") if begun else config, wishes, beside)
     places.require(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     from vqclip import resume, session
     from vqclip.record import rooms
 
-    ready = session.build(config, lambda words: screen.say(f"{words} …"), beside)
+    start = None if point is None else resume.start(point)
+    ready = session.build(config, lambda words: screen.say(f"{words} …"), beside, start)
     if point is not None:
         resume.take_up(ready, point)
     for note in [*ready.notes, *_changed(before, ready.models)]:
         screen.say(f"note: {note}")
     place = point.folder if point else rooms.new_run(Path(config.out), wishes[0].body)
-    with rooms.alone(place):
+    with nullcontext() if point else rooms.alone(place):
         progress.folder = place
         film = _film(config, place, ready.size, point)
         put_aside = rooms.make_room(place)
@@ -101,7 +103,9 @@ def draw(
             prompts=prompts.show(wishes),
         )
         progress.started = True
-        _play(ready, place, film, screen, progress, command)
+        if point is not None and len(ready.changes) > len(point.notes.changes):
+            resume.keep(ready, place, point.state, point.reel)  # what is asked for now holds
+        _play(ready, place, film, point, screen, progress, command)
         _judge(ready, place, screen)
     seconds = round(time.monotonic() - began, 1)
     final = place / "final.png"
@@ -114,6 +118,7 @@ def _play(
     ready: Session,
     place: Path,
     film: Film | None,
+    point: Point | None,
     screen: Screen,
     progress: Progress,
     command: Sequence[str],
@@ -123,6 +128,13 @@ def _play(
     from vqclip.record import folder
 
     config = ready.config
+
+    def save() -> None:
+        reel = None if point is None else point.reel
+        if film is not None:
+            reel = resume.Reel(film.folder.name, film.count, ready.done)
+        resume.keep(ready, place, ready.state(), reel)
+
     kept = folder.keep(
         ready.play(),
         place,
@@ -131,8 +143,9 @@ def _play(
         every=config.previews,
         film=film,
         film_every=config.film.every,
-        save=lambda: resume.keep(ready, place, 0 if film is None else film.count),
+        save=save,
         save_every=config.checkpoint.every,
+        first=ready.done,
         command=command,
     )
     with listening() as asked:
@@ -192,20 +205,32 @@ def _is_picture(name: str) -> bool:
 def _film(
     config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
 ) -> Film | None:
+    """Begin the film, or go on with the one that there is, if it goes up to here."""
     from vqclip.record import video
 
-    kind = config.film.format
-    if kind == "none":
+    if config.film.format == "none":
         return None
-    look: dict[str, Any] = {
-        "fps": config.film.fps,
-        "quality": config.film.quality,
-        "size": size,
-    }
-    name = "frames" if kind == "frames" else f"film.{kind}"
-    if point is None:
-        return video.open_film(place / name, **look)
-    if kind != "frames" and (place / name).exists() and not (place / "film.frames").exists():
-        # The run was complete, and its film is: what follows is a film of its own.
-        return video.open_film(place / f"film-from-{point.state.done:05d}.{kind}", **look)
-    return video.open_film(place / name, **look, start=point.frames, overwrite=True)
+    kind = config.film.format
+    name, suffix = ("frames", "") if kind == "frames" else ("film", f".{kind}")
+    path, frames = place / f"{name}{suffix}", 0
+    if point is not None:
+        reel, done = point.reel, point.state.done
+        stem = name if reel is None else reel.folder.removesuffix(".frames")
+        path = place / f"{stem}{suffix}"
+        there = video.frames_of(path)
+        if (
+            reel is not None
+            and (reel.folder, reel.done) == (there.name, done)
+            and video.holds(there, reel.frames)
+        ):
+            frames = reel.frames
+        else:  # what there is is a film of its own, and so is what follows
+            path = place / f"{name}-from-{done:05d}{suffix}"
+    return video.open_film(
+        path,
+        fps=config.film.fps,
+        quality=config.film.quality,
+        size=size,
+        start=frames,
+        overwrite=point is not None,
+    )

@@ -30,7 +30,8 @@ class State:
 
     Attributes:
         done: how many steps are taken.
-        tensors: the latent, its average, the optimiser's moments, and the random streams.
+        tensors: the latent, its average, the optimiser's moments, the random streams, and the
+            picture that the run began with, if it did, as bytes.
         averaged: how many steps the average holds.
         moved: how many steps the optimiser counts.
     """
@@ -48,6 +49,7 @@ class Session:
     Attributes:
         stages: (width, height, steps) of each size, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
+        start: the picture that it began with, if that was one; of 256 levels.
         done: how many steps are taken.
     """
 
@@ -60,6 +62,7 @@ class Session:
     models: dict[str, str]
     notes: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    start: Image | None = None
     done: int = 0
     _from: State | None = None
     _average: optimisers.Average | None = None
@@ -123,6 +126,8 @@ class Session:
         tensors = {"latent": self.drawer.latent.detach().clone(), "average": average["sum"]}
         tensors |= {f"optimiser.{name}": each for name, each in moves["moments"].items()}
         tensors |= {f"cutouts.{cutter.size}": cutter.state() for cutter in self._cutters()}
+        if self.start is not None:
+            tensors["start"] = self.start.mul(255).round().to(torch.uint8)
         return State(self.done, tensors, average["taken"], moves["taken"])
 
     def restore(self, state: State) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from vqclip.errors import OutputError
 
+CHECKPOINT = "checkpoint.safetensors"  # in a run's folder
+
 
 def require(out: Path, option: str = "--out") -> None:
     """Refuse a folder that cannot be made or written.

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from vqclip import presets
 from vqclip.config import RunConfig, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError
@@ -28,6 +30,15 @@ FIXED = (
 
 
 @dataclass(frozen=True)
+class Reel:
+    """The film so far: its folder of frames, how many there are, and up to which step."""
+
+    folder: str
+    frames: int
+    done: int
+
+
+@dataclass(frozen=True)
 class Point:
     """Where a run stopped, and what made it until then."""
 
@@ -35,41 +46,48 @@ class Point:
     notes: Provenance
     state: State
     stages: list[tuple[int, int, int]]
-    frames: int
+    checkpoint: dict[str, Any]
+    reel: Reel | None
 
 
-def keep(ready: Session, folder: Path, frames: int) -> None:
+def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
     """Write a checkpoint of a session between two steps.
-
-    Args:
-        frames: how many the film has.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    state = ready.state()
     notes = {
         "provenance": asdict(ready.provenance()),
         "done": state.done,
         "averaged": state.averaged,
         "moved": state.moved,
         "stages": ready.stages,
-        "frames": frames,
+        "checkpoint": asdict(ready.config.checkpoint),
+        "reel": None if reel is None else asdict(reel),
     }
     checkpoint.write(folder, state.tensors, notes)
 
 
-def find(place: Path) -> Point:
-    """Read where the run in a folder stopped; a file in it stands for the folder.
+def room(place: Path) -> Path:
+    """The folder of a run, or of a file in it.
 
     Raises:
-        PictureError: if there is no such run, or no checkpoint that can be read.
+        PictureError: if there is no run.
     """
     folder = place if os.path.isdir(place) else place.parent
     if not os.path.lexists(place) or not (folder / "run.json").is_file():
         raise PictureError(
             f"{place} is no run; name the folder of one, such as outputs/0001-a-fox"
         )
+    return folder
+
+
+def find(folder: Path) -> Point:
+    """Read where the run in a folder stopped.
+
+    Raises:
+        PictureError: if there is no checkpoint that can be read.
+    """
     found = checkpoint.read(folder)
     notes = found.notes
     return Point(
@@ -77,7 +95,8 @@ def find(place: Path) -> Point:
         notes=Provenance(**notes["provenance"]),
         state=State(notes["done"], found.tensors, notes["averaged"], notes["moved"]),
         stages=[(wide, high, count) for wide, high, count in notes["stages"]],
-        frames=notes["frames"],
+        checkpoint=notes["checkpoint"],
+        reel=None if notes["reel"] is None else Reel(**notes["reel"]),
     )
 
 
@@ -88,9 +107,16 @@ def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
         ConfigError: if a change does not fit, or the run would be another one by it.
     """
     base = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
-    base["out"] = str(point.folder.parent)
+    base |= {"out": str(point.folder.parent), "checkpoint": point.checkpoint}
     config = presets.load(base=base, overrides=overrides)
-    for key in changed(point, config):
+    if config.out != base["out"]:
+        raise ConfigError(
+            f"out is {config.out}, but a run goes on in its own folder, {point.folder}; to have "
+            "it elsewhere, move that folder, and go on there"
+        )
+    asked = [text.partition("=")[0].strip() for text in overrides]
+    # Those that were typed come first: a start brings other settings with it.
+    for key in sorted(changed(point, config), key=lambda key: key not in asked):
         if key in FIXED or key.partition(".")[0] in FIXED:
             raise ConfigError(
                 f"{key} cannot change on the way; it belongs to what the run has drawn so far. "
@@ -108,6 +134,12 @@ def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
             f"steps={config.steps + max(1, config.steps // 2)}"
         )
     return config
+
+
+def start(point: Point) -> Tensor | None:
+    """The picture that the run began with, if it did: [1, 3, H, W] in [0, 1]."""
+    kept = point.state.tensors.get("start")
+    return None if kept is None else kept.float() / 255
 
 
 def changed(point: Point, config: RunConfig) -> dict[str, Any]:
@@ -135,6 +167,7 @@ def take_up(ready: Session, point: Point) -> None:
     wide, high, _ = point.stages[-1]
     ready.stages = [*point.stages[:-1], (wide, high, ready.config.steps - before)]
     ready.restore(point.state)
+    ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
     other = changed(point, ready.config)
     if other:

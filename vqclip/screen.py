@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ class Screen:
     def say(self, words: str) -> None:
         """Tell people something, on stderr."""
         if not self.quiet:
-            print(words, file=sys.stderr, flush=True)
+            _to_people(words)
 
     def event(self, name: str, /, **values: Any) -> None:
         """Tell a script something, on stdout; nothing without `--json`."""
@@ -48,7 +49,7 @@ class Screen:
     def error(self, words: str) -> None:
         """Say what went wrong, to both."""
         self.event("error", message=words)
-        print(f"error: {words}", file=sys.stderr, flush=True)
+        _to_people(f"error: {words}")
 
     def watch(
         self, steps: Iterator[Step], total: int, done: int = 0
@@ -82,6 +83,12 @@ class Screen:
         form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}"
         hidden = self.quiet or self.json
         return tqdm(total=total, initial=done, bar_format=form, disable=hidden, file=sys.stderr)
+
+
+def _to_people(words: str) -> None:
+    """Print on stderr; where the terminal is closed, there is nobody to tell."""
+    with suppress(OSError):
+        print(words, file=sys.stderr, flush=True)
 
 
 def table(rows: Sequence[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:

@@ -48,19 +48,22 @@ def build(
     config: RunConfig,
     say: Callable[[str], None] = lambda words: None,
     beside: Path | None = None,
+    start: Image | None = None,
 ) -> Session:
     """Turn settings into a session, loading the models.
 
     Args:
         say: is told what is being done, for people to read.
         beside: a folder in which to look for pictures that are not where their paths say.
+        start: the picture that the run began with, if it is to go on: it is not made again.
 
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
     config = check(settled(config))  # one put together by hand is neither yet
     wishes = styled(prompts.parse(config.prompts), config.style)
-    if config.init == "dream":
+    fresh = start is None
+    if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
     needs.require(config.vqgan, config.perceptors, look)
     found = zoo.find(config.vqgan)
@@ -99,10 +102,13 @@ def build(
         models[f"{name} clip"] = zoo.sha256(perceptor.weights)
     notes += _unread(wishes, perceptors)
 
-    if config.init == "dream":
+    if config.init == "dream" and fresh:
         say("dreaming")
         models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
-    start = _start(config, wishes, (width, height), seed, device, beside)
+    if fresh:
+        start = _start(config, wishes, (width, height), seed, device, beside)
+    if start is not None:  # to as many levels as a checkpoint keeps
+        start = start.to(device).mul(255).round().div(255)
     wide, high, _ = stages[0]
     if start is None:
         generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
@@ -118,7 +124,7 @@ def build(
         for wish in wishes
         if wish.kind == "image"
     }
-    for name in pictures.used(config, wishes):
+    for name in pictures.used(config if fresh else replace(config, init="random"), wishes):
         path = pictures.locate(name, beside)
         models[f"picture {name}"] = zoo.sha256(path)
         note = pictures.stretched(name, path, (width, height))
@@ -140,6 +146,7 @@ def build(
         stages=stages,
         models=models,
         notes=notes,
+        start=start,
     )
 
 

@@ -227,7 +227,7 @@ def test_a_run_goes_on_where_it_was_left(place: Path) -> None:
     folder.write_json(place / "run.json", first | {"seconds": 100.0, "started": "2031"})
     with (place / "log.jsonl").open("a") as file:
         file.write('{"step": 1')
-    list(kept(Source(range(2, 5)), place))
+    list(kept(Source(range(2, 5)), place, first=2))
     assert [line["step"] for line in log_of(place)] == [0, 1, 2, 3, 4]
     notes = notes_of(place)
     assert notes["started"] == "2031" and notes["seconds"] >= 100 and len(notes["resumed"]) == 1

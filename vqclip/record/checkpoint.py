@@ -16,9 +16,9 @@ from typing import Any
 from torch import Tensor
 
 from vqclip.errors import PictureError
+from vqclip.places import CHECKPOINT
 from vqclip.record.images import write_whole
 
-NAME = "checkpoint.safetensors"
 KEY = "vqclip"
 FORM = 1  # rises when an old checkpoint can no longer be read
 
@@ -44,7 +44,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any])
     known = {"form": FORM, "notes": text, "digest": _digest(kept, text)}
     # In one entry: safetensors writes several in an order of its own, other ones each time.
     header = {KEY: json.dumps(known)}
-    return write_whole(folder / NAME, save(kept, header), overwrite=True)
+    return write_whole(folder / CHECKPOINT, save(kept, header), overwrite=True)
 
 
 def read(folder: Path) -> Checkpoint:
@@ -55,7 +55,7 @@ def read(folder: Path) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = folder / NAME
+    path = folder / CHECKPOINT
     remedy = f"to draw it again from the start: vqclip again {folder}"
     if not path.is_file():
         raise PictureError(f"{folder} holds no checkpoint to go on from; {remedy}")

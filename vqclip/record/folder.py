@@ -73,12 +73,13 @@ def keep(
     film_every: int = 1,
     save: Callable[[], object] | None = None,
     save_every: int = 0,
+    first: int = 0,
     command: Sequence[str] = (),
 ) -> Generator[Step, None, None]:
     """Write steps down as they pass, and yield them on.
 
     A step is written before it is yielded. A folder that already holds part of the run is
-    continued: its log is cut where the first step falls, and times add up.
+    continued: what it says of steps that are taken again is dropped, and times add up.
 
     Args:
         folder: the run's own; see `vqclip.record.rooms`.
@@ -88,6 +89,7 @@ def keep(
             paused if the run ends before.
         save: writes a checkpoint of what the last step left; called every `save_every` steps,
             after the last one, and when the consumer leaves.
+        first: the number of the first step.
         command: the words that started the run, for `run.json`.
 
     Raises:
@@ -96,14 +98,12 @@ def keep(
     folder = Path(folder)
     notes: dict[str, Any] = {}
     clock = time.perf_counter()
-    written, saved = False, True
+    saved = True
     try:
         refuse_to_replace(folder / "final.png")
         notes = _start(folder, provenance, command)
+        _forget(folder, first)
         for step in steps:
-            if not written:
-                _cut_log(folder / "log.jsonl", step.index)
-                written = True
             _log(folder / "log.jsonl", step)
             if every > 0 and step.index % every == 0:
                 _preview(folder / "steps", step, provenance)
@@ -123,9 +123,11 @@ def keep(
         _note_time(folder, notes | {"finished": _now()}, clock)
         save_png(folder / "final.png", final, provenance)
     except GeneratorExit:
-        if save is not None and not saved:
-            save()
-        _stop(film, folder, notes, clock)
+        try:
+            if save is not None and not saved:
+                save()
+        finally:
+            _stop(film, folder, notes, clock)
         raise
     except KeyboardInterrupt:
         # Asked twice: nobody waits for a film now. Its frames stay.
@@ -177,8 +179,12 @@ def _stop(film: Film | None, folder: Path, notes: dict[str, Any], clock: float) 
         _note_time(folder, notes, clock)
 
 
-def _cut_log(path: Path, index: int) -> None:
-    """Drop the lines of steps that are about to be taken again, and a line that is cut short."""
+def _forget(folder: Path, index: int) -> None:
+    """Drop the previews and the lines of steps from `index` on, and a line that is cut short."""
+    for preview in (folder / "steps").glob("*.png"):
+        if preview.stem.isdecimal() and int(preview.stem) >= index:
+            preview.unlink()
+    path = folder / "log.jsonl"
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:

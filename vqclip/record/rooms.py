@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -80,11 +81,22 @@ def alone(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise unwritable(folder, error) from error
     try:
+        _sweep(folder)
         yield
     finally:
-        lock.release()
-        with suppress(OSError):
+        with suppress(OSError):  # before it is released, lest somebody holds a file without name
             (folder / ".lock").unlink()
+        lock.release()
+
+
+def _sweep(folder: Path) -> None:
+    """Clear away what a vqclip that was killed had not finished writing."""
+    for path in folder.glob(".*.part*"):
+        with suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def make_room(folder: Path) -> Path | None:

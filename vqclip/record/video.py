@@ -18,9 +18,11 @@ ffmpeg is the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +56,7 @@ class Film:
 
     Attributes:
         path: where the film is once it is closed, provided that it has a frame.
+        folder: where its frames are.
         count: how many frames it has.
     """
 
@@ -61,16 +64,16 @@ class Film:
         self.path = path
         self._look, self._size = look, look.size
         self._encode = FILMS[path.suffix.lower()]
-        self._folder = path if self._encode is None else path.with_name(f"{path.stem}.frames")
+        self.folder = frames_of(path)
         self._over = False
-        found = {int(p.stem): p for p in self._folder.glob("*.png") if p.stem.isdecimal()}
+        found = {int(p.stem): p for p in self.folder.glob("*.png") if p.stem.isdecimal()}
         self.count = max(found, default=-1) + 1
         if start is None:
             return
         lacking = [number for number in range(start) if number not in found]
         if lacking:
             raise OutputError(
-                f"{self._folder} lacks {len(lacking)} of the {start} frames that the film had, "
+                f"{self.folder} lacks {len(lacking)} of the {start} frames that the film had, "
                 f"such as {lacking[0]:05d}.png; bring them back, or go on without: "
                 "film.format=none"
             )
@@ -92,10 +95,10 @@ class Film:
             odd_height, odd_width = pixels.shape[0] % 2, pixels.shape[1] % 2
             pixels = np.pad(pixels, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
         try:
-            self._folder.mkdir(exist_ok=True)
+            self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise images.unwritable(self._folder, error) from error
-        images.write_whole(self._folder / f"{self.count:05d}.png", images.to_png(pixels))
+            raise images.unwritable(self.folder, error) from error
+        images.write_whole(self.folder / f"{self.count:05d}.png", images.to_png(pixels))
         self.count += 1
 
     def pause(self) -> None:
@@ -106,15 +109,19 @@ class Film:
         """
         if self._over or self._encode is None or self.count == 0:
             return
-        part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
+        part = _aside(self.path)
         try:
-            self._encode(self._folder, part, self._look)
+            self._encode(self.folder, part, self._look)
+            with part.open("rb+") as film:
+                os.fsync(film.fileno())  # its frames will go, and then there is nothing else
             os.replace(part, self.path)
         except (OSError, VqclipError) as error:
             raise OutputError(
-                f"{self.path} could not be made ({error}); its frames are in {self._folder}. "
+                f"{self.path} could not be made ({error}); its frames are in {self.folder}. "
                 "Is the disk full?"
             ) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Complete the film; without a frame, leave nothing. A second call does nothing.
@@ -127,7 +134,20 @@ class Film:
         finally:
             over, self._over = self._over, True
         if not over and self._encode is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            gone = _aside(self.folder)  # half a folder of frames would be taken for a whole one
+            with suppress(OSError):
+                self.folder.rename(gone)
+                shutil.rmtree(gone)
+
+
+def frames_of(path: Path) -> Path:
+    """Where the frames of a film wait, or are, if it is a folder of pictures."""
+    return path.with_name(f"{path.stem}.frames") if path.suffix else path
+
+
+def holds(folder: Path, count: int) -> bool:
+    """Whether the first `count` frames are in a folder of frames."""
+    return all((folder / f"{number:05d}.png").is_file() for number in range(count))
 
 
 def open_film(
@@ -177,6 +197,11 @@ def open_film(
         return Film(path, Look(float(fps), quality, size), start)
     except OSError as error:
         raise images.unwritable(path, error) from error
+
+
+def _aside(path: Path) -> Path:
+    """A name beside, which nobody else has: ffmpeg may outlive a vqclip that was killed."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
 
 
 def _encode_mp4(folder: Path, film: Path, look: Look) -> None:
