@@ -35,6 +35,7 @@ SLACK = 1.15  # what the allocator holds beyond what is in use
 SQUARES = 12  # tensors of the size of the squares that cutting keeps
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
+DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 GLANCE = 0.15  # seconds for one measurement of speed
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -111,6 +112,7 @@ def estimate(config: RunConfig) -> Estimate:
             speed = measure(device, dtype)
         each = [_seconds(draw, look, speed) for draw in draws]
         seconds = START + sum(s * steps for s, (_, _, steps) in zip(each, stages, strict=True))
+        seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
     return Estimate(
         stages=tuple(stages),
         downloads=tuple((each.name, each.bytes) for each in lacking),

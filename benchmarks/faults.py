@@ -1,0 +1,161 @@
+"""Does a run that is killed go on, and end as if nothing had happened?
+
+    python benchmarks/faults.py [--times N] [--seed N] [key=value …]
+
+A run with a film is drawn undisturbed. Then it is begun again and again with the same seed, and
+each time killed (SIGKILL, which no process can see coming) at another moment: at a random one, in
+the encoding of its film, or while it writes a checkpoint. After each, `vqclip resume` takes it to
+its end. Counted: runs that went on from a later step than the first, where a checkpoint had been
+written, and runs whose picture, film and log are, to the byte, those of the undisturbed one.
+
+Then the cost: the same run with a checkpoint every 25 steps and with none, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+VQCLIP = (sys.executable, "-c", "import sys; from vqclip.cli import main; sys.exit(main())")
+PROMPT = "a red heart"
+SETTINGS = ("size=64x64", "steps=40", "checkpoint.every=5", "film.format=mp4", "seed=1")
+KEPT = ("final.png", "film.mp4", "log.jsonl")
+KINDS = ("at a random moment", "in the closing of the film", "in a checkpoint's write")
+LEAST = 0.1  # of a run's time, before which nothing has begun
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run that was killed: when, what there was, and what became of it."""
+
+    kind: str
+    moment: float
+    checkpoint: bool
+    from_step: int
+    equal: bool
+
+
+def main() -> None:
+    """Parse, kill, count, print."""
+    parser = argparse.ArgumentParser(description="Kill runs, and see whether they go on.")
+    parser.add_argument("settings", nargs="*", metavar="key=value")
+    parser.add_argument("--times", type=int, default=50, help="how many runs are killed")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--pairs", type=int, default=5, help="of runs that are timed")
+    options = parser.parse_args()
+    print(" ".join(["$ python", *sys.argv]))
+    print(f"{platform.platform()}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as place:
+        faults(Path(place), [*SETTINGS, *options.settings], options.times, options.seed)
+        cost(Path(place), options.settings, options.pairs)
+
+
+def faults(place: Path, settings: list[str], times: int, seed: int) -> None:
+    """Kill runs, let them go on, and print a table."""
+    began = time.monotonic()
+    whole = run(place / "whole", settings)
+    seconds = time.monotonic() - began
+    wanted = {name: (whole / name).read_bytes() for name in KEPT}
+    dice = random.Random(seed)
+    cases = []
+    for number in range(times):
+        kind = KINDS[0] if number % 5 < 3 else KINDS[number % 5 - 2]
+        out = place / f"run-{number}"
+        moment = killed(out, settings, kind, dice.uniform(LEAST, 1.0) * seconds)
+        cases.append(take_up(out, settings, kind, moment, wanted))
+        print(f"{number + 1:4} {cases[-1]}", flush=True)
+    print(f"\n{'killed':28} runs  had a checkpoint  went on from it  the same bytes")
+    for kind in KINDS:
+        some = [case for case in cases if case.kind == kind]
+        had = [case for case in some if case.checkpoint]
+        late = sum(case.from_step > 0 for case in had)
+        equal = sum(case.equal for case in some)
+        print(f"{kind:28} {len(some):4}  {len(had):16}  {late:15}  {equal:14}")
+
+
+def command(out: Path, words: list[str]) -> list[str]:
+    """What a shell would start."""
+    return [*VQCLIP, *words, f"out={out}", "--json"]
+
+
+def run(out: Path, settings: list[str]) -> Path:
+    """Draw a picture undisturbed; give its folder."""
+    done = subprocess.run(command(out, [PROMPT, *settings]), capture_output=True, check=True)
+    return Path(json.loads(done.stdout.splitlines()[-1])["run"])
+
+
+def killed(out: Path, settings: list[str], kind: str, after: float) -> float:
+    """Start a run and kill it; give the second at which that was."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command(out, [PROMPT, *settings]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    seen: dict[str, Callable[[], bool]] = {
+        KINDS[0]: lambda: time.monotonic() - began >= after,
+        KINDS[1]: lambda: any(out.glob("*/.film.*.part.mp4")),
+        # Of several writes, one that comes late enough.
+        KINDS[2]: lambda: (
+            time.monotonic() - began >= after / 2 and any(out.glob("*/.checkpoint*.part"))
+        ),
+    }
+    while process.poll() is None and not seen[kind]():
+        time.sleep(0.0005 if kind != KINDS[0] else 0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return time.monotonic() - began
+
+
+def take_up(
+    out: Path, settings: list[str], kind: str, moment: float, wanted: dict[str, bytes]
+) -> Case:
+    """Let a killed run go on, or, where it has no checkpoint yet, begin again."""
+    folder = next(iter(out.glob("0*")), None)
+    had = folder is not None and (folder / "checkpoint.safetensors").is_file()
+    complete = folder is not None and (folder / "final.png").is_file()
+    words = ["resume", str(folder)] if had else [PROMPT, *settings]
+    start = 0
+    if not complete:
+        line = [*VQCLIP, *words, "--json"]
+        line += [] if had else [f"out={out}"]
+        done = subprocess.run(line, capture_output=True, text=True)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        if done.returncode != 0:
+            print(done.stderr, file=sys.stderr)
+            return Case(kind, moment, had, 0, False)
+        start = next(each["from_step"] for each in events if each["event"] == "start")
+        folder = Path(events[-1]["run"])
+    assert folder is not None
+    equal = all((folder / name).read_bytes() == data for name, data in wanted.items())
+    return Case(kind, moment, had, 40 if complete else start, equal)
+
+
+def cost(place: Path, settings: list[str], pairs: int) -> None:
+    """Time the steps of the default run with checkpoints and without, in turn."""
+    ratios = []
+    for number in range(pairs):
+        times = {}
+        for every in (25, 0) if number % 2 else (0, 25):
+            out = place / f"cost-{number}-{every}"
+            words = [PROMPT, "seed=1", f"checkpoint.every={every}", *settings]
+            folder = run(out, words)
+            times[every] = json.loads((folder / "run.json").read_text())["seconds"]
+        ratios.append(times[25] / times[0])
+        print(f"with checkpoints {times[25]:.1f} s, without {times[0]:.1f} s", flush=True)
+    if ratios:
+        print(f"the cost of a checkpoint every 25 steps: ×{statistics.median(ratios):.3f}")
+
+
+if __name__ == "__main__":
+    main()
