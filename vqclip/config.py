@@ -117,9 +117,9 @@ class DreamSettings:
     """The drafts of init=dream, and of `vqclip dream`."""
 
     count: int = option(16, "how many drafts are drawn; the best is kept", least=1, most=1024)
-    temperature: float = option(1.0, "0: the likeliest; above 1: wilder", least=0, most=10)
+    temperature: float = option(0.7, "0: the likeliest; above 1: wilder", least=0, most=10)
     top_p: float = option(0.9, "keep the likeliest codes of this share", least=0.01, most=1)
-    guidance: float = option(2.5, "weight of words in starter; 1: as learnt", least=0, most=50)
+    guidance: float = option(4.0, "weight of words in starter; 1: as learnt", least=0, most=50)
     prior: str = option("starter", "what writes: starter, or cin_transformer (no guidance)")
 
 

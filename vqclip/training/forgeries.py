@@ -34,7 +34,7 @@ AT_ONCE = 16  # forgeries that are begun together
 LIVES = 16, 80  # moves until a forgery makes room for the next one
 VIEW = 0.6  # least side of the cutout that is shown, as a share of the picture's
 BETAS = 0.9, 0.999  # Adam's
-GUIDANCE = 2.5  # of drafts, as in a run
+GUIDANCE = 2.5  # of drafts
 
 
 @dataclass
