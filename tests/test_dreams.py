@@ -290,7 +290,7 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
 def test_a_class_cannot_be_guided(classes: str, home: Home, refused: Refusal) -> None:
     words = ["dream", "a goldfish", "dream.prior=classes", *home.words()]
     said = refused(*words, "dream.guidance=3")
-    assert "dream.guidance is 4, but dream.prior=classes reads a class" in said
+    assert "dream.guidance is 3, but dream.prior=classes reads a class" in said
     assert said.endswith("leave dream.guidance at 4")
 
 
