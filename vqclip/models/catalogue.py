@@ -21,7 +21,7 @@ UNSTATED = "none stated for the weights (the code is MIT)"
 BUNDLED = {
     "vqgan.safetensors": ("91960a9b368b48091ee1205e5643c63012383b6ae67560d003192b03bdc0f647"),
     "clip/packed.safetensors": (
-        "8b66742db1a0f735459c3adf5acab55aec59917ca2fe30a31c848ed14fc99916"
+        "40c59b9f11d9d7ad3499229c4955c1096e967713801b673f598895455277412c"
     ),
     "prior/prior.safetensors": (
         "b6a642687dc37bf9b617939c99c2c497a3923a2d5860db0152bd0320f188cb03"
