@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.training.conftest import picture, record, write
@@ -292,7 +293,6 @@ def test_a_decoder_that_learns_alone_leaves_every_code(recipe: Recipe, tmp_path:
 
 
 def test_the_codes_of_exported_weights_stay_too(recipe: Recipe, tmp_path: Path) -> None:
-    from safetensors.torch import load_file
 
     train(recipe)
     out = tmp_path / "second"
@@ -327,3 +327,20 @@ def test_codes_to_keep_must_come_from_somewhere(recipe: Recipe) -> None:
         check(replace(recipe, decoder_only=True))
     alone = replace(recipe, decoder_only=True, begin="starter")
     assert check(alone) == alone
+
+
+def test_what_is_kept_may_lie_between_before_and_after(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe)
+    kept = Path(recipe.out) / "vqgan.safetensors"
+    before, ends = load_file(kept), {}
+    for blend in (0.0, 0.25, 1.0):
+        out = tmp_path / f"second-{blend}"
+        train(replace(recipe, out=str(out), begin=str(kept), blend=blend, rate=1e-2))
+        ends[blend] = load_file(out / "vqgan.safetensors")
+    for key, tensor in before.items():
+        assert torch.equal(ends[0.0][key], tensor)
+        wanted = tensor.float().lerp(ends[1.0][key].float(), 0.25)
+        torch.testing.assert_close(ends[0.25][key].float(), wanted, atol=2e-3, rtol=2e-3)
+    assert any(not torch.equal(ends[1.0][key], tensor) for key, tensor in before.items())
+    with pytest.raises(ConfigError, match=r"blend is 0.5, but from= does not say with what"):
+        check(replace(recipe, blend=0.5))

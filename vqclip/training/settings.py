@@ -49,8 +49,10 @@ class VqganRecipe:
     quantise_from: int = option(800, "the step at which codes take over", least=0)
     revive_every: int = option(150, "replace codes out of use every so many steps", least=1)
     discriminate_from: int = option(9000, "the step at which the critic joins", least=0)
+    perceptual: float = option(0.0, "weight of what an ImageNet network sees", least=0)
     discriminator_weight: float = option(0.3, "how much the critic counts", least=0)
     decoder_only: bool = option(False, "from=: its codes stay, and only the decoder learns")
+    blend: float = option(1.0, "from=: share of what is learnt in what is kept", least=0, most=1)
     codes: int = option(1024, "size of the codebook", least=1)
     code_channels: int = option(32, "numbers a code", least=1)
     width: int = option(32, "channels of the first layer; a multiple of 32", least=32)
@@ -198,6 +200,11 @@ def check(recipe: Any) -> Any:
             raise ConfigError(f"multiples is {recipe.multiples}; write such as [1, 1, 2, 4]")
         _divides("size", recipe.size, 2 ** (len(recipe.multiples) - 1))
         _divides("width", recipe.width, 32)
+        if recipe.blend < 1 and not recipe.begin:
+            raise ConfigError(
+                f"blend is {recipe.blend:g}, but from= does not say with what; give it, such as "
+                "from=starter"
+            )
         if recipe.decoder_only and not recipe.begin:
             raise ConfigError(
                 "decoder_only is true, but from= does not say whose codes to keep; give it, such "

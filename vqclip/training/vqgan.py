@@ -30,6 +30,7 @@ from vqclip.models import zoo
 from vqclip.training import runs
 from vqclip.training.checkpoints import fit, weights
 from vqclip.training.codebook import Codebook
+from vqclip.training.perceptual import Perceptual
 from vqclip.training.settings import VqganRecipe as Recipe
 from vqclip.training.supply import EXAM, supply
 
@@ -167,6 +168,7 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
         "optimiser": optimiser,
         "critic_optimiser": critic_optimiser,
     }
+    likeness = Perceptual().to(device) if recipe.perceptual > 0 else None
     # Weights that were trained before bring their codes, which are not taken anew.
     quantise_from = 0 if recipe.begin else recipe.quantise_from
 
@@ -183,8 +185,9 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
             if quantised and not recipe.decoder_only:
                 z, commitment, _ = model.quantize(z)
             made = model.decode(z)
+            alike = likeness(made, real) if likeness is not None else made.new_zeros(())
         made = made.float()
-        loss = picture_distance(made, real) + 0.25 * commitment
+        loss = picture_distance(made, real) + 0.25 * commitment + recipe.perceptual * alike
         if step >= recipe.discriminate_from:
             fooled = -critic(made).mean()
             last = model.decoder.conv_out.weight
@@ -263,10 +266,18 @@ def sheet(model: Model, exam: Tensor, quantised: bool) -> Tensor:
 
 
 def export(recipe: Recipe, model: Model, out: Path) -> None:
-    """Write what the ordinary loader reads: taming's YAML and half-precision safetensors."""
+    """Write what the ordinary loader reads: taming's YAML and half-precision safetensors.
+
+    With `blend` the weights lie between those that the training began with and those that it
+    ended with, which may be better than either (Wortsman et al., 2021, "Robust fine-tuning of
+    zero-shot models", https://arxiv.org/abs/2109.01903).
+    """
     import yaml
     from safetensors.torch import save_file
 
-    tensors = {k: v.half().contiguous() for k, v in model.state_dict().items() if k not in USAGE}
-    save_file(tensors, out / FILE)
+    learnt = {k: v.cpu() for k, v in model.state_dict().items() if k not in USAGE}
+    if recipe.blend < 1:
+        before = weights(recipe.begin, zoo.STARTER, FILE)[0]
+        learnt = {k: before[k].float().lerp(v.float(), recipe.blend) for k, v in learnt.items()}
+    save_file({k: v.half().contiguous() for k, v in learnt.items()}, out / FILE)
     (out / "vqgan.yaml").write_text(yaml.safe_dump(architecture(recipe), sort_keys=False))

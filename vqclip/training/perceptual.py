@@ -1,0 +1,60 @@
+"""How alike do two pictures look, to a network that has seen photographs?
+
+Zhang et al., 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"
+(https://arxiv.org/abs/1801.03924): features of several layers, each place's scaled to length 1,
+and their squared differences. Differs: an EfficientNet-Lite0 instead of VGG, and no weights of
+channels that were fitted to people's judgements.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqclip.training.imagenet import weights as imagenet
+
+TRUNK = "tf_efficientnet_lite0"
+LAYERS = (0, 1, 2, 3)  # of strides 2, 4, 8 and 16; the last, of 32, sees too little of a place
+
+
+class Perceptual(nn.Module):
+    """Distance of pictures [B, 3, H, W] in [-1, 1]: 0 for equal ones, differentiable.
+
+    Raises:
+        ModelError: if the [train] extra is not installed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        import timm
+
+        self.network = timm.create_model(
+            TRUNK, pretrained=False, features_only=True, out_indices=LAYERS
+        )
+        known = imagenet(TRUNK)
+        own = self.network.state_dict()
+        self.network.load_state_dict({key: known[key] for key in own})
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, made: Tensor, real: Tensor) -> Tensor:
+        """The mean over pictures and places, summed over layers."""
+        with torch.no_grad():
+            wanted = self._features(real)
+        return torch.stack(
+            [
+                (a - b).pow(2).sum(1).mean()
+                for a, b in zip(self._features(made), wanted, strict=True)
+            ]
+        ).sum()
+
+    def train(self, mode: bool = True) -> Perceptual:
+        """Stay as it is: batch statistics are ImageNet's."""
+        super().train(False)
+        return self
+
+    def _features(self, pictures: Tensor) -> list[Tensor]:
+        """Lite networks take pictures in [-1, 1]."""
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        return [functional.normalize(each.float(), dim=1) for each in self.network(pictures)]
