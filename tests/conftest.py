@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,19 @@ class Home:
         groups: dict[str, object] = {"cutouts": {"count": 4}, "film": {"format": "none"}}
         groups["losses"] = {"smoothness": 0, "distinct": 0} | dict(more.pop("losses", {}))  # type: ignore[call-overload]
         return values | plain | groups | more
+
+
+@pytest.fixture(scope="session", autouse=True)
+def attentive() -> None:
+    """Hear the signals that a shell tells its background jobs, such as these tests, to ignore."""
+    for name, usual in (
+        ("SIGINT", signal.default_int_handler),
+        ("SIGTERM", signal.SIG_DFL),
+        ("SIGHUP", signal.SIG_DFL),
+    ):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")

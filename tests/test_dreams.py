@@ -79,7 +79,8 @@ def test_drafts_are_ranked_by_what_the_judges_see(dreamer: dreams.Dreamer) -> No
 def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(dreamer: dreams.Dreamer) -> None:
     (draft,) = dreamer.dream("a fox", replace(SETTINGS, count=1), stream(3))
     prefix = dreamer.prior.prefix(dreamer.judges[0].read_tokens(["a fox"]))
-    codes = dreamer.prior.dream(prefix, generator=stream(3), top_p=0.9, guidance=2.0)
+    how = {key: getattr(SETTINGS, key) for key in ("temperature", "top_p", "guidance")}
+    codes = dreamer.prior.dream(prefix, generator=stream(3), **how)
     wanted = dreamer.drawer.decode(dreamer.drawer.lookup(codes[0]))
     torch.testing.assert_close(draft.image, wanted)
 
@@ -124,7 +125,7 @@ def test_a_run_starts_from_its_best_draft(home: Home, bundled: dreams.Dreamer) -
     run = session.build(config)
     generator = stream(session.purpose_seed(4, "init"))
     best = bundled.dream("a fox", config.dream, generator)[0].image
-    start = dreams.laid_out(best, 32, 32)
+    start = dreams.laid_out(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
     assert run.models["starter prior"] == zoo.sha256(zoo.starter_prior() / "prior.safetensors")
     assert "starter prior" not in session.build(load("a fox", overrides=home.words())).models
@@ -226,7 +227,8 @@ def test_a_class_is_drafted_and_ranked(classes: str) -> None:
     assert isinstance(dreamer, dreams.ClassDreamer)
     drafts = dreamer.dream("a goldfish", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
-    codes = dreamer.model.write(1, 5, generator=stream(), top_p=SETTINGS.top_p)
+    how = {"temperature": SETTINGS.temperature, "top_p": SETTINGS.top_p}
+    codes = dreamer.model.write(1, 5, generator=stream(), **how)
     drawer = dreamer.model.first_stage
     wanted = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
     assert wanted.shape == (5, 3, 32, 32)

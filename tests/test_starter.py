@@ -57,7 +57,7 @@ def test_the_loss_falls_and_the_wish_shows() -> None:
         config = vqclip.load(f"a {colour} heart", seed=1, size="64x64", steps=40, growth=[])
         run = session.build(config)
         totals = [step.total() for step in run.play()]
-        assert sum(totals[-5:]) < 0.9 * sum(totals[:5])
+        assert sum(totals[-5:]) < 0.95 * sum(totals[:5])  # it begins with a draft
         means[colour] = run.final().mean((0, 2, 3))
     redness = {name: float(mean[0] - mean[1]) for name, mean in means.items()}
     assert redness["red"] > redness["green"] + 0.1
