@@ -54,10 +54,12 @@ def test_the_loss_falls_and_the_wish_shows() -> None:
     """Forty steps towards red end redder than forty towards green, and nearer to the prompt."""
     means = {}
     for colour in ("red", "green"):
-        config = vqclip.load(f"a {colour} heart", seed=1, size="64x64", steps=40, growth=[])
+        # From noise: a draft is near the wish from the start, and has little way to go.
+        words = f"a {colour} heart"
+        config = vqclip.load(words, seed=1, size="64x64", steps=40, growth=[], init="random")
         run = session.build(config)
         totals = [step.total() for step in run.play()]
-        assert sum(totals[-5:]) < 0.95 * sum(totals[:5])  # it begins with a draft
+        assert sum(totals[-5:]) < 0.9 * sum(totals[:5])
         means[colour] = run.final().mean((0, 2, 3))
     redness = {name: float(mean[0] - mean[1]) for name, mean in means.items()}
     assert redness["red"] > redness["green"] + 0.1
