@@ -11,31 +11,14 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
+from tests.training.test_clip import SMALL as CLIP
 from vqclip.losses import spherical_distance
 from vqclip.training import data, forgeries
 from vqclip.training.clip import train
 from vqclip.training.forgeries import Forgeries, Forgery
-from vqclip.training.towers import Model, Recipe
+from vqclip.training.towers import Model
 
-SMALL = Recipe(
-    steps=2,
-    batch=4,
-    nonsense=6,
-    size=32,
-    width=64,
-    layers=1,
-    text_width=64,
-    text_layers=1,
-    context=16,
-    embedding=32,
-    hide=0.0,
-    attack_from=1,
-    bf16=False,
-    vqgan="starter",
-    forgeries=2,
-    pool=3,
-    forged_bf16=False,
-)
+SMALL = replace(CLIP, hide=0.0, vqgan="starter", forgeries=2, pool=3, forged_bf16=False)
 
 
 def stream(seed: int = 0) -> Generator:
