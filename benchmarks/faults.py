@@ -104,10 +104,10 @@ def killed(out: Path, settings: list[str], kind: str, after: float) -> float:
     )
     seen: dict[str, Callable[[], bool]] = {
         KINDS[0]: lambda: time.monotonic() - began >= after,
-        KINDS[1]: lambda: any(out.glob("*/.film.*.part.mp4")),
+        KINDS[1]: lambda: any(out.glob("[0-9]*/.film.*.part.mp4")),
         # Of several writes, one that comes late enough.
         KINDS[2]: lambda: (
-            time.monotonic() - began >= after / 2 and any(out.glob("*/.checkpoint*.part"))
+            time.monotonic() - began >= after / 2 and any(out.glob("[0-9]*/.checkpoint*.part"))
         ),
     }
     while process.poll() is None and not seen[kind]():
