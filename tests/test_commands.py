@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -300,3 +301,51 @@ def test_settings_are_told_from_the_prompt() -> None:
     assert commands._words(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
     with pytest.raises(ConfigError, match="'fox' stands alone after 'a'"):
         commands._words(["a", "fox", "steps=3"])
+
+
+def test_diff_says_what_is_not_the_same(home: Home, capsys: Capture) -> None:
+    first = drawn(capsys, "a fox", *home.words())
+    second = drawn(capsys, "again", str(first), "steps=2", "seed=9", "prompts=a whale")
+    assert cli.main(["diff", str(first), str(second)]) == 0
+    shown = [re.split(r"\s{2,}", line) for line in capsys.readouterr().out.splitlines()]
+    assert shown == [
+        ["", str(first), str(second)],
+        ["prompt", "a fox", "a whale"],
+        ["seed", str(provenance.read(first).seed), "9"],
+        ["setting steps", "3", "2"],
+    ]
+
+
+def test_diff_of_equal_notes(home: Home, capsys: Capture) -> None:
+    first = drawn(capsys, "a fox", *home.words())
+    second = drawn(capsys, "again", str(first))
+    assert cli.main(["diff", str(first.parent), str(second)]) == 0
+    assert capsys.readouterr().out.startswith("made in the same way")
+
+
+def test_diff_of_models_versions_and_changes(home: Home, capsys: Capture) -> None:
+    run = drawn(capsys, "a fox", *home.words()).parent
+    notes = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    notes["models"] = {"another": "ab" * 32}
+    notes["versions"]["torch"] = "1.0"
+    notes["changes"] = [{"step": 1, "settings": {"prompts": "a cat", "losses.edges": 1}}]
+    del notes["config"]["steps"]
+    Path("other.json").write_text(json.dumps(notes), encoding="utf-8")
+    models = provenance.read(run).models
+    assert cli.main(["diff", str(run), "other.json", "--json"]) == 0
+    event = json.loads(capsys.readouterr().out)
+    told = {(each["kind"], each["name"]): each for each in event["differences"]}
+    assert told[("setting", "steps")]["second"] == "not noted"
+    assert told[("version", "torch")]["second"] == "1.0"
+    assert told[("model", "another")]["second"] == "ab" * 32
+    assert {name for kind, name in told if kind == "model"} == {*models, "another"}
+    assert told[("changes", "changes")]["first"] == []
+    assert cli.main(["diff", str(run), "other.json"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"changes\s+none\s+prompts, losses.edges at step 1\n", out)
+    assert re.search(r"model another\s+not noted\s+abababababab\n", out)
+
+
+def test_diff_with_something_else(home: Home, refused: Refusal) -> None:
+    Path("plain.txt").write_text("no picture", encoding="utf-8")
+    assert "plain.txt is not a PNG" in refused("diff", "plain.txt", "plain.txt")

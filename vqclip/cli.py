@@ -178,6 +178,9 @@ def _parser(name: str) -> Parser:
         parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "show":
         parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
+    if name == "diff":
+        parser.add_argument("first", metavar="A.png", help="a picture, or a run's folder")
+        parser.add_argument("second", metavar="B.png", help="another")
     if name == "train":
         parser.usage = f"{parser.prog} [CONFIG …]  [--option …] [key=value …]"
         parser.add_argument(
@@ -240,6 +243,7 @@ COMMANDS: dict[str, Command] = {
     "again": commands.again,
     "resume": commands.resume,
     "show": commands.show,
+    "diff": commands.diff,
     "plan": commands.plan,
     "dream": commands.dream,
     "presets": commands.presets,

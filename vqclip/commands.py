@@ -82,6 +82,26 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
     print("\n".join(lines))
 
 
+def diff(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say which prompt, seed, settings, models and versions of two pictures differ."""
+    from vqclip import differences
+    from vqclip.record import provenance
+
+    pair = [provenance.read(Path(each)) for each in (options.first, options.second)]
+    found = differences.differences(*pair)
+    if options.json:
+        screen.event("diff", differences=[dataclasses.asdict(each) for each in found])
+        return
+    if not found:
+        print("made in the same way: prompt, seed, settings, models and versions are equal")
+        return
+    rows = [("", str(options.first), str(options.second))]
+    for each in found:
+        shown = [_side(each.kind, value) for value in (each.first, each.second)]
+        rows.append((f"{each.kind} {each.name}" if each.kind != each.name else each.kind, *shown))
+    print(table(rows))
+
+
 def plan(options: Any, screen: Screen, progress: Progress) -> None:
     """Say what a run would do, load and cost, and run nothing.
 
@@ -189,6 +209,15 @@ def _short(options: Any) -> list[str]:
     given = [(key, getattr(options, key, None)) for key in SHORT]
     given.append(("dream.count", getattr(options, "count", None)))
     return [f"{key}={value}" for key, value in given if value is not None]
+
+
+def _side(kind: str, value: Any) -> str:
+    """One picture's side of a difference, on a line; checksums are cut short."""
+    if kind == "changes":  # [{"step": 40, "settings": {"prompts": …}}, …]
+        parts = [f"{', '.join(each['settings'])} at step {each['step']}" for each in value]
+        return "; ".join(parts) or "none"
+    text = str(_plain(value))
+    return text[:12] if kind == "model" else text
 
 
 def _plain(value: Any) -> Any:
