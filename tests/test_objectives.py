@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
 
 from vqclip import losses
 from vqclip.config import LossSettings
-from vqclip.objectives import from_losses, names_of
+from vqclip.generate import View
+from vqclip.objectives import from_losses, from_prompts, names_of
+from vqclip.perceptors import OpenClipPerceptor
+from vqclip.prompts import parse
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
@@ -21,3 +29,30 @@ def test_weights_stay_the_same_from_step_to_step() -> None:
     (objective,) = from_losses(LossSettings(symmetry=-2.0, smoothness=0), None)
     assert objective.name == "symmetry"
     assert [objective.weight(step) for step in (0, 7)] == [-2.0, -2.0]
+
+
+class Reader:
+    """A perceptor for which every text lies along the first axis."""
+
+    name = "reader"
+
+    def embed_text(self, texts: list[str]) -> Tensor:
+        return torch.tensor([[1.0, 0.0]]).expand(len(texts), -1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cosine", "moves"),
+    [
+        ("fog:-2", 0.1, True),
+        ("fog:-2", -0.1, False),
+        ("fog:-2:-4.5", -0.1, True),
+        ("fog:-2:-0.9", 0.1, False),
+        ("fox:2", -0.1, True),
+    ],
+)
+def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
+    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], {})
+    seen = torch.tensor([[cosine, (1 - cosine**2) ** 0.5]], requires_grad=True)
+    wish.loss(View(torch.zeros(1, 3, 1, 1), {}, {"reader": seen}, 0)).backward()
+    assert seen.grad is not None
+    assert bool(seen.grad.abs().sum() > 0) == moves

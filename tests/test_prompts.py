@@ -143,6 +143,7 @@ def test_show_leaves_out_what_is_the_default() -> None:
         ("ratio 16:9", "ratio 16 ×9"),
         ("fog:-0.5:-0.9", "fog ×-0.5 (stops at -0.9)"),
         ("@picture.png:0.3", "picture picture.png ×0.3"),
+        ("fog:-2", "fog ×-2 (stops at -1.23, a right angle)"),
         ("fog:0", "fog ×0 (no effect)"),
         ("fog:-1:0.9", "fog ×-1 (stops at 0.9, so at once: with a negative weight, write a "),
         ("sky:1:-0.7", "sky ×1 (stops at -0.7, so never: with a positive weight, write a "),

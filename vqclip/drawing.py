@@ -152,6 +152,10 @@ def _play(
         shown = screen.watch(kept, config.steps, ready.done)
         with closing(kept), closing(shown) as watched:
             for step in watched:
+                if step.failed:
+                    screen.say(
+                        f"\nstep {step.index} gave no numbers at first; the rate is lower now"
+                    )
                 if asked and step.index + 1 < config.steps:
                     break
     if asked and ready.done < config.steps:

@@ -6,7 +6,8 @@
     ├── ModelError       a checkpoint that is damaged, hostile or of another architecture
     │   └── ModelAbsent  a model that is known but not on this machine
     ├── PictureError     a picture, film or run folder that cannot be read
-    └── OutputError      a place that cannot be written
+    ├── OutputError      a place that cannot be written
+    └── NumbersError     a step that gives infinite numbers, or none
 
 A message has three parts: what was found, with its value; what was expected; what to do. Whether
 it ends a run with exit code 2 (refused before the start) or 1 (failed after it) is decided by
@@ -48,6 +49,10 @@ class PictureError(VqclipError):
 
 class OutputError(VqclipError):
     """A place that cannot be written."""
+
+
+class NumbersError(VqclipError):
+    """A step that gives infinite numbers, or none, however often it is taken."""
 
 
 def suggest(name: str, names: Iterable[str]) -> str:

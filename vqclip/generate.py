@@ -105,11 +105,15 @@ class Objective:
 
 @dataclass(frozen=True)
 class Step:
-    """What happened in one step. `image` is what was judged, before the latent moved."""
+    """What happened in one step. `image` is what was judged, before the latent moved.
+
+    `failed` is how often it had been taken before, without giving numbers.
+    """
 
     index: int
     image: Image
     losses: dict[str, Scalar]
+    failed: int = 0
 
     def total(self) -> float:
         """The sum that was minimised. Waits for the device."""

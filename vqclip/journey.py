@@ -21,6 +21,7 @@ from vqclip.errors import ConfigError
 from vqclip.generate import Objective, Step, generate
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
+from vqclip.stumbles import Guard
 from vqclip.tensors import Image
 
 
@@ -34,12 +35,14 @@ class State:
             picture that the run began with, if it did, as bytes.
         averaged: how many steps the average holds.
         moved: how many steps the optimiser counts.
+        slowed: what is left of its rate, where steps went wrong.
     """
 
     done: int
     tensors: dict[str, Tensor]
     averaged: int
     moved: int
+    slowed: float = 1.0
 
 
 @dataclass
@@ -81,8 +84,9 @@ class Session:
             config.optimiser.name, [self.drawer.latent], rate=config.optimiser.rate, factor=factor
         )
         if state is not None:
+            moments = _under("optimiser.", state.tensors)
             optimiser.load_state_dict(
-                {"taken": state.moved, "moments": _under("optimiser.", state.tensors)}
+                {"taken": state.moved, "slowed": state.slowed, "moments": moments}
             )
         self._optimiser = optimiser
         first = 0
@@ -100,11 +104,14 @@ class Session:
                 kept = {"sum": state.tensors["average"], "taken": state.averaged}
                 average.load_state_dict(kept)
             self._average = average
-            steps = range(self.done, last)
+            guard = Guard(self.drawer.latent, optimiser)
+            steps = guard.again(range(self.done, last))
             for step in generate(self.drawer, self.perceptors, self.objectives, optimiser, steps):
+                if not guard.passed(step):
+                    continue
                 average.update()
                 self.done = step.index + 1
-                yield step
+                yield replace(step, failed=guard.failed)
             first = last
 
     @torch.no_grad()
@@ -128,7 +135,7 @@ class Session:
         tensors |= {f"cutouts.{cutter.size}": cutter.state() for cutter in self._cutters()}
         if self.start is not None:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
-        return State(self.done, tensors, average["taken"], moves["taken"])
+        return State(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
 
     def restore(self, state: State) -> None:
         """Let `play` go on from a state that a run of the same drawer, size and models left.

@@ -37,10 +37,10 @@ def from_prompts(
             taken.add(name)
             if wish.kind == "image":
                 picture = pictures[wish.body]
-                loss = losses.image_loss(perceptor, picture, wish.weight, wish.stop)
+                loss = losses.image_loss(perceptor, picture, wish.weight, wish.rest)
             else:
                 target = perceptor.embed_text([wish.body])
-                loss = losses.prompt_loss(perceptor.name, target, wish.weight, wish.stop)
+                loss = losses.prompt_loss(perceptor.name, target, wish.weight, wish.rest)
             yield Objective(name, _always(1.0), loss)
 
 

@@ -31,12 +31,16 @@ class Scheduled:
         optimiser: any of torch's. Its learning rates at this moment are those that the factor
             multiplies.
         factor: step, counted from 0, to factor.
+
+    Attributes:
+        slowed: a further factor, 1 unless something went wrong.
     """
 
     def __init__(self, optimiser: Optimizer, factor: Factor) -> None:
         self.optimiser = optimiser
         self.factor = factor
         self.taken = 0
+        self.slowed = 1.0
         self._rates = [float(group["lr"]) for group in optimiser.param_groups]
 
     def zero_grad(self) -> None:
@@ -45,7 +49,7 @@ class Scheduled:
 
     def step(self) -> None:
         """Move, at the rate of this step."""
-        factor = self.factor(self.taken)
+        factor = self.factor(self.taken) * self.slowed
         for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         self.optimiser.step()
@@ -72,7 +76,7 @@ class Scheduled:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Return `moments`, copies named NUMBER.NAME by parameter, and `taken`, a step count.
+        """Return `moments`, copies named NUMBER.NAME by parameter, `taken`, and `slowed`.
 
         Rates and schedule are not in it: they are made from settings.
         """
@@ -81,7 +85,7 @@ class Scheduled:
             for number, parameter in enumerate(self._parameters())
             for name, value in self.optimiser.state.get(parameter, {}).items()
         }
-        return {"moments": moments, "taken": self.taken}
+        return {"moments": moments, "taken": self.taken, "slowed": self.slowed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`, at the rate and on the schedule that this object was made with."""
@@ -94,7 +98,7 @@ class Scheduled:
                 for key, value in state["moments"].items()
                 if key.startswith(mine)
             }
-        self.taken = state["taken"]
+        self.taken, self.slowed = state["taken"], state["slowed"]
 
     def _parameters(self) -> list[Tensor]:
         return [each for group in self.optimiser.param_groups for each in group["params"]]

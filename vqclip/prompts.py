@@ -22,8 +22,9 @@ Read these rules from top to bottom:
 The weight is the strength: 0 has no effect, below 0 pushes away. The stop is on the scale of
 `losses.spherical_distance` times the weight's sign: `sky:1:0.75` no longer pulls once the
 distance is below 0.75, `text:-1:-0.95` no longer pushes once it is above 0.95. Without one, a
-prompt never stops. The order `text:weight:stop` is that of Crowson's notebooks; reading numbers
-from the right is pixray's.
+prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing in
+the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
+`text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from typing import Literal
 from vqclip.errors import PromptError
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `losses.spherical_distance`
 ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 ESCAPE = re.compile(r"\\([|:@\\])")
 TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)  # one character, or an escape and its character
@@ -49,7 +51,7 @@ class Prompt:
     Args:
         body: what is wished for, escapes resolved; for an image prompt, the path of the picture.
         weight: strength; finite. Below 0 pushes away, 0 has no effect.
-        stop: where the prompt no longer pulls, as signed distance; -inf for never.
+        stop: where the prompt no longer pulls, as signed distance; -inf where none is written.
         kind: whether `body` is words or a picture.
 
     Raises:
@@ -76,6 +78,11 @@ class Prompt:
                 f"the stop {self.stop} of {self.body!r} must be a finite number, such as 0.75; "
                 "leave it out to never stop"
             )
+
+    @property
+    def rest(self) -> float:
+        """The stop that holds: what is written, or else a right angle for one that pushes."""
+        return -RIGHT_ANGLE if self.weight < 0 and self.stop == -math.inf else self.stop
 
 
 def parse(text: str) -> tuple[Prompt, ...]:
@@ -221,8 +228,10 @@ def _remark(prompt: Prompt) -> str:
     """Say what the numbers will do where that may surprise."""
     if prompt.weight == 0:
         return " (no effect)"
-    if prompt.stop == -math.inf:
+    if prompt.rest == -math.inf:
         return ""
+    if prompt.stop == -math.inf:
+        return f" (stops at {prompt.rest:.2f}, a right angle)"
     words = f"stops at {_digits(prompt.stop)}"
     # Distances are never negative, so such a stop is reached always or never.
     if prompt.weight < 0 and prompt.stop >= 0:

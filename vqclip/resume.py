@@ -61,6 +61,7 @@ def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
         "done": state.done,
         "averaged": state.averaged,
         "moved": state.moved,
+        "slowed": state.slowed,
         "stages": ready.stages,
         "checkpoint": asdict(ready.config.checkpoint),
         "reel": None if reel is None else asdict(reel),
@@ -93,7 +94,9 @@ def find(folder: Path) -> Point:
     return Point(
         folder=folder,
         notes=Provenance(**notes["provenance"]),
-        state=State(notes["done"], found.tensors, notes["averaged"], notes["moved"]),
+        state=State(
+            notes["done"], found.tensors, notes["averaged"], notes["moved"], notes["slowed"]
+        ),
         stages=[(wide, high, count) for wide, high, count in notes["stages"]],
         checkpoint=notes["checkpoint"],
         reel=None if notes["reel"] is None else Reel(**notes["reel"]),

@@ -1,7 +1,7 @@
 """Where does a run leave things? In a folder of its own, which fills as steps pass.
 
     outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  checkpoint.safetensors
-                         film.mp4  final.png
+                         film.mp4  final.png  (best.png, where numbers went wrong)
 
 `keep` is a generator in the middle: steps go in, are written down, and come out again. Consume
 it under `contextlib.closing`, so that an interrupt in the consumer's body closes the film at
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vqclip.errors import OutputError, VqclipError
+from vqclip.errors import NumbersError, OutputError, VqclipError
 from vqclip.record import rooms
 from vqclip.record.images import refuse_to_replace, save_png, unwritable, write_whole
 
@@ -137,12 +137,21 @@ def keep(
         # What went wrong first is what the user is to hear.
         try:
             _stop(film, folder, notes, clock)
+            if isinstance(error, NumbersError):
+                best = _best(folder, draw_final, provenance)
+                error.add_note(f"the picture of the last good steps is {best}")
         except VqclipError as other:
             error.add_note(str(other))
         raise
     finally:
         if (close := getattr(steps, "close", None)) is not None:
             close()
+
+
+@torch.no_grad()
+def _best(folder: Path, draw_final: Callable[[], Image], provenance: Provenance) -> Path:
+    """Save what a run that cannot go on has come to. It is not final: `resume` may go on."""
+    return save_png(folder / "best.png", draw_final(), provenance, overwrite=True)
 
 
 def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict[str, Any]:
@@ -211,6 +220,8 @@ def _log(path: Path, step: Step) -> None:
         "losses": {name: _finite(loss) for name, loss in losses.items()},
         "total": _finite(sum(losses.values())),
     }
+    if step.failed:
+        line["failed"] = step.failed  # times that it was taken before, at twice the rate each
     try:
         # Opened for each line: an open file would swallow the rest of a run whose folder is gone.
         # Bytes of a prompt that are no UTF-8 are spelled \udcxx, which is how JSON does it, too.
