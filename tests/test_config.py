@@ -70,7 +70,9 @@ def test_help_covers_every_setting_with_its_default() -> None:
     assert list(lines) == list(values)
     for key, value in values.items():
         if not isinstance(value, list):
-            assert lines[key].default == ("null" if value is None else str(value))
+            shown = {None: "null", True: "true", False: "false"}
+            one = value is None or isinstance(value, bool)
+            assert lines[key].default == (shown[value] if one else str(value))
         assert lines[key].help and lines[key].kind
     assert lines["perceptors"].default == "starter"
     assert lines["growth"].default == "25% × 60%, 50% × 25%"
@@ -83,7 +85,15 @@ def test_help_covers_every_setting_with_its_default() -> None:
     )
     assert lines["device"].choices == config.DEVICES
     assert {line.kind for line in lines.values()} == {
-        *("text", "list", "whole number", "number", "whole number or null", "number or null")
+        *(
+            "text",
+            "list",
+            "whole number",
+            "number",
+            "whole number or null",
+            "number or null",
+            "true or false",
+        )
     }
 
 

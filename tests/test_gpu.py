@@ -28,3 +28,15 @@ def test_a_still_a_film_and_again(device: str, precision: str, tmp_path: Path) -
     # Accelerators may add numbers in another order each time; the pictures are alike, not equal.
     difference = images.read(first / "final.png") - images.read(second / "final.png")
     assert difference.abs().mean() < 16 / 255
+
+
+@pytest.mark.parametrize("device", PRESENT)
+def test_a_deterministic_run_gives_the_same_picture(
+    device: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["a red heart", f"device={device}", "steps=6", "size=64x64", "deterministic=true"]
+    for _ in range(2):
+        assert cli.main([*words, "--seed", "1", "--out", str(tmp_path)]) == 0
+    unsteady = "torch has no deterministic" in capsys.readouterr().err
+    pair = [images.read(path) for path in sorted(tmp_path.glob("*/final.png"))]
+    assert unsteady or torch.equal(*pair)

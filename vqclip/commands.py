@@ -97,8 +97,8 @@ def diff(options: Any, screen: Screen, progress: Progress) -> None:
         return
     rows = [("", str(options.first), str(options.second))]
     for each in found:
-        shown = [_side(each.kind, value) for value in (each.first, each.second)]
-        rows.append((f"{each.kind} {each.name}" if each.kind != each.name else each.kind, *shown))
+        name = f"{each.kind} {each.name}" if each.kind != each.name else each.kind
+        rows.append((name, _side(each.kind, each.first), _side(each.kind, each.second)))
     print(table(rows))
 
 
@@ -224,6 +224,8 @@ def _plain(value: Any) -> Any:
     """A value as `describe` shows defaults."""
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         return ", ".join(
             " × ".join(map(str, v.values())) if isinstance(v, dict) else str(v) for v in value

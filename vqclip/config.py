@@ -158,6 +158,7 @@ class RunConfig:
     previews: int = option(25, "a picture into steps/ every so many steps; 0: none", least=0)
     device: str = option("auto", "where to compute", DEVICES)
     precision: str = option("auto", "number format of the perceptors", PRECISIONS)
+    deterministic: bool = option(False, "a GPU adds in the same order each time; slower there")
     threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
     out: str = option("outputs", "the folder in which run folders are made")
 
@@ -296,12 +297,15 @@ def _kind(hint: Any) -> str:
     if get_origin(hint) is list:
         return "list"
     names = {str: "text", int: "whole number", float: "number", types.NoneType: "null"}
+    names[bool] = "true or false"
     return names.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 def _show(value: Any) -> str:
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         if value and dataclasses.is_dataclass(value[0]):
             return ", ".join(" × ".join(dataclasses.astuple(v)) for v in value)

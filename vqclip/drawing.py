@@ -74,9 +74,36 @@ def draw(
     places.require(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    from vqclip import machine
+
+    with machine.deterministic(config.deterministic) as unsteady:
+        place = _draw(config, wishes, screen, progress, command, before, point)
+    if unsteady:
+        screen.say(
+            f"note: torch has no deterministic {', '.join(unsteady)} here: made again, the "
+            "picture may differ in its last digits"
+        )
+    seconds = round(time.monotonic() - began, 1)
+    final = place / "final.png"
+    screen.event("done", run=str(place), final=str(final), seconds=seconds)
+    screen.say(f"done in {seconds:.0f} s")
+    screen.result(str(final))
+
+
+def _draw(
+    config: RunConfig,
+    wishes: Sequence[prompts.Prompt],
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str],
+    before: Before | None,
+    point: Point | None,
+) -> Path:
+    """Load the models, and draw into the run's folder."""
     from vqclip import resume, session
     from vqclip.record import rooms
 
+    beside = point.folder if point else before.folder if before else None
     start = None if point is None else resume.start(point)
     ready = session.build(config, lambda words: screen.say(f"{words} …"), beside, start)
     if point is not None:
@@ -107,11 +134,7 @@ def draw(
             resume.keep(ready, place, point.state, point.reel)  # what is asked for now holds
         _play(ready, place, film, point, screen, progress, command)
         _judge(ready, place, screen)
-    seconds = round(time.monotonic() - began, 1)
-    final = place / "final.png"
-    screen.event("done", run=str(place), final=str(final), seconds=seconds)
-    screen.say(f"done in {seconds:.0f} s")
-    screen.result(str(final))
+    return place
 
 
 def _play(

@@ -1,6 +1,13 @@
-"""On what is computed, and in which numbers?"""
+"""On what is computed, in which numbers, and in which order?"""
 
 from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -33,3 +40,42 @@ def pick_precision(name: str, device: torch.device) -> str:
     if device.type != "cuda":
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+@contextmanager
+def deterministic(on: bool) -> Iterator[list[str]]:
+    """Let torch take the algorithms that add numbers in the same order each time.
+
+    They hold within the context, for the whole process. An operation that has none runs as ever,
+    and its name goes into the list that is given.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    without: list[str] = []
+    if not on:
+        yield without
+        return
+    # cuBLAS reads it when the first product is taken, which has to be after this.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn, was = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    tuned, chosen = cudnn.benchmark, cudnn.deterministic
+
+    def note(message: Warning | str, *words: Any, **named: Any) -> None:
+        found = re.match(r"(\S+) does not have a deterministic implementation", str(message))
+        if found is None:
+            show(message, *words, **named)
+        elif found[1] not in without:
+            without.append(found[1])
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", message=".*deterministic implementation")
+        show = warnings.showwarning
+        warnings.showwarning = note
+        try:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            cudnn.benchmark, cudnn.deterministic = False, True
+            yield without
+        finally:
+            torch.use_deterministic_algorithms(was, warn_only=only_warned)
+            cudnn.benchmark, cudnn.deterministic = tuned, chosen

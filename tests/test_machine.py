@@ -1,0 +1,73 @@
+"""On what is computed, and in which order."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import Home
+from vqclip import cli, machine
+from vqclip.record import images
+
+Capture = pytest.CaptureFixture[str]
+
+
+def flags() -> tuple[bool, bool, bool, bool]:
+    cudnn = torch.backends.cudnn
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        cudnn.deterministic,
+        cudnn.benchmark,
+    )
+
+
+def test_algorithms_are_deterministic_within_and_as_before_after() -> None:
+    before, show = flags(), warnings.showwarning
+    with pytest.raises(ZeroDivisionError), machine.deterministic(True):
+        assert flags() == (True, True, True, False)
+        raise ZeroDivisionError
+    assert flags() == before
+    assert warnings.showwarning is show
+    with machine.deterministic(False) as without:
+        assert flags() == before
+    assert without == []
+
+
+def test_what_has_no_such_algorithm_is_named_once() -> None:
+    form = "{} does not have a deterministic implementation, but you set 'torch.use_…'"
+    with (
+        pytest.warns(UserWarning, match="another matter"),
+        machine.deterministic(True) as without,
+    ):
+        warnings.simplefilter("always")
+        for name in ("grid_sampler_2d_backward_cuda", "cumsum_cuda_kernel") * 2:
+            warnings.warn(form.format(name), stacklevel=1)
+        warnings.warn("another matter", stacklevel=1)
+    assert without == ["grid_sampler_2d_backward_cuda", "cumsum_cuda_kernel"]
+
+
+def test_a_run_says_what_has_none(
+    home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled = torch.nn.functional.interpolate
+
+    def warning(*words: object, **named: object) -> torch.Tensor:
+        if torch.are_deterministic_algorithms_enabled():
+            warnings.warn("blur_cuda does not have a deterministic implementation", stacklevel=1)
+        return sampled(*words, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.nn.functional, "interpolate", warning)
+    pixels = []
+    for switch in ("false", "true"):
+        growth = "growth=[{size: 50%, steps: 1}]"
+        words = home.words(growth, f"deterministic={switch}", "--seed", "3")
+        assert cli.main(["a fox", *words]) == 0
+        out, err = capsys.readouterr()
+        assert ("no deterministic blur_cuda here" in err) == (switch == "true")
+        pixels.append(images.read(Path(out.strip())))
+    assert torch.equal(*pixels)  # on a processor it is the same picture
+    assert not torch.are_deterministic_algorithms_enabled()
