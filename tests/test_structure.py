@@ -266,7 +266,8 @@ def test_all_data_files_are_packaged(packaging: configparser.ConfigParser) -> No
 
 
 def test_no_placeholder_is_left_and_every_picture_is_there() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "vqclip/models/starter/MODEL_CARD.md"):
+    pages = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+    for page in (*pages, "vqclip/models/starter/MODEL_CARD.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         assert "@@" not in text
         for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):

@@ -2,50 +2,26 @@
 
 A `.ckpt`, `.pt`, `.pth` or `.bin` file is a pickle: a small program that may call any function of
 any installed package when it is opened. `read_checkpoint` is the only place where vqclip opens
-one. Torch does the storages; every name that the pickle asks for goes through one gate:
-
-- what rebuilds tensors, and plain containers: allowed, through wrappers made for this file;
-- what training tools leave behind (Lightning, OmegaConf, argparse, and what is in
-  `INERT_NAMES`): replaced by an inert stand-in that swallows all it is given and runs nothing;
-- anything else: refused, by name, before it is looked up.
-
-Source: the pickle protocol (Python's `pickletools`); torch's own `weights_only` reader, which
-refuses the Lightning classes that the published VQGAN checkpoints contain.
-Differs: those become stand-ins, so the published files open as they are.
+one. Torch does the storages; every name that the pickle asks for goes through `gate`.
 """
 
 from __future__ import annotations
 
-import pickle
 import tarfile
 import zipfile
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from vqclip.errors import ModelError
+from vqclip.models.gate import gate
 from vqclip.models.layout import is_html
+from vqclip.models.parts import Refused
 
-INERT_FAMILIES = ("pytorch_lightning", "lightning", "omegaconf", "argparse")
-# Single names beyond these families, without which checkpoints of theirs do not open.
-INERT_NAMES = {
-    # OmegaConf notes with each setting which type it may have.
-    ("typing", "Any"),
-    # Lightning saves a callback's score and a schedule's last rate as they are; schedules that
-    # are computed with numpy, as latent-diffusion's, leave numpy's numbers there.
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    # The second module is what numpy 2 calls the first.
-    *((f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")),
-    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
-}
-CONTAINERS = (set, frozenset, dict, list, tuple, int, float, complex, bytearray, slice)
+LONGEST_PROGRAM = 8 * 2**20  # bytes of a zip archive's pickle: without weights, small
+MOST_UNPACKED = 20  # times; weights shrink to nine tenths, and zeros are few
 AGAIN = "download it again, and compare its size with the one that the source states"
 
 
@@ -126,10 +102,10 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
     """Let torch read the storages, and our gate the names."""
-    mapped = is_zip and _check_zip(path)
+    sizes = _check_zip(path) if is_zip else None
     if not is_zip and tarfile.is_tarfile(path):
         raise ModelError(f"{path} is a tar archive under a pickle's first byte; it is not read")
-    unpickler = _gate(path)
+    unpickler = gate(path, sizes)
     shim = SimpleNamespace(
         __name__="vqclip.models.unpickle",
         Unpickler=unpickler,
@@ -142,10 +118,15 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
             pickle_module=shim,
             # False because torch's own gate is replaced by ours, which is narrower.
             weights_only=False,
-            mmap=mapped,
+            mmap=sizes is not None and _is_mappable(path),
         )
     except ModelError:
         raise
+    except Refused as error:
+        raise ModelError(
+            f"{path} wants {error}, which a checkpoint of weights has no use for, so it was not "
+            "opened. Get the file from a source that you trust, as .safetensors if there is one"
+        ) from error
     # A damaged pickle can raise nearly anything: it is a program that was cut or altered.
     except Exception as error:
         if "explicit pickle_module" in str(error):
@@ -162,12 +143,12 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
     return content
 
 
-def _check_zip(path: Path) -> bool:
-    """Refuse archives that are not torch checkpoints; say whether this one can be mapped."""
+def _check_zip(path: Path) -> dict[str, int]:
+    """Refuse archives that are not torch checkpoints; give the size of each storage, in bytes."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ModelError(f"{path} is damaged or cut short ({_short(error)}); {AGAIN}") from error
     names = [entry.filename for entry in entries]
     if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
@@ -175,103 +156,52 @@ def _check_zip(path: Path) -> bool:
             f"{path} is a TorchScript program, not a checkpoint; it would run its own code. Look "
             "for the same model as a state_dict or as .safetensors"
         )
-    if not any(name.count("/") == 1 and name.endswith("/data.pkl") for name in names):
+    programs = [
+        e for e in entries if e.filename.count("/") == 1 and e.filename[-9:] == "/data.pkl"
+    ]
+    if not programs:
         raise ModelError(
             f"{path} is a zip archive but not a torch checkpoint (it has no data.pkl); if the "
             "checkpoint is packed in it, unpack it first"
         )
-    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
-
-
-def _gate(path: Path) -> type[pickle.Unpickler]:
-    """Make the unpickler for one file: the only subclass in this package, as pickle wants it."""
-    allowed = _allowed()
-
-    class Gate(pickle.Unpickler):
-        """Resolves names by the table, to stand-ins, or not at all."""
-
-        def find_class(self, module: str, name: str, /) -> Any:
-            module, name = _today(module, name)
-            found = allowed.get((module, name))
-            if found is not None:
-                return found
-            # Not getattr: that would import torch's lazy parts.
-            if module == "torch" and isinstance(vars(torch).get(name), torch.dtype):
-                return vars(torch)[name]
-            family = module.partition(".")[0]
-            if family in INERT_FAMILIES or (module, name) in INERT_NAMES:
-                # Kept, so that the same class stays the same dictionary key.
-                return allowed.setdefault((module, name), _stand_in(module, name))
-            raise ModelError(
-                f"{path} would run {module}.{name} when opened; a checkpoint of weights needs "
-                "no such thing, so it was not opened. Get the file from a source that you trust, "
-                "as .safetensors if there is one"
-            )
-
-    return Gate
-
-
-def _today(module: str, name: str) -> tuple[str, str]:
-    """Translate the Python 2 names that torch's pickles use, as pickle itself does."""
-    if (module, name) in NAME_MAPPING:
-        return NAME_MAPPING[module, name]
-    return IMPORT_MAPPING.get(module, module), name
-
-
-def _allowed() -> dict[tuple[str, str], Any]:
-    """Make the table of usable names, afresh, since a pickle can write on what it is given."""
-    utils: Any = torch._utils
-
-    def rebuild(*parts: Any) -> Tensor:
-        tensor: Tensor = utils._rebuild_tensor(*parts[:4])
-        return tensor  # parts[4:] are requires_grad and hooks, which reading has no use for
-
-    def parameter(data: Tensor, *_: Any) -> Tensor:
-        return data
-
-    def text_to_bytes(text: str, encoding: str = "latin1") -> bytes:
-        if encoding not in ("latin1", "latin-1"):
-            raise pickle.UnpicklingError(f"bytes in the encoding {encoding!r}")
-        return text.encode("latin1")
-
-    table: dict[tuple[str, str], Any] = {
-        ("torch._utils", "_rebuild_tensor"): rebuild,
-        ("torch._utils", "_rebuild_tensor_v2"): rebuild,
-        ("torch._utils", "_rebuild_parameter"): parameter,
-        ("torch", "Size"): torch.Size,
-        ("torch", "device"): torch.device,
-        ("collections", "OrderedDict"): OrderedDict,
-        ("collections", "defaultdict"): defaultdict,
-        ("_codecs", "encode"): text_to_bytes,
+    strange = _strange(entries, path.stat().st_size)
+    if strange is None and any(each.file_size > LONGEST_PROGRAM for each in programs):
+        strange = f"its data.pkl has {programs[0].file_size:,} bytes"
+    if strange is not None:
+        raise ModelError(
+            f"{path} is no archive as torch writes it: {strange}; it was not opened. Get the "
+            "file from a source that you trust, as .safetensors if there is one"
+        )
+    return {
+        name.partition("/data/")[2]: e.file_size for name, e in zip(names, entries, strict=True)
     }
-    for kind in CONTAINERS:
-        table["builtins", kind.__name__] = kind
-    return table
 
 
-def _stand_in(module: str, name: str) -> type:
-    """Make a class that takes the place of another one, and does nothing, whatever happens to it.
+def _strange(entries: list[zipfile.ZipInfo], size: int) -> str | None:
+    """What no checkpoint has: names twice or leading elsewhere, more than the file can hold."""
+    names = [entry.filename for entry in entries]
+    if len(set(names)) < len(names):
+        return "it holds two files of one name"
+    for entry in entries:
+        name = entry.filename
+        if "\\" in name or name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
+            return f"it holds a file called {name[:40]!r}"
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return f"{name[:40]!r} is packed in a way that torch does not know"
+        if entry.flag_bits & 1:
+            return f"{name[:40]!r} is encrypted"
+        packed = entry.compress_type == zipfile.ZIP_DEFLATED
+        if entry.compress_size > size or (not packed and entry.file_size != entry.compress_size):
+            return f"{name[:40]!r} claims {entry.file_size:,} bytes"
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > MOST_UNPACKED * size + 2**20:
+        return f"{size:,} bytes claim to unpack to {unpacked:,}"
+    return None
 
-    Pickle wants a class where the file says class; each name gets its own, because Lightning
-    keys its dictionaries by class.
-    """
 
-    def make(cls: type, *_: Any, **__: Any) -> Any:
-        return object.__new__(cls)
-
-    def nothing(self: Any, *_: Any, **__: Any) -> None:
-        return None
-
-    def same(self: Any, *_: Any, **__: Any) -> Any:
-        return self
-
-    def describe(self: Any) -> str:
-        return f"<{module}.{name}, not loaded>"
-
-    swallowed = ("__init__", "__setstate__", "__setitem__", "append", "extend", "add", "update")
-    methods: dict[str, Callable[..., Any]] = dict.fromkeys(swallowed, nothing)
-    methods |= {"__new__": make, "__call__": same, "__repr__": describe}
-    return type(name.rpartition(".")[2] or "StandIn", (), {"__module__": __name__, **methods})
+def _is_mappable(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return all(e.compress_type == zipfile.ZIP_STORED for e in archive.infolist())
 
 
 def _short(error: BaseException) -> str:
