@@ -1,0 +1,261 @@
+"""Whatever is typed, written or opened: an answer or a sentence, never a traceback.
+
+    VQCLIP_FUZZ=10000 python -m pytest tests/test_fuzz.py     for a night
+
+Every example that fails is made smaller by hypothesis, and printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image as pillow
+
+from tests.models import hostile
+from vqclip import cli, presets
+from vqclip.config import RunConfig, describe, to_dict
+from vqclip.errors import ModelError, PictureError, PromptError, VqclipError
+from vqclip.models.unpickle import read_checkpoint
+from vqclip.prompts import parse, show
+from vqclip.record import checkpoint, images, provenance
+from vqclip.record.provenance import Provenance
+
+fuzzed = settings(
+    max_examples=int(os.environ.get("VQCLIP_FUZZ", "300")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+SETTINGS = list(describe())
+KEYS = [setting.key for setting in SETTINGS]
+CHOICES = sorted({choice for setting in SETTINGS for choice in setting.choices})
+PIECES = st.sampled_from(list("|:@\\-+.eE0123456789 a狐\n\t\"'#${}[],=%/")) | st.characters()
+TEXTS = st.lists(PIECES, max_size=30).map("".join)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | TEXTS
+    | st.sampled_from([*CHOICES, "256x256", "50%", "auto", "inf", "1e400", "-0", "0x10", "1_0"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from([*KEYS, *{key.partition(".")[0] for key in KEYS}, "extends"]) | TEXTS
+
+
+@fuzzed
+@given(TEXTS)
+def test_prompts(text: str) -> None:
+    try:
+        understood = parse(text)
+    except PromptError as error:
+        assert str(error)
+        return
+    assert parse(show(understood)) == understood
+
+
+def is_settled(found: RunConfig) -> bool:
+    """Whether settings survive being written down."""
+    notes = to_dict(found)
+    return to_dict(presets.load(base=notes)) == notes
+
+
+@fuzzed
+@given(st.lists(st.tuples(NAMES, SCALARS | TEXTS), max_size=4))
+def test_settings_on_the_command_line(pairs: list[tuple[str, Any]]) -> None:
+    with contextlib.suppress(VqclipError):
+        assert is_settled(presets.load("a fox", overrides=[f"{k}={v}" for k, v in pairs]))
+
+
+@fuzzed
+@given(st.dictionaries(NAMES, VALUES, max_size=4))
+def test_run_files(tmp_path: Path, values: dict[str, Any]) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    with contextlib.suppress(VqclipError):
+        assert is_settled(presets.load(file=path))
+
+
+@fuzzed
+@given(st.lists(TEXTS | NAMES.map("{}:".format) | st.just("  - &a [*a, !!python/name:os.x ]")))
+def test_run_files_that_are_no_yaml(tmp_path: Path, lines: list[str]) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
+    with contextlib.suppress(VqclipError):
+        presets.load(file=path)
+
+
+@fuzzed
+@given(st.lists(TEXTS | st.sampled_from([*cli.COMMANDS, *cli.FLAGS, "--seed"]), max_size=4))
+def test_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """Commands are stubs here: it is the way to them that is looked at."""
+    monkeypatch.chdir(tmp_path)
+    for name in cli.COMMANDS:
+        monkeypatch.setitem(cli.COMMANDS, name, lambda *_: None)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            code = cli.main(["--quiet", *words])
+        except VqclipError:
+            assert "--debug" in words
+            return
+        except SystemExit as leaving:  # --help and --version
+            code = leaving.code if isinstance(leaving.code, int) else 1
+    assert code in (0, 2), said.getvalue()
+
+
+def changed(whole: bytes) -> st.SearchStrategy[bytes]:
+    """A file with some of its bytes overwritten, left out or put in, and perhaps cut."""
+    place = st.integers(0, len(whole))
+
+    def change(edits: list[tuple[int, int, bytes]], end: int) -> bytes:
+        data = bytearray(whole)
+        for start, gone, new in edits:
+            data[start : start + gone] = new
+        return bytes(data[:end])
+
+    edit = st.tuples(place, st.integers(0, 8), st.binary(max_size=8))
+    return st.builds(change, st.lists(edit, max_size=4), place | st.just(len(whole)))
+
+
+OPCODES = st.sampled_from(
+    [
+        *(b"}", b"]", b")", b"(", b"t", b"R", b"s", b"u", b"e", b"a", b"0", b"1", b"2", b"N"),
+        *(b"b", b"\x81", b"\x85", b"\x86", b"\x8f", b"\x90", b"\x91", b"\x92", b"\x93", b"Q"),
+        *(b"q\x01", b"h\x01", b"r\xff\xff\xff\x00", b"\x94", b"K\x01", b"M\xff\xff", b"\x88"),
+        hostile.text(b"storage"),
+        hostile.text(b"0"),
+        hostile.number(2**40),
+        hostile.numbers(2, 2),
+        hostile.storage(b"0", 4),
+        b"cposix\nsystem\n",
+        b"cpytorch_lightning.x\nY\n",
+        *(
+            f"cbuiltins\n{kind}\n".encode()
+            for kind in ("set", "dict", "bytearray", "int", "eval")
+        ),
+        *(f"ctorch._utils\n_rebuild_{kind}\n".encode() for kind in ("tensor_v2", "parameter")),
+        b"ccollections\nOrderedDict\n",
+        b"ctorch\nSize\n",
+    ]
+)
+
+
+def reads(path: Path) -> None:
+    """Read a checkpoint and everything in it, or hear why not."""
+    try:
+        found = read_checkpoint(path)
+    except ModelError as error:
+        assert str(path) in str(error)
+        return
+    for value in found.values():
+        if isinstance(value, torch.Tensor):
+            value.flatten()[:4].tolist()
+
+
+@fuzzed
+@given(st.lists(OPCODES, max_size=24).map(b"".join))
+def test_programs(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(hostile.archive(b"\x80\x02}" + body + b"."))
+    reads(path)
+
+
+@fuzzed
+@given(changed(hostile.plain()))
+def test_changed_archives(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(data)
+    reads(path)
+
+
+@fuzzed
+@given(changed(hostile.legacy()))
+def test_changed_files_of_the_old_format(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(data)
+    reads(path)
+
+
+@fuzzed
+@given(
+    changed(hostile.header(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', b"abcd"))
+)
+def test_changed_safetensors(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(data)
+    reads(path)
+
+
+NOTES = Provenance({"steps": 3}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})
+PNG = images.to_png(np.zeros((4, 4, 3), np.uint8), NOTES.notes())
+
+
+@fuzzed
+@given(changed(PNG))
+def test_changed_pngs(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(data)
+    with contextlib.suppress(PictureError):
+        provenance.read(path)
+    with contextlib.suppress(PictureError):
+        assert images.read(path).shape[:2] == (1, 3)
+
+
+@fuzzed
+@given(st.binary(max_size=40), st.sampled_from([b"", b"vqclip\0", b"vqclip\0\0\0\0\0"]))
+def test_notes_in_pngs(tmp_path: Path, text: bytes, key: bytes) -> None:
+    """With the right checksum, so that it is the text that is looked at."""
+    body = b"iTXt" + key + text
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    path = tmp_path / "x.png"
+    path.write_bytes(PNG[:33] + chunk + PNG[33:])
+    with contextlib.suppress(PictureError):
+        provenance.read(path)
+
+
+@fuzzed
+@given(st.dictionaries(st.sampled_from(["config", "prompt", "seed", "models", "x"]), VALUES))
+def test_notes(values: dict[str, Any]) -> None:
+    import json
+
+    with contextlib.suppress(PictureError):
+        provenance.from_json(json.dumps(NOTES.__dict__ | values))
+
+
+@fuzzed
+@given(st.data())
+def test_changed_checkpoints_of_runs(tmp_path: Path, data: st.DataObject) -> None:
+    path = checkpoint.write(tmp_path, {"latent": torch.ones(2, 2)}, {"done": 3})
+    path.write_bytes(data.draw(changed(path.read_bytes())))
+    with contextlib.suppress(PictureError):
+        found = checkpoint.read(tmp_path)
+        assert found.notes == {"done": 3}
+        assert torch.equal(found.tensors["latent"], torch.ones(2, 2))
+
+
+def test_the_archives_that_are_changed_are_good(tmp_path: Path) -> None:
+    for name, data in (("a", hostile.plain()), ("b", hostile.legacy())):
+        path = tmp_path / f"{name}.ckpt"
+        path.write_bytes(data)
+        assert read_checkpoint(path)
+    with zipfile.ZipFile(io.BytesIO(hostile.plain())) as archive:
+        assert archive.testzip() is None
+    assert pillow.open(io.BytesIO(PNG)).size == (4, 4)
