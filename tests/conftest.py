@@ -65,7 +65,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     import yaml
 
     from tests import tiny_clip
-    from vqclip.models import vqgan, zoo
+    from vqclip.models import arrivals, vqgan
 
     place = tmp_path_factory.mktemp("home")
     ddconfig = {
@@ -85,7 +85,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     torch.save({"epoch": 1, "state_dict": model.state_dict()}, checkpoint)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VQCLIP_HOME", str(place))
-        zoo.import_(checkpoint, config, VQGAN)
+        arrivals.import_(checkpoint, config, VQGAN)
     clip = tiny_clip.write(place / "clip")
     return Home(place, clip, config, checkpoint, open_clip.get_tokenizer(f"local-dir:{clip}"))
 

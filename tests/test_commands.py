@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from tests.conftest import VQGAN, Home, Refusal
 from vqclip import cli, commands, presets
 from vqclip.errors import ConfigError
-from vqclip.models import needs, zoo
+from vqclip.models import arrivals, needs, zoo
 from vqclip.record import provenance
 
 Capture = pytest.CaptureFixture[str]
@@ -234,12 +234,12 @@ def test_importing_a_model(home: Home, capsys: Capture, monkeypatch: pytest.Monk
 def test_fetching_says_how_large_a_model_is_and_shows_a_bar(
     home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(name: str, progress: zoo.Progress) -> Path:
+    def fetch(name: str, progress: arrivals.Progress, say: object) -> Path:
         progress(1_000_000, 4_000_000)
         progress(3_000_000, 4_000_000)
         return Path("cache", name)
 
-    monkeypatch.setattr(zoo, "fetch", fetch)
+    monkeypatch.setattr(arrivals, "fetch", fetch)
     assert cli.main(["models", "fetch", "sflckr"]) == 0
     out, err = capsys.readouterr()
     assert out == "cache/sflckr\n"

@@ -16,7 +16,7 @@ from tests.conftest import VQGAN, Home, Refusal
 from vqclip import cli, dreams, foils, load, prompts, session
 from vqclip.config import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
-from vqclip.models import net2net, vqgan, zoo
+from vqclip.models import arrivals, net2net, vqgan, zoo
 from vqclip.models.gpt import GPT, Shape
 from vqclip.models.prior import Prior
 from vqclip.perceptors import load as load_perceptor
@@ -312,7 +312,7 @@ def test_priors_that_cannot_be_used(classes: str, home: Home, refused: Refusal) 
     assert "'cin_transformer' of dream.prior is not on this machine" in prior("cin_transformer")
     assert "'vqclip models fetch cin_transformer', or leave dream" in prior("cin_transformer")
     assert "no model is called 'clases'; did you mean 'classes'?" in prior("clases")
-    zoo.import_(home.checkpoint, home.config, "plain")
+    arrivals.import_(home.checkpoint, home.config, "plain")
     assert "is no transformer, so it cannot write codes" in prior("plain")
     with pytest.raises(ModelAbsent, match="'faceshq' is not on this machine"):
         dreams.load(prior="faceshq")
@@ -320,7 +320,7 @@ def test_priors_that_cannot_be_used(classes: str, home: Home, refused: Refusal) 
 
 def test_classes_without_names_are_refused(classes: str, home: Home, tmp_path: Path) -> None:
     config, weights = write_transformer(home, tmp_path, classes=10)
-    zoo.import_(weights, config, "ten")
+    arrivals.import_(weights, config, "ten")
     with pytest.raises(
         ModelError, match=r"'ten' knows 10 classes, whose names .* ImageNet's 1000"
     ):

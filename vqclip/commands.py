@@ -137,7 +137,7 @@ def presets(options: Any, screen: Screen, progress: Progress) -> None:
 
 
 def models(options: Any, screen: Screen, progress: Progress) -> None:
-    """List, fetch or import models, or say where they are."""
+    """List, fetch, import, verify or remove models, or say where they are."""
     shelf.ACTIONS[options.action](options, screen)
 
 

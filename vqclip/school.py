@@ -18,7 +18,7 @@ from typing import Any
 
 from vqclip import places
 from vqclip.errors import ConfigError, ModelError, PictureError, suggest
-from vqclip.models import zoo
+from vqclip.models import arrivals, zoo
 from vqclip.screen import Screen, table
 from vqclip.training import plans
 from vqclip.training.settings import Recipe, VqganRecipe
@@ -155,7 +155,7 @@ def _shelve(recipe: VqganRecipe, screen: Screen) -> None:
     vqgan.load(config, weights)  # refused before it is taken in
     _refuse_taken(recipe)  # somebody may have taken the name while it was trained
     shutil.rmtree(zoo.cache_dir() / recipe.name, ignore_errors=True)  # its own, of last time
-    found = zoo.import_(weights, config, recipe.name)
+    found = arrivals.import_(weights, config, recipe.name)
     note = {"name": recipe.name, "sha256": zoo.sha256(found.weights)}
     (out / SHELVED).write_text(json.dumps(note) + "\n", encoding="utf-8")
     row = next(row for row in zoo.listing() if row.name == recipe.name)

@@ -26,8 +26,7 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.generate import Step
 from vqclip.journey import Session
 from vqclip.machine import pick_device, pick_precision
-from vqclip.models import clips, needs, zoo
-from vqclip.models import vqgan as vqgans
+from vqclip.models import clips, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
@@ -66,14 +65,13 @@ def build(
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
     needs.require(config.vqgan, config.perceptors, look)
-    found = zoo.find(config.vqgan)
     device = pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     seed = pick_seed(config.seed)
 
     say(f"loading the VQGAN {config.vqgan}")
-    vqgan = vqgans.load(found.config, found.weights, device=device)
+    vqgan, digest = vault.load(config.vqgan, device)
     stages = plan_stages(config, vqgan.factor)
     width, height = stages[-1][:2]
     notes = []
@@ -83,7 +81,7 @@ def build(
             f"size {wanted} becomes {width}x{height}: "
             f"this VQGAN draws in squares of {vqgan.factor} pixels"
         )
-    models = {config.vqgan: zoo.sha256(found.weights)}
+    models = {config.vqgan: digest}
 
     perceptors: list[OpenClipPerceptor] = []
     cutters: dict[int, Cutter] = {}

@@ -1,4 +1,4 @@
-"""What does `vqclip models` do? Lists, fetches and imports models, and says where they are."""
+"""What does `vqclip models` do? Lists, fetches, imports, checks and removes models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vqclip.errors import ConfigError, pick
-from vqclip.models import needs, zoo
+from vqclip.errors import ConfigError, ModelError, pick
+from vqclip.models import arrivals, needs, zoo
 from vqclip.models.catalogue import CHECKPOINTS, PERCEPTORS
 from vqclip.screen import Screen, table
 
@@ -73,7 +73,7 @@ def import_(options: Any, screen: Screen) -> None:
     from vqclip.models import vqgan
 
     vqgan.load(Path(options.config), Path(file))  # refused before it is taken in
-    found = zoo.import_(Path(file), Path(options.config), options.as_name)
+    found = arrivals.import_(Path(file), Path(options.config), options.as_name)
     screen.say(f"imported as {options.as_name}: vqgan={options.as_name}")
     _tell(options.as_name, found.weights, screen)
 
@@ -95,7 +95,7 @@ def fetch(options: Any, screen: Screen) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        path = zoo.fetch(name, progress)
+        path = arrivals.fetch(name, progress, screen.say)
     _tell(name, path, screen)
 
 
@@ -113,6 +113,38 @@ def _fetch_perceptor(name: str, screen: Screen) -> None:
     if row is None:
         row = zoo.Row(name, "clip", size, "stated where it is published", "", "perceptor")
     screen.event("model", **dataclasses.asdict(row) | {"where": "cached"})
+
+
+def verify(options: Any, screen: Screen) -> None:
+    """Read the weights that are here through, and compare them with what they were.
+
+    Raises:
+        ModelError: if some are not what they were.
+    """
+    from vqclip.models import vault
+
+    if options.name is not None:
+        zoo.find(options.name)  # says what is wrong with a name
+    changed = []
+    for check in vault.verify(None if options.name is None else [options.name]):
+        screen.event("verified", **dataclasses.asdict(check) | {"file": str(check.file)})
+        screen.result(f"{check.verdict:8} {check.name}  sha256 {check.sha256}")
+        changed += [] if check.same else [check.name]
+    if changed:
+        raise ModelError(
+            f"not what they were: {', '.join(changed)}. Models of the cache: 'vqclip models "
+            "remove NAME', then fetch or import them again; those that came with vqclip: install "
+            "it again"
+        )
+
+
+def remove(options: Any, screen: Screen) -> None:
+    """Delete a downloaded or imported model from the cache."""
+    from vqclip.models import vault
+
+    freed = vault.remove(_name(options))
+    screen.event("removed", name=options.name, bytes=freed)
+    screen.say(f"removed {options.name}: {zoo.readable(freed)} freed")
 
 
 def _tell(name: str, path: Path, screen: Screen) -> None:
@@ -133,4 +165,6 @@ ACTIONS: dict[str, Callable[[Any, Screen], None]] = {
     "fetch": fetch,
     "import": import_,
     "where": where,
+    "verify": verify,
+    "remove": remove,
 }

@@ -126,7 +126,7 @@ def test_a_session_is_refused_before_anything_is_loaded(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[object] = []
-    monkeypatch.setattr(session.vqgans, "load", lambda *given, **_: loaded.append(given))
+    monkeypatch.setattr(session.vault, "load", lambda *given, **_: loaded.append(given))
     words = home.words("perceptors=ViT-B-32::openai,ViT-B-16::laion400m_e31")
     config = presets.load("a fox", overrides=words)
     with pytest.raises(ModelAbsent, match=r"2 models are not(?s:.)*laion400m_e31  \(598 MB\)"):

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError
-from vqclip.models import zoo
+from vqclip.models import arrivals, zoo
 from vqclip.models.catalogue import BUNDLED
 
 NAME = "gumbel_f8_8192"
@@ -123,7 +123,7 @@ def test_absent_models(home: Path) -> None:
         ("../x", "cannot be a model's name; use letters"),
     ):
         with pytest.raises(ModelError, match=message):
-            zoo.fetch(name, never)
+            arrivals.fetch(name, never)
     for name in ("../x", "", ".hidden", "a/b"):
         with pytest.raises(ModelError, match="cannot be a model's name; use letters"):
             zoo.find(name)
@@ -146,13 +146,13 @@ def test_the_starter_is_found_where_it_is_bundled(
     with pytest.raises(
         ModelAbsent, match="this installation is incomplete: install vqclip again"
     ):
-        zoo.fetch("starter")
+        arrivals.fetch("starter")
     assert zoo.listing()[0].where == "absent"
     for name in ("vqgan.yaml", "vqgan.safetensors"):
         (tmp_path / name).write_bytes(DATA)
     found = zoo.find("starter")
     assert found == zoo.Found(tmp_path / "vqgan.yaml", tmp_path / "vqgan.safetensors")
-    assert zoo.fetch("starter") == found.weights
+    assert arrivals.fetch("starter") == found.weights
     row = zoo.listing()[0]
     assert (row.name, row.bytes, row.where) == ("starter", len(DATA), "bundled")
 
@@ -160,7 +160,7 @@ def test_the_starter_is_found_where_it_is_bundled(
 def test_fetch_takes_the_first_mirror_that_works(mirrors: Any, served: str, home: Path) -> None:
     mirrors(f"{served}/absent.ckpt", f"{served}/page.ckpt", f"{served}/good.ckpt")
     seen = []
-    path = zoo.fetch(NAME, lambda done, total: seen.append((done, total)))
+    path = arrivals.fetch(NAME, lambda done, total: seen.append((done, total)))
     assert path == home / "models" / NAME / "weights.ckpt" and path.read_bytes() == DATA
     assert seen == [(len(DATA), len(DATA))]
     assert zoo.find(NAME) == zoo.Found(zoo.HERE / "configs" / f"{NAME}.yaml", path)
@@ -168,7 +168,7 @@ def test_fetch_takes_the_first_mirror_that_works(mirrors: Any, served: str, home
     row = next(row for row in zoo.listing() if row.name == NAME)
     assert (row.where, row.bytes, row.kind) == ("cached", len(DATA), "gumbel")
     mirrors()  # what is here is not fetched again
-    assert zoo.fetch(NAME) == path
+    assert arrivals.fetch(NAME) == path
 
 
 def test_fetch_lists_every_mirror_that_failed(mirrors: Any, served: str, home: Path) -> None:
@@ -179,7 +179,7 @@ def test_fetch_lists_every_mirror_that_failed(mirrors: Any, served: str, home: P
         r"\n  \S+/page.ckpt: a web page came instead of the file\nIf you have the file, "
         rf"'vqclip models import FILE --config YAML --name {NAME}'.*{NAME}\.yaml",
     ):
-        zoo.fetch(NAME)
+        arrivals.fetch(NAME)
     with pytest.raises(ModelAbsent):
         zoo.find(NAME)
 
@@ -188,13 +188,13 @@ def test_fetch_checks_digest_and_size(mirrors: Any, served: str) -> None:
     good = sha256(DATA).hexdigest()
     mirrors(f"{served}/bad.ckpt", sha256=good)
     with pytest.raises(ModelError, match=rf"its sha256 is \w+, not {good}: another or a damaged"):
-        zoo.fetch(NAME)
+        arrivals.fetch(NAME)
     assert not list((zoo.cache_dir() / NAME).glob("*.part"))
     mirrors(f"{served}/good.ckpt", bytes=1_000_000)
     with pytest.raises(ModelError, match="only 5 kB, where 1 MB were expected"):
-        zoo.fetch(NAME)
+        arrivals.fetch(NAME)
     mirrors(f"{served}/bad.ckpt", f"{served}/good.ckpt", sha256=good)
-    assert zoo.fetch(NAME).read_bytes() == DATA
+    assert arrivals.fetch(NAME).read_bytes() == DATA
     assert (zoo.cache_dir() / NAME / "weights.sha256").read_text() == f"{good}\n"
 
 
@@ -207,14 +207,14 @@ def test_fetch_takes_the_checkpoint_out_of_an_archive(
             archive.writestr(inside, DATA)
     good = sha256(DATA).hexdigest()
     mirrors(f"{served}/other.zip", f"{served}/good.zip", sha256=good)
-    path = zoo.fetch(NAME)
+    path = arrivals.fetch(NAME)
     assert path.read_bytes() == DATA and path == zoo.find(NAME).weights
     assert {p.name for p in path.parent.iterdir()} == {"weights.ckpt", "weights.sha256"}
     assert not list(tmp_path.rglob("evil"))
 
 
 def test_import_and_list(own: tuple[Path, Path]) -> None:
-    found = zoo.import_(*own, "mine")
+    found = arrivals.import_(*own, "mine")
     assert found == zoo.find("mine") and found.weights.name == "weights.pth"
     assert found.weights.read_bytes() == DATA and found.config.read_text() == "model: {}\n"
     row = zoo.listing()[-1]
@@ -224,26 +224,26 @@ def test_import_and_list(own: tuple[Path, Path]) -> None:
 
 
 def test_a_known_model_may_be_imported_when_its_mirrors_are_gone(own: tuple[Path, Path]) -> None:
-    assert zoo.import_(*own, NAME) == zoo.find(NAME)
+    assert arrivals.import_(*own, NAME) == zoo.find(NAME)
     assert zoo.find(NAME).config.name == "config.yaml"
 
 
 def test_import_refuses_what_it_would_overwrite_or_cannot_find(
     own: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    zoo.import_(*own, "mine")
+    arrivals.import_(*own, "mine")
     with pytest.raises(
         ModelError,
         match=r"already a model called 'mine'; choose another --name, or delete "
         rf"{re.escape(str(zoo.cache_dir() / 'mine'))} first",
     ):
-        zoo.import_(*own, "mine")
+        arrivals.import_(*own, "mine")
     with pytest.raises(ModelError, match="already a model called 'starter'; choose another"):
-        zoo.import_(*own, "starter")
+        arrivals.import_(*own, "starter")
     with pytest.raises(ModelError, match=r"there is no file .*gone\.ckpt; check the path"):
-        zoo.import_(tmp_path / "gone.ckpt", own[1], "other")
+        arrivals.import_(tmp_path / "gone.ckpt", own[1], "other")
     with pytest.raises(ModelError, match="cannot be a model's name"):
-        zoo.import_(*own, "../other")
+        arrivals.import_(*own, "../other")
 
 
 def test_import_into_a_place_that_cannot_be_written(
@@ -252,4 +252,4 @@ def test_import_into_a_place_that_cannot_be_written(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "file"))
     with pytest.raises(OutputError, match=r"cannot be copied to .*; set VQCLIP_HOME"):
-        zoo.import_(*own, "mine")
+        arrivals.import_(*own, "mine")
