@@ -22,12 +22,13 @@ from torch import Tensor
 
 import vqclip
 from vqclip import dreams, perceptors, session
-from vqclip.config import RunConfig, final_size
+from vqclip.config import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.models import vqgan as vqgans
 from vqclip.models import zoo
 from vqclip.record import images
 from vqclip.record.rooms import slug
+from vqclip.sizes import final_size
 from vqclip.training import data
 
 VARIANTS = ("real", "noise", "dream", "default", "random")

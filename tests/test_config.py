@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from vqclip import config, cutouts, losses, noise, optimisers, perceptors
-from vqclip.config import RunConfig, Setting, Stage, describe, plan_stages, read_size
+from vqclip.config import RunConfig, Setting, Stage, describe
 from vqclip.presets import load
 from vqclip.record import video
+from vqclip.sizes import final_size, plan_stages, read_size
 
 
 def changed(**values: Any) -> RunConfig:
@@ -139,7 +140,7 @@ def test_no_growth_is_one_stage() -> None:
     [("1:1", (256, 256)), ("4:5", (224, 280)), ("16:9", (336, 192)), ("2.35 : 1", (392, 160))],
 )
 def test_an_aspect_keeps_the_number_of_pixels(aspect: str, size: tuple[int, int]) -> None:
-    assert config.final_size(changed(aspect=aspect), 8) == size
+    assert final_size(changed(aspect=aspect), 8) == size
     assert 0.9 < size[0] * size[1] / 256**2 < 1.0001
 
 

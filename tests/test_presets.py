@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqclip import presets
-from vqclip.config import RunConfig, Stage, plan_stages, to_dict
+from vqclip.config import RunConfig, Stage, to_dict
 from vqclip.errors import ConfigError, PromptError
 from vqclip.presets import load
 from vqclip.prompts import Prompt, parse
+from vqclip.sizes import plan_stages
 
 STRANGE = [
     *("a # b", "${x}", "${oc.env:HOME}", "{", "{}", 'say "hello"', "it's", "two\nlines"),

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from vqclip.config import RunConfig, describe, plan_stages
+from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, suggest
+from vqclip.sizes import plan_stages
 
 # As `vqclip.losses` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
 HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)

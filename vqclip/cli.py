@@ -16,17 +16,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from vqclip import __version__, commands, shelf
-from vqclip.config import FILMS, describe, final_size
+from vqclip.config import FILMS, describe
 from vqclip.drawing import Progress
 from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.places import CHECKPOINT
 from vqclip.screen import Screen, table
+from vqclip.sizes import final_size
 from vqclip.training.settings import SCHEMAS
 
-MEMORY = re.compile(
-    r"can't allocate memory|not enough memory|out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED",
-    re.IGNORECASE,
-)
 FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
 
 
@@ -83,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in words:
             raise
-        if _lacks_memory(error):
+        from vqclip import thrift  # torch is here by now, if it is to blame
+
+        if thrift.is_lacking(error):
             screen.error(_less_memory(progress))
             return 1
         kind = type(error).__name__
@@ -103,13 +102,6 @@ def _share_cores() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Whether an error is torch's, or Python's, way to say that memory ran out."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and MEMORY.search(str(error)) is not None
 
 
 def _less_memory(progress: Progress) -> str:

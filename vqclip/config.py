@@ -10,14 +10,11 @@ Where values come from is the business of `vqclip.presets`, whether they fit tha
 from __future__ import annotations
 
 import dataclasses
-import re
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import inf
 from typing import Any, get_args, get_origin, get_type_hints
-
-from vqclip.errors import ConfigError
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
@@ -106,6 +103,14 @@ class FilmSettings:
 
 
 @dataclass(frozen=True)
+class MemorySettings:
+    """How much is held at a time. Set on the way when memory runs out; slower, never other."""
+
+    chunk: int = option(0, "squares that a perceptor looks at together; 0: all", least=0)
+    recompute: bool = option(False, "work the decoder out twice rather than keep it")
+
+
+@dataclass(frozen=True)
 class CheckpointSettings:
     """What a run leaves so that it can go on: `vqclip resume`."""
 
@@ -155,6 +160,7 @@ class RunConfig:
     losses: LossSettings = group(LossSettings, "what is liked apart from the prompt")
     film: FilmSettings = group(FilmSettings, "the film of the making")
     checkpoint: CheckpointSettings = group(CheckpointSettings, "what a run goes on from")
+    memory: MemorySettings = group(MemorySettings, "how much is held at a time")
     previews: int = option(25, "a picture into steps/ every so many steps; 0: none", least=0)
     device: str = option("auto", "where to compute", DEVICES)
     precision: str = option("auto", "number format of the perceptors", PRECISIONS)
@@ -196,71 +202,6 @@ def describe(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
         )
 
 
-def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
-    """Work out the sizes and steps that a run passes through: a list of (width, height, steps).
-
-    Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell. The last
-    stage is `size` itself, and takes the steps that are left, at least one.
-
-    Raises:
-        ConfigError: for a size or a number of steps that cannot be read or is too small.
-    """
-    width, height = final_size(config, factor)
-    stages, left = [], config.steps
-    for index, stage in enumerate(config.growth):
-        where = f"growth, stage {index + 1}"
-        if stage.size.strip().endswith("%"):
-            share = _percent(stage.size, where)
-            wide, high = (max(factor, round(side * share)) for side in (width, height))
-            wide, high = wide - wide % factor, high - high % factor
-        else:
-            wide, high = read_size(stage.size, factor, f"{where}: size")
-        if stage.steps.strip().endswith("%"):
-            count = round(config.steps * _percent(stage.steps, where))
-        elif stage.steps.strip().isdecimal():
-            count = int(stage.steps)
-        else:
-            raise ConfigError(f"{where}: steps is {stage.steps!r}; write 60, or 40%")
-        count = min(count, left - 1)  # the final size is never skipped
-        if count > 0:
-            stages.append((wide, high, count))
-            left -= count
-    return [*stages, (width, height, left)]
-
-
-def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:
-    """Work out (width, height) from `size` and `aspect`, in multiples of `factor`."""
-    width, height = read_size(config.size, factor)
-    if not config.aspect.strip():
-        return width, height
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x/]\s*(\d+(?:\.\d+)?)\s*", config.aspect)
-    ratio = float(match[1]) / float(match[2]) if match and float(match[2]) else 0.0
-    if not 0.05 <= ratio <= 20:
-        raise ConfigError(
-            f'aspect is {config.aspect!r}; write width:height, such as 4:5 (in YAML: "4:5")'
-        )
-    area = width * height
-    return read_size(f"{int((area * ratio) ** 0.5)}x{int((area / ratio) ** 0.5)}", factor)
-
-
-def read_size(text: str, factor: int = 1, key: str = "size") -> tuple[int, int]:
-    """Read "640x480" → (width, height), rounded down to multiples of `factor`.
-
-    >>> read_size("100x50", 8)
-    (96, 48)
-    """
-    match = re.fullmatch(r"\s*(\d+)\s*[x×X]\s*(\d+)\s*", text)
-    if match is None:
-        raise ConfigError(f"{key} is {text!r}; write width x height in pixels, such as 256x256")
-    width, height = int(match[1]), int(match[2])
-    least = max(16, factor)
-    if min(width, height) < least:
-        raise ConfigError(f"{key} is {text}; each side must be {least} pixels or more")
-    if max(width, height) > 16384:
-        raise ConfigError(f"{key} is {text}; a side may have 16384 pixels at most")
-    return width - width % factor, height - height % factor
-
-
 def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
     """Give the settings as plain dicts and lists; `load(overrides=...)` takes them back.
 
@@ -272,16 +213,6 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
         for key in ELSEWHERE:
             del values[key]
     return values
-
-
-def _percent(text: str, where: str) -> float:
-    try:
-        share = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        share = nan
-    if not 0 < share <= 1:
-        raise ConfigError(f"{where}: {text!r} is no share; write a percentage, such as 50%")
-    return share
 
 
 def _default(each: dataclasses.Field[Any]) -> Any:

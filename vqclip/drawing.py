@@ -179,6 +179,10 @@ def _play(
                     screen.say(
                         f"\nstep {step.index} gave no numbers at first; the rate is lower now"
                     )
+                if step.saved:
+                    screen.say(
+                        f"\nmemory ran out at step {step.index}; {step.saved} from here on"
+                    )
                 if asked and step.index + 1 < config.steps:
                     break
     if asked and ready.done < config.steps:

@@ -107,13 +107,15 @@ class Objective:
 class Step:
     """What happened in one step. `image` is what was judged, before the latent moved.
 
-    `failed` is how often it had been taken before, without giving numbers.
+    `failed` is how often it had been taken before, without giving numbers, and `saved` what was
+    done to make it fit into memory, in words; both are for whoever plays a session.
     """
 
     index: int
     image: Image
     losses: dict[str, Scalar]
     failed: int = 0
+    saved: str = ""
 
     def total(self) -> float:
         """The sum that was minimised. Waits for the device."""

@@ -23,6 +23,7 @@ from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
 from vqclip.stumbles import Guard
 from vqclip.tensors import Image
+from vqclip.thrift import Thrift, is_lacking
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Session:
     Attributes:
         stages: (width, height, steps) of each size, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
+        thrift: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
         done: how many steps are taken.
     """
@@ -65,6 +67,7 @@ class Session:
     models: dict[str, str]
     notes: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    thrift: Thrift = field(default_factory=Thrift)
     start: Image | None = None
     done: int = 0
     _from: State | None = None
@@ -104,15 +107,42 @@ class Session:
                 kept = {"sum": state.tensors["average"], "taken": state.averaged}
                 average.load_state_dict(kept)
             self._average = average
-            guard = Guard(self.drawer.latent, optimiser)
-            steps = guard.again(range(self.done, last))
-            for step in generate(self.drawer, self.perceptors, self.objectives, optimiser, steps):
-                if not guard.passed(step):
-                    continue
-                average.update()
-                self.done = step.index + 1
-                yield replace(step, failed=guard.failed)
+            yield from self._steps(optimiser, average, range(self.done, last))
             first = last
+
+    def _steps(
+        self, optimiser: optimisers.Scheduled, average: optimisers.Average, steps: range
+    ) -> Iterator[Step]:
+        """Take steps at one size; those that fail for want of numbers or memory, again."""
+        guard, saved = Guard(self.drawer.latent, optimiser), ""
+        streams = [cutter.state() for cutter in self._cutters()]
+        while steps:
+            try:
+                for step in generate(
+                    *(self.drawer, self.perceptors, self.objectives, optimiser),
+                    guard.again(steps),
+                ):
+                    if not guard.passed(step):
+                        continue
+                    average.update()
+                    self.done = step.index + 1
+                    streams = [cutter.state() for cutter in self._cutters()]
+                    yield replace(step, failed=guard.failed, saved=saved)
+                    saved = ""
+                return
+            except Exception as error:
+                squares = max(cutter.count for cutter in self._cutters())
+                less = self.thrift.tighten(squares) if is_lacking(error) else None
+                if less is None:
+                    raise
+                saved = f"{saved}, then {less}" if saved else less
+            # Out of the handler, since the error holds on to all that filled the memory.
+            guard.back()
+            for cutter, stream in zip(self._cutters(), streams, strict=True):
+                cutter.restore(stream)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            steps = range(self.done, steps.stop)
 
     @torch.no_grad()
     def final(self) -> Image:

@@ -10,7 +10,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.models import clips
 from vqclip.models.clips import fetch
 from vqclip.tensors import Cutouts, Embedding
+from vqclip.thrift import Thrift
 
 __all__ = ["OpenClipPerceptor", "fetch", "load"]
 _CONTRASTS = ("absolute", "stretch")
@@ -46,6 +47,7 @@ class OpenClipPerceptor:
         weights: the file that the model was read from.
         contrast: "absolute" shows the pixels as they are; "stretch" first spreads the whole batch
             from black to white, as pixray does, so that contrast earns nothing.
+        thrift: how many squares are looked at together.
     """
 
     name: str
@@ -61,6 +63,7 @@ class OpenClipPerceptor:
     squash: bool
     weights: Path
     contrast: str
+    thrift: Thrift = field(default_factory=Thrift)
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
         """Look at squares, differentiably in their pixels.
@@ -85,7 +88,7 @@ class OpenClipPerceptor:
         lifted = self.dtype == torch.float16 and pixels.requires_grad
         if lifted:
             pixels.register_hook(lambda gradient: gradient / _LIFT)
-        features = self.model.encode_image(pixels.to(self.dtype)).float()
+        features = self.thrift.look(self.model.encode_image, pixels.to(self.dtype)).float()
         if lifted:
             features.register_hook(lambda gradient: gradient * _LIFT)
         return F.normalize(features, dim=-1)

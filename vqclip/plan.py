@@ -21,11 +21,12 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from vqclip import machine, session
-from vqclip.config import RunConfig, plan_stages
+from vqclip.config import RunConfig
 from vqclip.errors import ModelAbsent
 from vqclip.models import clips, needs, vqgan, zoo
 from vqclip.models.catalogue import CHECKPOINTS
 from vqclip.recipes import RECIPES
+from vqclip.sizes import plan_stages
 
 # Measured on two processor cores with the starter models, torch 2.15: a process that has imported
 # everything and read open_clip's vocabulary.

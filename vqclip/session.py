@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vqclip import dreams, noise, objectives, pictures, prompts
 from vqclip.checks import check
-from vqclip.config import NOISES, RunConfig, final_size, plan_stages
+from vqclip.config import NOISES, RunConfig
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
@@ -31,7 +31,9 @@ from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
 from vqclip.record import images
+from vqclip.sizes import final_size, plan_stages
 from vqclip.tensors import Image
+from vqclip.thrift import Thrift
 
 
 def play(config: RunConfig) -> Iterator[Step]:
@@ -83,6 +85,7 @@ def build(
         )
     models = {config.vqgan: digest}
 
+    thrift = Thrift(config.memory.chunk, config.memory.recompute)
     perceptors: list[OpenClipPerceptor] = []
     cutters: dict[int, Cutter] = {}
     for name in config.perceptors:
@@ -96,7 +99,7 @@ def build(
         cutter = cutters.get(perceptor.size)
         if cutter is None:  # perceptors of one size see the same squares
             cutter = cutters[perceptor.size] = _cutter(config, perceptor.size, seed)
-        perceptors.append(replace(perceptor, name=name, cut=cutter))
+        perceptors.append(replace(perceptor, name=name, cut=cutter, thrift=thrift))
         models[f"{name} clip"] = zoo.sha256(perceptor.weights)
     notes += _unread(wishes, perceptors)
 
@@ -130,7 +133,8 @@ def build(
     return Session(
         config=config,
         seed=seed,
-        drawer=LatentDrawer(vqgan, latent),
+        drawer=LatentDrawer(vqgan, latent, thrift),
+        thrift=thrift,
         perceptors=perceptors,
         objectives=[
             *objectives.from_prompts(

@@ -45,6 +45,12 @@ class Guard:
             while not self._good:
                 yield step
 
+    def back(self) -> None:
+        """Put latent, moments and rate back to where the last good step left them."""
+        with torch.no_grad():
+            self.latent.copy_(self._latent)
+        self.optimiser.load_state_dict(self._moves)
+
     def passed(self, step: Step) -> bool:
         """Tell whether a step gave numbers; if not, all is as before it, but for the rate.
 
@@ -61,10 +67,9 @@ class Guard:
             return True
         self.failed = 1 if self._good else self.failed + 1
         self._good = False
-        with torch.no_grad():
-            self.latent.copy_(self._latent)
         slowed = self.optimiser.slowed / 2
-        self.optimiser.load_state_dict(self._moves | {"slowed": slowed})
+        self.back()
+        self.optimiser.slowed = slowed
         if self.failed == TRIES:
             raise NumbersError(
                 f"step {step.index} gives no numbers ({wrong}), even at {slowed * 2:g} of the "

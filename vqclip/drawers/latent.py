@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from vqclip.models.vqgan import VQGAN
 from vqclip.tensors import Image, Latent
+from vqclip.thrift import Thrift
 
 
 class LatentDrawer:
@@ -19,10 +20,12 @@ class LatentDrawer:
     Args:
         vqgan: frozen.
         latent: [1, C, h, w], where to start.
+        thrift: whether the decoder is worked out twice.
     """
 
-    def __init__(self, vqgan: VQGAN, latent: Latent) -> None:
+    def __init__(self, vqgan: VQGAN, latent: Latent, thrift: Thrift | None = None) -> None:
         self.vqgan = vqgan
+        self.thrift = Thrift() if thrift is None else thrift
         self.latent = nn.Parameter(latent.detach().clone())
         self._low, self._high = vqgan.limits()
 
@@ -32,7 +35,8 @@ class LatentDrawer:
 
     def draw_latent(self, latent: Latent) -> Image:
         """Draw another latent than the drawer's own, such as its running average."""
-        return self.vqgan.decode(self.vqgan.quantise(latent))
+        codes = self.vqgan.quantise(latent)
+        return self.thrift.through(self.vqgan.decoder, self.vqgan.decode, codes)
 
     @torch.no_grad()
     def encode(self, image: Image) -> None:

@@ -222,6 +222,8 @@ def _log(path: Path, step: Step) -> None:
     }
     if step.failed:
         line["failed"] = step.failed  # times that it was taken before, at twice the rate each
+    if step.saved:
+        line["saved"] = step.saved
     try:
         # Opened for each line: an open file would swallow the rest of a run whose folder is gone.
         # Bytes of a prompt that are no UTF-8 are spelled \udcxx, which is how JSON does it, too.
