@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.conftest import FACTOR, VQGAN, Home
-from vqclip import plan, presets
+from vqclip import footprint, plan, presets
 from vqclip.cli import main
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError
@@ -40,7 +40,7 @@ def test_operations_and_what_is_kept_are_counted() -> None:
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(10, 20), nn.GELU()).requires_grad_(False)
         rows = torch.empty(8, 10, requires_grad=True)
-    cost = plan.count(lambda: model(rows), model)
+    cost = footprint.count(lambda: model(rows), model)
     # Two operations a weight and row, forwards, and again backwards to the rows.
     assert cost.flops == 2 * (2 * 8 * 10 * 20)
     # GELU keeps what came in. The weights are needed too, but they are there anyway.
@@ -70,14 +70,14 @@ def test_a_look_keeps_as_much_as_on_the_processor(home: Home) -> None:
     outline = clips.outline(str(home.clip))
     real = clips.package().create_model(f"local-dir:{home.clip}").eval().requires_grad_(False)
     expected = really_kept(real, torch.zeros(4, 3, 32, 32, requires_grad=True))
-    assert plan.look_cost(outline, 4).kept == pytest.approx(expected, rel=0.05)
+    assert footprint.look_cost(outline, 4).kept == pytest.approx(expected, rel=0.05)
 
 
 def test_a_drawing_costs_by_its_area(home: Home) -> None:
     with torch.device("meta"):
         drawer = vqgan.build(vqgan.read_config(home.config)).requires_grad_(False).eval()
     assert drawer.factor == FACTOR
-    small, wide = plan.draw_cost(drawer, 32, 32), plan.draw_cost(drawer, 64, 32)
+    small, wide = footprint.draw_cost(drawer, 32, 32), footprint.draw_cost(drawer, 64, 32)
     assert small.flops > 0 and small.kept > 0
     # taming attends in its middle, where every cell sees every other one: a little more.
     assert 2 <= wide.flops / small.flops < 2.2 and 2 <= wide.kept / small.kept < 2.2
@@ -99,7 +99,7 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     assert result.downloads == () and result.notes == ()
     assert result.device == "cpu"
     assert result.memory is not None and result.seconds is not None
-    assert plan.BASE < result.memory < plan.BASE * 1.2
+    assert footprint.BASE < result.memory < footprint.BASE * 1.2
     assert result.seconds > plan.START
     larger = plan.estimate(tiny_config(home, size="256x256"))
     assert larger.memory is not None and larger.memory > result.memory

@@ -203,7 +203,7 @@ def test_in_the_end_it_is_said_what_would_fit(
     monkeypatch.setattr(session, "build", starving)
     assert cli.main(["a fox", *home.words("steps=3")]) == 1
     err = capsys.readouterr().err
-    assert "error: not enough memory for 32x32 with" in err and "would need less" in err
+    assert "error: not enough memory for 32x32, even a square at a time; " in err
     log = Path("outputs/0001-a-fox/log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [0]
 

@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from vqclip import __version__, commands, shelf
@@ -109,13 +110,14 @@ def _less_memory(progress: Progress) -> str:
     config = progress.config
     if config is None:
         return "not enough memory; close other programs, and try again"
+    from vqclip import fitting, session
+
     width, height = final_size(config)
-    precision = " or precision=bf16" if config.precision in ("auto", "fp32") else ""
-    fewer = "fewer cutouts.count" if precision else "or fewer cutouts.count"
-    return (
-        f"not enough memory for {width}x{height} with {config.cutouts.count} cutouts; "
-        f"a smaller --size, {fewer}{precision} would need less"
-    )
+    would: list[str] = []
+    with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
+        would = fitting.shrunk(config, session.perceptor_source)
+    less = " or ".join(would or ["a smaller --size"])
+    return f"not enough memory for {width}x{height}, even a square at a time; {less} needs less"
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:

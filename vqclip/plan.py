@@ -1,44 +1,32 @@
 """What would a run cost? Sizes, downloads, memory and time, without running it.
 
-`RunConfig -> Estimate`. No weights are loaded: the models are built on torch's meta device, where
-tensors have shapes and nothing else, and one step's forward and backward pass is counted there:
-operations, and what autograd keeps between the two. How fast this machine is at such work is
-measured, for half a second. The answers are about right, not right.
+`RunConfig -> Estimate`. Operations and memory are counted by `footprint`, on models without
+weights. How fast this machine is at such work is measured, for half a second. The answers are
+about right, not right.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 
-from vqclip import machine, session
+from vqclip import footprint, session
 from vqclip.config import RunConfig
-from vqclip.errors import ModelAbsent
-from vqclip.models import clips, needs, vqgan, zoo
-from vqclip.models.catalogue import CHECKPOINTS
-from vqclip.recipes import RECIPES
+from vqclip.footprint import Cost
+from vqclip.models import needs, zoo
 from vqclip.sizes import plan_stages
+from vqclip.thrift import Thrift
 
-# Measured on two processor cores with the starter models, torch 2.15: a process that has imported
-# everything and read open_clip's vocabulary.
-BASE = 900_000_000
-CONTEXT = 500_000_000  # of a CUDA process before its first tensor; varies with the GPU
-SLACK = 1.15  # what the allocator holds beyond what is in use
-SQUARES = 12  # tensors of the size of the squares that cutting keeps
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 GLANCE = 0.15  # seconds for one measurement of speed
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -64,14 +52,6 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a forward and backward pass costs: operations, and bytes kept between the two."""
-
-    flops: int
-    kept: int
-
-
-@dataclass(frozen=True)
 class Speed:
     """How fast a device is: operations a second in convolutions and products, bytes a second."""
 
@@ -88,36 +68,25 @@ def estimate(config: RunConfig) -> Estimate:
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     lacking = needs.absent(config.vqgan, config.perceptors, session.look)
-    device = machine.pick_device(config.device)
-    dtype = _DTYPES[machine.pick_precision(config.precision, device)]
-    layout = _config_of(config.vqgan)
-    with torch.device("meta"):
-        drawer = vqgan.build(layout).requires_grad_(False).eval()
-    stages = plan_stages(config, drawer.factor)
-    judges = {name: clips.outline(session.perceptor_source(name)) for name in config.perceptors}
-    unknown = [name for name, judge in judges.items() if judge is None]
+    models = footprint.shapes(config, session.perceptor_source)
+    stages = plan_stages(config, models.drawer.factor)
     memory, seconds, notes = None, None, []
-    if unknown:
-        names = ", ".join(unknown)
+    if models.judges is None:
+        names = ", ".join(models.unknown)
         notes.append(f"memory and time are not known: open_clip has no shape of {names}")
     else:
-        known = [judge.to(dtype) for judge in judges.values() if judge is not None]
-        draws = [draw_cost(drawer, width, height) for width, height, _ in stages]
-        looks = [look_cost(judge, config.cutouts.count, dtype) for judge in known]
-        looks.append(_cutting(config, known))
-        look = Cost(sum(c.flops for c in looks), sum(c.kept for c in looks))
-        base = CONTEXT if device.type == "cuda" else BASE
-        weights = sum(_weights(model) for model in (drawer, *known))
-        memory = int(base + weights + SLACK * (max(c.kept for c in draws) + look.kept))
+        thrift = Thrift(config.memory.chunk, config.memory.recompute)
+        draws, look = footprint.costs(config, models, thrift)
+        memory = footprint.peak(models, draws, look)
         with _threads(config.threads):
-            speed = measure(device, dtype)
+            speed = measure(models.device, models.dtype)
         each = [_seconds(draw, look, speed) for draw in draws]
         seconds = START + sum(s * steps for s, (_, _, steps) in zip(each, stages, strict=True))
         seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
     return Estimate(
         stages=tuple(stages),
         downloads=tuple((each.name, each.bytes) for each in lacking),
-        device=str(device),
+        device=str(models.device),
         memory=memory,
         seconds=seconds,
         notes=tuple(notes),
@@ -140,62 +109,6 @@ def in_words(estimate: Estimate) -> str:
     if estimate.seconds is not None:
         lines.append(f"takes     about {_duration(estimate.seconds)} if nothing else runs here")
     return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
-
-
-def draw_cost(drawer: vqgan.VQGAN, width: int, height: int) -> Cost:
-    """Count one drawing of [1, 3, height, width] and its way back; `drawer` is on meta."""
-    shape = (1, drawer.channels, height // drawer.factor, width // drawer.factor)
-    latent = torch.empty(shape, device="meta", requires_grad=True)
-    cost = count(lambda: drawer.decode(latent), drawer)
-    codes = drawer.codebook.numel() * shape[2] * shape[3]  # looking for the nearest ones
-    return Cost(cost.flops + 2 * codes, cost.kept)
-
-
-def look_cost(judge: Any, squares: int, dtype: torch.dtype = torch.float32) -> Cost:
-    """Count one look at squares and its way back; `judge` is a CLIP on meta."""
-    shape = (squares, 3, _side(judge), _side(judge))
-    pixels = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
-    return count(lambda: judge.encode_image(pixels), judge)
-
-
-def count(forward: Callable[[], Tensor], model: torch.nn.Module) -> Cost:
-    """Count a forward and backward pass of a frozen model on the meta device."""
-    storages = {}  # held, so that none is freed and its number given to another
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage._cdata] = storage
-        return tensor
-
-    with FlopCounterMode(display=False) as counter:
-        with saved_tensors_hooks(keep, lambda tensor: tensor), _fused_attention(keep):
-            result = forward()
-        result.sum().backward()
-    own = {w.untyped_storage()._cdata for w in (*model.parameters(), *model.buffers())}
-    kept = sum(s.nbytes() for number, s in storages.items() if number not in own)
-    return Cost(counter.get_total_flops(), kept)
-
-
-@contextmanager
-def _fused_attention(keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Let attention keep what fused kernels keep; on meta it would keep every weight too.
-
-    Put in torch's place for the while, because a mode of torch does not see into its own layers.
-    """
-    attention = F.scaled_dot_product_attention
-
-    def fused(*args: Any, **kwargs: Any) -> Tensor:
-        with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
-            result = attention(*args, **kwargs)
-        for tensor in (*args[:3], result):
-            keep(tensor)
-        return result
-
-    F.scaled_dot_product_attention = fused
-    try:
-        yield
-    finally:
-        F.scaled_dot_product_attention = attention
 
 
 def measure(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
@@ -232,32 +145,6 @@ def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
     """Estimate one step: the arithmetic, then the reading and writing around it."""
     sums = draw.flops / speed.draw + look.flops / speed.look
     return sums + PASSES * (draw.kept + look.kept) / speed.move
-
-
-def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
-    """Estimate what cutting keeps, once for each size of squares."""
-    pooled = 1 if RECIPES[config.cutouts.recipe].pooling == "bilinear" else 4
-    pixels = sum(3 * side**2 for side in {_side(judge) for judge in judges})
-    return Cost(0, 4 * SQUARES * pooled * config.cutouts.count * pixels)
-
-
-def _side(judge: Any) -> int:
-    """Give the side of the squares that a CLIP sees, in pixels."""
-    size = judge.visual.image_size
-    return int(size if isinstance(size, int) else size[0])
-
-
-def _weights(model: torch.nn.Module) -> int:
-    """Count the bytes of a model's weights."""
-    return sum(w.numel() * w.element_size() for w in (*model.parameters(), *model.buffers()))
-
-
-def _config_of(name: str) -> dict[str, Any]:
-    """Read a VQGAN's config, which is here even when its weights are not."""
-    try:
-        return vqgan.read_config(zoo.find(name).config)
-    except ModelAbsent:
-        return vqgan.read_config(zoo.HERE / CHECKPOINTS[name].config)
 
 
 @contextmanager

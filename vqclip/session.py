@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from vqclip import dreams, noise, objectives, pictures, prompts
+from vqclip import dreams, fitting, noise, objectives, pictures, prompts
 from vqclip.checks import check
 from vqclip.config import NOISES, RunConfig
 from vqclip.cutouts import RECIPES, Cutter
@@ -33,7 +33,6 @@ from vqclip.presets import settled
 from vqclip.record import images
 from vqclip.sizes import final_size, plan_stages
 from vqclip.tensors import Image
-from vqclip.thrift import Thrift
 
 
 def play(config: RunConfig) -> Iterator[Step]:
@@ -85,7 +84,7 @@ def build(
         )
     models = {config.vqgan: digest}
 
-    thrift = Thrift(config.memory.chunk, config.memory.recompute)
+    thrift = fitting.choose(config, device, perceptor_source, notes)
     perceptors: list[OpenClipPerceptor] = []
     cutters: dict[int, Cutter] = {}
     for name in config.perceptors:

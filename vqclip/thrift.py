@@ -53,6 +53,12 @@ class Thrift:
             return "working the decoder out twice"
         return None
 
+    def in_words(self) -> str:
+        """Say what is done."""
+        words = [f"{self.chunk} squares are looked at together"] if self.chunk > 0 else []
+        words += ["the decoder is worked out twice"] if self.recompute else []
+        return " and ".join(words) or "everything is held"
+
     def look(self, model: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
         """Apply a model to rows, some at a time: [N, …] → [N, D]."""
         if not 0 < self.chunk < len(pixels):

@@ -1,0 +1,145 @@
+"""Does a run fit into the memory that there is? If not, how would it?
+
+Asked before the first step. Three answers: as it is; with less held at a time, which takes
+longer; by no means, and then with which settings it would.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from vqclip import footprint
+from vqclip.config import RunConfig
+from vqclip.errors import ConfigError
+from vqclip.models import zoo
+from vqclip.sizes import final_size
+from vqclip.thrift import Thrift
+
+DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is not refused
+MOST = Thrift(1, recompute=True)
+
+
+def choose(
+    config: RunConfig, device: torch.device, source: Callable[[str], str], notes: list[str]
+) -> Thrift:
+    """How much is to be held at a time, so that the run fits into the memory that there is.
+
+    Args:
+        source: perceptor → folder or name, as open_clip is to be asked for it.
+        notes: gets a sentence where it is less than everything.
+
+    Raises:
+        ConfigError: if it fits by no means, by far.
+    """
+    asked = Thrift(config.memory.chunk, config.memory.recompute)
+    free = room(device)
+    if free is None or fits_surely(config, free):
+        return asked
+    models = footprint.shapes(config, source)
+    if models.judges is None:
+        return asked
+    found = least(config, models, free)
+    if found == asked:
+        return asked
+    need = f"{footprint.needed(config, models, asked) / 1e9:.1f} GB"
+    there = f"{free / 1e9:.1f} GB"
+    if found is not None:
+        notes.append(f"the run would need about {need}, and {there} are free: {found.in_words()}")
+        return found
+    if footprint.needed(config, models, MOST) > DOUBT * free:
+        would = remedies(config, free, source)
+        raise ConfigError(
+            f"the run would need about {need} of memory, and {there} are free; it would fit with "
+            f"{', or '.join(would) if would else 'no setting here: close other programs'}"
+        )
+    notes.append(f"the run may need more memory than the {there} that are free")
+    return replace(MOST)
+
+
+def least(config: RunConfig, models: footprint.Shapes, free: int) -> Thrift | None:
+    """The least thrift with which a run fits into so many bytes; None if none is enough."""
+    thrift = Thrift(config.memory.chunk, config.memory.recompute)
+    while footprint.needed(config, models, thrift) > free:
+        if thrift.tighten(config.cutouts.count) is None:
+            return None
+    return thrift
+
+
+def fits_surely(config: RunConfig, free: int) -> bool:
+    """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
+    if config.vqgan != "starter" or not set(config.perceptors) <= set(zoo.starter_clips()):
+        return False
+    width, height = final_size(config)
+    squares = config.cutouts.count * len(config.perceptors)
+    return free > 2 * (footprint.BASE + 6_000 * width * height + 16_000_000 * squares)
+
+
+def room(device: torch.device) -> int | None:
+    """How many bytes a run may have, this process included; None if nobody says."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+    try:
+        own = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable"))
+    except (OSError, ValueError, IndexError, StopIteration, AttributeError):
+        return None
+    limits = [free]
+    with suppress(OSError, ValueError):  # of a container; "max" is no number
+        group = Path("/sys/fs/cgroup")
+        most = int((group / "memory.max").read_text())
+        limits.append(most - int((group / "memory.current").read_text()))
+    return own + min(limits)
+
+
+def remedies(config: RunConfig, free: int, source: Callable[[str], str]) -> list[str]:
+    """Up to three settings with which a run would fit, each for itself."""
+    found: list[str] = []
+    size = final_size(config)
+    tries = [_smaller(config, size, share) for share in (0.75, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)]
+    if len(config.perceptors) > 1:
+        tries += [replace(config, perceptors=[name]) for name in config.perceptors]
+    if config.vqgan != "starter":
+        tries.append(replace(config, vqgan="starter"))
+    tries.append(replace(config, vqgan="starter", perceptors=["starter"]))
+    kinds, own = set(), footprint.shapes(config, source)
+    for each in tries:
+        words = _told(config, each)
+        kind = words.partition("=")[0] if " " not in words else words
+        if not words or kind in kinds:
+            continue
+        models = own if kind == "size" else footprint.shapes(each, source)
+        if models.judges is not None and footprint.needed(each, models, MOST) <= free:
+            kinds.add(kind)
+            found.append(words)
+    return found[:3]
+
+
+def shrunk(config: RunConfig, source: Callable[[str], str]) -> list[str]:
+    """Up to three settings with which a run would need a quarter less than at its thriftiest."""
+    models = footprint.shapes(config, source)
+    if models.judges is None:
+        return []
+    need = footprint.needed(config, models, MOST)
+    return remedies(config, need * 3 // 4, source)
+
+
+def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfig:
+    wide, high = (max(16, int(side * share) // 16 * 16) for side in size)
+    return replace(config, size=f"{wide}x{high}", aspect="")
+
+
+def _told(before: RunConfig, after: RunConfig) -> str:
+    """What one config sets otherwise than another, as it would be typed."""
+    words = []
+    for key in ("size", "vqgan", "perceptors"):
+        value = getattr(after, key)
+        if value != getattr(before, key):
+            words.append(f"{key}={','.join(value) if isinstance(value, list) else value}")
+    return " ".join(words)
