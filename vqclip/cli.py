@@ -8,6 +8,7 @@ after the run had started, 2 refused before, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import signal
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:  # this process is ours, and torch is not here yet
+        _open_streams()
         _share_cores()
     progress = Progress()
     screen = Screen(json="--json" in words, quiet="--quiet" in words)
@@ -92,6 +94,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "(run it again with --debug for the details to report)"
         )
         return 1
+
+
+def _open_streams() -> None:
+    """Let streams that whoever called us has closed lead nowhere.
+
+    Otherwise the next file that is opened would get their number, and with it what is said.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    # A prompt may hold what the terminal cannot show, and a path bytes that are no letters.
+    letters = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape" if letters else "backslashreplace")
 
 
 def _share_cores() -> None:

@@ -83,7 +83,7 @@ def draw(
             f"note: torch has no deterministic {', '.join(unsteady)} here: made again, the "
             "picture may differ in its last digits"
         )
-    seconds = round(time.monotonic() - began, 1)
+    seconds = round(max(0.0, time.monotonic() - began), 1)
     final = place / "final.png"
     screen.event("done", run=str(place), final=str(final), seconds=seconds)
     screen.say(f"done in {seconds:.0f} s")

@@ -7,6 +7,7 @@ named as the user wrote it: so it stands in the notes, in the log, and in messag
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from math import gcd
 from pathlib import Path
@@ -79,8 +80,16 @@ def _check(path: Path) -> None:
     from PIL import Image as pillow
 
     try:
-        with pillow.open(path) as picture:
-            picture.verify()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", pillow.DecompressionBombWarning)
+            with pillow.open(path) as picture:
+                picture.verify()
+    except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
+        most = (pillow.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise PictureError(
+            f"{path} has more than {most} million pixels; make it smaller first"
+        ) from None
     except Exception as error:  # decoders raise whatever they stumble on
         reason = getattr(error, "strerror", None) or "it is damaged or no picture"
         raise PictureError(

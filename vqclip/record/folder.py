@@ -176,7 +176,7 @@ def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict
 
 
 def _note_time(folder: Path, notes: dict[str, Any], clock: float) -> None:
-    seconds = notes["seconds"] + time.perf_counter() - clock
+    seconds = notes["seconds"] + max(0.0, time.perf_counter() - clock)
     write_json(folder / "run.json", notes | {"seconds": round(seconds, 3)})
 
 
