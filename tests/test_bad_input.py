@@ -146,7 +146,9 @@ def damaged(home: Home, place: Path, monkeypatch: Patch) -> Path:
     """A copy of the home in which the model may be spoilt; gives its weights."""
     shutil.copytree(home.path, place / "spoilt")
     monkeypatch.setenv("VQCLIP_HOME", str(place / "spoilt"))
-    return place / "spoilt" / "models" / "tiny" / "weights.ckpt"
+    weights = place / "spoilt" / "models" / "tiny" / "weights.ckpt"
+    weights.with_name("weights.sha256").unlink()  # or it would be told from the file that came
+    return weights
 
 
 class Hostile:

@@ -19,7 +19,7 @@ from tests.conftest import Home, Refusal
 from vqclip import cli, journey, session
 from vqclip.config import OPTIMISERS
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.models import zoo
+from vqclip.models import vault
 from vqclip.places import CHECKPOINT
 from vqclip.record import checkpoint, folder, provenance, rooms
 
@@ -273,7 +273,8 @@ def test_another_model_under_the_same_name_is_refused(
     home: Home, monkeypatch: Patch, capsys: Capture
 ) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
-    monkeypatch.setattr(zoo, "sha256", lambda path: "0" * 64)
+    load = vault.load
+    monkeypatch.setattr(vault, "load", lambda *given: (load(*given)[0], "0" * 64))
     capsys.readouterr()
     assert cli.main(["resume", str(place)]) == 2
     assert " is not the file that the run began with" in capsys.readouterr().err
