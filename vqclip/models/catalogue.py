@@ -19,7 +19,7 @@ UNSTATED = "none stated for the weights (the code is MIT)"
 
 # The sha256 of the weights that come with vqclip, by their path in models/starter.
 BUNDLED = {
-    "vqgan.safetensors": ("0e6fdb28f6c4b8083ee14e2a71fd2acb7776b4355b56f421fd2a4e2e4185e28b"),
+    "vqgan.safetensors": ("969a126c530d3cd08bec517894da0785a02f26682c99829d2065873b11fc7138"),
     "clip/packed.safetensors": (
         "40c59b9f11d9d7ad3499229c4955c1096e967713801b673f598895455277412c"
     ),
