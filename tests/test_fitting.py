@@ -32,20 +32,20 @@ def models(config: RunConfig) -> footprint.Shapes:
 def test_thrift_needs_less_each_time() -> None:
     config = large()
     shapes = models(config)
-    ways = [Thrift(), Thrift(8), Thrift(1), Thrift(1, recompute=True)]
+    ways = [Thrift(), Thrift(8), Thrift(1), Thrift(1, recompute=True), fitting.MOST]
     need = [footprint.needed(config, shapes, way) for way in ways]
     assert need == sorted(need, reverse=True) and need[-1] < need[0] / 2
     for way, enough in zip(ways, need, strict=True):
         found = fitting.least(config, shapes, enough)
         assert found is not None and footprint.needed(config, shapes, found) <= enough
-        assert found.recompute == way.recompute
+        assert (found.recompute, found.tiles) == (way.recompute, way.tiles)
     assert fitting.least(config, shapes, need[-1] - 1) is None
     assert fitting.least(config, shapes, need[0]) == Thrift()
 
 
 def test_the_remedies_fit() -> None:
     config = large()
-    free = footprint.needed(config, models(config), Thrift(1, recompute=True)) * 3 // 4
+    free = footprint.needed(config, models(config), fitting.MOST) * 3 // 4
     found = fitting.remedies(config, free, session.perceptor_source)
     assert found == fitting.shrunk(config, session.perceptor_source)
     assert len(found) == 3 and found[0].startswith("size=")
@@ -94,15 +94,16 @@ def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
 
 def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) -> None:
     config = large()
-    most = footprint.needed(config, models(config), Thrift(1, recompute=True))
+    most = footprint.needed(config, models(config), fitting.MOST)
     monkeypatch.setattr(fitting, "room", lambda device: most * 9 // 10)
     notes: list[str] = []
     found = fitting.choose(config, CPU, session.perceptor_source, notes)
-    assert (found, len(notes)) == (Thrift(1, recompute=True), 1)  # the estimate may be wrong
+    assert (found, len(notes)) == (fitting.MOST, 1)  # the estimate may be wrong
     assert "may need more memory than the" in notes[0]
     monkeypatch.setattr(fitting, "room", lambda device: most * 3 // 4)
     with pytest.raises(
-        ConfigError, match=r"would need about .* are free; it would fit with size=\d+x\d+, or "
+        ConfigError,
+        match=r"would need about .* are free; it would fit with size=\S+ .*, or .*, or ",
     ):
         fitting.choose(config, CPU, session.perceptor_source, [])
 
@@ -121,4 +122,7 @@ def test_words() -> None:
     assert Thrift().in_words() == "everything is held"
     assert Thrift(4, recompute=True).in_words() == (
         "4 squares are looked at together and the decoder is worked out twice"
+    )
+    assert fitting.MOST.in_words().endswith(
+        "and its gradient in tiles, which is not quite the same"
     )

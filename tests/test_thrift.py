@@ -118,6 +118,7 @@ def test_how_it_is_tightened() -> None:
         "looking at 7 of 30 squares at a time",
         "looking at 1 of 30 squares at a time",
         "working the decoder out twice",
+        "working the gradient out in tiles, which is not quite the same",
     ]
     assert Thrift(chunk=64).tighten(16) == "looking at 4 of 16 squares at a time"
 
@@ -188,6 +189,31 @@ def test_then_the_decoder_is_worked_out_twice(home: Home) -> None:
     steps = list(ready.play())
     assert steps[0].saved.endswith(", then working the decoder out twice")
     assert (ready.thrift.chunk, ready.thrift.recompute) == (1, True)
+
+
+def test_then_its_gradient_in_tiles(home: Home) -> None:
+    ready = build(home)
+    decode = ready.drawer.vqgan.decode
+
+    def starving(latent: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(latent)
+
+    ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
+    whole, steps = list(build(home).play()), list(ready.play())
+    assert steps[0].saved.endswith(
+        ", then working the gradient out in tiles, which is not quite the same"
+    )
+    assert ready.thrift == Thrift(1, recompute=True, tiles=True)
+    assert torch.allclose(whole[0].image, steps[0].image, atol=1e-5)
+
+
+def test_tiles_can_be_asked_for(home: Home) -> None:
+    asked = build(home, memory={"tiles": True})
+    assert asked.drawer.thrift.tiles and len(list(asked.play())) == 3
+    right, near = gradient(build(home)), gradient(build(home, memory={"tiles": True}))
+    assert torch.cosine_similarity(right.flatten(), near.flatten(), dim=0) > 0.5
 
 
 def test_in_the_end_it_is_said_what_would_fit(

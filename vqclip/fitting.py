@@ -7,7 +7,7 @@ longer; by no means, and then with which settings it would.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from vqclip.sizes import final_size
 from vqclip.thrift import Thrift
 
 DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is not refused
-MOST = Thrift(1, recompute=True)
+MOST = Thrift(1, recompute=True, tiles=True)
 
 
 def choose(
@@ -37,7 +37,7 @@ def choose(
     Raises:
         ConfigError: if it fits by no means, by far.
     """
-    asked = Thrift(config.memory.chunk, config.memory.recompute)
+    asked = thrift_of(config)
     free = room(device)
     if free is None or fits_surely(config, free):
         return asked
@@ -64,11 +64,17 @@ def choose(
 
 def least(config: RunConfig, models: footprint.Shapes, free: int) -> Thrift | None:
     """The least thrift with which a run fits into so many bytes; None if none is enough."""
-    thrift = Thrift(config.memory.chunk, config.memory.recompute)
+    thrift = thrift_of(config)
     while footprint.needed(config, models, thrift) > free:
         if thrift.tighten(config.cutouts.count) is None:
             return None
     return thrift
+
+
+def thrift_of(config: RunConfig) -> Thrift:
+    """How much is to be held at a time by what a config says."""
+    memory = config.memory
+    return Thrift(memory.chunk, memory.recompute, memory.tiles)
 
 
 def fits_surely(config: RunConfig, free: int) -> bool:
@@ -99,26 +105,43 @@ def room(device: torch.device) -> int | None:
 
 
 def remedies(config: RunConfig, free: int, source: Callable[[str], str]) -> list[str]:
-    """Up to three settings with which a run would fit, each for itself."""
+    """Up to three settings with which a run would fit, each for itself: the least changes."""
     found: list[str] = []
-    size = final_size(config)
-    tries = [_smaller(config, size, share) for share in (0.75, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)]
-    if len(config.perceptors) > 1:
-        tries += [replace(config, perceptors=[name]) for name in config.perceptors]
-    if config.vqgan != "starter":
-        tries.append(replace(config, vqgan="starter"))
-    tries.append(replace(config, vqgan="starter", perceptors=["starter"]))
     kinds, own = set(), footprint.shapes(config, source)
-    for each in tries:
+    for each in _tries(config):
         words = _told(config, each)
-        kind = words.partition("=")[0] if " " not in words else words
-        if not words or kind in kinds:
+        kind = tuple(word.partition("=")[0] for word in words.split())
+        if not words or kind in kinds or any({*x.split()} <= {*words.split()} for x in found):
             continue
-        models = own if kind == "size" else footprint.shapes(each, source)
+        same = {"size", "cutouts.count"}.issuperset(kind)
+        models = own if same else footprint.shapes(each, source)
         if models.judges is not None and footprint.needed(each, models, MOST) <= free:
             kinds.add(kind)
             found.append(words)
-    return found[:3]
+        if len(found) == 3:
+            break
+    return found
+
+
+def _tries(config: RunConfig) -> Iterator[RunConfig]:
+    """Settings that need less, the ones that change least first."""
+    size = final_size(config)
+    smaller = [_smaller(config, size, share) for share in (0.75, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)]
+    yield from smaller
+    if len(config.perceptors) > 1:
+        yield from (replace(config, perceptors=[name]) for name in config.perceptors)
+    yield from (_fewer(config, share) for share in (2, 4, 8))
+    if config.vqgan != "starter":
+        yield replace(config, vqgan="starter")
+    yield from (_fewer(each, 4) for each in smaller)
+    yield from (replace(each, perceptors=config.perceptors[:1]) for each in smaller)
+    yield replace(config, vqgan="starter", perceptors=["starter"])
+    yield from (replace(each, vqgan="starter", perceptors=["starter"]) for each in smaller)
+
+
+def _fewer(config: RunConfig, share: int) -> RunConfig:
+    count = max(1, config.cutouts.count // share)
+    return replace(config, cutouts=replace(config.cutouts, count=count))
 
 
 def shrunk(config: RunConfig, source: Callable[[str], str]) -> list[str]:
@@ -142,4 +165,6 @@ def _told(before: RunConfig, after: RunConfig) -> str:
         value = getattr(after, key)
         if value != getattr(before, key):
             words.append(f"{key}={','.join(value) if isinstance(value, list) else value}")
+    if after.cutouts.count != before.cutouts.count:
+        words.append(f"cutouts.count={after.cutouts.count}")
     return " ".join(words)

@@ -1,24 +1,20 @@
 """How much memory does a run need? Counted on models that have shapes and nothing else.
 
-No weights are loaded: the models are built on torch's meta device, and what one step's forward
-pass keeps for the way back is counted there. The answers are about right, not right.
+No weights are loaded: the models are built on torch's meta device, and what one step keeps is
+counted there. The answers are about right, not right: `benchmarks/memory.py` says how far off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 
 from vqclip import machine
 from vqclip.config import RunConfig
+from vqclip.counting import Cost, draw_cost, look_cost, side
 from vqclip.errors import ModelAbsent
 from vqclip.models import clips, vqgan, zoo
 from vqclip.models.catalogue import CHECKPOINTS
@@ -33,14 +29,6 @@ CONTEXT = 500_000_000  # of a CUDA process before its first tensor; varies with 
 SLACK = 1.15  # what the allocator holds beyond what is in use
 SQUARES = 12  # tensors of the size of the squares that cutting keeps
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a forward and backward pass costs: operations, and bytes kept between the two."""
-
-    flops: int
-    kept: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +74,7 @@ def costs(config: RunConfig, models: Shapes, thrift: Thrift) -> tuple[list[Cost]
     counted = models.counted
     draws = []
     for wide, high, _ in plan_stages(config, models.drawer.factor):
-        key = (wide, high, thrift.recompute)
+        key = (wide, high, thrift.recompute, thrift.tiles)
         if key not in counted:
             counted[key] = draw_cost(models.drawer, wide, high, thrift)
         draws.append(counted[key])
@@ -119,74 +107,11 @@ def needed(config: RunConfig, models: Shapes, thrift: Thrift | None = None) -> i
     return peak(models, *costs(config, models, Thrift() if thrift is None else thrift))
 
 
-def draw_cost(drawer: vqgan.VQGAN, width: int, height: int, thrift: Thrift | None = None) -> Cost:
-    """Count one drawing of [1, 3, height, width] and its way back; `drawer` is on meta."""
-    thrift = Thrift() if thrift is None else thrift
-    shape = (1, drawer.channels, height // drawer.factor, width // drawer.factor)
-    latent = torch.empty(shape, device="meta", requires_grad=True)
-    cost = count(lambda: thrift.through(drawer.decoder, drawer.decode, latent), drawer)
-    codes = drawer.codebook.numel() * shape[2] * shape[3]  # looking for the nearest ones
-    return Cost(cost.flops + 2 * codes, cost.kept)
-
-
-def look_cost(judge: Any, squares: int, dtype: torch.dtype = torch.float32) -> Cost:
-    """Count one look at squares and its way back; `judge` is a CLIP on meta."""
-    shape = (squares, 3, _side(judge), _side(judge))
-    pixels = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
-    return count(lambda: judge.encode_image(pixels), judge)
-
-
-def count(forward: Callable[[], Tensor], model: torch.nn.Module) -> Cost:
-    """Count a forward and backward pass of a frozen model on the meta device."""
-    storages = {}  # held, so that none is freed and its number given to another
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage._cdata] = storage
-        return tensor
-
-    with FlopCounterMode(display=False) as counter:
-        with saved_tensors_hooks(keep, lambda tensor: tensor), _fused_attention(keep):
-            result = forward()
-        result.sum().backward()
-    own = {w.untyped_storage()._cdata for w in (*model.parameters(), *model.buffers())}
-    kept = sum(s.nbytes() for number, s in storages.items() if number not in own)
-    return Cost(counter.get_total_flops(), kept)
-
-
-@contextmanager
-def _fused_attention(keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Let attention keep what fused kernels keep; on meta it would keep every weight too.
-
-    Put in torch's place for the while, because a mode of torch does not see into its own layers.
-    """
-    attention = F.scaled_dot_product_attention
-
-    def fused(*args: Any, **kwargs: Any) -> Tensor:
-        with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
-            result = attention(*args, **kwargs)
-        for tensor in (*args[:3], result):
-            keep(tensor)
-        return result
-
-    F.scaled_dot_product_attention = fused
-    try:
-        yield
-    finally:
-        F.scaled_dot_product_attention = attention
-
-
 def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
     """Estimate what cutting keeps, once for each size of squares."""
     pooled = 1 if RECIPES[config.cutouts.recipe].pooling == "bilinear" else 4
-    pixels = sum(3 * side**2 for side in {_side(judge) for judge in judges})
+    pixels = sum(3 * side**2 for side in {side(judge) for judge in judges})
     return Cost(0, 4 * SQUARES * pooled * config.cutouts.count * pixels)
-
-
-def _side(judge: Any) -> int:
-    """Give the side of the squares that a CLIP sees, in pixels."""
-    size = judge.visual.image_size
-    return int(size if isinstance(size, int) else size[0])
 
 
 def _weights(model: torch.nn.Module) -> int:

@@ -16,12 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip import footprint, session
+from vqclip import fitting, footprint, session
 from vqclip.config import RunConfig
-from vqclip.footprint import Cost
+from vqclip.counting import Cost
 from vqclip.models import needs, zoo
 from vqclip.sizes import plan_stages
-from vqclip.thrift import Thrift
 
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
@@ -75,8 +74,7 @@ def estimate(config: RunConfig) -> Estimate:
         names = ", ".join(models.unknown)
         notes.append(f"memory and time are not known: open_clip has no shape of {names}")
     else:
-        thrift = Thrift(config.memory.chunk, config.memory.recompute)
-        draws, look = footprint.costs(config, models, thrift)
+        draws, look = footprint.costs(config, models, fitting.thrift_of(config))
         memory = footprint.peak(models, draws, look)
         with _threads(config.threads):
             speed = measure(models.device, models.dtype)

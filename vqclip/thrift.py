@@ -1,9 +1,9 @@
 """What if memory runs out? The same step again, with less of it held at a time.
 
-Both ways give the same gradient, to the last digits: squares are looked at some at a time, and
+Two ways give the same gradient, to the last digits: squares are looked at some at a time, and
 what autograd would have kept of them is worked out a second time on the way back; then the
 decoder's layers, likewise. Gradient checkpointing: Chen et al., 2016,
-https://arxiv.org/abs/1604.06174.
+https://arxiv.org/abs/1604.06174. The last way only comes near it: see `models.tiles`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ class Thrift:
     Attributes:
         chunk: squares that a perceptor looks at together; 0: all of them.
         recompute: whether the decoder's layers are worked out twice.
+        tiles: whether the decoder's gradient is worked out in tiles, which only comes near it.
     """
 
     chunk: int = 0
     recompute: bool = False
+    tiles: bool = False
 
     def tighten(self, count: int) -> str | None:
         """Hold less from now on: what, in words; None if there is nothing more to be had.
@@ -51,12 +53,16 @@ class Thrift:
         if not self.recompute:
             self.recompute = True
             return "working the decoder out twice"
+        if not self.tiles:
+            self.tiles = True
+            return "working the gradient out in tiles, which is not quite the same"
         return None
 
     def in_words(self) -> str:
         """Say what is done."""
         words = [f"{self.chunk} squares are looked at together"] if self.chunk > 0 else []
         words += ["the decoder is worked out twice"] if self.recompute else []
+        words += ["its gradient in tiles, which is not quite the same"] if self.tiles else []
         return " and ".join(words) or "everything is held"
 
     def look(self, model: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
@@ -78,7 +84,7 @@ class Thrift:
         """
         if not self.recompute or not torch.is_grad_enabled() or not given.requires_grad:
             return draw(given)
-        blocks = [each for each in layers.modules() if _is_block(each)]
+        blocks = blocks_of(layers)
         forwards = [block.forward for block in blocks]
         try:
             for block, forward in zip(blocks, forwards, strict=True):
@@ -109,6 +115,11 @@ class _Twice:
 def _twice(work: Callable[..., Any], *given: Any) -> Any:
     # Nothing in these models draws random numbers.
     return checkpoint(work, *given, use_reentrant=False, preserve_rng_state=False)
+
+
+def blocks_of(layers: nn.Module) -> list[nn.Module]:
+    """The modules of which `through` keeps only what is given to them."""
+    return [each for each in layers.modules() if _is_block(each)]
 
 
 def _is_block(module: nn.Module) -> bool:

@@ -14,7 +14,7 @@ import torch
 
 from tests import tiny_clip
 from tests.conftest import Home
-from vqclip import footprint, presets, session
+from vqclip import counting, presets, session
 from vqclip.cli import main
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import clips, needs
@@ -76,11 +76,11 @@ def test_a_tower_of_timm_has_an_outline_and_a_cost(tmp_path: Path, caplog: Any) 
         k: v.shape for k, v in real.state_dict().items()
     }
     pixels = torch.zeros(3, 3, 64, 64, requires_grad=True)
-    wanted = footprint.count(lambda: real.encode_image(pixels), real)
-    got = footprint.look_cost(model, 3)
+    wanted = counting.count(lambda: real.encode_image(pixels), real)
+    got = counting.look_cost(model, 3)
     assert got.flops == wanted.flops > 0 and got.kept > 0
     assert got.kept == pytest.approx(wanted.kept, rel=0.1)
-    assert footprint.look_cost(model, 6).flops == 2 * got.flops
+    assert counting.look_cost(model, 6).flops == 2 * got.flops
 
 
 def test_a_tower_that_timm_would_fetch_has_no_outline(tmp_path: Path) -> None:

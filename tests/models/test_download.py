@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -27,25 +27,38 @@ def nothing(done: int, total: int | None) -> None:
 
 @contextmanager
 def serve(
-    data: bytes = DATA,
+    whole: bytes = DATA,
     *,
     breaks: list[int] | None = None,
     ranges: bool = True,
     kind: str = "application/octet-stream",
     length: bool = True,
-    etag: str = '"one"',
+    tag: str = '"one"',
     wrong_part: bool = False,
+    lie: str = "",
+    stalls: float = 0,
+    then: bytes = b"",
 ) -> Iterator[Any]:
-    """Serve `data` everywhere but at /absent; `breaks`: bytes sent before each break."""
+    """Serve `data` at any address; at one that is a number, that error.
+
+    Args:
+        breaks: bytes sent before each break.
+        lie: what to say about the length.
+        stalls: seconds for which a break says nothing, before the connection closes.
+        then: what is served after the first break instead of `data`.
+    """
     log: list[tuple[str, str | None]] = []
     left = list(breaks or [])
+    over = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             log.append((self.path, asked))
-            if self.path == "/absent":
-                return self.send_error(404)
+            if self.path[1:].isdigit():
+                return self.send_error(int(self.path[1:]))
+            changed = bool(then) and len(log) > 1
+            data, etag = (then, '"two"' if tag else "") if changed else (whole, tag)
             fresh = self.headers.get("If-Range") in (None, etag)
             start = int(asked[6:-1]) if asked and ranges and fresh else 0
             if start >= len(data) > 0 and start:
@@ -58,12 +71,17 @@ def serve(
                 first = 0 if wrong_part else start
                 self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
             self.send_header("Content-Type", kind)
-            self.send_header("ETag", etag)
-            if length:
+            if etag:
+                self.send_header("ETag", etag)
+            if lie:
+                self.send_header("Content-Length", lie)
+            elif length:
                 self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             end = start + left.pop(0) if left else len(data)
             self.wfile.write(data[start:end])
+            if end < len(data) and stalls:
+                over.wait(stalls)
             return None
 
         def log_message(self, *_: Any) -> None:
@@ -75,6 +93,7 @@ def serve(
         url = f"http://127.0.0.1:{server.server_port}"
         yield namedtuple("Served", "url log")(url, log)
     finally:
+        over.set()
         server.shutdown()
         server.server_close()
 
@@ -151,6 +170,41 @@ def test_a_connection_that_brings_nothing_is_given_up(part: Path) -> None:
         download(f"{served.url}/x", part, nothing)
 
 
+def test_a_server_that_stalls_is_asked_again(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.2)
+    with serve(breaks=[1000], stalls=20) as served:
+        download(f"{served.url}/x", part, nothing)
+    assert part.read_bytes() == DATA
+    assert [asked for _, asked in served.log] == [None, "bytes=1000-"]
+    part.unlink()
+    with serve(breaks=[0], stalls=20) as served, pytest.raises(Refused, match="timed out"):
+        download(f"{served.url}/x", part, nothing)
+
+
+@pytest.mark.parametrize("tag", ['"one"', ""])
+def test_a_file_that_changes_in_mid_download(part: Path, tag: str) -> None:
+    """What comes is the new file, and not the old one's beginning with the new one's end."""
+    new = bytes(reversed(DATA))
+    with serve(breaks=[1000], then=new, tag=tag) as served:
+        download(f"{served.url}/x", part, nothing)
+    assert part.read_bytes() == new
+
+
+@pytest.mark.parametrize("lie", ["many", "-3", "1.5e6", "9" * 40])
+def test_lengths_that_are_none(part: Path, lie: str) -> None:
+    with serve(lie=lie) as served:
+        download(f"{served.url}/x", part, nothing)
+    assert part.read_bytes() == DATA
+
+
+def test_lengths_that_are_lies(part: Path) -> None:
+    with serve(lie=str(len(DATA) + 5)) as served:
+        download(f"{served.url}/x", part, nothing)  # asked for the rest, it tells the truth
+    assert part.read_bytes() == DATA and served.log[1] == ("/x", f"bytes={len(DATA)}-")
+    with serve(lie="999999999999999") as served, pytest.raises(OutputError, match="make room"):
+        download(f"{served.url}/y", part, nothing)
+
+
 @pytest.mark.parametrize("kind", ["text/html", "application/octet-stream"])
 def test_web_pages_are_refused(part: Path, kind: str) -> None:
     page = b"<!DOCTYPE html><html>Please sign in</html>"
@@ -161,9 +215,24 @@ def test_web_pages_are_refused(part: Path, kind: str) -> None:
         download(f"{served.url}/x", part, nothing)
 
 
-def test_an_absent_file_and_an_absent_server(part: Path) -> None:
-    with serve() as served, pytest.raises(Refused, match="the server answers 404 Not Found"):
-        download(f"{served.url}/absent", part, nothing)
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (416, "Requested"),
+        (500, "Internal"),
+        (503, "Serv"),
+    ],
+)
+def test_errors_of_a_server_are_passed_on(part: Path, code: int, said: str) -> None:
+    with serve() as served, pytest.raises(Refused, match=f"the server answers {code} {said}"):
+        download(f"{served.url}/{code}", part, nothing)
+
+
+def test_an_absent_server(part: Path) -> None:
+    with serve() as served:
+        pass
     with pytest.raises(Refused, match="refused"):
         download(f"{served.url}/x", part, nothing)
 

@@ -20,7 +20,7 @@ class LatentDrawer:
     Args:
         vqgan: frozen.
         latent: [1, C, h, w], where to start.
-        thrift: whether the decoder is worked out twice.
+        thrift: whether the decoder is worked out twice, and in tiles.
     """
 
     def __init__(self, vqgan: VQGAN, latent: Latent, thrift: Thrift | None = None) -> None:
@@ -36,7 +36,8 @@ class LatentDrawer:
     def draw_latent(self, latent: Latent) -> Image:
         """Draw another latent than the drawer's own, such as its running average."""
         codes = self.vqgan.quantise(latent)
-        return self.thrift.through(self.vqgan.decoder, self.vqgan.decode, codes)
+        decode = self.vqgan.decode_in_tiles if self.thrift.tiles else self.vqgan.decode
+        return self.thrift.through(self.vqgan.decoder, decode, codes)
 
     @torch.no_grad()
     def encode(self, image: Image) -> None:

@@ -37,8 +37,8 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
 
     Args:
         part: where to write. What is there is continued if it came from the same address and the
-            server still has the same file, and replaced otherwise. Beside it, `PART.from` notes
-            where it came from.
+            server says that it still has the same file, and replaced otherwise. Beside it,
+            `PART.from` notes where it came from.
         progress: called with the bytes that are here, and all of them if the server says so.
 
     Raises:
@@ -71,7 +71,7 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
             continue
         except (http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
-        if _here(part, note, url) <= before:
+        if not part.is_file() or part.stat().st_size <= before:
             raise Refused(f"{reason}")
     raise Refused(f"the connection broke off {TRIES} times; what came is kept: try again")
 
@@ -110,9 +110,12 @@ def unpack(part: Path, name: str) -> Path:
 
 
 def _here(part: Path, note: Path, url: str) -> int:
-    """Count the bytes that an earlier try from the same address left."""
-    same = note.is_file() and note.read_text().split("\n")[0] == url
-    return part.stat().st_size if same and part.is_file() else 0
+    """Count the bytes that an earlier try from the same address left, and that can be gone on.
+
+    Not without a mark of the version: the end of another file might be put behind its beginning.
+    """
+    from_, _, mark = note.read_text().partition("\n") if note.is_file() else ("", "", "")
+    return part.stat().st_size if from_ == url and mark and part.is_file() else 0
 
 
 def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None], None]) -> bool:
@@ -121,8 +124,7 @@ def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None]
     request = urllib.request.Request(url, headers={"User-Agent": "vqclip"})
     if here:
         request.add_header("Range", f"bytes={here}-")
-        if mark := note.read_text().split("\n")[1]:
-            request.add_header("If-Range", mark)
+        request.add_header("If-Range", note.read_text().partition("\n")[2])
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         if answer.headers.get_content_type() == "text/html":
             raise Refused("a web page came instead of the file")
@@ -131,8 +133,8 @@ def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None]
             here = 0  # the whole file comes, from its beginning
         elif ranged is None or int(ranged[1]) != here:
             raise Refused("the server answers with another part of the file than asked for")
-        length = answer.headers.get("Content-Length")
-        total = None if length is None else here + int(length)
+        length = answer.headers.get("Content-Length") or ""
+        total = here + int(length) if re.fullmatch("[0-9]{1,15}", length) else None
         _need_room(part.parent, total, here)
         # A weak ETag ("W/...") may not be used in If-Range.
         tag = answer.headers.get("ETag") or ""

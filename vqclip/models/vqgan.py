@@ -19,12 +19,14 @@ from typing import Any
 
 import torch
 from taming.modules.diffusionmodules.model import (  # type: ignore[import-untyped,unused-ignore]
+    AttnBlock,
     Decoder,
     Encoder,
 )
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
+from vqclip.models import tiles
 from vqclip.models.layout import Layout, describe, read_config
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.tensors import Image, Latent
@@ -88,6 +90,22 @@ def straight_through(value: Tensor, gradient_to: Tensor) -> Tensor:
     return result
 
 
+class _Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
+    """taming's attention, by a kernel that does not hold the weight of every pair of cells.
+
+    A picture of 1024 pixels has 16,384 cells where a cell is 8 pixels: the weights are 1 GiB, and
+    a gradient needs them three times.
+    """
+
+    def forward(self, given: Tensor) -> Tensor:
+        normed = self.norm(given)
+        # In one piece, or the kernel that holds all is taken after all.
+        rows = [x(normed).flatten(2).mT.contiguous()[:, None] for x in (self.q, self.k, self.v)]
+        seen = nn.functional.scaled_dot_product_attention(*rows)  # [N, 1, h * w, C]
+        projected: Tensor = self.proj_out(seen.squeeze(1).mT.reshape(given.shape))
+        return given + projected
+
+
 class VQGAN(nn.Module):
     """An encoder, a codebook and a decoder; the names of its weights are those of taming.
 
@@ -109,6 +127,9 @@ class VQGAN(nn.Module):
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints the shape of z
             self.encoder = Encoder(**layout.ddconfig)
             self.decoder = Decoder(**layout.ddconfig)
+        for module in self.modules():
+            if type(module) is AttnBlock:
+                module.__class__ = _Attention
         book = nn.Embedding(codes, channels)
         nn.init.uniform_(book.weight, -1 / codes, 1 / codes)
         self.quantize = nn.ModuleDict({"embedding" if kind == "vq" else "embed": book})
@@ -152,8 +173,11 @@ class VQGAN(nn.Module):
 
         Out-of-range colours are clamped, with a gradient that can still bring them back.
         """
-        picture: Tensor = self.decoder(self.post_quant_conv(latent))
-        return clamp_with_grad((picture + 1) / 2, 0, 1)
+        return _coloured(self.decoder(self.post_quant_conv(latent)))
+
+    def decode_in_tiles(self, latent: Latent) -> Image:
+        """Draw the same picture, holding less for an approximate gradient; see `tiles`."""
+        return _coloured(tiles.draw(self.decoder, self.post_quant_conv(latent)))
 
     def limits(self) -> tuple[Tensor, Tensor]:
         """Give the least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
@@ -185,6 +209,11 @@ class VQGAN(nn.Module):
             chunks = torch.split(rows, max(1, DISTANCES // len(book)))
             found = [torch.addmm(lengths, chunk, book.T, alpha=-2).argmin(1) for chunk in chunks]
             return torch.cat(found).view(latent.shape[0], *latent.shape[2:])
+
+
+def _coloured(drawn: Tensor) -> Image:
+    """From what a decoder gives, [-1, 1] and beyond, to [0, 1]."""
+    return clamp_with_grad((drawn + 1) / 2, 0, 1)
 
 
 def build(config: Mapping[str, Any], *, source: str = "the config") -> VQGAN:

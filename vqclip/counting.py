@@ -1,0 +1,144 @@
+"""What does a forward and backward pass hold, and how much does it calculate?
+
+Counted on torch's meta device, on tensors that have shapes and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from vqclip.models import tiles, vqgan
+from vqclip.thrift import Thrift, blocks_of
+
+# Feature maps that a decoder holds at a time even if it keeps nothing; measured on processors.
+PASSING = 5.5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a forward and backward pass costs: operations, and bytes kept between the two."""
+
+    flops: int
+    kept: int
+
+
+def draw_cost(drawer: vqgan.VQGAN, width: int, height: int, thrift: Thrift | None = None) -> Cost:
+    """Count one drawing of [1, 3, height, width] and its way back; `drawer` is on meta."""
+    thrift = Thrift() if thrift is None else thrift
+    shape = (1, drawer.channels, height // drawer.factor, width // drawer.factor)
+    latent = torch.empty(shape, device="meta", requires_grad=True)
+    if thrift.tiles:
+        cost = _in_tiles(drawer, latent)
+    elif thrift.recompute:
+        cost = _twice(lambda: thrift.through(drawer.decoder, drawer.decode, latent), drawer)
+    else:
+        cost = count(lambda: drawer.decode(latent), drawer)
+    codes = drawer.codebook.numel() * shape[2] * shape[3]  # looking for the nearest ones
+    return Cost(cost.flops + 2 * codes, cost.kept)
+
+
+def look_cost(judge: Any, squares: int, dtype: torch.dtype = torch.float32) -> Cost:
+    """Count one look at squares and its way back; `judge` is a CLIP on meta."""
+    shape = (squares, 3, side(judge), side(judge))
+    pixels = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
+    return count(lambda: judge.encode_image(pixels), judge)
+
+
+def count(forward: Callable[[], Tensor], model: nn.Module) -> Cost:
+    """Count a forward and backward pass of a frozen model on the meta device."""
+    storages = {}  # held, so that none is freed and its number given to another
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage._cdata] = storage
+        return tensor
+
+    own = {w.untyped_storage()._cdata for w in (*model.parameters(), *model.buffers())}
+    with FlopCounterMode(display=False) as counter, _fused_attention(keep):
+        with saved_tensors_hooks(keep, lambda tensor: tensor):
+            result = forward()
+        kept = sum(s.nbytes() for number, s in storages.items() if number not in own)
+        result.sum().backward()
+    return Cost(counter.get_total_flops(), kept)
+
+
+def _twice(forward: Callable[[], Tensor], model: nn.Module) -> Cost:
+    """Count what is worked out twice: to what it keeps comes what its largest block does."""
+    shapes: dict[nn.Module, tuple[int, ...]] = {}
+
+    def note(block: nn.Module, given: tuple[Any, ...]) -> None:
+        shapes[block] = tuple(given[0].shape)
+
+    handles = [each.register_forward_pre_hook(note) for each in blocks_of(model)]
+    try:
+        cost = count(forward, model)
+    finally:
+        for handle in handles:
+            handle.remove()
+    largest = 0
+    for block, shape in shapes.items():
+        given = torch.empty(shape, device="meta", requires_grad=True)
+        largest = max(largest, count(lambda b=block, g=given: tiles.through([b], g), block).kept)  # type: ignore[misc]
+    return Cost(cost.flops, cost.kept + largest)
+
+
+def _in_tiles(drawer: vqgan.VQGAN, latent: Tensor) -> Cost:
+    """Count a drawing whose gradient is worked out in tiles."""
+    parts = tiles.split(drawer.decoder)
+    first = nn.Sequential(drawer.post_quant_conv, *parts.first)
+    whole = count(lambda: tiles.through(list(first), latent), first)
+    with torch.no_grad():
+        hidden = tiles.through(list(first), latent)
+        maps, passed = [hidden], hidden
+        with FlopCounterMode(display=False) as counter:
+            for layer in parts.rest:
+                passed = tiles.through([layer], passed)
+                maps.append(passed)
+    rows, columns = (
+        [wide.stop - wide.start for _, wide in parts.spans(length)] for length in hidden.shape[2:]
+    )
+    crop = hidden[:, :, : max(rows), : max(columns)].detach().requires_grad_()
+    rest = nn.Sequential(*parts.rest)
+    tile = _twice(lambda: tiles.through(parts.rest, crop, twice=True), rest)
+    flops = tile.flops * sum(rows) * sum(columns) // (max(rows) * max(columns))
+    passing = int(PASSING * max(each.nbytes for each in maps))
+    return Cost(
+        whole.flops + counter.get_total_flops() + flops, whole.kept + max(passing, tile.kept)
+    )
+
+
+@contextmanager
+def _fused_attention(keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Let attention keep what fused kernels keep; on meta it would keep every weight too.
+
+    Put in torch's place for the while, because a mode of torch does not see into its own layers.
+    """
+    attention = F.scaled_dot_product_attention
+
+    def fused(*args: Any, **kwargs: Any) -> Tensor:
+        with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
+            result = attention(*args, **kwargs)
+        for tensor in (*args[:3], result):
+            keep(tensor)
+        return result
+
+    F.scaled_dot_product_attention = fused
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = attention
+
+
+def side(judge: Any) -> int:
+    """Give the side of the squares that a CLIP sees, in pixels."""
+    size = judge.visual.image_size
+    return int(size if isinstance(size, int) else size[0])
