@@ -230,6 +230,18 @@ def test_errors_of_a_server_are_passed_on(part: Path, code: int, said: str) -> N
         download(f"{served.url}/{code}", part, nothing)
 
 
+def test_proxies_are_respected(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    # The standard library reads the environment at its first download only.
+    monkeypatch.setattr("urllib.request._opener", None)
+    with serve() as served:
+        monkeypatch.setenv("http_proxy", served.url)
+        download("http://weights.invalid/x", part, nothing)
+    assert part.read_bytes() == DATA
+    assert served.log == [("http://weights.invalid/x", None)]
+
+
 def test_an_absent_server(part: Path) -> None:
     with serve() as served:
         pass
