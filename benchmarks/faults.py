@@ -30,7 +30,10 @@ from pathlib import Path
 
 VQCLIP = (sys.executable, "-c", "import sys; from vqclip.cli import main; sys.exit(main())")
 PROMPT = "a red heart"
-SETTINGS = ("size=64x64", "steps=40", "checkpoint.every=5", "film.format=mp4", "seed=1")
+STEPS, EVERY = 40, 5
+SETTINGS = (
+    *("size=64x64", f"steps={STEPS}", f"checkpoint.every={EVERY}", "film.format=mp4", "seed=1"),
+)
 KEPT = ("final.png", "film.mp4", "log.jsonl")
 KINDS = ("at a random moment", "in the closing of the film", "in a checkpoint's write")
 LEAST = 0.1  # of a run's time, before which nothing has begun
@@ -73,7 +76,7 @@ def faults(place: Path, settings: list[str], times: int, seed: int) -> None:
     for number in range(times):
         kind = KINDS[0] if number % 5 < 3 else KINDS[number % 5 - 2]
         out = place / f"run-{number}"
-        moment = killed(out, settings, kind, dice.uniform(LEAST, 1.0) * seconds)
+        moment = killed(out, settings, kind, dice.uniform(LEAST, 1.0), seconds)
         cases.append(take_up(out, settings, kind, moment, wanted))
         print(f"{number + 1:4} {cases[-1]}", flush=True)
     print(f"\n{'killed':28} runs  had a checkpoint  went on from it  the same bytes")
@@ -96,18 +99,18 @@ def run(out: Path, settings: list[str]) -> Path:
     return Path(json.loads(done.stdout.splitlines()[-1])["run"])
 
 
-def killed(out: Path, settings: list[str], kind: str, after: float) -> float:
-    """Start a run and kill it; give the second at which that was."""
+def killed(out: Path, settings: list[str], kind: str, share: float, seconds: float) -> float:
+    """Start a run and kill it after a share of its time, or steps; give the second of it."""
     began = time.monotonic()
     process = subprocess.Popen(
         command(out, [PROMPT, *settings]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     seen: dict[str, Callable[[], bool]] = {
-        KINDS[0]: lambda: time.monotonic() - began >= after,
+        KINDS[0]: lambda: time.monotonic() - began >= share * seconds,
         KINDS[1]: lambda: any(out.glob("[0-9]*/.film.*.part.mp4")),
-        # Of several writes, one that comes late enough.
+        # Of several writes, the first after so many steps: in most, there is one before it.
         KINDS[2]: lambda: (
-            time.monotonic() - began >= after / 2 and any(out.glob("[0-9]*/.checkpoint*.part"))
+            any(out.glob("[0-9]*/.checkpoint*.part")) and taken(out) >= share * (STEPS - EVERY)
         ),
     }
     while process.poll() is None and not seen[kind]():
@@ -115,6 +118,11 @@ def killed(out: Path, settings: list[str], kind: str, after: float) -> float:
     process.send_signal(signal.SIGKILL)
     process.wait()
     return time.monotonic() - began
+
+
+def taken(out: Path) -> int:
+    """How many steps the run in there has logged."""
+    return sum(len(path.read_bytes().splitlines()) for path in out.glob("[0-9]*/log.jsonl"))
 
 
 def take_up(
@@ -138,7 +146,7 @@ def take_up(
         folder = Path(events[-1]["run"])
     assert folder is not None
     equal = all((folder / name).read_bytes() == data for name, data in wanted.items())
-    return Case(kind, moment, had, 40 if complete else start, equal)
+    return Case(kind, moment, had, STEPS if complete else start, equal)
 
 
 def cost(place: Path, settings: list[str], pairs: int) -> None:

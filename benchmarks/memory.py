@@ -88,7 +88,8 @@ def plan(words: list[str]) -> int:
 def peak(words: list[str], out: Path) -> int:
     """Bytes that a run's process had at its peak."""
     line = [*VQCLIP, PROMPT, *SHORT, f"out={out}", *words, "--quiet"]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "THP_"))}
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=plain)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         assert process.stderr is not None

@@ -121,8 +121,10 @@ def test_a_run_is_refused_before_it_starts(
 def test_words() -> None:
     assert Thrift().in_words() == "everything is held"
     assert Thrift(4, recompute=True).in_words() == (
-        "4 squares are looked at together and the decoder is worked out twice"
+        "4 squares are looked at together, and the decoder is worked out twice"
     )
-    assert fitting.MOST.in_words().endswith(
-        "and its gradient in tiles, which is not quite the same"
+    assert Thrift(7, tiles=True).in_words() == (
+        "7 squares are looked at together, and the picture is corrected piece by piece, which "
+        "changes it a little"
     )
+    assert fitting.MOST.in_words().startswith("1 square is looked at together, and the decoder")

@@ -15,9 +15,10 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import vqclip
 from tests.conftest import Home
-from vqclip import cli, session
+from vqclip import cli, fitting, resume, session
 from vqclip.journey import Session
 from vqclip.models import vqgan, zoo
+from vqclip.record import provenance
 from vqclip.thrift import Thrift, is_lacking
 
 Capture = pytest.CaptureFixture[str]
@@ -118,7 +119,7 @@ def test_how_it_is_tightened() -> None:
         "looking at 7 of 30 squares at a time",
         "looking at 1 of 30 squares at a time",
         "working the decoder out twice",
-        "working the gradient out in tiles, which is not quite the same",
+        "correcting the picture piece by piece, which changes it a little",
     ]
     assert Thrift(chunk=64).tighten(16) == "looking at 4 of 16 squares at a time"
 
@@ -203,7 +204,7 @@ def test_then_its_gradient_in_tiles(home: Home) -> None:
     ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
     whole, steps = list(build(home).play()), list(ready.play())
     assert steps[0].saved.endswith(
-        ", then working the gradient out in tiles, which is not quite the same"
+        ", then correcting the picture piece by piece, which changes it a little"
     )
     assert ready.thrift == Thrift(1, recompute=True, tiles=True)
     assert torch.allclose(whole[0].image, steps[0].image, atol=1e-5)
@@ -248,6 +249,40 @@ def test_a_run_says_what_it_did(home: Home, monkeypatch: Patch, capsys: Capture)
     assert "memory ran out at step 1; looking at 2 of 8 squares at a time from here on" in err
     log = Path("outputs/0001-a-fox/log.jsonl").read_text().splitlines()
     assert ["saved" in json.loads(line) for line in log] == [False, True, False]
+
+
+def test_what_became_of_it_is_noted(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
+    real = session.build
+
+    def starving(*words: Any, **named: Any) -> Session:
+        ready = real(*words, **named)
+        starve(ready, 2, 1)
+        return ready
+
+    words = home.words("steps=3", "cutouts.count=8", "checkpoint.every=1", "seed=1")
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "build", starving)
+        assert cli.main(["a fox", *words]) == 0
+    folder = Path("outputs/0001-a-fox")
+    changes = [{"step": 1, "settings": {"memory.chunk": 0}}]
+    for place in (folder / "final.png", folder / "run.json"):
+        notes = provenance.read(place)
+        assert (notes.config["memory"]["chunk"], notes.changes) == (2, changes)
+    early = provenance.read(folder / "steps" / "00000.png")
+    assert (early.changes, early.config["memory"]["chunk"]) == ([], 0)
+    # It goes on as it had become, and is made again so.
+    point = resume.find(folder)
+    assert resume.settings(point, ["steps=4"]).memory.chunk == 2
+    capsys.readouterr()
+    assert cli.main(["again", str(folder / "final.png")]) == 0
+    assert "was made with another memory.chunk up to step 1" in capsys.readouterr().err
+
+
+def test_so_is_what_was_less_from_the_start(home: Home, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(fitting, "choose", lambda *_: Thrift(2, recompute=True, tiles=True))
+    notes = build(home).provenance()
+    assert notes.config["memory"] == {"chunk": 2, "recompute": True, "tiles": True}
+    assert notes.changes == []
 
 
 def test_other_errors_go_through(home: Home) -> None:

@@ -104,11 +104,11 @@ class FilmSettings:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """How much is held at a time. Less on the way when memory runs out: slower, hardly other."""
+    """How much is held at a time. Less on the way when memory runs out, which is slower."""
 
     chunk: int = option(0, "squares that a perceptor looks at together; 0: all", least=0)
     recompute: bool = option(False, "work the decoder out twice rather than keep it")
-    tiles: bool = option(False, "work its gradient out in tiles: approximate, for large pictures")
+    tiles: bool = option(False, "correct large pictures piece by piece; changes them a little")
 
 
 @dataclass(frozen=True)

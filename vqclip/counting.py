@@ -25,10 +25,17 @@ PASSING = 5.5
 
 @dataclass(frozen=True)
 class Cost:
-    """What a forward and backward pass costs: operations, and bytes kept between the two."""
+    """What a forward and backward pass costs.
+
+    Attributes:
+        flops: operations.
+        kept: bytes held between the two.
+        moved: bytes that would be, were nothing worked out twice: what memory has to carry.
+    """
 
     flops: int
     kept: int
+    moved: int
 
 
 def draw_cost(drawer: vqgan.VQGAN, width: int, height: int, thrift: Thrift | None = None) -> Cost:
@@ -36,14 +43,13 @@ def draw_cost(drawer: vqgan.VQGAN, width: int, height: int, thrift: Thrift | Non
     thrift = Thrift() if thrift is None else thrift
     shape = (1, drawer.channels, height // drawer.factor, width // drawer.factor)
     latent = torch.empty(shape, device="meta", requires_grad=True)
+    cost = whole = count(lambda: drawer.decode(latent), drawer)
     if thrift.tiles:
-        cost = _in_tiles(drawer, latent)
+        cost = _in_tiles(drawer, latent, thrift)
     elif thrift.recompute:
         cost = _twice(lambda: thrift.through(drawer.decoder, drawer.decode, latent), drawer)
-    else:
-        cost = count(lambda: drawer.decode(latent), drawer)
     codes = drawer.codebook.numel() * shape[2] * shape[3]  # looking for the nearest ones
-    return Cost(cost.flops + 2 * codes, cost.kept)
+    return Cost(cost.flops + 2 * codes, cost.kept, whole.kept * cost.flops // whole.flops)
 
 
 def look_cost(judge: Any, squares: int, dtype: torch.dtype = torch.float32) -> Cost:
@@ -63,12 +69,12 @@ def count(forward: Callable[[], Tensor], model: nn.Module) -> Cost:
         return tensor
 
     own = {w.untyped_storage()._cdata for w in (*model.parameters(), *model.buffers())}
-    with FlopCounterMode(display=False) as counter, _fused_attention(keep):
+    with FlopCounterMode(display=False) as counter, _fused_attention():
         with saved_tensors_hooks(keep, lambda tensor: tensor):
             result = forward()
         kept = sum(s.nbytes() for number, s in storages.items() if number not in own)
         result.sum().backward()
-    return Cost(counter.get_total_flops(), kept)
+    return Cost(counter.get_total_flops(), kept, kept)
 
 
 def _twice(forward: Callable[[], Tensor], model: nn.Module) -> Cost:
@@ -88,16 +94,22 @@ def _twice(forward: Callable[[], Tensor], model: nn.Module) -> Cost:
     for block, shape in shapes.items():
         given = torch.empty(shape, device="meta", requires_grad=True)
         largest = max(largest, count(lambda b=block, g=given: tiles.through([b], g), block).kept)  # type: ignore[misc]
-    return Cost(cost.flops, cost.kept + largest)
+    return Cost(cost.flops, cost.kept + largest, cost.moved)
 
 
-def _in_tiles(drawer: vqgan.VQGAN, latent: Tensor) -> Cost:
+def _in_tiles(drawer: vqgan.VQGAN, latent: Tensor, thrift: Thrift) -> Cost:
     """Count a drawing whose gradient is worked out in tiles."""
     parts = tiles.split(drawer.decoder)
     first = nn.Sequential(drawer.post_quant_conv, *parts.first)
-    whole = count(lambda: tiles.through(list(first), latent), first)
+
+    def begin(given: Tensor) -> Tensor:
+        return tiles.through(list(first), given)
+
+    whole = (_twice if thrift.recompute else count)(
+        lambda: thrift.through(first, begin, latent), first
+    )
     with torch.no_grad():
-        hidden = tiles.through(list(first), latent)
+        hidden = begin(latent)
         maps, passed = [hidden], hidden
         with FlopCounterMode(display=False) as counter:
             for layer in parts.rest:
@@ -110,14 +122,27 @@ def _in_tiles(drawer: vqgan.VQGAN, latent: Tensor) -> Cost:
     rest = nn.Sequential(*parts.rest)
     tile = _twice(lambda: tiles.through(parts.rest, crop, twice=True), rest)
     flops = tile.flops * sum(rows) * sum(columns) // (max(rows) * max(columns))
-    passing = int(PASSING * max(each.nbytes for each in maps))
-    return Cost(
-        whole.flops + counter.get_total_flops() + flops, whole.kept + max(passing, tile.kept)
-    )
+    kept = whole.kept + max(int(PASSING * max(each.nbytes for each in maps)), tile.kept)
+    return Cost(whole.flops + counter.get_total_flops() + flops, kept, kept)
+
+
+class _Kept(torch.autograd.Function):
+    """Keeps tensors as a fused kernel of attention does: through whatever hooks there are."""
+
+    @staticmethod
+    def forward(ctx: Any, result: Tensor, *given: Tensor) -> Tensor:
+        ctx.save_for_backward(result, *given)
+        ctx.count = len(given)
+        return result.view_as(result)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        assert len(ctx.saved_tensors) == 1 + ctx.count  # asks for them, as a kernel would
+        return (grads[0], *(None for _ in range(ctx.count)))
 
 
 @contextmanager
-def _fused_attention(keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def _fused_attention() -> Iterator[None]:
     """Let attention keep what fused kernels keep; on meta it would keep every weight too.
 
     Put in torch's place for the while, because a mode of torch does not see into its own layers.
@@ -127,9 +152,8 @@ def _fused_attention(keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
     def fused(*args: Any, **kwargs: Any) -> Tensor:
         with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
             result = attention(*args, **kwargs)
-        for tensor in (*args[:3], result):
-            keep(tensor)
-        return result
+        kept: Tensor = _Kept.apply(result, *args[:3])
+        return kept
 
     F.scaled_dot_product_attention = fused
     try:

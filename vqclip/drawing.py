@@ -161,7 +161,7 @@ def _play(
     kept = folder.keep(
         ready.play(),
         place,
-        provenance=ready.provenance(),
+        provenance=ready.provenance,
         draw_final=ready.final,
         every=config.previews,
         film=film,

@@ -106,37 +106,43 @@ def room(device: torch.device) -> int | None:
 
 def remedies(config: RunConfig, free: int, source: Callable[[str], str]) -> list[str]:
     """Up to three settings with which a run would fit, each for itself: the least changes."""
+    built: dict[tuple[str, ...], footprint.Shapes] = {}
+
+    def fits(one: RunConfig) -> bool:
+        key = (one.vqgan, *one.perceptors)
+        if key not in built:
+            built[key] = footprint.shapes(one, source)
+        models = built[key]
+        return models.judges is not None and footprint.needed(one, models, MOST) <= free
+
     found: list[str] = []
-    kinds, own = set(), footprint.shapes(config, source)
-    for each in _tries(config):
-        words = _told(config, each)
-        kind = tuple(word.partition("=")[0] for word in words.split())
-        if not words or kind in kinds or any({*x.split()} <= {*words.split()} for x in found):
-            continue
-        same = {"size", "cutouts.count"}.issuperset(kind)
-        models = own if same else footprint.shapes(each, source)
-        if models.judges is not None and footprint.needed(each, models, MOST) <= free:
-            kinds.add(kind)
+    for ways in _ways(config):
+        # The last one changes most. If not even that fits, the others need not be counted.
+        words = next((_told(config, x) for x in ways if fits(x)), "") if fits(ways[-1]) else ""
+        if words and not any({*x.split()} <= {*words.split()} for x in found):
             found.append(words)
         if len(found) == 3:
             break
     return found
 
 
-def _tries(config: RunConfig) -> Iterator[RunConfig]:
-    """Settings that need less, the ones that change least first."""
+def _ways(config: RunConfig) -> Iterator[list[RunConfig]]:
+    """Settings that need less; in each list of one kind, the least change first."""
     size = final_size(config)
-    smaller = [_smaller(config, size, share) for share in (0.75, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)]
-    yield from smaller
+    smaller = [_smaller(config, size, share) for share in (0.75, 0.5, 0.35, 0.2)]
+    bundled = replace(config, vqgan="starter", perceptors=["starter"])
+    yield smaller
     if len(config.perceptors) > 1:
-        yield from (replace(config, perceptors=[name]) for name in config.perceptors)
-    yield from (_fewer(config, share) for share in (2, 4, 8))
+        yield [replace(config, perceptors=[name]) for name in config.perceptors]
+    yield [_fewer(config, share) for share in (2, 4, 8)]
     if config.vqgan != "starter":
-        yield replace(config, vqgan="starter")
-    yield from (_fewer(each, 4) for each in smaller)
-    yield from (replace(each, perceptors=config.perceptors[:1]) for each in smaller)
-    yield replace(config, vqgan="starter", perceptors=["starter"])
-    yield from (replace(each, vqgan="starter", perceptors=["starter"]) for each in smaller)
+        yield [replace(config, vqgan="starter")]
+    yield [_fewer(each, 4) for each in smaller]
+    if len(config.perceptors) > 1:
+        yield [replace(each, perceptors=config.perceptors[:1]) for each in smaller]
+    if (bundled.vqgan, bundled.perceptors) != (config.vqgan, config.perceptors):
+        yield [bundled]
+        yield [_smaller(bundled, size, share) for share in (0.5, 0.2)]
 
 
 def _fewer(config: RunConfig, share: int) -> RunConfig:

@@ -7,7 +7,7 @@ counted there. The answers are about right, not right: `benchmarks/memory.py` sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
@@ -83,15 +83,16 @@ def costs(config: RunConfig, models: Shapes, thrift: Thrift) -> tuple[list[Cost]
         if index not in counted:  # what is looked at together costs in proportion
             counted[index] = look_cost(judge, 1, models.dtype)
         looks.append(_some(counted[index], config.cutouts.count, thrift.chunk))
-    return draws, Cost(sum(c.flops for c in looks), sum(c.kept for c in looks))
+    flops, kept, moved = (sum(x) for x in zip(*map(astuple, looks), strict=True))
+    return draws, Cost(flops, kept, moved)
 
 
 def _some(one: Cost, squares: int, chunk: int) -> Cost:
     """What looking at squares costs, so many at a time (0: all), by what one of them does."""
     if not 0 < chunk < squares:
-        return Cost(one.flops * squares, one.kept * squares)
+        return Cost(one.flops * squares, one.kept * squares, one.kept * squares)
     # Each chunk goes forward twice and back once; only one's layers are held at a time.
-    return Cost(one.flops * squares * 4 // 3, one.kept * chunk)
+    return Cost(one.flops * squares * 4 // 3, one.kept * chunk, one.kept * squares * 4 // 3)
 
 
 def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:
@@ -111,7 +112,8 @@ def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
     """Estimate what cutting keeps, once for each size of squares."""
     pooled = 1 if RECIPES[config.cutouts.recipe].pooling == "bilinear" else 4
     pixels = sum(3 * side**2 for side in {side(judge) for judge in judges})
-    return Cost(0, 4 * SQUARES * pooled * config.cutouts.count * pixels)
+    kept = 4 * SQUARES * pooled * config.cutouts.count * pixels
+    return Cost(0, kept, kept)
 
 
 def _weights(model: torch.nn.Module) -> int:

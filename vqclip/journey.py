@@ -7,18 +7,19 @@ A run passes through sizes, small ones first. `play` is a generator of steps; be
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vqclip import optimisers
-from vqclip.config import RunConfig, to_dict
+from vqclip.config import MemorySettings, RunConfig, to_dict
 from vqclip.cutouts import Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
 from vqclip.generate import Objective, Step, generate
+from vqclip.layers import flat
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
 from vqclip.stumbles import Guard
@@ -132,7 +133,7 @@ class Session:
                 return
             except Exception as error:
                 squares = max(cutter.count for cutter in self._cutters())
-                less = self.thrift.tighten(squares) if is_lacking(error) else None
+                less = self._tighten(squares) if is_lacking(error) else None
                 if less is None:
                     raise
                 saved = f"{saved}, then {less}" if saved else less
@@ -143,6 +144,20 @@ class Session:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             steps = range(self.done, steps.stop)
+
+    def _tighten(self, squares: int) -> str | None:
+        """Hold less from now on, and note what was held before; see `Thrift.tighten`."""
+        before = flat(to_dict(self.as_it_is(), everywhere=False))
+        words = self.thrift.tighten(squares)
+        now = flat(to_dict(self.as_it_is(), everywhere=False))
+        other = {key: before[key] for key, value in now.items() if before[key] != value}
+        if other and self.done > 0:
+            self.changes.append({"step": self.done, "settings": other})
+        return words
+
+    def as_it_is(self) -> RunConfig:
+        """The settings, with what is held at a time as it became for want of memory."""
+        return replace(self.config, memory=MemorySettings(**asdict(self.thrift)))
 
     @torch.no_grad()
     def final(self) -> Image:
@@ -186,7 +201,7 @@ class Session:
 
     def provenance(self) -> Provenance:
         """All that is needed to make the picture again."""
-        settings = to_dict(replace(self.config, seed=self.seed), everywhere=False)
+        settings = to_dict(replace(self.as_it_is(), seed=self.seed), everywhere=False)
         prompt = settings.pop("prompts")
         known = self.models, versions()
         return Provenance(settings, prompt, self.seed, *known, changes=self.changes)

@@ -142,7 +142,7 @@ def _glance(work: Callable[[], Tensor]) -> float:
 def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
     """Estimate one step: the arithmetic, then the reading and writing around it."""
     sums = draw.flops / speed.draw + look.flops / speed.look
-    return sums + PASSES * (draw.kept + look.kept) / speed.move
+    return sums + PASSES * (draw.moved + look.moved) / speed.move
 
 
 @contextmanager

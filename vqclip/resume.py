@@ -172,7 +172,7 @@ def take_up(ready: Session, point: Point) -> None:
     ready.restore(point.state)
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
-    other = changed(point, ready.config)
+    other = changed(point, ready.as_it_is())
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
     now = provenance.versions()

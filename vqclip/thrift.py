@@ -55,15 +55,17 @@ class Thrift:
             return "working the decoder out twice"
         if not self.tiles:
             self.tiles = True
-            return "working the gradient out in tiles, which is not quite the same"
+            return "correcting the picture piece by piece, which changes it a little"
         return None
 
     def in_words(self) -> str:
         """Say what is done."""
-        words = [f"{self.chunk} squares are looked at together"] if self.chunk > 0 else []
+        some = "1 square is" if self.chunk == 1 else f"{self.chunk} squares are"
+        words = [f"{some} looked at together"] if self.chunk > 0 else []
         words += ["the decoder is worked out twice"] if self.recompute else []
-        words += ["its gradient in tiles, which is not quite the same"] if self.tiles else []
-        return " and ".join(words) or "everything is held"
+        words += ["the picture is corrected piece by piece"] if self.tiles else []
+        told = ", and ".join(words) or "everything is held"
+        return f"{told}, which changes it a little" if self.tiles else told
 
     def look(self, model: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
         """Apply a model to rows, some at a time: [N, …] → [N, D]."""

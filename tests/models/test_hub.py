@@ -52,7 +52,12 @@ def hub() -> Iterator[tuple[str, list[str]]]:
 
 def fetch(place: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     hub = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    own = {"HF_HOME": str(place / "hf"), "VQCLIP_HOME": str(place / "home")}
+    own = {
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "HF_HOME": str(place / "hf"),
+        "VQCLIP_HOME": str(place / "home"),
+    }
     return subprocess.run(
         [sys.executable, "-c", VQCLIP, "models", "fetch", NAME],
         capture_output=True,

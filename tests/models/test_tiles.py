@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -82,21 +83,39 @@ def test_the_picture_is_the_whole_one(attention: list[int], shape: tuple[int, in
     assert not any("forward" in vars(each) for each in model.modules())  # as it was
 
 
-def test_the_tiles_of_a_gradient_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a margin as wide as the reach, many tiles give what one gives."""
+def steady(model: Any) -> Any:
+    """A way to draw whose later norms have means and spreads that no gradient passes."""
+    parts = tiles.split(model)
+
+    def draw(latent: Tensor) -> Tensor:
+        norms: tiles.Norms = {}
+        hidden = tiles.through(parts.first, latent)
+        with torch.no_grad(), tiles.normed(parts.rest, partial(tiles.measured, norms)):
+            tiles.through(parts.rest, hidden)
+        with tiles.normed(parts.rest, partial(tiles.as_measured, norms)):
+            return tiles.through(parts.rest, hidden)
+
+    return draw
+
+
+@pytest.mark.parametrize("attention", [[], [8], [16]])
+def test_a_gradient_is_that_of_steady_norms(
+    attention: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a margin as wide as the reach, one tile and many give it to the last digits."""
     monkeypatch.setattr(tiles, "MARGIN", 1)
-    model, latent = decoder([]), noise(2, 8, 24, 20)
-    _, one = gradient(lambda each: tiles.draw(model, each, side=1000), latent)
-    _, many = gradient(lambda each: tiles.draw(model, each, side=20), latent)
-    assert torch.allclose(one, many, rtol=1e-3, atol=1e-5 * float(one.abs().max()))
+    model, latent = decoder(attention), noise(2, 8, 24, 20)
+    _, right = gradient(steady(model), latent)
+    for side in (1000, 20):
+        _, got = gradient(lambda each, side=side: tiles.draw(model, each, side), latent)
+        assert (got - right).abs().max() < 1e-4 * right.abs().max()
     monkeypatch.setattr(tiles, "MARGIN", 0)
     _, cut = gradient(lambda each: tiles.draw(model, each, side=20), latent)
-    assert (one - cut).norm() > 0.01 * one.norm()  # a margin is needed
+    assert (right - cut).norm() > 0.01 * right.norm()  # a margin is needed
 
 
-@pytest.mark.parametrize("draws", ["starter"])
-def test_the_starter_draws_the_same_and_moves_alike(draws: str) -> None:
-    found = zoo.find(draws)
+def test_the_starter_draws_the_same_and_moves_alike() -> None:
+    found = zoo.find("starter")
     model = vqgan.load(found.config, found.weights)
     latent = model.random(24, 40, torch.Generator().manual_seed(1))
     whole, right = gradient(model.decode, latent)
@@ -104,6 +123,7 @@ def test_the_starter_draws_the_same_and_moves_alike(draws: str) -> None:
     # The bar is a mean of 2 of 255 levels: this is one level in no pixel at all.
     assert (whole - tiled).abs().max() < 0.1 / 255
     assert torch.cosine_similarity(right.flatten(), near.flatten(), dim=0) > 0.9
+    assert 0.8 < near.norm() / right.norm() < 1.25
     # Neither more nor less is asked of places beside a tile's edge than of others.
     across = (right - near).square().mean(dim=(0, 1, 2)).sqrt()
     edge = across[31:33].mean() / across.mean()  # 256 pixels are 32 cells
@@ -140,6 +160,18 @@ def test_attention_is_that_of_taming() -> None:
     assert torch.allclose(*pair, atol=1e-5)
     grads = [torch.autograd.grad((each * wanted).sum(), given)[0] for each in pair]
     assert torch.allclose(*grads, atol=1e-5)
+
+
+def test_attention_holds_no_weight_of_every_pair() -> None:
+    attention, seen = vqgan._Attention(64), []
+
+    def keep(tensor: Tensor) -> Tensor:
+        seen.append(tensor.numel())
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        attention(noise(1, 64, 32, 32).requires_grad_())
+    assert max(seen) < (32 * 32) ** 2
 
 
 def test_a_vqgan_attends_by_it() -> None:

@@ -66,7 +66,7 @@ class Source:
 
 
 def kept(source: Source, place: Path, **options: Any) -> Generator[Step, None, None]:
-    every: dict[str, Any] = {"provenance": FOX, "draw_final": lambda: FINAL, "every": 2}
+    every: dict[str, Any] = {"provenance": lambda: FOX, "draw_final": lambda: FINAL, "every": 2}
     return folder.keep(source.steps, place, **(every | options))
 
 
@@ -143,7 +143,7 @@ def test_zero_is_never(place: Path) -> None:
 def test_the_log_is_json_even_when_losses_are_not_numbers(place: Path) -> None:
     losses = {"a": torch.tensor(float("nan")), "b": torch.tensor(float("inf"))}
     steps = iter([Step(0, FINAL, losses)])
-    list(folder.keep(steps, place, provenance=FOX, draw_final=lambda: FINAL))
+    list(folder.keep(steps, place, provenance=lambda: FOX, draw_final=lambda: FINAL))
     assert log_of(place) == [{"step": 0, "losses": {"a": None, "b": None}, "total": None}]
 
 

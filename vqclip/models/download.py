@@ -57,8 +57,14 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
     for _ in range(TRIES):
         before = _here(part, note, url)
         reason: object = "the connection breaks off, and no more comes"
+        came: list[int] = []
+
+        def seen(done: int, total: int | None, came: list[int] = came) -> None:
+            came[:] = [done]
+            progress(done, total)
+
         try:
-            if _once(url, part, note, progress):
+            if _once(url, part, note, seen):
                 note.unlink()
                 return part
         except urllib.error.HTTPError as error:
@@ -71,9 +77,10 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
             continue
         except (http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
-        if not part.is_file() or part.stat().st_size <= before:
+        if not came:
             raise Refused(f"{reason}")
-    raise Refused(f"the connection broke off {TRIES} times; what came is kept: try again")
+    kept = "what came is kept: try again" if _here(part, note, url) else "try again"
+    raise Refused(f"the connection broke off {TRIES} times; {kept}")
 
 
 def unpack(part: Path, name: str) -> Path:
@@ -121,27 +128,31 @@ def _here(part: Path, note: Path, url: str) -> int:
 def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None], None]) -> bool:
     """Try once; tell whether the file is complete."""
     here = _here(part, note, url)
+    noted = note.read_text().partition("\n")[2] if here else ""
     request = urllib.request.Request(url, headers={"User-Agent": "vqclip"})
     if here:
         request.add_header("Range", f"bytes={here}-")
-        request.add_header("If-Range", note.read_text().partition("\n")[2])
+        request.add_header("If-Range", noted)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         if answer.headers.get_content_type() == "text/html":
             raise Refused("a web page came instead of the file")
+        # A weak ETag ("W/...") may not be used in If-Range.
+        tag = answer.headers.get("ETag") or ""
+        mark = answer.headers.get("Last-Modified") or "" if tag[:2] in ("", "W/") else tag
         ranged = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
         if answer.status != 206:
             here = 0  # the whole file comes, from its beginning
         elif ranged is None or int(ranged[1]) != here:
             raise Refused("the server answers with another part of the file than asked for")
-        length = answer.headers.get("Content-Length") or ""
-        total = here + int(length) if re.fullmatch("[0-9]{1,15}", length) else None
-        _need_room(part.parent, total, here)
-        # A weak ETag ("W/...") may not be used in If-Range.
-        tag = answer.headers.get("ETag") or ""
-        mark = answer.headers.get("Last-Modified") or "" if tag[:2] in ("", "W/") else tag
-        note.write_text(f"{url}\n{mark}")
-        done = _copy(answer, part, here, lambda done: progress(done, total))
-    return total is None or done == total
+        if here == 0 or mark in (noted, ""):
+            length = answer.headers.get("Content-Length") or ""
+            total = here + int(length) if re.fullmatch("[0-9]{1,15}", length) else None
+            _need_room(part.parent, total, here)
+            note.write_text(f"{url}\n{mark or noted}")
+            done = _copy(answer, part, here, lambda done: progress(done, total))
+            return total is None or done == total
+    part.unlink()  # the end of another version, from a server that does not heed If-Range
+    return _once(url, part, note, progress)
 
 
 def _copy(answer: Any, part: Path, here: int, progress: Callable[[int], None]) -> int:

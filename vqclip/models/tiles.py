@@ -23,6 +23,7 @@ from taming.modules.diffusionmodules.model import (  # type: ignore[import-untyp
     ResnetBlock,
 )
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 SIDE = 256  # of a tile without its margin, in pixels
@@ -69,7 +70,7 @@ def draw(decoder: Any, given: Tensor, side: int = SIDE) -> Tensor:
     """Draw as `decoder` does: [N, C, h, w] → [N, 3, H, W]; and give the gradient in tiles.
 
     Args:
-        decoder: taming's, or with modules of the same names.
+        decoder: taming's, or with modules of the same names. Frozen: its weights get no gradient.
         side: of a tile, in pixels of the picture.
     """
     parts = split(decoder)
@@ -113,6 +114,7 @@ class _InTiles(torch.autograd.Function):
             return through(parts.rest, hidden)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (hidden,), (grad,), parts = ctx.saved_tensors, grads, ctx.parts
         total = torch.zeros_like(hidden)

@@ -94,7 +94,7 @@ class _Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
     """taming's attention, by a kernel that does not hold the weight of every pair of cells.
 
     A picture of 1024 pixels has 16,384 cells where a cell is 8 pixels: the weights are 1 GiB, and
-    a gradient needs them three times.
+    a gradient needs them three times. Where torch has no such kernel, it holds them all the same.
     """
 
     def forward(self, given: Tensor) -> Tensor:

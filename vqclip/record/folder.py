@@ -66,7 +66,7 @@ def keep(
     steps: Iterator[Step],
     folder: Path | str,
     *,
-    provenance: Provenance,
+    provenance: Callable[[], Provenance],
     draw_final: Callable[[], Image],
     every: int = 50,
     film: Film | None = None,
@@ -83,6 +83,7 @@ def keep(
 
     Args:
         folder: the run's own; see `vqclip.record.rooms`.
+        provenance: tells what makes the pictures; asked for each, since a setting may change.
         draw_final: draws the finished picture, after the last step; called without gradients.
         every: steps between previews in `steps/`; 0 for none.
         film: takes the picture of every `film_every`th step. It is closed at the end, and
@@ -101,12 +102,12 @@ def keep(
     saved = True
     try:
         refuse_to_replace(folder / "final.png")
-        notes = _start(folder, provenance, command)
+        notes = _start(folder, provenance(), command)
         _forget(folder, first)
         for step in steps:
             _log(folder / "log.jsonl", step)
             if every > 0 and step.index % every == 0:
-                _preview(folder / "steps", step, provenance)
+                _preview(folder / "steps", step, provenance())
             if film is not None and film_every > 0 and step.index % film_every == 0:
                 film.add(step.image)
             saved = save is None or (save_every > 0 and (step.index + 1) % save_every == 0)
@@ -120,8 +121,9 @@ def keep(
             film.close()
         with torch.no_grad():
             final = draw_final()
-        _note_time(folder, notes | {"finished": _now()}, clock)
-        save_png(folder / "final.png", final, provenance)
+        notes |= {"finished": _now()}
+        _note_time(folder, notes | json.loads(provenance().to_json()), clock)
+        save_png(folder / "final.png", final, provenance())
     except GeneratorExit:
         try:
             if save is not None and not saved:
@@ -138,7 +140,7 @@ def keep(
         try:
             _stop(film, folder, notes, clock)
             if isinstance(error, NumbersError):
-                best = _best(folder, draw_final, provenance)
+                best = _best(folder, draw_final, provenance())
                 error.add_note(f"the picture of the last good steps is {best}")
         except VqclipError as other:
             error.add_note(str(other))
