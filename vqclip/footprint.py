@@ -70,21 +70,29 @@ def shapes(config: RunConfig, source: Callable[[str], str]) -> Shapes:
 
 def costs(config: RunConfig, models: Shapes, thrift: Thrift) -> tuple[list[Cost], Cost]:
     """What drawing costs at each size, and what looking costs, in one step."""
+    stages = plan_stages(config, models.drawer.factor)
+    draws = [_drawing(models, wide, high, thrift) for wide, high, _ in stages]
+    return draws, _looking(config, models, thrift)
+
+
+def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift) -> Cost:
+    counted = models.counted
+    key = (wide, high, thrift.recompute, thrift.tiles)
+    if key not in counted:
+        counted[key] = draw_cost(models.drawer, wide, high, thrift)
+    return counted[key]
+
+
+def _looking(config: RunConfig, models: Shapes, thrift: Thrift) -> Cost:
     assert models.judges is not None
     counted = models.counted
-    draws = []
-    for wide, high, _ in plan_stages(config, models.drawer.factor):
-        key = (wide, high, thrift.recompute, thrift.tiles)
-        if key not in counted:
-            counted[key] = draw_cost(models.drawer, wide, high, thrift)
-        draws.append(counted[key])
     looks = [_cutting(config, models.judges)]
     for index, judge in enumerate(models.judges):
         if index not in counted:  # what is looked at together costs in proportion
             counted[index] = look_cost(judge, 1, models.dtype)
         looks.append(_some(counted[index], config.cutouts.count, thrift.chunk))
     flops, kept, moved = (sum(x) for x in zip(*map(astuple, looks), strict=True))
-    return draws, Cost(flops, kept, moved)
+    return Cost(flops, kept, moved)
 
 
 def _some(one: Cost, squares: int, chunk: int) -> Cost:
@@ -105,7 +113,10 @@ def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:
 
 def needed(config: RunConfig, models: Shapes, thrift: Thrift | None = None) -> int:
     """Bytes at the peak of a run; see `peak`."""
-    return peak(models, *costs(config, models, Thrift() if thrift is None else thrift))
+    thrift = Thrift() if thrift is None else thrift
+    stages = plan_stages(config, models.drawer.factor)
+    wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
+    return peak(models, [_drawing(models, wide, high, thrift)], _looking(config, models, thrift))
 
 
 def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
