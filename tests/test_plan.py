@@ -78,6 +78,7 @@ def test_a_drawing_costs_by_its_area(home: Home) -> None:
         drawer = vqgan.build(vqgan.read_config(home.config)).requires_grad_(False).eval()
     assert drawer.factor == FACTOR
     small, wide = counting.draw_cost(drawer, 32, 32), counting.draw_cost(drawer, 64, 32)
+    assert counting.draw_cost(drawer, 64, 32, work=False).kept == wide.kept
     assert small.flops > 0 and small.kept > 0
     # Every cell of its middle sees every other one: a little more, of which nothing is kept.
     assert 2 <= wide.flops / small.flops < 2.2

@@ -71,26 +71,27 @@ def shapes(config: RunConfig, source: Callable[[str], str]) -> Shapes:
 def costs(config: RunConfig, models: Shapes, thrift: Thrift) -> tuple[list[Cost], Cost]:
     """What drawing costs at each size, and what looking costs, in one step."""
     stages = plan_stages(config, models.drawer.factor)
-    draws = [_drawing(models, wide, high, thrift) for wide, high, _ in stages]
-    return draws, _looking(config, models, thrift)
+    draws = [_drawing(models, wide, high, thrift, work=True) for wide, high, _ in stages]
+    return draws, _looking(config, models, thrift, work=True)
 
 
-def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift) -> Cost:
+def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift, *, work: bool) -> Cost:
     counted = models.counted
-    key = (wide, high, thrift.recompute, thrift.tiles)
+    key = (wide, high, thrift.recompute, thrift.tiles, work)
     if key not in counted:
-        counted[key] = draw_cost(models.drawer, wide, high, thrift)
+        counted[key] = draw_cost(models.drawer, wide, high, thrift, work=work)
     return counted[key]
 
 
-def _looking(config: RunConfig, models: Shapes, thrift: Thrift) -> Cost:
+def _looking(config: RunConfig, models: Shapes, thrift: Thrift, *, work: bool) -> Cost:
     assert models.judges is not None
     counted = models.counted
     looks = [_cutting(config, models.judges)]
     for index, judge in enumerate(models.judges):
-        if index not in counted:  # what is looked at together costs in proportion
-            counted[index] = look_cost(judge, 1, models.dtype)
-        looks.append(_some(counted[index], config.cutouts.count, thrift.chunk))
+        key = (index, work)
+        if key not in counted:  # what is looked at together costs in proportion
+            counted[key] = look_cost(judge, 1, models.dtype, work=work)
+        looks.append(_some(counted[key], config.cutouts.count, thrift.chunk))
     flops, kept, moved = (sum(x) for x in zip(*map(astuple, looks), strict=True))
     return Cost(flops, kept, moved)
 
@@ -116,7 +117,8 @@ def needed(config: RunConfig, models: Shapes, thrift: Thrift | None = None) -> i
     thrift = Thrift() if thrift is None else thrift
     stages = plan_stages(config, models.drawer.factor)
     wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
-    return peak(models, [_drawing(models, wide, high, thrift)], _looking(config, models, thrift))
+    draw = _drawing(models, wide, high, thrift, work=False)
+    return peak(models, [draw], _looking(config, models, thrift, work=False))
 
 
 def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
