@@ -156,7 +156,7 @@ def cost(place: Path, settings: list[str], pairs: int) -> None:
         times = {}
         for every in (25, 0) if number % 2 else (0, 25):
             out = place / f"cost-{number}-{every}"
-            words = [PROMPT, "seed=1", f"checkpoint.every={every}", *settings]
+            words = ["seed=1", f"checkpoint.every={every}", *settings]
             folder = run(out, words)
             times[every] = json.loads((folder / "run.json").read_text())["seconds"]
         ratios.append(times[25] / times[0])
