@@ -162,6 +162,18 @@ def starve(ready: Session, most: int, from_step: int = 0) -> list[int]:
     return tried
 
 
+def starve_runs(patch: Patch, most: int, from_step: int) -> None:
+    """Do so to every run that is built."""
+    real = session.build
+
+    def starving(*words: Any, **named: Any) -> Session:
+        ready = real(*words, **named)
+        starve(ready, most, from_step)
+        return ready
+
+    patch.setattr(session, "build", starving)
+
+
 @pytest.mark.parametrize("from_step", [0, 1, 2])
 def test_a_step_is_taken_again_with_less(home: Home, from_step: int) -> None:
     whole = list(build(home).play())
@@ -220,14 +232,7 @@ def test_tiles_can_be_asked_for(home: Home) -> None:
 def test_in_the_end_it_is_said_what_would_fit(
     home: Home, monkeypatch: Patch, capsys: Capture
 ) -> None:
-    real = session.build
-
-    def starving(*words: Any, **named: Any) -> Session:
-        ready = real(*words, **named)
-        starve(ready, 0, 1)
-        return ready
-
-    monkeypatch.setattr(session, "build", starving)
+    starve_runs(monkeypatch, 0, 1)
     assert cli.main(["a fox", *home.words("steps=3")]) == 1
     err = capsys.readouterr().err
     assert "error: not enough memory for 32x32, even a square at a time; " in err
@@ -236,14 +241,7 @@ def test_in_the_end_it_is_said_what_would_fit(
 
 
 def test_a_run_says_what_it_did(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
-    real = session.build
-
-    def starving(*words: Any, **named: Any) -> Session:
-        ready = real(*words, **named)
-        starve(ready, 2, 1)
-        return ready
-
-    monkeypatch.setattr(session, "build", starving)
+    starve_runs(monkeypatch, 2, 1)
     assert cli.main(["a fox", *home.words("steps=3", "cutouts.count=8")]) == 0
     err = capsys.readouterr().err
     assert "memory ran out at step 1; looking at 2 of 8 squares at a time from here on" in err
@@ -252,16 +250,9 @@ def test_a_run_says_what_it_did(home: Home, monkeypatch: Patch, capsys: Capture)
 
 
 def test_what_became_of_it_is_noted(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
-    real = session.build
-
-    def starving(*words: Any, **named: Any) -> Session:
-        ready = real(*words, **named)
-        starve(ready, 2, 1)
-        return ready
-
     words = home.words("steps=3", "cutouts.count=8", "checkpoint.every=1", "seed=1")
     with monkeypatch.context() as patch:
-        patch.setattr(session, "build", starving)
+        starve_runs(patch, 2, 1)
         assert cli.main(["a fox", *words]) == 0
     folder = Path("outputs/0001-a-fox")
     changes = [{"step": 1, "settings": {"memory.chunk": 0}}]
