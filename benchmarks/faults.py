@@ -8,7 +8,8 @@ the encoding of its film, or while it writes a checkpoint. After each, `vqclip r
 its end. Counted: runs that went on from a later step than the first, where a checkpoint had been
 written, and runs whose picture, film and log are, to the byte, those of the undisturbed one.
 
-Then the cost: the same run with a checkpoint every 25 steps and with none, in turn.
+Then what it costs to be safe, each with and without in turn: a checkpoint every 25 steps, and
+deterministic=true.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ SETTINGS = (
 )
 KEPT = ("final.png", "film.mp4", "log.jsonl")
 KINDS = ("at a random moment", "in the closing of the film", "in a checkpoint's write")
+PRECAUTIONS = {  # with it, and without
+    "a checkpoint every 25 steps": ("checkpoint.every=25", "checkpoint.every=0"),
+    "deterministic=true": ("deterministic=true", "deterministic=false"),
+}
 LEAST = 0.1  # of a run's time, before which nothing has begun
 
 
@@ -150,19 +155,19 @@ def take_up(
 
 
 def cost(place: Path, settings: list[str], pairs: int) -> None:
-    """Time the steps of the default run with checkpoints and without, in turn."""
-    ratios = []
-    for number in range(pairs):
-        times = {}
-        for every in (25, 0) if number % 2 else (0, 25):
-            out = place / f"cost-{number}-{every}"
-            words = ["seed=1", f"checkpoint.every={every}", *settings]
-            folder = run(out, words)
-            times[every] = json.loads((folder / "run.json").read_text())["seconds"]
-        ratios.append(times[25] / times[0])
-        print(f"with checkpoints {times[25]:.1f} s, without {times[0]:.1f} s", flush=True)
-    if ratios:
-        print(f"the cost of a checkpoint every 25 steps: ×{statistics.median(ratios):.3f}")
+    """Time the steps of the default run with a precaution and without, in turn."""
+    for number, (name, words) in enumerate(PRECAUTIONS.items()):
+        ratios = []
+        for pair in range(pairs):
+            times = {}
+            for chosen in words if pair % 2 else words[::-1]:
+                out = place / f"cost-{number}-{pair}-{chosen}"
+                folder = run(out, ["seed=1", chosen, *settings])
+                times[chosen] = json.loads((folder / "run.json").read_text())["seconds"]
+            ratios.append(times[words[0]] / times[words[1]])
+            print(", ".join(f"{chosen} {times[chosen]:.1f} s" for chosen in words), flush=True)
+        if ratios:
+            print(f"the cost of {name}: ×{statistics.median(ratios):.3f}")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ import torch
 from tests import tiny_clip
 from tests.conftest import Home
 from vqclip import cli, foils, jury, perceptors
-from vqclip.errors import OutputError
 from vqclip.models import zoo
-from vqclip.record.folder import add_notes
 
 AVAILABLE = jury.available  # `home` puts another in its place
 
@@ -88,6 +86,42 @@ def test_no_words_no_verdict(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "verdict" not in run
 
 
-def test_notes_need_a_run(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"run\.json cannot be read: .*did something else"):
-        add_notes(tmp_path, verdict=1)
+def test_a_run_that_dies_before_its_verdict_has_one_in_the_end(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    monkeypatch.setattr(jury, "available", AVAILABLE)
+    tiny_clip.write(tmp_path / "second")
+
+    class Killed(BaseException):
+        pass
+
+    def dying(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jury, "judge", dying)
+        with pytest.raises(Killed):
+            cli.main(["a fox", "--quiet", *home.words()])
+    place = Path("outputs/0001-a-fox")
+    assert not (place / "final.png").exists()
+    assert cli.main(["resume", str(place), "--quiet"]) == 0
+    assert (place / "final.png").is_file()
+    assert json.loads((place / "run.json").read_bytes())["verdict"]["among"] > 99
+
+
+def test_a_judge_that_cannot_judge_costs_no_picture(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    monkeypatch.setattr(jury, "available", AVAILABLE)
+    tiny_clip.write(tmp_path / "second")
+    next((tmp_path / "second").glob("*.safetensors")).write_bytes(b"torn")
+    assert cli.main(["a fox", *home.words()]) == 0
+    out, err = capsys.readouterr()
+    assert "note: no verdict on the picture: " in err and "torn" not in out
+    assert Path(out.strip()).is_file()
+    assert "verdict" not in json.loads(Path(out.strip()).with_name("run.json").read_bytes())

@@ -15,9 +15,10 @@ from vqclip.record import images
 Capture = pytest.CaptureFixture[str]
 
 
-def flags() -> tuple[bool, bool, bool, bool]:
-    cudnn = torch.backends.cudnn
+def flags() -> tuple[bool, ...]:
+    cudnn, memory = torch.backends.cudnn, torch.utils.deterministic
     return (
+        getattr(memory, "fill_uninitialized_memory"),  # noqa: B009, mypy does not know it
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         cudnn.deterministic,
@@ -28,13 +29,17 @@ def flags() -> tuple[bool, bool, bool, bool]:
 def test_algorithms_are_deterministic_within_and_as_before_after() -> None:
     before, show = flags(), warnings.showwarning
     with pytest.raises(ZeroDivisionError), machine.deterministic(True):
-        assert flags() == (True, True, True, False)
+        assert flags() == (False, True, True, True, False)
         raise ZeroDivisionError
     assert flags() == before
     assert warnings.showwarning is show
     with machine.deterministic(False) as without:
         assert flags() == before
     assert without == []
+
+
+def test_a_gpu_pays_for_order() -> None:
+    assert "is slower on cuda" in machine.price_of_order(torch.device("cuda"))
 
 
 def test_what_has_no_such_algorithm_is_named_once() -> None:
@@ -68,6 +73,7 @@ def test_a_run_says_what_has_none(
         assert cli.main(["a fox", *words]) == 0
         out, err = capsys.readouterr()
         assert ("no deterministic blur_cuda here" in err) == (switch == "true")
+        assert ("costs no time on a CPU, and changes nothing" in err) == (switch == "true")
         pixels.append(images.read(Path(out.strip())))
     assert torch.equal(*pixels)  # on a processor it is the same picture
     assert not torch.are_deterministic_algorithms_enabled()

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 
 from vqclip import pictures, places, prompts
 from vqclip.config import RunConfig
+from vqclip.errors import VqclipError
 from vqclip.interrupts import listening
 from vqclip.models import needs
 from vqclip.screen import Screen
 
 if TYPE_CHECKING:
     from vqclip.journey import Session
+    from vqclip.jury import Verdict
     from vqclip.record.provenance import Provenance
     from vqclip.record.video import Film
     from vqclip.resume import Point
+    from vqclip.tensors import Image
 
 
 @dataclass
@@ -133,7 +136,6 @@ def _draw(
         if point is not None and len(ready.changes) > len(point.notes.changes):
             resume.keep(ready, place, point.state, point.reel)  # what is asked for now holds
         _play(ready, place, film, point, screen, progress, command)
-        _judge(ready, place, screen)
     return place
 
 
@@ -151,6 +153,14 @@ def _play(
     from vqclip.record import folder
 
     config = ready.config
+    verdicts: list[Verdict] = []
+
+    def look(image: Image) -> dict[str, object]:
+        verdict = _judged(config, image, screen)
+        if verdict is None:
+            return {}
+        verdicts.append(verdict)
+        return {"verdict": dataclasses.asdict(verdict)}
 
     def save() -> None:
         reel = None if point is None else point.reel
@@ -163,6 +173,7 @@ def _play(
         place,
         provenance=ready.provenance,
         draw_final=ready.final,
+        look=look,
         every=config.previews,
         film=film,
         film_every=config.film.every,
@@ -193,20 +204,23 @@ def _play(
             f"vqclip resume {place}"
         )
         raise KeyboardInterrupt
+    for verdict in verdicts:
+        screen.event("verdict", **dataclasses.asdict(verdict))
+        screen.say(verdict.in_words())
 
 
-def _judge(ready: Session, place: Path, screen: Screen) -> None:
-    """Say what a CLIP that took no part makes of the picture."""
+def _judged(config: RunConfig, image: Image, screen: Screen) -> Verdict | None:
+    """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
     from vqclip import jury
-    from vqclip.record import folder
 
-    wishes = prompts.parse(ready.config.prompts)
-    if not (jury.available(ready.config.perceptors) and prompts.texts(wishes)):
-        return
-    verdict = jury.judge(ready.final(), prompts.wished(wishes))
-    folder.add_notes(place, verdict=dataclasses.asdict(verdict))
-    screen.event("verdict", **dataclasses.asdict(verdict))
-    screen.say(verdict.in_words())
+    wishes = prompts.parse(config.prompts)
+    if not (jury.available(config.perceptors) and prompts.texts(wishes)):
+        return None
+    try:
+        return jury.judge(image, prompts.wished(wishes))
+    except VqclipError as error:  # a picture is not lost because nobody can judge it
+        screen.say(f"\nnote: no verdict on the picture: {error}")
+        return None
 
 
 def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:

@@ -42,6 +42,19 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
+def price_of_order(device: torch.device) -> str:
+    """Say what `deterministic` costs on a device. The CPU's figure is benchmarks/faults.py's."""
+    if device.type == "cpu":
+        return (
+            "deterministic=true costs no time on a CPU, and changes nothing: the same seed gives "
+            "the same picture there anyway"
+        )
+    return (
+        f"deterministic=true is slower on {device.type}: by how much depends on the model and "
+        "the driver; compare the seconds in run.json with those of a run without it"
+    )
+
+
 @contextmanager
 def deterministic(on: bool) -> Iterator[list[str]]:
     """Let torch take the algorithms that add numbers in the same order each time.
@@ -60,6 +73,9 @@ def deterministic(on: bool) -> Iterator[list[str]]:
     cudnn, was = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     tuned, chosen = cudnn.benchmark, cudnn.deterministic
+    # Memory that nobody has written yet would be filled, in case somebody reads it. Nobody does.
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
 
     def note(message: Warning | str, *words: Any, **named: Any) -> None:
         found = re.match(r"(\S+) does not have a deterministic implementation", str(message))
@@ -75,7 +91,9 @@ def deterministic(on: bool) -> Iterator[list[str]]:
         try:
             torch.use_deterministic_algorithms(True, warn_only=True)
             cudnn.benchmark, cudnn.deterministic = False, True
+            memory.fill_uninitialized_memory = False
             yield without
         finally:
             torch.use_deterministic_algorithms(was, warn_only=only_warned)
             cudnn.benchmark, cudnn.deterministic = tuned, chosen
+            memory.fill_uninitialized_memory = filled

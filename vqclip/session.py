@@ -25,7 +25,7 @@ from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
 from vqclip.generate import Step
 from vqclip.journey import Session
-from vqclip.machine import pick_device, pick_precision
+from vqclip.machine import pick_device, pick_precision, price_of_order
 from vqclip.models import clips, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
@@ -75,7 +75,7 @@ def build(
     vqgan, digest = vault.load(config.vqgan, device)
     stages = plan_stages(config, vqgan.factor)
     width, height = stages[-1][:2]
-    notes = []
+    notes = [price_of_order(device)] if config.deterministic else []
     wanted = "{}x{}".format(*final_size(config))
     if f"{width}x{height}" != wanted:
         notes.append(

@@ -16,14 +16,14 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vqclip.errors import NumbersError, OutputError, VqclipError
+from vqclip.errors import NumbersError, VqclipError
 from vqclip.record import rooms
 from vqclip.record.images import refuse_to_replace, save_png, unwritable, write_whole
 
@@ -46,28 +46,13 @@ def write_json(path: Path | str, obj: object) -> Path:
     return write_whole(path, (text + "\n").encode(), overwrite=True)
 
 
-def add_notes(folder: Path, **notes: object) -> None:
-    """Write more into a run's `run.json`.
-
-    Raises:
-        OutputError: if it cannot be read or written.
-    """
-    path = folder / "run.json"
-    try:
-        before = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            f"{path} cannot be read: {error}; did something else write it?"
-        ) from error
-    write_json(path, before | notes)
-
-
 def keep(
     steps: Iterator[Step],
     folder: Path | str,
     *,
     provenance: Callable[[], Provenance],
     draw_final: Callable[[], Image],
+    look: Callable[[Image], Mapping[str, object]] = lambda image: {},
     every: int = 50,
     film: Film | None = None,
     film_every: int = 1,
@@ -85,6 +70,8 @@ def keep(
         folder: the run's own; see `vqclip.record.rooms`.
         provenance: tells what makes the pictures; asked for each, since a setting may change.
         draw_final: draws the finished picture, after the last step; called without gradients.
+        look: looks at the finished picture; what it gives is noted in `run.json`. Before the
+            picture is saved, so that whatever has a picture has the notes, too.
         every: steps between previews in `steps/`; 0 for none.
         film: takes the picture of every `film_every`th step. It is closed at the end, and
             paused if the run ends before.
@@ -121,8 +108,8 @@ def keep(
             film.close()
         with torch.no_grad():
             final = draw_final()
-        notes |= {"finished": _now()}
-        _note_time(folder, notes | json.loads(provenance().to_json()), clock)
+        notes |= json.loads(provenance().to_json()) | look(final) | {"finished": _now()}
+        _note_time(folder, notes, clock)
         save_png(folder / "final.png", final, provenance())
     except GeneratorExit:
         try:
