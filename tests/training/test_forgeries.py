@@ -85,7 +85,7 @@ def test_a_move_is_one_of_adam(folder: Path, model: Model) -> None:
     low, high = made.vqgan.limits()
     for number in range(3):
         slope = torch.randn(each.latent.shape, generator=stream(number))
-        made._move([each], slope[None])
+        made._move(each, slope)
         latent.grad = slope
         adam.step()
         with torch.no_grad():
@@ -141,12 +141,14 @@ def test_half_may_start_from_drafts(folder: Path) -> None:
     one, two = made._prepare(model, stream())
     generator = stream()
     _, captions, _, _ = made.batches.draw(generator)
+    lives = [made._stages(False, generator) for _ in captions]
     random = [made.vqgan.random(16, 16, generator)[0] for _ in range(2)]
     assert made.prior is not None
     prefix = made.prior.prefix(model.states(captions[:1]))
     written = made.prior.dream(prefix, generator=generator, guidance=forgeries.GUIDANCE)
     assert torch.equal(one.latent, made.vqgan.lookup(written[0])[0])
     assert torch.equal(two.latent, random[1])
+    assert [each.stages for each in (one, two)] == lives
     sheet = replace_pool(made, [one, two]).sheet()
     assert sheet.shape == (3, 2 * 128, 2 * 128)
     torch.testing.assert_close(sheet[:, :128, :128], one.real)
@@ -157,11 +159,53 @@ def replace_pool(made: Forgeries, pool: list[Forgery]) -> Forgeries:
     return made
 
 
-def test_a_training_with_forgeries_goes_on_as_if_never_stopped(
-    folder: Path, tmp_path: Path
+def test_those_from_random_codes_may_grow_as_a_run_does(
+    folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(forgeries, "GROWING", (20, 21))
+    monkeypatch.setattr(forgeries, "VIEW", 1.0)
+    made = forger(folder, forgeries=2, pool=2, forged_growth=True)
+    sides = []
+    for number in range(20):
+        shown = made.show(model, stream(number), contextlib.nullcontext)
+        sides.append([each.latent.shape[-1] for each in made.pool])
+        for each in made.pool:  # beside the real thing, drawn as large
+            small = torch.nn.functional.interpolate(
+                each.original[None], [each.real.shape[-1]] * 2, mode="bilinear", antialias=True
+            )
+            codes = made.vqgan.quantise(made.vqgan.encode(small.clamp(0, 1)))
+            torch.testing.assert_close(made.vqgan.decode(codes)[0], each.real)
+            assert each.real.shape[-1] == each.latent.shape[-1] * made.vqgan.factor
+            assert each.moments.shape[1:] == each.latent.shape and each.moments[1].min() >= 0
+        assert shown.forged.shape == shown.real.shape == (2, 3, 32, 32)
+    # The growth of a run's defaults: 60 % of it at a quarter of the side, 25 % at half.
+    assert sides == [[1, 1]] * 12 + [[2, 2]] * 5 + [[4, 4]] * 3
+    assert made.sheet().shape == (3, 2 * 32, 2 * 32)
+
+
+def test_growth_keeps_the_picture(folder: Path) -> None:
+    made = forger(folder, forged_growth=True)
+    each = replace_pool(made, [made._next(Model(SMALL), stream())]).pool[0]
+    each.latent = made.vqgan.encode(each.real[None])[0]
+    each.age = each.life - 1
+    before = made._drawn([each.latent])[0]
+    made._grow(each)
+    after = torch.nn.functional.interpolate(
+        made._drawn([each.latent])[0][None], before.shape[-2:], mode="area"
+    )[0]
+    assert each.side == 32 and (before - after).abs().mean() < 0.08
+
+
+@pytest.mark.parametrize("growth", [False, True])
+def test_a_training_with_forgeries_goes_on_as_if_never_stopped(
+    folder: Path, tmp_path: Path, growth: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgeries, "GROWING", (2, 3))  # a size each move
+
     def weights(name: str, *ends: int) -> dict[str, Tensor]:
-        recipe = replace(SMALL, data=str(folder), out=str(tmp_path / name), steps=3)
+        recipe = replace(
+            SMALL, data=str(folder), out=str(tmp_path / name), steps=3, forged_growth=growth
+        )
         for end in ends:
             train(replace(recipe, until=end))
         state: dict[str, Any] = torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)

@@ -8,7 +8,8 @@ were taken for, beside the real thing. So the holes are found as they open.
 Samples that go on from step to step are how energy-based models are trained (Du and Mordatch,
 2019, "Implicit Generation and Generalization in Energy-Based Models",
 https://arxiv.org/abs/1903.08689). Differs: they move in the latent space of a VQGAN, each towards
-a caption.
+a caption. With `forged_growth`, those that start from random codes pass through the smaller sizes
+that a run passes through, beside the real thing at that size.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vqclip.config import RunConfig
 from vqclip.losses import spherical_distance
 from vqclip.models import prior as priors
 from vqclip.models import vqgan as vqgans
 from vqclip.models import zoo
+from vqclip.sizes import plan_stages
 from vqclip.training import data
 from vqclip.training.batches import Batches
 from vqclip.training.towers import Model, Recipe
@@ -32,9 +35,11 @@ from vqclip.training.towers import Model, Recipe
 CELLS = 16  # side of a latent, if no prior says otherwise
 AT_ONCE = 16  # forgeries that are begun together
 LIVES = 16, 80  # moves until a forgery makes room for the next one
+GROWING = 40, 200  # the same for those that grow: as many as a run has, at most
 VIEW = 0.6  # least side of the cutout that is shown, as a share of the picture's
 BETAS = 0.9, 0.999  # Adam's
 GUIDANCE = 2.5  # of drafts
+TENSORS = "latent", "real", "original", "moments"
 
 
 @dataclass
@@ -42,18 +47,36 @@ class Forgery:
     """A latent [C, h, w] on its way to a caption, and the real thing [3, H, W] in [0, 1].
 
     Attributes:
+        real: as the VQGAN draws it, as large as the latent is drawn.
+        original: the real thing itself.
         things: what the caption names.
-        life: how many moves it makes in all.
+        stages: how many moves it makes at which side, in pixels.
         moments: Adam's, [2, C, h, w].
     """
 
     latent: Tensor
     real: Tensor
+    original: Tensor
     caption: str
     things: list[str]
-    life: int
+    stages: list[tuple[int, int]]
     moments: Tensor
     age: int = 0
+
+    @property
+    def life(self) -> int:
+        """How many moves it makes in all."""
+        return sum(moves for _, moves in self.stages)
+
+    @property
+    def side(self) -> int:
+        """How large it is to be drawn at its age, in pixels."""
+        moved = 0
+        for side, moves in self.stages:
+            moved += moves
+            if self.age < moved:
+                return side
+        return self.stages[-1][0]
 
 
 @dataclass(frozen=True)
@@ -106,26 +129,28 @@ class Forgeries:
             if self.pool[index].age >= self.pool[index].life:
                 self.pool[index] = self._next(model, generator)
         chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
+        for each in chosen:
+            if each.side > each.real.shape[-1]:
+                self._grow(each)
         captions = [each.caption for each in chosen]
         grid = self._views(len(chosen), generator)
-        latent = torch.stack([each.latent for each in chosen]).requires_grad_()
+        latents = [each.latent.requires_grad_() for each in chosen]
         was = model.training
         model.eval().requires_grad_(False)
         with autocast():
             text = model.read(captions)
-        with self._half():
-            picture = self.vqgan.decode(self.vqgan.quantise(latent)).float()
-        forged = functional.grid_sample(picture, grid, align_corners=False)
+        forged = _cut(self._drawn(latents), grid)
         with autocast():
             seen = model.look(forged)
-        gradient = torch.autograd.grad(spherical_distance(seen, text).diag().sum(), latent)[0]
+        loss = spherical_distance(seen, text).diag().sum()
+        gradients = torch.autograd.grad(loss, latents)
         model.requires_grad_(True).train(was)
-        self._move(chosen, gradient)
-        real = torch.stack([each.real for each in chosen])
-        real = functional.grid_sample(real, grid, align_corners=False)
+        for each, gradient in zip(chosen, gradients, strict=True):
+            each.latent = each.latent.detach()
+            self._move(each, gradient)
         return Shown(
             forged=forged.detach().clamp(0, 1),
-            real=real.clamp(0, 1),
+            real=_cut([each.real for each in chosen], grid).clamp(0, 1),
             captions=captions,
             things=[frozenset(each.things) for each in chosen],
         )
@@ -140,10 +165,14 @@ class Forgeries:
     def sheet(self) -> Tensor:
         """The eight that have lived longest, each beneath the real thing: [3, H, W] in [0, 1]."""
         oldest = sorted(self.pool, key=lambda each: -each.age)[:8]
-        forged = self.vqgan.decode(
-            self.vqgan.quantise(torch.stack([each.latent for each in oldest]))
+        side = self.cells * self.vqgan.factor
+        lines = [[each.real for each in oldest], self._drawn([each.latent for each in oldest])]
+        rows = torch.stack(
+            [
+                torch.cat([functional.interpolate(p[None], [side, side]) for p in line])
+                for line in lines
+            ]
         )
-        rows = torch.stack([torch.stack([each.real for each in oldest]), forged])
         return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).clamp(0, 1).cpu()
 
     def state_dict(self) -> dict[str, Any]:
@@ -158,7 +187,7 @@ class Forgeries:
         )
 
     def _here(self, each: Forgery) -> Forgery:
-        moved = {key: getattr(each, key).to(self.device) for key in ("latent", "real", "moments")}
+        moved = {key: getattr(each, key).to(self.device) for key in TENSORS}
         return replace(each, **moved)
 
     def _views(self, count: int, generator: torch.Generator) -> Tensor:
@@ -175,24 +204,57 @@ class Forgeries:
         enabled = self.recipe.forged_bf16
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def _move(self, chosen: list[Forgery], gradient: Tensor) -> None:
-        """One step of Adam for these latents, kept within the codebook's range."""
-        for each, slope in zip(chosen, gradient, strict=True):
-            each.age += 1
-            each.moments = torch.stack(
-                [
-                    moment.lerp(value, 1 - beta)
-                    for moment, value, beta in zip(
-                        each.moments, (slope, slope**2), BETAS, strict=True
-                    )
-                ]
-            )
-            first, second = (
-                moment / (1 - beta**each.age)
-                for moment, beta in zip(each.moments, BETAS, strict=True)
-            )
-            step = self.recipe.forged_rate * first / (second.sqrt() + 1e-12)
-            each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
+    def _drawn(self, latents: list[Tensor]) -> list[Tensor]:
+        """Decode latents [C, h, w], those of a size together: [3, H, W] each."""
+        drawn: dict[int, Tensor] = {}
+        for wide in {latent.shape[-1] for latent in latents}:
+            some = [i for i, latent in enumerate(latents) if latent.shape[-1] == wide]
+            with self._half():
+                codes = self.vqgan.quantise(torch.stack([latents[i] for i in some]))
+                drawn |= zip(some, self.vqgan.decode(codes).float(), strict=True)
+        return [drawn[i] for i in range(len(latents))]
+
+    @torch.no_grad()
+    def _redrawn(self, images: Tensor, side: int) -> Tensor:
+        """Pictures [N, 3, H, W] as the VQGAN draws them at a side in pixels."""
+        if images.shape[-1] != side:
+            images = functional.interpolate(
+                images, [side, side], mode="bilinear", antialias=True
+            ).clamp(0, 1)
+        with self._half():
+            codes = self.vqgan.quantise(self.vqgan.encode(images).float())
+            return self.vqgan.decode(codes).float()
+
+    @torch.no_grad()
+    def _grow(self, each: Forgery) -> None:
+        """Go on at the next size, as a run does: drawn, resized and encoded."""
+        shape = [each.side, each.side]
+        picture = self._drawn([each.latent])[0]
+        image = functional.interpolate(picture[None], shape, mode="bicubic").clamp(0, 1)
+        with self._half():
+            each.latent = self.vqgan.encode(image).float()[0]
+        each.moments = functional.interpolate(
+            each.moments, each.latent.shape[-2:], mode="bilinear"
+        )
+        each.real = self._redrawn(each.original[None], each.side)[0]
+
+    def _move(self, each: Forgery, slope: Tensor) -> None:
+        """One step of Adam, kept within the codebook's range."""
+        each.age += 1
+        each.moments = torch.stack(
+            [
+                moment.lerp(value, 1 - beta)
+                for moment, value, beta in zip(
+                    each.moments, (slope, slope**2), BETAS, strict=True
+                )
+            ]
+        )
+        first, second = (
+            moment / (1 - beta**each.age)
+            for moment, beta in zip(each.moments, BETAS, strict=True)
+        )
+        step = self.recipe.forged_rate * first / (second.sqrt() + 1e-12)
+        each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
 
     def _next(self, model: Model, generator: torch.Generator) -> Forgery:
         """A forgery that begins; they are prepared some at a time."""
@@ -204,25 +266,52 @@ class Forgeries:
     def _prepare(self, model: Model, generator: torch.Generator) -> list[Forgery]:
         """Draw captions with their pictures, as the VQGAN draws them, and where to start from."""
         images, captions, things, _ = self.batches.draw(generator)
-        with self._half():
-            codes = self.vqgan.quantise(self.vqgan.encode(images.to(self.device)).float())
-            real = self.vqgan.decode(codes).float()
-        starts = [self.vqgan.random(self.cells, self.cells, generator)[0] for _ in captions]
+        images = images.to(self.device)
+        drafts = 0 if self.prior is None else len(captions) // 2
+        stages = [
+            self._stages(self.recipe.forged_growth and number >= drafts, generator)
+            for number in range(len(captions))
+        ]
+        first = [parts[0][0] for parts in stages]
+        cells = [side // self.vqgan.factor for side in first]
+        starts = [self.vqgan.random(wide, wide, generator)[0] for wide in cells]
         if self.prior is not None:
-            drafts = len(captions) // 2
             prefix = self.prior.prefix(model.states(captions[:drafts]))
             written = self.prior.dream(prefix, generator=generator, guidance=GUIDANCE)
             starts[:drafts] = [self.vqgan.lookup(each)[0] for each in written]
-        lives = torch.randint(LIVES[0], LIVES[1], [len(captions)], generator=generator)
-        begun = zip(starts, real, captions, things, lives.tolist(), strict=True)
+        real = [
+            self._redrawn(image[None], side)[0] for image, side in zip(images, first, strict=True)
+        ]
+        begun = zip(starts, real, images, captions, things, stages, strict=True)
         return [
             Forgery(
                 latent=start,
                 real=picture,
+                original=image,
                 caption=caption,
                 things=sorted(named),
-                life=life,
+                stages=parts,
                 moments=torch.zeros(2, *start.shape, device=self.device),
             )
-            for start, picture, caption, named, life in begun
+            for start, picture, image, caption, named, parts in begun
         ]
+
+    def _stages(self, grows: bool, generator: torch.Generator) -> list[tuple[int, int]]:
+        """The sides that a forgery passes through, and for how many moves."""
+        side = self.cells * self.vqgan.factor
+        least, most = GROWING if grows else LIVES
+        life = int(torch.randint(least, most, [], generator=generator))
+        if not grows:
+            return [(side, life)]
+        run = replace(RunConfig(), size=f"{side}x{side}", steps=life)
+        return [(wide, moves) for wide, _, moves in plan_stages(run, self.vqgan.factor)]
+
+
+def _cut(pictures: list[Tensor], grid: Tensor) -> Tensor:
+    """Sample each picture [3, H, W] where its row of a grid [N, h, w, 2] says: [N, 3, h, w]."""
+    return torch.cat(
+        [
+            functional.grid_sample(picture[None], view[None], align_corners=False)
+            for picture, view in zip(pictures, grid, strict=True)
+        ]
+    )

@@ -109,6 +109,9 @@ class ClipRecipe:
     pool: int = option(64, "forgeries in the making", least=1)
     prior: str = option("", "forgeries: the folder of the prior whose drafts half start from")
     forged_rate: float = option(0.1, "learning rate of a forgery's latent", least=0)
+    forged_growth: bool = option(
+        False, "forgeries from random codes start small, and grow as a run does"
+    )
     forged_bf16: bool = option(True, "forgeries in half precision")
 
 
