@@ -24,15 +24,17 @@ VQCLIP = (sys.executable, "-c", "import sys; from vqclip.cli import main; sys.ex
 PROMPT = "a red heart"
 SHORT = ("steps=3", "growth=[]", "film.format=none", "device=cpu", "seed=1", "previews=0")
 SHAPE = "ViT-B-32"
+VQGANS = {"coarse": "imagenet_f16_1024", "fine": "gumbel_f8_8192"}
 WORDS = {
     "default": [],
     "large": ["size=512x512"],
     "squares": ["cutouts.count=64", "perceptors=[starter,starter-second]"],
     "twice": ["size=1024x1024", "memory.recompute=true"],
     "tiles": ["size=1024x1024", "memory.tiles=true"],
-    "published": ["vqgan=shaped", "perceptors={clip}", "size=256x256", "cutouts.count=32"],
+    "published": ["vqgan=coarse", "perceptors={clip}", "size=256x256", "cutouts.count=32"],
+    "fine": ["vqgan=fine", "perceptors={clip}", "size=256x256", "cutouts.count=32"],
     "thrifty": [
-        *("vqgan=shaped", "perceptors={clip}", "size=512x512", "cutouts.count=32"),
+        *("vqgan=coarse", "perceptors={clip}", "size=512x512", "cutouts.count=32"),
         *("memory.chunk=4", "memory.recompute=true", "memory.tiles=true"),
     ],
 }
@@ -45,8 +47,7 @@ def main() -> None:
     print(f"{platform.platform()}, {os.cpu_count()} cores, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as place:
         os.environ["VQCLIP_HOME"] = place
-        if any("vqgan=shaped" in WORDS[name] for name in chosen):
-            shaped(Path(place))
+        shaped(Path(place))
         print(f"{'settings':10}  planned  measured")
         for name in chosen:
             words = [each.format(clip=Path(place) / "clip") for each in WORDS[name]]
@@ -65,10 +66,11 @@ def shaped(place: Path) -> None:
     from vqclip.models import arrivals, vqgan, zoo
     from vqclip.models.catalogue import CHECKPOINTS
 
-    config = zoo.HERE / CHECKPOINTS["imagenet_f16_1024"].config
     weights = place / "shaped.safetensors"
-    save_file(vqgan.build(vqgan.read_config(config)).state_dict(), weights)
-    arrivals.import_(weights, config, "shaped")
+    for name, published in VQGANS.items():
+        config = zoo.HERE / CHECKPOINTS[published].config
+        save_file(vqgan.build(vqgan.read_config(config)).state_dict(), weights)
+        arrivals.import_(weights, config, name)
     (place / "clip").mkdir()
     save_file(
         open_clip.create_model(SHAPE).state_dict(),

@@ -354,6 +354,8 @@ def test_several_configs_are_trained_in_the_order_of_their_needs(
         ("recipe: prior\nsizes: 3\n", "my.yaml: there is no setting sizes"),
         ("recipe: vqgan\nfrom: a\nbegin: b\n", "my.yaml holds both from and begin"),
         ("recipe: vqgan\nsize: 42\n", "size is 42; it must be a multiple of 8"),
+        ("recipe: vqgan\nsizes: [64, 42]\n", "sizes is 42; it must be a multiple of 8"),
+        ("recipe: vqgan\nsizes: [8]\n", "sizes holds 8; a side is 16 to 1024 pixels"),
         ("recipe: vqgan\nwidth: 40\n", "width is 40; it must be a multiple of 32"),
         ("recipe: vqgan\nmultiples: []\n", "multiples is []; write such as [1, 1, 2, 4]"),
         ("recipe: vqgan\nbatch: 0\n", "batch is 0; it must be 1 or more"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.models import vqgan as shipped
 from vqclip.training import data, vqgan
 from vqclip.training.settings import check
-from vqclip.training.supply import Batches
+from vqclip.training.supply import Batches, sizes, supply
 from vqclip.training.vqgan import (
     Codebook,
     Model,
@@ -183,6 +184,23 @@ def test_batches_are_illustrations_and_photographs(recipe: Recipe) -> None:
     assert not torch.equal(images[2], images[0])
     again = batches.draw(torch.Generator().manual_seed(0))
     assert torch.equal(images, again)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_batches_may_be_of_several_sizes(recipe: Recipe, folder: Path, own: bool) -> None:
+    Image.fromarray(picture(3, 1, 300).permute(1, 2, 0).numpy()).save(folder / "mine.png")
+    changes = {"pictures": str(folder)} if own else {}
+    several = replace(recipe, batch=4, sizes=[16, 32, 64, 256], **changes)
+    assert sizes(several) == [(32, 4), (16, 16), (64, 1), (256, 1)]
+    draw, exam = supply(several, lambda kind, **words: None)
+    generator = torch.Generator().manual_seed(0)
+    drawn = [draw(generator) for _ in range(40)]
+    assert {(each.shape[-1], len(each)) for each in drawn} == set(sizes(several))
+    assert all(each.shape[1] == 3 and each.shape[2] == each.shape[3] for each in drawn)
+    assert all(each.abs().max() < 1.0001 for each in drawn)
+    assert exam.shape[2:] == (32, 32)
+    alone, _ = supply(replace(several, sizes=[]), lambda kind, **words: None)
+    assert {alone(generator).shape for _ in range(5)} == {torch.Size([4, 3, 32, 32])}
 
 
 def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(

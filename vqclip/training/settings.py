@@ -40,6 +40,7 @@ class VqganRecipe:
     sheet_every: int = option(1000, "a sheet of samples every so many steps; 0: none", least=0)
     batch: int = option(16, "pictures a step", least=1)
     size: int = option(64, "side of a picture in pixels", least=16, most=1024)
+    sizes: list[int] = option([], "further sides; each batch has one of them all")
     rate: float = option(6e-4, "learning rate", least=0)
     zoom: list[float] = option([0.7, 3.0], "side of a cut-out, as a share of the picture's")
     crop: list[float] = option([0.4, 1.0], "side of a square, as a share of your picture's")
@@ -201,7 +202,10 @@ def check(recipe: Any) -> Any:
     if isinstance(recipe, VqganRecipe):
         if not recipe.multiples or min(recipe.multiples) < 1:
             raise ConfigError(f"multiples is {recipe.multiples}; write such as [1, 1, 2, 4]")
-        _divides("size", recipe.size, 2 ** (len(recipe.multiples) - 1))
+        for key, side in [("size", recipe.size), *(("sizes", side) for side in recipe.sizes)]:
+            _divides(key, side, 2 ** (len(recipe.multiples) - 1))
+            if not 16 <= side <= 1024:
+                raise ConfigError(f"{key} holds {side}; a side is 16 to 1024 pixels")
         _divides("width", recipe.width, 32)
         if recipe.blend < 1 and not recipe.begin:
             raise ConfigError(
