@@ -19,7 +19,7 @@ UNSTATED = "none stated for the weights (the code is MIT)"
 
 # The sha256 of the weights that come with vqclip, by their path in models/starter.
 BUNDLED = {
-    "vqgan.safetensors": ("969a126c530d3cd08bec517894da0785a02f26682c99829d2065873b11fc7138"),
+    "vqgan.safetensors": ("4d3aca5bb0b8bd56662635ad1ba2f981f3df2601bde2919b8fa7c315255069fa"),
     "clip/packed.safetensors": (
         "40c59b9f11d9d7ad3499229c4955c1096e967713801b673f598895455277412c"
     ),
