@@ -25,8 +25,16 @@ Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 # Four steps: codes from the second, the critic from the third.
 TINY = (
-    *("size=32", "sizes=[]", "batch=2", "width=32", "multiples=1,1", "codes=12", "code_channels=8"),
-    *("z_channels=8", "bf16=false", "steps=4", "from=", "quantise_from=1", "revive_every=2"),
+    *("size=32", "batch=2", "width=32", "multiples=1,1", "codes=12", "code_channels=8"),
+    *(
+        "sizes=[]",
+        "z_channels=8",
+        "bf16=false",
+        "steps=4",
+        "from=",
+        "quantise_from=1",
+        "revive_every=2",
+    ),
     *("discriminate_from=2", "sheet_every=2", "device=cpu", "pictures=own"),
 )
 

@@ -13,9 +13,10 @@ from torch import Generator, Tensor
 
 from tests.training.test_clip import SMALL as CLIP
 from vqclip.losses import spherical_distance
-from vqclip.training import data, forgeries
+from vqclip.training import data, forgeries, forgery
 from vqclip.training.clip import train
-from vqclip.training.forgeries import Forgeries, Forgery
+from vqclip.training.forgeries import Forgeries
+from vqclip.training.forgery import Forgery
 from vqclip.training.towers import Model
 
 SMALL = replace(CLIP, hide=0.0, vqgan="starter", forgeries=2, pool=3, forged_bf16=False)
@@ -56,7 +57,7 @@ def far(made: Forgeries, model: Model, each: Forgery) -> float:
 def test_a_forgery_moves_towards_its_caption(
     folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgeries, "LIVES", (1000, 1001))
+    monkeypatch.setattr(forgery, "LIVES", (1000, 1001))
     monkeypatch.setattr(forgeries, "VIEW", 1.0)
     made = forger(folder)
     made.show(model, stream(), contextlib.nullcontext)
@@ -85,7 +86,7 @@ def test_a_move_is_one_of_adam(folder: Path, model: Model) -> None:
     low, high = made.vqgan.limits()
     for number in range(3):
         slope = torch.randn(each.latent.shape, generator=stream(number))
-        made._move(each, slope)
+        made.forger.move(each, slope)
         latent.grad = slope
         adam.step()
         with torch.no_grad():
@@ -113,7 +114,7 @@ def test_what_is_shown_is_the_same_part_of_both(folder: Path, model: Model) -> N
 def test_a_forgery_makes_room_after_its_life(
     folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgeries, "LIVES", (2, 3))
+    monkeypatch.setattr(forgery, "LIVES", (2, 3))
     made = forger(folder, forgeries=3)
     ages = []
     for number in range(4):
@@ -141,7 +142,7 @@ def test_half_may_start_from_drafts(folder: Path) -> None:
     one, two = made._prepare(model, stream())
     generator = stream()
     _, captions, _, _ = made.batches.draw(generator)
-    lives = [made._stages(False, generator) for _ in captions]
+    lives = [made.forger.stages(False, generator) for _ in captions]
     random = [made.vqgan.random(16, 16, generator)[0] for _ in range(2)]
     assert made.prior is not None
     prefix = made.prior.prefix(model.states(captions[:1]))
@@ -162,7 +163,7 @@ def replace_pool(made: Forgeries, pool: list[Forgery]) -> Forgeries:
 def test_those_from_random_codes_may_grow_as_a_run_does(
     folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgeries, "GROWING", (20, 21))
+    monkeypatch.setattr(forgery, "GROWING", (20, 21))
     monkeypatch.setattr(forgeries, "VIEW", 1.0)
     made = forger(folder, forgeries=2, pool=2, forged_growth=True)
     sides = []
@@ -188,10 +189,10 @@ def test_growth_keeps_the_picture(folder: Path) -> None:
     each = replace_pool(made, [made._next(Model(SMALL), stream())]).pool[0]
     each.latent = made.vqgan.encode(each.real[None])[0]
     each.age = each.life - 1
-    before = made._drawn([each.latent])[0]
-    made._grow(each)
+    before = made.forger.drawn([each.latent])[0]
+    made.forger.grow(each)
     after = torch.nn.functional.interpolate(
-        made._drawn([each.latent])[0][None], before.shape[-2:], mode="area"
+        made.forger.drawn([each.latent])[0][None], before.shape[-2:], mode="area"
     )[0]
     assert each.side == 32 and (before - after).abs().mean() < 0.08
 
@@ -200,7 +201,7 @@ def test_growth_keeps_the_picture(folder: Path) -> None:
 def test_a_training_with_forgeries_goes_on_as_if_never_stopped(
     folder: Path, tmp_path: Path, growth: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgeries, "GROWING", (2, 3))  # a size each move
+    monkeypatch.setattr(forgery, "GROWING", (2, 3))  # a size each move
 
     def weights(name: str, *ends: int) -> dict[str, Tensor]:
         recipe = replace(

@@ -8,8 +8,7 @@ were taken for, beside the real thing. So the holes are found as they open.
 Samples that go on from step to step are how energy-based models are trained (Du and Mordatch,
 2019, "Implicit Generation and Generalization in Energy-Based Models",
 https://arxiv.org/abs/1903.08689). Differs: they move in the latent space of a VQGAN, each towards
-a caption. With `forged_growth`, those that start from random codes pass through the smaller sizes
-that a run passes through, beside the real thing at that size.
+a caption. How one of them is drawn and moved: `vqclip.training.forgery`.
 """
 
 from __future__ import annotations
@@ -22,61 +21,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.config import RunConfig
 from vqclip.losses import spherical_distance
 from vqclip.models import prior as priors
 from vqclip.models import vqgan as vqgans
 from vqclip.models import zoo
-from vqclip.sizes import plan_stages
 from vqclip.training import data
 from vqclip.training.batches import Batches
+from vqclip.training.forgery import TENSORS, Forger, Forgery
 from vqclip.training.towers import Model, Recipe
 
 CELLS = 16  # side of a latent, if no prior says otherwise
 AT_ONCE = 16  # forgeries that are begun together
-LIVES = 16, 80  # moves until a forgery makes room for the next one
-GROWING = 40, 200  # the same for those that grow: as many as a run has, at most
 VIEW = 0.6  # least side of the cutout that is shown, as a share of the picture's
-BETAS = 0.9, 0.999  # Adam's
 GUIDANCE = 2.5  # of drafts
-TENSORS = "latent", "real", "original", "moments"
-
-
-@dataclass
-class Forgery:
-    """A latent [C, h, w] on its way to a caption, and the real thing [3, H, W] in [0, 1].
-
-    Attributes:
-        real: as the VQGAN draws it, as large as the latent is drawn.
-        original: the real thing itself.
-        things: what the caption names.
-        stages: how many moves it makes at which side, in pixels.
-        moments: Adam's, [2, C, h, w].
-    """
-
-    latent: Tensor
-    real: Tensor
-    original: Tensor
-    caption: str
-    things: list[str]
-    stages: list[tuple[int, int]]
-    moments: Tensor
-    age: int = 0
-
-    @property
-    def life(self) -> int:
-        """How many moves it makes in all."""
-        return sum(moves for _, moves in self.stages)
-
-    @property
-    def side(self) -> int:
-        """How large it is to be drawn at its age, in pixels."""
-        moved = 0
-        for side, moves in self.stages:
-            moved += moves
-            if self.age < moved:
-                return side
-        return self.stages[-1][0]
 
 
 @dataclass(frozen=True)
@@ -115,7 +72,7 @@ class Forgeries:
         self.cells = CELLS if self.prior is None else self.prior.cells
         side = self.cells * self.vqgan.factor
         self.batches = Batches(replace(recipe, size=side, batch=AT_ONCE), pictures, photos)
-        self.low, self.high = self.vqgan.limits()
+        self.forger = Forger(recipe, self.vqgan, side)
         self.pool: list[Forgery] = []
         self.waiting: list[Forgery] = []
         self.fooled = 0.0
@@ -131,7 +88,7 @@ class Forgeries:
         chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
         for each in chosen:
             if each.side > each.real.shape[-1]:
-                self._grow(each)
+                self.forger.grow(each)
         captions = [each.caption for each in chosen]
         grid = self._views(len(chosen), generator)
         latents = [each.latent.requires_grad_() for each in chosen]
@@ -139,7 +96,7 @@ class Forgeries:
         model.eval().requires_grad_(False)
         with autocast():
             text = model.read(captions)
-        forged = _cut(self._drawn(latents), grid)
+        forged = _cut(self.forger.drawn(latents), grid)
         with autocast():
             seen = model.look(forged)
         loss = spherical_distance(seen, text).diag().sum()
@@ -147,7 +104,7 @@ class Forgeries:
         model.requires_grad_(True).train(was)
         for each, gradient in zip(chosen, gradients, strict=True):
             each.latent = each.latent.detach()
-            self._move(each, gradient)
+            self.forger.move(each, gradient)
         return Shown(
             forged=forged.detach().clamp(0, 1),
             real=_cut([each.real for each in chosen], grid).clamp(0, 1),
@@ -166,11 +123,11 @@ class Forgeries:
         """The eight that have lived longest, each beneath the real thing: [3, H, W] in [0, 1]."""
         oldest = sorted(self.pool, key=lambda each: -each.age)[:8]
         side = self.cells * self.vqgan.factor
-        lines = [[each.real for each in oldest], self._drawn([each.latent for each in oldest])]
+        forged = self.forger.drawn([each.latent for each in oldest])
         rows = torch.stack(
             [
                 torch.cat([functional.interpolate(p[None], [side, side]) for p in line])
-                for line in lines
+                for line in ([each.real for each in oldest], forged)
             ]
         )
         return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).clamp(0, 1).cpu()
@@ -200,62 +157,6 @@ class Forgeries:
         shape = [count, 3, self.recipe.size, self.recipe.size]
         return functional.affine_grid(theta, shape, align_corners=False).to(self.device)
 
-    def _half(self) -> Any:
-        enabled = self.recipe.forged_bf16
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
-
-    def _drawn(self, latents: list[Tensor]) -> list[Tensor]:
-        """Decode latents [C, h, w], those of a size together: [3, H, W] each."""
-        drawn: dict[int, Tensor] = {}
-        for wide in {latent.shape[-1] for latent in latents}:
-            some = [i for i, latent in enumerate(latents) if latent.shape[-1] == wide]
-            with self._half():
-                codes = self.vqgan.quantise(torch.stack([latents[i] for i in some]))
-                drawn |= zip(some, self.vqgan.decode(codes).float(), strict=True)
-        return [drawn[i] for i in range(len(latents))]
-
-    @torch.no_grad()
-    def _redrawn(self, images: Tensor, side: int) -> Tensor:
-        """Pictures [N, 3, H, W] as the VQGAN draws them at a side in pixels."""
-        if images.shape[-1] != side:
-            images = functional.interpolate(
-                images, [side, side], mode="bilinear", antialias=True
-            ).clamp(0, 1)
-        with self._half():
-            codes = self.vqgan.quantise(self.vqgan.encode(images).float())
-            return self.vqgan.decode(codes).float()
-
-    @torch.no_grad()
-    def _grow(self, each: Forgery) -> None:
-        """Go on at the next size, as a run does: drawn, resized and encoded."""
-        shape = [each.side, each.side]
-        picture = self._drawn([each.latent])[0]
-        image = functional.interpolate(picture[None], shape, mode="bicubic").clamp(0, 1)
-        with self._half():
-            each.latent = self.vqgan.encode(image).float()[0]
-        each.moments = functional.interpolate(
-            each.moments, each.latent.shape[-2:], mode="bilinear"
-        )
-        each.real = self._redrawn(each.original[None], each.side)[0]
-
-    def _move(self, each: Forgery, slope: Tensor) -> None:
-        """One step of Adam, kept within the codebook's range."""
-        each.age += 1
-        each.moments = torch.stack(
-            [
-                moment.lerp(value, 1 - beta)
-                for moment, value, beta in zip(
-                    each.moments, (slope, slope**2), BETAS, strict=True
-                )
-            ]
-        )
-        first, second = (
-            moment / (1 - beta**each.age)
-            for moment, beta in zip(each.moments, BETAS, strict=True)
-        )
-        step = self.recipe.forged_rate * first / (second.sqrt() + 1e-12)
-        each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
-
     def _next(self, model: Model, generator: torch.Generator) -> Forgery:
         """A forgery that begins; they are prepared some at a time."""
         if not self.waiting:
@@ -269,7 +170,7 @@ class Forgeries:
         images = images.to(self.device)
         drafts = 0 if self.prior is None else len(captions) // 2
         stages = [
-            self._stages(self.recipe.forged_growth and number >= drafts, generator)
+            self.forger.stages(self.recipe.forged_growth and number >= drafts, generator)
             for number in range(len(captions))
         ]
         first = [parts[0][0] for parts in stages]
@@ -280,7 +181,8 @@ class Forgeries:
             written = self.prior.dream(prefix, generator=generator, guidance=GUIDANCE)
             starts[:drafts] = [self.vqgan.lookup(each)[0] for each in written]
         real = [
-            self._redrawn(image[None], side)[0] for image, side in zip(images, first, strict=True)
+            self.forger.redrawn(image[None], side)[0]
+            for image, side in zip(images, first, strict=True)
         ]
         begun = zip(starts, real, images, captions, things, stages, strict=True)
         return [
@@ -295,16 +197,6 @@ class Forgeries:
             )
             for start, picture, image, caption, named, parts in begun
         ]
-
-    def _stages(self, grows: bool, generator: torch.Generator) -> list[tuple[int, int]]:
-        """The sides that a forgery passes through, and for how many moves."""
-        side = self.cells * self.vqgan.factor
-        least, most = GROWING if grows else LIVES
-        life = int(torch.randint(least, most, [], generator=generator))
-        if not grows:
-            return [(side, life)]
-        run = replace(RunConfig(), size=f"{side}x{side}", steps=life)
-        return [(wide, moves) for wide, _, moves in plan_stages(run, self.vqgan.factor)]
 
 
 def _cut(pictures: list[Tensor], grid: Tensor) -> Tensor:
