@@ -21,7 +21,7 @@ UNSTATED = "none stated for the weights (the code is MIT)"
 BUNDLED = {
     "vqgan.safetensors": ("4d3aca5bb0b8bd56662635ad1ba2f981f3df2601bde2919b8fa7c315255069fa"),
     "clip/packed.safetensors": (
-        "40c59b9f11d9d7ad3499229c4955c1096e967713801b673f598895455277412c"
+        "3997f7d53bb96fbe6b85f3713197ef684d1d34e7a6e2df3a69e993ed273f6cac"
     ),
     "prior/prior.safetensors": (
         "b6a642687dc37bf9b617939c99c2c497a3923a2d5860db0152bd0320f188cb03"
