@@ -21,6 +21,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptors.OpenClipPercept
     return perceptors.load(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
 
 
+@pytest.fixture
+def second(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of a small judge, which the runs of a test are judged by."""
+    monkeypatch.setattr(zoo, "STARTER", tmp_path)
+    monkeypatch.setattr(jury, "available", AVAILABLE)
+    tiny_clip.write(tmp_path / "second")
+    return tmp_path / "second"
+
+
 def test_the_verdict_counts_the_words_that_fit_better(
     tiny: perceptors.OpenClipPerceptor,
 ) -> None:
@@ -58,14 +67,8 @@ def test_who_took_part_does_not_judge(
 
 
 def test_a_run_ends_with_a_verdict(
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    home: Home, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(zoo, "STARTER", tmp_path)
-    monkeypatch.setattr(jury, "available", AVAILABLE)
-    tiny_clip.write(tmp_path / "second")
     assert cli.main(["a fox | fog:-0.5", "--json", *home.words()]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = next(event for event in events if event["event"] == "verdict")
@@ -77,22 +80,15 @@ def test_a_run_ends_with_a_verdict(
     assert "starter-second, which the run did not climb, gives it" in capsys.readouterr().err
 
 
-def test_no_words_no_verdict(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(zoo, "STARTER", tmp_path)
-    monkeypatch.setattr(jury, "available", AVAILABLE)
-    tiny_clip.write(tmp_path / "second")
+def test_no_words_no_verdict(home: Home, second: Path) -> None:
     assert cli.main(["fog:-0.5", "--quiet", *home.words()]) == 0
     run = json.loads(next(Path("outputs").glob("*/run.json")).read_bytes())
     assert "verdict" not in run
 
 
 def test_a_run_that_dies_before_its_verdict_has_one_in_the_end(
-    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Home, second: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo, "STARTER", tmp_path)
-    monkeypatch.setattr(jury, "available", AVAILABLE)
-    tiny_clip.write(tmp_path / "second")
-
     class Killed(BaseException):
         pass
 
@@ -111,15 +107,9 @@ def test_a_run_that_dies_before_its_verdict_has_one_in_the_end(
 
 
 def test_a_judge_that_cannot_judge_costs_no_picture(
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    home: Home, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(zoo, "STARTER", tmp_path)
-    monkeypatch.setattr(jury, "available", AVAILABLE)
-    tiny_clip.write(tmp_path / "second")
-    next((tmp_path / "second").glob("*.safetensors")).write_bytes(b"torn")
+    next(second.glob("*.safetensors")).write_bytes(b"torn")
     assert cli.main(["a fox", *home.words()]) == 0
     out, err = capsys.readouterr()
     assert "note: no verdict on the picture: " in err and "torn" not in out
