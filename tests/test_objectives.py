@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import cast
 
@@ -15,6 +16,8 @@ from vqclip.generate import View
 from vqclip.objectives import from_losses, from_prompts, names_of
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.prompts import parse
+from vqclip.story import Story
+from vqclip.wishes import Piece
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
@@ -35,6 +38,14 @@ class Reader:
     """A perceptor for which every text lies along the first axis."""
 
     name = "reader"
+    room = 75
+    reads_sentences = False
+
+    def count_pieces(self, pieces: Sequence[Piece]) -> int:
+        return sum(len(piece.text.split()) for piece in pieces)
+
+    def embed_pieces(self, pieces: Sequence[Piece]) -> Tensor:
+        return self.embed_text([""])
 
     def embed_text(self, texts: list[str]) -> Tensor:
         return torch.tensor([[1.0, 0.0]]).expand(len(texts), -1)
@@ -51,7 +62,7 @@ class Reader:
     ],
 )
 def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
-    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], {})
+    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], Story(1, 1))
     seen = torch.tensor([[cosine, (1 - cosine**2) ** 0.5]], requires_grad=True)
     wish.loss(View(torch.zeros(1, 3, 1, 1), {}, {"reader": seen}, 0)).backward()
     assert seen.grad is not None

@@ -58,7 +58,7 @@ NEVER = -math.inf
         ("a:0x10", [Prompt("a:0x10")]),
         ("to infinity", [Prompt("to infinity")]),
         (r"to\:infinity", [Prompt("to:infinity")]),
-        ("a # b ${x}", [Prompt("a # b ${x}")]),
+        (r"a # b $\{x\}", [Prompt("a # b ${x}")]),
     ],
 )
 def test_parse(text: str, expected: list[Prompt]) -> None:

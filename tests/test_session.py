@@ -21,7 +21,9 @@ from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, Pr
 from vqclip.generate import Step
 from vqclip.models import clips, zoo
 from vqclip.prompts import Prompt, parse
-from vqclip.session import Session, build, purpose_seed, styled
+from vqclip.reading import styled
+from vqclip.record import images
+from vqclip.session import Session, build, purpose_seed
 
 
 def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Session:
@@ -161,11 +163,12 @@ def test_sizes_are_rounded_and_said(home: Home) -> None:
     assert ready(home).notes == []
 
 
-def test_what_no_perceptor_reads_is_said(home: Home) -> None:
-    (note,) = ready(home, "fox " * 2500).notes
-    assert "reads the first 75 of the 2500 tokens of 'fox fox fox" in note
-    assert note.endswith("; part long prompts with |")
-    assert len(note) < 300 + len(str(home.clip))
+def test_long_prompts_are_read_whole(home: Home) -> None:
+    said: list[str] = []
+    build(vqclip.load("fox " * 150, **home.settings()), said.append)
+    assert said[-1].endswith(
+        "reads, in tokens: 'fox fox fox fox fox fox fox fox fox fox ' 75 + 75"
+    )
 
 
 def test_a_run_grows_through_its_stages(home: Home) -> None:
@@ -222,7 +225,7 @@ def test_before_any_step_the_final_picture_is_the_first(home: Home) -> None:
 
 def test_a_run_may_start_from_a_picture(home: Home, photo: str) -> None:
     run = ready(home, init=photo, losses={"init": 2.0})
-    image = session.images.read(photo, size=(32, 32))
+    image = images.read(photo, size=(32, 32))
     assert torch.equal(run.drawer.latent, run.drawer.vqgan.encode(image))
     step = first(run)
     wanted = 2 * (step.image - image).square().mean()
@@ -368,7 +371,11 @@ def test_settings_reach_torch_and_the_cutter(home: Home, monkeypatch: pytest.Mon
 def test_what_is_done_is_told(home: Home) -> None:
     said: list[str] = []
     build(vqclip.load("a fox", **home.settings()), said.append)
-    assert said == ["loading the VQGAN tiny", f"loading the perceptor {home.clip}"]
+    assert said == [
+        "loading the VQGAN tiny …",
+        f"loading the perceptor {home.clip} …",
+        f"{home.clip} reads, in tokens: 'a fox' 2",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
+from vqclip import eyes
 from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.sizes import plan_stages
@@ -37,8 +38,9 @@ def check(config: RunConfig) -> RunConfig:
             raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
-    if len(set(config.perceptors)) < len(config.perceptors):
-        raise ConfigError(f"perceptors names one twice: {', '.join(config.perceptors)}")
+    names = eyes.names(config.perceptors)
+    if len(set(names)) < len(names):
+        raise ConfigError(f"perceptors names one twice: {', '.join(names)}")
     if config.optimiser.average >= 1:
         raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
     if config.style.count("{}") > 1:

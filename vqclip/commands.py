@@ -109,7 +109,7 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
     what would have to be downloaded, and about how much memory and time it would take.
     """
     config = _config(options)
-    wishes = prompts.parse(config.prompts)
+    wishes = prompts.understood(config.prompts, config.negative)
     from vqclip import plan as planning
 
     estimate = planning.estimate(config)

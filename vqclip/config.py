@@ -134,6 +134,10 @@ class RunConfig:
     """Everything that a run depends on."""
 
     prompts: str = option("", 'what to draw: "a fox:2 | fog:-0.5 | @photo.png:0.3"')
+    negative: str = option("", 'what to avoid, as prompts: "fog | lettering:0.5"')
+    fade: float = option(
+        0.3, "how long scenes, a ^ b, fade into each other; 1: always", least=0, most=1
+    )
     seed: int | None = option(
         None, "equal seeds give equal pictures; null: drawn, and noted", least=0
     )
@@ -148,7 +152,9 @@ class RunConfig:
         metadata={"help": "smaller sizes to pass through first; from a dream: none"},
     )
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
-    perceptors: list[str] = option(["starter"], "which CLIPs look, such as ViT-B-32::openai")
+    perceptors: list[str] = option(
+        ["starter"], "which CLIPs look: NAME, NAME:weight or NAME:weight:squares"
+    )
     init: str = option(
         "auto",
         "dream (a draft), random, a picture file, or fractal|gradient|uniform|colour; "

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import pictures, places, prompts
+from vqclip import eyes, pictures, places, prompts
 from vqclip.config import RunConfig
 from vqclip.errors import VqclipError
 from vqclip.interrupts import listening
@@ -68,10 +68,10 @@ def draw(
     """
     progress.config = config
     began = time.monotonic()
-    wishes = prompts.parse(config.prompts)
+    wishes = prompts.understood(config.prompts, config.negative)
     beside = point.folder if point else before.folder if before else None
     # What is absent is refused before torch is imported.
-    needs.require(config.vqgan, config.perceptors)
+    needs.require(config.vqgan, eyes.names(config.perceptors))
     begun = point is not None and "start" in point.state.tensors
     pictures.require(replace(config, init="random") if begun else config, wishes, beside)
     places.require(Path(config.out))
@@ -108,7 +108,7 @@ def _draw(
 
     beside = point.folder if point else before.folder if before else None
     start = None if point is None else resume.start(point)
-    ready = session.build(config, lambda words: screen.say(f"{words} …"), beside, start)
+    ready = session.build(config, screen.say, beside, start)
     if point is not None:
         resume.take_up(ready, point)
     for note in [*ready.notes, *_changed(before, ready.models)]:
@@ -213,8 +213,8 @@ def _judged(config: RunConfig, image: Image, screen: Screen) -> Verdict | None:
     """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
     from vqclip import jury
 
-    wishes = prompts.parse(config.prompts)
-    if not (jury.available(config.perceptors) and prompts.texts(wishes)):
+    wishes = prompts.understood(config.prompts, config.negative)
+    if not (jury.available(eyes.names(config.perceptors)) and prompts.texts(wishes)):
         return None
     try:
         return jury.judge(image, prompts.wished(wishes))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from vqclip import footprint
+from vqclip import eyes, footprint
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.models import zoo
@@ -79,10 +79,12 @@ def thrift_of(config: RunConfig) -> Thrift:
 
 def fits_surely(config: RunConfig, free: int) -> bool:
     """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
-    if config.vqgan != "starter" or not set(config.perceptors) <= set(zoo.starter_clips()):
+    if config.vqgan != "starter" or not set(eyes.names(config.perceptors)) <= set(
+        zoo.starter_clips()
+    ):
         return False
     width, height = final_size(config)
-    squares = config.cutouts.count * len(config.perceptors)
+    squares = sum(footprint.squares(config))
     return free > 2 * (footprint.BASE + 6_000 * width * height + 16_000_000 * squares)
 
 
@@ -109,7 +111,7 @@ def remedies(config: RunConfig, free: int, source: Callable[[str], str]) -> list
     built: dict[tuple[str, ...], footprint.Shapes] = {}
 
     def fits(one: RunConfig) -> bool:
-        key = (one.vqgan, *one.perceptors)
+        key = (one.vqgan, *eyes.names(one.perceptors))
         if key not in built:
             built[key] = footprint.shapes(one, source)
         models = built[key]

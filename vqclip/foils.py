@@ -11,7 +11,7 @@ for `vqclip.jury`, whose words no run was held against. Both were chosen by hand
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -73,16 +73,22 @@ def certainty(seen: Embedding, wanted: Embedding, foils: Embedding) -> Tensor:
     return (SHARPNESS * cosines).log_softmax(1)[:, 0]
 
 
-def distinct(targets: Mapping[str, list[tuple[Embedding, Embedding]]]) -> Loss:
+def distinct(
+    targets: Mapping[str, list[tuple[Embedding, Embedding]]],
+    weights: Mapping[str, Callable[[int], float]] | None = None,
+) -> Loss:
     """Want the cutouts to be told from foils: minus the mean certainty, at least 0.
 
     Args:
         targets: of each perceptor, by its name: what is wanted [1, D], and its foils [F, D].
+        weights: of each perceptor, at each step; 1 where there is none.
     """
+    counts = weights or {}
 
     def loss(view: View) -> Scalar:
         told = [
             certainty(view.embeddings[name], wanted, foils).mean()
+            * (counts[name](view.step) if name in counts else 1.0)
             for name, pairs in targets.items()
             for wanted, foils in pairs
         ]

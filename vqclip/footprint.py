@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from vqclip import machine
+from vqclip import eyes, machine, prompts, regions
 from vqclip.config import RunConfig
 from vqclip.counting import Cost, draw_cost, look_cost, side
 from vqclip.errors import ModelAbsent
@@ -62,7 +62,7 @@ def shapes(config: RunConfig, source: Callable[[str], str]) -> Shapes:
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
         drawer = vqgan.build(layout).requires_grad_(False).eval()
-    judges = {name: clips.outline(source(name)) for name in config.perceptors}
+    judges = {name: clips.outline(source(name)) for name in eyes.names(config.perceptors)}
     unknown = tuple(name for name, judge in judges.items() if judge is None)
     known = tuple(judge.to(dtype) for judge in judges.values() if judge is not None)
     return Shapes(drawer, None if unknown else known, unknown, device, dtype)
@@ -73,6 +73,20 @@ def costs(config: RunConfig, models: Shapes, thrift: Thrift) -> tuple[list[Cost]
     stages = plan_stages(config, models.drawer.factor)
     draws = [_drawing(models, wide, high, thrift, work=True) for wide, high, _ in stages]
     return draws, _looking(config, models, thrift, work=True)
+
+
+def squares(config: RunConfig) -> list[int]:
+    """How many squares each perceptor looks at in a step; those of regions, too."""
+    parts = {
+        wish.region: wish
+        for wish in prompts.understood(config.prompts, config.negative)
+        if wish.region is not None
+    }
+    found = []
+    for entry in config.perceptors:
+        own = eyes.parse(entry).squares or config.cutouts.count
+        found.append(own + len(parts) * regions.count(own))
+    return found
 
 
 def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift, *, work: bool) -> Cost:
@@ -91,7 +105,7 @@ def _looking(config: RunConfig, models: Shapes, thrift: Thrift, *, work: bool) -
         key = (index, work)
         if key not in counted:  # what is looked at together costs in proportion
             counted[key] = look_cost(judge, 1, models.dtype, work=work)
-        looks.append(_some(counted[key], config.cutouts.count, thrift.chunk))
+        looks.append(_some(counted[key], squares(config)[index], thrift.chunk))
     flops, kept, moved = (sum(x) for x in zip(*map(astuple, looks), strict=True))
     return Cost(flops, kept, moved)
 

@@ -6,7 +6,7 @@ A run passes through sizes, small ones first. `play` is a generator of steps; be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ from vqclip.record.provenance import Provenance, versions
 from vqclip.stumbles import Guard
 from vqclip.tensors import Image
 from vqclip.thrift import Thrift, is_lacking
+
+REGION = " region "  # in the name of a region's cutter
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Session:
     Attributes:
         stages: (width, height, steps) of each size, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
+        cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
         thrift: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
         done: how many steps are taken.
@@ -63,6 +66,7 @@ class Session:
     seed: int
     drawer: LatentDrawer
     perceptors: list[OpenClipPerceptor]
+    cutters: dict[str, Cutter]
     objectives: list[Objective]
     stages: list[tuple[int, int, int]]
     models: dict[str, str]
@@ -116,7 +120,7 @@ class Session:
     ) -> Iterator[Step]:
         """Take steps at one size; those that fail for want of numbers or memory, again."""
         guard, saved = Guard(self.drawer.latent, optimiser), ""
-        streams = [cutter.state() for cutter in self._cutters()]
+        streams = [cutter.state() for cutter in self.cutters.values()]
         while steps:
             try:
                 for step in generate(
@@ -127,19 +131,19 @@ class Session:
                         continue
                     average.update()
                     self.done = step.index + 1
-                    streams = [cutter.state() for cutter in self._cutters()]
+                    streams = [cutter.state() for cutter in self.cutters.values()]
                     yield replace(step, failed=guard.failed, saved=saved)
                     saved = ""
                 return
             except Exception as error:
-                squares = max(cutter.count for cutter in self._cutters())
+                squares = max(cutter.count for cutter in self.cutters.values())
                 less = self._tighten(squares) if is_lacking(error) else None
                 if less is None:
                     raise
                 saved = f"{saved}, then {less}" if saved else less
             # Out of the handler, since the error holds on to all that filled the memory.
             guard.back()
-            for cutter, stream in zip(self._cutters(), streams, strict=True):
+            for cutter, stream in zip(self.cutters.values(), streams, strict=True):
                 cutter.restore(stream)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -177,7 +181,7 @@ class Session:
         average, moves = self._average.state_dict(), self._optimiser.state_dict()
         tensors = {"latent": self.drawer.latent.detach().clone(), "average": average["sum"]}
         tensors |= {f"optimiser.{name}": each for name, each in moves["moments"].items()}
-        tensors |= {f"cutouts.{cutter.size}": cutter.state() for cutter in self._cutters()}
+        tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in self.cutters.items()}
         if self.start is not None:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
         return State(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
@@ -192,11 +196,13 @@ class Session:
         wanted = self.drawer.latent
         if latent is None or latent.dim() != 4 or latent.shape[:2] != wanted.shape[:2]:
             raise ConfigError("the checkpoint holds no latent of this VQGAN; was it exchanged?")
-        if set(streams) != {str(cutter.size) for cutter in self._cutters()}:
+        own = [{key for key in keys if REGION not in key} for keys in (streams, self.cutters)]
+        if own[0] != own[1]:
             raise ConfigError("the checkpoint is of other perceptors; were they exchanged?")
         self.drawer.latent = nn.Parameter(latent.to(wanted.device, copy=True))
-        for cutter in self._cutters():
-            cutter.restore(streams[str(cutter.size)])
+        for key, cutter in self.cutters.items():
+            if key in streams:  # a region that a change of prompts brought has none yet
+                cutter.restore(streams[key])
         self._from, self.done = state, state.done
 
     def provenance(self) -> Provenance:
@@ -205,9 +211,6 @@ class Session:
         prompt = settings.pop("prompts")
         known = self.models, versions()
         return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
-
-    def _cutters(self) -> Sequence[Cutter]:
-        return list(dict.fromkeys(perceptor.cut for perceptor in self.perceptors))
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from vqclip.errors import ConfigError, pick, suggest
 from vqclip.generate import Loss, Perceptor, View
 from vqclip.tensors import Embedding, Image, Scalar
 
+Changing = float | Callable[[int], float]  # a number, or one for each step
 COLOUR = re.compile(r"#[0-9a-f]{3}|#[0-9a-f]{6}|[a-z]+", re.IGNORECASE)
 AXES = {"horizontal": -1, "vertical": -2}  # the dimension of an Image that a mirror reverses
 
@@ -58,7 +59,10 @@ def spherical_distance(a: Embedding, b: Embedding) -> Tensor:
 
 
 def prompt_loss(
-    perceptor: str, target: Embedding, weight: float = 1.0, stop: float = -math.inf
+    perceptor: str,
+    target: Embedding | Callable[[int], Embedding],
+    weight: Changing = 1.0,
+    stop: Changing = -math.inf,
 ) -> Loss:
     """Want what `perceptor` sees to be near `target` (weight above 0) or far from it (below 0).
 
@@ -71,35 +75,41 @@ def prompt_loss(
 
     Args:
         perceptor: the name of one in the run.
-        target: [1, D] or [P, D], rows of length 1; the mean is over all of them.
+        target: [1, D] or [P, D], rows of length 1; the mean is over all of them. Like weight and
+            stop, it may be another one at each step.
         stop: signed distance, in [-pi**2 / 2, pi**2 / 2] to matter; -inf for never.
     """
-    target = target.detach()
+    aim = target if callable(target) else (lambda step: target)
 
     def loss(view: View) -> Scalar:
-        return _weigh(spherical_distance(view.embeddings[perceptor], target), weight, stop)
+        distances = spherical_distance(view.embeddings[perceptor], aim(view.step).detach())
+        return _weigh(distances, _at(weight, view.step), _at(stop, view.step))
 
     return loss
 
 
 def image_loss(
-    perceptor: Perceptor, picture: Image, weight: float = 1.0, stop: float = -math.inf
+    perceptor: Perceptor,
+    pictures: Image | Sequence[Image],
+    weight: Changing = 1.0,
+    stop: Changing = -math.inf,
 ) -> Loss:
-    """Want the picture to look, to `perceptor`, as `picture` does.
+    """Want the picture to look, to `perceptor`, as `pictures` do; of several, in turn.
 
-    At every step `picture` is cut exactly as the run's picture was, and cutout i is compared
+    At every step a picture is cut exactly as the run's picture was, and cutout i is compared
     with cutout i, so that place and size count as well as content: pixray's image prompts. It
     costs one more look per step, without gradients. Weight and stop: see `prompt_loss`.
-    `picture` may have any size; it is stretched to that of the run's picture.
+    A picture may have any size; it is stretched to that of the run's picture.
     """
-    picture = picture.detach()
+    several = [pictures] if isinstance(pictures, Tensor) else list(pictures)
 
     def loss(view: View) -> Scalar:
+        picture = several[view.step % len(several)].detach()
         with torch.no_grad():
             cutouts = view.cuts[perceptor.cut].again(_fit(picture, view.image))
             target = perceptor.embed_image(cutouts)
         distances = _half_squared_angle(view.embeddings[perceptor.name], target)  # [N]
-        return _weigh(distances, weight, stop)
+        return _weigh(distances, _at(weight, view.step), _at(stop, view.step))
 
     return loss
 
@@ -258,6 +268,11 @@ def _colour(name: str) -> tuple[int, ...]:
             f"{name!r} is not a colour{suggest(name.lower(), ImageColor.colormap)}; write a CSS "
             "name such as gold, or hex digits such as #ff0000"
         ) from None
+
+
+def _at(number: Changing, step: int) -> float:
+    """The value of a number that may change, at a step."""
+    return number(step) if callable(number) else number
 
 
 def _half_squared_angle(x: Tensor, y: Tensor) -> Tensor:

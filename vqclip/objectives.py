@@ -7,63 +7,118 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from vqclip import foils, losses
+from vqclip import foils, losses, reading, regions, story
 from vqclip.config import LossSettings
-from vqclip.generate import Objective
+from vqclip.cutouts import Cutter
+from vqclip.generate import Loss, Objective
 from vqclip.perceptors import OpenClipPerceptor
-from vqclip.prompts import Prompt, texts
+from vqclip.regions import Mask
+from vqclip.schedules import Curve
+from vqclip.story import Lane, Story
 from vqclip.tensors import Image
+from vqclip.wishes import Prompt, Region, texts
+
+
+@dataclass(frozen=True)
+class Material:
+    """What prompts name and only a session can bring.
+
+    Args:
+        pictures: of image prompts, by the body.
+        masks: of regions.
+        cutter: makes the cutter of a region's squares, for a perceptor and the region's number.
+    """
+
+    pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
+    masks: Mapping[Region, Mask] = field(default_factory=dict)
+    cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
 
 
 def from_prompts(
     wishes: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
-    pictures: Mapping[str, Image],
+    tale: Story,
+    material: Material | None = None,
     reserved: Iterable[str] = (),
+    weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
-    """Make one objective for each prompt and perceptor.
+    """Make one objective for each lane of prompts and each perceptor that is to read it.
 
     Args:
-        pictures: those that image prompts name, by the name.
         reserved: names that other objectives have; a prompt of such a text gets a number.
+        weights: of each perceptor, by its name; 1 where there is none.
     """
-    taken = set(reserved)
-    for wish in wishes:
+    taken, counts = set(reserved), dict(weights or {})
+    found = Material() if material is None else material
+    numbers: dict[Region, int] = {}
+    for lane in story.lanes(wishes, tale):
+        first = next(wish for wish in lane.wishes if wish is not None)
         for perceptor in perceptors:
-            label = f"{wish.body} ({perceptor.name})" if len(perceptors) > 1 else wish.body
+            if first.only and perceptor.name not in first.only:
+                continue
+            label = f"{lane.name} ({perceptor.name})" if len(perceptors) > 1 else lane.name
             names = itertools.chain([label], map(f"{label} {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            if wish.kind == "image":
-                picture = pictures[wish.body]
-                loss = losses.image_loss(perceptor, picture, wish.weight, wish.rest)
-            else:
-                target = perceptor.embed_text([wish.body])
-                loss = losses.prompt_loss(perceptor.name, target, wish.weight, wish.rest)
-            yield Objective(name, _always(1.0), loss)
+            loss = _loss(lane, tale, perceptor, found)
+            if first.region is not None:
+                assert found.cutter is not None
+                number = numbers.setdefault(first.region, len(numbers))
+                cut = found.cutter(perceptor, number)
+                loss = regions.within(loss, found.masks[first.region], perceptor, cut)
+            yield Objective(name, counts.get(perceptor.name, _always(1.0)), loss)
+
+
+def _loss(lane: Lane, tale: Story, perceptor: OpenClipPerceptor, material: Material) -> Loss:
+    """What a lane wants of a perceptor's view."""
+    first = next(wish for wish in lane.wishes if wish is not None)
+    weight, stop = story.weight(lane, tale), story.stop(lane, tale)
+    if first.kind == "image":
+        return losses.image_loss(perceptor, material.pictures[first.body], weight, stop)
+    embedded = [wish if wish is None else reading.embed(wish, perceptor) for wish in lane.wishes]
+    return losses.prompt_loss(perceptor.name, story.target(lane, tale, embedded), weight, stop)
 
 
 def against_foils(
     wishes: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
+    tale: Story,
     weight: float,
-    style: Callable[[str], str] = lambda text: text,
+    style: str = "",
+    weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
-    """Make the objective that tells what is wished for from other things; none without words.
+    """Make the objectives that tell what is wished for from other things: one for each scene.
+
+    None without words that are wished for in the whole picture.
 
     Args:
-        style: puts the words of the run's style around a thing, as around the wishes.
+        style: put around each thing, as around the wishes.
+        weights: of each perceptor, by its name; 1 where there is none.
     """
-    wanted = [wish.body for wish in texts(wishes)]
-    if weight == 0 or not wanted:
-        return
-    things = [style(thing) for thing in foils.others(" ".join(wanted))]
-    targets = {}
-    for perceptor in perceptors:
-        away = perceptor.embed_text(things)
-        targets[perceptor.name] = [(perceptor.embed_text([body]), away) for body in wanted]
-    yield Objective("distinct", _always(weight), foils.distinct(targets))
+    for scene in range(tale.scenes):
+        wanted = [w for w in texts(wishes) if w.scene == scene and w.region is None]
+        if weight == 0 or not wanted:
+            continue
+        said = " ".join(wish.body for wish in wanted)
+        things = [reading.around(thing, style) for thing in foils.others(said)]
+        targets = {}
+        for perceptor in perceptors:
+            own = [w for w in wanted if not w.only or perceptor.name in w.only]
+            if own:
+                away = perceptor.embed_text(things)
+                targets[perceptor.name] = [(reading.embed(w, perceptor), away) for w in own]
+        if targets:
+            name = "distinct" if scene == 0 else f"distinct {scene + 1}"
+            yield Objective(
+                name, _share(weight, tale, scene), foils.distinct(targets, weights or {})
+            )
+
+
+def _share(weight: float, tale: Story, scene: int) -> Callable[[int], float]:
+    """A weight, for as much as there is of a scene."""
+    return lambda step: weight * tale.shares(step)[scene]
 
 
 def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective]:

@@ -10,6 +10,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from torch import Tensor
 
 from vqclip.cutouts import Cutter
 from vqclip.errors import ConfigError, ModelError, pick
-from vqclip.models import clips
+from vqclip.models import clips, towers
 from vqclip.models.clips import fetch
 from vqclip.tensors import Cutouts, Embedding
 from vqclip.thrift import Thrift
+from vqclip.wishes import Piece
 
 __all__ = ["OpenClipPerceptor", "fetch", "load"]
 _CONTRASTS = ("absolute", "stretch")
@@ -125,6 +127,51 @@ class OpenClipPerceptor:
         if inner is not None:
             return len(inner(self.tokenizer.clean_fn(text))["input_ids"])
         return len(self.tokenizer.encode(text)) + 2
+
+    @torch.no_grad()
+    def embed_pieces(self, pieces: Sequence[Piece]) -> Embedding:
+        """Read one text whose parts get different attention: [1, D] float32, of length 1.
+
+        A token of attention w is read as if it stood there w times; see `models.towers`. Of a
+        text of even attention, this is what `embed_text` gives.
+        """
+        text = "".join(piece.written for piece in pieces)
+        if all(piece.attention == 1 for piece in pieces):
+            return self.embed_text([text])
+        tokens = self.tokenizer([text]).to(self.mean.device)
+        weights = torch.ones(tokens.shape, device=tokens.device)
+        before, done = "", self._leading(text)
+        for piece in pieces:
+            before += piece.written
+            after = self._leading(text) + self.count_tokens(before) - self.count_tokens("")
+            weights[:, done:after] = piece.attention
+            done = after
+        return F.normalize(towers.encode(self.model, tokens, weights=weights).float(), dim=-1)
+
+    def count_pieces(self, pieces: Sequence[Piece]) -> int:
+        """Count the tokens of a text, start and end left out."""
+        text = "".join(piece.written for piece in pieces)
+        return self.count_tokens(text) - self.count_tokens("")
+
+    @property
+    def room(self) -> int:
+        """How many tokens it reads at a time, start and end left out."""
+        return self.context_length - self.count_tokens("")
+
+    @property
+    def reads_sentences(self) -> bool:
+        """Whether its text tower is a language model, which reads sentences, not keywords."""
+        return getattr(self.tokenizer, "tokenizer", None) is not None
+
+    def _leading(self, text: str) -> int:
+        """How many tokens stand before those of a text."""
+        inner = getattr(self.tokenizer, "tokenizer", None)
+        if inner is None:
+            return 1
+        whole = inner(text)["input_ids"]
+        bare = inner(text, add_special_tokens=False)["input_ids"]
+        starts = (n for n in range(len(whole)) if whole[n : n + len(bare)] == bare)
+        return next(starts, 0)
 
     def through(self, cutter: Cutter) -> OpenClipPerceptor:
         """Return the same perceptor seeing squares of another cutter, perhaps a shared one.

@@ -6,7 +6,9 @@ named as the user wrote it: so it stands in the notes, in the log, and in messag
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import warnings
 from collections.abc import Iterable
 from math import gcd
@@ -18,13 +20,50 @@ from vqclip.prompts import Prompt
 
 STARTS = ("auto", "dream", "random", *NOISES)  # what `init` may be instead of a picture
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
+PATTERN = re.compile(r"[*?\[]")
+MOST = 256  # pictures of a name; all are held in memory
 _SLACK = 1.05  # how far shapes may differ before it shows
 
 
 def used(config: RunConfig, wishes: Iterable[Prompt]) -> list[str]:
-    """Name the pictures that a run reads: those of the prompt, then the one it starts from."""
-    names = [wish.body for wish in wishes if wish.kind == "image"]
+    """Name the pictures that a run reads: those of the prompt, then the one it starts from.
+
+    A name may stand for several: see `files`.
+    """
+    names = []
+    for wish in wishes:
+        names += [wish.body] if wish.kind == "image" else []
+        names += [wish.region.mask] if wish.region is not None and wish.region.mask else []
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
+
+
+def files(name: str, beside: Path | None = None) -> list[Path]:
+    """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
+
+    They are in the order of their names. A name that is none of these stands for itself, so that
+    errors name it.
+
+    Raises:
+        PictureError: for a folder or a pattern without pictures, or with more than 256.
+    """
+    path = locate(name, beside)
+    if os.path.isfile(path) or not (os.path.isdir(path) or PATTERN.search(name)):
+        return [path]
+    if os.path.isdir(path):
+        found = [each for each in path.iterdir() if each.is_file()]
+    else:
+        places = [Path(), *([] if beside is None else [beside])]
+        matches = (glob.glob(str(place / os.path.expanduser(name))) for place in places)
+        found = [Path(each) for each in next(filter(None, matches), []) if os.path.isfile(each)]
+    pictures = sorted(each for each in found if each.suffix.lower() in SUFFIXES)
+    if not 1 <= len(pictures) <= MOST:
+        many = "no pictures" if not pictures else f"{len(pictures)} pictures"
+        raise PictureError(
+            f"{_short(name)} holds {many}; name a picture, or from 1 to {MOST} of them, such as "
+            f"@photos/*.jpg (of the kinds {' '.join(sorted(SUFFIXES))})"
+        )
+    return pictures
 
 
 def locate(name: str, beside: Path | None = None) -> Path:
@@ -33,7 +72,7 @@ def locate(name: str, beside: Path | None = None) -> Path:
     Gives the first of the two if the picture is in neither, so that errors name that.
     """
     path = Path(os.path.expanduser(name))
-    if beside is not None and not os.path.exists(path) and os.path.isfile(beside / path):
+    if beside is not None and not os.path.exists(path) and os.path.exists(beside / path):
         return beside / path
     return path
 
@@ -48,7 +87,8 @@ def require(config: RunConfig, wishes: Iterable[Prompt], beside: Path | None = N
         path = locate(name, beside)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
-        _check(path)
+        for each in [path] if name == config.init else files(name, beside):
+            _check(each)
 
 
 def no_start(name: str) -> str:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip import fitting, footprint, session
+from vqclip import eyes, fitting, footprint, session
 from vqclip.config import RunConfig
 from vqclip.counting import Cost
 from vqclip.models import needs, zoo
@@ -66,7 +66,7 @@ def estimate(config: RunConfig) -> Estimate:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
-    lacking = needs.absent(config.vqgan, config.perceptors, session.look)
+    lacking = needs.absent(config.vqgan, eyes.names(config.perceptors), session.look)
     models = footprint.shapes(config, session.perceptor_source)
     stages = plan_stages(config, models.drawer.factor)
     memory, seconds, notes = None, None, []

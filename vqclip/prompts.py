@@ -1,88 +1,78 @@
 r"""The prompt language: what an artist writes, read into `Prompt`s and echoed back.
 
-    prompts = part { "|" part }
-    part    = [ "@" ] body [ ":" weight [ ":" stop ] ]
+    prompts   = scene { "^" scene }
+    scene     = part { "|" part }
+    part      = wish { modifier } [ ":" weight [ ":" stop ] ]
+    wish      = "@" path | "noise(" seed ")" | "vector(" name ")" | words
+    words     = { character | "(" words [ ":" number ] ")" | "[" words "]" | "<" name ">" }
+    modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
+              | " sentence(" text ")"
+    weight    = number | "{" schedule "}"          see vqclip/schedules.py
+    region    = side [ side ] | percent percent percent percent | mask
 
-    a fox                         one wish, of weight 1
-    a fox:2 | fog:-0.5:-0.9       twice as much fox; away from fog until the distance is 0.9
-    a fox | @sketch.png:0.3       towards a picture too
+    a fox:2 | fog:-0.5:-0.9            twice as much fox; away from fog up to a distance of 0.9
+    a (red:1.4) fox in a [dark] wood   more attention to red, less to dark
+    a forest | a moon in(top right)    the moon in the upper right quarter
+    a fox | @sketch.png:0.3            towards a picture too; @photos/*.jpg: several, in turn
+    a fox:{0: 0, 50%: 2 ease}          a weight that rises until the middle of the run
+    spring ^ summer ^ autumn           scenes, which fade into each other
+    a fox | noise(7):0.2               towards a random direction
+    a street | vector(textoff)         away from lettering; see vqclip direction
+    a fox for(ViT-B-32::openai)        only one of several perceptors reads it
+    a photo of <my-cat>                a word that was learnt from pictures; see vqclip invert
 
 Read these rules from top to bottom:
 
-1. A backslash before `|`, `:`, `@` or `\` makes that character part of the body. Before anything
-   else, and at the end, it stands for itself: `C:\x.png` needs no care. (Two backslashes are one,
-   so the network path `\\host\x.png` is written `\\\\host\x.png`.)
-2. `|` separates parts. White space around parts, bodies and numbers is dropped.
-3. Numbers are read from the right, at most two, and only when they are numbers: digits with an
+1. A prompt that is a JSON object as a whole is a structured one (vqclip/structured.py). Otherwise
+   templates, {red|blue} fox, are expanded before anything is read here (vqclip/templates.py).
+2. A backslash before one of | : ( ) [ ] { } ^ @ < > " \ makes that character part of the text,
+   and so do double quotes around it, which vanish. Before anything else a backslash stands for
+   itself: `C:\x.png` needs no care. (Two backslashes are one, so the network path `\\host\x.png`
+   is written `\\\\host\x.png`.) A bracket or a quote without its partner stands for itself.
+3. `^` separates scenes, `|` their parts. White space around parts, bodies and numbers is dropped.
+4. Numbers are read from the right, at most two, and only when they are numbers: digits with an
    optional sign, point and exponent. One is the weight; of two, the first is the weight and the
    second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight 9:
-   `echo` shows it, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused.
-4. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
+   `echo` shows it, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused. A `{`
+   directly after the weight's colon opens a schedule.
+5. A modifier stands at the end of its part, after a space, its bracket directly after its name.
+6. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
+7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
+   after a colon; each `[ ]` divides it by 1.1.
 
 The weight is the strength: 0 has no effect, below 0 pushes away. The stop is on the scale of
 `losses.spherical_distance` times the weight's sign: `sky:1:0.75` no longer pulls once the
 distance is below 0.75, `text:-1:-0.95` no longer pushes once it is above 0.95. Without one, a
 prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing in
 the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
-`text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's.
+`text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's;
+round and square brackets are those of Stable Diffusion front ends; `^` is nerdyrodent's.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import groupby
 
+from vqclip import structured, syntax, telling
 from vqclip.errors import PromptError
+from vqclip.letters import Letters, pairs, read, split, strip
+from vqclip.schedules import Schedule
+from vqclip.wishes import Piece, Prompt, texts, wished
 
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `losses.spherical_distance`
-ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-ESCAPE = re.compile(r"\\([|:@\\])")
-TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)  # one character, or an escape and its character
+__all__ = [
+    "GRAMMAR",
+    "Piece",
+    "Prompt",
+    "echo",
+    "parse",
+    "show",
+    "texts",
+    "wished",
+]
 
-
-@dataclass(frozen=True)
-class Prompt:
-    """One wish, still in words.
-
-    Args:
-        body: what is wished for, escapes resolved; for an image prompt, the path of the picture.
-        weight: strength; finite. Below 0 pushes away, 0 has no effect.
-        stop: where the prompt no longer pulls, as signed distance; -inf where none is written.
-        kind: whether `body` is words or a picture.
-
-    Raises:
-        PromptError: if the body is empty or begins or ends in white space, the weight is not
-            finite, or the stop is neither finite nor -inf: such a prompt could not be written.
-    """
-
-    body: str
-    weight: float = 1.0
-    stop: float = -math.inf
-    kind: Literal["text", "image"] = "text"
-
-    def __post_init__(self) -> None:
-        if not self.body or self.body != self.body.strip():
-            raise PromptError(
-                f"a prompt's body {self.body!r} must hold words, without white space around them"
-            )
-        if not math.isfinite(self.weight):
-            raise PromptError(
-                f"the weight {self.weight} of {self.body!r} must be a finite number, such as 2"
-            )
-        if not (math.isfinite(self.stop) or self.stop == -math.inf):
-            raise PromptError(
-                f"the stop {self.stop} of {self.body!r} must be a finite number, such as 0.75; "
-                "leave it out to never stop"
-            )
-
-    @property
-    def rest(self) -> float:
-        """The stop that holds: what is written, or else a right angle for one that pushes."""
-        return -RIGHT_ANGLE if self.weight < 0 and self.stop == -math.inf else self.stop
+GRAMMAR = 2  # rises when an old prompt would come to mean something else
 
 
 def parse(text: str) -> tuple[Prompt, ...]:
@@ -90,22 +80,66 @@ def parse(text: str) -> tuple[Prompt, ...]:
 
     Raises:
         PromptError: if a part is empty, has numbers or an "@" but no body, or a number that is
-            not finite. The message names the part.
+            not finite; for a region, a schedule or an attention that cannot be; and for a
+            template that was not expanded. The message names the part.
 
-    >>> parse("a fox:2 | fog:-0.5:-0.9")[1]
-    Prompt(body='fog', weight=-0.5, stop=-0.9, kind='text')
-    >>> parse(r"ratio 16\:9 | @C:\x.png:.3")[1]
-    Prompt(body='C:\\x.png', weight=0.3, stop=-inf, kind='image')
+    >>> parse("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
+    True
+    >>> [(p.text, p.attention) for p in parse("a (red:1.4) fox")[0].spoken]
+    [('a ', 1.0), ('red', 1.4), (' fox', 1.0)]
+    >>> parse(r"ratio 16\:9 | @C:\x.png:.3")[1].body
+    'C:\\x.png'
     """
     if not text.strip():
         raise PromptError(
             'the prompt is empty; write what you would like to see, such as "a fox"'
         )
-    parts = _split(text, "|")
-    return tuple(
-        _part(raw.strip(), place=_place(text, number, len(parts)))
-        for number, raw in enumerate(parts, start=1)
-    )
+    told = structured.read(text)
+    if told is not None:
+        return structured.translate(told)
+    letters = read(text)
+    _refuse_templates(letters, text)
+    scenes = [split(scene, "|", outside="{") for scene in split(letters, "^", outside="{")]
+    count, number, found = sum(map(len, scenes)), 0, []
+    for scene, parts in enumerate(scenes):
+        for raw in parts:
+            number += 1
+            place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
+            found.append(replace(syntax.read(strip(raw), place), scene=scene))
+    return tuple(found)
+
+
+def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
+    """Read what is wished for, and what is to be avoided, which holds in every scene.
+
+    Args:
+        negative: prompts of the same language, whose weights are turned round.
+
+    Raises:
+        PromptError: as `parse`; also if `negative` has scenes.
+
+    >>> show(understood("a fox ^ a bear", "fog:0.5"))
+    'a fox | fog:-0.5 ^ a bear | fog:-0.5'
+    """
+    found = list(parse(text))
+    if negative.strip():
+        avoided = parse(negative)
+        if any(wish.scene for wish in avoided):
+            raise PromptError(
+                f"negative is {negative!r}; what is to be avoided holds in all scenes, so it "
+                "has none of its own: put | where ^ is"
+            )
+        scenes = range(max(wish.scene for wish in found) + 1)
+        found += [replace(turned(wish), scene=scene) for scene in scenes for wish in avoided]
+    return tuple(sorted(found, key=lambda wish: wish.scene))
+
+
+def turned(wish: Prompt) -> Prompt:
+    """The same wish, the other way round."""
+    if not isinstance(wish.weight, Schedule):
+        return replace(wish, weight=-wish.weight)
+    keys = tuple(replace(key, value=-key.value) for key in wish.weight.keys)
+    return replace(wish, weight=Schedule(keys))
 
 
 def show(prompts: Iterable[Prompt]) -> str:
@@ -113,28 +147,13 @@ def show(prompts: Iterable[Prompt]) -> str:
 
     >>> show([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
     'a fox:2 | 16\\:9:1:0.75'
+    >>> show(parse("a ((red)) fox in( TOP right ) ^ a bear"))
+    'a (red:1.21) fox in(top right) ^ a bear'
     """
-    return " | ".join(_written(prompt) for prompt in prompts)
-
-
-def texts(wishes: Iterable[Prompt]) -> list[Prompt]:
-    """Keep the texts that are wished for, rather than avoided."""
-    return [wish for wish in wishes if wish.kind == "text" and wish.weight > 0]
-
-
-def wished(wishes: Iterable[Prompt]) -> str:
-    """Join the texts that are wished for into one, the weightiest first, for a draft.
-
-    Raises:
-        PromptError: if there is none.
-    """
-    found = texts(wishes)
-    if not found:
-        raise PromptError(
-            "a draft is made from words, and the prompt wishes for none; add some, or start "
-            "with init=random"
-        )
-    return ", ".join(wish.body for wish in sorted(found, key=lambda wish: -wish.weight))
+    scenes = groupby(prompts, key=lambda prompt: prompt.scene)
+    return " ^ ".join(
+        " | ".join(telling.written(prompt) for prompt in scene) for _, scene in scenes
+    )
 
 
 def echo(prompts: Iterable[Prompt]) -> list[str]:
@@ -142,100 +161,22 @@ def echo(prompts: Iterable[Prompt]) -> list[str]:
 
     >>> echo(parse("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
     ['a fox ×2', 'fog ×-0.5 (stops at -0.9)', 'picture sketch.png ×0.3']
+    >>> echo(parse("a (red:1.4) moon in(top right):{0: 0, 50%: 1}"))
+    ['a (red ×1.4) moon, in the top right, ×{0: 0, 50%: 1}']
     """
+    prompts = list(prompts)
+    several = len({prompt.scene for prompt in prompts}) > 1
     return [
-        f"{'picture ' if prompt.kind == 'image' else ''}{prompt.body} "
-        f"×{_digits(prompt.weight)}{_remark(prompt)}"
+        (f"scene {prompt.scene + 1}: " if several else "") + telling.said(prompt)
         for prompt in prompts
     ]
 
 
-def _part(raw: str, place: str) -> Prompt:
-    """Read one part, already trimmed."""
-    if not raw:
-        raise PromptError(f'{place} is empty; put words there, or take out a "|"')
-    kind: Literal["text", "image"] = "image" if raw.startswith("@") else "text"
-    fields = _split(raw[1:] if kind == "image" else raw, ":")
-    numbers: list[float] = []
-    while len(fields) > 1 and len(numbers) < 2 and _numeric(fields[-1].strip()):
-        numbers.insert(0, _number(fields.pop().strip(), place))
-    body = ":".join(fields).strip()
-    if not body:
-        missing = "the path of a picture" if kind == "image" else "words"
-        raise PromptError(
-            f"{place}, {raw!r}, has no body; put {missing} before the number"
-            if numbers
-            else f'{place}, {raw!r}, has no body; put {missing} after the "@"'
-        )
-    weight = numbers[0] if numbers else 1.0
-    stop = numbers[1] if len(numbers) > 1 else -math.inf
-    return Prompt(ESCAPE.sub(r"\1", body), weight, stop, kind)
-
-
-def _split(text: str, separator: str) -> list[str]:
-    """Split at separators that are not escaped; escapes stay as they are."""
-    pieces = [""]
-    for token in TOKEN.findall(text):
-        if token == separator:
-            pieces.append("")
-        else:
-            pieces[-1] += token
-    return pieces
-
-
-def _numeric(field: str) -> bool:
-    """Whether a field is a number, even one that will be refused."""
-    return NUMBER.fullmatch(field) is not None or ENDLESS.fullmatch(field) is not None
-
-
-def _number(field: str, place: str) -> float:
-    """Read a number; python's own float() would also take 1_000 and digits of other scripts."""
-    value = float(field)
-    if not math.isfinite(value):
-        raise PromptError(
-            f"the number {field} in {place} is not finite; write one such as 2, or put a "
-            r"backslash before the colon (\:) if it belongs to the text"
-        )
-    return value
-
-
-def _place(text: str, number: int, count: int) -> str:
-    """Say where in the text a part stands."""
-    return f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
-
-
-def _written(prompt: Prompt) -> str:
-    """Write one prompt, leaving out what is the default."""
-    body = re.sub(r"([|:\\])", r"\\\1", prompt.body)
-    if prompt.kind == "image":
-        body = "@" + body
-    elif body.startswith("@"):
-        body = "\\" + body
-    numbers: Sequence[float] = ()
-    if prompt.stop != -math.inf:
-        numbers = (prompt.weight, prompt.stop)
-    elif prompt.weight != 1:
-        numbers = (prompt.weight,)
-    return ":".join([body, *map(_digits, numbers)])
-
-
-def _digits(number: float) -> str:
-    """Write a number in the fewest digits that read back as the same one."""
-    return repr(float(number)).removesuffix(".0")
-
-
-def _remark(prompt: Prompt) -> str:
-    """Say what the numbers will do where that may surprise."""
-    if prompt.weight == 0:
-        return " (no effect)"
-    if prompt.rest == -math.inf:
-        return ""
-    if prompt.stop == -math.inf:
-        return f" (stops at {prompt.rest:.2f}, a right angle)"
-    words = f"stops at {_digits(prompt.stop)}"
-    # Distances are never negative, so such a stop is reached always or never.
-    if prompt.weight < 0 and prompt.stop >= 0:
-        words += ", so at once: with a negative weight, write a negative stop"
-    if prompt.weight > 0 and prompt.stop <= 0:
-        words += ", so never: with a positive weight, write a positive stop"
-    return f" ({words})"
+def _refuse_templates(letters: Letters, text: str) -> None:
+    """Refuse braces that are no schedule: whoever draws expands templates first."""
+    for start in pairs(letters, "{"):  # a pair that lies in a schedule is its own affair
+        if start == 0 or letters[start - 1] != (":", False):
+            raise PromptError(
+                f"the prompt {text!r} is a template, which stands for several prompts; expand it "
+                r"first (vqclip.expand), or write \{ and \} where braces are meant"
+            )

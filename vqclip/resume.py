@@ -93,7 +93,7 @@ def find(folder: Path) -> Point:
     notes = found.notes
     return Point(
         folder=folder,
-        notes=Provenance(**notes["provenance"]),
+        notes=provenance.in_modern_words(Provenance(**notes["provenance"])),
         state=State(
             notes["done"], found.tensors, notes["averaged"], notes["moved"], notes["slowed"]
         ),

@@ -9,29 +9,38 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 
-from vqclip import dreams, fitting, noise, objectives, pictures, prompts
+from vqclip import (
+    eyes,
+    fitting,
+    gallery,
+    objectives,
+    pictures,
+    prompts,
+    reading,
+    regions,
+    starts,
+)
 from vqclip.checks import check
-from vqclip.config import NOISES, RunConfig
+from vqclip.config import RunConfig
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
-from vqclip.errors import ConfigError, PictureError
+from vqclip.errors import ConfigError, suggest
 from vqclip.generate import Step
-from vqclip.journey import Session
+from vqclip.journey import REGION, Session
 from vqclip.machine import pick_device, pick_precision, price_of_order
 from vqclip.models import clips, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
-from vqclip.record import images
 from vqclip.sizes import final_size, plan_stages
+from vqclip.story import Story, curve
 from vqclip.tensors import Image
 
 
@@ -61,17 +70,20 @@ def build(
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
     config = check(settled(config))  # one put together by hand is neither yet
-    wishes = styled(prompts.parse(config.prompts), config.style)
+    wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
+    watching = [eyes.parse(entry) for entry in config.perceptors]
+    names = [eye.name for eye in watching]
+    _check_readers(wishes, names)
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
-    needs.require(config.vqgan, config.perceptors, look)
+    needs.require(config.vqgan, names, look)
     device = pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     seed = pick_seed(config.seed)
 
-    say(f"loading the VQGAN {config.vqgan}")
+    say(f"loading the VQGAN {config.vqgan} …")
     vqgan, digest = vault.load(config.vqgan, device)
     stages = plan_stages(config, vqgan.factor)
     width, height = stages[-1][:2]
@@ -86,27 +98,30 @@ def build(
 
     thrift = fitting.choose(config, device, perceptor_source, notes)
     perceptors: list[OpenClipPerceptor] = []
-    cutters: dict[int, Cutter] = {}
-    for name in config.perceptors:
-        say(f"loading the perceptor {name}")
+    cutters: dict[str, Cutter] = {}
+    for eye in watching:
+        say(f"loading the perceptor {eye.name} …")
         perceptor = load_perceptor(
-            perceptor_source(name),
+            perceptor_source(eye.name),
             device=device,
             precision=pick_precision(config.precision, device),
             contrast=config.cutouts.contrast,
         )
-        cutter = cutters.get(perceptor.size)
-        if cutter is None:  # perceptors of one size see the same squares
-            cutter = cutters[perceptor.size] = _cutter(config, perceptor.size, seed)
-        perceptors.append(replace(perceptor, name=name, cut=cutter, thrift=thrift))
-        models[f"{name} clip"] = zoo.sha256(perceptor.weights)
-    notes += _unread(wishes, perceptors)
+        # Those of one size that see as many squares see the same ones.
+        cutter = _cutter(config, cutters, seed, perceptor.size, eye.squares)
+        perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
+        models[f"{eye.name} clip"] = zoo.sha256(perceptor.weights)
+    for line in _read_by(wishes, perceptors):
+        say(line)
 
     if config.init == "dream" and fresh:
-        say("dreaming")
+        say("dreaming …")
         models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
+    masks = gallery.masks(wishes, beside)
     if fresh:
-        start = _start(config, wishes, (width, height), seed, device, beside)
+        start = starts.picture(
+            config, wishes, masks, (width, height), purpose_seed(seed, "init"), device, beside
+        )
     if start is not None:  # to as many levels as a checkpoint keeps
         start = start.to(device).mul(255).round().div(255)
     wide, high, _ = stages[0]
@@ -117,58 +132,48 @@ def build(
         with torch.no_grad():
             small = functional.interpolate(start, [high, wide], mode="bilinear", antialias=True)
             latent = vqgan.encode(small)
-    seen = {
-        wish.body: images.read(pictures.locate(wish.body, beside), size=(width, height)).to(
-            device
-        )
-        for wish in wishes
-        if wish.kind == "image"
-    }
-    for name in pictures.used(config if fresh else replace(config, init="random"), wishes):
-        path = pictures.locate(name, beside)
-        models[f"picture {name}"] = zoo.sha256(path)
-        note = pictures.stretched(name, path, (width, height))
-        notes += [] if note is None else [note]
+    read = pictures.used(config if fresh else replace(config, init="random"), wishes)
+    models |= gallery.digests(read, beside)
+    notes += gallery.stretched(read, (width, height), beside)
+
+    def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
+        squares = regions.count(perceptor.cut.count)
+        return _cutter(config, cutters, seed, perceptor.size, squares, f"{REGION}{number}")
+
+    material = objectives.Material(
+        pictures=gallery.read(wishes, (width, height), device, beside),
+        masks=masks,
+        cutter=region_cutter,
+    )
+    tale = Story(max(wish.scene for wish in wishes) + 1, config.steps, config.fade)
+    weights = {eye.name: curve(eye.weight, config.steps) for eye in watching}
+    liked = [
+        *objectives.from_prompts(
+            wishes,
+            perceptors,
+            tale,
+            material,
+            reserved=objectives.names_of(config.losses),
+            weights=weights,
+        ),
+        *objectives.against_foils(
+            wishes, perceptors, tale, config.losses.distinct, config.style, weights
+        ),
+        *objectives.from_losses(config.losses, start),
+    ]
     return Session(
         config=config,
         seed=seed,
         drawer=LatentDrawer(vqgan, latent, thrift),
         thrift=thrift,
         perceptors=perceptors,
-        objectives=[
-            *objectives.from_prompts(
-                wishes, perceptors, seen, reserved=objectives.names_of(config.losses)
-            ),
-            *objectives.against_foils(
-                wishes, perceptors, config.losses.distinct, partial(_around, style=config.style)
-            ),
-            *objectives.from_losses(config.losses, start),
-        ],
+        cutters=cutters,
+        objectives=liked,
         stages=stages,
         models=models,
         notes=notes,
         start=start,
     )
-
-
-def styled(wishes: tuple[prompts.Prompt, ...], style: str) -> tuple[prompts.Prompt, ...]:
-    """Put the words of a style around (or, without {}, after) every text that is wished for.
-
-    What is to be avoided is left alone: nobody means "fog, but not as an etching".
-    """
-    return tuple(
-        replace(wish, body=_around(wish.body, style))
-        if wish.kind == "text" and wish.weight > 0
-        else wish
-        for wish in wishes
-    )
-
-
-def _around(text: str, style: str) -> str:
-    if not style.strip():
-        return text
-    form = style if "{}" in style else f"{{}}, {style}"
-    return form.replace("{}", text).strip()
 
 
 def perceptor_source(name: str) -> str:
@@ -209,48 +214,54 @@ def purpose_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _cutter(config: RunConfig, size: int, seed: int) -> Cutter:
-    recipe = RECIPES[config.cutouts.recipe]
-    if config.cutouts.noise is not None:
-        recipe = replace(recipe, noise=config.cutouts.noise)
-    stream = purpose_seed(seed, f"cutouts {size}")
-    return Cutter(size, count=config.cutouts.count, recipe=recipe, seed=stream)
-
-
-def _unread(wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPerceptor]) -> list[str]:
-    """What no perceptor will read, because the prompt is too long for it."""
-    notes = []
-    for perceptor in perceptors:
-        for wish in wishes:
-            count = perceptor.count_tokens(wish.body) if wish.kind == "text" else 0
-            if count > perceptor.context_length:
-                notes.append(
-                    f"{perceptor.name} reads the first {perceptor.context_length - 2} of the "
-                    f"{count - 2} tokens of {wish.body[:40]!r}…; part long prompts with |"
+def _check_readers(wishes: Sequence[prompts.Prompt], names: Sequence[str]) -> None:
+    """Refuse prompts for perceptors that are not there, and perceptors that read nothing."""
+    for wish in wishes:
+        for name in wish.only:
+            if name not in names:
+                raise ConfigError(
+                    f"{prompts.show([wish])!r} is for {name!r}{suggest(name, names)}; "
+                    f"this run has the perceptors {', '.join(names)}"
                 )
-    return notes
+    idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]
+    if idle:
+        raise ConfigError(
+            f"no prompt is for the perceptor {idle[0]}; leave it out of perceptors, or give it "
+            f"one: a fox for({idle[0]})"
+        )
 
 
-def _start(
+def _cutter(
     config: RunConfig,
-    wishes: tuple[prompts.Prompt, ...],
-    size: tuple[int, int],
+    there: dict[str, Cutter],
     seed: int,
-    device: torch.device,
-    beside: Path | None,
-) -> Image | None:
-    """The picture that the run starts from, at its final size, or None for random codes."""
-    width, height = size
-    if config.init == "random":
-        return None
-    generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
-    if config.init == "dream":
-        drafts = dreams.load(device).dream(prompts.wished(wishes), config.dream, generator)
-        return dreams.laid_out(drafts[0].image, width, height)
-    if config.init in NOISES:
-        options = {"name": config.init_colour} if config.init == "colour" else {}
-        return noise.NOISES[config.init](width, height, generator, **options).to(device)
-    path = pictures.locate(config.init, beside)
-    if not os.path.exists(path) and path.suffix == "":
-        raise PictureError(pictures.no_start(config.init))
-    return images.read(path, size=(width, height)).to(device)
+    size: int,
+    squares: int | None,
+    what: str = "",
+) -> Cutter:
+    """Find or make the cutter of so many squares of a size, with a stream of its own."""
+    usual = squares is None or squares == config.cutouts.count
+    count = config.cutouts.count if squares is None else squares
+    key = f"{size}{'' if usual else f' {count}'}{what}"
+    if key not in there:
+        recipe = RECIPES[config.cutouts.recipe]
+        if config.cutouts.noise is not None:
+            recipe = replace(recipe, noise=config.cutouts.noise)
+        stream = purpose_seed(seed, f"cutouts {key}")
+        there[key] = Cutter(size, count=count, recipe=recipe, seed=stream)
+    return there[key]
+
+
+def _read_by(
+    wishes: Sequence[prompts.Prompt], perceptors: Sequence[OpenClipPerceptor]
+) -> Iterator[str]:
+    """Say how many tokens each perceptor reads of each text, and in how many parts."""
+    for perceptor in perceptors:
+        told = []
+        for wish in wishes:
+            if wish.kind == "text" and (not wish.only or perceptor.name in wish.only):
+                parts = reading.chunks(reading.spoken(wish, perceptor), perceptor)
+                tokens = " + ".join(str(part.tokens) for part in parts)
+                told.append(f"{wish.body[:40]!r} {tokens}")
+        if told:
+            yield f"{perceptor.name} reads, in tokens: {', '.join(told)}"

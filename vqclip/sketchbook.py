@@ -30,21 +30,21 @@ def draw(config: RunConfig, screen: Screen) -> Path:
             cannot be written.
     """
     began = time.monotonic()
-    wishes = prompts.parse(config.prompts)
+    wishes = prompts.understood(config.prompts, config.negative)
     prompts.wished(wishes)
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     _check_prior(config.dream)
     import torch
 
-    from vqclip import dreams, machine, session
+    from vqclip import dreams, machine, reading, session
     from vqclip.record import images, rooms
 
     device = machine.pick_device(config.device)
     seed = session.pick_seed(config.seed)
     dreamer = dreams.load(device, config.dream.prior)
     generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))
-    text = prompts.wished(session.styled(wishes, config.style))
+    text = prompts.wished(reading.styled(wishes, config.style))
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)

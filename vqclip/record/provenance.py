@@ -18,16 +18,17 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vqclip import __version__
-from vqclip.errors import PictureError
+from vqclip.errors import PictureError, PromptError
+from vqclip.grammar_1 import modern
+from vqclip.prompts import GRAMMAR
 
 CHUNK = "vqclip"
-GRAMMAR = 1  # of the prompt language; rises when an old prompt would come to mean something else
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -95,7 +96,7 @@ def from_json(text: str, where: str = "the text") -> Provenance:
             f"the notes in {where} are a {type(found).__name__}; expected a JSON object with "
             f"the keys {', '.join(field.name for field in fields(Provenance))}"
         )
-    found.setdefault("grammar", GRAMMAR)
+    found.setdefault("grammar", 1)
     found.setdefault("changes", [])
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
@@ -110,7 +111,37 @@ def from_json(text: str, where: str = "the text") -> Provenance:
             f"the prompt in {where} is written in grammar {found['grammar']}, and this vqclip "
             f"({__version__}) reads up to {GRAMMAR}; install a newer vqclip"
         )
-    return Provenance(**{field.name: found[field.name] for field in fields(Provenance)})
+    return in_modern_words(
+        Provenance(**{field.name: found[field.name] for field in fields(Provenance)})
+    )
+
+
+def in_modern_words(notes: Provenance) -> Provenance:
+    """The same notes with their prompts in today's grammar, which mean the same as they did.
+
+    Raises:
+        PictureError: for a prompt that no run can have had.
+    """
+    if notes.grammar == GRAMMAR:
+        return notes
+    try:
+        changes = [
+            {**each, "settings": _modern_settings(each["settings"], notes.grammar)}
+            for each in notes.changes
+        ]
+        prompt = modern(notes.prompt, notes.grammar) if notes.prompt.strip() else notes.prompt
+    except (PromptError, KeyError, TypeError, AttributeError) as error:
+        raise PictureError(
+            f"the notes hold a prompt that cannot be read ({error}); were they edited by hand?"
+        ) from error
+    return replace(notes, prompt=prompt, changes=changes, grammar=GRAMMAR)
+
+
+def _modern_settings(settings: dict[str, Any], grammar: int) -> dict[str, Any]:
+    """Settings of a change, in which a prompt may be."""
+    if "prompts" not in settings:
+        return settings
+    return {**settings, "prompts": modern(settings["prompts"], grammar)}
 
 
 def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:

@@ -1,0 +1,89 @@
+"""Who looks, how much does it count, and at how many squares? One entry of `perceptors`.
+
+    perceptor = name [ ":" weight [ ":" squares ] ]
+    weight    = number | "{" schedule "}"
+
+    ViT-B-32::openai                        as much as any other
+    starter-second:0.5:8                    half as much, looking at 8 squares
+    starter-second:{0: 0, 50%: 1 hold}      only in the second half
+
+As in prompts, numbers are read from the right and only when they are numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vqclip import schedules
+from vqclip.errors import ConfigError
+from vqclip.letters import plain, read, split, strip
+from vqclip.schedules import NUMBER, Schedule
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A perceptor of a run, by its name.
+
+    Args:
+        name: as `perceptors.load` takes it.
+        weight: of all that it wants, 0 or more; it may change on the way.
+        squares: how many it looks at in a step; None for as many as `cutouts.count` says.
+    """
+
+    name: str
+    weight: float | Schedule = 1.0
+    squares: int | None = None
+
+
+def parse(text: str) -> Eye:
+    """Read an entry of `perceptors`.
+
+    Raises:
+        ConfigError: if it has no name, or a number that cannot be.
+
+    >>> parse("ViT-B-32::openai:0.5:8")
+    Eye(name='ViT-B-32::openai', weight=0.5, squares=8)
+    """
+    fields = split(read(text.replace("\\", "\\\\")), ":", outside="{")
+    found: list[str] = []
+    while len(fields) > 1 and len(found) < 2:
+        field = plain(strip(fields[-1]))
+        scheduled = field.startswith("{") and field.endswith("}")
+        if not (scheduled or NUMBER.fullmatch(field)):
+            break
+        found.insert(0, field)
+        fields.pop()
+        if scheduled:
+            break
+    name = ":".join(map(plain, fields)).strip()
+    if not name:
+        raise ConfigError(f"perceptors: {text!r} has no name; write one, such as starter:0.5")
+    weight: float | Schedule = 1.0
+    if found and found[0].startswith("{"):
+        try:
+            weight = schedules.parse(found[0][1:-1])
+        except ConfigError as error:
+            raise ConfigError(f"perceptors: {name}: {error}") from error
+    elif found:
+        weight = float(found[0])
+    least = min(weight.values) if isinstance(weight, Schedule) else weight
+    if not 0 <= least < float("inf"):
+        raise ConfigError(
+            f"perceptors: {name} has the weight {least:g}; it must be 0 or more. To push away "
+            f"from something, give a prompt a negative weight: fog:-0.5 for({name})"
+        )
+    return Eye(name, weight, _squares(name, found[1]) if len(found) > 1 else None)
+
+
+def names(entries: Sequence[str]) -> list[str]:
+    """The names alone."""
+    return [parse(entry).name for entry in entries]
+
+
+def _squares(name: str, text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise ConfigError(
+            f"perceptors: {name} is to look at {text} squares; write a whole number, such as 16"
+        )
+    return int(text)

@@ -1,0 +1,72 @@
+"""The pictures that a run's prompts name, read: what to look like, and where.
+
+Which they are, and whether they can be used, `vqclip.pictures` has told before torch was there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from vqclip import pictures, regions
+from vqclip.models import zoo
+from vqclip.record import images
+from vqclip.regions import Mask
+from vqclip.tensors import Image
+from vqclip.wishes import Prompt, Region
+
+
+def read(
+    wishes: Iterable[Prompt],
+    size: tuple[int, int],
+    device: torch.device,
+    beside: Path | None = None,
+) -> dict[str, list[Image]]:
+    """Read what image prompts name: the prompt's body → its pictures, stretched to `size`.
+
+    Args:
+        size: width and height, in pixels.
+        beside: a folder in which to look for pictures that are not where their paths say.
+    """
+    return {
+        wish.body: [
+            images.read(path, size=size).to(device) for path in pictures.files(wish.body, beside)
+        ]
+        for wish in wishes
+        if wish.kind == "image"
+    }
+
+
+def masks(wishes: Iterable[Prompt], beside: Path | None = None) -> dict[Region, Mask]:
+    """Draw or read the masks of all regions."""
+    found = {}
+    for wish in wishes:
+        if wish.region is not None and wish.region not in found:
+            name = wish.region.mask
+            picture = None if name is None else images.read(pictures.locate(name, beside))
+            found[wish.region] = regions.mask(wish.region, picture)
+    return found
+
+
+def digests(names: Sequence[str], beside: Path | None = None) -> dict[str, str]:
+    """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
+    found = {}
+    for name in names:
+        sums = [zoo.sha256(path) for path in pictures.files(name, beside)]
+        whole = hashlib.sha256("".join(sums).encode()).hexdigest()
+        found[f"picture {name}"] = sums[0] if len(sums) == 1 else whole
+    return found
+
+
+def stretched(
+    names: Sequence[str], size: tuple[int, int], beside: Path | None = None
+) -> list[str]:
+    """Say of each name if its picture is stretched; of several pictures, of the first that is."""
+    found = []
+    for name in names:
+        notes = (pictures.stretched(name, p, size) for p in pictures.files(name, beside))
+        found += [note for note in notes if note is not None][:1]
+    return found

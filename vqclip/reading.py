@@ -1,0 +1,179 @@
+"""How does a perceptor read a wish? Into a direction in its space, whatever the wish is.
+
+Text that is longer than the perceptor reads at a time is not cut off: it is parted at the ends of
+sentences and clauses, each part is read for itself, and the directions are averaged by their
+number of tokens, as front ends for Stable Diffusion do it with parts of 75. Words with attention
+are read by `OpenClipPerceptor.embed_pieces`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch.nn import functional
+
+from vqclip.errors import PromptError
+from vqclip.perceptors import OpenClipPerceptor
+from vqclip.tensors import Embedding
+from vqclip.wishes import Piece, Prompt
+
+BORDERS = (r"(?<=[.!?;])\s+", r"(?<=,)\s+", r"\s+")  # where a long text is parted, best first
+Pieces = tuple[Piece, ...]
+# A direction is what some words have and others lack. pixray's `textoff` vector, made of
+# pictures with and without lettering, served the same purpose for two CLIPs.
+DIRECTIONS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "textoff": (
+        ("text", "letters", "a caption", "a watermark", "a signature", "handwriting"),
+        ("a picture", "a drawing", "a photograph", "a painting"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is read at a time: pieces, and how many tokens they are, start and end left out."""
+
+    pieces: Pieces
+    tokens: int
+
+
+def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]:
+    """Part a text into chunks that a perceptor reads whole.
+
+    A text that fits is one chunk. Others are parted at the ends of sentences, where those are
+    too long at commas, and else between words, into as few chunks as that allows.
+    """
+
+    def count(some: Sequence[Piece]) -> int:
+        return perceptor.count_pieces(some)
+
+    room = perceptor.room
+    whole = Chunk(tuple(pieces), count(pieces))
+    if whole.tokens <= room:
+        return [whole]
+    found: list[Pieces] = []
+    for part in _parts(tuple(pieces), BORDERS, lambda some: count(some) <= room):
+        if found and count(together := _joined(found[-1] + part)) <= room:
+            found[-1] = together
+        else:
+            found.append(part)
+    return [Chunk(each, count(each)) for each in map(_trimmed, found) if each]
+
+
+def embed(wish: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
+    """Where a wish wants to go: [1, D], of length 1. Not for pictures.
+
+    Raises:
+        PromptError: for a direction that is not there.
+    """
+    if wish.kind == "noise":
+        like = perceptor.embed_text(["noise"])
+        seed = hashlib.sha256(f"noise prompt {wish.body}".encode()).digest()
+        stream = torch.Generator().manual_seed(int.from_bytes(seed[:8], "big") >> 1)
+        return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
+    if wish.kind == "vector":
+        if wish.body not in DIRECTIONS:
+            raise PromptError(
+                f"there is no direction {wish.body!r}; there are: {', '.join(DIRECTIONS)}"
+            )
+        there, lacking = (perceptor.embed_text(list(words)) for words in DIRECTIONS[wish.body])
+        return functional.normalize(there.mean(0, keepdim=True) - lacking.mean(0), dim=-1)
+    return embed_pieces(spoken(wish, perceptor), perceptor)
+
+
+def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
+    """What a perceptor reads of a wish: the sentence, if there is one and it reads sentences."""
+    return (Piece(wish.sentence),) if wish.sentence and perceptor.reads_sentences else wish.spoken
+
+
+def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
+    """Read a text of any length: [1, D], of length 1."""
+    parts = chunks(pieces, perceptor)
+    rows = torch.cat([perceptor.embed_pieces(part.pieces) for part in parts])
+    if len(parts) == 1:
+        return rows
+    share = torch.tensor([part.tokens for part in parts]).to(rows)
+    return functional.normalize((share[:, None] * rows).sum(0, keepdim=True), dim=-1)
+
+
+def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
+    """Put the words of a style around (or, without {}, after) every text that is wished for.
+
+    What is to be avoided is left alone: nobody means "fog, but not as an etching".
+    """
+    return tuple(
+        _styled(wish, style) if wish.kind == "text" and wish.most > 0 else wish for wish in wishes
+    )
+
+
+def around(text: str, style: str) -> str:
+    """Put the words of a style around a text."""
+    before, after = _halves(style)
+    return f"{before}{text}{after}".strip()
+
+
+def _styled(wish: Prompt, style: str) -> Prompt:
+    before, after = _halves(style)
+    pieces: Pieces = ()
+    if wish.pieces:
+        edges = [Piece(text) if text else None for text in (before, after)]
+        pieces = tuple(each for each in (edges[0], *wish.pieces, edges[1]) if each is not None)
+    return replace(
+        wish,
+        body=around(wish.body, style),
+        pieces=pieces,
+        sentence=around(wish.sentence, style) if wish.sentence else "",
+    )
+
+
+def _halves(style: str) -> tuple[str, str]:
+    if not style.strip():
+        return "", ""
+    before, _, after = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
+    return before, after
+
+
+def _parts(
+    pieces: Pieces, borders: Sequence[str], fits: Callable[[Pieces], bool]
+) -> Iterator[Pieces]:
+    """Part a text at the first kind of border, and what is still too long at the next."""
+    if not borders or fits(pieces):
+        yield pieces
+        return
+    current: list[Piece] = []
+    for piece in pieces:
+        if piece.learnt:
+            current.append(piece)
+            continue
+        start = 0
+        for border in re.finditer(borders[0], piece.text):
+            if text := piece.text[start : border.end()]:
+                current.append(replace(piece, text=text))
+            if current:
+                yield from _parts(tuple(current), borders[1:], fits)
+            current, start = [], border.end()
+        if text := piece.text[start:]:
+            current.append(replace(piece, text=text))
+    if current:
+        yield from _parts(tuple(current), borders[1:], fits)
+
+
+def _joined(pieces: Pieces) -> Pieces:
+    """Put neighbours of equal attention together again."""
+    found: list[Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        if last and not (last.learnt or piece.learnt) and last.attention == piece.attention:
+            found[-1] = replace(last, text=last.text + piece.text)
+        else:
+            found.append(piece)
+    return tuple(found)
+
+
+def _trimmed(pieces: Pieces) -> Pieces:
+    """Leave out pieces that are white space only."""
+    return tuple(piece for piece in pieces if piece.learnt or piece.text.strip())

@@ -1,0 +1,85 @@
+"""What does a run begin with? The picture that a draft, a file, or noise gives it.
+
+Random codes are no picture: a run that begins with those has none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from vqclip import dreams, noise, pictures, regions
+from vqclip.config import NOISES, RunConfig
+from vqclip.errors import PictureError
+from vqclip.record import images
+from vqclip.regions import Mask
+from vqclip.tensors import Image
+from vqclip.wishes import Prompt, Region, texts, wished
+
+
+def picture(
+    config: RunConfig,
+    wishes: Sequence[Prompt],
+    masks: Mapping[Region, Mask],
+    size: tuple[int, int],
+    seed: int,
+    device: torch.device,
+    beside: Path | None,
+) -> Image | None:
+    """The picture that the run starts from, at its final size, or None for random codes.
+
+    Args:
+        masks: of the regions that the wishes name.
+        size: width and height, in pixels.
+        seed: of what is random about it.
+        beside: a folder in which to look for a file that is not where its path says.
+
+    Raises:
+        PictureError: if `config.init` is no picture that can be read.
+    """
+    width, height = size
+    if config.init == "random":
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    if config.init == "dream":
+        return _draft(config, wishes, masks, size, generator, device)
+    if config.init in NOISES:
+        options = {"name": config.init_colour} if config.init == "colour" else {}
+        return noise.NOISES[config.init](width, height, generator, **options).to(device)
+    path = pictures.locate(config.init, beside)
+    if not os.path.exists(path) and path.suffix == "":
+        raise PictureError(pictures.no_start(config.init))
+    return images.read(path, size=(width, height)).to(device)
+
+
+def _draft(
+    config: RunConfig,
+    wishes: Sequence[Prompt],
+    masks: Mapping[Region, Mask],
+    size: tuple[int, int],
+    generator: torch.Generator,
+    device: torch.device,
+) -> Image:
+    """A draft of the whole, and in it one of what each region is to show."""
+    dreamer = dreams.load(device)
+    found = texts(wishes)
+    first = [wish for wish in found if wish.scene == min(wish.scene for wish in found)]
+
+    def best(some: Sequence[Prompt]) -> Image:
+        return dreamer.dream(wished(some), config.dream, generator)[0].image
+
+    whole = [wish for wish in first if wish.region is None]
+    parts = {wish.region: wish for wish in first if wish.region is not None}
+    drafts = {region: best([replace(wish, region=None)]) for region, wish in parts.items()}
+    if whole:
+        laid = dreams.laid_out(best(whole), *size)
+    else:  # the ground of the first one, all over
+        edge = next(iter(drafts.values()))[..., :2, :].mean((2, 3), keepdim=True)
+        laid = edge.expand(1, 3, size[1], size[0]).clone()
+    for region, draft in drafts.items():
+        laid = regions.lay(draft, laid, masks[region])
+    return laid

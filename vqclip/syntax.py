@@ -1,0 +1,232 @@
+"""How is one part of a prompt read? The grammar stands at the top of `vqclip.prompts`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from vqclip import schedules
+from vqclip.errors import ConfigError, PromptError
+from vqclip.letters import Letters, pairs, plain, split, strip
+from vqclip.schedules import NUMBER, Schedule
+from vqclip.wishes import NAME, Kind, Piece, Prompt, Region
+
+MORE = 1.1  # what a pair of brackets multiplies attention by
+ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+MODIFIERS = ("in", "for", "sentence")
+CALLS: dict[str, Kind] = {"noise": "noise", "vector": "vector"}
+
+
+def read(raw: Letters, place: str) -> Prompt:
+    """Read one part, already trimmed.
+
+    Args:
+        place: where it stands, for messages.
+
+    Raises:
+        PromptError: if it cannot be read.
+    """
+    if not raw:
+        raise PromptError(f'{place} is empty; put words there, or take out a "|" or a "^"')
+    kind: Kind = "image" if raw[0] == ("@", False) else "text"
+    fields = split(raw[1:] if kind == "image" else raw, ":", outside="([{")
+    weight, stop = _numbers(fields, place)
+    wish = _joined(fields, ":")
+    modifiers: dict[str, Letters] = {}
+    while (found := _modifier(wish)) is not None and found[0] not in modifiers:
+        name, modifiers[found[0]], wish = found
+    for name, call in CALLS.items():
+        inner = _call(wish, name)
+        if kind == "text" and inner is not None:
+            kind, wish = call, inner
+    pieces = _pieces(wish, place) if kind == "text" else ()
+    body = "".join(piece.written for piece in pieces) if pieces else plain(strip(wish))
+    if not body:
+        missing = "the path of a picture" if kind == "image" else "words"
+        said = plain(raw)
+        raise PromptError(
+            f'{place}, {said!r}, has no body; put {missing} after the "@"'
+            if kind == "image" and said == "@"
+            else f"{place}, {said!r}, has no body; put {missing} before the number"
+        )
+    if kind == "noise" and not re.fullmatch("[0-9]{1,18}", body):
+        raise PromptError(f"{place}: noise({body}) wants a seed, a whole number such as 7")
+    ordinary = [piece for piece in pieces if piece.attention == 1 and not piece.learnt]
+    return Prompt(
+        body,
+        weight,
+        stop,
+        kind,
+        pieces=() if len(ordinary) == len(pieces) else pieces,
+        region=_region(modifiers.get("in")),
+        only=_names(modifiers.get("for"), place),
+        sentence=plain(strip(modifiers.get("sentence", []))),
+    )
+
+
+def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:
+    """Take weight and stop off the end of a part's fields, as far as there are any."""
+    found: list[float | Schedule] = []
+    while len(fields) > 1 and len(found) < 2:
+        field = fields[-1]
+        scheduled = field[:1] == [("{", False)] and strip(field)[-1:] == [("}", False)]
+        text = plain(strip(field))
+        if not scheduled and not (NUMBER.fullmatch(text) or ENDLESS.fullmatch(text)):
+            break
+        fields.pop()
+        if not scheduled:
+            found.insert(0, _number(text, place))
+            continue
+        try:
+            found.insert(0, schedules.parse(text[1:-1]))
+        except ConfigError as error:
+            raise PromptError(f"{place}: {error}") from error
+        break  # a schedule is a weight, and what stands before is the body
+    weight = found[0] if found else 1.0
+    stop = found[1] if len(found) > 1 else -math.inf
+    if isinstance(stop, Schedule):
+        raise PromptError(f"{place}: the stop cannot be a schedule; only the weight can")
+    return weight, stop
+
+
+def _number(text: str, place: str) -> float:
+    """Read a number; python's own float() would also take 1_000 and digits of other scripts."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise PromptError(
+            f"the number {text} in {place} is not finite; write one such as 2, or put a "
+            r"backslash before the colon (\:) if it belongs to the text"
+        )
+    return value
+
+
+def _joined(fields: Sequence[Letters], separator: str) -> Letters:
+    """Put fields together again that were split one time too many."""
+    joined = list(fields[0])
+    for field in fields[1:]:
+        joined += [(separator, False), *field]
+    return strip(joined)
+
+
+def _call(letters: Letters, name: str) -> Letters | None:
+    """What stands in `name( )`, if that is all there is."""
+    head = [(each, False) for each in f"{name}("]
+    if letters[: len(head)] != head:
+        return None
+    return (
+        strip(letters[len(head) : -1])
+        if pairs(letters, "(").get(len(head) - 1) == len(letters) - 1
+        else None
+    )
+
+
+def _modifier(letters: Letters) -> tuple[str, Letters, Letters] | None:
+    """A modifier at the end, what it holds, and what stands before it."""
+    starts = [start for start, end in pairs(letters, "(").items() if end == len(letters) - 1]
+    for start in starts:
+        for name in MODIFIERS:
+            first = start - len(name)
+            if first > 0 and letters[first:start] == [(each, False) for each in name]:
+                before = letters[first - 1]
+                if before[0].isspace() and strip(letters[:first]):
+                    return name, letters[start + 1 : -1], strip(letters[:first])
+    return None
+
+
+def _region(letters: Letters | None) -> Region | None:
+    if letters is None:
+        return None
+    outside = strip(letters)[:1] == [("-", False)]
+    place = plain(strip(strip(letters)[1:] if outside else letters))
+    region = Region(place, outside)
+    # One way to write each: words in small letters, with single spaces.
+    return region if region.mask else Region(" ".join(place.lower().split()), outside)
+
+
+def _names(letters: Letters | None, place: str) -> tuple[str, ...]:
+    if letters is None:
+        return ()
+    names = tuple(plain(strip(each)) for each in split(letters, ","))
+    if not all(names):
+        raise PromptError(f"{place}: for( ) wants names of perceptors, such as for(starter)")
+    return names
+
+
+def _pieces(letters: Letters, place: str) -> tuple[Piece, ...]:
+    """Read attention and learnt words."""
+    letters = list(letters)
+    attention = [1.0] * len(letters)
+    marks: set[int] = set()  # brackets and numbers, which are not part of the text
+    for opening, by in (("(", MORE), ("[", 1 / MORE)):
+        for start, end in pairs(letters, opening).items():
+            inner, factor = range(start + 1, end), by
+            colon = next((i for i in reversed(inner) if letters[i] == (":", False)), None)
+            if opening == "(" and colon is not None:
+                text = plain(strip(letters[colon + 1 : end]))
+                if NUMBER.fullmatch(text) or ENDLESS.fullmatch(text):
+                    factor, inner = _number(text, place), range(start + 1, colon)
+            if all(letters[i][0].isspace() for i in inner):
+                continue  # nothing in it: these brackets stand for themselves
+            for index in inner:
+                attention[index] *= factor
+            marks |= {start, *range(inner.stop, end + 1)}
+    words = _learnt(letters, marks)
+    found: list[Piece] = []
+    index = 0
+    while index < len(letters):
+        if index in words:
+            name = plain(letters[index + 1 : words[index]])
+            found.append(_piece(name, attention[index], True, place))
+            index = words[index] + 1
+        elif index in marks:
+            index += 1
+        else:
+            found.append(_piece(letters[index][0], attention[index], False, place))
+            index += 1
+    return _tidied(found)
+
+
+def _learnt(letters: Letters, marks: set[int]) -> dict[int, int]:
+    """Where learnt words stand, `<name>`: from the first bracket's place to the second one's."""
+    signs = "".join(
+        "\n" if literal or index in marks else each
+        for index, (each, literal) in enumerate(letters)
+    )
+    return {
+        found.start(): found.end() - 1 for found in re.finditer(f"<(?:{NAME.pattern})>", signs)
+    }
+
+
+def _piece(text: str, attention: float, learnt: bool, place: str) -> Piece:
+    try:
+        return Piece(text, round(attention, 4), learnt)
+    except PromptError as error:
+        raise PromptError(f"{place}: {error}") from error
+
+
+def _tidied(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Join neighbours of equal attention, and drop white space at both ends."""
+    runs = groupby(pieces, key=lambda piece: (piece.attention, piece.learnt or None))
+    found: list[Piece] = []
+    for (attention, learnt), run in runs:
+        found += run if learnt else [Piece("".join(p.text for p in run), attention)]
+    # Attention to nothing but a space is none; so written, it would not be read again.
+    calm = [p if p.learnt or p.text.strip() else Piece(p.text) for p in found]
+    joined: list[Piece] = []
+    for piece in calm:
+        if joined and not piece.learnt and not joined[-1].learnt:
+            before = joined[-1]
+            if before.attention == piece.attention:
+                joined[-1] = Piece(before.text + piece.text, piece.attention)
+                continue
+        joined.append(piece)
+    while joined and not joined[0].learnt and (text := joined[0].text.lstrip()) != joined[0].text:
+        joined[:1] = [replace(joined[0], text=text)] if text else []
+    while (
+        joined and not joined[-1].learnt and (text := joined[-1].text.rstrip()) != joined[-1].text
+    ):
+        joined[-1:] = [replace(joined[-1], text=text)] if text else []
+    return tuple(joined)

@@ -1,0 +1,145 @@
+r"""One text for several prompts: `{red|blue} fox` is a red fox and a blue one, a run each.
+
+    template = "{" [ count " of " ] choice { "|" choice } "}"  |  "{" file.txt "}"
+
+    {red|blue|green} fox          three runs
+    {2 of ink|oil|chalk} of a fox   "ink, oil of a fox" and the two other pairs
+    a {colours.txt} fox           a run for each line of the file
+
+Choices may hold templates. Several templates in a text are combined, the last one changing
+fastest. Braces directly after a colon are a weight's schedule, and a text that is a JSON object
+is a structured prompt: both are left as they are, as are braces that are escaped or in quotes,
+or that have no partner. Braces and bar are those of the dynamic-prompts extension for Stable
+Diffusion front ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import re
+from pathlib import Path
+
+from vqclip import structured
+from vqclip.errors import PictureError, PromptError
+from vqclip.letters import signs
+
+MOST = 1000  # prompts of a text, and lines of a file: a night's work, or a slip
+MOST_BYTES = 2**20
+DEEPEST = 8  # templates within templates
+_SOME = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
+
+
+def expand(text: str, beside: Path | None = None) -> list[str]:
+    r"""List the prompts that a text stands for; a text without templates stands for itself.
+
+    Args:
+        beside: where files of choices are looked for, if not where the user stands.
+
+    Raises:
+        PromptError: for a template that stands for nothing, or for more than 1000 prompts.
+        PictureError: for a file that cannot be read.
+
+    >>> expand("{red|blue} fox:{0: 1}")
+    ['red fox:{0: 1}', 'blue fox:{0: 1}']
+    >>> expand("{2 of a|b|c}")
+    ['a, b', 'a, c', 'b, c']
+    >>> expand(r"\{a|b\}")
+    ['\\{a|b\\}']
+    """
+    if structured.read(text) is not None:
+        return [text]
+    return _expand(text, beside, 0)
+
+
+def lines(path: Path) -> list[str]:
+    """Read a file of prompts or choices, one a line; empty lines and those after # are left out.
+
+    Raises:
+        PictureError: if it cannot be read, or holds none, or too many.
+    """
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
+            text = file.read(MOST_BYTES + 1)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise PictureError(
+            f"the prompts in {path} cannot be read ({reason}); give a text file, one a line"
+        ) from error
+    found = [line.strip() for line in text.splitlines()]
+    found = [line for line in found if line and not line.startswith("#")]
+    if not found or len(found) > MOST or len(text) > MOST_BYTES:
+        many = "no lines" if not found else f"more than {MOST}"
+        raise PictureError(f"{path} holds {many}; write from 1 to {MOST} prompts, one a line")
+    return found
+
+
+def _expand(text: str, beside: Path | None, depth: int) -> list[str]:
+    """Expand the templates of a text, each with those in it."""
+    parts: list[list[str]] = []
+    end = 0
+    for start, after, bars in _templates(text):
+        parts.append([text[end:start]])
+        edges = [start, *bars, after - 1]
+        choices = [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
+        parts.append(_choices(choices, text[start:after], beside, depth))
+        end = after
+    if math.prod(map(len, parts)) > MOST:
+        raise PromptError(
+            f"the prompt stands for {math.prod(map(len, parts))} prompts; at most {MOST} are "
+            "drawn at a time: take out some choices"
+        )
+    return ["".join(each) for each in itertools.product(*parts, [text[end:]])]
+
+
+def _choices(choices: list[str], whole: str, beside: Path | None, depth: int) -> list[str]:
+    """What a template may become."""
+    if depth == DEEPEST:
+        raise PromptError(
+            f"the template {whole[:60]!r} has more than {DEEPEST} templates around it, or names "
+            "a file that names itself"
+        )
+    count = 1
+    some = _SOME.fullmatch(choices[0])
+    if some is not None:
+        count, choices = int(some[1]), [some[2], *choices[1:]]
+    only = choices[0].strip()
+    if len(choices) == 1 and only.endswith(".txt"):
+        path = Path(os.path.expanduser(only))
+        near = path if beside is None or path.exists() else beside / path
+        choices = lines(near)
+    elif len(choices) == 1 and not only:
+        raise PromptError(
+            f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
+            r"\{ and \} where braces are meant"
+        )
+    found = [e.strip() for each in choices for e in _expand(each.strip(), beside, depth + 1)]
+    if not 1 <= count <= len(found):
+        raise PromptError(
+            f"the template {whole[:60]!r} wants {count} of {len(found)} choices; write from 1 "
+            f"to {len(found)}"
+        )
+    if math.comb(len(found), count) > MOST:
+        raise PromptError(
+            f"the template {whole[:60]!r} stands for {math.comb(len(found), count)} prompts; at "
+            f"most {MOST} are drawn at a time"
+        )
+    return [", ".join(each) for each in itertools.combinations(found, count)]
+
+
+def _templates(text: str) -> list[tuple[int, int, list[int]]]:
+    """Find the outermost templates: start, the place after the end, and the bars in them."""
+    open_ones: list[tuple[int, list[int]]] = []
+    found: list[tuple[int, int, list[int]]] = []
+    for index, sign in signs(text):
+        if sign == "{":
+            open_ones.append((index, []))
+        elif sign == "|" and open_ones:
+            open_ones[-1][1].append(index)
+        elif sign == "}" and open_ones:
+            start, bars = open_ones.pop()
+            if text[start - 1 : start] != ":":
+                found = [each for each in found if each[0] < start]
+                found.append((start, index + 1, bars))
+    return found
