@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from vqclip.errors import VqclipError
     from vqclip.presets import load
     from vqclip.session import play
+    from vqclip.templates import expand
 
 __version__ = "0.1.0"
-__all__ = ["RunConfig", "VqclipError", "__version__", "load", "play"]
+__all__ = ["RunConfig", "VqclipError", "__version__", "expand", "load", "play"]
 
 _HOMES = {
     "RunConfig": "vqclip.config",
     "VqclipError": "vqclip.errors",
+    "expand": "vqclip.templates",
     "load": "vqclip.presets",
     "play": "vqclip.session",
 }

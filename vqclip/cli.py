@@ -24,6 +24,7 @@ from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.places import CHECKPOINT
 from vqclip.screen import Screen, table
 from vqclip.sizes import final_size
+from vqclip.speaking import TOPICS
 from vqclip.training.settings import SCHEMAS
 
 FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
@@ -164,7 +165,7 @@ def _parser(name: str) -> Parser:
         epilog=EPILOGS[name]() if name in EPILOGS else None,
     )
     parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
-    if name in ("generate", "plan", "dream"):
+    if name in ("generate", "plan", "dream", "explain"):
         parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml  [--option …] [key=value …]'
         parser.add_argument(
             "words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"'
@@ -176,6 +177,7 @@ def _parser(name: str) -> Parser:
     if name == "dream":
         parser.add_argument("--count", metavar="N", help="dream.count=N")
     if name in ("generate", "plan"):
+        parser.add_argument("--negative", metavar="PROMPT", help="negative=PROMPT")
         parser.add_argument("--size", metavar="WxH", help="size=WxH")
         parser.add_argument("--steps", metavar="N", help="steps=N")
         parser.add_argument("--init", metavar="IMG", help="init=IMG")
@@ -188,8 +190,16 @@ def _parser(name: str) -> Parser:
         parser.add_argument(
             "words", nargs="*", metavar="RUN", help="the run's folder, then key=value …"
         )
-    if name in ("generate", "plan", "again", "dream"):
+    if name in ("generate", "plan", "again", "dream", "explain"):
         parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    if name == "direction":
+        parser.usage = f"{parser.prog} THERE LACKING --name NAME [perceptors=NAME,…]"
+        parser.add_argument(
+            "words", nargs="*", metavar="SET", help='words, or pictures: "sunny | @sun/*.jpg"'
+        )
+        parser.add_argument("--name", dest="as_name", metavar="NAME", help="what to call it")
+    if name == "help":
+        parser.add_argument("topic", nargs="?", default="prompts", help=", ".join(TOPICS))
     if name == "show":
         parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
     if name == "diff":
@@ -260,7 +270,10 @@ COMMANDS: dict[str, Command] = {
     "diff": commands.diff,
     "plan": commands.plan,
     "dream": commands.dream,
+    "explain": commands.explain,
+    "direction": commands.direction,
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,
+    "help": commands.help,
 }

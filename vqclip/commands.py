@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vqclip import places, prompts, school, shelf, sketchbook
+from vqclip import places, prompts, school, shelf, sketchbook, speaking, templates
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.drawing import Before, Progress, draw
@@ -18,12 +18,24 @@ from vqclip.layers import flat
 from vqclip.screen import Screen, table
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
-SHORT = ("size", "steps", "seed", "init", "out")  # options that are another way to say key=value
+SHORT = (
+    "negative",
+    "size",
+    "steps",
+    "seed",
+    "init",
+    "out",
+)  # options that are another way to say key=value
 
 
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
-    draw(_config(options), screen, progress, options.command)
+    found = _configs(options)
+    for number, config in enumerate(found, start=1):
+        if len(found) > 1:
+            screen.event("variant", number=number, of=len(found), prompts=config.prompts)
+            screen.say(f"{number} of {len(found)}:")
+        draw(config, screen, progress, options.command)
 
 
 def again(options: Any, screen: Screen, progress: Progress) -> None:
@@ -108,7 +120,11 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
     Printed: the prompts as they are understood, every setting, the sizes and steps, the device,
     what would have to be downloaded, and about how much memory and time it would take.
     """
-    config = _config(options)
+    for config in _configs(options):
+        _plan(config, options, screen)
+
+
+def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
     wishes = prompts.understood(config.prompts, config.negative)
     from vqclip import plan as planning
 
@@ -123,9 +139,32 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
 
 def dream(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
-    config = _config(options)
-    places.require(Path(config.out))
-    sketchbook.draw(config, screen)
+    for config in _configs(options):
+        places.require(Path(config.out))
+        sketchbook.draw(config, screen)
+
+
+def explain(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say how a prompt is understood, and what each perceptor will read."""
+    speaking.explain(_configs(options), screen)
+
+
+def direction(options: Any, screen: Screen, progress: Progress) -> None:
+    """Make a direction for vector(NAME) from two sets of words or pictures."""
+    words = [word for word in options.words if not OVERRIDE.match(word)]
+    if len(words) != 2:
+        raise ConfigError(
+            "write what has it, then what lacks it: vqclip direction "
+            '"a sunny day | bright light" "a rainy day | dusk" --name sunny'
+        )
+    overrides = [word for word in options.words if OVERRIDE.match(word)]
+    config = preset_files.load("a picture", overrides=overrides)
+    speaking.direction(words[0], words[1], options.as_name, config.perceptors, screen)
+
+
+def help(options: Any, screen: Screen, progress: Progress) -> None:
+    """Explain a part of the language: prompts, templates, structured, schedules, perceptors."""
+    print(speaking.topic(options.topic))
 
 
 def presets(options: Any, screen: Screen, progress: Progress) -> None:
@@ -150,8 +189,8 @@ def train(options: Any, screen: Screen, progress: Progress) -> None:
     school.train(options.words, screen, started, options.command)
 
 
-def _config(options: Any) -> RunConfig:
-    """The settings that the words of `generate` and `plan` ask for."""
+def _configs(options: Any) -> list[RunConfig]:
+    """The settings that the words of `generate` and `plan` ask for, a run each."""
     first, overrides = _words(options.words)
     file = None
     if first is not None and first.endswith((".yaml", ".yml")):
@@ -170,12 +209,19 @@ def _config(options: Any) -> RunConfig:
         )
     if options.film and not any(text.startswith("film.format=") for text in overrides):
         overrides.insert(0, "film.format=mp4")
-    config = preset_files.load(
-        first, ",".join(options.preset), file=file, overrides=_short(options) + overrides
-    )
-    if first == "" or not config.prompts.strip():
+    listed: list[str | None] = [first]
+    if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
+        listed = [*templates.lines(Path(first))]
+    found = []
+    for text in listed:
+        found += preset_files.load_all(
+            text, ",".join(options.preset), file=file, overrides=_short(options) + overrides
+        )
+    if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
-    return config
+    for config in found:
+        prompts.understood(config.prompts, config.negative)  # all of them, before the first run
+    return found
 
 
 def _words(words: list[str]) -> tuple[str | None, list[str]]:

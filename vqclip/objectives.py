@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from vqclip import foils, losses, reading, regions, story
 from vqclip.config import LossSettings
@@ -29,11 +30,13 @@ class Material:
         pictures: of image prompts, by the body.
         masks: of regions.
         cutter: makes the cutter of a region's squares, for a perceptor and the region's number.
+        beside: a folder in which to look for directions, too.
     """
 
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     masks: Mapping[Region, Mask] = field(default_factory=dict)
     cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
+    beside: Path | None = None
 
 
 def from_prompts(
@@ -77,7 +80,10 @@ def _loss(lane: Lane, tale: Story, perceptor: OpenClipPerceptor, material: Mater
     weight, stop = story.weight(lane, tale), story.stop(lane, tale)
     if first.kind == "image":
         return losses.image_loss(perceptor, material.pictures[first.body], weight, stop)
-    embedded = [wish if wish is None else reading.embed(wish, perceptor) for wish in lane.wishes]
+    embedded = [
+        wish if wish is None else reading.embed(wish, perceptor, material.beside)
+        for wish in lane.wishes
+    ]
     return losses.prompt_loss(perceptor.name, story.target(lane, tale, embedded), weight, stop)
 
 

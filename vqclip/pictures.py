@@ -87,8 +87,20 @@ def require(config: RunConfig, wishes: Iterable[Prompt], beside: Path | None = N
         path = locate(name, beside)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
-        for each in [path] if name == config.init else files(name, beside):
-            _check(each)
+        if name == config.init:
+            _check(path)
+        else:
+            check(name, beside)
+
+
+def check(name: str, beside: Path | None = None) -> None:
+    """Refuse a name whose pictures cannot be opened; see `files`.
+
+    Raises:
+        PictureError: for the first one, with the reason.
+    """
+    for each in files(name, beside):
+        _check(each)
 
 
 def no_start(name: str) -> str:

@@ -19,12 +19,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from vqclip import structured
 from vqclip.checks import check
 from vqclip.config import RunConfig, to_dict
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.layers import Layer, merge, nest, override, parse
 from vqclip.prompts import Prompt, show, texts
 from vqclip.prompts import parse as read_prompts
+from vqclip.templates import expand
 
 # A draft is a picture already: what begins with it needs a fifth of the way that random codes
 # need, in smaller steps, and would lose its outlines in a smaller picture. Held on to, it keeps
@@ -62,6 +64,46 @@ def load(
     Raises:
         ConfigError: for an unknown key or name, or a value that does not fit, with its place.
     """
+    layers = _layers(preset, file, overrides, base, settings)
+    text = _wanted(layers) if prompts is None else prompts
+    merged = merge(layers)
+    start = settled(dataclasses.replace(merged, prompts=text)).init
+    if base is not None and (base.get("init") == "dream") != (start == "dream"):
+        suited = FROM_A_DRAFT if base.get("init") == "dream" else _usual(FROM_A_DRAFT)
+        layers[0] = ("the notes", _without(base, suited))
+    if start == "dream":
+        layers.insert(0, ("what suits a draft", FROM_A_DRAFT))
+    return check(dataclasses.replace(merge(layers), prompts=text, init=start))
+
+
+def load_all(
+    prompts: str | None = None,
+    preset: str | Sequence[str] = (),
+    *,
+    file: Path | str | None = None,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+) -> list[RunConfig]:
+    """Put settings together as `load` does, for each prompt that a template stands for.
+
+    Raises:
+        ConfigError, PromptError, PictureError: as for `load` and `templates.expand`.
+    """
+    text = _wanted(_layers(preset, file, overrides)) if prompts is None else prompts
+    beside = None if file is None else Path(file).parent
+    return [
+        load(each, preset, file=file, overrides=overrides)
+        for each in (expand(text, beside) if text.strip() else [text])
+    ]
+
+
+def _layers(
+    preset: str | Sequence[str],
+    file: Path | str | None,
+    overrides: Sequence[str] | Mapping[str, Any],
+    base: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Layer]:
+    """What lies over the defaults, in order."""
     layers: list[Layer] = [] if base is None else [("the notes", dict(base))]
     names = preset.split(",") if isinstance(preset, str) else list(preset)
     for name in (n.strip() for n in names if n.strip()):
@@ -72,18 +114,15 @@ def load(
         layers.append(("the overrides", nest(overrides)))
     else:
         layers += [("the command line", nest([override(text)])) for text in overrides]
-    layers.append(("the arguments", settings))
-    found, merged = None, merge(layers)
+    return [*layers, ("the arguments", dict(settings or {}))]
+
+
+def _wanted(layers: Sequence[Layer]) -> str:
+    """The prompt that the last of some layers brings."""
+    found = None
     for _, values in layers:
         found = values.get("prompts", found)
-    text = _prompt_text(found if prompts is None else prompts)
-    start = settled(dataclasses.replace(merged, prompts=text)).init
-    if base is not None and (base.get("init") == "dream") != (start == "dream"):
-        suited = FROM_A_DRAFT if base.get("init") == "dream" else _usual(FROM_A_DRAFT)
-        layers[0] = ("the notes", _without(base, suited))
-    if start == "dream":
-        layers.insert(0, ("what suits a draft", FROM_A_DRAFT))
-    return check(dataclasses.replace(merge(layers), prompts=text, init=start))
+    return _prompt_text(found)
 
 
 def _usual(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +216,14 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
         near = path.parent / parent
         name = str(near) if near.suffix in (".yaml", ".yml") and os.path.isfile(near) else parent
         layers += _preset(name, (*chain, str(path.resolve())))
+    scenes = values.pop("scenes", None)
+    if scenes is not None:
+        if "prompts" in values or not isinstance(scenes, list) or not scenes:
+            raise ConfigError(
+                f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
+                "of prompts"
+            )
+        values["prompts"] = " ^ ".join(map(_prompt_text, scenes))
     return [*layers, (str(path), values)]
 
 
@@ -194,20 +241,26 @@ def _preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
 
 
 def _prompt_text(value: Any) -> str:
-    """A prompt as text; from YAML also a list, or `{body: weight}`, whose bodies are verbatim."""
+    """A prompt as text; from YAML also a list, `{body: weight}` verbatim, or a structure."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and any(map(_is_number, value.values())):
         return show(_wish(body, weight) for body, weight in value.items())
+    if isinstance(value, Mapping):
+        return show(structured.translate(value))
     if isinstance(value, Sequence):
         return " | ".join(_prompt_text(part) for part in value)
     raise ConfigError(f"prompts is {value!r}; it must be text in quotes, or a list of texts")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _wish(body: Any, weight: Any) -> Prompt:
-    if not isinstance(weight, int | float) or isinstance(weight, bool):
+    if not _is_number(weight):
         raise ConfigError(f"prompts: {body} has the weight {weight!r}; it must be a number")
     text = str(body).strip()
     if text.startswith("@"):

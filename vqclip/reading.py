@@ -10,27 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch.nn import functional
 
+from vqclip import compass
+from vqclip.compass import Direction
 from vqclip.errors import PromptError
+from vqclip.models import towers, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.tensors import Embedding
 from vqclip.wishes import Piece, Prompt
 
 BORDERS = (r"(?<=[.!?;])\s+", r"(?<=,)\s+", r"\s+")  # where a long text is parted, best first
 Pieces = tuple[Piece, ...]
-# A direction is what some words have and others lack. pixray's `textoff` vector, made of
-# pictures with and without lettering, served the same purpose for two CLIPs.
-DIRECTIONS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    "textoff": (
-        ("text", "letters", "a caption", "a watermark", "a signature", "handwriting"),
-        ("a picture", "a drawing", "a photograph", "a painting"),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,11 @@ def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]
     return [Chunk(each, count(each)) for each in map(_trimmed, found) if each]
 
 
-def embed(wish: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
+def embed(wish: Prompt, perceptor: OpenClipPerceptor, beside: Path | None = None) -> Embedding:
     """Where a wish wants to go: [1, D], of length 1. Not for pictures.
+
+    Args:
+        beside: a folder in which to look for directions, too.
 
     Raises:
         PromptError: for a direction that is not there.
@@ -76,13 +75,33 @@ def embed(wish: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
         stream = torch.Generator().manual_seed(int.from_bytes(seed[:8], "big") >> 1)
         return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
     if wish.kind == "vector":
-        if wish.body not in DIRECTIONS:
-            raise PromptError(
-                f"there is no direction {wish.body!r}; there are: {', '.join(DIRECTIONS)}"
-            )
-        there, lacking = (perceptor.embed_text(list(words)) for words in DIRECTIONS[wish.body])
-        return functional.normalize(there.mean(0, keepdim=True) - lacking.mean(0), dim=-1)
+        return along(compass.find(wish.body, beside), wish.body, perceptor)
     return embed_pieces(spoken(wish, perceptor), perceptor)
+
+
+def along(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embedding:
+    """A direction in a perceptor's space: [1, D], of length 1.
+
+    Raises:
+        PromptError: if it was made of pictures, for other perceptors.
+    """
+    kept = direction.vectors.get(zoo.sha256(perceptor.weights))
+    if kept is not None:
+        like = perceptor.embed_text(["direction"])
+        if len(kept) == like.shape[1]:
+            return functional.normalize(torch.tensor([kept]).to(like), dim=-1)
+    if not direction.in_words:
+        raise PromptError(
+            f"vector({name}) was made of pictures, and not for {perceptor.name}; make it again "
+            f"with vqclip direction … perceptors={perceptor.name}"
+        )
+    there, lacking = direction.there, direction.lacking
+    return difference(perceptor.embed_text(list(there)), perceptor.embed_text(list(lacking)))
+
+
+def difference(there: Embedding, lacking: Embedding) -> Embedding:
+    """The direction from the mean of some rows to that of others: [1, D], of length 1."""
+    return functional.normalize(there.mean(0, keepdim=True) - lacking.mean(0), dim=-1)
 
 
 def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
@@ -98,6 +117,25 @@ def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
         return rows
     share = torch.tensor([part.tokens for part in parts]).to(rows)
     return functional.normalize((share[:, None] * rows).sum(0, keepdim=True), dim=-1)
+
+
+def tokens_of(word: str, perceptor: OpenClipPerceptor) -> list[str]:
+    """The pieces of which a word is put together for a perceptor, as its tokenizer writes them."""
+    inner = getattr(perceptor.tokenizer, "tokenizer", None)
+    if inner is not None:
+        return [str(each).strip("▁Ġ") for each in inner.tokenize(word)]
+    tokenizer = perceptor.tokenizer
+    return [tokenizer.decoder[each].removesuffix("</w>") for each in tokenizer.encode(word)]
+
+
+def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
+    """Whether a perceptor has learnt anything of a word: of the bundled ones, it may be nothing.
+
+    Their tables of tokens hold zeros for those that training never reached.
+    """
+    tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
+    inside = tokens[:, : perceptor.count_tokens(word)]
+    return bool((towers.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
 
 
 def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:

@@ -17,9 +17,10 @@ import torch
 from torch.nn import functional
 
 from vqclip import (
+    compass,
     eyes,
     fitting,
-    gallery,
+    likenesses,
     objectives,
     pictures,
     prompts,
@@ -77,6 +78,8 @@ def build(
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
+    ways = [wish.body for wish in wishes if wish.kind == "vector"]
+    directions = {name: compass.find(name, beside) for name in ways}
     needs.require(config.vqgan, names, look)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -117,7 +120,7 @@ def build(
     if config.init == "dream" and fresh:
         say("dreaming …")
         models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
-    masks = gallery.masks(wishes, beside)
+    masks = likenesses.masks(wishes, beside)
     if fresh:
         start = starts.picture(
             config, wishes, masks, (width, height), purpose_seed(seed, "init"), device, beside
@@ -133,17 +136,19 @@ def build(
             small = functional.interpolate(start, [high, wide], mode="bilinear", antialias=True)
             latent = vqgan.encode(small)
     read = pictures.used(config if fresh else replace(config, init="random"), wishes)
-    models |= gallery.digests(read, beside)
-    notes += gallery.stretched(read, (width, height), beside)
+    models |= likenesses.digests(read, beside)
+    models |= {f"direction {name}": compass.digest(each) for name, each in directions.items()}
+    notes += likenesses.stretched(read, (width, height), beside)
 
     def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
         squares = regions.count(perceptor.cut.count)
         return _cutter(config, cutters, seed, perceptor.size, squares, f"{REGION}{number}")
 
     material = objectives.Material(
-        pictures=gallery.read(wishes, (width, height), device, beside),
+        pictures=likenesses.read(wishes, (width, height), device, beside),
         masks=masks,
         cutter=region_cutter,
+        beside=beside,
     )
     tale = Story(max(wish.scene for wish in wishes) + 1, config.steps, config.fade)
     weights = {eye.name: curve(eye.weight, config.steps) for eye in watching}
