@@ -26,14 +26,14 @@ from pathlib import Path
 import torch
 from PIL import Image as Pillow
 from torch import Tensor
+from vqclip.record.sheets import Cell, sheet
 
 from vqclip import foils, perceptors, presets, session
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.record import images
-from vqclip.record.sheets import Cell, sheet
 
-THINGS = "apple heart star balloon fish house mushroom car flower bird hat cup key leaf boat".split()
-COLOURS = "red blue green yellow purple pink orange".split()
+THINGS = ["apple", "heart", "star", "balloon", "fish", "house", "mushroom", "car", "flower", "bird", "hat", "cup", "key", "leaf", "boat"]
+COLOURS = ["red", "blue", "green", "yellow", "purple", "pink", "orange"]
 QUARTERS = ("top left", "top right", "bottom left", "bottom right")
 ATTENTION, NEGATIVE = 1.5, -0.5
 BARS = {"attention": 0.9, "negative": 0.95, "region": 0.8}

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from vqclip.cutouts import Cutter
 from vqclip.errors import ConfigError, ModelError, pick
-from vqclip.models import clips, towers
+from vqclip.models import clips, encoders, towers
 from vqclip.models.clips import fetch
 from vqclip.tensors import Cutouts, Embedding
 from vqclip.thrift import Thrift
@@ -107,7 +107,7 @@ class OpenClipPerceptor:
         if len(texts) == 0:
             raise ValueError("no texts to embed")
         tokens = self.tokenizer(texts).to(self.mean.device)
-        return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+        return F.normalize(towers.encode(self.model, tokens).float(), dim=-1)
 
     @torch.no_grad()
     def read_tokens(self, texts: list[str]) -> Tensor:
@@ -116,7 +116,7 @@ class OpenClipPerceptor:
         L is `context_length`, padding included, W the width of the text tower; each state knows
         the tokens before it.
         """
-        return clips.token_states(self.model, self.tokenizer(texts).to(self.mean.device))
+        return towers.states(self.model, self.tokenizer(texts).to(self.mean.device))
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
@@ -231,20 +231,28 @@ def load(
     clip = clips.package()
     packed = None
     options: dict[str, Any] = {}
-    if Path(name).is_dir():
-        source = clips.folder(Path(name))
-        packed = clips.packed(Path(name))
-        weights = clips.weights_in(Path(name))
+    place = Path(name) if Path(name).is_dir() else None
+    if place is not None:
+        source = clips.folder(place)
+        words = clips.text_settings(place)
+        encoders.require(name, words)
+        packed = clips.packed(place)
+        weights = clips.weights_in(place)
     else:
         source, tag = clips.known(clip, name)
+        words = clip.get_model_config(source)["text_cfg"]
+        encoders.require(name, words)
         weights = clips.bring(clip, source, tag)
         quick = clips.quick_gelu(clip, source, tag)
         options = {"pretrained": tag, "force_quick_gelu": quick}
     try:
         if packed is None:
-            model = clip.create_model(
-                source, device=device, precision=precision, require_pretrained=True, **options
-            )
+            with encoders.shaped(words, place) as shape:
+                if shape:
+                    options["text_cfg"] = words | shape
+                model = clip.create_model(
+                    source, device=device, precision=precision, require_pretrained=True, **options
+                )
         else:
             with clips.hushed():
                 model = clip.create_model(
@@ -259,6 +267,7 @@ def load(
             "another configuration: fetch or export them again"
         ) from error
     model.eval().requires_grad_(False)
+    towers.settle(model, dtype)
     if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
         model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg

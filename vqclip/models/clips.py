@@ -138,6 +138,22 @@ def folder(path: Path) -> str:
     return f"local-dir:{path}"
 
 
+def text_settings(path: Path) -> dict[str, Any]:
+    """What a folder's configuration says about the text tower.
+
+    Raises:
+        ModelError: if it cannot be read, or says nothing.
+    """
+    try:
+        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        return dict(config["model_cfg"]["text_cfg"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ModelError(
+            f"{path / CONFIG} is no configuration of open_clip's ({error}); it has model_cfg "
+            "with text_cfg in it: download or export it again"
+        ) from error
+
+
 def known(clip: ModuleType, name: str) -> tuple[str, str]:
     """Split a name that open_clip knows into model and weights."""
     model, _, tag = name.partition("::")
@@ -230,15 +246,3 @@ def _bulk(model: str, tag: str) -> str:
 def _bytes(model: Any) -> int:
     """Count the bytes of a model's weights as they are published, four each."""
     return sum(int(weight.numel()) for weight in model.parameters()) * 4
-
-
-def token_states(model: Any, tokens: Tensor) -> Tensor:
-    """The states of tokens in an open_clip model's text tower: [B, L] → [B, L, W], float32."""
-    states: list[Tensor] = []
-    last = getattr(model, "text", model).ln_final
-    handle = last.register_forward_hook(lambda part, given, made: states.append(made))
-    try:
-        model.encode_text(tokens)
-    finally:
-        handle.remove()
-    return states[0].float()

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqclip.models import zoo
-from vqclip.models.clips import PACKED, token_states
+from vqclip.models import towers, zoo
+from vqclip.models.clips import PACKED
 from vqclip.models.packing import pack
 from vqclip.training import data
 from vqclip.training.imagenet import weights as imagenet
@@ -103,7 +103,7 @@ class Model(nn.Module):
 
     def states(self, captions: list[str]) -> Tensor:
         """Texts → the states of their tokens [N, L, text_width]."""
-        return token_states(self.clip, self.tokenizer(captions).to(self.mean.device))
+        return towers.states(self.clip, self.tokenizer(captions).to(self.mean.device))
 
     def train(self, mode: bool = True) -> Model:
         """Train, but keep ImageNet's batch statistics: attacked batches would spoil them."""
