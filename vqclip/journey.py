@@ -20,6 +20,7 @@ from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
 from vqclip.generate import Objective, Step, generate
 from vqclip.layers import flat
+from vqclip.models.learnt import Learnt
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
 from vqclip.stumbles import Guard
@@ -56,6 +57,7 @@ class Session:
         changes: what was set otherwise on the way; see `Provenance`.
         thrift: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
+        words: the learnt ones that its prompts name.
         done: how many steps are taken.
     """
 
@@ -70,6 +72,7 @@ class Session:
     changes: list[dict[str, Any]] = field(default_factory=list)
     thrift: Thrift = field(default_factory=Thrift)
     start: Image | None = None
+    words: Sequence[Learnt] = ()
     done: int = 0
     _from: State | None = None
     _average: optimisers.Average | None = None

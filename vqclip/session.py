@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from vqclip import dreams, fitting, noise, objectives, pictures, prompts
+from vqclip import dreams, fitting, noise, objectives, pictures, prompts, words
 from vqclip.checks import check
 from vqclip.config import NOISES, RunConfig
 from vqclip.cutouts import RECIPES, Cutter
@@ -26,7 +26,7 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.generate import Step
 from vqclip.journey import Session
 from vqclip.machine import pick_device, pick_precision, price_of_order
-from vqclip.models import clips, needs, vault, zoo
+from vqclip.models import clips, learnt, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
@@ -65,6 +65,7 @@ def build(
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
+    taught = teach(wishes, beside)
     needs.require(config.vqgan, config.perceptors, look)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -98,15 +99,19 @@ def build(
         cutter = cutters.get(perceptor.size)
         if cutter is None:  # perceptors of one size see the same squares
             cutter = cutters[perceptor.size] = _cutter(config, perceptor.size, seed)
+        perceptor = perceptor.with_words(learnt.for_width(taught, perceptor.width))
         perceptors.append(replace(perceptor, name=name, cut=cutter, thrift=thrift))
         models[f"{name} clip"] = zoo.sha256(perceptor.weights)
+    notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
     notes += _unread(wishes, perceptors)
+    for name, path in words.used(_texts(wishes), beside).items():
+        models[f"word {name}"] = zoo.sha256(path)
 
     if config.init == "dream" and fresh:
         say("dreaming")
         models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
     if fresh:
-        start = _start(config, wishes, (width, height), seed, device, beside)
+        start = _start(config, wishes, taught, (width, height), seed, device, beside)
     if start is not None:  # to as many levels as a checkpoint keeps
         start = start.to(device).mul(255).round().div(255)
     wide, high, _ = stages[0]
@@ -148,7 +153,22 @@ def build(
         models=models,
         notes=notes,
         start=start,
+        words=taught,
     )
+
+
+def teach(wishes: tuple[prompts.Prompt, ...], beside: Path | None = None) -> list[learnt.Learnt]:
+    """Read the files of the words that wishes name, as `<my-cat>`.
+
+    Raises:
+        PromptError: if a word has no file. ModelError: if its file cannot be read.
+    """
+    found = words.used(_texts(wishes), beside)
+    return [learnt.load(path, name) for name, path in found.items()]
+
+
+def _texts(wishes: tuple[prompts.Prompt, ...]) -> list[str]:
+    return [wish.body for wish in wishes if wish.kind == "text"]
 
 
 def styled(wishes: tuple[prompts.Prompt, ...], style: str) -> tuple[prompts.Prompt, ...]:
@@ -234,6 +254,7 @@ def _unread(wishes: tuple[prompts.Prompt, ...], perceptors: list[OpenClipPercept
 def _start(
     config: RunConfig,
     wishes: tuple[prompts.Prompt, ...],
+    taught: list[learnt.Learnt],
     size: tuple[int, int],
     seed: int,
     device: torch.device,
@@ -245,7 +266,8 @@ def _start(
         return None
     generator = torch.Generator().manual_seed(purpose_seed(seed, "init"))
     if config.init == "dream":
-        drafts = dreams.load(device).dream(prompts.wished(wishes), config.dream, generator)
+        dreamer = dreams.knowing(dreams.load(device), taught)
+        drafts = dreamer.dream(prompts.wished(wishes), config.dream, generator)
         return dreams.laid_out(drafts[0].image, width, height)
     if config.init in NOISES:
         options = {"name": config.init_colour} if config.init == "colour" else {}
