@@ -183,7 +183,7 @@ def understand(words: list[str]) -> None:
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")
         options.preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
-        commands._config(options)
+        commands._configs(options)
     elif name == "again":
         picture, overrides = commands._words(options.words)
         assert picture is not None

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import eyes, pictures, places, prompts
+from vqclip import eyes, pictures, places, prompts, words
 from vqclip.config import RunConfig
 from vqclip.errors import VqclipError
 from vqclip.interrupts import listening
 from vqclip.models import needs
 from vqclip.screen import Screen
+from vqclip.wishes import learnt_in
 
 if TYPE_CHECKING:
     from vqclip.journey import Session
@@ -74,6 +75,7 @@ def draw(
     needs.require(config.vqgan, eyes.names(config.perceptors))
     begun = point is not None and "start" in point.state.tensors
     pictures.require(replace(config, init="random") if begun else config, wishes, beside)
+    words.used([config.style, *learnt_in(wishes)], beside)
     places.require(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
@@ -156,7 +158,7 @@ def _play(
     verdicts: list[Verdict] = []
 
     def look(image: Image) -> dict[str, object]:
-        verdict = _judged(config, image, screen)
+        verdict = _judged(ready, image, screen)
         if verdict is None:
             return {}
         verdicts.append(verdict)
@@ -209,15 +211,16 @@ def _play(
         screen.say(verdict.in_words())
 
 
-def _judged(config: RunConfig, image: Image, screen: Screen) -> Verdict | None:
+def _judged(ready: Session, image: Image, screen: Screen) -> Verdict | None:
     """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
     from vqclip import jury
 
+    config = ready.config
     wishes = prompts.understood(config.prompts, config.negative)
     if not (jury.available(eyes.names(config.perceptors)) and prompts.texts(wishes)):
         return None
     try:
-        return jury.judge(image, prompts.wished(wishes))
+        return jury.judge(image, prompts.wished(wishes), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
         screen.say(f"\nnote: no verdict on the picture: {error}")
         return None
@@ -234,17 +237,19 @@ def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
             "it is made again with the last ones, and will differ"
         )
     then = before.notes.models
-    pair = [{k: v for k, v in each.items() if not _is_picture(k)} for each in (then, models)]
+    pair = [{k: v for k, v in each.items() if not _is_read(k)} for each in (then, models)]
     if pair[0] != pair[1]:
         yield "the models are not those that made the picture; it will differ"
     for name, digest in models.items():
-        if _is_picture(name) and then.get(name, digest) != digest:
-            yield f"{name.removeprefix('picture ')} has changed since; the picture will differ"
+        if _is_read(name) and then.get(name, digest) != digest:
+            kind, _, own = name.partition(" ")
+            shown = own if kind == "picture" else f"the word <{own}>"
+            yield f"{shown} has changed since; the picture will differ"
 
 
-def _is_picture(name: str) -> bool:
-    """Whether an entry of a run's models is a picture that the run reads."""
-    return name.startswith("picture ")
+def _is_read(name: str) -> bool:
+    """Whether an entry of a run's models is a picture or a word of the user's own."""
+    return name.startswith(("picture ", "word "))
 
 
 def _film(

@@ -11,7 +11,7 @@ its own VQGAN, and reads no words: they choose one of ImageNet's classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from vqclip.errors import ConfigError, ModelError
 from vqclip.models import net2net, zoo
 from vqclip.models import prior as priors
 from vqclip.models import vqgan as vqgans
+from vqclip.models.learnt import Learnt, for_width
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.tensors import Image
@@ -178,6 +179,12 @@ def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer 
             f"dream.prior takes models of ImageNet's {CLASSES}"
         )
     return ClassDreamer(model, judges, net2net.class_names())
+
+
+def knowing(dreamer: Dreamer | ClassDreamer, words: Sequence[Learnt]) -> Dreamer | ClassDreamer:
+    """The same dreamer, whose judges know learnt words as far as their text towers fit."""
+    judges = [j.with_words(for_width(words, j.width)) for j in dreamer.judges]
+    return replace(dreamer, judges=tuple(judges))
 
 
 def _ranked(

@@ -6,7 +6,7 @@ A run passes through sizes, small ones first. `play` is a generator of steps; be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
 from vqclip.generate import Objective, Step, generate
 from vqclip.layers import flat
+from vqclip.models.learnt import Learnt
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
 from vqclip.stumbles import Guard
@@ -59,6 +60,7 @@ class Session:
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
         thrift: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
+        words: the learnt ones that its prompts name.
         done: how many steps are taken.
     """
 
@@ -74,6 +76,7 @@ class Session:
     changes: list[dict[str, Any]] = field(default_factory=list)
     thrift: Thrift = field(default_factory=Thrift)
     start: Image | None = None
+    words: Sequence[Learnt] = ()
     done: int = 0
     _from: State | None = None
     _average: optimisers.Average | None = None

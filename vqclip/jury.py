@@ -15,6 +15,7 @@ import torch
 
 from vqclip import foils
 from vqclip.models import zoo
+from vqclip.models.learnt import Learnt, for_width
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.tensors import Image
@@ -53,17 +54,24 @@ def available(perceptors: Sequence[str]) -> bool:
 
 
 @torch.no_grad()
-def judge(image: Image, text: str, perceptor: OpenClipPerceptor | None = None) -> Verdict:
+def judge(
+    image: Image,
+    text: str,
+    perceptor: OpenClipPerceptor | None = None,
+    words: Sequence[Learnt] = (),
+) -> Verdict:
     """Judge a picture [1, 3, H, W] by the words that it was made from.
 
     Args:
         perceptor: who judges; None is the bundled second CLIP, on the processor.
+        words: the learnt ones that stand in the text, as `<name>`.
 
     Raises:
         ModelError: if the judge cannot be loaded.
     """
     if perceptor is None:
         perceptor = load_perceptor(str(zoo.starter_clips()[JUDGE]))
+    perceptor = perceptor.with_words(for_width(words, perceptor.width))
     seen = perceptor.embed_image(image.to(perceptor.mean.device))[0]
     wanted = float(perceptor.embed_text([text])[0] @ seen)
     things = foils.others(text, foils.JUDGED)

@@ -10,7 +10,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from torch import Tensor
 
 from vqclip.cutouts import Cutter
 from vqclip.errors import ConfigError, ModelError, pick
-from vqclip.models import clips, encoders, towers
+from vqclip.models import clips, encoders, spelling, towers
 from vqclip.models.clips import fetch
 from vqclip.tensors import Cutouts, Embedding
 from vqclip.thrift import Thrift
 from vqclip.wishes import Piece
+from vqclip.words import named_in
 
 __all__ = ["OpenClipPerceptor", "fetch", "load"]
 _CONTRASTS = ("absolute", "stretch")
@@ -50,6 +51,7 @@ class OpenClipPerceptor:
         contrast: "absolute" shows the pixels as they are; "stretch" first spreads the whole batch
             from black to white, as pixray does, so that contrast earns nothing.
         thrift: how many squares are looked at together.
+        words: vectors of learnt words, by name; see `with_words`.
     """
 
     name: str
@@ -66,6 +68,7 @@ class OpenClipPerceptor:
     weights: Path
     contrast: str
     thrift: Thrift = field(default_factory=Thrift)
+    words: Mapping[str, Tensor] = field(default_factory=dict)
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
         """Look at squares, differentiably in their pixels.
@@ -99,15 +102,17 @@ class OpenClipPerceptor:
     def embed_text(self, texts: list[str]) -> Embedding:
         """Read sentences: [len(texts), D] float32, rows of length 1, without a gradient.
 
-        A sentence of more than `context_length` tokens is cut short; see `count_tokens`.
+        A sentence of more than `context_length` tokens is cut short; see `count_tokens`. A learnt
+        word in it, `<my-cat>`, is read by its vectors; see `with_words`.
 
         Raises:
             ValueError: if `texts` is empty.
         """
         if len(texts) == 0:
             raise ValueError("no texts to embed")
-        tokens = self.tokenizer(texts).to(self.mean.device)
-        return F.normalize(towers.encode(self.model, tokens).float(), dim=-1)
+        tokens, inserted = self._spelled(texts)
+        read = towers.encode(self.model, tokens, inserted=inserted)
+        return F.normalize(read.float(), dim=-1)
 
     @torch.no_grad()
     def read_tokens(self, texts: list[str]) -> Tensor:
@@ -116,17 +121,50 @@ class OpenClipPerceptor:
         L is `context_length`, padding included, W the width of the text tower; each state knows
         the tokens before it.
         """
-        return towers.states(self.model, self.tokenizer(texts).to(self.mean.device))
+        tokens, inserted = self._spelled(texts)
+        return towers.states(self.model, tokens, inserted)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
 
-        More than `context_length` means that the model does not read the end of it.
+        More than `context_length` means that the model does not read the end of it. A learnt word
+        counts as many tokens as it has vectors.
         """
-        inner = getattr(self.tokenizer, "tokenizer", None)  # a Hugging Face tokenizer has one
-        if inner is not None:
-            return len(inner(self.tokenizer.clean_fn(text))["input_ids"])
-        return len(self.tokenizer.encode(text)) + 2
+        return self.spell([(text, 1.0)]).count
+
+    def spell(self, pieces: list[tuple[str, float]]) -> spelling.Row:
+        """Write a text, in pieces with weights, in this model's tokens, learnt words included."""
+        return spelling.spell(self.tokenizer, pieces, self.words, self.context_length)
+
+    def with_words(self, words: Mapping[str, Tensor]) -> OpenClipPerceptor:
+        """Return the same perceptor knowing words that were learnt later.
+
+        Args:
+            words: by name, [V, W] each, W being `width`; they stand in texts as `<name>`.
+
+        Raises:
+            ConfigError: if a word is of another width.
+        """
+        for name, vectors in words.items():
+            if vectors.dim() != 2 or vectors.shape[1] != self.width:
+                raise ConfigError(
+                    f"the word <{name}> is {list(vectors.shape)}, but the text tower of "
+                    f"{self.name} is {self.width} wide; use a word that was learnt with it"
+                )
+        return replace(self, words={**self.words, **words})
+
+    @property
+    def width(self) -> int:
+        """How many numbers the text tower has for a token."""
+        return towers.width(self.model)
+
+    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[towers.Insertion]]:
+        """Rows of tokens [B, L], and what stands in them that no tokenizer knows."""
+        if not any(named_in(text) for text in texts):
+            return self.tokenizer(texts).to(self.mean.device), []
+        rows = [self.spell([(text, 1.0)]) for text in texts]
+        tokens = torch.stack([row.tokens for row in rows]).to(self.mean.device)
+        return tokens, spelling.insertions(rows)
 
     @torch.no_grad()
     def embed_pieces(self, pieces: Sequence[Piece]) -> Embedding:
@@ -135,43 +173,31 @@ class OpenClipPerceptor:
         A token of attention w is read as if it stood there w times; see `models.towers`. Of a
         text of even attention, this is what `embed_text` gives.
         """
-        text = "".join(piece.written for piece in pieces)
-        if all(piece.attention == 1 for piece in pieces):
-            return self.embed_text([text])
-        tokens = self.tokenizer([text]).to(self.mean.device)
-        weights = torch.ones(tokens.shape, device=tokens.device)
-        before, done = "", self._leading(text)
-        for piece in pieces:
-            before += piece.written
-            after = self._leading(text) + self.count_tokens(before) - self.count_tokens("")
-            weights[:, done:after] = piece.attention
-            done = after
-        return F.normalize(towers.encode(self.model, tokens, weights=weights).float(), dim=-1)
+        row = self.spell([(piece.written, piece.attention) for piece in pieces])
+        tokens, weights = (each.to(self.mean.device)[None] for each in (row.tokens, row.weights))
+        plain = bool((weights == 1).all())
+        read = towers.encode(
+            self.model,
+            tokens,
+            weights=None if plain else weights,
+            inserted=spelling.insertions([row]),
+        )
+        return F.normalize(read.float(), dim=-1)
 
     def count_pieces(self, pieces: Sequence[Piece]) -> int:
         """Count the tokens of a text, start and end left out."""
-        text = "".join(piece.written for piece in pieces)
-        return self.count_tokens(text) - self.count_tokens("")
+        pairs = [(piece.written, piece.attention) for piece in pieces]
+        return self.spell(pairs).count - sum(spelling.frame(self.tokenizer))
 
     @property
     def room(self) -> int:
         """How many tokens it reads at a time, start and end left out."""
-        return self.context_length - self.count_tokens("")
+        return self.context_length - sum(spelling.frame(self.tokenizer))
 
     @property
     def reads_sentences(self) -> bool:
         """Whether its text tower is a language model, which reads sentences, not keywords."""
         return getattr(self.tokenizer, "tokenizer", None) is not None
-
-    def _leading(self, text: str) -> int:
-        """How many tokens stand before those of a text."""
-        inner = getattr(self.tokenizer, "tokenizer", None)
-        if inner is None:
-            return 1
-        whole = inner(text)["input_ids"]
-        bare = inner(text, add_special_tokens=False)["input_ids"]
-        starts = (n for n in range(len(whole)) if whole[n : n + len(bare)] == bare)
-        return next(starts, 0)
 
     def through(self, cutter: Cutter) -> OpenClipPerceptor:
         """Return the same perceptor seeing squares of another cutter, perhaps a shared one.

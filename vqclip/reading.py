@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from vqclip import compass
+from vqclip import compass, words
 from vqclip.compass import Direction
 from vqclip.errors import PromptError
-from vqclip.models import towers, zoo
+from vqclip.models import learnt, towers, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.tensors import Embedding
-from vqclip.wishes import Piece, Prompt
+from vqclip.wishes import Piece, Prompt, learnt_in
 
 BORDERS = (r"(?<=[.!?;])\s+", r"(?<=,)\s+", r"\s+")  # where a long text is parted, best first
 Pieces = tuple[Piece, ...]
@@ -120,7 +120,7 @@ def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
 
 
 def tokens_of(word: str, perceptor: OpenClipPerceptor) -> list[str]:
-    """The pieces of which a word is put together for a perceptor, as its tokenizer writes them."""
+    """The pieces that a perceptor puts a word together from, as its tokenizer writes them."""
     inner = getattr(perceptor.tokenizer, "tokenizer", None)
     if inner is not None:
         return [str(each).strip("▁Ġ") for each in inner.tokenize(word)]
@@ -136,6 +136,29 @@ def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
     tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
     inside = tokens[:, : perceptor.count_tokens(word)]
     return bool((towers.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
+
+
+def files(
+    wishes: Sequence[Prompt], style: str = "", beside: Path | None = None
+) -> dict[str, Path]:
+    """The files of the learnt words that texts and their style name.
+
+    Raises:
+        PromptError: if a word has no file.
+    """
+    return words.used([style, *learnt_in(wishes)], beside)
+
+
+def taught(
+    wishes: Sequence[Prompt], style: str = "", beside: Path | None = None
+) -> list[learnt.Learnt]:
+    """Read those files.
+
+    Raises:
+        PromptError: if a word has no file.
+        ModelError: if its file cannot be read.
+    """
+    return [learnt.load(path, name) for name, path in files(wishes, style, beside).items()]
 
 
 def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:

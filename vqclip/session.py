@@ -36,7 +36,7 @@ from vqclip.errors import ConfigError, suggest
 from vqclip.generate import Step
 from vqclip.journey import REGION, Session
 from vqclip.machine import pick_device, pick_precision, price_of_order
-from vqclip.models import clips, needs, vault, zoo
+from vqclip.models import clips, learnt, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
@@ -80,6 +80,7 @@ def build(
         prompts.wished(wishes)  # refused before a model is loaded
     ways = [wish.body for wish in wishes if wish.kind == "vector"]
     directions = {name: compass.find(name, beside) for name in ways}
+    taught = reading.taught(wishes, config.style, beside)
     needs.require(config.vqgan, names, look)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -110,20 +111,25 @@ def build(
             precision=pick_precision(config.precision, device),
             contrast=config.cutouts.contrast,
         )
+        perceptor = perceptor.with_words(learnt.for_width(taught, perceptor.width))
         # Those of one size that see as many squares see the same ones.
         cutter = _cutter(config, cutters, seed, perceptor.size, eye.squares)
         perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
         models[f"{eye.name} clip"] = zoo.sha256(perceptor.weights)
+    notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
     for line in _read_by(wishes, perceptors):
         say(line)
+    for name, path in reading.files(wishes, config.style, beside).items():
+        models[f"word {name}"] = zoo.sha256(path)
 
     if config.init == "dream" and fresh:
         say("dreaming …")
         models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
     masks = likenesses.masks(wishes, beside)
     if fresh:
+        stream = purpose_seed(seed, "init")
         start = starts.picture(
-            config, wishes, masks, (width, height), purpose_seed(seed, "init"), device, beside
+            config, wishes, taught, masks, (width, height), stream, device, beside
         )
     if start is not None:  # to as many levels as a checkpoint keeps
         start = start.to(device).mul(255).round().div(255)
@@ -178,6 +184,7 @@ def build(
         models=models,
         notes=notes,
         start=start,
+        words=taught,
     )
 
 

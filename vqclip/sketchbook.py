@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import prompts
+from vqclip import prompts, words
 from vqclip.config import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import zoo
 from vqclip.screen import Screen
+from vqclip.wishes import learnt_in
 
 if TYPE_CHECKING:
     from vqclip.tensors import Image
@@ -35,14 +36,20 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     _check_prior(config.dream)
+    words.used([config.style, *learnt_in(wishes)])
     import torch
 
     from vqclip import dreams, machine, reading, session
+    from vqclip.models import learnt
     from vqclip.record import images, rooms
 
     device = machine.pick_device(config.device)
     seed = session.pick_seed(config.seed)
     dreamer = dreams.load(device, config.dream.prior)
+    taught = reading.taught(wishes, config.style)
+    dreamer = dreams.knowing(dreamer, taught)
+    for note in learnt.unknown(taught, {j.name: j.width for j in dreamer.judges}):
+        screen.say(f"note: {note}")
     generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))
     text = prompts.wished(reading.styled(wishes, config.style))
     choice = dreamer.choose(text)

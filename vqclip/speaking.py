@@ -1,4 +1,4 @@
-"""What do `vqclip help`, `vqclip explain` and `vqclip direction` do? They tell of the language."""
+"""What do `vqclip help`, `explain` and `direction` do? They tell of the language."""
 
 from __future__ import annotations
 

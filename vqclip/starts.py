@@ -15,6 +15,7 @@ import torch
 from vqclip import dreams, noise, pictures, regions
 from vqclip.config import NOISES, RunConfig
 from vqclip.errors import PictureError
+from vqclip.models.learnt import Learnt
 from vqclip.record import images
 from vqclip.regions import Mask
 from vqclip.tensors import Image
@@ -24,6 +25,7 @@ from vqclip.wishes import Prompt, Region, texts, wished
 def picture(
     config: RunConfig,
     wishes: Sequence[Prompt],
+    taught: Sequence[Learnt],
     masks: Mapping[Region, Mask],
     size: tuple[int, int],
     seed: int,
@@ -33,6 +35,7 @@ def picture(
     """The picture that the run starts from, at its final size, or None for random codes.
 
     Args:
+        taught: the learnt words that they name.
         masks: of the regions that the wishes name.
         size: width and height, in pixels.
         seed: of what is random about it.
@@ -46,7 +49,7 @@ def picture(
         return None
     generator = torch.Generator().manual_seed(seed)
     if config.init == "dream":
-        return _draft(config, wishes, masks, size, generator, device)
+        return _draft(config, wishes, taught, masks, size, generator, device)
     if config.init in NOISES:
         options = {"name": config.init_colour} if config.init == "colour" else {}
         return noise.NOISES[config.init](width, height, generator, **options).to(device)
@@ -59,13 +62,14 @@ def picture(
 def _draft(
     config: RunConfig,
     wishes: Sequence[Prompt],
+    taught: Sequence[Learnt],
     masks: Mapping[Region, Mask],
     size: tuple[int, int],
     generator: torch.Generator,
     device: torch.device,
 ) -> Image:
     """A draft of the whole, and in it one of what each region is to show."""
-    dreamer = dreams.load(device)
+    dreamer = dreams.knowing(dreams.load(device), taught)
     found = texts(wishes)
     first = [wish for wish in found if wish.scene == min(wish.scene for wish in found)]
 

@@ -12,7 +12,8 @@ from vqclip import schedules
 from vqclip.errors import ConfigError, PromptError
 from vqclip.letters import Letters, pairs, plain, split, strip
 from vqclip.schedules import NUMBER, Schedule
-from vqclip.wishes import NAME, Kind, Piece, Prompt, Region
+from vqclip.wishes import Kind, Piece, Prompt, Region
+from vqclip.words import NAME
 
 MORE = 1.1  # what a pair of brackets multiplies attention by
 ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)

@@ -10,10 +10,10 @@ from typing import Literal
 
 from vqclip.errors import PromptError, suggest
 from vqclip.schedules import Schedule
+from vqclip.words import NAME
 
 RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `losses.spherical_distance`
 MOST_ATTENTION = 10.0
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")  # of a learnt word
 Kind = Literal["text", "image", "noise", "vector"]
 Box = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture
 
@@ -171,6 +171,12 @@ class Prompt:
     def spoken(self) -> tuple[Piece, ...]:
         """The body as pieces, also where it is a single plain one."""
         return self.pieces or (Piece(self.body),)
+
+
+def learnt_in(wishes: Iterable[Prompt]) -> list[str]:
+    """The learnt words of texts, in their angle brackets."""
+    pieces = (piece for wish in wishes if wish.kind == "text" for piece in wish.pieces)
+    return [piece.written for piece in pieces if piece.learnt]
 
 
 def texts(wishes: Iterable[Prompt]) -> list[Prompt]:

@@ -116,7 +116,7 @@ def vocabulary(model: Any) -> int:
     return int(_embedding(model).num_embeddings)
 
 
-def states(model: Any, tokens: Tensor) -> Tensor:
+def states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Tensor:
     """The states of tokens where the tower ends: [B, L] → [B, L, W], float32, padding included.
 
     They are taken after the last norm, but for a tower with a class token (CoCa), which norms
@@ -134,7 +134,7 @@ def states(model: Any, tokens: Tensor) -> Tensor:
 
     handle = part.register_forward_hook(keep)
     try:
-        model.encode_text(tokens)
+        encode(model, tokens, inserted=inserted)
     finally:
         handle.remove()
     return kept[0][:, : tokens.shape[1]].float()
