@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from vqclip import __version__, commands, shelf
+from vqclip import __version__, commands, looking, shelf
 from vqclip.config import FILMS, describe
 from vqclip.drawing import Progress
 from vqclip.errors import ConfigError, VqclipError, suggest
@@ -200,6 +200,8 @@ def _parser(name: str) -> Parser:
         parser.add_argument(
             "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
         )
+    if name in LOOKING:
+        _add_looking(parser, name)
     if name == "models":
         parser.add_argument("action", type=shelf.action, metavar="|".join(shelf.ACTIONS))
         parser.add_argument(
@@ -214,6 +216,33 @@ def _parser(name: str) -> Parser:
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     return parser
+
+
+def _add_looking(parser: Parser, name: str) -> None:
+    """Add what the commands take that look at pictures."""
+    shapes = {
+        "classify": 'IMAGE …  --labels "A | B"',
+        "score": 'IMAGE …  "PROMPT"',
+        "search": 'FOLDER  "QUERY" | --image IMAGE',
+    }
+    metavar, what = ("FOLDER", "a folder, then what to find there")
+    if name != "search":
+        metavar, what = ("IMAGE", "pictures, folders, patterns such as '*.png'")
+    parser.usage = f"{parser.prog} {shapes[name]}  [--option …] [key=value …]"
+    parser.add_argument("words", nargs="+", metavar=metavar, help=what)
+    if name == "classify":
+        parser.add_argument(
+            "--labels", required=True, metavar="A|B", help='"a cat | a dog", or FILE.txt'
+        )
+        parser.add_argument(
+            "--templates", metavar="T", help='"a drawing of {} | {}", or FILE.txt; "{}": none'
+        )
+        parser.add_argument("--csv", metavar="FILE", help="a table for other programs; - prints")
+    if name == "search":
+        parser.add_argument("--image", metavar="IMAGE", help="find what looks like a picture")
+        parser.add_argument("--top", default="10", metavar="K", help="how many (10)")
+        parser.add_argument("--sheet", metavar="FILE.png", help="lay what is found on a sheet")
+        parser.add_argument("--links", metavar="DIR", help="links to what is found, best first")
 
 
 def _epilog() -> str:
@@ -249,7 +278,15 @@ def _train_epilog() -> str:
     return "\n".join(lines)
 
 
+def _looking_epilog() -> str:
+    """The settings of the commands that look at pictures."""
+    rows = [(f"  {s.key}={s.default}", s.help) for s in describe() if s.key in looking.TAKEN]
+    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
+
+
+LOOKING = ("classify", "score", "search")
 EPILOGS = {"generate": _epilog, "plan": _epilog, "train": _train_epilog}
+EPILOGS |= dict.fromkeys(LOOKING, _looking_epilog)
 Command = Callable[[Any, Screen, Progress], None]
 
 COMMANDS: dict[str, Command] = {
@@ -260,6 +297,9 @@ COMMANDS: dict[str, Command] = {
     "diff": commands.diff,
     "plan": commands.plan,
     "dream": commands.dream,
+    "classify": commands.classify,
+    "score": commands.score,
+    "search": commands.search,
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,

@@ -65,6 +65,11 @@ class OpenClipPerceptor:
     contrast: str
     thrift: Thrift = field(default_factory=Thrift)
 
+    @property
+    def sharpness(self) -> float:
+        """What the model's own training multiplied cosines by: its inverse temperature."""
+        return float(self.model.logit_scale.detach().float().exp())
+
     def embed_image(self, cutouts: Cutouts) -> Embedding:
         """Look at squares, differentiably in their pixels.
 
