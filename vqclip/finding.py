@@ -121,7 +121,8 @@ def _index(
     screen.say(f"index: {place}")
 
     def look(names: Sequence[str]) -> Iterator[tuple[str, Rows]]:
-        screen.say(f"looking at {len(names)} of {len(paths)} pictures; the others are known …")
+        others = "; the others are known" if len(names) < len(paths) else ""
+        screen.say(f"looking at {len(names)} of {len(paths)} pictures{others} …")
         with screen.bar(len(names), 0, "picture") as bar, listening() as asked:
 
             def skip(path: Path, error: PictureError) -> None:

@@ -21,11 +21,11 @@ from vqclip.tools import looks
 
 TEMPLATES = (
     "{}",
+    "{} on a white background",
+    "{} on a plain background",
     "a picture of {}",
     "a drawing of {}",
-    "a painting of {}",
     "a photo of {}",
-    "{} on a plain background",
 )
 
 

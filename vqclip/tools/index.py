@@ -127,6 +127,8 @@ def update(place: Path, pictures: Sequence[Picture], look: Look) -> Index:
         OutputError: if the index cannot be written.
     """
     parts = _parts(place)
+    if len(parts) == 1 and parts[0].pictures == list(pictures):
+        return Index([picture.name for picture in pictures], parts[0].vectors)
     known = {picture for part in parts for picture in part.pictures}
     fresh = {picture.name: picture for picture in pictures if picture not in known}
     if fresh:

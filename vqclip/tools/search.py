@@ -35,7 +35,7 @@ def nearest(vectors: Rows, query: Embedding, top: int) -> list[Hit]:
     Returns:
         (row, product) pairs: `top` of them, or N if that is less.
     """
-    faiss = _faiss() if len(vectors) > MANY else None
+    faiss = installed() if len(vectors) > MANY else None
     direction = query.detach().float().cpu().flatten().numpy()
     if faiss is not None:
         return by_faiss(faiss, vectors, direction, top)
@@ -75,7 +75,7 @@ def _hits(numbers: NDArray[numpy.int64], products: Rows) -> list[Hit]:
     return list(zip(numbers.tolist(), products.tolist(), strict=True))
 
 
-def _faiss() -> Any | None:
+def installed() -> Any | None:
     """The package, if it is installed and works."""
     try:
         import faiss
