@@ -56,9 +56,9 @@ def main(arguments: Sequence[str]) -> None:
             yield from zip(names, rows, strict=True)
 
         began = time.perf_counter()
-        index.update(place, pictures, look)
+        index.update(place, pictures, wide, look)
         written = time.perf_counter()
-        found = index.update(place, pictures, look)
+        found = index.update(place, pictures, wide, look)
         opened = time.perf_counter()
         print(
             f"{count} rows of {wide}: written in {written - began:.1f} s beside the looking, "

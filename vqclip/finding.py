@@ -53,7 +53,7 @@ def search(options: Any, screen: Screen, progress: Progress) -> None:
     from vqclip.tools import search as searching
 
     query = _query(eye, text, options.image, screen)
-    index = _index(folder, paths, eye, screen, progress)
+    index = _index(folder, paths, eye, query.shape[1], screen, progress)
     if not index.names:
         raise PictureError(f"none of the {len(paths)} pictures in {folder} can be read")
     hits = [
@@ -111,6 +111,7 @@ def _index(
     folder: Path,
     paths: Sequence[Path],
     eye: OpenClipPerceptor,
+    wide: int,
     screen: Screen,
     progress: Progress,
 ) -> Index:
@@ -142,7 +143,7 @@ def _index(
                     raise KeyboardInterrupt
 
     with index.alone(place, screen.say):
-        return index.update(place, index.pictures_of(folder, paths), look)
+        return index.update(place, index.pictures_of(folder, paths), wide, look)
 
 
 def lay_out(path: Path, hits: Sequence[Found]) -> None:

@@ -114,31 +114,32 @@ def alone(place: Path, say: Callable[[str], None] = lambda words: None) -> Itera
         lock.release()
 
 
-def update(place: Path, pictures: Sequence[Picture], look: Look) -> Index:
+def update(place: Path, pictures: Sequence[Picture], wide: int, look: Look) -> Index:
     """Bring an index up to date, and open it. Be `alone`.
 
     Args:
         place: its folder.
         pictures: all that are to be in it; others are dropped.
+        wide: how many numbers a row has; rows of other widths do not count.
         look: given names of pictures, yields (name, row [D] of length 1) of those that can be
             read. If it raises, what it yielded before is kept.
 
     Raises:
         OutputError: if the index cannot be written.
     """
-    parts = _parts(place)
+    parts = _parts(place, wide)
     if len(parts) == 1 and parts[0].pictures == list(pictures):
         return Index([picture.name for picture in pictures], parts[0].vectors)
     known = {picture for part in parts for picture in part.pictures}
     fresh = {picture.name: picture for picture in pictures if picture not in known}
     if fresh:
         _look_at(place, fresh, look)
-        parts = _parts(place)
+        parts = _parts(place, wide)
     where = {picture: (part, n) for part in parts for n, picture in enumerate(part.pictures)}
     kept = [picture for picture in pictures if picture in where]
     if kept and (len(parts) > 1 or parts[0].pictures != kept):
         parts = _join(place, kept, [where[picture] for picture in kept], parts)
-    vectors = parts[0].vectors if kept else numpy.empty((0, 0), numpy.float32)
+    vectors = parts[0].vectors if kept else numpy.empty((0, wide), numpy.float32)
     return Index([picture.name for picture in kept], vectors)
 
 
@@ -156,7 +157,7 @@ def _look_at(place: Path, fresh: Mapping[str, Picture], look: Look) -> None:
             _add(place, new)
 
 
-def _parts(place: Path) -> list[_Part]:
+def _parts(place: Path, wide: int) -> list[_Part]:
     """Open the parts that count, and clear away what does not: half-written, or replaced."""
     found: dict[str, _Part] = {}
     replaced: set[str] = set()
@@ -166,13 +167,13 @@ def _parts(place: Path) -> list[_Part]:
             pictures = [Picture(str(n), int(s), int(t)) for n, s, t in about["pictures"]]
             mapped = numpy.load(note.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
             vectors = numpy.asarray(mapped)
-            fits = vectors.ndim == 2 and len(vectors) == len(pictures) > 0
+            fits = vectors.shape == (len(pictures), wide) and len(pictures) > 0
             plain = vectors.dtype == numpy.float32 and vectors.flags.c_contiguous
             if about["version"] == VERSION and fits and plain:
                 found[note.stem] = _Part(note.stem, pictures, vectors)
                 replaced |= set(about["replaces"])
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            pass  # damaged: its pictures are looked at again
+        except Exception:  # a damaged file may raise nearly anything
+            continue  # its pictures are looked at again
     for path in place.glob("*.*"):
         alive = path.stem in found and path.stem not in replaced
         if path.name != ".lock" and not alive:
@@ -203,9 +204,10 @@ def _join(
             some = rows[first : first + EVERY]
             yield numpy.stack([part.vectors[row] for part, row in some])
 
-    _write_rows(place / f"{name}.npy", (len(rows), parts[0].vectors.shape[1]), pieces())
+    wide = parts[0].vectors.shape[1]
+    _write_rows(place / f"{name}.npy", (len(rows), wide), pieces())
     _write_note(place / f"{name}.json", kept, [part.name for part in parts])
-    return _parts(place)
+    return _parts(place, wide)
 
 
 def _write_rows(path: Path, shape: tuple[int, ...], pieces: Iterable[Rows]) -> None:
