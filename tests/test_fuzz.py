@@ -13,6 +13,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from hypothesis import strategies as st
 from PIL import Image as pillow
 
 from tests.models import hostile
-from vqclip import cli, presets
+from vqclip import cli, judging, presets
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ModelError, PictureError, PromptError, VqclipError
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.prompts import parse, show
 from vqclip.record import checkpoint, images, provenance
 from vqclip.record.provenance import Provenance
+from vqclip.tools import index
 
 fuzzed = settings(
     max_examples=int(os.environ.get("VQCLIP_FUZZ", "300")),
@@ -249,6 +251,30 @@ def test_changed_checkpoints_of_runs(tmp_path: Path, data: st.DataObject) -> Non
         found = checkpoint.read(tmp_path)
         assert found.notes == {"done": 3}
         assert torch.equal(found.tensors["latent"], torch.ones(2, 2))
+
+
+@fuzzed
+@given(st.data())
+def test_changed_indexes(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever is in its files, an index knows its pictures in the end, each by a row."""
+    pictures = [index.Picture("a.png", 1, 2), index.Picture("b.png", 3, 4)]
+
+    def look(names: Sequence[str]) -> Iterator[tuple[str, index.Rows]]:
+        yield from ((name, np.ones(2, np.float32)) for name in names)
+
+    index.update(tmp_path, pictures, 2, look)
+    for path in data.draw(st.permutations(sorted(tmp_path.iterdir())))[:1]:
+        path.write_bytes(data.draw(changed(path.read_bytes())))
+    found = index.update(tmp_path, pictures, 2, look)
+    assert (found.names, found.vectors.shape) == (["a.png", "b.png"], (2, 2))
+
+
+@fuzzed
+@given(TEXTS)
+def test_labels_templates_and_prompts_to_score(text: str) -> None:
+    for read in (judging.labels_of, judging.templates_of, judging.texts_of):
+        with contextlib.suppress(VqclipError):
+            assert all(each.strip() for each in read(text))
 
 
 def test_the_archives_that_are_changed_are_good(tmp_path: Path) -> None:

@@ -101,13 +101,14 @@ def test_a_process_that_dies_leaves_its_parts(
     monkeypatch.setattr(index, "EVERY", 4)
     pictures = album(10)
     index.update(tmp_path, pictures[:8], WIDE, Looker())
-    (tmp_path / "0123.npy").write_bytes(b"half")
-    (tmp_path / "0123.part").write_bytes(b"half")
-    (tmp_path / ".0123.json.aa.part").write_bytes(b"half")
+    half = "0123456789abcdef"
+    for name in (f"{half}.npy", f"{half}.npy.part", f".{half}.json.01234567.part"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / "mine.txt").write_text("not an index's")
     looker = Looker()
     assert holds(index.update(tmp_path, pictures, WIDE, looker), pictures)
     assert looker.seen == ["008.png", "009.png"]
-    assert files(tmp_path) == [".json", ".npy"]
+    assert files(tmp_path) == [".json", ".npy", ".txt"]
 
 
 def test_a_part_that_was_replaced_counts_no_more(tmp_path: Path) -> None:
@@ -115,11 +116,11 @@ def test_a_part_that_was_replaced_counts_no_more(tmp_path: Path) -> None:
     pictures = album(3)
     index.update(tmp_path, pictures, WIDE, Looker())
     (note,) = tmp_path.glob("*.json")
-    old = tmp_path / "old.json"
+    old = tmp_path / "0123456789abcdef.json"
     old.write_text(note.read_text())
-    numpy.save(tmp_path / "old.npy", numpy.zeros((3, 3), numpy.float32))
+    numpy.save(old.with_suffix(".npy"), numpy.zeros((3, 3), numpy.float32))
     about = json.loads(note.read_text())
-    note.write_text(json.dumps(about | {"replaces": ["old"]}))
+    note.write_text(json.dumps(about | {"replaces": [old.stem]}))
     assert holds(index.update(tmp_path, pictures, WIDE, Looker(stop=0)), pictures)
     assert not old.exists()
 

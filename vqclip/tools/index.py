@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ from vqclip.record.rooms import slug
 HIDDEN = ".vqclip-search"
 EVERY = 500  # pictures, after which a part is written
 VERSION = 1
+# What an index writes, half-written files too; nothing else in its folder is ever deleted.
+OURS = re.compile(r"\.?[0-9a-f]{16}\.(json|npy|npy\.part|json\.[0-9a-f]{8}\.part)")
 
 Rows = NDArray[numpy.float32]
 Look = Callable[[Sequence[str]], Iterator[tuple[str, Rows]]]
@@ -174,9 +177,9 @@ def _parts(place: Path, wide: int) -> list[_Part]:
                 replaced |= set(about["replaces"])
         except Exception:  # a damaged file may raise nearly anything
             continue  # its pictures are looked at again
-    for path in place.glob("*.*"):
+    for path in place.glob("*"):
         alive = path.stem in found and path.stem not in replaced
-        if path.name != ".lock" and not alive:
+        if OURS.fullmatch(path.name) and not alive:
             with suppress(OSError):  # Windows keeps a file that somebody has mapped
                 path.unlink()
     return [part for name, part in found.items() if name not in replaced]
@@ -212,7 +215,7 @@ def _join(
 
 def _write_rows(path: Path, shape: tuple[int, ...], pieces: Iterable[Rows]) -> None:
     """Write rows as numpy does, aside, and move them into place."""
-    aside = path.with_suffix(".part")
+    aside = path.with_suffix(".npy.part")
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     try:
         with aside.open("xb") as file:
