@@ -7,6 +7,7 @@ vqclip search photos --image sketch.png --links like-the-sketch
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,8 +92,10 @@ def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
         raise ConfigError("a search is for words or for --image, not for both; leave one out")
     if text == "":
         raise ConfigError('there is nothing to find in ""; write some words')
-    if not options.top.isdecimal() or int(options.top) == 0:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", options.top):
         raise ConfigError(f"--top {options.top}: it must be a whole number from 1 on, such as 10")
+    if options.sheet is not None and not options.sheet.lower().endswith(".png"):
+        raise ConfigError(f"--sheet {options.sheet}: a sheet is a PNG; let its name end in .png")
     return Path(os.path.expanduser(words[0])), text, int(options.top)
 
 
