@@ -2,8 +2,9 @@
 
     python benchmarks/language.py [out=outputs/language] [count=40] [size=128x128] [key=value …]
 
-Prompts are a thing in a colour. Each is drawn plainly first, and counts if the run's own CLIP then
-ranks it first among all of them; `count` of those are drawn three times more, with the same seed:
+Prompts are a thing in a colour. Each is drawn plainly first, and counts if the run's own CLIP
+then ranks it first among all of them; `count` of those are drawn three times more, with the same
+seed:
 
     attention   the colour's attention raised to 1.5: is the picture's score for the colour,
                 by the run's own CLIP, above that of the plain run?
@@ -26,13 +27,29 @@ from pathlib import Path
 import torch
 from PIL import Image as Pillow
 from torch import Tensor
-from vqclip.record.sheets import Cell, sheet
 
 from vqclip import foils, perceptors, presets, session
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.record import images
+from vqclip.record.sheets import Cell, sheet
 
-THINGS = ["apple", "heart", "star", "balloon", "fish", "house", "mushroom", "car", "flower", "bird", "hat", "cup", "key", "leaf", "boat"]
+THINGS = [
+    "apple",
+    "heart",
+    "star",
+    "balloon",
+    "fish",
+    "house",
+    "mushroom",
+    "car",
+    "flower",
+    "bird",
+    "hat",
+    "cup",
+    "key",
+    "leaf",
+    "boat",
+]
 COLOURS = ["red", "blue", "green", "yellow", "purple", "pink", "orange"]
 QUARTERS = ("top left", "top right", "bottom left", "bottom right")
 ATTENTION, NEGATIVE = 1.5, -0.5
@@ -102,13 +119,13 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
         return images.read(path)
 
     chosen: list[Case] = []
-    tried = 0
-    for tried, case in enumerate(candidates, start=1):
+    for case in candidates:
         seen = own.embed_image(drawn(case, "plain"))[0]
         if int((seen @ texts.T).argmax()) == case.number:
             chosen.append(case)
         if len(chosen) == count:
             break
+    tried = case.number + 1
     say(f"{len(chosen)} of {tried} plain runs are ranked first by the run's own CLIP")
 
     found: dict[str, list[bool]] = {way: [] for way in BARS}

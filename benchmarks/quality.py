@@ -33,7 +33,6 @@ import judge as judges
 import judge_views
 import measures
 import quality_prompts
-import sheets
 import torch
 from PIL import Image as Pillow
 from quality_draw import Say, Task, chosen, draw, drawing, files, task
@@ -41,7 +40,7 @@ from quality_prompts import Wish
 from torch import Tensor
 
 from vqclip.errors import VqclipError
-from vqclip.record import images
+from vqclip.record import images, sheets
 
 LOOK_AT_ONCE = 32
 

@@ -13,6 +13,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from hypothesis import strategies as st
 from PIL import Image as pillow
 
 from tests.models import hostile
-from vqclip import cli, presets
+from vqclip import cli, judging, presets
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ModelError, PictureError, PromptError, VqclipError
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.prompts import parse, show
 from vqclip.record import checkpoint, images, provenance
 from vqclip.record.provenance import Provenance
+from vqclip.tools import index
 
 fuzzed = settings(
     max_examples=int(os.environ.get("VQCLIP_FUZZ", "300")),
@@ -251,6 +253,43 @@ def test_changed_checkpoints_of_runs(tmp_path: Path, data: st.DataObject) -> Non
         assert torch.equal(found.tensors["latent"], torch.ones(2, 2))
 
 
+ROWS = b"\x93NUMPY\x01\0" + struct.pack("<H", 118)
+ROWS += (
+    b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }".ljust(117) + b"\n" + bytes(16)
+)
+WHOSE = b'{"version": 1, "replaces": [], "pictures": [["a.png", 1, 2], ["b.png", 3, 4]]}'
+
+
+@fuzzed
+@given(st.tuples(changed(ROWS), st.just(WHOSE)) | st.tuples(st.just(ROWS), changed(WHOSE)))
+def test_changed_indexes(tmp_path: Path, files: tuple[bytes, bytes]) -> None:
+    """Whatever is in its files, an index knows its pictures in the end, each by a row."""
+    found = opened_index(tmp_path, *files)
+    assert (found.names, found.vectors.shape) == (["a.png", "b.png"], (2, 2))
+
+
+def opened_index(place: Path, rows: bytes, whose: bytes) -> index.Index:
+    """An index that is opened from these two files; what has to be looked at is ones."""
+    for old in place.iterdir():
+        old.unlink()
+    (place / "0123456789abcdef.npy").write_bytes(rows)
+    (place / "0123456789abcdef.json").write_bytes(whose)
+    pictures = [index.Picture("a.png", 1, 2), index.Picture("b.png", 3, 4)]
+
+    def look(names: Sequence[str]) -> Iterator[tuple[str, index.Rows]]:
+        yield from ((name, np.ones(2, np.float32)) for name in names)
+
+    return index.update(place, pictures, 2, look)
+
+
+@fuzzed
+@given(TEXTS)
+def test_labels_templates_and_prompts_to_score(text: str) -> None:
+    for read in (judging.labels_of, judging.templates_of, judging.texts_of):
+        with contextlib.suppress(VqclipError):
+            assert all(each.strip() for each in read(text))
+
+
 def test_the_archives_that_are_changed_are_good(tmp_path: Path) -> None:
     for name, data in (("a", hostile.plain()), ("b", hostile.legacy())):
         path = tmp_path / f"{name}.ckpt"
@@ -259,3 +298,5 @@ def test_the_archives_that_are_changed_are_good(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(hostile.plain())) as archive:
         assert archive.testzip() is None
     assert pillow.open(io.BytesIO(PNG)).size == (4, 4)
+    (tmp_path / "index").mkdir()
+    assert opened_index(tmp_path / "index", ROWS, WHOSE).vectors.tolist() == [[0, 0], [0, 0]]

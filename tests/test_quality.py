@@ -30,7 +30,6 @@ MODULES = (
     "judge",
     "judge_views",
     "measures",
-    "sheets",
 )
 
 

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image as pillow
+from PIL import ImageDraw
 
 import vqclip
+from tests import readme
 from vqclip import cli, session
 from vqclip.models import zoo
 from vqclip.record import images, provenance
@@ -86,3 +89,44 @@ def test_the_committed_run_file_draws_its_command_line_through_both_doors(tmp_pa
 
 def image_bytes(path: Path) -> bytes:
     return bytes(images.to_bytes(images.read(path)))
+
+
+def test_the_readmes_words_about_looking_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command lines as they stand there, on drawings of a heart and of stripes."""
+    monkeypatch.chdir(tmp_path)
+    final = Path("outputs/0001-a-red-heart/final.png")
+    for folder in (final.parent, Path("photos")):
+        folder.mkdir(parents=True)
+    heart = pillow.new("RGB", (128, 128), "white")
+    pen = ImageDraw.Draw(heart)
+    pen.pieslice([18, 18, 68, 78], 180, 360, "red")
+    pen.pieslice([60, 18, 110, 78], 180, 360, "red")
+    pen.polygon([(18, 47), (110, 47), (64, 112)], "red")
+    heart.save(final)
+    heart.save("photos/heart.png")
+    stripes = pillow.new("RGB", (90, 128), "white")
+    for top in range(0, 128, 16):
+        ImageDraw.Draw(stripes).rectangle([0, top, 90, top + 7], "navy")
+    stripes.save("photos/stripes.webp")
+    lines = readme.command_lines(readme.README.read_text(encoding="utf-8"))
+    found = {}
+    for words in lines:
+        if words[0] in ("classify", "score", "search"):
+            capsys.readouterr()
+            assert cli.main([*words, "--json"]) == 0
+            out = capsys.readouterr().out
+            found[words[0]] = [json.loads(line) for line in out.splitlines()]
+    assert [len(found[name]) for name in ("classify", "score", "search")] == [2, 1, 2]
+    assert found["score"][0]["percentile"] > 90
+    assert images.read("castles.png").shape[2] > 128
+    for words in (
+        ["search", "photos", "a red heart"],
+        ["search", "photos", "--image", str(final)],
+    ):
+        assert cli.main([*words, "--quiet", "--top", "1"]) == 0
+        assert capsys.readouterr().out.endswith("photos/heart.png\n")
+    assert cli.main(["classify", "photos", "--labels", "a heart | a flag", "--quiet"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.split("%")[1].split("  ")[1] == "a heart" and first.endswith("photos/heart.png")

@@ -16,13 +16,14 @@ import vqclip
 from tests import readme
 from vqclip import cli, commands, presets
 from vqclip.errors import VqclipError
+from vqclip.options import parser_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "vqclip"
 LONGEST = 320  # lines of a file; one that grows beyond has two responsibilities
 PLAIN_WORDS = (
     "errors prompts config checks presets models.layout models.catalogue models.download "
-    "models.zoo models.needs pictures screen shelf commands cli"
+    "models.zoo models.needs pictures gallery screen shelf looking judging finding commands cli"
 )
 
 
@@ -178,7 +179,7 @@ def test_command_lines_that_cannot_be_typed_are_found(words: list[str], complain
 def understand(words: list[str]) -> None:
     """Read a command line as far as it goes without a model or a picture."""
     name, rest = cli._command(words)
-    options = cli._parser(name).parse_intermixed_args(rest)
+    options = parser_of(name, cli.abouts()).parse_intermixed_args(rest)
     if name in ("generate", "plan"):
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")

@@ -7,47 +7,23 @@ after the run had started, 2 refused before, 130 interrupted.
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
-from vqclip import __version__, commands, shelf
-from vqclip.config import FILMS, describe
+from vqclip import commands
 from vqclip.drawing import Progress
-from vqclip.errors import ConfigError, VqclipError, suggest
+from vqclip.errors import VqclipError
+from vqclip.options import parser_of
 from vqclip.places import CHECKPOINT
-from vqclip.screen import Screen, table
+from vqclip.screen import Screen
 from vqclip.sizes import final_size
-from vqclip.speaking import TOPICS
-from vqclip.training.settings import SCHEMAS
 
 FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are ConfigErrors with a suggestion."""
-
-    def error(self, message: str) -> NoReturn:
-        """Turn argparse's exit into our error."""
-        unknown = re.search(r"unrecognized arguments: (--?[\w-]+)", message)
-        if unknown:
-            options = [o for action in self._actions for o in action.option_strings]
-            raise ConfigError(
-                f"there is no option {unknown[1]}{suggest(unknown[1], options)} "
-                f"(see {self.prog} --help)"
-            )
-        # "vqclip show", alone: a command without its words, or a prompt of one word?
-        word = self.prog.rpartition(" ")[2]
-        draw = (
-            f"; to draw the word itself: vqclip generate {word}" if "required" in message else ""
-        )
-        raise ConfigError(f"{message} (see {self.prog} --help){draw}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen(json="--json" in words, quiet="--quiet" in words)
     try:
         name, rest = _command(words)
-        options = _parser(name).parse_intermixed_args(rest)
+        options = parser_of(name, abouts()).parse_intermixed_args(rest)
         screen = Screen(json=options.json, quiet=options.quiet)
         options.named_generate = name == "generate" and len(rest) < len(words)
         options.command = sys.argv if arguments is None else ["vqclip", *words]
@@ -154,112 +130,11 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
     return "generate", words
 
 
-def _parser(name: str) -> Parser:
-    """Make the parser of one command."""
-    about = (COMMANDS[name].__doc__ or "").strip().split("\n")[0]
-    parser = Parser(
-        prog=f"vqclip {name}" if name != "generate" else "vqclip",
-        description=about,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EPILOGS[name]() if name in EPILOGS else None,
-    )
-    parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
-    if name in ("generate", "plan", "dream", "explain"):
-        parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml  [--option …] [key=value …]'
-        parser.add_argument(
-            "words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"'
-        )
-        parser.add_argument(
-            "--preset", action="append", default=[], metavar="NAME", help="NAME,… or FILE.yaml"
-        )
-        parser.add_argument("--seed", metavar="N", help="seed=N")
-    if name == "dream":
-        parser.add_argument("--count", metavar="N", help="dream.count=N")
-    if name in ("generate", "plan"):
-        parser.add_argument("--negative", metavar="PROMPT", help="negative=PROMPT")
-        parser.add_argument("--size", metavar="WxH", help="size=WxH")
-        parser.add_argument("--steps", metavar="N", help="steps=N")
-        parser.add_argument("--init", metavar="IMG", help="init=IMG")
-        parser.add_argument("--film", action="store_true", help=f"film.format={FILMS[0]}")
-    if name == "again":
-        parser.add_argument(
-            "words", nargs="*", metavar="PNG", help="the picture, then key=value …"
-        )
-    if name == "resume":
-        parser.add_argument(
-            "words", nargs="*", metavar="RUN", help="the run's folder, then key=value …"
-        )
-    if name in ("generate", "plan", "again", "dream", "explain"):
-        parser.add_argument("--out", metavar="DIR", help="out=DIR")
-    if name == "direction":
-        parser.usage = f"{parser.prog} THERE LACKING --name NAME [perceptors=NAME,…]"
-        parser.add_argument(
-            "words", nargs="*", metavar="SET", help='words, or pictures: "sunny | @sun/*.jpg"'
-        )
-        parser.add_argument("--name", dest="as_name", metavar="NAME", help="what to call it")
-    if name == "help":
-        parser.add_argument("topic", nargs="?", default="prompts", help=", ".join(TOPICS))
-    if name == "show":
-        parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
-    if name == "diff":
-        parser.add_argument("first", metavar="A.png", help="a picture, or a run's folder")
-        parser.add_argument("second", metavar="B.png", help="another")
-    if name == "train":
-        parser.usage = f"{parser.prog} [CONFIG …]  [--option …] [key=value …]"
-        parser.add_argument(
-            "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
-        )
-    if name == "models":
-        parser.add_argument("action", type=shelf.action, metavar="|".join(shelf.ACTIONS))
-        parser.add_argument(
-            "name", nargs="?", help="of the model; for import, its checkpoint file"
-        )
-        parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
-        parser.add_argument(
-            "--name", dest="as_name", metavar="NAME", help="import: how to call it"
-        )
-    parser.set_defaults(named_generate=False, command=(), film=False)
-    parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    return parser
+def abouts() -> dict[str, str]:
+    """What each command does, in a line."""
+    return {name: (run.__doc__ or "").strip().split("\n")[0] for name, run in COMMANDS.items()}
 
 
-def _epilog() -> str:
-    """The commands and all settings."""
-    others = [(name, (run.__doc__ or "").split("\n")[0]) for name, run in COMMANDS.items()]
-    settings = [
-        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
-        for s in describe()
-        if s.key != "prompts"
-    ]
-    return "\n".join(
-        [
-            "commands:",
-            table([(f"  {name}", about) for name, about in others]),
-            "",
-            "settings (key=value; here with their defaults):",
-            table(settings, {0: 30}),
-        ]
-    )
-
-
-def _train_epilog() -> str:
-    """The settings of every recipe."""
-    lines = []
-    for schema in dict.fromkeys(SCHEMAS.values()):
-        names = " and ".join(name for name, each in SCHEMAS.items() if each is schema)
-        rows = [
-            (f"  {s.key.replace('begin', 'from')}={s.default}", s.help.removeprefix("from=: "))
-            for s in describe(schema)
-            if s.key != "recipe"
-        ]
-        lines += [f"settings of {names} (here with their defaults):", table(rows, {0: 30}), ""]
-    return "\n".join(lines)
-
-
-EPILOGS = {"generate": _epilog, "plan": _epilog, "train": _train_epilog}
 Command = Callable[[Any, Screen, Progress], None]
 
 COMMANDS: dict[str, Command] = {
@@ -272,6 +147,9 @@ COMMANDS: dict[str, Command] = {
     "dream": commands.dream,
     "explain": commands.explain,
     "direction": commands.direction,
+    "classify": commands.classify,
+    "score": commands.score,
+    "search": commands.search,
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,

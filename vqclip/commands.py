@@ -9,7 +9,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vqclip import places, prompts, school, shelf, sketchbook, speaking, templates
+from vqclip import (
+    finding,
+    judging,
+    places,
+    prompts,
+    school,
+    shelf,
+    sketchbook,
+    speaking,
+    templates,
+)
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.drawing import Before, Progress, draw
@@ -187,6 +197,21 @@ def train(options: Any, screen: Screen, progress: Progress) -> None:
         progress.started, progress.folder = True, folder
 
     school.train(options.words, screen, started, options.command)
+
+
+def classify(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say which of some labels is in each picture, by CLIP."""
+    judging.classify(options, screen, progress)
+
+
+def score(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say how well words fit each picture, by CLIP."""
+    judging.score(options, screen, progress)
+
+
+def search(options: Any, screen: Screen, progress: Progress) -> None:
+    """Find the pictures of a folder that fit words, or another picture, best."""
+    finding.search(options, screen, progress)
 
 
 def _configs(options: Any) -> list[RunConfig]:

@@ -10,7 +10,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from vqclip.models import clips, encoders, spelling, towers
 from vqclip.models.clips import fetch
 from vqclip.tensors import Cutouts, Embedding
 from vqclip.thrift import Thrift
-from vqclip.wishes import Piece
 from vqclip.words import named_in
 
 __all__ = ["OpenClipPerceptor", "fetch", "load"]
@@ -69,6 +68,11 @@ class OpenClipPerceptor:
     contrast: str
     thrift: Thrift = field(default_factory=Thrift)
     words: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def sharpness(self) -> float:
+        """What the model's own training multiplied cosines by: its inverse temperature."""
+        return float(self.model.logit_scale.detach().float().exp())
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
         """Look at squares, differentiably in their pixels.
@@ -165,29 +169,6 @@ class OpenClipPerceptor:
         rows = [self.spell([(text, 1.0)]) for text in texts]
         tokens = torch.stack([row.tokens for row in rows]).to(self.mean.device)
         return tokens, spelling.insertions(rows)
-
-    @torch.no_grad()
-    def embed_pieces(self, pieces: Sequence[Piece]) -> Embedding:
-        """Read one text whose parts get different attention: [1, D] float32, of length 1.
-
-        A token of attention w is read as if it stood there w times; see `models.towers`. Of a
-        text of even attention, this is what `embed_text` gives.
-        """
-        row = self.spell([(piece.written, piece.attention) for piece in pieces])
-        tokens, weights = (each.to(self.mean.device)[None] for each in (row.tokens, row.weights))
-        plain = bool((weights == 1).all())
-        read = towers.encode(
-            self.model,
-            tokens,
-            weights=None if plain else weights,
-            inserted=spelling.insertions([row]),
-        )
-        return F.normalize(read.float(), dim=-1)
-
-    def count_pieces(self, pieces: Sequence[Piece]) -> int:
-        """Count the tokens of a text, start and end left out."""
-        pairs = [(piece.written, piece.attention) for piece in pieces]
-        return self.spell(pairs).count - sum(spelling.frame(self.tokenizer))
 
     @property
     def room(self) -> int:

@@ -36,3 +36,33 @@ def require(out: Path, option: str = "--out") -> None:
         )
     if not os.access(place, os.W_OK):
         raise OutputError(f"{place} may not be written to; choose another {option}")
+
+
+def require_new(file: Path, option: str) -> None:
+    """Refuse a file that is there already, or whose folder cannot be made or written.
+
+    Args:
+        option: how the user names it.
+
+    Raises:
+        OutputError: with what stands in the way.
+    """
+    require(file.parent, option)
+    if os.path.lexists(file):
+        raise OutputError(
+            f"{file} is there already, and vqclip does not overwrite; move it away or give "
+            f"another {option}"
+        )
+
+
+def require_empty(folder: Path, option: str) -> None:
+    """Refuse a folder that holds something, or that cannot be made or written.
+
+    Raises:
+        OutputError: with what stands in the way.
+    """
+    require(folder, option)
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise OutputError(
+            f"{folder} is not empty, and vqclip overwrites nothing; give another {option}"
+        )

@@ -3,7 +3,7 @@
 Text that is longer than the perceptor reads at a time is not cut off: it is parted at the ends of
 sentences and clauses, each part is read for itself, and the directions are averaged by their
 number of tokens, as front ends for Stable Diffusion do it with parts of 75. Words with attention
-are read by `OpenClipPerceptor.embed_pieces`.
+are read by `models.towers`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn import functional
 from vqclip import compass, words
 from vqclip.compass import Direction
 from vqclip.errors import PromptError
-from vqclip.models import learnt, towers, zoo
+from vqclip.models import learnt, spelling, towers, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.tensors import Embedding
 from vqclip.wishes import Piece, Prompt, learnt_in
@@ -45,7 +45,7 @@ def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]
     """
 
     def count(some: Sequence[Piece]) -> int:
-        return perceptor.count_pieces(some)
+        return _spelled(some, perceptor).count - sum(spelling.frame(perceptor.tokenizer))
 
     room = perceptor.room
     whole = Chunk(tuple(pieces), count(pieces))
@@ -112,7 +112,7 @@ def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
 def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     """Read a text of any length: [1, D], of length 1."""
     parts = chunks(pieces, perceptor)
-    rows = torch.cat([perceptor.embed_pieces(part.pieces) for part in parts])
+    rows = torch.cat([_read(part.pieces, perceptor) for part in parts])
     if len(parts) == 1:
         return rows
     share = torch.tensor([part.tokens for part in parts]).to(rows)
@@ -159,6 +159,29 @@ def taught(
         ModelError: if its file cannot be read.
     """
     return [learnt.load(path, name) for name, path in files(wishes, style, beside).items()]
+
+
+@torch.no_grad()
+def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
+    """Read a text that fits, whose parts get different attention: [1, D] float32, of length 1.
+
+    A token of attention w is read as if it stood there w times; see `models.towers`.
+    """
+    row = _spelled(pieces, perceptor)
+    if not row.inserted and all(piece.attention == 1 for piece in pieces):
+        return perceptor.embed_text(["".join(piece.written for piece in pieces)])
+    place = perceptor.mean.device
+    read = towers.encode(
+        perceptor.model,
+        row.tokens[None].to(place),
+        weights=row.weights[None].to(place),
+        inserted=spelling.insertions([row]),
+    )
+    return functional.normalize(read.float(), dim=-1)
+
+
+def _spelled(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> spelling.Row:
+    return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
 
 
 def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:

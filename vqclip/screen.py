@@ -73,14 +73,14 @@ class Screen:
                     bar.update()
                 yield step
 
-    def bar(self, total: int, done: int) -> Any:
+    def bar(self, total: int, done: int, what: str = "step") -> Any:
         """Make a bar of steps, `done` of `total` taken; its postfix says the rest.
 
         It stays hidden where there is nobody to see it.
         """
         from tqdm import tqdm
 
-        form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}"
+        form = "{percentage:3.0f}% {bar:24} " + what + " {n_fmt}/{total_fmt}{postfix}"
         hidden = self.quiet or self.json
         return tqdm(total=total, initial=done, bar_format=form, disable=hidden, file=sys.stderr)
 

@@ -120,10 +120,7 @@ def fit(
 
 
 def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
-    """Read a picture as it is meant to be seen.
-
-    It is turned as its EXIF orientation says; what is transparent is laid on white; grey,
-    palette, CMYK and 16-bit pictures become RGB; of an animation, the first frame is taken.
+    """Read a picture as it is meant to be seen; see `open_rgb`.
 
     Args:
         size: (width, height) in pixels, to which the picture is stretched (Lanczos).
@@ -134,8 +131,24 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
+    picture = open_rgb(path)
+    if size is not None and picture.size != size:
+        picture = picture.resize(size, pillow.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(picture, dtype=np.float32))  # [H, W, 3] in [0, 255]
+    return pixels.div(255).permute(2, 0, 1)[None].contiguous()
+
+
+def open_rgb(path: Path | str) -> pillow.Image:
+    """Decode a picture as it is meant to be seen, as Pillow's RGB.
+
+    It is turned as its EXIF orientation says; what is transparent is laid on white; grey,
+    palette, CMYK and 16-bit pictures become RGB; of an animation, the first frame is taken.
+
+    Raises:
+        PictureError: if there is no such picture, or it cannot be read or is too large.
+    """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise PictureError(f"{path} is a folder; expected a picture")
     try:
         with warnings.catch_warnings():
@@ -143,7 +156,7 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
             with pillow.open(path) as opened:
-                picture = _to_rgb(ImageOps.exif_transpose(opened))
+                return _to_rgb(ImageOps.exif_transpose(opened))
     except FileNotFoundError:
         raise PictureError(f"there is no picture at {path}; check the name") from None
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
@@ -159,10 +172,6 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
         raise PictureError(
             f"{path} cannot be read as a picture ({error}); is it damaged or cut short?"
         ) from error
-    if size is not None and picture.size != size:
-        picture = picture.resize(size, pillow.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.array(picture, dtype=np.float32))  # [H, W, 3] in [0, 255]
-    return pixels.div(255).permute(2, 0, 1)[None].contiguous()
 
 
 def _to_rgb(picture: pillow.Image) -> pillow.Image:

@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.errors import PictureError
+from vqclip.gallery import SUFFIXES, kinds
 from vqclip.record import images
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 KEPT = 3  # a picture's shorter side is kept this many squares wide: room for crops
 LONGEST = 8  # a longer side than so many shorter ones is cut to its middle
 EXAMINED = 20  # of enough pictures, one in so many is not learnt from
@@ -59,9 +59,8 @@ def find(folder: Path, skip: Skip) -> list[Path]:
                 skip(path, _reason(error))
     if not found:
         read = f"; none of {refused} could be read" if refused > 0 else ""
-        kinds = ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES)
         raise PictureError(
-            f"pictures={folder} holds no picture to learn from{read}; put some there ({kinds})"
+            f"pictures={folder} holds no picture to learn from{read}; put some there ({kinds()})"
         )
     return found
 

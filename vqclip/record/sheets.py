@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
+
+from vqclip.record.images import write_whole
 
 SIDE, MARGIN, LINE = 128, 8, 16
 
@@ -20,14 +23,22 @@ class Cell:
 
 
 def sheet(
-    path: Path, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], blocks: int = 1
+    path: Path,
+    heads: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[Cell]]],
+    blocks: int = 1,
+    *,
+    overwrite: bool = True,
 ) -> None:
-    """Lay cells out in rows, each under its caption, and write them to `path`.
+    """Lay cells out in rows, each under its caption, and write them to `path`, as PNG.
 
     Args:
         heads: what stands above each column.
         rows: a caption and a cell for each column.
         blocks: how many rows lie beside each other, so that a long sheet becomes a wide one.
+
+    Raises:
+        OutputError: if it cannot be written, or is there and not to be overwritten.
     """
     tall = -(-len(rows) // blocks)
     wide = len(heads) * (SIDE + MARGIN) + MARGIN
@@ -47,15 +58,19 @@ def sheet(
             if cell.picture is None:
                 pen.rectangle([corner, (corner[0] + SIDE - 1, corner[1] + SIDE - 1)], "lightgrey")
             else:
-                paper.paste(cell.picture.convert("RGB").resize((SIDE, SIDE)), corner)
+                whole = ImageOps.pad(cell.picture.convert("RGB"), (SIDE, SIDE), color="white")
+                paper.paste(whole, corner)
             below = (corner[0], corner[1] + SIDE + 1)
             pen.text(below, _fit(pen, cell.words, SIDE), fill="black")
+    buffer = io.BytesIO()
+    paper.save(buffer, "PNG", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    paper.save(path, optimize=True)
+    write_whole(path, buffer.getvalue(), overwrite=overwrite)
 
 
 def _fit(pen: ImageDraw.ImageDraw, words: str, wide: int) -> str:
     """Cut words off where they would run into their neighbours."""
+    words = words.encode("utf-8", "replace").decode()  # a file's name may hold half letters
     if pen.textlength(words) <= wide:
         return words
     while words and pen.textlength(words + "…") > wide:

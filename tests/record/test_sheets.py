@@ -1,0 +1,40 @@
+"""Contact sheets: where pictures are, and what becomes of words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image as pillow
+
+from vqclip.errors import OutputError
+from vqclip.record import sheets
+
+
+def test_pictures_keep_their_shape_and_their_places(tmp_path: Path) -> None:
+    cells = [
+        sheets.Cell(pillow.new("RGB", (20, 10), "red"), "a wide one"),
+        sheets.Cell(None, "none"),
+        sheets.Cell(pillow.new("RGBA", (50, 50), "blue"), "狐 \udc80 " * 50),
+    ]
+    path = tmp_path / "new" / "sheet.png"
+    sheets.sheet(path, ["one", "two", "three"], [("a row", cells)])
+    with pillow.open(path) as sheet:
+        step = sheets.SIDE + sheets.MARGIN
+        centres = [sheets.MARGIN + step * n + sheets.SIDE // 2 for n in range(3)]
+        height = sheets.MARGIN + 2 * sheets.LINE + sheets.SIDE // 2
+        colours = [sheet.getpixel((x, height)) for x in centres]
+        assert colours == [(255, 0, 0), (211, 211, 211), (0, 0, 255)]
+        above = [sheet.getpixel((x, height - sheets.SIDE * 3 // 8)) for x in centres]
+        assert above == [(255, 255, 255), (211, 211, 211), (0, 0, 255)]
+
+
+def test_a_sheet_may_be_held_back_from_replacing(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    cell = sheets.Cell(None)
+    sheets.sheet(path, [""], [("", [cell])])
+    before = path.read_bytes()
+    sheets.sheet(path, ["", ""], [("", [cell, cell])])
+    assert path.read_bytes() != before
+    with pytest.raises(OutputError, match="is there already"):
+        sheets.sheet(path, [""], [("", [cell])], overwrite=False)

@@ -1,0 +1,75 @@
+"""Words → settings and pictures, for the commands that look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Home
+from vqclip import looking
+from vqclip.errors import ConfigError, ModelAbsent, PictureError
+from vqclip.screen import Screen
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_settings_are_told_from_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("perceptors=x.png").touch()
+    words = ["a.png", "perceptors=one,two", "E=mc2 on a board", "perceptors=x.png", "threads=2"]
+    alone, config = looking.parted(words, "score")
+    assert alone == ["a.png", "E=mc2 on a board", "perceptors=x.png"]
+    assert (config.perceptors, config.threads) == (["one", "two"], 2)
+    assert looking.parted(["a.png"], "score")[1].perceptors == ["starter"]
+
+
+@pytest.mark.parametrize(
+    ("word", "complaint"),
+    [
+        ("steps=3", "steps= is a setting of drawing; vqclip score takes perceptors=, device=, "),
+        ("perceptor=x", "no setting perceptor; did you mean 'perceptors'"),
+        ("perceptors=", "perceptors is empty"),
+        ("perceptors=a,a", "perceptors names one twice"),
+        ("device=gpu", "device is 'gpu'"),
+        ("threads=-1", "threads is -1"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(word: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        looking.parted([word], "score")
+
+
+def test_perceptors_are_loaded_by_their_names(home: Home, capsys: Capture) -> None:
+    _, config = looking.parted(
+        [f"perceptors={home.clip}", "device=cpu", "precision=bf16", "threads=1"], "score"
+    )
+    (eye,) = looking.perceptors(config, Screen())
+    assert (eye.name, str(eye.dtype)) == (str(home.clip), "torch.bfloat16")
+    assert f"loading the perceptor {home.clip}" in capsys.readouterr().err
+    looking.warn_of_length(["short", "long " * 90], [eye], Screen())
+    err = capsys.readouterr().err
+    assert "reads the first 75 of the 90 tokens of 'long long" in err and "short" not in err
+
+
+def test_a_perceptor_that_is_not_here_is_named_with_a_way_out(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    _, config = looking.parted(["perceptors=ViT-B-32::openai"], "score")
+    with pytest.raises(ModelAbsent, match=r"fetch ViT-B-32::openai.*: perceptors=starter$"):
+        looking.perceptors(config, Screen())
+
+
+def test_an_album_tells_what_is_not_there(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "a.png").touch()
+    album = looking.album([str(tmp_path), str(tmp_path / "x*.png")], Screen())
+    assert [path.name for path in album.paths] == ["a.png"] and album.failed == 1
+    assert "error: no picture matches" in capsys.readouterr().err
+    with pytest.raises(PictureError, match="1 was passed over"):
+        album.close()
+    looking.Album([], Screen()).close()
+    with pytest.raises(PictureError, match="no picture matches"):
+        looking.album([str(tmp_path / "x*.png")], Screen())
+    with pytest.raises(PictureError, match="no pictures to look at"):
+        looking.album([], Screen())

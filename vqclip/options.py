@@ -1,0 +1,218 @@
+"""Which words, options and help has each command?
+
+`vqclip.cli` asks for a parser; what the words mean is the business of `vqclip.commands`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from vqclip import __version__, looking, shelf
+from vqclip.config import FILMS, describe
+from vqclip.errors import ConfigError, suggest
+from vqclip.screen import table
+from vqclip.speaking import TOPICS
+from vqclip.training.settings import SCHEMAS
+
+PROMPTED = ("generate", "plan", "dream", "explain")  # the commands that take a prompt
+LOOKING = ("classify", "score", "search")  # those that look at pictures
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaints are ConfigErrors with a suggestion."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn argparse's exit into our error."""
+        unknown = re.search(r"unrecognized arguments: (--?[\w-]+)", message)
+        if unknown:
+            options = [o for action in self._actions for o in action.option_strings]
+            raise ConfigError(
+                f"there is no option {unknown[1]}{suggest(unknown[1], options)} "
+                f"(see {self.prog} --help)"
+            )
+        # "vqclip show", alone: a command without its words, or a prompt of one word?
+        word = self.prog.rpartition(" ")[2]
+        draw = (
+            f"; to draw the word itself: vqclip generate {word}" if "required" in message else ""
+        )
+        raise ConfigError(f"{message} (see {self.prog} --help){draw}")
+
+
+def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:
+    """Make the parser of one command.
+
+    Args:
+        abouts: what each command does, in a line.
+    """
+    parser = Parser(
+        prog=f"vqclip {name}" if name != "generate" else "vqclip",
+        description=abouts[name],
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOGS[name](abouts) if name in EPILOGS else None,
+    )
+    parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
+    if name in PROMPTED:
+        _add_prompted(parser, name)
+    if name in LOOKING:
+        _add_looking(parser, name)
+    if name in OTHERS:
+        OTHERS[name](parser)
+    parser.set_defaults(named_generate=False, command=(), film=False)
+    parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser
+
+
+def _add_prompted(parser: Parser, name: str) -> None:
+    """Add what the commands take that read a prompt."""
+    parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml | FILE.txt  [--option …] [key=value …]'
+    parser.add_argument("words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"')
+    parser.add_argument(
+        "--preset", action="append", default=[], metavar="NAME", help="NAME,… or FILE.yaml"
+    )
+    parser.add_argument("--seed", metavar="N", help="seed=N")
+    parser.add_argument("--negative", metavar="PROMPT", help="negative=PROMPT")
+    parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    if name == "dream":
+        parser.add_argument("--count", metavar="N", help="dream.count=N")
+    if name in ("generate", "plan"):
+        parser.add_argument("--size", metavar="WxH", help="size=WxH")
+        parser.add_argument("--steps", metavar="N", help="steps=N")
+        parser.add_argument("--init", metavar="IMG", help="init=IMG")
+        parser.add_argument("--film", action="store_true", help=f"film.format={FILMS[0]}")
+
+
+def _add_again(parser: Parser) -> None:
+    parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
+    parser.add_argument("--out", metavar="DIR", help="out=DIR")
+
+
+def _add_resume(parser: Parser) -> None:
+    parser.add_argument(
+        "words", nargs="*", metavar="RUN", help="the run's folder, then key=value …"
+    )
+
+
+def _add_direction(parser: Parser) -> None:
+    parser.usage = f"{parser.prog} THERE LACKING --name NAME [perceptors=NAME,…]"
+    parser.add_argument(
+        "words", nargs="*", metavar="SET", help='words, or pictures: "sunny | @sun/*.jpg"'
+    )
+    parser.add_argument("--name", dest="as_name", metavar="NAME", help="what to call it")
+
+
+def _add_help(parser: Parser) -> None:
+    parser.add_argument("topic", nargs="?", default="prompts", help=", ".join(TOPICS))
+
+
+def _add_show(parser: Parser) -> None:
+    parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
+
+
+def _add_diff(parser: Parser) -> None:
+    parser.add_argument("first", metavar="A.png", help="a picture, or a run's folder")
+    parser.add_argument("second", metavar="B.png", help="another")
+
+
+def _add_train(parser: Parser) -> None:
+    parser.usage = f"{parser.prog} [CONFIG …]  [--option …] [key=value …]"
+    parser.add_argument(
+        "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
+    )
+
+
+def _add_models(parser: Parser) -> None:
+    parser.add_argument("action", type=shelf.action, metavar="|".join(shelf.ACTIONS))
+    parser.add_argument("name", nargs="?", help="of the model; for import, its checkpoint file")
+    parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
+    parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
+
+
+OTHERS: dict[str, Callable[[Parser], None]] = {
+    "again": _add_again,
+    "resume": _add_resume,
+    "direction": _add_direction,
+    "help": _add_help,
+    "show": _add_show,
+    "diff": _add_diff,
+    "train": _add_train,
+    "models": _add_models,
+}
+
+
+def _add_looking(parser: Parser, name: str) -> None:
+    """Add what the commands take that look at pictures."""
+    shapes = {
+        "classify": 'IMAGE …  --labels "A | B"',
+        "score": 'IMAGE …  "PROMPT"',
+        "search": 'FOLDER  "QUERY" | --image IMAGE',
+    }
+    metavar, what = ("FOLDER", "a folder, then what to find there")
+    if name != "search":
+        metavar, what = ("IMAGE", "pictures, folders, patterns such as '*.png'")
+    parser.usage = f"{parser.prog} {shapes[name]}  [--option …] [key=value …]"
+    parser.add_argument("words", nargs="+", metavar=metavar, help=what)
+    if name == "classify":
+        parser.add_argument(
+            "--labels", required=True, metavar="A|B", help='"a cat | a dog", or FILE.txt'
+        )
+        parser.add_argument(
+            "--templates", metavar="T", help='"a drawing of {} | {}", or FILE.txt; "{}": none'
+        )
+        parser.add_argument("--csv", metavar="FILE", help="a table for other programs; - prints")
+    if name == "search":
+        parser.add_argument("--image", metavar="IMAGE", help="find what looks like a picture")
+        parser.add_argument("--top", default="10", metavar="K", help="how many (10)")
+        parser.add_argument("--sheet", metavar="FILE.png", help="lay what is found on a sheet")
+        parser.add_argument("--links", metavar="DIR", help="links to what is found, best first")
+
+
+def _epilog(abouts: Mapping[str, str]) -> str:
+    """The commands and all settings."""
+    settings = [
+        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
+        for s in describe()
+        if s.key != "prompts"
+    ]
+    return "\n".join(
+        [
+            "commands:",
+            table([(f"  {name}", about) for name, about in abouts.items()]),
+            "",
+            "settings (key=value; here with their defaults):",
+            table(settings, {0: 30}),
+        ]
+    )
+
+
+def _train_epilog(abouts: Mapping[str, str]) -> str:
+    """The settings of every recipe."""
+    lines = []
+    for schema in dict.fromkeys(SCHEMAS.values()):
+        names = " and ".join(name for name, each in SCHEMAS.items() if each is schema)
+        rows = [
+            (f"  {s.key.replace('begin', 'from')}={s.default}", s.help.removeprefix("from=: "))
+            for s in describe(schema)
+            if s.key != "recipe"
+        ]
+        lines += [f"settings of {names} (here with their defaults):", table(rows, {0: 30}), ""]
+    return "\n".join(lines)
+
+
+def _looking_epilog(abouts: Mapping[str, str]) -> str:
+    """The settings of the commands that look at pictures."""
+    rows = [(f"  {s.key}={s.default}", s.help) for s in describe() if s.key in looking.TAKEN]
+    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
+
+
+EPILOGS = {
+    "generate": _epilog,
+    "plan": _epilog,
+    "train": _train_epilog,
+    **dict.fromkeys(LOOKING, _looking_epilog),
+}
