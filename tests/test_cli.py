@@ -17,7 +17,7 @@ from PIL import Image as pillow
 from tests.conftest import Home
 from vqclip import cli, journey, session
 from vqclip.config import describe
-from vqclip.errors import OutputError
+from vqclip.errors import ConfigError, OutputError
 from vqclip.generate import Step
 from vqclip.record import provenance
 
