@@ -1,0 +1,130 @@
+"""Pictures that prompts name, several at a time, and who looks at what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image as pillow
+
+import vqclip
+from tests.conftest import Home
+from vqclip import likenesses, pictures
+from vqclip.errors import PictureError
+from vqclip.prompts import parse
+from vqclip.session import Session, build
+
+
+def ready(home: Home, prompt: str, **more: object) -> Session:
+    return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
+
+
+def paint(path: Path, colour: str, size: tuple[int, int] = (32, 32)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pillow.new("RGB", size, colour).save(path)
+    return path
+
+
+def test_a_folder_and_a_pattern_stand_for_their_pictures(home: Home) -> None:
+    two = [paint(Path("p/b.png"), "red"), paint(Path("p/a.jpg"), "blue")]
+    Path("p/notes.txt").write_text("no picture")
+    assert pictures.files("p") == sorted(two)
+    assert pictures.files("p/*.png") == [two[0]]
+    assert pictures.files("nil.png") == [Path("nil.png")]
+    paint(Path("odd [1].png"), "red")
+    assert pictures.files("odd [1].png") == [Path("odd [1].png")]
+    assert pictures.files("q", Path("p").parent.resolve()) == [Path("q")]
+
+
+def test_names_that_stand_for_no_pictures_are_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("empty").mkdir()
+    with pytest.raises(PictureError, match=r"empty holds no pictures; name a picture, or from 1"):
+        pictures.files("empty")
+    with pytest.raises(PictureError, match=r"p/\*\.png holds no pictures"):
+        ready(home, "@p/*.png")
+    monkeypatch.setattr(pictures, "MOST", 1)
+    paint(Path("p/a.png"), "red")
+    paint(Path("p/b.png"), "red")
+    with pytest.raises(PictureError, match="p holds 2 pictures; name a picture, or from 1 to 1"):
+        pictures.files("p")
+
+
+def test_several_pictures_are_looked_at_in_turn(home: Home) -> None:
+    paint(Path("p/a.png"), "red")
+    paint(Path("p/b.png"), "blue")
+    both = [step.losses["p"] for step in ready(home, "@p").play()]
+    red = [step.losses["p/a.png"] for step in ready(home, "@p/a.png").play()]
+    assert torch.equal(both[0], red[0]) and not torch.equal(both[1], red[1])
+
+
+def test_the_notes_tell_which_pictures_they_were(home: Home) -> None:
+    paint(Path("p/a.png"), "red")
+    one = likenesses.digests(["p"])
+    assert one == {"picture p": likenesses.digests(["p/a.png"])["picture p/a.png"]}
+    paint(Path("p/b.png"), "blue", (64, 32))
+    two = likenesses.digests(["p"])
+    assert two != one
+    (note,) = likenesses.stretched(["p"], (32, 32))
+    assert note.startswith("p is 64x32 and is stretched to 32x32")
+    assert len(likenesses.read(parse("@p"), (32, 32), torch.device("cpu"))["p"]) == 2
+
+
+def test_a_perceptor_counts_as_much_as_it_weighs(home: Home) -> None:
+    whole = next(iter(ready(home, "a fox", losses={"distinct": 0.3}).play()))
+    entry = [f"{home.clip}:0.5"]
+    half = next(iter(ready(home, "a fox", losses={"distinct": 0.3}, perceptors=entry).play()))
+    assert set(half.losses) == set(whole.losses) == {"a fox", "distinct"}
+    for name, loss in whole.losses.items():
+        assert torch.allclose(half.losses[name], loss / 2)
+
+
+def test_a_perceptor_may_be_off_for_a_while(home: Home) -> None:
+    entry = [f"{home.clip}:{{0: 0, 2: 1 hold}}"]
+    found = [
+        float(step.losses["a fox"]) for step in ready(home, "a fox", perceptors=entry).play()
+    ]
+    assert found[:2] == [0, 0] and found[2] > 0
+
+
+def test_a_perceptor_may_have_its_own_number_of_squares(home: Home) -> None:
+    run = ready(home, "a fox", perceptors=[f"{home.clip}:1:2"])
+    (perceptor,) = run.perceptors
+    assert (perceptor.cut.count, perceptor.name) == (2, str(home.clip))
+    assert list(run.cutters) == ["32 2"]
+
+
+def test_perceptors_may_read_different_prompts(home: Home, tmp_path: Path) -> None:
+    from tests import tiny_clip
+
+    other = tiny_clip.write(tmp_path / "other", seed=5)
+    both = [str(home.clip), str(other)]
+    run = ready(home, f"a fox for({home.clip}) | a bear for({other}) | fog:-1", perceptors=both)
+    assert [each.name for each in run.objectives] == [
+        f"a fox ({home.clip})",
+        f"a bear ({other})",
+        f"fog ({home.clip})",
+        f"fog ({other})",
+    ]
+
+
+def test_scenes_go_from_one_to_the_next(home: Home) -> None:
+    run = ready(home, "a fox ^ a bear", steps=4, fade=0.0)
+    (wish,) = run.objectives
+    assert wish.name == "a fox ^ a bear"
+    fox, bear = (ready(home, text, steps=4) for text in ("a fox", "a bear"))
+    played, alone = list(run.play()), list(fox.play())
+    assert [float(s.losses[wish.name]) for s in played[:2]] == [
+        float(s.losses["a fox"]) for s in alone[:2]
+    ]
+    first = next(iter(bear.play())).losses["a bear"]
+    assert played[2].losses[wish.name] != alone[2].losses["a fox"] != first
+
+
+def test_scenes_are_told_from_other_things_each_for_itself(home: Home) -> None:
+    run = ready(home, "a fox ^ a bear", steps=4, fade=0.0, losses={"distinct": 0.5})
+    weights = {o.name: [o.weight(step) for step in range(4)] for o in run.objectives}
+    assert weights["distinct"] == [0.5, 0.5, 0, 0]
+    assert weights["distinct 2"] == [0, 0, 0.5, 0.5]

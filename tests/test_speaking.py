@@ -1,0 +1,143 @@
+"""help, explain and direction; and prompts that stand for several."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image as pillow
+
+from tests.conftest import Home, Refusal
+from vqclip import cli, prompts, speaking
+from vqclip.record import provenance
+
+Capture = pytest.CaptureFixture[str]
+
+
+def lines(out: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize("topic", sorted(speaking.TOPICS))
+def test_every_part_of_the_language_is_explained(topic: str, capsys: Capture) -> None:
+    assert cli.main(["help", topic]) == 0
+    out = capsys.readouterr().out
+    assert out.strip() == (speaking.TOPICS[topic].__doc__ or "").strip()
+    assert " = " in out or topic == "structured"
+
+
+def test_help_is_about_prompts_where_nothing_is_named(capsys: Capture) -> None:
+    assert cli.main(["help"]) == 0
+    assert 'prompts   = scene { "^" scene }' in capsys.readouterr().out
+
+
+def test_help_about_nothing_is_refused(refused: Refusal) -> None:
+    assert "no help about 'promts'; did you mean 'prompts'" in refused("help", "promts")
+
+
+def test_the_examples_of_the_grammar_can_be_read() -> None:
+    """Every line of the grammar's examples is a prompt that is read and written again."""
+    told = (prompts.__doc__ or "").split("\n\n")[2]
+    examples = [line.strip().split("   ")[0] for line in told.splitlines()]
+    assert len(examples) == 10
+    for text in examples:
+        assert prompts.parse(prompts.show(prompts.parse(text))) == prompts.parse(text)
+
+
+def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
+    text = "a (red:1.4) fox, xylophone | fog:-0.5 ^ a bear"
+    assert cli.main(["explain", text, *home.words()]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(prompts.show(prompts.parse(text)))
+    assert "  scene 1: a (red ×1.4) fox, xylophone ×1\n" in out
+    assert "reads, up to 75 tokens at a time:" in out
+    assert "'red' ×1.4" in out and "put together from pieces: xylophone = xy + lo + phone" in out
+    assert not Path("outputs").exists()
+
+
+def test_explain_for_scripts(home: Home, capsys: Capture) -> None:
+    assert cli.main(["explain", "a fox " * 60, "--json", *home.words()]) == 0
+    (told,) = lines(capsys.readouterr().out)
+    assert told["event"] == "reading" and told["perceptor"] == str(home.clip)
+    assert [part["tokens"] for part in told["parts"]] == [75, 45]  # type: ignore[attr-defined]
+
+
+def test_explain_wants_directions_that_are_there(home: Home, refused: Refusal) -> None:
+    assert "no direction 'textof'; did you mean" in refused("explain", "vector(textof)")
+
+
+def test_a_direction_is_made_and_used(home: Home, capsys: Capture) -> None:
+    pillow.new("RGB", (40, 40), "gold").save("sun.png")
+    words = ["direction", "a sunny day | @sun.png", "rain", "--name", "sunny"]
+    assert cli.main([*words, f"perceptors={home.clip}"]) == 0
+    assert capsys.readouterr().out == "directions/sunny.json\n"
+    made = json.loads(Path("directions/sunny.json").read_text())
+    assert made["there"] == ["a sunny day", "@sun.png"] and made["lacking"] == ["rain"]
+    assert [len(each) for each in made["vectors"].values()] == [32]
+    assert cli.main(["a fox | vector(sunny):0.5", *home.words("steps=1")]) == 0
+    notes = provenance.read(Path(capsys.readouterr().out.strip()))
+    assert "direction sunny" in notes.models
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a"], "write what has it, then what lacks it: vqclip direction"),
+        (["a", "b"], "name the direction: vqclip direction A B --name sunny"),
+        (["a", "b", "--name", "../x"], r"cannot be called '../x'"),
+        (["a:2", "b", "--name", "x"], "is made of words and pictures without weights"),
+        (["a", "@nil.png", "--name", "x"], "nil.png cannot be read (No such file or directory)"),
+        (["a", "b", "--name", "x", "perceptors=nil"], "nil"),
+    ],
+)
+def test_directions_that_cannot_be_made(
+    home: Home, refused: Refusal, words: list[str], message: str
+) -> None:
+    assert message in refused("direction", *words)
+
+
+def test_a_template_is_a_run_each(home: Home, capsys: Capture) -> None:
+    words = ["a {red|blue} fox", "--json", "seed=3", *home.words("steps=1")]
+    assert cli.main(words) == 0
+    told = lines(capsys.readouterr().out)
+    assert [(e["number"], e["of"], e["prompts"]) for e in told if e["event"] == "variant"] == [
+        (1, 2, "a red fox"),
+        (2, 2, "a blue fox"),
+    ]
+    done = [Path(str(event["final"])) for event in told if event["event"] == "done"]
+    assert [provenance.read(each).prompt for each in done] == ["a red fox", "a blue fox"]
+
+
+def test_a_file_of_prompts_is_a_run_each(home: Home, capsys: Capture) -> None:
+    Path("list.txt").write_text("# two\na fox\n\na {hat|cap}\n")
+    assert cli.main(["list.txt", *home.words("steps=1")]) == 0
+    made = sorted(path.name for path in Path("outputs").iterdir() if path.is_dir())
+    assert made == ["0001-a-fox", "0002-a-hat", "0003-a-cap"]
+    assert "2 of 3:" in capsys.readouterr().err
+
+
+def test_all_prompts_are_read_before_the_first_is_drawn(home: Home, refused: Refusal) -> None:
+    assert "names no part of a picture" in refused("{a|b in(tpo)}", *home.words())
+
+
+def test_scenes_may_stand_in_a_run_file(home: Home) -> None:
+    Path("run.yaml").write_text("scenes: [a fox, {a bear: 2}, [c, d]]\nsteps: 4\n")
+    assert cli.main(["run.yaml", *home.words("steps=4")]) == 0
+    (folder,) = [path for path in Path("outputs").iterdir() if path.is_dir()]
+    assert provenance.read(folder / "final.png").prompt == "a fox ^ a bear:2 ^ c | d"
+
+
+def test_scenes_that_are_no_list_are_refused(home: Home, refused: Refusal) -> None:
+    Path("run.yaml").write_text("scenes: a fox\n")
+    assert "scenes must be a list of prompts" in refused("run.yaml")
+    Path("run.yaml").write_text("scenes: [a fox]\nprompts: b\n")
+    assert "stand there instead of prompts" in refused("run.yaml")
+
+
+def test_what_to_avoid_has_an_option(home: Home, capsys: Capture) -> None:
+    assert cli.main(["a fox", "--negative", "fog:0.5 | rain", *home.words("steps=1")]) == 0
+    out, err = capsys.readouterr()
+    assert "fog ×-0.5 (stops at -1.23" in err and "rain ×-1 (stops" in err
+    notes = provenance.read(Path(out.strip()))
+    assert (notes.prompt, notes.config["negative"]) == ("a fox", "fog:0.5 | rain")

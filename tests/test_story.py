@@ -1,0 +1,85 @@
+"""Scenes and how they become one another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vqclip import story
+from vqclip.prompts import parse
+from vqclip.story import Lane, Story, slerp
+
+
+def unit(*numbers: float) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.tensor([numbers], dtype=torch.float32), dim=-1)
+
+
+def test_scenes_share_the_steps_evenly() -> None:
+    tale = Story(3, 90)
+    assert [max(range(3), key=tale.shares(step).__getitem__) for step in range(90)] == [
+        *[0] * 30,
+        *[1] * 30,
+        *[2] * 30,
+    ]
+
+
+@pytest.mark.parametrize("fade", [0.0, 0.1, 0.5, 1.0])
+def test_shares_add_up_and_change_slowly(fade: float) -> None:
+    tale = Story(4, 200, fade)
+    shares = torch.tensor([tale.shares(step) for step in range(200)])
+    assert torch.allclose(shares.sum(1), torch.ones(200))
+    assert shares.min() >= 0
+    if fade > 0:  # a scene of 50 steps fades within fade * 50 of them
+        assert float((shares[1:] - shares[:-1]).abs().max()) <= 1 / (fade * 50) + 1e-6
+    assert shares[0].tolist() == [1, 0, 0, 0] and shares[-1].tolist() == [0, 0, 0, 1]
+
+
+def test_one_scene_is_whole() -> None:
+    assert Story(1, 10, 0.5).shares(9) == [1.0]
+
+
+def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
+    a, b = unit(1, 0, 0), unit(0, 1, 0)
+    for share in (0.0, 0.25, 0.5, 1.0):
+        angle = torch.tensor(share * torch.pi / 2)
+        wanted = torch.stack([angle.cos(), angle.sin(), torch.zeros(())])[None]
+        assert torch.allclose(slerp(a, b, share), wanted, atol=1e-5)
+    assert torch.allclose(slerp(a, a, 0.3), a)
+    assert torch.isfinite(slerp(a, -a, 0.3)).all()
+
+
+def test_what_stands_at_the_same_place_becomes_one_another() -> None:
+    wishes = parse("a | b in(top) | @p.png ^ c | @p.png:2 | d in(top) | e")
+    lanes = story.lanes(wishes, Story(2, 10))
+    assert [lane.name for lane in lanes] == ["a ^ c", "b ^ d", "p.png ^ p.png", "e"]
+
+
+def test_weights_fade_with_their_scenes() -> None:
+    tale = Story(2, 100, fade=0.4)
+    (both,) = story.lanes(parse("a:2 ^ b:4"), tale)
+    assert [story.weight(both, tale)(step) for step in (0, 50, 99)] == [2, 3, 4]
+    (_, alone) = story.lanes(parse("a | b:4 ^ c"), tale)
+    assert [story.weight(alone, tale)(step) for step in (0, 50, 99)] == [4, 2, 0]
+
+
+def test_a_weight_may_be_a_schedule() -> None:
+    tale = Story(1, 101)
+    (lane,) = story.lanes(parse("a:{0: 0, 50%: 2}"), tale)
+    assert [story.weight(lane, tale)(step) for step in (0, 25, 50, 100)] == [0, 1, 2, 2]
+
+
+def test_stops_are_those_of_the_scene_of_which_there_is_most() -> None:
+    tale = Story(2, 100, fade=1.0)
+    (lane,) = story.lanes(parse("a:1:0.5 ^ b:-1"), tale)
+    assert story.stop(lane, tale)(0) == 0.5
+    assert story.stop(lane, tale)(99) == pytest.approx(-(torch.pi**2) / 8)
+
+
+def test_targets_go_from_one_to_the_other() -> None:
+    tale = Story(2, 100, fade=0.4)
+    a, b = unit(1, 0), unit(0, 1)
+    lane = Lane(parse("a ^ b"))
+    aim = story.target(lane, tale, [a, b])
+    assert torch.equal(aim(0), a) and torch.equal(aim(99), b)
+    assert torch.allclose(aim(50), unit(1, 1))
+    assert torch.equal(story.target(lane, tale, [a, None])(99), a)
