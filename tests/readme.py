@@ -14,9 +14,18 @@ from pathlib import Path
 from vqclip.config import describe
 
 README = Path(__file__).parent.parent / "README.md"
+LANGUAGE = ("<!-- language -->", "<!-- /language -->")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 ORDER = "## Reading the code"
 DOORS = (["vqclip"], ["python", "run.py"])  # how a command line of ours begins
+
+
+def examples() -> list[str]:
+    """The prompts of the table of the prompt language, as they would be typed."""
+    text = README.read_text(encoding="utf-8")
+    table = text.partition(LANGUAGE[0])[2].partition(LANGUAGE[1])[0]
+    cells = re.findall(r"^\| `(.*?)` \| ", table, re.MULTILINE)
+    return [cell.replace(r"\|", "|") for cell in cells]
 
 
 def settings() -> str:

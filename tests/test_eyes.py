@@ -51,3 +51,8 @@ def test_a_perceptor_is_named_once() -> None:
     assert names(["a:2", "b::c:0.5:3"]) == ["a", "b::c"]
     with pytest.raises(ConfigError, match="perceptors names one twice: starter, starter"):
         presets.load("a fox", perceptors=["starter", "starter:0.5"])
+
+
+def test_the_commas_of_a_schedule_part_no_perceptors() -> None:
+    found = presets.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1}, b::c:2"])
+    assert found.perceptors == ["starter:{0: 0, 50%: 1}", "b::c:2"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import math
 import os
 import struct
 import zipfile
@@ -26,13 +28,14 @@ from hypothesis import strategies as st
 from PIL import Image as pillow
 
 from tests.models import hostile
-from vqclip import cli, judging, presets
+from vqclip import cli, compass, eyes, grammar_1, judging, presets, schedules
 from vqclip.config import RunConfig, describe, to_dict
-from vqclip.errors import ModelError, PictureError, PromptError, VqclipError
+from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.models.unpickle import read_checkpoint
-from vqclip.prompts import parse, show
+from vqclip.prompts import echo, parse, show
 from vqclip.record import checkpoint, images, provenance
 from vqclip.record.provenance import Provenance
+from vqclip.templates import expand
 from vqclip.tools import index
 
 fuzzed = settings(
@@ -62,15 +65,93 @@ VALUES = st.recursive(
 NAMES = st.sampled_from([*KEYS, *{key.partition(".")[0] for key in KEYS}, "extends"]) | TEXTS
 
 
+# What the prompt language is made of, so that not every example is an error or plain text.
+SIGNS = st.sampled_from(
+    [
+        *("(", ")", "[", "]", "{", "}", "^", "|", ":", "@", "<", ">", '"', "\\", ",", " ", "a"),
+        *(" in(top left)", " in(-", " for(b)", " sentence(", "noise(7)", "vector(b)", "<cat>"),
+        *(":1.3)", ":{0: 0, 50%: 1 ease}", "2 of ", "{a|b}", ":2", ":-0.5:1", "(a:0.5)", "50%"),
+    ]
+)
+SPOKEN = st.lists(SIGNS | PIECES, max_size=20).map("".join)
+
+
 @fuzzed
-@given(TEXTS)
+@given(TEXTS | SPOKEN)
 def test_prompts(text: str) -> None:
+    """What is read is shown, and what is shown is read: the same wishes, and the same text."""
+    for one in expanded(text):
+        try:
+            understood = parse(one)
+        except PromptError as error:
+            assert str(error)
+            continue
+        shown = show(understood)
+        assert parse(shown) == understood
+        assert show(parse(shown)) == shown
+        assert expand(shown) == [shown]
+        assert len(echo(understood)) == len(understood)
+
+
+def expanded(text: str) -> list[str]:
+    """The prompts of a text, or none where it is refused."""
     try:
-        understood = parse(text)
+        return expand(text)[:20]
+    except (PromptError, PictureError) as error:
+        assert str(error)
+        return []
+
+
+@fuzzed
+@given(TEXTS | SPOKEN)
+def test_old_prompts(text: str) -> None:
+    try:
+        before = grammar_1.parse(text)
+    except (PromptError, ValueError) as error:
+        assert str(error)
+        return
+    assert parse(grammar_1.modern(text, 1)) == before
+
+
+@fuzzed
+@given(TEXTS | st.lists(st.sampled_from([*"0123456789:,% -.e", "hold", "ease"])).map("".join))
+def test_schedules(text: str) -> None:
+    try:
+        found = schedules.parse(text)
+    except ConfigError as error:
+        assert str(error)
+        return
+    assert schedules.parse(schedules.show(found)) == found
+    assert all(math.isfinite(found.curve(steps)(step)) for steps in (1, 7) for step in range(9))
+
+
+@fuzzed
+@given(st.dictionaries(st.sampled_from(["subject", "weight", "negative"]) | TEXTS, VALUES))
+def test_structured_prompts(values: dict[str, Any]) -> None:
+    try:
+        found = parse(json.dumps(values))
     except PromptError as error:
         assert str(error)
         return
-    assert parse(show(understood)) == understood
+    assert parse(show(found)) == found
+
+
+@fuzzed
+@given(TEXTS | SPOKEN)
+def test_perceptors(text: str) -> None:
+    try:
+        assert eyes.parse(text).name
+    except ConfigError as error:
+        assert str(error)
+
+
+@fuzzed
+@given(st.binary(max_size=400) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_directions(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "directions").mkdir(exist_ok=True)
+    (tmp_path / "directions" / "a.json").write_bytes(data)
+    with contextlib.suppress(PromptError):
+        assert compass.find("a", tmp_path).there
 
 
 def is_settled(found: RunConfig) -> bool:

@@ -433,3 +433,26 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
         checkpoint.read(tmp_path / "gone")
     with pytest.raises(OutputError, match="cannot be written"):
         checkpoint.write(tmp_path / "gone", tensors, {})
+
+
+def test_all_of_the_language_goes_on(home: Home, monkeypatch: Patch) -> None:
+    """Scenes, regions, schedules, pictures in turn, and a perceptor that is off for a while."""
+    for number, colour in enumerate(("red", "gold", "teal")):
+        Path("p").mkdir(exist_ok=True)
+        pillow.new("RGB", (32, 32), colour).save(f"p/{number}.png")
+    prompt = "a (fox:2):{0: 1, 100%: 3} | a moon in(top) ^ a bear | a sun in(left) | @p:0.5"
+    words = [*home.words(*WORDS, "fade=0.5"), f"perceptors={home.clip}:{{0: 0.5, 50%: 1}}"]
+    go(prompt, *words)
+    killed(monkeypatch, 5, prompt, *words)
+    whole, piece = sorted(path for path in Path("outputs").iterdir() if path.is_dir())
+    assert not (piece / "final.png").exists()
+    go("resume", str(piece))
+    assert contents(piece) == contents(whole)
+
+
+def test_a_prompt_may_get_a_region_on_the_way(home: Home, monkeypatch: Patch) -> None:
+    killed(monkeypatch, 5, "a fox", *home.words(*WORDS))
+    (piece,) = (path for path in Path("outputs").iterdir() if path.is_dir())
+    go("resume", str(piece), "prompts=a fox | a moon in(top)")
+    assert (piece / "final.png").exists()
+    assert provenance.read(piece / "final.png").changes[0]["settings"] == {"prompts": "a fox"}

@@ -6,11 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image as pillow
 
 from tests.conftest import Home, Refusal
+from tests.readme import examples
 from vqclip import cli, prompts, speaking
+from vqclip.models import learnt
+from vqclip.models.learnt import Learnt
 from vqclip.record import provenance
+from vqclip.templates import expand
 
 Capture = pytest.CaptureFixture[str]
 
@@ -43,6 +48,29 @@ def test_the_examples_of_the_grammar_can_be_read() -> None:
     assert len(examples) == 10
     for text in examples:
         assert prompts.parse(prompts.show(prompts.parse(text))) == prompts.parse(text)
+
+
+@pytest.mark.parametrize("prompt", examples())
+def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, prompt: str) -> None:
+    for name in ("mask.png", "sketch.png", "photos/a.jpg", "photos/b.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        pillow.new("RGB", (32, 32), "gold").save(name)
+    Path("embeddings").mkdir()
+    learnt.save(Path("embeddings/my-cat.safetensors"), Learnt("my-cat", {32: torch.ones(2, 32)}))
+    assert cli.main([prompt, *home.words("steps=2")]) == 0
+    made = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(made) == (2 if prompt.startswith("a {") else 1)
+    for each in made:
+        notes = provenance.read(each)
+        assert notes.prompt in expand(prompt)
+    # What was drawn, and how it is told again, mean the same.
+    for each in expand(prompt):
+        assert prompts.parse(prompts.show(prompts.parse(each))) == prompts.parse(each)
+
+
+def test_there_are_examples() -> None:
+    kinds = {wish.kind for text in examples() for e in expand(text) for wish in prompts.parse(e)}
+    assert kinds == {"text", "image", "noise", "vector"} and len(examples()) == 15
 
 
 def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:

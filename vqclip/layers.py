@@ -138,7 +138,8 @@ def override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     if hint is str:
         return key, raw
     if get_origin(hint) is list and not raw.lstrip().startswith("["):
-        return key, [part.strip() for part in raw.split(",") if part.strip()]
+        # A schedule's commas part its keys: perceptors=starter:{0: 0, 50%: 1},starter-second
+        return key, [part.strip() for part in re.split(r",(?![^{]*\})", raw) if part.strip()]
     return key, parse(raw, f"{key}=")
 
 

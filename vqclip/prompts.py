@@ -7,7 +7,7 @@ r"""The prompt language: what an artist writes, read into `Prompt`s and echoed b
     words     = { character | "(" words [ ":" number ] ")" | "[" words "]" | "<" name ">" }
     modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
               | " sentence(" text ")"
-    weight    = number | "{" schedule "}"          see vqclip/schedules.py
+    weight    = number | "{" schedule "}"          see vqclip help schedules
     region    = side [ side ] | percent percent percent percent | mask
 
     a fox:2 | fog:-0.5:-0.9            twice as much fox; away from fog up to a distance of 0.9
@@ -23,8 +23,8 @@ r"""The prompt language: what an artist writes, read into `Prompt`s and echoed b
 
 Read these rules from top to bottom:
 
-1. A prompt that is a JSON object as a whole is a structured one (vqclip/structured.py). Otherwise
-   templates, {red|blue} fox, are expanded before anything is read here (vqclip/templates.py).
+1. A prompt that is a JSON object as a whole is a structured one (vqclip help structured). Else
+   templates, {red|blue} fox, are expanded before anything is read here (vqclip help templates).
 2. A backslash before one of | : ( ) [ ] { } ^ @ < > " \ makes that character part of the text,
    and so do double quotes around it, which vanish. Before anything else a backslash stands for
    itself: `C:\x.png` needs no care. (Two backslashes are one, so the network path `\\host\x.png`

@@ -50,12 +50,15 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
     Raises:
         VqclipError: if a prompt cannot be read, or a perceptor cannot be loaded.
     """
+    for config in configs:
+        for wish in prompts.understood(config.prompts, config.negative):
+            if wish.kind == "vector":
+                compass.find(wish.body)
     from vqclip import reading, session
     from vqclip.perceptors import load
 
     names = eyes.names(configs[0].perceptors)
     needs.require("starter", names, session.look)
-
     perceptors = [replace(load(session.perceptor_source(name)), name=name) for name in names]
     for config in configs:
         wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
