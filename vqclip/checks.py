@@ -23,6 +23,26 @@ NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 
 def check(config: RunConfig) -> RunConfig:
     """Return the config, or raise a ConfigError that names the first value that does not fit."""
+    check_bounds(config)
+    if not config.perceptors or not all(config.perceptors):
+        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
+    if len(set(config.perceptors)) < len(config.perceptors):
+        raise ConfigError(f"perceptors names one twice: {', '.join(config.perceptors)}")
+    if config.optimiser.average >= 1:
+        raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
+    if config.style.count("{}") > 1:
+        raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
+    _check_losses(config)
+    plan_stages(config, 1)
+    return config
+
+
+def check_bounds(config: Any) -> None:
+    """Refuse the first value of a schema that is none of its choices, or out of its bounds.
+
+    Raises:
+        ConfigError: that names it.
+    """
     for key, value, metadata in _leaves(config):
         choices = metadata.get("choices")
         if choices and value not in choices:
@@ -35,17 +55,6 @@ def check(config: RunConfig) -> RunConfig:
             raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
         if isinstance(value, int | float) and value > metadata["most"]:
             raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
-    if not config.perceptors or not all(config.perceptors):
-        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
-    if len(set(config.perceptors)) < len(config.perceptors):
-        raise ConfigError(f"perceptors names one twice: {', '.join(config.perceptors)}")
-    if config.optimiser.average >= 1:
-        raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
-    if config.style.count("{}") > 1:
-        raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
-    _check_losses(config)
-    plan_stages(config, 1)
-    return config
 
 
 def unfit(key: str, value: Any, schema: type, name: str) -> str:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from vqclip import __version__, commands, shelf
-from vqclip.config import FILMS, describe
+from vqclip.config import FILMS, WORD_KINDS, InversionConfig, describe
 from vqclip.drawing import Progress
 from vqclip.errors import ConfigError, VqclipError, suggest
 from vqclip.places import CHECKPOINT
@@ -200,6 +200,18 @@ def _parser(name: str) -> Parser:
         parser.add_argument(
             "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
         )
+    if name == "invert":
+        parser.usage = f"{parser.prog} PHOTO … --token NAME  [--option …] [key=value …]"
+        parser.add_argument("words", nargs="*", metavar="PHOTO", help="3 to 10, of one thing")
+        parser.add_argument("--token", metavar="NAME", help="the word; prompts write <NAME>")
+        parser.add_argument("--init", metavar="WORD", help="init=WORD")
+        parser.add_argument("--vectors", metavar="N", help="vectors=N")
+        parser.add_argument(
+            "--perceptor", dest="perceptors", metavar="NAME", help="perceptors=NAME,…"
+        )
+        parser.add_argument("--kind", metavar="KIND", help=f"kind={'|'.join(WORD_KINDS)}")
+        parser.add_argument("--steps", metavar="N", help="steps=N")
+        parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "models":
         parser.add_argument("action", type=shelf.action, metavar="|".join(shelf.ACTIONS))
         parser.add_argument(
@@ -249,7 +261,19 @@ def _train_epilog() -> str:
     return "\n".join(lines)
 
 
-EPILOGS = {"generate": _epilog, "plan": _epilog, "train": _train_epilog}
+def _invert_epilog() -> str:
+    """The settings of `invert`."""
+    rows = [
+        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
+        for s in describe(InversionConfig)
+    ]
+    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
+
+
+EPILOGS = {
+    **{"generate": _epilog, "plan": _epilog},
+    **{"train": _train_epilog, "invert": _invert_epilog},
+}
 Command = Callable[[Any, Screen, Progress], None]
 
 COMMANDS: dict[str, Command] = {
@@ -263,4 +287,5 @@ COMMANDS: dict[str, Command] = {
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,
+    "invert": commands.invert,
 }

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vqclip import places, prompts, school, shelf, sketchbook
+from vqclip import places, primer, prompts, school, shelf, sketchbook
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.drawing import Before, Progress, draw
@@ -19,6 +19,9 @@ from vqclip.screen import Screen, table
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
 SHORT = ("size", "steps", "seed", "init", "out")  # options that are another way to say key=value
+
+
+INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
 
 
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
@@ -148,6 +151,15 @@ def train(options: Any, screen: Screen, progress: Progress) -> None:
         progress.started, progress.folder = True, folder
 
     school.train(options.words, screen, started, options.command)
+
+
+def invert(options: Any, screen: Screen, progress: Progress) -> None:
+    """Learn a word of your own from a few pictures: <my-cat>."""
+    photos = [word for word in options.words if os.path.exists(word) or not OVERRIDE.match(word)]
+    overrides = [word for word in options.words if word not in photos]
+    given = [(key, getattr(options, key)) for key in INVERT]
+    short = [f"{key}={value}" for key, value in given if value is not None]
+    primer.invert(photos, primer.settings(short + overrides), screen, progress)
 
 
 def _config(options: Any) -> RunConfig:

@@ -48,7 +48,7 @@ def require(config: RunConfig, wishes: Iterable[Prompt], beside: Path | None = N
         path = locate(name, beside)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
-        _check(path)
+        check(path)
 
 
 def no_start(name: str) -> str:
@@ -76,7 +76,12 @@ def stretched(name: str, path: Path, size: tuple[int, int]) -> str | None:
     return f"{name} is {width}x{height} and is stretched to {size[0]}x{size[1]}{remedy}"
 
 
-def _check(path: Path) -> None:
+def check(path: Path) -> None:
+    """Refuse a file that is no picture, or one of too many pixels.
+
+    Raises:
+        PictureError: with the reason.
+    """
     from PIL import Image as pillow
 
     try:

@@ -1,0 +1,1 @@
+"""What perceptors can do beside judging a run."""
