@@ -92,7 +92,7 @@ def test_a_run_that_dies_before_its_verdict_has_one_in_the_end(
     class Killed(BaseException):
         pass
 
-    def dying(*_: object) -> None:
+    def dying(*_: object, **__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:

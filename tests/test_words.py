@@ -21,7 +21,8 @@ def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> P
     generator = torch.Generator().manual_seed(seed)
     path = place / words.FOLDER / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    learnt.save(path, Learnt(name, {wide: torch.randn(2, wide, generator=generator)}))
+    word = Learnt(name, {wide: torch.randn(2, wide, generator=generator)})
+    path.write_bytes(learnt.packed(word))
     return path
 
 

@@ -24,18 +24,7 @@ NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 
 def check(config: RunConfig) -> RunConfig:
     """Return the config, or raise a ConfigError that names the first value that does not fit."""
-    for key, value, metadata in _leaves(config):
-        choices = metadata.get("choices")
-        if choices and value not in choices:
-            raise ConfigError(
-                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
-            )
-        if isinstance(value, float) and not isfinite(value):
-            raise ConfigError(f"{key} is {value}; it must be a number")
-        if isinstance(value, int | float) and value < metadata["least"]:
-            raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
-        if isinstance(value, int | float) and value > metadata["most"]:
-            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
+    check_bounds(config)
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     names = eyes.names(config.perceptors)
@@ -48,6 +37,26 @@ def check(config: RunConfig) -> RunConfig:
     _check_losses(config)
     plan_stages(config, 1)
     return config
+
+
+def check_bounds(config: Any) -> None:
+    """Refuse the first value of a schema that is none of its choices, or out of its bounds.
+
+    Raises:
+        ConfigError: that names it.
+    """
+    for key, value, metadata in _leaves(config):
+        choices = metadata.get("choices")
+        if choices and value not in choices:
+            raise ConfigError(
+                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
+            )
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(f"{key} is {value}; it must be a number")
+        if isinstance(value, int | float) and value < metadata["least"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
+        if isinstance(value, int | float) and value > metadata["most"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
 
 
 def unfit(key: str, value: Any, schema: type, name: str) -> str:

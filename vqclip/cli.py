@@ -153,5 +153,6 @@ COMMANDS: dict[str, Command] = {
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,
+    "invert": commands.invert,
     "help": commands.help,
 }

@@ -13,6 +13,7 @@ from vqclip import (
     finding,
     judging,
     places,
+    primer,
     prompts,
     school,
     shelf,
@@ -36,6 +37,9 @@ SHORT = (
     "init",
     "out",
 )  # options that are another way to say key=value
+
+
+INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
 
 
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
@@ -212,6 +216,15 @@ def score(options: Any, screen: Screen, progress: Progress) -> None:
 def search(options: Any, screen: Screen, progress: Progress) -> None:
     """Find the pictures of a folder that fit words, or another picture, best."""
     finding.search(options, screen, progress)
+
+
+def invert(options: Any, screen: Screen, progress: Progress) -> None:
+    """Learn a word of your own from a few pictures: <my-cat>."""
+    photos = [word for word in options.words if os.path.exists(word) or not OVERRIDE.match(word)]
+    overrides = [word for word in options.words if word not in photos]
+    given = [(key, getattr(options, key)) for key in INVERT]
+    short = [f"{key}={value}" for key, value in given if value is not None]
+    primer.invert(photos, primer.settings(short + overrides), screen, progress)
 
 
 def _configs(options: Any) -> list[RunConfig]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from vqclip import __version__, looking, shelf
-from vqclip.config import FILMS, describe
+from vqclip.config import FILMS, WORD_KINDS, InversionConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.screen import table
 from vqclip.speaking import TOPICS
@@ -133,10 +133,25 @@ def _add_models(parser: Parser) -> None:
     parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
 
 
+def _add_invert(parser: Parser) -> None:
+    parser.usage = f"{parser.prog} PHOTO … --token NAME  [--option …] [key=value …]"
+    parser.add_argument("words", nargs="*", metavar="PHOTO", help="3 to 10, of one thing")
+    parser.add_argument("--token", metavar="NAME", help="the word; prompts write <NAME>")
+    parser.add_argument("--init", metavar="WORD", help="init=WORD")
+    parser.add_argument("--vectors", metavar="N", help="vectors=N")
+    parser.add_argument(
+        "--perceptor", dest="perceptors", metavar="NAME", help="perceptors=NAME,…"
+    )
+    parser.add_argument("--kind", metavar="KIND", help=f"kind={'|'.join(WORD_KINDS)}")
+    parser.add_argument("--steps", metavar="N", help="steps=N")
+    parser.add_argument("--out", metavar="DIR", help="out=DIR")
+
+
 OTHERS: dict[str, Callable[[Parser], None]] = {
     "again": _add_again,
     "resume": _add_resume,
     "direction": _add_direction,
+    "invert": _add_invert,
     "help": _add_help,
     "show": _add_show,
     "diff": _add_diff,
@@ -210,9 +225,19 @@ def _looking_epilog(abouts: Mapping[str, str]) -> str:
     return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
 
 
+def _invert_epilog(abouts: Mapping[str, str]) -> str:
+    """The settings of `invert`."""
+    rows = [
+        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
+        for s in describe(InversionConfig)
+    ]
+    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
+
+
 EPILOGS = {
     "generate": _epilog,
     "plan": _epilog,
     "train": _train_epilog,
+    "invert": _invert_epilog,
     **dict.fromkeys(LOOKING, _looking_epilog),
 }

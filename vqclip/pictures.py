@@ -88,19 +88,19 @@ def require(config: RunConfig, wishes: Iterable[Prompt], beside: Path | None = N
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
         if name == config.init:
-            _check(path)
+            check(path)
         else:
-            check(name, beside)
+            check_all(name, beside)
 
 
-def check(name: str, beside: Path | None = None) -> None:
+def check_all(name: str, beside: Path | None = None) -> None:
     """Refuse a name whose pictures cannot be opened; see `files`.
 
     Raises:
         PictureError: for the first one, with the reason.
     """
     for each in files(name, beside):
-        _check(each)
+        check(each)
 
 
 def no_start(name: str) -> str:
@@ -128,7 +128,12 @@ def stretched(name: str, path: Path, size: tuple[int, int]) -> str | None:
     return f"{name} is {width}x{height} and is stretched to {size[0]}x{size[1]}{remedy}"
 
 
-def _check(path: Path) -> None:
+def check(path: Path) -> None:
+    """Refuse a file that is no picture, or one of too many pixels.
+
+    Raises:
+        PictureError: with the reason.
+    """
     from PIL import Image as pillow
 
     try:

@@ -93,12 +93,16 @@ def _check_prior(settings: DreamSettings) -> None:
         ) from error
 
 
-def sheet(pictures: Sequence[Image]) -> Image:
-    """Lay pictures of one size [1, 3, H, W] on a white sheet, in rows, about as wide as high."""
+def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
+    """Lay pictures of one size [1, 3, H, W] on a white sheet, in rows.
+
+    Args:
+        across: how many to a row; None: about as many as rows.
+    """
     import torch
     from torch.nn import functional
 
-    across = math.ceil(math.sqrt(len(pictures)))
+    across = math.ceil(math.sqrt(len(pictures))) if across is None else across
     framed = [functional.pad(p, [0, MARGIN, 0, MARGIN], value=1.0) for p in pictures]
     framed += [torch.ones_like(framed[0])] * (-len(framed) % across)
     rows = [torch.cat(framed[i : i + across], 3) for i in range(0, len(framed), across)]

@@ -170,7 +170,7 @@ def _set(text: str) -> tuple[str, ...]:
         )
     for wish in found:
         if wish.kind == "image":
-            pictures.check(wish.body)
+            pictures.check_all(wish.body)
     return tuple(f"{'@' * (wish.kind == 'image')}{wish.body}" for wish in found)
 
 

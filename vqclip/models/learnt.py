@@ -98,23 +98,13 @@ def load(path: Path, name: str | None = None) -> Learnt:
     return Learnt(wanted, widths, _notes(path))
 
 
-def save(path: Path, word: Learnt) -> None:
-    """Write a word as a `.safetensors` file that holds its notes; the file must not exist.
-
-    Raises:
-        OSError: if it exists, or cannot be written.
-    """
-    from safetensors.torch import save as packed
+def packed(word: Learnt) -> bytes:
+    """Write a word as a `.safetensors` file holds it, with its notes."""
+    from safetensors.torch import save
 
     tensors = {f"{OURS}{wide}": rows.contiguous() for wide, rows in word.vectors.items()}
     notes = json.dumps(dict(word.notes), sort_keys=True, ensure_ascii=False)
-    data = packed(tensors, metadata={NOTES: notes})
-    with path.open("xb") as file:
-        try:
-            file.write(data)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+    return bytes(save(tensors, metadata={NOTES: notes}))
 
 
 def for_width(words: Iterable[Learnt], wide: int) -> dict[str, Tensor]:
