@@ -20,7 +20,7 @@ from vqclip.record import provenance
 Capture = pytest.CaptureFixture[str]
 STRANGE = [
     "a # b",
-    "${x} {",
+    r"$\{x\} {",
     'say "hi" it\'s',
     "two\nlines",
     r"C:\x | ratio 16\:9",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqclip import presets
-from vqclip.config import RunConfig, Stage, to_dict
+from vqclip.config import LossSettings, RunConfig, Stage, to_dict
 from vqclip.errors import ConfigError, PromptError
 from vqclip.presets import load
 from vqclip.prompts import Prompt, parse
@@ -62,7 +62,7 @@ def test_the_default_is_the_starter_preset() -> None:
 
 
 def test_without_anything_there_are_the_defaults() -> None:
-    assert load() == RunConfig(init="random")
+    assert load() == RunConfig(init="random", losses=LossSettings(edges=3.0))
 
 
 @pytest.mark.parametrize(
@@ -369,6 +369,15 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
     assert {"starter", "draft", "normal"} <= set(presets.presets())
 
 
+def test_random_codes_of_the_starter_get_a_border() -> None:
+    assert load("a fox", init="random").losses.edges == 3
+    assert load("a fox").losses.edges == load("a fox", vqgan="mine").losses.edges == 0
+    assert load("a fox", init="random", losses={"edges": 0}).losses.edges == 0
+    # Pictures that were made before there was one are made again without.
+    old = to_dict(load("a fox", init="random", losses={"edges": 0}), everywhere=False)
+    assert load(base=old).losses.edges == 0
+
+
 def test_what_suited_a_draft_goes_with_it() -> None:
     own = ["cutouts.count=8", "optimiser.rate=0.25"]
     drafted = load("a fox", overrides=own)
@@ -376,6 +385,7 @@ def test_what_suited_a_draft_goes_with_it() -> None:
     assert load(base=notes) == drafted
     plain = load(base=notes, overrides=["init=random"])
     assert plain == load("a fox", overrides=[*own, "init=random"])
+    assert plain.losses.edges == 3
     assert plain.losses.init == 0 and plain.growth != [] and plain.steps == 200
     back = load(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
     assert back == drafted

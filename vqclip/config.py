@@ -88,7 +88,7 @@ class LossSettings:
     axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
     palette: float = option(0.0, "only the colours that `colours` names")
     colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
-    edges: float = option(0.0, "a border of one colour")
+    edges: float = option(0.0, "a border of one colour; from random codes of starter: 3")
     edge_colour: str = option("white", "the border's colour")
     init: float = option(0.0, "closeness to the picture that the run starts from; a draft: 3")
 

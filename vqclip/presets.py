@@ -38,6 +38,12 @@ FROM_A_DRAFT: dict[str, Any] = {
     "losses": {"init": 3.0},
 }
 
+# Random codes have no composition, and every cutout would like to hold the whole thing: it fills
+# the picture and runs over its edges. With a border of one colour it stands whole on plain
+# ground, as things do in what the starter learnt from.
+FROM_RANDOM_CODES: dict[str, Any] = {"losses": {"edges": 3.0}}
+FROM_ANYTHING: dict[str, Any] = {}
+
 
 def load(
     prompts: str | None = None,
@@ -68,12 +74,21 @@ def load(
     text = _wanted(layers) if prompts is None else prompts
     merged = merge(layers)
     start = settled(dataclasses.replace(merged, prompts=text)).init
-    if base is not None and (base.get("init") == "dream") != (start == "dream"):
-        suited = FROM_A_DRAFT if base.get("init") == "dream" else _usual(FROM_A_DRAFT)
-        layers[0] = ("the notes", _without(base, suited))
-    if start == "dream":
-        layers.insert(0, ("what suits a draft", FROM_A_DRAFT))
+    suited = _suited(start, merged.vqgan)
+    if base is not None:
+        before = _suited(base.get("init"), base.get("vqgan"))
+        if before is not suited:
+            kept = _without(_without(base, before), _usual(suited))
+            layers[0] = ("the notes", kept)
+    layers.insert(0, ("what suits the start", suited))
     return check(dataclasses.replace(merge(layers), prompts=text, init=start))
+
+
+def _suited(init: Any, vqgan: Any) -> dict[str, Any]:
+    """What suits a way to begin, where it is not the defaults."""
+    if init == "dream":
+        return FROM_A_DRAFT
+    return FROM_RANDOM_CODES if (init, vqgan) == ("random", "starter") else FROM_ANYTHING
 
 
 def load_all(
@@ -246,10 +261,11 @@ def _prompt_text(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, Mapping) and any(map(_is_number, value.values())):
-        return show(_wish(body, weight) for body, weight in value.items())
     if isinstance(value, Mapping):
-        return show(structured.translate(value))
+        told = any(key in value for key in structured.SAYING)
+        if told and not all(map(_is_number, value.values())):
+            return show(structured.translate(value))
+        return show(_wish(body, weight) for body, weight in value.items())
     if isinstance(value, Sequence):
         return " | ".join(_prompt_text(part) for part in value)
     raise ConfigError(f"prompts is {value!r}; it must be text in quotes, or a list of texts")

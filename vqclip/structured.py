@@ -31,6 +31,8 @@ NEGATIVE = -0.5
 SETTINGS = ("setting", "place", "background")
 KNOWN = ("subject", "appearance", "action", *SETTINGS, "style")
 OWN = ("keywords", "sentence", "negative", "negative_weight", "weight")
+KEYS = (*KNOWN, *OWN)
+SAYING = (*KNOWN, "keywords", "sentence")  # one of these makes a mapping a structured prompt
 
 
 def read(text: str) -> Mapping[str, Any] | None:
@@ -84,7 +86,7 @@ def _keywords(told: Mapping[str, Any]) -> Iterator[str]:
     for key in KNOWN[:-1]:
         yield from _said(told.get(key))
     for key, value in told.items():
-        if key not in (*KNOWN, *OWN):
+        if key not in KEYS:
             yield from (f"{each} {_spaced(key)}" for each in _said(value))
     yield from _said(told.get("style"))
 
@@ -101,7 +103,7 @@ def _sentence(told: Mapping[str, Any]) -> str:
             settled = place.split()[0].lower() in _PREPOSITIONS
             words += f", {place}" if settled else f", in {place}"
     for key, value in told.items():
-        if key not in (*KNOWN, *OWN):
+        if key not in KEYS:
             words += "".join(f", {each} {_spaced(key)}" for each in _said(value))
     style = _listed(_said(told.get("style")))
     words += f", in the style of {style}" if style else ""
