@@ -226,7 +226,7 @@ def load(
     place = Path(name) if Path(name).is_dir() else None
     if place is not None:
         source = clips.folder(place)
-        words = clips.text_settings(place)
+        words = clips.settings(place)["text_cfg"]
         encoders.require(name, words)
         packed = clips.packed(place)
         weights = clips.weights_in(place)
