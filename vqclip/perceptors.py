@@ -251,7 +251,7 @@ def load(
                     source, device=device, precision=precision, load_weights=False
                 )
             model.load_state_dict(packed)
-        tokenizer = clip.get_tokenizer(source)
+        tokenizer = clip.get_tokenizer(source, **encoders.tokenizer_options(words))
     except Exception as error:  # a damaged file may raise nearly anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -95,6 +96,31 @@ def test_a_broken_shape_is_refused(tmp_path: Path) -> None:
     (folder / encoders.SHAPE).write_text("{")
     with pytest.raises(ModelError, match=r"config\.json cannot be read .*shape of the text enc"):
         perceptors.load(str(folder))
+
+
+@pytest.mark.parametrize("family", ["siglip", "xlm-roberta"])
+def test_a_folder_cannot_have_its_own_programs_run(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = tiny_families.write(tmp_path / "bad", family)
+    (folder / "evil.py").write_text("open('MARKER', 'w')\nclass Evil: pass\n")
+    names = {"AutoTokenizer": [None, "evil.Evil"], "AutoConfig": "evil.Evil"}
+    for file in ("tokenizer_config.json", "config.json"):
+        if (folder / file).is_file():
+            content = json.loads((folder / file).read_text()) | {"auto_map": names}
+            if file == "tokenizer_config.json":
+                content["tokenizer_class"] = "Evil"
+            (folder / file).write_text(json.dumps(content))
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    asked = {"trust_remote_code": True}
+    config["model_cfg"]["text_cfg"].setdefault("tokenizer_kwargs", {}).update(asked)
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    # Whether the rest of it can be used is up to transformers.
+    with contextlib.suppress(ModelError):
+        perceptors.load(str(folder)).embed_text(["a fox"])
+    assert not (tmp_path / "MARKER").exists()
 
 
 @pytest.mark.parametrize("family", ["siglip", "xlm-roberta"])
