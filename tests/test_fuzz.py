@@ -28,9 +28,10 @@ from hypothesis import strategies as st
 from PIL import Image as pillow
 
 from tests.models import hostile
-from vqclip import cli, compass, eyes, grammar_1, judging, presets, schedules
+from vqclip import cli, compass, eyes, grammar_1, judging, presets, schedules, words
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
+from vqclip.models import learnt
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.prompts import echo, parse, show
 from vqclip.record import checkpoint, images, provenance
@@ -152,6 +153,27 @@ def test_directions(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "directions" / "a.json").write_bytes(data)
     with contextlib.suppress(PromptError):
         assert compass.find("a", tmp_path).there
+
+
+@fuzzed
+@given(st.lists(TEXTS | st.sampled_from(["<my-cat>", "<", ">", "<a.b>", "<_>"])).map("".join))
+def test_learnt_words_in_texts(tmp_path: Path, text: str) -> None:
+    pieces = words.parts(text)
+    assert "".join(f"<{piece}>" if named else piece for piece, named in pieces) == text
+    assert list(dict.fromkeys(p for p, named in pieces if named)) == words.named_in(text)
+    for name in words.named_in(text):
+        assert words.check_name(name) == name
+        with pytest.raises(PromptError, match="nobody has taught"):
+            words.find(name, [tmp_path])
+
+
+@fuzzed
+@given(TEXTS | st.sampled_from(["<my-cat>", "my-cat", "..", "a/../b"]))
+def test_names_of_learnt_words(tmp_path: Path, text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        name = words.check_name(text)
+        assert words.named_in(f"a <{name}>") == [name]
+        assert (tmp_path / f"{name}.pt").parent == tmp_path
 
 
 def is_settled(found: RunConfig) -> bool:
@@ -285,6 +307,16 @@ def test_changed_safetensors(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(data)
     reads(path)
+
+
+@fuzzed
+@given(changed(learnt.packed(learnt.Learnt("x", {4: torch.ones(2, 4)}, {"a": 1}))))
+def test_changed_words(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(data)
+    with contextlib.suppress(ModelError):
+        word = learnt.load(path)
+        assert word.vectors and all(rows.isfinite().all() for rows in word.vectors.values())
 
 
 NOTES = Provenance({"steps": 3}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})

@@ -241,7 +241,7 @@ def load(
     place = Path(name) if Path(name).is_dir() else None
     if place is not None:
         source = clips.folder(place)
-        words = clips.text_settings(place)
+        words = clips.settings(place)["text_cfg"]
         encoders.require(name, words)
         packed = clips.packed(place)
         weights = clips.weights_in(place)
@@ -266,7 +266,7 @@ def load(
                     source, device=device, precision=precision, load_weights=False
                 )
             model.load_state_dict(packed)
-        tokenizer = clip.get_tokenizer(source)
+        tokenizer = clip.get_tokenizer(source, **encoders.tokenizer_options(words))
     except Exception as error:  # a damaged file may raise nearly anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(

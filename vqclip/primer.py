@@ -1,4 +1,4 @@
-"""What does `vqclip invert` do? Learns a word from a few pictures, and puts it where prompts look.
+"""What does `vqclip invert` do? Learns a word from a few pictures, for prompts to use.
 
 vqclip invert cat1.jpg cat2.jpg cat3.jpg --token my-cat
 vqclip "a drawing of <my-cat> in fog"
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip import checks, layers, pictures, places, words
+from vqclip.blackboard import Board, free
 from vqclip.config import InversionConfig
 from vqclip.drawing import Progress
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -21,7 +22,6 @@ from vqclip.models import needs, zoo
 from vqclip.screen import Screen
 
 if TYPE_CHECKING:
-    from vqclip.dreams import ClassDreamer, Dreamer
     from vqclip.models.learnt import Learnt
     from vqclip.perceptors import OpenClipPerceptor
     from vqclip.tensors import Image
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 FEW = 3  # pictures, from which on what they share is told from what one of them shows
 MOST = 100
-DRAFTS = 4  # on a sheet of previews
 UNFINISHED = ".unfinished"
-SHOWN = {"object": "a <{}>", "style": "a house in the style of <{}>", "negative": "<{}>"}
 USED = {
     "object": "a drawing of <{}>",
     "style": "a house in the style of <{}>",
@@ -88,7 +86,7 @@ def invert(
         torch.set_num_threads(config.threads)
     seen = [images.read(path) for path in paths]
     students = list(_students(config, device, screen))
-    board = _Board(config, screen, seen)
+    board = Board(config, screen, seen)
     done: list[Moment] = []
     with listening() as asked:
         for student in students:
@@ -165,7 +163,7 @@ def _learn(
     perceptor: OpenClipPerceptor,
     seen: Sequence[Image],
     config: InversionConfig,
-    board: _Board,
+    board: Board,
     progress: Progress,
     asked: Asked,
 ) -> Moment | None:
@@ -226,21 +224,11 @@ def _keep(folder: Path, name: str, word: Learnt) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise images.unwritable(folder, error) from error
-    return images.write_whole(_free(folder, name, words.KINDS[0]), learnt.packed(word))
-
-
-def _free(folder: Path, name: str, suffix: str) -> Path:
-    """The first of NAME, NAME-2, NAME-3 … that is not taken."""
-    number = 1
-    while True:
-        path = folder / f"{name}{f'-{number}' * (number > 1)}{suffix}"
-        if not os.path.lexists(path):
-            return path
-        number += 1
+    return images.write_whole(free(folder, name, words.KINDS[0]), learnt.packed(word))
 
 
 def _tell(
-    config: InversionConfig, file: Path, word: Learnt, board: _Board, screen: Screen
+    config: InversionConfig, file: Path, word: Learnt, board: Board, screen: Screen
 ) -> None:
     """Say what came of it, and how it is used."""
     size = file.stat().st_size
@@ -254,88 +242,3 @@ def _tell(
         f'  vqclip "{USED[config.kind].format(file.stem)}"'
     )
     screen.result(str(file))
-
-
-class _Board:
-    """Where the learning is shown: a bar, the nearest words, and a sheet of drafts."""
-
-    def __init__(
-        self,
-        config: InversionConfig,
-        screen: Screen,
-        seen: Sequence[Image],
-    ) -> None:
-        self.config, self.screen, self.seen = config, screen, seen
-        self.bar: Any = None
-        self.sheet: Path | None = None
-        self.dreamer: Dreamer | ClassDreamer | None = None
-
-    def begin(self, perceptor: OpenClipPerceptor, word: str) -> None:
-        """Show that a perceptor begins to learn, and from where."""
-        whose = f" for {perceptor.name}" if len(self.config.perceptors) > 1 else ""
-        self.screen.event("start", perceptor=perceptor.name, init=word, steps=self.config.steps)
-        self.screen.say(f"learning <{self.config.token}>{whose}, from {word!r}")
-        self.bar = self.screen.bar(self.config.steps, 0)
-
-    def show(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
-        """Show a step, and now and then what the word means by now."""
-        self.screen.event("step", step=moment.step, loss=moment.loss, fit=moment.fit)
-        self.bar.set_postfix_str(f"cosine {moment.fit:.2f}", False)
-        self.bar.update()
-        every = self.config.previews
-        if every and (moment.step % every == 0 or moment.step == self.config.steps):
-            self.bar.clear()
-            self._preview(perceptor, moment)
-            self.bar.refresh()
-
-    def sheet_name(self) -> str | None:
-        """The sheet of drafts, if one was drawn."""
-        return None if self.sheet is None else str(self.sheet)
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        if self.bar is not None:
-            self.bar.close()
-
-    def _preview(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
-        from vqclip.tools import inversion
-
-        near = inversion.meaning(perceptor, moment.vectors)
-        self.screen.event("preview", step=moment.step, nearest=near)
-        self.screen.say(f"step {moment.step}: cosine {moment.fit:.2f}; near {', '.join(near)}")
-        if perceptor.name == "starter":
-            self._draw(moment)
-
-    def _draw(self, moment: Moment) -> None:
-        """Lay the pictures, and drafts of the word under them, on a sheet."""
-        import torch
-        from torch.nn import functional
-
-        from vqclip import dreams, sketchbook
-        from vqclip.config import DreamSettings
-        from vqclip.models.learnt import Learnt
-        from vqclip.record import images
-
-        if self.dreamer is None:
-            self.dreamer = dreams.load()
-        word = Learnt(self.config.token, {moment.vectors.shape[1]: moment.vectors})
-        text = SHOWN[self.config.kind].format(self.config.token)
-        drafts = dreams.knowing(self.dreamer, [word]).dream(
-            text, DreamSettings(count=DRAFTS), torch.Generator().manual_seed(0)
-        )
-        side = drafts[0].image.shape[-1]
-        own = [
-            functional.interpolate(each, [side, side], mode="bilinear", antialias=True)
-            for each in self.seen[:DRAFTS]
-        ]
-        drawn = [draft.image.cpu() for draft in drafts]
-        blank = [torch.ones_like(drawn[0])] * (DRAFTS - len(own))
-        out = Path(self.config.out)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise images.unwritable(out, error) from error
-        fresh = self.sheet is None
-        self.sheet = self.sheet or _free(out, self.config.token, ".png")
-        laid = sketchbook.sheet([*own, *blank, *drawn], across=DRAFTS)
-        images.save_png(self.sheet, laid, overwrite=not fresh)

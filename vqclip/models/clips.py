@@ -80,7 +80,7 @@ def outline(name: str) -> Any | None:
     quick = False
     if Path(name).is_dir():
         source = folder(Path(name))
-        towers = json.loads((Path(name) / CONFIG).read_text())["model_cfg"]
+        towers = settings(Path(name))
     else:
         source, tag = known(clip, name)
         quick = quick_gelu(clip, source, tag)
@@ -138,19 +138,21 @@ def folder(path: Path) -> str:
     return f"local-dir:{path}"
 
 
-def text_settings(path: Path) -> dict[str, Any]:
-    """What a folder's configuration says about the text tower.
+def settings(path: Path) -> dict[str, Any]:
+    """What a folder's configuration says about the model, "text_cfg" and "vision_cfg" in it.
 
     Raises:
-        ModelError: if it cannot be read, or says nothing.
+        ModelError: if it cannot be read, or lacks one of them.
     """
     try:
         config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        return dict(config["model_cfg"]["text_cfg"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        return {**config["model_cfg"]} | {
+            part: dict(config["model_cfg"][part]) for part in ("text_cfg", "vision_cfg")
+        }
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{path / CONFIG} is no configuration of open_clip's ({error}); it has model_cfg "
-            "with text_cfg in it: download or export it again"
+            "with text_cfg and vision_cfg in it: download or export it again"
         ) from error
 
 

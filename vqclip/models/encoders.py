@@ -86,13 +86,24 @@ def shaped(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[st
         return
     shape = SHAPES.get(name)
     if beside is not None and beside.is_file():
-        try:
-            shape = json.loads(beside.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"{beside} cannot be read ({error}); it states the shape of the text encoder: "
-                "download it again"
-            ) from error
+        shape = _read(beside)
     with tempfile.TemporaryDirectory(prefix="vqclip-") as place:
         (Path(place) / SHAPE).write_text(json.dumps(shape), encoding="utf-8")
         yield {"hf_model_name": place, "hf_model_pretrained": False}
+
+
+def tokenizer_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a tokenizer has to be told so that nothing of its folder is run, whatever that says."""
+    return {"trust_remote_code": False} if settings.get("hf_tokenizer_name") else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A shape as Hugging Face writes it, without the names of programs that would build it."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {key: value for key, value in found.items() if key != "auto_map"}
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({error}); it states the shape of the text encoder: "
+            "download it again"
+        ) from error

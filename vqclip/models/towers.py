@@ -77,7 +77,7 @@ def encode(
         if inserted:
             hooks.enter_context(_inserting(model, inserted))
         if weights is not None:
-            hooks.enter_context(_weighing(model, weights))
+            hooks.enter_context(_weighing(model, weights.to(tokens.device)))
         read: Tensor = model.encode_text(tokens)
     return read
 

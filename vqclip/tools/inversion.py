@@ -60,8 +60,9 @@ STYLES = (
     "{}, <slot>",
 )
 MANNERS = """
-photograph, pencil sketch, watercolour, oil painting, woodcut, comic, pixel art, 3d render, mosaic,
-stained glass, clay figure, engraving, graffiti, origami, embroidery, icon, line art, emoji
+photograph, pencil sketch, watercolour, oil painting, woodcut, comic, pixel art, 3d render,
+mosaic, stained glass, clay figure, engraving, graffiti, origami, embroidery, icon, line art,
+emoji
 """
 NEAREST = 5  # words that may be what the pictures show, and are no foils
 SENTENCES = 8  # read in a step
@@ -179,7 +180,7 @@ def learn(
     vectors = begun.clone().requires_grad_()
     rate = settings.rate * float(begun.square().mean().sqrt())
     optimiser = torch.optim.Adam([vectors], lr=rate)
-    pictures, views = lesson.squares.shape[:2]
+    views = lesson.squares.shape[1]
     weights = lesson.about.float()
     targets = F.normalize(weights.to(lesson.squares) @ lesson.squares.mean(1), dim=1)
     for step in range(settings.steps):
