@@ -40,3 +40,15 @@ def test_a_deterministic_run_gives_the_same_picture(
     unsteady = "torch has no deterministic" in capsys.readouterr().err
     pair = [images.read(path) for path in sorted(tmp_path.glob("*/final.png"))]
     assert unsteady or torch.equal(*pair)
+
+
+@pytest.mark.parametrize("device", PRESENT)
+def test_a_word_is_learnt_and_used(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images.save_png(tmp_path / "a.png", torch.rand(1, 3, 64, 64))
+    learn = ["invert", "a.png", "--token", "x", "--steps", "3", "previews=3", f"device={device}"]
+    assert cli.main([*learn, "--kind", "style", "--quiet"]) == 0
+    draw = ["a house in the style of <x>", f"device={device}", "steps=3", "size=64x64"]
+    assert cli.main([*draw, "film.format=none", "--quiet"]) == 0

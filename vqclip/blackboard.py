@@ -64,7 +64,7 @@ class Board:
     def _preview(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
         from vqclip.tools import inversion
 
-        near = inversion.meaning(perceptor, moment.vectors)
+        near = inversion.meaning(perceptor, moment.vectors, self.config.kind)
         self.screen.event("preview", step=moment.step, nearest=near)
         self.screen.say(f"step {moment.step}: cosine {moment.fit:.2f}; near {', '.join(near)}")
         if perceptor.name == "starter":

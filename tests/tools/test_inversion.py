@@ -144,6 +144,9 @@ def test_a_word_begins_as_another_repeated_or_cut(perceptor: OpenClipPerceptor) 
 def test_a_word_means_what_it_is_nearest_to(perceptor: OpenClipPerceptor) -> None:
     vectors = inversion.beginning(perceptor, "goat", 1)
     assert inversion.meaning(perceptor, vectors)[0] == "goat"
+    vectors = inversion.beginning(perceptor, "origami", 1)
+    found = inversion.meaning(perceptor, vectors, "style")
+    assert found[0] in inversion.manners() and len(found) == 3
 
 
 @pytest.mark.parametrize("family", ["siglip", "coca", "xlm-roberta", "mt5"])

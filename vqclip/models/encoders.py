@@ -93,7 +93,7 @@ def shaped(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[st
 
 
 def tokenizer_options(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a tokenizer has to be told so that nothing of its folder is run, whatever that says."""
+    """What a tokenizer is told so that nothing of its folder is run, whatever that asks for."""
     return {"trust_remote_code": False} if settings.get("hf_tokenizer_name") else {}
 
 

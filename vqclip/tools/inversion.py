@@ -110,6 +110,11 @@ def vocabulary() -> list[str]:
     return foils.others("") + foils.others("", foils.JUDGED)
 
 
+def manners() -> list[str]:
+    """The ordinary styles that a learnt one is compared with."""
+    return " ".join(MANNERS.split()).split(", ")
+
+
 @torch.no_grad()
 def prepare(
     perceptor: OpenClipPerceptor, pictures: Sequence[Image], settings: InversionConfig, seed: int
@@ -130,12 +135,11 @@ def prepare(
         about = torch.ones(len(OBJECTS), len(pictures), dtype=torch.bool)
         away = read[order[NEAREST:]].expand(len(OBJECTS), -1, -1)
         return Lesson(squares, OBJECTS, about, away, begin)
-    manners = [each.strip() for each in " ".join(MANNERS.split()).split(",")]
     things = [words[i] for i in (mean @ read.T).argmax(1).tolist()]
     distinct = list(dict.fromkeys(things))
     pairs = [(thing, form) for thing in distinct for form in STYLES]
     other = {
-        thing: _read(perceptor, [f"{thing}, {manner}" for manner in manners])
+        thing: _read(perceptor, [f"{thing}, {manner}" for manner in manners()])
         for thing in distinct
     }
     nearest = torch.stack(list(other.values())).mean(0) @ mean.mean(0)
@@ -144,7 +148,7 @@ def prepare(
         tuple(form.format(thing) for thing, form in pairs),
         torch.tensor([[thing == each for each in things] for thing, _ in pairs]),
         torch.stack([other[thing] for thing, _ in pairs]),
-        manners[int(nearest.argmax())],
+        manners()[int(nearest.argmax())],
     )
 
 
@@ -205,9 +209,11 @@ def learn(
 
 
 @torch.no_grad()
-def meaning(perceptor: OpenClipPerceptor, vectors: Tensor, many: int = 3) -> list[str]:
+def meaning(
+    perceptor: OpenClipPerceptor, vectors: Tensor, kind: str = "object", many: int = 3
+) -> list[str]:
     """Name the ordinary words that a learnt one is nearest to, the nearest first."""
-    words = vocabulary()
+    words = manners() if kind == "style" else vocabulary()
     own = _sentences(perceptor, ["<slot>"], vectors.to(perceptor.mean.device))
     order = (_read(perceptor, words) @ own[0]).topk(many).indices
     return [words[i] for i in order.tolist()]
