@@ -61,8 +61,12 @@ def test_the_default_is_the_starter_preset() -> None:
     assert load("a fox", "starter") == load("a fox")
 
 
+GROWN = [("25%", "45%"), ("50%", "20%")]  # what suits random codes of the starter
+
+
 def test_without_anything_there_are_the_defaults() -> None:
-    assert load() == RunConfig(init="random", losses=LossSettings(edges=3.0))
+    suited = {"growth": [Stage(*GROWN[0]), Stage(*GROWN[1])], "losses": LossSettings(edges=3.0)}
+    assert load() == RunConfig(init="random", **suited)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,9 @@ def test_a_run_starts_from_a_draft_where_it_can(
     prompt: str, settings: dict[str, str], start: str
 ) -> None:
     run, usual = load(prompt, **settings), RunConfig()
-    suited = (60, [], 0.1, 3) if start == "dream" else (200, usual.growth, 0.3, 0)
+    from_codes = start == "random" and "vqgan" not in settings
+    growth = [Stage(*each) for each in GROWN] if from_codes else usual.growth
+    suited = (60, [], 0.1, 3) if start == "dream" else (200, growth, 0.3, 0)
     assert run.init == start
     assert (run.steps, run.growth, run.optimiser.rate, run.losses.init) == suited
 
@@ -370,7 +376,8 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
 
 
 def test_random_codes_of_the_starter_get_a_border() -> None:
-    assert load("a fox", init="random").losses.edges == 3
+    own = load("a fox", init="random")
+    assert (own.losses.edges, own.growth) == (3, [Stage(*each) for each in GROWN])
     assert load("a fox").losses.edges == load("a fox", vqgan="mine").losses.edges == 0
     assert load("a fox", init="random", losses={"edges": 0}).losses.edges == 0
     # Pictures that were made before there was one are made again without.

@@ -40,8 +40,12 @@ FROM_A_DRAFT: dict[str, Any] = {
 
 # Random codes have no composition, and every cutout would like to hold the whole thing: it fills
 # the picture and runs over its edges. With a border of one colour it stands whole on plain
-# ground, as things do in what the starter learnt from.
-FROM_RANDOM_CODES: dict[str, Any] = {"losses": {"edges": 3.0}}
+# ground, as things do in what the starter learnt from; and then more of the run can go into
+# details.
+FROM_RANDOM_CODES: dict[str, Any] = {
+    "growth": [{"size": "25%", "steps": "45%"}, {"size": "50%", "steps": "20%"}],
+    "losses": {"edges": 3.0},
+}
 FROM_ANYTHING: dict[str, Any] = {}
 
 
