@@ -7,6 +7,7 @@ and where they read with an encoder of Hugging Face's, the shape of that in `con
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import shutil
@@ -168,6 +169,7 @@ def _made(family: str, seed: int) -> Path:
     from safetensors.torch import save_file
 
     folder = Path(mkdtemp(prefix=f"vqclip-{family}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     parts = {"embed_dim": DIMENSIONS} | json.loads(json.dumps(CONFIGS[family]))
     published = {
         "model_cfg": parts,
