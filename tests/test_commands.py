@@ -12,7 +12,7 @@ from PIL import Image as pillow
 from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import VQGAN, Home, Refusal
-from vqclip import cli, commands, presets
+from vqclip import asking, cli, presets
 from vqclip.errors import ConfigError
 from vqclip.models import arrivals, needs, zoo
 from vqclip.record import provenance
@@ -288,19 +288,19 @@ def test_models_says_what_it_lacks(
 
 def test_settings_are_told_from_the_prompt() -> None:
     words = ["steps=3", "a fox = b", "cutouts.count=2"]
-    assert commands._words(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
-    assert commands._words(["1=2", "x=1"]) == ("1=2", ["x=1"])
-    assert commands._words([]) == (None, [])
+    assert asking.parted(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
+    assert asking.parted(["1=2", "x=1"]) == ("1=2", ["x=1"])
+    assert asking.parted([]) == (None, [])
     physics = "E=mc2 on a blackboard"
-    assert commands._words([physics, "steps=3"]) == (physics, ["steps=3"])
-    assert commands._words(["steps=3", physics]) == (physics, ["steps=3"])
-    assert commands._words(["E=mc2"]) == (None, ["E=mc2"])
+    assert asking.parted([physics, "steps=3"]) == (physics, ["steps=3"])
+    assert asking.parted(["steps=3", physics]) == (physics, ["steps=3"])
+    assert asking.parted(["E=mc2"]) == (None, ["E=mc2"])
     for setting in ("style=in oil", "cutouts.count=2 ", "film=a b", "prompts=a fox"):
-        assert commands._words([setting]) == (None, [setting])
+        assert asking.parted([setting]) == (None, [setting])
     # Beside a prompt, it is a setting that was mistyped.
-    assert commands._words(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
+    assert asking.parted(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
     with pytest.raises(ConfigError, match="'fox' stands alone after 'a'"):
-        commands._words(["a", "fox", "steps=3"])
+        asking.parted(["a", "fox", "steps=3"])
 
 
 def test_diff_says_what_is_not_the_same(home: Home, capsys: Capture) -> None:

@@ -151,7 +151,7 @@ def test_dream_leaves_drafts_and_a_sheet(
     out, err = capsys.readouterr()
     place = Path("outputs/0001-dream-a-fox")
     assert out.strip() == str(place / "sheet.png")
-    assert f'vqclip "a fox" --init {place / "draft-01.png"}' in err and "seed 7" in err
+    assert f"vqclip 'a fox | fog:-1' --init {place / 'draft-01.png'}" in err and "seed 7" in err
     assert sorted(p.name for p in place.iterdir()) == [
         *(f"draft-0{n}.png" for n in range(1, 5)),
         "sheet.png",

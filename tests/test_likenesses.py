@@ -12,7 +12,7 @@ import vqclip
 from tests.conftest import Home
 from vqclip import likenesses, pictures
 from vqclip.errors import PictureError
-from vqclip.prompts import parse
+from vqclip.prompts import parse, wished
 from vqclip.session import Session, build
 
 
@@ -128,3 +128,18 @@ def test_scenes_are_told_from_other_things_each_for_itself(home: Home) -> None:
     weights = {o.name: [o.weight(step) for step in range(4)] for o in run.objectives}
     assert weights["distinct"] == [0.5, 0.5, 0, 0]
     assert weights["distinct 2"] == [0, 0, 0.5, 0.5]
+
+
+def test_what_is_wished_for_later_is_told_apart_later(home: Home) -> None:
+    prompt = "a fox | a bear:{0: 0, 2: 1 hold}"
+    run = ready(home, prompt, steps=4, losses={"distinct": 0.5})
+    weights = {o.name: [o.weight(step) for step in range(4)] for o in run.objectives}
+    assert weights["distinct"] == [0.5] * 4
+    assert weights["distinct, 2"] == [0, 0, 0.5, 0.5]
+    assert wished(parse(prompt)) == "a fox"
+
+
+def test_no_two_objectives_have_one_name(home: Home) -> None:
+    run = ready(home, "a fox | distinct 2 ^ a bear", losses={"distinct": 0.5})
+    names = [objective.name for objective in run.objectives]
+    assert len(set(names)) == len(names)

@@ -150,3 +150,16 @@ def test_the_starter_says_what_it_never_learnt() -> None:
     word, fox = own.embed_text(["red"]), embed(wish("a fox with a red hat"), own)
     more = embed(wish("a fox with a (red:2) hat"), own)
     assert float((more * word).sum()) > float((fox * word).sum()) + 0.02
+
+
+def test_text_without_spaces_is_parted_too(tiny: OpenClipPerceptor) -> None:
+    for text in ("狐狸在森林里，很红。" * 20, "x" * 900):
+        parts = chunks((Piece(text),), tiny)
+        assert len(parts) > 1 and all(part.tokens <= tiny.room for part in parts)
+        assert "".join(piece.text for part in parts for piece in part.pieces) == text
+
+
+def test_a_direction_that_leads_nowhere_is_refused(tiny: OpenClipPerceptor) -> None:
+    rows = tiny.embed_text(["a"])
+    with pytest.raises(PromptError, match="two sets mean the same here, so it leads nowhere"):
+        reading.difference(rows, rows)

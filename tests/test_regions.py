@@ -13,6 +13,7 @@ from tests.conftest import Home
 from vqclip import regions
 from vqclip.errors import ConfigError, PictureError, PromptError
 from vqclip.generate import View
+from vqclip.prompts import parse
 from vqclip.regions import FINE, bounds, lay, mask, part
 from vqclip.session import Session, build
 from vqclip.wishes import Region
@@ -125,3 +126,23 @@ def test_where_nothing_is_masked_the_whole_is_looked_at() -> None:
 
 def test_half_the_squares_look_at_a_region() -> None:
     assert [regions.count(each) for each in (1, 4, 8, 16)] == [1, 4, 4, 8]
+
+
+def test_wishes_for_one_region_share_a_look(home: Home) -> None:
+    """So another wish neither costs another look nor shifts the first one's squares."""
+    alone = next(iter(ready(home, "a hat in(top)").play())).losses["a hat"]
+    both = next(iter(ready(home, "a cat in(top) | a hat in(top)").play())).losses["a hat"]
+    assert torch.equal(alone, both)
+
+
+def test_one_way_to_write_each_region() -> None:
+    found = [wish.region for wish in parse("a in(right top) | b in(Centre) | c in(left middle)")]
+    assert found == [Region("top right"), Region("middle"), Region("middle left")]
+
+
+def test_a_region_of_nothing_is_refused(home: Home) -> None:
+    pillow.new("L", (40, 40), 0).save("black.png")
+    with pytest.raises(PictureError, match=r"in\(black.png\) leaves nothing of the picture"):
+        ready(home, "a fox in(black.png)")
+    with pytest.raises(PictureError, match=r"in\(-0% 0% 100% 100%\) leaves nothing"):
+        ready(home, "a fox in(-0% 0% 100% 100%)")

@@ -56,7 +56,8 @@ def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, promp
         Path(name).parent.mkdir(exist_ok=True)
         pillow.new("RGB", (32, 32), "gold").save(name)
     Path("embeddings").mkdir()
-    learnt.save(Path("embeddings/my-cat.safetensors"), Learnt("my-cat", {32: torch.ones(2, 32)}))
+    cat = Learnt("my-cat", {32: torch.ones(2, 32)})
+    Path("embeddings/my-cat.safetensors").write_bytes(learnt.packed(cat))
     assert cli.main([prompt, *home.words("steps=2")]) == 0
     made = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert len(made) == (2 if prompt.startswith("a {") else 1)
@@ -169,3 +170,36 @@ def test_what_to_avoid_has_an_option(home: Home, capsys: Capture) -> None:
     assert "fog ×-0.5 (stops at -1.23" in err and "rain ×-1 (stops" in err
     notes = provenance.read(Path(out.strip()))
     assert (notes.prompt, notes.config["negative"]) == ("a fox", "fog:0.5 | rain")
+
+
+def test_a_later_variant_that_cannot_be_drawn_stops_the_first(
+    home: Home, refused: Refusal
+) -> None:
+    assert "nil.png" in refused("{a fox|@nil.png}", *home.words())
+    assert "is for 'nobody'" in refused("{a fox|a bear for(nobody)}", *home.words())
+
+
+def test_a_missing_file_of_prompts_is_not_drawn(home: Home, refused: Refusal) -> None:
+    Path("prompts.txt").write_text("a fox")
+    said = refused("promts.txt", *home.words())
+    assert "there is no file of prompts promts.txt; did you mean 'prompts.txt'?" in said
+
+
+def test_huge_weights_are_refused(home: Home, refused: Refusal) -> None:
+    weight = "1" + "0" * 400
+    told = '{"subject": "a fox", "weight": %s}' % weight  # noqa: UP031
+    assert "it must be a number, such as 1" in refused(told, *home.words())
+    Path("run.yaml").write_text(f"prompts: {{a fox: {weight}}}\n")
+    assert "it must be a number" in refused("run.yaml", *home.words())
+
+
+def test_directions_want_a_folder(home: Home, refused: Refusal) -> None:
+    Path("directions").write_text("")
+    said = refused("direction", "sun", "rain", "--name", "sunny", f"perceptors={home.clip}")
+    assert "directions is a file, and directions go into a folder" in said
+
+
+def test_plan_and_explain_want_what_they_name(home: Home, refused: Refusal) -> None:
+    assert "nil.png" in refused("explain", "@nil.png", *home.words())
+    assert "nobody has taught the word <my-cat>" in refused("explain", "<my-cat>", *home.words())
+    assert "no direction 'nil'" in refused("plan", "a | vector(nil)", *home.words())

@@ -70,9 +70,20 @@ def test_a_weight_may_be_a_schedule() -> None:
 
 def test_stops_are_those_of_the_scene_of_which_there_is_most() -> None:
     tale = Story(2, 100, fade=1.0)
-    (lane,) = story.lanes(parse("a:1:0.5 ^ b:-1"), tale)
-    assert story.stop(lane, tale)(0) == 0.5
-    assert story.stop(lane, tale)(99) == pytest.approx(-(torch.pi**2) / 8)
+    (lane,) = story.lanes(parse("a:1:0.5 ^ b:1:0.25"), tale)
+    assert [story.stop(lane, tale)(step) for step in (0, 99)] == [0.5, 0.25]
+
+
+def test_what_fades_out_keeps_its_stop() -> None:
+    tale = Story(2, 100, fade=0.4)
+    fog = next(lane for lane in story.lanes(parse("a | fog:-1 ^ b"), tale) if lane.name == "fog")
+    assert {story.stop(fog, tale)(step) for step in range(100)} == {-(torch.pi**2) / 8}
+
+
+def test_what_is_avoided_never_becomes_what_is_wished_for() -> None:
+    wishes = parse("fog:-1 | a fox ^ a bear | fog:-1 | a hen")
+    names = [lane.name for lane in story.lanes(wishes, Story(2, 10))]
+    assert names == ["fog ^ fog", "a fox ^ a bear", "a hen"]
 
 
 def test_targets_go_from_one_to_the_other() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import vqclip
 from tests import readme
-from vqclip import cli, commands, presets
+from vqclip import asking, cli, presets
 from vqclip.errors import VqclipError
 from vqclip.options import parser_of
 
@@ -184,11 +184,11 @@ def understand(words: list[str]) -> None:
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")
         options.preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
-        commands._configs(options)
+        asking.configs(options)
     elif name == "again":
-        picture, overrides = commands._words(options.words)
+        picture, overrides = asking.parted(options.words)
         assert picture is not None
-        presets.load("a fox", overrides=commands._short(options) + overrides)
+        presets.load("a fox", overrides=asking.short(options) + overrides)
 
 
 def test_the_readme_shows_the_settings_as_they_are() -> None:

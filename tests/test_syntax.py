@@ -153,12 +153,15 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
         ("noise(x)", r"noise\(x\) wants a seed, a whole number"),
         ("a:{0: 1 eese}", "the prompt .*: no easing is called 'eese'; did you mean 'ease'"),
         ("a:{b|c}", r"the schedule's key 'b\|c' cannot be read"),
-        ("(a:11)", "the attention of .a. is 11"),
+        ("(a b:11)", r"\(a b:11\) has the attention 11; it is from 0 to 10.*is written"),
         (
             "(" * 40 + "a" + ")" * 40,
-            r"the attention of 'a' is 45.2593; write a number from 0 to 10",
+            "its brackets raise the attention to 45.26; at most 10 is read",
         ),
-        ("(a:-1)", "the attention of 'a' is -1; write a number from 0"),
+        ("(a:-1)", r"\(a:-1\) has the attention -1; it is from 0"),
+        ("a:2 in(top)", r"the weight comes last, after in\( \)"),
+        ("a:1:{0: 1}", "the stop cannot be a schedule; write the weight's schedule first"),
+        ("noise()", r"noise\( \) is empty; write a seed, such as noise\(7\)"),
         ("(a:nan)", "the number nan in the prompt .* is not finite"),
         ("{red|blue} fox", r"is a template, which stands for several prompts; .*vqclip.expand"),
         (
@@ -223,3 +226,17 @@ def test_attention_can_be_written_and_read_back(pieces: list[tuple[str, float]])
     except PromptError:
         return
     assert parse(show(found)) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["vector[art]", "noise[7]", "a fox in[left]", "waiting for[ever]"]
+)
+def test_words_before_a_bracket_stay_words(text: str) -> None:
+    found = one(text)
+    assert found.kind == "text" and found.region is None and found.only == ()
+    assert one(show([found])) == found
+
+
+def test_what_is_turned_round_keeps_its_stop() -> None:
+    (_, fog) = understood("a", "fog:0.5:0.9")
+    assert (fog.weight, fog.stop) == (-0.5, -0.9)

@@ -47,11 +47,14 @@ def test_choices_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ("text", "message"),
     [
         ("a {} fox", r"the template '{}' holds no choices; write some, \{red\|blue\}"),
+        ("{a fox}", r"holds no choices; .* a weight's schedule stands directly after its colon"),
+        ("a: {0: 1}", "holds no choices"),
+        ('{"subject": "a fox",}', "a structured prompt is a JSON object as a whole"),
         ("{3 of a|b}", r"wants 3 of 2 choices; write from 1 to 2"),
         ("{0 of a|b}", r"wants 0 of 2 choices"),
         ("{a|b}" * 11, "stands for 2048 prompts; at most 1000 are drawn at a time"),
         ("{10 of " + "|".join("abcdefghijklmnopqrst") + "}", "stands for 184756 prompts"),
-        ("{" * 30 + "a" + "}" * 30, "has more than 8 templates around it"),
+        ("{a|" * 30 + "b" + "}" * 30, "has more than 8 templates around it"),
     ],
 )
 def test_what_stands_for_nothing_or_for_too_much_is_refused(text: str, message: str) -> None:

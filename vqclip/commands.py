@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from vqclip import (
+    asking,
+    compass,
     finding,
     judging,
+    pictures,
     places,
     primer,
     prompts,
@@ -19,42 +21,31 @@ from vqclip import (
     shelf,
     sketchbook,
     speaking,
-    templates,
 )
 from vqclip import presets as preset_files
-from vqclip.config import RunConfig, describe, to_dict
+from vqclip.config import RunConfig, to_dict
 from vqclip.drawing import Before, Progress, draw
-from vqclip.errors import ConfigError, PromptError, suggest
+from vqclip.errors import ConfigError
 from vqclip.layers import flat
 from vqclip.screen import Screen, table
-
-OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
-SHORT = (
-    "negative",
-    "size",
-    "steps",
-    "seed",
-    "init",
-    "out",
-)  # options that are another way to say key=value
-
 
 INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
 
 
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
-    found = _configs(options)
+    found = asking.configs(options)
     for number, config in enumerate(found, start=1):
         if len(found) > 1:
             screen.event("variant", number=number, of=len(found), prompts=config.prompts)
             screen.say(f"{number} of {len(found)}:")
+            progress.started, progress.folder = False, None
         draw(config, screen, progress, options.command)
 
 
 def again(options: Any, screen: Screen, progress: Progress) -> None:
     """Make a picture again from the notes in it, with other settings if you like."""
-    first, overrides = _words(options.words)
+    first, overrides = asking.parted(options.words)
     if first is None:
         raise ConfigError(
             "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
@@ -64,14 +55,14 @@ def again(options: Any, screen: Screen, progress: Progress) -> None:
 
     notes = provenance.read(Path(first))
     base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
-    config = preset_files.load(base=base, overrides=_short(options) + overrides)
+    config = preset_files.load(base=base, overrides=asking.short(options) + overrides)
     place = Path(first) if os.path.isdir(first) else Path(first).parent
     draw(config, screen, progress, options.command, Before(notes, place))
 
 
 def resume(options: Any, screen: Screen, progress: Progress) -> None:
     """Go on with a run that was stopped, killed or is to take more steps."""
-    first, overrides = _words(options.words)
+    first, overrides = asking.parted(options.words)
     if first is None:
         raise ConfigError(
             "name the run to go on with: vqclip resume outputs/0001-a-fox; "
@@ -134,12 +125,16 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
     Printed: the prompts as they are understood, every setting, the sizes and steps, the device,
     what would have to be downloaded, and about how much memory and time it would take.
     """
-    for config in _configs(options):
+    for config in asking.configs(options):
         _plan(config, options, screen)
 
 
 def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
     wishes = prompts.understood(config.prompts, config.negative)
+    for wish in wishes:
+        if wish.kind == "vector":
+            compass.find(wish.body)
+    pictures.require(config, wishes)
     from vqclip import plan as planning
 
     estimate = planning.estimate(config)
@@ -153,25 +148,25 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
 
 def dream(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
-    for config in _configs(options):
+    for config in asking.configs(options):
         places.require(Path(config.out))
         sketchbook.draw(config, screen)
 
 
 def explain(options: Any, screen: Screen, progress: Progress) -> None:
     """Say how a prompt is understood, and what each perceptor will read."""
-    speaking.explain(_configs(options), screen)
+    speaking.explain(asking.configs(options), screen)
 
 
 def direction(options: Any, screen: Screen, progress: Progress) -> None:
     """Make a direction for vector(NAME) from two sets of words or pictures."""
-    words = [word for word in options.words if not OVERRIDE.match(word)]
+    words = [word for word in options.words if not asking.OVERRIDE.match(word)]
     if len(words) != 2:
         raise ConfigError(
             "write what has it, then what lacks it: vqclip direction "
             '"a sunny day | bright light" "a rainy day | dusk" --name sunny'
         )
-    overrides = [word for word in options.words if OVERRIDE.match(word)]
+    overrides = [word for word in options.words if asking.OVERRIDE.match(word)]
     config = preset_files.load("a picture", overrides=overrides)
     speaking.direction(words[0], words[1], options.as_name, config.perceptors, screen)
 
@@ -220,79 +215,13 @@ def search(options: Any, screen: Screen, progress: Progress) -> None:
 
 def invert(options: Any, screen: Screen, progress: Progress) -> None:
     """Learn a word of your own from a few pictures: <my-cat>."""
-    photos = [word for word in options.words if os.path.exists(word) or not OVERRIDE.match(word)]
+    photos = [
+        word for word in options.words if os.path.exists(word) or not asking.OVERRIDE.match(word)
+    ]
     overrides = [word for word in options.words if word not in photos]
     given = [(key, getattr(options, key)) for key in INVERT]
     short = [f"{key}={value}" for key, value in given if value is not None]
     primer.invert(photos, primer.settings(short + overrides), screen, progress)
-
-
-def _configs(options: Any) -> list[RunConfig]:
-    """The settings that the words of `generate` and `plan` ask for, a run each."""
-    first, overrides = _words(options.words)
-    file = None
-    if first is not None and first.endswith((".yaml", ".yml")):
-        if os.path.isfile(first):
-            file, first = Path(first), None
-        elif not options.named_generate and not re.search(r"\s", first):
-            near = [str(p) for kind in ("*.yaml", "*.yml") for p in Path().glob(kind)]
-            raise ConfigError(
-                f"there is no run file {first}{suggest(first, near)}; check its name, or to "
-                f"draw these words as a prompt: vqclip generate {first}"
-            )
-    second = next((text for text in overrides if text.startswith("prompts=")), None)
-    if first is not None and second is not None:
-        raise ConfigError(
-            f"there are two prompts, {first!r} and {second!r}; join them with | into one"
-        )
-    if options.film and not any(text.startswith("film.format=") for text in overrides):
-        overrides.insert(0, "film.format=mp4")
-    listed: list[str | None] = [first]
-    if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
-        listed = [*templates.lines(Path(first))]
-    found = []
-    for text in listed:
-        found += preset_files.load_all(
-            text, ",".join(options.preset), file=file, overrides=_short(options) + overrides
-        )
-    if first == "" or not all(config.prompts.strip() for config in found):
-        raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
-    for config in found:
-        prompts.understood(config.prompts, config.negative)  # all of them, before the first run
-    return found
-
-
-def _words(words: list[str]) -> tuple[str | None, list[str]]:
-    """Tell the prompt from the settings: (the first bare word, the key=value words).
-
-    Where no word is bare, one that holds spaces and begins like no setting is the prompt:
-    "E=mc2 on a blackboard".
-    """
-    bare = [word for word in words if not OVERRIDE.match(word)]
-    if len(bare) > 1:
-        raise ConfigError(
-            f"{bare[1]!r} stands alone after {bare[0]!r}; put the prompt in quotes: "
-            f'"{" ".join(bare)}"'
-        )
-    if not bare:
-        bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
-    rest = list(words)
-    if bare:
-        rest.remove(bare[0])
-    return (bare[0] if bare else None), rest
-
-
-def _is_setting(word: str) -> bool:
-    """Whether key=value has the key of a setting, or of a group of settings."""
-    key = word.partition("=")[0]
-    return any(key in (s.key, s.key.partition(".")[0]) for s in describe())
-
-
-def _short(options: Any) -> list[str]:
-    """`--size 64x64` as `size=64x64`."""
-    given = [(key, getattr(options, key, None)) for key in SHORT]
-    given.append(("dream.count", getattr(options, "count", None)))
-    return [f"{key}={value}" for key, value in given if value is not None]
 
 
 def _side(kind: str, value: Any) -> str:

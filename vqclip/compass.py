@@ -86,6 +86,8 @@ def path_of(name: str) -> Path:
             f"a direction cannot be called {name[:60]!r}; take letters, digits, - and _"
         )
     path = Path(FOLDER) / f"{name}.json"
+    if os.path.exists(FOLDER) and not os.path.isdir(FOLDER):
+        raise OutputError(f"{FOLDER} is a file, and directions go into a folder of that name")
     if os.path.lexists(path):
         raise OutputError(f"{path} is there already; take another --name, or move it away")
     return path

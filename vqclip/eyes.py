@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vqclip import schedules
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, suggest
 from vqclip.letters import plain, read, split, strip
+from vqclip.prompts import Prompt, show
 from vqclip.schedules import NUMBER, Schedule
 
 
@@ -79,6 +80,27 @@ def parse(text: str) -> Eye:
 def names(entries: Sequence[str]) -> list[str]:
     """The names alone."""
     return [parse(entry).name for entry in entries]
+
+
+def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:
+    """Refuse prompts for perceptors that are not there, and perceptors that read nothing.
+
+    Raises:
+        ConfigError: that names the perceptor.
+    """
+    for wish in wishes:
+        for name in wish.only:
+            if name not in names:
+                raise ConfigError(
+                    f"{show([wish])!r} is for {name!r}{suggest(name, names)}; "
+                    f"this run has the perceptors {', '.join(names)}"
+                )
+    idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]
+    if idle:
+        raise ConfigError(
+            f"no prompt is for the perceptor {idle[0]}; leave it out of perceptors, or give it "
+            f"one: a fox for({idle[0]})"
+        )
 
 
 def _squares(name: str, text: str) -> int:

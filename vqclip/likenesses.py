@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from vqclip import pictures, regions
+from vqclip.errors import PictureError
 from vqclip.models import zoo
 from vqclip.record import images
 from vqclip.regions import Mask
@@ -47,7 +48,13 @@ def masks(wishes: Iterable[Prompt], beside: Path | None = None) -> dict[Region, 
         if wish.region is not None and wish.region not in found:
             name = wish.region.mask
             picture = None if name is None else images.read(pictures.locate(name, beside))
-            found[wish.region] = regions.mask(wish.region, picture)
+            where = regions.mask(wish.region, picture)
+            if float(where.max()) <= regions.FAINT:
+                raise PictureError(
+                    f"in({'-' * wish.region.outside}{wish.region.place}) leaves nothing of the "
+                    "picture; a mask is white where the region is"
+                )
+            found[wish.region] = where
     return found
 
 

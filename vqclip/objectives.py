@@ -15,8 +15,8 @@ from vqclip.config import LossSettings
 from vqclip.cutouts import Cutter
 from vqclip.generate import Loss, Objective
 from vqclip.perceptors import OpenClipPerceptor
-from vqclip.regions import Mask
-from vqclip.schedules import Curve
+from vqclip.regions import Glance, Mask
+from vqclip.schedules import Curve, Schedule
 from vqclip.story import Lane, Story
 from vqclip.tensors import Image
 from vqclip.wishes import Prompt, Region, texts
@@ -56,6 +56,7 @@ def from_prompts(
     taken, counts = set(reserved), dict(weights or {})
     found = Material() if material is None else material
     numbers: dict[Region, int] = {}
+    glances: dict[tuple[Region, str], Glance] = {}
     for lane in story.lanes(wishes, tale):
         first = next(wish for wish in lane.wishes if wish is not None)
         for perceptor in perceptors:
@@ -67,10 +68,13 @@ def from_prompts(
             taken.add(name)
             loss = _loss(lane, tale, perceptor, found)
             if first.region is not None:
-                assert found.cutter is not None
                 number = numbers.setdefault(first.region, len(numbers))
-                cut = found.cutter(perceptor, number)
-                loss = regions.within(loss, found.masks[first.region], perceptor, cut)
+                key = (first.region, perceptor.name)
+                if key not in glances:
+                    assert found.cutter is not None
+                    cut = found.cutter(perceptor, number)
+                    glances[key] = Glance(found.masks[first.region], perceptor, cut)
+                loss = regions.within(loss, glances[key])
             yield Objective(name, counts.get(perceptor.name, _always(1.0)), loss)
 
 
@@ -103,9 +107,9 @@ def against_foils(
         style: put around each thing, as around the wishes.
         weights: of each perceptor, by its name; 1 where there is none.
     """
-    for scene in range(tale.scenes):
-        wanted = [w for w in texts(wishes) if w.scene == scene and w.region is None]
-        if weight == 0 or not wanted:
+    taken: set[str] = set()
+    for scene, wanted in _told(wishes, tale):
+        if weight == 0:
             continue
         said = " ".join(wish.body for wish in wanted)
         things = [reading.around(thing, style) for thing in foils.others(said)]
@@ -116,15 +120,35 @@ def against_foils(
                 away = perceptor.embed_text(things)
                 targets[perceptor.name] = [(reading.embed(w, perceptor), away) for w in own]
         if targets:
-            name = "distinct" if scene == 0 else f"distinct {scene + 1}"
-            yield Objective(
-                name, _share(weight, tale, scene), foils.distinct(targets, weights or {})
-            )
+            usual = "distinct" if scene == 0 else f"distinct {scene + 1}"
+            names = itertools.chain([usual], map(f"{usual}, {{}}".format, itertools.count(2)))
+            name = next(each for each in names if each not in taken)
+            taken.add(name)
+            curve = _share(weight, tale, scene, wanted[0])
+            yield Objective(name, curve, foils.distinct(targets, weights or {}))
 
 
-def _share(weight: float, tale: Story, scene: int) -> Callable[[int], float]:
-    """A weight, for as much as there is of a scene."""
-    return lambda step: weight * tale.shares(step)[scene]
+def _told(wishes: Sequence[Prompt], tale: Story) -> Iterator[tuple[int, list[Prompt]]]:
+    """What is to be told from other things together: a scene's wishes for the whole picture.
+
+    One whose weight changes stands alone: it counts only while it is wished for.
+    """
+    for scene in range(tale.scenes):
+        found = [w for w in texts(wishes) if w.scene == scene and w.region is None]
+        steady = [wish for wish in found if not isinstance(wish.weight, Schedule)]
+        if steady:
+            yield scene, steady
+        for wish in found:
+            if isinstance(wish.weight, Schedule):
+                yield scene, [wish]
+
+
+def _share(weight: float, tale: Story, scene: int, wish: Prompt) -> Curve:
+    """A weight, for as much as there is of a scene, while a wish of it is one."""
+    if not isinstance(wish.weight, Schedule):
+        return lambda step: weight * tale.shares(step)[scene]
+    own = wish.weight.curve(tale.steps)
+    return lambda step: weight * tale.shares(step)[scene] * (own(step) > 0)
 
 
 def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective]:

@@ -280,7 +280,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _wish(body: Any, weight: Any) -> Prompt:
-    if not _is_number(weight):
+    if not _is_number(weight) or (isinstance(weight, int) and abs(weight) > 10**300):
         raise ConfigError(f"prompts: {body} has the weight {weight!r}; it must be a number")
     text = str(body).strip()
     if text.startswith("@"):

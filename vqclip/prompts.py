@@ -51,6 +51,7 @@ round and square brackets are those of Stable Diffusion front ends; `^` is nerdy
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
@@ -136,10 +137,11 @@ def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
 
 def turned(wish: Prompt) -> Prompt:
     """The same wish, the other way round."""
+    stop = wish.stop if wish.stop == -math.inf else -wish.stop
     if not isinstance(wish.weight, Schedule):
-        return replace(wish, weight=-wish.weight)
+        return replace(wish, weight=-wish.weight, stop=stop)
     keys = tuple(replace(key, value=-key.value) for key in wish.weight.keys)
-    return replace(wish, weight=Schedule(keys))
+    return replace(wish, weight=Schedule(keys), stop=stop)
 
 
 def show(prompts: Iterable[Prompt]) -> str:

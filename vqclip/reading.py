@@ -25,7 +25,9 @@ from vqclip.perceptors import OpenClipPerceptor
 from vqclip.tensors import Embedding
 from vqclip.wishes import Piece, Prompt, learnt_in
 
-BORDERS = (r"(?<=[.!?;])\s+", r"(?<=,)\s+", r"\s+")  # where a long text is parted, best first
+# Where a long text is parted, best first: sentences, clauses, words, and in the end letters.
+BORDERS = (r"(?<=[.!?;])\s+|(?<=[。！？；])", r"(?<=,)\s+|(?<=[，、])", r"\s+", r"(?<=.)")
+NOTHING = 1e-5  # a difference of embeddings below this is rounding
 Pieces = tuple[Piece, ...]
 
 
@@ -100,8 +102,18 @@ def along(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embe
 
 
 def difference(there: Embedding, lacking: Embedding) -> Embedding:
-    """The direction from the mean of some rows to that of others: [1, D], of length 1."""
-    return functional.normalize(there.mean(0, keepdim=True) - lacking.mean(0), dim=-1)
+    """The direction from the mean of some rows to that of others: [1, D], of length 1.
+
+    Raises:
+        PromptError: if both are the same.
+    """
+    found = there.mean(0, keepdim=True) - lacking.mean(0)
+    if float(torch.linalg.vector_norm(found)) < NOTHING:
+        raise PromptError(
+            "a direction's two sets mean the same here, so it leads nowhere; write what one has "
+            "and the other lacks"
+        )
+    return functional.normalize(found, dim=-1)
 
 
 def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:

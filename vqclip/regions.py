@@ -86,20 +86,34 @@ def part(picture: Image, where: Mask) -> Image:
     return reached[..., above:below, first:last]
 
 
-def within(loss: Loss, where: Mask, perceptor: OpenClipPerceptor, cut: Cutter) -> Loss:
-    """Let a loss of `losses` look at, and move, a part of the picture only.
-
-    It costs a look of its own.
+class Glance:
+    """A perceptor's look at a part of the picture: one a step, however many wishes want it.
 
     Args:
+        where: the part.
         cut: makes the part's squares.
     """
 
+    def __init__(self, where: Mask, perceptor: OpenClipPerceptor, cut: Cutter) -> None:
+        self._where, self._perceptor, self._cut = where, perceptor, cut
+        self._last: tuple[View, View] | None = None
+
+    def __call__(self, view: View) -> View:
+        """Turn a view of the picture into one of the part."""
+        if self._last is None or self._last[0] is not view:
+            shown = part(view.image, self._where)
+            squares = self._cut(shown)
+            seen = {self._perceptor.name: self._perceptor.embed_image(squares.pixels)}
+            own = View(shown, {self._perceptor.cut: squares}, seen, view.step)
+            self._last = view, own
+        return self._last[1]
+
+
+def within(loss: Loss, glance: Glance) -> Loss:
+    """Let a loss of `losses` look at, and move, a part of the picture only."""
+
     def looked(view: View) -> Scalar:
-        shown = part(view.image, where)
-        squares = cut(shown)
-        seen = perceptor.embed_image(squares.pixels)
-        return loss(View(shown, {perceptor.cut: squares}, {perceptor.name: seen}, view.step))
+        return loss(glance(view))
 
     return looked
 

@@ -32,7 +32,7 @@ from vqclip.checks import check
 from vqclip.config import RunConfig
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
-from vqclip.errors import ConfigError, suggest
+from vqclip.errors import ConfigError
 from vqclip.generate import Step
 from vqclip.journey import REGION, Session
 from vqclip.machine import pick_device, pick_precision, price_of_order
@@ -74,7 +74,7 @@ def build(
     wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
     watching = [eyes.parse(entry) for entry in config.perceptors]
     names = [eye.name for eye in watching]
-    _check_readers(wishes, names)
+    eyes.check_readers(wishes, names)
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
@@ -113,7 +113,9 @@ def build(
         )
         perceptor = perceptor.with_words(learnt.for_width(taught, perceptor.width))
         # Those of one size that see as many squares see the same ones.
-        cutter = _cutter(config, cutters, seed, perceptor.size, eye.squares)
+        key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
+        count = eye.squares or config.cutouts.count
+        cutter = _cutter(config, cutters, seed, key, perceptor.size, count)
         perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
         models[f"{eye.name} clip"] = zoo.sha256(perceptor.weights)
     notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
@@ -147,8 +149,10 @@ def build(
     notes += likenesses.stretched(read, (width, height), beside)
 
     def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
-        squares = regions.count(perceptor.cut.count)
-        return _cutter(config, cutters, seed, perceptor.size, squares, f"{REGION}{number}")
+        own = next(key for key, cutter in cutters.items() if cutter is perceptor.cut)
+        count = regions.count(perceptor.cut.count)
+        key = f"{own}{REGION}{number}"
+        return _cutter(config, cutters, seed, key, perceptor.size, count)
 
     material = objectives.Material(
         pictures=likenesses.read(wishes, (width, height), device, beside),
@@ -158,18 +162,15 @@ def build(
     )
     tale = Story(max(wish.scene for wish in wishes) + 1, config.steps, config.fade)
     weights = {eye.name: curve(eye.weight, config.steps) for eye in watching}
-    liked = [
-        *objectives.from_prompts(
-            wishes,
-            perceptors,
-            tale,
-            material,
-            reserved=objectives.names_of(config.losses),
-            weights=weights,
-        ),
-        *objectives.against_foils(
+    told = list(
+        objectives.against_foils(
             wishes, perceptors, tale, config.losses.distinct, config.style, weights
-        ),
+        )
+    )
+    reserved = [*objectives.names_of(config.losses), *(each.name for each in told)]
+    liked = [
+        *objectives.from_prompts(wishes, perceptors, tale, material, reserved, weights),
+        *told,
         *objectives.from_losses(config.losses, start),
     ]
     return Session(
@@ -226,35 +227,10 @@ def purpose_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _check_readers(wishes: Sequence[prompts.Prompt], names: Sequence[str]) -> None:
-    """Refuse prompts for perceptors that are not there, and perceptors that read nothing."""
-    for wish in wishes:
-        for name in wish.only:
-            if name not in names:
-                raise ConfigError(
-                    f"{prompts.show([wish])!r} is for {name!r}{suggest(name, names)}; "
-                    f"this run has the perceptors {', '.join(names)}"
-                )
-    idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]
-    if idle:
-        raise ConfigError(
-            f"no prompt is for the perceptor {idle[0]}; leave it out of perceptors, or give it "
-            f"one: a fox for({idle[0]})"
-        )
-
-
 def _cutter(
-    config: RunConfig,
-    there: dict[str, Cutter],
-    seed: int,
-    size: int,
-    squares: int | None,
-    what: str = "",
+    config: RunConfig, there: dict[str, Cutter], seed: int, key: str, size: int, count: int
 ) -> Cutter:
-    """Find or make the cutter of so many squares of a size, with a stream of its own."""
-    usual = squares is None or squares == config.cutouts.count
-    count = config.cutouts.count if squares is None else squares
-    key = f"{size}{'' if usual else f' {count}'}{what}"
+    """Find or make the cutter of a name, which is also that of its random stream."""
     if key not in there:
         recipe = RECIPES[config.cutouts.recipe]
         if config.cutouts.noise is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     screen.event("done", run=str(place), seed=seed, seconds=seconds)
     screen.say(
         f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to go on from one of them:\n"
-        f'  vqclip "{text}" --init {place / "draft-01.png"}'
+        f"  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}"
     )
     screen.result(str(place / "sheet.png"))
     return place

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vqclip import compass, eyes, pictures, prompts, schedules, structured, templates
 from vqclip.compass import Direction
 from vqclip.config import RunConfig
+from vqclip.drawing import require
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.models import needs
 from vqclip.screen import Screen
@@ -51,10 +52,9 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
         VqclipError: if a prompt cannot be read, or a perceptor cannot be loaded.
     """
     for config in configs:
-        for wish in prompts.understood(config.prompts, config.negative):
-            if wish.kind == "vector":
-                compass.find(wish.body)
+        require(replace(config, init="random"))
     from vqclip import reading, session
+    from vqclip.models import learnt
     from vqclip.perceptors import load
 
     names = eyes.names(configs[0].perceptors)
@@ -63,7 +63,9 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
     for config in configs:
         wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
-        for perceptor in perceptors:
+        taught = reading.taught(wishes, config.style)
+        for each in perceptors:
+            perceptor = each.with_words(learnt.for_width(taught, each.width))
             for wish in wishes:
                 if wish.kind != "text" or (wish.only and perceptor.name not in wish.only):
                     continue

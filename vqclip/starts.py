@@ -5,9 +5,9 @@ Random codes are no picture: a run that begins with those has none.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -49,7 +49,7 @@ def picture(
         return None
     generator = torch.Generator().manual_seed(seed)
     if config.init == "dream":
-        return _draft(config, wishes, taught, masks, size, generator, device)
+        return _draft(config, wishes, taught, masks, size, seed, device)
     if config.init in NOISES:
         options = {"name": config.init_colour} if config.init == "colour" else {}
         return noise.NOISES[config.init](width, height, generator, **options).to(device)
@@ -65,25 +65,38 @@ def _draft(
     taught: Sequence[Learnt],
     masks: Mapping[Region, Mask],
     size: tuple[int, int],
-    generator: torch.Generator,
+    seed: int,
     device: torch.device,
 ) -> Image:
-    """A draft of the whole, and in it one of what each region is to show."""
+    """A draft of the whole, and in it one of what each region is to show.
+
+    Each has a random stream of its own: another region does not change the others.
+    """
     dreamer = dreams.knowing(dreams.load(device), taught)
     found = texts(wishes)
     first = [wish for wish in found if wish.scene == min(wish.scene for wish in found)]
 
-    def best(some: Sequence[Prompt]) -> Image:
+    def best(some: Sequence[Prompt], stream: int) -> Image:
+        generator = torch.Generator().manual_seed(stream)
         return dreamer.dream(wished(some), config.dream, generator)[0].image
 
     whole = [wish for wish in first if wish.region is None]
-    parts = {wish.region: wish for wish in first if wish.region is not None}
-    drafts = {region: best([replace(wish, region=None)]) for region, wish in parts.items()}
+    parts: dict[Region, list[Prompt]] = {}
+    for wish in first:
+        if wish.region is not None:
+            parts.setdefault(wish.region, []).append(wish)
+    drafts = {region: best(some, _stream(seed, region)) for region, some in parts.items()}
     if whole:
-        laid = dreams.laid_out(best(whole), *size)
+        laid = dreams.laid_out(best(whole, seed), *size)
     else:  # the ground of the first one, all over
         edge = next(iter(drafts.values()))[..., :2, :].mean((2, 3), keepdim=True)
         laid = edge.expand(1, 3, size[1], size[0]).clone()
     for region, draft in drafts.items():
         laid = regions.lay(draft, laid, masks[region])
     return laid
+
+
+def _stream(seed: int, region: Region) -> int:
+    """The seed of a region's draft."""
+    digest = hashlib.sha256(f"{seed}:{region.outside}:{region.place}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

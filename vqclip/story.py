@@ -70,14 +70,15 @@ def lanes(wishes: Sequence[Prompt], story: Story) -> list[Lane]:
     """Put together what fades into each other: of each scene its first wish of a kind, and so on.
 
     Of a kind are words, noise and directions that are meant for the same part of the picture
-    and the same perceptors. Pictures only fade in and out.
+    and the same perceptors, and are all wished for, or all avoided. Pictures only fade in and
+    out.
     """
     found: dict[tuple[object, ...], list[Prompt | None]] = {}
     for scene in range(story.scenes):
         counts: dict[tuple[object, ...], int] = {}
         for wish in (wish for wish in wishes if wish.scene == scene):
             kind = ("image", wish.body) if wish.kind == "image" else ("words", "")
-            alike = (*kind, wish.region, wish.only)
+            alike = (*kind, wish.region, wish.only, min(wish.values) < 0)
             counts[alike] = counts.get(alike, 0) + 1
             key = (*alike, counts[alike])
             found.setdefault(key, [None] * story.scenes)[scene] = wish
@@ -97,12 +98,12 @@ def weight(lane: Lane, story: Story) -> Curve:
 
 
 def stop(lane: Lane, story: Story) -> Curve:
-    """The stop of a lane at each step: that of the scene of which there is most."""
-    stops = [wish.rest if wish else float("-inf") for wish in lane.wishes]
+    """The stop of a lane at each step: that of its scene of which there is most."""
+    stops = {scene: wish.rest for scene, wish in enumerate(lane.wishes) if wish}
 
     def value(step: int) -> float:
         shares = story.shares(step)
-        return stops[shares.index(max(shares))]
+        return stops[max(stops, key=lambda scene: shares[scene])]
 
     return value
 

@@ -20,14 +20,13 @@ after its value: "calm mood".
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vqclip.errors import PromptError
 from vqclip.wishes import Prompt
 
-NEGATIVE = -0.5
+NEGATIVE, MOST = -0.5, 1e300
 SETTINGS = ("setting", "place", "background")
 KNOWN = ("subject", "appearance", "action", *SETTINGS, "style")
 OWN = ("keywords", "sentence", "negative", "negative_weight", "weight")
@@ -159,7 +158,8 @@ def _own(told: Mapping[str, Any], key: str) -> str:
 
 def _number(told: Mapping[str, Any], key: str, usual: float) -> float:
     value = told.get(key, usual)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not abs(value) <= MOST:
         raise PromptError(
             f"the structured prompt's {key} is {value!r}; it must be a number, such as {usual:g}"
         )

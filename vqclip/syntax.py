@@ -7,18 +7,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 from vqclip import schedules
 from vqclip.errors import ConfigError, PromptError
 from vqclip.letters import Letters, pairs, plain, split, strip
 from vqclip.schedules import NUMBER, Schedule
-from vqclip.wishes import Kind, Piece, Prompt, Region
+from vqclip.wishes import MOST_ATTENTION, Kind, Piece, Prompt, Region
 from vqclip.words import NAME
 
 MORE = 1.1  # what a pair of brackets multiplies attention by
 ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 MODIFIERS = ("in", "for", "sentence")
-CALLS: dict[str, Kind] = {"noise": "noise", "vector": "vector"}
+CALLS: dict[Kind, str] = {"noise": "a seed, such as noise(7)", "vector": "a direction's name"}
 
 
 def read(raw: Letters, place: str) -> Prompt:
@@ -39,10 +40,17 @@ def read(raw: Letters, place: str) -> Prompt:
     modifiers: dict[str, Letters] = {}
     while (found := _modifier(wish)) is not None and found[0] not in modifiers:
         name, modifiers[found[0]], wish = found
-    for name, call in CALLS.items():
+    late = [plain(strip(each)) for each in split(wish, ":", outside="([{")[1:]]
+    if modifiers and late and NUMBER.fullmatch(late[-1]):
+        raise PromptError(
+            f"{place}, {plain(raw)!r}: the weight comes last, after {' and '.join(modifiers)}( )"
+        )
+    for name in CALLS:
         inner = _call(wish, name)
         if kind == "text" and inner is not None:
-            kind, wish = call, inner
+            kind, wish = name, inner
+            if not plain(inner).strip():
+                raise PromptError(f"{place}: {name}( ) is empty; write {CALLS[name]}")
     pieces = _pieces(wish, place) if kind == "text" else ()
     body = "".join(piece.written for piece in pieces) if pieces else plain(strip(wish))
     if not body:
@@ -70,7 +78,7 @@ def read(raw: Letters, place: str) -> Prompt:
 
 def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:
     """Take weight and stop off the end of a part's fields, as far as there are any."""
-    found: list[float | Schedule] = []
+    found: list[Any] = []
     while len(fields) > 1 and len(found) < 2:
         field = fields[-1]
         scheduled = field[:1] == [("{", False)] and strip(field)[-1:] == [("}", False)]
@@ -87,10 +95,13 @@ def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float
             raise PromptError(f"{place}: {error}") from error
         break  # a schedule is a weight, and what stands before is the body
     weight = found[0] if found else 1.0
-    stop = found[1] if len(found) > 1 else -math.inf
-    if isinstance(stop, Schedule):
-        raise PromptError(f"{place}: the stop cannot be a schedule; only the weight can")
-    return weight, stop
+    before = plain(strip(fields[-1]))
+    if len(fields) > 1 and isinstance(weight, Schedule) and NUMBER.fullmatch(before):
+        raise PromptError(
+            f"{place}: the stop cannot be a schedule; write the weight's schedule first, then "
+            "the stop, a number"
+        )
+    return weight, found[1] if len(found) > 1 else -math.inf
 
 
 def _number(text: str, place: str) -> float:
@@ -143,8 +154,15 @@ def _region(letters: Letters | None) -> Region | None:
     outside = strip(letters)[:1] == [("-", False)]
     place = plain(strip(strip(letters)[1:] if outside else letters))
     region = Region(place, outside)
-    # One way to write each: words in small letters, with single spaces.
-    return region if region.mask else Region(" ".join(place.lower().split()), outside)
+    if region.mask:
+        return region
+    # One way to write each: small letters, "middle", and how high before how far right.
+    words = ["middle" if word in ("centre", "center") else word for word in place.lower().split()]
+    return Region(" ".join(words if len(words) > 2 else sorted(words, key=_height)), outside)
+
+
+def _height(word: str) -> int:
+    return {"left": 1, "right": 1}.get(word, 0)
 
 
 def _names(letters: Letters | None, place: str) -> tuple[str, ...]:
@@ -169,6 +187,12 @@ def _pieces(letters: Letters, place: str) -> tuple[Piece, ...]:
                 text = plain(strip(letters[colon + 1 : end]))
                 if NUMBER.fullmatch(text) or ENDLESS.fullmatch(text):
                     factor, inner = _number(text, place), range(start + 1, colon)
+                    if not 0 <= factor <= MOST_ATTENTION:
+                        raise PromptError(
+                            f"{place}: {plain(letters[start : end + 1])} has the attention "
+                            f"{factor:g}; it is from 0 to {MOST_ATTENTION:g}, such as 1.3 (a "
+                            r"colon that belongs to the text is written \:)"
+                        )
             if all(letters[i][0].isspace() for i in inner):
                 continue  # nothing in it: these brackets stand for themselves
             for index in inner:
@@ -202,10 +226,12 @@ def _learnt(letters: Letters, marks: set[int]) -> dict[int, int]:
 
 
 def _piece(text: str, attention: float, learnt: bool, place: str) -> Piece:
-    try:
-        return Piece(text, round(attention, 4), learnt)
-    except PromptError as error:
-        raise PromptError(f"{place}: {error}") from error
+    if attention > MOST_ATTENTION:
+        raise PromptError(
+            f"{place}: its brackets raise the attention to {attention:.4g}; at most "
+            f"{MOST_ATTENTION:g} is read"
+        )
+    return Piece(text, round(attention, 4), learnt)
 
 
 def _tidied(pieces: Sequence[Piece]) -> tuple[Piece, ...]:

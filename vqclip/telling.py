@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 
 from vqclip import schedules
 from vqclip.letters import escaped
 from vqclip.schedules import Schedule, digits
 from vqclip.wishes import Piece, Prompt
 
+CALL = re.compile(r"(?:in|for|sentence|noise|vector)$")  # before a bracket these mean something
+
 
 def written(prompt: Prompt) -> str:
     """Write one prompt, leaving out what is the default."""
     if prompt.kind == "text":
-        body = "".join(map(_written_piece, prompt.spoken))
+        body = _joined(prompt.spoken)
     else:
         body = escaped(prompt.body)
         marks = {"image": ("@", ""), "noise": ("noise(", ")"), "vector": ("vector(", ")")}
@@ -27,6 +31,17 @@ def written(prompt: Prompt) -> str:
     if prompt.stop != -math.inf:
         return f"{body}:{_weight(prompt)}:{digits(prompt.stop)}"
     return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
+
+
+def _joined(pieces: Sequence[Piece]) -> str:
+    """Write pieces one after another, so that none makes a call of what stands before it."""
+    found = ""
+    for piece in pieces:
+        text = _written_piece(piece)
+        if text.startswith("(") and CALL.search(found):
+            found = f'{found[:-1]}"{found[-1]}"'
+        found += text
+    return found
 
 
 def _written_piece(piece: Piece) -> str:

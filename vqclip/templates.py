@@ -109,10 +109,12 @@ def _choices(choices: list[str], whole: str, beside: Path | None, depth: int) ->
         path = Path(os.path.expanduser(only))
         near = path if beside is None or path.exists() else beside / path
         choices = lines(near)
-    elif len(choices) == 1 and not only:
+    elif len(choices) == 1 and some is None:
         raise PromptError(
             f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
             r"\{ and \} where braces are meant"
+            "; a weight's schedule stands directly after its colon, a fox:{0: 0, 50%: 1}, and a "
+            "structured prompt is a JSON object as a whole"
         )
     found = [e.strip() for each in choices for e in _expand(each.strip(), beside, depth + 1)]
     if not 1 <= count <= len(found):
@@ -132,6 +134,7 @@ def _templates(text: str) -> list[tuple[int, int, list[int]]]:
     """Find the outermost templates: start, the place after the end, and the bars in them."""
     open_ones: list[tuple[int, list[int]]] = []
     found: list[tuple[int, int, list[int]]] = []
+    colons = {index for index, sign in signs(text) if sign == ":"}
     for index, sign in signs(text):
         if sign == "{":
             open_ones.append((index, []))
@@ -139,7 +142,7 @@ def _templates(text: str) -> list[tuple[int, int, list[int]]]:
             open_ones[-1][1].append(index)
         elif sign == "}" and open_ones:
             start, bars = open_ones.pop()
-            if text[start - 1 : start] != ":":
+            if start - 1 not in colons:
                 found = [each for each in found if each[0] < start]
                 found.append((start, index + 1, bars))
     return found

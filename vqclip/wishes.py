@@ -198,6 +198,7 @@ def wished(wishes: Iterable[Prompt]) -> str:
             "a draft is made from words, and the prompt wishes for none; add some, or start "
             "with init=random"
         )
-    first = min(wish.scene for wish in found)
-    order = sorted((wish for wish in found if wish.scene == first), key=lambda wish: -wish.most)
-    return ", ".join(wish.body for wish in order)
+    first = [wish for wish in found if wish.scene == min(each.scene for each in found)]
+    # What is only wished for later is not in the draft, unless nothing else is.
+    now = [wish for wish in first if wish.values[0] > 0] or first
+    return ", ".join(wish.body for wish in sorted(now, key=lambda wish: -wish.values[0]))

@@ -1,0 +1,92 @@
+"""Which settings do the words of a command ask for?"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from vqclip import presets, templates
+from vqclip.config import RunConfig, describe
+from vqclip.drawing import require
+from vqclip.errors import ConfigError, PromptError, suggest
+
+OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
+# Options that are another way to say key=value.
+SHORT = ("negative", "size", "steps", "seed", "init", "out")
+
+
+def configs(options: Any) -> list[RunConfig]:
+    """The settings that the words of `generate` and `plan` ask for, a run each."""
+    first, overrides = parted(options.words)
+    file = None
+    if first is not None and first.endswith((".yaml", ".yml")):
+        if os.path.isfile(first):
+            file, first = Path(first), None
+        elif not options.named_generate and not re.search(r"\s", first):
+            near = [str(p) for kind in ("*.yaml", "*.yml") for p in Path().glob(kind)]
+            raise ConfigError(
+                f"there is no run file {first}{suggest(first, near)}; check its name, or to "
+                f"draw these words as a prompt: vqclip generate {first}"
+            )
+    second = next((text for text in overrides if text.startswith("prompts=")), None)
+    if first is not None and second is not None:
+        raise ConfigError(
+            f"there are two prompts, {first!r} and {second!r}; join them with | into one"
+        )
+    if options.film and not any(text.startswith("film.format=") for text in overrides):
+        overrides.insert(0, "film.format=mp4")
+    listed: list[str | None] = [first]
+    missing = first is not None and first.lower().endswith(".txt") and not os.path.isfile(first)
+    if first and missing and not options.named_generate and not re.search(r"\s", first):
+        near = [str(path) for path in Path().glob("*.txt")]
+        raise ConfigError(
+            f"there is no file of prompts {first}{suggest(first, near)}; check its name, or to "
+            f"draw these words as a prompt: vqclip generate {first}"
+        )
+    if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
+        listed = [*templates.lines(Path(first))]
+    found = []
+    for text in listed:
+        found += presets.load_all(
+            text, ",".join(options.preset), file=file, overrides=short(options) + overrides
+        )
+    if first == "" or not all(config.prompts.strip() for config in found):
+        raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
+    for config in found if len(found) > 1 else []:
+        require(config)  # all of them, before the first run
+    return found
+
+
+def parted(words: list[str]) -> tuple[str | None, list[str]]:
+    """Tell the prompt from the settings: (the first bare word, the key=value words).
+
+    Where no word is bare, one that holds spaces and begins like no setting is the prompt:
+    "E=mc2 on a blackboard".
+    """
+    bare = [word for word in words if not OVERRIDE.match(word)]
+    if len(bare) > 1:
+        raise ConfigError(
+            f"{bare[1]!r} stands alone after {bare[0]!r}; put the prompt in quotes: "
+            f'"{" ".join(bare)}"'
+        )
+    if not bare:
+        bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
+    rest = list(words)
+    if bare:
+        rest.remove(bare[0])
+    return (bare[0] if bare else None), rest
+
+
+def _is_setting(word: str) -> bool:
+    """Whether key=value has the key of a setting, or of a group of settings."""
+    key = word.partition("=")[0]
+    return any(key in (s.key, s.key.partition(".")[0]) for s in describe())
+
+
+def short(options: Any) -> list[str]:
+    """`--size 64x64` as `size=64x64`."""
+    given = [(key, getattr(options, key, None)) for key in SHORT]
+    given.append(("dream.count", getattr(options, "count", None)))
+    return [f"{key}={value}" for key, value in given if value is not None]
