@@ -203,3 +203,12 @@ def test_plan_and_explain_want_what_they_name(home: Home, refused: Refusal) -> N
     assert "nil.png" in refused("explain", "@nil.png", *home.words())
     assert "nobody has taught the word <my-cat>" in refused("explain", "<my-cat>", *home.words())
     assert "no direction 'nil'" in refused("plan", "a | vector(nil)", *home.words())
+
+
+def test_a_template_can_be_planned_before_its_models_are_here(
+    home: Home, capsys: Capture
+) -> None:
+    words = home.words("vqgan=imagenet_f16_16384", "size=64x64")
+    assert cli.main(["plan", "a {hat|cap}", "--json", *words]) == 0
+    told = lines(capsys.readouterr().out)
+    assert [len(each["downloads"]) for each in told] == [1, 1]  # type: ignore[arg-type]

@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vqclip import presets, templates
+from vqclip import presets, prompts, templates
 from vqclip.config import RunConfig, describe
-from vqclip.drawing import require
 from vqclip.errors import ConfigError, PromptError, suggest
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
@@ -54,8 +53,8 @@ def configs(options: Any) -> list[RunConfig]:
         )
     if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
-    for config in found if len(found) > 1 else []:
-        require(config)  # all of them, before the first run
+    for config in found:
+        prompts.understood(config.prompts, config.negative)  # all of them, before the first run
     return found
 
 

@@ -24,7 +24,7 @@ from vqclip import (
 )
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, to_dict
-from vqclip.drawing import Before, Progress, draw
+from vqclip.drawing import Before, Progress, draw, require
 from vqclip.errors import ConfigError
 from vqclip.layers import flat
 from vqclip.screen import Screen, table
@@ -35,6 +35,8 @@ INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # a
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
     found = asking.configs(options)
+    for config in found if len(found) > 1 else []:
+        require(config)  # what the last one lacks is said before the first is drawn
     for number, config in enumerate(found, start=1):
         if len(found) > 1:
             screen.event("variant", number=number, of=len(found), prompts=config.prompts)

@@ -47,10 +47,10 @@ def picture(
     width, height = size
     if config.init == "random":
         return None
-    generator = torch.Generator().manual_seed(seed)
     if config.init == "dream":
         return _draft(config, wishes, taught, masks, size, seed, device)
     if config.init in NOISES:
+        generator = torch.Generator().manual_seed(seed)
         options = {"name": config.init_colour} if config.init == "colour" else {}
         return noise.NOISES[config.init](width, height, generator, **options).to(device)
     path = pictures.locate(config.init, beside)
