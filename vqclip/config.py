@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any, get_args, get_origin, get_type_hints
+
+from vqclip.fields import group, option
+from vqclip.motion import CameraSettings, MotionSettings, SoundSettings, SourceSettings
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
@@ -26,21 +28,6 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
 AXES = ("horizontal", "vertical")
 WORD_KINDS = ("object", "style", "negative")
-
-
-def option(
-    default: Any, help: str, choices: Sequence[str] = (), least: float = -inf, most: float = inf
-) -> Any:
-    """A setting: a dataclass field with its help, the names that it may take, and its bounds."""
-    metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def group(schema: type, help: str) -> Any:
-    """A setting that holds further settings."""
-    return field(default_factory=schema, metadata={"help": help})
 
 
 @dataclass(frozen=True)
@@ -152,6 +139,10 @@ class RunConfig:
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
         metadata={"help": "smaller sizes to pass through first; from a dream: none"},
     )
+    frames: int = option(0, "an animation of so many frames; 0: a still", least=0)
+    length: float = option(0.0, "an animation of so many seconds, instead of frames", least=0)
+    fps: float = option(12.0, "frames a second of an animation", least=1, most=120)
+    loop: bool = option(False, "the animation's last frame flows into the first")
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(
         ["starter"], "which CLIPs look: NAME, NAME:weight or NAME:weight:squares"
@@ -166,7 +157,11 @@ class RunConfig:
     cutouts: CutoutSettings = group(CutoutSettings, "how perceptors see the picture")
     optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent moves")
     losses: LossSettings = group(LossSettings, "what is liked apart from the prompt")
-    film: FilmSettings = group(FilmSettings, "the film of the making")
+    camera: CameraSettings = group(CameraSettings, "how the camera of an animation moves")
+    motion: MotionSettings = group(MotionSettings, "what a frame is given and keeps")
+    source: SourceSettings = group(SourceSettings, "a film to draw over")
+    sound: SoundSettings = group(SoundSettings, "music that schedules follow")
+    film: FilmSettings = group(FilmSettings, "the film: of the making, or the animation")
     checkpoint: CheckpointSettings = group(CheckpointSettings, "what a run goes on from")
     memory: MemorySettings = group(MemorySettings, "how much is held at a time")
     previews: int = option(25, "a picture into steps/ every so many steps; 0: none", least=0)

@@ -108,7 +108,9 @@ class Step:
     """What happened in one step. `image` is what was judged, before the latent moved.
 
     `failed` is how often it had been taken before, without giving numbers, and `saved` what was
-    done to make it fit into memory, in words; both are for whoever plays a session.
+    done to make it fit into memory, in words; both are for whoever plays a session. `frame` is
+    the frame of an animation that it is for, and `shown` what is to be seen of that frame, with
+    its last step.
     """
 
     index: int
@@ -116,6 +118,8 @@ class Step:
     losses: dict[str, Scalar]
     failed: int = 0
     saved: str = ""
+    frame: int = 0
+    shown: tuple[Image, ...] = ()
 
     def total(self) -> float:
         """The sum that was minimised. Waits for the device."""

@@ -75,6 +75,23 @@ class Scheduled:
             for name, value in self.optimiser.state.pop(old, {}).items()
         }
 
+    def move(self, along: Callable[[Tensor], Tensor]) -> None:
+        """Move the moments along with what they are moments of.
+
+        Args:
+            along: takes those of a parameter's shape to where they belong now; what is not
+                negative must stay so.
+        """
+        for parameter in self._parameters():
+            kept = self.optimiser.state.get(parameter, {})
+            for name, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    kept[name] = along(value)
+
+    def forget(self) -> None:
+        """Begin without moments, at the place of the schedule where it stands."""
+        self.optimiser.state.clear()
+
     def state_dict(self) -> dict[str, Any]:
         """Return `moments`, copies named NUMBER.NAME by parameter, `taken`, and `slowed`.
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias
 
-from vqclip.config import option
 from vqclip.errors import ConfigError, suggest
+from vqclip.fields import option
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 FREE = ["permissive", "public-domain"]

@@ -1,0 +1,321 @@
+"""What does a frame keep of the last one? What was drawn, moved to where it is now.
+
+The picture is moved, and so are the optimiser's moments and what is shown; the drawer starts over
+from the moved picture. What of the last latent no picture can show, its distance from what the
+encoder makes of its own picture, is moved along with it: without a camera nothing is lost, and a
+still animation is the same as more steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip import tints
+from vqclip.drawers.latent import LatentDrawer
+from vqclip.generate import View
+from vqclip.optimisers import Scheduled
+from vqclip.resample import resample
+from vqclip.tensors import Image, Latent, Scalar
+
+FRESH = 0.1  # grain where something comes into view, so that there is something to work on
+LEVELS = 255  # what is kept between frames has as many levels as a picture in a file
+
+
+class Way(Protocol):
+    """How things move from one frame to the next."""
+
+    def __call__(self, height: int, width: int) -> Tensor | None:
+        """Where each pixel of a grid was a frame ago: [height, width, 2], x before y, in pixels.
+
+        None where nothing moves.
+        """
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A film's own frame, that is drawn over.
+
+    Args:
+        image: at the run's size.
+        hidden: [1, 1, H, W] in [0, 1]: what the frame before could not show.
+    """
+
+    image: Image
+    hidden: Tensor
+
+
+class Route(Protocol):
+    """Where an animation goes, frame by frame; frames are asked for in order."""
+
+    def way(self, frame: int, shown: Image) -> Way:
+        """How things get to a frame from the one before, which is `shown`."""
+
+    def ground(self, frame: int) -> Ground | None:
+        """The film's own frame, if there is a film."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What each frame keeps of the last, and how; see `MotionSettings`.
+
+    Args:
+        noise: of what was moved, by frame.
+        blend: share of the film's own frame that each begins with, by frame.
+        loop: how many frames go before the first, and come again at the end.
+    """
+
+    edges: str = "fill"
+    through: str = "picture"
+    smooth: float = 0.0
+    moments: bool = True
+    steady: bool = True
+    colours: str = "none"
+    between: int = 0
+    loop: int = 0
+    noise: Callable[[int], float] = lambda frame: 0.0
+    blend: Callable[[int], float] = lambda frame: 0.0
+
+
+@dataclass
+class Voyage:
+    """An animation on its way.
+
+    Attributes:
+        starts: the first step of each frame, and of one after the last.
+        target: what the frame began with: [1, 3, H, W] in [0, 1].
+        seen: where that was in view a frame ago: [1, 1, H, W] in [0, 1].
+        shown: what was last shown.
+        last: the latent that was last shown.
+        reference: the picture whose colours are kept.
+        kept: the latents of the frames before the first, of an animation that closes, and of the
+            first.
+        streams: where the cutters' random streams stood when the second frame began.
+    """
+
+    starts: Sequence[int]
+    route: Route
+    habits: Habits
+    seed: int
+    target: Image | None = None
+    seen: Tensor | None = None
+    shown: Image | None = None
+    last: Latent | None = None
+    reference: Image | None = None
+    kept: list[Latent] = field(default_factory=list)
+    streams: dict[str, Tensor] = field(default_factory=dict)
+    _ground: tuple[int, Ground | None] = (-1, None)
+
+    @property
+    def frames(self) -> int:
+        """How many frames are drawn; those before the first one that is shown, too."""
+        return len(self.starts) - 1
+
+    def steps(self, frame: int) -> range:
+        """The steps of a frame."""
+        return range(self.starts[frame], self.starts[frame + 1])
+
+    def frame(self, done: int) -> int:
+        """The frame to go on with after so many steps."""
+        return next((f for f in range(self.frames) if done < self.starts[f + 1]), self.frames)
+
+    @torch.no_grad()
+    def move(self, frame: int, drawer: LatentDrawer, optimiser: Scheduled) -> None:
+        """Move what was last shown to where it is in `frame`, and let the drawer start there."""
+        assert self.last is not None
+        habits, last = self.habits, self.last
+        drawn = drawer.draw_latent(last)
+        way = self.route.way(frame, drawn)
+        moved, seen = carry(drawn, way, habits.edges)
+        moved = moved.clamp(0, 1)
+        ground = self.ground(frame)
+        if ground is not None:
+            share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
+            moved = moved + share * (ground.image - moved)
+        if self.reference is not None and habits.colours != "none":
+            moved = tints.match(moved, self.reference, habits.colours)
+        if (noise := habits.noise(frame)) > 0 or habits.edges == "fill":
+            stream = torch.Generator().manual_seed(self.seed + frame)
+            grain = torch.randn(moved.shape, generator=stream).to(moved)
+            strength = noise + FRESH * (1 - seen if habits.edges == "fill" else 0 * seen)
+            moved = moved + strength * grain
+        self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen)
+        latent = drawer.vqgan.encode(self.target)
+        rest = last - drawer.vqgan.encode(drawn)
+        if habits.through == "latent":
+            latent = carry(last, way, _inside(habits.edges))[0]
+        elif ground is None:  # beside a film of its own, the rest would be of another picture
+            latent = latent + carry(rest, way, "black", "linear")[0]
+        drawer.latent.copy_(latent)
+        drawer.clamp()
+        if habits.moments:
+            optimiser.move(lambda each: carry(each, way, _inside(habits.edges), "linear")[0])
+        else:
+            optimiser.forget()
+        if self.shown is not None and habits.smooth > 0:
+            self.shown = _levels(carry(self.shown, way, _inside(habits.edges))[0].clamp(0, 1))
+
+    @torch.no_grad()
+    def develop(self, frame: int, drawer: LatentDrawer, latent: Latent) -> tuple[Image, ...]:
+        """Give what is shown of a frame whose steps are taken.
+
+        Args:
+            latent: that of the average of the steps.
+        """
+        habits = self.habits
+        before, self.last = self.last, latent.clone()
+        if frame == 0 and habits.colours != "none":
+            self.reference = _levels(drawer.draw_latent(latent))
+        if frame < habits.loop:
+            self.kept.append(self.last)
+            self.shown = _levels(drawer.draw_latent(latent))
+            return ()
+        closing = frame - (self.frames - habits.loop)
+        if 0 <= closing < habits.loop:
+            latent = slerp(latent, self.kept[closing], (closing + 1) / habits.loop)
+        image = drawer.draw_latent(latent)
+        if self.shown is not None and habits.smooth > 0:
+            image = image.lerp(self.shown, habits.smooth)
+        found: list[Image] = []
+        if habits.between > 0:
+            if frame == habits.loop:
+                self.kept.append(self.last)
+            elif before is not None:
+                found = self._between(frame, drawer, before, latent)
+        found.append(image)
+        if habits.between > 0 and 0 < habits.loop == closing + 1:  # on to the first one again
+            found += self._between(habits.loop, drawer, latent, self.kept[-1])
+        self.shown = _levels(image)
+        return tuple(found)
+
+    def ground(self, frame: int) -> Ground | None:
+        """The film's own frame; the last one that was asked for is kept."""
+        if self._ground[0] != frame:
+            self._ground = (frame, self.route.ground(frame))
+        return self._ground[1]
+
+    def hold(self, view: View) -> Scalar:
+        """Want the pixels to stay near what the frame began with, where that was in view."""
+        if self.target is None or self.seen is None:
+            return view.image.new_zeros(())
+        weight = self.seen if self.habits.edges == "fill" else torch.ones_like(self.seen)
+        gaps = (view.image - self.target).square() * weight
+        return gaps.sum() / (3 * weight.sum()).clamp(min=1)
+
+    def follow(self, view: View) -> Scalar:
+        """Want the pixels to be near the film's own frame: the mean squared difference."""
+        ground = self.ground(self.frame(view.step))
+        if ground is None:
+            return view.image.new_zeros(())
+        return functional.mse_loss(view.image, ground.image)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next frames depend on, by name."""
+        single = {
+            "target": self.target,
+            "seen": self.seen,
+            "shown": self.shown,
+            "reference": self.reference,
+        }
+        found = {k: _bytes(v) for k, v in single.items() if v is not None}
+        if self.last is not None:
+            found["last"] = self.last.clone()
+        found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.kept)}
+        return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Go on from a `state`."""
+        there = {k: v.to(device, copy=True) for k, v in state.items()}
+        self.target, self.seen, self.shown, self.reference = (
+            there[k].float() / LEVELS if k in there else None
+            for k in ("target", "seen", "shown", "reference")
+        )
+        self.last = there.get("last")
+        self.kept = [there[k] for k in sorted(there) if k.startswith("kept.")]
+        self.streams = {
+            k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
+        }
+
+    def _between(
+        self, frame: int, drawer: LatentDrawer, before: Latent, after: Latent
+    ) -> list[Image]:
+        """Draw what lies between two frames: both moved there, and their latents blended."""
+        pictures = [drawer.draw_latent(each) for each in (before, after)]
+        way = self.route.way(frame, pictures[0])
+        found = []
+        for number in range(1, self.habits.between + 1):
+            share = number / (self.habits.between + 1)
+            ends = [
+                drawer.vqgan.encode(carry(picture, _part(way, part), "mirror")[0].clamp(0, 1))
+                for picture, part in zip(pictures, (share, share - 1), strict=True)
+            ]
+            found.append(drawer.draw_latent(slerp(*ends, share)))
+        return found
+
+
+def carry(
+    image: Tensor, way: Way, edges: str, kernel: str = "spline"
+) -> tuple[Tensor, Tensor]:
+    """Move what lies on a grid, be it pixels, a latent or moments: [1, C, h, w].
+
+    Returns:
+        It, and where it was in view, [1, 1, h, w] in [0, 1].
+    """
+    height, width = image.shape[-2:]
+    places = way(height, width)
+    if places is None:
+        return image, image.new_ones(1, 1, height, width)
+    return resample(image, places, edges, kernel)
+
+
+def slerp(a: Latent, b: Latent, share: float) -> Latent:
+    """Go from one latent to another along an arc in every cell, so that codes keep their length.
+
+    Shoemake, 1985; lengths go evenly.
+    """
+    lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
+    tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
+    angle = (tips[0] * tips[1]).sum(1, keepdim=True).clamp(-1, 1).acos()
+    sine = angle.sin()
+    straight = sine < 1e-4
+    first = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
+    second = torch.where(straight, share, (share * angle).sin() / sine.clamp(min=1e-4))
+    return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)
+
+
+def _part(way: Way, share: float) -> Way:
+    """A share of a movement; below 0, back again. Straight on, which small ones nearly are."""
+
+    def part(height: int, width: int) -> Tensor | None:
+        places = way(height, width)
+        if places is None:
+            return None
+        here = _grid(height, width).to(places)
+        return here + share * (places - here)
+
+    return part
+
+
+def _grid(height: int, width: int) -> Tensor:
+    """Where each pixel is: [height, width, 2], x before y."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([x, y], -1).double()
+
+
+def _inside(edges: str) -> str:
+    """What lies beyond a grid that is no picture: nothing can be drawn there by itself."""
+    return "mirror" if edges == "fill" else edges
+
+
+def _levels(image: Tensor) -> Tensor:
+    """Round to as many levels as a checkpoint keeps."""
+    return image.mul(LEVELS).round().div(LEVELS)
+
+
+def _bytes(image: Tensor) -> Tensor:
+    return image.mul(LEVELS).round().to(torch.uint8)
