@@ -48,11 +48,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vqclip import expressions
+from vqclip.easings import EASINGS, spline
 from vqclip.errors import ConfigError, pick
 from vqclip.expressions import NUMBER, Expression, digits
 
 __all__ = ["EASINGS", "NUMBER", "Curve", "Key", "Schedule", "digits", "parse", "show"]
 
+TIME = ("t", "frame", "frames", "share")
 Curve = Callable[[int], float]  # a value at each step, or each frame
 Value = float | Expression
 PLACE = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
@@ -178,7 +180,7 @@ class Schedule:
             if after.easing == "spline":
                 four = range(max(0, passed - 2), min(len(keys), passed + 2))
                 heights = {index: of(keys[index], frame) for index in four}
-                return _spline(places, heights, passed, share)
+                return spline(places, heights, passed, share)
             low = of(before, frame)
             return low + EASINGS[after.easing](share) * (of(after, frame) - low)
 
@@ -307,40 +309,3 @@ def _value(text: str) -> Value:
         return float(text)
     found = expressions.parse(text)
     return found if found.names else found.at({})
-
-
-def _spline(
-    places: Sequence[float], heights: Mapping[int, float], after: int, share: float
-) -> float:
-    """Go from key `after - 1` to `after`: a cubic whose slopes are those between neighbours.
-
-    At the first and the last key the slope is that of the stretch itself.
-    """
-    ends = [max(min(heights), min(max(heights), index)) for index in range(after - 2, after + 2)]
-
-    def slope(before: int, behind: int) -> float:
-        across = places[behind] - places[before]
-        return (heights[behind] - heights[before]) / across if across > 0 else 0.0
-
-    low, high = heights[after - 1], heights[after]
-    across = places[after] - places[after - 1]
-    first, last = slope(ends[0], ends[2]) * across, slope(ends[1], ends[3]) * across
-    back = share - 1
-    return (
-        low * (1 + 2 * share) * back**2
-        + first * share * back**2
-        + high * share**2 * (3 - 2 * share)
-        + last * share**2 * back
-    )
-
-
-TIME = ("t", "frame", "frames", "share")
-
-EASINGS: Mapping[str, Callable[[float], float]] = {
-    "linear": lambda share: share,
-    "ease": lambda share: 2 * share**2 if share < 0.5 else 1 - 2 * (1 - share) ** 2,
-    "in": lambda share: share**2,
-    "out": lambda share: 1 - (1 - share) ** 2,
-    "hold": lambda share: 0.0,
-    "spline": lambda share: share,  # of two keys alone; see `_spline`
-}
