@@ -36,7 +36,7 @@ def test_parse(text: str, wanted: Eye) -> None:
             r"starter has the weight -1; it must be 0 or more. .*fog:-0.5 for\(starter\)",
         ),
         ("starter:{0: 1, 9: -1}", "starter has the weight -1"),
-        ("starter:{0: x}", "starter: the schedule's key '0: x' cannot be read"),
+        ("starter:{0: 1 +}", r"starter: the schedule's key '0: 1 \+' cannot be read"),
         ("starter:1:0", "starter is to look at 0 squares; write a whole number, such as 16"),
         ("starter:1:2.5", "starter is to look at 2.5 squares"),
         ("starter:1e999", "starter has the weight inf"),

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from tests.conftest import Home
 from vqclip import foils, load, objectives, perceptors, session
+from vqclip.clock import Clock
 from vqclip.generate import View
 from vqclip.prompts import parse
 from vqclip.story import Story
@@ -52,7 +53,9 @@ def test_only_words_that_are_wished_for_are_told_from_others(home: Home) -> None
     perceptor = perceptors.load(str(home.clip))
 
     def made(prompt: str, weight: float = 0.05) -> list[objectives.Objective]:
-        return list(objectives.against_foils(parse(prompt), [perceptor], Story(1, 1), weight))
+        return list(
+            objectives.against_foils(parse(prompt), [perceptor], Story(1, Clock(1)), weight)
+        )
 
     assert [each.name for each in made("a fox | an owl | fog:-1")] == ["distinct"]
     assert made("fog:-1") == made("a fox", 0) == []

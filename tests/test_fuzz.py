@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from PIL import Image as pillow
 
 from tests.models import hostile
-from vqclip import cli, compass, eyes, grammar_1, judging, presets, schedules, words
+from vqclip import cli, compass, expressions, eyes, grammar_1, judging, presets, schedules, words
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.models import learnt
@@ -65,6 +65,29 @@ VALUES = st.recursive(
 )
 NAMES = st.sampled_from([*KEYS, *{key.partition(".")[0] for key in KEYS}, "extends"]) | TEXTS
 
+
+SUMS = (
+    *(
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "**",
+        "(",
+        ")",
+        ",",
+        " ",
+        "<",
+        "==",
+        " if ",
+        " else ",
+        "0",
+        "2",
+        ".5",
+    ),
+    *("t", "frame", "low", "pi", "sin(", "min(", "clamp(", "noise(t)", "where(", "9e9", "-1"),
+)
 
 # What the prompt language is made of, so that not every example is an error or plain text.
 SIGNS = st.sampled_from(
@@ -115,7 +138,27 @@ def test_old_prompts(text: str) -> None:
 
 
 @fuzzed
-@given(TEXTS | st.lists(st.sampled_from([*"0123456789:,% -.e", "hold", "ease"])).map("".join))
+@given(TEXTS | st.lists(st.sampled_from(SUMS), max_size=30).map("".join))
+def test_expressions(text: str) -> None:
+    try:
+        found = expressions.parse(text)
+    except ConfigError as error:
+        assert str(error)
+        return
+    shown = expressions.show(found)
+    assert (
+        expressions.parse(shown) == found and expressions.show(expressions.parse(shown)) == shown
+    )
+    with contextlib.suppress(ConfigError):
+        low, high = found.bounds
+        value = found.at({"t": 1.5, "frame": 3.0, "low": 0.5})
+        assert math.isfinite(value) and (low <= value <= high or "." in repr(value))
+
+
+@fuzzed
+@given(
+    TEXTS | st.lists(st.sampled_from([*"0123456789:,% -.sf", "hold", "ease", *SUMS])).map("".join)
+)
 def test_schedules(text: str) -> None:
     try:
         found = schedules.parse(text)
@@ -123,7 +166,10 @@ def test_schedules(text: str) -> None:
         assert str(error)
         return
     assert schedules.parse(schedules.show(found)) == found
-    assert all(math.isfinite(found.curve(steps)(step)) for steps in (1, 7) for step in range(9))
+    with contextlib.suppress(ConfigError):  # unknown names, and 1 / 0
+        for steps in (1, 7):
+            curve = found.curve(steps, 15.0, {"low": [0.5]})
+            assert all(math.isfinite(curve(step)) for step in range(9))
 
 
 @fuzzed

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vqclip import losses
+from vqclip.clock import Clock
 from vqclip.config import LossSettings
 from vqclip.generate import View
 from vqclip.models.spelling import Row
@@ -61,7 +62,7 @@ class Reader:
     ],
 )
 def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
-    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], Story(1, 1))
+    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], Story(1, Clock(1)))
     seen = torch.tensor([[cosine, (1 - cosine**2) ** 0.5]], requires_grad=True)
     wish.loss(View(torch.zeros(1, 3, 1, 1), {}, {"reader": seen}, 0)).backward()
     assert seen.grad is not None

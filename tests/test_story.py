@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vqclip import story
+from vqclip.clock import Clock
 from vqclip.prompts import parse
 from vqclip.story import Lane, Story, slerp
 
@@ -15,7 +16,7 @@ def unit(*numbers: float) -> torch.Tensor:
 
 
 def test_scenes_share_the_steps_evenly() -> None:
-    tale = Story(3, 90)
+    tale = Story(3, Clock(90))
     assert [max(range(3), key=tale.shares(step).__getitem__) for step in range(90)] == [
         *[0] * 30,
         *[1] * 30,
@@ -25,7 +26,7 @@ def test_scenes_share_the_steps_evenly() -> None:
 
 @pytest.mark.parametrize("fade", [0.0, 0.1, 0.5, 1.0])
 def test_shares_add_up_and_change_slowly(fade: float) -> None:
-    tale = Story(4, 200, fade)
+    tale = Story(4, Clock(200), fade)
     shares = torch.tensor([tale.shares(step) for step in range(200)])
     assert torch.allclose(shares.sum(1), torch.ones(200))
     assert shares.min() >= 0
@@ -35,7 +36,7 @@ def test_shares_add_up_and_change_slowly(fade: float) -> None:
 
 
 def test_one_scene_is_whole() -> None:
-    assert Story(1, 10, 0.5).shares(9) == [1.0]
+    assert Story(1, Clock(10), 0.5).shares(9) == [1.0]
 
 
 def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
@@ -50,12 +51,12 @@ def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
 
 def test_what_stands_at_the_same_place_becomes_one_another() -> None:
     wishes = parse("a | b in(top) | @p.png ^ c | @p.png:2 | d in(top) | e")
-    lanes = story.lanes(wishes, Story(2, 10))
+    lanes = story.lanes(wishes, Story(2, Clock(10)))
     assert [lane.name for lane in lanes] == ["a ^ c", "b ^ d", "p.png ^ p.png", "e"]
 
 
 def test_weights_fade_with_their_scenes() -> None:
-    tale = Story(2, 100, fade=0.4)
+    tale = Story(2, Clock(100), fade=0.4)
     (both,) = story.lanes(parse("a:2 ^ b:4"), tale)
     assert [story.weight(both, tale)(step) for step in (0, 50, 99)] == [2, 3, 4]
     (_, alone) = story.lanes(parse("a | b:4 ^ c"), tale)
@@ -63,31 +64,31 @@ def test_weights_fade_with_their_scenes() -> None:
 
 
 def test_a_weight_may_be_a_schedule() -> None:
-    tale = Story(1, 101)
+    tale = Story(1, Clock(101))
     (lane,) = story.lanes(parse("a:{0: 0, 50%: 2}"), tale)
     assert [story.weight(lane, tale)(step) for step in (0, 25, 50, 100)] == [0, 1, 2, 2]
 
 
 def test_stops_are_those_of_the_scene_of_which_there_is_most() -> None:
-    tale = Story(2, 100, fade=1.0)
+    tale = Story(2, Clock(100), fade=1.0)
     (lane,) = story.lanes(parse("a:1:0.5 ^ b:1:0.25"), tale)
     assert [story.stop(lane, tale)(step) for step in (0, 99)] == [0.5, 0.25]
 
 
 def test_what_fades_out_keeps_its_stop() -> None:
-    tale = Story(2, 100, fade=0.4)
+    tale = Story(2, Clock(100), fade=0.4)
     fog = next(lane for lane in story.lanes(parse("a | fog:-1 ^ b"), tale) if lane.name == "fog")
     assert {story.stop(fog, tale)(step) for step in range(100)} == {-(torch.pi**2) / 8}
 
 
 def test_what_is_avoided_never_becomes_what_is_wished_for() -> None:
     wishes = parse("fog:-1 | a fox ^ a bear | fog:-1 | a hen")
-    names = [lane.name for lane in story.lanes(wishes, Story(2, 10))]
+    names = [lane.name for lane in story.lanes(wishes, Story(2, Clock(10)))]
     assert names == ["fog ^ fog", "a fox ^ a bear", "a hen"]
 
 
 def test_targets_go_from_one_to_the_other() -> None:
-    tale = Story(2, 100, fade=0.4)
+    tale = Story(2, Clock(100), fade=0.4)
     a, b = unit(1, 0), unit(0, 1)
     lane = Lane(parse("a ^ b"))
     aim = story.target(lane, tale, [a, b])

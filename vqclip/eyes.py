@@ -68,7 +68,7 @@ def parse(text: str) -> Eye:
             raise ConfigError(f"perceptors: {name}: {error}") from error
     elif found:
         weight = float(found[0])
-    least = min(weight.values) if isinstance(weight, Schedule) else weight
+    least = min(weight.numbers, default=0.0) if isinstance(weight, Schedule) else weight
     if not 0 <= least < float("inf"):
         raise ConfigError(
             f"perceptors: {name} has the weight {least:g}; it must be 0 or more. To push away "

@@ -147,7 +147,7 @@ def _share(weight: float, tale: Story, scene: int, wish: Prompt) -> Curve:
     """A weight, for as much as there is of a scene, while a wish of it is one."""
     if not isinstance(wish.weight, Schedule):
         return lambda step: weight * tale.shares(step)[scene]
-    own = wish.weight.curve(tale.steps)
+    own = tale.clock.of(wish.weight)
     return lambda step: weight * tale.shares(step)[scene] * (own(step) > 0)
 
 

@@ -140,8 +140,7 @@ def turned(wish: Prompt) -> Prompt:
     stop = wish.stop if wish.stop == -math.inf else -wish.stop
     if not isinstance(wish.weight, Schedule):
         return replace(wish, weight=-wish.weight, stop=stop)
-    keys = tuple(replace(key, value=-key.value) for key in wish.weight.keys)
-    return replace(wish, weight=Schedule(keys), stop=stop)
+    return replace(wish, weight=wish.weight.negative, stop=stop)
 
 
 def show(prompts: Iterable[Prompt]) -> str:

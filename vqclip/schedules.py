@@ -1,17 +1,42 @@
-r"""A number that changes on the way: `0: 1, 50%: 0.2 ease, 100%: 0`.
+r"""A number that changes on the way: `0: 1, 50%: 0.2 ease, 100%: 0`, or `1 + 0.1 * sin(t)`.
 
-    schedule = key { "," key }
-    key      = place ":" value [ easing ]
-    place    = number [ "%" ]
-    easing   = "linear" | "ease" | "in" | "out" | "hold"
+    schedule   = key { "," key } | expression
+    key        = place ":" value [ easing ]
+    place      = number [ "%" | "s" | "f" ]
+    value      = number | "(" expression ")" | expression
+    easing     = "linear" | "ease" | "in" | "out" | "hold" | "spline"
 
-A place is a step, counted from 0, or a share of the run: 0% is its first step, 100% its last. The
-easing of a key says how the value comes there from the key before: evenly (linear, where none is
-written), slowly at both ends (ease), at the start (in) or at the end (out), or at once, when the
-place is reached (hold). Before the first key and after the last the value rests.
+    0: 0, 50%: 2 ease            rises until the middle, slowly at both ends
+    0s: 0.5, 2s: 1 hold          0.5 for two seconds, then 1
+    1 + 0.5 * sin(2 * pi * t)    swings once a second
+    0: 1, 80%: (1 + beat), 100%: 0   keys may hold expressions
+    1 if t < 2 else 0            on for two seconds
 
-Keyframes with values between them are chigozienri's `{10: 1, 20: 0}` and deforum's; the three
-curves are those of Penner's quadratic easing, 2001.
+A place is a frame, counted from 0 (`40` or `40f`), a share of the run (0% is its first frame,
+100% its last), or a time in seconds. In a picture every step is a frame of its own, and a second
+has as many as film.fps says. The easing of a key says how the value comes there from the key
+before: evenly (linear, where none is written), slowly at both ends (ease), at the start (in) or
+at the end (out), at once, when the place is reached (hold), or along a smooth line through all
+keys (spline). Before the first key and after the last the value rests; an expression goes on.
+
+In expressions stand numbers, + - * / % **, comparisons, `a if condition else b`, pi, tau, e, and
+
+    t                   seconds since the first frame
+    frame, frames       which frame it is, from 0 on, and how many there are
+    share               how much of the run has passed, from 0 to 1
+    beat, low, mid, high, loud, onset     of the film's sound, from 0 to 1
+    sin cos tan abs sqrt exp log floor ceil round     of one number
+    min(a, b) max(a, b) clamp(x, a, b) lerp(a, b, x) smoothstep(a, b, x)
+    triangle(x) saw(x) square(x)   waves from -1 to 1, as sin; one each whole x: saw(t / 4)
+    pulse(x, width)     1 in the first `width` of each whole x (0.1), else 0
+    noise(x, seed)      wanders smoothly from -1 to 1, a new height at each whole x
+    where(condition, a, b)
+
+`vqclip plot "SCHEDULE"` draws what a schedule does.
+
+Keyframes with values between them are chigozienri's `{10: 1, 20: 0}` and deforum's, as are
+expressions of time; the curves in, out and ease are Penner's quadratic easing, 2001, and splines
+are those of Catmull and Rom, 1974, at places that need not be even.
 """
 
 from __future__ import annotations
@@ -19,13 +44,21 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from vqclip import expressions
+from vqclip.easings import EASINGS, spline
 from vqclip.errors import ConfigError, pick
+from vqclip.expressions import NUMBER, Expression, digits
 
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-Curve = Callable[[int], float]  # a value at each step
+__all__ = ["EASINGS", "NUMBER", "Curve", "Key", "Schedule", "digits", "parse", "show"]
+
+TIME = ("t", "frame", "frames", "share")
+Curve = Callable[[int], float]  # a value at each step, or each frame
+Value = float | Expression
+PLACE = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
+FPS = 15.0  # as film.fps, where nobody says
 
 
 @dataclass(frozen=True)
@@ -33,7 +66,8 @@ class Key:
     """A value at a place.
 
     Args:
-        place: a step, or percents of the run where `percent`; 0 or more, at most 100 %.
+        place: frames, percents of the run, or seconds, as `unit` says; 0 or more, at most 100 %.
+        unit: "" for frames, "%" or "s".
         easing: how the value comes here from the key before; one of `EASINGS`.
 
     Raises:
@@ -41,30 +75,36 @@ class Key:
     """
 
     place: float
-    value: float
-    percent: bool = False
+    value: Value
+    unit: str = ""
     easing: str = "linear"
 
     def __post_init__(self) -> None:
         pick(EASINGS, self.easing, "easing")
-        if not (math.isfinite(self.place) and math.isfinite(self.value)):
+        plain = 0.0 if isinstance(self.value, Expression) else self.value
+        if not (math.isfinite(self.place) and math.isfinite(plain)):
             raise ConfigError(
-                f"the schedule's key {self.place:g}: {self.value:g} is not finite; write numbers"
+                f"the schedule's key {self.place:g}{self.unit}: {plain:g} is not finite; write "
+                "numbers"
             )
-        if self.place < 0 or (self.percent and self.place > 100):
+        if self.place < 0 or (self.unit == "%" and self.place > 100):
             raise ConfigError(
-                f"the schedule's place {digits(self.place)}{'%' * self.percent} lies outside the "
-                "run; write a step from 0 on, or from 0% to 100%"
+                f"the schedule's place {digits(self.place)}{self.unit} lies outside the "
+                "run; write a step or a frame from 0 on, or from 0% to 100%"
             )
 
-    def step(self, steps: int) -> float:
-        """The place in a run of so many steps, in steps."""
-        return self.place / 100 * (steps - 1) if self.percent else self.place
+    def frame(self, frames: int, fps: float) -> float:
+        """The place in a run of so many frames, in frames."""
+        if self.unit == "%":
+            return self.place / 100 * (frames - 1)
+        return self.place * fps if self.unit == "s" else self.place
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Keys in the order in which they were written; at least one.
+
+    An expression that holds all along is a single key of it.
 
     Raises:
         ConfigError: if there is none, or those counted in the same way do not ascend.
@@ -75,39 +115,111 @@ class Schedule:
     def __post_init__(self) -> None:
         if not self.keys:
             raise ConfigError('the schedule is empty; write keys, such as "0: 0, 50%: 1"')
-        for percent in (False, True):
-            places = [key.place for key in self.keys if key.percent == percent]
+        for unit in ("", "%", "s"):
+            places = [key.place for key in self.keys if key.unit == unit]
             for before, after in itertools.pairwise(places):
                 if after <= before:
                     raise ConfigError(
-                        f"the schedule's place {digits(after)}{'%' * percent} comes after "
-                        f"{digits(before)}{'%' * percent}; write the keys in order"
+                        f"the schedule's place {digits(after)}{unit} comes after "
+                        f"{digits(before)}{unit}; write the keys in order"
                     )
 
-    def curve(self, steps: int) -> Curve:
-        """Give the value at each step of a run of `steps` steps.
+    def curve(
+        self,
+        frames: int,
+        fps: float = FPS,
+        variables: Mapping[str, Sequence[float]] | None = None,
+    ) -> Curve:
+        """Give the value at each frame of a run of `frames` frames; see `vqclip.clock`.
 
-        Where two keys fall on the same step, the one that was written last holds.
+        Where two keys fall on the same frame, the one that was written last holds.
+
+        Args:
+            fps: frames a second.
+            variables: what expressions may name besides the time, a number a frame; 0 after its
+                end.
+
+        Raises:
+            ConfigError: if an expression names what is not there; the curve raises it where an
+                expression has no finite value.
         """
-        keys = sorted(self.keys, key=lambda key: key.step(steps))
+        brought = dict(variables or {})
+        known = [*TIME, *brought]
+        for key in self.keys:
+            for name in key.value.names if isinstance(key.value, Expression) else ():
+                if name not in known:
+                    raise expressions.unknown(name, show(self), known)
+        keys = sorted(self.keys, key=lambda key: key.frame(frames, fps))
+        places = [key.frame(frames, fps) for key in keys]
 
-        def value(step: int) -> float:
-            passed = [key for key in keys if key.step(steps) <= step]
-            if not passed:
-                return keys[0].value
-            if len(passed) == len(keys):
-                return passed[-1].value
-            before, after = passed[-1], keys[len(passed)]
-            start = before.step(steps)
-            share = (step - start) / (after.step(steps) - start)
-            return before.value + EASINGS[after.easing](share) * (after.value - before.value)
+        def of(key: Key, frame: int) -> float:
+            if not isinstance(key.value, Expression):
+                return key.value
+            now = {
+                name: each[frame] if frame < len(each) else 0.0 for name, each in brought.items()
+            }
+            return key.value.at(
+                {
+                    **now,
+                    "t": frame / fps,
+                    "frame": float(frame),
+                    "frames": float(frames),
+                    "share": frame / max(1, frames - 1),
+                }
+            )
+
+        def value(frame: int) -> float:
+            passed = sum(1 for place in places if place <= frame)
+            if passed == 0:
+                return of(keys[0], frame)
+            if passed == len(keys):
+                return of(keys[-1], frame)
+            before, after = keys[passed - 1], keys[passed]
+            start, end = places[passed - 1], places[passed]
+            share = (frame - start) / (end - start)
+            if after.easing == "spline":
+                four = range(max(0, passed - 2), min(len(keys), passed + 2))
+                heights = {index: of(keys[index], frame) for index in four}
+                return spline(places, heights, passed, share)
+            low = of(before, frame)
+            return low + EASINGS[after.easing](share) * (of(after, frame) - low)
 
         return value
 
     @property
     def values(self) -> tuple[float, ...]:
-        """The values of the keys."""
-        return tuple(key.value for key in self.keys)
+        """The values of the keys, the first one first.
+
+        Of an expression, its value at the first frame, in silence, and bounds that it keeps to,
+        which may be infinite: nobody knows here how long the run will be.
+        """
+        found: list[float] = []
+        for key in self.keys:
+            if isinstance(key.value, Expression):
+                found += (*key.value.opening, *key.value.bounds)
+            else:
+                found.append(key.value)
+        return tuple(found)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The values of the keys that are plain numbers."""
+        return tuple(k.value for k in self.keys if not isinstance(k.value, Expression))
+
+    @property
+    def negative(self) -> Schedule:
+        """The same, the other way round."""
+        return Schedule(
+            tuple(
+                Key(
+                    key.place,
+                    key.value.negative if isinstance(key.value, Expression) else -key.value,
+                    key.unit,
+                    key.easing,
+                )
+                for key in self.keys
+            )
+        )
 
 
 def parse(text: str) -> Schedule:
@@ -120,48 +232,80 @@ def parse(text: str) -> Schedule:
     1.0
     >>> parse("10: 1").curve(20)(0)
     1.0
+    >>> parse("frame * 2").curve(20)(3)
+    6.0
     """
-    raws = text.split(",") if text.strip() else []
-    return Schedule(tuple(_key(raw.strip()) for raw in raws))
+    if ":" not in text:
+        if not text.strip():
+            return Schedule(())
+        return Schedule((Key(0.0, _value(text.strip())),))
+    return Schedule(tuple(_key(raw.strip()) for raw in _split(text)))
 
 
 def show(schedule: Schedule) -> str:
     """Write a schedule in a canonical way, which `parse` reads back.
 
-    >>> show(parse(" 0:0 ,50 % : 2.0 ease"))
-    '0: 0, 50%: 2 ease'
+    >>> show(parse(" 0:0 ,50 % : 2.0 ease, 3s: t*2"))
+    '0: 0, 50%: 2 ease, 3s: (t * 2)'
+    >>> show(parse("(1+t)"))
+    '1 + t'
     """
+    first = schedule.keys[0]
+    if isinstance(first.value, Expression) and schedule.keys == (Key(0.0, first.value),):
+        return expressions.show(first.value)
     return ", ".join(
-        f"{digits(key.place)}{'%' * key.percent}: {digits(key.value)}"
+        f"{digits(key.place)}{key.unit}: {_shown(key.value)}"
         + (f" {key.easing}" if key.easing != "linear" else "")
         for key in schedule.keys
     )
 
 
-def digits(number: float) -> str:
-    """Write a number in the fewest digits that read back as the same one."""
-    return repr(float(number)).removesuffix(".0")
+def _shown(value: Value) -> str:
+    return f"({expressions.show(value)})" if isinstance(value, Expression) else digits(value)
+
+
+def _split(text: str) -> list[str]:
+    """The keys of a schedule: parted by commas, but for those in brackets."""
+    found, depth = [""], 0
+    for each in text:
+        depth += (each == "(") - (each == ")")
+        if each == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += each
+    return found
 
 
 def _key(raw: str) -> Key:
     """Read one key."""
     place, colon, rest = (part.strip() for part in raw.partition(":"))
-    words = rest.split()
-    percent = place.endswith("%")
-    place = place.removesuffix("%").rstrip()
-    well = colon and 1 <= len(words) <= 2
-    if not well or not all(NUMBER.fullmatch(number) for number in (place, words[0])):
-        raise ConfigError(
-            f"the schedule's key {raw!r} cannot be read; write place: value, such as 0: 1 or "
-            "50%: 0.2 ease"
-        )
-    return Key(float(place), float(words[0]), percent, *words[1:])
+    where = PLACE.fullmatch(place)
+    try:
+        if not (where and colon and rest):
+            raise ConfigError(
+                "write place: value, such as 0: 1, 50%: 0.2 ease or 2s: (1 + sin(t))"
+            )
+        front, _, last = rest.rpartition(" ")
+        easing = "linear"
+        if front.strip() and (last in EASINGS or _stands_alone(front.strip(), last)):
+            rest, easing = front.strip(), last
+            pick(EASINGS, easing, "easing")
+        return Key(float(where[1]), _value(rest), where[where.lastindex or 0].strip("f"), easing)
+    except ConfigError as error:
+        if "the schedule's" in str(error):
+            raise
+        raise ConfigError(f"the schedule's key {raw!r} cannot be read: {error}") from error
 
 
-EASINGS: Mapping[str, Callable[[float], float]] = {
-    "linear": lambda share: share,
-    "ease": lambda share: 2 * share**2 if share < 0.5 else 1 - 2 * (1 - share) ** 2,
-    "in": lambda share: share**2,
-    "out": lambda share: 1 - (1 - share) ** 2,
-    "hold": lambda share: 0.0,
-}
+def _stands_alone(front: str, last: str) -> bool:
+    """Whether a word comes after a value that is whole, so that an easing was meant."""
+    whole = NUMBER.fullmatch(front) or (front.startswith("(") and front.endswith(")"))
+    return bool(whole) and last.isalpha()
+
+
+def _value(text: str) -> Value:
+    """A number, or an expression; one that never changes is the number that it gives."""
+    if NUMBER.fullmatch(text):
+        return float(text)
+    found = expressions.parse(text)
+    return found if found.names else found.at({})

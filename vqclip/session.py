@@ -29,6 +29,7 @@ from vqclip import (
     starts,
 )
 from vqclip.checks import check
+from vqclip.clock import Clock
 from vqclip.config import RunConfig
 from vqclip.cutouts import RECIPES, Cutter
 from vqclip.drawers.latent import LatentDrawer
@@ -41,7 +42,7 @@ from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
 from vqclip.sizes import final_size, plan_stages
-from vqclip.story import Story, curve
+from vqclip.story import Story
 from vqclip.tensors import Image
 
 
@@ -160,8 +161,9 @@ def build(
         cutter=region_cutter,
         beside=beside,
     )
-    tale = Story(max(wish.scene for wish in wishes) + 1, config.steps, config.fade)
-    weights = {eye.name: curve(eye.weight, config.steps) for eye in watching}
+    clock = Clock(config.steps, fps=config.film.fps)
+    tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
+    weights = {eye.name: clock.of(eye.weight) for eye in watching}
     told = list(
         objectives.against_foils(
             wishes, perceptors, tale, config.losses.distinct, config.style, weights

@@ -1,9 +1,9 @@
 """Which scene is it at a step, and how does one become the next?
 
-Scenes share the run's steps evenly. Around the border between two of them there is a cross-fade:
-`fade` is its length, as a share of a scene's; half of it lies on either side. Directions in a
-perceptor's space fade along the shortest arc ("slerp"), Shoemake, 1985, as pytti's interpolation
-of scenes does it with losses.
+Scenes share the run's frames evenly (a picture's steps are its frames). Around the border
+between two of them there is a cross-fade: `fade` is its length, as a share of a scene's; half of
+it lies on either side. Directions in a perceptor's space fade along the shortest arc ("slerp"),
+Shoemake, 1985, as pytti's interpolation of scenes does it with losses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import torch
 
-from vqclip.schedules import Curve, Schedule
+from vqclip.clock import Clock
+from vqclip.schedules import Curve
 from vqclip.tensors import Embedding
 from vqclip.wishes import Prompt
 
@@ -22,23 +23,24 @@ Target = Callable[[int], Embedding]
 
 @dataclass(frozen=True)
 class Story:
-    """How many scenes there are, in how many steps, and how long they fade.
+    """How many scenes there are, when, and how long they fade.
 
     Args:
+        clock: of the run.
         fade: in [0, 1]; 0 cuts from one scene to the next.
     """
 
     scenes: int
-    steps: int
+    clock: Clock
     fade: float = 0.0
 
     def shares(self, step: int) -> list[float]:
         """How much of each scene there is at a step; they add up to 1.
 
-        >>> Story(2, 100, fade=0.2).shares(49), Story(2, 100).shares(50)
+        >>> Story(2, Clock(100), fade=0.2).shares(49), Story(2, Clock(100)).shares(50)
         ([0.6, 0.4], [0.0, 1.0])
         """
-        place = step / self.steps * self.scenes  # in scenes
+        place = self.clock.frame(step) / self.clock.frames * self.scenes  # in scenes
         found = [0.0] * self.scenes
         border = round(place)
         inside = 0 < border < self.scenes and abs(place - border) * 2 < self.fade
@@ -87,7 +89,7 @@ def lanes(wishes: Sequence[Prompt], story: Story) -> list[Lane]:
 
 def weight(lane: Lane, story: Story) -> Curve:
     """The weight of a lane at each step."""
-    curves = [curve(wish.weight, story.steps) if wish else _nothing for wish in lane.wishes]
+    curves = [story.clock.of(wish.weight) if wish else _nothing for wish in lane.wishes]
     if story.scenes == 1:
         return curves[0]
     return lambda step: sum(
@@ -129,11 +131,6 @@ def target(lane: Lane, story: Story, embedded: Sequence[Embedding | None]) -> Ta
         return some[0][1] if some else there[0]  # without a wish the weight is 0
 
     return value
-
-
-def curve(number: float | Schedule, steps: int) -> Curve:
-    """A number, or one that changes, as a value at each step."""
-    return number.curve(steps) if isinstance(number, Schedule) else lambda step: number
 
 
 def slerp(a: Embedding, b: Embedding, share: float) -> Embedding:

@@ -142,7 +142,7 @@ class Prompt:
             raise PromptError(
                 f"a prompt's body {self.body!r} must hold words, without white space around them"
             )
-        if not all(map(math.isfinite, self.values)):
+        if not (isinstance(self.weight, Schedule) or math.isfinite(self.weight)):
             raise PromptError(
                 f"the weight {self.weight} of {self.body!r} must be a finite number, such as 2"
             )

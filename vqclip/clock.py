@@ -1,0 +1,173 @@
+"""What time is it at a step? Which frame, which second, and what has the sound to say then?
+
+A run takes steps. In a picture, each step is a frame of its own; in an animation a frame takes
+several, and all of them see the numbers of that frame. Everything that changes on the way asks
+the one clock of the run.
+
+    timeline = Timeline(frames=48, fps=12.0)
+    counts = [max(1, round(steps_of(frame))) for frame in range(48)]   # a schedule, too
+    clock = timeline.clock(counts)
+    weight = clock.of(schedules.parse("1 + sin(t)"))                   # step -> number
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vqclip.errors import ConfigError
+from vqclip.expressions import digits
+from vqclip.schedules import FPS, Curve, Schedule, show
+
+MOST_LOOKS = 20_000  # frames of a curve that are looked at to find how far it goes
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The frames of a run, before anybody knows how many steps each takes.
+
+    Args:
+        frames: how many; at least 1.
+        fps: frames a second.
+        variables: what expressions may name besides the time, by name: a number for each frame;
+            0 after its end. `vqclip.waves.SOUND` lists the usual ones.
+
+    Raises:
+        ConfigError: if there are no frames, or there is no time for one.
+    """
+
+    frames: int
+    fps: float = FPS
+    variables: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or not 0 < self.fps < float("inf"):
+            raise ConfigError(
+                f"a run of {self.frames} frames, {self.fps:g} a second, has no time; write at "
+                "least one frame, and more than 0 a second"
+            )
+
+    def seconds(self, frame: int) -> float:
+        """When a frame is, counted from the first one."""
+        return frame / self.fps
+
+    def of(self, number: float | Schedule) -> Curve:
+        """A number, or one that changes, as a value at each frame.
+
+        Raises:
+            ConfigError: if an expression names what is not there; the curve raises it where an
+                expression has no finite value.
+        """
+        if not isinstance(number, Schedule):
+            return lambda frame: number
+        return number.curve(self.frames, self.fps, self.variables)
+
+    def extent(self, number: float | Schedule) -> tuple[float, float]:
+        """The least and the greatest value on the way; of very long runs, of some frames."""
+        if not isinstance(number, Schedule):
+            return number, number
+        curve = self.of(number)
+        looked = [curve(frame) for frame in self._some()]
+        return min(looked), max(looked)
+
+    def within(
+        self, number: float | Schedule, name: str, least: float, most: float = float("inf")
+    ) -> Curve:
+        """A number as a value at each frame, none of them below `least` or above `most`.
+
+        Args:
+            name: what it is called in errors.
+
+        Raises:
+            ConfigError: as `of`; also if there is one that is, with its frame.
+        """
+        curve = self.of(number)
+        for frame in self._some() if isinstance(number, Schedule) else (0,):
+            value = curve(frame)
+            if least <= value <= most:
+                continue
+            where = (
+                f" at frame {frame} of {show(number)!r}" if isinstance(number, Schedule) else ""
+            )
+            should = f"{least:g} or more" if value < least else f"{most:g} or less"
+            raise ConfigError(f"{name} is {digits(value)}{where}; it must be {should}")
+        return curve
+
+    def clock(self, counts: Sequence[int]) -> Clock:
+        """The clock of an animation whose frames take so many steps each, at least one."""
+        starts = tuple(itertools.accumulate(counts[:-1], initial=0))
+        return Clock(sum(counts), starts, self.fps, self.variables)
+
+    def _some(self) -> Iterator[int]:
+        """All frames, or evenly spread ones of very many, the last one always."""
+        yield from range(0, self.frames, -(-self.frames // MOST_LOOKS))
+        yield self.frames - 1
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Which frame it is at a step.
+
+    Args:
+        steps: of the whole run; at least 1.
+        starts: the first step of each frame, ascending from 0; () where every step is a frame of
+            its own, as in a picture.
+        fps: frames a second.
+        variables: see `Timeline`.
+
+    Raises:
+        ConfigError: if a frame has no step, or as for `Timeline`.
+    """
+
+    steps: int
+    starts: tuple[int, ...] = ()
+    fps: float = FPS
+    variables: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        edges = [*self.starts, self.steps]
+        if edges[0] != (0 if self.starts else self.steps) or any(
+            after <= before for before, after in itertools.pairwise(edges)
+        ):
+            raise ConfigError(
+                f"the frames of an animation begin at the steps {list(self.starts)[:8]} of "
+                f"{self.steps}; each takes at least one, and the first begins at 0"
+            )
+        Timeline(self.frames, self.fps)  # refuses a run without time
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.starts) or self.steps
+
+    @property
+    def timeline(self) -> Timeline:
+        """The same frames, without their steps: for what is asked a frame at a time."""
+        return Timeline(self.frames, self.fps, self.variables)
+
+    def frame(self, step: int) -> int:
+        """The frame that a step belongs to."""
+        return bisect_right(self.starts, step) - 1 if self.starts else step
+
+    def seconds(self, frame: int) -> float:
+        """When a frame is, counted from the first one."""
+        return self.timeline.seconds(frame)
+
+    def of(self, number: float | Schedule) -> Curve:
+        """A number, or one that changes, as a value at each step: that of the step's frame.
+
+        Raises:
+            ConfigError: see `Timeline.of`.
+
+        >>> from vqclip.schedules import parse
+        >>> rising = Clock(6, starts=(0, 2, 4)).of(parse("frame"))
+        >>> [rising(step) for step in range(6)]
+        [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]
+        """
+        return self.by_step(self.timeline.of(number))
+
+    def by_step(self, curve: Curve) -> Curve:
+        """A curve over frames as one over steps."""
+        return (lambda step: curve(self.frame(step))) if self.starts else curve
