@@ -116,6 +116,8 @@ class Clock:
             its own, as in a picture.
         fps: frames a second.
         variables: see `Timeline`.
+        lead: how many of `starts` belong to frames before the first, in a film that closes: they
+            are what its last ones become.
 
     Raises:
         ConfigError: if a frame has no step, or as for `Timeline`.
@@ -125,6 +127,7 @@ class Clock:
     starts: tuple[int, ...] = ()
     fps: float = FPS
     variables: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    lead: int = 0
 
     def __post_init__(self) -> None:
         edges = [*self.starts, self.steps]
@@ -140,7 +143,7 @@ class Clock:
     @property
     def frames(self) -> int:
         """How many frames there are."""
-        return len(self.starts) or self.steps
+        return len(self.starts) - self.lead if self.starts else self.steps
 
     @property
     def timeline(self) -> Timeline:
@@ -148,8 +151,10 @@ class Clock:
         return Timeline(self.frames, self.fps, self.variables)
 
     def frame(self, step: int) -> int:
-        """The frame that a step belongs to."""
-        return bisect_right(self.starts, step) - 1 if self.starts else step
+        """The frame that a step belongs to; one before the first is the last one, and so on."""
+        if not self.starts:
+            return step
+        return (bisect_right(self.starts, step) - 1 - self.lead) % self.frames
 
     def seconds(self, frame: int) -> float:
         """When a frame is, counted from the first one."""
