@@ -1,13 +1,8 @@
 """Where do the frames of a film come from? From a film's file, or from pictures in a row.
 
-Frames stream: one is held at a time, however long the film is. ffmpeg (the one that imageio-ffmpeg
-brings, or $IMAGEIO_FFMPEG_EXE) decodes a film's file and hands its frames over by a pipe; it turns
-them as the file says, and makes a variable rate constant. Pillow does the rest, for films and
-pictures alike: what is transparent is laid on a ground, and the frame is brought to its size
-(Lanczos). The same file gives the same frames.
-
-Pixels that are not square are made so. A film of more than 576 lines that names no colour matrix
-is taken for BT.709, as players do. High dynamic range is not mapped to the usual one.
+Frames stream: one is held at a time, however long the film is. `vqclip.projector` decodes a film's
+file. Pillow does the rest, for films and pictures alike: what is transparent is laid on a ground,
+and the frame is brought to its size (Lanczos). The same file gives the same frames.
 """
 
 from __future__ import annotations
@@ -16,20 +11,18 @@ import glob
 import math
 import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import torch
 from PIL import Image as pillow
 from PIL import ImageColor
 
 from vqclip.errors import ConfigError, PictureError, pick
+from vqclip.projector import probe, project
 from vqclip.record import images
 from vqclip.tensors import Image
 
@@ -123,7 +116,7 @@ def open_footage(
             fps=float(rate / stride),
             count=None if taken is None else max(0, math.ceil(taken / stride) - first),
             sound=Path(name) if told.sound else None,
-            _decode=lambda: _film(Path(name), told, rate, stride, first, ground),
+            _decode=lambda: project(Path(name), told, rate, stride, first, ground),
             _fit=fitting,
             _ground=ground,
         )
@@ -187,135 +180,6 @@ def _stretch(frame: pillow.Image, size: tuple[int, int], ground: str) -> pillow.
 FITS: dict[str, Fit] = {"cover": _cover, "contain": _contain, "stretch": _stretch}
 
 
-@dataclass(frozen=True)
-class Told:
-    """What ffmpeg says of a film; see `probe`.
-
-    Args:
-        size: (width, height) as it is meant to be seen: turned, with square pixels.
-        rate: frames per second; the mean if it varies.
-        steady: whether it does not.
-        frames: how many the file says it has.
-        decoder: options that have to stand before the film.
-        matrix: the colour matrix to take it for, if it names none that it needs.
-    """
-
-    size: tuple[int, int]
-    rate: Fraction
-    steady: bool
-    frames: int | None
-    sound: bool
-    decoder: tuple[str, ...]
-    matrix: str | None
-
-
-def probe(path: Path) -> Told:
-    """Ask ffmpeg about a film; its first frame is decoded.
-
-    Raises:
-        PictureError: if it is no film, or it cannot be read.
-        ConfigError: if there is no ffmpeg.
-    """
-    one = ("-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "yuv444p", "-f", "yuv4mpegpipe", "-")
-    done = subprocess.run([*_ffmpeg(path, "info"), *one], capture_output=True)
-    words = done.stderr.decode("utf-8", "replace")
-    # The header knows the rate exactly, and the size after the film was turned.
-    header = re.match(rb"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) \S+ A(\d+):(\d+)", done.stdout)
-    if header is None or b"FRAME" not in done.stdout[:200]:
-        raise PictureError(_unreadable(path, words))
-    width, height, top, bottom, wide, high = map(int, header.groups())
-    streams = re.split(r"\n *Stream #", re.split(r"\n(?:Stream mapping|Output #)", words)[0])[1:]
-    video = next(s for s in streams if ": Video: " in s and "(attached pic)" not in s)
-    if wide > 0 and high > 0 and wide != high:
-        width, height = (
-            (round(width * wide / high), height)
-            if wide > high
-            else (width, round(height * high / wide))
-        )
-    if width * height > images.LARGEST:
-        raise PictureError(
-            f"{path} has frames of {width}x{height}; they may have up to "
-            f"{images.LARGEST // 1_000_000} million pixels; make it smaller first"
-        )
-    rate = Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25)
-    mean = re.search(r" ([\d.]+)(k?) fps", video)
-    average = Fraction(mean[1]) * (1000 if mean[2] else 1) if mean else rate
-    steady = abs(average - rate) <= max(rate / 200, Fraction(6, 1000)) or average <= 0
-    described = video.partition("\n")[0]
-    named = re.search(r"bt\d|smpte|fcc|gbr|rgb|bgr|argb|abgr|pal8", described) is not None
-    coded = re.search(r"Video: (vp[89])\b", described)
-    hidden = coded is not None and re.search(r"alpha_mode *: *1", video) is not None
-    return Told(
-        size=(width, height),
-        rate=rate if steady else average,
-        steady=steady,
-        frames=_count(path),
-        sound=any(": Audio: " in stream for stream in streams),
-        # ffmpeg's own decoders of these leave the transparency out.
-        decoder=("-c:v", f"libvpx{'-vp9' if coded[1] == 'vp9' else ''}")
-        if hidden and coded is not None
-        else (),
-        matrix="bt709" if not named and height > 576 else None,
-    )
-
-
-def _count(path: Path) -> int | None:
-    """Count a film's packets, without decoding them; each holds a frame."""
-    count = ("-map", "0:V:0", "-c", "copy", "-f", "null", "-progress", "-", os.devnull)
-    done = subprocess.run([*_ffmpeg(path), *count], capture_output=True)
-    found = re.findall(rb"^frame=\s*(\d+)", done.stdout, re.MULTILINE)
-    return int(found[-1]) if found and done.returncode == 0 else None
-
-
-def _film(
-    path: Path, told: Told, rate: Fraction, stride: int, first: int, ground: str
-) -> Iterator[pillow.Image]:
-    """Decode a film, frame by frame."""
-    width, height = told.size
-    skip = first * stride
-    chosen = f"select=gte(n\\,{skip})*not(mod(n-{skip}\\,{stride}))" if skip or stride > 1 else ""
-    matrix = f":in_color_matrix={told.matrix}" if told.matrix else ""
-    exact = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-    # Frames that are not wanted are left out before anything is made of them.
-    filters = [f"fps={rate}", chosen, f"scale={width}:{height}:{exact}{matrix}", "format=rgba"]
-    raw = ("-fps_mode", "passthrough", "-f", "rawvideo", "-")
-    command = [*_ffmpeg(path, before=told.decoder), "-map", "0:V:0"]
-    command += ["-vf", ",".join(filter(None, filters)), *raw]
-    given, size = skip, width * height * 4
-    with tempfile.TemporaryFile() as words:  # a pipe that nobody reads would fill up
-        # A session of its own: Ctrl-C is ours to hear, and ends it below.
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=words,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        try:
-            while len(pixels := process.stdout.read(size)) == size:
-                yield _opaque(pillow.frombuffer("RGBA", told.size, pixels), ground)
-                given += stride
-            if process.wait() != 0:
-                words.seek(0)
-                said = _last(words.read().decode("utf-8", "replace"))
-                raise PictureError(
-                    f"{path} breaks off after {given} frames ({said}); is the file whole? To "
-                    "mend it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
-                )
-        finally:
-            process.kill()
-            process.stdout.close()
-            process.wait()
-
-
-def _opaque(frame: pillow.Image, ground: str) -> pillow.Image:
-    """Lay an RGBA frame on the ground."""
-    if frame.getextrema()[3] == (255, 255):
-        return frame.convert("RGB")
-    return pillow.alpha_composite(pillow.new("RGBA", frame.size, ground), frame).convert("RGB")
-
-
 def _pictures(name: str, given: str) -> list[Path]:
     """The pictures of a folder or a pattern, or the one of that name, in their order."""
     if os.path.isfile(name):
@@ -337,20 +201,6 @@ def _pictures(name: str, given: str) -> list[Path]:
     return sorted(paths, key=lambda each: natural(str(each)))
 
 
-def _ffmpeg(path: Path, level: str = "error", before: tuple[str, ...] = ()) -> list[str]:
-    """The beginning of a command that reads a film, and nothing but that file."""
-    try:
-        program = str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise ConfigError(
-            "there is no ffmpeg, which films are read with; `pip install imageio-ffmpeg` brings "
-            "one, or let $IMAGEIO_FFMPEG_EXE name yours, or give a folder of pictures"
-        ) from error
-    # A name such as "-y" or "http:x" is a file's here, and a playlist fetches nothing.
-    there = ("-protocol_whitelist", "file", *before, "-i", f"file:{path.absolute()}")
-    return [program, "-nostdin", "-hide_banner", "-loglevel", level, *there]
-
-
 def _check(
     size: tuple[int, int] | None, fps: float | None, stride: int, first: int, ground: str
 ) -> None:
@@ -367,21 +217,3 @@ def _check(
         ImageColor.getrgb(ground)
     except ValueError:
         raise ConfigError(f"{ground!r} is no colour; expected white, #20c0ff, …") from None
-
-
-def _unreadable(path: Path, words: str) -> str:
-    """Say why a film cannot be read, from what ffmpeg said."""
-    if "matches no streams" in words:
-        return f"{path} holds no moving picture; expected a film (mp4, mov, webm, gif …)"
-    return (
-        f"{path} cannot be read as a film ({_last(words)}); is it damaged, or still being "
-        "written? Expected mp4, mov, webm, gif …, or a folder of pictures"
-    )
-
-
-def _last(words: str) -> str:
-    """The last thing that ffmpeg said which tells something, without its bookkeeping."""
-    lines = [re.sub(r"^(\[[^]]*\] *)+", "", line).strip() for line in words.splitlines()]
-    dull = re.compile(r"Error opening|Conversion failed|Task finished|Terminating|Last message|^$")
-    telling = [line for line in lines if not dull.search(line)]
-    return (telling[-1] if telling else "ffmpeg said nothing").rstrip(".")[:200]
