@@ -21,6 +21,7 @@ from vqclip import (
     shelf,
     sketchbook,
     speaking,
+    watching,
 )
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, to_dict
@@ -28,6 +29,7 @@ from vqclip.drawing import Before, Progress, draw, require
 from vqclip.errors import ConfigError
 from vqclip.layers import flat
 from vqclip.screen import Screen, table
+from vqclip.watching import FLOW
 
 INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
 
@@ -206,8 +208,13 @@ def classify(options: Any, screen: Screen, progress: Progress) -> None:
 
 
 def score(options: Any, screen: Screen, progress: Progress) -> None:
-    """Say how well words fit each picture, by CLIP."""
-    judging.score(options, screen, progress)
+    """Say how well words fit each picture, by CLIP; or how steady a film is."""
+    if options.of_film is not None:
+        watching.score(options, screen)
+    elif options.source is not None or options.flow != FLOW:
+        raise ConfigError("--source and --flow belong to --film: vqclip score --film FILM")
+    else:
+        judging.score(options, screen, progress)
 
 
 def search(options: Any, screen: Screen, progress: Progress) -> None:

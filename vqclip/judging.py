@@ -81,7 +81,7 @@ def score(options: Any, screen: Screen, progress: Progress) -> None:
     if len(words) < 2 or os.path.isfile(words[-1]):
         raise ConfigError(
             "the prompt comes last, after the pictures: vqclip score final.png "
-            '"a red heart"; to draw the words: vqclip generate score'
+            '"a red heart"; to draw the word itself: vqclip generate score'
         )
     texts = texts_of(words[-1])
     album = looking.album(words[:-1], screen)

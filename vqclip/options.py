@@ -16,6 +16,7 @@ from vqclip.errors import ConfigError, suggest
 from vqclip.screen import table
 from vqclip.speaking import TOPICS
 from vqclip.training.settings import SCHEMAS
+from vqclip.watching import FLOW
 
 PROMPTED = ("generate", "plan", "dream", "explain")  # the commands that take a prompt
 LOOKING = ("classify", "score", "search")  # those that look at pictures
@@ -164,14 +165,25 @@ def _add_looking(parser: Parser, name: str) -> None:
     """Add what the commands take that look at pictures."""
     shapes = {
         "classify": 'IMAGE …  --labels "A | B"',
-        "score": 'IMAGE …  "PROMPT"',
+        "score": 'IMAGE …  "PROMPT" | --film FILM  ["PROMPT"]',
         "search": 'FOLDER  "QUERY" | --image IMAGE',
     }
     metavar, what = ("FOLDER", "a folder, then what to find there")
     if name != "search":
         metavar, what = ("IMAGE", "pictures, folders, patterns such as '*.png'")
     parser.usage = f"{parser.prog} {shapes[name]}  [--option …] [key=value …]"
-    parser.add_argument("words", nargs="+", metavar=metavar, help=what)
+    many = "*" if name == "score" else "+"
+    parser.add_argument("words", nargs=many, metavar=metavar, help=what)
+    if name == "score":
+        parser.add_argument(
+            "--film", dest="of_film", metavar="FILM", help="how steady is a film, or a folder?"
+        )
+        parser.add_argument(
+            "--source", metavar="FILM", help="the film it was made from, to find motion in"
+        )
+        parser.add_argument(
+            "--flow", default=FLOW, metavar="NAME", help=f"dis, farneback, raft or none ({FLOW})"
+        )
     if name == "classify":
         parser.add_argument(
             "--labels", required=True, metavar="A|B", help='"a cat | a dog", or FILE.txt'

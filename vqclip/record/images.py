@@ -138,11 +138,12 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     return pixels.div(255).permute(2, 0, 1)[None].contiguous()
 
 
-def open_rgb(path: Path | str) -> pillow.Image:
+def open_rgb(path: Path | str, ground: str = "white") -> pillow.Image:
     """Decode a picture as it is meant to be seen, as Pillow's RGB.
 
-    It is turned as its EXIF orientation says; what is transparent is laid on white; grey,
-    palette, CMYK and 16-bit pictures become RGB; of an animation, the first frame is taken.
+    It is turned as its EXIF orientation says; what is transparent is laid on `ground`, a colour
+    that Pillow knows; grey, palette, CMYK and 16-bit pictures become RGB; of an animation, the
+    first frame is taken.
 
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
@@ -156,7 +157,7 @@ def open_rgb(path: Path | str) -> pillow.Image:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
             with pillow.open(path) as opened:
-                return _to_rgb(ImageOps.exif_transpose(opened))
+                return _to_rgb(ImageOps.exif_transpose(opened), ground)
     except FileNotFoundError:
         raise PictureError(f"there is no picture at {path}; check the name") from None
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
@@ -174,14 +175,14 @@ def open_rgb(path: Path | str) -> pillow.Image:
         ) from error
 
 
-def _to_rgb(picture: pillow.Image) -> pillow.Image:
+def _to_rgb(picture: pillow.Image, ground: str) -> pillow.Image:
     """Bring any mode of Pillow's to RGB."""
     if picture.mode.startswith("I") or picture.mode == "F":
         return pillow.fromarray(_eight_bits(picture)).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        white = pillow.new("RGBA", picture.size, "white")
-        picture = pillow.alpha_composite(white, picture)
+        below = pillow.new("RGBA", picture.size, ground)
+        picture = pillow.alpha_composite(below, picture)
     return picture.convert("RGB")
 
 

@@ -1,0 +1,219 @@
+"""Where do the frames of a film come from? From a film's file, or from pictures in a row.
+
+Frames stream: one is held at a time, however long the film is. `vqclip.projector` decodes a film's
+file. Pillow does the rest, for films and pictures alike: what is transparent is laid on a ground,
+and the frame is brought to its size (Lanczos). The same file gives the same frames.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as pillow
+from PIL import ImageColor
+
+from vqclip.errors import ConfigError, PictureError, pick
+from vqclip.projector import probe, project
+from vqclip.record import images
+from vqclip.tensors import Image
+
+PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")  # of a folder or pattern
+STILLS = tuple(each for each in PICTURES if each != ".webp")  # a file of these is no film
+SLOWEST, FASTEST = 0.001, 1000  # frames per second
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Frames in their order; iterating gives each as an Image [1, 3, H, W] in [0, 1].
+
+    Each iteration begins anew. Leaving one early ends its ffmpeg.
+
+    Attributes:
+        path: what was opened: a film, a folder or a pattern.
+        size: (width, height) of the frames, in pixels.
+        fps: frames per second at which they play as fast as what was opened; None for pictures
+            whose rate nobody named.
+        count: how many an iteration gives; of a film, an estimate, which may be off by one if
+            its rate varies or is changed; None if unknown. A film that was cut short has the
+            frames that are there.
+        sound: the film's file if it has sound, else None.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    fps: float | None
+    count: int | None
+    sound: Path | None
+    _decode: Callable[[], Iterator[pillow.Image]]
+    _fit: Fit
+    _ground: str
+
+    def __iter__(self) -> Iterator[Image]:
+        """Give the frames one after another.
+
+        Raises:
+            PictureError: at a frame that cannot be read; those before it were given.
+        """
+        for frame in self._decode():
+            fitted = self._fit(frame, self.size, self._ground)
+            pixels = torch.from_numpy(np.array(fitted, dtype=np.float32))  # [H, W, 3] to 255
+            yield pixels.div_(255).permute(2, 0, 1)[None].contiguous()
+
+
+def open_footage(
+    path: Path | str,
+    *,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    stride: int = 1,
+    first: int = 0,
+    fit: str = "cover",
+    ground: str = "white",
+) -> Footage:
+    """Open a film, a folder of pictures, or a pattern such as `clip/*.png`.
+
+    Pictures come in the order that people number them in: 2.png before 10.png. Those below a
+    folder's folders, and hidden ones, are passed over.
+
+    Args:
+        path: a film that ffmpeg reads (mp4, mov, webm, gif …), a folder, a pattern or a picture.
+        size: (width, height) of the frames, in pixels; None: that of the film, or of the first
+            picture.
+        fps: frames per second. A film is brought to this rate: frames are left out or repeated.
+            None: its own rate, the mean if that varies. For pictures, the rate that they are
+            meant to play at; none is left out.
+        stride: of so many frames, at `fps`, one is given.
+        first: how many of the frames that would be given are passed over, so that a run that
+            was interrupted goes on with the frame that it had come to.
+        fit: how a frame of another shape gets its size; see `FITS`.
+        ground: what transparent pixels are laid on, as a colour that Pillow knows.
+
+    Raises:
+        ConfigError: for an argument that cannot be.
+        PictureError: if there is no such film, or it cannot be read.
+    """
+    fitting = pick(FITS, fit, "way to fit a frame")
+    _check(size, fps, stride, first, ground)
+    name = os.path.expanduser(path)
+    if os.path.isfile(name) and not name.lower().endswith(STILLS):
+        told = probe(Path(name))
+        rate = told.rate if fps is None else Fraction(fps).limit_denominator(100_000)
+        taken = told.frames
+        if taken is not None and not (told.steady and rate == told.rate):
+            taken = round(taken * rate / told.rate)
+        return Footage(
+            path=Path(path),
+            size=size or told.size,
+            fps=float(rate / stride),
+            count=None if taken is None else max(0, math.ceil(taken / stride) - first),
+            sound=Path(name) if told.sound else None,
+            _decode=lambda: project(Path(name), told, rate, stride, first, ground),
+            _fit=fitting,
+            _ground=ground,
+        )
+    paths = _pictures(name, str(path))
+    own = images.open_rgb(paths[0], ground).size
+    chosen = paths[first * stride :: stride]
+    return Footage(
+        path=Path(path),
+        size=size or own,
+        fps=None if fps is None else fps / stride,
+        count=len(chosen),
+        sound=None,
+        _decode=lambda: (images.open_rgb(each, ground) for each in chosen),
+        _fit=fitting,
+        _ground=ground,
+    )
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key to sort names by as people number things.
+
+    >>> sorted(["frame10.png", "Frame2.png", "a1.png"], key=natural)
+    ['a1.png', 'Frame2.png', 'frame10.png']
+    """
+    parts = re.split(r"([0-9]+)", name)
+    key = [(int(part), "") if n % 2 else (-1, part.casefold()) for n, part in enumerate(parts)]
+    return [*key, (-1, name)]  # 1.png and 01.png: the same order each time
+
+
+Fit = Callable[[pillow.Image, tuple[int, int], str], pillow.Image]
+
+
+def _cover(frame: pillow.Image, size: tuple[int, int], ground: str) -> pillow.Image:
+    if frame.size == size:
+        return frame
+    (width, height), scale = size, max(size[0] / frame.width, size[1] / frame.height)
+    left, top = (frame.width - width / scale) / 2, (frame.height - height / scale) / 2
+    box = (max(left, 0), max(top, 0), min(frame.width - left, frame.width))
+    return frame.resize(
+        size, pillow.Resampling.LANCZOS, (*box, min(frame.height - top, frame.height))
+    )
+
+
+def _contain(frame: pillow.Image, size: tuple[int, int], ground: str) -> pillow.Image:
+    scale = min(size[0] / frame.width, size[1] / frame.height)
+    width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+    inner = _stretch(frame, (width, height), ground)
+    if inner.size == size:
+        return inner
+    whole = pillow.new("RGB", size, ground)
+    whole.paste(inner, ((size[0] - width) // 2, (size[1] - height) // 2))
+    return whole
+
+
+def _stretch(frame: pillow.Image, size: tuple[int, int], ground: str) -> pillow.Image:
+    return frame if frame.size == size else frame.resize(size, pillow.Resampling.LANCZOS)
+
+
+# Ways to bring a frame to a size: fill it and lose what sticks out on both sides, keep all of the
+# frame between bars of the ground's colour, or change its shape.
+FITS: dict[str, Fit] = {"cover": _cover, "contain": _contain, "stretch": _stretch}
+
+
+def _pictures(name: str, given: str) -> list[Path]:
+    """The pictures of a folder or a pattern, or the one of that name, in their order."""
+    if os.path.isfile(name):
+        return [Path(name)]
+    if os.path.isdir(name):
+        found = [entry.path for entry in os.scandir(name) if not entry.name.startswith(".")]
+    elif re.search(r"[*?[]", name):
+        found = glob.glob(name, recursive=True)
+    else:
+        web = "; download it first" if "://" in given else "; check the name"
+        if re.search(r"%0?\d*d", given):
+            web = f"; for pictures in a row write {re.sub(r'%0?[0-9]*d', '*', given)!r}"
+        raise PictureError(f"there is no film or folder at {given}{web}")
+    paths = [Path(each) for each in found if each.lower().endswith(PICTURES)]
+    paths = [each for each in paths if each.is_file()]
+    if not paths:
+        kinds = ", ".join(each.removeprefix(".") for each in PICTURES)
+        raise PictureError(f"{given} holds no pictures to make a film of ({kinds})")
+    return sorted(paths, key=lambda each: natural(str(each)))
+
+
+def _check(
+    size: tuple[int, int] | None, fps: float | None, stride: int, first: int, ground: str
+) -> None:
+    """Refuse arguments that cannot be."""
+    if size is not None and (min(size) < 1 or size[0] * size[1] > images.LARGEST):
+        raise ConfigError(f"frames of {size[0]}x{size[1]} cannot be; expected 1x1 or more")
+    if fps is not None and not SLOWEST <= fps <= FASTEST:
+        raise ConfigError(f"fps is {fps}; expected {SLOWEST} to {FASTEST} frames a second")
+    if stride < 1:
+        raise ConfigError(f"stride is {stride}; expected 1 (every frame) or more")
+    if first < 0:
+        raise ConfigError(f"the first frame is {first}; expected 0 or more")
+    try:
+        ImageColor.getrgb(ground)
+    except ValueError:
+        raise ConfigError(f"{ground!r} is no colour; expected white, #20c0ff, …") from None
