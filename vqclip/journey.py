@@ -6,7 +6,7 @@ A run passes through sizes, small ones first. `play` is a generator of steps; be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip import optimisers
+from vqclip.animate import animate
 from vqclip.config import MemorySettings, RunConfig, to_dict
 from vqclip.cutouts import Cutter
 from vqclip.drawers.latent import LatentDrawer
@@ -26,6 +27,7 @@ from vqclip.record.provenance import Provenance, versions
 from vqclip.stumbles import Guard
 from vqclip.tensors import Image
 from vqclip.thrift import Thrift, is_lacking
+from vqclip.voyage import Voyage
 
 REGION = " region "  # in the name of a region's cutter
 
@@ -61,6 +63,8 @@ class Session:
         thrift: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
         words: the learnt ones that its prompts name.
+        voyage: where an animation goes; None for a still.
+        rates: the learning rate at each step after an animation's first frame.
         done: how many steps are taken.
     """
 
@@ -77,6 +81,8 @@ class Session:
     thrift: Thrift = field(default_factory=Thrift)
     start: Image | None = None
     words: Sequence[Learnt] = ()
+    voyage: Voyage | None = None
+    rates: Callable[[int], float] = lambda step: 0.0
     done: int = 0
     _from: State | None = None
     _average: optimisers.Average | None = None
@@ -87,35 +93,96 @@ class Session:
         """Width and height of the finished picture, in pixels."""
         return self.stages[-1][0], self.stages[-1][1]
 
+    @property
+    def total(self) -> int:
+        """How many steps the run takes, those of all frames together."""
+        return self.config.steps if self.voyage is None else self.voyage.starts[-1]
+
     def play(self) -> Iterator[Step]:
-        """Run to the last step, through all sizes: from the first one, or from a `restore`."""
-        config, state = self.config, self._from
-        factor = optimisers.schedule(config.optimiser.schedule, config.steps)
+        """Run to the last step: from the first one, or from a `restore`."""
+        self._optimiser = self._begun()
+        if self.voyage is None:
+            yield from self._grow()
+            return
+        frame = self.voyage.frame(self.done)
+        begun = frame < self.voyage.frames and self.done > self.voyage.starts[frame]
+        yield from animate(self, range(frame, self.voyage.frames), begun)
+
+    def move(self, frame: int) -> None:
+        """Move what the last frame showed to where it is in this one; see `Voyage.move`."""
+        assert self.voyage is not None and self._optimiser is not None
+        self.voyage.move(frame, self.drawer, self._optimiser)
+        if self.config.motion.steady:
+            if not self.voyage.streams:
+                self.voyage.streams = {k: each.state() for k, each in self.cutters.items()}
+            for key, stream in self.voyage.streams.items():
+                if key in self.cutters:
+                    self.cutters[key].restore(stream)
+
+    def refine(self, frame: int) -> Iterator[Step]:
+        """Take the steps of a frame that are left."""
+        assert self.voyage is not None and self._optimiser is not None
+        if frame == 0:
+            yield from self._grow()
+            return
+        steps = self.voyage.steps(frame)
+        self._average = self._averaged(steps.start < self.done)
+        yield from self._steps(self._optimiser, self._average, range(self.done, steps.stop))
+
+    def develop(self, frame: int) -> tuple[Image, ...]:
+        """Give what is shown of a frame; see `Voyage.develop`."""
+        assert self.voyage is not None and self._average is not None
+        return self.voyage.develop(frame, self.drawer, self._average.value())
+
+    def last(self, frame: int) -> int:
+        """The number of a frame's last step."""
+        assert self.voyage is not None
+        return self.voyage.steps(frame)[-1]
+
+    def _begun(self) -> optimisers.Scheduled:
+        """Make the optimiser, or take up the one of a `restore`."""
+        config = self.config
+        rate = optimisers.RATES[config.optimiser.name]
+        rate = rate if config.optimiser.rate is None else config.optimiser.rate
+        curve = optimisers.schedule(config.optimiser.schedule, config.steps)
+
+        def pace(step: int) -> float:
+            return self.rates(step) if step >= config.steps else rate * curve(step)
+
         optimiser = optimisers.build(
-            config.optimiser.name, [self.drawer.latent], rate=config.optimiser.rate, factor=factor
+            config.optimiser.name, [self.drawer.latent], rate=1.0, factor=pace
         )
-        if state is not None:
-            moments = _under("optimiser.", state.tensors)
+        if self._from is not None:
+            moments = _under("optimiser.", self._from.tensors)
             optimiser.load_state_dict(
-                {"taken": state.moved, "slowed": state.slowed, "moments": moments}
+                {"taken": self._from.moved, "slowed": self._from.slowed, "moments": moments}
             )
-        self._optimiser = optimiser
+        return optimiser
+
+    def _averaged(self, begun: bool) -> optimisers.Average:
+        """Begin an average of the latent, or take up that of a `restore`."""
+        average = optimisers.Average(self.drawer.latent, self.config.optimiser.average)
+        if begun and self._from is not None:
+            kept = {"sum": self._from.tensors["average"], "taken": self._from.averaged}
+            average.load_state_dict(kept)
+        return average
+
+    def _grow(self) -> Iterator[Step]:
+        """Take the steps of a picture, or of a film's first frame, through all sizes."""
+        optimiser, state = self._optimiser, self._from
+        assert optimiser is not None
         first = 0
         for width, height, count in self.stages:
             last = first + count
-            if self.done >= last < config.steps:  # this size is behind us
+            if self.done >= last < self.config.steps:  # this size is behind us
                 first = last
                 continue
             if 0 < first == self.done:
                 before = self.drawer.latent
                 self.drawer.enlarge(width, height)
                 optimiser.carry(before, self.drawer.latent)
-            average = optimisers.Average(self.drawer.latent, config.optimiser.average)
-            if state is not None and first < state.done <= last:
-                kept = {"sum": state.tensors["average"], "taken": state.averaged}
-                average.load_state_dict(kept)
-            self._average = average
-            yield from self._steps(optimiser, average, range(self.done, last))
+            self._average = self._averaged(state is not None and first < state.done <= last)
+            yield from self._steps(optimiser, self._average, range(self.done, last))
             first = last
 
     def _steps(
@@ -168,7 +235,12 @@ class Session:
 
     @torch.no_grad()
     def final(self) -> Image:
-        """Draw the picture after the last step: that of the latent's average, if it is on."""
+        """Draw the picture after the last step: that of the latent's average, if it is on.
+
+        Of an animation, what was shown last.
+        """
+        if self.voyage is not None and self.voyage.shown is not None:
+            return self.voyage.shown
         if self._average is None:
             return self.drawer.draw()
         return self.drawer.draw_latent(self._average.value())
@@ -187,6 +259,8 @@ class Session:
         tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in self.cutters.items()}
         if self.start is not None:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
+        if self.voyage is not None:
+            tensors |= {f"voyage.{name}": each for name, each in self.voyage.state().items()}
         return State(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
 
     def restore(self, state: State) -> None:
@@ -206,6 +280,8 @@ class Session:
         for key, cutter in self.cutters.items():
             if key in streams:  # a region that a change of prompts brought has none yet
                 cutter.restore(streams[key])
+        if self.voyage is not None:
+            self.voyage.restore(_under("voyage.", state.tensors), wanted.device)
         self._from, self.done = state, state.done
 
     def provenance(self) -> Provenance:

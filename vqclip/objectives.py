@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vqclip import foils, losses, reading, regions, story
@@ -171,10 +171,23 @@ def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective
             yield Objective(name, _always(getattr(wanted, name)), loss)
 
 
+def at_first(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
+    """The same, with closeness to the start picture in the first `steps` steps only.
+
+    An animation leaves it behind.
+    """
+    for each in liked:
+        yield each if each.name != "init" else replace(each, weight=_until(each.weight, steps))
+
+
 def names_of(wanted: LossSettings) -> list[str]:
     """Name the losses that have a weight."""
     order = ("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init")
     return [name for name in order if getattr(wanted, name) != 0]
+
+
+def _until(weight: Curve, steps: int) -> Curve:
+    return lambda step: weight(step) if step < steps else 0.0
 
 
 def _always(weight: float) -> Callable[[int], float]:

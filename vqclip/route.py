@@ -16,10 +16,11 @@ from torch.nn import functional
 
 from vqclip import camera, flow
 from vqclip.camera import Move
+from vqclip.carrying import Way, grid
 from vqclip.flow import Flow
 from vqclip.footage import Footage
 from vqclip.tensors import Image
-from vqclip.voyage import Ground, Way
+from vqclip.voyage import Ground
 
 
 @dataclass(frozen=True)
@@ -106,5 +107,4 @@ def _flowed(moved: Tensor, height: int, width: int) -> Tensor:
     if (high, wide) != (height, width):
         moved = functional.interpolate(moved, [height, width], mode="bilinear", antialias=True)
         moved = moved * torch.tensor([width / wide, height / high]).to(moved)[None, :, None, None]
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return torch.stack([x, y], -1).double() + moved[0].permute(1, 2, 0).double().cpu()
+    return grid(height, width) + moved[0].permute(1, 2, 0).double().cpu()

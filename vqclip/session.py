@@ -20,6 +20,7 @@ from vqclip import (
     compass,
     eyes,
     fitting,
+    itinerary,
     likenesses,
     objectives,
     pictures,
@@ -161,7 +162,12 @@ def build(
         cutter=region_cutter,
         beside=beside,
     )
-    clock = Clock(config.steps, fps=config.film.fps)
+    tour = None if not config.frames else itinerary.plan(config)
+    clock = Clock(config.steps, fps=config.film.fps) if tour is None else tour.clock
+    trip = None
+    if tour is not None:
+        grain = purpose_seed(seed, "grain")
+        trip = itinerary.voyage(config, tour, (width, height), grain, device, beside)
     tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
     weights = {eye.name: clock.of(eye.weight) for eye in watching}
     told = list(
@@ -175,6 +181,8 @@ def build(
         *told,
         *objectives.from_losses(config.losses, start),
     ]
+    if tour is not None and trip is not None:
+        liked = [*objectives.at_first(liked, config.steps), *itinerary.objectives(config, tour, trip)]
     return Session(
         config=config,
         seed=seed,
@@ -188,6 +196,8 @@ def build(
         notes=notes,
         start=start,
         words=taught,
+        voyage=trip,
+        rates=itinerary.rates(config, tour) if tour is not None else (lambda step: 0.0),
     )
 
 

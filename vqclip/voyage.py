@@ -17,24 +17,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip import tints
+from vqclip.carrying import Way, carry, inside, part, slerp
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.generate import View
 from vqclip.optimisers import Scheduled
-from vqclip.resample import resample
 from vqclip.tensors import Image, Latent, Scalar
 
 FRESH = 0.1  # grain where something comes into view, so that there is something to work on
 LEVELS = 255  # what is kept between frames has as many levels as a picture in a file
-
-
-class Way(Protocol):
-    """How things move from one frame to the next."""
-
-    def __call__(self, height: int, width: int) -> Tensor | None:
-        """Where each pixel of a grid was a frame ago: [height, width, 2], x before y, in pixels.
-
-        None where nothing moves.
-        """
 
 
 @dataclass(frozen=True)
@@ -138,7 +128,7 @@ class Voyage:
             share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
             moved = moved + share * (ground.image - moved)
         if self.reference is not None and habits.colours != "none":
-            moved = tints.match(moved, self.reference, habits.colours)
+            moved = tints.tint(moved, self.reference, habits.colours)
         if (noise := habits.noise(frame)) > 0 or habits.edges == "fill":
             stream = torch.Generator().manual_seed(self.seed + frame)
             grain = torch.randn(moved.shape, generator=stream).to(moved)
@@ -148,17 +138,17 @@ class Voyage:
         latent = drawer.vqgan.encode(self.target)
         rest = last - drawer.vqgan.encode(drawn)
         if habits.through == "latent":
-            latent = carry(last, way, _inside(habits.edges))[0]
+            latent = carry(last, way, inside(habits.edges))[0]
         elif ground is None:  # beside a film of its own, the rest would be of another picture
             latent = latent + carry(rest, way, "black", "linear")[0]
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
-            optimiser.move(lambda each: carry(each, way, _inside(habits.edges), "linear")[0])
+            optimiser.move(lambda each: carry(each, way, inside(habits.edges), "linear")[0])
         else:
             optimiser.forget()
         if self.shown is not None and habits.smooth > 0:
-            self.shown = _levels(carry(self.shown, way, _inside(habits.edges))[0].clamp(0, 1))
+            self.shown = _levels(carry(self.shown, way, inside(habits.edges))[0].clamp(0, 1))
 
     @torch.no_grad()
     def develop(self, frame: int, drawer: LatentDrawer, latent: Latent) -> tuple[Image, ...]:
@@ -251,65 +241,11 @@ class Voyage:
         for number in range(1, self.habits.between + 1):
             share = number / (self.habits.between + 1)
             ends = [
-                drawer.vqgan.encode(carry(picture, _part(way, part), "mirror")[0].clamp(0, 1))
-                for picture, part in zip(pictures, (share, share - 1), strict=True)
+                drawer.vqgan.encode(carry(picture, part(way, share_of), "mirror")[0].clamp(0, 1))
+                for picture, share_of in zip(pictures, (share, share - 1), strict=True)
             ]
             found.append(drawer.draw_latent(slerp(*ends, share)))
         return found
-
-
-def carry(
-    image: Tensor, way: Way, edges: str, kernel: str = "spline"
-) -> tuple[Tensor, Tensor]:
-    """Move what lies on a grid, be it pixels, a latent or moments: [1, C, h, w].
-
-    Returns:
-        It, and where it was in view, [1, 1, h, w] in [0, 1].
-    """
-    height, width = image.shape[-2:]
-    places = way(height, width)
-    if places is None:
-        return image, image.new_ones(1, 1, height, width)
-    return resample(image, places, edges, kernel)
-
-
-def slerp(a: Latent, b: Latent, share: float) -> Latent:
-    """Go from one latent to another along an arc in every cell, so that codes keep their length.
-
-    Shoemake, 1985; lengths go evenly.
-    """
-    lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
-    tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
-    angle = (tips[0] * tips[1]).sum(1, keepdim=True).clamp(-1, 1).acos()
-    sine = angle.sin()
-    straight = sine < 1e-4
-    first = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
-    second = torch.where(straight, share, (share * angle).sin() / sine.clamp(min=1e-4))
-    return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)
-
-
-def _part(way: Way, share: float) -> Way:
-    """A share of a movement; below 0, back again. Straight on, which small ones nearly are."""
-
-    def part(height: int, width: int) -> Tensor | None:
-        places = way(height, width)
-        if places is None:
-            return None
-        here = _grid(height, width).to(places)
-        return here + share * (places - here)
-
-    return part
-
-
-def _grid(height: int, width: int) -> Tensor:
-    """Where each pixel is: [height, width, 2], x before y."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return torch.stack([x, y], -1).double()
-
-
-def _inside(edges: str) -> str:
-    """What lies beyond a grid that is no picture: nothing can be drawn there by itself."""
-    return "mirror" if edges == "fill" else edges
 
 
 def _levels(image: Tensor) -> Tensor:

@@ -1,0 +1,176 @@
+"""From settings to an animation: which frames there are, when, and how one leads to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from vqclip import pictures, schedules
+from vqclip.camera import Move
+from vqclip.clock import Clock, Timeline
+from vqclip.config import RunConfig
+from vqclip.generate import Objective
+from vqclip.route import Ride, Trace
+from vqclip.schedules import Curve, Schedule
+from vqclip.voyage import Habits, Route, Voyage
+
+LEAD = 4  # a film that closes draws one frame more for so many
+
+
+@dataclass(frozen=True)
+class Itinerary:
+    """The frames of an animation, and the clock that says which it is at a step.
+
+    Args:
+        lead: how many frames are drawn before the first, for its last ones to become.
+    """
+
+    clock: Clock
+    timeline: Timeline
+    lead: int
+
+    def film(self, frame: int) -> int:
+        """The frame of the film that a drawn one is meant for."""
+        return (frame - self.lead) % self.timeline.frames
+
+
+def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = None) -> Itinerary:
+    """Work out which frames are drawn, and in how many steps each.
+
+    Args:
+        variables: what schedules may name; see `Timeline`.
+
+    Raises:
+        ConfigError: if a frame would have no step.
+    """
+    timeline = Timeline(config.frames, config.fps, dict(variables or {}))
+    lead = lead_of(config)
+    steps = timeline.within(_number(config.motion.steps), "motion.steps", 1)
+    drawn = config.frames + lead
+    film = [(frame - lead) % config.frames for frame in range(drawn)]
+    counts = [config.steps, *(round(steps(frame)) for frame in film[1:])]
+    starts = tuple(sum(counts[:frame]) for frame in range(drawn))
+    clock = Clock(sum(counts), starts, config.fps, timeline.variables, lead)
+    return Itinerary(clock, timeline, lead)
+
+
+def lead_of(config: RunConfig) -> int:
+    """How many frames are drawn before the first, in a film that closes."""
+    return max(1, config.frames // LEAD) if config.loop else 0
+
+
+def voyage(
+    config: RunConfig,
+    tour: Itinerary,
+    size: tuple[int, int],
+    seed: int,
+    device: torch.device,
+    beside: Path | None = None,
+) -> Voyage:
+    """Put together what takes an animation from frame to frame.
+
+    Args:
+        size: width and height of its frames, in pixels.
+        seed: of the grain on what comes into view.
+        beside: a folder in which to look for a film that is not where its path says.
+
+    Raises:
+        ConfigError: for a camera that cannot move so.
+    """
+    motion, source = config.motion, config.source
+
+    def by_frame(number: float | str, key: str, least: float, most: float) -> Curve:
+        curve = tour.timeline.within(_number(number), key, least, most)
+        return lambda frame: curve(tour.film(frame))
+
+    habits = Habits(
+        edges=config.camera.edges,
+        through=config.camera.through,
+        smooth=motion.smooth,
+        moments=motion.moments,
+        steady=motion.steady,
+        colours=motion.colours,
+        between=config.film.between if config.film.between_by == "latent" else 0,
+        loop=tour.lead,
+        noise=by_frame(motion.noise, "motion.noise", 0, 1),
+        blend=by_frame(source.blend, "source.blend", 0, 1),
+    )
+    route = _route(config, tour, size, device, beside)
+    ends = (*tour.clock.starts, tour.clock.steps)
+    return Voyage(ends, route, habits, seed)
+
+
+def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Objective]:
+    """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
+    first = config.steps
+    hold = tour.clock.of(_number(config.motion.hold))
+    yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, trip.hold)
+    if config.source.film:
+        yield Objective("source", tour.clock.of(_number(config.source.weight)), trip.follow)
+
+
+def rates(config: RunConfig, tour: Itinerary) -> Curve:
+    """The learning rate at each step after the first frame.
+
+    Raises:
+        ConfigError: if it is negative.
+    """
+    number = _number(config.motion.rate)
+    return tour.clock.by_step(tour.timeline.within(number, "motion.rate", 0))
+
+
+def _route(
+    config: RunConfig,
+    tour: Itinerary,
+    size: tuple[int, int],
+    device: torch.device,
+    beside: Path | None,
+) -> Route:
+    if config.source.film:
+        from vqclip import flow
+        from vqclip.footage import open_footage
+
+        source = config.source
+        path = pictures.locate(source.film, beside)
+
+        def open_at(frame: int) -> object:
+            return open_footage(
+                path,
+                size=size,
+                stride=source.stride,
+                first=source.first // source.stride + frame,
+                fit=source.fit,
+            )
+
+        finder = flow.open_flow(source.flow, weights=source.weights or None, device=str(device))
+        return Trace(open_at, finder, device)
+    return Ride(_moves(config, tour))
+
+
+def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
+    """What the camera does on the way to each frame."""
+    camera = config.camera
+    names = ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
+    curves = {name: tour.timeline.of(_number(getattr(camera, name))) for name in names}
+    pace = 1 / config.fps if camera.per == "second" else 1.0
+
+    def move(frame: int) -> Move:
+        now = {name: curve(tour.film(frame)) for name, curve in curves.items()}
+        zoom = now.pop("zoom")
+        return Move(
+            zoom=zoom**pace if zoom > 0 else zoom,
+            **{name: value * pace for name, value in now.items()},
+            centre=(camera.x, camera.y),
+            field_of_view=camera.view,
+        )
+
+    for frame in range(tour.timeline.frames):
+        move(frame + tour.lead)  # what cannot be is refused before the first step
+    return move
+
+
+def _number(value: float | str) -> float | Schedule:
+    return schedules.parse(value) if isinstance(value, str) else value
