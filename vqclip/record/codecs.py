@@ -178,7 +178,8 @@ def encode(
         # Nothing comes after the last but one, and too much after what is cloned.
         filters.append("format=yuva444p" if keeps else "format=yuv444p")
         filters += ["tpad=stop=4:stop_mode=clone", f"minterpolate=fps={every}:{FLOW}"]
-        filters += [FROM_709, "format=rgba"] if rgb else []
+    if filters:
+        filters += [FROM_709, "format=rgba"] if rgb else [f"format={planes}", TAG_709]
     ends = ("-frames:v", str(count * (between + 1)))
     if kind == "gif":
         _encode_gif(stream, read, filters, ends, film)
@@ -197,9 +198,10 @@ def encode(
     if filters:
         how += ["-vf", ",".join(filters)]
     sound, mixed = _sound(kind, look, float(count / look.fps))
-    ffmpeg.feed(
-        _bitexact([*read, *sound, *([] if rgb else BT709), *how, *ends, *mixed], film), stream()
-    )
+    tags = () if rgb else BT709
+    ffmpeg.feed(_bitexact([*read, *sound, *tags, *how, *ends, *mixed], film), stream())
+    if keeps and kind == "webp":
+        _say_alpha(film)
 
 
 def ready(pixels: Pixels, keeps: bool, even: bool) -> Pixels:
@@ -260,6 +262,19 @@ def _encode_gif(
         ffmpeg.feed(_bitexact([*read, *how], film), stream())
 
 
+def _say_alpha(webp: Path) -> None:
+    """Set the flag of alpha in the head (VP8X) of a moving WebP.
+
+    libwebp leaves it out where every picture's rectangle is opaque and only the canvas around
+    them is not; the canvas is taken for opaque then.
+    """
+    with webp.open("rb+") as file:
+        head = file.read(21)
+        if head[12:16] == b"VP8X":
+            file.seek(20)
+            file.write(bytes([head[20] | 0x10]))
+
+
 def _bitexact(arguments: Iterable[str], file: Path) -> list[str]:
     """No encoder's version and no random numbers in the container."""
     return ffmpeg.command(*arguments, "-fflags", "+bitexact", str(file.absolute()))
@@ -294,6 +309,7 @@ def _first(names: Iterable[str], there: frozenset[str] | None) -> str | None:
 # Untagged video is taken for BT.709 by most players, while ffmpeg would convert to BT.601: the
 # colours would shift. So convert to 709, and say so.
 TO_709 = "scale=out_color_matrix=bt709:out_range=tv"
+TAG_709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 FROM_709 = "scale=in_color_matrix=bt709:in_range=tv:out_range=pc"
 BT709 = (
     *("-colorspace", "bt709", "-color_primaries", "bt709"),

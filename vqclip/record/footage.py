@@ -146,8 +146,10 @@ def _animation(path: Path, size: tuple[int, int] | None) -> Footage:
     """A GIF or a WebP that moves."""
     times, alpha, own = [], False, (0, 0)
     for picture in _turned(path):
-        times.append(max(1, round(picture.info.get("duration", 100))))
-        alpha = alpha or picture.has_transparency_data
+        time = round(picture.info.get("duration", 0))
+        times.append(time if time > 10 else 100)  # as browsers do
+        clear = picture.has_transparency_data and picture.convert("RGBA").getextrema()[3]
+        alpha = alpha or bool(clear and clear[0] < 255)
         own = picture.size
     least = min(times)
     wanted = size or own

@@ -109,7 +109,7 @@ def _play(live: Live, aside: Path) -> None:
         size = (first.shape[1], first.shape[0])
         arguments = [
             *("-fflags", "nobuffer", "-probesize", "32", *ffmpeg.raw(size, False, live.fps)),
-            *("-vf", codecs.TO_709, "-pix_fmt", "yuv420p", *codecs.BT709),
+            *("-vf", f"{codecs.TO_709},format=yuv420p,{codecs.TAG_709}", *codecs.BT709),
             *("-g", str(max(1, round(live.fps))), "-threads", "1"),
             *(*HOW[live.path.suffix.lower()], "-flush_packets", "1", "pipe:1"),
         ]
