@@ -45,7 +45,7 @@ def test_allowed_names_are_those_of_the_registries(literals: Any, registry: Any)
 
 def test_films_are_those_that_can_be_opened() -> None:
     suffixes = {f".{name}" for name in config.FILMS if name not in ("frames", "none")}
-    assert suffixes | {""} == set(video.FILMS)  # a folder of pictures has no suffix
+    assert suffixes | {""} == set(video.SUFFIXES)  # a folder of pictures has no suffix
 
 
 def test_every_loss_has_a_weight_among_the_settings() -> None:

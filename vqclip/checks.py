@@ -13,13 +13,15 @@ from math import isfinite
 from typing import Any
 
 from vqclip import eyes
-from vqclip.config import RunConfig, describe
+from vqclip.config import FILMS, FilmSettings, RunConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.sizes import plan_stages
 
 # As `vqclip.losses` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
 HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 NAME = re.compile(r"[a-z]+", re.IGNORECASE)
+
+CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codecs with a crf, and its end
 
 
 def check(config: RunConfig) -> RunConfig:
@@ -35,6 +37,7 @@ def check(config: RunConfig) -> RunConfig:
     if config.style.count("{}") > 1:
         raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
     _check_losses(config)
+    check_film(config.film)
     plan_stages(config, 1)
     return config
 
@@ -57,6 +60,37 @@ def check_bounds(config: Any) -> None:
             raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
         if isinstance(value, int | float) and value > metadata["most"]:
             raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
+
+
+def check_film(film: FilmSettings) -> None:
+    """Refuse settings of a film that do not go together.
+
+    Raises:
+        ConfigError: with a kind of film, or a codec, that would do.
+    """
+    codecs = FILMS[film.format]
+    if film.codec != "auto" and film.codec not in codecs:
+        fitting = " or ".join(kind for kind, each in FILMS.items() if film.codec in each)
+        own = f", or film.codec={' or '.join(codecs)}" if codecs else ""
+        raise ConfigError(
+            f"film.codec is {film.codec}, which does not go into film.format={film.format}; "
+            f"write film.format={fitting}{own}"
+        )
+    codec = (*codecs, "")[0] if film.codec == "auto" else film.codec
+    most = CRF.get(codec)
+    if film.crf is not None and most is None:
+        having = ", ".join(CRF)
+        raise ConfigError(
+            f"film.crf is {film.crf}, but {codec or film.format} has no crf ({having} have); "
+            "leave it out"
+        )
+    if film.crf is not None and most is not None and film.crf > most:
+        raise ConfigError(f"film.crf is {film.crf}; for {codec} it must be {most} or less")
+    if film.between and film.format == "frames":
+        raise ConfigError(
+            f"film.between is {film.between}, but pictures in between are made when a film is "
+            "encoded, and film.format is frames; write film.format=mp4 or another kind"
+        )
 
 
 def unfit(key: str, value: Any, schema: type, name: str) -> str:

@@ -22,7 +22,18 @@ RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
 SCHEDULES = ("constant", "drop", "linear", "cosine")
 NOISES = ("fractal", "gradient", "uniform", "colour")
-FILMS = ("mp4", "webm", "gif", "webp", "frames", "none")
+# Which codecs a kind of film may have, the usual one first.
+FILMS = {
+    "mp4": ("h264", "h265", "av1"),
+    "mov": ("prores", "h264", "h265"),
+    "webm": ("vp9", "av1"),
+    "gif": (),
+    "webp": (),
+    "frames": (),
+    "none": (),
+}
+CODECS = ("auto", "h264", "h265", "prores", "vp9", "av1")
+BETWEENS = ("blend", "flow")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
@@ -84,10 +95,16 @@ class LossSettings:
 class FilmSettings:
     """The film of the picture's making."""
 
-    format: str = option("mp4", "what kind of film; frames: numbered pictures", FILMS)
+    format: str = option("mp4", "what kind of film; frames: numbered pictures", tuple(FILMS))
+    codec: str = option("auto", "auto: h264 in mp4, prores in mov, vp9 in webm", CODECS)
     fps: int = option(15, "pictures a second", least=1, most=1000)
     every: int = option(1, "a picture every so many steps", least=1)
     quality: int = option(80, "from 0, small, to 100, near lossless", least=0, most=100)
+    crf: int | None = option(
+        None, "the codec's own number for quality; null: from quality", least=0, most=63
+    )
+    between: int = option(0, "so many pictures more between every two", least=0, most=15)
+    between_by: str = option("blend", "blend: dissolves; flow: what moves, moves on", BETWEENS)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from vqclip import __version__, looking, shelf
-from vqclip.config import FILMS, WORD_KINDS, InversionConfig, describe
+from vqclip.config import WORD_KINDS, InversionConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.screen import table
 from vqclip.speaking import TOPICS
@@ -85,7 +85,7 @@ def _add_prompted(parser: Parser, name: str) -> None:
         parser.add_argument("--size", metavar="WxH", help="size=WxH")
         parser.add_argument("--steps", metavar="N", help="steps=N")
         parser.add_argument("--init", metavar="IMG", help="init=IMG")
-        parser.add_argument("--film", action="store_true", help=f"film.format={FILMS[0]}")
+        parser.add_argument("--film", action="store_true", help="film.format=mp4")
 
 
 def _add_again(parser: Parser) -> None:

@@ -18,10 +18,10 @@ import torch
 from PIL import Image as pillow
 
 from vqclip.errors import OutputError
-from vqclip.record.video import FILMS, open_film
+from vqclip.record.video import SUFFIXES, open_film
 
 COLOURS = ((200, 40, 30), (20, 180, 60), (40, 60, 220), (128, 128, 128))
-ENCODED = [kind for kind in FILMS if kind]
+ENCODED = [kind for kind in SUFFIXES if kind]
 
 
 def frame(colour: tuple[int, int, int], height: int = 34, width: int = 46) -> torch.Tensor:
@@ -57,7 +57,7 @@ def decoded(path: Path) -> np.ndarray[Any, Any]:
 
 
 def made(path: Path, *, height: int = 34, width: int = 46, **options: Any) -> Path:
-    film = open_film(path, fps=10, **options)
+    film = open_film(path, fps=10, grows=False, **options)
     for colour in COLOURS:
         film.add(frame(colour, height, width))
     assert not path.exists() or path.is_dir()

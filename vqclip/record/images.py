@@ -11,7 +11,8 @@ import io
 import os
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,7 +72,7 @@ def save_png(
 
 
 def to_png(pixels: NDArray[np.uint8], notes: Mapping[str, str] | None = None) -> bytes:
-    """Encode [H, W, 3] uint8 as PNG, with `notes` (name → text) as iTXt chunks."""
+    """Encode [H, W, 3] or [H, W, 4] uint8 as PNG, with `notes` (name → text) as iTXt chunks."""
     info = PngInfo()
     for name, text in (notes or {}).items():
         info.add_itxt(name, text, zip=False)
@@ -102,14 +103,16 @@ def fit(
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Turn a frame into [H, W, 3] uint8, resized (bicubic) to `size`, (width, height), if given.
 
+    A frame with alpha, [H, W, 4] uint8, keeps it.
+
     Returns:
         The pixels, and their (width, height).
 
     Raises:
-        ValueError: if it is neither [1, 3, H, W] nor [H, W, 3] uint8.
+        ValueError: if it is neither [1, 3, H, W] nor [H, W, 3] uint8, nor the same with alpha.
     """
     pixels = to_bytes(frame) if isinstance(frame, torch.Tensor) else np.asarray(frame)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
         raise ValueError(
             f"a frame of shape {list(pixels.shape)}, {pixels.dtype}; expected [H, W, 3] uint8"
         )
@@ -138,17 +141,39 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     return pixels.div(255).permute(2, 0, 1)[None].contiguous()
 
 
-def open_rgb(path: Path | str, ground: str = "white") -> pillow.Image:
+def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
     """Decode a picture as it is meant to be seen, as Pillow's RGB.
 
     It is turned as its EXIF orientation says; what is transparent is laid on `ground`, a colour
     that Pillow knows; grey, palette, CMYK and 16-bit pictures become RGB; of an animation, the
     first frame is taken.
 
+    Args:
+        alpha: keep what is transparent: RGBA, if anything may be.
+
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
-    path = Path(path)
+    with opened(Path(path)) as picture:
+        return _to_rgb(ImageOps.exif_transpose(picture), ground, alpha)
+
+
+def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
+    """Read the head of a picture: its (width, height) as it is meant to be seen, and whether
+    something in it may be transparent.
+
+    Raises:
+        PictureError: as for `open_rgb`; damage further on is not noticed.
+    """
+    with opened(Path(path)) as picture:
+        wide, high = picture.size
+        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (high, wide) if turned else (wide, high), bool(picture.has_transparency_data)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pillow.Image]:
+    """Open a picture; whatever is wrong with it becomes a sentence."""
     if os.path.isdir(path):
         raise PictureError(f"{path} is a folder; expected a picture")
     try:
@@ -156,8 +181,8 @@ def open_rgb(path: Path | str, ground: str = "white") -> pillow.Image:
             # Other warnings are about oddities that do not show; this one stops the read.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
-            with pillow.open(path) as opened:
-                return _to_rgb(ImageOps.exif_transpose(opened), ground)
+            with pillow.open(path) as picture:
+                yield picture
     except FileNotFoundError:
         raise PictureError(f"there is no picture at {path}; check the name") from None
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
@@ -175,12 +200,14 @@ def open_rgb(path: Path | str, ground: str = "white") -> pillow.Image:
         ) from error
 
 
-def _to_rgb(picture: pillow.Image, ground: str) -> pillow.Image:
-    """Bring any mode of Pillow's to RGB."""
+def _to_rgb(picture: pillow.Image, ground: str, alpha: bool = False) -> pillow.Image:
+    """Bring any mode of Pillow's to RGB, or, to keep what is transparent, to RGBA."""
     if picture.mode.startswith("I") or picture.mode == "F":
         return pillow.fromarray(_eight_bits(picture)).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
+        if alpha:
+            return picture
         below = pillow.new("RGBA", picture.size, ground)
         picture = pillow.alpha_composite(below, picture)
     return picture.convert("RGB")
@@ -219,6 +246,11 @@ def write_whole(path: Path | str, data: bytes, *, overwrite: bool = False) -> Pa
     except OSError as error:
         raise unwritable(path, error) from error
     return path
+
+
+def aside(path: Path) -> Path:
+    """A name beside a file that nobody else has, of the same suffix; rooms are swept of it."""
+    return path.with_name(f".{path.stem[:200]}.{secrets.token_hex(4)}.part{path.suffix}")
 
 
 def refuse_to_replace(path: Path) -> None:

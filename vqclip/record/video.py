@@ -1,54 +1,35 @@
 """How does a run become a film? Frame by frame, while the run goes on.
 
-The name of the file decides of which kind a film is:
-
-    .mp4     H.264, yuv420p, the index at the front so that it plays while it loads
-    .webm    VP9, yuv420p
-    .gif     one palette of 255 colours, made from all frames
-    .webp    animated WebP
-    (none)   a folder of numbered PNGs
+The name of the file decides of which kind a film is: .mp4, .mov, .webm, .gif, .webp, or without
+a suffix a folder of numbered PNGs. `vqclip.record.codecs` says what is in them.
 
 Frames wait on the disk, without loss, in the folder `film.frames`, until the film is closed.
 So a run that was interrupted, or killed, goes on with the frames that it had, and its film is the
-one that it would have had; a film that grew inside ffmpeg would end with it.
-
-ffmpeg is the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE.
+one that it would have had. A film that can grow does so meanwhile, to be watched: see
+`vqclip.record.live`.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-import subprocess
-from collections.abc import Callable
+import weakref
 from contextlib import suppress
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import imageio_ffmpeg
-import numpy as np
-
+from vqclip.config import FILMS
 from vqclip.errors import OutputError, VqclipError, suggest
-from vqclip.record import images
+from vqclip.record import codecs, footage, images, live
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from vqclip.tensors import Image
 
-
-@dataclass(frozen=True)
-class Look:
-    """How a film is to be; see `open_film`."""
-
-    fps: float
-    quality: int
-    size: tuple[int, int] | None
-
-
-Encode = Callable[[Path, Path, Look], None]  # folder of PNGs, film to write, how
+SUFFIXES = (*(f".{kind}" for kind in FILMS if kind not in ("frames", "none")), "")
 
 
 class Film:
@@ -58,13 +39,26 @@ class Film:
         path: where the film is once it is closed, provided that it has a frame.
         folder: where its frames are.
         count: how many frames it has.
+        notes: what the film leaves out, a sentence each; complete once it is closed.
     """
 
-    def __init__(self, path: Path, look: Look, start: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        look: codecs.Look,
+        size: tuple[int, int] | None,
+        start: int | None,
+        grows: bool,
+    ) -> None:
         self.path = path
-        self._look, self._size = look, look.size
-        self._encode = FILMS[path.suffix.lower()]
+        self._look, self._size = look, size
+        self._kind = path.suffix.lower().removeprefix(".")
+        self._grows = grows and path.suffix.lower() in live.HOW
+        self._live: live.Live | None = None
         self.folder = frames_of(path)
+        self.notes: list[str] = []
+        if look.sound is not None and self._kind not in codecs.SOUNDS:
+            self._note(f"{_called(self._kind)} has no sound; {look.sound} is left out")
         self._over = False
         found = {int(p.stem): p for p in self.folder.glob("*.png") if p.stem.isdecimal()}
         self.count = max(found, default=-1) + 1
@@ -82,7 +76,7 @@ class Film:
         self.count = start
 
     def add(self, frame: Image | NDArray[np.uint8]) -> None:
-        """Append [1, 3, H, W] in [0, 1] or [H, W, 3] uint8.
+        """Append [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or with alpha [H, W, 4] uint8.
 
         Raises:
             OutputError: if it cannot be written, or the film is closed.
@@ -90,16 +84,18 @@ class Film:
         if self._over:
             raise OutputError(f"{self.path} is closed; no frame can be added to it")
         pixels, self._size = images.fit(frame, self._size)
-        if self.path.suffix.lower() in EVEN:
-            # 4:2:0 halves the sides of the colour planes, so both must be even.
-            odd_height, odd_width = pixels.shape[0] % 2, pixels.shape[1] % 2
-            pixels = np.pad(pixels, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             raise images.unwritable(self.folder, error) from error
         images.write_whole(self.folder / f"{self.count:05d}.png", images.to_png(pixels))
         self.count += 1
+        if self._live is not None:
+            self._live.tell(self.count)
+        elif self._grows:
+            self._live = live.follow(self.path, self.folder, self._look.fps, self.count)
+            # Whoever lets go of a film has done with it.
+            weakref.finalize(self, self._live.stop).atexit = False
 
     def pause(self) -> None:
         """Make the film of the frames so far, and keep them: more may come.
@@ -107,11 +103,14 @@ class Film:
         Raises:
             OutputError: if that cannot be; the frames stay.
         """
-        if self._over or self._encode is None or self.count == 0:
+        if self._over or not self._kind or self.count == 0:
             return
-        part = _aside(self.path)
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        part = images.aside(self.path)
         try:
-            self._encode(self.folder, part, self._look)
+            self._encode(part)
             with part.open("rb+") as film:
                 os.fsync(film.fileno())  # its frames will go, and then there is nothing else
             os.replace(part, self.path)
@@ -133,11 +132,25 @@ class Film:
             self.pause()
         finally:
             over, self._over = self._over, True
-        if not over and self._encode is not None:
-            gone = _aside(self.folder)  # half a folder of frames would be taken for a whole one
+        if not over and self._kind:
+            gone = images.aside(self.folder)  # half a folder would be taken for a whole one
             with suppress(OSError):
                 self.folder.rename(gone)
                 shutil.rmtree(gone)
+
+    def _encode(self, part: Path) -> None:
+        paths = [self.folder / f"{number:05d}.png" for number in range(self.count)]
+        found = footage.of_pictures(paths)
+        if found.alpha and not codecs.has_alpha(self._look.codec):
+            self._note(
+                f"{self._look.codec} in {_called(self._kind)} has no transparency; what is "
+                "transparent is laid on white"
+            )
+        codecs.encode(found.pictures, found.count, found.size, found.alpha, part, self._look)
+
+    def _note(self, words: str) -> None:
+        if words not in self.notes:
+            self.notes.append(words)
 
 
 def frames_of(path: Path) -> Path:
@@ -155,33 +168,51 @@ def open_film(
     *,
     fps: float = 30,
     quality: int = 80,
+    codec: str = "auto",
+    crf: int | None = None,
+    between: int = 0,
+    between_by: str = "blend",
+    sound: Path | None = None,
+    sound_start: float = 0.0,
     size: tuple[int, int] | None = None,
     overwrite: bool = False,
     start: int | None = None,
+    grows: bool = True,
 ) -> Film:
     """Begin a film, or go on with it; its suffix says of which kind (see the top of this module).
 
     Args:
         fps: frames per second. A gif counts in hundredths of a second, and few players go
             above 50. Without meaning for a folder of PNGs.
-        quality: 0 (small) to 100 (near lossless); 80 shows no loss at normal speed. Only mp4,
-            webm and webp lose anything to it.
+        quality: 0 (small) to 100 (near lossless); 80 shows no loss at normal speed. gif, prores
+            and folders of PNGs lose nothing to it.
+        codec: see `vqclip.config.FILMS`; "auto" is the usual one of the kind.
+        crf: the codec's own number for quality, instead of `quality`.
+        between: so many frames more between every two, when the film is closed. It plays as long
+            as without, at `between` + 1 times as many frames a second.
+        between_by: "blend" lays two frames over each other, "flow" moves what moves.
+        sound: what is to be heard: any file with a sound stream, such as a song or another film.
+            It ends with the film. Kinds without sound leave it out; `Film.notes` says so.
+        sound_start: the second of the sound with which the film begins.
         size: (width, height) in pixels; by default that of the first frame. Other frames are
-            resized (bicubic). mp4 and webm get even sides by repeating the last row or column.
+            resized (bicubic). Most codecs get even sides by repeating the last row or column.
         overwrite: replace a film of that name. A folder of PNGs is always continued instead.
         start: the number of the next frame; those that are there from it on are forgotten. None:
             after the last one.
+        grows: whether the film can be watched before it is closed, if its kind allows it.
 
     Raises:
         OutputError: if the kind, `fps`, `quality` or `size` cannot be, the film exists, there is
-            no ffmpeg, or a frame before `start` is missing.
+            no ffmpeg, or it lacks an encoder, or a frame before `start` is missing.
+        ConfigError: if kind and codec do not go together.
+        PictureError: if the sound cannot be used.
     """
     path = Path(path).absolute()
     kind = path.suffix.lower()
-    if kind not in FILMS:
+    if kind not in SUFFIXES:
         raise OutputError(
-            f"{path.name} would be a film of the kind {kind!r}{suggest(kind, FILMS)}; "
-            f"expected {', '.join(filter(None, FILMS))}, or no suffix for a folder of pictures"
+            f"{path.name} would be a film of the kind {kind!r}{suggest(kind, SUFFIXES)}; "
+            f"expected {', '.join(filter(None, SUFFIXES))}, or no suffix for a folder of pictures"
         )
     if not 0 < fps <= 1000:
         raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")
@@ -189,81 +220,17 @@ def open_film(
         raise OutputError(f"the quality of a film is {quality}; expected 0 to 100")
     if size is not None and min(size) < 1:
         raise OutputError(f"the size of a film is {size[0]}x{size[1]}; expected 1x1 or more")
+    rate = Fraction(fps).limit_denominator(1001)
+    look = codecs.Look(rate, quality, codec, crf, between, between_by, sound, sound_start)
     if kind:
-        _find_ffmpeg()  # better now than after an hour
+        look = codecs.settled(kind.removeprefix("."), look)  # better now than after an hour
     try:
         if kind and not overwrite:
             images.refuse_to_replace(path)
-        return Film(path, Look(float(fps), quality, size), start)
+        return Film(path, look, size, start, grows)
     except OSError as error:
         raise images.unwritable(path, error) from error
 
 
-def _aside(path: Path) -> Path:
-    """A name beside, which nobody else has: ffmpeg may outlive a vqclip that was killed."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
-
-
-def _encode_mp4(folder: Path, film: Path, look: Look) -> None:
-    # x264 counts from 0 (lossless) to 51; 18 is taken for visually lossless.
-    how = ("-c:v", "libx264", "-crf", str(round(38 - look.quality / 4)))
-    _encode(folder, film, look, *BT709, *how, "-movflags", "+faststart", str(film))
-
-
-def _encode_webm(folder: Path, film: Path, look: Look) -> None:
-    # VP9 counts from 0 to 63; 31 is its recommendation for 1080p, and -b:v 0 lets crf decide.
-    how = ("-c:v", "libvpx-vp9", "-crf", str(round(55 - look.quality * 5 / 16)), "-b:v", "0")
-    speed = ("-deadline", "good", "-cpu-used", "4", "-row-mt", "1")
-    _encode(folder, film, look, *BT709, *how, *speed, str(film))
-
-
-def _encode_gif(folder: Path, film: Path, look: Look) -> None:
-    paint = "[0:v][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
-    _encode(folder, film, look, "-vf", "palettegen", "-update", "1", "palette.png")
-    _encode(folder, film, look, "-i", "palette.png", "-lavfi", paint, "-loop", "0", str(film))
-
-
-def _encode_webp(folder: Path, film: Path, look: Look) -> None:
-    # bgra leaves the conversion to YUV to libwebp, which does it as browsers undo it.
-    how = ("-c:v", "libwebp_anim", "-quality", str(look.quality), "-pix_fmt", "bgra")
-    _encode(folder, film, look, *how, "-loop", "0", "-f", "webp", str(film))
-
-
-def _encode(folder: Path, film: Path, look: Look, *arguments: str) -> None:
-    """Run ffmpeg over the numbered PNGs of `folder`."""
-    # In the folder of the frames, since a % in a path would be read as a pattern.
-    read = ("-framerate", f"{look.fps:g}", "-start_number", "0", "-i", "%05d.png")
-    # bitexact: no encoder's version and no random numbers in the container.
-    before = [_find_ffmpeg(), "-nostdin", "-loglevel", "error", "-y", *read]
-    command = [*before, *arguments[:-1], "-fflags", "+bitexact", arguments[-1]]
-    done = subprocess.run(command, cwd=folder, capture_output=True, start_new_session=True)
-    if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2].strip()
-        raise OutputError(f"ffmpeg stopped: {words or 'it said nothing'}")
-
-
-def _find_ffmpeg() -> str:
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise OutputError(
-            "there is no ffmpeg, which films are made with; `pip install imageio-ffmpeg` brings "
-            "one, or let $IMAGEIO_FFMPEG_EXE name yours, or keep a folder of pictures"
-        ) from error
-
-
-# Untagged video is taken for BT.709 by most players, while ffmpeg would convert to BT.601: the
-# colours would shift. So convert to 709, and say so.
-BT709 = (
-    *("-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"),
-    *("-colorspace", "bt709", "-color_primaries", "bt709"),
-    *("-color_trc", "bt709", "-color_range", "tv"),
-)
-EVEN = (".mp4", ".webm")  # kinds that want even sides
-FILMS: dict[str, Encode | None] = {
-    ".mp4": _encode_mp4,
-    ".webm": _encode_webm,
-    ".gif": _encode_gif,
-    ".webp": _encode_webp,
-    "": None,
-}
+def _called(kind: str) -> str:
+    return f"an {kind}" if kind == "mp4" else f"a {kind}" if kind else "a folder of pictures"
