@@ -33,7 +33,7 @@ FILMS = {
     "none": (),
 }
 CODECS = ("auto", "h264", "h265", "prores", "vp9", "av1")
-BETWEENS = ("blend", "flow")
+BETWEENS = ("blend", "flow", "latent")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
@@ -158,7 +158,9 @@ class RunConfig:
     )
     frames: int = option(0, "an animation of so many frames; 0: a still", least=0)
     length: float = option(0.0, "an animation of so many seconds, instead of frames", least=0)
-    fps: float = option(12.0, "frames a second of an animation", least=1, most=120)
+    fps: float | None = option(
+        None, "frames a second of an animation; null: 12, or as source", least=1, most=120
+    )
     loop: bool = option(False, "the animation's last frame flows into the first")
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(

@@ -96,6 +96,10 @@ def draw(
     begun = point is not None and "start" in point.state.tensors
     wishes = require(replace(config, init="random") if begun else config, beside)
     places.require(Path(config.out))
+    if config.source.film:
+        from vqclip import itinerary
+
+        config = progress.config = itinerary.counted(config, beside)
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     from vqclip import machine
@@ -141,14 +145,15 @@ def _draw(
         put_aside = rooms.make_room(place)
         screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
         if point is not None:
-            screen.say(f"going on after step {ready.done} of {config.steps}")
+            screen.say(f"going on after step {ready.done} of {ready.total}")
         if put_aside is not None:
             screen.say(f"the picture that was there is now {put_aside}")
         screen.event(
             "start",
             run=str(place),
             from_step=ready.done,
-            steps=config.steps,
+            steps=ready.total,
+            frames=config.frames,
             seed=ready.seed,
             size=list(ready.size),
             prompts=prompts.show(wishes),
@@ -197,14 +202,14 @@ def _play(
         look=look,
         every=config.previews,
         film=film,
-        film_every=config.film.every,
+        film_every=0 if config.frames else config.film.every,
         save=save,
         save_every=config.checkpoint.every,
         first=ready.done,
         command=command,
     )
     with listening() as asked:
-        shown = screen.watch(kept, config.steps, ready.done)
+        shown = screen.watch(kept, ready.total, ready.done, config.frames)
         with closing(kept), closing(shown) as watched:
             for step in watched:
                 if step.failed:
@@ -215,13 +220,13 @@ def _play(
                     screen.say(
                         f"\nmemory ran out at step {step.index}; {step.saved} from here on"
                     )
-                if asked and step.index + 1 < config.steps:
+                if asked and step.index + 1 < ready.total:
                     break
-    if asked and ready.done < config.steps:
+    if asked and ready.done < ready.total:
         progress.signal = asked.signal
         screen.event("stopped", run=str(place), step=ready.done)
         screen.say(
-            f"stopped after step {ready.done} of {config.steps}, and saved; to go on: "
+            f"stopped after step {ready.done} of {ready.total}, and saved; to go on: "
             f"vqclip resume {place}"
         )
         raise KeyboardInterrupt
@@ -277,6 +282,8 @@ def _film(
     """Begin the film, or go on with the one that there is, if it goes up to here."""
     from vqclip.record import video
 
+    if config.frames:
+        return _animation(config, place, size, point)
     if config.film.format == "none":
         return None
     kind = config.film.format
@@ -306,4 +313,32 @@ def _film(
         size=size,
         start=frames,
         overwrite=point is not None,
+    )
+
+
+def _animation(
+    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
+) -> Film:
+    """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
+    from vqclip import itinerary
+    from vqclip.record import video
+
+    kind = config.film.format
+    whole = kind in ("frames", "none")
+    latent = config.film.between_by == "latent"  # those are drawn, like any other frame
+    sound, start = itinerary.sound_of(config, place if point else None)
+    return video.open_film(
+        place / ("frames" if whole else f"film.{kind}"),
+        fps=itinerary.fps_of(config) * (config.film.between + 1 if latent else 1),
+        quality=config.film.quality,
+        codec=config.film.codec,
+        crf=config.film.crf,
+        between=0 if latent or whole else config.film.between,
+        between_by="blend" if latent else config.film.between_by,
+        sound=None if whole else sound,
+        sound_start=start,
+        size=size,
+        start=0 if point is None or point.reel is None else point.reel.frames,
+        overwrite=point is not None,
+        folder=None if whole else place / "frames",
     )

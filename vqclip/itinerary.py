@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from vqclip import pictures, schedules
+from vqclip import flow, pictures, schedules
 from vqclip.camera import Move
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
+from vqclip.errors import ConfigError
+from vqclip.footage import Footage, open_footage
 from vqclip.generate import Objective
+from vqclip.presets import FPS, settled
 from vqclip.route import Ride, Trace
 from vqclip.schedules import Curve, Schedule
 from vqclip.voyage import Habits, Route, Voyage
@@ -46,15 +49,20 @@ def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = No
     Raises:
         ConfigError: if a frame would have no step.
     """
-    timeline = Timeline(config.frames, config.fps, dict(variables or {}))
+    timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
     lead = lead_of(config)
     steps = timeline.within(_number(config.motion.steps), "motion.steps", 1)
     drawn = config.frames + lead
     film = [(frame - lead) % config.frames for frame in range(drawn)]
     counts = [config.steps, *(round(steps(frame)) for frame in film[1:])]
     starts = tuple(sum(counts[:frame]) for frame in range(drawn))
-    clock = Clock(sum(counts), starts, config.fps, timeline.variables, lead)
+    clock = Clock(sum(counts), starts, timeline.fps, timeline.variables, lead)
     return Itinerary(clock, timeline, lead)
+
+
+def fps_of(config: RunConfig) -> float:
+    """Frames a second of an animation."""
+    return FPS if config.fps is None else config.fps
 
 
 def lead_of(config: RunConfig) -> int:
@@ -103,6 +111,41 @@ def voyage(
     return Voyage(ends, route, habits, seed)
 
 
+def counted(config: RunConfig, beside: Path | None = None) -> RunConfig:
+    """The settings, with the rate and the number of frames of the film that is drawn over.
+
+    Where they were named, they stay.
+
+    Raises:
+        ConfigError: if nobody knows how many frames that are.
+        PictureError: if there is no such film.
+    """
+    if not config.source.film or (config.frames and config.fps):
+        return config
+    found = footage_of(config, 0, None, beside)
+    config = settled(replace(config, fps=config.fps or found.fps or FPS))
+    if config.frames:
+        return config
+    if not found.count:
+        raise ConfigError(
+            f"{config.source.film} does not say how many frames it has; write frames=N, or "
+            "length=SECONDS"
+        )
+    return replace(config, frames=found.count)
+
+
+def sound_of(config: RunConfig, beside: Path | None = None) -> tuple[Path | None, float]:
+    """What is to be heard in the film, and from which second on: music, or the source's sound."""
+    if config.sound.file:
+        return pictures.locate(config.sound.file, beside), config.sound.start
+    if config.source.film and config.source.sound:
+        source = config.source
+        found = open_footage(pictures.locate(source.film, beside))
+        if found.sound is not None:
+            return found.sound, source.start
+    return None, 0.0
+
+
 def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Objective]:
     """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
     first = config.steps
@@ -131,23 +174,27 @@ def _route(
 ) -> Route:
     if config.source.film:
         from vqclip import flow
-        from vqclip.footage import open_footage
-
         source = config.source
-        path = pictures.locate(source.film, beside)
 
-        def open_at(frame: int) -> object:
-            return open_footage(
-                path,
-                size=size,
-                stride=source.stride,
-                first=source.first // source.stride + frame,
-                fit=source.fit,
-            )
+        def open_at(frame: int) -> Footage:
+            return footage_of(config, frame, size, beside)
 
         finder = flow.open_flow(source.flow, weights=source.weights or None, device=str(device))
         return Trace(open_at, finder, device)
     return Ride(_moves(config, tour))
+
+
+def footage_of(
+    config: RunConfig, frame: int, size: tuple[int, int] | None, beside: Path | None
+) -> Footage:
+    """The film that is drawn over, from one of the animation's frames on."""
+    source = config.source
+    path = pictures.locate(source.film, beside)
+    rate = None if config.fps is None else config.fps * source.stride
+    start = round(source.start * (config.fps or open_footage(path, stride=source.stride).fps or FPS))
+    return open_footage(
+        path, size=size, fps=rate, stride=source.stride, first=start + frame, fit=source.fit
+    )
 
 
 def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
@@ -155,7 +202,7 @@ def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
     camera = config.camera
     names = ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
     curves = {name: tour.timeline.of(_number(getattr(camera, name))) for name in names}
-    pace = 1 / config.fps if camera.per == "second" else 1.0
+    pace = 1 / fps_of(config) if camera.per == "second" else 1.0
 
     def move(frame: int) -> Move:
         now = {name: curve(tour.film(frame)) for name, curve in curves.items()}

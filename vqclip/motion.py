@@ -57,7 +57,6 @@ class MotionSettings:
     moments: bool = option(True, "the optimiser's memory moves along")
     steady: bool = option(True, "the same cutouts in every frame: less flicker")
     colours: str = option("none", "keep the first frame's colours, by …", TINTS)
-    between: int = option(0, "frames drawn between every two, from their latents", least=0)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class SourceSettings:
     )
     flow: str = option("dis", "how the film's movement is found", FLOWS)
     weights: str = option("", "a file of RAFT's weights, for source.flow=raft")
-    first: int = option(0, "the film's frame to begin with", least=0)
+    start: float = option(0.0, "seconds of it to leave out", least=0)
     stride: int = option(1, "every so many of its frames", least=1)
     fit: str = option("cover", "how it comes to the run's size", FITS)
     sound: bool = option(True, "the film's sound is copied")

@@ -18,7 +18,7 @@ from vqclip.config import NOISES, RunConfig
 from vqclip.errors import PictureError, suggest
 from vqclip.prompts import Prompt
 
-STARTS = ("auto", "dream", "random", *NOISES)  # what `init` may be instead of a picture
+STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 PATTERN = re.compile(r"[*?\[]")

@@ -46,7 +46,12 @@ FROM_RANDOM_CODES: dict[str, Any] = {
     "growth": [{"size": "25%", "steps": "45%"}, {"size": "50%", "steps": "20%"}],
     "losses": {"edges": 3.0},
 }
+
+# A film's own frame is a picture already, and whatever is drawn over it has little time for it.
+FROM_A_FILM: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": {"rate": 0.1}}
 FROM_ANYTHING: dict[str, Any] = {}
+
+FPS = 12.0  # of an animation: pytti's, and as drawn films are often made
 
 
 def load(
@@ -85,13 +90,15 @@ def load(
             kept = _without(_without(base, before), _usual(suited))
             layers[0] = ("the notes", kept)
     layers.insert(0, ("what suits the start", suited))
-    return check(dataclasses.replace(merge(layers), prompts=text, init=start))
+    return check(settled(dataclasses.replace(merge(layers), prompts=text, init=start)))
 
 
 def _suited(init: Any, vqgan: Any) -> dict[str, Any]:
     """What suits a way to begin, where it is not the defaults."""
     if init == "dream":
         return FROM_A_DRAFT
+    if init == "source":
+        return FROM_A_FILM
     return FROM_RANDOM_CODES if (init, vqgan) == ("random", "starter") else FROM_ANYTHING
 
 
@@ -167,9 +174,20 @@ def _without(notes: Mapping[str, Any], suited: Mapping[str, Any]) -> dict[str, A
 
 
 def settled(config: RunConfig) -> RunConfig:
-    """Decide what init=auto is: a draft, if the starter VQGAN is to draw words; else random."""
+    """Decide what init=auto is, and how many frames are so many seconds.
+
+    It is the first frame of a film that is drawn over; or a draft, if the starter VQGAN is to
+    draw words; else random.
+    """
+    if config.fps is None and not config.source.film:
+        config = dataclasses.replace(config, fps=FPS)
+    if config.length > 0 and config.fps is not None:
+        frames = max(1, round(config.length * config.fps))
+        config = dataclasses.replace(config, frames=frames, length=0.0)
     if config.init != "auto":
         return config
+    if config.source.film:
+        return dataclasses.replace(config, init="source")
     try:
         words = texts(read_prompts(config.prompts))
     except PromptError:

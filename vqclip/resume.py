@@ -27,6 +27,11 @@ FIXED = (
     *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
     *("optimiser.name", "optimiser.average", "film.every"),
 )
+# Of an animation these, too: which steps are which frame's hangs on them.
+FIXED_FRAMES = (
+    *("steps", "fps", "loop", "source", "motion.steps", "motion.colours", "film.between"),
+    "film.between_by",
+)
 
 
 @dataclass(frozen=True)
@@ -120,11 +125,15 @@ def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
     asked = [text.partition("=")[0].strip() for text in overrides]
     # Those that were typed come first: a start brings other settings with it.
     for key in sorted(changed(point, config), key=lambda key: key not in asked):
-        if key in FIXED or key.partition(".")[0] in FIXED:
+        fixed = FIXED + FIXED_FRAMES if point.notes.config.get("frames") else FIXED
+        if key in fixed or key.partition(".")[0] in fixed:
             raise ConfigError(
                 f"{key} cannot change on the way; it belongs to what the run has drawn so far. "
                 f"To draw it so from the start: vqclip again {point.folder} {key}=…"
             )
+    if config.frames or point.notes.config.get("frames"):
+        _check_frames(point, config)
+        return config
     least = max(point.state.done, sum(count for _, _, count in point.stages[:-1]) + 1)
     if config.steps < least:
         raise ConfigError(
@@ -137,6 +146,26 @@ def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
             f"steps={config.steps + max(1, config.steps // 2)}"
         )
     return config
+
+
+def _check_frames(point: Point, config: RunConfig) -> None:
+    """Refuse an animation that has as many frames as are asked for, or becomes a still.
+
+    Raises:
+        ConfigError: that says so.
+    """
+    before = int(point.notes.config.get("frames", 0))
+    if not (before and config.frames) or config.frames < before or (
+        config.loop and config.frames != before
+    ):
+        raise ConfigError(
+            f"frames is {config.frames}, but {point.folder} is a run of {before}; "
+            + (f"write {before} or more" if before and not config.loop else "leave it so")
+        )
+    if config.frames == before and (point.folder / "final.png").exists():
+        more = before + max(1, before // 2)
+        longer = f"; to take it further: vqclip resume {point.folder} frames={more}"
+        raise ConfigError(f"{point.folder} is complete{'' if config.loop else longer}")
 
 
 def start(point: Point) -> Tensor | None:

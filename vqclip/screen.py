@@ -52,9 +52,13 @@ class Screen:
         _to_people(f"error: {words}")
 
     def watch(
-        self, steps: Iterator[Step], total: int, done: int = 0
+        self, steps: Iterator[Step], total: int, done: int = 0, frames: int = 0
     ) -> Generator[Step, None, None]:
-        """Show steps as they pass: a bar with loss and time left, or an event each."""
+        """Show steps as they pass: a bar with loss and time left, or an event each.
+
+        Args:
+            frames: of an animation; 0 for a still.
+        """
         from tqdm import tqdm
 
         form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}, {remaining} left"
@@ -67,9 +71,11 @@ class Screen:
                     values = {name: loss.item() for name, loss in step.losses.items()}
                     # JSON has no word for what is not a number.
                     losses = {k: v if math.isfinite(v) else None for k, v in values.items()}
-                    self.event("step", step=step.index, losses=losses)
+                    which = {"frame": step.frame} if frames else {}
+                    self.event("step", step=step.index, **which, losses=losses)
                 elif not hidden:
-                    bar.set_postfix_str(f"loss {step.total():.3f}", refresh=False)
+                    where = f"frame {step.frame + 1}/{frames}, " if frames else ""
+                    bar.set_postfix_str(f"{where}loss {step.total():.3f}", refresh=False)
                     bar.update()
                 yield step
 

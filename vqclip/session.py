@@ -72,7 +72,8 @@ def build(
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
-    config = check(settled(config))  # one put together by hand is neither yet
+    # One put together by hand is none of these yet.
+    config = itinerary.counted(check(settled(config)), beside)
     wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
     watching = [eyes.parse(entry) for entry in config.perceptors]
     names = [eye.name for eye in watching]

@@ -15,6 +15,7 @@ import torch
 from vqclip import dreams, noise, pictures, regions
 from vqclip.config import NOISES, RunConfig
 from vqclip.errors import PictureError
+from vqclip.itinerary import footage_of
 from vqclip.models.learnt import Learnt
 from vqclip.record import images
 from vqclip.regions import Mask
@@ -49,6 +50,8 @@ def picture(
         return None
     if config.init == "dream":
         return _draft(config, wishes, taught, masks, size, seed, device)
+    if config.init == "source":
+        return _first_frame(config, size, beside).to(device)
     if config.init in NOISES:
         generator = torch.Generator().manual_seed(seed)
         options = {"name": config.init_colour} if config.init == "colour" else {}
@@ -57,6 +60,17 @@ def picture(
     if not os.path.exists(path) and path.suffix == "":
         raise PictureError(pictures.no_start(config.init))
     return images.read(path, size=(width, height)).to(device)
+
+
+def _first_frame(config: RunConfig, size: tuple[int, int], beside: Path | None) -> Image:
+    """The frame with which a film that is drawn over begins."""
+    first = next(iter(footage_of(config, 0, size, beside)), None)
+    if first is None:
+        raise PictureError(
+            f"{config.source.film} has ended after {config.source.start:g} seconds; write a "
+            "smaller source.start"
+        )
+    return first
 
 
 def _draft(

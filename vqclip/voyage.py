@@ -244,7 +244,7 @@ class Voyage:
                 drawer.vqgan.encode(carry(picture, part(way, share_of), "mirror")[0].clamp(0, 1))
                 for picture, share_of in zip(pictures, (share, share - 1), strict=True)
             ]
-            found.append(drawer.draw_latent(slerp(*ends, share)))
+            found.append(drawer.draw_latent(slerp(ends[0], ends[1], share)))
         return found
 
 

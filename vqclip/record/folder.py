@@ -73,8 +73,8 @@ def keep(
         look: looks at the finished picture; what it gives is noted in `run.json`. Before the
             picture is saved, so that whatever has a picture has the notes, too.
         every: steps between previews in `steps/`; 0 for none.
-        film: takes the picture of every `film_every`th step. It is closed at the end, and
-            paused if the run ends before.
+        film: takes the picture of every `film_every`th step; where that is 0, what is shown of
+            an animation. It is closed at the end, and paused if the run ends before.
         save: writes a checkpoint of what the last step left; called every `save_every` steps,
             after the last one, and when the consumer leaves.
         first: the number of the first step.
@@ -93,10 +93,11 @@ def keep(
         _forget(folder, first)
         for step in steps:
             _log(folder / "log.jsonl", step)
-            if every > 0 and step.index % every == 0:
+            if every > 0 and step.index % every == 0 and step.frame == 0:
                 _preview(folder / "steps", step, provenance())
-            if film is not None and film_every > 0 and step.index % film_every == 0:
-                film.add(step.image)
+            if film is not None:
+                for picture in _taken(step, film_every):
+                    film.add(picture)
             saved = save is None or (save_every > 0 and (step.index + 1) % save_every == 0)
             if save is not None and saved:
                 save()
@@ -135,6 +136,13 @@ def keep(
     finally:
         if (close := getattr(steps, "close", None)) is not None:
             close()
+
+
+def _taken(step: Step, every: int) -> tuple[Image, ...]:
+    """The pictures of a step that the film takes."""
+    if every == 0:
+        return step.shown
+    return (step.image,) if step.index % every == 0 else ()
 
 
 @torch.no_grad()

@@ -49,13 +49,15 @@ class Film:
         size: tuple[int, int] | None,
         start: int | None,
         grows: bool,
+        folder: Path | None = None,
     ) -> None:
         self.path = path
         self._look, self._size = look, size
         self._kind = path.suffix.lower().removeprefix(".")
         self._grows = grows and path.suffix.lower() in live.HOW
         self._live: live.Live | None = None
-        self.folder = frames_of(path)
+        self.folder = frames_of(path) if folder is None else folder
+        self._stays = folder is not None
         self.notes: list[str] = []
         if look.sound is not None and self._kind not in codecs.SOUNDS:
             self._note(f"{_called(self._kind)} has no sound; {look.sound} is left out")
@@ -132,7 +134,7 @@ class Film:
             self.pause()
         finally:
             over, self._over = self._over, True
-        if not over and self._kind:
+        if not over and self._kind and not self._stays:
             gone = images.aside(self.folder)  # half a folder would be taken for a whole one
             with suppress(OSError):
                 self.folder.rename(gone)
@@ -178,6 +180,7 @@ def open_film(
     overwrite: bool = False,
     start: int | None = None,
     grows: bool = True,
+    folder: Path | None = None,
 ) -> Film:
     """Begin a film, or go on with it; its suffix says of which kind (see the top of this module).
 
@@ -200,6 +203,7 @@ def open_film(
         start: the number of the next frame; those that are there from it on are forgotten. None:
             after the last one.
         grows: whether the film can be watched before it is closed, if its kind allows it.
+        folder: where frames wait, and then stay; None: in a folder that goes with the last one.
 
     Raises:
         OutputError: if the kind, `fps`, `quality` or `size` cannot be, the film exists, there is
@@ -227,7 +231,7 @@ def open_film(
     try:
         if kind and not overwrite:
             images.refuse_to_replace(path)
-        return Film(path, look, size, start, grows)
+        return Film(path, look, size, start, grows, folder)
     except OSError as error:
         raise images.unwritable(path, error) from error
 
