@@ -13,7 +13,7 @@ from tests import tiny_clip
 from vqclip import compass, reading
 from vqclip.compass import Direction
 from vqclip.errors import PromptError
-from vqclip.models import zoo
+from vqclip.models import towers, zoo
 from vqclip.perceptors import OpenClipPerceptor, load
 from vqclip.prompts import parse
 from vqclip.reading import chunks, embed
@@ -40,6 +40,30 @@ def test_attention_of_one_changes_nothing_and_more_does(tiny: OpenClipPerceptor)
     more = embed(wish("a (red:2) fox"), tiny)
     assert torch.linalg.vector_norm(more) == pytest.approx(1)
     assert float((more * plain).sum()) < 1 - 1e-6
+
+
+def test_a_raised_word_counts_more_than_the_text_without_it(tiny: OpenClipPerceptor) -> None:
+    """The direction goes on from the text without the word, by attention - 1 of the way."""
+
+    def read(*attention: float) -> torch.Tensor:
+        words = ("a ", "red", " fox in a ", "dark", " wood")
+        pairs = zip(words, attention, strict=True)
+        spelt = tiny.spell(list(pairs))
+        found = towers.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+        return functional.normalize(found.float(), dim=-1)
+
+    base = read(1, 1.5, 1, 1.2, 1)
+    wanted = base + 0.5 * (base - read(1, 0, 1, 1.2, 1)) + 0.2 * (base - read(1, 1.5, 1, 0, 1))
+    got = embed(wish("a (red:1.5) fox in a (dark:1.2) wood"), tiny)
+    torch.testing.assert_close(got, wanted / torch.linalg.vector_norm(wanted))
+
+
+def test_a_text_that_is_raised_as_a_whole_says_the_same(tiny: OpenClipPerceptor) -> None:
+    """There is nothing without it to be told from."""
+    got = embed(wish("(a red fox:1.5)"), tiny)
+    spelt = tiny.spell([("a red fox", 1.5)])
+    found = towers.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+    torch.testing.assert_close(got, functional.normalize(found.float(), dim=-1))
 
 
 def test_attention_of_nought_is_as_if_the_word_were_not_heard(tiny: OpenClipPerceptor) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip import foils, reading
+from vqclip import foils
 from vqclip.config import DreamSettings
 from vqclip.errors import ConfigError, ModelError
 from vqclip.models import net2net, zoo
@@ -27,7 +27,6 @@ from vqclip.models.learnt import Learnt, for_width
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.tensors import Image
-from vqclip.wishes import Piece
 
 AT_ONCE = 32  # drafts written together
 CLASSES_AT_ONCE = 8  # the published transformer remembers 150 MB for each
@@ -70,16 +69,11 @@ class Dreamer:
 
     @torch.no_grad()
     def dream(
-        self,
-        text: str,
-        settings: DreamSettings,
-        generator: torch.Generator,
-        pieces: Sequence[Piece] = (),
+        self, text: str, settings: DreamSettings, generator: torch.Generator
     ) -> list[Draft]:
         """Draw `settings.count` drafts of a text, best first.
 
         Args:
-            pieces: the text with its attention, by which the drafts are put in order.
             generator: on the processor; equal states give equal drafts there.
 
         Raises:
@@ -101,8 +95,7 @@ class Dreamer:
                 guidance=settings.guidance,
             )
 
-        said = tuple(pieces) or (Piece(text),)
-        return _ranked(write, said, settings.count, AT_ONCE, self.drawer, self.judges)
+        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.judges)
 
 
 @dataclass(frozen=True)
@@ -137,16 +130,11 @@ class ClassDreamer:
 
     @torch.no_grad()
     def dream(
-        self,
-        text: str,
-        settings: DreamSettings,
-        generator: torch.Generator,
-        pieces: Sequence[Piece] = (),
+        self, text: str, settings: DreamSettings, generator: torch.Generator
     ) -> list[Draft]:
         """Draw `settings.count` drafts of a text's class, best first for the whole text.
 
         Args:
-            pieces: the text with its attention, by which the drafts are put in order.
             settings: without `guidance`, since the transformer never learnt to do without class.
             generator: on the processor; equal states give equal drafts there.
         """
@@ -163,8 +151,7 @@ class ClassDreamer:
             )
 
         drawer = self.model.first_stage
-        said = tuple(pieces) or (Piece(text),)
-        return _ranked(write, said, settings.count, CLASSES_AT_ONCE, drawer, self.judges)
+        return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judges)
 
 
 def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer | ClassDreamer:
@@ -202,15 +189,15 @@ def knowing(dreamer: Dreamer | ClassDreamer, words: Sequence[Learnt]) -> Dreamer
 
 def _ranked(
     write: Callable[[int], Tensor],
-    pieces: tuple[Piece, ...],
+    text: str,
     count: int,
     at_once: int,
     drawer: vqgans.VQGAN,
     judges: Sequence[OpenClipPerceptor],
 ) -> list[Draft]:
     """Write codes [N, h, w] some at a time, draw them, and put the drafts in order."""
-    things = foils.others("".join(piece.written for piece in pieces))
-    words = [(reading.embed_pieces(pieces, judge), judge.embed_text(things)) for judge in judges]
+    things = foils.others(text)
+    words = [(judge.embed_text([text]), judge.embed_text(things)) for judge in judges]
     drafts: list[Draft] = []
     while len(drafts) < count:
         codes = write(min(at_once, count - len(drafts)))

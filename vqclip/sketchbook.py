@@ -14,7 +14,7 @@ from vqclip.config import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import zoo
 from vqclip.screen import Screen
-from vqclip.wishes import learnt_in, wished_pieces
+from vqclip.wishes import learnt_in
 
 if TYPE_CHECKING:
     from vqclip.tensors import Image
@@ -53,13 +53,12 @@ def draw(config: RunConfig, screen: Screen) -> Path:
         screen.say(f"note: {note}")
     generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))
     text = prompts.wished(reading.styled(wishes, config.style))
-    said = wished_pieces(reading.styled(wishes, config.style))
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)
         how = "" if choice.named else " (it names no class; this one is nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
-    drafts = dreamer.dream(text, config.dream, generator, said)
+    drafts = dreamer.dream(text, config.dream, generator)
     place = rooms.new_run(Path(config.out), f"dream {text}")
     for number, draft in enumerate(drafts, start=1):
         name = f"draft-{number:02d}.png"

@@ -20,7 +20,7 @@ from vqclip.models.learnt import Learnt
 from vqclip.record import images
 from vqclip.regions import Mask
 from vqclip.tensors import Image
-from vqclip.wishes import Prompt, Region, texts, wished, wished_pieces
+from vqclip.wishes import Prompt, Region, texts, wished
 
 
 def picture(
@@ -92,8 +92,7 @@ def _draft(
 
     def best(some: Sequence[Prompt], stream: int) -> Image:
         generator = torch.Generator().manual_seed(stream)
-        said = wished_pieces(some)
-        return dreamer.dream(wished(some), config.dream, generator, said)[0].image
+        return dreamer.dream(wished(some), config.dream, generator)[0].image
 
     whole = [wish for wish in first if wish.region is None]
     parts: dict[Region, list[Prompt]] = {}

@@ -192,23 +192,6 @@ def wished(wishes: Iterable[Prompt]) -> str:
     Raises:
         PromptError: if there is none.
     """
-    return ", ".join(wish.body for wish in _opening(wishes))
-
-
-def wished_pieces(wishes: Iterable[Prompt]) -> tuple[Piece, ...]:
-    """The same with its attention, for whoever puts the drafts in order.
-
-    Raises:
-        PromptError: if there is none.
-    """
-    pieces: list[Piece] = []
-    for wish in _opening(wishes):
-        pieces += [Piece(", "), *wish.spoken] if pieces else wish.spoken
-    return tuple(pieces)
-
-
-def _opening(wishes: Iterable[Prompt]) -> list[Prompt]:
-    """The texts that a draft is made from, the weightiest first."""
     found = texts(wishes)
     if not found:
         raise PromptError(
@@ -218,4 +201,4 @@ def _opening(wishes: Iterable[Prompt]) -> list[Prompt]:
     first = [wish for wish in found if wish.scene == min(each.scene for each in found)]
     # What is only wished for later is not in the draft, unless nothing else is.
     now = [wish for wish in first if wish.values[0] > 0] or first
-    return sorted(now, key=lambda wish: -wish.values[0])
+    return ", ".join(wish.body for wish in sorted(now, key=lambda wish: -wish.values[0]))
