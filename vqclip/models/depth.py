@@ -8,6 +8,8 @@ never asked.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ KINDS = {
     "glpn": "distance",
     "zoedepth": "distance",
 }
+_FLAT = 1e-6  # of the largest number; what differs by less is one depth
 _OUTLIERS = 0.01  # of the pixels, at either end, that do not count for what is near and far
 
 
@@ -70,8 +73,10 @@ class DepthModel:
         # The extremes of a single pixel would make the rest of a film breathe.
         ordered = found.flatten().sort().values
         rank = round(_OUTLIERS * (len(ordered) - 1))
-        low, high = ordered[rank], ordered[-1 - rank]
-        return ((found - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        low, high = float(ordered[rank]), float(ordered[-1 - rank])
+        if high - low <= _FLAT * max(abs(high), abs(low)):
+            return torch.zeros_like(found)
+        return ((found - low) / (high - low)).clamp(0, 1)
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
@@ -108,21 +113,38 @@ def load(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
 
     options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        processor = AutoImageProcessor.from_pretrained(str(folder), **options)
-        model, report = AutoModelForDepthEstimation.from_pretrained(
-            str(folder), use_safetensors=True, output_loading_info=True, **options
-        )
+        with _quiet():
+            processor = AutoImageProcessor.from_pretrained(str(folder), **options)
+            model, report = AutoModelForDepthEstimation.from_pretrained(
+                str(folder), use_safetensors=True, output_loading_info=True, **options
+            )
     except Exception as error:  # whatever a damaged folder makes of transformers
         raise ModelError(
             f"the depth model {folder} cannot be read ({str(error)[:200]}); download it again"
         ) from error
     if report["missing_keys"]:
+        absent = sorted(report["missing_keys"])[0]
         raise ModelError(
-            f"the depth model {folder} lacks weights, such as {sorted(report['missing_keys'])[0]}; "
-            "download it again"
+            f"the depth model {folder} lacks weights, such as {absent}; download it again"
         )
     distances = KINDS[kind] == "distance" or settings.get("depth_estimation_type") == "metric"
     return DepthModel(model.to(device), processor, distances)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the bars and warnings of `transformers` off the screen, for as long as this lasts."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _settings(path: Path) -> dict[str, Any]:
