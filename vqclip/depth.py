@@ -140,7 +140,8 @@ class Course(NamedTuple):
 
     Args:
         positions: [h, w, 2], for `vqclip.resample`.
-        seen: [h, w] in [0, 1], less where the frame before did not show what is there.
+        seen: [h, w] in [0, 1], less where something hid in the frame before what is there; what
+            lay beyond that frame's border is for `vqclip.resample` to tell.
         distance: [h, w], how far away things are now.
     """
 

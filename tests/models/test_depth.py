@@ -145,6 +145,9 @@ def test_folders_that_are_no_depth_model_are_refused(folder: Path, tmp_path: Pat
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"holds no \*.safetensors; download the weights"):
         depth.load(folder)
+    spoil(folder / "config.json", backbone="a/repository", backbone_config=None)
+    with pytest.raises(ModelError, match="wants a part from elsewhere, 'a/repository', which is"):
+        depth.load(folder)
     spoil(folder / "config.json", model_type="bert")
     with pytest.raises(ModelError, match="of the kind 'bert'; depth is estimated by one of: dep"):
         depth.load(folder)

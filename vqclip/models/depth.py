@@ -104,6 +104,11 @@ def load(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
             f"{folder} is a model of the kind {str(kind)[:60]!r}; depth is estimated by one of: "
             f"{', '.join(sorted(KINDS))}"
         )
+    if settings.get("backbone") and not settings.get("backbone_config"):
+        raise ModelError(
+            f"{folder} wants a part from elsewhere, {str(settings['backbone'])[:60]!r}, which is "
+            "never fetched; choose a depth model that is whole, such as Depth Anything V2"
+        )
     if not any(folder.glob("*.safetensors")):
         raise ModelError(
             f"{folder} holds no *.safetensors; download the weights in that form: others may "
