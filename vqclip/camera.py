@@ -21,6 +21,7 @@ from vqclip.tensors import Image
 
 Matrix = Tensor  # [3, 3] in float64
 
+_HORIZON = 1e-9  # behind it there is nothing; before it, the picture is very far away
 STEEPEST = 89.0  # degrees; at 90 a picture is seen from its edge, and shows nothing
 
 
@@ -153,13 +154,13 @@ def positions(view: Matrix, width: int, height: int) -> Tensor:
     """Where the pixels of a frame of this size come from; for `resample`.
 
     Returns:
-        [height, width, 2] in float64, (x, y) in pixels; not finite behind the horizon.
+        [height, width, 2] in float64, (x, y) in pixels; behind the horizon it is far away.
     """
     across = torch.arange(width, dtype=torch.float64)
     down = torch.arange(height, dtype=torch.float64)[:, None]
     rows = view.to("cpu", torch.float64)
     x, y, w = (row[0] * across + row[1] * down + row[2] for row in rows)
-    w = torch.where(w > 0, w, math.nan)
+    w = w.clamp(min=_HORIZON)
     return torch.stack([x / w, y / w], -1)
 
 

@@ -35,11 +35,12 @@ KERNELS = ("spline", "linear")
 _PAD = 4  # coefficients beyond the border; the spline reaches three pixels far
 _DECAY = 24  # pixels after which a coefficient no longer depends on a pixel: 0.43 to this power
 _LOBES = 3  # of the windowed sinc
-_SOFTEST = 10  # halves of an octave: what shrinks more than 32 times is not softened further
+_SOFTEST = 10  # halves of an octave: softened for shrinking 32 times; beyond is the mean
+_FAR = 1e6  # pixels; what lies further away is the horizon
 _LENIENT = 1.01  # a picture that shrinks less is left as sharp as it is
 _EXACT = 1e-6  # pixels; nearer to a pixel's middle, the pixel is taken as it is
-_FADE = 0.35  # how much softer `fill` becomes by each pixel beyond the border
-_HAZE = 8.0  # how soft it becomes at the most
+_FADE = 0.6  # how much softer `fill` becomes by each pixel beyond the border
+_HAZE = 16.0  # how soft it becomes at the most
 _KNOTS = (1 / 120, 26 / 120, 66 / 120, 26 / 120, 1 / 120)  # the spline at whole numbers
 
 
@@ -49,7 +50,8 @@ def resample(
     """Look a picture up at positions of its own.
 
     Positions at the middles of pixels give these pixels, to the bit. A position that is not
-    finite sees nothing: it gets the picture's mean, or zero where `edges` is black.
+    finite sees nothing: it gets the picture's mean, or zero where `edges` is black. So does one
+    that is a million pixels away, where the picture is repeated.
 
     Args:
         image: [B, C, H, W], of any range.
@@ -69,11 +71,12 @@ def resample(
     pick(dict.fromkeys(EDGES), edges, "edge")
     pick(dict.fromkeys(KERNELS), kernel, "kernel")
     height, width = image.shape[-2:]
-    there = positions.isfinite().all(-1)  # [h, w]
+    repeated = edges in ("wrap", "mirror")
     step = shrinkage(positions)
-    x, y = positions.where(there[..., None], torch.zeros_like(positions)).unbind(-1)
-    x, y = x.contiguous(), y.contiguous()
-    seen = there * _within(x, width, step) * _within(y, height, step)
+    near = (positions.abs() < _FAR).all(-1)  # [h, w]
+    known = near if repeated else positions.isfinite().all(-1)
+    x, y = (torch.where(known, place, 0.0) for place in positions.unbind(-1))
+    seen = near * _within(x, width, step) * _within(y, height, step)
     seen = seen[None, None].to(image)
     soft = step
     if edges == "fill":
@@ -89,9 +92,9 @@ def resample(
         shown = _spline(image, columns, rows, soft, edges)
     if edges == "black":
         return shown * seen, seen
-    if not bool(there.all()):
+    if not bool(known.all()):
         mean = image.mean((2, 3), keepdim=True)
-        shown = torch.where(there.to(image.device), shown, mean)
+        shown = torch.where(known.to(image.device), shown, mean)
     return shown, seen
 
 
@@ -169,17 +172,21 @@ def _spline(image: Tensor, columns: Tensor, rows: Tensor, soft: Tensor, edges: s
     """Interpolate by splines between pictures that are softened as far as is needed."""
     height, width = image.shape[-2:]
     exact = image if image.dtype == torch.float64 else image.float()
-    level = (2 * torch.log2(soft / _LENIENT)).clamp(0, _SOFTEST)
+    last = _SOFTEST + (1 if edges in ("wrap", "mirror") else 0)
+    level = (2 * torch.log2(soft / _LENIENT)).clamp(0, last)
     flat = exact.new_zeros(*image.shape[:2], soft.numel())
     for index in range(math.floor(float(level.min())), math.ceil(float(level.max())) + 1):
         share = (1 - (level - index).abs()).flatten()
         here = (share > 0).nonzero()[:, 0]
         if len(here) == 0:
             continue
-        impulse = _impulse(2 ** (index / 2))
-        down, over = (_matrix(size, impulse, edges).to(exact) for size in (height, width))
-        x, y = (place.flatten()[here] for place in (columns, rows))
-        found = _surface(down @ exact @ over.T, x, y)
+        if index > _SOFTEST:
+            found = exact.mean((2, 3))[..., None]
+        else:
+            impulse = _impulse(2 ** (index / 2))
+            down, over = (_matrix(size, impulse, edges).to(exact) for size in (height, width))
+            x, y = (place.flatten()[here] for place in (columns, rows))
+            found = _surface(down @ exact @ over.T, x, y)
         here = here.to(flat.device)
         flat.index_add_(2, here, found * share.to(flat)[here])
     return flat.reshape(*image.shape[:2], *soft.shape).to(image.dtype)
