@@ -1,9 +1,9 @@
 """What does ffmpeg say of a film, and show of it?
 
 ffmpeg is the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE. It decodes, turns frames as
-the file says, makes a varying rate constant and pixels square, and hands the frames over by a pipe.
-A film of more than 576 lines that names no colour matrix is taken for BT.709, as players do. High
-dynamic range is not mapped to the usual one.
+the file says, makes a varying rate constant and pixels square, and hands the frames over by a
+pipe. A film of more than 576 lines that names no colour matrix is taken for BT.709, as players
+do. High dynamic range is not mapped to the usual one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -105,8 +105,14 @@ def _count(path: Path) -> int | None:
 
 
 def project(
-    path: Path, told: Told, rate: Fraction, stride: int, first: int, ground: str
-) -> Iterator[pillow.Image]:
+    path: Path,
+    told: Told,
+    rate: Fraction,
+    *,
+    stride: int = 1,
+    first: int = 0,
+    ground: str = "white",
+) -> Generator[pillow.Image, None, None]:
     """Decode a film, frame by frame; leaving early ends its ffmpeg.
 
     Args:
@@ -145,7 +151,7 @@ def project(
         try:
             while len(pixels := process.stdout.read(size)) == size:
                 yield _opaque(pillow.frombuffer("RGBA", told.size, pixels), ground)
-                given += stride
+                given, skip = skip + 1, skip + stride
             if process.wait() != 0:
                 words.seek(0)
                 said = _last(words.read().decode("utf-8", "replace"))
@@ -161,7 +167,7 @@ def project(
 
 def _opaque(frame: pillow.Image, ground: str) -> pillow.Image:
     """Lay an RGBA frame on the ground."""
-    if frame.getextrema()[3] == (255, 255):
+    if frame.getchannel("A").getextrema() == (255, 255):
         return frame.convert("RGB")
     return pillow.alpha_composite(pillow.new("RGBA", frame.size, ground), frame).convert("RGB")
 
