@@ -168,17 +168,15 @@ def test_hidden_is_what_the_formulas_say() -> None:
         for x in range(24):
             there = [y + v[y, x], x + u[y, x]]
             back = [
-                float(
-                    ndimage.map_coordinates(w, np.array(there)[:, None], order=1, mode="nearest")
-                )
+                ndimage.map_coordinates(w, np.array([there]).T, order=1, mode="nearest")[0]
                 for w in backward[0].numpy()
             ]
             length, far = u[y, x] ** 2 + v[y, x] ** 2, back[0] ** 2 + back[1] ** 2
             missed = (u[y, x] + back[0]) ** 2 + (v[y, x] + back[1]) ** 2
             hidden = missed > 0.01 * (length + far) + 0.5
             hidden |= not (-0.5 <= there[0] <= 19.5 and -0.5 <= there[1] <= 23.5)
-            wanted[False][y, x] = hidden
-            wanted[True][y, x] = hidden or steep[y, x] > 0.01 * length + 0.002
+            wanted[False][y, x] = float(hidden)
+            wanted[True][y, x] = float(hidden or steep[y, x] > 0.01 * length + 0.002)
     for boundaries, mask in wanted.items():
         assert 0.05 < mask.mean() < 1
         assert torch.equal(occluded(forward, backward, boundaries=boundaries)[0, 0], mask)
