@@ -64,7 +64,8 @@ def probe(path: Path) -> Told:
         raise PictureError(_unreadable(path, words))
     width, height, top, bottom, wide, high = (int(each) for each in header.groups())
     streams = re.split(r"\n *Stream #", re.split(r"\n(?:Stream mapping|Output #)", words)[0])[1:]
-    video = next(s for s in streams if ": Video: " in s and "(attached pic)" not in s)
+    videos = (s for s in streams if ": Video: " in s and "(attached pic)" not in s)
+    video = next(videos, "")  # a strange title may hide it: then the header has to do
     if wide > high > 0:
         width = round(width * wide / high)
     elif high > wide > 0:
@@ -75,7 +76,7 @@ def probe(path: Path) -> Told:
             f"{images.LARGEST // 1_000_000} million pixels; make it smaller first"
         )
     rate = Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25)
-    mean = re.search(r" ([\d.]+)(k?) fps", video)
+    mean = re.search(r" (\d+(?:\.\d+)?)(k?) fps", video)
     average = Fraction(mean[1]) * (1000 if mean[2] else 1) if mean else rate
     steady = abs(average - rate) <= max(rate / 200, Fraction(6, 1000)) or average <= 0
     described = video.partition("\n")[0]
