@@ -8,11 +8,14 @@ Every example that fails is made smaller by hypothesis, and printed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import itertools
 import json
 import math
 import os
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,8 +30,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as pillow
 
+from tests.films import film
 from tests.models import hostile
-from vqclip import cli, compass, expressions, eyes, grammar_1, judging, presets, schedules, words
+from vqclip import (
+    cli,
+    compass,
+    expressions,
+    eyes,
+    footage,
+    grammar_1,
+    judging,
+    presets,
+    schedules,
+    words,
+)
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.models import learnt
@@ -378,6 +393,28 @@ def test_changed_pngs(tmp_path: Path, data: bytes) -> None:
         provenance.read(path)
     with contextlib.suppress(PictureError):
         assert images.read(path).shape[:2] == (1, 3)
+
+
+@functools.cache
+def films() -> list[tuple[str, bytes]]:
+    """Small films, and whether they are turned, transparent, or have sound does not matter."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("a.mp4", "a.gif", "a.mkv"):
+            film(Path(folder, name), "-vf", "scale=16:12", seconds="0.4")
+        return [(path.name, path.read_bytes()) for path in sorted(Path(folder).iterdir())]
+
+
+@settings(fuzzed, max_examples=fuzzed.max_examples // 10)  # each asks ffmpeg three times
+@given(st.data())
+def test_changed_films(tmp_path: Path, data: st.DataObject) -> None:
+    name, whole = data.draw(st.sampled_from(films()))
+    path = tmp_path / name
+    path.write_bytes(data.draw(changed(whole)))
+    with contextlib.suppress(PictureError):
+        opened = footage.open_footage(path, size=(8, 8))
+        # A wrong moment may be repaired with any number of frames.
+        for frame in itertools.islice(opened, 50):
+            assert frame.shape == (1, 3, 8, 8) and frame.isfinite().all()
 
 
 @fuzzed

@@ -32,12 +32,13 @@ from vqclip.models.unpickle import read_checkpoint
 from vqclip.record import images
 from vqclip.tensors import Image
 
-# What each must have of a picture's shorter side, in pixels, and what is good for it: smaller ones
-# are enlarged to be looked at, for its good by `MOST` times at most. DIS halves what it is given:
-# on a photograph that turned by 2° it was off by 0.07 pixels instead of 0.17 at 64x64, by 0.10
-# instead of 0.21 at 192x192. Farnebäck's was better without.
+# What each must have of a picture's shorter side, in pixels, and what is good for it: smaller
+# ones are enlarged to be looked at, for its good by `MOST` times at most. DIS halves what it is
+# given: on a photograph that turned by 2° it was off by 0.07 pixels instead of 0.17 at 64x64, by
+# 0.10 instead of 0.21 at 192x192. Farnebäck's was better without.
 SIDES = {"dis": (32, 256), "farneback": (32, 32), "raft": (128, 128)}
 MOST = 4
+WEIGHTS = (".pth", ".pt", ".safetensors")  # a name that ends so is a file
 PUBLISHED = ("raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_small_C_T_V2-01064c6d.pth")
 
 
@@ -48,13 +49,12 @@ class Flow(Protocol):
         """Find where the pixels of a are in b: [1, 2, H, W] in pixels, x before y."""
 
 
-def open_flow(name: str, *, weights: Path | str | None = None, device: str = "cpu") -> Flow:
+def open_flow(name: str, *, device: str = "cpu") -> Flow:
     """Make what finds the flow between two pictures.
 
     Args:
-        name: one of `FLOWS`.
-        weights: RAFT's file, small or large, as torchvision publishes them; None: one of that
-            name where torchvision keeps its downloads.
+        name: one of `FLOWS`, or a file of RAFT's weights, small or large, as torchvision
+            publishes them. "raft" takes them from where torchvision keeps its downloads.
         device: on which RAFT is computed; OpenCV is always on the processor.
 
     Raises:
@@ -62,7 +62,9 @@ def open_flow(name: str, *, weights: Path | str | None = None, device: str = "cp
         ModelAbsent: if there are no weights for RAFT.
         ModelError: if they are no weights of RAFT.
     """
-    return pick(FLOWS, name, "optical flow")(weights, device)
+    if name.lower().endswith(WEIGHTS):
+        return _open_raft(device, name)
+    return pick(FLOWS, name, "optical flow")(device)
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
@@ -204,12 +206,12 @@ def _opencv() -> Any:
     return cv2
 
 
-def _open_opencv(way: str, weights: Path | str | None, device: str) -> Flow:
+def _open_opencv(way: str, device: str) -> Flow:
     _opencv()  # better now than at the second frame
     return partial(_by_opencv, way)
 
 
-def _open_raft(weights: Path | str | None, device: str) -> Flow:
+def _open_raft(device: str, weights: Path | str | None = None) -> Flow:
     from torchvision.models import optical_flow
 
     if weights is None:
@@ -218,7 +220,7 @@ def _open_raft(weights: Path | str | None, device: str) -> Flow:
         if weights is None:
             raise ModelAbsent(
                 f"RAFT's weights are not on this machine; put torchvision's {PUBLISHED[0]} (or "
-                f"{PUBLISHED[1]}) into {kept}, or name the file, or take flow dis"
+                f"{PUBLISHED[1]}) into {kept}, or name the file instead of raft, or take dis"
             )
     state = read_checkpoint(weights)
     first = state.get("feature_encoder.convnormrelu.0.weight")
@@ -250,11 +252,11 @@ def _by_raft(model: Any, a: Image, b: Image) -> Tensor:
     return _enlarged("raft", first, second, find).to(a.device, a.dtype)
 
 
-def _open_nothing(weights: Path | str | None, device: str) -> Flow:
+def _open_nothing(device: str) -> Flow:
     return _nothing
 
 
-FLOWS: dict[str, Callable[[Path | str | None, str], Flow]] = {
+FLOWS: dict[str, Callable[[str], Flow]] = {
     "dis": partial(_open_opencv, "dis"),
     "farneback": partial(_open_opencv, "farneback"),
     "raft": _open_raft,

@@ -1,8 +1,8 @@
 """Where do the frames of a film come from? From a film's file, or from pictures in a row.
 
-Frames stream: one is held at a time, however long the film is. `vqclip.projector` decodes a film's
-file. Pillow does the rest, for films and pictures alike: what is transparent is laid on a ground,
-and the frame is brought to its size (Lanczos). The same file gives the same frames.
+Frames stream: one is held at a time, however long the film is. `vqclip.projector` decodes a
+film's file. Pillow does the rest, for films and pictures alike: what is transparent is laid on a
+ground, and the frame is brought to its size (Lanczos). The same file gives the same frames.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Footage:
         size: (width, height) of the frames, in pixels.
         fps: frames per second at which they play as fast as what was opened; None for pictures
             whose rate nobody named.
-        count: how many an iteration gives; of a film, an estimate, which may be off by one if
-            its rate varies or is changed; None if unknown. A film that was cut short has the
-            frames that are there.
+        count: how many an iteration gives; None if unknown. Of a film whose rate varies or is
+            changed it is an estimate, as good as what the file says of its length. A film that
+            was cut short has the frames that are there.
         sound: the film's file if it has sound, else None.
     """
 
@@ -116,7 +116,9 @@ def open_footage(
             fps=float(rate / stride),
             count=None if taken is None else max(0, math.ceil(taken / stride) - first),
             sound=Path(name) if told.sound else None,
-            _decode=lambda: project(Path(name), told, rate, stride, first, ground),
+            _decode=lambda: project(
+                Path(name), told, rate, stride=stride, first=first, ground=ground
+            ),
             _fit=fitting,
             _ground=ground,
         )

@@ -182,7 +182,10 @@ def _add_looking(parser: Parser, name: str) -> None:
             "--source", metavar="FILM", help="the film it was made from, to find motion in"
         )
         parser.add_argument(
-            "--flow", default=FLOW, metavar="NAME", help=f"dis, farneback, raft or none ({FLOW})"
+            "--flow",
+            default=FLOW,
+            metavar="NAME",
+            help=f"dis, farneback, raft, FILE.pth or none ({FLOW})",
         )
     if name == "classify":
         parser.add_argument(

@@ -1,9 +1,9 @@
 """What does ffmpeg say of a film, and show of it?
 
 ffmpeg is the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE. It decodes, turns frames as
-the file says, makes a varying rate constant and pixels square, and hands the frames over by a pipe.
-A film of more than 576 lines that names no colour matrix is taken for BT.709, as players do. High
-dynamic range is not mapped to the usual one.
+the file says, makes a varying rate constant and pixels square, and hands the frames over by a
+pipe. A film of more than 576 lines that names no colour matrix is taken for BT.709, as players
+do. High dynamic range is not mapped to the usual one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +64,8 @@ def probe(path: Path) -> Told:
         raise PictureError(_unreadable(path, words))
     width, height, top, bottom, wide, high = (int(each) for each in header.groups())
     streams = re.split(r"\n *Stream #", re.split(r"\n(?:Stream mapping|Output #)", words)[0])[1:]
-    video = next(s for s in streams if ": Video: " in s and "(attached pic)" not in s)
+    videos = (s for s in streams if ": Video: " in s and "(attached pic)" not in s)
+    video = next(videos, "")  # a strange title may hide it: then the header has to do
     if wide > high > 0:
         width = round(width * wide / high)
     elif high > wide > 0:
@@ -75,7 +76,7 @@ def probe(path: Path) -> Told:
             f"{images.LARGEST // 1_000_000} million pixels; make it smaller first"
         )
     rate = Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25)
-    mean = re.search(r" ([\d.]+)(k?) fps", video)
+    mean = re.search(r" (\d+(?:\.\d+)?)(k?) fps", video)
     average = Fraction(mean[1]) * (1000 if mean[2] else 1) if mean else rate
     steady = abs(average - rate) <= max(rate / 200, Fraction(6, 1000)) or average <= 0
     described = video.partition("\n")[0]
@@ -105,8 +106,14 @@ def _count(path: Path) -> int | None:
 
 
 def project(
-    path: Path, told: Told, rate: Fraction, stride: int, first: int, ground: str
-) -> Iterator[pillow.Image]:
+    path: Path,
+    told: Told,
+    rate: Fraction,
+    *,
+    stride: int = 1,
+    first: int = 0,
+    ground: str = "white",
+) -> Generator[pillow.Image, None, None]:
     """Decode a film, frame by frame; leaving early ends its ffmpeg.
 
     Args:
@@ -145,7 +152,7 @@ def project(
         try:
             while len(pixels := process.stdout.read(size)) == size:
                 yield _opaque(pillow.frombuffer("RGBA", told.size, pixels), ground)
-                given += stride
+                given, skip = skip + 1, skip + stride
             if process.wait() != 0:
                 words.seek(0)
                 said = _last(words.read().decode("utf-8", "replace"))
@@ -161,7 +168,7 @@ def project(
 
 def _opaque(frame: pillow.Image, ground: str) -> pillow.Image:
     """Lay an RGBA frame on the ground."""
-    if frame.getextrema()[3] == (255, 255):
+    if frame.getchannel("A").getextrema() == (255, 255):
         return frame.convert("RGB")
     return pillow.alpha_composite(pillow.new("RGBA", frame.size, ground), frame).convert("RGB")
 

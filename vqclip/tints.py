@@ -3,8 +3,9 @@
     lab         mean and deviation of lightness and of both colour axes of CIELAB, after Reinhard
                 et al., 2001, "Color transfer between images", who take another such space
     rgb         mean and deviation of red, green and blue
-    hsv         mean and deviation of saturation and value; hues turn by the angle between the
-                mean hues, in which pale pixels count little
+    hsv         mean and deviation of value; saturation is multiplied to the same mean, so that
+                greys stay grey; hues turn by the angle between the mean hues, in which pale
+                pixels count little
     histogram   each of red, green and blue gets the reference's distribution, as scikit-image's
                 `match_histograms` has it
 
@@ -78,8 +79,10 @@ def _hsv(image: Image, reference: Image) -> Image:
 
     own, wanted = rgb_to_hsv(image), rgb_to_hsv(reference)  # hues in radians
     hue = (own[:, :1] + _hue(wanted) - _hue(own)) % (2 * math.pi)
-    rest = _moments(own[:, 1:], wanted[:, 1:], FLAT).clamp(0, 1)
-    moved: Image = hsv_to_rgb(torch.cat([hue, rest], 1))
+    pale, aim = own[:, 1].mean(), wanted[:, 1].mean()
+    saturation = own[:, 1:2] * torch.where(pale > FLAT, aim / pale.clamp_min(1e-12), 1.0)
+    value = _moments(own[:, 2:], wanted[:, 2:], FLAT)
+    moved: Image = hsv_to_rgb(torch.cat([hue, saturation.clamp(0, 1), value.clamp(0, 1)], 1))
     return moved
 
 

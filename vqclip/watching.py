@@ -6,7 +6,8 @@ vqclip score --film frames/ --source dance.mp4 "a fox"
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from vqclip import looking
@@ -47,7 +48,8 @@ def score(options: Any, screen: Screen) -> None:
         if film.fps is not None and source.fps is not None and film.fps != source.fps:
             source = open_footage(options.source, size=film.size, fps=film.fps)
     means = _fitting(words[0], film, config, options, screen) if words else []
-    found = flicker.measure(_watched(film, screen), flow, source)
+    with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
+        found = flicker.measure(frames, flow, source)
     error, shown = found.error, sum(found.shown) / len(found.shown)
     screen.event(
         "film",
@@ -86,7 +88,7 @@ def _levels(difference: float) -> str:
     return f"{255 * difference:.2f}"
 
 
-def _watched(film: Footage, screen: Screen) -> Iterator[Image]:
+def _watched(film: Footage, screen: Screen) -> Generator[Image, None, None]:
     """Give the frames of a film, with a bar if it is known how many they are."""
     with screen.bar(film.count or 0, 0, "frame") as bar:
         for frame in film:
