@@ -23,6 +23,8 @@ FAINT = 0.15  # an onset this strong, as a share of the loudness, may become a w
 CLEAR = 0.2  # weaker onsets than this share of a whole one are left out
 FEWEST = 4  # beats that make a rhythm
 STEADY = 1.8  # how much stronger onsets are on the beats of a piece that has beats; noise: 1.5
+LAGS = 8 * RATE // HOP  # what is compared for a tempo: 8 s, as librosa does
+PART = 1 << 12  # hops that are looked through for a tempo at once: 48 s
 REACH = 5  # hops around a beat in which the onset is that it belongs to: 58 ms
 
 
@@ -89,8 +91,11 @@ def track(librosa: Any, flux: np.ndarray, sounding: np.ndarray, tempo: float) ->
     Args:
         tempo: in beats a minute; 0 where it is not known.
     """
-    known = {"bpm": tempo} if tempo else {}
-    _, found = librosa.beat.beat_track(onset_envelope=flux, sr=RATE, hop_length=HOP, **known)
+    if not flux.any():
+        return np.zeros(0)
+    _, found = librosa.beat.beat_track(
+        onset_envelope=flux, sr=RATE, hop_length=HOP, bpm=tempo or _tempo(librosa, flux)
+    )
     hops = [_onset_near(flux, int(hop)) for hop in found]
     clear = max(STEADY * flux.mean(), CLEAR * FAINT)
     if len(hops) < FEWEST or np.median(flux[hops]) < clear:
@@ -123,6 +128,22 @@ def count(times: np.ndarray, beats: np.ndarray) -> np.ndarray:
     inner = np.interp(times, beats, np.arange(1, len(beats) + 1))
     outer = np.minimum(times - beats[0], 0) + np.maximum(times - beats[-1], 0)
     return np.maximum(inner + outer / interval(beats), 0)
+
+
+def _tempo(librosa: Any, flux: np.ndarray) -> float:
+    """The beats a minute that suit a whole piece best.
+
+    As `librosa.beat.beat_track` finds it, but a part at a time: its tempogram of all at once
+    takes some 30 kB for each hop, 9 GB an hour.
+    """
+    known = {"sr": RATE, "hop_length": HOP}
+    total = np.zeros(LAGS)
+    for at in range(0, len(flux), PART):
+        gram = librosa.feature.tempogram(
+            onset_envelope=flux[at : at + PART], win_length=LAGS, **known
+        )
+        total += gram.sum(axis=1)
+    return float(librosa.feature.tempo(tg=total[:, None] / len(flux), **known)[0])
 
 
 def _onset_near(flux: np.ndarray, hop: int) -> int:
