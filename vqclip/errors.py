@@ -6,6 +6,7 @@
     ├── ModelError       a checkpoint that is damaged, hostile or of another architecture
     │   └── ModelAbsent  a model that is known but not on this machine
     ├── PictureError     a picture, film or run folder that cannot be read
+    ├── SoundError       a sound that cannot be read, or heard
     ├── OutputError      a place that cannot be written
     └── NumbersError     a step that gives infinite numbers, or none
 
@@ -45,6 +46,10 @@ class ModelAbsent(ModelError):
 
 class PictureError(VqclipError):
     """A picture, a film or a run folder that cannot be read."""
+
+
+class SoundError(VqclipError):
+    """A sound that cannot be read, or heard."""
 
 
 class OutputError(VqclipError):

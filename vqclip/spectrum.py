@@ -1,0 +1,115 @@
+"""A file with sound → how much of each pitch it has, from moment to moment.
+
+ffmpeg decodes into a pipe (the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE), and the
+spectrogram is summed up on the way, so that an hour of music is never held.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+
+import imageio_ffmpeg
+import numpy as np
+
+from vqclip.errors import SoundError
+
+RATE = 44100  # samples a second, whatever the file has
+WINDOW, HOP = 2048, 512  # samples
+BLOCK = 1 << 20  # bytes from the decoder at a time: six seconds
+
+
+def sums(path: Path, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Take sums over a spectrogram.
+
+    Args:
+        weights: [sums, WINDOW / 2 + 1], what each counts of each frequency.
+
+    Returns:
+        [hops, sums] float32, mean squares around each HOP-th sample from 0 on; and the length in
+        seconds. Full scale is 1.
+
+    Raises:
+        SoundError: if there is no ffmpeg, or the file cannot be read or holds no sound.
+    """
+    window = np.hanning(WINDOW + 1)[:-1]
+    scale = weights.T * 2 / (WINDOW * np.sum(window**2))
+    rows: list[np.ndarray] = []
+    rest = np.zeros(WINDOW // 2)  # hops are the middles of windows
+    length = 0
+
+    def summed(samples: np.ndarray) -> np.ndarray:
+        """Take all windows that are whole, and give back the samples from the next one on."""
+        views = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
+        spectrum = np.fft.rfft(views * window)
+        rows.append(((spectrum.real**2 + spectrum.imag**2) @ scale).astype(np.float32))
+        return samples[len(views) * HOP :]
+
+    for block in _decoded(path):
+        length += len(block)
+        rest = np.concatenate([rest, block])
+        if len(rest) >= WINDOW:
+            rest = summed(rest)
+    if length == 0:
+        raise SoundError(f"{path.name} holds no sound: it has 0 seconds; choose another file")
+    summed(np.concatenate([rest, np.zeros(WINDOW // 2)]))
+    return np.concatenate(rows), length / RATE
+
+
+def share(low: float, high: float) -> np.ndarray:
+    """[WINDOW / 2 + 1]: how much of each frequency of a spectrum lies between two, in Hz."""
+    width = RATE / WINDOW
+    middles = np.arange(WINDOW // 2 + 1) * width
+    covered = np.minimum(middles + width / 2, high) - np.maximum(middles - width / 2, low)
+    return np.clip(covered / width, 0, 1)
+
+
+def _decoded(path: Path) -> Iterator[np.ndarray]:
+    """Give the samples of a file, blocks of [N] float64."""
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no file"
+        raise SoundError(
+            f"{path} is {what}; name a sound, such as music.mp3, or a film with sound"
+        )
+    # A name with a colon is no address, and a playlist fetches nothing from elsewhere. In a film
+    # whose sound begins late, silence comes first.
+    read = ("-protocol_whitelist", "file,pipe", "-i", f"file:{path}", "-map", "0:a:0")
+    mono = ("-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", str(RATE))
+    quietly = (_find_ffmpeg(), "-nostdin", "-hide_banner", "-nostats")
+    command = [*quietly, *read, *mono, "-f", "f32le", "-"]
+    with tempfile.TemporaryFile() as said:
+        with Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=said) as ffmpeg:
+            assert ffmpeg.stdout is not None
+            try:
+                while block := ffmpeg.stdout.read(BLOCK):
+                    samples = np.frombuffer(block[: len(block) // 4 * 4], "<f4")
+                    yield np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
+            except BaseException:  # nobody listens any more
+                ffmpeg.kill()
+                raise
+        if ffmpeg.returncode != 0:
+            said.seek(0)
+            raise _complaint(path, said.read().decode("utf-8", "replace"))
+
+
+def _complaint(path: Path, said: str) -> SoundError:
+    """Put what ffmpeg said in an artist's words."""
+    if "Input #0" in said and "Audio:" not in said:
+        return SoundError(f"{path.name} has no sound in it; name a sound, or a film with sound")
+    words = said.strip().rpartition("\n")[2].strip() or "it said nothing"
+    return SoundError(
+        f"{path.name} cannot be read as sound (ffmpeg: {words}); is it damaged? Choose "
+        "a wav, mp3, flac or ogg, or a film with sound"
+    )
+
+
+def _find_ffmpeg() -> str:
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise SoundError(
+            "there is no ffmpeg, which sound is read with; `pip install imageio-ffmpeg` brings "
+            "one, or let $IMAGEIO_FFMPEG_EXE name yours"
+        ) from error
