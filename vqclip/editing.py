@@ -65,7 +65,7 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     wide, high = material.size
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
-        screen.say(f"note: {material.others} of another size are fitted to {wide}x{high}")
+        screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
     rate = material.fps or Fraction(source.fps or settings.fps)
     if "fps" in said:
         rate = Fraction(settings.fps)

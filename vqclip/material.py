@@ -76,8 +76,7 @@ def find(words: Sequence[str]) -> Source:
         return Source([], paths[0], paths[0].with_suffix(""))
     if films:
         raise PictureError(
-            f"{films[0]} is a film, and stands among {len(paths) - 1} others; name one film, or "
-            "pictures"
+            f"{films[0]} is a film, and does not stand alone; name one film, or pictures"
         )
     return Source(paths, None, Path("film"))
 

@@ -25,6 +25,7 @@ from vqclip.record import ffmpeg, images
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
 SHAPES = 0.01  # proportions that differ by no more are stretched
 
 
@@ -150,8 +151,11 @@ def _animation(path: Path, size: tuple[int, int] | None) -> Footage:
         if picture.has_transparency_data and not alpha:
             alpha = bool(np.asarray(picture.convert("RGBA"))[..., 3].min() < 255)
         own = picture.size
-    least = min(times)
-    wanted = size or own
+    wanted, least = size or own, min(times)
+    fps = Fraction(1000, least)
+    if max(times) - least <= JITTER:
+        fps = Fraction(1000 * len(times), sum(times))
+        least, times = 1, [1] * len(times)
 
     def pictures() -> Generator[NDArray[np.uint8], None, None]:
         for picture, time in zip(_turned(path), times, strict=True):
@@ -160,7 +164,6 @@ def _animation(path: Path, size: tuple[int, int] | None) -> Footage:
                 yield pixels
 
     count = sum(round(time / least) for time in times)
-    fps = Fraction(1000, least)
     return Footage(count, wanted, alpha, pictures, fps, count if wanted != own else 0)
 
 
