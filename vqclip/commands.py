@@ -11,6 +11,7 @@ from typing import Any
 from vqclip import (
     asking,
     compass,
+    editing,
     finding,
     judging,
     pictures,
@@ -220,6 +221,11 @@ def score(options: Any, screen: Screen, progress: Progress) -> None:
 def search(options: Any, screen: Screen, progress: Progress) -> None:
     """Find the pictures of a folder that fit words, or another picture, best."""
     finding.search(options, screen, progress)
+
+
+def film(options: Any, screen: Screen, progress: Progress) -> None:
+    """Make a film, or a contact sheet, of a run, a folder, pictures or another film."""
+    editing.film(options, screen, progress)
 
 
 def invert(options: Any, screen: Screen, progress: Progress) -> None:

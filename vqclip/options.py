@@ -134,6 +134,24 @@ def _add_models(parser: Parser) -> None:
     parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
 
 
+def _add_film(parser: Parser) -> None:
+    parser.usage = f"{parser.prog} RUN | FOLDER | PICTURE … | FILM  [--option …] [key=value …]"
+    parser.add_argument(
+        "words", nargs="*", metavar="FRAMES", help="a run, a folder, pictures, '*.png', a film"
+    )
+    parser.add_argument("--format", metavar="KIND", help="mp4, mov, webm, gif, webp or frames")
+    parser.add_argument("--fps", metavar="N", help="film.fps=N; of a film: its own")
+    parser.add_argument("--size", metavar="WxH", help="of the film; else that of the first")
+    parser.add_argument("--codec", metavar="NAME", help="film.codec=NAME")
+    parser.add_argument("--crf", metavar="N", help="film.crf=N")
+    parser.add_argument("--quality", metavar="N", help="film.quality=N")
+    parser.add_argument("--between", metavar="N", help="film.between=N")
+    parser.add_argument("--sound", metavar="FILE", help="what is heard: a song, another film")
+    parser.add_argument("--sound-start", metavar="SECONDS", help="where in it the film begins")
+    parser.add_argument("--sheet", metavar="N", help="lay every Nth picture on a sheet instead")
+    parser.add_argument("--out", metavar="FILE", help="such as film.webm; its suffix is the kind")
+
+
 def _add_invert(parser: Parser) -> None:
     parser.usage = f"{parser.prog} PHOTO … --token NAME  [--option …] [key=value …]"
     parser.add_argument("words", nargs="*", metavar="PHOTO", help="3 to 10, of one thing")
@@ -153,6 +171,7 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "resume": _add_resume,
     "direction": _add_direction,
     "invert": _add_invert,
+    "film": _add_film,
     "help": _add_help,
     "show": _add_show,
     "diff": _add_diff,
@@ -240,6 +259,16 @@ def _looking_epilog(abouts: Mapping[str, str]) -> str:
     return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
 
 
+def _film_epilog(abouts: Mapping[str, str]) -> str:
+    """The settings of `film`."""
+    rows = [
+        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
+        for s in describe()
+        if s.key.startswith("film.") and s.key != "film.every"
+    ]
+    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
+
+
 def _invert_epilog(abouts: Mapping[str, str]) -> str:
     """The settings of `invert`."""
     rows = [
@@ -254,5 +283,6 @@ EPILOGS = {
     "plan": _epilog,
     "train": _train_epilog,
     "invert": _invert_epilog,
+    "film": _film_epilog,
     **dict.fromkeys(LOOKING, _looking_epilog),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,13 +19,13 @@ from PIL import Image as pillow
 from PIL import ImageOps
 
 from vqclip.errors import PictureError
+from vqclip.material import ANIMATIONS
 from vqclip.record import ffmpeg, images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ANIMATED = (".gif", ".webp")  # read by Pillow: ffmpeg knows no moving WebP
-FILMS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ogv", *ANIMATED)
+JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
 SHAPES = 0.01  # proportions that differ by no more are stretched
 
 
@@ -46,7 +46,7 @@ class Footage:
     count: int
     size: tuple[int, int]
     alpha: bool
-    pictures: Callable[[], Iterator[NDArray[np.uint8]]]
+    pictures: Callable[[], Generator[NDArray[np.uint8], None, None]]
     fps: Fraction | None = None
     others: int = 0
     sound: bool = False
@@ -68,7 +68,7 @@ def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> F
     alpha = any(transparent for _, transparent in heads)
     wanted = size or heads[0][0]
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Generator[NDArray[np.uint8], None, None]:
         for path in paths:
             yield _fitted(images.open_rgb(path, alpha=alpha), wanted, alpha)
 
@@ -84,7 +84,7 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Footage:
     """
     if not path.is_file():
         raise PictureError(f"there is no film at {path}; check the name")
-    if path.suffix.lower() in ANIMATED:
+    if path.suffix.lower() in ANIMATIONS:  # not every ffmpeg knows moving WebPs
         return _animation(path, size)
     told = ffmpeg.tell(path)
     if told.video is None:
@@ -101,7 +101,7 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Footage:
     if count == 0:
         raise PictureError(f"{path} has no picture in it; is it damaged or cut short?")
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Generator[NDArray[np.uint8], None, None]:
         for pixels in _decoded(arguments, path):
             yield _fitted(pillow.fromarray(pixels), size or own, told.alpha)
 
@@ -148,20 +148,22 @@ def _animation(path: Path, size: tuple[int, int] | None) -> Footage:
     for picture in _turned(path):
         time = round(picture.info.get("duration", 0))
         times.append(time if time > 10 else 100)  # as browsers do
-        clear = picture.has_transparency_data and picture.convert("RGBA").getextrema()[3]
-        alpha = alpha or bool(clear and clear[0] < 255)
+        if picture.has_transparency_data and not alpha:
+            alpha = bool(np.asarray(picture.convert("RGBA"))[..., 3].min() < 255)
         own = picture.size
-    least = min(times)
-    wanted = size or own
+    wanted, least = size or own, min(times)
+    fps = Fraction(1000, least)
+    if max(times) - least <= JITTER:
+        fps = Fraction(1000 * len(times), sum(times))
+        least, times = 1, [1] * len(times)
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Generator[NDArray[np.uint8], None, None]:
         for picture, time in zip(_turned(path), times, strict=True):
             pixels = _fitted(picture, wanted, alpha)
             for _ in range(round(time / least)):
                 yield pixels
 
     count = sum(round(time / least) for time in times)
-    fps = Fraction(1000, least)
     return Footage(count, wanted, alpha, pictures, fps, count if wanted != own else 0)
 
 

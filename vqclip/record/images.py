@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from PIL import Image as pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
@@ -89,9 +88,12 @@ def to_bytes(image: Image) -> NDArray[np.uint8]:
     Raises:
         ValueError: if the shape is another one.
 
+    >>> import torch
     >>> to_bytes(torch.full([1, 3, 1, 1], 0.5))[0, 0].tolist()
     [128, 128, 128]
     """
+    import torch  # here: films of files are made without
+
     if image.ndim != 4 or image.shape[:2] != (1, 3):
         raise ValueError(f"an image of shape {list(image.shape)}; expected [1, 3, H, W]")
     levels = image.detach()[0].float().nan_to_num(0).clamp(0, 1).mul(255).add(0.5).floor()
@@ -111,7 +113,7 @@ def fit(
     Raises:
         ValueError: if it is neither [1, 3, H, W] nor [H, W, 3] uint8, nor the same with alpha.
     """
-    pixels = to_bytes(frame) if isinstance(frame, torch.Tensor) else np.asarray(frame)
+    pixels = frame if isinstance(frame, np.ndarray) else to_bytes(frame)
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
         raise ValueError(
             f"a frame of shape {list(pixels.shape)}, {pixels.dtype}; expected [H, W, 3] uint8"
@@ -134,6 +136,8 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
+    import torch
+
     picture = open_rgb(path)
     if size is not None and picture.size != size:
         picture = picture.resize(size, pillow.Resampling.LANCZOS)

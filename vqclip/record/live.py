@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image as pillow
 
 from vqclip.record import codecs, ffmpeg, images
+from vqclip.record.pixels import Pixels, ready
 
 PATIENCE = 1.0  # seconds; a run that takes no longer needs nothing of this
 ENOUGH = 5.0  # seconds to wait for a thread whose ffmpeg is dead
@@ -140,9 +141,9 @@ def _play(live: Live, aside: Path) -> None:
                 return
 
 
-def _frame(live: Live, number: int) -> codecs.Pixels:
+def _frame(live: Live, number: int) -> Pixels:
     # Not by `images.open_rgb`, which touches the filters of warnings, and those are one for all
     # threads.
     with pillow.open(live.folder / f"{number:05d}.png") as picture:
         pixels = np.asarray(picture)
-    return codecs.ready(pixels, keeps=False, even=True)
+    return ready(pixels, keeps=False, even=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageOps
 
 from vqclip.record.images import write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SIDE, MARGIN, LINE = 128, 8, 16
 
@@ -66,6 +71,42 @@ def sheet(
     paper.save(buffer, "PNG", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, buffer.getvalue(), overwrite=overwrite)
+
+
+def every(
+    path: Path,
+    pictures: Iterable[NDArray[np.uint8]],
+    step: int,
+    *,
+    fps: float | None = None,
+    across: int = 8,
+    overwrite: bool = False,
+) -> int:
+    """Lay out every `step`th of some pictures, the first one too, each with its number.
+
+    Args:
+        pictures: [H, W, 3] uint8, or [H, W, 4], which are laid on white; held only in small.
+        fps: pictures a second: says the time of each, too.
+        across: pictures in a row.
+
+    Returns:
+        How many are on the sheet.
+
+    Raises:
+        OutputError: if it cannot be written, or is there and not to be overwritten.
+    """
+    cells = []
+    for index, pixels in enumerate(pictures):
+        if index % step == 0:
+            picture = Image.fromarray(pixels)
+            if picture.mode == "RGBA":
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+            small = ImageOps.contain(picture.convert("RGB"), (SIDE, SIDE))
+            words = f"{index}" if fps is None else f"{index}: {index / fps:.2f} s"
+            cells.append(Cell(small, words))
+    rows = [("", cells[at : at + across]) for at in range(0, len(cells), across)]
+    sheet(path, [""] * min(across, len(cells)), rows, overwrite=overwrite)
+    return len(cells)
 
 
 def _fit(pen: ImageDraw.ImageDraw, words: str, wide: int) -> str:

@@ -1,0 +1,125 @@
+"""What is a film made of? A run, a folder, pictures in the order of their names, or a film."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vqclip import gallery
+from vqclip.config import FILMS
+from vqclip.errors import PictureError
+
+ANIMATIONS = (".gif", ".webp")  # one picture, or many
+FILM_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ogv")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a film is made of.
+
+    Attributes:
+        pictures: files, in order; or
+        film: another film.
+        home: where the new one goes, unless it is said, and its name without a suffix.
+        fps: pictures a second that it had.
+    """
+
+    pictures: Sequence[Path]
+    film: Path | None
+    home: Path
+    fps: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        if self.film is not None:
+            return str(self.film)
+        places = {str(path.parent) for path in self.pictures}
+        return places.pop() if len(places) == 1 else f"{len(places)} folders"
+
+
+def find(words: Sequence[str]) -> Source:
+    """Find the pictures, or the film, that words name.
+
+    Those of a folder or a pattern come in the order of their names, numbers as numbers. Files
+    that are named come as they stand, unless they stand as a shell's pattern puts them.
+
+    Raises:
+        PictureError: if there are none.
+    """
+    paths: list[Path] = []
+    for word in words:
+        path = Path(os.path.expanduser(word))
+        if os.path.isdir(path):
+            if len(words) == 1:
+                return _of_folder(path)
+            paths += natural(_pictures_in(path))
+        elif re.search(r"[*?[]", word) and not os.path.lexists(path):
+            there = [Path(each) for each in glob.glob(str(path), recursive=True)]
+            if not there:
+                raise PictureError(f"nothing matches {word}; check the pattern")
+            paths += natural(there)
+        elif not os.path.lexists(path):
+            raise PictureError(f"there is no {word}; name a run, a folder, pictures or a film")
+        else:
+            paths.append(path)
+    if paths == sorted(paths):
+        paths = natural(paths)
+    films = [path for path in paths if path.suffix.lower() in FILM_SUFFIXES]
+    if len(paths) == 1 and (films or paths[0].suffix.lower() in ANIMATIONS):
+        return Source([], paths[0], paths[0].with_suffix(""))
+    if films:
+        raise PictureError(
+            f"{films[0]} is a film, and does not stand alone; name one film, or pictures"
+        )
+    return Source(paths, None, Path("film"))
+
+
+def natural(paths: Sequence[Path]) -> list[Path]:
+    """Sort by names, numbers in them as numbers: frame2 before frame10.
+
+    >>> [path.name for path in natural([Path("b10"), Path("b9"), Path("a")])]
+    ['a', 'b9', 'b10']
+    """
+
+    def key(path: Path) -> list[tuple[int, int, str]]:
+        parts = re.split(r"([0-9]+)", str(path))
+        return [(0, int(part), part) if n % 2 else (1, 0, part) for n, part in enumerate(parts)]
+
+    return sorted(paths, key=key)
+
+
+def _of_folder(folder: Path) -> Source:
+    """A run's frames, or else its film, or its previews; of another folder, its pictures."""
+    if not (folder / "run.json").is_file():
+        found = natural(_pictures_in(folder))
+        if not found:
+            raise PictureError(f"{folder} holds no picture ({gallery.kinds()})")
+        absolute = folder.absolute()
+        return Source(found, None, absolute.parent / (absolute.name or "film"))
+    fps = None
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        fps = max(1, int(json.loads((folder / "run.json").read_bytes())["config"]["film"]["fps"]))
+    for place in ("frames", "film.frames"):
+        if found := natural(_pictures_in(folder / place)):
+            return Source(found, None, folder / "film", fps)
+    for kind in FILMS:
+        if (folder / f"film.{kind}").is_file():
+            return Source([], folder / f"film.{kind}", folder / "film")
+    if found := natural(_pictures_in(folder / "steps")):
+        return Source(found, None, folder / "film", fps)
+    raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """The pictures that lie in a folder itself; none, if there is no such folder."""
+    if not os.path.isdir(folder):
+        return []
+    found = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in found if path.suffix.lower() in gallery.SUFFIXES]
