@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqclip import optimisers
+from vqclip import changing, optimisers
+from vqclip.clock import Clock
 from vqclip.config import MemorySettings, RunConfig, to_dict
 from vqclip.cutouts import Cutter
 from vqclip.drawers.latent import LatentDrawer
@@ -23,6 +24,7 @@ from vqclip.layers import flat
 from vqclip.models.learnt import Learnt
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
+from vqclip.schedules import Curve
 from vqclip.stumbles import Guard
 from vqclip.tensors import Image
 from vqclip.thrift import Thrift, is_lacking
@@ -55,6 +57,7 @@ class Session:
     """A run that is ready to start: what draws, what looks, and what is liked.
 
     Attributes:
+        clock: which frame it is at a step.
         stages: (width, height, steps) of each size, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
@@ -66,6 +69,7 @@ class Session:
 
     config: RunConfig
     seed: int
+    clock: Clock
     drawer: LatentDrawer
     perceptors: list[OpenClipPerceptor]
     cutters: dict[str, Cutter]
@@ -92,7 +96,7 @@ class Session:
         config, state = self.config, self._from
         factor = optimisers.schedule(config.optimiser.schedule, config.steps)
         optimiser = optimisers.build(
-            config.optimiser.name, [self.drawer.latent], rate=config.optimiser.rate, factor=factor
+            config.optimiser.name, [self.drawer.latent], rate=self._rate(), factor=factor
         )
         if state is not None:
             moments = _under("optimiser.", state.tensors)
@@ -151,6 +155,13 @@ class Session:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             steps = range(self.done, steps.stop)
+
+    def _rate(self) -> float | Curve | None:
+        """The learning rate: a number, or one for each step where it changes on the way."""
+        rate = self.config.optimiser.rate
+        if not isinstance(rate, str):
+            return rate
+        return changing.curve(self.config, "optimiser.rate", self.clock)
 
     def _tighten(self, squares: int) -> str | None:
         """Hold less from now on, and note what was held before; see `Thrift.tighten`."""
