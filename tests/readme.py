@@ -32,8 +32,7 @@ def settings() -> str:
     """Make the table of settings, from the one place where they are described."""
     rows = [("setting", "default", "what it does"), ("---", "---", "---")]
     for setting in describe():
-        choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
-        rows.append((_code(setting.key), _code(setting.default), setting.help + choices))
+        rows.append((_code(setting.key), _code(setting.default), setting.told))
     cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 

@@ -79,12 +79,13 @@ def test_help_covers_every_setting_with_its_default() -> None:
     assert lines["growth"].default == "25% × 60%, 50% × 25%"
     assert lines["optimiser.rate"] == Setting(
         "optimiser.rate",
-        "number or null",
+        "number or schedule or null",
         "0.3",
         "learning rate; from a dream: 0.1; null: what suits the optimiser",
         (),
     )
     assert lines["device"].choices == config.DEVICES
+    assert lines["losses.edges"].told.endswith("(number or schedule)")
     assert {line.kind for line in lines.values()} == {
         *(
             "text",
@@ -92,7 +93,9 @@ def test_help_covers_every_setting_with_its_default() -> None:
             "whole number",
             "number",
             "whole number or null",
-            "number or null",
+            "number or schedule",
+            "whole number or schedule",
+            "number or schedule or null",
             "true or false",
         )
     }

@@ -146,7 +146,7 @@ def test_warps_are_kornias_own(recipe: Recipe, theirs: Any) -> None:
     cutter = Cutter(64, count=4, recipe=replace(recipe, edges="black"), seed=5)
     twin = Cutter(64, count=4, recipe=replace(recipe, edges="black"), seed=5)
     cutter_pixels = cutter(image).pixels
-    twin._boxes(64, 64)  # the numbers that come before kornia's
+    twin._boxes(4, 64, 64)  # the numbers that come before kornia's
     with torch.random.fork_rng(devices=[]):
         torch.set_rng_state(twin.state())
         expected = theirs()(image.expand(4, -1, -1, -1))
@@ -278,3 +278,29 @@ def test_impossible_cutters_are_refused(name: str) -> None:
         Cutter(**arguments)
     with pytest.raises(ValueError, match=r"a picture is \[1, 3, H, W\], not \[3, 8, 8\]"):
         Cutter(8)(torch.zeros(3, 8, 8))
+
+
+def test_count_and_noise_may_be_others_at_each_step() -> None:
+    image, still = picture(32, 32), replace(RECIPES["vqclip"], noise=0.0)
+    cutter = Cutter(
+        16,
+        count=6,
+        recipe=still,
+        seed=3,
+        counts=lambda step: 2 + step,
+        noises=lambda step: step / 4,
+    )
+    quiet, loud = cutter(image, 0), cutter(image, 4)
+    assert (len(quiet.pixels), len(loud.pixels)) == (2, 6)
+    assert torch.equal(quiet.pixels, quiet.again(image))
+    assert float((loud.pixels - loud.again(image)).std()) > 0.1
+
+
+def test_a_count_that_stays_the_same_changes_nothing() -> None:
+    image = picture(32, 32)
+    plain, changing = (
+        Cutter(16, count=4, seed=3, **more)
+        for more in ({}, {"counts": lambda step: 4, "noises": lambda step: Recipe().noise})
+    )
+    for step in range(3):
+        assert torch.equal(plain(image, step).pixels, changing(image, step).pixels)

@@ -44,7 +44,7 @@ class FakeCutter:
     said: list[str]
     name: str = "cut"
 
-    def __call__(self, image: Tensor, /) -> FakeCut:
+    def __call__(self, image: Tensor, step: int, /) -> FakeCut:
         self.said.append(self.name)
         return FakeCut(image[..., :2, :2])
 

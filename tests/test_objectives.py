@@ -30,9 +30,15 @@ def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
 
 
 def test_weights_stay_the_same_from_step_to_step() -> None:
-    (objective,) = from_losses(LossSettings(symmetry=-2.0, smoothness=0), None)
+    (objective,) = from_losses(LossSettings(symmetry=-2.0, smoothness=0), None, Clock(9))
     assert objective.name == "symmetry"
     assert [objective.weight(step) for step in (0, 7)] == [-2.0, -2.0]
+
+
+def test_weights_of_losses_may_change() -> None:
+    wanted = LossSettings(symmetry="0: 0, 8: 4", smoothness=0)
+    (objective,) = from_losses(wanted, None, Clock(9))
+    assert [objective.weight(step) for step in (0, 4, 8)] == [0, 2, 4]
 
 
 class Reader:

@@ -208,3 +208,16 @@ def test_a_decay_outside_its_range_is_refused(decay: float) -> None:
     message = f"the average's decay {decay} must be at least 0 and below 1, such as 0.99"
     with pytest.raises(ConfigError, match=message):
         Average(parameter(), decay)
+
+
+def test_a_rate_may_change_and_is_multiplied_by_the_schedule() -> None:
+    x, y = parameter(), parameter()
+    rates = [0.1, 0.4, 0.2, 0.3]
+    run(build("rmsprop", [x], rate=rates.__getitem__, factor=schedule("drop", 4)), x, 4)
+    by_hand = torch.optim.RMSprop([y])
+    for rate in (0.1, 0.4, 0.2, 0.03):
+        by_hand.param_groups[0]["lr"] = rate
+        y.grad = None
+        slope(y).backward()
+        by_hand.step()
+    torch.testing.assert_close(x, y)

@@ -224,7 +224,11 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("steps:", "art.yaml: steps is empty; it must be a whole number, such as 200"),
         ("style:", "art.yaml: style is empty; it must be text$"),
         ("seed: x", "art.yaml: seed is 'x'; it must be a whole number or null$"),
-        ("losses: {edges: x}", "art.yaml: losses.edges is 'x'; it must be a number, such as 0.0"),
+        ("losses: {edges: x}", "losses.edges: 'x' asks for 'x', which nothing here is called"),
+        (
+            "losses: {edges: []}",
+            r"art.yaml: losses.edges is \[\]; it must be a number or schedule",
+        ),
         ("perceptors: a", r"art.yaml: perceptors is 'a'; it must be a list, such as \[starter\]"),
         ("perceptors: [[a]]", "art.yaml: perceptors is ..'a'..; it must be a list, such as"),
         ("film: none", r"art.yaml: film must hold .* 'none'; did you mean film.format=none\?"),
@@ -268,7 +272,11 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
     [
         ("stepz=3", "the command line: there is no setting stepz; did you mean 'steps'"),
         ("cutouts.cuont=3", "the command line: there is no setting cutouts.cuont"),
-        ("cutouts.count.x=3", "the command line: cutouts.count is .'x': 3.; it must be a whole"),
+        ("cutouts.count.x=3", "command line: cutouts.count: the schedule's key 'x: 3' cannot be"),
+        ("cutouts.count=2.5", "cutouts.count is '2.5'; it must be a whole number or schedule"),
+        ("cutouts.noise=0: 0, 9: 2", "cutouts.noise, '0: 0, 9: 2', is 2; it must be 1 or less"),
+        ("optimiser.rate=1 + sinn(t)", "optimiser.rate: .* did you mean 'sin'.*help schedules"),
+        ("optimiser.rate=1 + lowe", "optimiser.rate: .* did you mean 'low'"),
         ("cutouts=3", "the command line: cutouts must hold key: value lines, not 3"),
         ("steps=", "the command line: steps is empty; it must be a whole number"),
         ("steps=[", "steps=, line 1, column 2: expected the node content"),
@@ -277,7 +285,10 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
         ("film=none", "the command line: film must hold .*; did you mean film.format=none"),
         ("preset=ink", "the command line: there is no setting preset; did you mean --preset ink"),
         ("steps=-5", "steps is -5; it must be 1 or more"),
-        ("losses.smoothness=nan", "losses.smoothness is nan; it must be a number"),
+        (
+            "losses.smoothness=nan",
+            "losses.smoothness: the expression 'nan' holds nan, which is no",
+        ),
     ],
 )
 def test_an_override_that_cannot_be_used_is_refused_in_words(override: str, message: str) -> None:

@@ -63,11 +63,21 @@ def contents(place: Path) -> dict[str, bytes]:
     return found | {p.name: p.read_bytes() for p in (place / "steps").iterdir()}
 
 
-@pytest.mark.parametrize("count", range(1, 9))
+CHANGING = (
+    *("optimiser.rate=0.3 + 0.1 * sin(frame)", "cutouts.count=0: 2, 100%: 6"),
+    *(
+        "cutouts.noise=0: 0, 4: 0.2 hold",
+        "losses.smoothness=0s: 1, 0.2s: 9",
+        "losses.distinct=share",
+    ),
+)
+
+
+@pytest.mark.parametrize(("count", "more"), [*((n, ()) for n in range(1, 9)), (5, CHANGING)])
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
-    home: Home, monkeypatch: Patch, capsys: Capture, count: int
+    home: Home, monkeypatch: Patch, capsys: Capture, count: int, more: tuple[str, ...]
 ) -> None:
-    words = home.words(*WORDS, "previews=3")
+    words = home.words(*WORDS, "previews=3", *more)
     go("a fox", "--out", "whole", *words)
     killed(monkeypatch, count, "a fox", "--out", "pieces", *words)
     place = Path("pieces/0001-a-fox")

@@ -402,3 +402,63 @@ def test_playing_is_lazy(home: Home) -> None:
     steps: Iterator[Step] = vqclip.play(vqclip.load("a fox", **home.settings(vqgan="tinny")))
     with pytest.raises(ModelError, match="no model is called 'tinny'"):
         next(steps)
+
+
+def test_schedules_that_never_change_change_nothing(home: Home) -> None:
+    def drawn(**settings: Any) -> Tensor:
+        run = ready(home, **settings)
+        for _ in run.play():
+            pass
+        return run.final()
+
+    prompt = "a fox in(left) | fog:-0.5"
+    plain = drawn(
+        prompt=prompt,
+        losses={"distinct": 0.1, "smoothness": 2},
+        cutouts={"count": 4, "noise": 0.1},
+        optimiser={"rate": 0.2},
+    )
+    same = drawn(
+        prompt="a fox in(left) | fog:{0: -0.5, 2: -0.5}",
+        losses={"distinct": "0: 0.1, 9: 0.1", "smoothness": "2 + 0 * t"},
+        cutouts={"count": "4 + 0 * t", "noise": "0: 0.1, 2: 0.1 ease"},
+        optimiser={"rate": "0s: 0.2, 9s: 0.2"},
+    )
+    assert torch.equal(plain, same)
+
+
+def test_settings_may_change_on_the_way(home: Home) -> None:
+    counts = {"count": "0: 2, 2: 6", "noise": "share"}
+    run = ready(home, cutouts=counts, losses={"smoothness": "frame"}, steps=3)
+    seen = []
+    (cutter,) = run.cutters.values()
+    for step in run.play():
+        seen.append(
+            (len(cutter(step.image, step.index).pixels), float(step.losses["smoothness"]))
+        )
+    assert [count for count, _ in seen] == [2, 4, 6]
+    assert seen[0][1] == 0 < seen[1][1] and cutter.count == 6
+    notes = run.provenance().config
+    assert notes["cutouts"]["count"] == "0: 2, 2: 6" and notes["losses"]["smoothness"] == "frame"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"cutouts": {"noise": "frame"}},
+            "cutouts.noise is 2 at frame 2 of 'frame'; it must be 1",
+        ),
+        ({"cutouts": {"count": "2 - frame"}}, "cutouts.count is 0 at frame 2 of '2 - frame'"),
+        ({"optimiser": {"rate": "1 / frame"}}, "optimiser.rate: '1 / frame' is no .* at frame 0"),
+        ({"losses": {"smoothness": "beat"}}, "losses.smoothness: .*'beat', which a sound brings"),
+        ({"prompt": "a fox:{1 + tt}"}, "asks for 'tt', which nothing here is called"),
+        ({"perceptors": ["starter:{0 - t}"]}, "perceptors: the weight of starter is -0.0"),
+    ],
+)
+def test_what_cannot_be_at_some_frame_is_refused_before_models_are_loaded(
+    home: Home, settings: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.vault, "load", None)
+    with pytest.raises(ConfigError, match=message):
+        ready(home, **settings)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from vqclip import eyes
+from vqclip import changing, eyes
 from vqclip.config import FILMS, FilmSettings, RunConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.sizes import plan_stages
@@ -54,6 +54,8 @@ def check_bounds(config: Any) -> None:
             raise ConfigError(
                 f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
             )
+        if metadata.get("changing") and isinstance(value, str):
+            changing.check(key, value, metadata["least"], metadata["most"])
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{key} is {value}; it must be a number")
         if isinstance(value, int | float) and value < metadata["least"]:

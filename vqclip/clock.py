@@ -173,6 +173,12 @@ class Clock:
         """
         return self.by_step(self.timeline.of(number))
 
+    def within(
+        self, number: float | Schedule, name: str, least: float, most: float = float("inf")
+    ) -> Curve:
+        """As `of`, but refuses values below `least` or above `most`: `Timeline.within`."""
+        return self.by_step(self.timeline.within(number, name, least, most))
+
     def by_step(self, curve: Curve) -> Curve:
         """A curve over frames as one over steps."""
         return (lambda step: curve(self.frame(step))) if self.starts else curve

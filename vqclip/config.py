@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
-from vqclip.fields import group, option
+from vqclip.fields import changing, group, option
 from vqclip.motion import CameraSettings, MotionSettings, SoundSettings, SourceSettings
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
@@ -53,9 +53,9 @@ class Stage:
 class CutoutSettings:
     """How perceptors see the picture."""
 
-    count: int = option(16, "squares a step; time and memory grow with it", least=1)
+    count: int | str = changing(16, "squares a step; time and memory grow with it", least=1)
     recipe: str = option("vqclip", "how squares are cut and shaken", RECIPES)
-    noise: float | None = option(
+    noise: float | str | None = changing(
         None, "noise on the squares, in [0, 1]; null: the recipe's", least=0, most=1
     )
     contrast: str = option(
@@ -68,7 +68,7 @@ class OptimiserSettings:
     """How the latent moves."""
 
     name: str = option("adam", "which optimiser", OPTIMISERS)
-    rate: float | None = option(
+    rate: float | str | None = changing(
         0.3, "learning rate; from a dream: 0.1; null: what suits the optimiser", least=0
     )
     schedule: str = option("drop", "how the rate changes; drop: a tenth at 75 %", SCHEDULES)
@@ -79,16 +79,18 @@ class OptimiserSettings:
 class LossSettings:
     """What is liked apart from the prompt: weights, 0 to leave out."""
 
-    distinct: float = option(0.15, "more like the prompt than like ordinary other things")
-    smoothness: float = option(10.0, "few differences between neighbours: calm grounds")
-    saturation: float = option(0.0, "strong colours; negative: pale ones")
-    symmetry: float = option(0.0, "one half mirrors the other")
+    distinct: float | str = changing(0.15, "more like the prompt than like ordinary other things")
+    smoothness: float | str = changing(10.0, "few differences between neighbours: calm grounds")
+    saturation: float | str = changing(0.0, "strong colours; negative: pale ones")
+    symmetry: float | str = changing(0.0, "one half mirrors the other")
     axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
-    palette: float = option(0.0, "only the colours that `colours` names")
+    palette: float | str = changing(0.0, "only the colours that `colours` names")
     colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
-    edges: float = option(0.0, "a border of one colour; from random codes of starter: 3")
+    edges: float | str = changing(0.0, "a border of one colour; from random codes of starter: 3")
     edge_colour: str = option("white", "the border's colour")
-    init: float = option(0.0, "closeness to the picture that the run starts from; a draft: 3")
+    init: float | str = changing(
+        0.0, "closeness to the picture that the run starts from; a draft: 3"
+    )
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,12 @@ class Setting:
     help: str
     choices: tuple[str, ...]
 
+    @property
+    def told(self) -> str:
+        """The help, and what the setting takes where that is not plain."""
+        taken = "number or schedule" if "schedule" in self.kind else ", ".join(self.choices)
+        return self.help + (f" ({taken})" if taken else "")
+
 
 def describe(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
     """List all settings in order, nested ones as `group.key`."""
@@ -243,7 +251,7 @@ def describe(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
         value = _default(each)
         yield Setting(
             key=prefix + each.name,
-            kind=_kind(hint),
+            kind=_kind(hint, each.metadata.get("changing", False)),
             default=_show(value),
             help=each.metadata.get("help", ""),
             choices=each.metadata.get("choices", ()),
@@ -269,10 +277,11 @@ def _default(each: dataclasses.Field[Any]) -> Any:
     return each.default_factory() if each.default_factory is not dataclasses.MISSING else None
 
 
-def _kind(hint: Any) -> str:
+def _kind(hint: Any, changes: bool = False) -> str:
     """What a value is, in words."""
     if isinstance(hint, types.UnionType):
-        return " or ".join(_kind(part) for part in get_args(hint))
+        kinds = [_kind(part) for part in get_args(hint)]
+        return " or ".join("schedule" if changes and k == "text" else k for k in kinds)
     if get_origin(hint) is list:
         return "list"
     names = {str: "text", int: "whole number", float: "number", types.NoneType: "null"}

@@ -10,7 +10,7 @@ them together are one `grid_sample`, and doing it again to another picture is to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -138,16 +138,25 @@ class Cutter:
 
     Args:
         size: side of the squares, in pixels.
-        count: squares per call. Memory and time grow in proportion.
+        count: squares per call, the most where it changes. Memory and time grow in proportion.
         recipe: how to cut; see `RECIPES`.
         seed: start of the cutter's own random stream, from 0 to 2**63 - 1.
+        counts: squares at each step, from 1 to `count`; None for `count` at all.
+        noises: the recipe's noise at each step; None for the recipe's own at all.
 
     Raises:
         ConfigError: if `size` or `count` is below 1, or `seed` is negative.
     """
 
     def __init__(
-        self, size: int, *, count: int = 32, recipe: Recipe | None = None, seed: int = 0
+        self,
+        size: int,
+        *,
+        count: int = 32,
+        recipe: Recipe | None = None,
+        seed: int = 0,
+        counts: Callable[[int], int] | None = None,
+        noises: Callable[[int], float] | None = None,
     ) -> None:
         for name, value, least in (("size", size, 1), ("count", count, 1), ("seed", seed, 0)):
             if value < least:
@@ -155,12 +164,13 @@ class Cutter:
         self.size = size
         self.count = count
         self.recipe = Recipe() if recipe is None else recipe
+        self._counts, self._noises = counts, noises
         self._stream = torch.Generator().manual_seed(seed)
         self._warps = _warps(self.recipe)
         self._colours = _colours(self.recipe)
 
-    def __call__(self, image: Image) -> Cut:
-        """Cut `image`, differentiably.
+    def __call__(self, image: Image, step: int = 0) -> Cut:
+        """Cut `image`, differentiably, as it is done at a step.
 
         Draws from the cutter's own stream only; the global state is left as it was. Equal states
         give equal cuts.
@@ -172,9 +182,11 @@ class Cutter:
         Raises:
             ValueError: if `image` is not [1, 3, H, W].
         """
-        transform = self._draw(*image.shape[-2:])
+        count = self.count if self._counts is None else self._counts(step)
+        noise = self.recipe.noise if self._noises is None else self._noises(step)
+        transform = self._draw(count, *image.shape[-2:])
         pixels = transform(image)
-        return Cut(pixels + self._noise(pixels) if self.recipe.noise > 0 else pixels, transform)
+        return Cut(pixels + self._noise(pixels, noise) if noise > 0 else pixels, transform)
 
     def state(self) -> Tensor:
         """Where the random stream stands, as bytes for a checkpoint."""
@@ -184,18 +196,16 @@ class Cutter:
         """Put the random stream back to where `state` was taken."""
         self._stream.set_state(state.cpu())
 
-    def _draw(self, height: int, width: int) -> Transform:
+    def _draw(self, count: int, height: int, width: int) -> Transform:
         """Draw the geometry and the colours of one set of cuts."""
-        shape = (self.count, 3, self.size, self.size)
-        boxes = self._boxes(height, width)
+        shape = (count, 3, self.size, self.size)
+        boxes = self._boxes(count, height, width)
         with _swapped(self._stream):
             warps = [(warp, warp.forward_parameters(shape)) for warp in self._warps]
             colours = [(colour, colour.forward_parameters(shape)) for colour in self._colours]
-        moves = torch.eye(3).repeat(self.count, 1, 1)
+        moves = torch.eye(3).repeat(count, 1, 1)
         for warp, params in warps:
-            move = warp.compute_transformation(
-                torch.empty(self.count, 1, 1, 1), params, warp.flags
-            )
+            move = warp.compute_transformation(torch.empty(count, 1, 1, 1), params, warp.flags)
             applies = params["batch_prob"].view(-1, 1, 1) > 0.5
             moves = torch.where(applies, move @ moves, moves)
         # Kornia moves pixels forward, counted from the first one's middle; sampling asks where a
@@ -206,15 +216,12 @@ class Cutter:
         back = back / back[:, 2:, 2:]
         return Transform(self.size, back, self.recipe.edges, self.recipe.pooling, tuple(colours))
 
-    def _boxes(self, height: int, width: int) -> Tensor:
+    def _boxes(self, count: int, height: int, width: int) -> Tensor:
         """Draw where the cuts lie: [N, 3, 3], from the square to the picture."""
-        recipe, stream, whole = (
-            self.recipe,
-            self._stream,
-            round(self.recipe.overview * self.count),
-        )
+        recipe, stream = self.recipe, self._stream
+        whole = round(recipe.overview * count)
         picture = torch.tensor([float(width), float(height)])
-        crops = self.count - whole
+        crops = count - whole
         sides = self._sides(crops, float(picture.min()))
         low, high = torch.tensor(recipe.ratio).log().tolist()
         ratio = (low + (high - low) * torch.rand(crops, generator=stream)).exp().sqrt()
@@ -229,7 +236,7 @@ class Cutter:
         fits = {"squash": picture, "pad": picture.max(), "fill": picture.min()}
         extent = torch.cat([fits[recipe.fit].expand(whole, 2), extent]) / picture
         offset = torch.cat([torch.zeros(whole, 2), offset]) / picture * 2
-        boxes = torch.diag_embed(torch.cat([extent, torch.ones(self.count, 1)], -1))
+        boxes = torch.diag_embed(torch.cat([extent, torch.ones(count, 1)], -1))
         boxes[:, :2, 2] = offset
         return boxes
 
@@ -245,7 +252,7 @@ class Cutter:
         sides = least + torch.rand(crops, generator=stream) ** recipe.power * (most - least)
         return (sides.sqrt() if recipe.law == "area" else sides) * shorter
 
-    def _noise(self, pixels: Cutouts) -> Tensor:
+    def _noise(self, pixels: Cutouts, most: float) -> Tensor:
         """Draw noise where the pixels are, seeded from the stream so that one state is enough."""
         seed = int(torch.randint(2**62, (), generator=self._stream))
         there = torch.Generator(pixels.device).manual_seed(seed)
@@ -254,7 +261,7 @@ class Cutter:
             "dtype": pixels.dtype,
             "generator": there,
         }
-        deviation = torch.rand(self.count, 1, 1, 1, **like) * self.recipe.noise
+        deviation = torch.rand(len(pixels), 1, 1, 1, **like) * most
         return deviation * torch.randn(pixels.shape, **like)
 
 

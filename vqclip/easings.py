@@ -1,7 +1,7 @@
 """How does a number come from one key to the next?
 
-Shares of the way, from 0 to 1, by shares of the time. Penner's quadratic easing, 2001; splines are
-those of Catmull and Rom, 1974, at places that need not be even.
+Shares of the way, from 0 to 1, by shares of the time. Penner's quadratic easing, 2001; splines
+are those of Catmull and Rom, 1974, at places that need not be even.
 """
 
 from __future__ import annotations

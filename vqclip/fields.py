@@ -18,6 +18,12 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def changing(default: float | None, help: str, least: float = -inf, most: float = inf) -> Any:
+    """A setting that may change on the way: a number, or a schedule as text."""
+    metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
+    return field(default=default, metadata=metadata)
+
+
 def group(schema: type, help: str) -> Any:
     """A setting that holds further settings."""
     return field(default_factory=schema, metadata={"help": help})

@@ -66,7 +66,7 @@ def least(config: RunConfig, models: footprint.Shapes, free: int) -> Thrift | No
     """The least thrift with which a run fits into so many bytes; None if none is enough."""
     thrift = thrift_of(config)
     while footprint.needed(config, models, thrift) > free:
-        if thrift.tighten(config.cutouts.count) is None:
+        if thrift.tighten(footprint.squares_asked(config)) is None:
             return None
     return thrift
 
@@ -148,7 +148,7 @@ def _ways(config: RunConfig) -> Iterator[list[RunConfig]]:
 
 
 def _fewer(config: RunConfig, share: int) -> RunConfig:
-    count = max(1, config.cutouts.count // share)
+    count = max(1, footprint.squares_asked(config) // share)
     return replace(config, cutouts=replace(config.cutouts, count=count))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from vqclip import eyes, machine, prompts, regions
+from vqclip import changing, eyes, machine, prompts, regions
 from vqclip.config import RunConfig
 from vqclip.counting import Cost, draw_cost, look_cost, side
 from vqclip.errors import ModelAbsent
@@ -82,11 +82,16 @@ def squares(config: RunConfig) -> list[int]:
         for wish in prompts.understood(config.prompts, config.negative)
         if wish.region is not None
     }
-    found = []
+    found, most = [], squares_asked(config)
     for entry in config.perceptors:
-        own = eyes.parse(entry).squares or config.cutouts.count
+        own = eyes.parse(entry).squares or most
         found.append(own + len(parts) * regions.count(own))
     return found
+
+
+def squares_asked(config: RunConfig) -> int:
+    """How many squares `cutouts.count` asks for; the most, where it changes on the way."""
+    return max(1, round(changing.most(config, "cutouts.count")))
 
 
 def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift, *, work: bool) -> Cost:
@@ -139,7 +144,7 @@ def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
     """Estimate what cutting keeps, once for each size of squares."""
     pooled = 1 if RECIPES[config.cutouts.recipe].pooling == "bilinear" else 4
     pixels = sum(3 * side**2 for side in {side(judge) for judge in judges})
-    kept = 4 * SQUARES * pooled * config.cutouts.count * pixels
+    kept = 4 * SQUARES * pooled * squares_asked(config) * pixels
     return Cost(0, kept, kept)
 
 

@@ -48,8 +48,8 @@ class Cut(Protocol):
 class Cutter(Protocol):
     """Takes random squares of a picture. Hashed by identity: perceptors may share one."""
 
-    def __call__(self, image: Image, /) -> Cut:
-        """Cut `image`, drawing from the cutter's own random stream."""
+    def __call__(self, image: Image, step: int, /) -> Cut:
+        """Cut `image` as it is done at a step, drawing from the cutter's own random stream."""
 
 
 class Perceptor(Protocol):
@@ -145,7 +145,7 @@ def generate(
     cutters = list(dict.fromkeys(p.cut for p in perceptors))
     for index in steps:
         image = drawer.draw()  # decode
-        cuts = {cut: cut(image) for cut in cutters}  # cut
+        cuts = {cut: cut(image, index) for cut in cutters}  # cut
         embeddings = {p.name: p.embed_image(cuts[p.cut].pixels) for p in perceptors}  # look
         view = View(image, cuts, embeddings, index)
         losses = {o.name: o.weight(index) * o.loss(view) for o in objectives}  # judge

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from vqclip import flow, pictures, schedules
+from vqclip import changing, flow, pictures
 from vqclip.camera import Move
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
@@ -17,7 +17,7 @@ from vqclip.footage import Footage, open_footage
 from vqclip.generate import Objective
 from vqclip.presets import FPS, settled
 from vqclip.route import Ride, Trace
-from vqclip.schedules import Curve, Schedule
+from vqclip.schedules import Curve
 from vqclip.voyage import Habits, Route, Voyage
 
 LEAD = 4  # a film that closes draws one frame more for so many
@@ -51,7 +51,7 @@ def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = No
     """
     timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
     lead = lead_of(config)
-    steps = timeline.within(_number(config.motion.steps), "motion.steps", 1)
+    steps = timeline.within(changing.read("motion.steps", config.motion.steps), "motion.steps", 1)
     drawn = config.frames + lead
     film = [(frame - lead) % config.frames for frame in range(drawn)]
     counts = [config.steps, *(round(steps(frame)) for frame in film[1:])]
@@ -91,7 +91,7 @@ def voyage(
     motion, source = config.motion, config.source
 
     def by_frame(number: float | str, key: str, least: float, most: float) -> Curve:
-        curve = tour.timeline.within(_number(number), key, least, most)
+        curve = tour.timeline.within(changing.read(key, number), key, least, most)
         return lambda frame: curve(tour.film(frame))
 
     habits = Habits(
@@ -149,10 +149,10 @@ def sound_of(config: RunConfig, beside: Path | None = None) -> tuple[Path | None
 def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Objective]:
     """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
     first = config.steps
-    hold = tour.clock.of(_number(config.motion.hold))
+    hold = tour.clock.of(changing.read("motion.hold", config.motion.hold))
     yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, trip.hold)
     if config.source.film:
-        yield Objective("source", tour.clock.of(_number(config.source.weight)), trip.follow)
+        yield Objective("source", tour.clock.of(changing.read("source.weight", config.source.weight)), trip.follow)
 
 
 def rates(config: RunConfig, tour: Itinerary) -> Curve:
@@ -161,7 +161,7 @@ def rates(config: RunConfig, tour: Itinerary) -> Curve:
     Raises:
         ConfigError: if it is negative.
     """
-    number = _number(config.motion.rate)
+    number = changing.read("motion.rate", config.motion.rate)
     return tour.clock.by_step(tour.timeline.within(number, "motion.rate", 0))
 
 
@@ -201,7 +201,7 @@ def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
     """What the camera does on the way to each frame."""
     camera = config.camera
     names = ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
-    curves = {name: tour.timeline.of(_number(getattr(camera, name))) for name in names}
+    curves = {name: tour.timeline.of(changing.read(f"camera.{name}", getattr(camera, name))) for name in names}
     pace = 1 / fps_of(config) if camera.per == "second" else 1.0
 
     def move(frame: int) -> Move:
@@ -217,7 +217,3 @@ def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
     for frame in range(tour.timeline.frames):
         move(frame + tour.lead)  # what cannot be is refused before the first step
     return move
-
-
-def _number(value: float | str) -> float | Schedule:
-    return schedules.parse(value) if isinstance(value, str) else value

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqclip import optimisers
+from vqclip import changing, optimisers
 from vqclip.animate import animate
+from vqclip.clock import Clock
 from vqclip.config import MemorySettings, RunConfig, to_dict
 from vqclip.cutouts import Cutter
 from vqclip.drawers.latent import LatentDrawer
@@ -24,6 +25,7 @@ from vqclip.layers import flat
 from vqclip.models.learnt import Learnt
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.record.provenance import Provenance, versions
+from vqclip.schedules import Curve
 from vqclip.stumbles import Guard
 from vqclip.tensors import Image
 from vqclip.thrift import Thrift, is_lacking
@@ -57,6 +59,7 @@ class Session:
     """A run that is ready to start: what draws, what looks, and what is liked.
 
     Attributes:
+        clock: which frame it is at a step.
         stages: (width, height, steps) of each size, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
@@ -70,6 +73,7 @@ class Session:
 
     config: RunConfig
     seed: int
+    clock: Clock
     drawer: LatentDrawer
     perceptors: list[OpenClipPerceptor]
     cutters: dict[str, Cutter]
@@ -142,16 +146,12 @@ class Session:
     def _begun(self) -> optimisers.Scheduled:
         """Make the optimiser, or take up the one of a `restore`."""
         config = self.config
-        rate = optimisers.RATES[config.optimiser.name]
-        rate = rate if config.optimiser.rate is None else config.optimiser.rate
-        curve = optimisers.schedule(config.optimiser.schedule, config.steps)
+        rate, curve = self._rate(), optimisers.schedule(config.optimiser.schedule, config.steps)
 
         def pace(step: int) -> float:
-            return self.rates(step) if step >= config.steps else rate * curve(step)
+            return self.rates(step) if step >= config.steps else rate(step) * curve(step)
 
-        optimiser = optimisers.build(
-            config.optimiser.name, [self.drawer.latent], rate=1.0, factor=pace
-        )
+        optimiser = optimisers.build(config.optimiser.name, [self.drawer.latent], rate=pace)
         if self._from is not None:
             moments = _under("optimiser.", self._from.tensors)
             optimiser.load_state_dict(
@@ -218,6 +218,14 @@ class Session:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             steps = range(self.done, steps.stop)
+
+    def _rate(self) -> Curve:
+        """The learning rate at each step, before the schedule of rates."""
+        rate = self.config.optimiser.rate
+        if isinstance(rate, str):
+            return changing.curve(self.config, "optimiser.rate", self.clock)
+        number = optimisers.RATES[self.config.optimiser.name] if rate is None else rate
+        return lambda step: number
 
     def _tighten(self, squares: int) -> str | None:
         """Hold less from now on, and note what was held before; see `Thrift.tighten`."""

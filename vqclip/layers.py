@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
+from vqclip import changing
 from vqclip.checks import unfit
 from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, suggest
@@ -32,11 +34,32 @@ def merge(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     for where, values in layers:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
+        plain = _tidied(plain, schema, where)
         try:
             merged = OmegaConf.merge(merged, OmegaConf.create(_verbatim(plain)))
         except (OmegaConfBaseException, ValueError, TypeError) as error:
             raise ConfigError(f"{where}: {_blame(plain, schema) or repr(plain)}") from error
     return OmegaConf.to_object(merged)
+
+
+def _tidied(values: Mapping[str, Any], schema: type, where: str, prefix: str = "") -> Any:
+    """Values with those that may change as numbers, or as schedules in canonical text."""
+    found, hints = dict(values), get_type_hints(schema)
+    for key, value in values.items():
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
+            found[key] = _tidied(value, hints[key], where, f"{prefix}{key}.")
+    for each in (each for each in changing.changing(schema) if each.name in values):
+        key, kinds = prefix + each.name, get_args(hints[each.name])
+        try:
+            found[each.name] = changing.tidy(
+                key, values[each.name], whole=int in kinds, optional=types.NoneType in kinds
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        except ValueError as error:
+            told = unfit(key, values[each.name], schema, each.name)
+            raise ConfigError(f"{where}: {told}") from error
+    return found
 
 
 def _verbatim(value: Any) -> Any:
@@ -135,7 +158,7 @@ def override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"{text!r} is no setting; write key=value, such as steps=100")
     hint = _hint(schema, key)
-    if hint is str:
+    if hint is str or (isinstance(hint, types.UnionType) and str in get_args(hint)):
         return key, raw
     if get_origin(hint) is list and not raw.lstrip().startswith("["):
         # A schedule's commas part its keys: perceptors=starter:{0: 0, 50%: 1},starter-second

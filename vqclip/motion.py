@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vqclip.fields import option
+from vqclip.fields import changing, option
 
 EDGES = ("fill", "mirror", "wrap", "smear", "black")
 PERIODS = ("frame", "second")
@@ -21,15 +21,15 @@ FITS = ("cover", "contain", "stretch")
 class CameraSettings:
     """How the camera moves from frame to frame; every number may be a schedule."""
 
-    zoom: float | str = option(1.0, "how much nearer; 1.02: by 2 %, below 1: away")
-    pan_x: float | str = option(0.0, "to the right, in widths of the picture")
-    pan_y: float | str = option(0.0, "down, in heights of the picture")
-    roll: float | str = option(0.0, "degrees clockwise")
-    tilt: float | str = option(0.0, "degrees that it looks up, in perspective")
-    swing: float | str = option(0.0, "degrees that it looks to the right, in perspective")
-    forward: float | str = option(0.0, "flight into the depth; 1: as far as depth 1 lies")
-    right: float | str = option(0.0, "flight to the right, likewise")
-    up: float | str = option(0.0, "flight upwards, likewise")
+    zoom: float | str = changing(1.0, "how much nearer; 1.02: by 2 %, below 1: away")
+    pan_x: float | str = changing(0.0, "to the right, in widths of the picture")
+    pan_y: float | str = changing(0.0, "down, in heights of the picture")
+    roll: float | str = changing(0.0, "degrees clockwise")
+    tilt: float | str = changing(0.0, "degrees that it looks up, in perspective")
+    swing: float | str = changing(0.0, "degrees that it looks to the right, in perspective")
+    forward: float | str = changing(0.0, "flight into the depth; 1: as far as depth 1 lies")
+    right: float | str = changing(0.0, "flight to the right, likewise")
+    up: float | str = changing(0.0, "flight upwards, likewise")
     depth: str = option(
         "", "what a flight sees: flat, plane, tunnel, a depth picture, film or model's folder"
     )
@@ -47,13 +47,13 @@ class CameraSettings:
 class MotionSettings:
     """What each frame after the first is given, and what it keeps of the last."""
 
-    steps: int | str = option(8, "steps of each frame after the first", least=0)
-    rate: float | str = option(0.1, "learning rate of those steps", least=0)
-    hold: float | str = option(3.0, "closeness to the last frame, moved along", least=0)
+    steps: int | str = changing(8, "steps of each frame after the first", least=0)
+    rate: float | str = changing(0.1, "learning rate of those steps", least=0)
+    hold: float | str = changing(3.0, "closeness to the last frame, moved along", least=0)
     smooth: float = option(
         0.0, "share of the last frame, moved along, in what is shown", least=0, most=0.99
     )
-    noise: float | str = option(0.0, "noise on what was moved: brings in new things", least=0)
+    noise: float | str = changing(0.0, "noise on what was moved: brings in new things", least=0)
     moments: bool = option(True, "the optimiser's memory moves along")
     steady: bool = option(True, "the same cutouts in every frame: less flicker")
     colours: str = option("none", "keep the first frame's colours, by …", TINTS)
@@ -64,8 +64,8 @@ class SourceSettings:
     """A film to draw over."""
 
     film: str = option("", "a film, a folder or a pattern of pictures to draw over")
-    weight: float | str = option(2.0, "closeness to the film's own frames", least=0)
-    blend: float | str = option(
+    weight: float | str = changing(2.0, "closeness to the film's own frames", least=0)
+    blend: float | str = changing(
         0.2, "share of the film's own frame that each begins with", least=0, most=1
     )
     flow: str = option("dis", "how the film's movement is found", FLOWS)

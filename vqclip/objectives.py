@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vqclip import foils, losses, reading, regions, story
+from vqclip import changing, foils, losses, reading, regions, story
+from vqclip.clock import Clock
 from vqclip.config import LossSettings
 from vqclip.cutouts import Cutter
 from vqclip.generate import Loss, Objective
@@ -95,7 +96,7 @@ def against_foils(
     wishes: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
     tale: Story,
-    weight: float,
+    weight: float | Schedule,
     style: str = "",
     weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
@@ -124,7 +125,7 @@ def against_foils(
             names = itertools.chain([usual], map(f"{usual}, {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            curve = _share(weight, tale, scene, wanted[0])
+            curve = _share(tale.clock.of(weight), tale, scene, wanted[0])
             yield Objective(name, curve, foils.distinct(targets, weights or {}))
 
 
@@ -143,15 +144,15 @@ def _told(wishes: Sequence[Prompt], tale: Story) -> Iterator[tuple[int, list[Pro
                 yield scene, [wish]
 
 
-def _share(weight: float, tale: Story, scene: int, wish: Prompt) -> Curve:
+def _share(weight: Curve, tale: Story, scene: int, wish: Prompt) -> Curve:
     """A weight, for as much as there is of a scene, while a wish of it is one."""
     if not isinstance(wish.weight, Schedule):
-        return lambda step: weight * tale.shares(step)[scene]
+        return lambda step: weight(step) * tale.shares(step)[scene]
     own = tale.clock.of(wish.weight)
-    return lambda step: weight * tale.shares(step)[scene] * (own(step) > 0)
+    return lambda step: weight(step) * tale.shares(step)[scene] * (own(step) > 0)
 
 
-def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective]:
+def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iterator[Objective]:
     """Make the objectives that are about the picture alone.
 
     Args:
@@ -168,7 +169,8 @@ def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective
     for name in names_of(wanted):
         if name in options:
             loss = losses.LOSSES[name](**options[name])
-            yield Objective(name, _always(getattr(wanted, name)), loss)
+            weight = clock.of(changing.read(f"losses.{name}", getattr(wanted, name)))
+            yield Objective(name, weight, loss)
 
 
 def at_first(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:

@@ -172,7 +172,7 @@ def build(
     name: str,
     parameters: Iterable[Tensor],
     *,
-    rate: float | None = None,
+    rate: float | Factor | None = None,
     factor: Factor | None = None,
     **options: Any,
 ) -> Scheduled:
@@ -181,21 +181,28 @@ def build(
     Args:
         name: one of `OPTIMISERS`.
         parameters: what it moves.
-        rate: learning rate; None for that of `RATES`. 0 is allowed and moves nothing.
-        factor: the schedule; None for a constant rate.
+        rate: learning rate, or one for each step; None for that of `RATES`. 0 is allowed and
+            moves nothing.
+        factor: the schedule, which multiplies it; None for a constant one.
         options: what else torch's optimiser takes, such as `betas`.
 
     Raises:
         ConfigError: if there is no such optimiser, or the rate is negative or not finite.
     """
     factory = pick(OPTIMISERS, name, "optimiser")
+    follow = constant(1) if factor is None else factor
+    if callable(rate):
+        moving = rate
+        return Scheduled(
+            factory(list(parameters), lr=1.0, **options), lambda step: moving(step) * follow(step)
+        )
     chosen = RATES[name] if rate is None else rate
     if not (math.isfinite(chosen) and chosen >= 0):
         raise ConfigError(
             f"the learning rate {chosen} must be 0 or above; {RATES[name]} suits {name}"
         )
     optimiser = factory(list(parameters), lr=chosen, **options)
-    return Scheduled(optimiser, constant(1) if factor is None else factor)
+    return Scheduled(optimiser, follow)
 
 
 def schedule(name: str, steps: int, **options: float) -> Factor:

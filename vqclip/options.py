@@ -223,11 +223,7 @@ def _add_looking(parser: Parser, name: str) -> None:
 
 def _epilog(abouts: Mapping[str, str]) -> str:
     """The commands and all settings."""
-    settings = [
-        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
-        for s in describe()
-        if s.key != "prompts"
-    ]
+    settings = [(f"  {s.key}={s.default}", s.told) for s in describe() if s.key != "prompts"]
     return "\n".join(
         [
             "commands:",
@@ -271,10 +267,7 @@ def _film_epilog(abouts: Mapping[str, str]) -> str:
 
 def _invert_epilog(abouts: Mapping[str, str]) -> str:
     """The settings of `invert`."""
-    rows = [
-        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
-        for s in describe(InversionConfig)
-    ]
+    rows = [(f"  {s.key}={s.default}", s.told) for s in describe(InversionConfig)]
     return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
 
 

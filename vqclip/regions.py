@@ -102,7 +102,7 @@ class Glance:
         """Turn a view of the picture into one of the part."""
         if self._last is None or self._last[0] is not view:
             shown = part(view.image, self._where)
-            squares = self._cut(shown)
+            squares = self._cut(shown, view.step)
             seen = {self._perceptor.name: self._perceptor.embed_image(squares.pixels)}
             own = View(shown, {self._perceptor.cut: squares}, seen, view.step)
             self._last = view, own

@@ -35,8 +35,7 @@ In expressions stand numbers, + - * / % **, comparisons, `a if condition else b`
 `vqclip plot "SCHEDULE"` draws what a schedule does.
 
 Keyframes with values between them are chigozienri's `{10: 1, 20: 0}` and deforum's, as are
-expressions of time; the curves in, out and ease are Penner's quadratic easing, 2001, and splines
-are those of Catmull and Rom, 1974, at places that need not be even.
+expressions of time.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vqclip import expressions
 from vqclip.easings import EASINGS, spline
@@ -90,7 +89,7 @@ class Key:
         if self.place < 0 or (self.unit == "%" and self.place > 100):
             raise ConfigError(
                 f"the schedule's place {digits(self.place)}{self.unit} lies outside the "
-                "run; write a step or a frame from 0 on, or from 0% to 100%"
+                "run; write a step from 0 on, or from 0% to 100%"
             )
 
     def frame(self, frames: int, fps: float) -> float:
@@ -145,10 +144,9 @@ class Schedule:
         """
         brought = dict(variables or {})
         known = [*TIME, *brought]
-        for key in self.keys:
-            for name in key.value.names if isinstance(key.value, Expression) else ():
-                if name not in known:
-                    raise expressions.unknown(name, show(self), known)
+        for name in self.names:
+            if name not in known:
+                raise expressions.unknown(name, show(self), known)
         keys = sorted(self.keys, key=lambda key: key.frame(frames, fps))
         places = [key.frame(frames, fps) for key in keys]
 
@@ -202,6 +200,19 @@ class Schedule:
         return tuple(found)
 
     @property
+    def names(self) -> list[str]:
+        """The variables of its expressions, each once."""
+        found = [k.value.names for k in self.keys if isinstance(k.value, Expression)]
+        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
+
+    @property
+    def constant(self) -> float | None:
+        """The number that it always is, if it is written as one."""
+        value = self.keys[0].value
+        alone = self.keys == (Key(0.0, value),)
+        return value if alone and not isinstance(value, Expression) else None
+
+    @property
     def numbers(self) -> tuple[float, ...]:
         """The values of the keys that are plain numbers."""
         return tuple(k.value for k in self.keys if not isinstance(k.value, Expression))
@@ -209,16 +220,12 @@ class Schedule:
     @property
     def negative(self) -> Schedule:
         """The same, the other way round."""
+        turned = (
+            key.value.negative if isinstance(key.value, Expression) else -key.value
+            for key in self.keys
+        )
         return Schedule(
-            tuple(
-                Key(
-                    key.place,
-                    key.value.negative if isinstance(key.value, Expression) else -key.value,
-                    key.unit,
-                    key.easing,
-                )
-                for key in self.keys
-            )
+            tuple(replace(k, value=v) for k, v in zip(self.keys, turned, strict=True))
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ import torch
 from torch.nn import functional
 
 from vqclip import (
+    changing,
     compass,
     eyes,
     fitting,
@@ -81,6 +83,17 @@ def build(
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
+    tour = itinerary.plan(config) if config.frames else None
+    clock = changing.clock_of(config) if tour is None else tour.clock
+    tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
+    # What cannot be at some frame is refused before a model is loaded.
+    changing.curves(config, clock)
+    for wish in wishes:
+        clock.within(wish.weight, f"the weight of {wish.body!r}", -math.inf)
+    weights = {
+        eye.name: clock.within(eye.weight, f"perceptors: the weight of {eye.name}", 0)
+        for eye in watching
+    }
     ways = [wish.body for wish in wishes if wish.kind == "vector"]
     directions = {name: compass.find(name, beside) for name in ways}
     taught = reading.taught(wishes, config.style, beside)
@@ -117,8 +130,7 @@ def build(
         perceptor = perceptor.with_words(learnt.for_width(taught, perceptor.width))
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
-        count = eye.squares or config.cutouts.count
-        cutter = _cutter(config, cutters, seed, key, perceptor.size, count)
+        cutter = _cutter(config, clock, cutters, seed, key, perceptor.size, eye.squares)
         perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
         models[f"{eye.name} clip"] = zoo.sha256(perceptor.weights)
     notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
@@ -153,9 +165,9 @@ def build(
 
     def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
         own = next(key for key, cutter in cutters.items() if cutter is perceptor.cut)
-        count = regions.count(perceptor.cut.count)
-        key = f"{own}{REGION}{number}"
-        return _cutter(config, cutters, seed, key, perceptor.size, count)
+        (squares,) = (eye.squares for eye in watching if eye.name == perceptor.name)
+        where = (seed, f"{own}{REGION}{number}", perceptor.size, squares)
+        return _cutter(config, clock, cutters, *where, share=regions.count)
 
     material = objectives.Material(
         pictures=likenesses.read(wishes, (width, height), device, beside),
@@ -163,30 +175,28 @@ def build(
         cutter=region_cutter,
         beside=beside,
     )
-    tour = None if not config.frames else itinerary.plan(config)
-    clock = Clock(config.steps, fps=config.film.fps) if tour is None else tour.clock
     trip = None
     if tour is not None:
         grain = purpose_seed(seed, "grain")
         trip = itinerary.voyage(config, tour, (width, height), grain, device, beside)
-    tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
-    weights = {eye.name: clock.of(eye.weight) for eye in watching}
     told = list(
         objectives.against_foils(
-            wishes, perceptors, tale, config.losses.distinct, config.style, weights
+            *(wishes, perceptors, tale),
+            *(changing.read("losses.distinct", config.losses.distinct), config.style, weights),
         )
     )
     reserved = [*objectives.names_of(config.losses), *(each.name for each in told)]
     liked = [
         *objectives.from_prompts(wishes, perceptors, tale, material, reserved, weights),
         *told,
-        *objectives.from_losses(config.losses, start),
+        *objectives.from_losses(config.losses, start, clock),
     ]
     if tour is not None and trip is not None:
         liked = [*objectives.at_first(liked, config.steps), *itinerary.objectives(config, tour, trip)]
     return Session(
         config=config,
         seed=seed,
+        clock=clock,
         drawer=LatentDrawer(vqgan, latent, thrift),
         thrift=thrift,
         perceptors=perceptors,
@@ -241,15 +251,38 @@ def purpose_seed(seed: int, purpose: str) -> int:
 
 
 def _cutter(
-    config: RunConfig, there: dict[str, Cutter], seed: int, key: str, size: int, count: int
+    config: RunConfig,
+    clock: Clock,
+    there: dict[str, Cutter],
+    seed: int,
+    key: str,
+    size: int,
+    squares: int | None,
+    share: Callable[[int], int] = int,
 ) -> Cutter:
-    """Find or make the cutter of a name, which is also that of its random stream."""
-    if key not in there:
-        recipe = RECIPES[config.cutouts.recipe]
-        if config.cutouts.noise is not None:
-            recipe = replace(recipe, noise=config.cutouts.noise)
-        stream = purpose_seed(seed, f"cutouts {key}")
-        there[key] = Cutter(size, count=count, recipe=recipe, seed=stream)
+    """Find or make the cutter of a name, which is also that of its random stream.
+
+    Args:
+        squares: how many, None for what `cutouts.count` says.
+        share: how many it gets where there are so many.
+    """
+    if key in there:
+        return there[key]
+    recipe = RECIPES[config.cutouts.recipe]
+    count = config.cutouts.count if squares is None else squares
+    counts = noises = None
+    if isinstance(count, str):
+        curve = changing.curve(config, "cutouts.count", clock)
+        most = clock.timeline.extent(changing.read("cutouts.count", count))[1]
+        count, counts = round(most), lambda step: share(round(curve(step)))
+    if isinstance(config.cutouts.noise, str):
+        noises = changing.curve(config, "cutouts.noise", clock)
+    elif config.cutouts.noise is not None:
+        recipe = replace(recipe, noise=config.cutouts.noise)
+    stream = purpose_seed(seed, f"cutouts {key}")
+    there[key] = Cutter(
+        size, count=share(count), recipe=recipe, seed=stream, counts=counts, noises=noises
+    )
     return there[key]
 
 
