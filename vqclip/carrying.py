@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -14,16 +14,23 @@ from vqclip.tensors import Latent
 class Way(Protocol):
     """How things move from one frame to the next."""
 
-    def __call__(self, height: int, width: int) -> Tensor | None:
-        """Where each pixel of a grid was a frame ago: [height, width, 2], x before y, in pixels.
-
-        None where nothing moves.
-        """
+    def __call__(self, height: int, width: int) -> Places | None:
+        """Where each pixel of a grid was a frame ago; None where nothing moves."""
 
 
-def carry(
-    image: Tensor, way: Way, edges: str, kernel: str = "spline"
-) -> tuple[Tensor, Tensor]:
+class Places(NamedTuple):
+    """Where pixels were a frame ago.
+
+    Args:
+        positions: [h, w, 2], x before y, in pixels.
+        seen: [h, w] in [0, 1], less where something hid it then; None: all was to be seen.
+    """
+
+    positions: Tensor
+    seen: Tensor | None = None
+
+
+def carry(image: Tensor, way: Way, edges: str, kernel: str = "spline") -> tuple[Tensor, Tensor]:
     """Move what lies on a grid, be it pixels, a latent or moments: [1, C, h, w].
 
     Returns:
@@ -33,7 +40,8 @@ def carry(
     places = way(height, width)
     if places is None:
         return image, image.new_ones(1, 1, height, width)
-    return resample(image, places, edges, kernel)
+    moved, seen = resample(image, places.positions, edges, kernel)
+    return moved, seen if places.seen is None else seen * places.seen.to(seen)
 
 
 def slerp(a: Latent, b: Latent, share: float) -> Latent:
@@ -54,12 +62,12 @@ def slerp(a: Latent, b: Latent, share: float) -> Latent:
 def part(way: Way, share: float) -> Way:
     """A share of a movement; below 0, back again. Straight on, which small ones nearly are."""
 
-    def some(height: int, width: int) -> Tensor | None:
+    def some(height: int, width: int) -> Places | None:
         places = way(height, width)
         if places is None:
             return None
-        here = grid(height, width).to(places)
-        return here + share * (places - here)
+        here = grid(height, width).to(places.positions)
+        return Places(here + share * (places.positions - here))
 
     return some
 

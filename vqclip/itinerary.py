@@ -1,24 +1,18 @@
-"""From settings to an animation: which frames there are, when, and how one leads to the next."""
+"""Which frames does an animation have, when, and what is heard meanwhile?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from vqclip import changing, flow, pictures
-from vqclip.camera import Move
+from vqclip import bands, changing, pictures, sound
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.footage import Footage, open_footage
-from vqclip.generate import Objective
 from vqclip.presets import FPS, settled
-from vqclip.route import Ride, Trace
-from vqclip.schedules import Curve
-from vqclip.voyage import Habits, Route, Voyage
+from vqclip.sound import Heard
 
 LEAD = 4  # a film that closes draws one frame more for so many
 
@@ -70,47 +64,6 @@ def lead_of(config: RunConfig) -> int:
     return max(1, config.frames // LEAD) if config.loop else 0
 
 
-def voyage(
-    config: RunConfig,
-    tour: Itinerary,
-    size: tuple[int, int],
-    seed: int,
-    device: torch.device,
-    beside: Path | None = None,
-) -> Voyage:
-    """Put together what takes an animation from frame to frame.
-
-    Args:
-        size: width and height of its frames, in pixels.
-        seed: of the grain on what comes into view.
-        beside: a folder in which to look for a film that is not where its path says.
-
-    Raises:
-        ConfigError: for a camera that cannot move so.
-    """
-    motion, source = config.motion, config.source
-
-    def by_frame(number: float | str, key: str, least: float, most: float) -> Curve:
-        curve = tour.timeline.within(changing.read(key, number), key, least, most)
-        return lambda frame: curve(tour.film(frame))
-
-    habits = Habits(
-        edges=config.camera.edges,
-        through=config.camera.through,
-        smooth=motion.smooth,
-        moments=motion.moments,
-        steady=motion.steady,
-        colours=motion.colours,
-        between=config.film.between if config.film.between_by == "latent" else 0,
-        loop=tour.lead,
-        noise=by_frame(motion.noise, "motion.noise", 0, 1),
-        blend=by_frame(source.blend, "source.blend", 0, 1),
-    )
-    route = _route(config, tour, size, device, beside)
-    ends = (*tour.clock.starts, tour.clock.steps)
-    return Voyage(ends, route, habits, seed)
-
-
 def counted(config: RunConfig, beside: Path | None = None) -> RunConfig:
     """The settings, with the rate and the number of frames of the film that is drawn over.
 
@@ -146,42 +99,22 @@ def sound_of(config: RunConfig, beside: Path | None = None) -> tuple[Path | None
     return None, 0.0
 
 
-def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Objective]:
-    """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
-    first = config.steps
-    hold = tour.clock.of(changing.read("motion.hold", config.motion.hold))
-    yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, trip.hold)
-    if config.source.film:
-        yield Objective("source", tour.clock.of(changing.read("source.weight", config.source.weight)), trip.follow)
-
-
-def rates(config: RunConfig, tour: Itinerary) -> Curve:
-    """The learning rate at each step after the first frame.
+def hear(config: RunConfig, beside: Path | None = None) -> Heard | None:
+    """Listen to the music that schedules follow, if there is some.
 
     Raises:
-        ConfigError: if it is negative.
+        ConfigError: for bands that cannot be read.
+        SoundError: if it cannot be listened to.
     """
-    number = changing.read("motion.rate", config.motion.rate)
-    return tour.clock.by_step(tour.timeline.within(number, "motion.rate", 0))
-
-
-def _route(
-    config: RunConfig,
-    tour: Itinerary,
-    size: tuple[int, int],
-    device: torch.device,
-    beside: Path | None,
-) -> Route:
-    if config.source.film:
-        from vqclip import flow
-        source = config.source
-
-        def open_at(frame: int) -> Footage:
-            return footage_of(config, frame, size, beside)
-
-        finder = flow.open_flow(source.flow, weights=source.weights or None, device=str(device))
-        return Trace(open_at, finder, device)
-    return Ride(_moves(config, tour))
+    if not config.sound.file:
+        return None
+    return sound.listen(
+        pictures.locate(config.sound.file, beside),
+        fps=fps_of(config),
+        frames=config.frames,
+        start=config.sound.start,
+        bands={**bands.DEFAULT, **bands.parse(config.sound.bands)},
+    )
 
 
 def footage_of(
@@ -191,29 +124,8 @@ def footage_of(
     source = config.source
     path = pictures.locate(source.film, beside)
     rate = None if config.fps is None else config.fps * source.stride
-    start = round(source.start * (config.fps or open_footage(path, stride=source.stride).fps or FPS))
+    pace = config.fps or open_footage(path, stride=source.stride).fps or FPS
+    start = round(source.start * pace)
     return open_footage(
         path, size=size, fps=rate, stride=source.stride, first=start + frame, fit=source.fit
     )
-
-
-def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
-    """What the camera does on the way to each frame."""
-    camera = config.camera
-    names = ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
-    curves = {name: tour.timeline.of(changing.read(f"camera.{name}", getattr(camera, name))) for name in names}
-    pace = 1 / fps_of(config) if camera.per == "second" else 1.0
-
-    def move(frame: int) -> Move:
-        now = {name: curve(tour.film(frame)) for name, curve in curves.items()}
-        zoom = now.pop("zoom")
-        return Move(
-            zoom=zoom**pace if zoom > 0 else zoom,
-            **{name: value * pace for name, value in now.items()},
-            centre=(camera.x, camera.y),
-            field_of_view=camera.view,
-        )
-
-    for frame in range(tour.timeline.frames):
-        move(frame + tour.lead)  # what cannot be is refused before the first step
-    return move

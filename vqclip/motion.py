@@ -12,8 +12,7 @@ from vqclip.fields import changing, option
 EDGES = ("fill", "mirror", "wrap", "smear", "black")
 PERIODS = ("frame", "second")
 THROUGH = ("picture", "latent")
-FLOWS = ("dis", "farneback", "raft", "none")
-TINTS = ("none", "lab", "rgb", "histogram")
+TINTS = ("none", "lab", "rgb", "hsv", "histogram")
 FITS = ("cover", "contain", "stretch")
 
 
@@ -27,15 +26,15 @@ class CameraSettings:
     roll: float | str = changing(0.0, "degrees clockwise")
     tilt: float | str = changing(0.0, "degrees that it looks up, in perspective")
     swing: float | str = changing(0.0, "degrees that it looks to the right, in perspective")
-    forward: float | str = changing(0.0, "flight into the depth; 1: as far as depth 1 lies")
+    depth: str = option(
+        "", "fly through flat|plane|tunnel, a picture or film of depths, or what a model sees"
+    )
+    forward: float | str = changing(0.0, "flight into the depth; a wall of flat is 1 away")
     right: float | str = changing(0.0, "flight to the right, likewise")
     up: float | str = changing(0.0, "flight upwards, likewise")
-    depth: str = option(
-        "", "what a flight sees: flat, plane, tunnel, a depth picture, film or model's folder"
-    )
     view: float = option(60.0, "how wide it sees, in degrees", least=1, most=170)
-    near: float = option(0.2, "depth of what is nearest, in a depth picture", least=0.001)
-    far: float = option(2.0, "depth of what is farthest, in a depth picture", least=0.001)
+    near: float = option(1.0, "how far away the nearest is, in a depth picture", least=0.001)
+    far: float = option(20.0, "how far away the farthest is", least=0.002)
     x: float = option(0.5, "the point that zoom and roll keep, in widths")
     y: float = option(0.5, "likewise, in heights")
     per: str = option("frame", "zoom, pan, roll, tilt, swing and flight are per …", PERIODS)
@@ -68,8 +67,9 @@ class SourceSettings:
     blend: float | str = changing(
         0.2, "share of the film's own frame that each begins with", least=0, most=1
     )
-    flow: str = option("dis", "how the film's movement is found", FLOWS)
-    weights: str = option("", "a file of RAFT's weights, for source.flow=raft")
+    flow: str = option(
+        "dis", "how its movement is found: dis, farneback, raft, a file of RAFT's, or none"
+    )
     start: float = option(0.0, "seconds of it to leave out", least=0)
     stride: int = option(1, "every so many of its frames", least=1)
     fit: str = option("cover", "how it comes to the run's size", FITS)

@@ -155,8 +155,10 @@ def _check_frames(point: Point, config: RunConfig) -> None:
         ConfigError: that says so.
     """
     before = int(point.notes.config.get("frames", 0))
-    if not (before and config.frames) or config.frames < before or (
-        config.loop and config.frames != before
+    if (
+        not (before and config.frames)
+        or config.frames < before
+        or (config.loop and config.frames != before)
     ):
         raise ConfigError(
             f"frames is {config.frames}, but {point.folder} is a run of {before}; "

@@ -1,6 +1,6 @@
-"""How do things get from one frame to the next? By the camera, through a depth, or as in a film.
+"""How do things get from a frame to the next? By the camera, through a depth, or as in a film.
 
-Each route answers `Voyage`'s question with positions: where each pixel of a frame was a frame ago.
+Each route says where each pixel of a frame was a frame ago.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from torch.nn import functional
 
 from vqclip import camera, flow
 from vqclip.camera import Move
-from vqclip.carrying import Way, grid
+from vqclip.carrying import Places, Way, grid
+from vqclip.depth import Flight, Terrain, follow
+from vqclip.errors import PictureError
 from vqclip.flow import Flow
 from vqclip.footage import Footage
 from vqclip.tensors import Image
@@ -42,22 +44,52 @@ class Ride:
         return None
 
 
+class Shots:
+    """The frames of a film, asked for in about their order; two of them are held.
+
+    Args:
+        open_at: gives the film from one of its frames on.
+        device: where frames are wanted.
+    """
+
+    def __init__(self, open_at: Callable[[int], Footage], device: torch.device) -> None:
+        self._open_at, self._device = open_at, device
+        self._next = 0
+        self._held: dict[int, Image] = {}
+        self._pictures: Iterator[Image] = iter(())
+
+    def frame(self, number: int) -> Image:
+        """One of them; after the film's end, the last one again.
+
+        Raises:
+            PictureError: if the film has ended before the first that is asked for.
+        """
+        if number not in self._held and not (self._held and number >= self._next):
+            self._held, self._next = {}, number
+            self._pictures = iter(self._open_at(number))
+        while number not in self._held:
+            picture = next(self._pictures, None)
+            if picture is None and not self._held:
+                raise PictureError(f"the film that is drawn over has no frame {number}")
+            last = self._held.get(self._next - 1)
+            held = {} if last is None else {self._next - 1: last}
+            now = last if picture is None else picture.to(self._device)
+            assert now is not None
+            self._held = held | {self._next: now}
+            self._next += 1
+        return self._held[number]
+
+
 class Trace:
     """A film is drawn over, and things move as in it.
 
     Args:
-        open_at: gives the film from one of its frames on, counted as the animation's.
+        shots: the film's own frames.
         flow: finds how things move between two of them.
-        device: where frames are wanted.
     """
 
-    def __init__(
-        self, open_at: Callable[[int], Footage], flow: Flow, device: torch.device
-    ) -> None:
-        self._open_at, self._flow, self._device = open_at, flow, device
-        self._next = 0
-        self._frames: dict[int, Image] = {}
-        self._pictures: Iterator[Image] = iter(())
+    def __init__(self, shots: Shots, flow: Flow) -> None:
+        self._shots, self._flow = shots, flow
         self._flows: tuple[int, Any] = (-1, None)
 
     def way(self, frame: int, shown: Image) -> Way:
@@ -66,45 +98,56 @@ class Trace:
 
     def ground(self, frame: int) -> Ground:
         """The film's own frame, and what of it the one before could not show."""
+        image = self._shots.frame(frame)
         if frame == 0:
-            image = self.frame(0)
             return Ground(image, torch.zeros_like(image[:, :1]))
-        hidden = flow.occluded(*self._moved(frame))
-        return Ground(self.frame(frame), hidden)
+        return Ground(image, flow.occluded(*self._moved(frame)))
 
     def _moved(self, frame: int) -> tuple[Tensor, Tensor]:
         """The flow from a frame to the one before, and back again."""
         if self._flows[0] != frame:
-            before, image = self.frame(frame - 1), self.frame(frame)
+            before, image = self._shots.frame(frame - 1), self._shots.frame(frame)
             self._flows = (frame, (self._flow(image, before), self._flow(before, image)))
-        return self._flows[1]
-
-    def frame(self, number: int) -> Image:
-        """One of the film's frames; after its end, the last one again."""
-        if number not in self._frames and number < self._next:
-            self._frames = {}
-        if number not in self._frames and not self._frames:
-            self._pictures, self._next = iter(self._open_at(number)), number
-        while number not in self._frames:
-            picture = next(self._pictures, None)
-            if picture is None:
-                picture = self._frames[self._next - 1]
-            kept = {k: v for k, v in self._frames.items() if k == self._next - 1}
-            self._frames = kept | {self._next: picture.to(self._device)}
-            self._next += 1
-        return self._frames[number]
+        found: tuple[Tensor, Tensor] = self._flows[1]
+        return found
 
 
-def _ridden(move: Move, height: int, width: int) -> Tensor | None:
+@dataclass(frozen=True)
+class Air:
+    """The camera flies through what is near and far.
+
+    Args:
+        flights: where it goes on the way to each frame.
+        terrain: what is there, as a frame shows it that led to the one of this number.
+    """
+
+    flights: Callable[[int], Flight]
+    terrain: Callable[[int, Image], Terrain]
+
+    def way(self, frame: int, shown: Image) -> Way:
+        """By the flight over what was last shown."""
+        return partial(_flown, self.flights(frame), self.terrain(frame, shown))
+
+    def ground(self, frame: int) -> Ground | None:
+        """There is no film."""
+        return None
+
+
+def _ridden(move: Move, height: int, width: int) -> Places | None:
     if move.still:
         return None
-    return camera.positions(move.matrix(width, height), width, height)
+    return Places(camera.positions(move.matrix(width, height), width, height))
 
 
-def _flowed(moved: Tensor, height: int, width: int) -> Tensor:
+def _flown(flight: Flight, terrain: Terrain, height: int, width: int) -> Places:
+    course = follow(flight, terrain, width, height)
+    return Places(course.positions, course.seen)
+
+
+def _flowed(moved: Tensor, height: int, width: int) -> Places:
     """Positions by a flow, on a grid of any size."""
     high, wide = moved.shape[-2:]
     if (high, wide) != (height, width):
         moved = functional.interpolate(moved, [height, width], mode="bilinear", antialias=True)
         moved = moved * torch.tensor([width / wide, height / high]).to(moved)[None, :, None, None]
-    return grid(height, width) + moved[0].permute(1, 2, 0).double().cpu()
+    return Places(grid(height, width) + moved[0].permute(1, 2, 0).double().cpu())

@@ -20,6 +20,7 @@ from torch.nn import functional
 from vqclip import (
     changing,
     compass,
+    courses,
     eyes,
     fitting,
     itinerary,
@@ -29,6 +30,7 @@ from vqclip import (
     prompts,
     reading,
     regions,
+    sound,
     starts,
 )
 from vqclip.checks import check
@@ -83,7 +85,10 @@ def build(
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
-    tour = itinerary.plan(config) if config.frames else None
+    heard = itinerary.hear(config, beside) if config.frames else None
+    if heard is not None:
+        say(sound.describe(heard))
+    tour = itinerary.plan(config, heard.variables if heard else {}) if config.frames else None
     clock = changing.clock_of(config) if tour is None else tour.clock
     tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
     # What cannot be at some frame is refused before a model is loaded.
@@ -178,7 +183,7 @@ def build(
     trip = None
     if tour is not None:
         grain = purpose_seed(seed, "grain")
-        trip = itinerary.voyage(config, tour, (width, height), grain, device, beside)
+        trip = courses.voyage(config, tour, (width, height), grain, device, beside)
     told = list(
         objectives.against_foils(
             *(wishes, perceptors, tale),
@@ -192,7 +197,10 @@ def build(
         *objectives.from_losses(config.losses, start, clock),
     ]
     if tour is not None and trip is not None:
-        liked = [*objectives.at_first(liked, config.steps), *itinerary.objectives(config, tour, trip)]
+        liked = [
+            *objectives.at_first(liked, config.steps),
+            *courses.objectives(config, tour, trip),
+        ]
     return Session(
         config=config,
         seed=seed,
@@ -208,7 +216,7 @@ def build(
         start=start,
         words=taught,
         voyage=trip,
-        rates=itinerary.rates(config, tour) if tour is not None else (lambda step: 0.0),
+        rates=courses.rates(config, tour) if tour is not None else (lambda step: 0.0),
     )
 
 

@@ -1,0 +1,198 @@
+"""From settings to an animation's voyage: by camera, through depths, or over a film."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from vqclip import changing, flow, pictures
+from vqclip.camera import Move
+from vqclip.config import RunConfig
+from vqclip.depth import Flight, Terrain
+from vqclip.footage import Footage, open_footage
+from vqclip.generate import Objective
+from vqclip.itinerary import Itinerary, footage_of, fps_of
+from vqclip.models import depth
+from vqclip.route import Air, Ride, Shots, Trace
+from vqclip.schedules import Curve
+from vqclip.tensors import Image
+from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
+from vqclip.voyage import Habits, Route, Voyage
+
+
+def voyage(
+    config: RunConfig,
+    tour: Itinerary,
+    size: tuple[int, int],
+    seed: int,
+    device: torch.device,
+    beside: Path | None = None,
+) -> Voyage:
+    """Put together what takes an animation from frame to frame.
+
+    Args:
+        size: width and height of its frames, in pixels.
+        seed: of the grain on what comes into view.
+        beside: a folder in which to look for a film that is not where its path says.
+
+    Raises:
+        ConfigError: for a camera that cannot move so.
+    """
+    motion, source = config.motion, config.source
+
+    habits = Habits(
+        edges=config.camera.edges,
+        through=config.camera.through,
+        smooth=motion.smooth,
+        moments=motion.moments,
+        steady=motion.steady,
+        colours=motion.colours,
+        between=config.film.between if config.film.between_by == "latent" else 0,
+        loop=tour.lead,
+        noise=_by_frame(tour, "motion.noise", motion.noise),
+        blend=_by_frame(tour, "source.blend", source.blend),
+    )
+    route = _route(config, tour, size, device, beside)
+    ends = (*tour.clock.starts, tour.clock.steps)
+    return Voyage(ends, route, habits, seed)
+
+
+def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Objective]:
+    """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
+    first = config.steps
+    hold = changing.curve(config, "motion.hold", tour.clock)
+    yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, trip.hold)
+    if config.source.film:
+        weight = changing.curve(config, "source.weight", tour.clock)
+        yield Objective("source", weight, trip.follow)
+
+
+def rates(config: RunConfig, tour: Itinerary) -> Curve:
+    """The learning rate at each step after the first frame.
+
+    Raises:
+        ConfigError: if it is negative.
+    """
+    return changing.curve(config, "motion.rate", tour.clock)
+
+
+def _route(
+    config: RunConfig,
+    tour: Itinerary,
+    size: tuple[int, int],
+    device: torch.device,
+    beside: Path | None,
+) -> Route:
+    if config.source.film:
+        source = config.source
+
+        def open_at(frame: int) -> Footage:
+            return footage_of(config, frame, size, beside)
+
+        finder = flow.open_flow(source.flow, device=str(device))
+        return Trace(Shots(open_at, device), finder)
+    if config.camera.depth:
+        return Air(_flights(config, tour), _terrain(config, size, device, beside))
+    return Ride(_moves(config, tour))
+
+
+def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
+    """What the camera does on the way to each frame."""
+    camera, names = config.camera, ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
+    numbers = _numbers(config, tour, names)
+    pace = _pace(config)
+
+    def move(frame: int) -> Move:
+        now = numbers(frame)
+        zoom = now.pop("zoom")
+        return Move(
+            zoom=zoom**pace if zoom > 0 else zoom,
+            **{name: value * pace for name, value in now.items()},
+            centre=(camera.x, camera.y),
+            field_of_view=camera.view,
+        )
+
+    return _tried(move, tour)
+
+
+def _flights(config: RunConfig, tour: Itinerary) -> Callable[[int], Flight]:
+    """Where the camera flies on the way to each frame."""
+    camera, names = config.camera, ("forward", "right", "up", "swing", "tilt", "roll")
+    numbers = _numbers(config, tour, names)
+    pace = _pace(config)
+
+    def flight(frame: int) -> Flight:
+        now = {name: value * pace for name, value in numbers(frame).items()}
+        return Flight(
+            x=now["right"],
+            y=-now["up"],
+            z=now["forward"],
+            pan=now["swing"],
+            tilt=now["tilt"],
+            roll=now["roll"],
+            field_of_view=camera.view,
+            near=camera.near,
+            far=camera.far,
+            centre=(camera.x, camera.y),
+        )
+
+    return _tried(flight, tour)
+
+
+def _terrain(
+    config: RunConfig, size: tuple[int, int], device: torch.device, beside: Path | None
+) -> Callable[[int, Image], Terrain]:
+    """What a flight goes through."""
+    name = config.camera.depth
+    if name in TERRAINS:
+        there = TERRAINS[name]()
+        return lambda frame, shown: there
+    path = pictures.locate(name, beside)
+    if (path / "config.json").is_file():
+        model = depth.load(path, device)
+        return lambda frame, shown: DepthMap(model(shown))
+    film = Shots(lambda frame: _depths(path, size, frame), torch.device("cpu"))
+    return lambda frame, shown: DepthMap(film.frame(frame - 1)[0].mean(0).double())
+
+
+def _depths(path: Path, size: tuple[int, int], frame: int) -> Footage:
+    """A film of depths from one of its frames on; a picture is one that lasts."""
+    found = open_footage(path, size=size)
+    return found if found.count == 1 else open_footage(path, size=size, first=frame)
+
+
+def _numbers(
+    config: RunConfig, tour: Itinerary, names: Sequence[str]
+) -> Callable[[int], dict[str, float]]:
+    """The camera's numbers on the way to each frame."""
+    curves = {
+        name: _by_frame(tour, f"camera.{name}", getattr(config.camera, name)) for name in names
+    }
+    return lambda frame: {name: curve(frame) for name, curve in curves.items()}
+
+
+def _by_frame(tour: Itinerary, key: str, number: float | str) -> Curve:
+    """A setting as a value at each frame that is drawn."""
+    curve = tour.timeline.of(changing.read(key, number))
+    return lambda frame: curve(tour.film(frame))
+
+
+def _pace(config: RunConfig) -> float:
+    """How much of a movement belongs to a frame."""
+    return 1 / fps_of(config) if config.camera.per == "second" else 1.0
+
+
+T = TypeVar("T")
+
+
+def _tried(move: Callable[[int], T], tour: Itinerary) -> Callable[[int], T]:
+    """The same; what cannot be is refused before the first step."""
+    for frame in range(tour.timeline.frames):
+        move(frame + tour.lead)
+    return move
+
+
+TERRAINS: dict[str, Callable[[], Terrain]] = {"flat": Flat, "plane": Ground, "tunnel": Tunnel}
