@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vqclip import foils, losses, reading, regions, story
+from vqclip import aesthetics, foils, losses, reading, regions, story
 from vqclip.config import LossSettings
 from vqclip.cutouts import Cutter
 from vqclip.generate import Loss, Objective
@@ -167,7 +167,7 @@ def from_losses(wanted: LossSettings, start: Image | None) -> Iterator[Objective
     }
     for name in names_of(wanted):
         if name in options:
-            loss = losses.LOSSES[name](**options[name])
+            loss = aesthetics.LOSSES[name](**options[name])
             yield Objective(name, _always(getattr(wanted, name)), loss)
 
 
