@@ -152,7 +152,7 @@ def test_directions(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "directions").mkdir(exist_ok=True)
     (tmp_path / "directions" / "a.json").write_bytes(data)
     with contextlib.suppress(PromptError):
-        assert compass.find("a", tmp_path).there
+        assert compass.find("a", [tmp_path]).there
 
 
 @fuzzed

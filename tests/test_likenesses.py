@@ -34,7 +34,7 @@ def test_a_folder_and_a_pattern_stand_for_their_pictures(home: Home) -> None:
     assert pictures.files("nil.png") == [Path("nil.png")]
     paint(Path("odd [1].png"), "red")
     assert pictures.files("odd [1].png") == [Path("odd [1].png")]
-    assert pictures.files("q", Path("p").parent.resolve()) == [Path("q")]
+    assert pictures.files("q", [Path("p").parent.resolve()]) == [Path("q")]
 
 
 def test_names_that_stand_for_no_pictures_are_refused(

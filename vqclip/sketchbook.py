@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import prompts, words
+from vqclip import folders, prompts, words
 from vqclip.config import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import zoo
@@ -37,7 +37,8 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     _check_prior(config.dream)
-    words.used([config.style, *learnt_in(wishes)])
+    where = folders.of(config.assets)
+    words.used([config.style, *learnt_in(wishes)], where)
     import torch
 
     from vqclip import dreams, machine, reading, session
@@ -47,7 +48,7 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     device = machine.pick_device(config.device)
     seed = session.pick_seed(config.seed)
     dreamer = dreams.load(device, config.dream.prior)
-    taught = reading.taught(wishes, config.style)
+    taught = reading.taught(wishes, config.style, where)
     dreamer = dreams.knowing(dreamer, taught)
     for note in learnt.unknown(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")

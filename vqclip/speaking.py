@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip import compass, eyes, pictures, prompts, schedules, structured, templates
+from vqclip import compass, eyes, folders, pictures, prompts, schedules, structured, templates
 from vqclip.compass import Direction
 from vqclip.config import RunConfig
-from vqclip.drawing import require
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.models import needs
+from vqclip.requirements import require
 from vqclip.screen import Screen
 from vqclip.wishes import Prompt
 
@@ -63,7 +63,7 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
     for config in configs:
         wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
-        taught = reading.taught(wishes, config.style)
+        taught = reading.taught(wishes, config.style, folders.of(config.assets))
         for each in perceptors:
             perceptor = each.with_words(learnt.for_width(taught, each.width))
             for wish in wishes:
