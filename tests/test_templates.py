@@ -44,6 +44,21 @@ def test_choices_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
+    ("style", "wanted"),
+    [
+        ("an etching of {}", ["an etching of {}"]),
+        ("{ink|oil} of {}", ["ink of {}", "oil of {}"]),
+        ("{an etching of {}|{}, in oil|}", ["an etching of {}", "{}, in oil", ""]),
+        ("a {frame} around {}", ["a {frame} around {}"]),
+        (r"\{ink|oil\} of {}", [r"\{ink|oil\} of {}"]),
+        ("{2 of a|b|c}: {}", ["a, b: {}", "a, c: {}", "b, c: {}"]),
+    ],
+)
+def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: list[str]) -> None:
+    assert expand(style, slot=True) == wanted
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a {} fox", r"the template '{}' holds no choices; write some, \{red\|blue\}"),

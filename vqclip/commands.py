@@ -133,6 +133,7 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
 
 def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
     wishes = prompts.understood(config.prompts, config.negative)
+    prompts.check_scenes(wishes, config.steps)
     require_files(config, wishes)
     from vqclip import plan as planning
 
@@ -141,6 +142,8 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
     print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
+    for stray in prompts.strays(config.prompts, config.negative):
+        print(f"note: {stray}")
     print(table([(f"  {k}", str(_plain(v))) for k, v in flat(to_dict(config)).items()]))
     print(planning.in_words(estimate))
 

@@ -78,6 +78,8 @@ def draw(
     places.require(Path(config.out))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    for stray in prompts.strays(config.prompts, config.negative):
+        screen.say(f"note: {stray}")
     from vqclip import machine
 
     with machine.deterministic(config.deterministic) as unsteady:

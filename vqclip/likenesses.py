@@ -48,12 +48,12 @@ def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Regi
     for wish in wishes:
         if wish.region is not None and wish.region not in found:
             name = wish.region.mask
-            picture = None if name is None else images.read(find(name, folders))
+            picture = None if name is None else images.read_mask(find(name, folders))
             where = regions.mask(wish.region, picture)
             if float(where.max()) <= regions.FAINT:
                 raise PictureError(
                     f"in({'-' * wish.region.outside}{wish.region.place}) leaves nothing of the "
-                    "picture; a mask is white where the region is"
+                    "picture; a mask is white, or opaque, where the region is"
                 )
             found[wish.region] = where
     return found

@@ -73,6 +73,10 @@ def require(config: RunConfig, wishes: Iterable[Prompt], folders: Sequence[Path]
     Raises:
         PictureError: for the first one, with the reason.
     """
+    wishes = list(wishes)
+    for wish in wishes:
+        if wish.region is not None and wish.region.mask is not None:
+            _check_mask(wish.region.mask, folders)
     for name in used(config, wishes):
         path = find(name, folders)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
@@ -91,6 +95,17 @@ def check_all(name: str, folders: Sequence[Path] = HERE) -> None:
     """
     for each in files(name, folders):
         check(each)
+
+
+def _check_mask(name: str, folders: Sequence[Path]) -> None:
+    """Refuse a mask that is not one picture."""
+    path = find(name, folders)
+    if os.path.isdir(path) or (PATTERN.search(name) and not os.path.exists(path)):
+        many = "is a folder" if os.path.isdir(path) else "stands for several pictures"
+        raise PictureError(
+            f"in({_short(name)}) {many}, and a region is a single mask; name one picture, such "
+            "as in(mask.png)"
+        )
 
 
 def no_start(name: str) -> str:

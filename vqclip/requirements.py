@@ -21,10 +21,11 @@ def require(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
         beside: the folder of what is made again or goes on; see `vqclip.folders`.
 
     Raises:
-        VqclipError: for a model, picture, learnt word or direction that is absent, and a prompt
-            that no perceptor, or one that is not in the run, is to read.
+        VqclipError: for a model, picture, learnt word or direction that is absent, a prompt that
+            no perceptor, or one that is not in the run, is to read, and too many scenes.
     """
     wishes = prompts.understood(config.prompts, config.negative)
+    prompts.check_scenes(wishes, config.steps)
     names = eyes.names(config.perceptors)
     eyes.check_readers(wishes, names)
     needs.require(config.vqgan, names)

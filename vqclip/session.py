@@ -76,6 +76,7 @@ def build(
     watching = [eyes.parse(entry) for entry in config.perceptors]
     names = [eye.name for eye in watching]
     eyes.check_readers(wishes, names)
+    prompts.check_scenes(wishes, config.steps)
     fresh = start is None
     where = folders.of(config.assets, beside)
     if config.init == "dream" and fresh:

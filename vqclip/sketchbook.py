@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import folders, prompts, words
+from vqclip import folders, prompts, telling, words
 from vqclip.config import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import zoo
@@ -36,6 +36,8 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     prompts.wished(wishes)
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    for note in [*prompts.strays(config.prompts, config.negative), *_without_regions(wishes)]:
+        screen.say(f"note: {note}")
     _check_prior(config.dream)
     where = folders.of(config.assets)
     words.used([config.style, *learnt_in(wishes)], where)
@@ -75,6 +77,16 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     )
     screen.result(str(place / "sheet.png"))
     return place
+
+
+def _without_regions(wishes: Sequence[prompts.Prompt]) -> Iterator[str]:
+    """Say that regions do not show in drafts, where there are some."""
+    some = {telling.where(w.region) for w in prompts.texts(wishes) if w.region is not None}
+    if some:
+        yield (
+            f"a draft shows all words anywhere, not {' and '.join(sorted(some))}; a run that "
+            "begins with one (init=dream) lays a draft into each region"
+        )
 
 
 def _check_prior(settings: DreamSettings) -> None:
