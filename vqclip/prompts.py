@@ -35,7 +35,9 @@ Read these rules from top to bottom:
    second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight 9:
    `echo` shows it, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused. A `{`
    directly after the weight's colon opens a schedule.
-5. A modifier stands at the end of its part, after a space, its bracket directly after its name.
+5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
+   one that stands elsewhere is read as words, and `echo` is followed by a note that says so. A
+   mask is its opacity if anything in it is transparent, else its brightness: white is inside.
 6. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
 7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
    after a colon; each `[ ]` divides it by 1.1.
