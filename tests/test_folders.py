@@ -126,6 +126,14 @@ def test_a_run_that_moves_goes_on_from_where_its_things_are(
     assert notes.config["assets"] == "moved" and notes.changes[0]["settings"] == {"steps": 2}
 
 
+def test_a_preset_may_say_the_folder(home: Home, studio: Path, capsys: Capture) -> None:
+    Path("look.yaml").write_text(f"assets: {studio}\n")
+    Path("run.yaml").write_text("prompts: '@wish.png'\n")
+    Path("list.txt").write_text("@wish.png\n")
+    for words in (["@wish.png"], ["run.yaml"], ["list.txt"]):
+        assert drawn(capsys, *words, "--preset", "look.yaml", *home.words("steps=1")).exists()
+
+
 def test_what_is_not_needed_is_not_told(home: Home, studio: Path, capsys: Capture) -> None:
     (studio / "art.yaml").write_text("prompts: a fox\nsteps: 1\n")
     first = drawn(capsys, str(studio / "art.yaml"), *home.words("seed=1", "steps=1"))

@@ -47,7 +47,8 @@ def configs(options: Any) -> list[RunConfig]:
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
         file_of_prompts = Path(os.path.expanduser(first))
         listed = [*templates.lines(file_of_prompts)]
-        overrides.insert(0, f"assets={folders.beside(file_of_prompts)}")
+        if folder := folders.beside(file_of_prompts):
+            overrides.insert(0, f"assets={folder}")
     found = []
     for text in listed:
         found += presets.load_all(

@@ -156,8 +156,9 @@ def _layers(
     for name in (n.strip() for n in names if n.strip()):
         layers += _preset(name, ())
     if file is not None:
-        layers += [("the run file's folder", {"assets": folders.beside(Path(file))})]
-        layers += _file(Path(file), ())
+        own = _file(Path(file), ())
+        folder = folders.beside(Path(file))
+        layers += [("the run file's folder", {"assets": folder} if folder else {}), *own]
     if isinstance(overrides, Mapping):
         layers.append(("the overrides", nest(overrides)))
     else:
