@@ -11,15 +11,16 @@ import io
 import os
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image as pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from vqclip.errors import OutputError, PictureError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from vqclip.tensors import Image
 
+Found = TypeVar("Found")
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
 
 _REMEDIES = {
@@ -138,6 +140,21 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     return pixels.div(255).permute(2, 0, 1)[None].contiguous()
 
 
+def read_mask(path: Path | str) -> Tensor:
+    """Read how much of a mask is there: its opacity, or of an opaque picture the brightness.
+
+    Returns:
+        [1, 1, H, W] in [0, 1].
+
+    Raises:
+        PictureError: as for `read`.
+    """
+    mask = _opened(path, _opacity)
+    if mask is None:
+        return read(path).mean(1, keepdim=True)
+    return torch.from_numpy(np.array(mask, dtype=np.float32)).div(255)[None, None]
+
+
 def open_rgb(path: Path | str) -> pillow.Image:
     """Decode a picture as it is meant to be seen, as Pillow's RGB.
 
@@ -147,6 +164,11 @@ def open_rgb(path: Path | str) -> pillow.Image:
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
+    return _opened(path, _to_rgb)
+
+
+def _opened(path: Path | str, take: Callable[[pillow.Image], Found]) -> Found:
+    """Decode a picture, and take something of it."""
     path = Path(path)
     if os.path.isdir(path):
         raise PictureError(f"{path} is a folder; expected a picture")
@@ -156,7 +178,7 @@ def open_rgb(path: Path | str) -> pillow.Image:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
             with pillow.open(path) as opened:
-                return _to_rgb(ImageOps.exif_transpose(opened))
+                return take(ImageOps.exif_transpose(opened))
     except FileNotFoundError:
         raise PictureError(f"there is no picture at {path}; check the name") from None
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
@@ -183,6 +205,14 @@ def _to_rgb(picture: pillow.Image) -> pillow.Image:
         white = pillow.new("RGBA", picture.size, "white")
         picture = pillow.alpha_composite(white, picture)
     return picture.convert("RGB")
+
+
+def _opacity(picture: pillow.Image) -> pillow.Image | None:
+    """The alpha channel of a picture, if something in it is transparent."""
+    if not picture.has_transparency_data:
+        return None
+    alpha = picture.convert("RGBA").getchannel("A")
+    return None if alpha.getextrema() == (255, 255) else alpha
 
 
 def _eight_bits(picture: pillow.Image) -> NDArray[np.uint8]:
