@@ -121,7 +121,7 @@ def test_colours_and_starts_are_checked_early(values: dict[str, Any], message: s
 def test_colours_are_those_that_the_losses_read() -> None:
     from PIL import ImageColor
 
-    from vqclip.losses import parse_colours
+    from vqclip.colours import parse_colours
 
     for name in [*ImageColor.colormap, "Gold", "#FFF", "#00ff7f"]:
         parse_colours(name)

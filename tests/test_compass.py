@@ -36,7 +36,7 @@ def test_what_is_written_is_read_back() -> None:
 
 def test_a_direction_may_lie_beside_what_is_run(tmp_path: Path) -> None:
     write(tmp_path / "there")
-    assert compass.find("sunny", tmp_path / "there").there == SUNNY.there
+    assert compass.find("sunny", [tmp_path / "there"]).there == SUNNY.there
 
 
 def test_one_comes_along() -> None:

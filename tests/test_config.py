@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vqclip import config, cutouts, losses, noise, optimisers, perceptors
+from vqclip import aesthetics, config, cutouts, noise, optimisers, perceptors
 from vqclip.config import RunConfig, Setting, Stage, describe
 from vqclip.presets import load
 from vqclip.record import video
@@ -34,7 +34,7 @@ def changed(**values: Any) -> RunConfig:
         (config.OPTIMISERS, optimisers.OPTIMISERS),
         (config.SCHEDULES, optimisers.SCHEDULES),
         (config.NOISES, noise.NOISES),
-        (config.AXES, losses.AXES),
+        (config.AXES, aesthetics.AXES),
         (config.CONTRASTS, perceptors._CONTRASTS),
         (("auto", *perceptors._DTYPES), config.PRECISIONS),
     ],
@@ -50,7 +50,7 @@ def test_films_are_those_that_can_be_opened() -> None:
 
 def test_every_loss_has_a_weight_among_the_settings() -> None:
     fields = {each.name for each in dataclasses.fields(config.LossSettings)}
-    assert fields - {"axis", "colours", "edge_colour"} == {"distinct", *losses.LOSSES}
+    assert fields - {"axis", "colours", "edge_colour"} == {"distinct", *aesthetics.LOSSES}
 
 
 def leaves(part: Any, prefix: str = "") -> dict[str, Any]:

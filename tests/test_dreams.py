@@ -164,6 +164,21 @@ def test_dream_leaves_drafts_and_a_sheet(
     )
 
 
+def test_dream_says_that_regions_do_not_show(
+    home: Home, bundled: dreams.Dreamer, capsys: Capture
+) -> None:
+    text = "a fox | a moon in(top right) | a hat in(-left) | fog in(bottom):-1 | b in(top) c"
+    assert cli.main(["dream", text, "--count", "1", *home.words()]) == 0
+    err = capsys.readouterr().err
+    assert (
+        "note: a draft shows all words anywhere, not in the top right and outside the left; a "
+        "run that begins with one (init=dream) lays a draft into each region\n"
+    ) in err
+    assert "note: in(top) is read as words, since it does not end its part" in err
+    assert cli.main(["dream", "a fox", "--count", "1", *home.words()]) == 0
+    assert "note: a draft" not in capsys.readouterr().err
+
+
 def test_dream_tells_scripts(home: Home, bundled: dreams.Dreamer, capsys: Capture) -> None:
     assert cli.main(["dream", "a fox", "--json", "dream.count=2", *home.words()]) == 0
     first, second, done = map(json.loads, capsys.readouterr().out.splitlines())

@@ -40,6 +40,11 @@ def test_parse(text: str, wanted: Eye) -> None:
         ("starter:1:0", "starter is to look at 0 squares; write a whole number, such as 16"),
         ("starter:1:2.5", "starter is to look at 2.5 squares"),
         ("starter:1e999", "starter has the weight inf"),
+        ("starter:nan", "'starter:nan' ends in nan, which is no number .*such as starter:0.5"),
+        ("a::b:1:-Infinity", "'a::b:1:-Infinity' ends in -Infinity, which is no number"),
+        ("starter:{0: 1", r"'starter:\{0: 1' has a schedule that does not end, .*: 1\}:8"),
+        ("starter: {0: 1}x", "has a schedule that does not end, or that something else follows"),
+        ("starter:{0: 1}:8:9", "at most a number of squares after it"),
     ],
 )
 def test_what_cannot_be_is_refused(text: str, message: str) -> None:
@@ -51,6 +56,11 @@ def test_a_perceptor_is_named_once() -> None:
     assert names(["a:2", "b::c:0.5:3"]) == ["a", "b::c"]
     with pytest.raises(ConfigError, match="perceptors names one twice: starter, starter"):
         presets.load("a fox", perceptors=["starter", "starter:0.5"])
+
+
+def test_an_open_schedule_is_refused_on_the_command_line() -> None:
+    with pytest.raises(ConfigError, match=r"'starter:\{0: 0' has a schedule that does not end"):
+        presets.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1"])
 
 
 def test_the_commas_of_a_schedule_part_no_perceptors() -> None:

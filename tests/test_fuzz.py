@@ -41,14 +41,16 @@ from vqclip import (
     grammar_1,
     judging,
     presets,
+    reading,
     schedules,
+    shapes,
     words,
 )
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.models import learnt
 from vqclip.models.unpickle import read_checkpoint
-from vqclip.prompts import echo, parse, show
+from vqclip.prompts import echo, parse, show, strays
 from vqclip.record import checkpoint, images, provenance
 from vqclip.record.provenance import Provenance
 from vqclip.templates import expand
@@ -130,6 +132,27 @@ def test_prompts(text: str) -> None:
         assert show(parse(shown)) == shown
         assert expand(shown) == [shown]
         assert len(echo(understood)) == len(understood)
+        assert strays(shown) == [] and all(strays(one))
+
+
+@fuzzed
+@given(TEXTS | SPOKEN | st.lists(st.sampled_from(["{}", "{", "|", "}", "a", "\\"])).map("".join))
+def test_styles(text: str) -> None:
+    try:
+        found = expand(text, slot=True)[:20]
+    except (PromptError, PictureError) as error:
+        assert str(error)
+        return
+    assert all("a fox" in reading.around("a fox", each) for each in found)
+
+
+@fuzzed
+@given(VALUES)
+def test_prompts_of_yaml(value: Any) -> None:
+    try:
+        assert isinstance(shapes.text(value), str)
+    except (ConfigError, PromptError) as error:
+        assert str(error)
 
 
 def expanded(text: str) -> list[str]:
@@ -213,7 +236,7 @@ def test_directions(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "directions").mkdir(exist_ok=True)
     (tmp_path / "directions" / "a.json").write_bytes(data)
     with contextlib.suppress(PromptError):
-        assert compass.find("a", tmp_path).there
+        assert compass.find("a", [tmp_path]).there
 
 
 @fuzzed

@@ -34,7 +34,7 @@ def test_a_folder_and_a_pattern_stand_for_their_pictures(home: Home) -> None:
     assert pictures.files("nil.png") == [Path("nil.png")]
     paint(Path("odd [1].png"), "red")
     assert pictures.files("odd [1].png") == [Path("odd [1].png")]
-    assert pictures.files("q", Path("p").parent.resolve()) == [Path("q")]
+    assert pictures.files("q", [Path("p").parent.resolve()]) == [Path("q")]
 
 
 def test_names_that_stand_for_no_pictures_are_refused(
@@ -143,3 +143,15 @@ def test_no_two_objectives_have_one_name(home: Home) -> None:
     run = ready(home, "a fox | distinct 2 ^ a bear", losses={"distinct": 0.5})
     names = [objective.name for objective in run.objectives]
     assert len(set(names)) == len(names)
+
+
+def test_what_is_transparent_in_a_mask_is_outside_of_the_region(home: Home) -> None:
+    shape = pillow.new("RGBA", (32, 32), (255, 255, 255, 0))
+    shape.paste((0, 0, 0, 255), (0, 0, 16, 32))
+    shape.save("mask.png")
+    (where,) = likenesses.masks(parse("a fox in(mask.png)")).values()
+    assert where[..., :120].min() == 1 and where[..., 136:].max() == 0
+    shape.putalpha(0)
+    shape.save("mask.png")
+    with pytest.raises(PictureError, match="a mask is white, or opaque, where the region is"):
+        likenesses.masks(parse("a fox in(mask.png)"))

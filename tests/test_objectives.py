@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqclip import losses
+from vqclip import aesthetics
 from vqclip.clock import Clock
 from vqclip.config import LossSettings
 from vqclip.generate import View
@@ -24,7 +24,7 @@ from vqclip.story import Story
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
-    assert set(names_of(everything)) == {"distinct", *losses.LOSSES} == set(numbers)
+    assert set(names_of(everything)) == {"distinct", *aesthetics.LOSSES} == set(numbers)
     assert names_of(LossSettings(distinct=0, smoothness=0)) == []
     assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
 

@@ -26,21 +26,6 @@ def test_the_pictures_that_a_run_reads() -> None:
     assert pictures.used(RunConfig(init="fractal"), parse("a fox")) == []
 
 
-def test_where_a_picture_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside = tmp_path / "run"
-    beside.mkdir()
-    assert pictures.locate("a.png", beside) == Path("a.png")
-    (beside / "a.png").touch()
-    assert pictures.locate("a.png", beside) == beside / "a.png"
-    assert pictures.locate("a.png") == Path("a.png")
-    Path("a.png").touch()
-    assert pictures.locate("a.png", beside) == Path("a.png")
-    monkeypatch.setenv("HOME", str(beside))
-    assert pictures.locate("~/a.png") == beside / "a.png"
-    assert pictures.locate("~nobody-of-that-name/a.png") == Path("~nobody-of-that-name/a.png")
-    assert pictures.locate("x" * 5000, beside) == Path("x" * 5000)
-
-
 @pytest.mark.parametrize(
     ("init", "message"),
     [

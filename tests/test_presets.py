@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from vqclip import presets
 from vqclip.config import LossSettings, RunConfig, Stage, to_dict
-from vqclip.errors import ConfigError, PromptError
-from vqclip.presets import load
-from vqclip.prompts import Prompt, parse
+from vqclip.errors import ConfigError, PromptError, VqclipError
+from vqclip.presets import load, load_all
+from vqclip.prompts import Prompt, parse, understood
 from vqclip.sizes import plan_stages
 
 STRANGE = [
@@ -386,27 +386,75 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
     assert {"starter", "draft", "normal"} <= set(presets.presets())
 
 
-def test_random_codes_of_the_starter_get_a_border() -> None:
-    own = load("a fox", init="random")
-    assert (own.losses.edges, own.growth) == (3, [Stage(*each) for each in GROWN])
-    assert load("a fox").losses.edges == load("a fox", vqgan="mine").losses.edges == 0
-    assert load("a fox", init="random", losses={"edges": 0}).losses.edges == 0
-    # Pictures that were made before there was one are made again without.
-    old = to_dict(load("a fox", init="random", losses={"edges": 0}), everywhere=False)
-    assert load(base=old).losses.edges == 0
+@pytest.mark.parametrize(
+    ("yaml", "wanted"),
+    [
+        ("negative: fog:0.5", "fog:0.5"),
+        ("negative: [fog, 'rain:2']", "fog | rain:2"),
+        ("negative: {fog: 0.5, rain: 2}", "fog:0.5 | rain:2"),
+        ("negative: {subject: a fox, style: ink}", "a fox, ink sentence(A fox, in the style of"),
+        ("negative:", ""),
+    ],
+)
+def test_what_to_avoid_has_the_shapes_of_prompts(yaml: str, wanted: str, write: Any) -> None:
+    file = write("art.yaml", f"prompts: a bear\n{yaml}")
+    for found in (load(file=file), *load_all(file=file), load(preset=str(file))):
+        assert found.negative.startswith(wanted) and bool(found.negative) == bool(wanted)
+        assert understood(found.prompts, found.negative)
+    assert load("a bear", negative=["fog", "rain"]).negative == "fog | rain"
 
 
-def test_what_suited_a_draft_goes_with_it() -> None:
-    own = ["cutouts.count=8", "optimiser.rate=0.25"]
-    drafted = load("a fox", overrides=own)
-    notes = to_dict(drafted, everywhere=False)
-    assert load(base=notes) == drafted
-    plain = load(base=notes, overrides=["init=random"])
-    assert plain == load("a fox", overrides=[*own, "init=random"])
-    assert plain.losses.edges == 3
-    assert plain.losses.init == 0 and plain.growth != [] and plain.steps == 200
-    back = load(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
-    assert back == drafted
-    # What was asked for stays, whatever the start.
-    longer = to_dict(load("a fox", overrides=["steps=90"]), everywhere=False)
-    assert load(base=longer, overrides=["init=random"]).steps == 90
+def test_what_to_avoid_is_refused_by_its_name(write: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^negative: fog has the weight 'big'; it must be a"):
+        load(file=write("art.yaml", "negative: {fog: big}"))
+
+
+def test_templates_stand_in_what_to_avoid_and_in_a_style() -> None:
+    words = ["negative={fog|}", "style={ink of {}|{} in oil}"]
+    found = load_all("a {fox|bear}", overrides=words)
+    assert [(each.prompts, each.negative, each.style) for each in found] == [
+        (prompt, negative, style)
+        for prompt in ("a fox", "a bear")
+        for negative in ("fog", "")
+        for style in ("ink of {}", "{} in oil")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["{a|b|}"],
+            r"the prompt is empty; .* \(it is one of the 3 that '\{a\|b\|\}' stands for",
+        ),
+        (["{a|} | fog"], r"part 1 of ' \| fog' is empty; .*one of the 2 that '\{a\|\} \| fog'"),
+        (["a", "negative=b | {c|}"], r"part 2 of 'b \| ' is empty.*2 that 'b \| \{c\|\}' stands"),
+        (
+            ["{a|b}" * 6, "negative={c|d}", "style=" + "{e|f}" * 4],
+            "style stand for 2048 runs; at m",
+        ),
+        (["a", "style={nil.txt} {}"], "the prompts in nil.txt cannot be read"),
+    ],
+)
+def test_templates_that_stand_for_no_runs_are_refused(words: list[str], message: str) -> None:
+    with pytest.raises(VqclipError, match=message):
+        load_all(words[0], overrides=words[1:])
+
+
+@pytest.mark.parametrize("key", ["prompts", "negative", "style"])
+def test_one_run_takes_no_templates(key: str) -> None:
+    base = to_dict(RunConfig(prompts="a fox", style="{old|older} {}", init="random"))
+    message = (
+        rf"^the command line: {key} is '\{{red\|blue\}} ink', a template, which stands for a run "
+        rf"each, and this is one run; write out which you mean, such as {key}='red ink', or "
+    )
+    with pytest.raises(ConfigError, match=message):
+        load(base=base, overrides=[f"{key}={{red|blue}} ink"])
+    assert load(base=base).style == "{old|older} {}"  # what is noted is no template any more
+    literal = rf"\{{red|blue\}} {key}"
+    assert getattr(load(base=base, overrides=[f"{key}={literal}"]), key) == literal
+
+
+def test_one_run_takes_no_template_of_a_style() -> None:
+    with pytest.raises(ConfigError, match=r"^the arguments: style is '\{ink\|oil\}', a template"):
+        load("a fox", style="{ink|oil}")

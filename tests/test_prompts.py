@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
-from vqclip.prompts import Prompt, echo, parse, show
+from vqclip.prompts import Prompt, check_scenes, echo, parse, show, strays
 
 NEVER = -math.inf
 
@@ -157,3 +157,44 @@ def test_echo(text: str, line: str) -> None:
 def test_reading_prompts_does_not_load_torch() -> None:
     script = "import sys, vqclip.prompts; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a moon in(top) shining", ["in(top) is read as words, since it does not end its part"]),
+        ("in(top) a moon for(a):2", ["in(top) is read as words, since it does not end"]),
+        (
+            "a (moon in(top)) in(left)",
+            ["in(top) is read as words, since the part has another in("],
+        ),
+        ("a in(left) in(top)", ["in(left) is read as words, since the part has another in( )"]),
+        ("a fox noise(7) | b ^ vector(x) c", ["noise(7) is read as words", "vector(x) is read"]),
+        ("a moon sentence(b) up | c for(x) d", ["sentence(b) is read", "for(x) is read"]),
+        ("a moon in(top)", []),
+        ("noise(7) in(top) for(a):2:3", []),
+        (r"a moon in\(top) up | within(it) all", []),
+        ('a moon "in"(top) up | plugin(top) x | in (top) x', []),
+        ("@in(top) x.png | a:{0: 1}", []),
+        ('{"subject": "a moon in(top) up"}', []),
+        (" ", []),
+    ],
+)
+def test_modifiers_that_are_only_words_are_told(text: str, said: list[str]) -> None:
+    found = strays(text)
+    assert len(found) == len(said)
+    assert all(each.startswith(start) for each, start in zip(found, said, strict=True)), found
+
+
+def test_what_is_told_of_strays_is_how_to_mend_them() -> None:
+    assert strays("a in(top) b", "vector(x) c") == [
+        "in(top) is read as words, since it does not end its part; put it at the end of the part",
+        "vector(x) is read as words, since it is not the whole part; put | around it",
+    ]
+
+
+def test_more_scenes_than_steps_are_refused() -> None:
+    wishes = parse("a ^ b ^ c")
+    check_scenes(wishes, 3)
+    with pytest.raises(PromptError, match=r"^the prompt has 3 scenes, and steps is 2, too few"):
+        check_scenes(wishes, 2)

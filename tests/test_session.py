@@ -307,6 +307,7 @@ def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:
         ("  ", ["a fox", "fog", "x.png"]),
         ("an etching of {}", ["an etching of a fox", "fog", "x.png"]),
         ("in oil", ["a fox, in oil", "fog", "x.png"]),
+        (r"\{a\|b\} of {} \{\}", ["{a|b} of a fox {}", "fog", "x.png"]),
         ("{0} {x} %s", ["a fox, {0} {x} %s", "fog", "x.png"]),
     ],
 )

@@ -58,7 +58,7 @@ def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, promp
     Path("embeddings").mkdir()
     cat = Learnt("my-cat", {32: torch.ones(2, 32)})
     Path("embeddings/my-cat.safetensors").write_bytes(learnt.packed(cat))
-    assert cli.main([prompt, *home.words("steps=2")]) == 0
+    assert cli.main([prompt, *home.words("steps=3")]) == 0
     made = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert len(made) == (2 if prompt.startswith("a {") else 1)
     for each in made:
@@ -87,7 +87,7 @@ def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
 
 def test_explain_for_scripts(home: Home, capsys: Capture) -> None:
     assert cli.main(["explain", "a fox " * 60, "--json", *home.words()]) == 0
-    (told,) = lines(capsys.readouterr().out)
+    *_, told = lines(capsys.readouterr().out)
     assert told["event"] == "reading" and told["perceptor"] == str(home.clip)
     assert [part["tokens"] for part in told["parts"]] == [75, 45]  # type: ignore[attr-defined]
 
@@ -212,3 +212,84 @@ def test_a_template_can_be_planned_before_its_models_are_here(
     assert cli.main(["plan", "a {hat|cap}", "--json", *words]) == 0
     told = lines(capsys.readouterr().out)
     assert [len(each["downloads"]) for each in told] == [1, 1]  # type: ignore[arg-type]
+
+
+def test_explain_for_scripts_tells_every_wish(home: Home, capsys: Capture) -> None:
+    Path("photos").mkdir()
+    for name in ("mask.png", "photos/b.jpg", "photos/a.jpg"):
+        pillow.new("RGB", (32, 32), "white").save(name)
+    text = (
+        "fox in(mask.png):{0: 1, 2: 2} | fog in(-top left):-1 ^ @photos/*.jpg:0.5:2 "
+        "| noise(7) | vector(textoff) | a moon in(top) up"
+    )
+    assert cli.main(["explain", text, "--json", *home.words()]) == 0
+    told = lines(capsys.readouterr().out)
+    whole, wishes = told[0], [each for each in told if each["event"] == "wish"]
+    assert whole["event"] == "understood" and len(whole["notes"]) == 1  # type: ignore[arg-type]
+    assert whole["prompt"] == prompts.show(prompts.parse(text))
+    assert [each["kind"] for each in wishes] == [
+        *("text", "text", "image", "noise", "vector", "text")
+    ]
+    assert [each["scene"] for each in wishes] == [1, 1, 2, 2, 2, 2]
+    fox, fog, photos, noise, vector, _ = wishes
+    assert (fox["weight"], fox["schedule"]) == (None, "0: 1, 2: 2")
+    assert fox["region"] == {
+        **{"place": "mask.png", "outside": False, "box": None, "mask": "mask.png"}
+    }
+    assert fog["region"] == {
+        **{"place": "top left", "outside": True, "box": [0, 0, 0.5, 0.5], "mask": None}
+    }
+    assert (fog["weight"], fog["stop"]) == (-1, pytest.approx(-1.2337, abs=1e-4))
+    assert photos["pictures"] == ["photos/a.jpg", "photos/b.jpg"]
+    assert (photos["weight"], photos["stop"], photos["region"]) == (0.5, 2, None)
+    assert (noise["body"], vector["body"], vector["stop"]) == ("7", "textoff", None)
+
+
+def test_modifiers_that_are_only_words_are_noted(home: Home, capsys: Capture) -> None:
+    note = "note: in(top) is read as words, since it does not end its part; put it at the end"
+    words = ["a moon in(top) shining", "negative=b for(x) c", *home.words("steps=1")]
+    assert cli.main(["explain", *words]) == 0
+    assert note in capsys.readouterr().out
+    assert cli.main(["plan", *words]) == 0
+    assert note in capsys.readouterr().out
+    assert cli.main(words) == 0
+    err = capsys.readouterr().err
+    assert note in err and "note: for(x) is read as words" in err
+
+
+def test_templates_of_a_style_are_a_run_each(home: Home, capsys: Capture) -> None:
+    words = ["a fox", "--negative", "{fog|rain}", "style={ink|oil} of {}", "--json"]
+    assert cli.main([*words, *home.words("steps=1")]) == 0
+    told = [each for each in lines(capsys.readouterr().out) if each["event"] == "variant"]
+    assert [(each["negative"], each["style"]) for each in told] == [
+        *(
+            ("fog", "ink of {}"),
+            ("fog", "oil of {}"),
+            ("rain", "ink of {}"),
+            ("rain", "oil of {}"),
+        )
+    ]
+
+
+def test_made_again_or_gone_on_with_there_is_one_run(home: Home, refused: Refusal) -> None:
+    assert cli.main(["a fox", *home.words("steps=1", "out=there")]) == 0
+    (place,) = (each for each in Path("there").iterdir() if each.is_dir())
+    for command in ("again", "resume"):
+        said = refused(command, str(place), "negative={fog|rain}", "steps=2")
+        assert "negative is '{fog|rain}', a template, which stands for a run each" in said
+        assert "such as negative='fog'" in said
+    assert "prompts is '{a|b}', a template" in refused("again", str(place), "prompts={a|b}")
+
+
+def test_more_scenes_than_steps_are_refused_everywhere(home: Home, refused: Refusal) -> None:
+    words = ["a ^ b ^ c", *home.words("steps=2")]
+    for command in ([], ["plan"], ["explain"]):
+        assert "has 3 scenes, and steps is 2, too few to show each" in refused(*command, *words)
+
+
+@pytest.mark.parametrize("command", ["generate", "plan", "explain"])
+def test_a_region_is_one_mask(home: Home, refused: Refusal, command: str) -> None:
+    said = refused(command, "a fox in(-masks/*.png)", *home.words())
+    assert "in(masks/*.png) stands for several pictures, and a region is a single mask" in said
+    Path("masks.old").mkdir()
+    assert "in(masks.old) is a folder, and" in refused(command, "a in(masks.old)", *home.words())

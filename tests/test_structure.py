@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "vqclip"
 LONGEST = 320  # lines of a file; one that grows beyond has two responsibilities
 PLAIN_WORDS = (
-    "errors prompts config checks presets models.layout models.catalogue models.download "
+    "errors folders prompts shapes config checks beginnings presets requirements "
+    "models.layout models.catalogue models.download "
     "models.zoo models.needs pictures gallery screen shelf looking judging finding commands cli"
 )
 

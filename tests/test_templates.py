@@ -38,9 +38,24 @@ def test_expansion(text: str, wanted: list[str]) -> None:
 def test_choices_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "colours.txt").write_text("# warm ones\nred\n\n {orange|pink} \n")
     wanted = ["a red fox", "a orange fox", "a pink fox"]
-    assert expand("a {colours.txt} fox", beside=tmp_path) == wanted
+    assert expand("a {colours.txt} fox", folders=[tmp_path]) == wanted
     monkeypatch.chdir(tmp_path)
     assert expand("a {colours.txt} fox") == wanted
+
+
+@pytest.mark.parametrize(
+    ("style", "wanted"),
+    [
+        ("an etching of {}", ["an etching of {}"]),
+        ("{ink|oil} of {}", ["ink of {}", "oil of {}"]),
+        ("{an etching of {}|{}, in oil|}", ["an etching of {}", "{}, in oil", ""]),
+        ("a {frame} around {}", ["a {frame} around {}"]),
+        (r"\{ink|oil\} of {}", [r"\{ink|oil\} of {}"]),
+        ("{2 of a|b|c}: {}", ["a, b: {}", "a, c: {}", "b, c: {}"]),
+    ],
+)
+def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: list[str]) -> None:
+    assert expand(style, slot=True) == wanted
 
 
 @pytest.mark.parametrize(
@@ -77,4 +92,4 @@ def test_files_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
         lines(path)
     path.write_text("{a.txt}")
     with pytest.raises(PromptError, match="names a file that names itself"):
-        expand("{a.txt}", beside=tmp_path)
+        expand("{a.txt}", folders=[tmp_path])

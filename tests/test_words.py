@@ -70,7 +70,7 @@ def test_a_missing_word_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"there are: <my-cat>.*vqclip invert PHOTOS"):
         words.find("zebra", [folder])
     with pytest.raises(PromptError, match=r"lies not in embeddings nor in .*embeddings"):
-        words.used(["a <zebra>"], tmp_path)
+        words.used(["a <zebra>"], [Path(), tmp_path])
 
 
 def test_a_run_with_a_missing_word_is_refused_before_a_model_loads(

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vqclip import presets, prompts, templates
+from vqclip import folders, presets, prompts, templates
 from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, PromptError, suggest
 
@@ -45,7 +45,10 @@ def configs(options: Any) -> list[RunConfig]:
             f"draw these words as a prompt: vqclip generate {first}"
         )
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
-        listed = [*templates.lines(Path(first))]
+        file_of_prompts = Path(os.path.expanduser(first))
+        listed = [*templates.lines(file_of_prompts)]
+        if folder := folders.beside(file_of_prompts):
+            overrides.insert(0, f"assets={folder}")
     found = []
     for text in listed:
         found += presets.load_all(

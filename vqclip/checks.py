@@ -17,7 +17,7 @@ from vqclip.config import FILMS, FilmSettings, RunConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.sizes import plan_stages
 
-# As `vqclip.losses` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
+# As `vqclip.colours` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
 HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 

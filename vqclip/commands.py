@@ -10,11 +10,9 @@ from typing import Any
 
 from vqclip import (
     asking,
-    compass,
     editing,
     finding,
     judging,
-    pictures,
     places,
     primer,
     prompts,
@@ -26,9 +24,10 @@ from vqclip import (
 )
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, to_dict
-from vqclip.drawing import Before, Progress, draw, require
+from vqclip.drawing import Before, Progress, draw
 from vqclip.errors import ConfigError
 from vqclip.layers import flat
+from vqclip.requirements import require, require_files
 from vqclip.screen import Screen, table
 from vqclip.watching import FLOW
 
@@ -42,7 +41,8 @@ def generate(options: Any, screen: Screen, progress: Progress) -> None:
         require(config)  # what the last one lacks is said before the first is drawn
     for number, config in enumerate(found, start=1):
         if len(found) > 1:
-            screen.event("variant", number=number, of=len(found), prompts=config.prompts)
+            texts = {key: getattr(config, key) for key in preset_files.TEMPLATED}
+            screen.event("variant", number=number, of=len(found), **texts)
             screen.say(f"{number} of {len(found)}:")
             progress.started, progress.folder = False, None
         draw(config, screen, progress, options.command)
@@ -136,10 +136,8 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
 
 def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
     wishes = prompts.understood(config.prompts, config.negative)
-    for wish in wishes:
-        if wish.kind == "vector":
-            compass.find(wish.body)
-    pictures.require(config, wishes)
+    prompts.check_scenes(wishes, config.frames or config.steps)
+    require_files(config, wishes)
     from vqclip import plan as planning
 
     estimate = planning.estimate(config)
@@ -147,6 +145,8 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
     print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
+    for stray in prompts.strays(config.prompts, config.negative):
+        print(f"note: {stray}")
     print(table([(f"  {k}", str(_plain(v))) for k, v in flat(to_dict(config)).items()]))
     print(planning.in_words(estimate))
 

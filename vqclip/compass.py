@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.errors import OutputError, PromptError, suggest
+from vqclip.folders import HERE
 
-FOLDER = "directions"  # in the folder where the user stands, or beside what he runs
+FOLDER = "directions"  # in one of the folders of `vqclip.folders`
 NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 MOST_BYTES = 2**24
 
@@ -53,20 +54,20 @@ KNOWN = {
 }
 
 
-def find(name: str, beside: Path | None = None) -> Direction:
-    """Look a direction up: in `directions/`, there or beside what is run, or among the known.
+def find(name: str, folders: Sequence[Path] = HERE) -> Direction:
+    """Look a direction up: in `directions/` in one of some folders, or among the known.
 
     Raises:
         PromptError: if there is none of the name, or its file is none.
     """
-    folders = [Path(FOLDER), *([] if beside is None else [beside / FOLDER])]
-    for folder in folders if NAME.fullmatch(name) else []:
+    inside = [folder / FOLDER for folder in folders]
+    for folder in inside if NAME.fullmatch(name) else []:
         path = folder / f"{name}.json"
         if path.is_file():
             return _read(path)
     if name in KNOWN:
         return KNOWN[name]
-    there = {path.stem for folder in folders if folder.is_dir() for path in folder.glob("*.json")}
+    there = {path.stem for folder in inside if folder.is_dir() for path in folder.glob("*.json")}
     names = sorted({*KNOWN, *there})
     raise PromptError(
         f"there is no direction {name[:60]!r}{suggest(name[:60], names)} (there are: "

@@ -174,6 +174,9 @@ class RunConfig:
         "auto: dream for the VQGAN starter",
     )
     init_colour: str = option("white", "the colour of init=colour")
+    assets: str = option(
+        "", "where pictures, words and directions are, too; unset: beside the run file"
+    )
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
     cutouts: CutoutSettings = group(CutoutSettings, "how perceptors see the picture")
     optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent moves")

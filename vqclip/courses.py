@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import torch
 
-from vqclip import changing, flow, pictures
+from vqclip import changing, flow
 from vqclip.camera import Move
 from vqclip.config import RunConfig
 from vqclip.depth import Flight, Terrain
+from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.generate import Objective
 from vqclip.itinerary import Itinerary, footage_of, fps_of
@@ -29,14 +30,14 @@ def voyage(
     size: tuple[int, int],
     seed: int,
     device: torch.device,
-    beside: Path | None = None,
+    folders: Sequence[Path] = HERE,
 ) -> Voyage:
     """Put together what takes an animation from frame to frame.
 
     Args:
         size: width and height of its frames, in pixels.
         seed: of the grain on what comes into view.
-        beside: a folder in which to look for a film that is not where its path says.
+        folders: where films and pictures are looked for.
 
     Raises:
         ConfigError: for a camera that cannot move so.
@@ -55,7 +56,7 @@ def voyage(
         noise=_by_frame(tour, "motion.noise", motion.noise),
         blend=_by_frame(tour, "source.blend", source.blend),
     )
-    route = _route(config, tour, size, device, beside)
+    route = _route(config, tour, size, device, folders)
     ends = (*tour.clock.starts, tour.clock.steps)
     return Voyage(ends, route, habits, seed)
 
@@ -84,18 +85,18 @@ def _route(
     tour: Itinerary,
     size: tuple[int, int],
     device: torch.device,
-    beside: Path | None,
+    folders: Sequence[Path],
 ) -> Route:
     if config.source.film:
         source = config.source
 
         def open_at(frame: int) -> Footage:
-            return footage_of(config, frame, size, beside)
+            return footage_of(config, frame, size, folders)
 
         finder = flow.open_flow(source.flow, device=str(device))
         return Trace(Shots(open_at, device), finder)
     if config.camera.depth:
-        return Air(_flights(config, tour), _terrain(config, size, device, beside))
+        return Air(_flights(config, tour), _terrain(config, size, device, folders))
     return Ride(_moves(config, tour))
 
 
@@ -143,14 +144,14 @@ def _flights(config: RunConfig, tour: Itinerary) -> Callable[[int], Flight]:
 
 
 def _terrain(
-    config: RunConfig, size: tuple[int, int], device: torch.device, beside: Path | None
+    config: RunConfig, size: tuple[int, int], device: torch.device, folders: Sequence[Path]
 ) -> Callable[[int, Image], Terrain]:
     """What a flight goes through."""
     name = config.camera.depth
     if name in TERRAINS:
         there = TERRAINS[name]()
         return lambda frame, shown: there
-    path = pictures.locate(name, beside)
+    path = find(name, folders)
     if (path / "config.json").is_file():
         model = depth.load(path, device)
         return lambda frame, shown: DepthMap(model(shown))

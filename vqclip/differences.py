@@ -10,7 +10,7 @@ from vqclip.layers import flat
 from vqclip.record.provenance import Provenance
 
 LACKING = "not noted"
-KINDS = ("prompt", "seed", "grammar", "setting", "changes", "model", "version")
+KINDS = ("prompt", "seed", "setting", "changes", "model", "version")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def differences(first: Provenance, second: Provenance) -> list[Difference]:
     """
     found = [
         Difference(kind, kind, getattr(first, kind), getattr(second, kind))
-        for kind in ("prompt", "seed", "grammar")
+        for kind in ("prompt", "seed")
         if getattr(first, kind) != getattr(second, kind)
     ]
     settings = [

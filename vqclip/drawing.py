@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import compass, eyes, pictures, places, prompts, words
+from vqclip import eyes, folders, places, prompts
 from vqclip.config import RunConfig
 from vqclip.errors import VqclipError
 from vqclip.interrupts import listening
-from vqclip.models import needs
+from vqclip.requirements import discreet, require
 from vqclip.screen import Screen
-from vqclip.wishes import learnt_in
 
 if TYPE_CHECKING:
     from vqclip.journey import Session
@@ -49,28 +48,6 @@ class Before:
     folder: Path
 
 
-def require(config: RunConfig, beside: Path | None = None) -> Sequence[prompts.Prompt]:
-    """Refuse settings that name what is not here; give the prompts, understood.
-
-    Args:
-        beside: a folder in which to look for what is not where its path says.
-
-    Raises:
-        VqclipError: for a model, picture, learnt word or direction that is absent, and a prompt
-            that no perceptor, or one that is not in the run, is to read.
-    """
-    wishes = prompts.understood(config.prompts, config.negative)
-    names = eyes.names(config.perceptors)
-    eyes.check_readers(wishes, names)
-    needs.require(config.vqgan, names)
-    pictures.require(config, wishes, beside)
-    words.used([config.style, *learnt_in(wishes)], beside)
-    for wish in wishes:
-        if wish.kind == "vector":
-            compass.find(wish.body, beside)
-    return wishes
-
-
 def draw(
     config: RunConfig,
     screen: Screen,
@@ -95,13 +72,18 @@ def draw(
     # What is absent is refused before torch is imported.
     begun = point is not None and "start" in point.state.tensors
     wishes = require(replace(config, init="random") if begun else config, beside)
+    if point is None:  # what a run has noted stays as it is
+        config = discreet(config, wishes, beside)
+    progress.config = config
     places.require(Path(config.out))
     if config.source.film:
         from vqclip import itinerary
 
-        config = progress.config = itinerary.counted(config, beside)
+        config = progress.config = itinerary.counted(config, folders.of(config.assets, beside))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    for stray in prompts.strays(config.prompts, config.negative):
+        screen.say(f"note: {stray}")
     from vqclip import machine
 
     with machine.deterministic(config.deterministic) as unsteady:
@@ -326,7 +308,8 @@ def _animation(
     kind = config.film.format
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    sound, start = itinerary.sound_of(config, place if point else None)
+    where = folders.of(config.assets, place if point else None)
+    sound, start = itinerary.sound_of(config, where)
     return video.open_film(
         place / ("frames" if whole else f"film.{kind}"),
         fps=itinerary.fps_of(config) * (config.film.between + 1 if latent else 1),

@@ -12,6 +12,7 @@ As in prompts, numbers are read from the right and only when they are numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from vqclip.errors import ConfigError, suggest
 from vqclip.letters import plain, read, split, strip
 from vqclip.prompts import Prompt, show
 from vqclip.schedules import NUMBER, Schedule
+from vqclip.syntax import ENDLESS
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,18 @@ def parse(text: str) -> Eye:
         if scheduled:
             break
     name = ":".join(map(plain, fields)).strip()
+    last = plain(strip(fields[-1]))
+    if len(fields) > 1 and ENDLESS.fullmatch(last):
+        raise ConfigError(
+            f"perceptors: {text!r} ends in {last}, which is no number to weigh or count with; "
+            f"write one, such as {plain(fields[0]).strip() or 'starter'}:0.5"
+        )
+    if re.search(r":\s*\{", name):
+        raise ConfigError(
+            f"perceptors: {text!r} has a schedule that does not end, or that something else "
+            "follows; write it in braces after the name, and at most a number of squares after "
+            "it: starter:{0: 0, 50%: 1}:8"
+        )
     if not name:
         raise ConfigError(f"perceptors: {text!r} has no name; write one, such as starter:0.5")
     weight: float | Schedule = 1.0

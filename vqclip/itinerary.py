@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vqclip import bands, changing, pictures, sound
+from vqclip import bands, changing, sound
+from vqclip.beginnings import FPS, settled
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError
+from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
-from vqclip.presets import FPS, settled
 from vqclip.sound import Heard
 
 LEAD = 4  # a film that closes draws one frame more for so many
@@ -64,7 +65,7 @@ def lead_of(config: RunConfig) -> int:
     return max(1, config.frames // LEAD) if config.loop else 0
 
 
-def counted(config: RunConfig, beside: Path | None = None) -> RunConfig:
+def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     """The settings, with the rate and the number of frames of the film that is drawn over.
 
     Where they were named, they stay.
@@ -75,7 +76,7 @@ def counted(config: RunConfig, beside: Path | None = None) -> RunConfig:
     """
     if not config.source.film or (config.frames and config.fps):
         return config
-    found = footage_of(config, 0, None, beside)
+    found = footage_of(config, 0, None, folders)
     config = settled(replace(config, fps=config.fps or found.fps or FPS))
     if config.frames:
         return config
@@ -87,19 +88,19 @@ def counted(config: RunConfig, beside: Path | None = None) -> RunConfig:
     return replace(config, frames=found.count)
 
 
-def sound_of(config: RunConfig, beside: Path | None = None) -> tuple[Path | None, float]:
+def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | None, float]:
     """What is to be heard in the film, and from which second on: music, or the source's sound."""
     if config.sound.file:
-        return pictures.locate(config.sound.file, beside), config.sound.start
+        return find(config.sound.file, folders), config.sound.start
     if config.source.film and config.source.sound:
         source = config.source
-        found = open_footage(pictures.locate(source.film, beside))
+        found = open_footage(find(source.film, folders))
         if found.sound is not None:
             return found.sound, source.start
     return None, 0.0
 
 
-def hear(config: RunConfig, beside: Path | None = None) -> Heard | None:
+def hear(config: RunConfig, folders: Sequence[Path] = HERE) -> Heard | None:
     """Listen to the music that schedules follow, if there is some.
 
     Raises:
@@ -109,7 +110,7 @@ def hear(config: RunConfig, beside: Path | None = None) -> Heard | None:
     if not config.sound.file:
         return None
     return sound.listen(
-        pictures.locate(config.sound.file, beside),
+        find(config.sound.file, folders),
         fps=fps_of(config),
         frames=config.frames,
         start=config.sound.start,
@@ -118,11 +119,11 @@ def hear(config: RunConfig, beside: Path | None = None) -> Heard | None:
 
 
 def footage_of(
-    config: RunConfig, frame: int, size: tuple[int, int] | None, beside: Path | None
+    config: RunConfig, frame: int, size: tuple[int, int] | None, folders: Sequence[Path]
 ) -> Footage:
     """The film that is drawn over, from one of the animation's frames on."""
     source = config.source
-    path = pictures.locate(source.film, beside)
+    path = find(source.film, folders)
     rate = None if config.fps is None else config.fps * source.stride
     pace = config.fps or open_footage(path, stride=source.stride).fps or FPS
     start = round(source.start * pace)

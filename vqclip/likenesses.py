@@ -13,6 +13,7 @@ import torch
 
 from vqclip import pictures, regions
 from vqclip.errors import PictureError
+from vqclip.folders import HERE, find
 from vqclip.models import zoo
 from vqclip.record import images
 from vqclip.regions import Mask
@@ -24,56 +25,56 @@ def read(
     wishes: Iterable[Prompt],
     size: tuple[int, int],
     device: torch.device,
-    beside: Path | None = None,
+    folders: Sequence[Path] = HERE,
 ) -> dict[str, list[Image]]:
     """Read what image prompts name: the prompt's body → its pictures, stretched to `size`.
 
     Args:
         size: width and height, in pixels.
-        beside: a folder in which to look for pictures that are not where their paths say.
+        folders: where the pictures are looked for.
     """
     return {
         wish.body: [
-            images.read(path, size=size).to(device) for path in pictures.files(wish.body, beside)
+            images.read(path, size=size).to(device) for path in pictures.files(wish.body, folders)
         ]
         for wish in wishes
         if wish.kind == "image"
     }
 
 
-def masks(wishes: Iterable[Prompt], beside: Path | None = None) -> dict[Region, Mask]:
+def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Region, Mask]:
     """Draw or read the masks of all regions."""
     found = {}
     for wish in wishes:
         if wish.region is not None and wish.region not in found:
             name = wish.region.mask
-            picture = None if name is None else images.read(pictures.locate(name, beside))
+            picture = None if name is None else images.read_mask(find(name, folders))
             where = regions.mask(wish.region, picture)
             if float(where.max()) <= regions.FAINT:
                 raise PictureError(
                     f"in({'-' * wish.region.outside}{wish.region.place}) leaves nothing of the "
-                    "picture; a mask is white where the region is"
+                    "picture; a mask is white, or opaque, where the region is"
                 )
             found[wish.region] = where
     return found
 
 
-def digests(names: Sequence[str], beside: Path | None = None) -> dict[str, str]:
+def digests(names: Sequence[str], folders: Sequence[Path] = HERE) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
     found = {}
     for name in names:
-        sums = [zoo.sha256(path) for path in pictures.files(name, beside)]
+        sums = [zoo.sha256(path) for path in pictures.files(name, folders)]
         whole = hashlib.sha256("".join(sums).encode()).hexdigest()
         found[f"picture {name}"] = sums[0] if len(sums) == 1 else whole
     return found
 
 
 def stretched(
-    names: Sequence[str], size: tuple[int, int], beside: Path | None = None
+    names: Sequence[str], size: tuple[int, int], folders: Sequence[Path] = HERE
 ) -> list[str]:
     """Say of each name if its picture is stretched; of several pictures, of the first that is."""
     found = []
     for name in names:
-        notes = (pictures.stretched(name, p, size) for p in pictures.files(name, beside))
+        notes = (pictures.stretched(name, p, size) for p in pictures.files(name, folders))
         found += [note for note in notes if note is not None][:1]
     return found

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator
 
+from vqclip.colours import parse_colours
 from vqclip.errors import ConfigError
-from vqclip.losses import parse_colours
 from vqclip.tensors import Image
 
 

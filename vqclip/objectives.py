@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vqclip import changing, foils, losses, reading, regions, story
+from vqclip import aesthetics, changing, foils, losses, reading, regions, story
 from vqclip.clock import Clock
 from vqclip.config import LossSettings
 from vqclip.cutouts import Cutter
+from vqclip.folders import HERE
 from vqclip.generate import Loss, Objective
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.regions import Glance, Mask
@@ -31,13 +32,13 @@ class Material:
         pictures: of image prompts, by the body.
         masks: of regions.
         cutter: makes the cutter of a region's squares, for a perceptor and the region's number.
-        beside: a folder in which to look for directions, too.
+        folders: where directions are looked for.
     """
 
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     masks: Mapping[Region, Mask] = field(default_factory=dict)
     cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
-    beside: Path | None = None
+    folders: Sequence[Path] = HERE
 
 
 def from_prompts(
@@ -86,7 +87,7 @@ def _loss(lane: Lane, tale: Story, perceptor: OpenClipPerceptor, material: Mater
     if first.kind == "image":
         return losses.image_loss(perceptor, material.pictures[first.body], weight, stop)
     embedded = [
-        wish if wish is None else reading.embed(wish, perceptor, material.beside)
+        wish if wish is None else reading.embed(wish, perceptor, material.folders)
         for wish in lane.wishes
     ]
     return losses.prompt_loss(perceptor.name, story.target(lane, tale, embedded), weight, stop)
@@ -168,7 +169,7 @@ def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iter
     }
     for name in names_of(wanted):
         if name in options:
-            loss = losses.LOSSES[name](**options[name])
+            loss = aesthetics.LOSSES[name](**options[name])
             weight = clock.of(changing.read(f"losses.{name}", getattr(wanted, name)))
             yield Objective(name, weight, loss)
 

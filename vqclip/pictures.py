@@ -10,12 +10,13 @@ import glob
 import os
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import gcd
 from pathlib import Path
 
 from vqclip.config import NOISES, RunConfig
 from vqclip.errors import PictureError, suggest
+from vqclip.folders import HERE, find
 from vqclip.prompts import Prompt
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
@@ -38,7 +39,7 @@ def used(config: RunConfig, wishes: Iterable[Prompt]) -> list[str]:
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
 
 
-def files(name: str, beside: Path | None = None) -> list[Path]:
+def files(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
     """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
 
     They are in the order of their names. A name that is none of these stands for itself, so that
@@ -47,14 +48,14 @@ def files(name: str, beside: Path | None = None) -> list[Path]:
     Raises:
         PictureError: for a folder or a pattern without pictures, or with more than 256.
     """
-    path = locate(name, beside)
+    path = find(name, folders)
     if os.path.isfile(path) or not (os.path.isdir(path) or PATTERN.search(name)):
         return [path]
     if os.path.isdir(path):
         found = [each for each in path.iterdir() if each.is_file()]
     else:
-        places = [Path(), *([] if beside is None else [beside])]
-        matches = (glob.glob(str(place / os.path.expanduser(name))) for place in places)
+        own = os.path.expanduser(name)
+        matches = (glob.glob(os.path.join(glob.escape(str(f)), own)) for f in folders)
         found = [Path(each) for each in next(filter(None, matches), []) if os.path.isfile(each)]
     pictures = sorted(each for each in found if each.suffix.lower() in SUFFIXES)
     if not 1 <= len(pictures) <= MOST:
@@ -66,41 +67,45 @@ def files(name: str, beside: Path | None = None) -> list[Path]:
     return pictures
 
 
-def locate(name: str, beside: Path | None = None) -> Path:
-    """Find a picture from where the user stands, or else in the folder `beside`.
-
-    Gives the first of the two if the picture is in neither, so that errors name that.
-    """
-    path = Path(os.path.expanduser(name))
-    if beside is not None and not os.path.exists(path) and os.path.exists(beside / path):
-        return beside / path
-    return path
-
-
-def require(config: RunConfig, wishes: Iterable[Prompt], beside: Path | None = None) -> None:
+def require(config: RunConfig, wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> None:
     """Refuse to go on with a picture that cannot be opened.
 
     Raises:
         PictureError: for the first one, with the reason.
     """
+    wishes = list(wishes)
+    for wish in wishes:
+        if wish.region is not None and wish.region.mask is not None:
+            _check_mask(wish.region.mask, folders)
     for name in used(config, wishes):
-        path = locate(name, beside)
+        path = find(name, folders)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
         if name == config.init:
             check(path)
         else:
-            check_all(name, beside)
+            check_all(name, folders)
 
 
-def check_all(name: str, beside: Path | None = None) -> None:
+def check_all(name: str, folders: Sequence[Path] = HERE) -> None:
     """Refuse a name whose pictures cannot be opened; see `files`.
 
     Raises:
         PictureError: for the first one, with the reason.
     """
-    for each in files(name, beside):
+    for each in files(name, folders):
         check(each)
+
+
+def _check_mask(name: str, folders: Sequence[Path]) -> None:
+    """Refuse a mask that is not one picture."""
+    path = find(name, folders)
+    if os.path.isdir(path) or (PATTERN.search(name) and not os.path.exists(path)):
+        many = "is a folder" if os.path.isdir(path) else "stands for several pictures"
+        raise PictureError(
+            f"in({_short(name)}) {many}, and a region is a single mask; name one picture, such "
+            "as in(mask.png)"
+        )
 
 
 def no_start(name: str) -> str:

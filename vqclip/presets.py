@@ -11,6 +11,8 @@ become `a`.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -19,39 +21,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from vqclip import structured
+from vqclip import beginnings, folders, shapes
 from vqclip.checks import check
-from vqclip.config import RunConfig, to_dict
+from vqclip.config import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.layers import Layer, merge, nest, override, parse
-from vqclip.prompts import Prompt, show, texts
 from vqclip.prompts import parse as read_prompts
-from vqclip.templates import expand
+from vqclip.templates import MOST, expand
 
-# A draft is a picture already: what begins with it needs a fifth of the way that random codes
-# need, in smaller steps, and would lose its outlines in a smaller picture. Held on to, it keeps
-# its calm ground.
-FROM_A_DRAFT: dict[str, Any] = {
-    "steps": 60,
-    "growth": [],
-    "optimiser": {"rate": 0.1},
-    "losses": {"init": 3.0},
-}
-
-# Random codes have no composition, and every cutout would like to hold the whole thing: it fills
-# the picture and runs over its edges. With a border of one colour it stands whole on plain
-# ground, as things do in what the starter learnt from; and then more of the run can go into
-# details.
-FROM_RANDOM_CODES: dict[str, Any] = {
-    "growth": [{"size": "25%", "steps": "45%"}, {"size": "50%", "steps": "20%"}],
-    "losses": {"edges": 3.0},
-}
-
-# A film's own frame is a picture already, and whatever is drawn over it has little time for it.
-FROM_A_FILM: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": {"rate": 0.1}}
-FROM_ANYTHING: dict[str, Any] = {}
-
-FPS = 12.0  # of an animation: pytti's, and as drawn films are often made
+TEXTS = frozenset(("prompts", "negative"))  # what may have one of the `shapes` of YAML
+TEMPLATED = ("prompts", "negative", "style")
 
 
 def load(
@@ -74,32 +53,29 @@ def load(
         settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
     Returns:
-        The settings, with init=auto decided (`settled`).
+        The settings, with init=auto decided (`beginnings.settled`).
 
     Raises:
-        ConfigError: for an unknown key or name, or a value that does not fit, with its place.
+        ConfigError: for an unknown key or name, a value that does not fit, or a template where
+            one text is wanted, with its place.
     """
     layers = _layers(preset, file, overrides, base, settings)
-    text = _wanted(layers) if prompts is None else prompts
+    for where, values in layers if base is None else layers[1:]:
+        # Prompts are refused as they are read, unless somebody draws from notes and can be told.
+        _refuse_templates(where, values, ("style",) if base is None else TEMPLATED)
+    return _load(layers, _wanted(layers) if prompts is None else prompts, base)
+
+
+def _load(layers: Sequence[Layer], text: str, base: Mapping[str, Any] | None = None) -> RunConfig:
+    """Merge layers, with what suits the start below them; the notes are the first, if any."""
+    layers = list(layers)
     merged = merge(layers)
-    start = settled(dataclasses.replace(merged, prompts=text)).init
-    suited = _suited(start, merged.vqgan)
+    start = beginnings.settled(dataclasses.replace(merged, prompts=text)).init
+    suited = beginnings.suited(start, merged.vqgan)
     if base is not None:
-        before = _suited(base.get("init"), base.get("vqgan"))
-        if before is not suited:
-            kept = _without(_without(base, before), _usual(suited))
-            layers[0] = ("the notes", kept)
+        layers[0] = ("the notes", dict(beginnings.kept(base, suited)))
     layers.insert(0, ("what suits the start", suited))
-    return check(settled(dataclasses.replace(merge(layers), prompts=text, init=start)))
-
-
-def _suited(init: Any, vqgan: Any) -> dict[str, Any]:
-    """What suits a way to begin, where it is not the defaults."""
-    if init == "dream":
-        return FROM_A_DRAFT
-    if init == "source":
-        return FROM_A_FILM
-    return FROM_RANDOM_CODES if (init, vqgan) == ("random", "starter") else FROM_ANYTHING
+    return check(beginnings.settled(dataclasses.replace(merge(layers), prompts=text, init=start)))
 
 
 def load_all(
@@ -109,17 +85,62 @@ def load_all(
     file: Path | str | None = None,
     overrides: Sequence[str] | Mapping[str, Any] = (),
 ) -> list[RunConfig]:
-    """Put settings together as `load` does, for each prompt that a template stands for.
+    """Put settings together as `load` does, for each run that templates stand for.
+
+    They may stand in the prompt, in `negative` and in `style`; the last one changes fastest.
 
     Raises:
-        ConfigError, PromptError, PictureError: as for `load` and `templates.expand`.
+        ConfigError, PromptError, PictureError: as for `load` and `templates.expand`; also for
+            more than 1000 runs.
     """
-    text = _wanted(_layers(preset, file, overrides)) if prompts is None else prompts
-    beside = None if file is None else Path(file).parent
-    return [
-        load(each, preset, file=file, overrides=overrides)
-        for each in (expand(text, beside) if text.strip() else [text])
+    layers = _layers(preset, file, overrides)
+    merged = merge(layers)
+    where = folders.of(merged.assets)
+    several = [
+        _variants(_wanted(layers) if prompts is None else prompts, where),
+        _variants(merged.negative, where, empty=True),
+        expand(merged.style, where, slot=True),
     ]
+    if math.prod(map(len, several)) > MOST:
+        raise PromptError(
+            f"the templates of prompt, negative and style stand for "
+            f"{math.prod(map(len, several))} runs; at most {MOST} are drawn at a time"
+        )
+    return [
+        _load([*layers, ("the templates", {"negative": negative, "style": style})], text)
+        for text, negative, style in itertools.product(*several)
+    ]
+
+
+def _variants(text: str, where: Sequence[Path], empty: bool = False) -> list[str]:
+    """Expand a text; of several, each has to be a prompt.
+
+    Args:
+        empty: whether there may be nothing in it.
+    """
+    found = expand(text, where)
+    for each in found if len(found) > 1 else []:
+        try:
+            if each.strip() or not empty:
+                read_prompts(each)
+        except PromptError as error:
+            raise PromptError(
+                f"{error} (it is one of the {len(found)} that {text!r} stands for)"
+            ) from error
+    return found
+
+
+def _refuse_templates(where: str, values: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Refuse a template where there is one run."""
+    for key in keys:
+        text = values.get(key)
+        found = expand(text, slot=key == "style") if isinstance(text, str) else [text]
+        if found != [text]:
+            raise ConfigError(
+                f"{where}: {key} is {text!r}, a template, which stands for a run each, and this "
+                f"is one run; write out which you mean, such as {key}={found[0]!r}, or "
+                r"\{ and \} where braces are meant"
+            )
 
 
 def _layers(
@@ -135,12 +156,18 @@ def _layers(
     for name in (n.strip() for n in names if n.strip()):
         layers += _preset(name, ())
     if file is not None:
-        layers += _file(Path(file), ())
+        own = _file(Path(file), ())
+        folder = folders.beside(Path(file))
+        layers += [("the run file's folder", {"assets": folder} if folder else {}), *own]
     if isinstance(overrides, Mapping):
         layers.append(("the overrides", nest(overrides)))
     else:
         layers += [("the command line", nest([override(text)])) for text in overrides]
-    return [*layers, ("the arguments", dict(settings or {}))]
+    layers.append(("the arguments", dict(settings or {})))
+    return [
+        (where, values | {key: shapes.text(values[key], key) for key in TEXTS & values.keys()})
+        for where, values in layers
+    ]
 
 
 def _wanted(layers: Sequence[Layer]) -> str:
@@ -148,52 +175,7 @@ def _wanted(layers: Sequence[Layer]) -> str:
     found = None
     for _, values in layers:
         found = values.get("prompts", found)
-    return _prompt_text(found)
-
-
-def _usual(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of these settings."""
-    every = to_dict(RunConfig())
-    return {
-        key: {inner: every[key][inner] for inner in value}
-        if isinstance(value, Mapping)
-        else every[key]
-        for key, value in keys.items()
-    }
-
-
-def _without(notes: Mapping[str, Any], suited: Mapping[str, Any]) -> dict[str, Any]:
-    """Notes without the settings that only suited a start which is no longer theirs."""
-    kept = {}
-    for key, value in notes.items():
-        if isinstance(value, Mapping):
-            kept[key] = _without(value, suited.get(key, {}))
-        elif key not in suited or value != suited[key]:
-            kept[key] = value
-    return kept
-
-
-def settled(config: RunConfig) -> RunConfig:
-    """Decide what init=auto is, and how many frames are so many seconds.
-
-    It is the first frame of a film that is drawn over; or a draft, if the starter VQGAN is to
-    draw words; else random.
-    """
-    if config.fps is None and not config.source.film:
-        config = dataclasses.replace(config, fps=FPS)
-    if config.length > 0 and config.fps is not None:
-        frames = max(1, round(config.length * config.fps))
-        config = dataclasses.replace(config, frames=frames, length=0.0)
-    if config.init != "auto":
-        return config
-    if config.source.film:
-        return dataclasses.replace(config, init="source")
-    try:
-        words = texts(read_prompts(config.prompts))
-    except PromptError:
-        words = []  # empty, or unreadable: whoever draws it says so
-    start = "dream" if words and config.vqgan == "starter" else "random"
-    return dataclasses.replace(config, init=start)
+    return shapes.text(found)
 
 
 def presets() -> dict[str, str]:
@@ -253,6 +235,8 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
         near = path.parent / parent
         name = str(near) if near.suffix in (".yaml", ".yml") and os.path.isfile(near) else parent
         layers += _preset(name, (*chain, str(path.resolve())))
+    if isinstance(values.get("assets"), str) and values["assets"]:
+        values["assets"] = str(path.parent / os.path.expanduser(values["assets"]))
     scenes = values.pop("scenes", None)
     if scenes is not None:
         if "prompts" in values or not isinstance(scenes, list) or not scenes:
@@ -260,7 +244,7 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
                 f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
                 "of prompts"
             )
-        values["prompts"] = " ^ ".join(map(_prompt_text, scenes))
+        values["prompts"] = " ^ ".join(map(shapes.text, scenes))
     return [*layers, (str(path), values)]
 
 
@@ -275,35 +259,6 @@ def _preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
     raise ConfigError(
         f"no preset is called {name!r}{suggest(name, known)} (one of: {', '.join(known)})"
     )
-
-
-def _prompt_text(value: Any) -> str:
-    """A prompt as text; from YAML also a list, `{body: weight}` verbatim, or a structure."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        told = any(key in value for key in structured.SAYING)
-        if told and not all(map(_is_number, value.values())):
-            return show(structured.translate(value))
-        return show(_wish(body, weight) for body, weight in value.items())
-    if isinstance(value, Sequence):
-        return " | ".join(_prompt_text(part) for part in value)
-    raise ConfigError(f"prompts is {value!r}; it must be text in quotes, or a list of texts")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _wish(body: Any, weight: Any) -> Prompt:
-    if not _is_number(weight) or (isinstance(weight, int) and abs(weight) > 10**300):
-        raise ConfigError(f"prompts: {body} has the weight {weight!r}; it must be a number")
-    text = str(body).strip()
-    if text.startswith("@"):
-        return Prompt(text[1:].strip(), weight, kind="image")
-    return Prompt(text, weight)
 
 
 def _configs() -> Traversable:

@@ -35,7 +35,9 @@ Read these rules from top to bottom:
    second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight 9:
    `echo` shows it, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused. A `{`
    directly after the weight's colon opens a schedule.
-5. A modifier stands at the end of its part, after a space, its bracket directly after its name.
+5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
+   one that stands elsewhere is read as words, and `echo` is followed by a note that says so. A
+   mask is its opacity if anything in it is transparent, else its brightness: white is inside.
 6. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
 7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
    after a colon; each `[ ]` divides it by 1.1.
@@ -100,7 +102,7 @@ def parse(text: str) -> tuple[Prompt, ...]:
         return structured.translate(told)
     letters = read(text)
     _refuse_templates(letters, text)
-    scenes = [split(scene, "|", outside="{") for scene in split(letters, "^", outside="{")]
+    scenes = _scenes(letters)
     count, number, found = sum(map(len, scenes)), 0, []
     for scene, parts in enumerate(scenes):
         for raw in parts:
@@ -133,6 +135,39 @@ def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
         scenes = range(max(wish.scene for wish in found) + 1)
         found += [replace(turned(wish), scene=scene) for scene in scenes for wish in avoided]
     return tuple(sorted(found, key=lambda wish: wish.scene))
+
+
+def check_scenes(wishes: Iterable[Prompt], steps: int) -> None:
+    """Refuse more scenes than steps: there would be some that no step shows.
+
+    Raises:
+        PromptError: with both numbers.
+    """
+    scenes = max(wish.scene for wish in wishes) + 1
+    if scenes > steps:
+        raise PromptError(
+            f"the prompt has {scenes} scenes, and steps is {steps}, too few to show each; write "
+            f"steps={scenes} or more, or fewer scenes"
+        )
+
+
+def strays(*several: str) -> list[str]:
+    """Say which modifiers and calls in some texts are only words where they stand.
+
+    Raises:
+        PromptError: if the text cannot be read.
+
+    >>> strays("a moon in(top) shining")
+    ['in(top) is read as words, since it does not end its part; put it at the end of the part']
+    """
+    plain = [text for text in several if text.strip() and structured.read(text) is None]
+    parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
+    return [each for part in parts for each in syntax.strays(strip(part))]
+
+
+def _scenes(letters: Letters) -> list[list[Letters]]:
+    """Part letters into scenes, and those into parts."""
+    return [split(scene, "|", outside="{") for scene in split(letters, "^", outside="{")]
 
 
 def turned(wish: Prompt) -> Prompt:

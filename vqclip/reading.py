@@ -20,6 +20,7 @@ from torch.nn import functional
 from vqclip import compass, words
 from vqclip.compass import Direction
 from vqclip.errors import PromptError
+from vqclip.folders import HERE
 from vqclip.models import learnt, spelling, towers, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.tensors import Embedding
@@ -62,11 +63,13 @@ def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]
     return [Chunk(each, count(each)) for each in map(_trimmed, found) if each]
 
 
-def embed(wish: Prompt, perceptor: OpenClipPerceptor, beside: Path | None = None) -> Embedding:
+def embed(
+    wish: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
+) -> Embedding:
     """Where a wish wants to go: [1, D], of length 1. Not for pictures.
 
     Args:
-        beside: a folder in which to look for directions, too.
+        folders: where directions are looked for.
 
     Raises:
         PromptError: for a direction that is not there.
@@ -77,7 +80,7 @@ def embed(wish: Prompt, perceptor: OpenClipPerceptor, beside: Path | None = None
         stream = torch.Generator().manual_seed(int.from_bytes(seed[:8], "big") >> 1)
         return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
     if wish.kind == "vector":
-        return along(compass.find(wish.body, beside), wish.body, perceptor)
+        return along(compass.find(wish.body, folders), wish.body, perceptor)
     return embed_pieces(spoken(wish, perceptor), perceptor)
 
 
@@ -151,18 +154,18 @@ def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
 
 
 def files(
-    wishes: Sequence[Prompt], style: str = "", beside: Path | None = None
+    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
 ) -> dict[str, Path]:
     """The files of the learnt words that texts and their style name.
 
     Raises:
         PromptError: if a word has no file.
     """
-    return words.used([style, *learnt_in(wishes)], beside)
+    return words.used([style, *learnt_in(wishes)], folders)
 
 
 def taught(
-    wishes: Sequence[Prompt], style: str = "", beside: Path | None = None
+    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
 ) -> list[learnt.Learnt]:
     """Read those files.
 
@@ -170,7 +173,7 @@ def taught(
         PromptError: if a word has no file.
         ModelError: if its file cannot be read.
     """
-    return [learnt.load(path, name) for name, path in files(wishes, style, beside).items()]
+    return [learnt.load(path, name) for name, path in files(wishes, style, folders).items()]
 
 
 @torch.no_grad()
@@ -249,7 +252,9 @@ def _styled(wish: Prompt, style: str) -> Prompt:
 def _halves(style: str) -> tuple[str, str]:
     if not style.strip():
         return "", ""
-    before, _, after = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
+    halves = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
+    # A backslash keeps braces from being a template's; see `vqclip.templates`.
+    before, _, after = (re.sub(r"\\([{|}])", r"\1", half) for half in halves)
     return before, after
 
 

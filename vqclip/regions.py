@@ -30,16 +30,14 @@ def count(squares: int) -> int:
     return min(squares, max(4, squares // 2))
 
 
-def mask(region: Region, picture: Image | None = None) -> Mask:
+def mask(region: Region, picture: Tensor | None = None) -> Mask:
     """Draw a region's mask.
 
     Args:
-        picture: [1, 3, H, W] in [0, 1], for a region that is a mask's file: white where it is.
+        picture: [1, 1, H, W] in [0, 1], for a region that is a mask's file: 1 where it is.
     """
     if picture is not None:
-        found = functional.interpolate(
-            picture.mean(1, keepdim=True), [FINE, FINE], mode="bilinear", antialias=True
-        )
+        found = functional.interpolate(picture, [FINE, FINE], mode="bilinear", antialias=True)
     else:
         assert region.box is not None
         left, top, wide, high = (round(each * FINE) for each in region.box)

@@ -177,10 +177,13 @@ def start(point: Point) -> Tensor | None:
 
 
 def changed(point: Point, config: RunConfig) -> dict[str, Any]:
-    """What a config sets otherwise than the run had it: key → what it was."""
+    """What a config sets otherwise than the run had it: key → what it was.
+
+    Where things lie is not what they are: their sums tell whether they are the same.
+    """
     before = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
     now = flat(to_dict(config, everywhere=False))
-    return {k: v for k, v in flat(before).items() if k in now and now[k] != v}
+    return {k: v for k, v in flat(before).items() if k in now and now[k] != v and k != "assets"}
 
 
 def take_up(ready: Session, point: Point) -> None:

@@ -23,6 +23,7 @@ from vqclip import (
     courses,
     eyes,
     fitting,
+    folders,
     itinerary,
     likenesses,
     objectives,
@@ -33,6 +34,7 @@ from vqclip import (
     sound,
     starts,
 )
+from vqclip.beginnings import settled
 from vqclip.checks import check
 from vqclip.clock import Clock
 from vqclip.config import RunConfig
@@ -45,7 +47,6 @@ from vqclip.machine import pick_device, pick_precision, price_of_order
 from vqclip.models import clips, learnt, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
-from vqclip.presets import settled
 from vqclip.sizes import final_size, plan_stages
 from vqclip.story import Story
 from vqclip.tensors import Image
@@ -70,22 +71,25 @@ def build(
 
     Args:
         say: is told what is being done, for people to read.
-        beside: a folder in which to look for pictures that are not where their paths say.
+        beside: the folder of what is made again or goes on; see `vqclip.folders`.
         start: the picture that the run began with, if it is to go on: it is not made again.
 
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
     # One put together by hand is none of these yet.
-    config = itinerary.counted(check(settled(config)), beside)
+    config = check(settled(config))
+    where = folders.of(config.assets, beside)
+    config = itinerary.counted(config, where)
     wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
     watching = [eyes.parse(entry) for entry in config.perceptors]
     names = [eye.name for eye in watching]
     eyes.check_readers(wishes, names)
+    prompts.check_scenes(wishes, config.frames or config.steps)
     fresh = start is None
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
-    heard = itinerary.hear(config, beside) if config.frames else None
+    heard = itinerary.hear(config, where) if config.frames else None
     if heard is not None:
         say(sound.describe(heard))
     tour = itinerary.plan(config, heard.variables if heard else {}) if config.frames else None
@@ -100,8 +104,8 @@ def build(
         for eye in watching
     }
     ways = [wish.body for wish in wishes if wish.kind == "vector"]
-    directions = {name: compass.find(name, beside) for name in ways}
-    taught = reading.taught(wishes, config.style, beside)
+    directions = {name: compass.find(name, where) for name in ways}
+    taught = reading.taught(wishes, config.style, where)
     needs.require(config.vqgan, names, look)
     device = pick_device(config.device)
     if config.threads > 0:
@@ -141,17 +145,17 @@ def build(
     notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
     for line in _read_by(wishes, perceptors):
         say(line)
-    for name, path in reading.files(wishes, config.style, beside).items():
+    for name, path in reading.files(wishes, config.style, where).items():
         models[f"word {name}"] = zoo.sha256(path)
 
     if config.init == "dream" and fresh:
         say("dreaming …")
         models["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
-    masks = likenesses.masks(wishes, beside)
+    masks = likenesses.masks(wishes, where)
     if fresh:
         stream = purpose_seed(seed, "init")
         start = starts.picture(
-            config, wishes, taught, masks, (width, height), stream, device, beside
+            config, wishes, taught, masks, (width, height), stream, device, where
         )
     if start is not None:  # to as many levels as a checkpoint keeps
         start = start.to(device).mul(255).round().div(255)
@@ -164,9 +168,9 @@ def build(
             small = functional.interpolate(start, [high, wide], mode="bilinear", antialias=True)
             latent = vqgan.encode(small)
     read = pictures.used(config if fresh else replace(config, init="random"), wishes)
-    models |= likenesses.digests(read, beside)
+    models |= likenesses.digests(read, where)
     models |= {f"direction {name}": compass.digest(each) for name, each in directions.items()}
-    notes += likenesses.stretched(read, (width, height), beside)
+    notes += likenesses.stretched(read, (width, height), where)
 
     def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
         own = next(key for key, cutter in cutters.items() if cutter is perceptor.cut)
@@ -175,15 +179,15 @@ def build(
         return _cutter(config, clock, cutters, *where, share=regions.count)
 
     material = objectives.Material(
-        pictures=likenesses.read(wishes, (width, height), device, beside),
+        pictures=likenesses.read(wishes, (width, height), device, where),
         masks=masks,
         cutter=region_cutter,
-        beside=beside,
+        folders=where,
     )
     trip = None
     if tour is not None:
         grain = purpose_seed(seed, "grain")
-        trip = courses.voyage(config, tour, (width, height), grain, device, beside)
+        trip = courses.voyage(config, tour, (width, height), grain, device, where)
     told = list(
         objectives.against_foils(
             *(wishes, perceptors, tale),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import prompts, words
+from vqclip import folders, prompts, telling, words
 from vqclip.config import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import zoo
@@ -36,8 +36,11 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     prompts.wished(wishes)
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    for note in [*prompts.strays(config.prompts, config.negative), *_without_regions(wishes)]:
+        screen.say(f"note: {note}")
     _check_prior(config.dream)
-    words.used([config.style, *learnt_in(wishes)])
+    where = folders.of(config.assets)
+    words.used([config.style, *learnt_in(wishes)], where)
     import torch
 
     from vqclip import dreams, machine, reading, session
@@ -47,7 +50,7 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     device = machine.pick_device(config.device)
     seed = session.pick_seed(config.seed)
     dreamer = dreams.load(device, config.dream.prior)
-    taught = reading.taught(wishes, config.style)
+    taught = reading.taught(wishes, config.style, where)
     dreamer = dreams.knowing(dreamer, taught)
     for note in learnt.unknown(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")
@@ -73,6 +76,16 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     )
     screen.result(str(place / "sheet.png"))
     return place
+
+
+def _without_regions(wishes: Sequence[prompts.Prompt]) -> Iterator[str]:
+    """Say that regions do not show in drafts, where there are some."""
+    some = {telling.where(w.region) for w in prompts.texts(wishes) if w.region is not None}
+    if some:
+        yield (
+            f"a draft shows all words anywhere, not {' and '.join(sorted(some))}; a run that "
+            "begins with one (init=dream) lays a draft into each region"
+        )
 
 
 def _check_prior(settings: DreamSettings) -> None:

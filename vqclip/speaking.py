@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip import compass, eyes, pictures, prompts, schedules, structured, templates
+from vqclip import compass, eyes, folders, pictures, prompts, schedules, structured, templates
 from vqclip.compass import Direction
 from vqclip.config import RunConfig
-from vqclip.drawing import require
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.models import needs
+from vqclip.requirements import require
+from vqclip.schedules import Schedule
 from vqclip.screen import Screen
 from vqclip.wishes import Prompt
 
@@ -63,7 +65,13 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
     for config in configs:
         wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
-        taught = reading.taught(wishes, config.style)
+        strays = prompts.strays(config.prompts, config.negative)
+        lines += [f"note: {stray}" for stray in strays]
+        screen.event("understood", prompt=prompts.show(wishes), notes=strays)
+        where = folders.of(config.assets)
+        for wish in wishes:
+            screen.event("wish", **_told(wish, where))
+        taught = reading.taught(wishes, config.style, where)
         for each in perceptors:
             perceptor = each.with_words(learnt.for_width(taught, each.width))
             for wish in wishes:
@@ -73,6 +81,33 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
                 screen.event("reading", prompt=prompts.show([wish]), **told)
                 lines += list(_in_words(told))
         screen.result("\n".join(lines))
+
+
+def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
+    """What a wish is, in plain values; null for what it has not."""
+    weight = wish.weight
+    region: dict[str, Any] | None = None
+    if wish.region is not None:
+        mask = wish.region.mask
+        region = {
+            "place": wish.region.place,
+            "outside": wish.region.outside,
+            "box": wish.region.box,
+            "mask": None if mask is None else str(folders.find(mask, where)),
+        }
+    several = pictures.files(wish.body, where) if wish.kind == "image" else []
+    return {
+        "prompt": prompts.show([wish]),
+        "scene": wish.scene + 1,
+        "kind": wish.kind,
+        "body": wish.body,
+        "weight": None if isinstance(weight, Schedule) else weight,
+        "schedule": schedules.show(weight) if isinstance(weight, Schedule) else None,
+        "stop": wish.rest if math.isfinite(wish.rest) else None,
+        "region": region,
+        "for": list(wish.only),
+        "pictures": [str(path) for path in several],
+    }
 
 
 def _read_by(perceptor: OpenClipPerceptor, wish: Prompt) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import torch
 from vqclip import dreams, noise, pictures, regions
 from vqclip.config import NOISES, RunConfig
 from vqclip.errors import PictureError
+from vqclip.folders import find
 from vqclip.itinerary import footage_of
 from vqclip.models.learnt import Learnt
 from vqclip.record import images
@@ -31,7 +32,7 @@ def picture(
     size: tuple[int, int],
     seed: int,
     device: torch.device,
-    beside: Path | None,
+    folders: Sequence[Path],
 ) -> Image | None:
     """The picture that the run starts from, at its final size, or None for random codes.
 
@@ -40,7 +41,7 @@ def picture(
         masks: of the regions that the wishes name.
         size: width and height, in pixels.
         seed: of what is random about it.
-        beside: a folder in which to look for a file that is not where its path says.
+        folders: where a file is looked for.
 
     Raises:
         PictureError: if `config.init` is no picture that can be read.
@@ -51,20 +52,20 @@ def picture(
     if config.init == "dream":
         return _draft(config, wishes, taught, masks, size, seed, device)
     if config.init == "source":
-        return _first_frame(config, size, beside).to(device)
+        return _first_frame(config, size, folders).to(device)
     if config.init in NOISES:
         generator = torch.Generator().manual_seed(seed)
         options = {"name": config.init_colour} if config.init == "colour" else {}
         return noise.NOISES[config.init](width, height, generator, **options).to(device)
-    path = pictures.locate(config.init, beside)
+    path = find(config.init, folders)
     if not os.path.exists(path) and path.suffix == "":
         raise PictureError(pictures.no_start(config.init))
     return images.read(path, size=(width, height)).to(device)
 
 
-def _first_frame(config: RunConfig, size: tuple[int, int], beside: Path | None) -> Image:
+def _first_frame(config: RunConfig, size: tuple[int, int], folders: Sequence[Path]) -> Image:
     """The frame with which a film that is drawn over begins."""
-    first = next(iter(footage_of(config, 0, size, beside)), None)
+    first = next(iter(footage_of(config, 0, size, folders)), None)
     if first is None:
         raise PictureError(
             f"{config.source.film} has ended after {config.source.start:g} seconds; write a "

@@ -36,10 +36,7 @@ def read(raw: Letters, place: str) -> Prompt:
     kind: Kind = "image" if raw[0] == ("@", False) else "text"
     fields = split(raw[1:] if kind == "image" else raw, ":", outside="([{")
     weight, stop = _numbers(fields, place)
-    wish = _joined(fields, ":")
-    modifiers: dict[str, Letters] = {}
-    while (found := _modifier(wish)) is not None and found[0] not in modifiers:
-        name, modifiers[found[0]], wish = found
+    wish, modifiers = _modified(_joined(fields, ":"))
     late = [plain(strip(each)) for each in split(wish, ":", outside="([{")[1:]]
     if modifiers and late and NUMBER.fullmatch(late[-1]):
         raise PromptError(
@@ -74,6 +71,50 @@ def read(raw: Letters, place: str) -> Prompt:
         only=_names(modifiers.get("for"), place),
         sentence=plain(strip(modifiers.get("sentence", []))),
     )
+
+
+def strays(raw: Letters) -> list[str]:
+    """Say of a part, already trimmed, which modifiers and calls in it are only words."""
+    if raw[:1] == [("@", False)]:
+        return []
+    fields = split(raw, ":", outside="([{")
+    _numbers(fields, "")
+    wish, modifiers = _modified(_joined(fields, ":"))
+    if any(_call(wish, name) is not None for name in CALLS):
+        return []
+    found = []
+    for start, end in sorted(pairs(wish, "(").items()):
+        name = _name_before(wish, start)
+        said = f"{name}{plain(wish[start : end + 1])}"
+        if name in modifiers:
+            found.append(f"{said} is read as words, since the part has another {name}( )")
+        elif name in MODIFIERS:
+            found.append(
+                f"{said} is read as words, since it does not end its part; put it at the end of "
+                "the part"
+            )
+        elif name in CALLS:
+            found.append(
+                f"{said} is read as words, since it is not the whole part; put | around it"
+            )
+    return found
+
+
+def _name_before(letters: Letters, start: int) -> str:
+    """The word that stands directly before a bracket, if none of it is literal."""
+    first = start
+    while first > 0 and letters[first - 1][0].isalnum():
+        first -= 1
+    word = letters[first:start]
+    return "" if any(literal for _, literal in word) else plain(word)
+
+
+def _modified(wish: Letters) -> tuple[Letters, dict[str, Letters]]:
+    """Take the modifiers off the end of a wish, each once: what is left, and what they hold."""
+    modifiers: dict[str, Letters] = {}
+    while (found := _modifier(wish)) is not None and found[0] not in modifiers:
+        modifiers[found[0]], wish = found[1:]
+    return wish, modifiers
 
 
 def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:

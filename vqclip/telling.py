@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from vqclip import schedules
 from vqclip.letters import escaped
 from vqclip.schedules import Schedule, digits
-from vqclip.wishes import Piece, Prompt
+from vqclip.wishes import Piece, Prompt, Region
 
 CALL = re.compile(r"(?:in|for|sentence|noise|vector)$")  # before a bracket these mean something
 
@@ -63,12 +63,17 @@ def said(prompt: Prompt) -> str:
         for p in prompt.spoken
     )
     if prompt.region is not None:
-        words += f", {'outside' if prompt.region.outside else 'in'} the {prompt.region.place},"
+        words += f", {where(prompt.region)},"
     if prompt.only:
         words += f", for {' and '.join(prompt.only)},"
     if prompt.sentence:
         words += f", or as a sentence: {prompt.sentence!r},"
     return f"{words} ×{_weight(prompt)}{_remark(prompt)}"
+
+
+def where(region: Region) -> str:
+    """Say which part of the picture is meant."""
+    return f"{'outside' if region.outside else 'in'} the {region.place}"
 
 
 def _remark(prompt: Prompt) -> str:

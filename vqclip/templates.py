@@ -6,10 +6,14 @@ r"""One text for several prompts: `{red|blue} fox` is a red fox and a blue one, 
     {2 of ink|oil|chalk} of a fox   "ink, oil of a fox" and the two other pairs
     a {colours.txt} fox           a run for each line of the file
 
-Choices may hold templates. Several templates in a text are combined, the last one changing
-fastest. Braces directly after a colon are a weight's schedule, and a text that is a JSON object
-is a structured prompt: both are left as they are, as are braces that are escaped or in quotes,
-or that have no partner. Braces and bar are those of the dynamic-prompts extension for Stable
+Choices may hold templates, and may be empty: `{old |}fox`. Several templates are combined, the
+last one changing fastest, also those of `negative` and of `style`; in a style, braces without a
+choice are left alone, since `{}` is the place of the prompt. `again` and `resume` make one
+picture, so what is set anew there is no template.
+
+Braces directly after a colon are a weight's schedule, and a text that is a JSON object is a
+structured prompt: both are left as they are, as are braces that are escaped or in quotes, or
+that have no partner. Braces and bar are those of the dynamic-prompts extension for Stable
 Diffusion front ends.
 """
 
@@ -19,10 +23,12 @@ import itertools
 import math
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from vqclip import structured
 from vqclip.errors import PictureError, PromptError
+from vqclip.folders import HERE, find
 from vqclip.letters import signs
 
 MOST = 1000  # prompts of a text, and lines of a file: a night's work, or a slip
@@ -31,11 +37,13 @@ DEEPEST = 8  # templates within templates
 _SOME = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
 
 
-def expand(text: str, beside: Path | None = None) -> list[str]:
+def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> list[str]:
     r"""List the prompts that a text stands for; a text without templates stands for itself.
 
     Args:
-        beside: where files of choices are looked for, if not where the user stands.
+        folders: where files of choices are looked for.
+        slot: whether braces without a choice are left alone: in a style, `{}` is the place of
+            the prompt.
 
     Raises:
         PromptError: for a template that stands for nothing, or for more than 1000 prompts.
@@ -50,7 +58,7 @@ def expand(text: str, beside: Path | None = None) -> list[str]:
     """
     if structured.read(text) is not None:
         return [text]
-    return _expand(text, beside, 0)
+    return _expand(text, folders, slot, 0)
 
 
 def lines(path: Path) -> list[str]:
@@ -75,7 +83,7 @@ def lines(path: Path) -> list[str]:
     return found
 
 
-def _expand(text: str, beside: Path | None, depth: int) -> list[str]:
+def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[str]:
     """Expand the templates of a text, each with those in it."""
     parts: list[list[str]] = []
     end = 0
@@ -83,7 +91,7 @@ def _expand(text: str, beside: Path | None, depth: int) -> list[str]:
         parts.append([text[end:start]])
         edges = [start, *bars, after - 1]
         choices = [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
-        parts.append(_choices(choices, text[start:after], beside, depth))
+        parts.append(_choices(choices, text[start:after], folders, slot, depth))
         end = after
     if math.prod(map(len, parts)) > MOST:
         raise PromptError(
@@ -93,7 +101,9 @@ def _expand(text: str, beside: Path | None, depth: int) -> list[str]:
     return ["".join(each) for each in itertools.product(*parts, [text[end:]])]
 
 
-def _choices(choices: list[str], whole: str, beside: Path | None, depth: int) -> list[str]:
+def _choices(
+    choices: list[str], whole: str, folders: Sequence[Path], slot: bool, depth: int
+) -> list[str]:
     """What a template may become."""
     if depth == DEEPEST:
         raise PromptError(
@@ -106,9 +116,9 @@ def _choices(choices: list[str], whole: str, beside: Path | None, depth: int) ->
         count, choices = int(some[1]), [some[2], *choices[1:]]
     only = choices[0].strip()
     if len(choices) == 1 and only.endswith(".txt"):
-        path = Path(os.path.expanduser(only))
-        near = path if beside is None or path.exists() else beside / path
-        choices = lines(near)
+        choices = lines(find(only, folders))
+    elif len(choices) == 1 and some is None and slot:
+        return [whole]
     elif len(choices) == 1 and some is None:
         raise PromptError(
             f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
@@ -116,7 +126,9 @@ def _choices(choices: list[str], whole: str, beside: Path | None, depth: int) ->
             "; a weight's schedule stands directly after its colon, a fox:{0: 0, 50%: 1}, and a "
             "structured prompt is a JSON object as a whole"
         )
-    found = [e.strip() for each in choices for e in _expand(each.strip(), beside, depth + 1)]
+    found = [
+        e.strip() for each in choices for e in _expand(each.strip(), folders, slot, depth + 1)
+    ]
     if not 1 <= count <= len(found):
         raise PromptError(
             f"the template {whole[:60]!r} wants {count} of {len(found)} choices; write from 1 "

@@ -84,7 +84,7 @@ class Region:
 
     @property
     def mask(self) -> str | None:
-        """The file of a mask, white where the region is."""
+        """The file of a mask: white, or opaque where it is partly transparent, is the region."""
         return self.place if _PICTURE.fullmatch(self.place) else None
 
     @property

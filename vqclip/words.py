@@ -2,7 +2,7 @@
 
 A word lies in a folder `embeddings/`, under its name: `embeddings/my-cat.safetensors`, as
 `vqclip invert` writes it, or `.pt` or `.bin`, as others do. The folder is looked for where the
-user stands, then beside a run that is made again or goes on. `<my-cat.pt>` names the file itself.
+user stands and wherever else `vqclip.folders` says. `<my-cat.pt>` names the file itself.
 What is in the file is the business of `vqclip.models.learnt`; here nothing is opened, and a
 missing word is refused before torch is imported.
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vqclip.errors import ConfigError, PromptError, suggest
+from vqclip.folders import HERE
 
 FOLDER = "embeddings"
 KINDS = (".safetensors", ".pt", ".bin")  # in the order of preference
@@ -58,14 +59,6 @@ def check_name(name: str) -> str:
     return inner
 
 
-def places(beside: Path | None = None) -> list[Path]:
-    """Say in which folders words are looked for: where the user stands, then `beside`."""
-    found = [Path(FOLDER)]
-    if beside is not None and beside / FOLDER != found[0]:
-        found.append(beside / FOLDER)
-    return found
-
-
 def find(name: str, folders: Sequence[Path]) -> Path:
     """Find the file that teaches a word.
 
@@ -98,11 +91,15 @@ def listing(folders: Iterable[Path]) -> list[str]:
     return sorted(found)
 
 
-def used(texts: Iterable[str], beside: Path | None = None) -> dict[str, Path]:
+def used(texts: Iterable[str], folders: Sequence[Path] = HERE) -> dict[str, Path]:
     """Find the files of all words that texts ask for: name → file, in order.
+
+    Args:
+        folders: in which a folder `embeddings/` is looked for.
 
     Raises:
         PromptError: for the first that is missing.
     """
     names = dict.fromkeys(name for text in texts for name in named_in(text))
-    return {name: find(name, places(beside)) for name in names}
+    inside = [folder / FOLDER for folder in folders]
+    return {name: find(name, inside) for name in names}

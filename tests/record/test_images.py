@@ -173,3 +173,32 @@ def test_what_is_no_picture_is_refused_in_words(
 
 def test_the_border_is_pillows_own() -> None:
     assert pillow.MAX_IMAGE_PIXELS == images.LARGEST
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_mask_that_is_partly_transparent_is_its_opacity(mode: str, tmp_path: Path) -> None:
+    colours = pillow.new("RGBA", (4, 2), (255, 255, 255, 0))
+    colours.paste((0, 0, 0, 255), (0, 0, 2, 2))  # black where it is there
+    picture = colours.convert(mode) if mode != "P" else colours.quantize(8)
+    picture.save(tmp_path / "mask.png")
+    found = images.read_mask(tmp_path / "mask.png")
+    assert found.shape == (1, 1, 2, 4)
+    assert found[0, 0].tolist() == [[1, 1, 0, 0]] * 2
+
+
+def test_a_mask_half_there_is_half_there(tmp_path: Path) -> None:
+    pillow.new("RGBA", (1, 1), (9, 9, 9, 51)).save(tmp_path / "mask.png")
+    assert float(images.read_mask(tmp_path / "mask.png")) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "RGB", "L"])
+def test_an_opaque_mask_is_its_brightness(mode: str, tmp_path: Path) -> None:
+    picture = pillow.new("RGB", (2, 1), "black")
+    picture.putpixel((1, 0), (255, 255, 255))
+    picture.convert(mode).save(tmp_path / "mask.png")
+    assert images.read_mask(tmp_path / "mask.png")[0, 0].tolist() == [[0, 1]]
+
+
+def test_a_mask_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="there is no picture at"):
+        images.read_mask(tmp_path / "nil.png")

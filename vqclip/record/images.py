@@ -11,15 +11,16 @@ import io
 import os
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image as pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from vqclip.errors import OutputError, PictureError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from vqclip.tensors import Image
 
+Found = TypeVar("Found")
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
 
 _REMEDIES = {
@@ -145,6 +147,23 @@ def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     return pixels.div(255).permute(2, 0, 1)[None].contiguous()
 
 
+def read_mask(path: Path | str) -> Tensor:
+    """Read how much of a mask is there: its opacity, or of an opaque picture the brightness.
+
+    Returns:
+        [1, 1, H, W] in [0, 1].
+
+    Raises:
+        PictureError: as for `read`.
+    """
+    mask = _opened(path, lambda each: _opacity(ImageOps.exif_transpose(each)))
+    if mask is None:
+        return read(path).mean(1, keepdim=True)
+    import torch
+
+    return torch.from_numpy(np.array(mask, dtype=np.float32)).div(255)[None, None]
+
+
 def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
     """Decode a picture as it is meant to be seen, as Pillow's RGB.
 
@@ -158,8 +177,7 @@ def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) ->
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
-    with opened(Path(path)) as picture:
-        return _to_rgb(ImageOps.exif_transpose(picture), ground, alpha)
+    return _opened(path, lambda each: _to_rgb(ImageOps.exif_transpose(each), ground, alpha))
 
 
 def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
@@ -169,10 +187,19 @@ def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
     Raises:
         PictureError: as for `open_rgb`; damage further on is not noticed.
     """
-    with opened(Path(path)) as picture:
+
+    def head(picture: pillow.Image) -> tuple[tuple[int, int], bool]:
         wide, high = picture.size
         turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         return (high, wide) if turned else (wide, high), bool(picture.has_transparency_data)
+
+    return _opened(path, head)
+
+
+def _opened(path: Path | str, take: Callable[[pillow.Image], Found]) -> Found:
+    """Open a picture, and take something of it."""
+    with opened(Path(path)) as picture:
+        return take(picture)
 
 
 @contextmanager
@@ -185,8 +212,8 @@ def opened(path: Path) -> Iterator[pillow.Image]:
             # Other warnings are about oddities that do not show; this one stops the read.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
-            with pillow.open(path) as picture:
-                yield picture
+            with pillow.open(path) as opened:
+                yield opened
     except FileNotFoundError:
         raise PictureError(f"there is no picture at {path}; check the name") from None
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
@@ -215,6 +242,14 @@ def _to_rgb(picture: pillow.Image, ground: str, alpha: bool = False) -> pillow.I
         below = pillow.new("RGBA", picture.size, ground)
         picture = pillow.alpha_composite(below, picture)
     return picture.convert("RGB")
+
+
+def _opacity(picture: pillow.Image) -> pillow.Image | None:
+    """The alpha channel of a picture, if something in it is transparent."""
+    if not picture.has_transparency_data:
+        return None
+    alpha = picture.convert("RGBA").getchannel("A")
+    return None if alpha.getextrema() == (255, 255) else alpha
 
 
 def _eight_bits(picture: pillow.Image) -> NDArray[np.uint8]:

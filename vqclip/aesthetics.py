@@ -1,0 +1,156 @@
+"""What is liked about a picture's pixels alone, whatever was wished for.
+
+`LOSSES`, at the foot, names the losses. Their strength is the weight of their `Objective`, which
+may be negative: saturation with a negative weight takes colour away.
+
+No function here draws random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+
+from vqclip.colours import parse_colours
+from vqclip.errors import ConfigError, pick
+from vqclip.generate import Loss, View
+from vqclip.losses import fitted
+from vqclip.tensors import Image, Scalar
+
+AXES = {"horizontal": -1, "vertical": -2}  # the dimension of an Image that a mirror reverses
+
+
+def smoothness() -> Loss:
+    """Want neighbouring pixels to be alike: less grain, larger shapes.
+
+    The mean of (right neighbour - pixel)**2 + (lower neighbour - pixel)**2 over pixels and
+    channels, in [0, 2]; the last row and column are their own neighbours. The squared ("L2")
+    total variation of Crowson's notebooks, as pytti has it; after Mahendran and Vedaldi, 2015
+    (https://arxiv.org/abs/1412.0035). pixray's smoothness, a mean gradient magnitude, is another.
+    """
+
+    def loss(view: View) -> Scalar:
+        padded = F.pad(view.image, (0, 1, 0, 1), mode="replicate")
+        right = padded[..., :-1, 1:] - padded[..., :-1, :-1]
+        below = padded[..., 1:, :-1] - padded[..., :-1, :-1]
+        return right.square().add(below.square()).mean()
+
+    return loss
+
+
+def saturation() -> Loss:
+    """Want more colour.
+
+    Minus the colourfulness of Hasler and Süsstrunk, 2003 ("Measuring colourfulness in natural
+    images"): with rg = R - G and yb = (R + G) / 2 - B, the length of their standard deviations
+    plus 0.3 times the length of their means. 0 for a grey picture; -1.118 for one that is half
+    red and half cyan.
+    Differs: on the [0, 1] range, where the paper's numbers are 255 times as large.
+    """
+
+    def loss(view: View) -> Scalar:
+        red, green, blue = view.image.unbind(1)
+        opponents = torch.stack([red - green, (red + green) / 2 - blue]).flatten(1)  # [2, H * W]
+        # std and vector_norm have gradient 0 at 0, where sqrt would make NaN of a grey picture.
+        spread = torch.linalg.vector_norm(opponents.std(1, correction=0))
+        return torch.neg(spread + 0.3 * torch.linalg.vector_norm(opponents.mean(1)))
+
+    return loss
+
+
+def symmetry(axis: str = "horizontal") -> Loss:
+    """Want the picture to equal its mirror image: the mean squared difference, in [0, 1].
+
+    "horizontal" mirrors left and right, like a face: pixray's symmetry loss. "vertical" mirrors
+    top and bottom, like a lake.
+
+    Raises:
+        ConfigError: if `axis` is neither.
+    """
+    dimension = pick(AXES, axis, "axis of symmetry")
+
+    def loss(view: View) -> Scalar:
+        return F.mse_loss(view.image, view.image.flip(dimension))
+
+    return loss
+
+
+def palette(colours: str | Sequence[str]) -> Loss:
+    """Want every pixel to be one of a few colours.
+
+    The mean Euclidean distance in sRGB to the nearest, in [0, 3**0.5]. pixray's palette loss.
+    Differs: on the picture rather than on the cutouts, and not multiplied by their number.
+
+    Raises:
+        ConfigError: if one of `colours`, read by `parse_colours`, is not a colour.
+    """
+    choices = parse_colours(colours)
+
+    def loss(view: View) -> Scalar:
+        pixels = view.image[0].flatten(1).T  # [H * W, 3]
+        wanted = choices.to(pixels)
+        # Which colour is nearest has no gradient, so the [H * W, K] distances need not be kept.
+        with torch.no_grad():
+            nearest = wanted[torch.cdist(pixels, wanted).argmin(1)]  # [H * W, 3]
+        return torch.mean(torch.linalg.vector_norm(pixels - nearest, dim=1))
+
+    return loss
+
+
+def closeness(picture: Image) -> Loss:
+    """Want the pixels to stay near `picture`: the mean squared difference, in [0, 1].
+
+    Usually the picture that the run starts from: rkhamilton's and pytti's direct image loss.
+    `picture` may have any size; it is stretched to that of the run's picture.
+    """
+    picture = picture.detach()
+
+    def loss(view: View) -> Scalar:
+        return F.mse_loss(view.image, fitted(picture, view.image))
+
+    return loss
+
+
+def edges(colour: str = "white", thickness: float = 0.05) -> Loss:
+    """Want a border of one colour: the mean squared difference on the border, in [0, 1].
+
+    pixray's edge loss.
+    Differs: one thickness for all sides; no terms for the rest of the picture.
+
+    Args:
+        colour: as one of `parse_colours`.
+        thickness: of the border, as a fraction of the height (top and bottom) and of the width
+            (left and right); at least one pixel is taken.
+
+    Raises:
+        ConfigError: if `colour` is not a colour, or `thickness` not in (0, 0.5].
+    """
+    if not 0 < thickness <= 0.5:
+        raise ConfigError(
+            f"the edges' thickness {thickness} must be above 0 and at most 0.5; "
+            "0.05 is a twentieth of the picture"
+        )
+    wanted = parse_colours([colour])[0]
+
+    def loss(view: View) -> Scalar:
+        height, width = view.image.shape[-2:]
+        rows, columns = (max(1, round(thickness * side)) for side in (height, width))
+        border = torch.ones(height, width, dtype=torch.bool, device=view.image.device)
+        border[rows : height - rows, columns : width - columns] = False
+        gaps = view.image[0] - wanted.to(view.image)[:, None, None]  # [3, H, W]
+        # Weighted rather than indexed: a boolean index would make the device wait for the host.
+        return gaps.square().mul(border).sum() / (3 * border.sum())
+
+    return loss
+
+
+LOSSES: dict[str, Callable[..., Loss]] = {
+    "smoothness": smoothness,
+    "saturation": saturation,
+    "symmetry": symmetry,
+    "palette": palette,
+    "init": closeness,
+    "edges": edges,
+}
