@@ -48,7 +48,7 @@ from vqclip import (
 )
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
-from vqclip.models import learnt
+from vqclip.models import depth, learnt
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.prompts import echo, parse, show, strays
 from vqclip.record import checkpoint, images, provenance
@@ -401,6 +401,20 @@ def test_changed_words(tmp_path: Path, data: bytes) -> None:
     with contextlib.suppress(ModelError):
         word = learnt.load(path)
         assert word.vectors and all(rows.isfinite().all() for rows in word.vectors.values())
+
+
+FOLDERS = st.sampled_from(["config.json", "preprocessor_config.json"])
+DEPTHS = st.dictionaries(st.sampled_from(["model_type", "auto_map", "backbone", "x"]), VALUES)
+
+
+@fuzzed
+@given(st.binary(max_size=400) | (VALUES | DEPTHS).map(lambda v: json.dumps(v).encode()), FOLDERS)
+def test_folders_of_depth_models(tmp_path: Path, data: bytes, name: str) -> None:
+    for each in ("config.json", "preprocessor_config.json"):
+        (tmp_path / each).write_text('{"model_type": "dpt"}')
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ModelError):  # there are no weights beside
+        depth.load(tmp_path)
 
 
 NOTES = Provenance({"steps": 3}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})

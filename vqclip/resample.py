@@ -36,6 +36,8 @@ _PAD = 4  # coefficients beyond the border; the spline reaches three pixels far
 _DECAY = 24  # pixels after which a coefficient no longer depends on a pixel: 0.43 to this power
 _LOBES = 3  # of the windowed sinc
 _SOFTEST = 10  # halves of an octave: softened for shrinking 32 times; beyond is the mean
+_ALIKE = 1e-3  # halves of an octave
+_STRETCH = 64  # pixels that are filtered together
 _FAR = 1e6  # pixels; what lies further away is the horizon
 _LENIENT = 1.01  # a picture that shrinks less is left as sharp as it is
 _EXACT = 1e-6  # pixels; nearer to a pixel's middle, the pixel is taken as it is
@@ -170,35 +172,53 @@ def _linear(image: Tensor, columns: Tensor, rows: Tensor, edges: str) -> Tensor:
 
 def _spline(image: Tensor, columns: Tensor, rows: Tensor, soft: Tensor, edges: str) -> Tensor:
     """Interpolate by splines between pictures that are softened as far as is needed."""
-    height, width = image.shape[-2:]
     exact = image if image.dtype == torch.float64 else image.float()
     last = _SOFTEST + (1 if edges in ("wrap", "mirror") else 0)
-    level = (2 * torch.log2(soft / _LENIENT)).clamp(0, last)
-    flat = exact.new_zeros(*image.shape[:2], soft.numel())
-    for index in range(math.floor(float(level.min())), math.ceil(float(level.max())) + 1):
-        share = (1 - (level - index).abs()).flatten()
-        here = (share > 0).nonzero()[:, 0]
-        if len(here) == 0:
-            continue
-        if index > _SOFTEST:
-            found = exact.mean((2, 3))[..., None]
-        else:
-            impulse = _impulse(2 ** (index / 2))
-            down, over = (_matrix(size, impulse, edges).to(exact) for size in (height, width))
-            x, y = (place.flatten()[here] for place in (columns, rows))
-            found = _surface(down @ exact @ over.T, x, y)
-        here = here.to(flat.device)
-        flat.index_add_(2, here, found * share.to(flat)[here])
+    level = (2 * torch.log2(soft / _LENIENT)).clamp(0, last).flatten()
+    x, y = columns.flatten(), rows.flatten()
+    lowest, highest = float(level.min()), float(level.max())
+    levels = range(math.floor(lowest), math.ceil(highest) + 1)
+    if highest - lowest < _ALIKE:  # one place between the levels does for all pixels
+        data = sum(
+            _softened(exact, index, edges) * share
+            for index in levels
+            if (share := 1 - abs(lowest - index)) > 0
+        )
+        assert isinstance(data, Tensor)
+        flat = _surface(data, x, y)
+    else:
+        flat = exact.new_zeros(*image.shape[:2], len(x))
+        for index in levels:
+            shares = 1 - (level - index).abs()
+            here = (shares > 0).nonzero()[:, 0]
+            if len(here) > 0:
+                found = _surface(_softened(exact, index, edges), x[here], y[here])
+                there = here.to(flat.device)
+                flat.index_add_(2, there, found * shares[here].to(flat))
     return flat.reshape(*image.shape[:2], *soft.shape).to(image.dtype)
+
+
+def _softened(image: Tensor, index: int, edges: str) -> Tensor:
+    """The spline's coefficients for a picture that shrinks by `index` halves of an octave.
+
+    Returns:
+        [B, C, H + 2 * _PAD, W + 2 * _PAD].
+    """
+    if index > _SOFTEST:
+        height, width = image.shape[-2:]
+        mean = image.mean((2, 3), keepdim=True)
+        return mean.expand(*image.shape[:2], height + 2 * _PAD, width + 2 * _PAD)
+    impulse = _impulse(2 ** (index / 2))
+    return _filtered(_filtered(image, impulse, 3, edges), impulse, 2, edges)
 
 
 def _surface(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
     """The spline with these coefficients at a list of K positions; [B, C, K]."""
-    across, along = _pairs(columns), _pairs(rows)
+    across, along = _pairs(columns, data), _pairs(rows, data)
     found = data.new_zeros(*data.shape[:2], len(columns))
     for y, row_share in along:
         for x, column_share in across:
-            found.addcmul_(_look(data, x, y), (row_share * column_share).to(data))
+            found.addcmul_(_look(data, x, y), row_share * column_share)
     return found
 
 
@@ -213,11 +233,11 @@ def _look(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
     return found.reshape(*data.shape[:2], -1)
 
 
-def _pairs(place: Tensor) -> list[tuple[Tensor, Tensor]]:
+def _pairs(place: Tensor, like: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Where between two coefficients to look, and how much that counts, for three pairs."""
     base = place.floor()
-    t = place - base
-    u = 1 - t
+    t = (place - base).to(like)
+    base, u = base.to(like), 1 - t
     # The six pieces of the spline over [base - 2, base + 3].
     first, last = (each * (each * each).square() / 120 for each in (u, t))
     second, fifth = (_flank(each) for each in (t, u))
@@ -264,10 +284,19 @@ def _impulse(scale: float) -> Tensor:
     return torch.cat([whole[-reach:], whole[: reach + 1]])
 
 
-def _matrix(size: int, impulse: Tensor, edges: str) -> Tensor:
-    """Pixels of an axis → coefficients, with `_PAD` more at each end; [size + 2 * _PAD, size]."""
-    reach = len(impulse) // 2
-    target = torch.arange(-_PAD, size + _PAD)[:, None]
-    source = _fold(target + torch.arange(-reach, reach + 1), size, edges)  # [rows, taps]
-    found = torch.zeros(size + 2 * _PAD, size, dtype=torch.float64)
-    return found.scatter_add_(1, source, impulse.expand(source.shape))
+def _filtered(image: Tensor, impulse: Tensor, axis: int, edges: str) -> Tensor:
+    """Filter along an axis, with `_PAD` more at each end.
+
+    A stretch of `_STRETCH` pixels, with what is around it, is multiplied with a small matrix,
+    which is the same for all stretches.
+    """
+    size, reach = image.shape[axis] + 2 * _PAD, len(impulse) // 2
+    stretches = math.ceil(size / _STRETCH)
+    around = torch.arange(stretches * _STRETCH + 2 * reach) - reach - _PAD
+    source = _fold(around, image.shape[axis], edges).to(image.device)
+    wide = image.index_select(axis, source).movedim(axis, -1)
+    band = torch.zeros(_STRETCH + 2 * reach, _STRETCH, dtype=torch.float64)
+    for target in range(_STRETCH):
+        band[target : target + len(impulse), target] = impulse
+    pieces = wide.unfold(-1, len(band), _STRETCH) @ band.to(image)  # [..., stretches, _STRETCH]
+    return pieces.flatten(-2)[..., :size].movedim(-1, axis)

@@ -99,7 +99,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
             f"{folder} brings programs of its own (auto_map in its configuration), which vqclip "
             "never runs; choose a depth model without, such as Depth Anything V2"
         )
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ModelError(
             f"{folder} is a model of the kind {str(kind)[:60]!r}; depth is estimated by one of: "
             f"{', '.join(sorted(KINDS))}"
