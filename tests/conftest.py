@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,14 @@ def attentive() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unseen() -> Iterator[None]:
+    """No film grows while a test's run is on, unless the test is about that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vqclip.record.live.PATIENCE", 600)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_config import changed
 from vqclip.checks import check, unfit
-from vqclip.config import RunConfig, Stage
+from vqclip.config import CODECS, FILMS, RunConfig, Stage
 from vqclip.errors import ConfigError
 
 
@@ -116,6 +116,43 @@ def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: 
 def test_colours_and_starts_are_checked_early(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
         check(changed(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"format": "gif", "codec": "h265"},
+            "film.codec is h265, which does not go into film.format=gif; write film.format=mp4 "
+            "or mov$",
+        ),
+        (
+            {"format": "webm", "codec": "h264"},
+            "film.codec is h264, .* film.format=webm; write film.format=mp4 or mov, or "
+            "film.codec=vp9 or av1$",
+        ),
+        ({"format": "none", "codec": "av1"}, "film.codec is av1, .* write film.format=mp4 or w"),
+        ({"codec": "vp8"}, "film.codec is 'vp8'; did you mean 'vp9'"),
+        ({"format": "mov", "crf": 9}, "film.crf is 9, but prores has no crf .h264, h265, vp9, a"),
+        ({"format": "gif", "crf": 9}, "film.crf is 9, but gif has no crf"),
+        ({"crf": 52}, "film.crf is 52; for h264 it must be 51 or less"),
+        ({"format": "webm", "crf": 64}, "film.crf is 64; it must be 63 or less"),
+        ({"between": 16}, "film.between is 16; it must be 15 or less"),
+        ({"between": 1, "format": "frames"}, "film.between is 1, .* write film.format=mp4 or an"),
+        ({"between_by": "flaw"}, "film.between_by is 'flaw'; did you mean 'flow'"),
+    ],
+)
+def test_films_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        check(changed(**{f"film__{key}": value for key, value in values.items()}))
+
+
+def test_films_that_can_be() -> None:
+    for kind, codecs in FILMS.items():
+        for codec in ("auto", *codecs):
+            check(changed(film__format=kind, film__codec=codec))
+    check(changed(film__format="webm", film__crf=63))
+    assert {codec for codecs in FILMS.values() for codec in codecs} == {*CODECS} - {"auto"}
 
 
 def test_colours_are_those_that_the_losses_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as pillow
 
@@ -38,3 +39,23 @@ def test_a_sheet_may_be_held_back_from_replacing(tmp_path: Path) -> None:
     assert path.read_bytes() != before
     with pytest.raises(OutputError, match="is there already"):
         sheets.sheet(path, [""], [("", [cell])], overwrite=False)
+
+
+def test_every_third_of_some_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    grey = (np.full((4, 8, 3), 20 * number, np.uint8) for number in range(10))
+    assert sheets.every(path, grey, 3, across=3) == 4  # 0, 3, 6 and 9
+    step, high = sheets.SIDE + sheets.MARGIN, sheets.SIDE + 2 * sheets.LINE + sheets.MARGIN
+    top = sheets.LINE + sheets.MARGIN + sheets.LINE + sheets.SIDE // 2
+    with pillow.open(path) as sheet:
+        middles = [
+            sheet.getpixel((sheets.MARGIN + n % 3 * step + sheets.SIDE // 2, top + n // 3 * high))
+            for n in range(4)
+        ]
+    assert middles == [(level, level, level) for level in (0, 60, 120, 180)]
+    clear = np.zeros((8, 8, 4), np.uint8)
+    sheets.every(path, [clear], 1, fps=10, overwrite=True)
+    with pillow.open(path) as sheet:
+        assert sheet.getpixel((sheets.MARGIN + sheets.SIDE // 2, top)) == (255, 255, 255)
+    with pytest.raises(OutputError, match="is there already"):
+        sheets.every(path, [clear], 1)

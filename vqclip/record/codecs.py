@@ -117,13 +117,7 @@ def settled(kind: str, look: Look) -> Look:
     there = ffmpeg.encoders()
     encoder = _first(CODECS[name].encoders, there)
     if encoder is None:
-        fitting = [
-            f"film.format={each}" + (f" film.codec={other}" if other != options[0] else "")
-            for each, options in FILMS.items()
-            for other in options or (each,)
-            if other in CODECS and _first(CODECS[other].encoders, there)
-        ]
-        instead = fitting[0] if fitting else "film.format=frames"
+        instead = next(_possible(there), "film.format=frames")
         raise OutputError(
             f"the ffmpeg at {ffmpeg.find()} cannot encode {name} (it lacks "
             f"{' and '.join(CODECS[name].encoders)}); write {instead}, or let "
@@ -132,6 +126,15 @@ def settled(kind: str, look: Look) -> Look:
     if look.sound is not None:
         _check_sound(look.sound, look.sound_start)
     return replace(look, codec=name, encoder=encoder)
+
+
+def _possible(there: frozenset[str] | None) -> Iterator[str]:
+    """The settings that encoders which are there allow."""
+    for kind, names in FILMS.items():
+        for name in names or (kind,):
+            if name in CODECS and _first(CODECS[name].encoders, there):
+                usual = name in (*names[:1], kind)
+                yield f"film.format={kind}" + ("" if usual else f" film.codec={name}")
 
 
 def has_alpha(codec: str) -> bool:

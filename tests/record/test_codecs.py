@@ -1,0 +1,199 @@
+"""Every codec, decoded again."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import wave
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as pillow
+
+from vqclip.config import FILMS
+from vqclip.errors import ConfigError, OutputError, PictureError
+from vqclip.record import codecs, ffmpeg, footage
+from vqclip.record.pixels import ready
+
+COUNT, WIDE, HIGH = 5, 64, 32
+KINDS = [(kind, codec) for kind, every in FILMS.items() for codec in every]
+KINDS += [("gif", "auto"), ("webp", "auto")]
+
+
+def pictures(*, alpha: bool = False, count: int = COUNT) -> Iterator[Any]:
+    """A box that moves to the right by 6 pixels a picture; with alpha, below a clear strip."""
+    for number in range(count):
+        pixels = np.full((HIGH, WIDE, 4), 20, np.uint8)
+        pixels[..., 3] = 255
+        pixels[8:24, 8 + 6 * number : 16 + 6 * number, :3] = (220, 60, 40)
+        pixels[:6, :, 3] = 0 if alpha else 255
+        yield pixels if alpha else pixels[..., :3].copy()
+
+
+def made(path: Path, *, alpha: bool = False, count: int = COUNT, **how: Any) -> Path:
+    look = codecs.settled(path.suffix[1:], codecs.Look(Fraction(10), **how))
+    codecs.encode(
+        lambda: pictures(alpha=alpha, count=count), count, (WIDE, HIGH), alpha, path, look
+    )
+    return path
+
+
+def places(film: Path) -> list[float]:
+    """Where the box is in each picture: the middle of what is red."""
+    found = []
+    for pixels in footage.of_film(film).pictures():
+        red = np.clip(pixels[8:24, :, 0].astype(float) - 60, 0, None).sum(0)
+        found.append(float(red @ np.arange(WIDE) / red.sum()))
+    return found
+
+
+def tone(path: Path, seconds: float) -> Path:
+    """A sound of 220 Hz in its first second, 440 Hz in the second one, and so on."""
+    times = np.arange(int(16000 * seconds)) / 16000
+    waves = np.sin(2 * np.pi * 220 * (1 + np.floor(times)) * times)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes((waves * 9000).astype("<i2").tobytes())
+    return path
+
+
+def heard(film: Path) -> tuple[float, float]:
+    """How long a film's sound is, and its pitch."""
+    ask = [ffmpeg.find(), "-i", str(film), "-f", "s16le", "-ac", "1", "-ar", "16000", "-"]
+    data = np.frombuffer(subprocess.run(ask, capture_output=True).stdout, "<i2").astype(float)
+    some = data[1000:5000]
+    return len(data) / 16000, float(np.abs(np.fft.rfft(some)).argmax() * 16000 / len(some))
+
+
+@pytest.mark.parametrize(("kind", "codec"), KINDS)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -> None:
+    path = made(tmp_path / f"film.{kind}", alpha=alpha, codec=codec)
+    found = footage.of_film(path)
+    name = codecs.settled(kind, codecs.Look(Fraction(10), codec=codec)).codec
+    keeps = alpha and name in ("prores", "vp9", "gif", "webp")
+    assert (found.count, found.size, found.fps) == (COUNT, (WIDE, HIGH), 10)
+    assert found.alpha == keeps == (alpha and codecs.has_alpha(name))
+    for got, wanted in zip(found.pictures(), pictures(alpha=alpha), strict=True):
+        if keeps:
+            assert np.abs(got[..., 3].astype(int) - wanted[..., 3]).max() <= 2
+            got = got[8:]  # colours of what is transparent are nobody's
+            wanted = wanted[8:]
+        expected = ready(wanted, keeps=keeps, even=False)
+        error = np.abs(got[..., :3].astype(int) - expected[..., :3])
+        assert error.mean() < 3
+        assert np.median(error) <= 3
+
+
+def test_h265_carries_the_tag_that_quicktime_wants(tmp_path: Path) -> None:
+    for kind in ("mp4", "mov"):
+        told = ffmpeg.tell(made(tmp_path / f"film.{kind}", codec="h265"))
+        assert told.video is not None
+        assert re.match(r"hevc .*\(hvc1.* yuv420p\(tv, bt709,", told.video)
+
+
+def test_prores_is_4444(tmp_path: Path) -> None:
+    told = ffmpeg.tell(made(tmp_path / "film.mov", alpha=True))
+    assert told.alpha and told.video is not None
+    assert re.match(r"prores \(4444\) .*yuva444p.*\(tv, bt709,", told.video)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [k for k in KINDS if k[0] not in ("gif", "webp")])
+def test_same_pictures_same_bytes(tmp_path: Path, kind: str, codec: str) -> None:
+    sound = tone(tmp_path / "tone.wav", 1)
+    first, second = (
+        made(tmp_path / f"{name}.{kind}", codec=codec, sound=sound).read_bytes() for name in "ab"
+    )
+    assert first == second
+
+
+def test_crf_stands_for_quality(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    for kind, codec in (("mp4", "h264"), ("mp4", "h265"), ("webm", "vp9"), ("webm", "av1")):
+        sizes = []
+        for crf in (10, 45):
+            look = codecs.settled(kind, codecs.Look(Fraction(10), codec=codec, crf=crf))
+            path = tmp_path / f"{crf}.{kind}"
+            codecs.encode(lambda: iter([noise]), 1, (96, 96), False, path, look)
+            sizes.append(path.stat().st_size)
+        assert sizes[0] > 1.5 * sizes[1]
+
+
+@pytest.mark.parametrize("kind", ["mp4", "gif"])
+@pytest.mark.parametrize("by", ["blend", "flow"])
+def test_pictures_in_between(tmp_path: Path, kind: str, by: str) -> None:
+    path = made(tmp_path / f"film.{kind}", between=2, between_by=by)
+    found = footage.of_film(path)
+    assert found.count == 15 and found.fps == pytest.approx(30, abs=0.01)
+    middles = places(path)
+    wanted = [11.5 + 6 * min(number / 3, COUNT - 1) for number in range(15)]
+    assert np.abs(np.subtract(middles, wanted)).max() < 1.2
+    row = list(found.pictures())[4][16, :, 0]
+    faint = int(((row > 60) & (row < 185)).sum())
+    assert faint <= 5 if by == "flow" else faint >= 10  # a box that moves is no fainter
+
+
+def test_one_picture_has_nothing_in_between(tmp_path: Path) -> None:
+    path = made(tmp_path / "film.mp4", count=1, between=3, between_by="flow")
+    assert footage.of_film(path).count == 1
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mov", "webm"])
+def test_sound_goes_with_the_film(tmp_path: Path, kind: str) -> None:
+    sound = tone(tmp_path / "tone.wav", 3)
+    path = made(tmp_path / f"film.{kind}", sound=sound, sound_start=1.25, between=1)
+    seconds, pitch = heard(path)
+    assert seconds == pytest.approx(0.5, abs=0.03) and pitch == pytest.approx(440, abs=5)
+    assert footage.of_film(path).count == 10
+    again = made(tmp_path / f"again.{kind}", sound=path)  # a film's sound
+    assert heard(again)[1] == pytest.approx(440, abs=5)
+
+
+def test_a_short_sound_does_not_cut_the_film(tmp_path: Path) -> None:
+    path = made(tmp_path / "film.mp4", sound=tone(tmp_path / "tone.wav", 0.2))
+    assert footage.of_film(path).count == COUNT
+
+
+def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    silent, sound = made(tmp_path / "silent.mp4"), tone(tmp_path / "tone.wav", 1)
+    for path, start, message in (
+        (tmp_path / "gone.wav", 0.0, "there is no sound at .*gone.wav; check the name"),
+        (silent, 0.0, "silent.mp4 has no sound that ffmpeg can read"),
+        (sound, 1.5, "sound cannot begin at second 1.5; .*tone.wav has from 0 to 1, its end"),
+        (sound, -1.0, "sound cannot begin at second -1"),
+    ):
+        with pytest.raises(PictureError, match=message):
+            made(tmp_path / "film.mp4", sound=path, sound_start=start)
+    assert not (tmp_path / "film.mp4").exists()
+
+
+def test_what_ffmpeg_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = codecs.Look(Fraction(10))
+    monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["gif", "libvpx-vp9"]))
+    message = r"cannot encode h264 \(it lacks libx264\); write film.format=webm, or let \$IMAGEIO"
+    with pytest.raises(OutputError, match=message):
+        codecs.settled("mp4", look)
+    monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["libaom-av1"]))
+    assert codecs.settled("mp4", codecs.Look(Fraction(10), codec="av1")).encoder == "libaom-av1"
+    with pytest.raises(OutputError, match="write film.format=mp4 film.codec=av1, or"):
+        codecs.settled("gif", look)
+    monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset())
+    with pytest.raises(OutputError, match="write film.format=frames, or"):
+        codecs.settled("gif", look)
+    monkeypatch.setattr(ffmpeg, "encoders", lambda: None)  # it does not say: it may have all
+    assert codecs.settled("mp4", look).encoder == "libx264"
+    with pytest.raises(ConfigError, match="vp9 does not go into gif"):
+        codecs.settled("gif", codecs.Look(Fraction(10), codec="vp9"))
+
+
+def test_a_webp_says_that_it_has_alpha(tmp_path: Path) -> None:
+    path = made(tmp_path / "film.webp", alpha=True, count=3)
+    with pillow.open(path) as film:
+        assert film.n_frames == 3 and film.mode == "RGBA"
+        assert np.asarray(film)[0, 0, 3] == 0
