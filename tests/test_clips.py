@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def test_a_window_moves_over_a_photograph(
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.chdir(tmp_path)
     import clips
+
+    sys.modules.pop("clips")
 
     # Red grows to the right, green downwards: colours tell where the window was.
     down, right = np.mgrid[0:160, 0:240]
