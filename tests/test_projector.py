@@ -21,7 +21,8 @@ SOUND = ("-f", "lavfi", "-i", "sine=duration=2", "-c:a", "aac")
 
 
 def told(path: Path, **changes: object) -> None:
-    plain: dict[str, object] = {"size": (64, 48), "rate": Fraction(10), "steady": True}
+    rate = changes.get("rate", Fraction(10))
+    plain: dict[str, object] = {"size": (64, 48), "rate": rate, "mean": rate}
     plain |= {"frames": 10, "sound": False, "decoder": (), "matrix": None}
     assert probe(path) == Told(**(plain | changes))  # type: ignore[arg-type]
 
@@ -48,7 +49,19 @@ def test_a_rate_that_varies_is_told_by_its_mean(tmp_path: Path) -> None:
     moved = "setpts='if(lt(N,5),N,5+4*(N-5))/10/TB'"  # five frames in 0.5 s, five in 2 s
     path = film(tmp_path / "a.mp4", "-vf", moved, "-fps_mode", "vfr", "-bf", "0", *X264)
     found = probe(path)
-    assert not found.steady and found.frames == 10 and 3.5 < found.rate < 5
+    assert found.frames == 10 and 3.5 < found.mean == found.rate < 5
+
+
+def test_a_missing_frame_is_made_up_for(tmp_path: Path) -> None:
+    """Of 100 frames, the fiftieth is not there: still 10 a second, and 100 of them."""
+    path = tmp_path / "a.mp4"
+    film(
+        path, "-vf", "select=not(eq(n\\,50))", "-fps_mode", "vfr", "-bf", "0", *X264, seconds="10"
+    )
+    found = probe(path)
+    assert (found.frames, found.rate) == (99, 10) and 9.8 < found.mean < 10
+    assert round(found.frames * found.rate / found.mean) == 100  # type: ignore[operator]
+    assert sum(1 for _ in project(path, found, found.rate)) == 100
 
 
 def test_transparent_webm_wants_another_decoder(tmp_path: Path) -> None:
@@ -60,7 +73,7 @@ def test_transparent_webm_wants_another_decoder(tmp_path: Path) -> None:
 
 
 def test_large_films_without_a_matrix_are_taken_for_bt709(tmp_path: Path) -> None:
-    source = "color=0x20c060:size=64x600:rate=5:duration=0.2,format=gbrp"
+    source = "color=0x20c060:size=64x1280:rate=5:duration=0.2,format=gbrp"
     said = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
     convert = ("-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv444p")
     for name, tags in (("silent.mkv", ()), ("said.mkv", said)):

@@ -65,6 +65,11 @@ def test_motion_is_found_in_the_source(clip: Path, capsys: Capture) -> None:
     source = open_footage("wide.mkv", size=(64, 48), fps=12)
     wanted = flicker.measure(open_footage("a.mp4"), open_flow("farneback"), source)
     assert found["source"] == "wide.mkv" and found["warp_errors"] == list(wanted.warped)
+    # A source of as many frames is taken as it is, whatever it says of their rate.
+    film(Path("slow.mkv"), "-c:v", "ffv1", rate="6", seconds="2")
+    (found,) = events(capsys, "--film", "a.mp4", "--source", "slow.mkv")
+    wanted = flicker.measure(open_footage("a.mp4"), open_flow("dis"), open_footage("slow.mkv"))
+    assert found["warp_errors"] == list(wanted.warped)
 
 
 def test_frames_are_held_against_words(clip: Path, home: Home, capsys: Capture) -> None:

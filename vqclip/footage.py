@@ -108,8 +108,8 @@ def open_footage(
         told = probe(Path(name))
         rate = told.rate if fps is None else Fraction(fps).limit_denominator(100_000)
         taken = told.frames
-        if taken is not None and not (told.steady and rate == told.rate):
-            taken = round(taken * rate / told.rate)
+        if taken is not None and rate != told.mean:
+            taken = round(taken * rate / told.mean)
         return Footage(
             path=Path(path),
             size=size or told.size,

@@ -2,8 +2,8 @@
 
 ffmpeg is the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE. It decodes, turns frames as
 the file says, makes a varying rate constant and pixels square, and hands the frames over by a
-pipe. A film of more than 576 lines that names no colour matrix is taken for BT.709, as players
-do. High dynamic range is not mapped to the usual one.
+pipe. A film larger than television's used to be that names no colour matrix is taken for BT.709,
+as players do. High dynamic range is not mapped to the usual one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from PIL import Image as pillow
 from vqclip.errors import ConfigError, PictureError
 from vqclip.record import images
 
+HARDLY, A_LITTLE = Fraction(6, 1000), 0.02  # what ffmpeg rounds, and what a rate may vary
 DULL = re.compile(r"Error opening|Conversion failed|Task finished|Terminating|Last message|^$")
 
 
@@ -32,8 +33,8 @@ class Told:
 
     Args:
         size: (width, height) as it is meant to be seen: turned, with square pixels.
-        rate: frames per second; the mean if it varies.
-        steady: whether it does not.
+        rate: frames per second that it is meant to have; the mean if it varies much.
+        mean: how many there are in a second; `rate` itself if that does not vary.
         frames: how many the file says it has.
         decoder: options that have to stand before the film.
         matrix: the colour matrix to take it for, if it names none that it needs.
@@ -41,7 +42,7 @@ class Told:
 
     size: tuple[int, int]
     rate: Fraction
-    steady: bool
+    mean: Fraction
     frames: int | None
     sound: bool
     decoder: tuple[str, ...]
@@ -75,25 +76,29 @@ def probe(path: Path) -> Told:
             f"{path} has frames of {width}x{height}; they may have up to "
             f"{images.LARGEST // 1_000_000} million pixels; make it smaller first"
         )
-    rate = Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25)
-    mean = re.search(r" (\d+(?:\.\d+)?)(k?) fps", video)
-    average = Fraction(mean[1]) * (1000 if mean[2] else 1) if mean else rate
-    steady = abs(average - rate) <= max(rate / 200, Fraction(6, 1000)) or average <= 0
+    rate = mean = Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25)
+    said = re.search(r" (\d+(?:\.\d+)?)(k?) fps", video)
+    if said is not None and float(said[1]) > 0:
+        rounded = Fraction(said[1]) * (1000 if said[2] else 1)
+        mean = mean if abs(rounded - mean) <= HARDLY + mean / 10_000 else rounded
+    # A frame missing here and there varies the mean, but the film is meant to have its rate.
+    rate = rate if abs(mean / rate - 1) <= A_LITTLE else mean
     described = video.partition("\n")[0]
     named = re.search(r"bt\d|smpte|fcc|gbr|rgb|bgr|argb|abgr|pal8", described) is not None
+    large = max(width, height) >= 1280 or min(width, height) > 576
     coded = re.search(r"Video: (vp[89])\b", described)
     hidden = coded is not None and re.search(r"alpha_mode *: *1", video) is not None
     return Told(
         size=(width, height),
-        rate=rate if steady else average,
-        steady=steady,
+        rate=rate,
+        mean=mean,
         frames=_count(path),
         sound=any(": Audio: " in stream for stream in streams),
         # ffmpeg's own decoders of these leave the transparency out.
         decoder=("-c:v", f"libvpx{'-vp9' if coded[1] == 'vp9' else ''}")
         if hidden and coded is not None
         else (),
-        matrix="bt709" if not named and height > 576 else None,
+        matrix="bt709" if not named and large else None,
     )
 
 
@@ -174,7 +179,7 @@ def _opaque(frame: pillow.Image, ground: str) -> pillow.Image:
 
 
 def _ffmpeg(path: Path, level: str = "error", before: tuple[str, ...] = ()) -> list[str]:
-    """The beginning of a command that reads a film, and nothing but that file."""
+    """The beginning of a command that reads a film, and no web address."""
     try:
         program = str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
@@ -182,7 +187,7 @@ def _ffmpeg(path: Path, level: str = "error", before: tuple[str, ...] = ()) -> l
             "there is no ffmpeg, which films are read with; `pip install imageio-ffmpeg` brings "
             "one, or let $IMAGEIO_FFMPEG_EXE name yours, or give a folder of pictures"
         ) from error
-    # A name such as "-y" or "http:x" is a file's here, and a playlist fetches nothing.
+    # A name such as "-y" or "http:x" is a file's here, and a playlist finds files only.
     there = ("-protocol_whitelist", "file", *before, "-i", f"file:{path.absolute()}")
     return [program, "-nostdin", "-hide_banner", "-loglevel", level, *there]
 

@@ -42,11 +42,7 @@ def score(options: Any, screen: Screen) -> None:
 
     flow = open_flow(options.flow)
     film = open_footage(options.of_film)
-    source = None
-    if options.source is not None:
-        source = open_footage(options.source, size=film.size)
-        if film.fps is not None and source.fps is not None and film.fps != source.fps:
-            source = open_footage(options.source, size=film.size, fps=film.fps)
+    source = None if options.source is None else _beside(film, options.source)
     means = _fitting(words[0], film, config, options, screen) if words else []
     with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
         found = flicker.measure(frames, flow, source)
@@ -82,6 +78,20 @@ def score(options: Any, screen: Screen) -> None:
         ),
     ]
     screen.result(table([*rows, *means]))
+
+
+def _beside(film: Footage, name: str) -> Footage:
+    """Open what a film was made from, at its size, and with a frame for each of its frames."""
+    from vqclip.footage import open_footage
+
+    source = open_footage(name, size=film.size)
+    counts, rates = (film.count, source.count), (film.fps, source.fps)
+    # A gif rounds its rate: where there are as many frames, they belong together.
+    if counts[0] is not None and counts[1] is not None and abs(counts[0] - counts[1]) <= 1:
+        return source
+    if None in rates or rates[0] == rates[1]:
+        return source
+    return open_footage(name, size=film.size, fps=film.fps)
 
 
 def _levels(difference: float) -> str:
