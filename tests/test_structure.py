@@ -23,7 +23,8 @@ PACKAGE = ROOT / "vqclip"
 LONGEST = 320  # lines of a file; one that grows beyond has two responsibilities
 PLAIN_WORDS = (
     "errors prompts config checks presets models.layout models.catalogue models.download "
-    "models.zoo models.needs pictures gallery sound screen shelf looking judging finding commands cli"
+    "models.zoo models.needs pictures gallery sound screen shelf looking judging "
+    "finding commands cli"
 )
 
 
