@@ -33,6 +33,7 @@ from PIL import Image as pillow
 from tests.films import film
 from tests.models import hostile
 from vqclip import (
+    bands,
     cli,
     compass,
     expressions,
@@ -533,3 +534,14 @@ def test_the_archives_that_are_changed_are_good(tmp_path: Path) -> None:
     assert pillow.open(io.BytesIO(PNG)).size == (4, 4)
     (tmp_path / "index").mkdir()
     assert opened_index(tmp_path / "index", ROWS, WHOSE).vectors.tolist() == [[0, 0], [0, 0]]
+
+
+BANDED = st.sampled_from(["kick", "=", "-", ",", "40", "100", "6k", " Hz", "low", "beat", "1.5"])
+
+
+@fuzzed
+@given(st.lists(BANDED | PIECES, max_size=12).map("".join))
+def test_bands_are_read_or_refused(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        found = bands.parse(text)
+        assert bands.parse(bands.show(found)) == found

@@ -24,7 +24,8 @@ LONGEST = 320  # lines of a file; one that grows beyond has two responsibilities
 PLAIN_WORDS = (
     "errors folders prompts shapes config checks beginnings presets requirements "
     "models.layout models.catalogue models.download "
-    "models.zoo models.needs pictures gallery screen shelf looking judging finding commands cli"
+    "models.zoo models.needs pictures gallery sound screen shelf looking judging finding "
+    "commands cli"
 )
 
 

@@ -77,7 +77,9 @@ def flux(librosa: Any, powers: np.ndarray, sounding: np.ndarray) -> np.ndarray:
 
 def onsets(librosa: Any, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where sounds begin, in seconds, and how strongly, in (0, 1]."""
-    hops = librosa.onset.onset_detect(onset_envelope=flux, sr=RATE, hop_length=HOP)
+    # librosa takes the first of rising values; post_max looks ahead, for the highest.
+    known = {"sr": RATE, "hop_length": HOP, "post_max": 3}
+    hops = librosa.onset.onset_detect(onset_envelope=flux, **known)
     if not len(hops):
         return np.zeros(0), np.zeros(0)
     strengths = np.minimum(flux[hops] / max(np.percentile(flux[hops], FULL), FAINT), 1)
@@ -100,7 +102,10 @@ def track(librosa: Any, flux: np.ndarray, sounding: np.ndarray, tempo: float) ->
     clear = max(STEADY * flux.mean(), CLEAR * FAINT)
     if len(hops) < FEWEST or np.median(flux[hops]) < clear:
         return np.zeros(0)
-    # librosa leaves out weak beats at both ends; they go on for as long as something sounds.
+    # At both ends librosa leaves out weak beats, or puts one beside; they are even instead, and
+    # go on for as long as something sounds.
+    strong = np.flatnonzero(flux[hops] >= clear)
+    hops = hops[strong[0] : strong[-1] + 1]
     apart = interval(np.array(hops))
 
     def goes_on(hop: int) -> bool:

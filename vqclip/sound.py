@@ -70,7 +70,7 @@ def listen(
     """Listen to a whole piece, and give what each frame of a film has of it.
 
     The same file and arguments give the same values. Four minutes take a second or two
-    after librosa's first, longer start, and 360 MB with librosa's own 300; an hour takes 1 GB.
+    after librosa's first, longer start, and 460 MB with librosa's own 300; an hour takes 1 GB.
 
     Args:
         path: a sound, or a film with sound; whatever ffmpeg reads. Channels are mixed to one.

@@ -76,9 +76,9 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
     # A name with a colon is no address, and a playlist fetches nothing from elsewhere. In a film
     # whose sound begins late, silence comes first.
     read = ("-protocol_whitelist", "file,pipe", "-i", f"file:{path}", "-map", "0:a:0")
-    mono = ("-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", str(RATE))
+    mono = f"aresample={RATE}:async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1"
     quietly = (_find_ffmpeg(), "-nostdin", "-hide_banner", "-nostats")
-    command = [*quietly, *read, *mono, "-f", "f32le", "-"]
+    command = [*quietly, *read, "-af", mono, "-f", "f32le", "-"]
     with tempfile.TemporaryFile() as said:
         with Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=said) as ffmpeg:
             assert ffmpeg.stdout is not None
