@@ -21,6 +21,7 @@ from typing import Any
 
 from vqclip import structured
 from vqclip.checks import check
+from vqclip.clock import length
 from vqclip.config import RunConfig, to_dict
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.layers import Layer, merge, nest, override, parse
@@ -242,7 +243,7 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
                 f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
                 "of prompts"
             )
-        values["prompts"] = " ^ ".join(map(_prompt_text, scenes))
+        values["prompts"] = " ^ ".join(_scene_text(each, path) for each in scenes)
     return [*layers, (str(path), values)]
 
 
@@ -257,6 +258,19 @@ def _preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
     raise ConfigError(
         f"no preset is called {name!r}{suggest(name, known)} (one of: {', '.join(known)})"
     )
+
+
+def _scene_text(value: Any, path: Path) -> str:
+    """A scene as text; `{prompts: a fox, for: 2s}` says how long it takes."""
+    if not isinstance(value, Mapping) or "for" not in value or len(value) < 2:
+        return _prompt_text(value)
+    rest = {key: inner for key, inner in value.items() if key != "for"}
+    try:
+        lasting = length(str(value["for"]))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: scenes: for: {error}") from error
+    text = _prompt_text(rest["prompts"] if list(rest) == ["prompts"] else rest)
+    return f"{text} | lasting({lasting.written})"
 
 
 def _prompt_text(value: Any) -> str:

@@ -29,6 +29,7 @@ from vqclip import (
     reading,
     regions,
     starts,
+    story,
 )
 from vqclip.checks import check
 from vqclip.clock import Clock
@@ -44,7 +45,6 @@ from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.presets import settled
 from vqclip.sizes import final_size, plan_stages
-from vqclip.story import Story
 from vqclip.tensors import Image
 
 
@@ -82,7 +82,7 @@ def build(
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
     clock = changing.clock_of(config)
-    tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
+    tale = story.tell(wishes, clock, config.fade)
     # What cannot be at some frame is refused before a model is loaded.
     changing.curves(config, clock)
     for wish in wishes:

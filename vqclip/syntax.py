@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from vqclip import schedules
+from vqclip.clock import Length, length
 from vqclip.errors import ConfigError, PromptError
 from vqclip.letters import Letters, pairs, plain, split, strip
 from vqclip.schedules import NUMBER, Schedule
@@ -18,7 +19,7 @@ from vqclip.words import NAME
 
 MORE = 1.1  # what a pair of brackets multiplies attention by
 ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-MODIFIERS = ("in", "for", "sentence")
+MODIFIERS = ("in", "for", "sentence", "lasting")
 CALLS: dict[Kind, str] = {"noise": "a seed, such as noise(7)", "vector": "a direction's name"}
 
 
@@ -73,7 +74,25 @@ def read(raw: Letters, place: str) -> Prompt:
         region=_region(modifiers.get("in")),
         only=_names(modifiers.get("for"), place),
         sentence=plain(strip(modifiers.get("sentence", []))),
+        lasting=_length(modifiers["lasting"], place) if "lasting" in modifiers else None,
     )
+
+
+def scene_length(raw: Letters, place: str) -> Length | None:
+    """How long a scene takes, if a part of it says that and nothing else: `lasting(2s)`.
+
+    Raises:
+        PromptError: if what it says is no length.
+    """
+    inner = _call(raw, "lasting")
+    return None if inner is None else _length(inner, place)
+
+
+def _length(letters: Letters, place: str) -> Length:
+    try:
+        return length(plain(letters))
+    except ConfigError as error:
+        raise PromptError(f"{place}: {error}; for words in brackets write lasting\\(") from error
 
 
 def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:
