@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vqclip.clock import Clock, Timeline
+from vqclip.clock import Clock, Timeline, length
 from vqclip.errors import ConfigError
 from vqclip.schedules import parse
 
@@ -63,3 +63,15 @@ def test_a_run_without_time_is_refused() -> None:
         Timeline(0)
     with pytest.raises(ConfigError, match="has no time"):
         Clock(3, fps=0.0)
+
+
+def test_lengths_in_frames() -> None:
+    line = Timeline(50, 10.0)
+    assert [length(text).frames(line) for text in ("24", "24f", "2s", "30%")] == [24, 24, 20, 15]
+    assert [length(text).written for text in ("24f", "2.0 s", "30 %")] == ["24", "2s", "30%"]
+
+
+@pytest.mark.parametrize("text", ["", "s", "2m", "-1", "0", "101%", "1e999", "2s 3s"])
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is no length; write|cannot be; write frames above 0"):
+        length(text)

@@ -113,6 +113,13 @@ SIGNS = st.sampled_from(
         *("(", ")", "[", "]", "{", "}", "^", "|", ":", "@", "<", ">", '"', "\\", ",", " ", "a"),
         *(" in(top left)", " in(-", " for(b)", " sentence(", "noise(7)", "vector(b)", "<cat>"),
         *(":1.3)", ":{0: 0, 50%: 1 ease}", "2 of ", "{a|b}", ":2", ":-0.5:1", "(a:0.5)", "50%"),
+        *(
+            " lasting(2s)",
+            "lasting(",
+            ":{1 + sin(t)}",
+            ":{0s: (t), 9%: 1 if t < 2 else 3}",
+            "t*2",
+        ),
     ]
 )
 SPOKEN = st.lists(SIGNS | PIECES, max_size=20).map("".join)

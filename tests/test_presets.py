@@ -227,7 +227,7 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("losses: {edges: x}", "losses.edges: 'x' asks for 'x', which nothing here is called"),
         (
             "losses: {edges: []}",
-            r"art.yaml: losses.edges is \[\]; it must be a number or schedule",
+            r"art.yaml: losses.edges is \[\]; it must be a number or a sch",
         ),
         ("perceptors: a", r"art.yaml: perceptors is 'a'; it must be a list, such as \[starter\]"),
         ("perceptors: [[a]]", "art.yaml: perceptors is ..'a'..; it must be a list, such as"),
@@ -272,10 +272,19 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
     [
         ("stepz=3", "the command line: there is no setting stepz; did you mean 'steps'"),
         ("cutouts.cuont=3", "the command line: there is no setting cutouts.cuont"),
-        ("cutouts.count.x=3", "command line: cutouts.count: the schedule's key 'x: 3' cannot be"),
-        ("cutouts.count=2.5", "cutouts.count is '2.5'; it must be a whole number or schedule"),
+        (
+            "cutouts.count.x=3",
+            "the command line: cutouts.count: the schedule's key 'x: 3' cannot be",
+        ),
+        (
+            "cutouts.count=2.5",
+            "the command line: cutouts.count is '2.5'; it must be a whole number or a sch",
+        ),
         ("cutouts.noise=0: 0, 9: 2", "cutouts.noise, '0: 0, 9: 2', is 2; it must be 1 or less"),
-        ("optimiser.rate=1 + sinn(t)", "optimiser.rate: .* did you mean 'sin'.*help schedules"),
+        (
+            "optimiser.rate=1 + sinn(t)",
+            "the command line: optimiser.rate: .* did you mean 'sin'.*help schedules",
+        ),
         ("optimiser.rate=1 + lowe", "optimiser.rate: .* did you mean 'low'"),
         ("cutouts=3", "the command line: cutouts must hold key: value lines, not 3"),
         ("steps=", "the command line: steps is empty; it must be a whole number"),
@@ -287,7 +296,7 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
         ("steps=-5", "steps is -5; it must be 1 or more"),
         (
             "losses.smoothness=nan",
-            "losses.smoothness: the expression 'nan' holds nan, which is no",
+            "the command line: losses.smoothness: the expression 'nan' holds nan, which is",
         ),
     ],
 )
@@ -458,3 +467,42 @@ def test_one_run_takes_no_templates(key: str) -> None:
 def test_one_run_takes_no_template_of_a_style() -> None:
     with pytest.raises(ConfigError, match=r"^the arguments: style is '\{ink\|oil\}', a template"):
         load("a fox", style="{ink|oil}")
+
+
+def test_scenes_in_a_run_file_may_have_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "art.yaml"
+    path.write_text(
+        "scenes:\n- {prompts: a fox, for: 2s}\n- {an owl: 2, fog: -1, for: 24}\n"
+        "- [a bear, a bee]\n"
+        "- {subject: a hen, appearance: {fur: red}, for: 30%}\n"
+    )
+    found = load(file=path).prompts
+    assert found.startswith(
+        "a fox | lasting(2s) ^ an owl:2 | fog:-1 | lasting(24) ^ a bear | a bee"
+    )
+    lengths = {wish.scene: wish.lasting for wish in parse(found) if wish.lasting}
+    assert {scene: each.written for scene, each in lengths.items()} == {
+        0: "2s",
+        1: "24",
+        3: "30%",
+    }
+    path.write_text("scenes: [{prompts: a fox, for: ages}, a bear]")
+    with pytest.raises(
+        ConfigError, match=r"art.yaml: scenes: for: 'ages' is no length; write fr"
+    ):
+        load(file=path)
+
+
+def test_settings_that_may_change_are_kept_in_canonical_words(tmp_path: Path) -> None:
+    path = tmp_path / "art.yaml"
+    path.write_text(
+        "prompts: a fox\noptimiser: {rate: {0: 0.3, 75%: .03 hold}}\ncutouts: {noise: null}"
+    )
+    found = load(file=path, overrides=["losses.edges=1+t", "cutouts.count={0:4,9:  8}"])
+    assert (found.optimiser.rate, found.cutouts.noise) == ("0: 0.3, 75%: 0.03 hold", None)
+    assert (found.losses.edges, found.cutouts.count) == ("1 + t", "0: 4, 9: 8")
+    plain = load("a fox", overrides=["cutouts.count=8.0", "optimiser.rate=1e-1"])
+    assert (plain.cutouts.count, plain.optimiser.rate) == (8, 0.1)
+    assert isinstance(plain.cutouts.count, int)
+    nothing = load("a fox", overrides=["optimiser.rate=null", "cutouts.noise="])
+    assert (nothing.optimiser.rate, nothing.cutouts.noise) == (None, None)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from vqclip import story
-from vqclip.clock import Clock
+from vqclip.clock import Clock, Timeline
+from vqclip.errors import ConfigError
 from vqclip.prompts import parse
 from vqclip.story import Lane, Story, slerp
 
@@ -95,3 +96,70 @@ def test_targets_go_from_one_to_the_other() -> None:
     assert torch.equal(aim(0), a) and torch.equal(aim(99), b)
     assert torch.allclose(aim(50), unit(1, 1))
     assert torch.equal(story.target(lane, tale, [a, None])(99), a)
+
+
+def most(tale: Story) -> str:
+    """Of which scene there is most, frame by frame."""
+    shares = (tale.shares(step) for step in range(tale.clock.steps))
+    return "".join(str(max(range(tale.scenes), key=each.__getitem__)) for each in shares)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a lasting(2) ^ b ^ c", "0011112222"),
+        ("a ^ b lasting(0.5s) ^ c lasting(30%)", "0011111222"),
+        ("a lasting(30%) ^ b lasting(2)", "0001111111"),  # the last one goes on
+        ("a lasting(1s)", "0000000000"),
+    ],
+)
+def test_scenes_may_be_as_long_as_they_say(text: str, wanted: str) -> None:
+    assert most(story.tell(parse(text), Clock(10, fps=10.0))) == wanted
+
+
+def test_lengths_are_those_of_frames_not_of_steps() -> None:
+    clock = Timeline(4).clock([6, 1, 1, 2])
+    assert most(story.tell(parse("a lasting(2) ^ b"), clock)) == "0000000111"
+
+
+@pytest.mark.parametrize("loop", [False, True])
+@pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
+def test_long_and_short_scenes_fade_as_slowly_as_the_shorter_allows(
+    fade: float, loop: bool
+) -> None:
+    wishes = parse("a lasting(20) ^ b ^ c lasting(40)")
+    shares = torch.tensor(
+        [story.tell(wishes, Clock(200), fade, loop=loop).shares(step) for step in range(200)]
+    )
+    assert torch.allclose(shares.sum(1), torch.ones(200)) and shares.min() >= 0
+    if fade > 0:
+        changes = (shares[1:] - shares[:-1]).abs().amax(1)
+        assert float(changes[:40].max()) <= 1 / (fade * 20) + 1e-5
+        assert float(changes[60:170].max()) <= 1 / (fade * 40) + 1e-5
+    assert shares[0].tolist() == [1, 0, 0]
+
+
+def test_a_loop_ends_where_it_begins() -> None:
+    tale = Story(3, Clock(300), fade=0.4, loop=True)
+    assert tale.shares(0) == [1, 0, 0] and tale.shares(250) == [0, 0, 1]
+    assert tale.shares(280) == [0.5, 0, 0.5]  # the last 40 frames are a fade
+    assert tale.shares(299)[0] > 0.97
+    assert Story(1, Clock(9), fade=0.4, loop=True).shares(8) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a lasting(8) ^ b lasting(0.3s)",
+            r"lengths \(8, 0.3s\) are 11 of the run's 10 frames, 10 a",
+        ),
+        (
+            "a lasting(100%) ^ b",
+            "are 10 of the run's 10 .*, and leave none for the others; write",
+        ),
+    ],
+)
+def test_scenes_that_do_not_fit_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        story.tell(parse(text), Clock(10, fps=10.0))

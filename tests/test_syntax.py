@@ -152,7 +152,7 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
         ("a for()", r"for\( \) wants names of perceptors"),
         ("noise(x)", r"noise\(x\) wants a seed, a whole number"),
         ("a:{0: 1 eese}", "the prompt .*: no easing is called 'eese'; did you mean 'ease'"),
-        ("a:{b|c}", r"the schedule's key 'b\|c' cannot be read"),
+        ("a:{b|c}", r"the expression 'b\|c' cannot be read from '\|c' on"),
         ("(a b:11)", r"\(a b:11\) has the attention 11; it is from 0 to 10.*is written"),
         (
             "(" * 40 + "a" + ")" * 40,
@@ -240,3 +240,49 @@ def test_words_before_a_bracket_stay_words(text: str) -> None:
 def test_what_is_turned_round_keeps_its_stop() -> None:
     (_, fog) = understood("a", "fog:0.5:0.9")
     assert (fog.weight, fog.stop) == (-0.5, -0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a fox lasting(2s) ^ an owl", "a fox lasting(2s) ^ an owl"),
+        ("a fox lasting( 30 % ) in(top):2 ^ an owl", "a fox in(top) lasting(30%):2 ^ an owl"),
+        ("fog:-1 | lasting(24f) | a fox ^ an owl", "fog lasting(24):-1 | a fox ^ an owl"),
+        (r"a fox lasting\(long\)", r"a fox lasting\(long\)"),
+        ("@a.png lasting(1.5s):0.5", "@a.png lasting(1.5s):0.5"),
+        ("everlasting(2)", None),  # no modifier: it stands in a word
+    ],
+)
+def test_lengths_of_scenes(text: str, wanted: str | None) -> None:
+    found = parse(text)
+    assert parse(show(found)) == found
+    assert show(found) == wanted or (wanted is None and found[0].lasting is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a fox lasting(ages)", "'ages' is no length; write frames.*write lasting"),
+        ("a fox lasting(0s)", "a length of 0s cannot be"),
+        ("a fox lasting(120%)", "a length of 120% cannot be"),
+        ("a lasting(2) | b lasting(3)", "how long scene 1 takes is said twice"),
+        ("a ^ lasting(3)", "how long scene 2 takes has no words"),
+    ],
+)
+def test_lengths_that_cannot_be_are_refused(text: str, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a fox:{1+sin( t )}", "a fox:{1 + sin(t)}"),
+        ("a fox:{0s:0, 2s : 1}:0.5", "a fox:{0s: 0, 2s: 1}:0.5"),
+        ("fog:{0: -1, 50%: (t-2) ease}", "fog:{0: -1, 50%: (t - 2) ease}"),
+        ("a:{1 if t<2 else min(beat, 2)} ^ b", "a:{1 if t < 2 else min(beat, 2)} ^ b"),
+    ],
+)
+def test_weights_may_be_any_schedule(text: str, wanted: str) -> None:
+    assert show(parse(text)) == wanted
+    assert parse(wanted) == parse(text)

@@ -41,10 +41,8 @@ def settled(config: RunConfig) -> RunConfig:
     It is the first frame of a film that is drawn over; or a draft, if the starter VQGAN is to
     draw words; else random.
     """
-    if config.fps is None and not config.source.film:
-        config = dataclasses.replace(config, fps=FPS)
-    if config.length > 0 and config.fps is not None:
-        frames = max(1, round(config.length * config.fps))
+    if config.length > 0 and (config.fps or not config.source.film):
+        frames = max(1, round(config.length * (config.fps or FPS)))
         config = dataclasses.replace(config, frames=frames, length=0.0)
     if config.init != "auto":
         return config

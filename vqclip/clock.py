@@ -13,15 +13,70 @@ the one clock of the run.
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vqclip.errors import ConfigError
 from vqclip.expressions import digits
-from vqclip.schedules import FPS, Curve, Schedule, show
+from vqclip.schedules import FPS, NUMBER, Curve, Schedule, show
 
+LENGTH = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
 MOST_LOOKS = 20_000  # frames of a curve that are looked at to find how far it goes
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long something takes.
+
+    Args:
+        number: of frames, percents of the run or seconds, as `unit` says; above 0.
+        unit: "" for frames, "%" or "s".
+
+    Raises:
+        ConfigError: if it is not above 0, or more than the run.
+    """
+
+    number: float
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.number < math.inf or (self.unit == "%" and self.number > 100):
+            raise ConfigError(
+                f"a length of {digits(self.number)}{self.unit} cannot be; write frames above 0, "
+                "such as 24, seconds (2s), or up to 100%"
+            )
+
+    def frames(self, timeline: Timeline) -> float:
+        """How many frames that is."""
+        if self.unit == "%":
+            return self.number / 100 * timeline.frames
+        return self.number * timeline.fps if self.unit == "s" else self.number
+
+    @property
+    def written(self) -> str:
+        """As it is read back."""
+        return f"{digits(self.number)}{self.unit}"
+
+
+def length(text: str) -> Length:
+    """Read a length: `24` frames, `2s` or `30%`.
+
+    Raises:
+        ConfigError: if it is none.
+
+    >>> length("2.50 s").written
+    '2.5s'
+    """
+    found = LENGTH.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(
+            f"{text.strip()[:40]!r} is no length; write frames, such as 24, seconds (2s), or a "
+            "share of the run (30%)"
+        )
+    return Length(float(found[1]), found[found.lastindex or 0].strip("f"))
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _draw(
     point: Point | None,
 ) -> Path:
     """Load the models, and draw into the run's folder."""
-    from vqclip import resume, session
+    from vqclip import reels, resume, session
     from vqclip.record import rooms
 
     beside = point.folder if point else before.folder if before else None
@@ -123,7 +123,7 @@ def _draw(
     place = point.folder if point else rooms.new_run(Path(config.out), wishes[0].body)
     with nullcontext() if point else rooms.alone(place):
         progress.folder = place
-        film = _film(config, place, ready.size, point)
+        film = reels.begin(config, place, ready.size, point)
         put_aside = rooms.make_room(place)
         screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
         if point is not None:
@@ -256,72 +256,3 @@ def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
 def _is_read(name: str) -> bool:
     """Whether an entry of a run's models is a picture or a word of the user's own."""
     return name.startswith(("picture ", "word "))
-
-
-def _film(
-    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
-) -> Film | None:
-    """Begin the film, or go on with the one that there is, if it goes up to here."""
-    from vqclip.record import video
-
-    if config.frames:
-        return _animation(config, place, size, point)
-    if config.film.format == "none":
-        return None
-    kind = config.film.format
-    name, suffix = ("frames", "") if kind == "frames" else ("film", f".{kind}")
-    path, frames = place / f"{name}{suffix}", 0
-    if point is not None:
-        reel, done = point.reel, point.state.done
-        stem = name if reel is None else reel.folder.removesuffix(".frames")
-        path = place / f"{stem}{suffix}"
-        there = video.frames_of(path)
-        if (
-            reel is not None
-            and (reel.folder, reel.done) == (there.name, done)
-            and video.holds(there, reel.frames)
-        ):
-            frames = reel.frames
-        else:  # what there is is a film of its own, and so is what follows
-            path = place / f"{name}-from-{done:05d}{suffix}"
-    return video.open_film(
-        path,
-        fps=config.film.fps,
-        quality=config.film.quality,
-        codec=config.film.codec,
-        crf=config.film.crf,
-        between=config.film.between,
-        between_by=config.film.between_by,
-        size=size,
-        start=frames,
-        overwrite=point is not None,
-    )
-
-
-def _animation(
-    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
-) -> Film:
-    """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
-    from vqclip import itinerary
-    from vqclip.record import video
-
-    kind = config.film.format
-    whole = kind in ("frames", "none")
-    latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    where = folders.of(config.assets, place if point else None)
-    sound, start = itinerary.sound_of(config, where)
-    return video.open_film(
-        place / ("frames" if whole else f"film.{kind}"),
-        fps=itinerary.fps_of(config) * (config.film.between + 1 if latent else 1),
-        quality=config.film.quality,
-        codec=config.film.codec,
-        crf=config.film.crf,
-        between=0 if latent or whole else config.film.between,
-        between_by="blend" if latent else config.film.between_by,
-        sound=None if whole else sound,
-        sound_start=start,
-        size=size,
-        start=0 if point is None or point.reel is None else point.reel.frames,
-        overwrite=point is not None,
-        folder=None if whole else place / "frames",
-    )

@@ -244,7 +244,7 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
                 f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
                 "of prompts"
             )
-        values["prompts"] = " ^ ".join(map(shapes.text, scenes))
+        values["prompts"] = " ^ ".join(shapes.scene(each, str(path)) for each in scenes)
     return [*layers, (str(path), values)]
 
 

@@ -6,8 +6,9 @@ r"""The prompt language: what an artist writes, read into `Prompt`s and echoed b
     wish      = "@" path | "noise(" seed ")" | "vector(" name ")" | words
     words     = { character | "(" words [ ":" number ] ")" | "[" words "]" | "<" name ">" }
     modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
-              | " sentence(" text ")"
+              | " sentence(" text ")" | " lasting(" length ")"
     weight    = number | "{" schedule "}"          see vqclip help schedules
+    length    = number [ "%" | "s" ]               frames, a share of the run, or seconds
     region    = side [ side ] | percent percent percent percent | mask
 
     a fox:2 | fog:-0.5:-0.9            twice as much fox; away from fog up to a distance of 0.9
@@ -16,6 +17,7 @@ r"""The prompt language: what an artist writes, read into `Prompt`s and echoed b
     a fox | @sketch.png:0.3            towards a picture too; @photos/*.jpg: several, in turn
     a fox:{0: 0, 50%: 2 ease}          a weight that rises until the middle of the run
     spring ^ summer ^ autumn           scenes, which fade into each other
+    a fox lasting(2s) ^ an owl         two seconds of fox, then owl; lasting(30%), lasting(24)
     a fox | noise(7):0.2               towards a random direction
     a street | vector(textoff)         away from lettering; see vqclip direction
     a fox for(ViT-B-32::openai)        only one of several perceptors reads it
@@ -38,6 +40,9 @@ Read these rules from top to bottom:
 5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
    one that stands elsewhere is read as words, and `echo` is followed by a note that says so. A
    mask is its opacity if anything in it is transparent, else its brightness: white is inside.
+   How long a scene takes is said once in it, beside any of its wishes or as a part of its own;
+   scenes without a length share what is left of the run evenly. What should stand in all scenes
+   is said by style="an ink drawing of {}".
 6. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
 7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
    after a colon; each `[ ]` divides it by 1.1.
@@ -105,10 +110,24 @@ def parse(text: str) -> tuple[Prompt, ...]:
     scenes = _scenes(letters)
     count, number, found = sum(map(len, scenes)), 0, []
     for scene, parts in enumerate(scenes):
-        for raw in parts:
+        wishes: list[Prompt] = []
+        lengths = []
+        for raw in map(strip, parts):
             number += 1
             place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
-            found.append(replace(syntax.read(strip(raw), place), scene=scene))
+            alone = syntax.scene_length(raw, place)
+            if alone is None:
+                wishes.append(replace(syntax.read(raw, place), scene=scene))
+            lengths += [each for each in (alone or wishes[-1].lasting,) if each is not None]
+        if len(lengths) > 1 or not wishes:
+            why = "is said twice" if wishes else "has no words"
+            raise PromptError(
+                f"{text!r}: how long scene {scene + 1} takes {why}; write a fox lasting(2s) once"
+            )
+        # Where it stood as a part of its own, it goes with the scene's first wish.
+        if lengths and not any(wish.lasting for wish in wishes):
+            wishes[0] = replace(wishes[0], lasting=lengths[0])
+        found += wishes
     return tuple(found)
 
 
@@ -127,7 +146,7 @@ def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
     found = list(parse(text))
     if negative.strip():
         avoided = parse(negative)
-        if any(wish.scene for wish in avoided):
+        if any(wish.scene or wish.lasting for wish in avoided):
             raise PromptError(
                 f"negative is {negative!r}; what is to be avoided holds in all scenes, so it "
                 "has none of its own: put | where ^ is"

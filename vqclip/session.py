@@ -33,6 +33,7 @@ from vqclip import (
     regions,
     sound,
     starts,
+    story,
 )
 from vqclip.beginnings import settled
 from vqclip.checks import check
@@ -48,7 +49,6 @@ from vqclip.models import clips, learnt, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.sizes import final_size, plan_stages
-from vqclip.story import Story
 from vqclip.tensors import Image
 
 
@@ -94,7 +94,7 @@ def build(
         say(sound.describe(heard))
     tour = itinerary.plan(config, heard.variables if heard else {}) if config.frames else None
     clock = changing.clock_of(config) if tour is None else tour.clock
-    tale = Story(max(wish.scene for wish in wishes) + 1, clock, config.fade)
+    tale = story.tell(wishes, clock, config.fade)
     # What cannot be at some frame is refused before a model is loaded.
     changing.curves(config, clock)
     for wish in wishes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vqclip import structured
+from vqclip.clock import length
 from vqclip.errors import ConfigError
 from vqclip.prompts import Prompt, show
 
@@ -35,6 +36,26 @@ def text(value: Any, key: str = "prompts") -> str:
     if isinstance(value, Sequence):
         return " | ".join(text(part, key) for part in value)
     raise ConfigError(f"{key} is {value!r}; it must be text in quotes, or a list of texts")
+
+
+def scene(value: Any, where: str) -> str:
+    """A scene as text; `{prompts: a fox, for: 2s}` says how long it takes.
+
+    Args:
+        where: what it was read from, for messages.
+
+    Raises:
+        ConfigError, PromptError: as for `text`; also for what is no length.
+    """
+    if not isinstance(value, Mapping) or "for" not in value or len(value) < 2:
+        return text(value)
+    rest = {key: inner for key, inner in value.items() if key != "for"}
+    try:
+        lasting = length(str(value["for"]))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: scenes: for: {error}") from error
+    words = text(rest["prompts"] if list(rest) == ["prompts"] else rest)
+    return f"{words} | lasting({lasting.written})"
 
 
 def _is_number(value: Any) -> bool:

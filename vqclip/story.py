@@ -1,20 +1,24 @@
 """Which scene is it at a step, and how does one become the next?
 
-Scenes share the run's frames evenly (a picture's steps are its frames). Around the border
-between two of them there is a cross-fade: `fade` is its length, as a share of a scene's; half of
-it lies on either side. Directions in a perceptor's space fade along the shortest arc ("slerp"),
-Shoemake, 1985, as pytti's interpolation of scenes does it with losses.
+Scenes share the run's frames evenly (a picture's steps are its frames), or are as long as they
+say. Around the border between two of them there is a cross-fade: `fade` is its length, as a share
+of the shorter one's; half of it lies on either side. Directions in a perceptor's space fade along
+the shortest arc ("slerp"), Shoemake, 1985, as pytti's interpolation of scenes does with losses.
 """
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from vqclip.clock import Clock
+from vqclip.clock import Clock, Length
+from vqclip.errors import ConfigError
 from vqclip.schedules import Curve
+from vqclip.sums import digits
 from vqclip.tensors import Embedding
 from vqclip.wishes import Prompt
 
@@ -27,12 +31,35 @@ class Story:
 
     Args:
         clock: of the run.
-        fade: in [0, 1]; 0 cuts from one scene to the next.
+        fade: in [0, 1], as a share of the shorter of two neighbours; 0 cuts from one to the next.
+        lengths: of each scene, None for a share of what the others leave; () for none at all.
+            Where all have one and the run goes on, so does the last scene.
+        loop: whether the last scene fades into the first, so that a film can begin anew. All of
+            that fade lies at the end, since the film begins with the first scene.
+
+    Raises:
+        ConfigError: if the lengths are more than the run, or leave nothing for a scene.
     """
 
     scenes: int
     clock: Clock
     fade: float = 0.0
+    lengths: tuple[Length | None, ...] = ()
+    loop: bool = False
+
+    def __post_init__(self) -> None:
+        if not any(self.lengths):
+            return
+        said = [each.frames(self.clock.timeline) for each in self.lengths if each is not None]
+        left, frames = self.clock.frames - sum(said), self.clock.frames
+        if left < -1e-6 * frames or (left < 1e-6 * frames and len(said) < self.scenes):
+            written = ", ".join(each.written for each in self.lengths if each is not None)
+            raise ConfigError(
+                f"the scenes' lengths ({written}) are {digits(round(sum(said), 3))} of the run's "
+                f"{frames} frames, {digits(self.clock.fps)} a second"
+                + (", and leave none for the others" if left >= -1e-6 * frames else "")
+                + "; write shorter ones, or make the run longer"
+            )
 
     def shares(self, step: int) -> list[float]:
         """How much of each scene there is at a step; they add up to 1.
@@ -40,16 +67,66 @@ class Story:
         >>> Story(2, Clock(100), fade=0.2).shares(49), Story(2, Clock(100)).shares(50)
         ([0.6, 0.4], [0.0, 1.0])
         """
-        place = self.clock.frame(step) / self.clock.frames * self.scenes  # in scenes
+        place = self._place(self.clock.frame(step))
         found = [0.0] * self.scenes
-        border = round(place)
-        inside = 0 < border < self.scenes and abs(place - border) * 2 < self.fade
-        if not inside:
-            found[min(int(place), self.scenes - 1)] = 1.0
+        border, end = round(place), self.scenes
+        away = (place - border) * self._stretch(border, int(place))
+        if 0 < border < end and abs(away) * 2 < self.fade:
+            after = away / self.fade + 0.5
+            found[border - 1], found[border] = round(1 - after, 6), round(after, 6)
             return found
-        after = (place - border) / self.fade + 0.5
-        found[border - 1], found[border] = round(1 - after, 6), round(after, 6)
+        # The fade at the end must not reach back into the one before.
+        back = (end - place) * self._stretch(end, end - 1)
+        closing = min(self.fade, 1 - self.fade / 2)
+        if self.loop and end > 1 and back < closing:
+            found[0] = round(1 - back / closing, 6)
+            found[end - 1] = round(back / closing, 6)
+            return found
+        found[min(int(place), end - 1)] = 1.0
         return found
+
+    def _place(self, frame: int) -> float:
+        """How far the story is, in scenes."""
+        edges = self._edges()
+        if not edges:
+            return frame / self.clock.frames * self.scenes
+        scene = min(bisect_right(edges, frame), self.scenes) - 1
+        return scene + (frame - edges[scene]) / (edges[scene + 1] - edges[scene])
+
+    def _stretch(self, border: int, scene: int) -> float:
+        """A scene's length in those of the shorter of the two that meet at a border."""
+        edges = self._edges()
+        if not edges:
+            return 1.0
+        long = [after - before for before, after in itertools.pairwise(edges)]
+        return long[min(scene, self.scenes - 1)] / min(
+            long[border - 1], long[border % self.scenes]
+        )
+
+    def _edges(self) -> list[float]:
+        """The frames at which scenes begin, and the run's end; [] if all are equally long."""
+        if not any(self.lengths):
+            return []
+        frames = self.clock.frames
+        said = [None if x is None else x.frames(self.clock.timeline) for x in self.lengths]
+        free = said.count(None)
+        left = frames - sum(each for each in said if each is not None)
+        long = [left / free if each is None else each for each in said]
+        return [*itertools.accumulate(long[:-1], initial=0.0), float(frames)]
+
+
+def tell(
+    wishes: Sequence[Prompt], clock: Clock, fade: float = 0.0, *, loop: bool = False
+) -> Story:
+    """The story of a run's wishes.
+
+    Raises:
+        ConfigError: if the lengths of its scenes do not fit into the run.
+    """
+    scenes = max(wish.scene for wish in wishes) + 1
+    said = {wish.scene: wish.lasting for wish in wishes if wish.lasting is not None}
+    lengths = tuple(said.get(scene) for scene in range(scenes)) if said else ()
+    return Story(scenes, clock, fade, lengths, loop)
 
 
 @dataclass(frozen=True)

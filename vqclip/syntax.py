@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from vqclip import schedules
+from vqclip.clock import Length, length
 from vqclip.errors import ConfigError, PromptError
 from vqclip.letters import Letters, pairs, plain, split, strip
 from vqclip.schedules import NUMBER, Schedule
@@ -18,7 +19,7 @@ from vqclip.words import NAME
 
 MORE = 1.1  # what a pair of brackets multiplies attention by
 ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-MODIFIERS = ("in", "for", "sentence")
+MODIFIERS = ("in", "for", "sentence", "lasting")
 CALLS: dict[Kind, str] = {"noise": "a seed, such as noise(7)", "vector": "a direction's name"}
 
 
@@ -70,6 +71,7 @@ def read(raw: Letters, place: str) -> Prompt:
         region=_region(modifiers.get("in")),
         only=_names(modifiers.get("for"), place),
         sentence=plain(strip(modifiers.get("sentence", []))),
+        lasting=_length(modifiers["lasting"], place) if "lasting" in modifiers else None,
     )
 
 
@@ -80,7 +82,7 @@ def strays(raw: Letters) -> list[str]:
     fields = split(raw, ":", outside="([{")
     _numbers(fields, "")
     wish, modifiers = _modified(_joined(fields, ":"))
-    if any(_call(wish, name) is not None for name in CALLS):
+    if any(_call(wish, name) is not None for name in (*CALLS, "lasting")):
         return []
     found = []
     for start, end in sorted(pairs(wish, "(").items()):
@@ -115,6 +117,23 @@ def _modified(wish: Letters) -> tuple[Letters, dict[str, Letters]]:
     while (found := _modifier(wish)) is not None and found[0] not in modifiers:
         modifiers[found[0]], wish = found[1:]
     return wish, modifiers
+
+
+def scene_length(raw: Letters, place: str) -> Length | None:
+    """How long a scene takes, if a part of it says that and nothing else: `lasting(2s)`.
+
+    Raises:
+        PromptError: if what it says is no length.
+    """
+    inner = _call(raw, "lasting")
+    return None if inner is None else _length(inner, place)
+
+
+def _length(letters: Letters, place: str) -> Length:
+    try:
+        return length(plain(letters))
+    except ConfigError as error:
+        raise PromptError(f"{place}: {error}; for words in brackets write lasting\\(") from error
 
 
 def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:

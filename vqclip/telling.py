@@ -11,7 +11,9 @@ from vqclip.letters import escaped
 from vqclip.schedules import Schedule, digits
 from vqclip.wishes import Piece, Prompt, Region
 
-CALL = re.compile(r"(?:in|for|sentence|noise|vector)$")  # before a bracket these mean something
+CALL = re.compile(
+    r"(?:in|for|sentence|lasting|noise|vector)$"
+)  # before a bracket these mean something
 
 
 def written(prompt: Prompt) -> str:
@@ -28,6 +30,8 @@ def written(prompt: Prompt) -> str:
         body += f" for({', '.join(map(escaped, prompt.only))})"
     if prompt.sentence:
         body += f" sentence({escaped(prompt.sentence)})"
+    if prompt.lasting is not None:
+        body += f" lasting({prompt.lasting.written})"
     if prompt.stop != -math.inf:
         return f"{body}:{_weight(prompt)}:{digits(prompt.stop)}"
     return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
@@ -68,6 +72,8 @@ def said(prompt: Prompt) -> str:
         words += f", for {' and '.join(prompt.only)},"
     if prompt.sentence:
         words += f", or as a sentence: {prompt.sentence!r},"
+    if prompt.lasting is not None:
+        words += f", in a scene of {prompt.lasting.written},"
     return f"{words} ×{_weight(prompt)}{_remark(prompt)}"
 
 

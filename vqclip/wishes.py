@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from vqclip.clock import Length
 from vqclip.errors import PromptError, suggest
 from vqclip.schedules import Schedule
 from vqclip.words import NAME
@@ -121,6 +122,7 @@ class Prompt:
         only: the perceptors that are to read it; () for all.
         sentence: what a perceptor that reads sentences reads instead of the body; "" for none.
         scene: in which scene it holds, counted from 0.
+        lasting: how long that scene takes; None where nothing is written beside this wish.
 
     Raises:
         PromptError: if the body is empty or begins or ends in white space, the weight is not
@@ -136,6 +138,7 @@ class Prompt:
     only: tuple[str, ...] = ()
     sentence: str = ""
     scene: int = 0
+    lasting: Length | None = None
 
     def __post_init__(self) -> None:
         if not self.body or self.body != self.body.strip():
