@@ -24,6 +24,7 @@ from vqclip.errors import ConfigError
 
 _FINEST = 96  # steps along a ray
 _GIVE, _TORN = 0.15, 0.65  # pixels in a frame: what a surface may stretch, and what tears it
+_EDGE = 7  # numbers of a map; what is steep over more is a slope
 _HALVINGS = 12  # of the step in which a ray meets a depth map
 
 
@@ -185,6 +186,8 @@ class DepthMap:
         drift = torch.hypot(shorter[0] - further[0], shorter[1] - further[1]) / (0.02 * inverse)
         wide = functional.pad(map_[None, None], (0, 1, 0, 1), mode="replicate")
         jump = functional.max_pool2d(wide, 2, 1) + functional.max_pool2d(-wide, 2, 1)
+        # A slope is steep all around, and hides nothing; an edge is not.
+        jump = jump + functional.max_pool2d(-jump, _EDGE, 1, _EDGE // 2)
         place = [
             ((each + 0.5) * count / size - 0.5).floor().clamp(0, count - 1).long()
             for each, count, size in ((y, rows, height), (x, columns, width))
