@@ -91,6 +91,15 @@ def test_of_two_surfaces_the_nearer_is_met() -> None:
     assert there.sum() >= 5 and float((row[there] - 1).abs().max()) < 0.01
 
 
+def test_what_the_eye_has_passed_is_gone() -> None:
+    values = torch.zeros(48, 48)
+    values[16:32, 16:32] = 1.0
+    course = follow(Flight(z=0.5, near=0.3, far=10.0), DepthMap(values), 48, 48)
+    torch.testing.assert_close(
+        course.distance, torch.full((48, 48), 9.5).double(), atol=0, rtol=1e-2
+    )
+
+
 @pytest.mark.parametrize("flight", [Flight(z=5.0), Flight(z=-5.0), Flight(pan=120), Flight(x=9)])
 @pytest.mark.parametrize(
     "terrain", [Ground(1.0), DepthMap(torch.eye(9)), DepthMap(torch.ones(1, 1) / 2), Flat(6.0)]

@@ -23,6 +23,8 @@ from vqclip.depth import BEHIND, Rays
 from vqclip.errors import ConfigError
 
 _FINEST = 96  # steps along a ray
+_GIVE, _TORN = 0.15, 0.65  # pixels in a frame: what a surface may stretch, and what tears it
+_EDGE = 7  # numbers of a map; what is steep over more is a slope
 _HALVINGS = 12  # of the step in which a ray meets a depth map
 
 
@@ -138,10 +140,9 @@ class DepthMap:
             return (1 / inverse - rays.start[2]) / ahead.clamp(min=BEHIND)
 
         def behind(inverse: Tensor) -> Tensor:
-            """Is the ray, there, behind the surface? Before the eye it meets nothing."""
-            along = reach(inverse)
-            x, y, _ = rays.project(along)
-            return (_read(map_, x, y, width, height) >= inverse) & (along > 0)
+            """Is the ray, there, behind the surface?"""
+            x, y, _ = rays.project(reach(inverse))
+            return _read(map_, x, y, width, height) >= inverse
 
         ends = [
             rays.project(reach(torch.full_like(rays.ways[..., 0], e)))[:2] for e in (near, far)
@@ -151,14 +152,19 @@ class DepthMap:
         low = torch.full_like(drift, near)
         high = torch.full_like(drift, far)
         found = torch.zeros_like(drift, dtype=torch.bool)
+        # What the eye has passed is no longer met: a ray has to come from before a surface.
+        before = reach(low) > 0
         for step in range(1, steps):
             inverse = torch.full_like(drift, near + (far - near) * step / steps)
-            hit = behind(inverse)
-            high = torch.where(hit & ~found, inverse, high)
-            low = torch.where(~(hit | found), inverse, low)
+            inside = behind(inverse)
+            hit = inside & before & ~found
+            high = torch.where(hit, inverse, high)
             found |= hit
+            low = torch.where(inside | found, low, inverse)
+            before |= ~inside & (reach(inverse) > 0)
             if bool(found.all()):
                 break
+        low = torch.where(found | before, low, high)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             hit = behind(middle)
@@ -180,15 +186,15 @@ class DepthMap:
         drift = torch.hypot(shorter[0] - further[0], shorter[1] - further[1]) / (0.02 * inverse)
         wide = functional.pad(map_[None, None], (0, 1, 0, 1), mode="replicate")
         jump = functional.max_pool2d(wide, 2, 1) + functional.max_pool2d(-wide, 2, 1)
+        # A slope is steep all around, and hides nothing; an edge is not.
+        jump = jump + functional.max_pool2d(-jump, _EDGE, 1, _EDGE // 2)
         place = [
             ((each + 0.5) * count / size - 0.5).floor().clamp(0, count - 1).long()
             for each, count, size in ((y, rows, height), (x, columns, width))
         ]
-        cell = max(
-            width / columns, height / rows
-        )  # pixels from one number of the map to the next
+        cell = max(width / columns, height / rows)  # pixels between two numbers of the map
         stretch = jump[0, 0][place[0], place[1]] * drift / cell
-        return (1.5 - stretch).clamp(0, 1)
+        return (1 - (stretch - _GIVE) / (_TORN - _GIVE)).clamp(0, 1)
 
 
 def _wall(rays: Rays, distance: float) -> Tensor:
