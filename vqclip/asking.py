@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vqclip import folders, presets, prompts, templates
 from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, PromptError, suggest
+from vqclip.sizes import final_size
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
 # Options that are another way to say key=value.
-SHORT = ("negative", "size", "steps", "seed", "init", "out")
+SHORT = ("negative", "size", "steps", "seed", "init", "out", "fps", "length", "loop")
+FRAMES = 60  # of an animation of which nobody says how long it is to be
 
 
 def configs(options: Any) -> list[RunConfig]:
@@ -49,16 +52,34 @@ def configs(options: Any) -> list[RunConfig]:
         listed = [*templates.lines(file_of_prompts)]
         if folder := folders.beside(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
-    found = []
+    found: list[RunConfig] = []
     for text in listed:
         found += presets.load_all(
             text, ",".join(options.preset), file=file, overrides=short(options) + overrides
         )
     if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
+    found = [drafted(config) for config in found] if options.draft else found
     for config in found:
         prompts.understood(config.prompts, config.negative)  # all of them, before the first run
     return found
+
+
+def animated(config: RunConfig) -> RunConfig:
+    """The same as an animation, of some seconds if nothing else is said."""
+    if config.frames or config.source.film:
+        return config
+    return replace(config, frames=FRAMES)
+
+
+def drafted(config: RunConfig) -> RunConfig:
+    """The same, roughly: a quarter of the pixels, and a tenth of the steps."""
+    width, height = final_size(config)
+    size = f"{max(32, width // 2)}x{max(32, height // 2)}"
+    each = config.motion.steps
+    steps = 1 if isinstance(each, str) else max(1, round(each / 10))
+    motion = replace(config.motion, steps=steps)
+    return replace(config, size=size, aspect="", steps=max(1, config.steps // 10), motion=motion)
 
 
 def parted(words: list[str]) -> tuple[str | None, list[str]]:
@@ -91,4 +112,8 @@ def short(options: Any) -> list[str]:
     """`--size 64x64` as `size=64x64`."""
     given = [(key, getattr(options, key, None)) for key in SHORT]
     given.append(("dream.count", getattr(options, "count", None)))
+    given.append(("source.film", getattr(options, "source", None)))
+    given.append(("sound.file", getattr(options, "sound", None)))
+    if ":" not in (getattr(options, "frames", None) or ""):
+        given.append(("frames", getattr(options, "frames", None)))
     return [f"{key}={value}" for key, value in given if value is not None]

@@ -139,6 +139,7 @@ Command = Callable[[Any, Screen, Progress], None]
 
 COMMANDS: dict[str, Command] = {
     "generate": commands.generate,
+    "animate": commands.animate,
     "again": commands.again,
     "resume": commands.resume,
     "show": commands.show,

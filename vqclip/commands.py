@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,19 @@ INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # a
 
 def generate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
-    found = asking.configs(options)
+    _draw_all(asking.configs(options), options, screen, progress)
+
+
+def animate(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw an animation: a camera, a story, or over a film of your own."""
+    found = [asking.animated(config) for config in asking.configs(options)]
+    _draw_all(found, options, screen, progress)
+
+
+def _draw_all(
+    found: Sequence[RunConfig], options: Any, screen: Screen, progress: Progress
+) -> None:
+    """Draw what some settings stand for, one after another."""
     for config in found if len(found) > 1 else []:
         require(config)  # what the last one lacks is said before the first is drawn
     for number, config in enumerate(found, start=1):

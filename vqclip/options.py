@@ -18,7 +18,7 @@ from vqclip.speaking import TOPICS
 from vqclip.training.settings import SCHEMAS
 from vqclip.watching import FLOW
 
-PROMPTED = ("generate", "plan", "dream", "explain")  # the commands that take a prompt
+PROMPTED = ("generate", "animate", "plan", "dream", "explain")  # the commands that take a prompt
 LOOKING = ("classify", "score", "search")  # those that look at pictures
 
 
@@ -62,7 +62,7 @@ def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:
         _add_looking(parser, name)
     if name in OTHERS:
         OTHERS[name](parser)
-    parser.set_defaults(named_generate=False, command=(), film=False)
+    parser.set_defaults(named_generate=False, command=(), film=False, draft=False)
     parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
@@ -81,16 +81,32 @@ def _add_prompted(parser: Parser, name: str) -> None:
     parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "dream":
         parser.add_argument("--count", metavar="N", help="dream.count=N")
-    if name in ("generate", "plan"):
+    if name in ("generate", "animate", "plan"):
         parser.add_argument("--size", metavar="WxH", help="size=WxH")
         parser.add_argument("--steps", metavar="N", help="steps=N")
         parser.add_argument("--init", metavar="IMG", help="init=IMG")
         parser.add_argument("--film", action="store_true", help="film.format=mp4")
+    if name in ("animate", "plan"):
+        parser.add_argument("--frames", metavar="N", help="frames=N")
+        parser.add_argument("--fps", metavar="N", help="fps=N")
+        parser.add_argument("--length", metavar="SECONDS", help="length=SECONDS")
+        parser.add_argument("--source", metavar="FILM", help="source.film=FILM: draw over it")
+        parser.add_argument("--sound", metavar="FILE", help="sound.file=FILE")
+        parser.add_argument("--loop", action="store_const", const="true", help="loop=true")
+    if name in ("generate", "animate", "plan"):
+        parser.add_argument(
+            "--draft",
+            action="store_true",
+            help="quickly: half of each side, a tenth of the steps",
+        )
 
 
 def _add_again(parser: Parser) -> None:
     parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
     parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    parser.add_argument(
+        "--frames", metavar="A:B", help="of an animation: draw the frames from A to B - 1 anew"
+    )
 
 
 def _add_resume(parser: Parser) -> None:
