@@ -97,7 +97,7 @@ def _add_prompted(parser: Parser, name: str) -> None:
         parser.add_argument(
             "--draft",
             action="store_true",
-            help="quickly: half of each side, a tenth of the steps",
+            help="half of each side, a tenth of the steps",
         )
 
 
