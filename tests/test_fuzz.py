@@ -28,13 +28,13 @@ from hypothesis import strategies as st
 from PIL import Image as pillow
 
 from tests.models import hostile
-from vqclip import cli, compass, eyes, grammar_1, judging, presets, schedules, words
+from vqclip import cli, compass, eyes, grammar_1, judging, material, presets, schedules, words
 from vqclip.config import RunConfig, describe, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.models import learnt
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.prompts import echo, parse, show
-from vqclip.record import checkpoint, images, provenance
+from vqclip.record import checkpoint, footage, images, provenance
 from vqclip.record.provenance import Provenance
 from vqclip.templates import expand
 from vqclip.tools import index
@@ -413,3 +413,41 @@ def test_the_archives_that_are_changed_are_good(tmp_path: Path) -> None:
     assert pillow.open(io.BytesIO(PNG)).size == (4, 4)
     (tmp_path / "index").mkdir()
     assert opened_index(tmp_path / "index", ROWS, WHOSE).vectors.tolist() == [[0, 0], [0, 0]]
+
+
+@fuzzed
+@given(
+    st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=8),
+    st.integers(0, 4000),
+    st.sampled_from(["gif", "webp"]),
+)
+def test_an_animation_with_damage_plays_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    damage: list[tuple[int, int]],
+    cut: int,
+    kind: str,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"moving.{kind}"
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    first, *rest = (pillow.fromarray(pixels) for pixels in noise)
+    stream = io.BytesIO()
+    first.save(stream, kind.upper(), save_all=True, append_images=rest, duration=50)
+    data = bytearray(stream.getvalue())
+    for place, value in damage:
+        data[place % len(data)] = value
+    path.write_bytes(data[: len(data) - cut % len(data)] if cut % 2 else data)
+    try:
+        found = footage.of_film(path)
+        if found.size[0] * found.size[1] * found.count < 10_000_000:
+            for pixels in found.pictures():
+                assert pixels.shape[:2] == found.size[::-1] and pixels.dtype == np.uint8
+    except PictureError:
+        pass
+
+
+@fuzzed
+@given(st.lists(TEXTS, max_size=3))
+def test_names_of_pictures_have_an_order(names: list[str]) -> None:
+    paths = [Path(name.replace("\0", "")) for name in names]
+    assert sorted(material.natural(paths)) == sorted(paths)
+    assert material.natural(material.natural(paths)) == material.natural(paths)

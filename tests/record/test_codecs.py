@@ -181,10 +181,10 @@ def test_what_ffmpeg_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         codecs.settled("mp4", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["libaom-av1"]))
     assert codecs.settled("mp4", codecs.Look(Fraction(10), codec="av1")).encoder == "libaom-av1"
-    with pytest.raises(OutputError, match="write film.format=mp4 film.codec=av1, or"):
+    with pytest.raises(OutputError, match=r"write film.format=mp4 film.codec=av1, or"):
         codecs.settled("gif", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset())
-    with pytest.raises(OutputError, match="write film.format=frames, or"):
+    with pytest.raises(OutputError, match=r"write film.format=frames, or"):
         codecs.settled("gif", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: None)  # it does not say: it may have all
     assert codecs.settled("mp4", look).encoder == "libx264"

@@ -173,3 +173,13 @@ def test_what_is_no_picture_is_refused_in_words(
 
 def test_the_border_is_pillows_own() -> None:
     assert pillow.MAX_IMAGE_PIXELS == images.LARGEST
+
+
+def test_the_head_tells_size_and_alpha(tmp_path: Path) -> None:
+    for mode, alpha in (("RGB", False), ("L", False), ("RGBA", True), ("LA", True)):
+        path = tmp_path / f"{mode}.png"
+        pillow.new(mode, (8, 6)).save(path)
+        assert images.glance(path) == ((8, 6), alpha)
+        assert images.open_rgb(path, alpha=True).mode == ("RGBA" if alpha else "RGB")
+    with pytest.raises(PictureError, match=r"there is no picture at .*gone.png"):
+        images.glance(tmp_path / "gone.png")
