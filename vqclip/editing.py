@@ -69,6 +69,8 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     rate = material.fps or Fraction(source.fps or settings.fps)
     if "fps" in said:
         rate = Fraction(settings.fps)
+    if options.sound is not None and (every is not None or settings.format == "frames"):
+        screen.say(f"note: pictures have no sound; that of {options.sound} is left out")
     if every is not None:
         _sheet(material, every, rate, out, screen)
     elif settings.format == "frames":
