@@ -150,6 +150,7 @@ COMMANDS: dict[str, Command] = {
     "classify": commands.classify,
     "score": commands.score,
     "search": commands.search,
+    "plot": commands.plot,
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,
