@@ -129,9 +129,8 @@ def in_braille(panels: Sequence[Panel], line: Timeline, columns: int, rows: int)
     marks = _marks(line, wide)
     axis = "".join("┬" if place in marks else "─" for place in range(wide))
     found[-1] = " " * margin + "└" + axis
-    found.append(
-        " " * (margin + 1) + _spread({k: str(f) for k, f in marks.items()}, wide) + "frame"
-    )
+    frames = _spread({place: str(frame) for place, frame in marks.items()}, wide - 6)
+    found.append(" " * (margin + 1) + frames.ljust(wide - 5) + "frame")
     seconds = {place: f"{_short(line.seconds(frame))}s" for place, frame in marks.items()}
     found.append(" " * (margin + 1) + _spread(seconds, wide))
     return "\n".join(row.rstrip() for row in found)
@@ -212,9 +211,9 @@ def _spread(labels: dict[int, str], wide: int) -> str:
     """Labels below their places, those left out that would stand in another."""
     row = ""
     for place, label in labels.items():
-        if place >= len(row) and place + len(label) < wide:
+        if place >= len(row) and place + len(label) <= wide:
             row = row.ljust(place) + label + " "
-    return row.ljust(wide - 5)
+    return row
 
 
 def _short(number: float) -> str:
