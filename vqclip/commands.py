@@ -15,6 +15,7 @@ from vqclip import (
     finding,
     judging,
     places,
+    plotting,
     primer,
     prompts,
     school,
@@ -192,6 +193,11 @@ def direction(options: Any, screen: Screen, progress: Progress) -> None:
 def help(options: Any, screen: Screen, progress: Progress) -> None:
     """Explain a part of the language: prompts, templates, structured, schedules, perceptors."""
     print(speaking.topic(options.topic))
+
+
+def plot(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw what schedules do, in the terminal or as a picture."""
+    plotting.plot(options, screen)
 
 
 def presets(options: Any, screen: Screen, progress: Progress) -> None:

@@ -94,7 +94,7 @@ def build(
         say(sound.describe(heard))
     tour = itinerary.plan(config, heard.variables if heard else {}) if config.frames else None
     clock = changing.clock_of(config) if tour is None else tour.clock
-    tale = story.tell(wishes, clock, config.fade)
+    tale = story.tell(wishes, clock, config.fade, loop=config.loop)
     # What cannot be at some frame is refused before a model is loaded.
     changing.curves(config, clock)
     for wish in wishes:
