@@ -23,7 +23,7 @@ from vqclip.generate import View
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Latent, Scalar
 
-FRESH = 0.1  # grain where something comes into view, so that there is something to work on
+FRESH = 0.3  # grain where something comes into view, so that there is something to work on
 LEVELS = 255  # what is kept between frames has as many levels as a picture in a file
 
 
@@ -55,6 +55,7 @@ class Habits:
     """What each frame keeps of the last, and how; see `MotionSettings`.
 
     Args:
+        arriving: how much of the draft of which scene each frame takes up, by frame.
         noise: of what was moved, by frame.
         blend: share of the film's own frame that each begins with, by frame.
         loop: how many frames go before the first, and come again at the end.
@@ -68,6 +69,7 @@ class Habits:
     colours: str = "none"
     between: int = 0
     loop: int = 0
+    arriving: Callable[[int], Mapping[int, float]] = lambda frame: {}
     noise: Callable[[int], float] = lambda frame: 0.0
     blend: Callable[[int], float] = lambda frame: 0.0
 
@@ -85,6 +87,7 @@ class Voyage:
         reference: the picture whose colours are kept.
         kept: the latents of the frames before the first, of an animation that closes, and of the
             first.
+        drafts: of scenes, by their number.
         streams: where the cutters' random streams stood when the second frame began.
     """
 
@@ -98,6 +101,7 @@ class Voyage:
     last: Latent | None = None
     reference: Image | None = None
     kept: list[Latent] = field(default_factory=list)
+    drafts: dict[int, Image] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
     _ground: tuple[int, Ground | None] = (-1, None)
 
@@ -141,6 +145,10 @@ class Voyage:
             latent = carry(last, way, inside(habits.edges))[0]
         elif ground is None:  # beside a film of its own, the rest would be of another picture
             latent = latent + carry(rest, way, "black", "linear")[0]
+        for scene, taken in habits.arriving(frame).items():
+            if scene in self.drafts:
+                latent = slerp(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
+                self.target = _levels(drawer.draw_latent(latent))
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
@@ -215,6 +223,7 @@ class Voyage:
         found = {k: _bytes(v) for k, v in single.items() if v is not None}
         if self.last is not None:
             found["last"] = self.last.clone()
+        found |= {f"draft.{n:05d}": _bytes(draft) for n, draft in self.drafts.items()}
         found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.kept)}
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
@@ -226,6 +235,8 @@ class Voyage:
             for k in ("target", "seen", "shown", "reference")
         )
         self.last = there.get("last")
+        drafts = {k.removeprefix("draft."): v for k, v in there.items() if k.startswith("draft.")}
+        self.drafts = {int(k): v.float() / LEVELS for k, v in drafts.items()}
         self.kept = [there[k] for k in sorted(there) if k.startswith("kept.")]
         self.streams = {
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
