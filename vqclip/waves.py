@@ -20,7 +20,7 @@ TIME: Mapping[str, Bounds] = {
     "frames": (1.0, math.inf),
     "share": (0.0, 1.0),  # of the run that has passed
 }
-SOUND = ("beat", "low", "mid", "high", "loud", "onset")  # of a sound, each from 0 to 1
+SOUND = ("beat", "pulse", "tempo", "low", "mid", "high", "loud", "onset")  # of a sound, each from 0 to 1
 VARIABLES: Mapping[str, Bounds] = {**TIME, **dict.fromkeys(SOUND, (0.0, 1.0))}
 
 
