@@ -10,7 +10,7 @@ from vqclip import bands, changing, flow, footage, sound, staging, sums, waves
 from vqclip.beginnings import FPS, settled
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, PictureError
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.sound import Heard
@@ -73,7 +73,7 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
 
     Raises:
         ConfigError: if nobody knows how many frames that are.
-        PictureError: if there is no such film.
+        PictureError: if there is no such film, or it ends before it begins here.
     """
     if not config.source.film or (config.frames and config.fps):
         return config
@@ -81,7 +81,12 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     config = settled(replace(config, fps=config.fps or found.fps or FPS))
     if config.frames:
         return config
-    if not found.count:
+    if found.count == 0:
+        raise PictureError(
+            f"{config.source.film} has ended after {config.source.start:g} seconds; write a "
+            "smaller source.start"
+        )
+    if found.count is None:
         raise ConfigError(
             f"{config.source.film} does not say how many frames it has; write frames=N, or "
             "length=SECONDS"

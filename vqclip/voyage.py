@@ -126,17 +126,17 @@ class Voyage:
         drawn = _levels(drawer.draw_latent(last))
         way = self.route.way(frame, drawn)
         moved, seen = carry(drawn, way, habits.edges)
-        moved = moved.clamp(0, 1)
+        moved, fresh = moved.clamp(0, 1), 1 - seen
         ground = self.ground(frame)
         if ground is not None:
             share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
-            moved = moved + share * (ground.image - moved)
+            moved, fresh = moved + share * (ground.image - moved), fresh * (1 - share)
         if self.reference is not None and habits.colours != "none":
             moved = tints.tint(moved, self.reference, habits.colours)
         if (noise := habits.noise(frame)) > 0 or habits.edges == "fill":
             stream = torch.Generator().manual_seed(self.seed + frame)
             grain = torch.randn(moved.shape, generator=stream).to(moved)
-            strength = noise + FRESH * (1 - seen if habits.edges == "fill" else 0 * seen)
+            strength = noise + (FRESH * fresh if habits.edges == "fill" else 0.0)
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
         latent = drawer.vqgan.encode(self.target)
