@@ -7,7 +7,7 @@ stays the number that it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
@@ -71,15 +71,18 @@ def read(key: str, value: float | str) -> float | Schedule:
     return _read(key, value) if isinstance(value, str) else value
 
 
-def check(key: str, text: str, least: float, most: float) -> None:
+def check(key: str, text: str, least: float, most: float, heard: Collection[str] = ()) -> None:
     """Check what can be told of a setting's schedule before the run is known.
+
+    Args:
+        heard: what a sound brings besides the usual: bands of the user's own.
 
     Raises:
         ConfigError: if it cannot be read, names what is neither time nor sound, or a key lies out
             of its bounds.
     """
     found = _read(key, text)
-    known = list(waves.VARIABLES)
+    known = [*waves.VARIABLES, *heard]
     for name in found.names:
         if name not in known:
             raise ConfigError(f"{key}: {unknown(name, text, known)}")
@@ -130,7 +133,7 @@ def most(config: RunConfig, key: str) -> float:
     if not isinstance(found, Schedule):
         return found
     clock = clock_of(config)
-    sound = [name for name in found.names if name in waves.SOUND]
+    sound = [name for name in found.names if name not in waves.TIME]
     values = [[loud] * min(clock.frames, 10_000) for loud in (0.0, 1.0)]
     lines = [Timeline(clock.frames, clock.fps, dict.fromkeys(sound, each)) for each in values]
     return max(line.extent(found, LOOKS)[1] for line in lines)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from vqclip import changing, eyes
+from vqclip import bands, changing, eyes
 from vqclip.config import FILMS, FilmSettings, RunConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.sizes import plan_stages
@@ -26,7 +26,7 @@ CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codecs with a crf, and i
 
 def check(config: RunConfig) -> RunConfig:
     """Return the config, or raise a ConfigError that names the first value that does not fit."""
-    check_bounds(config)
+    check_bounds(config, bands.parse(config.sound.bands))
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     names = eyes.names(config.perceptors)
@@ -42,8 +42,11 @@ def check(config: RunConfig) -> RunConfig:
     return config
 
 
-def check_bounds(config: Any) -> None:
+def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
     """Refuse the first value of a schema that is none of its choices, or out of its bounds.
+
+    Args:
+        heard: what schedules may name besides the usual.
 
     Raises:
         ConfigError: that names it.
@@ -55,7 +58,7 @@ def check_bounds(config: Any) -> None:
                 f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
             )
         if metadata.get("changing") and isinstance(value, str):
-            changing.check(key, value, metadata["least"], metadata["most"])
+            changing.check(key, value, metadata["least"], metadata["most"], heard)
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{key} is {value}; it must be a number")
         if isinstance(value, int | float) and value < metadata["least"]:
@@ -88,7 +91,7 @@ def check_film(film: FilmSettings) -> None:
         )
     if film.crf is not None and most is not None and film.crf > most:
         raise ConfigError(f"film.crf is {film.crf}; for {codec} it must be {most} or less")
-    if film.between and film.format == "frames":
+    if film.between and film.format == "frames" and film.between_by != "latent":
         raise ConfigError(
             f"film.between is {film.between}, but pictures in between are made when a film is "
             "encoded, and film.format is frames; write film.format=mp4 or another kind"

@@ -13,6 +13,7 @@ from vqclip import (
     asking,
     editing,
     finding,
+    folders,
     judging,
     places,
     plotting,
@@ -22,6 +23,7 @@ from vqclip import (
     shelf,
     sketchbook,
     speaking,
+    staging,
     watching,
 )
 from vqclip import presets as preset_files
@@ -150,8 +152,13 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
 
 def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
     wishes = prompts.understood(config.prompts, config.negative)
-    prompts.check_scenes(wishes, config.frames or config.steps)
+    staging.check(config)
     require_files(config, wishes)
+    if config.source.film:
+        from vqclip import itinerary
+
+        config = itinerary.counted(config, folders.of(config.assets))
+    prompts.check_scenes(wishes, config.frames or config.steps)
     from vqclip import plan as planning
 
     estimate = planning.estimate(config)

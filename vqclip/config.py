@@ -161,7 +161,7 @@ class RunConfig:
     frames: int = option(0, "an animation of so many frames; 0: a still", least=0)
     length: float = option(0.0, "an animation of so many seconds, instead of frames", least=0)
     fps: float | None = option(
-        None, "frames a second of an animation; null: 12, or as source", least=1, most=120
+        None, "frames a second of an animation; null: 12, or as source", least=0.01, most=1000
     )
     loop: bool = option(False, "the animation's last frame flows into the first")
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")

@@ -116,7 +116,7 @@ def _route(
         finder = flow.open_flow(source.flow, device=str(device))
         return Trace(Shots(open_at, device), finder)
     if config.camera.depth:
-        return Air(_flights(config, tour), _terrain(config, size, device, folders))
+        return Air(_flights(config, tour), *_terrain(config, tour, size, device, folders))
     return Ride(_moves(config, tour))
 
 
@@ -164,19 +164,27 @@ def _flights(config: RunConfig, tour: Itinerary) -> Callable[[int], Flight]:
 
 
 def _terrain(
-    config: RunConfig, size: tuple[int, int], device: torch.device, folders: Sequence[Path]
-) -> Callable[[int, Image], Terrain]:
-    """What a flight goes through."""
+    config: RunConfig,
+    tour: Itinerary,
+    size: tuple[int, int],
+    device: torch.device,
+    folders: Sequence[Path],
+) -> tuple[Callable[[int, Image], Terrain], Callable[[], None]]:
+    """What a flight goes through, and what lets go of it."""
     name = config.camera.depth
     if name in TERRAINS:
         there = TERRAINS[name]()
-        return lambda frame, shown: there
+        return (lambda frame, shown: there), lambda: None
     path = find(name, folders)
     if (path / "config.json").is_file():
         model = depth.load(path, device)
-        return lambda frame, shown: DepthMap(model(shown))
+        return (lambda frame, shown: DepthMap(model(shown))), lambda: None
     film = Shots(lambda frame: _depths(path, size, frame), torch.device("cpu"))
-    return lambda frame, shown: DepthMap(film.frame(frame - 1)[0].mean(0).double())
+
+    def seen(frame: int, shown: Image) -> Terrain:
+        return DepthMap(film.frame(tour.film(frame - 1))[0].mean(0).double())
+
+    return seen, film.close
 
 
 def _depths(path: Path, size: tuple[int, int], frame: int) -> Footage:

@@ -249,10 +249,10 @@ def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
     for name, digest in models.items():
         if _is_read(name) and then.get(name, digest) != digest:
             kind, _, own = name.partition(" ")
-            shown = own if kind == "picture" else f"the word <{own}>"
+            shown = f"the word <{own}>" if kind == "word" else own
             yield f"{shown} has changed since; the picture will differ"
 
 
 def _is_read(name: str) -> bool:
-    """Whether an entry of a run's models is a picture or a word of the user's own."""
-    return name.startswith(("picture ", "word "))
+    """Whether an entry of a run's models is a file of the user's own, such as a picture."""
+    return name.startswith(("picture ", "word ", "film ", "flow ", "sound ", "depth ", "frames "))

@@ -138,7 +138,7 @@ class _Reader:
         raise self._unexpected()
 
     def _name(self, text: str) -> str:
-        if text in waves.FUNCTIONS:
+        if text in waves.FUNCTIONS and text not in waves.SOUND:  # pulse is both
             raise self._error(f"names the function {text} without brackets; write {text}(…)")
         if text.lower() in ("nan", "inf", "infinity"):
             raise self._error(f"holds {text}, which is no finite number")

@@ -122,7 +122,7 @@ def open_footage(
             _fit=fitting,
             _ground=ground,
         )
-    paths = _pictures(name, str(path))
+    paths = files(path)
     own = images.open_rgb(paths[0], ground).size
     chosen = paths[first * stride :: stride]
     return Footage(
@@ -135,6 +135,15 @@ def open_footage(
         _fit=fitting,
         _ground=ground,
     )
+
+
+def files(path: Path | str) -> list[Path]:
+    """The files that a film, a folder or a pattern stands for, in their order.
+
+    Raises:
+        PictureError: if there is none.
+    """
+    return _pictures(os.path.expanduser(path), str(path))
 
 
 def natural(name: str) -> list[tuple[int, str]]:

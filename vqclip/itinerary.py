@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vqclip import bands, changing, sound
+from vqclip import bands, changing, flow, footage, sound, staging, sums, waves
 from vqclip.beginnings import FPS, settled
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, PictureError
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.sound import Heard
 
-LEAD = 4  # a film that closes draws one frame more for so many
+LEAD = 4  # a film that closes draws one frame more for so many,
+MOST_LEAD = 24  # and no more than these: two seconds are a slow enough change
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def fps_of(config: RunConfig) -> float:
 
 def lead_of(config: RunConfig) -> int:
     """How many frames are drawn before the first, in a film that closes."""
-    return max(1, config.frames // LEAD) if config.loop else 0
+    return min(max(1, config.frames // LEAD), MOST_LEAD) if config.loop else 0
 
 
 def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
@@ -72,7 +73,7 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
 
     Raises:
         ConfigError: if nobody knows how many frames that are.
-        PictureError: if there is no such film.
+        PictureError: if there is no such film, or it ends before it begins here.
     """
     if not config.source.film or (config.frames and config.fps):
         return config
@@ -80,7 +81,12 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     config = settled(replace(config, fps=config.fps or found.fps or FPS))
     if config.frames:
         return config
-    if not found.count:
+    if found.count == 0:
+        raise PictureError(
+            f"{config.source.film} has ended after {config.source.start:g} seconds; write a "
+            "smaller source.start"
+        )
+    if found.count is None:
         raise ConfigError(
             f"{config.source.film} does not say how many frames it has; write frames=N, or "
             "length=SECONDS"
@@ -114,8 +120,32 @@ def hear(config: RunConfig, folders: Sequence[Path] = HERE) -> Heard | None:
         fps=fps_of(config),
         frames=config.frames,
         start=config.sound.start,
-        bands={**bands.DEFAULT, **bands.parse(config.sound.bands)},
+        bands=bands.parse(
+            config.sound.bands, taken=(*waves.TIME, *waves.FUNCTIONS, *sums.CONSTANTS)
+        ),
     )
+
+
+def files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str, list[Path]]:
+    """The files of the film, sound and depths that an animation reads, by what they are.
+
+    Raises:
+        PictureError: if a film or depths are not there.
+    """
+    found = {}
+    source, name = config.source, config.camera.depth
+    if source.film:
+        found[f"film {source.film}"] = footage.files(find(source.film, folders))
+        if source.flow.lower().endswith(flow.WEIGHTS):
+            found[f"flow {source.flow}"] = [Path(source.flow)]
+    if config.sound.file:
+        found[f"sound {config.sound.file}"] = [find(config.sound.file, folders)]
+    if name and name not in staging.TERRAINS:
+        path = find(name, folders)
+        model = (path / "config.json").is_file()
+        weights = sorted(path.glob("*.safetensors"))
+        found[f"depth {name}"] = weights if model else footage.files(path)
+    return found
 
 
 def footage_of(

@@ -110,18 +110,18 @@ class Session:
             return
         frame = self.voyage.frame(self.done)
         begun = frame < self.voyage.frames and self.done > self.voyage.starts[frame]
-        yield from animate(self, range(frame, self.voyage.frames), begun)
+        try:
+            yield from animate(self, range(frame, self.voyage.frames), begun)
+        finally:
+            self.voyage.route.close()
 
     def move(self, frame: int) -> None:
         """Move what the last frame showed to where it is in this one; see `Voyage.move`."""
         assert self.voyage is not None and self._optimiser is not None
         self.voyage.move(frame, self.drawer, self._optimiser)
         if self.config.motion.steady:
-            if not self.voyage.streams:
-                self.voyage.streams = {k: each.state() for k, each in self.cutters.items()}
-            for key, stream in self.voyage.streams.items():
-                if key in self.cutters:
-                    self.cutters[key].restore(stream)
+            for key, cutter in self.cutters.items():
+                cutter.restore(self.voyage.streams.setdefault(key, cutter.state()))
 
     def refine(self, frame: int) -> Iterator[Step]:
         """Take the steps of a frame that are left."""

@@ -61,12 +61,13 @@ def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Regi
 
 def digests(names: Sequence[str], folders: Sequence[Path] = HERE) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
-    found = {}
-    for name in names:
-        sums = [zoo.sha256(path) for path in pictures.files(name, folders)]
-        whole = hashlib.sha256("".join(sums).encode()).hexdigest()
-        found[f"picture {name}"] = sums[0] if len(sums) == 1 else whole
-    return found
+    return {f"picture {name}": digest(pictures.files(name, folders)) for name in names}
+
+
+def digest(files: Sequence[Path]) -> str:
+    """The sha256 of a file, or of the sums of several."""
+    sums = [zoo.sha256(path) for path in files]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
 def stretched(

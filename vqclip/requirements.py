@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vqclip import compass, eyes, folders, pictures, prompts, words
+from vqclip import compass, eyes, folders, pictures, prompts, staging, words
 from vqclip.config import RunConfig
 from vqclip.errors import VqclipError
 from vqclip.models import needs
@@ -22,10 +22,13 @@ def require(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
 
     Raises:
         VqclipError: for a model, picture, learnt word or direction that is absent, a prompt that
-            no perceptor, or one that is not in the run, is to read, and too many scenes.
+            no perceptor, or one that is not in the run, is to read, too many scenes, and an
+            animation that does not fit together.
     """
+    staging.check(config)
     wishes = prompts.understood(config.prompts, config.negative)
-    prompts.check_scenes(wishes, config.frames or config.steps)
+    if config.frames or not config.source.film:  # else how many they are is told by the film
+        prompts.check_scenes(wishes, config.frames or config.steps)
     names = eyes.names(config.perceptors)
     eyes.check_readers(wishes, names)
     needs.require(config.vqgan, names)
@@ -39,9 +42,10 @@ def require_files(
     """Refuse settings that name a file which is not here, or cannot be used.
 
     Raises:
-        VqclipError: for the first picture, learnt word or direction.
+        VqclipError: for the first picture, film, sound, learnt word or direction.
     """
     where = folders.of(config.assets, beside)
+    staging.require(config, where)
     pictures.require(config, wishes, where)
     words.used([config.style, *learnt_in(wishes)], where)
     for wish in wishes:

@@ -43,6 +43,9 @@ class Ride:
         """There is no film."""
         return None
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 class Shots:
     """The frames of a film, asked for in about their order; two of them are held.
@@ -62,22 +65,44 @@ class Shots:
         """One of them; after the film's end, the last one again.
 
         Raises:
-            PictureError: if the film has ended before the first that is asked for.
+            PictureError: if there is none at all.
         """
         if number not in self._held and not (self._held and number >= self._next):
-            self._held, self._next = {}, number
-            self._pictures = iter(self._open_at(number))
+            self._open(number)
         while number not in self._held:
-            picture = next(self._pictures, None)
-            if picture is None and not self._held:
-                raise PictureError(f"the film that is drawn over has no frame {number}")
-            last = self._held.get(self._next - 1)
-            held = {} if last is None else {self._next - 1: last}
-            now = last if picture is None else picture.to(self._device)
-            assert now is not None
-            self._held = held | {self._next: now}
-            self._next += 1
+            self._take()
         return self._held[number]
+
+    def close(self) -> None:
+        """End the film; it begins again when a frame is asked for."""
+        close = getattr(self._pictures, "close", None)
+        if close is not None:
+            close()
+        self._pictures, self._held = iter(()), {}
+
+    def _open(self, number: int) -> None:
+        """Begin at a frame, or, where the film has ended before, at its last one or sooner."""
+        back = 0
+        while True:
+            self.close()
+            self._next = max(0, number - back)
+            self._pictures = iter(self._open_at(self._next))
+            first = next(self._pictures, None)
+            if first is not None:
+                self._held = {self._next: first.to(self._device)}
+                self._next += 1
+                return
+            if self._next == 0:
+                raise PictureError(f"the film has no frame {number}, and none before it")
+            back = 2 * back or 1
+
+    def _take(self) -> None:
+        """Hold the next frame, and the one before it."""
+        last = self._held[self._next - 1]
+        picture = next(self._pictures, None)
+        now = last if picture is None else picture.to(self._device)
+        self._held = {self._next - 1: last, self._next: now}
+        self._next += 1
 
 
 class Trace:
@@ -103,6 +128,10 @@ class Trace:
             return Ground(image, torch.zeros_like(image[:, :1]))
         return Ground(image, flow.occluded(*self._moved(frame)))
 
+    def close(self) -> None:
+        """End the film."""
+        self._shots.close()
+
     def _moved(self, frame: int) -> tuple[Tensor, Tensor]:
         """The flow from a frame to the one before, and back again."""
         if self._flows[0] != frame:
@@ -119,10 +148,12 @@ class Air:
     Args:
         flights: where it goes on the way to each frame.
         terrain: what is there, as a frame shows it that led to the one of this number.
+        let_go: of what is open for it.
     """
 
     flights: Callable[[int], Flight]
     terrain: Callable[[int, Image], Terrain]
+    let_go: Callable[[], None] = lambda: None
 
     def way(self, frame: int, shown: Image) -> Way:
         """By the flight over what was last shown."""
@@ -131,6 +162,10 @@ class Air:
     def ground(self, frame: int) -> Ground | None:
         """There is no film."""
         return None
+
+    def close(self) -> None:
+        """Let go of a film of depths."""
+        self.let_go()
 
 
 def _ridden(move: Move, height: int, width: int) -> Places | None:

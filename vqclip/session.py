@@ -32,6 +32,7 @@ from vqclip import (
     reading,
     regions,
     sound,
+    staging,
     starts,
     story,
 )
@@ -79,6 +80,7 @@ def build(
     """
     # One put together by hand is none of these yet.
     config = check(settled(config))
+    staging.check(config)
     where = folders.of(config.assets, beside)
     config = itinerary.counted(config, where)
     wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
@@ -171,6 +173,8 @@ def build(
             latent = vqgan.encode(small)
     read = pictures.used(config if fresh else replace(config, init="random"), wishes)
     models |= likenesses.digests(read, where)
+    for name, files in itinerary.files(config, where).items() if tour is not None else ():
+        models[name] = likenesses.digest(files)
     models |= {f"direction {name}": compass.digest(each) for name, each in directions.items()}
     notes += likenesses.stretched(read, (width, height), where)
 

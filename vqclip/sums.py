@@ -91,7 +91,10 @@ def show(expression: Expression) -> str:
 def unknown(name: str, text: str, known: list[str]) -> ConfigError:
     """The error for a variable that nobody brings."""
     if name in waves.SOUND:
-        return ConfigError(f"{text!r} asks for {name!r}, which a sound brings; this run has none")
+        return ConfigError(
+            f"{text!r} asks for {name!r}, which a sound brings; this run has none "
+            "(sound.file=music.mp3, of an animation)"
+        )
     hint = suggest(name, [*known, *CONSTANTS, *waves.FUNCTIONS])
     return ConfigError(
         f"{text!r} asks for {name!r}, which nothing here is called{hint} (there are: "

@@ -8,6 +8,7 @@ still animation is the same as more steps.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -49,6 +50,9 @@ class Route(Protocol):
     def ground(self, frame: int) -> Ground | None:
         """The film's own frame, if there is a film."""
 
+    def close(self) -> None:
+        """Let go of what is open; it opens again when it is asked."""
+
 
 @dataclass(frozen=True)
 class Habits:
@@ -85,8 +89,8 @@ class Voyage:
         shown: what was last shown.
         last: the latent that was last shown.
         reference: the picture whose colours are kept.
-        kept: the latents of the frames before the first, of an animation that closes, and of the
-            first.
+        kept: of an animation that closes, the latents of the frames before the first, and, where
+            others are drawn in between, of the first.
         drafts: of scenes, by their number.
         streams: where the cutters' random streams stood when the second frame began.
     """
@@ -116,29 +120,29 @@ class Voyage:
 
     def frame(self, done: int) -> int:
         """The frame to go on with after so many steps."""
-        return next((f for f in range(self.frames) if done < self.starts[f + 1]), self.frames)
+        return bisect_right(self.starts, done) - 1
 
     @torch.no_grad()
     def move(self, frame: int, drawer: LatentDrawer, optimiser: Scheduled) -> None:
         """Move what was last shown to where it is in `frame`, and let the drawer start there."""
         assert self.last is not None
         habits, last = self.habits, self.last
-        drawn = drawer.draw_latent(last)
+        drawn = _levels(drawer.draw_latent(last))
         way = self.route.way(frame, drawn)
         moved, seen = carry(drawn, way, habits.edges)
-        moved = moved.clamp(0, 1)
+        moved, fresh = moved.clamp(0, 1), 1 - seen
         ground = self.ground(frame)
         if ground is not None:
             share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
-            moved = moved + share * (ground.image - moved)
+            moved, fresh = moved + share * (ground.image - moved), fresh * (1 - share)
         if self.reference is not None and habits.colours != "none":
             moved = tints.tint(moved, self.reference, habits.colours)
         if (noise := habits.noise(frame)) > 0 or habits.edges == "fill":
             stream = torch.Generator().manual_seed(self.seed + frame)
             grain = torch.randn(moved.shape, generator=stream).to(moved)
-            strength = noise + FRESH * (1 - seen if habits.edges == "fill" else 0 * seen)
+            strength = noise + (FRESH * fresh if habits.edges == "fill" else 0.0)
             moved = moved + strength * grain
-        self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen)
+        self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
         latent = drawer.vqgan.encode(self.target)
         rest = last - drawer.vqgan.encode(drawn)
         if habits.through == "latent":
@@ -169,26 +173,23 @@ class Voyage:
         before, self.last = self.last, latent.clone()
         if frame == 0 and habits.colours != "none":
             self.reference = _levels(drawer.draw_latent(latent))
+        if habits.between > 0 and frame == habits.loop > 0:
+            self.kept.append(self.last)
         if frame < habits.loop:
             self.kept.append(self.last)
-            self.shown = _levels(drawer.draw_latent(latent))
-            return ()
-        closing = frame - (self.frames - habits.loop)
-        if 0 <= closing < habits.loop:
-            latent = slerp(latent, self.kept[closing], (closing + 1) / habits.loop)
+        latent = self._closing(frame, latent)
         image = drawer.draw_latent(latent)
         if self.shown is not None and habits.smooth > 0:
             image = image.lerp(self.shown, habits.smooth)
-        found: list[Image] = []
-        if habits.between > 0:
-            if frame == habits.loop:
-                self.kept.append(self.last)
-            elif before is not None:
-                found = self._between(frame, drawer, before, latent)
-        found.append(image)
-        if habits.between > 0 and 0 < habits.loop == closing + 1:  # on to the first one again
-            found += self._between(habits.loop, drawer, latent, self.kept[-1])
         self.shown = _levels(image)
+        if frame < habits.loop:
+            return ()
+        found = [image]
+        if habits.between > 0 and frame > habits.loop and before is not None:
+            before = self._closing(frame - 1, before)
+            found = [*self._between(frame, drawer, before, latent), image]
+        if habits.between > 0 and habits.loop > 0 and frame == self.frames - 1:
+            found += self._between(habits.loop, drawer, latent, self.kept[-1])
         return tuple(found)
 
     def ground(self, frame: int) -> Ground | None:
@@ -242,21 +243,37 @@ class Voyage:
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
         }
 
+    def _closing(self, frame: int, latent: Latent) -> Latent:
+        """What is shown of a frame: the last ones become those before the first, if it closes."""
+        closing = frame - (self.frames - self.habits.loop)
+        if closing < 0 or self.habits.loop == 0:
+            return latent
+        return slerp(latent, self.kept[closing], (closing + 1) / self.habits.loop)
+
     def _between(
         self, frame: int, drawer: LatentDrawer, before: Latent, after: Latent
     ) -> list[Image]:
         """Draw what lies between two frames: both moved there, and their latents blended."""
-        pictures = [drawer.draw_latent(each) for each in (before, after)]
-        way = self.route.way(frame, pictures[0])
+        drawn = [drawer.draw_latent(each) for each in (before, after)]
+        way = self.route.way(frame, _levels(drawn[0]))
         found = []
         for number in range(1, self.habits.between + 1):
             share = number / (self.habits.between + 1)
             ends = [
-                drawer.vqgan.encode(carry(picture, part(way, share_of), "mirror")[0].clamp(0, 1))
-                for picture, share_of in zip(pictures, (share, share - 1), strict=True)
+                _moved(drawer, latent, picture, part(way, share_of))
+                for latent, picture, share_of in zip(
+                    (before, after), drawn, (share, share - 1), strict=True
+                )
             ]
             found.append(drawer.draw_latent(slerp(ends[0], ends[1], share)))
         return found
+
+
+def _moved(drawer: LatentDrawer, latent: Latent, drawn: Image, way: Way) -> Latent:
+    """A latent that is moved as its picture is, with what of it no picture shows."""
+    encode = drawer.vqgan.encode
+    moved = encode(carry(drawn, way, "mirror")[0].clamp(0, 1))
+    return moved + carry(latent - encode(drawn), way, "black", "linear")[0]
 
 
 def _levels(image: Tensor) -> Tensor:

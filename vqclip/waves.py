@@ -20,8 +20,15 @@ TIME: Mapping[str, Bounds] = {
     "frames": (1.0, math.inf),
     "share": (0.0, 1.0),  # of the run that has passed
 }
-SOUND = ("beat", "pulse", "tempo", "low", "mid", "high", "loud", "onset")  # of a sound, each from 0 to 1
-VARIABLES: Mapping[str, Bounds] = {**TIME, **dict.fromkeys(SOUND, (0.0, 1.0))}
+# What a sound brings; see `vqclip.sound`.
+LEVELS = ("low", "mid", "high", "loud", "onset", "pulse")  # each from 0 to 1
+COUNTED = ("beat", "tempo")
+SOUND = (*LEVELS, *COUNTED)
+VARIABLES: Mapping[str, Bounds] = {
+    **TIME,
+    **dict.fromkeys(LEVELS, (0.0, 1.0)),
+    **dict.fromkeys(COUNTED, (0.0, math.inf)),
+}
 
 
 @dataclass(frozen=True)

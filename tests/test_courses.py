@@ -1,0 +1,173 @@
+"""Where animations go, by their settings; and that each kind goes on where it was left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image as pillow
+
+from tests import moving
+from tests.conftest import Home
+from tests.melody import melody, save
+from tests.moving import clip, halves, ready, shown
+from vqclip import courses, staging
+from vqclip.errors import ConfigError
+from vqclip.route import Air, Ride, Trace
+
+KINDS: dict[str, dict[str, Any]] = {
+    "camera": {"camera": {"zoom": "1 + 0.05 * sin(t)", "roll": 2.0}, "motion": {"smooth": 0.2}},
+    "latent": {"camera": {"pan_x": 0.05, "through": "latent"}, "motion": {"steady": False}},
+    "loop": {
+        "loop": True,
+        "camera": {"roll": 3.0},
+        "film": {"format": "none", "between": 1, "between_by": "latent"},
+    },
+    "source": {"source": {"film": "clip", "flow": "dis"}, "init": "auto", "frames": 5},
+    "film that ends": {"source": {"film": "short", "flow": "none"}, "init": "auto", "frames": 5},
+    "tunnel": {"camera": {"depth": "tunnel", "forward": 0.05}, "motion": {"moments": False}},
+    "depths": {"camera": {"depth": "clip", "right": "0.1", "roll": 1.0}},
+    "depth": {"camera": {"depth": "clip/000.png", "up": 0.1}, "motion": {"colours": "lab"}},
+    "sound": {
+        "camera": {"zoom": "1 + 0.1 * low"},
+        "motion": {"steps": "1 + 2 * (pulse > 0.5)", "noise": "0.1 * loud"},
+        "sound": {"file": "song.wav"},
+        "prompts": "a fox:{1 + high} | a moon in(top)",
+    },
+}
+
+
+@pytest.fixture
+def material(home: Home) -> Home:
+    """The tiny models, and films, depths and music in the folder where one stands."""
+    clip(Path("clip"), 6)
+    clip(Path("short"), 3)
+    save(Path("song.wav"), melody(1.0))
+    return home
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_goes_on_where_it_was_left(material: Home, kind: str) -> None:
+    def built() -> moving.Session:
+        return ready(material, **KINDS[kind])
+
+    halves(built(), built(), built(), {"source": 6, "loop": 6, "sound": 5}.get(kind, 8))
+    if kind == "film that ends":
+        halves(built(), built(), built(), 9)  # between two frames, behind the film's end
+
+
+@pytest.mark.parametrize(
+    ("kind", "route"), [("camera", Ride), ("source", Trace), ("tunnel", Air), ("depth", Air)]
+)
+def test_settings_find_their_route(material: Home, kind: str, route: type) -> None:
+    run = ready(material, **KINDS[kind])
+    assert run.voyage is not None and isinstance(run.voyage.route, route)
+
+
+def test_all_that_is_read_is_noted(material: Home) -> None:
+    def noted(kind: str) -> dict[str, str]:
+        models = ready(material, **KINDS[kind]).models
+        return {k: v for k, v in models.items() if k.startswith(("film", "sound", "depth"))}
+
+    (before,) = noted("source").values()
+    assert list(noted("sound")) == ["sound song.wav"] and list(noted("depths")) == ["depth clip"]
+    pillow.new("RGB", (32, 32)).save("clip/003.png")
+    assert noted("source") != {"film clip": before}
+    assert "film clip" in noted("source")
+
+
+def test_a_film_is_left_when_a_run_is(material: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.films import film
+
+    film(Path("long.mkv"), seconds="60")
+    run = ready(material, source={"film": "long.mkv", "flow": "none"}, init="auto", frames=3)
+    playing = run.play()
+    for step in playing:
+        if step.frame == 1:
+            break
+    assert children() == 1
+    playing.close()  # type: ignore[attr-defined]
+    assert children() == 0
+
+
+def children() -> int:
+    """How many ffmpegs this process runs."""
+    found = 0
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            name = Path(f"/proc/{child}/comm")
+            found += name.exists() and name.read_text().startswith("ffmpeg")
+    return found
+
+
+def test_a_film_is_drawn_over(material: Home) -> None:
+    run = ready(material, **KINDS["source"] | {"source": {"film": "clip", "blend": 1.0}})
+    steps = list(run.play())
+    assert len(shown(steps)) == 5
+    assert run.voyage is not None
+    ground = run.voyage.ground(4)
+    assert ground is not None
+    wanted = torch.from_numpy(moving.pattern(shift=6.0)).permute(2, 0, 1)[None] / 255
+    assert torch.allclose(ground.image, wanted, atol=1e-6)
+    # With all of it, each frame begins with the film's own.
+    assert torch.allclose(run.voyage.target, wanted, atol=0.6 / 255)  # type: ignore[arg-type]
+    gap = (steps[-1].image - wanted).square().mean()
+    assert torch.allclose(steps[-1].losses["source"], 2 * gap)
+    assert torch.equal(run.start, ground_of(run, 0))  # type: ignore[arg-type]
+
+
+def ground_of(run: moving.Session, frame: int) -> torch.Tensor:
+    assert run.voyage is not None
+    ground = run.voyage.route.ground(frame)
+    assert ground is not None
+    return ground.image.mul(255).round().div(255)
+
+
+def test_the_camera_may_move_by_the_second(home: Home) -> None:
+    run = ready(home, camera={"zoom": 4.0, "roll": 30.0, "per": "second"}, fps=10.0)
+    assert run.voyage is not None and isinstance(run.voyage.route, Ride)
+    move = run.voyage.route.moves(1)
+    assert move.zoom**10 == pytest.approx(4.0) and move.roll == pytest.approx(3.0)
+
+
+def test_schedules_hold_for_whole_frames(home: Home) -> None:
+    run = ready(
+        home,
+        motion={"hold": "frame", "rate": "frame / 100", "steps": 2},
+        losses={"smoothness": "0: 1, 3: 4"},
+    )
+    weights = {each.name: each.weight for each in run.objectives}
+    assert [weights["smoothness"](s) for s in range(9)] == [1, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert [weights["hold"](step) for step in range(9)] == [0, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert [run.rates(step) for step in (3, 4, 7)] == [0.01, 0.01, 0.03]
+    list(run.play())
+    assert run._optimiser is not None
+    assert run._optimiser.optimiser.param_groups[0]["lr"] == pytest.approx(0.03)
+
+
+def test_closeness_to_the_start_ends_with_the_first_frame(home: Home) -> None:
+    run = ready(home, init="fractal", losses={"init": 2.0})
+    losses = [float(step.losses["init"]) for step in run.play()]
+    assert all(losses[:3]) and not any(losses[3:])
+
+
+@pytest.mark.parametrize(
+    ("camera", "message"),
+    [
+        ({"zoom": "1 - frame / 2"}, r"the camera's zoom is 0"),
+        ({"tilt": "45 * frame"}, r"the camera's tilt is 90 degrees"),
+        ({"depth": "plane", "forward": "frame * 10"}, r"the flight's z is 20"),
+    ],
+)
+def test_a_camera_that_cannot_be_is_refused_before_the_first_step(
+    home: Home, camera: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ready(home, camera=camera)
+
+
+def test_terrains_are_those_that_are_known() -> None:
+    assert tuple(courses.TERRAINS) == staging.TERRAINS

@@ -1,0 +1,155 @@
+"""Which frames an animation has, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as pillow
+
+from tests.films import film
+from tests.melody import melody, save
+from tests.moving import clip
+from vqclip import itinerary, presets
+from vqclip.beginnings import settled
+from vqclip.config import RunConfig
+from vqclip.errors import ConfigError, PictureError, SoundError
+
+
+@pytest.fixture(autouse=True)
+def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(**settings: Any) -> RunConfig:
+    return settled(presets.load("a fox", **{"init": "random", "steps": 5} | settings))
+
+
+def test_the_first_frame_has_the_steps_of_a_picture() -> None:
+    tour = itinerary.plan(load(frames=4, motion={"steps": 3}))
+    assert (tour.clock.starts, tour.clock.steps, tour.lead) == ((0, 5, 8, 11), 14, 0)
+    assert (tour.timeline.frames, tour.timeline.fps) == (4, 12.0)
+
+
+def test_steps_follow_a_schedule_by_the_frame() -> None:
+    tour = itinerary.plan(load(frames=5, motion={"steps": "1: 1, 4: 4"}))
+    assert tour.clock.starts == (0, 5, 6, 8, 11) and tour.clock.steps == 15
+    with pytest.raises(ConfigError, match=r"motion.steps is 0 at frame 4 .* 1 or more"):
+        itinerary.plan(load(frames=5, motion={"steps": "4 - frame"}))
+
+
+def test_an_animation_that_closes_begins_earlier() -> None:
+    tour = itinerary.plan(load(frames=8, loop=True, motion={"steps": 2}))
+    assert (tour.lead, tour.clock.lead, len(tour.clock.starts)) == (2, 2, 10)
+    assert [tour.film(frame) for frame in range(10)] == [6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
+    assert itinerary.lead_of(load(frames=2000, loop=True)) == 24
+    assert itinerary.lead_of(load(frames=1, loop=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "frames"),
+    [
+        ({"length": 2.0}, 24),
+        ({"length": 2.0, "fps": 5.0}, 10),
+        ({"length": 0.01}, 1),
+        ({"length": 2.0, "frames": 7}, 24),
+        ({"length": 2.0, "loop": True}, 24),
+    ],
+)
+def test_a_length_is_so_many_frames(settings: dict[str, Any], frames: int) -> None:
+    config = load(**settings)
+    assert (config.frames, config.length) == (frames, 0)
+
+
+def test_a_film_that_is_drawn_over_says_how_long_it_is() -> None:
+    film(Path("clip.mkv"), rate="10", seconds="1")
+    config = itinerary.counted(load(source={"film": "clip.mkv"}))
+    assert (config.frames, config.fps) == (10, 10.0)
+    config = itinerary.counted(load(source={"film": "clip.mkv", "stride": 3}))
+    assert (config.frames, config.fps) == (4, pytest.approx(10 / 3))
+    config = itinerary.counted(load(source={"film": "clip.mkv", "start": 0.4}))
+    assert (config.frames, config.fps) == (6, 10.0)
+    config = itinerary.counted(load(source={"film": "clip.mkv"}, fps=5.0))
+    assert (config.frames, config.fps) == (5, 5.0)
+    config = itinerary.counted(load(source={"film": "clip.mkv"}, length=0.5))
+    assert (config.frames, config.length) == (5, 0)
+    assert itinerary.counted(config) == config
+    named = load(source={"film": "clip.mkv"}, frames=3, fps=8.0)
+    assert itinerary.counted(named) is named
+
+
+def test_pictures_in_a_row_have_the_usual_pace() -> None:
+    clip(Path("row"), 7)
+    config = itinerary.counted(load(source={"film": "row", "stride": 2}))
+    assert (config.frames, config.fps) == (4, 12.0)
+
+
+def test_a_film_that_is_over_or_absent_is_refused() -> None:
+    clip(Path("row"), 3)
+    with pytest.raises(PictureError, match="row has ended after 9 seconds; write a smaller"):
+        itinerary.counted(load(source={"film": "row", "start": 9.0}))
+    with pytest.raises(PictureError, match="there is no film or folder at nil"):
+        itinerary.counted(load(source={"film": "nil"}))
+
+
+def test_frames_come_from_where_they_are_asked_for() -> None:
+    folder = Path("row")
+    folder.mkdir()
+    for number in range(12):
+        pillow.new("RGB", (8, 8), (20 * number, 0, 0)).save(folder / f"{number}.png")
+    config = load(source={"film": "row", "stride": 2, "start": 0.25}, fps=12.0, frames=3)
+    found = itinerary.footage_of(config, 1, (8, 8), [Path()])
+    # A quarter of a second is three of every second picture; then one more.
+    assert [round(float(f[0, 0].mean()) * 255) for f in found] == [160, 200]
+
+
+def test_files_that_are_read_are_listed() -> None:
+    clip(Path("row"), 2)
+    Path("song.wav").touch()
+    config = load(
+        source={"film": "row", "flow": "raft.pth"}, sound={"file": "song.wav"}, frames=2
+    )
+    assert itinerary.files(config) == {
+        "film row": [Path("row/000.png"), Path("row/001.png")],
+        "flow raft.pth": [Path("raft.pth")],
+        "sound song.wav": [Path("song.wav")],
+    }
+    assert itinerary.files(load(camera={"depth": "tunnel"}, frames=2)) == {}
+    flight = load(camera={"depth": "row/001.png"}, frames=2)
+    assert itinerary.files(flight) == {"depth row/001.png": [Path("row/001.png")]}
+
+
+def test_what_is_heard() -> None:
+    film(Path("mute.mkv"))
+    tone = ("-f", "lavfi", "-i", "sine=duration=1", "-shortest")
+    film(Path("loud.mkv"), *tone)
+    assert itinerary.sound_of(load(frames=2)) == (None, 0)
+    assert itinerary.sound_of(load(source={"film": "mute.mkv"})) == (None, 0)
+    loud = {"film": "loud.mkv", "start": 0.3}
+    assert itinerary.sound_of(load(source=loud)) == (Path("loud.mkv"), 0.3)
+    assert itinerary.sound_of(load(source=loud | {"sound": False})) == (None, 0)
+    music = load(source=loud, sound={"file": "song.wav", "start": 2.0})
+    assert itinerary.sound_of(music) == (Path("song.wav"), 2.0)
+
+
+def test_music_moves_what_follows_it() -> None:
+    save(Path("song.wav"), melody(2.0))
+    config = load(
+        frames=12,
+        sound={"file": "song.wav", "bands": "kick=40-100"},
+        motion={"steps": "1 + pulse"},
+    )
+    heard = itinerary.hear(config)
+    assert heard is not None
+    assert {"kick", "low", "mid", "high", "beat", "pulse"} <= heard.variables.keys()
+    assert all(len(values) == 12 for values in heard.variables.values())
+    tour = itinerary.plan(config, heard.variables)
+    counts = [b - a for a, b in zip(tour.clock.starts, tour.clock.starts[1:], strict=False)]
+    assert counts[1:] == [round(1 + pulse) for pulse in heard.variables["pulse"][1:-1]]
+    assert {1, 2} <= set(counts[1:])
+    assert itinerary.hear(load(frames=2)) is None
+    with pytest.raises(SoundError, match="would start at 5 s"):
+        itinerary.hear(load(frames=2, sound={"file": "song.wav", "start": 5.0}))
+    with pytest.raises(ConfigError, match="'share', which means something else"):
+        itinerary.hear(load(frames=2, sound={"file": "song.wav", "bands": "share=1-2"}))

@@ -1,0 +1,132 @@
+"""How things get from a frame to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqclip import camera
+from vqclip.camera import Move
+from vqclip.carrying import grid
+from vqclip.depth import Flight
+from vqclip.errors import PictureError
+from vqclip.route import Air, Ride, Shots, Trace
+from vqclip.terrain import Flat
+
+CPU = torch.device("cpu")
+
+
+class Reel:
+    """A film of so many frames, number n being n all over; notes when it is opened and left."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.opened: list[int] = []
+        self.left = 0
+
+    def at(self, frame: int) -> Any:
+        self.opened.append(frame)
+        return self._frames(frame)
+
+    def _frames(self, frame: int) -> Iterator[Tensor]:
+        try:
+            for number in range(frame, self.count):
+                yield torch.full((1, 3, 6, 8), float(number))
+        finally:
+            self.left += 1
+
+
+def numbers(shots: Shots, asked: list[int]) -> list[float]:
+    return [float(shots.frame(number).mean()) for number in asked]
+
+
+def test_a_film_is_opened_once_for_frames_in_order() -> None:
+    reel = Reel(5)
+    shots = Shots(reel.at, CPU)
+    assert numbers(shots, [0, 1, 0, 1, 2, 1, 2, 3, 4]) == [0, 1, 0, 1, 2, 1, 2, 3, 4]
+    assert reel.opened == [0]
+
+
+def test_a_film_that_ends_early_holds_its_last_frame() -> None:
+    reel = Reel(3)
+    shots = Shots(reel.at, CPU)
+    assert numbers(shots, [1, 2, 3, 4, 5, 4]) == [1, 2, 2, 2, 2, 2]
+    assert reel.opened == [1]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_who_goes_on_behind_the_end_finds_the_last_frame(count: int) -> None:
+    reel = Reel(count)
+    shots = Shots(reel.at, CPU)
+    assert numbers(shots, [9, 10]) == [count - 1] * 2
+    assert reel.left == len(reel.opened)
+
+
+def test_a_film_without_frames_is_refused() -> None:
+    with pytest.raises(PictureError, match="the film has no frame 2, and none before it"):
+        Shots(Reel(0).at, CPU).frame(2)
+
+
+def test_going_back_opens_the_film_again_and_leaves_the_old_one() -> None:
+    reel = Reel(6)
+    shots = Shots(reel.at, CPU)
+    assert numbers(shots, [3, 4, 1, 2]) == [3, 4, 1, 2]
+    assert (reel.opened, reel.left) == ([3, 1], 1)
+    shots.close()
+    assert reel.left == 2
+    shots.close()
+    assert numbers(shots, [3]) == [3]
+    assert reel.opened == [3, 1, 3]
+
+
+def test_a_camera_that_stands_still_moves_nothing() -> None:
+    ride = Ride(lambda frame: Move(pan_x=0.25 if frame == 2 else 0.0))
+    picture = torch.zeros(1, 3, 4, 8)
+    assert ride.ground(1) is None
+    assert ride.way(1, picture)(4, 8) is None
+    places = ride.way(2, picture)(4, 8)
+    assert places is not None and places.seen is None
+    assert torch.allclose(places.positions, grid(4, 8) + torch.tensor([2.0, 0.0]))
+    matrix = Move(pan_x=0.25).matrix(8, 4)
+    assert torch.equal(places.positions, camera.positions(matrix, 8, 4))
+
+
+def test_things_move_as_in_a_film() -> None:
+    reel, asked = Reel(4), []
+
+    def flow(one: Tensor, two: Tensor) -> Tensor:
+        asked.append((float(one.mean()), float(two.mean())))
+        back = float(two.mean()) - float(one.mean())
+        return torch.tensor([2.0 * back, 0.0])[None, :, None, None].expand(1, 2, 6, 8).clone()
+
+    trace = Trace(Shots(reel.at, CPU), flow)
+    first = trace.ground(0)
+    assert float(first.image.mean()) == 0 and float(first.hidden.max()) == 0
+    way = trace.way(2, first.image)
+    places = way(6, 8)
+    assert places is not None
+    assert torch.allclose(places.positions, grid(6, 8) + torch.tensor([-2.0, 0.0]))
+    small = way(3, 4)  # a latent's grid: half as many cells
+    assert small is not None
+    assert torch.allclose(small.positions, grid(3, 4) + torch.tensor([-1.0, 0.0]))
+    ground = trace.ground(2)
+    # Things go two pixels to the right: the two columns at the left were not in view.
+    assert ground.hidden[0, 0].mean(0).tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    assert asked == [(2, 1), (1, 2)], "the flow was found more than once"
+    trace.close()
+    assert reel.left == 1
+
+
+def test_a_flight_comes_closer_to_a_wall() -> None:
+    left = []
+    air = Air(lambda frame: Flight(z=0.5), lambda frame, shown: Flat(), lambda: left.append(1))
+    places = air.way(1, torch.zeros(1, 3, 5, 5))(5, 5)
+    assert places is not None and air.ground(1) is None
+    # Half of the way to a wall that is 1 away: twice as large.
+    assert torch.allclose(places.positions, (grid(5, 5) - 2) / 2 + 2, atol=1e-6)
+    air.close()
+    assert left == [1]

@@ -1,0 +1,248 @@
+"""What a frame keeps of the last one, on a tiny VQGAN with random weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conftest import FACTOR, Home
+from tests.moving import ready, shown
+from vqclip.carrying import slerp
+from vqclip.generate import View
+from vqclip.journey import Session
+
+PAN = {"pan_x": 2 / 32 * FACTOR, "edges": "wrap"}  # two cells of the latent to the right
+
+
+def first_frame(home: Home, **settings: Any) -> Session:
+    """A session whose first frame is drawn."""
+    run = ready(home, **settings)
+    for step in run.play():
+        if step.shown:
+            break
+    return run
+
+
+def moved(home: Home, frame: int = 1, **settings: Any) -> Session:
+    """One that is moved to the second frame."""
+    run = first_frame(home, **settings)
+    run.move(frame)
+    return run
+
+
+def test_without_a_camera_nothing_is_lost(home: Home) -> None:
+    run = moved(home)
+    assert run.voyage is not None and run.voyage.last is not None
+    # The encoder alone would lose a lot: its weights are random.
+    own = run.drawer.vqgan.encode(run.drawer.draw_latent(run.voyage.last))
+    assert not torch.allclose(own, run.voyage.last, atol=0.1)
+    wanted = run.voyage.last.clamp(run.drawer._low, run.drawer._high)
+    assert torch.allclose(run.drawer.latent, wanted, atol=1e-5)
+    assert run.voyage.target is not None
+    drawn = run.drawer.draw_latent(run.voyage.last)
+    assert float((run.voyage.target - drawn).abs().max()) <= 0.5 / 255 + 1e-6
+    assert bool((run.voyage.seen == 1).all())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("through", ["picture", "latent"])
+def test_a_pan_moves_picture_latent_and_moments_alike(home: Home, through: str) -> None:
+    run = first_frame(home, camera=PAN | {"through": through})
+    assert run.voyage is not None and run.voyage.last is not None and run._optimiser is not None
+    moments = {k: v.clone() for k, v in run._optimiser.state_dict()["moments"].items()}
+    drawn = run.drawer.draw_latent(run.voyage.last)
+    run.move(1)
+    target = run.voyage.target
+    assert target is not None
+    assert torch.allclose(target, drawn.roll(-2 * FACTOR, -1), atol=0.01)
+    for key, value in run._optimiser.state_dict()["moments"].items():
+        wanted = moments[key].roll(-2, -1) if value.dim() == 4 else moments[key]
+        assert torch.allclose(value, wanted, atol=1e-5), key
+    if through == "latent":
+        wanted = run.voyage.last.roll(-2, -1)
+        wanted = wanted.clamp(run.drawer._low, run.drawer._high)
+        assert torch.allclose(run.drawer.latent, wanted, atol=1e-4)
+
+
+def test_moments_may_be_forgotten(home: Home) -> None:
+    run = moved(home, motion={"moments": False})
+    assert run._optimiser is not None
+    state = run._optimiser.state_dict()
+    assert state["moments"] == {} and state["taken"] == 3
+
+
+def test_what_comes_into_view_is_grain(home: Home) -> None:
+    run = moved(home, camera={"pan_x": 0.25})
+    assert run.voyage is not None
+    target, seen = run.voyage.target, run.voyage.seen
+    assert target is not None and seen is not None
+    assert bool((seen[..., :24] == 1).all()) and bool((seen[..., 25:] == 0).all())
+    again = moved(home, camera={"pan_x": 0.25}).voyage
+    assert again is not None and torch.equal(target, again.target)  # type: ignore[arg-type]
+    other = moved(home, camera={"pan_x": 0.25, "edges": "mirror"}).voyage
+    assert other is not None and other.target is not None
+    assert torch.equal(target[..., :24], other.target[..., :24])
+    assert not torch.equal(target[..., 25:], other.target[..., 25:])
+
+
+def test_noise_brings_in_new_things(home: Home) -> None:
+    plain, noisy = (moved(home, motion={"noise": noise}).voyage for noise in (0.0, 0.2))
+    assert plain is not None and noisy is not None
+    apart = (plain.target - noisy.target).abs()  # type: ignore[operator]
+    assert 0.01 < float(apart.mean()) < 0.2
+
+
+def view(image: Tensor, step: int = 3) -> View:
+    return View(image, {}, {}, step)
+
+
+def test_pixels_are_held_where_they_were_in_view(home: Home) -> None:
+    run = moved(home, camera={"pan_x": 0.25})
+    assert run.voyage is not None and run.voyage.target is not None
+    image = run.voyage.target.clone()
+    assert float(run.voyage.hold(view(image))) == 0
+    image[..., 26:] = 1 - image[..., 26:]  # nobody saw these
+    assert float(run.voyage.hold(view(image))) == 0
+    image[..., :12] += 0.1
+    # Half of what was in view, by a tenth; a column in between is half seen.
+    assert float(run.voyage.hold(view(image))) == pytest.approx(0.01 / 2, rel=0.05)
+    mirrored = moved(home, camera={"pan_x": 0.25, "edges": "mirror"}).voyage
+    assert mirrored is not None and mirrored.target is not None
+    image = mirrored.target + 0.1
+    assert float(mirrored.hold(view(image))) == pytest.approx(0.01, rel=0.01)
+
+
+def test_nothing_is_held_in_the_first_frame(home: Home) -> None:
+    steps = list(ready(home, motion={"hold": 50.0}).play())
+    held = [float(step.losses["hold"]) for step in steps]
+    assert held[:3] == [0] * 3 and all(value > 0 for value in held[4:])
+
+
+def test_each_frame_is_cut_as_the_second_is(home: Home) -> None:
+    def streams(steady: bool) -> list[Tensor]:
+        run = first_frame(home, motion={"steady": steady})
+        (cutter,) = run.cutters.values()
+        found = []
+        for frame in (1, 2, 3):
+            run.move(frame)
+            found.append(cutter.state())
+            list(run.refine(frame))
+            run.develop(frame)
+        return found
+
+    one, two, three = streams(True)
+    assert torch.equal(one, two) and torch.equal(one, three)
+    one, two, three = streams(False)
+    assert not torch.equal(one, two) and not torch.equal(two, three)
+
+
+def test_what_is_shown_is_smooth(home: Home) -> None:
+    plain, smooth = (ready(home, motion={"smooth": share}) for share in (0.0, 0.5))
+    one, two = shown(plain.play()), shown(smooth.play())
+    wanted = one[0]
+    assert torch.equal(one[0], two[0])
+    for number in (1, 2, 3):
+        wanted = one[number].lerp(wanted, 0.5)
+        assert torch.allclose(two[number], wanted, atol=1.5 / 255)
+    assert torch.equal(smooth.final(), two[-1].mul(255).round().div(255))
+
+
+def test_what_is_smoothed_moves_along(home: Home) -> None:
+    one, two = shown(ready(home, camera=PAN, motion={"smooth": 0.5}, frames=2).play())
+    plain = shown(ready(home, camera=PAN, frames=2).play())
+    wanted = plain[1].lerp(one.roll(-2 * FACTOR, -1), 0.5)
+    assert torch.allclose(two, wanted, atol=0.01)
+
+
+@pytest.mark.parametrize("way", ["lab", "rgb", "hsv", "histogram"])
+def test_colours_stay_those_of_the_first_frame(home: Home, way: str) -> None:
+    run = ready(home, motion={"colours": way, "noise": 0.3}, frames=2)
+    first = shown(run.play())[0]
+    assert run.voyage is not None and run.voyage.target is not None
+    assert torch.equal(run.voyage.reference, first.mul(255).round().div(255))  # type: ignore
+    bare = ready(home, motion={"noise": 0.3}, frames=2)
+    list(bare.play())
+    # Grain comes after the tint: the means alone tell.
+    apart = [
+        float((each.voyage.target - run.voyage.reference).mean((2, 3)).abs().max())  # type: ignore
+        for each in (run, bare)
+    ]
+    assert apart[0] < 0.06
+
+
+def film(between: int, loop: bool) -> dict[str, Any]:
+    return {"loop": loop, "film": {"format": "none", "between": between, "between_by": "latent"}}
+
+
+@pytest.mark.parametrize(
+    ("between", "loop", "count"), [(1, False, 7), (2, True, 12), (0, True, 4)]
+)
+def test_frames_lie_between_others(home: Home, between: int, loop: bool, count: int) -> None:
+    run = ready(home, **film(between, loop))
+    steps = list(run.play())
+    pictures = shown(steps)
+    assert len(pictures) == count
+    plain = shown(ready(home, **film(0, loop)).play())
+    for one, two in zip(plain, pictures[:: between + 1], strict=True):
+        assert torch.equal(one, two)
+    # Without a camera they lie on an arc between the latents, the real frames at its ends.
+    assert run.voyage is not None and run.voyage.last is not None
+
+
+def test_a_frame_between_is_on_the_arc_of_the_latents(home: Home) -> None:
+    run = ready(home, **film(1, False), frames=2)
+    latents = []
+    for step in run.play():
+        if step.shown:
+            assert run.voyage is not None and run.voyage.last is not None
+            latents.append(run.voyage.last.clone())
+            pictures = step.shown
+    wanted = run.drawer.draw_latent(slerp(latents[0], latents[1], 0.5))
+    # Where rounding takes a cell to another code, its neighbourhood differs.
+    assert float((pictures[0] - wanted).abs().median()) < 1e-3
+
+
+def test_an_animation_closes(home: Home) -> None:
+    run = ready(home, loop=True, frames=8, prompts="a fox ^ a bear")
+    steps = list(run.play())
+    assert run.voyage is not None and (run.voyage.frames, run.voyage.habits.loop) == (10, 2)
+    pictures = shown(steps)
+    assert len(pictures) == 8 and len(run.voyage.kept) == 2
+    # The last is that before the first, which the first came from.
+    before = run.drawer.draw_latent(run.voyage.kept[-1])
+    assert torch.allclose(pictures[-1], before, atol=1e-5)
+    # The one before is halfway there.
+    numbers = [run.clock.frame(step.index) for step in steps if step.shown or step.frame < 2]
+    assert numbers == [6, 6, 6, 7, 7, *range(8)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_short_animations_close(home: Home, count: int) -> None:
+    run = ready(home, loop=True, frames=count)
+    pictures = shown(run.play())
+    assert len(pictures) == count
+    assert run.voyage is not None
+    before = run.drawer.draw_latent(run.voyage.kept[-1])
+    assert torch.allclose(pictures[-1], before, atol=1e-5)
+
+
+def test_what_is_kept_has_as_many_levels_as_a_picture(home: Home) -> None:
+    run = ready(home, camera={"zoom": 1.05}, motion={"smooth": 0.3, "colours": "rgb"})
+    list(run.play())
+    assert run.voyage is not None
+    state = run.voyage.state()
+    other = ready(home)
+    assert other.voyage is not None
+    other.voyage.restore(state, torch.device("cpu"))
+    for name in ("target", "seen", "shown", "reference", "last"):
+        assert torch.equal(getattr(run.voyage, name), getattr(other.voyage, name)), name
+    assert run.voyage.streams.keys() == other.voyage.streams.keys() != set()
+
+
+def test_which_frame_it_is_after_some_steps(home: Home) -> None:
+    run = ready(home)
+    assert run.voyage is not None
+    assert [run.voyage.frame(done) for done in range(10)] == [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert run.total == 9 and [run.last(frame) for frame in range(4)] == [2, 4, 6, 8]

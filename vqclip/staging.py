@@ -1,0 +1,179 @@
+"""Does an animation fit together? What goes with what, and is what it names here?
+
+Told before torch is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vqclip.config import FilmSettings, RunConfig
+from vqclip.errors import ConfigError, PictureError, SoundError, suggest
+from vqclip.folders import HERE, find
+
+TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
+OPENCV = ("dis", "farneback")  # flows that OpenCV finds
+FLAT = ("zoom", "pan_x", "pan_y")  # what the camera does over a picture
+FLYING = ("forward", "right", "up")  # and through what is near and far
+MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING, "depth")
+
+
+def check(config: RunConfig) -> None:
+    """Refuse settings of an animation that do not go together, or of a still that has none.
+
+    Raises:
+        ConfigError: for the first of them.
+    """
+    if not (config.frames or config.length or config.source.film):
+        _check_still(config)
+        return
+    if config.film.fps != FilmSettings().fps:
+        raise ConfigError(
+            f"film.fps is {config.film.fps}, which is for the film of a picture's making; an "
+            f"animation's pace is fps={config.film.fps}"
+        )
+    if config.film.every != 1:
+        raise ConfigError(
+            f"film.every is {config.film.every}, which is for the film of a picture's making; "
+            "an animation shows each of its frames: leave it out, or write fewer frames"
+        )
+    if config.film.between and config.film.between_by == "latent" and config.motion.smooth:
+        raise ConfigError(
+            "motion.smooth blends pictures, and film.between_by=latent draws them: they do not "
+            "go together; leave one of them out, or write film.between_by=flow"
+        )
+    if config.sound.file == "":
+        for key in _set(config, "sound"):
+            raise ConfigError(f"{key} is set, but there is no sound; write sound.file=music.mp3")
+    if config.source.film:
+        _check_source(config)
+    else:
+        for key in _set(config, "source"):
+            raise ConfigError(
+                f"{key} is set, but there is no film to draw over; write source.film=clip.mp4"
+            )
+    _check_camera(config)
+
+
+def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
+    """Refuse an animation that names a file which is not here, or lacks what reads it.
+
+    Raises:
+        ConfigError: for what is not installed, with the command that installs it.
+        PictureError: for a film or depths that are not here.
+        SoundError: for a sound that is not here.
+    """
+    source, depth = config.source, config.camera.depth
+    if source.film:
+        if not _there(source.film, folders):
+            raise PictureError(
+                f"source.film is {source.film}, and there is no such film, folder or pattern; "
+                "check the name"
+            )
+        if source.flow in OPENCV:
+            _installed("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
+    if config.sound.file:
+        if not os.path.isfile(find(config.sound.file, folders)):
+            raise SoundError(
+                f"sound.file is {config.sound.file}, and there is no such file; check the name"
+            )
+        _installed("librosa", "listening to sound.file", "sound", "no sound.file")
+    if depth and depth not in TERRAINS:
+        if not _there(depth, folders):
+            raise PictureError(
+                f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a picture, "
+                f"film or model of depths that is here{suggest(depth, TERRAINS)}"
+            )
+        if (find(depth, folders) / "config.json").is_file():
+            _installed("transformers", "a depth model", "depth", "camera.depth=plane")
+
+
+def _check_still(config: RunConfig) -> None:
+    """Refuse what only an animation has."""
+    if config.init == "source":
+        raise ConfigError(
+            "init=source is the first frame of a film that is drawn over, and there is none; "
+            "write source.film=clip.mp4"
+        )
+    groups = [
+        key for group in ("camera", "motion", "source", "sound") for key in _set(config, group)
+    ]
+    alone = [key for key in ("loop", "fps") if getattr(config, key) not in (False, None)]
+    latent = ["film.between_by"] if config.film.between_by == "latent" else []
+    for key in [*groups, *alone, *latent]:
+        pace = "; the film of a picture's making has film.fps" if key == "fps" else ""
+        raise ConfigError(
+            f"{key} is for animations, and this is a still; write frames=60, or begin with: "
+            f"vqclip animate{pace}"
+        )
+
+
+def _check_source(config: RunConfig) -> None:
+    """Refuse what cannot be where a film is drawn over."""
+    if config.loop:
+        raise ConfigError(
+            "loop=true cannot close a film that is drawn over: how it ends is the film's; leave "
+            "one of them out"
+        )
+    for key in _set(config, "camera"):
+        if key.partition(".")[2] in MOVES:
+            raise ConfigError(
+                f"{key} is set, but where a film is drawn over, things move as in the film; "
+                "leave out the camera, or source.film"
+            )
+    if config.camera.through == "latent":
+        raise ConfigError(
+            "camera.through=latent moves no picture, and source.film is one; leave it out"
+        )
+
+
+def _check_camera(config: RunConfig) -> None:
+    """Refuse what a camera over a picture, or one that flies, does not do."""
+    camera = config.camera
+    if not 0 < camera.near < camera.far:
+        raise ConfigError(
+            f"camera.near is {camera.near:g} and camera.far {camera.far:g}; the far must be "
+            "farther away, such as 1 and 20"
+        )
+    for key in _set(config, "camera"):
+        name = key.partition(".")[2]
+        if camera.depth and name in FLAT:
+            raise ConfigError(
+                f"{key} moves over a flat picture, and with camera.depth={camera.depth} the "
+                "camera flies; write camera.forward=0.05, camera.right or camera.up"
+            )
+        if not camera.depth and name in FLYING:
+            raise ConfigError(
+                f"{key} flies through what is near and far; say what: camera.depth=plane, or "
+                f"{', '.join(TERRAINS)}, a picture of depths …; over a flat picture it is "
+                "camera.zoom, camera.pan_x and camera.pan_y"
+            )
+
+
+def _set(config: RunConfig, group: str) -> Iterator[str]:
+    """The settings of a group that are not as they are by default."""
+    values: Any = getattr(config, group)
+    usual = type(values)()
+    for each in dataclasses.fields(values):
+        if getattr(values, each.name) != getattr(usual, each.name):
+            yield f"{group}.{each.name}"
+
+
+def _there(name: str, folders: Sequence[Path]) -> bool:
+    """Whether a name stands for a file, a folder or a pattern of files."""
+    path = find(name, folders)
+    return os.path.exists(path) or bool(glob.glob(str(path), recursive=True))
+
+
+def _installed(module: str, what: str, extra: str, instead: str) -> None:
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"{what} needs {module}, which is not installed: pip install 'vqclip[{extra}]'; or "
+            f"go on with {instead}"
+        )
