@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +95,20 @@ def test_what_names_nothing_is_said(folder: Path) -> None:
     ):
         with pytest.raises(PictureError, match=message):
             find([word])
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"film": {"fps": 7}}, 7),
+        ({"film": {"fps": 7}, "frames": 24, "fps": None}, 12),
+        ({"film": {"fps": 7}, "frames": 24, "fps": 23.976}, 23.976),
+        ({"film": {"fps": 7, "between": 1, "between_by": "latent"}, "frames": 9, "fps": 10}, 20),
+        ({"film": {"fps": 7, "between": 1, "between_by": "blend"}, "frames": 9, "fps": 10}, 10),
+    ],
+)
+def test_a_runs_rate_is_that_of_its_film(told: Any, wanted: float, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"config": told}))
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames/00000.png").touch()
+    assert find([str(tmp_path)]).fps == wanted

@@ -66,7 +66,7 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
         screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
-    rate = material.fps or Fraction(source.fps or settings.fps)
+    rate = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
     if "fps" in said:
         rate = Fraction(settings.fps)
     if options.sound is not None and (every is not None or settings.format == "frames"):
