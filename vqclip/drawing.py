@@ -87,7 +87,7 @@ def draw(
     from vqclip import machine
 
     with machine.deterministic(config.deterministic) as unsteady:
-        place = _draw(config, wishes, screen, progress, command, before, point)
+        place, film = _draw(config, wishes, screen, progress, command, before, point)
     if unsteady:
         screen.say(
             f"note: torch has no deterministic {', '.join(unsteady)} here: made again, the "
@@ -95,8 +95,21 @@ def draw(
         )
     seconds = round(max(0.0, time.monotonic() - began), 1)
     final = place / "final.png"
-    screen.event("done", run=str(place), final=str(final), seconds=seconds)
+    there = None if film is None or not film.path.exists() else str(place / film.path.name)
+    kept = None if film is None or not film.folder.exists() else str(place / film.folder.name)
+    screen.event(
+        "done",
+        run=str(place),
+        final=str(final),
+        film=there,
+        frames=kept,
+        seconds=seconds,
+    )
     screen.say(f"done in {seconds:.0f} s")
+    if film is not None and config.frames:
+        pace = float(film.fps)
+        long = f"{film.count / pace:.3g} s at {pace:.4g} a second"
+        screen.say(f"{film.count} frames, {long}, in {there}")
     screen.result(str(final))
 
 
@@ -108,8 +121,8 @@ def _draw(
     command: Sequence[str],
     before: Before | None,
     point: Point | None,
-) -> Path:
-    """Load the models, and draw into the run's folder."""
+) -> tuple[Path, Film | None]:
+    """Load the models, and draw into the run's folder; give that and the film."""
     from vqclip import reels, resume, session
     from vqclip.record import rooms
 
@@ -144,7 +157,7 @@ def _draw(
         if point is not None and len(ready.changes) > len(point.notes.changes):
             resume.keep(ready, place, point.state, point.reel)  # what is asked for now holds
         _play(ready, place, film, point, screen, progress, command)
-    return place
+    return place, film
 
 
 def _play(

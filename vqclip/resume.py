@@ -7,6 +7,7 @@ would mean nothing to others. The rest may change, and what changed is noted in 
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +46,11 @@ class Reel:
 
 @dataclass(frozen=True)
 class Point:
-    """Where a run stopped, and what made it until then."""
+    """Where a run stopped, and what made it until then.
+
+    Attributes:
+        starts: the first step of each frame of an animation.
+    """
 
     folder: Path
     notes: Provenance
@@ -53,6 +58,7 @@ class Point:
     stages: list[tuple[int, int, int]]
     checkpoint: dict[str, Any]
     reel: Reel | None
+    starts: tuple[int, ...] = ()
 
 
 def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
@@ -68,6 +74,7 @@ def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
         "moved": state.moved,
         "slowed": state.slowed,
         "stages": ready.stages,
+        "starts": ready.clock.starts,
         "checkpoint": asdict(ready.config.checkpoint),
         "reel": None if reel is None else asdict(reel),
     }
@@ -105,6 +112,7 @@ def find(folder: Path) -> Point:
         stages=[(wide, high, count) for wide, high, count in notes["stages"]],
         checkpoint=notes["checkpoint"],
         reel=None if notes["reel"] is None else Reel(**notes["reel"]),
+        starts=tuple(notes.get("starts", ())),
     )
 
 
@@ -191,7 +199,7 @@ def take_up(ready: Session, point: Point) -> None:
 
     Raises:
         ModelError: if a model, or a picture that it reads, is another file than then.
-        ConfigError: if the checkpoint does not fit.
+        ConfigError: if the checkpoint does not fit, or frames that are drawn had other steps.
     """
     for name, digest in point.notes.models.items():
         if ready.models.get(name, digest) != digest:
@@ -200,6 +208,13 @@ def take_up(ready: Session, point: Point) -> None:
                 f"bring that one back, or draw it again from the start: vqclip again "
                 f"{point.folder}"
             )
+    drawn = bisect_right(point.starts, point.state.done)
+    if ready.clock.starts[:drawn] != point.starts[:drawn]:
+        raise ConfigError(
+            f"motion.steps is {ready.config.motion.steps!r}, which depends on how many frames "
+            "there are: those that are drawn already would have had other steps. Write it "
+            "without percents and shares next time; this one cannot become longer"
+        )
     before = sum(count for _, _, count in point.stages[:-1])
     wide, high, _ = point.stages[-1]
     ready.stages = [*point.stages[:-1], (wide, high, ready.config.steps - before)]

@@ -92,7 +92,7 @@ def keep(
         notes = _start(folder, provenance(), command)
         _forget(folder, first)
         for step in steps:
-            _log(folder / "log.jsonl", step)
+            _log(folder / "log.jsonl", step, animated=film_every == 0)
             if every > 0 and step.index % every == 0 and step.frame == 0:
                 _preview(folder / "steps", step, provenance())
             if film is not None:
@@ -209,7 +209,7 @@ def _step_of(line: bytes) -> float:
         return math.inf
 
 
-def _log(path: Path, step: Step) -> None:
+def _log(path: Path, step: Step, animated: bool) -> None:
     """Append a line; losses that are no numbers, for which JSON has no word, become null."""
     losses = {name: float(loss.item()) for name, loss in step.losses.items()}
     line = {
@@ -217,6 +217,8 @@ def _log(path: Path, step: Step) -> None:
         "losses": {name: _finite(loss) for name, loss in losses.items()},
         "total": _finite(sum(losses.values())),
     }
+    if animated:
+        line["frame"] = step.frame
     if step.failed:
         line["failed"] = step.failed  # times that it was taken before, at twice the rate each
     if step.saved:

@@ -39,6 +39,7 @@ class Film:
         path: where the film is once it is closed, provided that it has a frame.
         folder: where its frames are.
         count: how many frames it has.
+        fps: how many of them a second.
         notes: what the film leaves out, a sentence each; complete once it is closed.
     """
 
@@ -52,7 +53,7 @@ class Film:
         folder: Path | None = None,
     ) -> None:
         self.path = path
-        self._look, self._size = look, size
+        self._look, self._size, self.fps = look, size, look.fps
         self._kind = path.suffix.lower().removeprefix(".")
         self._grows = grows and path.suffix.lower() in live.HOW
         self._live: live.Live | None = None
