@@ -5,19 +5,19 @@
 Each is drawn by the command that stands beside it, at the preset's own settings but for its
 length and the settings that are given here; `stylise` is drawn over the film of `flight`, and
 `music` is heard in a few seconds of a tune that tests/melody.py makes. What is in `out` is not
-drawn again. Writes benchmarks/animation_sheet.png, eight frames of each, evenly spread, and two of
-the films as small animated WebP. Films that are no good stay in.
+drawn again. Writes benchmarks/animation_sheet.png, eight frames of each, evenly spread, and two
+of the films as small animated WebP. Films that are no good stay in.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 from PIL import Image
 
-from tests import melody
 from vqclip import cli
 from vqclip.record.sheets import Cell, sheet
 
@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     song = out / "song.wav"
     if not song.is_file():
-        melody.save(song, melody.melody(8.0))
+        tune = [sys.executable, "-m", "tests.melody", str(song.absolute()), "8"]
+        subprocess.run(tune, cwd=Path(__file__).parent.parent, check=True)
     rows = []
     for name, prompt in FILMS.items():
         command = ["animate", prompt, "--preset", name, "--seed", str(SEED)]
