@@ -6,6 +6,7 @@ The only place where settings become objects: every other module takes plain arg
 from __future__ import annotations
 
 import errno
+import hashlib
 import math
 import os
 import secrets
@@ -50,7 +51,6 @@ from vqclip.models import clips, learnt, needs, vault, zoo
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.sizes import final_size, plan_stages
-from vqclip.squares import purpose_seed
 from vqclip.tensors import Image
 
 
@@ -147,7 +147,8 @@ def build(
         perceptor = perceptor.with_words(learnt.for_width(taught, perceptor.width))
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
-        cutter = squares.cutter(config, clock, cutters, seed, key, perceptor.size, eye.squares)
+        stream = purpose_seed(seed, f"cutouts {key}")
+        cutter = squares.cutter(config, clock, cutters, stream, key, perceptor.size, eye.squares)
         perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
         models[f"{eye.name} clip"] = zoo.sha256(perceptor.weights)
     notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
@@ -184,9 +185,10 @@ def build(
 
     def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
         own = next(key for key, cutter in cutters.items() if cutter is perceptor.cut)
-        (squares,) = (eye.squares for eye in watching if eye.name == perceptor.name)
-        where = (seed, f"{own}{REGION}{number}", perceptor.size, squares)
-        return squares.cutter(config, clock, cutters, *where, share=regions.count)
+        (seen,) = (eye.squares for eye in watching if eye.name == perceptor.name)
+        key = f"{own}{REGION}{number}"
+        asked = (purpose_seed(seed, f"cutouts {key}"), key, perceptor.size, seen)
+        return squares.cutter(config, clock, cutters, *asked, share=regions.count)
 
     material = objectives.Material(
         pictures=likenesses.read(wishes, (width, height), device, where),
@@ -267,6 +269,12 @@ def look(name: str) -> needs.Absent | None:
 def pick_seed(seed: int | None) -> int:
     """Take the seed that is given, or draw one."""
     return secrets.randbelow(2**32) if seed is None else seed
+
+
+def purpose_seed(seed: int, purpose: str) -> int:
+    """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
+    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def _read_by(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,12 +9,6 @@ from vqclip import changing
 from vqclip.clock import Clock
 from vqclip.config import RunConfig
 from vqclip.cutouts import RECIPES, Cutter
-
-
-def purpose_seed(seed: int, purpose: str) -> int:
-    """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
-    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def cutter(
@@ -28,9 +21,11 @@ def cutter(
     squares: int | None,
     share: Callable[[int], int] = int,
 ) -> Cutter:
-    """Find or make the cutter of a name, which is also that of its random stream.
+    """Find or make the cutter of a name, from the settings.
 
     Args:
+        there: those that were made, by name.
+        seed: of its random stream.
         squares: how many, None for what `cutouts.count` says.
         share: how many it gets where there are so many.
     """
@@ -47,8 +42,7 @@ def cutter(
         noises = changing.curve(config, "cutouts.noise", clock)
     elif config.cutouts.noise is not None:
         recipe = replace(recipe, noise=config.cutouts.noise)
-    stream = purpose_seed(seed, f"cutouts {key}")
     there[key] = Cutter(
-        size, count=share(count), recipe=recipe, seed=stream, counts=counts, noises=noises
+        size, count=share(count), recipe=recipe, seed=seed, counts=counts, noises=noises
     )
     return there[key]
