@@ -6,6 +6,7 @@ is a picture. Its last ones turn into what was there, so that the next one follo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -187,11 +188,15 @@ def alike(drawer: LatentDrawer, picture: Image) -> Latent:
         latent = drawer.vqgan.encode(picture)
     latent.requires_grad_()
     optimiser = optimisers.build("adam", [latent])
+    best, least = latent.detach().clone(), math.inf
     for _ in range(LIKE):
         optimiser.zero_grad()
-        (drawer.draw_latent(latent) - picture).square().mean().backward()
+        loss = (drawer.draw_latent(latent) - picture).square().mean()
+        if loss.item() < least:
+            best, least = latent.detach().clone(), loss.item()
+        loss.backward()
         optimiser.step()
-    return latent.detach()
+    return best
 
 
 def _same(config: RunConfig, before: dict[str, object], of: str) -> None:
