@@ -12,6 +12,7 @@ from tests.test_config import changed
 from vqclip.checks import check, unfit
 from vqclip.config import CODECS, FILMS, RunConfig, Stage
 from vqclip.errors import ConfigError
+from vqclip.presets import load
 
 
 def test_the_defaults_pass_their_own_check() -> None:
@@ -181,3 +182,19 @@ def test_what_a_value_should_have_been() -> None:
     assert unfit("growth[0]", "x", RunConfig, "growth") == (
         "growth[0] is 'x'; write a list such as [{size: 25%, steps: 60%}]"
     )
+
+
+def test_bands_of_ones_own_may_be_named() -> None:
+    sound = {"file": "a.wav", "bands": "kick=40-100"}
+    load("a fox", camera={"zoom": "1 + kick * pulse + tempo"}, frames=3, sound=sound)
+    with pytest.raises(ConfigError, match="asks for 'kik', which nothing here .*'kick'"):
+        load("a fox", camera={"zoom": "1 + kik"}, frames=3, sound=sound)
+    with pytest.raises(ConfigError, match="the band 'kick' cannot be read"):
+        load("a fox", sound={"bands": "kick"})
+
+
+def test_latent_pictures_in_between_may_be_kept_as_pictures() -> None:
+    film = {"format": "frames", "between": 2}
+    load("a fox", frames=3, film=film | {"between_by": "latent"})
+    with pytest.raises(ConfigError, match="pictures in between are made when a film is encoded"):
+        load("a fox", frames=3, film=film)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import huggingface_hub.constants
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.conftest import FACTOR, VQGAN, Home
+from tests.moving import clip
 from vqclip import counting, footprint, plan, presets
 from vqclip.cli import main
 from vqclip.config import RunConfig
@@ -180,3 +182,41 @@ def test_the_command(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert event["stages"] == [[32, 32, 3]] and event["downloads"] == []
     assert event["memory"] > 0 and event["seconds"] > 0
     assert not (home.path / "outputs").exists()
+
+
+def test_the_steps_of_an_animation_are_those_of_all_frames(home: Home) -> None:
+    still, film, loop = (
+        plan.estimate(tiny_config(home, init="random", motion={"steps": 5}, **more))
+        for more in ({}, {"frames": 8, "fps": 4.0}, {"frames": 8, "loop": True})
+    )
+    assert (still.frames, still.steps, still.length) == (0, 0, 0)
+    assert (film.frames, film.steps, film.length) == (8, 35, 2)
+    assert (loop.frames, loop.steps) == (10, 45)
+    assert film.stages == still.stages
+    assert still.seconds is not None and film.seconds is not None
+    assert film.seconds > still.seconds
+    words = plan.in_words(film)
+    assert "sizes     32x32 for 3 steps, then 35 steps for 7 more frames" in words
+    assert "film      2 s, 8 frames to draw" in words
+    assert "film " not in plan.in_words(still)
+
+
+def test_a_film_that_is_drawn_over_is_counted(home: Home, capsys: Any) -> None:
+    clip(Path("clip"), 7)
+    words = home.words("source.film=clip", "source.flow=none", "motion.steps=2", "fps=2")
+    assert main(["plan", "a fox", *words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["frames"], told["steps"], told["length"]) == (7, 12, 3.5)
+    assert told["config"]["frames"] == 7
+
+
+def test_a_stretch_costs_its_own_frames(home: Home) -> None:
+    words = home.words("frames=6", "motion.steps=2", "init=random", "seed=1")
+    assert main(["animate", "a fox", *words, "--quiet"]) == 0
+    retake = {"of": "outputs/0001-a-fox", "frames": "2:5"}
+    more = {"frames": 6, "motion": {"steps": 2}, "init": "random", "retake": retake}
+    told = plan.estimate(tiny_config(home, **more))
+    assert (told.frames, told.stages, told.steps) == (3, ((32, 32, 6),), 0)
+    more["retake"] = retake | {"frames": "0:5"}
+    told = plan.estimate(tiny_config(home, **more))
+    assert (told.frames, told.stages, told.steps) == (5, ((32, 32, 3),), 8)

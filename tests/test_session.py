@@ -16,7 +16,7 @@ from torch import Tensor
 
 import vqclip
 from tests.conftest import FACTOR, VQGAN, Home
-from vqclip import machine, optimisers, session
+from vqclip import cutouts, machine, optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
 from vqclip.models import clips, zoo
@@ -364,7 +364,7 @@ def test_settings_reach_torch_and_the_cutter(home: Home, monkeypatch: pytest.Mon
     assert asked == [3]
     (cutter,) = {perceptor.cut for perceptor in run.perceptors}
     assert (cutter.count, cutter.size, cutter.recipe.noise) == (5, 32, 0.0)
-    assert cutter.recipe == replace(session.RECIPES["disco"], noise=0.0)
+    assert cutter.recipe == replace(cutouts.RECIPES["disco"], noise=0.0)
     ready(home)
     assert asked == [3]
 

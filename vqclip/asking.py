@@ -114,6 +114,6 @@ def short(options: Any) -> list[str]:
     given.append(("dream.count", getattr(options, "count", None)))
     given.append(("source.film", getattr(options, "source", None)))
     given.append(("sound.file", getattr(options, "sound", None)))
-    if ":" not in (getattr(options, "frames", None) or ""):
-        given.append(("frames", getattr(options, "frames", None)))
+    frames = getattr(options, "frames", None)
+    given.append(("retake.frames" if ":" in (frames or "") else "frames", frames))
     return [f"{key}={value}" for key, value in given if value is not None]

@@ -76,8 +76,11 @@ def again(options: Any, screen: Screen, progress: Progress) -> None:
 
     notes = provenance.read(Path(first))
     base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
-    config = preset_files.load(base=base, overrides=asking.short(options) + overrides)
     place = Path(first) if os.path.isdir(first) else Path(first).parent
+    short = asking.short(options)
+    if ":" in (options.frames or ""):
+        short.append(f"retake.of={place}")
+    config = preset_files.load(base=base, overrides=short + overrides)
     draw(config, screen, progress, options.command, Before(notes, place))
 
 

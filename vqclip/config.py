@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.fields import changing, group, option
-from vqclip.motion import CameraSettings, MotionSettings, SoundSettings, SourceSettings
+from vqclip.motion import (
+    CameraSettings,
+    MotionSettings,
+    RetakeSettings,
+    SoundSettings,
+    SourceSettings,
+)
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
@@ -185,6 +191,7 @@ class RunConfig:
     motion: MotionSettings = group(MotionSettings, "what a frame is given and keeps")
     source: SourceSettings = group(SourceSettings, "a film to draw over")
     sound: SoundSettings = group(SoundSettings, "music that schedules follow")
+    retake: RetakeSettings = group(RetakeSettings, "a stretch that is drawn anew")
     film: FilmSettings = group(FilmSettings, "the film: of the making, or the animation")
     checkpoint: CheckpointSettings = group(CheckpointSettings, "what a run goes on from")
     memory: MemorySettings = group(MemorySettings, "how much is held at a time")

@@ -70,7 +70,7 @@ def draw(
     began = time.monotonic()
     beside = point.folder if point else before.folder if before else None
     # What is absent is refused before torch is imported.
-    begun = point is not None and "start" in point.state.tensors
+    begun = bool(config.retake.of) or (point is not None and "start" in point.state.tensors)
     wishes = require(replace(config, init="random") if begun else config, beside)
     if point is None:  # what a run has noted stays as it is
         config = discreet(config, wishes, beside)
@@ -131,7 +131,8 @@ def _draw(
     ready = session.build(config, screen.say, beside, start)
     if point is not None:
         resume.take_up(ready, point)
-    for note in [*ready.notes, *_changed(before, ready.models)]:
+    compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
+    for note in [*ready.notes, *_changed(compared, ready.models)]:
         screen.say(f"note: {note}")
     place = point.folder if point else rooms.new_run(Path(config.out), wishes[0].body)
     with nullcontext() if point else rooms.alone(place):

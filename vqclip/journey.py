@@ -100,7 +100,7 @@ class Session:
     @property
     def total(self) -> int:
         """How many steps the run takes, those of all frames together."""
-        return self.config.steps if self.voyage is None else self.voyage.starts[-1]
+        return self.config.steps if self.voyage is None else self.voyage.starts[self.voyage.end]
 
     def play(self) -> Iterator[Step]:
         """Run to the last step: from the first one, or from a `restore`."""
@@ -109,9 +109,9 @@ class Session:
             yield from self._grow()
             return
         frame = self.voyage.frame(self.done)
-        begun = frame < self.voyage.frames and self.done > self.voyage.starts[frame]
+        begun = frame < self.voyage.end and self.done > self.voyage.starts[frame]
         try:
-            yield from animate(self, range(frame, self.voyage.frames), begun)
+            yield from animate(self, range(frame, self.voyage.end), begun)
         finally:
             self.voyage.route.close()
 
@@ -247,8 +247,8 @@ class Session:
 
         Of an animation, what was shown last.
         """
-        if self.voyage is not None and self.voyage.shown is not None:
-            return self.voyage.shown
+        if self.voyage is not None and (shown := self.voyage.final()) is not None:
+            return shown
         if self._average is None:
             return self.drawer.draw()
         return self.drawer.draw_latent(self._average.value())

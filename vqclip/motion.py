@@ -80,6 +80,14 @@ class SourceSettings:
 
 
 @dataclass(frozen=True)
+class RetakeSettings:
+    """A stretch of an animation that is drawn anew: `vqclip again RUN --frames A:B`."""
+
+    of: str = option("", "the run whose other frames stay")
+    frames: str = option("", "A:B, the frames from A to B - 1; the first is 0")
+
+
+@dataclass(frozen=True)
 class SoundSettings:
     """Music that schedules may follow."""
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip import eyes, fitting, footprint, session
+from vqclip import eyes, fitting, folders, footprint, itinerary, retakes, session
 from vqclip.config import RunConfig
 from vqclip.counting import Cost
 from vqclip.models import needs, zoo
@@ -25,6 +25,7 @@ from vqclip.sizes import plan_stages
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
+MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
 GLANCE = 0.15  # seconds for one measurement of speed
 
 
@@ -33,13 +34,17 @@ class Estimate:
     """What a run would need; every number is about.
 
     Attributes:
-        stages: (width, height, steps) of each size that the run passes through, in pixels.
+        stages: (width, height, steps) of each size that the run passes through, in pixels; of an
+            animation, those of its first frame.
         downloads: (name, bytes or None) of each model that is not here.
         device: where it would run.
         memory: bytes at the peak, of the process, or on a GPU of the GPU. None if a model's shape
             is not known here.
         seconds: from the shell to the picture, or None likewise.
         notes: sentences for people.
+        frames: how many an animation draws; 0 for a still.
+        steps: how many steps they take after the first one.
+        length: of its film, in seconds.
     """
 
     stages: tuple[tuple[int, int, int], ...]
@@ -48,6 +53,9 @@ class Estimate:
     memory: int | None
     seconds: float | None
     notes: tuple[str, ...]
+    frames: int = 0
+    steps: int = 0
+    length: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,9 @@ def estimate(config: RunConfig) -> Estimate:
     lacking = needs.absent(config.vqgan, eyes.names(config.perceptors), session.look)
     models = footprint.shapes(config, session.perceptor_source)
     stages = plan_stages(config, models.drawer.factor)
+    drawn, first, more = _frames(config)
+    if not first:  # a stretch of an animation, without its beginning
+        stages, more = [(*stages[-1][:2], more)], 0
     memory, seconds, notes = None, None, []
     if models.judges is None:
         names = ", ".join(models.unknown)
@@ -79,8 +90,10 @@ def estimate(config: RunConfig) -> Estimate:
         with _threads(config.threads):
             speed = measure(models.device, models.dtype)
         each = [_seconds(draw, look, speed) for draw in draws]
-        seconds = START + sum(s * steps for s, (_, _, steps) in zip(each, stages, strict=True))
+        taken = zip(each[-len(stages) :], stages, strict=True)
+        seconds = START + sum(s * steps for s, (_, _, steps) in taken)
         seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
+        seconds += each[-1] * more + _seconds(draws[-1], Cost(0, 0, 0), speed) * drawn * MOVE
     return Estimate(
         stages=tuple(stages),
         downloads=tuple((each.name, each.bytes) for each in lacking),
@@ -88,6 +101,9 @@ def estimate(config: RunConfig) -> Estimate:
         memory=memory,
         seconds=seconds,
         notes=tuple(notes),
+        frames=drawn,
+        steps=more,
+        length=config.frames / itinerary.fps_of(config) if config.frames else 0.0,
     )
 
 
@@ -95,7 +111,11 @@ def in_words(estimate: Estimate) -> str:
     """Say an estimate in a few lines, without a newline at the end."""
     sizes = ", ".join(f"{w}x{h} for {n} steps" for w, h, n in estimate.stages)
     here = "nothing, all models are here"
+    if estimate.steps:
+        sizes += f", then {estimate.steps} steps for {estimate.frames - 1} more frames"
     lines = [f"sizes     {sizes}", f"device    {estimate.device}"]
+    if estimate.length:
+        lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
     if estimate.downloads:
         here = ", ".join(f"{n} ({zoo.readable(size)})" for n, size in estimate.downloads)
     lines.append(f"download  {here}")
@@ -122,6 +142,26 @@ def measure(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
         look=2 * rows.numel() * 512 / _glance(lambda: rows @ columns),
         move=8 * large.numel() / _glance(lambda: torch.mul(large, 0.5, out=other)),
     )
+
+
+def _frames(config: RunConfig) -> tuple[int, bool, int]:
+    """How many frames are drawn, whether the first is one of them, and the steps of the others.
+
+    Raises:
+        ConfigError: if an animation cannot be so.
+    """
+    if not config.frames:
+        return 0, True, 0
+    heard = itinerary.hear(config)
+    tour = itinerary.plan(config, heard.variables if heard else {})
+    starts = (*tour.clock.starts, tour.clock.steps)
+    first, until = 0, len(starts) - 1
+    there = retakes.stretch(config, folders.of(config.assets))
+    if there is not None:
+        begins = 0 if there.comes_from is None else there.first + tour.lead
+        first, until = begins, there.until + tour.lead
+    steps = starts[until] - starts[first]
+    return until - first, first == 0, steps - (config.steps if first == 0 else 0)
 
 
 def _glance(work: Callable[[], Tensor]) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from vqclip import folders, itinerary
+from vqclip import folders, itinerary, retakes
 from vqclip.config import RunConfig
 from vqclip.record import video
 from vqclip.record.video import Film
 from vqclip.resume import Point
+from vqclip.retakes import Stretch
 
 
 def begin(
@@ -16,7 +18,12 @@ def begin(
 ) -> Film | None:
     """Begin the film, or go on with the one that there is, if it goes up to here."""
     if config.frames:
-        return _animation(config, place, size, point)
+        where = folders.of(config.assets, place if point else None)
+        stretch = retakes.stretch(config, where)
+        film = _animation(config, place, size, point, where, stretch)
+        if point is None and stretch is not None:
+            film.take(stretch.before)
+        return film
     if config.film.format == "none":
         return None
     kind = config.film.format
@@ -50,13 +57,17 @@ def begin(
 
 
 def _animation(
-    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
+    config: RunConfig,
+    place: Path,
+    size: tuple[int, int],
+    point: Point | None,
+    where: Sequence[Path],
+    stretch: Stretch | None,
 ) -> Film:
     """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
     kind = config.film.format
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    where = folders.of(config.assets, place if point else None)
     sound, start = itinerary.sound_of(config, where)
     return video.open_film(
         place / ("frames" if whole else f"film.{kind}"),
@@ -72,4 +83,5 @@ def _animation(
         start=0 if point is None or point.reel is None else point.reel.frames,
         overwrite=point is not None,
         folder=None if whole else place / "frames",
+        tail=() if stretch is None else stretch.after,
     )

@@ -31,7 +31,7 @@ FIXED = (
 # Of an animation these, too: which steps are which frame's hangs on them.
 FIXED_FRAMES = (
     *("steps", "fps", "loop", "source", "motion.steps", "motion.colours", "film.between"),
-    "film.between_by",
+    *("film.between_by", "retake"),
 )
 
 
@@ -163,19 +163,20 @@ def _check_frames(point: Point, config: RunConfig) -> None:
         ConfigError: that says so.
     """
     before = int(point.notes.config.get("frames", 0))
+    whole = config.loop or config.retake.of  # it has an end that it cannot go beyond
     if (
         not (before and config.frames)
         or config.frames < before
-        or (config.loop and config.frames != before)
+        or (whole and config.frames != before)
     ):
         raise ConfigError(
             f"frames is {config.frames}, but {point.folder} is a run of {before}; "
-            + (f"write {before} or more" if before and not config.loop else "leave it so")
+            + (f"write {before} or more" if before and not whole else "leave it so")
         )
     if config.frames == before and (point.folder / "final.png").exists():
         more = before + max(1, before // 2)
         longer = f"; to take it further: vqclip resume {point.folder} frames={more}"
-        raise ConfigError(f"{point.folder} is complete{'' if config.loop else longer}")
+        raise ConfigError(f"{point.folder} is complete{'' if whole else longer}")
 
 
 def start(point: Point) -> Tensor | None:

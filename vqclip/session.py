@@ -31,16 +31,17 @@ from vqclip import (
     prompts,
     reading,
     regions,
+    retakes,
     sound,
+    squares,
     staging,
     starts,
     story,
 )
 from vqclip.beginnings import settled
 from vqclip.checks import check
-from vqclip.clock import Clock
 from vqclip.config import RunConfig
-from vqclip.cutouts import RECIPES, Cutter
+from vqclip.cutouts import Cutter
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
 from vqclip.generate import Step
@@ -88,7 +89,8 @@ def build(
     names = [eye.name for eye in watching]
     eyes.check_readers(wishes, names)
     prompts.check_scenes(wishes, config.frames or config.steps)
-    fresh = start is None
+    stretch = retakes.stretch(config, where)
+    fresh = start is None and (stretch is None or stretch.comes_from is None)
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
     heard = itinerary.hear(config, where) if config.frames else None
@@ -126,6 +128,10 @@ def build(
             f"this VQGAN draws in squares of {vqgan.factor} pixels"
         )
     models = {config.vqgan: digest}
+    if stretch is not None:
+        begins = retakes.start(stretch, (width, height))
+        start = begins if start is None else start
+        models[f"frames {config.retake.of}"] = likenesses.digest(stretch.files)
 
     thrift = fitting.choose(config, device, perceptor_source, notes)
     perceptors: list[OpenClipPerceptor] = []
@@ -141,7 +147,8 @@ def build(
         perceptor = perceptor.with_words(learnt.for_width(taught, perceptor.width))
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
-        cutter = _cutter(config, clock, cutters, seed, key, perceptor.size, eye.squares)
+        stream = purpose_seed(seed, f"cutouts {key}")
+        cutter = squares.cutter(config, clock, cutters, stream, key, perceptor.size, eye.squares)
         perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
         models[f"{eye.name} clip"] = zoo.sha256(perceptor.weights)
     notes += learnt.unknown(taught, {p.name: p.width for p in perceptors})
@@ -180,9 +187,10 @@ def build(
 
     def region_cutter(perceptor: OpenClipPerceptor, number: int) -> Cutter:
         own = next(key for key, cutter in cutters.items() if cutter is perceptor.cut)
-        (squares,) = (eye.squares for eye in watching if eye.name == perceptor.name)
-        where = (seed, f"{own}{REGION}{number}", perceptor.size, squares)
-        return _cutter(config, clock, cutters, *where, share=regions.count)
+        (seen,) = (eye.squares for eye in watching if eye.name == perceptor.name)
+        key = f"{own}{REGION}{number}"
+        asked = (purpose_seed(seed, f"cutouts {key}"), key, perceptor.size, seen)
+        return squares.cutter(config, clock, cutters, *asked, share=regions.count)
 
     material = objectives.Material(
         pictures=likenesses.read(wishes, (width, height), device, where),
@@ -218,7 +226,7 @@ def build(
             *objectives.at_first(liked, config.steps),
             *courses.objectives(config, tour, trip),
         ]
-    return Session(
+    ready = Session(
         config=config,
         seed=seed,
         clock=clock,
@@ -235,6 +243,9 @@ def build(
         voyage=trip,
         rates=courses.rates(config, tour) if tour is not None else (lambda step: 0.0),
     )
+    if stretch is not None:
+        retakes.begin(ready, stretch)
+    return ready
 
 
 def perceptor_source(name: str) -> str:
@@ -273,42 +284,6 @@ def purpose_seed(seed: int, purpose: str) -> int:
     """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
     digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def _cutter(
-    config: RunConfig,
-    clock: Clock,
-    there: dict[str, Cutter],
-    seed: int,
-    key: str,
-    size: int,
-    squares: int | None,
-    share: Callable[[int], int] = int,
-) -> Cutter:
-    """Find or make the cutter of a name, which is also that of its random stream.
-
-    Args:
-        squares: how many, None for what `cutouts.count` says.
-        share: how many it gets where there are so many.
-    """
-    if key in there:
-        return there[key]
-    recipe = RECIPES[config.cutouts.recipe]
-    count = config.cutouts.count if squares is None else squares
-    counts = noises = None
-    if isinstance(count, str):
-        curve = changing.curve(config, "cutouts.count", clock)
-        most = clock.timeline.extent(changing.read("cutouts.count", count))[1]
-        count, counts = round(most), lambda step: share(round(curve(step)))
-    if isinstance(config.cutouts.noise, str):
-        noises = changing.curve(config, "cutouts.noise", clock)
-    elif config.cutouts.noise is not None:
-        recipe = replace(recipe, noise=config.cutouts.noise)
-    stream = purpose_seed(seed, f"cutouts {key}")
-    there[key] = Cutter(
-        size, count=share(count), recipe=recipe, seed=stream, counts=counts, noises=noises
-    )
-    return there[key]
 
 
 def _read_by(

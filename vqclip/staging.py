@@ -21,6 +21,7 @@ TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
 OPENCV = ("dis", "farneback")  # flows that OpenCV finds
 FLAT = ("zoom", "pan_x", "pan_y")  # what the camera does over a picture
 FLYING = ("forward", "right", "up")  # and through what is near and far
+GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alone
 MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING, "depth")
 
 
@@ -59,6 +60,11 @@ def check(config: RunConfig) -> None:
                 f"{key} is set, but there is no film to draw over; write source.film=clip.mp4"
             )
     _check_camera(config)
+    if bool(config.retake.of) != bool(config.retake.frames):
+        raise ConfigError(
+            "retake.of is a run, and retake.frames the stretch of it that is drawn anew; both "
+            "come with: vqclip again outputs/0007-a-fox --frames 40:60"
+        )
 
 
 def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
@@ -101,9 +107,7 @@ def _check_still(config: RunConfig) -> None:
             "init=source is the first frame of a film that is drawn over, and there is none; "
             "write source.film=clip.mp4"
         )
-    groups = [
-        key for group in ("camera", "motion", "source", "sound") for key in _set(config, group)
-    ]
+    groups = [key for group in GROUPS for key in _set(config, group)]
     alone = [key for key in ("loop", "fps") if getattr(config, key) not in (False, None)]
     latent = ["film.between_by"] if config.film.between_by == "latent" else []
     for key in [*groups, *alone, *latent]:

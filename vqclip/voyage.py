@@ -78,12 +78,30 @@ class Habits:
     blend: Callable[[int], float] = lambda frame: 0.0
 
 
+@dataclass(frozen=True)
+class Return:
+    """The end of a stretch that is drawn anew: back to frames that stay.
+
+    Args:
+        until: one after the last frame that is drawn.
+        share: of what was there, by frame.
+        old: what was there, by frame.
+        final: the last frame of the film, where that is none of the stretch.
+    """
+
+    until: int
+    share: Callable[[int], float]
+    old: Callable[[int], Image]
+    final: Callable[[], Image] | None = None
+
+
 @dataclass
 class Voyage:
     """An animation on its way.
 
     Attributes:
         starts: the first step of each frame, and of one after the last.
+        back: where only a stretch is drawn.
         target: what the frame began with: [1, 3, H, W] in [0, 1].
         seen: where that was in view a frame ago: [1, 1, H, W] in [0, 1].
         shown: what was last shown.
@@ -99,6 +117,7 @@ class Voyage:
     route: Route
     habits: Habits
     seed: int
+    back: Return | None = None
     target: Image | None = None
     seen: Tensor | None = None
     shown: Image | None = None
@@ -113,6 +132,17 @@ class Voyage:
     def frames(self) -> int:
         """How many frames are drawn; those before the first one that is shown, too."""
         return len(self.starts) - 1
+
+    @property
+    def end(self) -> int:
+        """One after the last frame that is drawn."""
+        return self.frames if self.back is None else self.back.until
+
+    def final(self) -> Image | None:
+        """What is to be seen last; None before anything is."""
+        if self.back is not None and self.back.final is not None:
+            return self.back.final()
+        return self.shown
 
     def steps(self, frame: int) -> range:
         """The steps of a frame."""
@@ -177,8 +207,10 @@ class Voyage:
             self.kept.append(self.last)
         if frame < habits.loop:
             self.kept.append(self.last)
-        latent = self._closing(frame, latent)
+        latent = self._closing(frame, latent, drawer)
         image = drawer.draw_latent(latent)
+        if self.back is not None and (share := self.back.share(frame)) > 0:
+            image = image.lerp(self.back.old(frame), share**2)  # what no latent shows comes last
         if self.shown is not None and habits.smooth > 0:
             image = image.lerp(self.shown, habits.smooth)
         self.shown = _levels(image)
@@ -186,9 +218,10 @@ class Voyage:
             return ()
         found = [image]
         if habits.between > 0 and frame > habits.loop and before is not None:
-            before = self._closing(frame - 1, before)
+            before = self._closing(frame - 1, before, drawer)
             found = [*self._between(frame, drawer, before, latent), image]
-        if habits.between > 0 and habits.loop > 0 and frame == self.frames - 1:
+        closes = habits.loop > 0 and frame == self.frames - 1 and self.back is None
+        if habits.between > 0 and closes:
             found += self._between(habits.loop, drawer, latent, self.kept[-1])
         return tuple(found)
 
@@ -243,8 +276,16 @@ class Voyage:
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
         }
 
-    def _closing(self, frame: int, latent: Latent) -> Latent:
-        """What is shown of a frame: the last ones become those before the first, if it closes."""
+    def _closing(self, frame: int, latent: Latent, drawer: LatentDrawer) -> Latent:
+        """What is shown of a frame: the last ones become those before the first, if it closes.
+
+        Those of a stretch become what was there.
+        """
+        if self.back is not None:
+            share = self.back.share(frame)
+            if share == 0:
+                return latent
+            return slerp(latent, drawer.vqgan.encode(self.back.old(frame)), share)
         closing = frame - (self.frames - self.habits.loop)
         if closing < 0 or self.habits.loop == 0:
             return latent

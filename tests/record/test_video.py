@@ -338,3 +338,25 @@ def test_a_film_has_sound_and_in_betweens(tmp_path: Path) -> None:
     assert re.match(r"Video: hevc .*hvc1.* 20 fps", told(path))
     assert heard(path) == (pytest.approx(0.4, abs=0.03), pytest.approx(220, abs=5))
     assert len(decoded(path)) == 8
+
+
+def test_frames_of_another_film_go_before_and_after(tmp_path: Path) -> None:
+    other = open_film(tmp_path / "other")
+    for colour in COLOURS:
+        other.add(frame(colour))
+    other.close()
+    paths = sorted((tmp_path / "other").iterdir())
+    place = tmp_path / "frames"
+    film = open_film(tmp_path / "film.gif", folder=place, start=0, tail=paths[2:])
+    film.take(paths[:1])
+    film.add(frame(COLOURS[3]))
+    film.pause()
+    assert (film.count, len(decoded(tmp_path / "film.gif"))) == (2, 2)
+    film.close()
+    film.close()
+    assert film.count == 4 and len(decoded(tmp_path / "film.gif")) == 4
+    kept = [path.read_bytes() for path in sorted(place.iterdir())]
+    assert kept == [paths[n].read_bytes() for n in (0, 3, 2, 3)]
+    gone = open_film(tmp_path / "gone.gif", folder=place, start=1, tail=[tmp_path / "nil.png"])
+    with pytest.raises(OutputError, match=r"00001.png cannot be written \(No such file"):
+        gone.close()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import weakref
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -51,6 +52,7 @@ class Film:
         start: int | None,
         grows: bool,
         folder: Path | None = None,
+        tail: Sequence[Path] = (),
     ) -> None:
         self.path = path
         self._look, self._size, self.fps = look, size, look.fps
@@ -58,7 +60,7 @@ class Film:
         self._grows = grows and path.suffix.lower() in live.HOW
         self._live: live.Live | None = None
         self.folder = frames_of(path) if folder is None else folder
-        self._stays = folder is not None
+        self._stays, self._tail = folder is not None, tail
         self.notes: list[str] = []
         if look.sound is not None and self._kind not in codecs.SOUNDS:
             self._note(f"{_called(self._kind)} has no sound; {look.sound} is left out")
@@ -100,6 +102,21 @@ class Film:
             # Whoever lets go of a film has done with it.
             weakref.finalize(self, self._live.stop).atexit = False
 
+    def take(self, frames: Iterable[Path]) -> None:
+        """Append copies of frames that another film has, in files as they are in its folder.
+
+        Raises:
+            OutputError: if one cannot be read or written.
+        """
+        for path in frames:
+            target = self.folder / f"{self.count:05d}.png"
+            try:
+                self.folder.mkdir(exist_ok=True)
+                images.write_whole(target, path.read_bytes())
+            except OSError as error:
+                raise images.unwritable(target, error) from error
+            self.count += 1
+
     def pause(self) -> None:
         """Make the film of the frames so far, and keep them: more may come.
 
@@ -132,6 +149,9 @@ class Film:
             OutputError: if that cannot be; the frames stay.
         """
         try:
+            if not self._over:
+                self.take(self._tail)
+                self._tail = ()
             self.pause()
         finally:
             over, self._over = self._over, True
@@ -182,6 +202,7 @@ def open_film(
     start: int | None = None,
     grows: bool = True,
     folder: Path | None = None,
+    tail: Sequence[Path] = (),
 ) -> Film:
     """Begin a film, or go on with it; its suffix says of which kind (see the top of this module).
 
@@ -205,6 +226,7 @@ def open_film(
             after the last one.
         grows: whether the film can be watched before it is closed, if its kind allows it.
         folder: where frames wait, and then stay; None: in a folder that goes with the last one.
+        tail: frames of another film that follow when the film is closed; see `Film.take`.
 
     Raises:
         OutputError: if the kind, `fps`, `quality` or `size` cannot be, the film exists, there is
@@ -232,7 +254,7 @@ def open_film(
     try:
         if kind and not overwrite:
             images.refuse_to_replace(path)
-        return Film(path, look, size, start, grows, folder)
+        return Film(path, look, size, start, grows, folder, tail)
     except OSError as error:
         raise images.unwritable(path, error) from error
 
