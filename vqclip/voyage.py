@@ -124,23 +124,26 @@ class Voyage:
         moved, seen = carry(drawn, way, habits.edges)
         moved = moved.clamp(0, 1)
         ground = self.ground(frame)
+        share = torch.zeros_like(seen)
         if ground is not None:
             share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
             moved = moved + share * (ground.image - moved)
+            seen = seen * (1 - ground.hidden)
         if self.reference is not None and habits.colours != "none":
             moved = tints.tint(moved, self.reference, habits.colours)
-        if (noise := habits.noise(frame)) > 0 or habits.edges == "fill":
+        noise, blank = habits.noise(frame), habits.edges == "fill" and ground is None
+        if noise > 0 or blank:
             stream = torch.Generator().manual_seed(self.seed + frame)
             grain = torch.randn(moved.shape, generator=stream).to(moved)
-            strength = noise + FRESH * (1 - seen if habits.edges == "fill" else 0 * seen)
-            moved = moved + strength * grain
+            moved = moved + (noise + FRESH * (1 - seen) * blank) * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen)
         latent = drawer.vqgan.encode(self.target)
         rest = last - drawer.vqgan.encode(drawn)
         if habits.through == "latent":
             latent = carry(last, way, inside(habits.edges))[0]
-        elif ground is None:  # beside a film of its own, the rest would be of another picture
-            latent = latent + carry(rest, way, "black", "linear")[0]
+        else:  # as far as it is the last picture, and not the film's own frame, that is shown
+            kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
+            latent = latent + kept * carry(rest, way, "black", "linear")[0]
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
