@@ -2,10 +2,10 @@
 
     pip download --no-deps scikit-learn
     python benchmarks/animation.py camera
-    python benchmarks/animation.py flicker photo=scikit_learn-….whl [out=DIR] [key=value …]
-    python benchmarks/animation.py loop [out=DIR] [key=value …]
-    python benchmarks/animation.py memory photo=scikit_learn-….whl [counts=300,3000] [key=value …]
-    python benchmarks/animation.py time [out=DIR] [key=value …]
+    python benchmarks/animation.py flicker photo=scikit_learn-….whl [count=24]
+    python benchmarks/animation.py loop
+    python benchmarks/animation.py memory photo=scikit_learn-….whl [counts=300,3000]
+    python benchmarks/animation.py time
 
     camera   what moves cost a picture, against a pattern that is known everywhere
     flicker  how steady a film is that is drawn over, beside one whose frames begin anew
@@ -13,8 +13,8 @@
     memory   the peak of a run over a short film, and over a long one
     time     how long five seconds of zoom take, and what they show
 
-Other settings, key=value, hold for all runs of a part. Where `out` is named, frames and contact
-sheets stay there.
+Settings, key=value, hold for all runs of a part. With `out=DIR`, frames and contact sheets stay
+there.
 """
 
 from __future__ import annotations

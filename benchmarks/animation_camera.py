@@ -38,7 +38,7 @@ def psnr(found: Tensor, wanted: Tensor) -> float:
 
 
 def fine(image: Tensor) -> float:
-    """How much there is of waves, short ones more: the mean square of differences, in the disc."""
+    """How much there is of waves, the short ones above all: the mean square of slopes."""
     inside = middles().norm(dim=-1) < SIDE / 2 - MARGIN
     down, right = torch.gradient(image.double(), dim=(2, 3))
     return (down.square() + right.square())[..., inside].mean().item()

@@ -2,9 +2,9 @@
 
 The other way is that of the scripts which peers draw over films with: each of the film's frames
 is a picture of its own to start from, with the same seed and the same settings, and nothing is
-carried. It is measured twice: with as many steps a frame as an animation takes after its first
-frame, and with as many as it takes for the first. The first may change the film less, and what
-changes less flickers less; the second shows what the same strength of style costs.
+carried. It is measured twice: with as many steps a frame as the animation takes after its first
+frame, and with three times as many. The first changes the film less, and what changes less
+flickers less; the second shows what about the same strength of style costs.
 
 The warping error is found along the flow of the film itself, for all of them. Blurred films are
 steadier, and so are those that nothing was done to: hence the columns beside it.
@@ -13,8 +13,8 @@ steadier, and so are those that nothing was done to: hence the columns beside it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
 from pathlib import Path
+from statistics import fmean
 
 import clips
 from animation_runs import Given, animate, sheet, watch
@@ -25,9 +25,11 @@ from vqclip.footage import open_footage
 from vqclip.record import images
 from vqclip.tensors import Image
 
+PRESET = "stylise"
 PROMPT = "a comic book drawing of a temple, bright colours"
 CLIP = ("size=128x128", "seed=1", "previews=0")
-FRAMES, PATH = 24, 48  # so many of a clip of so many, from its middle: it passes evenly there
+FRAMES = 24  # of a clip of twice as many, from its middle: the window passes evenly there
+MORE = 3  # times as many steps for each frame that begins anew
 EYES = ("starter", "starter-second")
 BAR = 0.5
 
@@ -52,17 +54,18 @@ class Film:
 def flicker(given: Given) -> None:
     """Draw over a clip both ways, measure both, and print a table."""
     clip = given.out / "clip"
-    across = clips.pan(clips.photograph(given.photo()), clip, frames=PATH, size=(128, 128))
-    for path in [*across[: (PATH - FRAMES) // 2], *across[(PATH + FRAMES) // 2 :]]:
+    count = int(given.words.get("count", FRAMES))
+    across = clips.pan(clips.photograph(given.photo()), clip, frames=2 * count, size=(128, 128))
+    for path in [*across[: count // 2], *across[count // 2 + count :]]:
         path.unlink()
-    settings = (*CLIP, *given.settings)
-    run = animate([PROMPT, f"source.film={clip}", "film.format=frames", *settings], given.out)
-    config = presets.load(PROMPT, overrides=[f"source.film={clip}", *settings])
+    settings = (f"source.film={clip}", *CLIP, *given.settings)
+    run = animate([PROMPT, "--preset", PRESET, "film.format=frames", *settings], given.out)
+    config = presets.load(PROMPT, PRESET, overrides=settings)
     films = {"the clip": clip, "vqclip animate": run / "frames"}
     later = int(config.motion.steps)
-    for steps in (later, config.steps):
+    for steps in (later, MORE * later):
         films[f"anew, {steps} steps"] = anew(config, clip, given.out / f"anew-{steps}", steps)
-    print(f"{PROMPT!r}, {FRAMES} frames; vqclip animate: {config.steps} steps, then {later} each")
+    print(f"{PROMPT!r}, {count} frames; vqclip animate: {config.steps} steps, then {later} each")
     print(f"{'film':16}  warp error ×1000  {'  '.join(EYES)}  off the clip  detail")
     found = {}
     for name, film in films.items():

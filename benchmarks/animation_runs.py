@@ -11,7 +11,7 @@ from typing import Any
 
 from memory import VQCLIP
 
-OWN = ("photo", "out", "counts", "clips")  # words of the benchmark; others are settings
+OWN = ("photo", "out", "count", "counts")  # words of the benchmark; others are settings
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read(run: Path) -> dict[str, Any]:
 
 
 def sheet(frames: Path, step: int, path: Path) -> None:
-    """Lay every so manieth frame on a contact sheet."""
+    """Lay every `step`th frame on a contact sheet."""
     vqclip(["film", str(frames), "--sheet", str(step), "--out", str(path)])
 
 

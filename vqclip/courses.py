@@ -15,6 +15,7 @@ from vqclip.depth import Flight, Terrain
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.generate import Objective
+from vqclip.habits import Habits, Route
 from vqclip.itinerary import Itinerary, footage_of, fps_of
 from vqclip.models import depth
 from vqclip.route import Air, Ride, Shots, Trace
@@ -22,7 +23,7 @@ from vqclip.schedules import Curve
 from vqclip.story import Story
 from vqclip.tensors import Image
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
-from vqclip.voyage import Habits, Route, Voyage
+from vqclip.voyage import Voyage
 
 
 def voyage(
