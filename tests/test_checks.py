@@ -187,7 +187,7 @@ def test_what_a_value_should_have_been() -> None:
 def test_bands_of_ones_own_may_be_named() -> None:
     sound = {"file": "a.wav", "bands": "kick=40-100"}
     load("a fox", camera={"zoom": "1 + kick * pulse + tempo"}, frames=3, sound=sound)
-    with pytest.raises(ConfigError, match="asks for 'kik', which nothing here .*'kick'"):
+    with pytest.raises(ConfigError, match=r"asks for 'kik', which nothing here .*'kick'"):
         load("a fox", camera={"zoom": "1 + kik"}, frames=3, sound=sound)
     with pytest.raises(ConfigError, match="the band 'kick' cannot be read"):
         load("a fox", sound={"bands": "kick"})

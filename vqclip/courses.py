@@ -15,13 +15,16 @@ from vqclip.depth import Flight, Terrain
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.generate import Objective
+from vqclip.habits import Habits, Route
 from vqclip.itinerary import Itinerary, footage_of, fps_of
 from vqclip.models import depth
 from vqclip.route import Air, Ride, Shots, Trace
 from vqclip.schedules import Curve
 from vqclip.tensors import Image
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
-from vqclip.voyage import Habits, Route, Voyage
+from vqclip.voyage import Voyage
+
+NAMES = ("hold", "source")  # of what is liked about a frame apart from the prompt
 
 
 def voyage(

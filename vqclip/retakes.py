@@ -19,10 +19,10 @@ from vqclip.config import RunConfig
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
 from vqclip.folders import HERE, find
+from vqclip.habits import Return
 from vqclip.journey import Session, State
 from vqclip.record import images, provenance
 from vqclip.tensors import Image, Latent
-from vqclip.voyage import Return
 
 BACK = 8  # frames in which a stretch comes back to what was there, at most; half of it at most
 LIKE = 60  # steps in which a latent is found for a picture

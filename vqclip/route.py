@@ -21,8 +21,8 @@ from vqclip.depth import Flight, Terrain, follow
 from vqclip.errors import PictureError
 from vqclip.flow import Flow
 from vqclip.footage import Footage
+from vqclip.habits import Ground
 from vqclip.tensors import Image
-from vqclip.voyage import Ground
 
 
 @dataclass(frozen=True)

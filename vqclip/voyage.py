@@ -9,9 +9,8 @@ still animation is the same as more steps.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,76 +20,12 @@ from vqclip import tints
 from vqclip.carrying import Way, carry, inside, part, slerp
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.generate import View
+from vqclip.habits import Ground, Habits, Return, Route
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Latent, Scalar
 
 FRESH = 0.1  # grain where something comes into view, so that there is something to work on
 LEVELS = 255  # what is kept between frames has as many levels as a picture in a file
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A film's own frame, that is drawn over.
-
-    Args:
-        image: at the run's size.
-        hidden: [1, 1, H, W] in [0, 1]: what the frame before could not show.
-    """
-
-    image: Image
-    hidden: Tensor
-
-
-class Route(Protocol):
-    """Where an animation goes, frame by frame; frames are asked for in order."""
-
-    def way(self, frame: int, shown: Image) -> Way:
-        """How things get to a frame from the one before, which is `shown`."""
-
-    def ground(self, frame: int) -> Ground | None:
-        """The film's own frame, if there is a film."""
-
-    def close(self) -> None:
-        """Let go of what is open; it opens again when it is asked."""
-
-
-@dataclass(frozen=True)
-class Habits:
-    """What each frame keeps of the last, and how; see `MotionSettings`.
-
-    Args:
-        noise: of what was moved, by frame.
-        blend: share of the film's own frame that each begins with, by frame.
-        loop: how many frames go before the first, and come again at the end.
-    """
-
-    edges: str = "fill"
-    through: str = "picture"
-    smooth: float = 0.0
-    moments: bool = True
-    steady: bool = True
-    colours: str = "none"
-    between: int = 0
-    loop: int = 0
-    noise: Callable[[int], float] = lambda frame: 0.0
-    blend: Callable[[int], float] = lambda frame: 0.0
-
-
-@dataclass(frozen=True)
-class Return:
-    """The end of a stretch that is drawn anew: back to frames that stay.
-
-    Args:
-        until: one after the last frame that is drawn.
-        share: of what was there, by frame.
-        old: what was there, by frame.
-        final: the last frame of the film, where that is none of the stretch.
-    """
-
-    until: int
-    share: Callable[[int], float]
-    old: Callable[[int], Image]
-    final: Callable[[], Image] | None = None
 
 
 @dataclass
