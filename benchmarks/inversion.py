@@ -1,6 +1,6 @@
 """How well does a word that was learnt from five pictures find others of the same thing?
 
-    python benchmarks/inversion.py data=DIR [key=value …]
+    python benchmarks/inversion.py data=DIR [concepts=20] [drawn=0] [key=value …]
 
 DIR holds the training archives (`python -m vqclip.training.gather`). Of the concepts that the
 starter models never saw (`Row.held_out`), twenty are taken: the first in order of the alphabet
@@ -11,6 +11,9 @@ with the starter CLIP. Printed: how often the first picture it finds is one of t
 the median place of the first of them, and beside it the same for chance, for the concept's own
 name, and for the mean of the five pictures' embeddings, which no word stands for.
 
+Of the first `drawn` concepts, `a drawing of <token>` is drawn, first seed, at 128x128, and laid
+beside the five pictures, in benchmarks/inversion.png.
+
 A picture that shows the concept under another name counts as wrong: "monkey" among the others of
 "speak no evil monkey".
 """
@@ -20,16 +23,21 @@ from __future__ import annotations
 import random
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import primer, session
-from vqclip.models import zoo
+from vqclip import presets, primer, session, words
+from vqclip.models import learnt, zoo
+from vqclip.models.learnt import Learnt
 from vqclip.perceptors import OpenClipPerceptor, load
+from vqclip.record import images
+from vqclip.record.sheets import Cell, sheet
 from vqclip.tools import inversion
 from vqclip.training import data
 
@@ -39,13 +47,16 @@ SIDE = 128
 
 def main(arguments: list[str]) -> None:
     """Measure, and print a line a concept."""
-    folders = [each.partition("=")[2] for each in arguments if each.startswith("data=")]
-    if not folders:
+    own = {"data": "", "concepts": str(CONCEPTS), "drawn": "0"}
+    for each in arguments:
+        key, _, value = each.partition("=")
+        own |= {key: value} if key in own else {}
+    if not own["data"]:
         raise SystemExit("give the folder of the archives: data=DIR")
-    rest = [each for each in arguments if not each.startswith("data=")]
+    rest = [each for each in arguments if each.partition("=")[0] not in own]
     settings = primer.settings(["token=word", *rest])
     classes = ("permissive", "public-domain")
-    _, held = data.read(Path(folders[0]), "illustrations", side=SIDE, classes=classes).split()
+    _, held = data.read(Path(own["data"]), "illustrations", side=SIDE, classes=classes).split()
     pixels = held.pixels.float() / 255
     pictures = pixels[:, :3] * pixels[:, 3:] + 1 - pixels[:, 3:]  # on white
     perceptor = load(str(zoo.starter_clips()["starter"]))
@@ -53,19 +64,24 @@ def main(arguments: list[str]) -> None:
         seen = torch.cat([perceptor.embed_image(each) for each in pictures.split(64)])
     concepts = [row.concept for row in held.rows]
     places: dict[str, list[int]] = {"word": [], "name": [], "mean": []}
-    chances = []
-    for concept in chosen(held):
+    chances, rows = [], []
+    for concept in chosen(held)[: int(own["concepts"])]:
         began = time.monotonic()
         order = random.Random(concept)
-        own = [i for i, each in enumerate(concepts) if each == concept]
-        order.shuffle(own)
-        taught, hidden = own[:LEARNT], own[LEARNT:]
+        alike = [i for i, each in enumerate(concepts) if each == concept]
+        order.shuffle(alike)
+        taught, hidden = alike[:LEARNT], alike[LEARNT:]
         others = [i for i, each in enumerate(concepts) if each != concept]
         order.shuffle(others)
         gallery = seen[hidden + others[: GALLERY - len(hidden)]]
-        word = learn(perceptor, [pictures[i : i + 1] for i in taught], settings)
+        vectors = learn(perceptor, [pictures[i : i + 1] for i in taught], settings)
+        if len(rows) < int(own["drawn"]):
+            drawn = draw(Learnt("word", {perceptor.width: vectors}))
+            shown = [*(pictures[i : i + 1] for i in taught), drawn]
+            cells = [Cell(Pillow.fromarray(images.to_bytes(each))) for each in shown]
+            rows.append((concept, cells))
         queries = {
-            "word": word,
+            "word": perceptor.with_words({"word": vectors}).embed_text(["<word>"])[0],
             "name": perceptor.embed_text([concept])[0],
             "mean": F.normalize(seen[taught].mean(0), dim=0),
         }
@@ -80,6 +96,10 @@ def main(arguments: list[str]) -> None:
         share = sum(place == 1 for place in each) / len(each)
         print(f"  {kind:6} {share:.2f}  {statistics.median(each):g}")
     print(f"  chance {statistics.mean(chances):.3f}")
+    if rows:
+        path = Path(__file__).with_suffix(".png")
+        sheet(path, [*["learnt from"] * LEARNT, "a drawing of <word>"], rows, blocks=2)
+        print(path)
 
 
 def chosen(held: data.Pictures) -> list[str]:
@@ -98,7 +118,7 @@ def chosen(held: data.Pictures) -> list[str]:
 def learn(
     perceptor: OpenClipPerceptor, pictures: list[Tensor], settings: primer.InversionConfig
 ) -> Tensor:
-    """The direction of `<word>`, learnt from pictures."""
+    """The vectors of a word, learnt from pictures."""
     lesson = inversion.prepare(
         perceptor, pictures, settings, session.purpose_seed(settings.seed, "views of starter")
     )
@@ -106,8 +126,21 @@ def learn(
         session.purpose_seed(settings.seed, "steps of starter")
     )
     *_, last = inversion.learn(perceptor, lesson, settings, generator)
-    taught = perceptor.with_words({"word": last.vectors})
-    return taught.embed_text(["<word>"])[0]
+    vectors: Tensor = last.vectors
+    return vectors
+
+
+def draw(word: Learnt) -> Tensor:
+    """What a run draws of a word: [1, 3, 128, 128] in [0, 1]."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / words.FOLDER / f"{word.name}.safetensors"
+        path.parent.mkdir()
+        path.write_bytes(learnt.packed(word))
+        text = f"a drawing of <{word.name}>"
+        run = session.build(presets.load(text, size="128x128", seed=1, assets=folder))
+        for _ in run.play():
+            pass
+        return run.final()
 
 
 def first(scores: Tensor, hidden: int) -> int:

@@ -51,7 +51,8 @@ def main() -> None:
         print(f"{'settings':10}  planned  measured")
         for name in chosen:
             words = [each.format(clip=Path(place) / "clip") for each in WORDS[name]]
-            planned, measured = plan(words), peak(words, Path(place) / "out")
+            line = [*VQCLIP, PROMPT, *SHORT, f"out={Path(place) / 'out'}", *words, "--quiet"]
+            planned, measured = plan(words), peak(line)
             off = f"{planned / measured - 1:+.0%}"
             print(
                 f"{name:10}  {planned / 1e9:4.2f} GB  {measured / 1e9:5.2f} GB  {off}", flush=True
@@ -87,9 +88,8 @@ def plan(words: list[str]) -> int:
     return int(json.loads(done.stdout.splitlines()[-1])["memory"])
 
 
-def peak(words: list[str], out: Path) -> int:
-    """Bytes that a run's process had at its peak."""
-    line = [*VQCLIP, PROMPT, *SHORT, f"out={out}", *words, "--quiet"]
+def peak(line: list[str]) -> int:
+    """Bytes that the process of a command, or one that it started, had at its peak."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "THP_"))}
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=plain)
     _, status, usage = os.wait4(process.pid, 0)

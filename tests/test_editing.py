@@ -14,7 +14,7 @@ from PIL import Image as pillow
 from tests.conftest import Home, Refusal
 from tests.record.test_codecs import heard, tone
 from vqclip import cli, editing
-from vqclip.record import codecs, footage
+from vqclip.record import codecs, strips
 
 Capture = pytest.CaptureFixture[str]
 
@@ -34,17 +34,17 @@ def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def made(capsys: Capture, *words: str) -> tuple[footage.Footage, list[dict[str, Any]], str]:
+def made(capsys: Capture, *words: str) -> tuple[strips.Strip, list[dict[str, Any]], str]:
     """The film, the events, and what was said."""
     capsys.readouterr()
     assert cli.main(["film", *words, "--json"]) == 0
     out, err = capsys.readouterr()
     events = [json.loads(line) for line in out.splitlines()]
     assert events[-1]["event"] == "done" and not list(Path().rglob(".*.part*"))
-    return footage.of_film(Path(events[-1]["film"])), events, err
+    return strips.of_film(Path(events[-1]["film"])), events, err
 
 
-def reds(found: footage.Footage) -> list[int]:
+def reds(found: strips.Strip) -> list[int]:
     return [int(pixels[4, 4, 0]) for pixels in found.pictures()]
 
 

@@ -41,6 +41,7 @@ from vqclip import (
     footage,
     grammar_1,
     judging,
+    material,
     presets,
     reading,
     schedules,
@@ -52,7 +53,7 @@ from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, Vq
 from vqclip.models import depth, learnt
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.prompts import echo, parse, show, strays
-from vqclip.record import checkpoint, images, provenance
+from vqclip.record import checkpoint, images, provenance, strips
 from vqclip.record.provenance import Provenance
 from vqclip.templates import expand
 from vqclip.tools import index
@@ -552,3 +553,41 @@ def test_bands_are_read_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):
         found = bands.parse(text)
         assert bands.parse(bands.show(found)) == found
+
+
+@fuzzed
+@given(
+    st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=8),
+    st.integers(0, 4000),
+    st.sampled_from(["gif", "webp"]),
+)
+def test_an_animation_with_damage_plays_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    damage: list[tuple[int, int]],
+    cut: int,
+    kind: str,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"moving.{kind}"
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    first, *rest = (pillow.fromarray(pixels) for pixels in noise)
+    stream = io.BytesIO()
+    first.save(stream, kind.upper(), save_all=True, append_images=rest, duration=50)
+    data = bytearray(stream.getvalue())
+    for place, value in damage:
+        data[place % len(data)] = value
+    path.write_bytes(data[: len(data) - cut % len(data)] if cut % 2 else data)
+    try:
+        found = strips.of_film(path)
+        if found.size[0] * found.size[1] * found.count < 10_000_000:
+            for pixels in found.pictures():
+                assert pixels.shape[:2] == found.size[::-1] and pixels.dtype == np.uint8
+    except PictureError:
+        pass
+
+
+@fuzzed
+@given(st.lists(TEXTS, max_size=3))
+def test_names_of_pictures_have_an_order(names: list[str]) -> None:
+    paths = [Path(name.replace("\0", "")) for name in names]
+    assert sorted(material.natural(paths)) == sorted(paths)
+    assert material.natural(material.natural(paths)) == material.natural(paths)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import Home
+from tests.test_words import teach
 from vqclip import looking
-from vqclip.errors import ConfigError, ModelAbsent, PictureError
+from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
+from vqclip.perceptors import load
+from vqclip.prompts import parse
+from vqclip.reading import embed
 from vqclip.screen import Screen
+from vqclip.tools import looks
 
 Capture = pytest.CaptureFixture[str]
 
@@ -73,3 +79,29 @@ def test_an_album_tells_what_is_not_there(tmp_path: Path, capsys: Capture) -> No
         looking.album([str(tmp_path / "x*.png")], Screen())
     with pytest.raises(PictureError, match="no pictures to look at"):
         looking.album([], Screen())
+
+
+def test_learnt_words_are_read_by_whoever_looks(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    width = load(str(home.clip)).width
+    teach(tmp_path, "one", width)
+    _, config = looking.parted([f"perceptors={home.clip}", "device=cpu"], "score")
+    text = "a drawing of <one>"
+    (plain,), (eye,) = (looking.perceptors(config, Screen(), each) for each in ((), (text,)))
+    got = looks.read([text, "a fox"], eye)
+    wanted = embed(parse(text)[0], eye)
+    torch.testing.assert_close(got[:1], wanted)
+    assert not torch.allclose(got[0], looks.read([text], plain)[0], atol=1e-3)
+    torch.testing.assert_close(got[1:], looks.read(["a fox"], plain))
+
+
+def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, config = looking.parted([f"perceptors={home.clip}"], "score")
+    with pytest.raises(PromptError, match="nobody has taught the word <nil>"):
+        looking.perceptors(config, Screen(), ["a <nil>"])
+    assert "loading" not in capsys.readouterr().err

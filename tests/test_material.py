@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,9 @@ def test_an_order_of_ones_own_is_kept(folder: Path) -> None:
 
 def test_where_the_film_goes(folder: Path) -> None:
     assert find(["pictures"]).home == Path("pictures").absolute()
-    assert find(["."]).home == Path(".").absolute() if names(".") else True
+    (folder / "deep").mkdir()
+    (folder / "deep" / "1.png").touch()
+    assert find(["pictures/deep/../deep"]).home.name == "deep"
     assert find(["pictures/*.png"]).home == Path("film")
     Path("old.mp4").touch()
     found = find(["old.mp4"])
@@ -58,7 +61,7 @@ def test_of_a_run_the_best_that_there_is(folder: Path) -> None:
     run.mkdir(parents=True)
     (run / "run.json").write_text(json.dumps({"config": {"film": {"fps": 7}}}))
     (run / "final.png").touch()
-    with pytest.raises(PictureError, match="the run .*a-fox has neither frames nor a film nor"):
+    with pytest.raises(PictureError, match=r"the run .*a-fox has neither frames nor a film nor"):
         find([str(run)])
     for place in ("steps", "film.gif", "film.frames", "frames"):
         if "." in place and "frames" not in place:
@@ -92,3 +95,20 @@ def test_what_names_nothing_is_said(folder: Path) -> None:
     ):
         with pytest.raises(PictureError, match=message):
             find([word])
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"film": {"fps": 7}}, 7),
+        ({"film": {"fps": 7}, "frames": 24, "fps": None}, 12),
+        ({"film": {"fps": 7}, "frames": 24, "fps": 23.976}, 23.976),
+        ({"film": {"fps": 7, "between": 1, "between_by": "latent"}, "frames": 9, "fps": 10}, 20),
+        ({"film": {"fps": 7, "between": 1, "between_by": "blend"}, "frames": 9, "fps": 10}, 10),
+    ],
+)
+def test_a_runs_rate_is_that_of_its_film(told: Any, wanted: float, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"config": told}))
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames/00000.png").touch()
+    assert find([str(tmp_path)]).fps == wanted

@@ -45,7 +45,7 @@ def test_the_examples_of_the_grammar_can_be_read() -> None:
     """Every line of the grammar's examples is a prompt that is read and written again."""
     told = (prompts.__doc__ or "").split("\n\n")[2]
     examples = [line.strip().split("   ")[0] for line in told.splitlines()]
-    assert len(examples) == 10
+    assert len(examples) == 11
     for text in examples:
         assert prompts.parse(prompts.show(prompts.parse(text))) == prompts.parse(text)
 
@@ -71,7 +71,7 @@ def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, promp
 
 def test_there_are_examples() -> None:
     kinds = {wish.kind for text in examples() for e in expand(text) for wish in prompts.parse(e)}
-    assert kinds == {"text", "image", "noise", "vector"} and len(examples()) == 15
+    assert kinds == {"text", "image", "noise", "vector"} and len(examples()) == 17
 
 
 def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:

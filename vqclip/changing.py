@@ -18,6 +18,7 @@ from vqclip.errors import ConfigError
 from vqclip.schedules import NUMBER, Curve, Schedule
 from vqclip.sums import unknown
 
+LOOKS = 1000  # frames, to learn how much memory a run needs about
 NOTHING = ("", "null", "~")
 
 
@@ -135,7 +136,7 @@ def most(config: RunConfig, key: str) -> float:
     sound = [name for name in found.names if name not in waves.TIME]
     values = [[loud] * min(clock.frames, 10_000) for loud in (0.0, 1.0)]
     lines = [Timeline(clock.frames, clock.fps, dict.fromkeys(sound, each)) for each in values]
-    return max(line.extent(found)[1] for line in lines)
+    return max(line.extent(found, LOOKS)[1] for line in lines)
 
 
 def changing(schema: type) -> Iterable[Field[Any]]:

@@ -152,6 +152,7 @@ COMMANDS: dict[str, Command] = {
     "score": commands.score,
     "search": commands.search,
     "film": commands.film,
+    "plot": commands.plot,
     "presets": commands.presets,
     "models": commands.models,
     "train": commands.train,

@@ -119,12 +119,12 @@ class Timeline:
             return lambda frame: number
         return number.curve(self.frames, self.fps, self.variables)
 
-    def extent(self, number: float | Schedule) -> tuple[float, float]:
-        """The least and the greatest value on the way; of very long runs, of some frames."""
+    def extent(self, number: float | Schedule, looks: int = MOST_LOOKS) -> tuple[float, float]:
+        """The least and the greatest value on the way; of very long runs, of so many frames."""
         if not isinstance(number, Schedule):
             return number, number
         curve = self.of(number)
-        looked = [curve(frame) for frame in self._some()]
+        looked = [curve(frame) for frame in self._some(looks)]
         return min(looked), max(looked)
 
     def within(
@@ -139,7 +139,7 @@ class Timeline:
             ConfigError: as `of`; also if there is one that is, with its frame.
         """
         curve = self.of(number)
-        for frame in self._some() if isinstance(number, Schedule) else (0,):
+        for frame in self._some(MOST_LOOKS) if isinstance(number, Schedule) else (0,):
             value = curve(frame)
             if least <= value <= most:
                 continue
@@ -155,9 +155,9 @@ class Timeline:
         starts = tuple(itertools.accumulate(counts[:-1], initial=0))
         return Clock(sum(counts), starts, self.fps, self.variables)
 
-    def _some(self) -> Iterator[int]:
+    def _some(self, looks: int) -> Iterator[int]:
         """All frames, or evenly spread ones of very many, the last one always."""
-        yield from range(0, self.frames, -(-self.frames // MOST_LOOKS))
+        yield from range(0, self.frames, -(-self.frames // looks))
         yield self.frames - 1
 
 

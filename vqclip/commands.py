@@ -16,6 +16,7 @@ from vqclip import (
     folders,
     judging,
     places,
+    plotting,
     primer,
     prompts,
     school,
@@ -202,6 +203,11 @@ def direction(options: Any, screen: Screen, progress: Progress) -> None:
 def help(options: Any, screen: Screen, progress: Progress) -> None:
     """Explain a part of the language: prompts, templates, structured, schedules, perceptors."""
     print(speaking.topic(options.topic))
+
+
+def plot(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw what schedules do, in the terminal or as a picture."""
+    plotting.plot(options, screen)
 
 
 def presets(options: Any, screen: Screen, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from vqclip.itinerary import Itinerary, footage_of, fps_of
 from vqclip.models import depth
 from vqclip.route import Air, Ride, Shots, Trace
 from vqclip.schedules import Curve
+from vqclip.story import Story
 from vqclip.tensors import Image
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
 from vqclip.voyage import Voyage
@@ -33,6 +34,7 @@ def voyage(
     size: tuple[int, int],
     seed: int,
     device: torch.device,
+    tale: Story,
     folders: Sequence[Path] = HERE,
 ) -> Voyage:
     """Put together what takes an animation from frame to frame.
@@ -40,6 +42,7 @@ def voyage(
     Args:
         size: width and height of its frames, in pixels.
         seed: of the grain on what comes into view.
+        tale: which scene it is.
         folders: where films and pictures are looked for.
 
     Raises:
@@ -56,6 +59,7 @@ def voyage(
         colours=motion.colours,
         between=config.film.between if config.film.between_by == "latent" else 0,
         loop=tour.lead,
+        arriving=_arriving(tour, tale, motion.drafts),
         noise=_by_frame(tour, "motion.noise", motion.noise),
         blend=_by_frame(tour, "source.blend", source.blend),
     )
@@ -81,6 +85,22 @@ def rates(config: RunConfig, tour: Itinerary) -> Curve:
         ConfigError: if it is negative.
     """
     return changing.curve(config, "motion.rate", tour.clock)
+
+
+def _arriving(tour: Itinerary, tale: Story, share: float) -> Callable[[int], Mapping[int, float]]:
+    """How much of which scene's draft each frame takes up: together, `share` of it."""
+
+    def arriving(frame: int) -> dict[int, float]:
+        if share == 0 or frame == 0 or tale.scenes == 1:
+            return {}
+        before, now = (tale.shares(tour.clock.starts[each]) for each in (frame - 1, frame))
+        return {
+            scene: min(1.0, share * (new - old) / (1 - old))
+            for scene, (old, new) in enumerate(zip(before, now, strict=True))
+            if new > old
+        }
+
+    return arriving
 
 
 def _route(

@@ -151,7 +151,7 @@ def _draw(
             run=str(place),
             from_step=ready.done,
             steps=ready.total,
-            frames=config.frames,
+            **({"frames": config.frames} if config.frames else {}),
             seed=ready.seed,
             size=list(ready.size),
             prompts=prompts.show(wishes),

@@ -29,8 +29,8 @@ from vqclip.sizes import read_size
 
 if TYPE_CHECKING:
     from vqclip.record.codecs import Look
-    from vqclip.record.footage import Footage
     from vqclip.record.pixels import Pixels
+    from vqclip.record.strips import Strip
 
 MOST = 1000  # pictures on a sheet
 SHORT = ("format", "fps", "codec", "crf", "quality", "between")  # --fps 24 is film.fps=24
@@ -56,19 +56,21 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     size = None if options.size is None else read_size(options.size, 1, "--size")
     out = _place(options, source, settings)
     began = time.monotonic()
-    from vqclip.record import footage
+    from vqclip.record import strips
 
     if source.film is None:
-        material = footage.of_pictures(source.pictures, size)
+        material = strips.of_pictures(source.pictures, size)
     else:
-        material = footage.of_film(source.film, size)
+        material = strips.of_film(source.film, size)
     wide, high = material.size
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
         screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
-    rate = material.fps or Fraction(source.fps or settings.fps)
+    rate = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
     if "fps" in said:
         rate = Fraction(settings.fps)
+    if options.sound is not None and (every is not None or settings.format == "frames"):
+        screen.say(f"note: pictures have no sound; that of {options.sound} is left out")
     if every is not None:
         _sheet(material, every, rate, out, screen)
     elif settings.format == "frames":
@@ -146,7 +148,7 @@ def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
 
 
 def _film(
-    material: Footage,
+    material: Strip,
     source: Source,
     settings: FilmSettings,
     heard: tuple[Fraction, Path | None, float],
@@ -184,7 +186,7 @@ def _film(
     _encode(material, look, out, screen)
 
 
-def _encode(material: Footage, look: Look, out: Path, screen: Screen) -> None:
+def _encode(material: Strip, look: Look, out: Path, screen: Screen) -> None:
     """Encode aside, and put it in its place. The pictures of a gif pass twice."""
     from vqclip.record import codecs, images
 
@@ -209,7 +211,7 @@ def _encode(material: Footage, look: Look, out: Path, screen: Screen) -> None:
             part.unlink()
 
 
-def _unroll(material: Footage, out: Path, screen: Screen) -> None:
+def _unroll(material: Strip, out: Path, screen: Screen) -> None:
     """Write a folder of numbered PNGs."""
     from vqclip.record import images
 
@@ -227,7 +229,7 @@ def _unroll(material: Footage, out: Path, screen: Screen) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _sheet(material: Footage, every: int, rate: Fraction, out: Path, screen: Screen) -> None:
+def _sheet(material: Strip, every: int, rate: Fraction, out: Path, screen: Screen) -> None:
     """Lay out every so-many-th picture, each with its number and time."""
     from vqclip.record import sheets
 
@@ -241,7 +243,7 @@ def _sheet(material: Footage, every: int, rate: Fraction, out: Path, screen: Scr
         sheets.every(out, _watched(material, bar), every, fps=float(rate))
 
 
-def _watched(material: Footage, bar: Any) -> Iterator[Pixels]:
+def _watched(material: Strip, bar: Any) -> Iterator[Pixels]:
     with closing(material.pictures()) as pictures:
         for pixels in pictures:
             yield pixels

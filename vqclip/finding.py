@@ -50,7 +50,7 @@ def search(options: Any, screen: Screen, progress: Progress) -> None:
     paths = gallery.below(folder)
     if not paths:
         raise PictureError(f"{folder} holds no picture ({gallery.kinds()})")
-    (eye,) = looking.perceptors(config, screen)
+    (eye,) = looking.perceptors(config, screen, [] if text is None else [text])
     from vqclip.tools import search as searching
 
     query = _query(eye, text, options.image, screen)

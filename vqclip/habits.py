@@ -1,8 +1,8 @@
-"""What does an animation go along, and what does each of its frames keep of the last?"""
+"""What is a voyage given? Where it goes, and what each frame keeps of the last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,7 @@ class Habits:
     """What each frame keeps of the last, and how; see `MotionSettings`.
 
     Args:
+        arriving: how much of the draft of which scene each frame takes up, by frame.
         noise: of what was moved, by frame.
         blend: share of the film's own frame that each begins with, by frame.
         loop: how many frames go before the first, and come again at the end.
@@ -56,6 +57,7 @@ class Habits:
     colours: str = "none"
     between: int = 0
     loop: int = 0
+    arriving: Callable[[int], Mapping[int, float]] = lambda frame: {}
     noise: Callable[[int], float] = lambda frame: 0.0
     blend: Callable[[int], float] = lambda frame: 0.0
 

@@ -36,7 +36,7 @@ def classify(options: Any, screen: Screen, progress: Progress) -> None:
     if options.csv is not None and not to_stdout:
         places.require_new(Path(options.csv), "--csv")
     album = looking.album(words, screen)
-    eyes = looking.perceptors(config, screen)
+    eyes = looking.perceptors(config, screen, labels)
     from vqclip.tools import classify as classifying
 
     templates = templates or list(classifying.TEMPLATES)
@@ -85,7 +85,7 @@ def score(options: Any, screen: Screen, progress: Progress) -> None:
         )
     texts = texts_of(words[-1])
     album = looking.album(words[:-1], screen)
-    eyes = looking.perceptors(config, screen)
+    eyes = looking.perceptors(config, screen, texts)
     from vqclip.tools import score as scoring
 
     looking.warn_of_length(texts, eyes, screen)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import gallery
+from vqclip import folders, gallery, words
 from vqclip import presets as preset_files
 from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, ModelAbsent, PictureError
@@ -58,33 +58,45 @@ def parted(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
     return alone, preset_files.load(overrides=settings)
 
 
-def perceptors(config: RunConfig, screen: Screen) -> list[OpenClipPerceptor]:
+def perceptors(
+    config: RunConfig, screen: Screen, texts: Sequence[str] = ()
+) -> list[OpenClipPerceptor]:
     """Load the perceptors that the settings name.
+
+    Args:
+        texts: what they will read; they get the learnt words that stand in it.
 
     Raises:
         ModelAbsent: if one is not on this machine.
+        PromptError: if nobody has taught a word that stands in a text.
         VqclipError: if there is none of that name, or it cannot be used.
     """
+    where = folders.of(config.assets)
+    words.used(texts, where)
     try:
         needs.require("starter", config.perceptors)  # before torch is imported
         import torch
 
         from vqclip import machine, session
+        from vqclip.models import learnt
         from vqclip.perceptors import load
+        from vqclip.reading import taught
 
         needs.require("starter", config.perceptors, session.look)
     except ModelAbsent as error:
-        words = str(error).replace("--preset starter", "perceptors=starter")
-        raise ModelAbsent(words) from error
+        told = str(error).replace("--preset starter", "perceptors=starter")
+        raise ModelAbsent(told) from error
     device = machine.pick_device(config.device)
     precision = machine.pick_precision(config.precision, device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    found = []
+    own, found = taught((), " ".join(texts), where), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
         eye = load(session.perceptor_source(name), device=device, precision=precision)
-        found.append(replace(eye, name=name))
+        found.append(replace(eye.with_words(learnt.for_width(own, eye.width)), name=name))
+    for note in learnt.unknown(own, {eye.name: eye.width for eye in found}):
+        screen.say(f"note: {note}")
     return found
 
 

@@ -6,12 +6,14 @@ import glob
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vqclip import gallery
+from vqclip.beginnings import FPS
 from vqclip.config import FILMS
 from vqclip.errors import PictureError
 
@@ -33,7 +35,7 @@ class Source:
     pictures: Sequence[Path]
     film: Path | None
     home: Path
-    fps: int | None = None
+    fps: float | None = None
 
     @property
     def name(self) -> str:
@@ -105,7 +107,8 @@ def _of_folder(folder: Path) -> Source:
         return Source(found, None, absolute.parent / (absolute.name or "film"))
     fps = None
     with suppress(OSError, ValueError, KeyError, TypeError):
-        fps = max(1, int(json.loads((folder / "run.json").read_bytes())["config"]["film"]["fps"]))
+        told = json.loads((folder / "run.json").read_bytes())["config"]
+        fps = _rate(told)
     for place in ("frames", "film.frames"):
         if found := natural(_pictures_in(folder / place)):
             return Source(found, None, folder / "film", fps)
@@ -115,6 +118,15 @@ def _of_folder(folder: Path) -> Source:
     if found := natural(_pictures_in(folder / "steps")):
         return Source(found, None, folder / "film", fps)
     raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
+
+
+def _rate(told: Mapping[str, Any]) -> float:
+    """How many pictures a second a run's film had, by its settings."""
+    film = told["film"]
+    if not told.get("frames"):
+        return max(1.0, float(film["fps"]))
+    drawn = film.get("between", 0) if film.get("between_by") == "latent" else 0
+    return max(1.0, float(told.get("fps") or FPS) * (int(drawn) + 1))
 
 
 def _pictures_in(folder: Path) -> list[Path]:

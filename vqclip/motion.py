@@ -53,6 +53,9 @@ class MotionSettings:
         0.0, "share of the last frame, moved along, in what is shown", least=0, most=0.99
     )
     noise: float | str = changing(0.0, "noise on what was moved: brings in new things", least=0)
+    drafts: float = option(
+        0.5, "how much a new scene takes from a draft of its own", least=0, most=1
+    )
     moments: bool = option(True, "the optimiser's memory moves along")
     steady: bool = option(True, "the same cutouts in every frame: less flicker")
     colours: str = option("none", "keep the first frame's colours, by …", TINTS)

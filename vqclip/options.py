@@ -127,6 +127,16 @@ def _add_help(parser: Parser) -> None:
     parser.add_argument("topic", nargs="?", default="prompts", help=", ".join(TOPICS))
 
 
+def _add_plot(parser: Parser) -> None:
+    parser.add_argument(
+        "words", nargs="+", metavar="SCHEDULE", help='such as "0: 0, 50%%: 2" "1 + sin(t)"'
+    )
+    parser.add_argument("--frames", metavar="N", help="of an animation (200)")
+    parser.add_argument("--steps", metavar="N", help="of a picture, where a step is a frame")
+    parser.add_argument("--fps", metavar="N", help="frames a second (15)")
+    parser.add_argument("--out", metavar="FILE.png", help="a picture of the curves")
+
+
 def _add_show(parser: Parser) -> None:
     parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
 
@@ -189,6 +199,7 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "invert": _add_invert,
     "film": _add_film,
     "help": _add_help,
+    "plot": _add_plot,
     "show": _add_show,
     "diff": _add_diff,
     "train": _add_train,

@@ -46,14 +46,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from vqclip import expressions
+from vqclip import expressions, waves
 from vqclip.easings import EASINGS, spline
 from vqclip.errors import ConfigError, pick
 from vqclip.expressions import NUMBER, Expression, digits
 
 __all__ = ["EASINGS", "NUMBER", "Curve", "Key", "Schedule", "digits", "parse", "show"]
 
-TIME = ("t", "frame", "frames", "share")
 Curve = Callable[[int], float]  # a value at each step, or each frame
 Value = float | Expression
 PLACE = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
@@ -143,7 +142,7 @@ class Schedule:
                 expression has no finite value.
         """
         brought = dict(variables or {})
-        known = [*TIME, *brought]
+        known = [*waves.TIME, *brought]
         for name in self.names:
             if name not in known:
                 raise expressions.unknown(name, show(self), known)
@@ -154,7 +153,8 @@ class Schedule:
             if not isinstance(key.value, Expression):
                 return key.value
             now = {
-                name: each[frame] if frame < len(each) else 0.0 for name, each in brought.items()
+                name: float(each[frame]) if frame < len(each) else 0.0
+                for name, each in brought.items()
             }
             return key.value.at(
                 {

@@ -99,7 +99,7 @@ def build(
         say(sound.describe(heard))
     tour = itinerary.plan(config, heard.variables if heard else {}) if config.frames else None
     clock = changing.clock_of(config) if tour is None else tour.clock
-    tale = story.tell(wishes, clock, config.fade)
+    tale = story.tell(wishes, clock, config.fade, loop=config.loop)
     # What cannot be at some frame is refused before a model is loaded.
     changing.curves(config, clock)
     for wish in wishes:
@@ -164,8 +164,10 @@ def build(
     masks = likenesses.masks(wishes, where)
     if fresh:
         stream = purpose_seed(seed, "init")
+        shares = tale.shares(0)
+        opening = shares.index(max(shares))
         start = starts.picture(
-            config, wishes, taught, masks, (width, height), stream, device, where
+            *(config, wishes, taught, masks, (width, height), stream, device, where, opening)
         )
     if start is not None:  # to as many levels as a checkpoint keeps
         start = start.to(device).mul(255).round().div(255)
@@ -200,7 +202,14 @@ def build(
     trip = None
     if tour is not None:
         grain = purpose_seed(seed, "grain")
-        trip = courses.voyage(config, tour, (width, height), grain, device, where)
+        trip = courses.voyage(config, tour, (width, height), grain, device, tale, where)
+        if fresh and config.init == "dream" and config.motion.drafts > 0:
+            for scene in range(tale.scenes if tale.scenes > 1 else 0):
+                stream = purpose_seed(seed, f"init {scene}")
+                drawn = starts.draft(
+                    config, wishes, taught, masks, (width, height), stream, device, scene
+                )
+                trip.drafts[scene] = drawn.to(device).mul(255).round().div(255)
     told = list(
         objectives.against_foils(
             *(wishes, perceptors, tale),

@@ -33,6 +33,7 @@ def picture(
     seed: int,
     device: torch.device,
     folders: Sequence[Path],
+    scene: int = 0,
 ) -> Image | None:
     """The picture that the run starts from, at its final size, or None for random codes.
 
@@ -42,6 +43,7 @@ def picture(
         size: width and height, in pixels.
         seed: of what is random about it.
         folders: where a file is looked for.
+        scene: the one that a draft is of.
 
     Raises:
         PictureError: if `config.init` is no picture that can be read.
@@ -50,7 +52,7 @@ def picture(
     if config.init == "random":
         return None
     if config.init == "dream":
-        return _draft(config, wishes, taught, masks, size, seed, device)
+        return draft(config, wishes, taught, masks, size, seed, device, scene)
     if config.init == "source":
         return _first_frame(config, size, folders).to(device)
     if config.init in NOISES:
@@ -74,7 +76,7 @@ def _first_frame(config: RunConfig, size: tuple[int, int], folders: Sequence[Pat
     return first
 
 
-def _draft(
+def draft(
     config: RunConfig,
     wishes: Sequence[Prompt],
     taught: Sequence[Learnt],
@@ -82,14 +84,17 @@ def _draft(
     size: tuple[int, int],
     seed: int,
     device: torch.device,
+    scene: int = 0,
 ) -> Image:
-    """A draft of the whole, and in it one of what each region is to show.
+    """A draft of a scene as a whole, and in it one of what each region is to show.
 
-    Each has a random stream of its own: another region does not change the others.
+    Each has a random stream of its own: another region does not change the others. Where the
+    scene has no words, it is that of the first one that has some.
     """
     dreamer = dreams.knowing(dreams.load(device), taught)
     found = texts(wishes)
-    first = [wish for wish in found if wish.scene == min(wish.scene for wish in found)]
+    spoken = {wish.scene for wish in found}
+    first = [wish for wish in found if wish.scene == (scene if scene in spoken else min(spoken))]
 
     def best(some: Sequence[Prompt], stream: int) -> Image:
         generator = torch.Generator().manual_seed(stream)

@@ -13,8 +13,6 @@ from vqclip import waves
 from vqclip.errors import ConfigError, suggest
 
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "tau": math.tau, "e": math.e}
-Bounds = tuple[float, float]
-ANYTHING: Bounds = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Expression:
         return list(dict.fromkeys(n for n in _leaves(self.root) if n not in CONSTANTS))
 
     @property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> waves.Bounds:
         """Between which values it stays whatever the time is; wider than it needs to be."""
         return _bounds(self.root)
 
@@ -181,10 +179,10 @@ def _written(node: Node, around: int) -> str:
     return f"({text})" if own < around else text
 
 
-def _bounds(node: Node) -> Bounds:
+def _bounds(node: Node) -> waves.Bounds:
     if isinstance(node, str):
         value = CONSTANTS.get(node)
-        return waves.VARIABLES.get(node, ANYTHING) if value is None else (value, value)
+        return waves.VARIABLES.get(node, waves.ANYTHING) if value is None else (value, value)
     if not isinstance(node, Call):
         return node, node
     given = [_bounds(each) for each in node.given]
@@ -198,4 +196,4 @@ def _bounds(node: Node) -> Bounds:
         found = waves.between(node.name, *given)
     else:
         found = waves.FUNCTIONS[node.name].bounds(*given)
-    return ANYTHING if any(map(math.isnan, found)) else found
+    return waves.ANYTHING if any(map(math.isnan, found)) else found

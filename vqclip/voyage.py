@@ -24,7 +24,7 @@ from vqclip.habits import Ground, Habits, Return, Route
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Latent, Scalar
 
-FRESH = 0.1  # grain where something comes into view, so that there is something to work on
+FRESH = 0.3  # grain where something comes into view, so that there is something to work on
 LEVELS = 255  # what is kept between frames has as many levels as a picture in a file
 
 
@@ -42,6 +42,7 @@ class Voyage:
         reference: the picture whose colours are kept.
         kept: of an animation that closes, the latents of the frames before the first, and, where
             others are drawn in between, of the first.
+        drafts: of scenes, by their number.
         streams: where the cutters' random streams stood when the second frame began.
     """
 
@@ -56,6 +57,7 @@ class Voyage:
     last: Latent | None = None
     reference: Image | None = None
     kept: list[Latent] = field(default_factory=list)
+    drafts: dict[int, Image] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
     _ground: tuple[int, Ground | None] = (-1, None)
 
@@ -93,23 +95,31 @@ class Voyage:
         moved, seen = carry(drawn, way, habits.edges)
         moved, fresh = moved.clamp(0, 1), 1 - seen
         ground = self.ground(frame)
+        share = torch.zeros_like(seen)
         if ground is not None:
             share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
             moved, fresh = moved + share * (ground.image - moved), fresh * (1 - share)
+            seen = seen * (1 - ground.hidden)
         if self.reference is not None and habits.colours != "none":
             moved = tints.tint(moved, self.reference, habits.colours)
-        if (noise := habits.noise(frame)) > 0 or habits.edges == "fill":
+        noise, blank = habits.noise(frame), habits.edges == "fill" and ground is None
+        if noise > 0 or blank:
             stream = torch.Generator().manual_seed(self.seed + frame)
             grain = torch.randn(moved.shape, generator=stream).to(moved)
-            strength = noise + (FRESH * fresh if habits.edges == "fill" else 0.0)
+            strength = noise + (FRESH * fresh if blank else 0.0)
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
         latent = drawer.vqgan.encode(self.target)
         rest = last - drawer.vqgan.encode(drawn)
         if habits.through == "latent":
             latent = carry(last, way, inside(habits.edges))[0]
-        elif ground is None:  # beside a film of its own, the rest would be of another picture
-            latent = latent + carry(rest, way, "black", "linear")[0]
+        else:  # as far as it is the last picture, and not the film's own frame, that is shown
+            kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
+            latent = latent + kept * carry(rest, way, "black", "linear")[0]
+        for scene, taken in habits.arriving(frame).items():
+            if scene in self.drafts:
+                latent = slerp(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
+                self.target = _levels(drawer.draw_latent(latent))
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
@@ -184,6 +194,7 @@ class Voyage:
         found = {k: _bytes(v) for k, v in single.items() if v is not None}
         if self.last is not None:
             found["last"] = self.last.clone()
+        found |= {f"draft.{n:05d}": _bytes(draft) for n, draft in self.drafts.items()}
         found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.kept)}
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
@@ -195,6 +206,8 @@ class Voyage:
             for k in ("target", "seen", "shown", "reference")
         )
         self.last = there.get("last")
+        drafts = {k.removeprefix("draft."): v for k, v in there.items() if k.startswith("draft.")}
+        self.drafts = {int(k): v.float() / LEVELS for k, v in drafts.items()}
         self.kept = [there[k] for k in sorted(there) if k.startswith("kept.")]
         self.streams = {
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")

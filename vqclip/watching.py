@@ -119,7 +119,7 @@ def _fitting(
     from vqclip.tools import looks
 
     texts = judging.texts_of(prompt)
-    eyes = looking.perceptors(config, screen)
+    eyes = looking.perceptors(config, screen, texts)
     looking.warn_of_length(texts, eyes, screen)
     stride = STRIDE if film.count is None else max(1, film.count // SEEN)
     seen: list[list[Embedding]] = [[] for _ in eyes]

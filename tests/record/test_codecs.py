@@ -16,7 +16,7 @@ from PIL import Image as pillow
 
 from vqclip.config import FILMS
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.record import codecs, ffmpeg, footage
+from vqclip.record import codecs, ffmpeg, strips
 from vqclip.record.pixels import ready
 
 COUNT, WIDE, HIGH = 5, 64, 32
@@ -45,7 +45,7 @@ def made(path: Path, *, alpha: bool = False, count: int = COUNT, **how: Any) -> 
 def places(film: Path) -> list[float]:
     """Where the box is in each picture: the middle of what is red."""
     found = []
-    for pixels in footage.of_film(film).pictures():
+    for pixels in strips.of_film(film).pictures():
         red = np.clip(pixels[8:24, :, 0].astype(float) - 60, 0, None).sum(0)
         found.append(float(red @ np.arange(WIDE) / red.sum()))
     return found
@@ -75,7 +75,7 @@ def heard(film: Path) -> tuple[float, float]:
 @pytest.mark.parametrize("alpha", [False, True])
 def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -> None:
     path = made(tmp_path / f"film.{kind}", alpha=alpha, codec=codec)
-    found = footage.of_film(path)
+    found = strips.of_film(path)
     name = codecs.settled(kind, codecs.Look(Fraction(10), codec=codec)).codec
     keeps = alpha and name in ("prores", "vp9", "gif", "webp")
     assert (found.count, found.size, found.fps) == (COUNT, (WIDE, HIGH), 10)
@@ -129,7 +129,7 @@ def test_crf_stands_for_quality(tmp_path: Path) -> None:
 @pytest.mark.parametrize("by", ["blend", "flow"])
 def test_pictures_in_between(tmp_path: Path, kind: str, by: str) -> None:
     path = made(tmp_path / f"film.{kind}", between=2, between_by=by)
-    found = footage.of_film(path)
+    found = strips.of_film(path)
     assert found.count == 15 and found.fps == pytest.approx(30, abs=0.01)
     middles = places(path)
     wanted = [11.5 + 6 * min(number / 3, COUNT - 1) for number in range(15)]
@@ -141,7 +141,7 @@ def test_pictures_in_between(tmp_path: Path, kind: str, by: str) -> None:
 
 def test_one_picture_has_nothing_in_between(tmp_path: Path) -> None:
     path = made(tmp_path / "film.mp4", count=1, between=3, between_by="flow")
-    assert footage.of_film(path).count == 1
+    assert strips.of_film(path).count == 1
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "webm"])
@@ -150,14 +150,14 @@ def test_sound_goes_with_the_film(tmp_path: Path, kind: str) -> None:
     path = made(tmp_path / f"film.{kind}", sound=sound, sound_start=1.25, between=1)
     seconds, pitch = heard(path)
     assert seconds == pytest.approx(0.5, abs=0.03) and pitch == pytest.approx(440, abs=5)
-    assert footage.of_film(path).count == 10
+    assert strips.of_film(path).count == 10
     again = made(tmp_path / f"again.{kind}", sound=path)  # a film's sound
     assert heard(again)[1] == pytest.approx(440, abs=5)
 
 
 def test_a_short_sound_does_not_cut_the_film(tmp_path: Path) -> None:
     path = made(tmp_path / "film.mp4", sound=tone(tmp_path / "tone.wav", 0.2))
-    assert footage.of_film(path).count == COUNT
+    assert strips.of_film(path).count == COUNT
 
 
 def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
@@ -181,10 +181,10 @@ def test_what_ffmpeg_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         codecs.settled("mp4", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["libaom-av1"]))
     assert codecs.settled("mp4", codecs.Look(Fraction(10), codec="av1")).encoder == "libaom-av1"
-    with pytest.raises(OutputError, match="write film.format=mp4 film.codec=av1, or"):
+    with pytest.raises(OutputError, match=r"write film.format=mp4 film.codec=av1, or"):
         codecs.settled("gif", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset())
-    with pytest.raises(OutputError, match="write film.format=frames, or"):
+    with pytest.raises(OutputError, match=r"write film.format=frames, or"):
         codecs.settled("gif", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: None)  # it does not say: it may have all
     assert codecs.settled("mp4", look).encoder == "libx264"

@@ -63,7 +63,7 @@ def test_one_that_ends_early_is_heard_out(
 ) -> None:
     fake(tmp_path, monkeypatch, "echo one >&2; echo 'No space left' >&2; exit 3")
     large = (np.zeros((512, 512, 3), np.uint8) for _ in range(50))
-    with pytest.raises(OutputError, match="^ffmpeg stopped: No space left$"):
+    with pytest.raises(OutputError, match=r"^ffmpeg stopped: No space left$"):
         ffmpeg.feed(ffmpeg.command(), large)
 
 

@@ -202,3 +202,13 @@ def test_an_opaque_mask_is_its_brightness(mode: str, tmp_path: Path) -> None:
 def test_a_mask_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="there is no picture at"):
         images.read_mask(tmp_path / "nil.png")
+
+
+def test_the_head_tells_size_and_alpha(tmp_path: Path) -> None:
+    for mode, alpha in (("RGB", False), ("L", False), ("RGBA", True), ("LA", True)):
+        path = tmp_path / f"{mode}.png"
+        pillow.new(mode, (8, 6)).save(path)
+        assert images.glance(path) == ((8, 6), alpha)
+        assert images.open_rgb(path, alpha=True).mode == ("RGBA" if alpha else "RGB")
+    with pytest.raises(PictureError, match=r"there is no picture at .*gone.png"):
+        images.glance(tmp_path / "gone.png")

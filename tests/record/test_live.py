@@ -16,7 +16,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from vqclip.record import footage, live
+from vqclip.record import live, strips
 from vqclip.record.video import Film, open_film
 
 GROWING = """
@@ -56,7 +56,7 @@ def filled(path: Path, count: int, first: int = 0, **how: object) -> Film:
 def levels(path: Path) -> list[float]:
     """The grey of each picture that plays."""
     try:
-        return [float(pixels.mean()) for pixels in footage.of_film(path).pictures()]
+        return [float(pixels.mean()) for pixels in strips.of_film(path).pictures()]
     except Exception:
         return []
 

@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image as pillow
 
+from tests.record.test_codecs import heard, tone
 from vqclip.errors import OutputError
 from vqclip.record.video import SUFFIXES, open_film
 
@@ -311,6 +312,32 @@ def test_a_percent_sign_in_a_folder_is_no_pattern(tmp_path: Path) -> None:
     place.mkdir()
     for kind in ENCODED:
         assert len(decoded(made(place / f"film{kind}"))) == 4
+
+
+def test_what_a_film_leaves_out_is_noted(tmp_path: Path) -> None:
+    clear = np.zeros((16, 16, 4), np.uint8)
+    for kind, words in (
+        (".mp4", "h264 in an mp4 has no transparency; what is transparent is laid on white"),
+        (".mov", None),
+    ):
+        film = open_film(tmp_path / f"film{kind}", grows=False)
+        film.add(clear)
+        film.add(np.zeros((16, 16, 3), np.uint8))  # the others need not have any
+        film.close()
+        assert film.notes == ([] if words is None else [words])
+        frames = decoded(film.path)
+        assert (frames[0].min() > 250) == (kind == ".mp4") and frames[1].max() < 5
+    song = tmp_path / "song.wav"
+    film = open_film(tmp_path / "film.gif", sound=tone(song, 0.5))
+    assert film.notes == [f"a gif has no sound; {song} is left out"]
+
+
+def test_a_film_has_sound_and_in_betweens(tmp_path: Path) -> None:
+    song = tone(tmp_path / "song.wav", 2)
+    path = made(tmp_path / "film.mov", codec="h265", crf=20, between=1, sound=song)
+    assert re.match(r"Video: hevc .*hvc1.* 20 fps", told(path))
+    assert heard(path) == (pytest.approx(0.4, abs=0.03), pytest.approx(220, abs=5))
+    assert len(decoded(path)) == 8
 
 
 def test_frames_of_another_film_go_before_and_after(tmp_path: Path) -> None:

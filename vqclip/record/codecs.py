@@ -251,7 +251,7 @@ def _sound(kind: str, look: Look, seconds: float) -> tuple[list[str], list[str]]
     if look.sound is None or kind not in SOUNDS:
         return [], []
     encoder = _first(SOUNDS[kind], ffmpeg.encoders()) or SOUNDS[kind][0]
-    reading = ["-ss", f"{look.sound_start:g}", "-i", str(look.sound.absolute())]
+    reading = ["-ss", f"{look.sound_start:.6f}", "-i", str(look.sound.absolute())]
     mixed = ["-map", "0:v", "-map", "1:a:0", "-c:a", encoder, "-b:a", "192k", "-ac", "2"]
     return reading, [*mixed, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
 

@@ -144,7 +144,7 @@ def encoders() -> frozenset[str] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     text = done.stdout.decode("utf-8", "replace")
-    found = re.findall(r"^ [VAS][A-Z.]{5} (\S+)", text, re.MULTILINE)
+    found = re.findall(r"^ [VAS][A-Z.]{5} ([\w-]+) ", text, re.MULTILINE)
     return frozenset(found) if done.returncode == 0 and found else None
 
 
@@ -184,4 +184,5 @@ def _rate(fps: float) -> Fraction:
     (Fraction(24000, 1001), Fraction(25, 2))
     """
     near = Fraction(round(fps) * 1000, 1001)
-    return near if abs(fps - float(near)) < 0.006 else Fraction(fps).limit_denominator(1001)
+    rounded = fps != round(fps) and abs(fps - float(near)) < 0.006
+    return near if rounded else Fraction(fps).limit_denominator(1001)

@@ -45,12 +45,15 @@ class Live:
         path: where it is to be seen.
         folder: where the numbered frames are, all of one size.
         count: how many there are by now.
+        shown: how many of them ffmpeg says are in the film; the last may lack.
+        over: whether to end.
     """
 
     path: Path
     folder: Path
     fps: Fraction
     count: int
+    shown: int = 0
     over: bool = False
     news: threading.Condition = field(default_factory=threading.Condition)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -109,36 +112,50 @@ def _play(live: Live, aside: Path) -> None:
     with place.open("xb") as file:
         size = (first.shape[1], first.shape[0])
         arguments = [
-            *("-fflags", "nobuffer", "-probesize", "32", *ffmpeg.raw(size, False, live.fps)),
+            *("-probesize", "32", *ffmpeg.raw(size, False, live.fps)),
             *("-vf", f"{codecs.TO_709},format=yuv420p,{codecs.TAG_709}", *codecs.BT709),
             *("-g", str(max(1, round(live.fps))), "-threads", "1"),
-            *(*HOW[live.path.suffix.lower()], "-flush_packets", "1", "pipe:1"),
+            *("-progress", "pipe:2", *HOW[live.path.suffix.lower()]),
+            *("-flush_packets", "1", "pipe:1"),
         ]
         process = ffmpeg.start(
             ffmpeg.command(*arguments),
             nice=True,
             stdin=subprocess.PIPE,
             stdout=file,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
     with live.news:
         live.process = process
         if live.over:  # asked for meanwhile
             process.kill()
+    threading.Thread(target=_listen, args=(live, process), daemon=True).start()
     assert process.stdin is not None
-    done = 0
+    done, wanted, hidden = 0, live.count, place is aside
     while True:
-        process.stdin.write(_frame(live, done).tobytes())
-        process.stdin.flush()
-        done += 1
-        if done < live.count:
-            continue
-        if place is aside and os.path.lexists(aside):
-            os.replace(aside, live.path)
         with live.news:
-            live.news.wait_for(lambda seen=done: live.over or live.count > seen)  # type: ignore[misc]
+            while not (live.over or live.count > done or (hidden and live.shown >= wanted)):
+                live.news.wait()
             if live.over:
                 return
+        if hidden and live.shown >= wanted:  # and no sooner: what is there may be longer
+            os.replace(aside, live.path)
+            hidden = False
+        if live.count > done:
+            process.stdin.write(_frame(live, done).tobytes())
+            process.stdin.flush()
+            done += 1
+
+
+def _listen(live: Live, process: subprocess.Popen[bytes]) -> None:
+    """Hear how far ffmpeg has come; its stderr must not fill up either."""
+    assert process.stderr is not None
+    with suppress(OSError, ValueError):  # closed
+        for line in process.stderr:
+            if line.startswith(b"frame=") and line[6:].strip().isdigit():
+                with live.news:
+                    live.shown = int(line[6:])
+                    live.news.notify()
 
 
 def _frame(live: Live, number: int) -> Pixels:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from vqclip.config import FILMS
 from vqclip.errors import OutputError, VqclipError, suggest
-from vqclip.record import codecs, footage, images, live
+from vqclip.record import codecs, images, live, strips
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,7 +163,7 @@ class Film:
 
     def _encode(self, part: Path) -> None:
         paths = [self.folder / f"{number:05d}.png" for number in range(self.count)]
-        found = footage.of_pictures(paths)
+        found = strips.of_pictures(paths)
         if found.alpha and not codecs.has_alpha(self._look.codec):
             self._note(
                 f"{self._look.codec} in {_called(self._kind)} has no transparency; what is "

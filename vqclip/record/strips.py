@@ -30,7 +30,7 @@ SHAPES = 0.01  # proportions that differ by no more are stretched
 
 
 @dataclass(frozen=True)
-class Footage:
+class Strip:
     """Material of a film.
 
     Attributes:
@@ -52,7 +52,7 @@ class Footage:
     sound: bool = False
 
 
-def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> Footage:
+def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> Strip:
     """Take pictures of files, in order.
 
     Args:
@@ -73,10 +73,10 @@ def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> F
             yield _fitted(images.open_rgb(path, alpha=alpha), wanted, alpha)
 
     others = sum(own != wanted for own, _ in heads)
-    return Footage(len(paths), wanted, alpha, pictures, others=others)
+    return Strip(len(paths), wanted, alpha, pictures, others=others)
 
 
-def of_film(path: Path, size: tuple[int, int] | None = None) -> Footage:
+def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     """Take the pictures of a film, at an even pace: one that stays longer comes more often.
 
     Raises:
@@ -106,7 +106,7 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Footage:
             yield _fitted(pillow.fromarray(pixels), size or own, told.alpha)
 
     others = count if size not in (None, own) else 0
-    return Footage(count, size or own, told.alpha, pictures, told.fps, others, told.sound)
+    return Strip(count, size or own, told.alpha, pictures, told.fps, others, told.sound)
 
 
 def _decoded(arguments: Sequence[str], path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -142,7 +142,7 @@ def _pam(file: IO[bytes]) -> NDArray[np.uint8] | None:
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
-def _animation(path: Path, size: tuple[int, int] | None) -> Footage:
+def _animation(path: Path, size: tuple[int, int] | None) -> Strip:
     """A GIF or a WebP that moves."""
     times, alpha, own = [], False, (0, 0)
     for picture in _turned(path):
@@ -164,7 +164,7 @@ def _animation(path: Path, size: tuple[int, int] | None) -> Footage:
                 yield pixels
 
     count = sum(round(time / least) for time in times)
-    return Footage(count, wanted, alpha, pictures, fps, count if wanted != own else 0)
+    return Strip(count, wanted, alpha, pictures, fps, count if wanted != own else 0)
 
 
 def _turned(path: Path) -> Iterator[pillow.Image]:
