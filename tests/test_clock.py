@@ -75,3 +75,11 @@ def test_lengths_in_frames() -> None:
 def test_what_is_no_length_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"is no length; write|cannot be; write frames above 0"):
         length(text)
+
+
+def test_frames_before_the_first_are_the_last_ones() -> None:
+    clock = Clock(12, starts=(0, 4, 6, 8, 10), lead=2)
+    assert clock.frames == clock.timeline.frames == 3
+    assert [clock.frame(step) for step in range(12)] == [1] * 4 + [2] * 2 + [0, 0, 1, 1, 2, 2]
+    rising = clock.of(parse("0: 0, 100%: 1"))
+    assert [rising(step) for step in (0, 4, 6, 8, 11)] == [0.5, 1, 0, 0.5, 1]

@@ -171,3 +171,9 @@ def test_a_camera_that_cannot_be_is_refused_before_the_first_step(
 
 def test_terrains_are_those_that_are_known() -> None:
     assert tuple(courses.TERRAINS) == staging.TERRAINS
+
+
+def test_a_prompt_may_be_called_hold(home: Home) -> None:
+    run = ready(home, prompts="hold | source")
+    assert [each.name for each in run.objectives] == ["hold 2", "source 2", "hold"]
+    next(run.play())

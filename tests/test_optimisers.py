@@ -221,3 +221,35 @@ def test_a_rate_may_change_and_is_multiplied_by_the_schedule() -> None:
         slope(y).backward()
         by_hand.step()
     torch.testing.assert_close(x, y)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMISERS))
+def test_moments_move_along(name: str) -> None:
+    x = parameter()
+    optimiser = build(name, [x])
+    run(optimiser, x, 3)
+    before = optimiser.state_dict()["moments"]
+    optimiser.move(lambda each: each.roll(1, -1))
+    after = optimiser.state_dict()["moments"]
+    assert before.keys() == after.keys() and optimiser.taken == 3
+    moved = [key for key, value in before.items() if value.shape == x.shape]
+    assert moved
+    for key, value in before.items():
+        wanted = value.roll(1, -1) if key in moved else value
+        assert torch.equal(after[key], wanted), key
+    run(optimiser, x, 1)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMISERS))
+def test_moments_are_forgotten_but_not_the_schedule(name: str) -> None:
+    x, fresh = parameter(), parameter()
+    optimiser = build(name, [x], factor=lambda step: 1.0 if step < 2 else 0.5)
+    run(optimiser, x, 2)
+    optimiser.forget()
+    with torch.no_grad():
+        x.copy_(fresh)
+    run(optimiser, x, 1)
+    other = BY_HAND[name]([fresh], lr=RATES[name] / 2)
+    slope(fresh).backward()
+    other.step()
+    assert torch.equal(x, fresh) and optimiser.taken == 3

@@ -36,6 +36,11 @@ FILMS = [
     ({"source": {"weight": 1.0}}, "source.weight is set, but there is no film to draw over"),
     ({"source": {"film": "a.mp4"}, "loop": True}, "loop=true cannot close a film that is dra"),
     (
+        {"source": {"film": "a.mp4", "flow": "dos"}},
+        r"source.flow is 'dos'; did you mean 'dis'\?; write one of dis, farneback, raft, none",
+    ),
+    ({"init": "source"}, "init=source is the first frame of a film .* write source.film="),
+    (
         {"source": {"film": "a.mp4"}, "camera": {"zoom": "1 + t"}},
         "camera.zoom is set, but where a film is drawn over, things move as in the film",
     ),
@@ -109,6 +114,10 @@ def test_it_is_refused_before_anything_is_made(home: Home, refused: Refusal) -> 
     ("settings", "message"),
     [
         ({"source": {"film": "nil.mp4"}}, "source.film is nil.mp4, and there is no such film"),
+        (
+            {"source": {"film": "clip", "flow": "raft.pth"}},
+            "source.flow is raft.pth, and there is no such file",
+        ),
         ({"source": {"film": "nil/*.png"}}, r"source.film is nil/\*.png, and there is no"),
         ({"sound": {"file": "clip"}}, "sound.file is clip, and there is no such file"),
         (
@@ -170,5 +179,5 @@ def test_films_in_the_folder_of_a_run_file_are_found(
     assert notes["config"]["assets"] == "art" and notes["config"]["frames"] == 2
 
 
-def test_flows_of_opencv_are_known() -> None:
-    assert set(staging.OPENCV) < set(flow.FLOWS)
+def test_flows_that_are_known_are_those_that_there_are() -> None:
+    assert sorted(staging.FLOWS) == sorted(flow.FLOWS)

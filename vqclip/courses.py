@@ -25,6 +25,8 @@ from vqclip.tensors import Image
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
 from vqclip.voyage import Voyage
 
+NAMES = ("hold", "source")  # of what is liked about a frame apart from the prompt
+
 
 def voyage(
     config: RunConfig,

@@ -70,7 +70,9 @@ def draw(
     began = time.monotonic()
     beside = point.folder if point else before.folder if before else None
     # What is absent is refused before torch is imported.
-    begun = bool(config.retake.of) or (point is not None and "start" in point.state.tensors)
+    # A stretch that does not begin with the first frame begins with a picture of its run.
+    begun = bool(config.retake.of) and not config.retake.frames.strip().startswith("0:")
+    begun = begun or (point is not None and "start" in point.state.tensors)
     wishes = require(replace(config, init="random") if begun else config, beside)
     if point is None:  # what a run has noted stays as it is
         config = discreet(config, wishes, beside)
@@ -204,8 +206,9 @@ def _play(
         first=ready.done,
         command=command,
     )
+    frames = 0 if ready.voyage is None else ready.voyage.frames
     with listening() as asked:
-        shown = screen.watch(kept, ready.total, ready.done, config.frames)
+        shown = screen.watch(kept, ready.total, ready.done, frames)
         with closing(kept), closing(shown) as watched:
             for step in watched:
                 if step.failed:

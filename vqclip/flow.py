@@ -16,6 +16,7 @@ OpenCV is the extra vqclip[video]. RAFT's weights are torchvision's files, never
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,6 +31,7 @@ from torch import Tensor
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.record import images
+from vqclip.staging import WEIGHTS
 from vqclip.tensors import Image
 
 # What each must have of a picture's shorter side, in pixels, and what is good for it: smaller
@@ -38,7 +40,6 @@ from vqclip.tensors import Image
 # 0.10 instead of 0.21 at 192x192. Farnebäck's was better without.
 SIDES = {"dis": (32, 256), "farneback": (32, 32), "raft": (128, 128)}
 MOST = 4
-WEIGHTS = (".pth", ".pt", ".safetensors")  # a name that ends so is a file
 PUBLISHED = ("raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_small_C_T_V2-01064c6d.pth")
 
 
@@ -63,7 +64,7 @@ def open_flow(name: str, *, device: str = "cpu") -> Flow:
         ModelError: if they are no weights of RAFT.
     """
     if name.lower().endswith(WEIGHTS):
-        return _open_raft(device, name)
+        return _open_raft(device, os.path.expanduser(name))
     return pick(FLOWS, name, "optical flow")(device)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vqclip import bands, changing, flow, footage, sound, staging, sums, waves
+from vqclip import bands, changing, footage, sound, staging, sums, waves
 from vqclip.beginnings import FPS, settled
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
@@ -136,8 +137,8 @@ def files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str, list[P
     source, name = config.source, config.camera.depth
     if source.film:
         found[f"film {source.film}"] = footage.files(find(source.film, folders))
-        if source.flow.lower().endswith(flow.WEIGHTS):
-            found[f"flow {source.flow}"] = [Path(source.flow)]
+        if source.flow not in staging.FLOWS:
+            found[f"flow {source.flow}"] = [Path(os.path.expanduser(source.flow))]
     if config.sound.file:
         found[f"sound {config.sound.file}"] = [find(config.sound.file, folders)]
     if name and name not in staging.TERRAINS:

@@ -83,6 +83,7 @@ def build(
     config = check(settled(config))
     staging.check(config)
     where = folders.of(config.assets, beside)
+    staging.require(config, where)
     config = itinerary.counted(config, where)
     wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
     watching = [eyes.parse(entry) for entry in config.perceptors]
@@ -216,6 +217,7 @@ def build(
         )
     )
     reserved = [*objectives.names_of(config.losses), *(each.name for each in told)]
+    reserved += courses.NAMES if tour is not None else ()
     liked = [
         *objectives.from_prompts(wishes, perceptors, tale, material, reserved, weights),
         *told,

@@ -19,6 +19,8 @@ from vqclip.folders import HERE, find
 
 TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
 OPENCV = ("dis", "farneback")  # flows that OpenCV finds
+FLOWS = (*OPENCV, "raft", "none")
+WEIGHTS = (".pth", ".pt", ".safetensors")  # a flow that ends so is a file
 FLAT = ("zoom", "pan_x", "pan_y")  # what the camera does over a picture
 FLYING = ("forward", "right", "up")  # and through what is near and far
 GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alone
@@ -31,6 +33,11 @@ def check(config: RunConfig) -> None:
     Raises:
         ConfigError: for the first of them.
     """
+    if config.init == "source" and not config.source.film:
+        raise ConfigError(
+            "init=source is the first frame of a film that is drawn over, and there is none; "
+            "write source.film=clip.mp4"
+        )
     if not (config.frames or config.length or config.source.film):
         _check_still(config)
         return
@@ -84,6 +91,10 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
             )
         if source.flow in OPENCV:
             _installed("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
+        elif source.flow not in FLOWS and not os.path.isfile(os.path.expanduser(source.flow)):
+            raise PictureError(
+                f"source.flow is {source.flow}, and there is no such file; check the name"
+            )
     if config.sound.file:
         if not os.path.isfile(find(config.sound.file, folders)):
             raise SoundError(
@@ -102,11 +113,6 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
 
 def _check_still(config: RunConfig) -> None:
     """Refuse what only an animation has."""
-    if config.init == "source":
-        raise ConfigError(
-            "init=source is the first frame of a film that is drawn over, and there is none; "
-            "write source.film=clip.mp4"
-        )
     groups = [key for group in GROUPS for key in _set(config, group)]
     alone = [key for key in ("loop", "fps") if getattr(config, key) not in (False, None)]
     latent = ["film.between_by"] if config.film.between_by == "latent" else []
@@ -120,6 +126,12 @@ def _check_still(config: RunConfig) -> None:
 
 def _check_source(config: RunConfig) -> None:
     """Refuse what cannot be where a film is drawn over."""
+    flow = config.source.flow
+    if flow not in FLOWS and not flow.lower().endswith(WEIGHTS):
+        raise ConfigError(
+            f"source.flow is {flow!r}{suggest(flow, FLOWS)}; write one of {', '.join(FLOWS)}, or "
+            f"a file of RAFT's weights ({', '.join(WEIGHTS)})"
+        )
     if config.loop:
         raise ConfigError(
             "loop=true cannot close a film that is drawn over: how it ends is the film's; leave "
