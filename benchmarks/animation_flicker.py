@@ -84,7 +84,13 @@ def anew(config: RunConfig, clip: Path, out: Path, steps: int) -> Path:
     """Draw each frame as a picture of its own, that starts from the clip's; give their folder."""
     out.mkdir(parents=True)
     wanted = [
-        *(*CLIP, f"steps={steps}", "growth=[]", "film.format=none", "optimiser.schedule=constant"),
+        *(
+            *CLIP,
+            f"steps={steps}",
+            "growth=[]",
+            "film.format=none",
+            "optimiser.schedule=constant",
+        ),
         *(f"optimiser.rate={config.motion.rate}", f"losses.init={config.source.weight}"),
         *(f"losses.{name}={getattr(config.losses, name)}" for name in ("distinct", "smoothness")),
     ]

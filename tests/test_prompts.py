@@ -177,6 +177,10 @@ def test_reading_prompts_does_not_load_torch() -> None:
         ('a moon "in"(top) up | plugin(top) x | in (top) x', []),
         ("@in(top) x.png | a:{0: 1}", []),
         ('{"subject": "a moon in(top) up"}', []),
+        (
+            '{"subject": "a moon", "stlye": "ink"}',
+            ["'stlye' is read as a property of the picture; did you mean 'style'?"],
+        ),
         (" ", []),
     ],
 )

@@ -73,7 +73,7 @@ def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: li
         ("a {} fox", r"the template '{}' holds no choices; write some, \{red\|blue\}"),
         ("{a fox}", r"holds no choices; .* a weight's schedule stands directly after its colon"),
         ("a: {0: 1}", "holds no choices"),
-        ('{"subject": "a fox",}', "a structured prompt is a JSON object as a whole"),
+        ('{"subject": "a fox",}', "structured prompt, which is a JSON object as a whole"),
         ("{3 of a|b}", r"wants 3 of 2 choices; write from 1 to 2"),
         ("{0 of a|b}", r"wants 0 of 2 choices"),
         ("{a|b}" * 11, "stands for 2048 prompts; at most 1000 are drawn at a time"),

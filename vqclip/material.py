@@ -120,7 +120,6 @@ def _of_folder(folder: Path) -> Source:
     raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
 
 
-
 def _rate(told: Mapping[str, Any]) -> float:
     """How many pictures a second a run's film had, by its settings."""
     film = told["film"]
@@ -128,6 +127,7 @@ def _rate(told: Mapping[str, Any]) -> float:
         return max(1.0, float(film["fps"]))
     drawn = film.get("between", 0) if film.get("between_by") == "latent" else 0
     return max(1.0, float(told.get("fps") or FPS) * (int(drawn) + 1))
+
 
 def _pictures_in(folder: Path) -> list[Path]:
     """The pictures that lie in a folder itself; none, if there is no such folder."""

@@ -179,9 +179,13 @@ def strays(*several: str) -> list[str]:
     >>> strays("a moon in(top) shining")
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
-    plain = [text for text in several if text.strip() and structured.read(text) is None]
+    told = {text: structured.read(text) for text in several if text.strip()}
+    slips = [
+        slip for each in told.values() if each is not None for slip in structured.strays(each)
+    ]
+    plain = [text for text, each in told.items() if each is None]
     parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
-    return [each for part in parts for each in syntax.strays(strip(part))]
+    return slips + [each for part in parts for each in syntax.strays(strip(part))]
 
 
 def _scenes(letters: Letters) -> list[list[Letters]]:
