@@ -104,6 +104,18 @@ LONG = "x" * 5000
         (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
         (["rain", "fox"], "'fox' stands alone after 'rain'; put the prompt in quotes"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
+        (
+            ["a fox", "--style", "ink"],
+            r"there is no option --style; did you mean the setting style=…\? ",
+        ),
+        (
+            ["dream", "a", "--guidance", "2"],
+            "there is no option --guidance; did you mean the set",
+        ),
+        (
+            ["show", "a", "--size", "3"],
+            "there is no option --size; did you mean the setting size",
+        ),
         (["a fox", "--zzz"], r"there is no option --zzz \(see vqclip --help\)"),
         (["a fox", "--size"], r"argument --size: expected one argument \(see vqclip --help\)"),
         (["again"], "name the picture to make again: vqclip again outputs/"),
