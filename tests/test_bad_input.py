@@ -42,6 +42,12 @@ LONG = "x" * 5000
         (["a fox", "--preset", "tab.yaml"], "tab.yaml, line 2, column 1: a tab; YAML is"),
         (["a fox", "--preset", "key.yaml"], "key.yaml: there is no setting stepz; did you mean"),
         (["key.yaml"], "key.yaml: there is no setting stepz; did you mean 'steps'"),
+        (
+            ["fox.yaml"],
+            "fox.yaml: subject and appearance belong to a structured prompt, which stan",
+        ),
+        (["other.json"], 'other.json holds no structured prompt, such as ."subject": "a fox"'),
+        (["broken.json"], "broken.json: the prompt begins as a structured prompt"),
         (["silent.yaml"], "there is no prompt; write one"),
         (["a fox", "init=bad.png"], "bad.png cannot be read .it is damaged or no picture.; try"),
         (["a fox", "--init", "no.png"], "no.png cannot be read .No such file or directory.; try"),
@@ -98,6 +104,18 @@ LONG = "x" * 5000
         (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
         (["rain", "fox"], "'fox' stands alone after 'rain'; put the prompt in quotes"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
+        (
+            ["a fox", "--style", "ink"],
+            r"there is no option --style; did you mean the setting style=…\? ",
+        ),
+        (
+            ["dream", "a", "--guidance", "2"],
+            "there is no option --guidance; did you mean the set",
+        ),
+        (
+            ["show", "a", "--size", "3"],
+            "there is no option --size; did you mean the setting size",
+        ),
         (["a fox", "--zzz"], r"there is no option --zzz \(see vqclip --help\)"),
         (["a fox", "--size"], r"argument --size: expected one argument \(see vqclip --help\)"),
         (["again"], "name the picture to make again: vqclip again outputs/"),
@@ -127,6 +145,9 @@ def test_bad_input_is_answered_in_words_before_torch_is_needed(
         monkeypatch.setitem(sys.modules, name, None)
     Path("tab.yaml").write_text("cutouts:\n\tcount: 3\n")
     Path("key.yaml").write_text("stepz: 3\nprompts: a fox\n")
+    Path("fox.yaml").write_text("subject: a fox\nappearance: {fur: red}\nstyle: ink\n")
+    Path("other.json").write_text('{"prompt": "a fox", "seed": 3}')
+    Path("broken.json").write_text('{"subject": "a fox",\n}')
     Path("silent.yaml").write_text("steps: 3\n")
     Path("bad.png").write_text("no picture")
     Path("folder.png").mkdir()

@@ -150,6 +150,15 @@ def test_every_command_has_help_of_its_own(name: str, capsys: Capture) -> None:
     assert (cli.COMMANDS[name].__doc__ or "?").split("\n")[0] in " ".join(out.split())
 
 
+def test_help_of_dream_lists_its_settings(capsys: Capture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["dream", "--help"])
+    out = capsys.readouterr().out
+    dreamt = [setting for setting in describe() if setting.key.startswith("dream.")]
+    assert dreamt and all(f"  {s.key}={s.default}" in out for s in dreamt)
+    assert "--size" in out
+
+
 @pytest.mark.parametrize(
     ("words", "name", "rest"),
     [

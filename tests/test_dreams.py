@@ -147,11 +147,15 @@ def test_dream_leaves_drafts_and_a_sheet(
     home: Home, bundled: dreams.Dreamer, capsys: Capture
 ) -> None:
     words = ["dream", "a fox | fog:-1", "--count", "4", "--seed", "7", *home.words()]
+    words += ["--size", "64x32"]
     assert cli.main(words) == 0
     out, err = capsys.readouterr()
     place = Path("outputs/0001-dream-a-fox")
     assert out.strip() == str(place / "sheet.png")
-    assert f"vqclip 'a fox | fog:-1' --init {place / 'draft-01.png'}" in err and "seed 7" in err
+    assert (
+        f"vqclip 'a fox | fog:-1' --init {place / 'draft-01.png'} --size 32x32" in err
+        and "seed 7" in err
+    )
     assert sorted(p.name for p in place.iterdir()) == [
         *(f"draft-0{n}.png" for n in range(1, 5)),
         "sheet.png",

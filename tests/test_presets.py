@@ -395,6 +395,11 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
     assert {"starter", "draft", "normal"} <= set(presets.presets())
 
 
+def test_a_run_file_extends_several_presets_as_the_option_names_them(write: Any) -> None:
+    file = write("art.yaml", "prompts: a fox\nextends: draft, ink")
+    assert dataclasses.replace(load(file=file), assets="") == load("a fox", "draft,ink")
+
+
 @pytest.mark.parametrize(
     ("yaml", "wanted"),
     [

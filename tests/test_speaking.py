@@ -50,6 +50,13 @@ def test_the_examples_of_the_grammar_can_be_read() -> None:
         assert prompts.parse(prompts.show(prompts.parse(text))) == prompts.parse(text)
 
 
+def test_a_file_that_holds_a_structure_is_a_prompt(home: Home, capsys: Capture) -> None:
+    Path("fox.json").write_text('{"subject": "a fox",\n "negative": "fog | mud"}\n')
+    assert cli.main(["explain", "fox.json", *home.words()]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("a fox sentence(A fox.) | fog:-0.5 | mud:-0.5\n")
+
+
 @pytest.mark.parametrize("prompt", examples())
 def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, prompt: str) -> None:
     for name in ("mask.png", "sketch.png", "photos/a.jpg", "photos/b.jpg"):

@@ -52,6 +52,11 @@ def test_a_setting_with_its_own_preposition_keeps_it() -> None:
     assert fox.sentence == "A fox, under a tree."
 
 
+def test_what_is_avoided_may_be_several_in_a_text() -> None:
+    wishes = parse('{"subject": "a fox", "negative": "fog | mud |"}')
+    assert wishes[1:] == (Prompt("fog", -0.5), Prompt("mud", -0.5))
+
+
 def test_what_it_becomes_is_read_back() -> None:
     fox = parse(json.dumps(WHOLE | {"negative": "f|og (thick)"}))
     assert parse(show(fox)) == fox
@@ -73,6 +78,13 @@ def test_yaml_takes_the_same(tmp_path: Path) -> None:
         ('{"subject": {"a": {"b": false}}}', r"subject.a.b is False; write words there"),
         ('{"subject": "a", "weight": "2"}', "weight is '2'; it must be a number, such as 1"),
         ('{"subject": "a", "weight": NaN}', "weight is nan; it must be a number"),
+        ('{"subject": "a fox",}', r"no JSON: .*, at column (20|21), .* fox.,}'; see"),
+        ('{"subject": "a fox"', "a JSON object as a whole, but is no JSON: expecting"),
+        ('{"stlye":\n ink}', "at line 2, column 2"),
+        (
+            '{"subject": "a"} | fog:-1',
+            r"must be the whole prompt, and '\| fog:-1' follows it; say",
+        ),
         ('{"s": ' * 12 + "1" + "}" * 12, "is nested too deeply; flatten it"),
     ],
 )

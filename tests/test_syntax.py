@@ -112,6 +112,22 @@ def test_modifiers(text: str, wanted: Prompt | None) -> None:
     assert one(show([found])) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "body", "shown"),
+    [
+        ("a cat in(top left) b", "a cat in top left b", "a cat in (top left:1.1) b"),
+        ("in(top)", "in top", "in (top:1.1)"),
+        ("noise(7) a", "noise 7 a", "noise (7:1.1) a"),
+        ('a "in"(top left) b', "a intop left b", 'a "in"(top left:1.1) b'),
+        ("within(top) a", "withintop a", "within(top:1.1) a"),
+    ],
+)
+def test_what_only_looks_like_a_modifier_stays_readable(text: str, body: str, shown: str) -> None:
+    assert one(text).body == body
+    assert show([one(text)]) == shown
+    assert one(shown) == one(text)
+
+
 def test_scenes() -> None:
     found = parse("a | b:2 ^ c")
     assert [(wish.body, wish.scene) for wish in found] == [("a", 0), ("b", 0), ("c", 1)]
@@ -147,7 +163,13 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
     [
         ("a in(tpo)", r"in\(tpo\) names no part of a picture; did you mean 'top'\?; write top"),
         ("a in(top bottom)", r"in\(top bottom\) names no part"),
-        ("a in(90% 0% 20% 10%)", "names no part of a picture"),
+        (
+            "a in(90% 0% 20% 10%)",
+            r"height, and reaches over the right edge; what fits is in\(90% 0% 10% 10%\)$",
+        ),
+        ("a in(0% 40% 20% 62.5%)", r"the lower edge; what fits is in\(0% 40% 20% 60%\)$"),
+        ("a in(10% 0% 0% 10%)", "and has no size; give it a width and a height above 0%"),
+        ("a in(100% 0% 20% 10%)", "and lies outside the picture; left and top are less"),
         ("a in()", r"in\(\) names no part"),
         ("a for()", r"for\( \) wants names of perceptors"),
         ("noise(x)", r"noise\(x\) wants a seed, a whole number"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vqclip import folders, presets, prompts, templates
+from vqclip import folders, presets, prompts, structured, templates
 from vqclip.config import RunConfig, describe
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.sizes import final_size
@@ -52,6 +52,10 @@ def configs(options: Any) -> list[RunConfig]:
         listed = [*templates.lines(file_of_prompts)]
         if folder := folders.beside(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
+    if first is not None and first.endswith(".json") and os.path.isfile(first):
+        listed = [_structure(Path(first))]
+        if folder := folders.beside(Path(first)):
+            overrides.insert(0, f"assets={folder}")
     found: list[RunConfig] = []
     for text in listed:
         found += presets.load_all(
@@ -63,6 +67,25 @@ def configs(options: Any) -> list[RunConfig]:
     for config in found:
         prompts.understood(config.prompts, config.negative)  # all of them, before the first run
     return found
+
+
+def _structure(path: Path) -> str:
+    """The text of a file that holds a structured prompt."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise ConfigError(f"{path} cannot be read ({reason}); check the file") from error
+    try:
+        told = structured.read(text)
+    except PromptError as error:
+        raise PromptError(f"{path}: {error}") from error
+    if told is None or not any(key in told for key in structured.SAYING):
+        raise PromptError(
+            f'{path} holds no structured prompt, such as {{"subject": "a fox"}} (see vqclip help '
+            "structured)"
+        )
+    return text
 
 
 def animated(config: RunConfig) -> RunConfig:

@@ -30,16 +30,22 @@ class Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (--?[\w-]+)", message)
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
-            raise ConfigError(
-                f"there is no option {unknown[1]}{suggest(unknown[1], options)} "
-                f"(see {self.prog} --help)"
-            )
+            hint = _setting_of(unknown[1]) or suggest(unknown[1], options)
+            raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]
         draw = (
             f"; to draw the word itself: vqclip generate {word}" if "required" in message else ""
         )
         raise ConfigError(f"{message} (see {self.prog} --help){draw}")
+
+
+def _setting_of(option: str) -> str:
+    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
+    name = option.lstrip("-").replace("-", "_")
+    keys = [s.key for s in describe() if name in (s.key, s.key.rpartition(".")[2])]
+    keys = [key for key in keys if key == name] or keys
+    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)
 
 
 def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:
@@ -81,6 +87,9 @@ def _add_prompted(parser: Parser, name: str) -> None:
     parser.add_argument("--out", metavar="DIR", help="out=DIR")
     if name == "dream":
         parser.add_argument("--count", metavar="N", help="dream.count=N")
+        parser.add_argument(
+            "--size", metavar="WxH", help="size=WxH of a run that goes on from one"
+        )
     if name in ("generate", "animate", "plan"):
         parser.add_argument("--size", metavar="WxH", help="size=WxH")
         parser.add_argument("--steps", metavar="N", help="steps=N")
@@ -292,6 +301,16 @@ def _film_epilog(abouts: Mapping[str, str]) -> str:
     return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
 
 
+def _dream_epilog(abouts: Mapping[str, str]) -> str:
+    """The settings of `dream`."""
+    rows = [
+        (f"  {s.key}={s.default}", s.told)
+        for s in describe()
+        if s.key.startswith("dream.") or s.key in ("negative", "style", "seed", "out", "device")
+    ]
+    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
+
+
 def _invert_epilog(abouts: Mapping[str, str]) -> str:
     """The settings of `invert`."""
     rows = [(f"  {s.key}={s.default}", s.told) for s in describe(InversionConfig)]
@@ -304,5 +323,6 @@ EPILOGS = {
     "train": _train_epilog,
     "invert": _invert_epilog,
     "film": _film_epilog,
+    "dream": _dream_epilog,
     **dict.fromkeys(LOOKING, _looking_epilog),
 }

@@ -21,7 +21,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from vqclip import beginnings, folders, shapes
+from vqclip import beginnings, folders, shapes, structured
 from vqclip.checks import check
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -224,8 +224,14 @@ def _file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
         shown = " → ".join(Path(each).name for each in (*chain, str(path)))
         raise ConfigError(f'{path} extends itself: {shown}; take one "extends" out')
     values = _yaml(path)
+    if said := [key for key in structured.SAYING if key in values and key != "style"]:
+        raise ConfigError(
+            f"{path}: {' and '.join(said)} belong to a structured prompt, which stands in a run "
+            f"file under prompts: such as prompts: {{{said[0]}: …}} (see vqclip help structured)"
+        )
     parents = values.pop("extends", [])
-    parents = [parents] if isinstance(parents, str) else parents
+    if isinstance(parents, str):  # several, as for --preset
+        parents = [each.strip() for each in parents.split(",") if each.strip()]
     if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
         raise ConfigError(
             f"{path}: extends is {parents!r}; it must be a preset's name, or a list"

@@ -35,10 +35,10 @@ Read these rules from top to bottom:
 4. Numbers are read from the right, at most two, and only when they are numbers: digits with an
    optional sign, point and exponent. One is the weight; of two, the first is the weight and the
    second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight 9:
-   `echo` shows it, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused. A `{`
+   vqclip prints it back, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused. A `{`
    directly after the weight's colon opens a schedule.
 5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
-   one that stands elsewhere is read as words, and `echo` is followed by a note that says so. A
+   one that stands elsewhere is read as words, and a note says so. A
    mask is its opacity if anything in it is transparent, else its brightness: white is inside.
    How long a scene takes is said once in it, beside any of its wishes or as a part of its own;
    scenes without a length share what is left of the run evenly. What should stand in all scenes
@@ -47,9 +47,12 @@ Read these rules from top to bottom:
 7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
    after a colon; each `[ ]` divides it by 1.1.
 
-The weight is the strength: 0 has no effect, below 0 pushes away. The stop is on the scale of
-`losses.spherical_distance` times the weight's sign: `sky:1:0.75` no longer pulls once the
-distance is below 0.75, `text:-1:-0.95` no longer pushes once it is above 0.95. Without one, a
+The weight is the strength: 0 has no effect, below 0 pushes away. The stop is a distance between
+picture and words, with the weight's sign. The distance is half the square of the angle between
+them as the perceptor sees it, in radians: 0 where they are the same, 1.23 at a right
+angle, where they have nothing to do with each other. `sky:1:0.75` no longer pulls once the
+distance is below 0.75, so that there is some sky and no more; `text:-1:-0.95` no longer pushes
+once it is above 0.95, so that what looks like text goes, and what only hints at it stays. Without one, a
 prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing in
 the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
 `text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's;
@@ -179,9 +182,13 @@ def strays(*several: str) -> list[str]:
     >>> strays("a moon in(top) shining")
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
-    plain = [text for text in several if text.strip() and structured.read(text) is None]
+    told = {text: structured.read(text) for text in several if text.strip()}
+    slips = [
+        slip for each in told.values() if each is not None for slip in structured.strays(each)
+    ]
+    plain = [text for text, each in told.items() if each is None]
     parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
-    return [each for part in parts for each in syntax.strays(strip(part))]
+    return slips + [each for part in parts for each in syntax.strays(strip(part))]
 
 
 def _scenes(letters: Letters) -> list[list[Letters]]:

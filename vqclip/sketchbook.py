@@ -70,9 +70,10 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     images.save_png(place / "sheet.png", sheet([draft.image for draft in drafts]))
     seconds = round(time.monotonic() - began, 1)
     screen.event("done", run=str(place), seed=seed, seconds=seconds)
+    size = f" --size {config.size}" * (config.size != RunConfig().size)
     screen.say(
         f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to go on from one of them:\n"
-        f"  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}"
+        f"  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}{size}"
     )
     screen.result(str(place / "sheet.png"))
     return place

@@ -10,20 +10,33 @@ and `keywords` and `sentence` say them outright:
     action       what it does
     setting      where it is; also place, background
     style        how it is drawn: text or a list
-    negative     what is to be avoided, of weight -0.5 or what `negative_weight` says
+    negative     what is to be avoided, parted by |, of weight -0.5 or what `negative_weight` says
     weight       of the whole
 
 Any other key is a property of the picture, such as {"mood": "calm"}, and is said with its name
 after its value: "calm mood".
+
+A structure is the whole prompt: nothing stands before or after it. In a run file it stands under
+`prompts:`, without most of the signs:
+
+    prompts:
+      subject: a fox
+      appearance: {fur: red, eyes: green}
+      setting: a wood
+      style: ink
+      negative: fog | lettering
+
+A file that holds one as JSON is drawn by its name: vqclip fox.json.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vqclip.errors import PromptError
+from vqclip.errors import PromptError, suggest
 from vqclip.wishes import Prompt
 
 NEGATIVE, MOST = -0.5, 1e300
@@ -34,16 +47,54 @@ KEYS = (*KNOWN, *OWN)
 SAYING = (*KNOWN, "keywords", "sentence")  # one of these makes a mapping a structured prompt
 
 
+_BEGUN = re.compile(r'\{\s*"([^"]*)"\s*:')
+
+
 def read(text: str) -> Mapping[str, Any] | None:
-    """Read a text that is a JSON object as a whole; None for any other text."""
+    """Read a text that is a JSON object as a whole; None for a text that is no JSON.
+
+    Raises:
+        PromptError: for a structure that something follows, or that is no whole JSON.
+    """
     stripped = text.strip()
-    if not (stripped.startswith("{") and stripped.endswith("}")):
+    begun = _BEGUN.match(stripped)
+    ours = begun is not None and (begun[1] in KEYS or bool(suggest(begun[1], KEYS)))
+    if not (ours or (stripped.startswith("{") and stripped.endswith("}"))):
         return None
     try:
-        found = json.loads(stripped)
+        found, end = json.JSONDecoder().raw_decode(stripped)
+    except json.JSONDecodeError as error:
+        if not ours:
+            return None
+        place = f"line {error.lineno}, " * ("\n" in stripped) + f"column {error.colno}"
+        raise PromptError(
+            f"the prompt begins as a structured prompt, which is a JSON object as a whole, but "
+            f"is no JSON: {error.msg[0].lower()}{error.msg[1:]}, at {place}, "
+            f"{stripped[max(0, error.pos - 12) : error.pos + 12]!r}; see vqclip help structured"
+        ) from error
     except (ValueError, RecursionError):
         return None
+    if rest := stripped[end:].strip():
+        if not ours:
+            return None
+        raise PromptError(
+            f"a structured prompt must be the whole prompt, and {rest[:40]!r} follows it; say it "
+            'inside, as "negative": "fog", or by an option, as --negative fog'
+        )
     return found if isinstance(found, dict) else None
+
+
+def strays(told: Mapping[str, Any]) -> list[str]:
+    """Say which keys, read as properties of the picture, look like slips.
+
+    >>> strays({"subject": "a fox", "stlye": "ink"})
+    ["'stlye' is read as a property of the picture; did you mean 'style'?"]
+    """
+    return [
+        f"{key!r} is read as a property of the picture{hint}"
+        for key in told
+        if key not in KEYS and (hint := suggest(key, KEYS))
+    ]
 
 
 def translate(told: Mapping[str, Any]) -> tuple[Prompt, ...]:
@@ -75,7 +126,12 @@ def translate(told: Mapping[str, Any]) -> tuple[Prompt, ...]:
             sentence="" if sentence == keywords else sentence,
         )
     ]
-    avoided = _said(told.get("negative"))
+    avoided = [
+        part.strip()
+        for each in _said(told.get("negative"))
+        for part in each.split("|")
+        if part.strip()
+    ]
     weight = _number(told, "negative_weight", NEGATIVE)
     return (*found, *(Prompt(each, weight) for each in avoided))
 

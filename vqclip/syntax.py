@@ -49,7 +49,7 @@ def read(raw: Letters, place: str) -> Prompt:
             kind, wish = name, inner
             if not plain(inner).strip():
                 raise PromptError(f"{place}: {name}( ) is empty; write {CALLS[name]}")
-    pieces = _pieces(wish, place) if kind == "text" else ()
+    pieces = _pieces(_parted(wish), place) if kind == "text" else ()
     body = "".join(piece.written for piece in pieces) if pieces else plain(strip(wish))
     if not body:
         missing = "the path of a picture" if kind == "image" else "words"
@@ -85,8 +85,23 @@ def strays(raw: Letters) -> list[str]:
     if any(_call(wish, name) is not None for name in (*CALLS, "lasting")):
         return []
     found = []
+    last = split(wish, ":", outside="([{")[1:]
+    tail = plain(last[-1]) if last else " "
+    if not re.search(r"\s|^/", tail):  # what looks like a weight, not 12:30 train, nor http://
+        found.append(
+            f"{':' + tail!r} is read as words, since what follows the colon of a weight is a "
+            r"number, at most two of them: a fox:2:0.8 (a colon of the text is written \:)"
+        )
     for start, end in sorted(pairs(wish, "(").items()):
         name = _name_before(wish, start)
+        if not name and _name_before(strip(wish[:start])) == "in":
+            said = plain(wish[start : end + 1])
+            if _is_region(wish[start + 1 : end]):
+                found.append(
+                    f"in {said} is read as words, since a space stands before the bracket; for "
+                    f"a region write in{said}"
+                )
+            continue
         said = f"{name}{plain(wish[start : end + 1])}"
         if name in modifiers:
             found.append(f"{said} is read as words, since the part has another {name}( )")
@@ -102,8 +117,29 @@ def strays(raw: Letters) -> list[str]:
     return found
 
 
-def _name_before(letters: Letters, start: int) -> str:
-    """The word that stands directly before a bracket, if none of it is literal."""
+def _parted(wish: Letters) -> Letters:
+    """A wish with a space before the brackets of calls that are only words in it.
+
+    In "a cat in(top) left", "in" and "top" are words, and stay two.
+    """
+    starts = {s for s in pairs(wish, "(") if _name_before(wish, s) in (*MODIFIERS, *CALLS)}
+    found: Letters = []
+    for index, letter in enumerate(wish):
+        found += [(" ", False), letter] if index in starts else [letter]
+    return found
+
+
+def _is_region(letters: Letters) -> bool:
+    """Whether letters name a part of a picture; with a colon, they only say how much it counts."""
+    try:
+        return (":", False) not in letters and _region(letters) is not None
+    except PromptError:
+        return False
+
+
+def _name_before(letters: Letters, start: int | None = None) -> str:
+    """The word that stands directly before a bracket, or at the end, if none of it is literal."""
+    start = len(letters) if start is None else start
     first = start
     while first > 0 and letters[first - 1][0].isalnum():
         first -= 1

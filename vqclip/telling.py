@@ -11,9 +11,8 @@ from vqclip.letters import escaped
 from vqclip.schedules import Schedule, digits
 from vqclip.wishes import Piece, Prompt, Region
 
-CALL = re.compile(
-    r"(?:in|for|sentence|lasting|noise|vector)$"
-)  # before a bracket these mean something
+# Before a bracket these mean something, if they are whole words.
+CALL = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
 
 
 def written(prompt: Prompt) -> str:
@@ -42,8 +41,8 @@ def _joined(pieces: Sequence[Piece]) -> str:
     found = ""
     for piece in pieces:
         text = _written_piece(piece)
-        if text.startswith("(") and CALL.search(found):
-            found = f'{found[:-1]}"{found[-1]}"'
+        if text.startswith("(") and (call := CALL.search(found)):
+            found = f'{found[: call.start()]}"{call[0]}"'
         found += text
     return found
 

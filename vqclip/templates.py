@@ -6,7 +6,8 @@ r"""One text for several prompts: `{red|blue} fox` is a red fox and a blue one, 
     {2 of ink|oil|chalk} of a fox   "ink, oil of a fox" and the two other pairs
     a {colours.txt} fox           a run for each line of the file
 
-Choices may hold templates, and may be empty: `{old |}fox`. Several templates are combined, the
+Choices may hold templates, and may be empty: `{old |}fox` is an old fox and a fox. White space in
+a choice counts, and is never doubled by what stands beside it. Several templates are combined, the
 last one changing fastest, also those of `negative` and of `style`; in a style, braces without a
 choice are left alone, since `{}` is the place of the prompt. `again` and `resume` make one
 picture, so what is set anew there is no template.
@@ -91,14 +92,32 @@ def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[
         parts.append([text[end:start]])
         edges = [start, *bars, after - 1]
         choices = [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
-        parts.append(_choices(choices, text[start:after], folders, slot, depth))
+        found = _choices(choices, text[start:after], folders, slot, depth)
+        parts.append([_trimmed(each, text, start, after, depth) for each in found])
         end = after
     if math.prod(map(len, parts)) > MOST:
         raise PromptError(
             f"the prompt stands for {math.prod(map(len, parts))} prompts; at most {MOST} are "
             "drawn at a time: take out some choices"
         )
-    return ["".join(each) for each in itertools.product(*parts, [text[end:]])]
+    return [_joined(each) for each in itertools.product(*parts, [text[end:]])]
+
+
+def _trimmed(choice: str, text: str, start: int, after: int, depth: int) -> str:
+    """A choice without the white space that would stand at the border of a part."""
+    borders = {index for index, sign in signs(text) if sign in "|^:"}
+    if depth == 0:
+        borders |= {-1, len(text)}
+    choice = choice.lstrip() if start - 1 in borders else choice
+    return choice.rstrip() if after in borders else choice
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Put parts together; white space that two of them bring to a seam stands there once."""
+    found = ""
+    for part in parts:
+        found += part.lstrip() if found[-1:].isspace() else part
+    return found
 
 
 def _choices(
@@ -126,9 +145,7 @@ def _choices(
             "; a weight's schedule stands directly after its colon, a fox:{0: 0, 50%: 1}, and a "
             "structured prompt is a JSON object as a whole"
         )
-    found = [
-        e.strip() for each in choices for e in _expand(each.strip(), folders, slot, depth + 1)
-    ]
+    found = [e for each in choices for e in _expand(each, folders, slot, depth + 1)]
     if not 1 <= count <= len(found):
         raise PromptError(
             f"the template {whole[:60]!r} wants {count} of {len(found)} choices; write from 1 "
@@ -139,7 +156,15 @@ def _choices(
             f"the template {whole[:60]!r} stands for {math.comb(len(found), count)} prompts; at "
             f"most {MOST} are drawn at a time"
         )
-    return [", ".join(each) for each in itertools.combinations(found, count)]
+    return [_listed(each) for each in itertools.combinations(found, count)]
+
+
+def _listed(choices: Sequence[str]) -> str:
+    """Choices with commas between them; white space stays around all of them only."""
+    whole = ", ".join(choices)
+    before, after = (len(whole) - len(e) for e in (whole.lstrip(), whole.rstrip()))
+    inner = ", ".join(each.strip() for each in choices)
+    return whole if not inner else whole[:before] + inner + whole[len(whole) - after :]
 
 
 def _templates(text: str) -> list[tuple[int, int, list[int]]]:

@@ -74,6 +74,10 @@ class Region:
 
     def __post_init__(self) -> None:
         bare = self.place == self.place.strip() and not self.place.startswith("-")
+        if bare and self.box is None and (size := _percents(self.place)):
+            raise PromptError(
+                f"in({self.place}) is a box of left, top, width and height, {_misfit(*size)}"
+            )
         if not bare or (self.mask is None and self.box is None):
             words = [*_ACROSS, *_DOWN, "middle"]
             raise PromptError(
@@ -92,8 +96,8 @@ class Region:
     def box(self) -> Box | None:
         """The region as a box, if words or percents say it."""
         words = self.place.lower().split()
-        if len(words) == 4 and all(_PERCENT.fullmatch(word) for word in words):
-            left, top, wide, high = (float(word[:-1]) / 100 for word in words)
+        if size := _percents(self.place):
+            left, top, wide, high = (each / 100 for each in size)
             fits = wide > 0 and high > 0 and left + wide <= 1.0001 and top + high <= 1.0001
             return (left, top, wide, high) if fits else None
         rest = [word for word in words if word not in _MIDDLE]
@@ -105,6 +109,29 @@ class Region:
         whole = (0.0, 1.0) if len(words) == 1 and rest else (0.25, 0.5)
         (left, wide), (top, high) = (found[0] if found else whole for found in (across, down))
         return left, top, wide, high
+
+
+def _percents(place: str) -> Box | None:
+    """Four numbers in percent, if a place is just that."""
+    words = place.split()
+    if len(words) != 4 or not all(_PERCENT.fullmatch(word) for word in words):
+        return None
+    left, top, wide, high = (float(word[:-1]) for word in words)
+    return left, top, wide, high
+
+
+def _misfit(left: float, top: float, wide: float, high: float) -> str:
+    """Say why a box in percents is no part of the picture, and what would be."""
+    if wide <= 0 or high <= 0:
+        return "and has no size; give it a width and a height above 0%"
+    if left >= 100 or top >= 100:
+        return "and lies outside the picture; left and top are less than 100%"
+    edge = "right" if left + wide > 100 else "lower"
+    fits = [left, top, min(wide, 100 - left), min(high, 100 - top)]
+    return (
+        f"and reaches over the {edge} edge; what fits is "
+        f"in({' '.join(f'{each:.6g}%' for each in fits)})"
+    )
 
 
 @dataclass(frozen=True)
