@@ -81,7 +81,8 @@ def test_json_is_one_object_a_line(home: Home, capsys: Capture) -> None:
     assert [(step["event"], step["step"]) for step in steps] == [("step", i) for i in range(3)]
     assert all(set(step["losses"]) == {"a fox", "fog"} for step in steps)
     assert done.pop("seconds") >= 0
-    assert done == {"event": "done", "run": folder, "final": f"{folder}/final.png"}
+    film = dict.fromkeys(("film", "frames"), f"{folder}/frames")
+    assert done == {"event": "done", "run": folder, "final": f"{folder}/final.png", **film}
     assert len(list(Path(folder, "frames").iterdir())) == 3
 
 

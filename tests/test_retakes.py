@@ -176,3 +176,14 @@ def test_a_latent_is_found_for_a_picture(home: Home) -> None:
         plain = run.drawer.vqgan.encode(picture)
         apart = [(run.drawer.draw_latent(x) - picture).square().mean() for x in (found, plain)]
     assert apart[0] < apart[1]
+
+
+def test_scenes_of_a_stretch_have_their_drafts(home: Home, monkeypatch: Patch) -> None:
+    monkeypatch.setattr("vqclip.starts.draft", lambda *given: torch.full((1, 3, 32, 32), 0.5))
+    words = home.words(*WORDS[:3], "prompts=a fox ^ a bear", "init=random", "film.format=none")
+    go("animate", *words)
+    retake = {"of": OLD, "frames": "3:6"}
+    run = ready(home, frames=8, prompts="a fox ^ a bear", init="dream", retake=retake)
+    assert run.voyage is not None
+    assert sorted(run.voyage.drafts) == [0, 1]
+    assert len(shown(run.play())) == 3

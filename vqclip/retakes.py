@@ -171,6 +171,7 @@ def begin(ready: Session, there: Stretch) -> None:
     before = read(there.comes_from)
     latent = alike(ready.drawer, before)
     tensors = {"latent": latent, "average": torch.zeros_like(latent), "voyage.last": latent}
+    tensors |= {f"voyage.{name}": each for name, each in trip.state().items()}
     tensors["voyage.shown"] = _bytes(before)
     if ready.config.motion.colours != "none":
         tensors["voyage.reference"] = _bytes(read(there.picture(0)))

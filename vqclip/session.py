@@ -91,7 +91,8 @@ def build(
     eyes.check_readers(wishes, names)
     prompts.check_scenes(wishes, config.frames or config.steps)
     stretch = retakes.stretch(config, where)
-    fresh = start is None and (stretch is None or stretch.comes_from is None)
+    new = start is None  # and not a run that goes on
+    fresh = new and (stretch is None or stretch.comes_from is None)
     if config.init == "dream" and fresh:
         prompts.wished(wishes)  # refused before a model is loaded
     heard = itinerary.hear(config, where) if config.frames else None
@@ -203,7 +204,7 @@ def build(
     if tour is not None:
         grain = purpose_seed(seed, "grain")
         trip = courses.voyage(config, tour, (width, height), grain, device, tale, where)
-        if fresh and config.init == "dream" and config.motion.drafts > 0:
+        if new and config.init == "dream" and config.motion.drafts > 0:
             for scene in range(tale.scenes if tale.scenes > 1 else 0):
                 stream = purpose_seed(seed, f"init {scene}")
                 drawn = starts.draft(
