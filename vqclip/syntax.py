@@ -130,7 +130,7 @@ def _parted(wish: Letters) -> Letters:
 
 
 def _is_region(letters: Letters) -> bool:
-    """Whether letters name a part of a picture; with a colon, they only say how much it counts."""
+    """Whether letters name a part of a picture; with a colon, they tell attention."""
     try:
         return (":", False) not in letters and _region(letters) is not None
     except PromptError:
@@ -138,7 +138,7 @@ def _is_region(letters: Letters) -> bool:
 
 
 def _name_before(letters: Letters, start: int | None = None) -> str:
-    """The word that stands directly before a bracket, or at the end, if none of it is literal."""
+    """The word directly before a bracket, or at the end, if none of it is literal."""
     start = len(letters) if start is None else start
     first = start
     while first > 0 and letters[first - 1][0].isalnum():
