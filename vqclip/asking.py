@@ -133,6 +133,14 @@ def _is_setting(word: str) -> bool:
     return any(key in (s.key, s.key.partition(".")[0]) for s in describe())
 
 
+def setting_of(option: str) -> str:
+    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
+    name = option.lstrip("-").replace("-", "_")
+    keys = [s.key for s in describe() if name in (s.key, s.key.rpartition(".")[2])]
+    keys = [key for key in keys if key == name] or keys
+    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)
+
+
 def short(options: Any) -> list[str]:
     """`--size 64x64` as `size=64x64`."""
     given = [(key, getattr(options, key, None)) for key in SHORT]

@@ -66,7 +66,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 
-from vqclip import structured, syntax, telling
+from vqclip import slips, structured, syntax, telling
 from vqclip.errors import PromptError
 from vqclip.letters import Letters, pairs, read, split, strip
 from vqclip.schedules import Schedule
@@ -183,12 +183,12 @@ def strays(*several: str) -> list[str]:
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
     told = {text: structured.read(text) for text in several if text.strip()}
-    slips = [
+    keys = [
         slip for each in told.values() if each is not None for slip in structured.strays(each)
     ]
     plain = [text for text, each in told.items() if each is None]
     parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
-    return slips + [each for part in parts for each in syntax.strays(strip(part))]
+    return keys + [each for part in parts for each in slips.strays(strip(part))]
 
 
 def _scenes(letters: Letters) -> list[list[Letters]]:
