@@ -70,7 +70,7 @@ LONG = "x" * 5000
         (["a fox", "--preset", "no.yaml"], "no.yaml cannot be read .No such file or directory.;"),
         (
             ["sillent.yaml"],
-            "there is no run file sillent.yaml; did you mean 'silent.yaml'.; check",
+            "there is no run file sillent.yaml; did you mean 'silent.yaml'. Or, to draw",
         ),
         (
             ["poster.yml"],

@@ -340,6 +340,9 @@ def test_diff_of_models_versions_and_changes(home: Home, capsys: Capture) -> Non
     assert told[("model", "another")]["second"] == "ab" * 32
     assert {name for kind, name in told if kind == "model"} == {*models, "another"}
     assert told[("changes", "changes")]["first"] == []
+    assert cli.main(["show", "other.json"]) == 0
+    told = "changed on the way: up to step 1 it was prompts=a cat, losses.edges=1\n"
+    assert told in capsys.readouterr().out
     assert cli.main(["diff", str(run), "other.json"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"changes\s+none\s+prompts, losses.edges at step 1\n", out)

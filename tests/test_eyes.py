@@ -30,6 +30,7 @@ def test_parse(text: str, wanted: Eye) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("starter:x", "'starter:x' gives starter the weight 'x', which is no number; write one"),
         (":0.5", "':0.5' has no name; write one, such as starter:0.5"),
         (
             "starter:-1",

@@ -143,7 +143,7 @@ def test_what_is_not_needed_is_not_told(home: Home, studio: Path, capsys: Captur
 def test_what_lies_nowhere_is_refused(home: Home, studio: Path, refused: Refusal) -> None:
     (studio / "art.yaml").write_text("prompts: 'a fox | <my-dog>'\n")
     said = refused(str(studio / "art.yaml"), *home.words())
-    assert f"lies not in embeddings nor in {studio}/embeddings (there are: <my-cat>)" in said
+    assert f"is not in embeddings nor in {studio}/embeddings (there are: <my-cat>)" in said
     (studio / "art.yaml").write_text("prompts: '@nil.png'\n")
     assert "nil.png cannot be read (No such file" in refused(
         str(studio / "art.yaml"), *home.words()

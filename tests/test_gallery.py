@@ -71,3 +71,14 @@ def test_a_folder_that_is_none_is_refused(photos: Path) -> None:
         gallery.below(Path("gone"))
     with pytest.raises(PictureError, match=r"b\.png is a file; expected a folder of pictures"):
         gallery.below(photos / "b.png")
+
+
+def test_of_a_run_the_finished_picture_is_taken(tmp_path: Path) -> None:
+    for name in ("a/final.png", "a/steps/1.png", "a/frames/1.png", "b/steps/1.png", "c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a/run.json").touch()
+    (tmp_path / "b/run.json").touch()  # stopped before its end: what there is
+    wanted = ["a/final.png", "b/steps/1.png", "c.png"]
+    assert [str(p.relative_to(tmp_path)) for p in gallery.below(tmp_path)] == wanted
+    assert gallery.below(tmp_path / "a") == [tmp_path / "a/final.png"]

@@ -31,7 +31,7 @@ def run(prompts: str, **settings: str) -> RunConfig:
         ("a fox in(nil.png)", r"^nil.png cannot be read"),
         (
             "<nil>",
-            "nobody has taught the word <nil>: .* lies not in embeddings nor in art/e",
+            "nobody has taught the word <nil>: .* is not in embeddings nor in art/e",
         ),
         ("vector(nil)", "no direction 'nil'"),
     ],

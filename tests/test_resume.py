@@ -199,7 +199,7 @@ def test_a_complete_run_may_be_taken_further(
     assert notes.changes == [{"step": 3, "settings": {"steps": 3}}]
     assert notes.config["steps"] == 5
     assert cli.main(["again", str(place)]) == 0
-    said = "the picture was made with another steps up to step 3; it is made again with the last"
+    said = "made with other values of steps up to step 3; it is made again with the last"
     assert said in capsys.readouterr().err
 
 

@@ -266,7 +266,7 @@ def test_what_became_of_it_is_noted(home: Home, monkeypatch: Patch, capsys: Capt
     assert resume.settings(point, ["steps=4"]).memory.chunk == 2
     capsys.readouterr()
     assert cli.main(["again", str(folder / "final.png")]) == 0
-    assert "was made with another memory.chunk up to step 1" in capsys.readouterr().err
+    assert "was made with other values of memory.chunk up to step 1" in capsys.readouterr().err
 
 
 def test_so_is_what_was_less_from_the_start(home: Home, monkeypatch: Patch) -> None:

@@ -69,7 +69,7 @@ def test_a_missing_word_is_refused_with_the_nearest(tmp_path: Path) -> None:
         words.find("my-cta", [folder])
     with pytest.raises(PromptError, match=r"there are: <my-cat>.*vqclip invert PHOTOS"):
         words.find("zebra", [folder])
-    with pytest.raises(PromptError, match=r"lies not in embeddings nor in .*embeddings"):
+    with pytest.raises(PromptError, match=r"is not in embeddings nor in .*embeddings"):
         words.used(["a <zebra>"], [Path(), tmp_path])
 
 

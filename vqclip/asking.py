@@ -29,8 +29,9 @@ def configs(options: Any) -> list[RunConfig]:
         elif not options.named_generate and not re.search(r"\s", first):
             near = [str(p) for kind in ("*.yaml", "*.yml") for p in Path().glob(kind)]
             raise ConfigError(
-                f"there is no run file {first}{suggest(first, near)}; check its name, or to "
-                f"draw these words as a prompt: vqclip generate {first}"
+                f"there is no run file {first}{suggest(first, near) or '; check its name'}"
+                f"{' Or,' if suggest(first, near) else ', or'} to draw these words as a prompt: "
+                f"vqclip generate {first}"
             )
     second = next((text for text in overrides if text.startswith("prompts=")), None)
     if first is not None and second is not None:
@@ -44,8 +45,9 @@ def configs(options: Any) -> list[RunConfig]:
     if first and missing and not options.named_generate and not re.search(r"\s", first):
         near = [str(path) for path in Path().glob("*.txt")]
         raise ConfigError(
-            f"there is no file of prompts {first}{suggest(first, near)}; check its name, or to "
-            f"draw these words as a prompt: vqclip generate {first}"
+            f"there is no file of prompts {first}{suggest(first, near) or '; check its name'}"
+            f"{' Or,' if suggest(first, near) else ', or'} to draw these words as a prompt: "
+            f"vqclip generate {first}"
         )
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
         file_of_prompts = Path(os.path.expanduser(first))
@@ -129,6 +131,14 @@ def _is_setting(word: str) -> bool:
     """Whether key=value has the key of a setting, or of a group of settings."""
     key = word.partition("=")[0]
     return any(key in (s.key, s.key.partition(".")[0]) for s in describe())
+
+
+def setting_of(option: str) -> str:
+    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
+    name = option.lstrip("-").replace("-", "_")
+    keys = [s.key for s in describe() if name in (s.key, s.key.rpartition(".")[2])]
+    keys = [key for key in keys if key == name] or keys
+    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)
 
 
 def short(options: Any) -> list[str]:

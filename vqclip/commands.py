@@ -118,6 +118,9 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     lines = [f"prompt  {notes.prompt}", f"seed    {notes.seed}", "", "settings that differ:"]
     lines.append(table(changed) or "  none")
+    for change in notes.changes:
+        before = ", ".join(f"{key}={_plain(value)}" for key, value in change["settings"].items())
+        lines += ["", f"changed on the way: up to step {change['step']} it was {before}"]
     lines += ["", "models (sha256):", table([(f"  {k}", v) for k, v in notes.models.items()])]
     lines += ["", "versions:", table([(f"  {k}", v) for k, v in notes.versions.items()])]
     print("\n".join(lines))

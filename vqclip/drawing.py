@@ -256,7 +256,7 @@ def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
     for change in before.notes.changes:
         keys = ", ".join(change["settings"])
         yield (
-            f"the picture was made with another {keys} up to step {change['step']}; "
+            f"the picture was made with other values of {keys} up to step {change['step']}; "
             "it is made again with the last ones, and will differ"
         )
     then = before.notes.models

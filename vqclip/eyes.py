@@ -72,6 +72,12 @@ def parse(text: str) -> Eye:
             "follows; write it in braces after the name, and at most a number of squares after "
             "it: starter:{0: 0, 50%: 1}:8"
         )
+    bundled = re.fullmatch(r"(starter(?:-second)?):([^:].*|)", name)
+    if bundled:  # no folder, nor a model of open_clip, is called so
+        raise ConfigError(
+            f"perceptors: {text!r} gives {bundled[1]} the weight {bundled[2]!r}, which is no "
+            f"number; write one, such as {bundled[1]}:0.5"
+        )
     if not name:
         raise ConfigError(f"perceptors: {text!r} has no name; write one, such as starter:0.5")
     weight: float | Schedule = 1.0
@@ -106,7 +112,7 @@ def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:
         for name in wish.only:
             if name not in names:
                 raise ConfigError(
-                    f"{show([wish])!r} is for {name!r}{suggest(name, names)}; "
+                    f"'{show([wish])}' is for {name!r}{suggest(name, names)}; "
                     f"this run has the perceptors {', '.join(names)}"
                 )
     idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]

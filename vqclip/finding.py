@@ -158,8 +158,12 @@ def lay_out(path: Path, hits: Sequence[Found]) -> None:
     from vqclip.record import images, sheets
 
     cells = []
+    names = [picture.name for picture, _ in hits]
     for number, (picture, score) in enumerate(hits, start=1):
-        words = f"{number}: {score:.2f} {picture.name}"
+        name = picture.name
+        if names.count(name) > 1:  # final.png of several runs
+            name = f"{picture.parent.name}/{name}"
+        words = f"{number}: {score:.2f} {name}"
         try:
             cells.append(sheets.Cell(images.open_rgb(picture), words))
         except PictureError:  # it has just vanished

@@ -12,11 +12,14 @@ from vqclip.errors import PictureError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
+RUN, FINAL = "run.json", "final.png"  # by these a run's folder is known
+
 
 def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Find the pictures that words name, and say of each word that names none why.
 
-    A word is a file, a folder (the pictures in it and below it) or a pattern such as `*.png`;
+    A word is a file, a folder (the pictures in it and below it; of a run, `final.png`) or a
+    pattern such as `*.png`;
     `**` stands for any folders. Each picture comes once, those of a word in sorted order. A file
     is taken as it is; whether it can be read turns out when it is.
 
@@ -44,6 +47,8 @@ def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
 def below(folder: Path) -> list[Path]:
     """List the pictures in a folder and below it, sorted; hidden ones are passed over.
 
+    Of a run's folder only the finished picture is taken, not its previews and frames.
+
     Raises:
         PictureError: if there is no such folder.
     """
@@ -52,6 +57,8 @@ def below(folder: Path) -> list[Path]:
         raise PictureError(f"{folder} {what}; expected a folder of pictures")
     found = []
     for place, inner, names in os.walk(folder):
+        if RUN in names and FINAL in names:
+            inner[:], names = [], [FINAL]
         inner[:] = [name for name in inner if not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".")]
     return _pictures(found)

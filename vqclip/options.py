@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from vqclip import __version__, looking, shelf
+from vqclip import __version__, asking, looking, shelf
 from vqclip.config import WORD_KINDS, InversionConfig, describe
 from vqclip.errors import ConfigError, suggest
 from vqclip.screen import table
@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (--?[\w-]+)", message)
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
-            hint = _setting_of(unknown[1]) or suggest(unknown[1], options)
+            hint = asking.setting_of(unknown[1]) or suggest(unknown[1], options)
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]
@@ -38,14 +38,6 @@ class Parser(argparse.ArgumentParser):
             f"; to draw the word itself: vqclip generate {word}" if "required" in message else ""
         )
         raise ConfigError(f"{message} (see {self.prog} --help){draw}")
-
-
-def _setting_of(option: str) -> str:
-    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
-    name = option.lstrip("-").replace("-", "_")
-    keys = [s.key for s in describe() if name in (s.key, s.key.rpartition(".")[2])]
-    keys = [key for key in keys if key == name] or keys
-    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)
 
 
 def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:

@@ -34,9 +34,9 @@ Read these rules from top to bottom:
 3. `^` separates scenes, `|` their parts. White space around parts, bodies and numbers is dropped.
 4. Numbers are read from the right, at most two, and only when they are numbers: digits with an
    optional sign, point and exponent. One is the weight; of two, the first is the weight and the
-   second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight 9:
-   vqclip prints it back, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused. A `{`
-   directly after the weight's colon opens a schedule.
+   second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight
+   9: vqclip prints it back, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused.
+   A `{` directly after the weight's colon opens a schedule.
 5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
    one that stands elsewhere is read as words, and a note says so. A
    mask is its opacity if anything in it is transparent, else its brightness: white is inside.
@@ -49,12 +49,12 @@ Read these rules from top to bottom:
 
 The weight is the strength: 0 has no effect, below 0 pushes away. The stop is a distance between
 picture and words, with the weight's sign. The distance is half the square of the angle between
-them as the perceptor sees it, in radians: 0 where they are the same, 1.23 at a right
-angle, where they have nothing to do with each other. `sky:1:0.75` no longer pulls once the
-distance is below 0.75, so that there is some sky and no more; `text:-1:-0.95` no longer pushes
-once it is above 0.95, so that what looks like text goes, and what only hints at it stays. Without one, a
-prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing in
-the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
+them as the perceptor sees it, in radians: 0 where they are the same, 1.23 at a right angle,
+where they have nothing to do with each other. `sky:1:0.75` no longer pulls once the distance is
+below 0.75, so that there is some sky and no more; `text:-1:-0.95` no longer pushes once it is
+above 0.95, so that what looks like text goes, and what only hints at it stays. Without one, a
+prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing
+in the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
 `text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's;
 round and square brackets are those of Stable Diffusion front ends; `^` is nerdyrodent's.
 """
@@ -66,7 +66,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 
-from vqclip import structured, syntax, telling
+from vqclip import slips, structured, syntax, telling
 from vqclip.errors import PromptError
 from vqclip.letters import Letters, pairs, read, split, strip
 from vqclip.schedules import Schedule
@@ -183,12 +183,12 @@ def strays(*several: str) -> list[str]:
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
     told = {text: structured.read(text) for text in several if text.strip()}
-    slips = [
+    keys = [
         slip for each in told.values() if each is not None for slip in structured.strays(each)
     ]
     plain = [text for text, each in told.items() if each is None]
     parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
-    return slips + [each for part in parts for each in syntax.strays(strip(part))]
+    return keys + [each for part in parts for each in slips.strays(strip(part))]
 
 
 def _scenes(letters: Letters) -> list[list[Letters]]:

@@ -36,15 +36,15 @@ def read(raw: Letters, place: str) -> Prompt:
         raise PromptError(f'{place} is empty; put words there, or take out a "|" or a "^"')
     kind: Kind = "image" if raw[0] == ("@", False) else "text"
     fields = split(raw[1:] if kind == "image" else raw, ":", outside="([{")
-    weight, stop = _numbers(fields, place)
-    wish, modifiers = _modified(_joined(fields, ":"))
+    weight, stop = numbers(fields, place)
+    wish, modifiers = modified(joined_fields(fields, ":"))
     late = [plain(strip(each)) for each in split(wish, ":", outside="([{")[1:]]
     if modifiers and late and NUMBER.fullmatch(late[-1]):
         raise PromptError(
             f"{place}, {plain(raw)!r}: the weight comes last, after {' and '.join(modifiers)}( )"
         )
     for name in CALLS:
-        inner = _call(wish, name)
+        inner = call(wish, name)
         if kind == "text" and inner is not None:
             kind, wish = name, inner
             if not plain(inner).strip():
@@ -68,53 +68,11 @@ def read(raw: Letters, place: str) -> Prompt:
         stop,
         kind,
         pieces=() if len(ordinary) == len(pieces) else pieces,
-        region=_region(modifiers.get("in")),
+        region=region_of(modifiers.get("in")),
         only=_names(modifiers.get("for"), place),
         sentence=plain(strip(modifiers.get("sentence", []))),
         lasting=_length(modifiers["lasting"], place) if "lasting" in modifiers else None,
     )
-
-
-def strays(raw: Letters) -> list[str]:
-    """Say of a part, already trimmed, which modifiers and calls in it are only words."""
-    if raw[:1] == [("@", False)]:
-        return []
-    fields = split(raw, ":", outside="([{")
-    _numbers(fields, "")
-    wish, modifiers = _modified(_joined(fields, ":"))
-    if any(_call(wish, name) is not None for name in (*CALLS, "lasting")):
-        return []
-    found = []
-    last = split(wish, ":", outside="([{")[1:]
-    tail = plain(last[-1]) if last else " "
-    if not re.search(r"\s|^/", tail):  # what looks like a weight, not 12:30 train, nor http://
-        found.append(
-            f"{':' + tail!r} is read as words, since what follows the colon of a weight is a "
-            r"number, at most two of them: a fox:2:0.8 (a colon of the text is written \:)"
-        )
-    for start, end in sorted(pairs(wish, "(").items()):
-        name = _name_before(wish, start)
-        if not name and _name_before(strip(wish[:start])) == "in":
-            said = plain(wish[start : end + 1])
-            if _is_region(wish[start + 1 : end]):
-                found.append(
-                    f"in {said} is read as words, since a space stands before the bracket; for "
-                    f"a region write in{said}"
-                )
-            continue
-        said = f"{name}{plain(wish[start : end + 1])}"
-        if name in modifiers:
-            found.append(f"{said} is read as words, since the part has another {name}( )")
-        elif name in MODIFIERS:
-            found.append(
-                f"{said} is read as words, since it does not end its part; put it at the end of "
-                "the part"
-            )
-        elif name in CALLS:
-            found.append(
-                f"{said} is read as words, since it is not the whole part; put | around it"
-            )
-    return found
 
 
 def _parted(wish: Letters) -> Letters:
@@ -122,23 +80,15 @@ def _parted(wish: Letters) -> Letters:
 
     In "a cat in(top) left", "in" and "top" are words, and stay two.
     """
-    starts = {s for s in pairs(wish, "(") if _name_before(wish, s) in (*MODIFIERS, *CALLS)}
+    starts = {s for s in pairs(wish, "(") if name_before(wish, s) in (*MODIFIERS, *CALLS)}
     found: Letters = []
     for index, letter in enumerate(wish):
         found += [(" ", False), letter] if index in starts else [letter]
     return found
 
 
-def _is_region(letters: Letters) -> bool:
-    """Whether letters name a part of a picture; with a colon, they only say how much it counts."""
-    try:
-        return (":", False) not in letters and _region(letters) is not None
-    except PromptError:
-        return False
-
-
-def _name_before(letters: Letters, start: int | None = None) -> str:
-    """The word that stands directly before a bracket, or at the end, if none of it is literal."""
+def name_before(letters: Letters, start: int | None = None) -> str:
+    """The word directly before a bracket, or at the end, if none of it is literal."""
     start = len(letters) if start is None else start
     first = start
     while first > 0 and letters[first - 1][0].isalnum():
@@ -147,7 +97,7 @@ def _name_before(letters: Letters, start: int | None = None) -> str:
     return "" if any(literal for _, literal in word) else plain(word)
 
 
-def _modified(wish: Letters) -> tuple[Letters, dict[str, Letters]]:
+def modified(wish: Letters) -> tuple[Letters, dict[str, Letters]]:
     """Take the modifiers off the end of a wish, each once: what is left, and what they hold."""
     modifiers: dict[str, Letters] = {}
     while (found := _modifier(wish)) is not None and found[0] not in modifiers:
@@ -161,7 +111,7 @@ def scene_length(raw: Letters, place: str) -> Length | None:
     Raises:
         PromptError: if what it says is no length.
     """
-    inner = _call(raw, "lasting")
+    inner = call(raw, "lasting")
     return None if inner is None else _length(inner, place)
 
 
@@ -172,7 +122,7 @@ def _length(letters: Letters, place: str) -> Length:
         raise PromptError(f"{place}: {error}; for words in brackets write lasting\\(") from error
 
 
-def _numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:
+def numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:
     """Take weight and stop off the end of a part's fields, as far as there are any."""
     found: list[Any] = []
     while len(fields) > 1 and len(found) < 2:
@@ -211,7 +161,7 @@ def _number(text: str, place: str) -> float:
     return value
 
 
-def _joined(fields: Sequence[Letters], separator: str) -> Letters:
+def joined_fields(fields: Sequence[Letters], separator: str) -> Letters:
     """Put fields together again that were split one time too many."""
     joined = list(fields[0])
     for field in fields[1:]:
@@ -219,7 +169,7 @@ def _joined(fields: Sequence[Letters], separator: str) -> Letters:
     return strip(joined)
 
 
-def _call(letters: Letters, name: str) -> Letters | None:
+def call(letters: Letters, name: str) -> Letters | None:
     """What stands in `name( )`, if that is all there is."""
     head = [(each, False) for each in f"{name}("]
     if letters[: len(head)] != head:
@@ -244,7 +194,7 @@ def _modifier(letters: Letters) -> tuple[str, Letters, Letters] | None:
     return None
 
 
-def _region(letters: Letters | None) -> Region | None:
+def region_of(letters: Letters | None) -> Region | None:
     if letters is None:
         return None
     outside = strip(letters)[:1] == [("-", False)]

@@ -6,8 +6,8 @@ r"""One text for several prompts: `{red|blue} fox` is a red fox and a blue one, 
     {2 of ink|oil|chalk} of a fox   "ink, oil of a fox" and the two other pairs
     a {colours.txt} fox           a run for each line of the file
 
-Choices may hold templates, and may be empty: `{old |}fox` is an old fox and a fox. White space in
-a choice counts, and is never doubled by what stands beside it. Several templates are combined, the
+Choices may hold templates, and may be empty: `{old |}fox` is an old fox and a fox. White space
+in a choice counts, but never twice beside other white space. Several templates are combined, the
 last one changing fastest, also those of `negative` and of `style`; in a style, braces without a
 choice are left alone, since `{}` is the place of the prompt. `again` and `resume` make one
 picture, so what is set anew there is no template.

@@ -73,7 +73,7 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     where = " nor in ".join(str(folder) for folder in folders)
     known = f" (there are: {', '.join(f'<{each}>' for each in there)})" if there else ""
     raise PromptError(
-        f"nobody has taught the word <{name}>: {name}{KINDS[0]} lies not in {where}"
+        f"nobody has taught the word <{name}>: {name}{KINDS[0]} is not in {where}"
         f"{suggest(name, there)}{known}; learn it from pictures: vqclip invert PHOTOS… "
         f"--token {name}; or write it without < and >"
     )

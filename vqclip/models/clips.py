@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
+from vqclip.models import zoo
 from vqclip.models.needs import Absent, in_hub_cache, tidy
 from vqclip.models.packing import unpack
 
@@ -162,7 +163,9 @@ def known(clip: ModuleType, name: str) -> tuple[str, str]:
     model = model.replace("/", "-")  # OpenAI writes ViT-B/32
     tags = {known: known for known in clip.list_pretrained_tags_by_model(model)}
     if not tags:
-        near = suggest(f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()])
+        near = suggest(name, zoo.starter_clips()) or suggest(
+            f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()]
+        )
         raise ConfigError(
             f"no perceptor is called {name!r}, nor is it a folder{near}; write model::weights in "
             "open_clip's names, for example ViT-B-32::openai"
