@@ -18,7 +18,7 @@ def test_every_error_is_in_the_tree_that_the_module_draws() -> None:
         for one in vars(errors).values()
         if inspect.isclass(one) and issubclass(one, Exception)
     ]
-    assert len(found) == 8
+    assert len(found) == 9
     for one in found:
         assert issubclass(one, VqclipError)
         assert f"{one.__name__} " in (errors.__doc__ or "")

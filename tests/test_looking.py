@@ -105,3 +105,8 @@ def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
     with pytest.raises(PromptError, match="nobody has taught the word <nil>"):
         looking.perceptors(config, Screen(), ["a <nil>"])
     assert "loading" not in capsys.readouterr().err
+
+
+def test_pictures_that_are_all_absent_are_refused_at_once() -> None:
+    with pytest.raises(PictureError, match=r"^there is no picture at nil.png, nor 1 more; check"):
+        looking.album(["nil.png", "nothing.png"], Screen())

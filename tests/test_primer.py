@@ -126,6 +126,15 @@ def test_interrupted_before_the_first_step_there_is_nothing_to_save(
     assert not Path("embeddings").exists()
 
 
+def test_a_folder_stands_for_its_pictures(home: Home, photos: list[str]) -> None:
+    Path("album").mkdir()
+    for photo in photos:
+        Path(photo).rename(Path("album") / Path(photo).name)
+    assert cli.main(invert(home, ["album"])) == 0
+    word = learnt.load(Path("embeddings/my-cat.safetensors"))
+    assert len(word.notes["pictures"]) == len(photos)
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

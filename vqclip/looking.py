@@ -172,6 +172,9 @@ def album(words: Sequence[str], screen: Screen) -> Album:
     paths, complaints = gallery.named(words)
     if not paths:
         raise PictureError("; ".join(complaints) or "there are no pictures to look at; name some")
+    if not any(map(os.path.lexists, paths)):
+        more = f", nor {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise PictureError(f"there is no picture at {paths[0]}{more}; check the name")
     for words_of_one in complaints:
         screen.error(words_of_one)
     return Album(paths, screen, len(complaints))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip import checks, layers, pictures, places, words
+from vqclip import checks, gallery, layers, pictures, places, words
 from vqclip.blackboard import Board, free
 from vqclip.config import InversionConfig
 from vqclip.drawing import Progress
@@ -66,7 +66,9 @@ def invert(
         VqclipError: if a picture, a model or the folder cannot be used.
         KeyboardInterrupt: once what there is has been saved, if somebody asked to stop.
     """
-    paths = [Path(os.path.expanduser(photo)) for photo in photos]
+    named = [Path(os.path.expanduser(photo)) for photo in photos]
+    folders = {path: gallery.below(path) for path in named if path.is_dir()}
+    paths = [each for path in named for each in folders.get(path, [path])]
     _require(paths, config)
     if len(paths) < FEW:
         screen.say(
