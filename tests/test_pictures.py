@@ -32,7 +32,7 @@ def test_the_pictures_that_a_run_reads() -> None:
         ("fractl", "^init=fractl is neither a picture file nor .*; did you mean 'fractal'"),
         (
             "x" * 999,
-            "^init=x{60}… is neither a picture file nor one of: auto, dream, random, source, fractal,",
+            "^init=x{60}… is neither a picture file nor one of: auto, dream, random, source, ",
         ),
         ("no.png", "^no.png cannot be read .No such file or directory.; try another file$"),
         ("bad.png", "^bad.png cannot be read .it is damaged or no picture.; try another file$"),
