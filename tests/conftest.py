@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several at a time: each has a core, not all of them
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 VQGAN = "tiny"
 FACTOR = 4
