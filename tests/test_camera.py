@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.waves import disc, middles, psnr, waves
-from vqclip.camera import Move, Sight, compose, identity, moved, positions, resized, warp
+from vqclip.camera import Move, compose, identity, moved, positions, resized, warp
 from vqclip.errors import ConfigError
 from vqclip.resample import EDGES, KERNELS
 
@@ -242,13 +242,10 @@ def detail(image: Tensor) -> float:
 
 def test_a_long_zoom_does_not_blur() -> None:
     image = snow(96, 96)
-    move = Move(zoom=1.02, roll=0.3)
-    sight, again = Sight(image, identity()), image
+    move, again = Move(zoom=1.02, roll=0.3), image
     for _ in range(60):
-        sight, (again, _) = sight.after(move), warp(again, move.matrix(96, 96))
-    once, seen = sight.frame()
-    direct, _ = warp(image, moved([move] * 60, 96, 96))
-    torch.testing.assert_close(once, direct)
+        again, _ = warp(again, move.matrix(96, 96))
+    once, seen = warp(image, moved([move] * 60, 96, 96))
     assert float(seen.min()) == 1
     assert detail(again) > 0.8 * detail(once)
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
 from vqclip.resample import resample
-from vqclip.tensors import Image
 
 Matrix = Tensor  # [3, 3] in float64
 
@@ -59,14 +59,7 @@ class Move:
     field_of_view: float = 60.0
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if not math.isfinite(number):
-                    raise ConfigError(
-                        f"the camera's {each.name} is {number}; it must be a number, such as "
-                        f"{each.default}"
-                    )
+        require_finite(self, "camera")
         if self.zoom <= 0:
             raise ConfigError(
                 f"the camera's zoom is {self.zoom:g}; it must be above 0: 1 stands still, 1.02 "
@@ -97,6 +90,22 @@ class Move:
         turn = _shift(x, y) @ _turn(self.roll, self.zoom) @ _shift(-x, -y)
         pan = _shift(-self.pan_x * width, -self.pan_y * height)
         return (pan @ turn @ lean).inverse()
+
+
+def require_finite(movement: Any, whose: str) -> None:
+    """Refuse a movement, a dataclass of numbers and pairs of them, one of which is not finite.
+
+    Raises:
+        ConfigError: that names it.
+    """
+    for each in fields(movement):
+        value = getattr(movement, each.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not math.isfinite(number):
+                raise ConfigError(
+                    f"the {whose}'s {each.name} is {number}; it must be a number, such as "
+                    f"{each.default}"
+                )
 
 
 def require_field_of_view(degrees: float) -> None:
@@ -183,31 +192,6 @@ def warp(
     """
     height, width = image.shape[-2:]
     return resample(image, positions(view, width, height), edges, kernel)
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A picture that several frames show, each resampled from it once.
-
-    Args:
-        image: the picture that was drawn last.
-        view: how far the camera has come since.
-        edges: what lies beyond the picture.
-    """
-
-    image: Image
-    view: Matrix
-    edges: str = "mirror"
-
-    def after(self, move: Move) -> Sight:
-        """The same picture, a move later."""
-        height, width = self.image.shape[-2:]
-        view = compose([self.view, move.matrix(width, height)])
-        return Sight(self.image, view, self.edges)
-
-    def frame(self) -> tuple[Image, Tensor]:
-        """What the camera shows now, and where the picture is seen; see `warp`."""
-        return warp(self.image, self.view, self.edges)
 
 
 def _shift(x: float, y: float) -> Matrix:

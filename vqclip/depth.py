@@ -9,13 +9,13 @@ hidden is known. Distances are along z, in any unit, so long as it is one and th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from vqclip.camera import focal_length, require_field_of_view
+from vqclip.camera import focal_length, require_field_of_view, require_finite
 from vqclip.errors import ConfigError
 from vqclip.resample import resample
 from vqclip.tensors import Image
@@ -57,14 +57,7 @@ class Flight:
     centre: tuple[float, float] = (0.5, 0.5)
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if not math.isfinite(number):
-                    raise ConfigError(
-                        f"the flight's {each.name} is {number}; it must be a number, such as "
-                        f"{each.default}"
-                    )
+        require_finite(self, "flight")
         require_field_of_view(self.field_of_view)
         if not 0 < self.near < self.far:
             raise ConfigError(
