@@ -26,9 +26,12 @@ from vqclip.record import images
 from vqclip.tensors import Image
 
 PRESET = "stylise"
-PROMPT = "a comic book drawing of a temple, bright colours"
+PROMPTS = {  # by the photograph's name in the wheel
+    "china.jpg": "a comic book drawing of a temple, bright colours",
+    "flower.jpg": "a stained glass window of a flower",
+}
 CLIP = ("size=128x128", "seed=1", "previews=0")
-FRAMES = 24  # of a clip of twice as many, from its middle: the window passes evenly there
+FRAMES = 24
 MORE = 3  # times as many steps for each frame that begins anew
 EYES = ("starter", "starter-second")
 BAR = 0.5
@@ -52,35 +55,43 @@ class Film:
 
 
 def flicker(given: Given) -> None:
-    """Draw over a clip both ways, measure both, and print a table."""
-    clip = given.out / "clip"
+    """Draw over a clip of each photograph both ways, measure both, and print tables."""
+    names = PROMPTS if given.photo().suffix == ".whl" else [given.photo().name]
+    for name in names:
+        prompt = given.words.get("prompt") or PROMPTS.get(name, PROMPTS["china.jpg"])
+        steadiness(given, name, prompt, given.out / Path(name).stem)
+
+
+def steadiness(given: Given, name: str, prompt: str, out: Path) -> None:
+    """Draw over one clip both ways."""
+    clip = out / "clip"
     count = int(given.words.get("count", FRAMES))
-    across = clips.pan(clips.photograph(given.photo()), clip, frames=2 * count, size=(128, 128))
-    for path in [*across[: count // 2], *across[count // 2 + count :]]:
-        path.unlink()
+    clips.pan(clips.photograph(given.photo(), name), clip, frames=count, size=(128, 128))
     settings = (f"source.film={clip}", *CLIP, *given.settings)
-    run = animate([PROMPT, "--preset", PRESET, "film.format=frames", *settings], given.out)
-    config = presets.load(PROMPT, PRESET, overrides=settings)
+    run = animate([prompt, "--preset", PRESET, "film.format=frames", *settings], out)
+    config = presets.load(prompt, PRESET, overrides=settings)
     films = {"the clip": clip, "vqclip animate": run / "frames"}
     later = int(config.motion.steps)
     for steps in (later, MORE * later):
-        films[f"anew, {steps} steps"] = anew(config, clip, given.out / f"anew-{steps}", steps)
-    print(f"{PROMPT!r}, {count} frames; vqclip animate: {config.steps} steps, then {later} each")
+        films[f"anew, {steps} steps"] = anew(config, clip, out / f"anew-{steps}", steps)
+    print(
+        f"{name}, {prompt!r}, {count} frames; vqclip animate: {config.steps} steps, then {later}"
+    )
     print(f"{'film':16}  warp error ×1000  {'  '.join(EYES)}  off the clip  detail")
     found = {}
-    for name, film in films.items():
-        found[name] = each = measured(film, clip)
+    for way, film in films.items():
+        found[way] = each = measured(film, clip, prompt)
         scores = "  ".join(f"{each.scores[eye]:{len(eye)}.3f}" for eye in EYES)
         print(
-            f"{name:16}  {1000 * each.warped:16.3f}  {scores}  {each.away:12.1f}"
+            f"{way:16}  {1000 * each.warped:16.3f}  {scores}  {each.away:12.1f}"
             f"  {each.detail:6.2f}",
             flush=True,
         )
-        sheet(film, 3, given.out / f"{name.replace(', ', '-').replace(' ', '-')}.png")
+        sheet(film, 3, out / f"{way.replace(', ', '-').replace(' ', '-')}.png")
     ours = found["vqclip animate"]
-    for name in list(films)[2:]:
-        ratio = ours.warped / found[name].warped
-        print(f"ours / {name}: ×{ratio:.2f}, {'met' if ratio <= BAR else 'missed'}: {BAR}")
+    for way in list(films)[2:]:
+        ratio = ours.warped / found[way].warped
+        print(f"ours / {way}: ×{ratio:.2f}, {'met' if ratio <= BAR else 'missed'}: {BAR}")
 
 
 def anew(config: RunConfig, clip: Path, out: Path, steps: int) -> Path:
@@ -98,16 +109,16 @@ def anew(config: RunConfig, clip: Path, out: Path, steps: int) -> Path:
         *(f"losses.{name}={getattr(config.losses, name)}" for name in ("distinct", "smoothness")),
     ]
     for frame in sorted(clip.iterdir()):
-        alone = session.build(presets.load(PROMPT, overrides=[*wanted, f"init={frame}"]))
+        alone = session.build(presets.load(config.prompts, overrides=[*wanted, f"init={frame}"]))
         for _ in alone.play():
             pass
         images.save_png(out / frame.name, alone.final())
     return out
 
 
-def measured(film: Path, clip: Path) -> Film:
+def measured(film: Path, clip: Path, prompt: str) -> Film:
     """Measure the frames in a folder."""
-    told, scores = watch(film, clip, PROMPT, EYES)
+    told, scores = watch(film, clip, prompt, EYES)
     drawn, under = list(open_footage(film)), list(open_footage(clip))
     away = [(a - b).abs().mean().item() for a, b in zip(drawn, under, strict=True)]
     return Film(told["warp_error"], scores, 255 * fmean(away), 255 * fmean(map(detail, drawn)))

@@ -11,7 +11,7 @@ from typing import Any
 
 from memory import VQCLIP
 
-OWN = ("photo", "out", "count", "counts")  # words of the benchmark; others are settings
+OWN = ("photo", "out", "count", "counts", "prompt")  # words of the benchmark; others are settings
 
 
 @dataclass(frozen=True)

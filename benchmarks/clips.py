@@ -22,6 +22,7 @@ from PIL import Image as pillow
 
 MEMBER = "sklearn/datasets/images/{}"
 SHARE = 0.55  # of the photograph's shorter side that the window's longer one has at first
+FROM, TO = 0.05, 0.55  # of the way from side to side: as far as there is something to see
 NEARER = 0.85  # the window's size at the end, in parts of that at the beginning
 
 
@@ -46,7 +47,7 @@ def window(
     across = SHARE * min(photo) * NEARER**share
     width, height = (side * across / max(size) for side in size)
     eased = (1 - math.cos(math.pi * share)) / 2  # neither starts nor stops with a jerk
-    left = (photo[0] - width) * (0.05 + 0.9 * eased)
+    left = (photo[0] - width) * (FROM + (TO - FROM) * eased)
     top = (photo[1] - height) * (0.5 + 0.25 * math.sin(2 * math.pi * share))
     return left, top, left + width, top + height
 

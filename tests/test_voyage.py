@@ -156,6 +156,17 @@ def test_what_is_smoothed_moves_along(home: Home) -> None:
     assert torch.allclose(two, wanted, atol=0.01)
 
 
+def test_nothing_is_smoothed_where_something_comes_into_view(home: Home) -> None:
+    pan = PAN | {"edges": "fill"}
+    plain, smooth = (
+        shown(ready(home, camera=pan, motion={"smooth": share}, frames=2).play())[1]
+        for share in (0.0, 0.5)
+    )
+    new = 2 * FACTOR
+    assert torch.equal(plain[..., -new:], smooth[..., -new:])
+    assert not torch.allclose(plain[..., :-new], smooth[..., :-new], atol=0.02)
+
+
 @pytest.mark.parametrize("way", ["lab", "rgb", "hsv", "histogram"])
 def test_colours_stay_those_of_the_first_frame(home: Home, way: str) -> None:
     run = ready(home, motion={"colours": way, "noise": 0.3}, frames=2)

@@ -149,7 +149,7 @@ class Voyage:
         if self.back is not None and (share := self.back.share(frame)) > 0:
             image = image.lerp(self.back.old(frame), share**2)  # what no latent shows comes last
         if self.shown is not None and habits.smooth > 0:
-            image = image.lerp(self.shown, habits.smooth)
+            image = image + habits.smooth * self._stays(frame, image) * (self.shown - image)
         self.shown = _levels(image)
         if frame < habits.loop:
             return ()
@@ -172,7 +172,7 @@ class Voyage:
         """Want the pixels to stay near what the frame began with, where that was in view."""
         if self.target is None or self.seen is None:
             return view.image.new_zeros(())
-        weight = self.seen if self.habits.edges == "fill" else torch.ones_like(self.seen)
+        weight = self._stays(self.frame(view.step), view.image)
         gaps = (view.image - self.target).square() * weight
         return gaps.sum() / (3 * weight.sum()).clamp(min=1)
 
@@ -212,6 +212,16 @@ class Voyage:
         self.streams = {
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
         }
+
+    def _stays(self, frame: int, image: Image) -> Tensor:
+        """Where a frame may be held to what was there: [1, 1, H, W] in [0, 1].
+
+        Not where something comes into view that is to be drawn, or that a film shows.
+        """
+        filled = self.habits.edges == "fill" or self.ground(frame) is not None
+        if self.seen is None or not filled:
+            return torch.ones_like(image[:, :1])
+        return self.seen
 
     def _closing(self, frame: int, latent: Latent, drawer: LatentDrawer) -> Latent:
         """What is shown of a frame: the last ones become those before the first, if it closes.

@@ -45,9 +45,11 @@ def test_every_third_of_some_pictures(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     grey = (np.full((4, 8, 3), 20 * number, np.uint8) for number in range(10))
     assert sheets.every(path, grey, 3, across=3) == 4  # 0, 3, 6 and 9
-    step, high = sheets.SIDE + sheets.MARGIN, sheets.SIDE + 2 * sheets.LINE + sheets.MARGIN
-    top = sheets.LINE + sheets.MARGIN + sheets.LINE + sheets.SIDE // 2
+    # No heads, no captions, and twice as wide as high: no room is left for what is not there.
+    step, high = sheets.SIDE + sheets.MARGIN, sheets.SIDE // 2 + sheets.LINE + sheets.MARGIN
+    top = sheets.MARGIN + sheets.SIDE // 4
     with pillow.open(path) as sheet:
+        assert sheet.size == (sheets.MARGIN + 3 * step, sheets.MARGIN + 2 * high)
         middles = [
             sheet.getpixel((sheets.MARGIN + n % 3 * step + sheets.SIDE // 2, top + n // 3 * high))
             for n in range(4)

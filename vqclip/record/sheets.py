@@ -38,7 +38,7 @@ def sheet(
     """Lay cells out in rows, each under its caption, and write them to `path`, as PNG.
 
     Args:
-        heads: what stands above each column.
+        heads: what stands above each column; nothing does where all are empty.
         rows: a caption and a cell for each column.
         blocks: how many rows lie beside each other, so that a long sheet becomes a wide one.
 
@@ -47,8 +47,11 @@ def sheet(
     """
     tall = -(-len(rows) // blocks)
     wide = len(heads) * (SIDE + MARGIN) + MARGIN
-    high = SIDE + 2 * LINE + MARGIN
-    paper = Image.new("RGB", (wide * blocks, tall * high + LINE + MARGIN), "white")
+    top = MARGIN + (LINE if any(heads) else 0)
+    title = LINE if any(caption for caption, _ in rows) else 0
+    side = _side(cell for _, cells in rows for cell in cells)
+    high = title + side + LINE + MARGIN
+    paper = Image.new("RGB", (wide * blocks, top + tall * high), "white")
     pen = ImageDraw.Draw(paper)
     for block in range(min(blocks, len(rows))):
         for column, head in enumerate(heads):
@@ -56,16 +59,16 @@ def sheet(
             pen.text(place, _fit(pen, head, SIDE), fill="black")
     for index, (caption, cells) in enumerate(rows):
         left = index // tall * wide + MARGIN
-        top = LINE + MARGIN + index % tall * high
-        pen.text((left, top), _fit(pen, caption, wide - MARGIN), fill="black")
+        above = top + index % tall * high
+        pen.text((left, above), _fit(pen, caption, wide - MARGIN), fill="black")
         for column, cell in enumerate(cells):
-            corner = (left + column * (SIDE + MARGIN), top + LINE)
+            corner = (left + column * (SIDE + MARGIN), above + title)
             if cell.picture is None:
-                pen.rectangle([corner, (corner[0] + SIDE - 1, corner[1] + SIDE - 1)], "lightgrey")
+                pen.rectangle([corner, (corner[0] + SIDE - 1, corner[1] + side - 1)], "lightgrey")
             else:
-                whole = ImageOps.pad(cell.picture.convert("RGB"), (SIDE, SIDE), color="white")
+                whole = ImageOps.pad(cell.picture.convert("RGB"), (SIDE, side), color="white")
                 paper.paste(whole, corner)
-            below = (corner[0], corner[1] + SIDE + 1)
+            below = (corner[0], corner[1] + side + 1)
             pen.text(below, _fit(pen, cell.words, SIDE), fill="black")
     buffer = io.BytesIO()
     paper.save(buffer, "PNG", optimize=True)
@@ -107,6 +110,13 @@ def every(
     rows = [("", cells[at : at + across]) for at in range(0, len(cells), across)]
     sheet(path, [""] * min(across, len(cells)), rows, overwrite=overwrite)
     return len(cells)
+
+
+def _side(cells: Iterable[Cell]) -> int:
+    """How high the highest picture is that is brought to the width of its place, or its height."""
+    sizes = [cell.picture.size for cell in cells if cell.picture is not None]
+    shares = [height / max(width, height) for width, height in sizes]
+    return max((max(1, round(SIDE * share)) for share in shares), default=SIDE)
 
 
 def _fit(pen: ImageDraw.ImageDraw, words: str, wide: int) -> str:
