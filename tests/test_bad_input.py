@@ -103,6 +103,43 @@ LONG = "x" * 5000
         ),
         (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
         (["rain", "fox"], "'fox' stands alone after 'rain'; put the prompt in quotes"),
+        (
+            ["a fox", "camera.zoom", "1.1"],
+            ".*stands alone.*; a setting is written in one: camera.zoom=1.1",
+        ),
+        (["a fox", "gif"], '.*"a fox gif"; for a film of that kind: film.format=gif'),
+        (["animat", "a fox"], ".*; if you meant a command: vqclip animate …"),
+        (
+            ["animate", "a fox", "--camera.zoom=1.1"],
+            r"there is no option --camera.zoom; did you mean the setting camera.zoom=…\?",
+        ),
+        (["animate", "a fox", "camera.zom=2"], ".*no setting camera.zom; .* 'camera.zoom'"),
+        (["animate", "a fox", "camera.pan=1"], ".*'camera.pan_x' or 'camera.pan_y'"),
+        (
+            ["a fox", "--sound", "a.wav"],
+            "there is no option --sound; it is one of vqclip animate",
+        ),
+        (
+            ["animate", "a fox", "--frames", "0"],
+            "frames=0 leaves nothing to draw; write frames=60 or length=5",
+        ),
+        (
+            ["animate", "a fox", "length=0.0"],
+            "length=0.0 leaves nothing to draw; write frames=60",
+        ),
+        (
+            ["animate", "a fox", "--frames", "4", "--length", "1"],
+            "frames=4 and length=1 both say how long it is; leave one of them out",
+        ),
+        (
+            ["a fox", "--size", "64x64", "size=96x96"],
+            "size is given twice, as 64x64 and as 96x96; leave one of them out",
+        ),
+        (
+            ["animate", "a fox", "--frames", "4.5"],
+            "the command line: frames is 4.5; it must be a whole number$",
+        ),
+        (["animate", "a fox", "camera.zoom=1,03"], ".*stumbles at ','; write 1.03"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
         (
             ["a fox", "--style", "ink"],

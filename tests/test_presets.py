@@ -114,6 +114,16 @@ def test_later_layers_win_and_earlier_ones_remain(write: Any) -> None:
     assert (run.prompts, run.steps, run.seed) == ("mine", 5, 6)
 
 
+def test_who_says_how_long_it_is_last_is_heard(write: Any) -> None:
+    write("long.yaml", "length: 10")
+    assert load("a fox", "long.yaml").frames == 120
+    assert load("a fox", "long.yaml", overrides=["frames=6"]).frames == 6
+    write("short.yaml", "extends: long.yaml\nframes: 7")
+    assert load("a fox", "short.yaml").frames == 7
+    assert load("a fox", "short.yaml", overrides=["length=1"]).frames == 12
+    assert load("a fox", "long.yaml", overrides=["frames=0"]).frames == 120
+
+
 def test_what_is_extended_comes_first(write: Any, tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     write("inner/base.yaml", "extends: draft\nsteps: 7\nseed: 1")  # a name, beside…
@@ -210,7 +220,7 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("cutouts: 3", "art.yaml: cutouts must hold key: value lines, not 3"),
         (
             "growth: [{siz: 50%}]",
-            "art.yaml: there is no setting growth.0..siz; did you mean 'size'",
+            "art.yaml: there is no setting growth.0..siz; did you mean 'growth.0..size'",
         ),
         (
             "growth: [50%]",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ def configs(options: Any) -> list[RunConfig]:
     found: list[RunConfig] = []
     for text in listed:
         found += presets.load_all(
-            text, ",".join(options.preset), file=file, overrides=short(options) + overrides
+            text, ",".join(options.preset), file=file, overrides=_once(short(options), overrides)
         )
     if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
@@ -90,10 +92,43 @@ def _structure(path: Path) -> str:
     return text
 
 
-def animated(config: RunConfig) -> RunConfig:
-    """The same as an animation, of some seconds if nothing else is said."""
+def _once(short: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Options and settings in one list.
+
+    Raises:
+        ConfigError: for a setting that an option says otherwise, and for two lengths.
+    """
+    options = dict(text.split("=", 1) for text in short)
+    words = {key.strip(): value for key, _, value in (text.partition("=") for text in overrides)}
+    for key in (key for key in options if words.get(key, options[key]) != options[key]):
+        raise ConfigError(
+            f"{key} is given twice, as {options[key]} and as {words[key]}; leave one of them out"
+        )
+    frames, length = ((options | words).get(key, "0") for key in ("frames", "length"))
+    if not {frames.strip("0"), length.strip("0.")} & {""}:
+        raise ConfigError(
+            f"frames={frames} and length={length} both say how long it is; leave one of them out"
+        )
+    return [*short, *overrides]
+
+
+def animated(config: RunConfig, given: Sequence[str] = ()) -> RunConfig:
+    """The same as an animation, of some seconds if nothing else is said.
+
+    Args:
+        given: the settings that were typed.
+
+    Raises:
+        ConfigError: if it is to have none.
+    """
     if config.frames or config.source.film:
         return config
+    for text in given:
+        if re.fullmatch(r"(frames|length)=[0.]+", text):
+            raise ConfigError(
+                f"{text} leaves nothing to draw; write frames=60 or length=5 (seconds), or for a "
+                'still: vqclip "a fox"'
+            )
     return replace(config, frames=FRAMES)
 
 
@@ -115,16 +150,24 @@ def parted(words: list[str]) -> tuple[str | None, list[str]]:
     """
     bare = [word for word in words if not OVERRIDE.match(word)]
     if len(bare) > 1:
-        raise ConfigError(
-            f"{bare[1]!r} stands alone after {bare[0]!r}; put the prompt in quotes: "
-            f'"{" ".join(bare)}"'
-        )
+        raise ConfigError(f"{bare[1]!r} stands alone after {bare[0]!r}; {_joined(bare, words)}")
     if not bare:
         bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
     rest = list(words)
     if bare:
         rest.remove(bare[0])
     return (bare[0] if bare else None), rest
+
+
+def _joined(bare: Sequence[str], words: Sequence[str]) -> str:
+    """How to mend several words where one prompt is expected."""
+    keys = {each.key for each in describe()}
+    for word, after in itertools.pairwise(words):
+        if word in keys and "." in word and after in bare:
+            return f"a setting is written in one: {word}={after}"
+    kinds = next(each.choices for each in describe() if each.key == "film.format")
+    film = f"; for a film of that kind: film.format={bare[-1]}" * (bare[-1] in kinds)
+    return f'put the prompt in quotes: "{" ".join(bare)}"{film}'
 
 
 def _is_setting(word: str) -> bool:

@@ -112,7 +112,7 @@ def unfit(key: str, value: Any, schema: type, name: str) -> str:
     setting = next(each for each in describe(schema) if each.key == name)
     kinds = (k if k in ("text", "null") else f"a {k}" for k in setting.kind.split(" or "))
     example = f"[{setting.default}]" if setting.kind == "list" else setting.default
-    such = "" if example in ("", "[]", "null") else f", such as {example}"
+    such = "" if example in ("", "[]", "null", "0", "0.0") else f", such as {example}"
     return f"{key} is {shown}; it must be {' or '.join(kinds)}{such}"
 
 

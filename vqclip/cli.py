@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 from vqclip import commands
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VqclipError as error:
         if "--debug" in words:
             raise
-        screen.error("; ".join([str(error), *getattr(error, "__notes__", [])]))
+        notes = [*getattr(error, "__notes__", []), *_slip(words)]
+        screen.error("; ".join([str(error), *notes]))
         if progress.started and progress.folder and (progress.folder / CHECKPOINT).is_file():
             screen.say(f"to go on from the last checkpoint: vqclip resume {progress.folder}")
         return 1 if progress.started else 2
@@ -128,6 +130,13 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
         if word not in FLAGS:
             break
     return "generate", words
+
+
+def _slip(words: Sequence[str]) -> list[str]:
+    """What a first word that draws nothing may have been meant for, in words."""
+    first = next((word for word in words if word not in FLAGS), "")
+    near = get_close_matches(first, COMMANDS, n=1, cutoff=0.8)
+    return [f"if you meant a command: vqclip {each} …" for each in near if each != first]
 
 
 def abouts() -> dict[str, str]:

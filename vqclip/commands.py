@@ -45,7 +45,8 @@ def generate(options: Any, screen: Screen, progress: Progress) -> None:
 
 def animate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw an animation: a camera, a story, or over a film of your own."""
-    found = [asking.animated(config) for config in asking.configs(options)]
+    given = [*asking.short(options), *options.words]
+    found = [asking.animated(config, given) for config in asking.configs(options)]
     _draw_all(found, options, screen, progress)
 
 

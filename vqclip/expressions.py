@@ -180,6 +180,6 @@ class _Reader:
         return self._error(f"ends too early{more}" if kind == "end" else f"stumbles at {text!r}")
 
     def _error(self, why: str) -> ConfigError:
-        return ConfigError(
-            f"the expression {self.text!r} {why}; write one such as 1 + 0.5 * sin(2 * pi * t)"
-        )
+        comma = re.fullmatch(r"\s*([+-]?\d+),(\d+)\s*", self.text)
+        like = ".".join(comma.groups()) if comma else "one such as 1 + 0.5 * sin(2 * pi * t)"
+        return ConfigError(f"the expression {self.text!r} {why}; write {like}")

@@ -114,9 +114,11 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
     for key, value in values.items():
         if key not in hints:
             # A key of another group ("count" for "cutouts.count") is a near miss, too.
-            names = [s.key for s in describe(schema)] + list(hints)
+            names = [s.key for s in describe(schema)]
+            names += [prefix + name for name in hints if prefix + name not in names]
             ends = [n for n in names if n.rpartition(".")[2] == key]
-            hint = suggest(str(key), names)
+            ends = ends or [n for n in names if prefix and n.startswith(f"{prefix}{key}_")]
+            hint = suggest(prefix + str(key), names) or suggest(str(key), names)
             if ends:  # there may be several: cutouts.count, dream.count
                 hint = f"; did you mean {' or '.join(map(repr, sorted(ends)))}?"
             if key == "preset" and not prefix:

@@ -10,16 +10,23 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from vqclip import __version__, asking, looking, shelf
-from vqclip.config import WORD_KINDS, InversionConfig, describe
+from vqclip import __version__, asking, shelf
+from vqclip.config import WORD_KINDS
+from vqclip.epilogs import epilog
 from vqclip.errors import ConfigError, suggest
-from vqclip.screen import table
 from vqclip.speaking import TOPICS
-from vqclip.training.settings import SCHEMAS
 from vqclip.watching import FLOW
 
 PROMPTED = ("generate", "animate", "plan", "dream", "explain")  # the commands that take a prompt
 LOOKING = ("classify", "score", "search")  # those that look at pictures
+ANIMATED = {  # options of animations, what follows them, and what they say
+    "--frames": ("N", "frames=N"),
+    "--fps": ("N", "fps=N"),
+    "--length": ("SECONDS", "length=SECONDS"),
+    "--source": ("FILM", "source.film=FILM: draw over it"),
+    "--sound": ("FILE", "sound.file=FILE"),
+    "--loop": ("", "loop=true"),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,10 +34,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Turn argparse's exit into our error."""
-        unknown = re.search(r"unrecognized arguments: (--?[\w-]+)", message)
+        unknown = re.search(r"unrecognized arguments: (--?[\w.-]+)", message)
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
-            hint = asking.setting_of(unknown[1]) or suggest(unknown[1], options)
+            own = "; it is one of vqclip animate's" * (unknown[1] in ANIMATED)
+            hint = own or asking.setting_of(unknown[1]) or suggest(unknown[1], options)
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]
@@ -51,7 +59,7 @@ def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:
         description=abouts[name],
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EPILOGS[name](abouts) if name in EPILOGS else None,
+        epilog=epilog(name, abouts),
     )
     parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
     if name in PROMPTED:
@@ -87,13 +95,11 @@ def _add_prompted(parser: Parser, name: str) -> None:
         parser.add_argument("--steps", metavar="N", help="steps=N")
         parser.add_argument("--init", metavar="IMG", help="init=IMG")
         parser.add_argument("--film", action="store_true", help="film.format=mp4")
-    if name in ("animate", "plan"):
-        parser.add_argument("--frames", metavar="N", help="frames=N")
-        parser.add_argument("--fps", metavar="N", help="fps=N")
-        parser.add_argument("--length", metavar="SECONDS", help="length=SECONDS")
-        parser.add_argument("--source", metavar="FILM", help="source.film=FILM: draw over it")
-        parser.add_argument("--sound", metavar="FILE", help="sound.file=FILE")
-        parser.add_argument("--loop", action="store_const", const="true", help="loop=true")
+    for option, (metavar, what) in ANIMATED.items() if name in ("animate", "plan") else ():
+        if metavar:
+            parser.add_argument(option, metavar=metavar, help=what)
+        else:
+            parser.add_argument(option, action="store_const", const="true", help=what)
     if name in ("generate", "animate", "plan"):
         parser.add_argument(
             "--draft",
@@ -247,74 +253,3 @@ def _add_looking(parser: Parser, name: str) -> None:
         parser.add_argument("--top", default="10", metavar="K", help="how many (10)")
         parser.add_argument("--sheet", metavar="FILE.png", help="lay what is found on a sheet")
         parser.add_argument("--links", metavar="DIR", help="links to what is found, best first")
-
-
-def _epilog(abouts: Mapping[str, str]) -> str:
-    """The commands and all settings."""
-    settings = [(f"  {s.key}={s.default}", s.told) for s in describe() if s.key != "prompts"]
-    return "\n".join(
-        [
-            "commands:",
-            table([(f"  {name}", about) for name, about in abouts.items()]),
-            "",
-            "settings (key=value; here with their defaults):",
-            table(settings, {0: 30}),
-        ]
-    )
-
-
-def _train_epilog(abouts: Mapping[str, str]) -> str:
-    """The settings of every recipe."""
-    lines = []
-    for schema in dict.fromkeys(SCHEMAS.values()):
-        names = " and ".join(name for name, each in SCHEMAS.items() if each is schema)
-        rows = [
-            (f"  {s.key.replace('begin', 'from')}={s.default}", s.help.removeprefix("from=: "))
-            for s in describe(schema)
-            if s.key != "recipe"
-        ]
-        lines += [f"settings of {names} (here with their defaults):", table(rows, {0: 30}), ""]
-    return "\n".join(lines)
-
-
-def _looking_epilog(abouts: Mapping[str, str]) -> str:
-    """The settings of the commands that look at pictures."""
-    rows = [(f"  {s.key}={s.default}", s.help) for s in describe() if s.key in looking.TAKEN]
-    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
-
-
-def _film_epilog(abouts: Mapping[str, str]) -> str:
-    """The settings of `film`."""
-    rows = [
-        (f"  {s.key}={s.default}", s.help + (f" ({', '.join(s.choices)})" if s.choices else ""))
-        for s in describe()
-        if s.key.startswith("film.") and s.key != "film.every"
-    ]
-    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
-
-
-def _dream_epilog(abouts: Mapping[str, str]) -> str:
-    """The settings of `dream`."""
-    rows = [
-        (f"  {s.key}={s.default}", s.told)
-        for s in describe()
-        if s.key.startswith("dream.") or s.key in ("negative", "style", "seed", "out", "device")
-    ]
-    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
-
-
-def _invert_epilog(abouts: Mapping[str, str]) -> str:
-    """The settings of `invert`."""
-    rows = [(f"  {s.key}={s.default}", s.told) for s in describe(InversionConfig)]
-    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
-
-
-EPILOGS = {
-    "generate": _epilog,
-    "plan": _epilog,
-    "train": _train_epilog,
-    "invert": _invert_epilog,
-    "film": _film_epilog,
-    "dream": _dream_epilog,
-    **dict.fromkeys(LOOKING, _looking_epilog),
-}

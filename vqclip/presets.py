@@ -164,10 +164,18 @@ def _layers(
     else:
         layers += [("the command line", nest([override(text)])) for text in overrides]
     layers.append(("the arguments", dict(settings or {})))
+    for number, (_, values) in enumerate(layers):  # who says one of them means not the other
+        for key, other in (("frames", "length"), ("length", "frames")):
+            if values.get(key) and other not in values:
+                layers[:number] = [(w, _without(v, other)) for w, v in layers[:number]]
     return [
         (where, values | {key: shapes.text(values[key], key) for key in TEXTS & values.keys()})
         for where, values in layers
     ]
+
+
+def _without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {each: value for each, value in values.items() if each != key}
 
 
 def _wanted(layers: Sequence[Layer]) -> str:

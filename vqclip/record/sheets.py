@@ -113,7 +113,7 @@ def every(
 
 
 def _side(cells: Iterable[Cell]) -> int:
-    """How high the highest picture is that is brought to the width of its place, or its height."""
+    """How high a place must be for pictures that fit into SIDE x SIDE."""
     sizes = [cell.picture.size for cell in cells if cell.picture is not None]
     shares = [height / max(width, height) for width, height in sizes]
     return max((max(1, round(SIDE * share)) for share in shares), default=SIDE)
