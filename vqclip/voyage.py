@@ -196,11 +196,14 @@ class Voyage:
             found["last"] = self.last.clone()
         found |= {f"draft.{n:05d}": _bytes(draft) for n, draft in self.drafts.items()}
         found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.kept)}
+        found |= {f"route.{k}": each for k, each in self.route.state().items()}
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Go on from a `state`."""
-        there = {k: v.to(device, copy=True) for k, v in state.items()}
+        route = {k: v for k, v in state.items() if k.startswith("route.")}
+        self.route.restore({k.removeprefix("route."): v for k, v in route.items()})
+        there = {k: v.to(device, copy=True) for k, v in state.items() if k not in route}
         self.target, self.seen, self.shown, self.reference = (
             there[k].float() / LEVELS if k in there else None
             for k in ("target", "seen", "shown", "reference")
