@@ -10,13 +10,15 @@ import pytest
 import torch
 from PIL import Image as pillow
 
+import vqclip
 from tests import moving
 from tests.conftest import Home
 from tests.melody import melody, save
 from tests.moving import clip, halves, ready, shown
-from vqclip import courses, staging
+from vqclip import courses, itinerary, staging
 from vqclip.errors import ConfigError
 from vqclip.route import Air, Ride, Trace
+from vqclip.story import Story
 
 KINDS: dict[str, dict[str, Any]] = {
     "camera": {"camera": {"zoom": "1 + 0.05 * sin(t)", "roll": 2.0}, "motion": {"smooth": 0.2}},
@@ -137,6 +139,23 @@ def test_the_camera_may_move_by_the_second(home: Home) -> None:
     assert run.voyage is not None and isinstance(run.voyage.route, Ride)
     move = run.voyage.route.moves(1)
     assert move.zoom**10 == pytest.approx(4.0) and move.roll == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("frames", [6, 8, 40])
+def test_a_scene_takes_its_share_of_a_draft_in_all(share: float, frames: int) -> None:
+    config = vqclip.load(
+        "a fox ^ a bear ^ an owl", frames=frames, fade=0.8, motion={"drafts": share}
+    )
+    tour = itinerary.plan(config)
+    arriving = courses._arriving(tour, Story(3, tour.clock, 0.8), share)
+    left = [1.0, 1.0, 1.0]
+    for frame in range(frames):
+        for scene, taken in arriving(frame).items():
+            assert 0 < taken <= 1
+            left[scene] *= 1 - taken
+    assert left == pytest.approx([1.0, 1 - share, 1 - share])
+    assert len(arriving(frames // 3)) == 1
 
 
 def test_flights_may_go_by_the_second(home: Home) -> None:

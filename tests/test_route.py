@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.single import Single, single
 from vqclip import camera, depth, route
 from vqclip.camera import Move
-from vqclip.carrying import grid
+from vqclip.carrying import carry, grid
 from vqclip.depth import Course, Flight, Terrain
 from vqclip.errors import PictureError
+from vqclip.resample import EDGES, KERNELS
 from vqclip.route import Air, Ride, Shots, Trace
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
 
@@ -119,6 +121,30 @@ def test_things_move_as_in_a_film() -> None:
     assert asked == [(2, 1), (1, 2)], "the flow was found more than once"
     trace.close()
     assert reel.left == 1
+
+
+def test_films_move_on_devices_without_64_bits() -> None:
+    def flow(one: Tensor, two: Tensor) -> Tensor:
+        return single(torch.full((1, 2, 6, 8), 1.5))
+
+    trace = Trace(Shots(Reel(2).at, CPU), flow)
+    image = single(torch.rand(1, 3, 6, 8))
+    for size in ((6, 8), (3, 4)):
+        assert trace.way(1, image)(*size) is not None
+    moved, seen = carry(image, trace.way(1, image), "mirror")
+    assert isinstance(moved, Single) and isinstance(seen, Single)
+    assert isinstance(trace.ground(1).hidden, Single)
+
+
+@pytest.mark.parametrize("edges", EDGES)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_pictures_are_carried_on_devices_without_64_bits(edges: str, kernel: str) -> None:
+    image = torch.rand(1, 3, 12, 16)
+    for each in (Ride(lambda frame: Move(zoom=0.5, roll=9.0)), over(DepthMap(SLOPE))):
+        moved, seen = carry(single(image), each.way(1, image), edges, kernel)
+        assert isinstance(moved, Single) and isinstance(seen, Single)
+        wanted, _ = carry(image, each.way(1, image), edges, kernel)
+        assert torch.equal(moved.as_subclass(Tensor), wanted)
 
 
 def test_a_flight_comes_closer_to_a_wall() -> None:
