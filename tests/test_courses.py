@@ -17,8 +17,9 @@ from tests.melody import melody, save
 from tests.moving import clip, halves, ready, shown
 from vqclip import courses, itinerary, staging
 from vqclip.errors import ConfigError
-from vqclip.route import Air, Ride, Trace
+from vqclip.route import Air, Flown, Ride, Trace
 from vqclip.story import Story
+from vqclip.terrain import DepthMap
 
 KINDS: dict[str, dict[str, Any]] = {
     "camera": {"camera": {"zoom": "1 + 0.05 * sin(t)", "roll": 2.0}, "motion": {"smooth": 0.2}},
@@ -109,6 +110,23 @@ def children() -> int:
             name = Path(f"/proc/{child}/comm")
             found += name.exists() and name.read_text().startswith("ffmpeg")
     return found
+
+
+def test_a_picture_of_depths_comes_along_and_a_film_shows_its_own(material: Home) -> None:
+    def map_at(name: str, frame: int) -> torch.Tensor:
+        run = ready(material, camera={"depth": name, "forward": 0.1, "near": 0.5})
+        assert run.voyage is not None
+        way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
+        assert isinstance(way, Flown) and isinstance(way.terrain, DepthMap)
+        return way.terrain.values.double()
+
+    drawn = [
+        torch.from_numpy(moving.pattern(shift=1.5 * n)).double().mean(-1) / 255 for n in (0, 2)
+    ]
+    assert torch.allclose(map_at("clip/000.png", 1), drawn[0], atol=1e-6)
+    assert torch.allclose(map_at("clip", 3), drawn[1], atol=1e-6)
+    # Nearer than it was, all in all, but for what the flight has passed.
+    assert float(map_at("clip/000.png", 3).mean()) > float(drawn[0].mean()) + 0.02
 
 
 def test_a_film_is_drawn_over(material: Home) -> None:

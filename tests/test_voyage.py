@@ -383,6 +383,20 @@ def test_what_is_kept_has_as_many_levels_as_a_picture(home: Home) -> None:
     assert run.voyage.streams.keys() == other.voyage.streams.keys() != set()
 
 
+def test_what_a_flight_has_passed_is_kept(home: Home) -> None:
+    run = ready(home, camera={"depth": "plane", "forward": 0.1, "roll": 5.0})
+    list(run.play())
+    assert run.voyage is not None
+    state = run.voyage.state()
+    route = {k.removeprefix("route."): v for k, v in state.items() if k.startswith("route.")}
+    assert int(route["frame"]) == 3
+    other = ready(home, camera={"depth": "plane", "forward": 0.1, "roll": 5.0}).voyage
+    assert other is not None
+    other.restore(state, torch.device("cpu"))
+    for name, each in other.route.state().items():
+        assert torch.equal(each, route[name])
+
+
 def test_which_frame_it_is_after_some_steps(home: Home) -> None:
     run = ready(home)
     assert run.voyage is not None

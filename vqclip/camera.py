@@ -5,8 +5,8 @@ the frame → (x, y, w) of the picture, in pixels, where (0, 0) is the middle of
 An animation resamples each frame once from the last one, over which steps have been drawn since.
 Where one picture is moved several times and nothing is drawn in between, `compose` multiplies the
 views, so that however many moves cost one resampling (Heckbert, "Fundamentals of texture mapping
-and image warping", 1989), and a long zoom does not blur; `benchmarks/animation_camera.py` measures
-what that saves.
+and image warping", 1989), and a long zoom does not blur; what that saves is measured by
+`benchmarks/animation_camera.py`.
 """
 
 from __future__ import annotations
