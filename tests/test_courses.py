@@ -10,13 +10,16 @@ import pytest
 import torch
 from PIL import Image as pillow
 
+import vqclip
 from tests import moving
 from tests.conftest import Home
 from tests.melody import melody, save
 from tests.moving import clip, halves, ready, shown
-from vqclip import courses, staging
+from vqclip import courses, itinerary, staging
 from vqclip.errors import ConfigError
-from vqclip.route import Air, Ride, Trace
+from vqclip.route import Air, Flown, Ride, Trace
+from vqclip.story import Story
+from vqclip.terrain import DepthMap
 
 KINDS: dict[str, dict[str, Any]] = {
     "camera": {"camera": {"zoom": "1 + 0.05 * sin(t)", "roll": 2.0}, "motion": {"smooth": 0.2}},
@@ -28,9 +31,15 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "source": {"source": {"film": "clip", "flow": "dis"}, "init": "auto", "frames": 5},
     "film that ends": {"source": {"film": "short", "flow": "none"}, "init": "auto", "frames": 5},
-    "tunnel": {"camera": {"depth": "tunnel", "forward": 0.05}, "motion": {"moments": False}},
+    "tunnel": {"camera": {"depth": "tunnel", "swing": 2.0}, "motion": {"moments": False}},
+    "plane": {"camera": {"depth": "plane", "forward": 0.05, "roll": 5.0}, "loop": True},
     "depths": {"camera": {"depth": "clip", "right": "0.1", "roll": 1.0}},
     "depth": {"camera": {"depth": "clip/000.png", "up": 0.1}, "motion": {"colours": "lab"}},
+    "depth in a loop": {
+        "camera": {"depth": "clip/000.png", "forward": 0.1},
+        "loop": True,
+        "film": {"format": "none", "between": 1, "between_by": "latent"},
+    },
     "sound": {
         "camera": {"zoom": "1 + 0.1 * low"},
         "motion": {"steps": "1 + 2 * (pulse > 0.5)", "noise": "0.1 * loud"},
@@ -103,6 +112,23 @@ def children() -> int:
     return found
 
 
+def test_a_picture_of_depths_comes_along_and_a_film_shows_its_own(material: Home) -> None:
+    def map_at(name: str, frame: int) -> torch.Tensor:
+        run = ready(material, camera={"depth": name, "forward": 0.1, "near": 0.5})
+        assert run.voyage is not None
+        way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
+        assert isinstance(way, Flown) and isinstance(way.terrain, DepthMap)
+        return way.terrain.values.double()
+
+    drawn = [
+        torch.from_numpy(moving.pattern(shift=1.5 * n)).double().mean(-1) / 255 for n in (0, 2)
+    ]
+    assert torch.allclose(map_at("clip/000.png", 1), drawn[0], atol=1e-6)
+    assert torch.allclose(map_at("clip", 3), drawn[1], atol=1e-6)
+    # Nearer than it was, all in all, but for what the flight has passed.
+    assert float(map_at("clip/000.png", 3).mean()) > float(drawn[0].mean()) + 0.02
+
+
 def test_a_film_is_drawn_over(material: Home) -> None:
     run = ready(material, **KINDS["source"] | {"source": {"film": "clip", "blend": 1.0}})
     steps = list(run.play())
@@ -133,6 +159,35 @@ def test_the_camera_may_move_by_the_second(home: Home) -> None:
     assert move.zoom**10 == pytest.approx(4.0) and move.roll == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("frames", [6, 8, 40])
+def test_a_scene_takes_its_share_of_a_draft_in_all(share: float, frames: int) -> None:
+    config = vqclip.load(
+        "a fox ^ a bear ^ an owl", frames=frames, fade=0.8, motion={"drafts": share}
+    )
+    tour = itinerary.plan(config)
+    arriving = courses._arriving(tour, Story(3, tour.clock, 0.8), share)
+    left = [1.0, 1.0, 1.0]
+    for frame in range(frames):
+        for scene, taken in arriving(frame).items():
+            assert 0 < taken <= 1
+            left[scene] *= 1 - taken
+    assert left == pytest.approx([1.0, 1 - share, 1 - share])
+    assert len(arriving(frames // 3)) == 1
+
+
+def test_flights_may_go_by_the_second(home: Home) -> None:
+    camera = {"depth": "plane", "forward": 2.0, "roll": 30.0, "up": 1.0}
+    run = ready(home, camera=camera | {"per": "second"}, fps=10.0)
+    other = ready(home, camera={"depth": "plane", "forward": 0.2, "roll": 3.0, "up": 0.1})
+    for frame in (1, 2):
+        found, wanted = (
+            each.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))(32, 32)  # type: ignore
+            for each in (run, other)
+        )
+        assert torch.allclose(found.positions, wanted.positions)
+
+
 def test_schedules_hold_for_whole_frames(home: Home) -> None:
     run = ready(
         home,
@@ -160,6 +215,23 @@ def test_closeness_to_the_start_ends_with_the_first_frame(home: Home) -> None:
         ({"zoom": "1 - frame / 2"}, r"the camera's zoom is 0"),
         ({"tilt": "45 * frame"}, r"the camera's tilt is 90 degrees"),
         ({"depth": "plane", "forward": "frame * 10"}, r"the flight's z is 20"),
+        (
+            {"depth": "flat", "forward": "0.1 if frame < 3 else 1.5"},
+            "at frame 3, the flight goes 1.5 forward, and the wall is only 1 away",
+        ),
+        ({"depth": "plane", "up": -1.5}, "at frame 1, the flight goes 1.5 down, and the ground"),
+        (
+            {"depth": "plane", "up": -0.4},
+            "at frame 3, the flight goes 0.4 down, and the ground is only 0.2 below; go less",
+        ),
+        (
+            {"depth": "plane", "tilt": -30.0, "forward": 1.0},
+            "at frame 3, the flight goes 0.866 down, and the ground is only 0.5 below",
+        ),
+        (
+            {"depth": "tunnel", "right": 0.4},
+            "at frame 3, the flight goes 1.2 away from the tunnel's middle, and its wall is 1 aw",
+        ),
     ],
 )
 def test_a_camera_that_cannot_be_is_refused_before_the_first_step(
@@ -167,6 +239,14 @@ def test_a_camera_that_cannot_be_is_refused_before_the_first_step(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         ready(home, camera=camera)
+
+
+def test_a_closing_flight_is_followed_from_its_beginning(home: Home) -> None:
+    camera = {"depth": "plane", "up": "-0.3 if frame < 1 else 0.1"}
+    ready(home, camera=camera, loop=True)
+    # Its last frame is drawn twice, once before the first.
+    with pytest.raises(ConfigError, match=r"at frame 1, the flight goes 0\.6 down, and the"):
+        ready(home, camera=camera | {"up": "-0.6 if frame < 2 else 0"}, loop=True)
 
 
 def test_terrains_are_those_that_are_known() -> None:

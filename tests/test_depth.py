@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.waves import disc, middles, psnr, waves
+from tests.waves import disc, fly, middles, psnr, waves
 from vqclip.camera import Move, focal_length, positions
-from vqclip.depth import Flight, Terrain, fly, follow, nearness
+from vqclip.depth import Flight, Terrain, follow, nearness
 from vqclip.errors import ConfigError
 from vqclip.resample import EDGES
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
@@ -87,7 +87,7 @@ def test_aside_along_a_wall_is_a_pan() -> None:
 @pytest.mark.parametrize("name", sorted(TERRAINS))
 def test_not_to_fly_changes_nothing(name: str) -> None:
     image = torch.rand(1, 3, 40, 30)
-    shown, seen, _ = fly(image, Flight(), TERRAINS[name])
+    shown, seen = fly(image, Flight(), TERRAINS[name])
     torch.testing.assert_close(shown, image, atol=1e-4, rtol=0)
     torch.testing.assert_close(seen, torch.ones(1, 1, 40, 30), atol=1e-4, rtol=0)
 
@@ -97,7 +97,7 @@ def test_a_flight_shows_the_pattern_from_there(name: str) -> None:
     image = waves(middles(128, 128)).float()
     flight = Flight(x=0.05, z=0.2, pan=2, roll=3)
     course = follow(flight, TERRAINS[name], 128, 128)
-    shown, seen, _ = fly(image, flight, TERRAINS[name])
+    shown, seen = fly(image, flight, TERRAINS[name])
     where = (seen[0, 0] == 1) & disc(128, 128)
     inside = ((course.positions > 8) & (course.positions < 119)).all(-1)
     assert psnr(shown, waves(course.positions), where & inside) > 50
@@ -108,7 +108,8 @@ def test_what_was_hidden_is_not_seen(edges: str) -> None:
     near = torch.zeros(48, 48)
     near[16:32, 16:32] = 1.0
     flight = Flight(x=0.2, near=1.0, far=10.0)
-    shown, seen, distance = fly(torch.rand(1, 3, 48, 48), flight, DepthMap(near), edges)
+    _, seen = fly(torch.rand(1, 3, 48, 48), flight, DepthMap(near), edges)
+    distance = follow(flight, DepthMap(near), 48, 48).distance
     focal = focal_length(60, 48, 48)
     shift, slow = 0.2 * focal, 0.02 * focal  # of what is near, and of what is far
     row, columns = seen[0, 0, 24], torch.arange(48.0)
@@ -116,7 +117,6 @@ def test_what_was_hidden_is_not_seen(edges: str) -> None:
     assert hidden.sum() >= 4 and float(row[hidden].max()) == 0
     away = (columns < 32 - shift - 1) | ((columns > 32 - slow + 1) & (columns < 47 - shift))
     assert float(row[away].min()) == 1
-    assert (edges != "black") or float(shown[..., 24, hidden].abs().max()) == 0
     block = (columns > 16 - shift + 1) & (columns < 32 - shift - 1)
     assert float((distance[24][block] - 1).abs().max()) < 1e-2
     assert float(distance[24, 2]) == pytest.approx(10, rel=1e-2)
@@ -126,7 +126,7 @@ def test_what_comes_nearer_hides_what_is_behind() -> None:
     near = torch.zeros(48, 48)
     near[16:32, 16:32] = 1.0
     image = near[None, None].expand(1, 3, 48, 48).contiguous()
-    shown, _, _ = fly(image, Flight(z=0.5, near=1.0, far=100.0), DepthMap(near))
+    shown, _ = fly(image, Flight(z=0.5, near=1.0, far=100.0), DepthMap(near))
     # The block is twice as near, and so twice as large; the rest has hardly moved.
     assert float(shown[..., 10:38, 10:38].min()) > 0.8
     assert float(shown[..., :6, :].max()) < 0.2

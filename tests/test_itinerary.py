@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image as pillow
 
 from tests.films import film
@@ -102,6 +103,18 @@ def test_frames_come_from_where_they_are_asked_for() -> None:
     found = itinerary.footage_of(config, 1, (8, 8), [Path()])
     # A quarter of a second is three of every second picture; then one more.
     assert [round(float(f[0, 0].mean()) * 255) for f in found] == [160, 200]
+
+
+def test_a_film_of_many_frames_is_thinned_out() -> None:
+    film(Path("clip.mkv"), rate="12", seconds="1")
+    every = itinerary.footage_of(load(source={"film": "clip.mkv"}), 0, None, [Path()])
+    wanted = list(every)
+    config = itinerary.counted(load(source={"film": "clip.mkv", "stride": 3}))
+    assert (config.frames, config.fps) == (4, 4.0)  # of the animation; the film has three times
+    found = list(itinerary.footage_of(config, 1, None, [Path()]))
+    assert len(wanted) == 12 and len(found) == 3
+    for one, two in zip(found, wanted[3::3], strict=True):
+        assert torch.equal(one, two)
 
 
 def test_files_that_are_read_are_listed() -> None:

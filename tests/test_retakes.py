@@ -84,7 +84,7 @@ def test_a_stretch_may_be_at_either_end(old: Home, stretch: str) -> None:
 def test_pictures_between_frames_are_numbered_alike(home: Home) -> None:
     more = ("film.between=2", "film.between_by=latent", "loop=true")
     go("animate", "a fox", *home.words(*WORDS, *more))
-    for number, stretch in enumerate(("2:5", "0:2", "6:8"), start=2):
+    for number, stretch in enumerate(("2:5", "1:2", "6:8"), start=2):
         go("again", OLD, "--frames", stretch, "seed=6")
         one, two = (list(frames(Path(f"outputs/000{n}-a-fox")).values()) for n in (1, number))
         assert len(one) == len(two) == 24
@@ -95,13 +95,31 @@ def test_pictures_between_frames_are_numbered_alike(home: Home) -> None:
         ]
 
 
+@pytest.mark.parametrize(("stretch", "instead"), [("0:3", "1:3"), ("0:1", "1:2")])
+def test_the_pictures_that_close_a_loop_lead_to_the_frame_that_stays(
+    home: Home, capsys: Capture, stretch: str, instead: str
+) -> None:
+    more = ("film.between=2", "film.between_by=latent", "loop=true")
+    go("animate", "a fox", *home.words(*WORDS, *more))
+    capsys.readouterr()
+    assert cli.main(["again", OLD, "--frames", stretch]) == 2
+    said = capsys.readouterr().err
+    assert f"retake.frames is '{stretch}'; with loop, the pictures between the last" in said
+    assert f"lead to frame 0 as it was, so it has to stay: begin at 1, such as {instead}" in said
+
+
 def test_how_much_of_what_was_there_comes_back() -> None:
     def shares(first: int, until: int, loop: bool = False) -> list[float]:
         there = Stretch(Path(), first, until, 40, 0, loop)
         return [round(there.share(frame), 3) for frame in range(first, until)]
 
     assert shares(3, 7) == [0, 0, 0.333, 0.667]
-    assert shares(3, 4) == [0]
+    assert [shares(5, 5 + n) for n in (1, 2, 3, 5)] == [
+        [0.5],
+        [0, 0.5],
+        [0, 0.333, 0.667],
+        [0, 0, 0.25, 0.5, 0.75],
+    ]
     assert shares(0, 30)[-9:] == [0, *(round(n / 9, 3) for n in range(1, 9))]
     assert shares(30, 40) == [0] * 10
     assert shares(36, 40, loop=True) == [0, 0, 0.333, 0.667]

@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.waves import middles
+from tests.waves import fly, middles
 from vqclip.camera import focal_length
-from vqclip.depth import Course, Flight, Terrain, fly, follow
+from vqclip.carrying import carry
+from vqclip.depth import Course, Flight, Terrain, follow
 from vqclip.errors import ConfigError
+from vqclip.route import Flown
 from vqclip.terrain import DepthMap, Flat, Ground, Tunnel
 
 FLIGHT = Flight(x=0.1, y=-0.15, z=0.4, pan=6, tilt=-3, roll=8, far=30.0, centre=(0.5, 0.45))
@@ -58,6 +60,67 @@ def test_a_tunnel_is_round() -> None:
     assert float(radius[~near].max()) <= 1.5
     straight = follow(Flight(z=0.3), Tunnel(1.0), 33, 33)  # with a ray along its middle
     assert torch.isfinite(straight.positions).all()
+
+
+TURNS = [
+    Flight(x=0.05, y=-0.1, z=0.2, roll=9, tilt=2, far=30.0, centre=(0.5, 0.45)),
+    Flight(x=-0.1, y=0.05, z=0.3, roll=-2, tilt=-1, pan=4, far=30.0, centre=(0.5, 0.45)),
+    Flight(z=0.2, roll=11, pan=-3, far=30.0, centre=(0.5, 0.45)),
+]
+
+
+def from_the_first(flights: list[Flight], space: Tensor) -> Tensor:
+    """Points as the last of these frames sees them → as the one before the first does."""
+    for each in reversed(flights):
+        space = space @ each.turn.T + each.start
+    return space
+
+
+@pytest.mark.parametrize("terrain", [Ground(0.7), Tunnel(1.5)])
+def test_what_stays_is_where_it_was_however_the_eye_has_turned(terrain: Any) -> None:
+    for number, flight in enumerate(TURNS):
+        way = Flown(flight, terrain)
+        course = way.course(30, 40)
+        space = from_the_first(TURNS[:number], points(course, flight, 40, 30))
+        met = points(course, flight, 40, 30)[..., 2] < 30 - 1e-6
+        assert met.any()
+        away = space[..., 1] if isinstance(terrain, Ground) else space[..., :2].norm(dim=-1)
+        size = terrain.height if isinstance(terrain, Ground) else terrain.radius
+        torch.testing.assert_close(away[met], torch.full_like(away[met], size))
+        terrain = terrain.after(flight, way.course)
+
+
+def test_the_horizon_lies_where_the_eye_has_turned() -> None:
+    terrain: Any = Ground(1.0)
+    roll = Flight(roll=7.2, far=1e5, centre=(0.5, 0.4))
+    for _ in range(2):
+        terrain = terrain.after(roll, lambda height, width: pytest.fail("not needed"))
+    course = follow(Flight(z=0.1, far=1e5, centre=(0.5, 0.4)), terrain, 61, 41)
+    # Things turned clockwise, by 14.4 degrees in all: so did the line where plain and sky meet.
+    x, y = middles(61, 41).unbind(-1)
+    slope = math.tan(math.radians(14.4))
+    below = (y - (0.4 * 41 - 0.5)) - slope * (x - 30)
+    far = course.distance > 1e4
+    assert far[below < 0].all() and not far[below > 0.1].any()
+
+
+def test_a_depth_map_comes_along() -> None:
+    """A disc in an empty distance grows as the flight nears it, frame for frame."""
+    x, y = middles(96, 96).unbind(-1)
+    disc = ((x - 30) ** 2 + (y - 48) ** 2 < 12**2).double()
+    flight = Flight(z=0.1, near=1.0, far=20.0)
+    terrain, image = DepthMap(disc), disc[None, None].float()
+    areas = []
+    for _ in range(6):
+        way = Flown(flight, terrain)
+        image = carry(image, way, "smear")[0].clamp(0, 1)
+        terrain = terrain.after(flight, way.course)
+        areas.append(int((image > 0.5).sum()))
+        red = image[0, 0] > 0.9
+        assert float((terrain.values[red] > 0.9).float().mean()) > 0.9  # depths go with things
+    assert areas == sorted(areas) and areas[-1] > 2 * float(disc.sum())
+    assert terrain.values.dtype == torch.float32
+    assert torch.equal(DepthMap(disc).at(terrain.state()).values, terrain.values)
 
 
 @pytest.mark.parametrize("size", [(40, 30), (10, 8), (80, 90)])
@@ -108,7 +171,7 @@ def test_wild_flights_give_numbers(flight: Flight, terrain: Terrain) -> None:
     course = follow(flight, terrain, 24, 17)
     assert torch.isfinite(course.positions).all() and torch.isfinite(course.distance).all()
     assert float(course.seen.min()) >= 0 and float(course.seen.max()) <= 1
-    shown, seen, _ = fly(torch.rand(1, 3, 17, 24), flight, terrain)
+    shown, seen = fly(torch.rand(1, 3, 17, 24), flight, terrain)
     assert torch.isfinite(shown).all()
     assert flight.pan != 120 or float(seen.max()) == 0
 
@@ -116,16 +179,20 @@ def test_wild_flights_give_numbers(flight: Flight, terrain: Terrain) -> None:
 @pytest.mark.parametrize(
     ("terrain", "settings", "complaint"),
     [
-        (Flat(1.0), {"z": 1.0}, "the flight's z is 1, and the wall only 1 away; go less far"),
+        (
+            Flat(1.0),
+            {"z": 1.0},
+            "goes 1 forward, and the wall is only 1 away; go less far",
+        ),
         (
             Ground(0.5),
             {"y": 0.6},
-            "the flight's y is 0.6, and the ground only 0.5 below; go less",
+            "the flight goes 0.6 down, and the ground is only 0.5 below; go less",
         ),
         (
             Tunnel(1.0),
             {"x": 0.6, "y": 0.8},
-            r"goes 1 aside \(x, y\), and the tunnel's wall is on",
+            "goes 1 away from the tunnel's middle, and its wall is 1 away; go less",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ import torch
 from torch import Tensor
 
 from tests.conftest import FACTOR, Home
-from tests.moving import ready, shown
-from vqclip.carrying import slerp
+from tests.moving import pattern, ready, shown
+from vqclip.camera import Move
+from vqclip.carrying import Way, carry, slerp
 from vqclip.generate import View
+from vqclip.habits import Ground, Habits
 from vqclip.journey import Session
+from vqclip.route import Ride
+from vqclip.voyage import Voyage
 
 PAN = {"pan_x": 2 / 32 * FACTOR, "edges": "wrap"}  # two cells of the latent to the right
 
@@ -64,6 +69,57 @@ def test_a_pan_moves_picture_latent_and_moments_alike(home: Home, through: str) 
         wanted = run.voyage.last.roll(-2, -1)
         wanted = wanted.clamp(run.drawer._low, run.drawer._high)
         assert torch.allclose(run.drawer.latent, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"motion": {"noise": 0.5}},
+        {"motion": {"colours": "rgb"}},
+        {"camera": {"edges": "fill"}},
+    ],
+)
+def test_what_is_done_to_the_picture_is_done_to_a_latent_that_moves(
+    home: Home, settings: dict[str, Any]
+) -> None:
+    camera = PAN | {"through": "latent"} | settings.get("camera", {})
+    run = first_frame(home, camera=camera, motion=settings.get("motion", {}))
+    trip = run.voyage
+    assert trip is not None and trip.last is not None
+    encode = run.drawer.vqgan.encode
+    if "colours" in settings.get("motion", {}):
+        trip.reference = torch.linspace(0, 1, 3 * 32 * 32).view(1, 3, 32, 32)
+    with torch.no_grad():
+        drawn = run.drawer.draw_latent(trip.last).mul(255).round().div(255)
+        way = trip.route.way(1, drawn)
+        plain = carry(drawn, way, camera["edges"])[0].clamp(0, 1).mul(255).round().div(255)
+        latent = carry(trip.last, way, "mirror" if camera["edges"] == "fill" else "wrap")[0]
+        run.move(1)
+        assert trip.target is not None and not torch.equal(trip.target, plain)
+        latent = latent + encode(trip.target) - encode(plain)
+    wanted = latent.clamp(run.drawer._low, run.drawer._high)
+    assert torch.allclose(run.drawer.latent, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("edges", ["wrap", "mirror", "fill", "smear"])
+def test_what_no_picture_shows_moves_along(home: Home, edges: str) -> None:
+    run = first_frame(home, camera=PAN | {"edges": edges})
+    trip = run.voyage
+    assert trip is not None and trip.last is not None
+    encode = run.drawer.vqgan.encode
+    with torch.no_grad():
+        rest = trip.last - encode(run.drawer.draw_latent(trip.last).mul(255).round().div(255))
+        run.move(1)
+        assert trip.target is not None
+        found = run.drawer.latent - encode(trip.target)
+    wanted = rest.roll(-2, -1)  # by two cells; beyond the border is nothing, or all of it again
+    if edges == "mirror":
+        wanted[..., -2:] = rest[..., [-1, -2]]
+    elif edges != "wrap":
+        wanted[..., -2:] = 0
+    free = (run.drawer.latent > run.drawer._low) & (run.drawer.latent < run.drawer._high)
+    assert free[..., -2:].any() and float(rest[..., :2].abs().max()) > 0.01
+    assert torch.allclose(found[free], wanted[free], atol=1e-4)
 
 
 def test_moments_may_be_forgotten(home: Home) -> None:
@@ -198,21 +254,96 @@ def test_frames_lie_between_others(home: Home, between: int, loop: bool, count: 
     plain = shown(ready(home, **film(0, loop)).play())
     for one, two in zip(plain, pictures[:: between + 1], strict=True):
         assert torch.equal(one, two)
-    # Without a camera they lie on an arc between the latents, the real frames at its ends.
-    assert run.voyage is not None and run.voyage.last is not None
 
 
-def test_a_frame_between_is_on_the_arc_of_the_latents(home: Home) -> None:
-    run = ready(home, **film(1, False), frames=2)
+@pytest.mark.parametrize("between", [1, 2])
+def test_frames_between_are_on_the_arc_of_the_latents(home: Home, between: int) -> None:
+    run = ready(home, **film(between, False), frames=2)
     latents = []
     for step in run.play():
         if step.shown:
             assert run.voyage is not None and run.voyage.last is not None
             latents.append(run.voyage.last.clone())
             pictures = step.shown
-    wanted = run.drawer.draw_latent(slerp(latents[0], latents[1], 0.5))
-    # Where rounding takes a cell to another code, its neighbourhood differs.
-    assert float((pictures[0] - wanted).abs().median()) < 1e-3
+    assert len(pictures) == between + 1
+    for number, picture in enumerate(pictures, start=1):
+        wanted = run.drawer.draw_latent(slerp(*latents, number / (between + 1)))
+        # Where rounding takes a cell to another code, its neighbourhood differs.
+        assert float((picture - wanted).abs().median()) < 1e-3
+
+
+class Film:
+    """A film in which nothing moves, and half of each frame was hidden a frame ago."""
+
+    def __init__(self) -> None:
+        self.hidden = torch.zeros(1, 1, 32, 32)
+        self.hidden[..., :16] = 1
+
+    def way(self, frame: int, shown: Tensor) -> Way:
+        return lambda height, width: None
+
+    def ground(self, frame: int) -> Ground:
+        return Ground(torch.full((1, 3, 32, 32), 0.25), self.hidden)
+
+
+@pytest.mark.parametrize("blend", [0.0, 0.5, 1.0])
+def test_what_a_film_shows_is_neither_held_nor_carried(home: Home, blend: float) -> None:
+    run = first_frame(home)
+    trip, route = run.voyage, Film()
+    assert trip is not None and trip.last is not None
+    trip.route = route  # type: ignore[assignment]
+    trip.habits = replace(trip.habits, blend=lambda frame: blend)
+    run.move(1)
+    assert trip.seen is not None and trip.target is not None
+    assert torch.equal(trip.seen, 1 - route.hidden)
+    # What the film had hidden is taken from it, and may become what it likes.
+    assert torch.allclose(trip.target[..., :16], torch.tensor(64 / 255))
+    image = trip.target.clone()
+    image[..., :16] = 1
+    assert float(trip.hold(view(image))) == 0
+    # What no picture shows goes with what was drawn, as far as that is what is shown.
+    encode = run.drawer.vqgan.encode
+    with torch.no_grad():
+        rest = trip.last - encode(run.drawer.draw_latent(trip.last).mul(255).round().div(255))
+        wanted = encode(trip.target)
+        wanted[..., 4:] += (1 - blend) * rest[..., 4:]
+    assert rest.shape[-1] == 8 and float(rest.abs().mean()) > 0.1
+    wanted = wanted.clamp(run.drawer._low, run.drawer._high)
+    assert torch.allclose(run.drawer.latent, wanted, atol=1e-5)
+
+
+class Mirror:
+    """A drawer whose latents are pictures."""
+
+    def __init__(self) -> None:
+        self.vqgan = self
+
+    def draw_latent(self, latent: Tensor) -> Tensor:
+        return latent
+
+    def encode(self, image: Tensor) -> Tensor:
+        return image
+
+
+@pytest.mark.parametrize("edges", ["wrap", "mirror", "fill", "smear", "black"])
+def test_a_frame_between_lies_on_the_way(edges: str) -> None:
+    """What goes eight pixels from frame to frame goes two, four and six in between."""
+    wide = pattern(width=48)  # of which each frame shows 32 columns
+    strip = torch.from_numpy(wide).permute(2, 0, 1)[None] / 255
+    before, after = strip[..., :32], strip[..., 8:40]
+    if edges == "wrap":
+        after = before.roll(-8, -1)
+    route = Ride(lambda frame: Move(pan_x=8 / 32))
+    trip = Voyage([0, 1, 2], route, Habits(edges=edges, between=3), seed=1)
+    drawer: Any = Mirror()
+    for number, found in enumerate(trip._between(1, drawer, before, after), start=1):
+        by = 2 * number
+        wanted = before.roll(-by, -1) if edges == "wrap" else strip[..., by : by + 32]
+        # Where one frame does not have it, the other one has, but both are taken.
+        known = slice(None) if edges == "wrap" else slice(8 - by, 32 - by)
+        assert torch.allclose(found[..., known], wanted[..., known], atol=1e-3)
+        if edges == "black":  # what is about to leave is no darker for it
+            assert float(found[..., : 8 - by].mean()) > 0.8 * float(before.mean())
 
 
 def test_an_animation_closes(home: Home) -> None:
@@ -250,6 +381,20 @@ def test_what_is_kept_has_as_many_levels_as_a_picture(home: Home) -> None:
     for name in ("target", "seen", "shown", "reference", "last"):
         assert torch.equal(getattr(run.voyage, name), getattr(other.voyage, name)), name
     assert run.voyage.streams.keys() == other.voyage.streams.keys() != set()
+
+
+def test_what_a_flight_has_passed_is_kept(home: Home) -> None:
+    run = ready(home, camera={"depth": "plane", "forward": 0.1, "roll": 5.0})
+    list(run.play())
+    assert run.voyage is not None
+    state = run.voyage.state()
+    route = {k.removeprefix("route."): v for k, v in state.items() if k.startswith("route.")}
+    assert int(route["frame"]) == 3
+    other = ready(home, camera={"depth": "plane", "forward": 0.1, "roll": 5.0}).voyage
+    assert other is not None
+    other.restore(state, torch.device("cpu"))
+    for name, each in other.route.state().items():
+        assert torch.equal(each, route[name])
 
 
 def test_which_frame_it_is_after_some_steps(home: Home) -> None:

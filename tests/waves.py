@@ -7,6 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from vqclip.carrying import carry
+from vqclip.depth import Flight, Terrain
+from vqclip.route import Flown
+
 FINEST = 8.0  # pixels; no wave is shorter
 
 
@@ -41,3 +45,10 @@ def psnr(found: Tensor, wanted: Tensor, where: Tensor) -> float:
     """In decibels, of a range of 1, over the pixels `where` [h, w]."""
     error = (found.double() - wanted.double())[..., where].square().mean()
     return -10 * math.log10(max(float(error), 1e-20))
+
+
+def fly(
+    image: Tensor, flight: Flight, terrain: Terrain, edges: str = "fill"
+) -> tuple[Tensor, Tensor]:
+    """The next frame of a flight, and where it was in view."""
+    return carry(image, Flown(flight, terrain), edges)

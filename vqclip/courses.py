@@ -12,13 +12,14 @@ from vqclip import changing, flow
 from vqclip.camera import Move
 from vqclip.config import RunConfig
 from vqclip.depth import Flight, Terrain
+from vqclip.errors import ConfigError
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.generate import Objective
 from vqclip.habits import Habits, Route
 from vqclip.itinerary import Itinerary, footage_of, fps_of
 from vqclip.models import depth
-from vqclip.route import Air, Ride, Shots, Trace
+from vqclip.route import Air, Flown, Ride, Shots, Trace
 from vqclip.schedules import Curve
 from vqclip.story import Story
 from vqclip.tensors import Image
@@ -95,7 +96,7 @@ def _arriving(tour: Itinerary, tale: Story, share: float) -> Callable[[int], Map
             return {}
         before, now = (tale.shares(tour.clock.starts[each]) for each in (frame - 1, frame))
         return {
-            scene: min(1.0, share * (new - old) / (1 - old))
+            scene: share * (new - old) / (1 - share * old)  # of what is left to be taken
             for scene, (old, new) in enumerate(zip(before, now, strict=True))
             if new > old
         }
@@ -119,7 +120,7 @@ def _route(
         finder = flow.open_flow(source.flow, device=str(device))
         return Trace(Shots(open_at, device), finder)
     if config.camera.depth:
-        return Air(_flights(config, tour), *_terrain(config, tour, size, device, folders))
+        return _air(config, tour, size, device, folders)
     return Ride(_moves(config, tour))
 
 
@@ -166,28 +167,44 @@ def _flights(config: RunConfig, tour: Itinerary) -> Callable[[int], Flight]:
     return _tried(flight, tour)
 
 
-def _terrain(
+def _air(
     config: RunConfig,
     tour: Itinerary,
     size: tuple[int, int],
     device: torch.device,
     folders: Sequence[Path],
-) -> tuple[Callable[[int, Image], Terrain], Callable[[], None]]:
-    """What a flight goes through, and what lets go of it."""
-    name = config.camera.depth
+) -> Air:
+    """A flight, and what it goes through."""
+    name, flights = config.camera.depth, _flights(config, tour)
     if name in TERRAINS:
         there = TERRAINS[name]()
-        return (lambda frame, shown: there), lambda: None
+        _passed(flights, there, tour)
+        return Air(flights, lambda frame, shown: there, stays=True)
     path = find(name, folders)
     if (path / "config.json").is_file():
         model = depth.load(path, device)
-        return (lambda frame, shown: DepthMap(model(shown))), lambda: None
+        return Air(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)
     film = Shots(lambda frame: _depths(path, size, frame), torch.device("cpu"))
 
     def seen(frame: int, shown: Image) -> Terrain:
         return DepthMap(film.frame(tour.film(frame - 1))[0].mean(0).double())
 
-    return seen, film.close
+    return Air(flights, seen, open_footage(path, size=size).count == 1, film.close)
+
+
+def _passed(flights: Callable[[int], Flight], terrain: Terrain, tour: Itinerary) -> None:
+    """Refuse a flight that would go through a terrain, before the first step.
+
+    Raises:
+        ConfigError: that says at which frame.
+    """
+    for frame in range(1, tour.timeline.frames + tour.lead):
+        way = Flown(flights(frame), terrain)
+        try:
+            way.course(1, 1)
+        except ConfigError as error:
+            raise ConfigError(f"at frame {tour.film(frame)}, {error}") from None
+        terrain = terrain.after(way.flight, way.course)
 
 
 def _depths(path: Path, size: tuple[int, int], frame: int) -> Footage:

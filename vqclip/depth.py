@@ -9,6 +9,7 @@ hidden is known. Distances are along z, in any unit, so long as it is one and th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -17,8 +18,6 @@ from torch import Tensor
 
 from vqclip.camera import focal_length, require_field_of_view, require_finite
 from vqclip.errors import ConfigError
-from vqclip.resample import resample
-from vqclip.tensors import Image
 
 BEHIND = 1e-9  # a distance so small that what is there lies beside every picture
 
@@ -93,6 +92,27 @@ class Flight:
         return pan @ tilt @ roll
 
 
+class Pose(NamedTuple):
+    """Where the eye of a frame is, and how it looks, as seen from where a flight began.
+
+    Args:
+        place: where it is, [3] in float64.
+        turn: directions as seen from this frame → as seen from the first, [3, 3] in float64.
+    """
+
+    place: Tensor
+    turn: Tensor
+
+    def after(self, flight: Flight) -> Pose:
+        """That of the next frame."""
+        return Pose(self.place + self.turn @ flight.start, self.turn @ flight.turn)
+
+
+def level() -> Pose:
+    """The pose in which a flight begins."""
+    return Pose(torch.zeros(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64))
+
+
 class Rays(NamedTuple):
     """The rays of a frame, as seen from the frame before.
 
@@ -122,12 +142,6 @@ class Rays(NamedTuple):
         return focal * x / ahead + across, focal * y / ahead + down, z
 
 
-class Terrain(Protocol):
-    """What is there: [h, w] of how far along each ray, and how surely in [0, 1] it was seen."""
-
-    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]: ...
-
-
 class Course(NamedTuple):
     """How a frame follows from the one before.
 
@@ -141,6 +155,34 @@ class Course(NamedTuple):
     positions: Tensor
     seen: Tensor
     distance: Tensor
+
+
+class Terrain(Protocol):
+    """What is there, as a frame shows it."""
+
+    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
+        """[h, w] of how far along each ray of the next frame, and how surely in [0, 1] seen.
+
+        Raises:
+            ConfigError: if the flight goes through it.
+        """
+
+    def after(self, flight: Flight, course: Callable[[int, int], Course]) -> Terrain:
+        """The same, as the next frame shows it.
+
+        Args:
+            course: that of the flight over it, on a grid of (height, width).
+        """
+
+    def state(self) -> dict[str, Tensor]:
+        """What of it changes with the frames, by name; on the CPU."""
+
+    def at(self, state: Mapping[str, Tensor]) -> Terrain:
+        """The same, where a `state` was told.
+
+        Raises:
+            KeyError: if that was of another kind.
+        """
 
 
 def follow(flight: Flight, terrain: Terrain, width: int, height: int) -> Course:
@@ -166,31 +208,10 @@ def follow(flight: Flight, terrain: Terrain, width: int, height: int) -> Course:
     return Course(torch.stack([x, y], -1), seen * (ahead > BEHIND), reach)
 
 
-def fly(
-    image: Image, flight: Flight, terrain: Terrain, edges: str = "fill"
-) -> tuple[Image, Tensor, Tensor]:
-    """Show the next frame of a flight.
-
-    Args:
-        image: the frame before, [B, C, H, W].
-        terrain: as it showed it.
-        edges: what lies beyond it; see `vqclip.resample`. What it hid is stretched.
-
-    Returns:
-        The frame, where it shows what was seen, [1, 1, H, W] in [0, 1], and how far away things
-        are now, [H, W].
-
-    Raises:
-        ConfigError: if the flight goes through the terrain, or `edges` is not known.
-    """
-    height, width = image.shape[-2:]
-    course = follow(flight, terrain, width, height)
-    shown, seen = resample(image, course.positions, edges)
-    certain = course.seen[None, None].to(seen)
-    return (shown * certain if edges == "black" else shown), seen * certain, course.distance
-
-
 def nearness(distance: Tensor, flight: Flight) -> Tensor:
-    """Distances → values of a `DepthMap`, so that one picture of depths lasts for many frames."""
+    """Distances → values of a `DepthMap`, so that one picture of depths lasts for many frames.
+
+    What has come nearer than the flight's `near` counts as that near.
+    """
     near, far = 1 / flight.near, 1 / flight.far
     return ((1 / distance.clamp(min=BEHIND) - far) / (near - far)).clamp(0, 1)

@@ -37,6 +37,12 @@ class Route(Protocol):
     def close(self) -> None:
         """Let go of what is open; it opens again when it is asked."""
 
+    def state(self) -> dict[str, Tensor]:
+        """What of it frames leave to the next ones, by name; on the CPU."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state`; one of none, or of another route, is none."""
+
 
 @dataclass(frozen=True)
 class Habits:

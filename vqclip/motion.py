@@ -24,8 +24,10 @@ class CameraSettings:
     pan_x: float | str = changing(0.0, "to the right, in widths of the picture")
     pan_y: float | str = changing(0.0, "down, in heights of the picture")
     roll: float | str = changing(0.0, "degrees clockwise")
-    tilt: float | str = changing(0.0, "degrees that it looks up, in perspective")
-    swing: float | str = changing(0.0, "degrees that it looks to the right, in perspective")
+    tilt: float | str = changing(0.0, "degrees that the top leans back; in a flight: looks up")
+    swing: float | str = changing(
+        0.0, "degrees that the right goes back; in a flight: looks right"
+    )
     depth: str = option(
         "", "fly through flat|plane|tunnel, a picture or film of depths, or what a model sees"
     )

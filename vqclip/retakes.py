@@ -24,7 +24,7 @@ from vqclip.journey import Session, State
 from vqclip.record import images, provenance
 from vqclip.tensors import Image, Latent
 
-BACK = 8  # frames in which a stretch comes back to what was there, at most; half of it at most
+BACK = 8  # frames in which a stretch comes back to what was there; half of it, if that is less
 LIKE = 60  # steps in which a latent is found for a picture
 # What numbers a run's pictures: in a stretch it cannot be other than in the rest.
 SAME = ("frames", "fps", "loop", "film.between", "film.between_by")
@@ -80,7 +80,7 @@ class Stretch:
         """How much of what was there is in a frame of the stretch."""
         if self.until == self.frames and not self.loop:
             return 0.0
-        length = min(BACK, (self.until - self.first) // 2)
+        length = min(BACK, (self.until - self.first + 1) // 2)
         return max(0.0, (frame - self.until + length + 1) / (length + 1))
 
     def _place(self, frame: int) -> int:
@@ -125,6 +125,12 @@ def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None
         )
     between = config.film.between if config.film.between_by == "latent" else 0
     there = Stretch(folder / "frames", first, until, config.frames, between, config.loop)
+    if between and config.loop and first == 0:
+        raise ConfigError(
+            f"retake.frames is {config.retake.frames!r}; with loop, the pictures between the "
+            "last frame and the first (film.between_by=latent) lead to frame 0 as it was, so it "
+            f"has to stay: begin at 1, such as 1:{max(2, until)}"
+        )
     gone = [path for path in there.files if not path.is_file()]
     if gone:
         raise PictureError(

@@ -5,7 +5,7 @@ Each route says where each pixel of a frame was a frame ago.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from torch.nn import functional
 from vqclip import camera, flow
 from vqclip.camera import Move
 from vqclip.carrying import Places, Way, grid
-from vqclip.depth import Flight, Terrain, follow
+from vqclip.depth import Course, Flight, Terrain, follow
 from vqclip.errors import PictureError
 from vqclip.flow import Flow
 from vqclip.footage import Footage
@@ -45,6 +45,13 @@ class Ride:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing is kept."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Nothing is kept."""
 
 
 class Shots:
@@ -132,6 +139,13 @@ class Trace:
         """End the film."""
         self._shots.close()
 
+    def state(self) -> dict[str, Tensor]:
+        """Nothing is kept: the film is there."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Nothing is kept."""
+
     def _moved(self, frame: int) -> tuple[Tensor, Tensor]:
         """The flow from a frame to the one before, and back again."""
         if self._flows[0] != frame:
@@ -141,23 +155,68 @@ class Trace:
         return found
 
 
-@dataclass(frozen=True)
+class Flown:
+    """The way of a flight over a terrain; followed once for each size of grid.
+
+    Args:
+        flight: where the camera goes.
+        terrain: as the frame before showed it.
+    """
+
+    def __init__(self, flight: Flight, terrain: Terrain) -> None:
+        self.flight, self.terrain = flight, terrain
+        self._courses: dict[tuple[int, int], Course] = {}
+
+    def __call__(self, height: int, width: int) -> Places:
+        """Where each pixel of a grid was a frame ago."""
+        course = self.course(height, width)
+        return Places(course.positions, course.seen)
+
+    def course(self, height: int, width: int) -> Course:
+        """The same, and how far away things are now."""
+        if (height, width) not in self._courses:
+            self._courses[height, width] = follow(self.flight, self.terrain, width, height)
+        return self._courses[height, width]
+
+
 class Air:
-    """The camera flies through what is near and far.
+    """The camera flies through what is near and far, which stays, or that each frame shows anew.
 
     Args:
         flights: where it goes on the way to each frame.
         terrain: what is there, as a frame shows it that led to the one of this number.
+        stays: whether that is asked for frame 1 alone, and the flight passes it.
         let_go: of what is open for it.
     """
 
-    flights: Callable[[int], Flight]
-    terrain: Callable[[int, Image], Terrain]
-    let_go: Callable[[], None] = lambda: None
+    def __init__(
+        self,
+        flights: Callable[[int], Flight],
+        terrain: Callable[[int, Image], Terrain],
+        stays: bool,
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._flights, self._terrain, self._stays, self._let_go = flights, terrain, stays, let_go
+        self._last: tuple[int, Flown] | None = None  # the frame that it leads to, and the way
+        self._left: Mapping[str, Tensor] = {}
+        self._seen: tuple[int, Image, Flown] | None = None
 
     def way(self, frame: int, shown: Image) -> Way:
-        """By the flight over what was last shown."""
-        return partial(_flown, self.flights(frame), self.terrain(frame, shown))
+        """By the flight over what was last shown, or over what has stayed."""
+        if not self._stays:
+            if self._seen is None or self._seen[0] != frame or not shown.equal(self._seen[1]):
+                flown = Flown(self._flights(frame), self._terrain(frame, shown))
+                self._seen = frame, shown, flown
+            return self._seen[2]
+        at, last = self._last or self._begun(frame, shown)
+        if at > frame:
+            at, last = self._first(shown)
+        while at < frame:
+            terrain = last.terrain.after(last.flight, last.course)
+            at += 1
+            last = Flown(self._flights(at), terrain)
+        self._last = at, last
+        return last
 
     def ground(self, frame: int) -> Ground | None:
         """There is no film."""
@@ -165,7 +224,30 @@ class Air:
 
     def close(self) -> None:
         """Let go of a film of depths."""
-        self.let_go()
+        self._let_go()
+
+    def state(self) -> dict[str, Tensor]:
+        """Where what has stayed is by now."""
+        if self._last is None:
+            return dict(self._left)
+        at, last = self._last
+        return {"frame": torch.tensor(at)} | last.terrain.state()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state`; without one, it is found from the first frame on."""
+        self._left, self._last = state, None
+
+    def _first(self, shown: Image) -> tuple[int, Flown]:
+        return 1, Flown(self._flights(1), self._terrain(1, shown))
+
+    def _begun(self, frame: int, shown: Image) -> tuple[int, Flown]:
+        """Begin where it was left, if there was such a terrain then."""
+        _, first = self._first(shown)
+        try:
+            at, terrain = int(self._left["frame"]), first.terrain.at(self._left)
+        except KeyError:
+            return 1, first
+        return at, Flown(self._flights(at), terrain)
 
 
 def _ridden(move: Move, height: int, width: int) -> Places | None:
@@ -174,15 +256,10 @@ def _ridden(move: Move, height: int, width: int) -> Places | None:
     return Places(camera.positions(move.matrix(width, height), width, height))
 
 
-def _flown(flight: Flight, terrain: Terrain, height: int, width: int) -> Places:
-    course = follow(flight, terrain, width, height)
-    return Places(course.positions, course.seen)
-
-
 def _flowed(moved: Tensor, height: int, width: int) -> Places:
     """Positions by a flow, on a grid of any size."""
     high, wide = moved.shape[-2:]
     if (high, wide) != (height, width):
         moved = functional.interpolate(moved, [height, width], mode="bilinear", antialias=True)
         moved = moved * torch.tensor([width / wide, height / high]).to(moved)[None, :, None, None]
-    return Places(grid(height, width) + moved[0].permute(1, 2, 0).double().cpu())
+    return Places(grid(height, width) + moved[0].permute(1, 2, 0).cpu().double())

@@ -7,19 +7,22 @@
 | Tunnel   | a round one, along the way                                                   |
 | DepthMap | what a picture of depths says, drawn or estimated: bright is near            |
 
-All are as the frame before showed them. The first three are exact.
+All are as the frame before showed them. The first three are exact. The wall is always as far away
+and across the way; plane and tunnel stay where they are while the eye turns and goes up, down or
+aside, frame for frame; the things of a depth map come along as the flight passes them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.depth import BEHIND, Rays
+from vqclip.depth import BEHIND, Course, Flight, Pose, Rays, level, nearness
 from vqclip.errors import ConfigError
 
 _FINEST = 96  # steps along a ray
@@ -27,10 +30,12 @@ _GIVE, _TORN = 0.15, 0.65  # pixels in a frame: what a surface may stretch, and 
 _EDGE = 7  # numbers of a map; what is steep over more is a slope
 _HALVINGS = 12  # of the step in which a ray meets a depth map
 
+Following = Callable[[int, int], Course]
+
 
 @dataclass(frozen=True)
 class Flat:
-    """A wall across the way, `distance` ahead of the frame before."""
+    """A wall across the way, `distance` ahead of each frame."""
 
     distance: float = 1.0
 
@@ -42,17 +47,35 @@ class Flat:
         """
         if not self.distance > rays.flight.z:
             raise ConfigError(
-                f"the flight's z is {rays.flight.z:g}, and the wall only {self.distance:g} away; "
-                "go less far in a frame"
+                f"the flight goes {rays.flight.z:g} forward, and the wall is only "
+                f"{self.distance:g} away; go less far in a frame"
             )
         return _wall(rays, self.distance), torch.ones_like(rays.ways[..., 0])
+
+    def after(self, flight: Flight, course: Following) -> Flat:
+        """The wall is as far from the next frame."""
+        return self
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing of it changes."""
+        return {}
+
+    def at(self, state: Mapping[str, Tensor]) -> Flat:
+        """Nothing of it changes."""
+        return self
 
 
 @dataclass(frozen=True)
 class Ground:
-    """A plain `height` below the eye; above the horizon, which is at `centre`, all is far."""
+    """A plain; above the horizon all is far.
+
+    Args:
+        height: how far it is below where the flight began.
+        pose: of the frame before. Where that is level, the horizon is at the flight's `centre`.
+    """
 
     height: float = 1.0
+    pose: Pose = field(default_factory=level)
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Meet the plain.
@@ -60,21 +83,40 @@ class Ground:
         Raises:
             ConfigError: if the flight goes through it.
         """
-        if not self.height > rays.flight.y:
+        down = self.pose.turn[1]  # how far down a direction leads, as the frame before sees it
+        height, sinks = self.height - float(self.pose.place[1]), float(down @ rays.start)
+        if not height > sinks:
             raise ConfigError(
-                f"the flight's y is {rays.flight.y:g}, and the ground only {self.height:g} "
-                "below; go less far down in a frame"
+                f"the flight goes {sinks:.4g} down, and the ground is only {height:.4g} below; "
+                "go less far down, or up again sooner (camera.up; with camera.tilt, "
+                "camera.forward leads down or up, too)"
             )
-        down = rays.ways[..., 1]
-        reach = (self.height - rays.flight.y) / down.clamp(min=BEHIND)
-        return _before_far(reach, rays)
+        return _before_far((height - sinks) / (rays.ways @ down).clamp(min=BEHIND), rays)
+
+    def after(self, flight: Flight, course: Following) -> Ground:
+        """The plain stays, and the eye goes on."""
+        return replace(self, pose=self.pose.after(flight))
+
+    def state(self) -> dict[str, Tensor]:
+        """The pose."""
+        return self.pose._asdict()
+
+    def at(self, state: Mapping[str, Tensor]) -> Ground:
+        """The plain as seen from a pose."""
+        return replace(self, pose=Pose(state["place"], state["turn"]))
 
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A round tunnel about the way of the frame before."""
+    """A round tunnel, about the way on which the flight began.
+
+    Args:
+        radius: how far its wall is from its middle.
+        pose: of the frame before.
+    """
 
     radius: float = 1.0
+    pose: Pose = field(default_factory=level)
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Meet its wall.
@@ -82,18 +124,32 @@ class Tunnel:
         Raises:
             ConfigError: if the flight goes through it.
         """
-        aside = math.hypot(rays.flight.x, rays.flight.y)
+        across = self.pose.turn[:2]
+        start, way = self.pose.place[:2] + across @ rays.start, rays.ways @ across.T
+        aside = math.hypot(*start.tolist())
         if not self.radius > aside:
             raise ConfigError(
-                f"the flight goes {aside:g} aside (x, y), and the tunnel's wall is only "
-                f"{self.radius:g} away; go less far aside in a frame"
+                f"the flight goes {aside:.4g} away from the tunnel's middle, and its wall is "
+                f"{self.radius:g} away; go less far aside, or back again sooner (camera.right, "
+                "camera.up; with camera.swing and camera.tilt, camera.forward leads aside, too)"
             )
-        start, way = rays.start[:2], rays.ways[..., :2]
         square = way.square().sum(-1).clamp(min=BEHIND**2)
         along = (way * start).sum(-1)
         # Of the two places where a line meets a circle around its start, the one ahead.
         root = (along.square() + square * (self.radius**2 - aside**2)).sqrt()
         return _before_far((root - along) / square, rays)
+
+    def after(self, flight: Flight, course: Following) -> Tunnel:
+        """The tunnel stays, and the eye goes on."""
+        return replace(self, pose=self.pose.after(flight))
+
+    def state(self) -> dict[str, Tensor]:
+        """The pose."""
+        return self.pose._asdict()
+
+    def at(self, state: Mapping[str, Tensor]) -> Tunnel:
+        """The tunnel as seen from a pose."""
+        return replace(self, pose=Pose(state["place"], state["turn"]))
 
 
 @dataclass(frozen=True)
@@ -132,7 +188,7 @@ class DepthMap:
         """
         height, width = rays.ways.shape[:2]
         near, far = 1 / rays.flight.near, 1 / rays.flight.far
-        map_ = self.values.detach().to("cpu", torch.float64) * (near - far) + far  # 1 / distance
+        map_ = self.values.detach().cpu().double() * (near - far) + far  # 1 / distance
 
         def reach(inverse: Tensor) -> Tensor:
             """How far along the ray things are of this 1 / distance in the frame before."""
@@ -171,6 +227,20 @@ class DepthMap:
             low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
         along = reach((low + high) / 2)
         return along, self._certain(map_, rays, (low + high) / 2, along)
+
+    def after(self, flight: Flight, course: Following) -> DepthMap:
+        """What the map shows, moved along, as near and far as it is now."""
+        height, width = self.values.shape
+        # In 32 bits, so that a checkpoint that keeps it keeps all of it.
+        return DepthMap(nearness(course(height, width).distance, flight).float())
+
+    def state(self) -> dict[str, Tensor]:
+        """The map."""
+        return {"values": self.values.detach().cpu()}
+
+    def at(self, state: Mapping[str, Tensor]) -> DepthMap:
+        """Another map."""
+        return DepthMap(state["values"])
 
     def _certain(self, map_: Tensor, rays: Rays, inverse: Tensor, along: Tensor) -> Tensor:
         """Less where a step between neighbours of the map is stretched over several pixels."""

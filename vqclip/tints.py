@@ -20,7 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vqclip.errors import ConfigError, pick
+from vqclip.errors import pick
 from vqclip.tensors import Image
 
 # In parts of a channel's range. A channel that deviates less is flat: to spread it would only
@@ -28,28 +28,22 @@ from vqclip.tensors import Image
 FLAT = 1 / 255
 
 
-def tint(image: Image, reference: Image, way: str = "lab", strength: float = 1.0) -> Image:
-    """Bring a picture's colours towards those of another, whatever the size of that.
+def tint(image: Image, reference: Image, way: str) -> Image:
+    """Bring a picture's colours to those of another, whatever the size of that.
 
     Args:
         image: [1, 3, H, W] in [0, 1].
         reference: [1, 3, h, w] in [0, 1].
         way: one of `TINTS`.
-        strength: 0 leaves the picture as it is, 1 takes all of the change.
 
     Returns:
         [1, 3, H, W] in [0, 1].
 
     Raises:
-        ConfigError: if there is no such way, or `strength` is not within [0, 1].
+        ConfigError: if there is no such way.
     """
     match = pick(TINTS, way, "way to match colours")
-    if not 0 <= strength <= 1:
-        raise ConfigError(f"the strength of a tint is {strength}; expected 0 to 1")
-    if strength == 0:
-        return image
-    matched = match(image, reference.to(image.device, image.dtype)).clamp(0, 1)
-    return matched if strength == 1 else torch.lerp(image, matched, strength)
+    return match(image, reference.to(image.device, image.dtype)).clamp(0, 1)
 
 
 def _moments(image: Tensor, reference: Tensor, flat: Tensor | float) -> Tensor:
@@ -93,8 +87,9 @@ def _hue(hsv: Tensor) -> Tensor:
 
 
 def _histogram(image: Image, reference: Image) -> Image:
-    rows = zip(image[0].flatten(1), reference[0].flatten(1), strict=True)
-    return torch.stack([_matched(own, wanted) for own, wanted in rows]).view_as(image)
+    # Places want 64 bits, which not every device has.
+    rows = zip(image[0].flatten(1).cpu(), reference[0].flatten(1).cpu(), strict=True)
+    return torch.stack([_matched(own, wanted) for own, wanted in rows]).view_as(image).to(image)
 
 
 def _matched(own: Tensor, wanted: Tensor) -> Tensor:

@@ -94,6 +94,7 @@ class Voyage:
         way = self.route.way(frame, drawn)
         moved, seen = carry(drawn, way, habits.edges)
         moved, fresh = moved.clamp(0, 1), 1 - seen
+        plain = _levels(moved)
         ground = self.ground(frame)
         share = torch.zeros_like(seen)
         if ground is not None:
@@ -110,12 +111,13 @@ class Voyage:
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
         latent = drawer.vqgan.encode(self.target)
-        rest = last - drawer.vqgan.encode(drawn)
-        if habits.through == "latent":
-            latent = carry(last, way, inside(habits.edges))[0]
+        if habits.through == "latent":  # which takes what is done to the picture, and no more
+            change = latent - drawer.vqgan.encode(plain)
+            latent = carry(last, way, inside(habits.edges))[0] + change
         else:  # as far as it is the last picture, and not the film's own frame, that is shown
+            rest = last - drawer.vqgan.encode(drawn)
             kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
-            latent = latent + kept * carry(rest, way, "black", "linear")[0]
+            latent = latent + kept * carry(rest, way, _known(habits.edges), "linear")[0]
         for scene, taken in habits.arriving(frame).items():
             if scene in self.drafts:
                 latent = slerp(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
@@ -196,11 +198,14 @@ class Voyage:
             found["last"] = self.last.clone()
         found |= {f"draft.{n:05d}": _bytes(draft) for n, draft in self.drafts.items()}
         found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.kept)}
+        found |= {f"route.{k}": each for k, each in self.route.state().items()}
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Go on from a `state`."""
-        there = {k: v.to(device, copy=True) for k, v in state.items()}
+        route = {k: v for k, v in state.items() if k.startswith("route.")}
+        self.route.restore({k.removeprefix("route."): v for k, v in route.items()})
+        there = {k: v.to(device, copy=True) for k, v in state.items() if k not in route}
         self.target, self.seen, self.shown, self.reference = (
             there[k].float() / LEVELS if k in there else None
             for k in ("target", "seen", "shown", "reference")
@@ -248,7 +253,7 @@ class Voyage:
         for number in range(1, self.habits.between + 1):
             share = number / (self.habits.between + 1)
             ends = [
-                _moved(drawer, latent, picture, part(way, share_of))
+                self._moved(drawer, latent, picture, part(way, share_of))
                 for latent, picture, share_of in zip(
                     (before, after), drawn, (share, share - 1), strict=True
                 )
@@ -256,12 +261,18 @@ class Voyage:
             found.append(drawer.draw_latent(slerp(ends[0], ends[1], share)))
         return found
 
+    def _moved(self, drawer: LatentDrawer, latent: Latent, drawn: Image, way: Way) -> Latent:
+        """A latent that is moved as its picture is, with what of it no picture shows."""
+        encode, edges = drawer.vqgan.encode, inside(self.habits.edges)
+        # What comes into view of one of two frames is in the other: black would darken it.
+        around = "mirror" if edges == "black" else edges
+        moved = encode(carry(drawn, way, around)[0].clamp(0, 1))
+        return moved + carry(latent - encode(drawn), way, _known(edges), "linear")[0]
 
-def _moved(drawer: LatentDrawer, latent: Latent, drawn: Image, way: Way) -> Latent:
-    """A latent that is moved as its picture is, with what of it no picture shows."""
-    encode = drawer.vqgan.encode
-    moved = encode(carry(drawn, way, "mirror")[0].clamp(0, 1))
-    return moved + carry(latent - encode(drawn), way, "black", "linear")[0]
+
+def _known(edges: str) -> str:
+    """What lies beyond the border of what no picture shows: nothing, unless all comes again."""
+    return edges if edges in ("wrap", "mirror") else "black"
 
 
 def _levels(image: Tensor) -> Tensor:
