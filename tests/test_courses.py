@@ -15,6 +15,7 @@ from tests.conftest import Home
 from tests.melody import melody, save
 from tests.moving import clip, halves, ready, shown
 from vqclip import courses, staging
+from vqclip.config import Stage
 from vqclip.errors import ConfigError
 from vqclip.route import Air, Ride, Trace
 
@@ -117,6 +118,17 @@ def test_a_film_is_drawn_over(material: Home) -> None:
     gap = (steps[-1].image - wanted).square().mean()
     assert torch.allclose(steps[-1].losses["source"], 2 * gap)
     assert torch.equal(run.start, ground_of(run, 0))  # type: ignore[arg-type]
+
+
+def test_a_film_is_followed_in_small_stages_too(material: Home) -> None:
+    """The starter's random start grows; its first stage is smaller than the film's frames."""
+    over = KINDS["source"] | {"init": "random", "growth": [Stage("50%", "1")]}
+    steps = list(ready(material, **over).play())
+    assert [tuple(step.image.shape[-2:]) for step in steps[:2]] == [(16, 16), (32, 32)]
+    frame = moving.pattern().astype("float64")
+    small = torch.from_numpy(frame.reshape(16, 2, 16, 2, 3).mean((1, 3)) / 255)
+    gap = (steps[0].image[0].permute(1, 2, 0).double() - small).square().mean()
+    assert float(steps[0].losses["source"]) == pytest.approx(2 * float(gap), rel=1e-4)
 
 
 def ground_of(run: moving.Session, frame: int) -> torch.Tensor:
