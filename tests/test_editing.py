@@ -128,7 +128,7 @@ def test_every_fifth_frame_on_a_sheet(frames: Path, capsys: Capture) -> None:
         (["frames", "--sheet", "2", "--out", "a.gif"], "--out a.gif: a sheet is a PNG"),
         (["frames", "broken.png"], "broken.png is not a picture that can be read"),
         (["frames", "cut.png"], "cut.png cannot be read as a picture"),
-        (["broken.mp4"], "broken.mp4 is no film that ffmpeg can read"),
+        (["broken.mp4"], "broken.mp4 cannot be read as a film"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -16,12 +16,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import TypeAlias
 
+from vqclip import ffmpeg
 from vqclip.config import FILMS
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.record import ffmpeg
 from vqclip.record.pixels import Pixels, blended, ready
 
 Pictures: TypeAlias = Callable[[], Iterator[Pixels]]  # asked for once a pass
@@ -238,11 +239,11 @@ def _bitexact(arguments: Iterable[str], file: Path) -> list[str]:
 def _check_sound(sound: Path, start: float) -> None:
     if not sound.is_file():
         raise PictureError(f"there is no sound at {sound}; check the name")
-    told = ffmpeg.tell(sound)
-    if not told.sound:
+    seconds = ffmpeg.sound(sound)
+    if seconds is None:
         raise PictureError(f"{sound} has no sound that ffmpeg can read; expected wav, mp3, …")
-    if not 0 <= start < (told.seconds or float("inf")):
-        long = f"from 0 to {told.seconds:g}, its end" if told.seconds else "0 or more"
+    if not 0 <= start < seconds:
+        long = f"from 0 to {seconds:g}, its end" if seconds < inf else "0 or more"
         raise PictureError(f"the sound cannot begin at second {start:g}; {sound} has {long}")
 
 
@@ -251,7 +252,7 @@ def _sound(kind: str, look: Look, seconds: float) -> tuple[list[str], list[str]]
     if look.sound is None or kind not in SOUNDS:
         return [], []
     encoder = _first(SOUNDS[kind], ffmpeg.encoders()) or SOUNDS[kind][0]
-    reading = ["-ss", f"{look.sound_start:.6f}", "-i", str(look.sound.absolute())]
+    reading = ffmpeg.opened(look.sound, "-ss", f"{look.sound_start:.6f}")
     mixed = ["-map", "0:v", "-map", "1:a:0", "-c:a", encoder, "-b:a", "192k", "-ac", "2"]
     return reading, [*mixed, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
 
