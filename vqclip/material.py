@@ -31,12 +31,14 @@ class Source:
         film: another film.
         home: where the new one goes, unless it is said, and its name without a suffix.
         fps: pictures a second that it had.
+        run: the folder of the run that it is.
     """
 
     pictures: Sequence[Path]
     film: Path | None
     home: Path
     fps: float | None = None
+    run: Path | None = None
 
     @property
     def name(self) -> str:
@@ -98,12 +100,12 @@ def _of_folder(folder: Path) -> Source:
         fps = _rate(told)
     for place in ("frames", "film.frames"):
         if found := natural(_pictures_in(folder / place)):
-            return Source(found, None, folder / "film", fps)
+            return Source(found, None, folder / "film", fps, folder)
     for kind in FILMS:
         if (folder / f"film.{kind}").is_file():
-            return Source([], folder / f"film.{kind}", folder / "film")
+            return Source([], folder / f"film.{kind}", folder / "film", fps, folder)
     if found := natural(_pictures_in(folder / "steps")):
-        return Source(found, None, folder / "film", fps)
+        return Source(found, None, folder / "film", fps, folder)
     raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
 
 
