@@ -91,7 +91,7 @@ def test_a_run_becomes_a_film_of_another_kind(home: Home, capsys: Capture) -> No
 
 
 def test_a_run_keeps_its_sound(home: Home, capsys: Capture) -> None:
-    """That of its own film, or else of what it was made with, from the second where that began."""
+    """That of its own film, or else of what it was made with, from where that began."""
     tone(Path("tone.wav"), 4)
     clip = ("-f", "lavfi", "-i", "testsrc=size=32x32:rate=4:duration=4", "-i", "tone.wav")
     ffmpeg(*clip, "-c:v", "ffv1", "clip.mkv")
