@@ -18,6 +18,7 @@ from vqclip import courses, staging
 from vqclip.config import Stage
 from vqclip.errors import ConfigError
 from vqclip.route import Air, Ride, Trace
+from vqclip.terrain import DepthMap
 
 KINDS: dict[str, dict[str, Any]] = {
     "camera": {"camera": {"zoom": "1 + 0.05 * sin(t)", "roll": 2.0}, "motion": {"smooth": 0.2}},
@@ -136,6 +137,21 @@ def ground_of(run: moving.Session, frame: int) -> torch.Tensor:
     ground = run.voyage.route.ground(frame)
     assert ground is not None
     return ground.image.mul(255).round().div(255)
+
+
+def test_a_film_of_depths_goes_by_its_own_time(home: Home) -> None:
+    """Its second is the run's, however many frames each has of it."""
+    from tests.films import film
+
+    grey = "nullsrc=size=32x32:rate=24:duration=0.5,format=gray,geq=lum='N*20'"
+    film(Path("depths.mov"), "-c:v", "png", source=grey)
+    run = ready(home, camera={"depth": "depths.mov", "forward": 0.1}, fps=12.0, frames=10)
+    assert run.voyage is not None and isinstance(run.voyage.route, Air)
+    for frame in (1, 2, 5, 3, 9):
+        terrain = run.voyage.route.terrain(frame, torch.zeros(1, 3, 32, 32))
+        assert isinstance(terrain, DepthMap)
+        wanted = min(2 * (frame - 1), 10) * 20 / 255  # two of its frames are one of the run's
+        assert terrain.values.mean().item() == pytest.approx(wanted, abs=1e-3)
 
 
 def test_the_camera_may_move_by_the_second(home: Home) -> None:

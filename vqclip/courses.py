@@ -182,18 +182,18 @@ def _terrain(
     if (path / "config.json").is_file():
         model = depth.load(path, device)
         return (lambda frame, shown: DepthMap(model(shown))), lambda: None
-    film = Shots(lambda frame: _depths(path, size, frame), torch.device("cpu"))
+    stands = open_footage(path).count == 1
+    fps = tour.timeline.fps
+
+    def open_at(frame: int) -> Footage:
+        return open_footage(path, size=size, fps=fps, first=0 if stands else frame)
+
+    film = Shots(open_at, torch.device("cpu"))
 
     def seen(frame: int, shown: Image) -> Terrain:
         return DepthMap(film.frame(tour.film(frame - 1))[0].mean(0).double())
 
     return seen, film.close
-
-
-def _depths(path: Path, size: tuple[int, int], frame: int) -> Footage:
-    """A film of depths from one of its frames on; a picture is one that lasts."""
-    found = open_footage(path, size=size)
-    return found if found.count == 1 else open_footage(path, size=size, first=frame)
 
 
 def _numbers(
