@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as pillow
 
+from tests import films
 from vqclip import ffmpeg
 from vqclip.config import FILMS
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -160,6 +161,21 @@ def test_sound_goes_with_the_film(tmp_path: Path, kind: str) -> None:
     assert strips.of_film(path).count == 10
     again = made(tmp_path / f"again.{kind}", sound=path)  # a film's sound
     assert heard(again)[1] == pytest.approx(440, abs=5)
+
+
+def test_the_sound_before_a_films_first_picture_is_heard(tmp_path: Path) -> None:
+    sound = tone(tmp_path / "tone.wav", 4)
+    late = ("-itsoffset", "3", "-i", made(tmp_path / "a.mp4"), "-map", "0", "-map", "1:v")
+    films.ffmpeg("-i", sound, *late, "-c:v", "copy", tmp_path / "late.mp4")
+    for start, pitch in ((1.0, 440), (2.0, 660), (3.0, 880)):
+        path = made(tmp_path / "film.mp4", sound=tmp_path / "late.mp4", sound_start=start)
+        assert heard(path) == (pytest.approx(0.5, abs=0.03), pytest.approx(pitch, abs=5))
+
+
+def test_where_a_long_sound_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codecs, "SOONER", 0.6)
+    path = made(tmp_path / "film.mp4", sound=tone(tmp_path / "tone.wav", 4), sound_start=2.0)
+    assert heard(path) == (pytest.approx(0.5, abs=0.03), pytest.approx(660, abs=5))
 
 
 def test_a_short_sound_does_not_cut_the_film(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ CODECS = {
 }
 SOUNDS = {"mp4": ("aac",), "mov": ("aac",), "webm": ("libopus", "libvorbis")}
 EVEN = ("yuv420p", "yuva420p")  # the colour planes have half the sides
+SOONER = 60.0  # seconds of a sound that are listened to before it begins
 FLOW = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
 
 
@@ -252,9 +253,13 @@ def _sound(kind: str, look: Look, seconds: float) -> tuple[list[str], list[str]]
     if look.sound is None or kind not in SOUNDS:
         return [], []
     encoder = _first(SOUNDS[kind], ffmpeg.encoders()) or SOUNDS[kind][0]
-    reading = ffmpeg.opened(look.sound, "-ss", f"{look.sound_start:.6f}")
+    # In a film, ffmpeg goes to a picture, and the sound before the first one would be lost.
+    listened = min(look.sound_start, SOONER)
+    sought = look.sound_start - listened
+    reading = ffmpeg.opened(look.sound, *(("-ss", f"{sought:.6f}") if sought else ()))
+    begun = f"atrim=start={listened:.6f},asetpts=PTS-{listened:.6f}/TB"
     mixed = ["-map", "0:v", "-map", "1:a:0", "-c:a", encoder, "-b:a", "192k", "-ac", "2"]
-    return reading, [*mixed, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
+    return reading, [*mixed, "-af", begun, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
 
 
 def _first(names: Iterable[str], there: frozenset[str] | None) -> str | None:
