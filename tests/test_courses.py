@@ -16,6 +16,7 @@ from tests.conftest import Home
 from tests.melody import melody, save
 from tests.moving import clip, halves, ready, shown
 from vqclip import courses, itinerary, staging
+from vqclip.config import Stage
 from vqclip.errors import ConfigError
 from vqclip.route import Air, Flown, Ride, Trace
 from vqclip.story import Story
@@ -145,11 +146,39 @@ def test_a_film_is_drawn_over(material: Home) -> None:
     assert torch.equal(run.start, ground_of(run, 0))  # type: ignore[arg-type]
 
 
+def test_a_film_is_followed_in_small_stages_too(material: Home) -> None:
+    """The starter's random start grows; its first stage is smaller than the film's frames."""
+    over = KINDS["source"] | {"init": "random", "growth": [Stage("50%", "1")]}
+    steps = list(ready(material, **over).play())
+    assert [tuple(step.image.shape[-2:]) for step in steps[:2]] == [(16, 16), (32, 32)]
+    frame = moving.pattern().astype("float64")
+    small = torch.from_numpy(frame.reshape(16, 2, 16, 2, 3).mean((1, 3)) / 255)
+    gap = (steps[0].image[0].permute(1, 2, 0).double() - small).square().mean()
+    assert float(steps[0].losses["source"]) == pytest.approx(2 * float(gap), rel=1e-4)
+
+
 def ground_of(run: moving.Session, frame: int) -> torch.Tensor:
     assert run.voyage is not None
     ground = run.voyage.route.ground(frame)
     assert ground is not None
     return ground.image.mul(255).round().div(255)
+
+
+def test_a_film_of_depths_goes_by_its_own_time(home: Home) -> None:
+    """Its second is the run's, however many frames each has of it."""
+    from tests.films import film
+
+    grey = "nullsrc=size=32x32:rate=24:duration=0.5,format=gray,geq=lum='N*20'"
+    film(Path("depths.mov"), "-c:v", "png", source=grey)
+    run = ready(home, camera={"depth": "depths.mov", "forward": 0.1}, fps=12.0, frames=10)
+    assert run.voyage is not None and isinstance(run.voyage.route, Air)
+    for frame in (1, 2, 5, 3, 9):
+        way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
+        assert isinstance(way, Flown)
+        terrain = way.terrain
+        assert isinstance(terrain, DepthMap)
+        wanted = min(2 * (frame - 1), 10) * 20 / 255  # two of its frames are one of the run's
+        assert terrain.values.mean().item() == pytest.approx(wanted, abs=1e-3)
 
 
 def test_the_camera_may_move_by_the_second(home: Home) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home, Refusal
+from tests.films import ffmpeg
 from tests.record.test_codecs import heard, tone
 from vqclip import cli, editing
 from vqclip.record import codecs, strips
@@ -89,6 +90,35 @@ def test_a_run_becomes_a_film_of_another_kind(home: Home, capsys: Capture) -> No
     assert (found.count, found.fps, found.size) == (4, 5, (32, 32))
 
 
+def test_a_run_keeps_its_sound(home: Home, capsys: Capture) -> None:
+    """That of its own film, or else of what it was made with, from where that began."""
+    tone(Path("tone.wav"), 4)
+    clip = ("-f", "lavfi", "-i", "testsrc=size=32x32:rate=4:duration=4", "-i", "tone.wav")
+    ffmpeg(*clip, "-c:v", "ffv1", "clip.mkv")
+    words = home.words("seed=1", "motion.steps=1", "source.flow=none", "source.start=2")
+    words[words.index("film.format=none")] = "film.format=mp4"
+    assert cli.main(["animate", "a fox", "--source", "clip.mkv", "--quiet", *words]) == 0
+    run = Path("outputs/0001-a-fox")
+    third = (pytest.approx(2, abs=0.03), pytest.approx(660, abs=5))
+    assert heard(run / "film.mp4") == third
+    found, _, err = made(capsys, str(run), "--format", "webm")
+    assert (found.count, found.fps, heard(run / "film.webm")) == (8, 4, third)
+    assert "note" not in err
+    made(capsys, str(run), "--sound", "tone.wav", "--out", "other.mp4")
+    assert heard(Path("other.mp4"))[1] == pytest.approx(220, abs=5)
+    found, _, err = made(capsys, str(run), "--fps", "8", "--out", "fast.mp4")
+    assert not found.sound and "the film's sound would not fit, and is left out" in err
+    _, _, err = made(capsys, str(run), "--format", "gif")
+    assert f"note: gif has no sound; that of {run / 'film.mp4'} is left out" in err
+    (run / "film.mp4").unlink()
+    made(capsys, str(run), "--out", "again.mov", "--between", "1")
+    assert heard(Path("again.mov")) == third
+    Path("clip.mkv").unlink()
+    found, _, err = made(capsys, str(run), "--out", "mute.mp4")
+    assert found.count == 8 and not found.sound
+    assert "note: the run's sound is left out; there is no film or folder at clip.mkv" in err
+
+
 def test_every_fifth_frame_on_a_sheet(frames: Path, capsys: Capture) -> None:
     assert cli.main(["film", "frames", "--sheet", "5", "--quiet"]) == 0
     assert capsys.readouterr().out.endswith("sheet.png\n")
@@ -128,7 +158,7 @@ def test_every_fifth_frame_on_a_sheet(frames: Path, capsys: Capture) -> None:
         (["frames", "--sheet", "2", "--out", "a.gif"], "--out a.gif: a sheet is a PNG"),
         (["frames", "broken.png"], "broken.png is not a picture that can be read"),
         (["frames", "cut.png"], "cut.png cannot be read as a picture"),
-        (["broken.mp4"], "broken.mp4 is no film that ffmpeg can read"),
+        (["broken.mp4"], "broken.mp4 cannot be read as a film"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -82,3 +82,9 @@ def test_of_a_run_the_finished_picture_is_taken(tmp_path: Path) -> None:
     wanted = ["a/final.png", "b/steps/1.png", "c.png"]
     assert [str(p.relative_to(tmp_path)) for p in gallery.below(tmp_path)] == wanted
     assert gallery.below(tmp_path / "a") == [tmp_path / "a/final.png"]
+
+
+def test_names_are_sorted_as_people_number_them() -> None:
+    names = ["a2", "a10", "a1", "b", "A3", "a01", "²", "10a", "9", "B1/2"]
+    wanted = ["9", "10a", "a01", "a1", "a2", "A3", "a10", "b", "B1/2", "²"]
+    assert [str(path) for path in gallery.natural(map(Path, names))] == wanted

@@ -90,6 +90,11 @@ def test_a_film_that_is_over_or_absent_is_refused() -> None:
     clip(Path("row"), 3)
     with pytest.raises(PictureError, match="row has ended after 9 seconds; write a smaller"):
         itinerary.counted(load(source={"film": "row", "start": 9.0}))
+    for name in ("row", "clip.mkv"):  # however many frames are asked for
+        film(Path("clip.mkv"))
+        ended = load(source={"film": name, "start": 9.0}, frames=4, fps=10.0)
+        with pytest.raises(PictureError, match=f"{name} has ended after 9 seconds; write a sm"):
+            itinerary.counted(ended)
     with pytest.raises(PictureError, match="there is no film or folder at nil"):
         itinerary.counted(load(source={"film": "nil"}))
 

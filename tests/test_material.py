@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vqclip.errors import PictureError
-from vqclip.material import find, natural
+from vqclip.material import find
 
 ORDER = ["frame2.png", "frame10.png", "frame100.png"]
 
@@ -33,8 +33,6 @@ def test_numbers_count_as_numbers(folder: Path) -> None:
     assert names("pictures") == ORDER
     assert names("pictures/*.png") == ORDER
     assert names(*sorted(f"pictures/{name}" for name in ORDER)) == ORDER  # as a shell puts them
-    mixed = [Path(name) for name in ("b2", "10a", "a", "9a", "b02", "b1")]
-    assert [str(path) for path in natural(mixed)] == ["9a", "10a", "a", "b1", "b02", "b2"]
 
 
 def test_an_order_of_ones_own_is_kept(folder: Path) -> None:
@@ -103,6 +101,7 @@ def test_what_names_nothing_is_said(folder: Path) -> None:
         ({"film": {"fps": 7}}, 7),
         ({"film": {"fps": 7}, "frames": 24, "fps": None}, 12),
         ({"film": {"fps": 7}, "frames": 24, "fps": 23.976}, 23.976),
+        ({"film": {"fps": 7}, "frames": 24, "fps": 0.5}, 0.5),
         ({"film": {"fps": 7, "between": 1, "between_by": "latent"}, "frames": 9, "fps": 10}, 20),
         ({"film": {"fps": 7, "between": 1, "between_by": "blend"}, "frames": 9, "fps": 10}, 10),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from tests import melody
 from vqclip import spectrum
-from vqclip.errors import SoundError
+from vqclip.errors import ConfigError, SoundError
 from vqclip.spectrum import HOP, RATE, WINDOW, share, sums
 
 ALL = np.ones((1, WINDOW // 2 + 1))
@@ -148,7 +148,10 @@ def test_no_ffmpeg_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", absent)
     sound = melody.save(tmp_path / "a.wav", np.zeros(9))
-    assert "there is no ffmpeg, which sound is read with; `pip" in complaint(sound)
+    with pytest.raises(
+        ConfigError, match=r"there is no ffmpeg, by which .* sounds are read .*`pip"
+    ):
+        sums(sound, ALL)
 
 
 def test_who_stops_listening_leaves_no_decoder(
@@ -164,7 +167,7 @@ def test_who_stops_listening_leaves_no_decoder(
     def interrupted(*_: object, **__: object) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(spectrum, "Popen", Popen)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
     monkeypatch.setattr(spectrum.np, "nan_to_num", interrupted)
     sound = melody.save(tmp_path / "a.wav", np.zeros(RATE * 60))
     with pytest.raises(KeyboardInterrupt):

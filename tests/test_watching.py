@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image as pillow
 
+import vqclip
 from tests.conftest import Home, Refusal
 from tests.films import film
 from vqclip import cli, flicker, perceptors
+from vqclip.config import to_dict
 from vqclip.flow import open_flow
 from vqclip.footage import open_footage
 from vqclip.record import images
+from vqclip.record.provenance import Provenance
 from vqclip.tools import looks
 
 Capture = pytest.CaptureFixture[str]
@@ -70,6 +74,34 @@ def test_motion_is_found_in_the_source(clip: Path, capsys: Capture) -> None:
     (found,) = events(capsys, "--film", "a.mp4", "--source", "slow.mkv")
     wanted = flicker.measure(open_footage("a.mp4"), open_flow("dis"), open_footage("slow.mkv"))
     assert found["warp_errors"] == list(wanted.warped)
+
+
+@pytest.mark.parametrize("name", ["run", "run/frames", "run/frames/*.png", "run/film.mp4"])
+def test_the_source_of_a_run_is_taken_as_the_run_took_it(
+    clip: Path, capsys: Capture, name: str
+) -> None:
+    """From the same moment on, as many frames a second, and cut to the same shape."""
+    film(Path("wide.mkv"), "-vf", "scale=80:70", "-c:v", "ffv1", rate="24", seconds="3")
+    over: dict[str, Any] = {"film": "there.mp4", "start": 1.5, "stride": 2, "fit": "stretch"}
+    between = {"between": 1} if name == "run/film.mp4" else {}
+    settings = {"source": over, "frames": 6, "fps": 6.0, "film": between}
+    config = to_dict(vqclip.load("a fox", **settings), everywhere=False)
+    notes = Provenance(config, "a fox", 1, {}, {})
+    Path("run/frames").mkdir(parents=True)
+    Path("run/run.json").write_text(notes.to_json())
+    for number in range(6):
+        pillow.new("RGB", (40, 30), (40 * number, 9, 200)).save(f"run/frames/{number}.png")
+    many, size, drawn = 1, (40, 30), open_footage("run/frames")
+    if name == "run/film.mp4":  # with others in between
+        many, size, drawn = 2, (64, 48), open_footage(clip.rename(name))
+    (found,) = events(capsys, "--film", name, "--source", "wide.mkv", "--flow", "farneback")
+    how: dict[str, Any] = {"fps": 12 * many, "stride": 2, "first": 9 * many, "fit": "stretch"}
+    source = open_footage("wide.mkv", size=size, **how)
+    wanted = flicker.measure(drawn, open_flow("farneback"), source)
+    assert found["frames"] == 6 * many and found["warp_errors"] == list(wanted.warped)
+    assert cli.main(["score", "--film", name, "--source", "wide.mkv"]) == 0
+    said = "note: wide.mkv is taken as the run took it: source.start=1.5 source.stride=2\n"
+    assert said in capsys.readouterr().err
 
 
 def test_frames_are_held_against_words(clip: Path, home: Home, capsys: Capture) -> None:

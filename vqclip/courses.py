@@ -184,12 +184,18 @@ def _air(
     if (path / "config.json").is_file():
         model = depth.load(path, device)
         return Air(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)
-    film = Shots(lambda frame: _depths(path, size, frame), torch.device("cpu"))
+    stands = open_footage(path).count == 1
+    fps = tour.timeline.fps
+
+    def open_at(frame: int) -> Footage:
+        return open_footage(path, size=size, fps=fps, first=0 if stands else frame)
+
+    film = Shots(open_at, torch.device("cpu"))
 
     def seen(frame: int, shown: Image) -> Terrain:
         return DepthMap(film.frame(tour.film(frame - 1))[0].mean(0).double())
 
-    return Air(flights, seen, open_footage(path, size=size).count == 1, film.close)
+    return Air(flights, seen, stands, film.close)
 
 
 def _passed(flights: Callable[[int], Flight], terrain: Terrain, tour: Itinerary) -> None:
@@ -205,12 +211,6 @@ def _passed(flights: Callable[[int], Flight], terrain: Terrain, tour: Itinerary)
         except ConfigError as error:
             raise ConfigError(f"at frame {tour.film(frame)}, {error}") from None
         terrain = terrain.after(way.flight, way.course)
-
-
-def _depths(path: Path, size: tuple[int, int], frame: int) -> Footage:
-    """A film of depths from one of its frames on; a picture is one that lasts."""
-    found = open_footage(path, size=size)
-    return found if found.count == 1 else open_footage(path, size=size, first=frame)
 
 
 def _numbers(

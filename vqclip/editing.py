@@ -22,7 +22,7 @@ from vqclip import places
 from vqclip import presets as preset_files
 from vqclip.config import FILMS, FilmSettings, describe
 from vqclip.drawing import Progress
-from vqclip.errors import ConfigError, suggest
+from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
 from vqclip.material import Source, find
 from vqclip.screen import Screen
 from vqclip.sizes import read_size
@@ -66,9 +66,8 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
         screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
-    rate = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
-    if "fps" in said:
-        rate = Fraction(settings.fps)
+    own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
+    rate = Fraction(settings.fps) if "fps" in said else own
     if options.sound is not None and (every is not None or settings.format == "frames"):
         screen.say(f"note: pictures have no sound; that of {options.sound} is left out")
     if every is not None:
@@ -76,8 +75,15 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     elif settings.format == "frames":
         _unroll(material, out, screen)
     else:
-        sound = None if options.sound is None else Path(os.path.expanduser(options.sound))
-        _film(material, source, settings, (rate, sound, start), out, screen)
+        if options.sound is not None:
+            sound: Path | None = Path(os.path.expanduser(options.sound))
+        else:
+            sound, begins = _sound_of(source, material, screen)
+            start += begins
+            if sound is not None and rate != own:
+                screen.say("note: at another fps the film's sound would not fit, and is left out")
+                sound = None
+        _film(material, settings, (rate, sound, start), out, screen)
     seconds = round(max(0.0, time.monotonic() - began), 1)
     screen.event("done", film=str(out), frames=material.count, seconds=seconds)
     screen.result(str(out))
@@ -149,7 +155,6 @@ def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
 
 def _film(
     material: Strip,
-    source: Source,
     settings: FilmSettings,
     heard: tuple[Fraction, Path | None, float],
     out: Path,
@@ -159,10 +164,6 @@ def _film(
     from vqclip.record import codecs
 
     rate, sound, start = heard
-    if sound is None and material.sound:
-        sound = source.film if rate == material.fps else None
-        if sound is None:
-            screen.say("note: at another fps the film's sound would not fit, and is left out")
     if sound is not None and settings.format not in codecs.SOUNDS:
         screen.say(f"note: {settings.format} has no sound; that of {sound} is left out")
         sound = None
@@ -184,6 +185,31 @@ def _film(
         codec=look.codec,
     )
     _encode(material, look, out, screen)
+
+
+def _sound_of(source: Source, material: Strip, screen: Screen) -> tuple[Path | None, float]:
+    """What a film sounds like, or a run, and from which second on."""
+    if material.sound:
+        return source.film, 0.0
+    if source.run is None:
+        return None, 0.0
+    from vqclip import ffmpeg, folders, itinerary
+    from vqclip.record import codecs, provenance
+
+    try:
+        config = provenance.settings(source.run)
+        film = source.run / f"film.{config.film.format}"
+        if not config.frames:
+            return None, 0.0
+        if config.film.format in codecs.SOUNDS and film.is_file() and ffmpeg.sound(film):
+            return film, 0.0
+        sound, start = itinerary.sound_of(config, folders.of(config.assets, source.run))
+        if sound is not None and not sound.is_file():
+            raise PictureError(f"there is no sound at {sound}")
+    except VqclipError as error:
+        screen.say(f"note: the run's sound is left out; {error}")
+        return None, 0.0
+    return sound, start
 
 
 def _encode(material: Strip, look: Look, out: Path, screen: Screen) -> None:

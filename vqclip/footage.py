@@ -1,6 +1,6 @@
 """Where do the frames of a film come from? From a film's file, or from pictures in a row.
 
-Frames stream: one is held at a time, however long the film is. `vqclip.projector` decodes a
+Frames stream: one is held at a time, however long the film is. `vqclip.projector` shows a
 film's file. Pillow does the rest, for films and pictures alike: what is transparent is laid on a
 ground, and the frame is brought to its size (Lanczos). The same file gives the same frames.
 """
@@ -8,12 +8,12 @@ ground, and the frame is brought to its size (Lanczos). The same file gives the 
 from __future__ import annotations
 
 import glob
-import math
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ import torch
 from PIL import Image as pillow
 from PIL import ImageColor
 
+from vqclip import gallery, projector
 from vqclip.errors import ConfigError, PictureError, pick
-from vqclip.projector import probe, project
 from vqclip.record import images
 from vqclip.tensors import Image
 
@@ -42,22 +42,28 @@ class Footage:
         size: (width, height) of the frames, in pixels.
         fps: frames per second at which they play as fast as what was opened; None for pictures
             whose rate nobody named.
-        count: how many an iteration gives; None if unknown. Of a film whose rate varies or is
-            changed it is an estimate, as good as what the file says of its length. A film that
-            was cut short has the frames that are there.
         sound: the film's file if it has sound, else None.
     """
 
     path: Path
     size: tuple[int, int]
     fps: float | None
-    count: int | None
     sound: Path | None
+    _count: Callable[[], int]
     _decode: Callable[[], Iterator[pillow.Image]]
     _fit: Fit
     _ground: str
 
-    def __iter__(self) -> Iterator[Image]:
+    @cached_property
+    def count(self) -> int:
+        """How many frames an iteration gives. A film's file is decoded to know that.
+
+        Raises:
+            PictureError: if it breaks off.
+        """
+        return self._count()
+
+    def __iter__(self) -> Generator[Image, None, None]:
         """Give the frames one after another.
 
         Raises:
@@ -105,19 +111,17 @@ def open_footage(
     _check(size, fps, stride, first, ground)
     name = os.path.expanduser(path)
     if os.path.isfile(name) and not name.lower().endswith(STILLS):
-        told = probe(Path(name))
+        film = Path(name)
+        told = projector.probe(film)
         rate = told.rate if fps is None else Fraction(fps).limit_denominator(100_000)
-        taken = told.frames
-        if taken is not None and rate != told.mean:
-            taken = round(taken * rate / told.mean)
         return Footage(
             path=Path(path),
             size=size or told.size,
             fps=float(rate / stride),
-            count=None if taken is None else max(0, math.ceil(taken / stride) - first),
-            sound=Path(name) if told.sound else None,
-            _decode=lambda: project(
-                Path(name), told, rate, stride=stride, first=first, ground=ground
+            sound=film if told.sound else None,
+            _count=lambda: max(0, -(-projector.count(film, told, rate) // stride) - first),
+            _decode=lambda: projector.project(
+                film, told, rate, stride=stride, first=first, ground=ground
             ),
             _fit=fitting,
             _ground=ground,
@@ -129,8 +133,8 @@ def open_footage(
         path=Path(path),
         size=size or own,
         fps=None if fps is None else fps / stride,
-        count=len(chosen),
         sound=None,
+        _count=lambda: len(chosen),
         _decode=lambda: (images.open_rgb(each, ground) for each in chosen),
         _fit=fitting,
         _ground=ground,
@@ -144,17 +148,6 @@ def files(path: Path | str) -> list[Path]:
         PictureError: if there is none.
     """
     return _pictures(os.path.expanduser(path), str(path))
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key to sort names by as people number things.
-
-    >>> sorted(["frame10.png", "Frame2.png", "a1.png"], key=natural)
-    ['a1.png', 'Frame2.png', 'frame10.png']
-    """
-    parts = re.split(r"([0-9]+)", name)
-    key = [(int(part), "") if n % 2 else (-1, part.casefold()) for n, part in enumerate(parts)]
-    return [*key, (-1, name)]  # 1.png and 01.png: the same order each time
 
 
 Fit = Callable[[pillow.Image, tuple[int, int], str], pillow.Image]
@@ -209,7 +202,7 @@ def _pictures(name: str, given: str) -> list[Path]:
     if not paths:
         kinds = ", ".join(each.removeprefix(".") for each in PICTURES)
         raise PictureError(f"{given} holds no pictures to make a film of ({kinds})")
-    return sorted(paths, key=lambda each: natural(str(each)))
+    return gallery.natural(paths)
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""Which pictures do words name? Files, folders and patterns, in sorted order."""
+"""Which pictures do words name, and in which order? Files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -67,6 +67,21 @@ def below(folder: Path) -> list[Path]:
 def kinds() -> str:
     """Say which files are taken for pictures where they are not named one by one."""
     return ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES)
+
+
+def natural(paths: Iterable[Path]) -> list[Path]:
+    """Sort as people number things: frame2 before frame10, and B1 behind a2.
+
+    >>> [path.name for path in natural([Path("b10"), Path("B9"), Path("a")])]
+    ['a', 'B9', 'b10']
+    """
+
+    def key(path: Path) -> list[tuple[int, str]]:
+        parts = re.split(r"([0-9]+)", str(path))
+        named = [(int(p), "") if n % 2 else (-1, p.casefold()) for n, p in enumerate(parts)]
+        return [*named, (-1, str(path))]  # 1.png and 01.png: the same order each time
+
+    return sorted(paths, key=key)
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from vqclip import bands, changing, footage, sound, staging, sums, waves
 from vqclip.beginnings import FPS, settled
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
-from vqclip.errors import ConfigError, PictureError
+from vqclip.errors import PictureError
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
 from vqclip.sound import Heard
@@ -73,26 +74,22 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     Where they were named, they stay.
 
     Raises:
-        ConfigError: if nobody knows how many frames that are.
-        PictureError: if there is no such film, or it ends before it begins here.
+        PictureError: if there is no such film, it ends before it begins here, or it breaks off.
     """
-    if not config.source.film or (config.frames and config.fps):
+    source = config.source
+    if not source.film or (config.frames and config.fps and not source.start):
         return config
     found = footage_of(config, 0, None, folders)
     config = settled(replace(config, fps=config.fps or found.fps or FPS))
-    if config.frames:
-        return config
-    if found.count == 0:
-        raise PictureError(
-            f"{config.source.film} has ended after {config.source.start:g} seconds; write a "
-            "smaller source.start"
-        )
-    if found.count is None:
-        raise ConfigError(
-            f"{config.source.film} does not say how many frames it has; write frames=N, or "
-            "length=SECONDS"
-        )
-    return replace(config, frames=found.count)
+    if source.start:
+        with closing(iter(found)) as frames:
+            ended = next(frames, None) is None
+        if ended:
+            raise PictureError(
+                f"{source.film} has ended after {source.start:g} seconds; write a smaller "
+                "source.start"
+            )
+    return config if config.frames else replace(config, frames=found.count)
 
 
 def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | None, float]:

@@ -16,6 +16,7 @@ from vqclip import gallery
 from vqclip.beginnings import FPS
 from vqclip.config import FILMS
 from vqclip.errors import PictureError
+from vqclip.gallery import natural
 
 ANIMATIONS = (".gif", ".webp")  # one picture, or many
 FILM_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ogv")
@@ -30,12 +31,14 @@ class Source:
         film: another film.
         home: where the new one goes, unless it is said, and its name without a suffix.
         fps: pictures a second that it had.
+        run: the folder of the run that it is.
     """
 
     pictures: Sequence[Path]
     film: Path | None
     home: Path
     fps: float | None = None
+    run: Path | None = None
 
     @property
     def name(self) -> str:
@@ -83,20 +86,6 @@ def find(words: Sequence[str]) -> Source:
     return Source(paths, None, Path("film"))
 
 
-def natural(paths: Sequence[Path]) -> list[Path]:
-    """Sort by names, numbers in them as numbers: frame2 before frame10.
-
-    >>> [path.name for path in natural([Path("b10"), Path("b9"), Path("a")])]
-    ['a', 'b9', 'b10']
-    """
-
-    def key(path: Path) -> list[tuple[int, int, str]]:
-        parts = re.split(r"([0-9]+)", str(path))
-        return [(0, int(part), part) if n % 2 else (1, 0, part) for n, part in enumerate(parts)]
-
-    return sorted(paths, key=key)
-
-
 def _of_folder(folder: Path) -> Source:
     """A run's frames, or else its film, or its previews; of another folder, its pictures."""
     if not (folder / "run.json").is_file():
@@ -111,12 +100,12 @@ def _of_folder(folder: Path) -> Source:
         fps = _rate(told)
     for place in ("frames", "film.frames"):
         if found := natural(_pictures_in(folder / place)):
-            return Source(found, None, folder / "film", fps)
+            return Source(found, None, folder / "film", fps, folder)
     for kind in FILMS:
         if (folder / f"film.{kind}").is_file():
-            return Source([], folder / f"film.{kind}", folder / "film")
+            return Source([], folder / f"film.{kind}", folder / "film", fps, folder)
     if found := natural(_pictures_in(folder / "steps")):
-        return Source(found, None, folder / "film", fps)
+        return Source(found, None, folder / "film", fps, folder)
     raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
 
 
@@ -124,9 +113,9 @@ def _rate(told: Mapping[str, Any]) -> float:
     """How many pictures a second a run's film had, by its settings."""
     film = told["film"]
     if not told.get("frames"):
-        return max(1.0, float(film["fps"]))
+        return float(film["fps"])
     drawn = film.get("between", 0) if film.get("between_by") == "latent" else 0
-    return max(1.0, float(told.get("fps") or FPS) * (int(drawn) + 1))
+    return float(told.get("fps") or FPS) * (int(drawn) + 1)
 
 
 def _pictures_in(folder: Path) -> list[Path]:

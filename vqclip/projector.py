@@ -1,72 +1,80 @@
-"""What does ffmpeg say of a film, and show of it?
+"""What is in a film of anybody's, and what does it show at a rate?
 
-ffmpeg is the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE. It decodes, turns frames as
-the file says, makes a varying rate constant and pixels square, and hands the frames over by a
-pipe. A film larger than television's used to be that names no colour matrix is taken for BT.709,
-as players do. High dynamic range is not mapped to the usual one.
+ffmpeg decodes, turns frames as the file says, makes a varying rate constant and pixels square,
+and hands the frames over by a pipe. The first frame is that of the file's first moment: where
+pictures begin later than the sound, or an edit cuts them, they stay in step with it. A film
+larger than television's used to be that names no colour matrix is taken for BT.709, as players
+do. High dynamic range is not mapped to the usual one. Moving GIFs and WebPs are Pillow's.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 from PIL import Image as pillow
 
-from vqclip.errors import ConfigError, PictureError
-from vqclip.record import images
+from vqclip import ffmpeg
+from vqclip.errors import PictureError
+from vqclip.material import ANIMATIONS
+from vqclip.record import flipbook, images
+from vqclip.record.flipbook import Flipbook
 
 HARDLY, A_LITTLE = Fraction(6, 1000), 0.02  # what ffmpeg rounds, and what a rate may vary
-DULL = re.compile(r"Error opening|Conversion failed|Task finished|Terminating|Last message|^$")
+LONGEST = 1_000_000  # frames; times that are damaged may ask for any number
+MATRICES = re.compile(r"bt\d|smpte|fcc|gbr|rgb|bgr|argb|abgr|pal8")  # or none is needed
+PLANES = re.compile(r"\b(yuva\d|rgba|bgra|argb|abgr|gbrap|ya8|ya16|ayuv|vuya|pal8)")  # alpha
 
 
 @dataclass(frozen=True)
 class Told:
-    """What ffmpeg says of a film; see `probe`.
+    """What is told of a film; see `probe`.
 
-    Args:
+    Attributes:
         size: (width, height) as it is meant to be seen: turned, with square pixels.
         rate: frames per second that it is meant to have; the mean if it varies much.
-        mean: how many there are in a second; `rate` itself if that does not vary.
-        frames: how many the file says it has.
+        alpha: whether some may be transparent.
         decoder: options that have to stand before the film.
         matrix: the colour matrix to take it for, if it names none that it needs.
+        book: of a GIF or WebP, its pictures' times.
     """
 
     size: tuple[int, int]
     rate: Fraction
-    mean: Fraction
-    frames: int | None
-    sound: bool
-    decoder: tuple[str, ...]
-    matrix: str | None
+    sound: bool = False
+    alpha: bool = False
+    decoder: tuple[str, ...] = ()
+    matrix: str | None = None
+    book: Flipbook | None = None
 
 
 def probe(path: Path) -> Told:
-    """Ask ffmpeg about a film; its first frame is decoded.
+    """Look into a film; its first frame is decoded, or, of a GIF or WebP, each.
 
     Raises:
         PictureError: if it is no film, or it cannot be read.
         ConfigError: if there is no ffmpeg.
     """
+    if path.suffix.lower() in ANIMATIONS:
+        book = flipbook.look(path)
+        return Told(size=book.size, rate=book.rate, alpha=book.alpha, book=book)
     one = ("-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "yuv444p", "-f", "yuv4mpegpipe", "-")
-    done = subprocess.run([*_ffmpeg(path, "info"), *one], capture_output=True)
+    done = ffmpeg.run(ffmpeg.command(*ffmpeg.opened(path), *one, level="info"))
     words = done.stderr.decode("utf-8", "replace")
     # The header knows the rate exactly, and the size after the film was turned.
     header = re.match(rb"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) \S+ A(\d+):(\d+)", done.stdout)
     if header is None or b"FRAME" not in done.stdout[:200]:
         raise PictureError(_unreadable(path, words))
     width, height, top, bottom, wide, high = (int(each) for each in header.groups())
-    streams = re.split(r"\n *Stream #", re.split(r"\n(?:Stream mapping|Output #)", words)[0])[1:]
-    videos = (s for s in streams if ": Video: " in s and "(attached pic)" not in s)
-    video = next(videos, "")  # a strange title may hide it: then the header has to do
+    # A cover of a song is a picture stream, too, but no film.
+    pictures = (each for each in ffmpeg.streams(words) if ": Video: " in each)
+    video = next((each for each in pictures if "(attached pic)" not in each), "")
     if wide > high > 0:
         width = round(width * wide / high)
     elif high > wide > 0:
@@ -76,38 +84,56 @@ def probe(path: Path) -> Told:
             f"{path} has frames of {width}x{height}; they may have up to "
             f"{images.LARGEST // 1_000_000} million pixels; make it smaller first"
         )
-    rate = mean = Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25)
-    said = re.search(r" (\d+(?:\.\d+)?)(k?) fps", video)
-    if said is not None and float(said[1]) > 0:
-        rounded = Fraction(said[1]) * (1000 if said[2] else 1)
-        mean = mean if abs(rounded - mean) <= HARDLY + mean / 10_000 else rounded
-    # A frame missing here and there varies the mean, but the film is meant to have its rate.
-    rate = rate if abs(mean / rate - 1) <= A_LITTLE else mean
     described = video.partition("\n")[0]
-    named = re.search(r"bt\d|smpte|fcc|gbr|rgb|bgr|argb|abgr|pal8", described) is not None
     large = max(width, height) >= 1280 or min(width, height) > 576
     coded = re.search(r"Video: (vp[89])\b", described)
     hidden = coded is not None and re.search(r"alpha_mode *: *1", video) is not None
     return Told(
         size=(width, height),
-        rate=rate,
-        mean=mean,
-        frames=_count(path),
-        sound=any(": Audio: " in stream for stream in streams),
+        rate=_rate(Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25), described),
+        sound=ffmpeg.has_sound(words),
+        # A strange title may hide what is said of the film; then anything may be.
+        alpha=hidden or not video or PLANES.search(described) is not None,
         # ffmpeg's own decoders of these leave the transparency out.
         decoder=("-c:v", f"libvpx{'-vp9' if coded[1] == 'vp9' else ''}")
         if hidden and coded is not None
         else (),
-        matrix="bt709" if not named and large else None,
+        matrix="bt709" if MATRICES.search(described) is None and large else None,
     )
 
 
-def _count(path: Path) -> int | None:
-    """Count a film's packets, without decoding them; each holds a frame."""
-    count = ("-map", "0:V:0", "-c", "copy", "-f", "null", "-progress", "-", os.devnull)
-    done = subprocess.run([*_ffmpeg(path), *count], capture_output=True)
-    found = re.findall(rb"^frame=\s*(\d+)", done.stdout, re.MULTILINE)
-    return int(found[-1]) if found and done.returncode == 0 else None
+def _rate(rate: Fraction, described: str) -> Fraction:
+    """The rate that a film is meant to have, by what its header and ffmpeg's words say."""
+    mean, said = rate, re.search(r" (\d+(?:\.\d+)?)(k?) fps", described)
+    if said is not None and float(said[1]) > 0:
+        rounded = Fraction(said[1]) * (1000 if said[2] else 1)
+        mean = mean if abs(rounded - mean) <= HARDLY + mean / 10_000 else rounded
+    # A frame missing here and there varies the mean, but the film is meant to have its rate.
+    return rate if abs(mean / rate - 1) <= A_LITTLE else mean
+
+
+def count(path: Path, told: Told, rate: Fraction) -> int:
+    """How many frames `project` gives at a rate, with none passed over; all are decoded.
+
+    Raises:
+        PictureError: if the film breaks off.
+    """
+    if told.book is not None:
+        return flipbook.slots(told.book, rate)[-1]
+    ends = ("-frames:v", str(LONGEST), "-f", "null", "-progress", "-", "-")
+    chain = ("-vf", _paced(rate), "-fps_mode", "passthrough")
+    read = (*ffmpeg.opened(path, *told.decoder), "-map", "0:V:0")
+    done = ffmpeg.run(ffmpeg.command(*read, *chain, *ends))
+    numbers = re.findall(rb"^frame=\s*(\d+)", done.stdout, re.MULTILINE)
+    found = int(numbers[-1]) if numbers else 0
+    if done.returncode != 0:
+        raise _broken(path, found, done.stderr.decode("utf-8", "replace"))
+    if found >= LONGEST:
+        raise PictureError(
+            f"{path} would be more than {LONGEST:,} frames long; its times "
+            "are damaged, or the rate is too high"
+        )
+    return found
 
 
 def project(
@@ -117,7 +143,7 @@ def project(
     *,
     stride: int = 1,
     first: int = 0,
-    ground: str = "white",
+    ground: str | None = "white",
 ) -> Generator[pillow.Image, None, None]:
     """Decode a film, frame by frame; leaving early ends its ffmpeg.
 
@@ -125,71 +151,77 @@ def project(
         rate: frames per second to bring it to.
         stride: of so many frames, at that rate, one is given.
         first: how many of those that would be given are passed over.
-        ground: what transparent pixels are laid on, as a colour that Pillow knows.
+        ground: what transparent pixels are laid on, as a colour that Pillow knows; None: they
+            stay transparent.
 
     Yields:
-        RGB frames of the size that was told.
+        frames of the size that was told, in RGB, or without a ground in RGBA, if it has alpha.
 
     Raises:
         PictureError: if ffmpeg gives up; what it could decode was given.
     """
-    width, height = told.size
-    skip = first * stride
+    shown = _leafed if told.book is not None else _decoded
+    with closing(shown(path, told, rate, stride, first * stride)) as frames:
+        for frame in frames:
+            yield frame if ground is None else _opaque(frame, ground)
+
+
+def _leafed(
+    path: Path, told: Told, rate: Fraction, stride: int, skip: int
+) -> Generator[pillow.Image, None, None]:
+    """The pictures of a GIF or a WebP, each as often as it is shown."""
+    assert told.book is not None
+    places = flipbook.slots(told.book, rate)
+    spans = zip(flipbook.pages(path), places[:-1], places[1:], strict=True)
+    for page, begins, ends in spans:
+        wanted = range(skip + -(-max(0, begins - skip) // stride) * stride, ends, stride)
+        if wanted:
+            picture = page.convert("RGBA" if told.alpha else "RGB")
+            yield from (picture for _ in wanted)
+
+
+def _decoded(
+    path: Path, told: Told, rate: Fraction, stride: int, skip: int
+) -> Generator[pillow.Image, None, None]:
+    """What ffmpeg gives."""
+    (width, height), mode = told.size, "RGBA" if told.alpha else "RGB"
     chosen = f"select=gte(n\\,{skip})*not(mod(n-{skip}\\,{stride}))" if skip or stride > 1 else ""
     matrix = f":in_color_matrix={told.matrix}" if told.matrix else ""
     exact = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+    planes = "format=rgba" if told.alpha else "format=rgb24"
     # Frames that are not wanted are left out before anything is made of them.
-    filters = [f"fps={rate}", chosen, f"scale={width}:{height}:{exact}{matrix}", "format=rgba"]
-    raw = ("-fps_mode", "passthrough", "-f", "rawvideo", "-")
-    command = [*_ffmpeg(path, before=told.decoder), "-map", "0:V:0"]
-    command += ["-vf", ",".join(filter(None, filters)), *raw]
-    given, size = skip, width * height * 4
-    with tempfile.TemporaryFile() as words:  # a pipe that nobody reads would fill up
-        # A session of its own: Ctrl-C is ours to hear, and ends it below.
-        process = subprocess.Popen(
-            command,
+    filters = [_paced(rate), chosen, f"scale={width}:{height}:{exact}{matrix}", planes]
+    read = (*ffmpeg.opened(path, *told.decoder), "-map", "0:V:0")
+    chain = ("-vf", ",".join(filter(None, filters)), "-fps_mode", "passthrough")
+    given, size = skip, width * height * len(mode)
+    with tempfile.TemporaryFile() as said:  # a pipe that nobody reads would fill up
+        process = ffmpeg.start(
+            ffmpeg.command(*read, *chain, "-f", "rawvideo", "-"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=words,
-            start_new_session=True,
+            stderr=said,
         )
         assert process.stdout is not None
         try:
             while len(pixels := process.stdout.read(size)) == size:
-                yield _opaque(pillow.frombuffer("RGBA", told.size, pixels), ground)
+                yield pillow.frombuffer(mode, told.size, pixels, "raw", mode, 0, 1)
                 given, skip = skip + 1, skip + stride
             if process.wait() != 0:
-                words.seek(0)
-                said = _last(words.read().decode("utf-8", "replace"))
-                raise PictureError(
-                    f"{path} breaks off after {given} frames ({said}); is the file whole? To "
-                    "mend it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
-                )
+                raise _broken(path, given, ffmpeg.read(said))
         finally:
-            process.kill()
-            process.stdout.close()
-            process.wait()
+            ffmpeg.end(process)
+
+
+def _paced(rate: Fraction) -> str:
+    """The filter that brings a film to a rate, from the file's first moment on."""
+    return f"fps={rate}:start_time=0"
 
 
 def _opaque(frame: pillow.Image, ground: str) -> pillow.Image:
     """Lay an RGBA frame on the ground."""
-    if frame.getchannel("A").getextrema() == (255, 255):
+    if frame.mode == "RGB" or frame.getchannel("A").getextrema() == (255, 255):
         return frame.convert("RGB")
     return pillow.alpha_composite(pillow.new("RGBA", frame.size, ground), frame).convert("RGB")
-
-
-def _ffmpeg(path: Path, level: str = "error", before: tuple[str, ...] = ()) -> list[str]:
-    """The beginning of a command that reads a film, and no web address."""
-    try:
-        program = str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise ConfigError(
-            "there is no ffmpeg, which films are read with; `pip install imageio-ffmpeg` brings "
-            "one, or let $IMAGEIO_FFMPEG_EXE name yours, or give a folder of pictures"
-        ) from error
-    # A name such as "-y" or "http:x" is a file's here, and a playlist finds files only.
-    there = ("-protocol_whitelist", "file", *before, "-i", f"file:{path.absolute()}")
-    return [program, "-nostdin", "-hide_banner", "-loglevel", level, *there]
 
 
 def _unreadable(path: Path, words: str) -> str:
@@ -197,13 +229,14 @@ def _unreadable(path: Path, words: str) -> str:
     if "matches no streams" in words:
         return f"{path} holds no moving picture; expected a film (mp4, mov, webm, gif …)"
     return (
-        f"{path} cannot be read as a film ({_last(words)}); is it damaged, or still being "
-        "written? Expected mp4, mov, webm, gif …, or a folder of pictures"
+        f"{path} cannot be read as a film (ffmpeg: {ffmpeg.last(words)}); is it damaged, or "
+        "still being written? Expected mp4, mov, webm, gif …, or a folder of pictures"
     )
 
 
-def _last(words: str) -> str:
-    """The last thing that ffmpeg said which tells something, without its bookkeeping."""
-    lines = [re.sub(r"^(\[[^]]*\] *)+", "", line).strip() for line in words.splitlines()]
-    telling = [line for line in lines if not DULL.search(line)]
-    return (telling[-1] if telling else "ffmpeg said nothing").rstrip(".")[:200]
+def _broken(path: Path, given: int, words: str) -> PictureError:
+    """Say that a film breaks off after so many frames."""
+    return PictureError(
+        f"{path} breaks off after {given} frames (ffmpeg: {ffmpeg.last(words)}); is the file "
+        "whole? To mend it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
+    )

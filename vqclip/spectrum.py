@@ -1,7 +1,7 @@
 """A file with sound → how much of each pitch it has, from moment to moment.
 
-ffmpeg decodes into a pipe (the one that imageio-ffmpeg brings, or $IMAGEIO_FFMPEG_EXE), and the
-spectrogram is summed up on the way, so that an hour of music is never held.
+ffmpeg decodes into a pipe, and the spectrogram is summed up on the way, so that an hour of music
+is never held.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import DEVNULL, PIPE
 
-import imageio_ffmpeg
 import numpy as np
 
+from vqclip import ffmpeg
 from vqclip.errors import SoundError
 
 RATE = 44100  # samples a second, whatever the file has
@@ -32,7 +32,8 @@ def sums(path: Path, weights: np.ndarray) -> tuple[np.ndarray, float]:
         seconds. Full scale is 1.
 
     Raises:
-        SoundError: if there is no ffmpeg, or the file cannot be read or holds no sound.
+        SoundError: if the file cannot be read or holds no sound.
+        ConfigError: if there is no ffmpeg.
     """
     window = np.hanning(WINDOW + 1)[:-1]
     scale = weights.T * 2 / (WINDOW * np.sum(window**2))
@@ -73,43 +74,28 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         raise SoundError(
             f"{path} is {what}; name a sound, such as music.mp3, or a film with sound"
         )
-    # A name with a colon is no address, and a playlist fetches nothing from elsewhere. In a film
-    # whose sound begins late, silence comes first.
-    read = ("-protocol_whitelist", "file,pipe", "-i", f"file:{path}", "-map", "0:a:0")
+    # In a film whose sound begins late, silence comes first.
     mono = f"aresample={RATE}:async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1"
-    quietly = (_find_ffmpeg(), "-nostdin", "-hide_banner", "-nostats")
-    command = [*quietly, *read, "-af", mono, "-f", "f32le", "-"]
+    read = (*ffmpeg.opened(path), "-map", "0:a:0", "-af", mono)
+    command = ffmpeg.command("-nostats", *read, "-f", "f32le", "-", level="info")
     with tempfile.TemporaryFile() as said:
-        with Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=said) as ffmpeg:
-            assert ffmpeg.stdout is not None
-            try:
-                while block := ffmpeg.stdout.read(BLOCK):
-                    samples = np.frombuffer(block[: len(block) // 4 * 4], "<f4")
-                    yield np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
-            except BaseException:  # nobody listens any more
-                ffmpeg.kill()
-                raise
-        if ffmpeg.returncode != 0:
-            said.seek(0)
-            raise _complaint(path, said.read().decode("utf-8", "replace"))
+        process = ffmpeg.start(command, stdin=DEVNULL, stdout=PIPE, stderr=said)
+        assert process.stdout is not None
+        try:
+            while block := process.stdout.read(BLOCK):
+                samples = np.frombuffer(block[: len(block) // 4 * 4], "<f4")
+                yield np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
+            if process.wait() != 0:
+                raise _complaint(path, ffmpeg.read(said))
+        finally:
+            ffmpeg.end(process)
 
 
 def _complaint(path: Path, said: str) -> SoundError:
     """Put what ffmpeg said in an artist's words."""
     if "Input #0" in said and "Audio:" not in said:
         return SoundError(f"{path.name} has no sound in it; name a sound, or a film with sound")
-    words = said.strip().rpartition("\n")[2].strip() or "it said nothing"
     return SoundError(
-        f"{path.name} cannot be read as sound (ffmpeg: {words}); is it damaged? Choose "
-        "a wav, mp3, flac or ogg, or a film with sound"
+        f"{path.name} cannot be read as sound (ffmpeg: {ffmpeg.last(said)}); is it damaged? "
+        "Choose a wav, mp3, flac or ogg, or a film with sound"
     )
-
-
-def _find_ffmpeg() -> str:
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise SoundError(
-            "there is no ffmpeg, which sound is read with; `pip install imageio-ffmpeg` brings "
-            "one, or let $IMAGEIO_FFMPEG_EXE name yours"
-        ) from error

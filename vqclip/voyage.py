@@ -179,11 +179,17 @@ class Voyage:
         return gaps.sum() / (3 * weight.sum()).clamp(min=1)
 
     def follow(self, view: View) -> Scalar:
-        """Want the pixels to be near the film's own frame: the mean squared difference."""
+        """Want the pixels to be near the film's own frame: the mean squared difference.
+
+        In a stage of another size the film's frame comes to it, a pixel the mean of its area.
+        """
         ground = self.ground(self.frame(view.step))
         if ground is None:
             return view.image.new_zeros(())
-        return functional.mse_loss(view.image, ground.image)
+        wanted, size = ground.image, view.image.shape[-2:]
+        if wanted.shape[-2:] != size:
+            wanted = functional.interpolate(wanted, size, mode="area")
+        return functional.mse_loss(view.image, wanted)
 
     def state(self) -> dict[str, Tensor]:
         """All that the next frames depend on, by name."""

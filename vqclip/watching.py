@@ -2,15 +2,19 @@
 
 vqclip score --film film.mp4
 vqclip score --film frames/ --source dance.mp4 "a fox"
+vqclip score --film outputs/0007-a-fox --source dance.mp4
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip import looking
+from vqclip import folders, gallery, looking, material
 from vqclip.errors import ConfigError
 from vqclip.screen import Screen, table
 
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
 
 FLOW = "dis"  # how motion is found unless --flow says otherwise
 SEEN = 16  # frames of a film, or a few more, that are held against words
-STRIDE = 12  # of a film of unknown length, each such frame
 
 
 def score(options: Any, screen: Screen) -> None:
@@ -38,12 +41,12 @@ def score(options: Any, screen: Screen) -> None:
         )
     from vqclip import flicker
     from vqclip.flow import open_flow
-    from vqclip.footage import open_footage
 
     flow = open_flow(options.flow)
-    film = open_footage(options.of_film)
-    source = None if options.source is None else _beside(film, options.source)
-    means = _fitting(words[0], film, config, options, screen) if words else []
+    run = _run_of(Path(options.of_film))
+    film = _opened(options.of_film, run)
+    source = None if options.source is None else _beside(film, options.source, run, screen)
+    means = _fitting(words[0], film, run, config, options, screen) if words else []
     with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
         found = flicker.measure(frames, flow, source)
     error, shown = found.error, sum(found.shown) / len(found.shown)
@@ -80,14 +83,50 @@ def score(options: Any, screen: Screen) -> None:
     screen.result(table([*rows, *means]))
 
 
-def _beside(film: Footage, name: str) -> Footage:
-    """Open what a film was made from, at its size, and with a frame for each of its frames."""
+def _run_of(film: Path) -> Path | None:
+    """The folder of the run that a film is: it, or the one that holds it or its frames."""
+    above = film.absolute().parent
+    there = (film, above, above.parent) if above.name == "frames" else (film, above)
+    return next((folder for folder in there if (folder / gallery.RUN).is_file()), None)
+
+
+def _opened(name: str, run: Path | None, stride: int = 1) -> Footage:
+    """Open a film; of a run, its frames, as fast as they play."""
     from vqclip.footage import open_footage
 
+    if run is None or os.path.isfile(name):
+        return open_footage(name, stride=stride)
+    found = material.find([str(run)])
+    if run != Path(name):  # its frames, or some of them
+        return open_footage(name, fps=found.fps, stride=stride)
+    if found.film is not None:
+        return open_footage(found.film, stride=stride)
+    return open_footage(found.pictures[0].parent, fps=found.fps, stride=stride)
+
+
+def _beside(film: Footage, name: str, run: Path | None, screen: Screen) -> Footage:
+    """Open what a film was made from, at its size, and with a frame for each of its frames."""
+    from vqclip import itinerary
+    from vqclip.footage import open_footage
+    from vqclip.record import provenance
+
+    config = None if run is None else provenance.settings(run)
+    if config is not None and config.source.film:
+        # Frames that were drawn, or blended, between others lie between them in the source, too.
+        many = max(1, round((film.fps or 0) / itinerary.fps_of(config)))
+        config = replace(
+            config,
+            fps=itinerary.fps_of(config) * many,
+            source=replace(config.source, film=name),
+        )
+        taken = f"source.start={config.source.start:g} source.stride={config.source.stride}"
+        if config.source.start or config.source.stride > 1:
+            screen.say(f"note: {name} is taken as the run took it: {taken}")
+        return itinerary.footage_of(config, 0, film.size, folders.HERE)
     source = open_footage(name, size=film.size)
     counts, rates = (film.count, source.count), (film.fps, source.fps)
     # A gif rounds its rate: where there are as many frames, they belong together.
-    if counts[0] is not None and counts[1] is not None and abs(counts[0] - counts[1]) <= 1:
+    if abs(counts[0] - counts[1]) <= 1:
         return source
     if None in rates or rates[0] == rates[1]:
         return source
@@ -99,31 +138,35 @@ def _levels(difference: float) -> str:
 
 
 def _watched(film: Footage, screen: Screen) -> Generator[Image, None, None]:
-    """Give the frames of a film, with a bar if it is known how many they are."""
-    with screen.bar(film.count or 0, 0, "frame") as bar:
+    """Give the frames of a film, with a bar."""
+    with screen.bar(film.count, 0, "frame") as bar:
         for frame in film:
             yield frame
             bar.update()
 
 
 def _fitting(
-    prompt: str, film: Footage, config: RunConfig, options: Any, screen: Screen
+    prompt: str,
+    film: Footage,
+    run: Path | None,
+    config: RunConfig,
+    options: Any,
+    screen: Screen,
 ) -> list[tuple[str, str, str]]:
     """Score some frames of a film: the mean cosine of each text and perceptor, as rows."""
     import torch
     from PIL import Image as pillow
 
     from vqclip import judging
-    from vqclip.footage import open_footage
     from vqclip.record import images
     from vqclip.tools import looks
 
     texts = judging.texts_of(prompt)
     eyes = looking.perceptors(config, screen, texts)
     looking.warn_of_length(texts, eyes, screen)
-    stride = STRIDE if film.count is None else max(1, film.count // SEEN)
+    stride = max(1, film.count // SEEN)
     seen: list[list[Embedding]] = [[] for _ in eyes]
-    for frame in open_footage(options.of_film, stride=stride):
+    for frame in _opened(options.of_film, run, stride):
         picture = pillow.fromarray(images.to_bytes(frame))
         for eye, rows in zip(eyes, seen, strict=True):
             rows.append(looks.see(picture, eye))

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image as pillow
 
+from tests import films
+from vqclip import ffmpeg
 from vqclip.config import FILMS
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.record import codecs, ffmpeg, strips
+from vqclip.record import codecs, strips
 from vqclip.record.pixels import ready
 
 COUNT, WIDE, HIGH = 5, 64, 32
@@ -71,6 +73,12 @@ def heard(film: Path) -> tuple[float, float]:
     return len(data) / 16000, float(np.abs(np.fft.rfft(some)).argmax() * 16000 / len(some))
 
 
+def told(film: Path) -> str:
+    """What ffmpeg says of a film's pictures."""
+    done = subprocess.run([ffmpeg.find(), "-i", film], capture_output=True, text=True)
+    return done.stderr.partition(": Video: ")[2].partition("\n")[0]
+
+
 @pytest.mark.parametrize(("kind", "codec"), KINDS)
 @pytest.mark.parametrize("alpha", [False, True])
 def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -> None:
@@ -93,15 +101,15 @@ def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -
 
 def test_h265_carries_the_tag_that_quicktime_wants(tmp_path: Path) -> None:
     for kind in ("mp4", "mov"):
-        told = ffmpeg.tell(made(tmp_path / f"film.{kind}", codec="h265"))
-        assert told.video is not None
-        assert re.match(r"hevc .*\(hvc1.* yuv420p\(tv, bt709,", told.video)
+        assert re.match(
+            r"hevc .*\(hvc1.* yuv420p\(tv, bt709,",
+            told(made(tmp_path / f"film.{kind}", codec="h265")),
+        )
 
 
 def test_prores_is_4444(tmp_path: Path) -> None:
-    told = ffmpeg.tell(made(tmp_path / "film.mov", alpha=True))
-    assert told.alpha and told.video is not None
-    assert re.match(r"prores \(4444\) .*yuva444p.*\(tv, bt709,", told.video)
+    found = told(made(tmp_path / "film.mov", alpha=True))
+    assert re.match(r"prores \(4444\) .*yuva444p.*\(tv, bt709,", found)
 
 
 @pytest.mark.parametrize(("kind", "codec"), [k for k in KINDS if k[0] not in ("gif", "webp")])
@@ -153,6 +161,21 @@ def test_sound_goes_with_the_film(tmp_path: Path, kind: str) -> None:
     assert strips.of_film(path).count == 10
     again = made(tmp_path / f"again.{kind}", sound=path)  # a film's sound
     assert heard(again)[1] == pytest.approx(440, abs=5)
+
+
+def test_the_sound_before_a_films_first_picture_is_heard(tmp_path: Path) -> None:
+    sound = tone(tmp_path / "tone.wav", 4)
+    late = ("-itsoffset", "3", "-i", made(tmp_path / "a.mp4"), "-map", "0", "-map", "1:v")
+    films.ffmpeg("-i", sound, *late, "-c:v", "copy", tmp_path / "late.mp4")
+    for start, pitch in ((1.0, 440), (2.0, 660), (3.0, 880)):
+        path = made(tmp_path / "film.mp4", sound=tmp_path / "late.mp4", sound_start=start)
+        assert heard(path) == (pytest.approx(0.5, abs=0.03), pytest.approx(pitch, abs=5))
+
+
+def test_where_a_long_sound_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codecs, "SOONER", 0.6)
+    path = made(tmp_path / "film.mp4", sound=tone(tmp_path / "tone.wav", 4), sound_start=2.0)
+    assert heard(path) == (pytest.approx(0.5, abs=0.03), pytest.approx(660, abs=5))
 
 
 def test_a_short_sound_does_not_cut_the_film(tmp_path: Path) -> None:

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image as pillow
 
+from tests import films
+from tests.films import film
+from vqclip import ffmpeg
 from vqclip.errors import PictureError
-from vqclip.record import ffmpeg, strips
+from vqclip.footage import open_footage
+from vqclip.record import images, strips
 
 
 def saved(path: Path, colour: tuple[int, ...], size: tuple[int, int] = (8, 6)) -> Path:
@@ -103,11 +107,34 @@ def test_a_film_of_uneven_times_comes_evenly(tmp_path: Path) -> None:
     assert sorted(set(greys)) == [0, 1, 2, 3] and greys.count(1) == 3
 
 
+@pytest.mark.parametrize("kind", ["wide.mp4", "late.mkv", "cut.mp4", "a.gif"])
+def test_a_film_to_make_films_of_is_the_one_to_draw_over(tmp_path: Path, kind: str) -> None:
+    """Whatever its pixels' shape, and when its pictures begin."""
+    path, h264 = tmp_path / kind, ("-c:v", "libx264", "-pix_fmt", "yuv444p")
+    card = film(tmp_path / "card.mp4", *h264, seconds="1.5")
+    if kind == "wide.mp4":
+        film(path, "-vf", "setsar=2/1", *h264)
+    elif kind == "late.mkv":
+        late = ("-itsoffset", "0.5", "-i", card, "-map", "0", "-map", "1", "-c:v", "copy")
+        films.ffmpeg("-f", "lavfi", "-i", "sine=duration=2", *late, path)
+    elif kind == "cut.mp4":
+        films.ffmpeg("-ss", "0.8", "-i", card, "-c", "copy", path)
+    else:
+        film(path)
+    strip, footage = strips.of_film(path), open_footage(path)
+    sizes = {"wide.mp4": ((128, 48), 10), "late.mkv": ((64, 48), 20), "cut.mp4": ((64, 48), 7)}
+    assert (strip.size, strip.count) == sizes.get(kind, ((64, 48), 10))
+    assert (strip.size, strip.count) == (footage.size, footage.count)
+    assert float(strip.fps or 0) == footage.fps
+    for pixels, frame in zip(strip.pictures(), footage, strict=True):
+        assert (pixels == images.to_bytes(frame)).all()
+
+
 def test_films_that_cannot_be_are_named(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"there is no film at .*gone.mp4; check the name"):
         strips.of_film(tmp_path / "gone.mp4")
     for kind, message in (
-        ("mp4", "film.mp4 is no film that ffmpeg can read; is it damaged"),
+        ("mp4", "film.mp4 cannot be read as a film .*; is it damaged"),
         ("gif", "film.gif is not a picture that can be read"),
     ):
         (tmp_path / f"film.{kind}").write_text("hello")

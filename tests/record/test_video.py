@@ -18,7 +18,7 @@ import torch
 from PIL import Image as pillow
 
 from tests.record.test_codecs import heard, tone
-from vqclip.errors import OutputError
+from vqclip.errors import ConfigError, OutputError
 from vqclip.record.video import SUFFIXES, open_film
 
 COLOURS = ((200, 40, 30), (20, 180, 60), (40, 60, 220), (128, 128, 128))
@@ -248,7 +248,7 @@ def test_no_ffmpeg_is_said_before_the_run(
         raise RuntimeError("No ffmpeg exe could be found")
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", absent)
-    with pytest.raises(OutputError, match=r"there is no ffmpeg.*pip install imageio-ffmpeg"):
+    with pytest.raises(ConfigError, match=r"there is no ffmpeg.*pip install imageio-ffmpeg"):
         open_film(tmp_path / f"film{kind}")
 
 

@@ -16,12 +16,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import TypeAlias
 
+from vqclip import ffmpeg
 from vqclip.config import FILMS
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.record import ffmpeg
 from vqclip.record.pixels import Pixels, blended, ready
 
 Pictures: TypeAlias = Callable[[], Iterator[Pixels]]  # asked for once a pass
@@ -96,6 +97,7 @@ CODECS = {
 }
 SOUNDS = {"mp4": ("aac",), "mov": ("aac",), "webm": ("libopus", "libvorbis")}
 EVEN = ("yuv420p", "yuva420p")  # the colour planes have half the sides
+SOONER = 60.0  # seconds of a sound that are listened to before it begins
 FLOW = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
 
 
@@ -238,11 +240,11 @@ def _bitexact(arguments: Iterable[str], file: Path) -> list[str]:
 def _check_sound(sound: Path, start: float) -> None:
     if not sound.is_file():
         raise PictureError(f"there is no sound at {sound}; check the name")
-    told = ffmpeg.tell(sound)
-    if not told.sound:
+    seconds = ffmpeg.sound(sound)
+    if seconds is None:
         raise PictureError(f"{sound} has no sound that ffmpeg can read; expected wav, mp3, …")
-    if not 0 <= start < (told.seconds or float("inf")):
-        long = f"from 0 to {told.seconds:g}, its end" if told.seconds else "0 or more"
+    if not 0 <= start < seconds:
+        long = f"from 0 to {seconds:g}, its end" if seconds < inf else "0 or more"
         raise PictureError(f"the sound cannot begin at second {start:g}; {sound} has {long}")
 
 
@@ -251,9 +253,13 @@ def _sound(kind: str, look: Look, seconds: float) -> tuple[list[str], list[str]]
     if look.sound is None or kind not in SOUNDS:
         return [], []
     encoder = _first(SOUNDS[kind], ffmpeg.encoders()) or SOUNDS[kind][0]
-    reading = ["-ss", f"{look.sound_start:.6f}", "-i", str(look.sound.absolute())]
+    # In a film, ffmpeg goes to a picture, and the sound before the first one would be lost.
+    listened = min(look.sound_start, SOONER)
+    sought = look.sound_start - listened
+    reading = ffmpeg.opened(look.sound, *(("-ss", f"{sought:.6f}") if sought else ()))
+    begun = f"atrim=start={listened:.6f},asetpts=PTS-{listened:.6f}/TB"
     mixed = ["-map", "0:v", "-map", "1:a:0", "-c:a", encoder, "-b:a", "192k", "-ac", "2"]
-    return reading, [*mixed, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
+    return reading, [*mixed, "-af", begun, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
 
 
 def _first(names: Iterable[str], there: frozenset[str] | None) -> str | None:

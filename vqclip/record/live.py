@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as pillow
 
-from vqclip.record import codecs, ffmpeg, images
+from vqclip import ffmpeg
+from vqclip.record import codecs, images
 from vqclip.record.pixels import Pixels, ready
 
 PATIENCE = 1.0  # seconds; a run that takes no longer needs nothing of this

@@ -23,7 +23,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vqclip import __version__
+from vqclip import __version__, presets
+from vqclip.config import RunConfig
 from vqclip.errors import PictureError, PromptError
 from vqclip.grammar_1 import modern
 from vqclip.prompts import GRAMMAR
@@ -198,6 +199,17 @@ def read(path: Path | str) -> Provenance:
     if len(data) > MOST:
         raise PictureError(f"{path} is larger than {MOST // 2**20} MB; that is no run.json")
     return from_json(_text(data, path), where=str(path))
+
+
+def settings(path: Path | str) -> RunConfig:
+    """The settings of the run that a PNG, a `run.json` or a folder is of.
+
+    Raises:
+        PictureError: if there is no such file, or it holds no readable provenance.
+        ConfigError: if a setting no longer means anything.
+    """
+    notes = read(path)
+    return presets.load(base=notes.config | {"prompts": notes.prompt, "seed": notes.seed})
 
 
 def versions() -> dict[str, str]:

@@ -6,26 +6,24 @@ ten thousand take no more memory than ten.
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as pillow
 from PIL import ImageOps
 
+from vqclip import projector
 from vqclip.errors import PictureError
-from vqclip.material import ANIMATIONS
-from vqclip.record import ffmpeg, images
+from vqclip.record import images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
 SHAPES = 0.01  # proportions that differ by no more are stretched
 
 
@@ -84,96 +82,16 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     """
     if not path.is_file():
         raise PictureError(f"there is no film at {path}; check the name")
-    if path.suffix.lower() in ANIMATIONS:  # not every ffmpeg knows moving WebPs
-        return _animation(path, size)
-    told = ffmpeg.tell(path)
-    if told.video is None:
-        raise PictureError(f"{path} is no film that ffmpeg can read; is it damaged or cut short?")
-    # The usual decoder of VP9 passes over alpha.
-    vp9 = told.alpha and told.video.startswith("vp9")
-    decoder = ["-c:v", "libvpx-vp9"] if vp9 else []
-    kind = ["-pix_fmt", "rgba" if told.alpha else "rgb24", "-c:v", "pam", "-f", "image2pipe"]
-    read = [*decoder, "-i", str(path.absolute()), "-map", "0:v:0", "-vf", f"fps={told.fps}"]
-    arguments = ffmpeg.command(*read, *kind, "pipe:1")
-    count, own = 0, (0, 0)
-    for pixels in _decoded(arguments, path):
-        count, own = count + 1, (pixels.shape[1], pixels.shape[0])
-    if count == 0:
-        raise PictureError(f"{path} has no picture in it; is it damaged or cut short?")
+    told = projector.probe(path)
+    wanted, count = size or told.size, projector.count(path, told, told.rate)
 
     def pictures() -> Generator[NDArray[np.uint8], None, None]:
-        for pixels in _decoded(arguments, path):
-            yield _fitted(pillow.fromarray(pixels), size or own, told.alpha)
+        with closing(projector.project(path, told, told.rate, ground=None)) as frames:
+            for frame in frames:
+                yield _fitted(frame, wanted, told.alpha)
 
-    others = count if size not in (None, own) else 0
-    return Strip(count, size or own, told.alpha, pictures, told.fps, others, told.sound)
-
-
-def _decoded(arguments: Sequence[str], path: Path) -> Iterator[NDArray[np.uint8]]:
-    """The pictures that ffmpeg writes to its stdout, as PAM."""
-    with tempfile.TemporaryFile() as said:
-        process = ffmpeg.start(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
-        )
-        assert process.stdout is not None
-        try:
-            while (pixels := _pam(process.stdout)) is not None:
-                yield pixels
-            if process.wait() != 0:
-                said.seek(0)
-                raise PictureError(f"{path} cannot be read to its end ({ffmpeg.words(said)})")
-        finally:
-            ffmpeg.end(process)
-
-
-def _pam(file: IO[bytes]) -> NDArray[np.uint8] | None:
-    """Read a picture of 8 bits in Netpbm's PAM; None at the end."""
-    head: dict[bytes, int] = {}
-    while (line := file.readline()) != b"ENDHDR\n":
-        if not line:
-            return None
-        key, _, value = line.strip().partition(b" ")
-        if value.isdigit():
-            head[key] = int(value)
-    shape = (head[b"HEIGHT"], head[b"WIDTH"], head[b"DEPTH"])
-    data = file.read(shape[0] * shape[1] * shape[2])
-    if len(data) < shape[0] * shape[1] * shape[2]:
-        return None
-    return np.frombuffer(data, np.uint8).reshape(shape)
-
-
-def _animation(path: Path, size: tuple[int, int] | None) -> Strip:
-    """A GIF or a WebP that moves."""
-    times, alpha, own = [], False, (0, 0)
-    for picture in _turned(path):
-        time = round(picture.info.get("duration", 0))
-        times.append(time if time > 10 else 100)  # as browsers do
-        if picture.has_transparency_data and not alpha:
-            alpha = bool(np.asarray(picture.convert("RGBA"))[..., 3].min() < 255)
-        own = picture.size
-    wanted, least = size or own, min(times)
-    fps = Fraction(1000, least)
-    if max(times) - least <= JITTER:
-        fps = Fraction(1000 * len(times), sum(times))
-        least, times = 1, [1] * len(times)
-
-    def pictures() -> Generator[NDArray[np.uint8], None, None]:
-        for picture, time in zip(_turned(path), times, strict=True):
-            pixels = _fitted(picture, wanted, alpha)
-            for _ in range(round(time / least)):
-                yield pixels
-
-    count = sum(round(time / least) for time in times)
-    return Strip(count, wanted, alpha, pictures, fps, count if wanted != own else 0)
-
-
-def _turned(path: Path) -> Iterator[pillow.Image]:
-    """The pictures of an animation, one after another."""
-    with images.opened(path) as film:
-        for number in range(getattr(film, "n_frames", 1)):
-            film.seek(number)
-            film.load()
-            yield film
+    others = count if wanted != told.size else 0
+    return Strip(count, wanted, told.alpha, pictures, told.rate, others, told.sound)
 
 
 def _fitted(picture: pillow.Image, size: tuple[int, int], alpha: bool) -> NDArray[np.uint8]:

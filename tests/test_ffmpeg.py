@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
-from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from vqclip.errors import OutputError
-from vqclip.record import ffmpeg
+from vqclip import ffmpeg
+from vqclip.errors import ConfigError, OutputError
 
 SONG = """
   Duration: 00:03:05.50, start: 0.000000, bitrate: 128 kb/s
   Stream #0:0: Audio: mp3, 44100 Hz, stereo, fltp, 128 kb/s
   Stream #0:1: Video: mjpeg (Baseline), yuvj420p, 300x300, 90k tbr, 90k tbn (attached pic)
-"""
-FILM = """
-  Duration: N/A, start: 0.000000, bitrate: N/A
-  Stream #0:0(eng): Video: vp9 (Profile 0), yuv420p(tv), 46x34, 29.97 fps, 29.97 tbr, 1k tbn
-      alpha_mode      : 1
 """
 
 
@@ -33,18 +29,41 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(path))
 
 
-def test_the_cover_of_a_song_is_no_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(tmp_path, monkeypatch, f"cat >&2 <<'END'\n{SONG}\nEND")
-    told = ffmpeg.tell(tmp_path / "song.mp3")
-    assert (told.video, told.sound, told.seconds) == (None, True, 185.5)
+@pytest.mark.parametrize(
+    ("song", "seconds"),
+    [
+        (SONG, 185.5),
+        (SONG.replace("00:03:05.50", "N/A"), inf),
+        (SONG.replace("Audio: mp3", "Data: none"), None),
+    ],
+)
+def test_how_long_a_sound_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, song: str, seconds: float | None
+) -> None:
+    fake(tmp_path, monkeypatch, f"cat >&2 <<'END'\n{song}\nEND")
+    assert ffmpeg.sound(tmp_path / "song.mp3") == seconds
 
 
-def test_a_film_is_told_from_its_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(tmp_path, monkeypatch, f"cat >&2 <<'END'\n{FILM}\nEND")
-    told = ffmpeg.tell(tmp_path / "film.webm")
-    assert told.video is not None and told.video.startswith("vp9")
-    assert told.alpha and not told.sound and told.seconds is None
-    assert told.fps == Fraction(30000, 1001)
+@pytest.mark.parametrize(
+    ("platform", "how"),
+    [("win32", {"creationflags": 0x200}), ("linux", {"start_new_session": True})],
+)
+def test_our_ctrl_c_does_not_reach_it(
+    monkeypatch: pytest.MonkeyPatch, platform: str, how: dict[str, object]
+) -> None:
+    given: dict[str, object] = {}
+
+    def popen(arguments: object, **words: object) -> None:
+        given.update(words)
+        raise OSError("that is enough")
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(ConfigError, match="does not start"):
+        ffmpeg.start(["ffmpeg"])
+    del given["env"]
+    assert given == how
 
 
 def test_encoders_are_listed_or_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,8 +73,8 @@ def test_encoders_are_listed_or_not_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert ffmpeg.encoders() is None
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(tmp_path / "gone"))
     assert ffmpeg.encoders() is None
-    with pytest.raises(OutputError, match="ffmpeg does not start"):
-        ffmpeg.tell(tmp_path / "film.mp4")
+    with pytest.raises(ConfigError, match="ffmpeg does not start"):
+        ffmpeg.sound(tmp_path / "film.mp4")
 
 
 def test_one_that_ends_early_is_heard_out(
