@@ -161,10 +161,13 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
     wishes = prompts.understood(config.prompts, config.negative)
     staging.check(config)
     require_files(config, wishes)
-    if config.source.film:
-        from vqclip import itinerary
+    notes: list[str] = []
+    if config.frames or config.source.film:
+        from vqclip import hints, itinerary
 
-        config = itinerary.counted(config, folders.of(config.assets))
+        asked, where = config, folders.of(config.assets)
+        config = itinerary.counted(config, where)
+        notes = list(hints.hints(asked, config, where))
     prompts.check_scenes(wishes, config.frames or config.steps)
     from vqclip import plan as planning
 
@@ -173,8 +176,8 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
     print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
-    for stray in prompts.strays(config.prompts, config.negative):
-        print(f"note: {stray}")
+    for note in [*prompts.strays(config.prompts, config.negative), *notes]:
+        print(f"note: {note}")
     print(table([(f"  {k}", str(_plain(v))) for k, v in flat(to_dict(config)).items()]))
     print(planning.in_words(estimate))
 

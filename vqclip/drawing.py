@@ -78,12 +78,17 @@ def draw(
         config = discreet(config, wishes, beside)
     progress.config = config
     places.require(Path(config.out))
-    if config.source.film:
-        from vqclip import itinerary
+    notes: list[str] = []
+    if config.frames or config.source.film:
+        from vqclip import hints, itinerary
 
-        config = progress.config = itinerary.counted(config, folders.of(config.assets, beside))
+        asked, where = config, folders.of(config.assets, beside)
+        config = progress.config = itinerary.counted(config, where)
+        notes = list(hints.hints(asked, config, where))
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
+    for note in notes:
+        screen.say(f"note: {note}")
     for stray in prompts.strays(config.prompts, config.negative):
         screen.say(f"note: {stray}")
     from vqclip import machine

@@ -21,7 +21,7 @@ import torch
 from PIL import Image as pillow
 from PIL import ImageColor
 
-from vqclip import gallery, projector
+from vqclip import gallery, material, projector
 from vqclip.errors import ConfigError, PictureError, pick
 from vqclip.record import images
 from vqclip.tensors import Image
@@ -91,7 +91,8 @@ def open_footage(
     folder's folders, and hidden ones, are passed over.
 
     Args:
-        path: a film that ffmpeg reads (mp4, mov, webm, gif …), a folder, a pattern or a picture.
+        path: a film that ffmpeg reads (mp4, mov, webm, gif …), a folder, a pattern, a picture, or
+            a run's folder: its frames, or else its film.
         size: (width, height) of the frames, in pixels; None: that of the film, or of the first
             picture.
         fps: frames per second. A film is brought to this rate: frames are left out or repeated.
@@ -109,7 +110,8 @@ def open_footage(
     """
     fitting = pick(FITS, fit, "way to fit a frame")
     _check(size, fps, stride, first, ground)
-    name = os.path.expanduser(path)
+    name, own_rate = _meant(path)
+    fps = fps or own_rate
     if os.path.isfile(name) and not name.lower().endswith(STILLS):
         film = Path(name)
         told = projector.probe(film)
@@ -126,7 +128,7 @@ def open_footage(
             _fit=fitting,
             _ground=ground,
         )
-    paths = files(path)
+    paths = _pictures(name, str(path))
     own = images.open_rgb(paths[0], ground).size
     chosen = paths[first * stride :: stride]
     return Footage(
@@ -147,7 +149,32 @@ def files(path: Path | str) -> list[Path]:
     Raises:
         PictureError: if there is none.
     """
-    return _pictures(os.path.expanduser(path), str(path))
+    return _pictures(_meant(path)[0], str(path))
+
+
+def glance(path: Path | str) -> None:
+    """Look into the head of each picture of a folder or pattern, before a run depends on it.
+
+    Raises:
+        PictureError: for the first that is none.
+    """
+    paths = files(path)
+    for each in paths if len(paths) > 1 else []:
+        try:
+            images.glance(each)
+        except PictureError as error:
+            raise PictureError(f"{error}; mend it, or take it out of {path}") from error
+
+
+def _meant(path: Path | str) -> tuple[str, float | None]:
+    """What a name stands for, and its rate if that is known: of a run, its frames or its film."""
+    name = os.path.expanduser(path)
+    if not os.path.isfile(os.path.join(name, gallery.RUN)):
+        return name, None
+    found = material.find([name])
+    return (
+        (str(found.pictures[0].parent), found.fps) if found.pictures else (str(found.film), None)
+    )
 
 
 Fit = Callable[[pillow.Image, tuple[int, int], str], pillow.Image]

@@ -71,25 +71,27 @@ def lead_of(config: RunConfig) -> int:
 def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     """The settings, with the rate and the number of frames of the film that is drawn over.
 
-    Where they were named, they stay.
+    Where they were named, they stay; but no animation is longer than its film.
 
     Raises:
-        PictureError: if there is no such film, it ends before it begins here, or it breaks off.
+        PictureError: if there is no such film, it ends before it begins here, it breaks off, or
+            one of its pictures is none.
     """
     source = config.source
-    if not source.film or (config.frames and config.fps and not source.start):
+    if not source.film:
         return config
+    footage.glance(find(source.film, folders))
     found = footage_of(config, 0, None, folders)
     config = settled(replace(config, fps=config.fps or found.fps or FPS))
-    if source.start:
-        with closing(iter(found)) as frames:
-            ended = next(frames, None) is None
-        if ended:
-            raise PictureError(
-                f"{source.film} has ended after {source.start:g} seconds; write a smaller "
-                "source.start"
-            )
-    return config if config.frames else replace(config, frames=found.count)
+    if config.frames:
+        with closing(iter(footage_of(config, config.frames - 1, None, folders))) as last:
+            if next(last, None) is not None:
+                return config
+    if found.count == 0:
+        raise PictureError(
+            f"{source.film} has ended after {source.start:g} seconds; write a smaller source.start"
+        )
+    return replace(config, frames=found.count)
 
 
 def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | None, float]:

@@ -94,14 +94,9 @@ def _opened(name: str, run: Path | None, stride: int = 1) -> Footage:
     """Open a film; of a run, its frames, as fast as they play."""
     from vqclip.footage import open_footage
 
-    if run is None or os.path.isfile(name):
+    if run is None or run == Path(name) or os.path.isfile(name):
         return open_footage(name, stride=stride)
-    found = material.find([str(run)])
-    if run != Path(name):  # its frames, or some of them
-        return open_footage(name, fps=found.fps, stride=stride)
-    if found.film is not None:
-        return open_footage(found.film, stride=stride)
-    return open_footage(found.pictures[0].parent, fps=found.fps, stride=stride)
+    return open_footage(name, fps=material.find([str(run)]).fps, stride=stride)
 
 
 def _beside(film: Footage, name: str, run: Path | None, screen: Screen) -> Footage:
