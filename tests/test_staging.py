@@ -181,3 +181,22 @@ def test_films_in_the_folder_of_a_run_file_are_found(
 
 def test_flows_that_are_known_are_those_that_there_are() -> None:
     assert sorted(staging.FLOWS) == sorted(flow.FLOWS)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("40:60", (40, 60)), (" 00 : 5 ", (0, 5)), ("5", None), ("-1:5", None), ("a:b", None)],
+)
+def test_a_stretch_is_read(text: str, wanted: tuple[int, int] | None) -> None:
+    assert staging.stretch(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["0:5", "00:5", "0 :5", " 0:5"])
+def test_only_the_first_frame_comes_from_none(text: str) -> None:
+    def begins(frames: str, **settings: Any) -> bool:
+        retake = {"of": "run", "frames": frames}
+        return staging.comes_from_a_frame(load(frames=9, retake=retake, **settings))
+
+    assert not begins(text) and begins("1:5")
+    assert begins(text, loop=True), "in what closes, the last frame comes before the first"
+    assert not staging.comes_from_a_frame(load(frames=9))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,6 +110,25 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
             )
         if (find(depth, folders) / "config.json").is_file():
             _installed("transformers", "a depth model", "depth", "camera.depth=plane")
+
+
+def stretch(text: str) -> tuple[int, int] | None:
+    """Read `retake.frames`: the first frame that is drawn anew, and the one after the last.
+
+    >>> stretch("40 : 60")
+    (40, 60)
+    """
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def comes_from_a_frame(config: RunConfig) -> bool:
+    """Whether what is drawn begins with a frame that is there: a stretch, not from the first on.
+
+    In an animation that closes, the last one comes before the first.
+    """
+    read = stretch(config.retake.frames) if config.retake.of else None
+    return read is not None and (read[0] > 0 or config.loop)
 
 
 def _check_still(config: RunConfig) -> None:
