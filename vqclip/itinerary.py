@@ -14,6 +14,7 @@ from vqclip.config import RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
+from vqclip.motion import MOST_FRAMES
 from vqclip.sound import Heard
 
 LEAD = 4  # a film that closes draws one frame more for so many,
@@ -52,9 +53,7 @@ def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = No
     drawn = config.frames + lead
     film = [(frame - lead) % config.frames for frame in range(drawn)]
     counts = [config.steps, *(round(steps(frame)) for frame in film[1:])]
-    starts = tuple(sum(counts[:frame]) for frame in range(drawn))
-    clock = Clock(sum(counts), starts, timeline.fps, timeline.variables, lead)
-    return Itinerary(clock, timeline, lead)
+    return Itinerary(timeline.clock(counts, lead), timeline, lead)
 
 
 def fps_of(config: RunConfig) -> float:
@@ -73,7 +72,7 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     Where they were named, they stay.
 
     Raises:
-        ConfigError: if nobody knows how many frames that are.
+        ConfigError: if nobody knows how many frames that are, or they are too many.
         PictureError: if there is no such film, or it ends before it begins here.
     """
     if not config.source.film or (config.frames and config.fps):
@@ -91,6 +90,11 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
         raise ConfigError(
             f"{config.source.film} does not say how many frames it has; write frames=N, or "
             "length=SECONDS"
+        )
+    if found.count > MOST_FRAMES:
+        raise ConfigError(
+            f"{config.source.film} has {found.count} frames from here on, and an animation at "
+            f"most {MOST_FRAMES}; write length=SECONDS, or a larger source.stride"
         )
     return replace(config, frames=found.count)
 
