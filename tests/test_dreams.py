@@ -13,7 +13,7 @@ from torch import Generator
 
 from tests import tiny_clip
 from tests.conftest import VQGAN, Home, Refusal
-from vqclip import cli, dreams, foils, load, prompts, session
+from vqclip import cli, dreams, foils, load, prompts, seeds, session
 from vqclip.config import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
 from vqclip.models import arrivals, net2net, vqgan, zoo
@@ -123,7 +123,7 @@ def test_what_is_wished_for_in_words_is_drafted() -> None:
 def test_a_run_starts_from_its_best_draft(home: Home, bundled: dreams.Dreamer) -> None:
     config = load("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
     run = session.build(config)
-    generator = stream(session.purpose_seed(4, "init"))
+    generator = stream(seeds.purpose_seed(4, "init"))
     best = bundled.dream("a fox", config.dream, generator)[0].image
     start = dreams.laid_out(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
@@ -161,7 +161,7 @@ def test_dream_leaves_drafts_and_a_sheet(
         "sheet.png",
     ]
     config = load("a fox", overrides=home.words("dream.count=4"))
-    best = bundled.dream("a fox", config.dream, stream(session.purpose_seed(7, "init")))[0]
+    best = bundled.dream("a fox", config.dream, stream(seeds.purpose_seed(7, "init")))[0]
     assert torch.equal(
         images.read(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(best.image)).permute(2, 0, 1)[None] / 255,
@@ -295,7 +295,7 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
     assert len(list(place.glob("draft-*.png"))) == 3
     dreamer = dreams.load(prior="classes")
     settings = DreamSettings(count=3, prior="classes")
-    drafts = dreamer.dream("a goldfish", settings, stream(session.purpose_seed(7, "init")))
+    drafts = dreamer.dream("a goldfish", settings, stream(seeds.purpose_seed(7, "init")))
     assert torch.equal(
         images.read(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,

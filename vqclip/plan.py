@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip import eyes, fitting, folders, footprint, itinerary, retakes, session
+from vqclip import audience, eyes, fitting, folders, footprint, itinerary, retakes
 from vqclip.config import RunConfig
 from vqclip.counting import Cost
 from vqclip.models import needs, zoo
@@ -74,8 +74,8 @@ def estimate(config: RunConfig) -> Estimate:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
-    lacking = needs.absent(config.vqgan, eyes.names(config.perceptors), session.look)
-    models = footprint.shapes(config, session.perceptor_source)
+    lacking = needs.absent(config.vqgan, eyes.names(config.perceptors), audience.look)
+    models = footprint.shapes(config, audience.perceptor_source)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(config)
     if not first:  # a stretch of an animation, without its beginning
