@@ -22,6 +22,7 @@ from vqclip.models.prior import Prior
 from vqclip.perceptors import load as load_perceptor
 from vqclip.record import images
 from vqclip.sketchbook import MARGIN, sheet
+from vqclip.thrift import Thrift
 
 SETTINGS = DreamSettings(count=5)
 Capture = pytest.CaptureFixture[str]
@@ -51,7 +52,7 @@ def bundled(
     """The same in the place of the bundled one."""
     (tmp_path / "prior").mkdir()
     (tmp_path / "prior" / "prior.safetensors").write_bytes(b"weights")
-    monkeypatch.setattr("vqclip.dreams.load", lambda device, prior="starter": dreamer)
+    monkeypatch.setattr("vqclip.dreams.load", lambda *_, **__: dreamer)
     monkeypatch.setattr("vqclip.models.zoo.starter_prior", lambda: tmp_path / "prior")
     return dreamer
 
@@ -344,3 +345,24 @@ def test_classes_without_names_are_refused(classes: str, home: Home, tmp_path: P
         ModelError, match=r"'ten' knows 10 classes, whose names .* ImageNet's 1000"
     ):
         dreams.load(prior="ten")
+
+
+def test_what_is_loaded_already_is_not_loaded_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = {"starter": home.clip, "starter-second": tiny_clip.write(home.path / "2nd")}
+    monkeypatch.setattr("vqclip.models.zoo.starter_clips", lambda: folders)
+    monkeypatch.setattr("vqclip.dreams.priors.load", lambda *given, **_: None)
+    words = {"my-cat": torch.zeros(1, 32)}
+    one = load_perceptor(str(home.clip), contrast="stretch").with_words(words)
+    one = replace(one, thrift=Thrift(chunk=1))
+    half = load_perceptor(str(home.clip), precision="bf16")
+    fresh, shared, again = (dreams.load(loaded=given) for given in ([], [one], [half]))
+    assert shared.judges[0].model is one.model
+    assert again.judges[0].model is not half.model
+    pictures = torch.rand(2, 3, 40, 40, generator=stream())
+    for mine, other in zip(shared.judges, fresh.judges, strict=True):
+        assert mine.model is not other.model
+        assert (mine.contrast, mine.thrift, mine.words) == ("absolute", Thrift(), {})
+        assert torch.equal(mine.embed_image(pictures), other.embed_image(pictures))
+        assert torch.equal(mine.embed_text(["a fox"]), other.embed_text(["a fox"]))

@@ -106,7 +106,7 @@ class Opening:
     @cached_property
     def _dreamer(self) -> dreams.Dreamer | dreams.ClassDreamer:
         """What writes all drafts of the run."""
-        return dreams.knowing(dreams.load(self.device), self.run.taught)
+        return dreams.knowing(dreams.load(self.device, loaded=self.loaded), self.run.taught)
 
     def _best(self, wishes: Sequence[Prompt], seed: int) -> Image:
         generator = torch.Generator().manual_seed(seed)
