@@ -94,6 +94,17 @@ def test_pictures_in_a_row_have_the_usual_pace() -> None:
     assert (config.frames, config.fps) == (4, 12.0)
 
 
+def test_a_film_that_ends_before_the_animation_does_is_told() -> None:
+    film(Path("clip.mkv"), rate="10", seconds="1")
+    source = {"film": "clip.mkv"}
+    assert list(itinerary.beyond(load(source=source, frames=10, fps=10.0))) == []
+    assert list(itinerary.beyond(load(frames=99))) == []
+    (told,) = itinerary.beyond(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
+    assert told.startswith("clip.mkv has 6 frames from its start here, and 9 are drawn: its last")
+    (told,) = itinerary.beyond(itinerary.counted(load(source=source, length=1.5)))
+    assert "10 frames" in told and "15 are drawn" in told
+
+
 def test_a_film_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
     monkeypatch.setattr(itinerary, "MOST_FRAMES", 9)

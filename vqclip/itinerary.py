@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,6 +97,16 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
             f"most {MOST_FRAMES}; write length=SECONDS, or a larger source.stride"
         )
     return replace(config, frames=found.count)
+
+
+def beyond(config: RunConfig, folders: Sequence[Path] = HERE) -> Iterator[str]:
+    """Say that an animation goes on when the film that is drawn over has ended, if it does."""
+    count = footage_of(config, 0, None, folders).count if config.source.film else None
+    if count is not None and config.frames > count:
+        yield (
+            f"{config.source.film} has {count} frames from its start here, and {config.frames} "
+            "are drawn: its last one stays for the others"
+        )
 
 
 def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | None, float]:

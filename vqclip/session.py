@@ -25,6 +25,7 @@ from vqclip import (
     pictures,
     reading,
     retakes,
+    staging,
     starts,
 )
 from vqclip.agenda import Agenda
@@ -80,7 +81,7 @@ def build(
     vqgan, digest = vault.load(run.config.vqgan, device)
     stages = plan_stages(run.config, vqgan.factor)
     size = stages[-1][:2]
-    notes = list(_notes(run.config, device, size, vqgan.factor))
+    notes = list(_notes(run, device, size, vqgan.factor))
     if run.stretch is not None:
         before = retakes.start(run.stretch, size)
         start = before if start is None else start
@@ -116,8 +117,11 @@ def build(
     return ready
 
 
-def _notes(config: RunConfig, device: torch.device, size: Size, factor: int) -> Iterator[str]:
-    """Say what order costs, and what becomes of the size; `factor` is the VQGAN's."""
+def _notes(run: Agenda, device: torch.device, size: Size, factor: int) -> Iterator[str]:
+    """Say what does nothing, or costs time, and what the VQGAN's `factor` makes of the size."""
+    config = run.config
+    yield from staging.idle(config, run.tale.scenes)
+    yield from itinerary.beyond(config, run.folders)
     if config.deterministic:
         yield price_of_order(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
