@@ -26,6 +26,7 @@ PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitt
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
+CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
 GLANCE = 0.15  # seconds for one measurement of speed
 
 
@@ -182,7 +183,9 @@ def _glance(work: Callable[[], Tensor]) -> float:
 def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
     """Estimate one step: the arithmetic, then the reading and writing around it."""
     sums = draw.flops / speed.draw + look.flops / speed.look
-    return sums + PASSES * (draw.moved + look.moved) / speed.move
+    return (
+        sums + PASSES * (draw.moved + look.moved) / speed.move + CALL * (draw.calls + look.calls)
+    )
 
 
 @contextmanager
