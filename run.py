@@ -1,3 +1,1 @@
-from vqclip.cli import main
-
-raise SystemExit(main())
+import vqclip.__main__  # noqa: F401 (it runs the command)

@@ -5,10 +5,12 @@
 A picture with a film of its making is drawn undisturbed, and so are animations: one with a
 camera, one that closes, and one over a film. Then each is begun again and again with the same
 seed, and each time killed (SIGKILL, which no process can see coming) at another moment: at a
-random one, in the encoding of its film, or while it writes a checkpoint. After each, `vqclip
-resume` takes it to its end. Counted: runs that went on from a later step than the first, where a
-checkpoint had been written, and runs whose picture, film, log and frames are, to the byte, those
-of the undisturbed one.
+random one while it draws, by steps and by the time that the undisturbed run took for one, in the
+encoding of its film, or while it writes a checkpoint. After each, `vqclip resume` takes it
+to its end. A run that ended before it could be killed has survived nothing, and is counted apart.
+Counted of the others: runs that went on from a later step than the first, where a checkpoint had
+been written, and runs whose picture, film, log and frames are, to the byte, those of the
+undisturbed one.
 
 Then what it costs to be safe, each with and without in turn: a checkpoint every 25 steps, and
 deterministic=true.
@@ -34,7 +36,7 @@ from pathlib import Path
 from PIL import Image as pillow
 from PIL import ImageDraw
 
-VQCLIP = (sys.executable, "-c", "import sys; from vqclip.cli import main; sys.exit(main())")
+VQCLIP = (sys.executable, "-m", "vqclip")
 PROMPT = "a red heart"
 EVERY = 5
 SETTINGS = ("size=64x64", f"checkpoint.every={EVERY}", "film.format=mp4", "seed=1")
@@ -44,7 +46,6 @@ PRECAUTIONS = {  # with it, and without
     "a checkpoint every 25 steps": ("checkpoint.every=25", "checkpoint.every=0"),
     "deterministic=true": ("deterministic=true", "deterministic=false"),
 }
-LEAST = 0.1  # of a run's time, before which nothing has begun
 CLIP = "clip"  # in a subject's words: a film of the benchmark's own
 
 
@@ -71,11 +72,27 @@ SUBJECTS = {
 
 
 @dataclass(frozen=True)
-class Case:
-    """A run that was killed: when, what there was, and what became of it."""
+class Kill:
+    """A run that was to be killed.
+
+    Args:
+        kind: which of KINDS.
+        moment: seconds from its start to its end.
+        ended: whether it ended by itself before.
+        steps: how many it had taken.
+    """
 
     kind: str
     moment: float
+    ended: bool
+    steps: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run that was killed: what there was, and what became of it."""
+
+    kill: Kill
     checkpoint: bool
     from_step: int
     equal: bool
@@ -117,25 +134,36 @@ def film(folder: Path) -> None:
 
 def faults(place: Path, subject: Subject, times: int, seed: int) -> None:
     """Kill runs, let them go on, and print a table."""
-    began = time.monotonic()
-    whole = run(place / "whole", subject.words)
-    seconds = time.monotonic() - began
+    whole, loading, drawing = timed(place / "whole", subject.words)
+    print(f"undisturbed: {loading:.1f} s until its folder is there, then {drawing:.1f} s")
+    each = drawing / subject.steps
     wanted = kept(whole)
     dice = random.Random(seed)
-    cases = []
+    ended: list[Kill] = []
+    cases: list[Case] = []
     for number in range(times):
         kind = KINDS[0] if number % 5 < 3 else KINDS[number % 5 - 2]
         out = place / f"run-{number}"
-        moment = killed(out, subject, kind, dice.uniform(LEAST, 1.0), seconds)
-        cases.append(take_up(out, subject, kind, moment, wanted))
-        print(f"{number + 1:4} {cases[-1]}", flush=True)
-    print(f"\n{'killed':28} runs  had a checkpoint  went on from it  the same bytes")
+        kill = killed(out, subject, kind, dice.random(), dice.random() * each)
+        if kill.ended:
+            ended.append(kill)
+        else:
+            cases.append(take_up(out, subject, kill, wanted))
+        print(f"{number + 1:4} {kill if kill.ended else cases[-1]}", flush=True)
+    heads = ("killed", "ended before", "had a checkpoint", "went on from it", "the same bytes")
+    print(f"\n{'':28} {'  '.join(heads)}")
     for kind in KINDS:
-        some = [case for case in cases if case.kind == kind]
+        some = [case for case in cases if case.kill.kind == kind]
         had = [case for case in some if case.checkpoint]
-        late = sum(case.from_step > 0 for case in had)
-        equal = sum(case.equal for case in some)
-        print(f"{kind:28} {len(some):4}  {len(had):16}  {late:15}  {equal:14}")
+        numbers = (
+            len(some),
+            sum(kill.kind == kind for kill in ended),
+            len(had),
+            sum(case.from_step > 0 for case in had),
+            sum(case.equal for case in some),
+        )
+        row = (f"{number:{len(head)}}" for number, head in zip(numbers, heads, strict=True))
+        print(f"{kind:28} {'  '.join(row)}")
 
 
 def kept(folder: Path) -> dict[str, bytes]:
@@ -155,14 +183,35 @@ def run(out: Path, words: Sequence[str]) -> Path:
     return Path(json.loads(done.stdout.splitlines()[-1])["run"])
 
 
-def killed(out: Path, subject: Subject, kind: str, share: float, seconds: float) -> float:
-    """Start a run and kill it after a share of its time, or steps; give the second of it."""
+def timed(out: Path, words: Sequence[str]) -> tuple[Path, float, float]:
+    """Draw undisturbed; give the run's folder, and the seconds before it was made and after."""
     began = time.monotonic()
-    process = subprocess.Popen(
-        command(out, subject.words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = started(out, words)
+    while process.poll() is None and not room(out):
+        time.sleep(0.005)
+    there = time.monotonic()
+    process.wait()
+    folder = room(out)
+    if process.returncode or folder is None:
+        raise SystemExit(f"undisturbed, it does not end: {' '.join(command(out, words))}")
+    return folder, there - began, time.monotonic() - there
+
+
+def killed(out: Path, subject: Subject, kind: str, share: float, later: float) -> Kill:
+    """Start a run and kill it.
+
+    Args:
+        share: of its steps, after which it is killed; counted as they are logged, since a busy
+            machine would turn a share of its time into another.
+        later: seconds after that, where the moment is random.
+
+    Raises:
+        RuntimeError: if it fails by itself.
+    """
+    began = time.monotonic()
+    process = started(out, subject.words)
     seen: dict[str, Callable[[], bool]] = {
-        KINDS[0]: lambda: time.monotonic() - began >= share * seconds,
+        KINDS[0]: lambda: room(out) is not None and taken(out) >= int(share * subject.steps),
         KINDS[1]: lambda: any(out.glob("[0-9]*/.film.*.part.mp4")),
         # Of several writes, the first after so many steps: in most, there is one before it.
         KINDS[2]: lambda: (
@@ -172,9 +221,24 @@ def killed(out: Path, subject: Subject, kind: str, share: float, seconds: float)
     }
     while process.poll() is None and not seen[kind]():
         time.sleep(0.0005 if kind != KINDS[0] else 0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return time.monotonic() - began
+    if kind == KINDS[0]:
+        time.sleep(later)
+    process.send_signal(signal.SIGKILL)  # nothing is sent to what has ended
+    code = process.wait()
+    if code not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"a run failed before it was killed: exit code {code}")
+    return Kill(kind, round(time.monotonic() - began, 2), code == 0, taken(out))
+
+
+def started(out: Path, words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A run that says nothing."""
+    null = subprocess.DEVNULL
+    return subprocess.Popen(command(out, words), stdout=null, stderr=null)
+
+
+def room(out: Path) -> Path | None:
+    """The run's folder in there, if it is made."""
+    return next(iter(out.glob("[0-9]*")), None)
 
 
 def taken(out: Path) -> int:
@@ -182,27 +246,23 @@ def taken(out: Path) -> int:
     return sum(len(path.read_bytes().splitlines()) for path in out.glob("[0-9]*/log.jsonl"))
 
 
-def take_up(
-    out: Path, subject: Subject, kind: str, moment: float, wanted: dict[str, bytes]
-) -> Case:
+def take_up(out: Path, subject: Subject, kill: Kill, wanted: dict[str, bytes]) -> Case:
     """Let a killed run go on, or, where it has no checkpoint yet, begin again."""
-    folder = next(iter(out.glob("0*")), None)
+    folder = room(out)
     had = folder is not None and (folder / "checkpoint.safetensors").is_file()
     complete = folder is not None and (folder / "final.png").is_file()
-    words = ["resume", str(folder)] if had else subject.words
-    start = 0
+    start = subject.steps
     if not complete:
-        line = [*VQCLIP, *words, "--json"]
-        line += [] if had else [f"out={out}"]
-        done = subprocess.run(line, capture_output=True, text=True)
+        words = ["resume", str(folder)] if had else [*subject.words, f"out={out}"]
+        done = subprocess.run([*VQCLIP, *words, "--json"], capture_output=True, text=True)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         if done.returncode != 0:
             print(done.stderr, file=sys.stderr)
-            return Case(kind, moment, had, 0, False)
+            return Case(kill, had, 0, False)
         start = next(each["from_step"] for each in events if each["event"] == "start")
         folder = Path(events[-1]["run"])
     assert folder is not None
-    return Case(kind, moment, had, subject.steps if complete else start, kept(folder) == wanted)
+    return Case(kill, had, start, kept(folder) == wanted)
 
 
 def cost(place: Path, settings: list[str], pairs: int) -> None:

@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import presets, primer, session, words
+from vqclip import presets, primer, seeds, session, words
 from vqclip.models import learnt, zoo
 from vqclip.models.learnt import Learnt
 from vqclip.perceptors import OpenClipPerceptor, load
@@ -120,10 +120,10 @@ def learn(
 ) -> Tensor:
     """The vectors of a word, learnt from pictures."""
     lesson = inversion.prepare(
-        perceptor, pictures, settings, session.purpose_seed(settings.seed, "views of starter")
+        perceptor, pictures, settings, seeds.purpose_seed(settings.seed, "views of starter")
     )
     generator = torch.Generator().manual_seed(
-        session.purpose_seed(settings.seed, "steps of starter")
+        seeds.purpose_seed(settings.seed, "steps of starter")
     )
     *_, last = inversion.learn(perceptor, lesson, settings, generator)
     vectors: Tensor = last.vectors

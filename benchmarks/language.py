@@ -28,7 +28,7 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import foils, perceptors, presets, session
+from vqclip import audience, foils, perceptors, presets, session
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.record import images
 from vqclip.record.sheets import Cell, sheet
@@ -99,7 +99,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
     out, count = Path(given.pop("out", "outputs/language")), int(given.pop("count", "40"))
     settings = [f"{key}={value}" for key, value in given.items()]
     own, second = (
-        perceptors.load(session.perceptor_source(name)) for name in ("starter", "starter-second")
+        perceptors.load(audience.perceptor_source(name)) for name in ("starter", "starter-second")
     )
     candidates = cases()
     texts = own.embed_text([case.text for case in candidates])

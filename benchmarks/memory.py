@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-VQCLIP = (sys.executable, "-c", "import sys; from vqclip.cli import main; sys.exit(main())")
+VQCLIP = (sys.executable, "-m", "vqclip")
 PROMPT = "a red heart"
 SHORT = ("steps=3", "growth=[]", "film.format=none", "device=cpu", "seed=1", "previews=0")
 SHAPE = "ViT-B-32"

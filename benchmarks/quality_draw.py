@@ -21,7 +21,7 @@ from quality_prompts import Wish
 from torch import Tensor
 
 import vqclip
-from vqclip import dreams, perceptors, session
+from vqclip import audience, dreams, perceptors, seeds, session
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.models import vqgan as vqgans
@@ -150,7 +150,7 @@ def drawer(work: Task, name: str, settings: tuple[str, ...], rows: Sequence[data
             began, asked = time.monotonic(), config(number, wish)
             wide, high = final_size(asked)
             stream = torch.Generator().manual_seed(
-                session.purpose_seed(seed_of(work, number), "init")
+                seeds.purpose_seed(seed_of(work, number), "init")
             )
             best = dreamer.dream(wish.prompt, asked.dream, stream)[0]
             laid = dreams.laid_out(best.image, wide, high)
@@ -183,9 +183,7 @@ def _noise(work: Task, config: Callable[[int, Wish], RunConfig]) -> Draw:
         vqgan = load(asked.vqgan)
         began = time.monotonic()
         (wide, high), factor = final_size(asked), vqgan.factor
-        stream = torch.Generator().manual_seed(
-            session.purpose_seed(seed_of(work, number), "init")
-        )
+        stream = torch.Generator().manual_seed(seeds.purpose_seed(seed_of(work, number), "init"))
         with torch.no_grad():
             picture = vqgan.decode(vqgan.random(high // factor, wide // factor, stream))
         yield Drawing(picture, time.monotonic() - began)
@@ -288,7 +286,7 @@ def _looker() -> Callable[[Tensor, str], float]:
 
     @cache
     def load() -> perceptors.OpenClipPerceptor:
-        return perceptors.load(session.perceptor_source("starter"))
+        return perceptors.load(audience.perceptor_source("starter"))
 
     def look(picture: Tensor, prompt: str) -> float:
         with torch.no_grad():

@@ -30,7 +30,7 @@ from judge_views import LEARNT_BY_STARTERS, on_white
 from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import perceptors, session
+from vqclip import audience, perceptors
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.tools import classify, looks
 from vqclip.training import data
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{given['source']}: {len(names)} names; {len(draws)} draws of {count}, {classes}-way")
     opinions = []
     for name in given["perceptors"].split(","):
-        eye = perceptors.load(session.perceptor_source(name))
+        eye = perceptors.load(audience.perceptor_source(name))
         seen = see(drawn, eye)
         ways = {"usual": classify.TEMPLATES, "none": ("{}",)}
         opinions.append({k: classify.learn(eye, names, v).judge(seen) for k, v in ways.items()})

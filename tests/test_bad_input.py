@@ -129,7 +129,7 @@ LONG = "x" * 5000
         ),
         (
             ["animate", "a fox", "--frames", "4", "--length", "1"],
-            "frames=4 and length=1 both say how long it is; leave one of them out",
+            "the command line: frames=4 and length=1 both say how long the animation is",
         ),
         (
             ["a fox", "--size", "64x64", "size=96x96"],

@@ -38,7 +38,9 @@ def test_bands_are_read_with_and_without_room_and_thousands() -> None:
         ("beat=40-100", "'beat', which means something else in schedules; .* such as beat_band"),
         ("loud=40-100", "'loud', which means something else"),
         ("linear=40-100", "'linear', which means something else"),
-        ("sin=40-100", "'sin', which means something else"),
+        *((f"{word}=40-100", f"'{word}', which means some") for word in ("if", "else", "sin")),
+        *((f"{word}=40-100", f"'{word}', which") for word in ("nan", "inf", "NaN", "infinity")),
+        ("lerp=40-100", "'lerp', which means something else"),
         ("kick=40-100, kick=50-90", "the band 'kick' is written twice; give one"),
         (
             "kick=100-40",
@@ -50,4 +52,4 @@ def test_bands_are_read_with_and_without_room_and_thousands() -> None:
 )
 def test_what_is_no_band_is_said(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse(text, taken=("sin", "cos"))
+        parse(text, taken=("t", "cos"))

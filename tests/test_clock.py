@@ -30,6 +30,8 @@ def test_a_timeline_answers_before_steps_are_known() -> None:
     assert counts == [6, 5, 4, 3, 2]
     assert line.clock(counts).timeline == line
     assert (line.seconds(3), line.clock(counts).seconds(3)) == (0.3, 0.3)
+    early = line.clock(counts, lead=2)
+    assert (early.frames, early.lead, early.starts) == (3, 2, (0, 6, 11, 15, 18))
 
 
 def test_how_far_a_curve_goes() -> None:

@@ -13,7 +13,7 @@ from torch import Generator
 
 from tests import tiny_clip
 from tests.conftest import VQGAN, Home, Refusal
-from vqclip import cli, dreams, foils, load, prompts, session
+from vqclip import cli, dreams, foils, load, prompts, seeds, session
 from vqclip.config import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
 from vqclip.models import arrivals, net2net, vqgan, zoo
@@ -22,6 +22,7 @@ from vqclip.models.prior import Prior
 from vqclip.perceptors import load as load_perceptor
 from vqclip.record import images
 from vqclip.sketchbook import MARGIN, sheet
+from vqclip.thrift import Thrift
 
 SETTINGS = DreamSettings(count=5)
 Capture = pytest.CaptureFixture[str]
@@ -51,7 +52,7 @@ def bundled(
     """The same in the place of the bundled one."""
     (tmp_path / "prior").mkdir()
     (tmp_path / "prior" / "prior.safetensors").write_bytes(b"weights")
-    monkeypatch.setattr("vqclip.dreams.load", lambda device, prior="starter": dreamer)
+    monkeypatch.setattr("vqclip.dreams.load", lambda *_, **__: dreamer)
     monkeypatch.setattr("vqclip.models.zoo.starter_prior", lambda: tmp_path / "prior")
     return dreamer
 
@@ -123,7 +124,7 @@ def test_what_is_wished_for_in_words_is_drafted() -> None:
 def test_a_run_starts_from_its_best_draft(home: Home, bundled: dreams.Dreamer) -> None:
     config = load("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
     run = session.build(config)
-    generator = stream(session.purpose_seed(4, "init"))
+    generator = stream(seeds.purpose_seed(4, "init"))
     best = bundled.dream("a fox", config.dream, generator)[0].image
     start = dreams.laid_out(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
@@ -161,7 +162,7 @@ def test_dream_leaves_drafts_and_a_sheet(
         "sheet.png",
     ]
     config = load("a fox", overrides=home.words("dream.count=4"))
-    best = bundled.dream("a fox", config.dream, stream(session.purpose_seed(7, "init")))[0]
+    best = bundled.dream("a fox", config.dream, stream(seeds.purpose_seed(7, "init")))[0]
     assert torch.equal(
         images.read(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(best.image)).permute(2, 0, 1)[None] / 255,
@@ -295,7 +296,7 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
     assert len(list(place.glob("draft-*.png"))) == 3
     dreamer = dreams.load(prior="classes")
     settings = DreamSettings(count=3, prior="classes")
-    drafts = dreamer.dream("a goldfish", settings, stream(session.purpose_seed(7, "init")))
+    drafts = dreamer.dream("a goldfish", settings, stream(seeds.purpose_seed(7, "init")))
     assert torch.equal(
         images.read(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,
@@ -344,3 +345,24 @@ def test_classes_without_names_are_refused(classes: str, home: Home, tmp_path: P
         ModelError, match=r"'ten' knows 10 classes, whose names .* ImageNet's 1000"
     ):
         dreams.load(prior="ten")
+
+
+def test_what_is_loaded_already_is_not_loaded_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = {"starter": home.clip, "starter-second": tiny_clip.write(home.path / "2nd")}
+    monkeypatch.setattr("vqclip.models.zoo.starter_clips", lambda: folders)
+    monkeypatch.setattr("vqclip.dreams.priors.load", lambda *given, **_: None)
+    words = {"my-cat": torch.zeros(1, 32)}
+    one = load_perceptor(str(home.clip), contrast="stretch").with_words(words)
+    one = replace(one, thrift=Thrift(chunk=1))
+    half = load_perceptor(str(home.clip), precision="bf16")
+    fresh, shared, again = (dreams.load(loaded=given) for given in ([], [one], [half]))
+    assert shared.judges[0].model is one.model
+    assert again.judges[0].model is not half.model
+    pictures = torch.rand(2, 3, 40, 40, generator=stream())
+    for mine, other in zip(shared.judges, fresh.judges, strict=True):
+        assert mine.model is not other.model
+        assert (mine.contrast, mine.thrift, mine.words) == ("absolute", Thrift(), {})
+        assert torch.equal(mine.embed_image(pictures), other.embed_image(pictures))
+        assert torch.equal(mine.embed_text(["a fox"]), other.embed_text(["a fox"]))

@@ -9,7 +9,7 @@ import torch
 
 import vqclip
 from tests.conftest import Home
-from vqclip import cli, fitting, footprint, session
+from vqclip import audience, cli, fitting, footprint
 from vqclip.config import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.thrift import Thrift
@@ -26,7 +26,7 @@ def large() -> RunConfig:
 
 
 def models(config: RunConfig) -> footprint.Shapes:
-    return footprint.shapes(config, session.perceptor_source)
+    return footprint.shapes(config, audience.perceptor_source)
 
 
 def test_thrift_needs_less_each_time() -> None:
@@ -43,10 +43,21 @@ def test_thrift_needs_less_each_time() -> None:
     assert fitting.least(config, shapes, need[0]) == Thrift()
 
 
+def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
+    config = vqclip.load("a fox", size="64x64", device="cpu", init="random", growth=[])
+    shapes = models(config)
+    assert shapes.judges is not None
+    layers = len([m for m in shapes.judges[0].visual.modules() if not list(m.children())])
+    whole, some, single = (footprint.costs(config, shapes, Thrift(n))[1] for n in (0, 4, 1))
+    assert some.flops == single.flops == pytest.approx(1.5 * whole.flops, rel=1e-6)
+    assert (whole.calls, some.calls, single.calls) == (0, 3 * 3 * layers, 15 * 3 * layers)
+    assert single.kept < some.kept < whole.kept
+
+
 def test_the_remedies_fit() -> None:
     config = large()
     free = footprint.needed(config, models(config), fitting.MOST) * 3 // 4
-    found = fitting.shrunk(config, session.perceptor_source)
+    found = fitting.shrunk(config, audience.perceptor_source)
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
         other = vqclip.load("a fox", base=vqclip.config.to_dict(config), overrides=words.split())
@@ -66,9 +77,9 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
     monkeypatch.setattr(footprint, "shapes", never)
     monkeypatch.setattr(fitting, "room", lambda device: 8 * 10**9)
     config = vqclip.load("a fox")
-    assert fitting.choose(config, CPU, session.perceptor_source, []) == Thrift()
+    assert fitting.choose(config, CPU, audience.perceptor_source, []) == Thrift()
     monkeypatch.setattr(fitting, "room", lambda device: None)  # nobody says
-    assert fitting.choose(large(), CPU, session.perceptor_source, []) == Thrift()
+    assert fitting.choose(large(), CPU, audience.perceptor_source, []) == Thrift()
 
 
 @pytest.mark.parametrize("size", ["256x256", "768x512"])
@@ -83,7 +94,7 @@ def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
     config, notes = large(), list[str]()
     need = footprint.needed(config, models(config))
     monkeypatch.setattr(fitting, "room", lambda device: need * 3 // 4)
-    found = fitting.choose(config, CPU, session.perceptor_source, notes)
+    found = fitting.choose(config, CPU, audience.perceptor_source, notes)
     assert found.chunk > 0 and not found.recompute
     assert notes == [
         f"the run would need about {need / 1e9:.1f} GB, and {need * 0.75 / 1e9:.1f} GB are free: "
@@ -96,7 +107,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) ->
     most = footprint.needed(config, models(config), fitting.MOST)
     monkeypatch.setattr(fitting, "room", lambda device: most * 9 // 10)
     notes: list[str] = []
-    found = fitting.choose(config, CPU, session.perceptor_source, notes)
+    found = fitting.choose(config, CPU, audience.perceptor_source, notes)
     assert (found, len(notes)) == (fitting.MOST, 1)  # the estimate may be wrong
     assert "may need more memory than the" in notes[0]
     monkeypatch.setattr(fitting, "room", lambda device: most * 3 // 4)
@@ -104,7 +115,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) ->
         ConfigError,
         match=r"would need about .* are free; it would fit with size=\S+ .*, or .*, or ",
     ):
-        fitting.choose(config, CPU, session.perceptor_source, [])
+        fitting.choose(config, CPU, audience.perceptor_source, [])
 
 
 def test_a_run_is_refused_before_it_starts(

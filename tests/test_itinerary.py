@@ -54,13 +54,22 @@ def test_an_animation_that_closes_begins_earlier() -> None:
         ({"length": 2.0}, 24),
         ({"length": 2.0, "fps": 5.0}, 10),
         ({"length": 0.01}, 1),
-        ({"length": 2.0, "frames": 7}, 24),
+        ({"length": 100_000 / 12}, 100_000),
         ({"length": 2.0, "loop": True}, 24),
     ],
 )
 def test_a_length_is_so_many_frames(settings: dict[str, Any], frames: int) -> None:
     config = load(**settings)
     assert (config.frames, config.length) == (frames, 0)
+
+
+@pytest.mark.parametrize("length", [8334.0, 1e300, float("inf")])
+def test_an_animation_has_an_end(length: float) -> None:
+    with pytest.raises(ConfigError, match=r"length is .* write 8333.33 or less"):
+        load(length=length)
+    with pytest.raises(ConfigError, match="frames is 100001; it must be 100000 or less"):
+        load(frames=100_001)
+    assert itinerary.plan(load(frames=100_000)).clock.steps == 5 + 8 * 99_999
 
 
 def test_a_film_that_is_drawn_over_says_how_long_it_is() -> None:
@@ -84,6 +93,32 @@ def test_pictures_in_a_row_have_the_usual_pace() -> None:
     clip(Path("row"), 7)
     config = itinerary.counted(load(source={"film": "row", "stride": 2}))
     assert (config.frames, config.fps) == (4, 12.0)
+
+
+def test_no_animation_is_longer_than_its_film() -> None:
+    film(Path("clip.mkv"), rate="10", seconds="1")
+    source = {"film": "clip.mkv"}
+    assert itinerary.counted(load(source=source, frames=10, fps=10.0)).frames == 10
+    assert itinerary.counted(load(source=source, frames=11, fps=10.0)).frames == 10
+    late = itinerary.counted(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
+    assert late.frames == 6
+    assert itinerary.counted(load(source=source, length=1.5)).frames == 10
+
+
+def test_a_picture_that_is_none_is_found_before_the_run() -> None:
+    clip(Path("row"), 4)
+    Path("row", "00002.png").write_text("no picture")
+    with pytest.raises(PictureError, match=r"00002.png is not a picture .* take it out of row$"):
+        itinerary.counted(load(source={"film": "row"}, frames=2))
+
+
+def test_a_film_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    film(Path("clip.mkv"), rate="10", seconds="1")
+    monkeypatch.setattr(itinerary, "MOST_FRAMES", 9)
+    with pytest.raises(ConfigError, match=r"clip.mkv has 10 frames from here on.*at most 9"):
+        itinerary.counted(load(source={"film": "clip.mkv"}))
+    config = load(source={"film": "clip.mkv", "stride": 2})
+    assert itinerary.counted(config).frames == 5
 
 
 def test_a_film_that_is_over_or_absent_is_refused() -> None:

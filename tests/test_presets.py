@@ -114,16 +114,6 @@ def test_later_layers_win_and_earlier_ones_remain(write: Any) -> None:
     assert (run.prompts, run.steps, run.seed) == ("mine", 5, 6)
 
 
-def test_who_says_how_long_it_is_last_is_heard(write: Any) -> None:
-    write("long.yaml", "length: 10")
-    assert load("a fox", "long.yaml").frames == 120
-    assert load("a fox", "long.yaml", overrides=["frames=6"]).frames == 6
-    write("short.yaml", "extends: long.yaml\nframes: 7")
-    assert load("a fox", "short.yaml").frames == 7
-    assert load("a fox", "short.yaml", overrides=["length=1"]).frames == 12
-    assert load("a fox", "long.yaml", overrides=["frames=0"]).frames == 120
-
-
 def test_what_is_extended_comes_first(write: Any, tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     write("inner/base.yaml", "extends: draft\nsteps: 7\nseed: 1")  # a name, beside…
@@ -521,3 +511,24 @@ def test_settings_that_may_change_are_kept_in_canonical_words(tmp_path: Path) ->
     assert isinstance(plain.cutouts.count, int)
     nothing = load("a fox", overrides=["optimiser.rate=null", "cutouts.noise="])
     assert (nothing.optimiser.rate, nothing.cutouts.noise) == (None, None)
+
+
+def test_who_speaks_last_says_how_long_an_animation_is(tmp_path: Path) -> None:
+    def long(**given: Any) -> int:
+        return load("a fox", **given).frames
+
+    music = {"preset": "music"}  # which says length: 10
+    assert (long(**music), long(**music, frames=9), long(**music, length=1.0)) == (120, 9, 12)
+    assert long(preset="zoom-in", overrides=["length=2"]) == 24
+    assert long(preset="zoom-in,music") == 120 and long(preset="music,zoom-in") == 60
+    base = to_dict(load("a fox", frames=30))
+    assert long(base=base, overrides=["length=1"]) == 12
+    assert long(base=base) == 30
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: music\nframes: 7")
+    assert long(file=own) == 7
+    for both in ({"overrides": ["frames=9", "length=2"]}, {"frames": 9, "length": 2.0}):
+        with pytest.raises(
+            ConfigError, match=r"frames=9 and length=2\S* both say how long .* out"
+        ):
+            long(**both)

@@ -197,7 +197,7 @@ def test_a_latent_is_found_for_a_picture(home: Home) -> None:
 
 
 def test_scenes_of_a_stretch_have_their_drafts(home: Home, monkeypatch: Patch) -> None:
-    monkeypatch.setattr("vqclip.starts.draft", lambda *given: torch.full((1, 3, 32, 32), 0.5))
+    monkeypatch.setattr("vqclip.starts.Opening.draft", lambda *_: torch.full((1, 3, 32, 32), 0.5))
     words = home.words(*WORDS[:3], "prompts=a fox ^ a bear", "init=random", "film.format=none")
     go("animate", *words)
     retake = {"of": OLD, "frames": "3:6"}

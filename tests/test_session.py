@@ -23,7 +23,7 @@ from vqclip.models import clips, zoo
 from vqclip.prompts import Prompt, parse
 from vqclip.reading import styled
 from vqclip.record import images
-from vqclip.session import Session, build, purpose_seed
+from vqclip.session import Session, build
 
 
 def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Session:
@@ -81,13 +81,6 @@ def test_without_a_seed_one_is_drawn_and_noted(home: Home) -> None:
 
 def test_a_seed_may_be_zero(home: Home) -> None:
     assert ready(home, seed=0).seed == 0
-
-
-def test_purposes_have_seeds_of_their_own() -> None:
-    seeds = [purpose_seed(s, p) for s in (0, 1, 2**70) for p in ("init", "cutouts 32", "new")]
-    assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert purpose_seed(1, "init") == purpose_seed(1, "init")
 
 
 @pytest.mark.parametrize(
@@ -344,15 +337,6 @@ def test_the_precision_that_is_named_or_half_on_cuda(monkeypatch: pytest.MonkeyP
         assert machine.pick_precision("auto", cuda) == name
 
 
-def test_a_perceptor_may_lie_in_the_home_folder(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(home.clip.parent))
-    run = ready(home, perceptors=["~/clip"])
-    assert run.perceptors[0].name == "~/clip"
-    assert list(run.models) == [VQGAN, "~/clip clip"]
-
-
 def test_half_precision_draws_too(home: Home) -> None:
     assert torch.isfinite(first(ready(home, precision="bf16")).losses["a fox"])
 
@@ -441,25 +425,3 @@ def test_settings_may_change_on_the_way(home: Home) -> None:
     assert seen[0][1] == 0 < seen[1][1] and cutter.count == 6
     notes = run.provenance().config
     assert notes["cutouts"]["count"] == "0: 2, 2: 6" and notes["losses"]["smoothness"] == "frame"
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (
-            {"cutouts": {"noise": "frame"}},
-            "cutouts.noise is 2 at frame 2 of 'frame'; it must be 1",
-        ),
-        ({"cutouts": {"count": "2 - frame"}}, "cutouts.count is 0 at frame 2 of '2 - frame'"),
-        ({"optimiser": {"rate": "1 / frame"}}, "optimiser.rate: '1 / frame' is no .* at frame 0"),
-        ({"losses": {"smoothness": "beat"}}, "losses.smoothness: .*'beat', which a sound brings"),
-        ({"prompt": "a fox:{1 + tt}"}, "asks for 'tt', which nothing here is called"),
-        ({"perceptors": ["starter:{0 - t}"]}, "perceptors: the weight of starter is -0.0"),
-    ],
-)
-def test_what_cannot_be_at_some_frame_is_refused_before_models_are_loaded(
-    home: Home, settings: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session.vault, "load", None)
-    with pytest.raises(ConfigError, match=message):
-        ready(home, **settings)

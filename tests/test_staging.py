@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,26 @@ FILMS = [
         {"source": {"film": "a.mp4"}, "camera": {"zoom": "1 + t"}},
         "camera.zoom is set, but where a film is drawn over, things move as in the film",
     ),
+    *(
+        (
+            {"source": {"film": "a.mp4"}, "camera": {name: value}},
+            f"camera.{name} is set, but where a film is drawn over, things move as in the film",
+        )
+        for name, value in (
+            *(("view", 40.0), ("x", 0.2), ("y", 0.2), ("near", 0.5), ("far", 9.0)),
+            *(("per", "second"), ("depth", "plane"), ("up", 0.1)),
+        )
+    ),
+    ({"camera": {"view": 40.0, "roll": 1.0}}, "camera.view is set, and .*; write camera.tilt or"),
+    ({"camera": {"x": 0.2, "pan_x": 0.1}}, "camera.x is set, and nothing moves that .*roll, too"),
+    ({"camera": {"y": 0.2}}, "camera.y is set, and nothing moves that it would change"),
+    ({"camera": {"per": "second"}}, "camera.per is set, and .*; write camera.zoom or camera.pan"),
+    ({"camera": {"far": 9.0, "zoom": 1.1}}, "camera.far is set, but over a flat picture nothing"),
+    ({"camera": {"near": 2.0}}, "camera.near is set, but only .* and camera.depth is not set"),
+    (
+        {"camera": {"near": 2.0, "depth": "plane", "forward": 0.1}},
+        "camera.near is set, but only pictures of depths .*, and camera.depth is plane",
+    ),
     (
         {"source": {"film": "a.mp4"}, "camera": {"through": "latent"}},
         "camera.through=latent moves no picture",
@@ -80,8 +101,11 @@ def test_what_does_not_go_together(settings: dict[str, Any], message: str) -> No
     "settings",
     [
         {},
-        {"frames": 9, "loop": True, "length": 2.0, "camera": {"zoom": 1.1}},
+        {"loop": True, "length": 2.0, "camera": {"zoom": 1.1, "x": 0.2, "per": "second"}},
         {"length": 2.0, "camera": {"depth": "tunnel", "forward": 0.1, "roll": 3.0}},
+        {"length": 2.0, "camera": {"depth": "d.png", "near": 2.0, "far": 9.0, "view": 40.0}},
+        {"length": 2.0, "camera": {"swing": "t", "view": 40.0, "edges": "wrap"}},
+        {"source": {"film": "a.mp4"}, "camera": {"edges": "wrap"}},
         {"source": {"film": "a.mp4", "weight": "1 + t"}, "init": "source", "fps": 240.0},
         {
             "frames": 9,
@@ -181,3 +205,48 @@ def test_films_in_the_folder_of_a_run_file_are_found(
 
 def test_flows_that_are_known_are_those_that_there_are() -> None:
     assert sorted(staging.FLOWS) == sorted(flow.FLOWS)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("40:60", (40, 60)), (" 00 : 5 ", (0, 5)), ("5", None), ("-1:5", None), ("a:b", None)],
+)
+def test_a_stretch_is_read(text: str, wanted: tuple[int, int] | None) -> None:
+    assert staging.stretch(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["0:5", "00:5", "0 :5", " 0:5"])
+def test_only_the_first_frame_comes_from_none(text: str) -> None:
+    def begins(frames: str, **settings: Any) -> bool:
+        retake = {"of": "run", "frames": frames}
+        return staging.comes_from_a_frame(load(frames=9, retake=retake, **settings))
+
+    assert not begins(text) and begins("1:5")
+    assert begins(text, loop=True), "in what closes, the last frame comes before the first"
+    assert not staging.comes_from_a_frame(load(frames=9))
+
+
+@pytest.mark.parametrize(
+    ("settings", "scenes", "told"),
+    [
+        ({"motion": {"drafts": 1.0}, "init": "dream"}, 1, "drafts=1 is .* there is one scene; "),
+        ({"motion": {"drafts": 0.2}}, 2, "drafts=0.2 is .* with init=random there are none"),
+        ({"motion": {"drafts": 1.0}, "init": "dream"}, 2, ""),
+        ({"motion": {"drafts": 0.0}}, 1, ""),
+        ({}, 1, ""),
+    ],
+)
+def test_what_a_preset_may_have_set_in_vain_is_said(
+    settings: dict[str, Any], scenes: int, told: str
+) -> None:
+    found = list(staging.idle(load(frames=9, **settings), scenes))
+    assert len(found) == bool(told)
+    assert not told or re.search(f"motion.{told}", found[0])
+
+
+def test_no_preset_is_refused_for_what_it_sets() -> None:
+    for name in presets.presets():
+        over = {"film": "a.mp4"} if name == "stylise" else {}
+        staging.check(presets.load("a fox", preset=name, source=over))
+    story = presets.load("a fox", preset="story")
+    assert "there is one scene" in "".join(staging.idle(story, 1))

@@ -96,18 +96,13 @@ def _once(short: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """Options and settings in one list.
 
     Raises:
-        ConfigError: for a setting that an option says otherwise, and for two lengths.
+        ConfigError: for a setting that an option says otherwise.
     """
     options = dict(text.split("=", 1) for text in short)
     words = {key.strip(): value for key, _, value in (text.partition("=") for text in overrides)}
     for key in (key for key in options if words.get(key, options[key]) != options[key]):
         raise ConfigError(
             f"{key} is given twice, as {options[key]} and as {words[key]}; leave one of them out"
-        )
-    frames, length = ((options | words).get(key, "0") for key in ("frames", "length"))
-    if not {frames.strip("0"), length.strip("0.")} & {""}:
-        raise ConfigError(
-            f"frames={frames} and length={length} both say how long it is; leave one of them out"
         )
     return [*short, *overrides]
 

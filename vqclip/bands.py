@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from vqclip import expressions
 from vqclip.errors import ConfigError
 from vqclip.schedules import EASINGS, digits
 
@@ -42,7 +43,7 @@ def parse(text: str, *, taken: Collection[str] = ()) -> Bands:
     found: dict[str, tuple[float, float]] = {}
     for raw in text.split(",") if text.strip() else []:
         name, edges = _band(raw.strip())
-        if name in TAKEN or name in taken:
+        if name in TAKEN or name in taken or not _can_be_named(name):
             raise ConfigError(
                 f"a band cannot be called {name!r}, which means something else in schedules; "
                 f"choose another name, such as {name}_band"
@@ -64,6 +65,14 @@ def show(bands: Bands) -> str:
     return ", ".join(
         f"{name}={digits(low)}-{digits(high)}" for name, (low, high) in bands.items()
     )
+
+
+def _can_be_named(name: str) -> bool:
+    """Whether an expression that is nothing but this name reads it: `if` and `nan` are none."""
+    try:
+        return expressions.parse(name).root == name
+    except ConfigError:
+        return False
 
 
 def _band(raw: str) -> tuple[str, tuple[float, float]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vqclip.config import RunConfig, to_dict
-from vqclip.errors import PromptError
+from vqclip.errors import ConfigError, PromptError
+from vqclip.motion import MOST_FRAMES
 from vqclip.prompts import parse, texts
 
 # A draft is a picture already: what begins with it needs a fifth of the way that random codes
@@ -40,9 +41,12 @@ def settled(config: RunConfig) -> RunConfig:
 
     It is the first frame of a film that is drawn over; or a draft, if the starter VQGAN is to
     draw words; else random.
+
+    Raises:
+        ConfigError: for a length of more frames than an animation may have.
     """
     if config.length > 0 and (config.fps or not config.source.film):
-        frames = max(1, round(config.length * (config.fps or FPS)))
+        frames = _frames(config.length, config.fps or FPS)
         config = dataclasses.replace(config, frames=frames, length=0.0)
     if config.init != "auto":
         return config
@@ -54,6 +58,16 @@ def settled(config: RunConfig) -> RunConfig:
         words = []  # empty, or unreadable: whoever draws it says so
     start = "dream" if words and config.vqgan == "starter" else "random"
     return dataclasses.replace(config, init=start)
+
+
+def _frames(seconds: float, fps: float) -> int:
+    if seconds * fps > MOST_FRAMES:
+        raise ConfigError(
+            f"length is {seconds:g} seconds, at {fps:g} frames a second more than the "
+            f"{MOST_FRAMES} frames that an animation may have; write {MOST_FRAMES / fps:.6g} or "
+            "less"
+        )
+    return max(1, round(seconds * fps))
 
 
 def suited(init: Any, vqgan: Any) -> dict[str, Any]:

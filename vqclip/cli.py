@@ -109,12 +109,12 @@ def _less_memory(progress: Progress) -> str:
     config = progress.config
     if config is None:
         return "not enough memory; close other programs, and try again"
-    from vqclip import fitting, session
+    from vqclip import audience, fitting
 
     width, height = final_size(config)
     would: list[str] = []
     with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
-        would = fitting.shrunk(config, session.perceptor_source)
+        would = fitting.shrunk(config, audience.perceptor_source)
     less = " or ".join(would or ["a smaller --size"])
     return f"not enough memory for {width}x{height}, even a square at a time; {less} needs less"
 

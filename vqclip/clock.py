@@ -150,10 +150,14 @@ class Timeline:
             raise ConfigError(f"{name} is {digits(value)}{where}; it must be {should}")
         return curve
 
-    def clock(self, counts: Sequence[int]) -> Clock:
-        """The clock of an animation whose frames take so many steps each, at least one."""
+    def clock(self, counts: Sequence[int], lead: int = 0) -> Clock:
+        """The clock of an animation whose frames take so many steps each, at least one.
+
+        Args:
+            lead: how many of them come before the first; see `Clock`.
+        """
         starts = tuple(itertools.accumulate(counts[:-1], initial=0))
-        return Clock(sum(counts), starts, self.fps, self.variables)
+        return Clock(sum(counts), starts, self.fps, self.variables, lead)
 
     def _some(self, looks: int) -> Iterator[int]:
         """All frames, or evenly spread ones of very many, the last one always."""

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.fields import changing, group, option
 from vqclip.motion import (
+    MOST_FRAMES,
     CameraSettings,
     MotionSettings,
     RetakeSettings,
@@ -164,7 +165,9 @@ class RunConfig:
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
         metadata={"help": "smaller sizes to pass through first; from a dream: none"},
     )
-    frames: int = option(0, "an animation of so many frames; 0: a still", least=0)
+    frames: int = option(
+        0, "an animation of so many frames; 0: a still", least=0, most=MOST_FRAMES
+    )
     length: float = option(0.0, "an animation of so many seconds, instead of frames", least=0)
     fps: float | None = option(
         None, "frames a second of an animation; null: 12, or as source", least=0.01, most=1000

@@ -32,6 +32,7 @@ class Cost:
         flops: operations.
         kept: bytes held between the two.
         moved: bytes that would be, were nothing worked out twice: what memory has to carry.
+        calls: runs of a layer beyond the first of a step: each takes its time, however small.
 
     Where `work=False` is asked for, only `kept` is counted, which takes a fifth of the time.
     """
@@ -39,6 +40,7 @@ class Cost:
     flops: int
     kept: int
     moved: int
+    calls: int = 0
 
 
 def draw_cost(

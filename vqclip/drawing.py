@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip import eyes, folders, places, prompts
+from vqclip import eyes, folders, places, prompts, staging
 from vqclip.config import RunConfig
 from vqclip.errors import VqclipError
 from vqclip.interrupts import listening
@@ -70,8 +70,7 @@ def draw(
     began = time.monotonic()
     beside = point.folder if point else before.folder if before else None
     # What is absent is refused before torch is imported.
-    # A stretch that does not begin with the first frame begins with a picture of its run.
-    begun = bool(config.retake.of) and not config.retake.frames.strip().startswith("0:")
+    begun = staging.comes_from_a_frame(config)
     begun = begun or (point is not None and "start" in point.state.tensors)
     wishes = require(replace(config, init="random") if begun else config, beside)
     if point is None:  # what a run has noted stays as it is

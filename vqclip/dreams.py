@@ -19,14 +19,16 @@ from torch.nn import functional
 
 from vqclip import foils
 from vqclip.config import DreamSettings
+from vqclip.cutouts import Cutter
 from vqclip.errors import ConfigError, ModelError
-from vqclip.models import net2net, zoo
+from vqclip.models import clips, net2net, zoo
 from vqclip.models import prior as priors
 from vqclip.models import vqgan as vqgans
 from vqclip.models.learnt import Learnt, for_width
 from vqclip.perceptors import OpenClipPerceptor
 from vqclip.perceptors import load as load_perceptor
 from vqclip.tensors import Image
+from vqclip.thrift import Thrift
 
 AT_ONCE = 32  # drafts written together
 CLASSES_AT_ONCE = 8  # the published transformer remembers 150 MB for each
@@ -154,23 +156,31 @@ class ClassDreamer:
         return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judges)
 
 
-def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer | ClassDreamer:
+def load(
+    device: torch.device | str = "cpu",
+    prior: str = "starter",
+    loaded: Sequence[OpenClipPerceptor] = (),
+) -> Dreamer | ClassDreamer:
     """Load the starter models, or the starter CLIPs and a class-conditional model of the zoo.
+
+    Args:
+        loaded: perceptors on that device; those that are to judge are not loaded again.
 
     Raises:
         ModelError: if a model is not here, cannot be loaded, or does not know ImageNet's classes.
     """
     found = zoo.find(prior)
-    judges = tuple(
-        load_perceptor(str(folder), device=device)
-        for folder in zoo.starter_clips().values()
-        if any(folder.glob("*.safetensors"))
-    )
+    there = {each.weights: each for each in loaded if each.dtype == torch.float32}
+    judges = []
+    for folder in zoo.starter_clips().values():
+        if any(folder.glob("*.safetensors")):
+            ready = there.get(clips.weights_in(folder))
+            judges.append(_plain(ready) if ready else load_perceptor(str(folder), device=device))
     if prior == "starter":
         return Dreamer(
             prior=priors.load(zoo.starter_prior(), device=device),
             drawer=vqgans.load(found.config, found.weights, device=device),
-            judges=judges,
+            judges=tuple(judges),
         )
     model = net2net.load(found.config, found.weights, device=device)
     if model.classes != CLASSES:
@@ -178,7 +188,13 @@ def load(device: torch.device | str = "cpu", prior: str = "starter") -> Dreamer 
             f"{prior!r} knows {model.classes} classes, whose names vqclip cannot tell; "
             f"dream.prior takes models of ImageNet's {CLASSES}"
         )
-    return ClassDreamer(model, judges, net2net.class_names())
+    return ClassDreamer(model, tuple(judges), net2net.class_names())
+
+
+def _plain(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
+    """The same model as `perceptors.load` gives it when nothing else is said."""
+    own = Cutter(perceptor.size)
+    return replace(perceptor, cut=own, contrast="absolute", thrift=Thrift(), words={})
 
 
 def knowing(dreamer: Dreamer | ClassDreamer, words: Sequence[Learnt]) -> Dreamer | ClassDreamer:

@@ -110,17 +110,20 @@ def _looking(config: RunConfig, models: Shapes, thrift: Thrift, *, work: bool) -
         key = (index, work)
         if key not in counted:  # what is looked at together costs in proportion
             counted[key] = look_cost(judge, 1, models.dtype, work=work)
-        looks.append(_some(counted[key], squares(config)[index], thrift.chunk))
-    flops, kept, moved = (sum(x) for x in zip(*map(astuple, looks), strict=True))
-    return Cost(flops, kept, moved)
+        layers = sum(1 for each in judge.visual.modules() if not list(each.children()))
+        looks.append(_some(counted[key], squares(config)[index], thrift.chunk, layers))
+    return Cost(*(sum(x) for x in zip(*map(astuple, looks), strict=True)))
 
 
-def _some(one: Cost, squares: int, chunk: int) -> Cost:
+def _some(one: Cost, squares: int, chunk: int, layers: int = 0) -> Cost:
     """What looking at squares costs, so many at a time (0: all), by what one of them does."""
     if not 0 < chunk < squares:
         return Cost(one.flops * squares, one.kept * squares, one.kept * squares)
-    # Each chunk goes forward twice and back once; only one's layers are held at a time.
-    return Cost(one.flops * squares * 4 // 3, one.kept * chunk, one.kept * squares * 4 // 3)
+    # Each chunk goes forward twice and back once, which is as long a way as forward, since the
+    # weights need no gradient; only one chunk's layers are held at a time.
+    calls = 3 * layers * (-(-squares // chunk) - 1)
+    work, moved = (each * squares * 3 // 2 for each in (one.flops, one.kept))
+    return Cost(work, one.kept * chunk, moved, calls)
 
 
 def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:

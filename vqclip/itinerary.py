@@ -12,9 +12,10 @@ from vqclip import bands, changing, footage, sound, staging, sums, waves
 from vqclip.beginnings import FPS, settled
 from vqclip.clock import Clock, Timeline
 from vqclip.config import RunConfig
-from vqclip.errors import PictureError
+from vqclip.errors import ConfigError, PictureError
 from vqclip.folders import HERE, find
 from vqclip.footage import Footage, open_footage
+from vqclip.motion import MOST_FRAMES
 from vqclip.sound import Heard
 
 LEAD = 4  # a film that closes draws one frame more for so many,
@@ -53,9 +54,7 @@ def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = No
     drawn = config.frames + lead
     film = [(frame - lead) % config.frames for frame in range(drawn)]
     counts = [config.steps, *(round(steps(frame)) for frame in film[1:])]
-    starts = tuple(sum(counts[:frame]) for frame in range(drawn))
-    clock = Clock(sum(counts), starts, timeline.fps, timeline.variables, lead)
-    return Itinerary(clock, timeline, lead)
+    return Itinerary(timeline.clock(counts, lead), timeline, lead)
 
 
 def fps_of(config: RunConfig) -> float:
@@ -74,6 +73,7 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     Where they were named, they stay; but no animation is longer than its film.
 
     Raises:
+        ConfigError: if it has too many.
         PictureError: if there is no such film, it ends before it begins here, it breaks off, or
             one of its pictures is none.
     """
@@ -89,7 +89,13 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
                 return config
     if found.count == 0:
         raise PictureError(
-            f"{source.film} has ended after {source.start:g} seconds; write a smaller source.start"
+            f"{source.film} has ended after {source.start:g} seconds; write a smaller "
+            "source.start"
+        )
+    if found.count > MOST_FRAMES:
+        raise ConfigError(
+            f"{config.source.film} has {found.count} frames from here on, and an animation at "
+            f"most {MOST_FRAMES}; write length=SECONDS, or a larger source.stride"
         )
     return replace(config, frames=found.count)
 

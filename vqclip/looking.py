@@ -77,12 +77,12 @@ def perceptors(
         needs.require("starter", config.perceptors)  # before torch is imported
         import torch
 
-        from vqclip import machine, session
+        from vqclip import audience, machine
         from vqclip.models import learnt
         from vqclip.perceptors import load
         from vqclip.reading import taught
 
-        needs.require("starter", config.perceptors, session.look)
+        needs.require("starter", config.perceptors, audience.look)
     except ModelAbsent as error:
         told = str(error).replace("--preset starter", "perceptors=starter")
         raise ModelAbsent(told) from error
@@ -93,7 +93,7 @@ def perceptors(
     own, found = taught((), " ".join(texts), where), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
-        eye = load(session.perceptor_source(name), device=device, precision=precision)
+        eye = load(audience.perceptor_source(name), device=device, precision=precision)
         found.append(replace(eye.with_words(learnt.for_width(own, eye.width)), name=name))
     for note in learnt.unknown(own, {eye.name: eye.width for eye in found}):
         screen.say(f"note: {note}")

@@ -13,6 +13,7 @@ EDGES = ("fill", "mirror", "wrap", "smear", "black")
 PERIODS = ("frame", "second")
 THROUGH = ("picture", "latent")
 TINTS = ("none", "lab", "rgb", "hsv", "histogram")
+MOST_FRAMES = 100_000  # two hours at 12 a second; a checkpoint notes each of them
 FITS = ("cover", "contain", "stretch")
 
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip import eyes, fitting, folders, footprint, itinerary, retakes, session
+from vqclip import audience, eyes, fitting, folders, footprint, itinerary, retakes
 from vqclip.config import RunConfig
 from vqclip.counting import Cost
 from vqclip.models import needs, zoo
@@ -26,6 +26,7 @@ PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitt
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
+CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
 GLANCE = 0.15  # seconds for one measurement of speed
 
 
@@ -74,8 +75,8 @@ def estimate(config: RunConfig) -> Estimate:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
-    lacking = needs.absent(config.vqgan, eyes.names(config.perceptors), session.look)
-    models = footprint.shapes(config, session.perceptor_source)
+    lacking = needs.absent(config.vqgan, eyes.names(config.perceptors), audience.look)
+    models = footprint.shapes(config, audience.perceptor_source)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(config)
     if not first:  # a stretch of an animation, without its beginning
@@ -182,7 +183,9 @@ def _glance(work: Callable[[], Tensor]) -> float:
 def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
     """Estimate one step: the arithmetic, then the reading and writing around it."""
     sums = draw.flops / speed.draw + look.flops / speed.look
-    return sums + PASSES * (draw.moved + look.moved) / speed.move
+    return (
+        sums + PASSES * (draw.moved + look.moved) / speed.move + CALL * (draw.calls + look.calls)
+    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -164,18 +164,32 @@ def _layers(
     else:
         layers += [("the command line", nest([override(text)])) for text in overrides]
     layers.append(("the arguments", dict(settings or {})))
-    for number, (_, values) in enumerate(layers):  # who says one of them means not the other
-        for key, other in (("frames", "length"), ("length", "frames")):
-            if values.get(key) and other not in values:
-                layers[:number] = [(w, _without(v, other)) for w, v in layers[:number]]
     return [
         (where, values | {key: shapes.text(values[key], key) for key in TEXTS & values.keys()})
-        for where, values in layers
+        for where, values in _one_length(layers)
     ]
 
 
-def _without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {each: value for each, value in values.items() if each != key}
+def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """Let who says how long an animation is in frames forget a length from below, or vice versa.
+
+    Raises:
+        ConfigError: if both are said in one place.
+    """
+    said: dict[str, dict[str, Any]] = {}
+    for where, values in layers:
+        own: dict[str, Any] = {k: values[k] for k in ("frames", "length") if k in values}
+        said.setdefault(where, {}).update(own)
+        other = (
+            {"length": 0.0} if own.get("frames") else {"frames": 0} if own.get("length") else {}
+        )
+        yield where, values | other
+    for where, both in said.items():
+        if both.get("frames") and both.get("length"):
+            raise ConfigError(
+                f"{where}: frames={both['frames']} and length={both['length']} both say how long "
+                "the animation is; leave one of them out"
+            )
 
 
 def _wanted(layers: Sequence[Layer]) -> str:

@@ -79,10 +79,10 @@ def invert(
         config = dataclasses.replace(config, previews=0)
     import torch
 
-    from vqclip import machine, session
+    from vqclip import audience, machine
     from vqclip.record import images
 
-    needs.require("starter", config.perceptors, session.look)
+    needs.require("starter", config.perceptors, audience.look)
     device = machine.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
@@ -137,7 +137,7 @@ def _students(
     config: InversionConfig, device: Any, screen: Screen
 ) -> Iterator[OpenClipPerceptor]:
     """Load the perceptors, each of another width: a file has one set of vectors for each."""
-    from vqclip import machine, session
+    from vqclip import audience, machine
     from vqclip.perceptors import load
 
     widths: dict[int, str] = {}
@@ -145,7 +145,7 @@ def _students(
         screen.say(f"loading the perceptor {name} …")
         perceptor = dataclasses.replace(
             load(
-                session.perceptor_source(name),
+                audience.perceptor_source(name),
                 device=device,
                 precision=machine.pick_precision(config.precision, device),
             ),
@@ -172,15 +172,15 @@ def _learn(
     """Learn a perceptor's vectors, up to the last step or a wish to stop; None: not one step."""
     import torch
 
-    from vqclip import session
+    from vqclip import seeds
     from vqclip.tools import inversion
 
     if asked:
         return None
-    stream = session.purpose_seed(config.seed, f"views of {perceptor.name}")
+    stream = seeds.purpose_seed(config.seed, f"views of {perceptor.name}")
     lesson = inversion.prepare(perceptor, seen, config, stream)
     generator = torch.Generator().manual_seed(
-        session.purpose_seed(config.seed, f"steps of {perceptor.name}")
+        seeds.purpose_seed(config.seed, f"steps of {perceptor.name}")
     )
     board.begin(perceptor, config.init or lesson.begin)
     last = None

@@ -7,14 +7,13 @@ is a picture. Its last ones turn into what was there, so that the next one follo
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from vqclip import optimisers
+from vqclip import optimisers, staging
 from vqclip.config import RunConfig
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError, PictureError
@@ -115,8 +114,7 @@ def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None
     if not before.get("frames"):
         raise ConfigError(f"{of} is a still, and has no frames to draw anew")
     _same(config, before, of)
-    found = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*", config.retake.frames)
-    first, until = (int(found[1]), int(found[2])) if found else (0, 0)
+    first, until = staging.stretch(config.retake.frames) or (0, 0)
     if not 0 <= first < until <= config.frames:
         raise ConfigError(
             f"retake.frames is {config.retake.frames!r}; {of} has {config.frames} frames, so "

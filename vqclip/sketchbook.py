@@ -43,18 +43,18 @@ def draw(config: RunConfig, screen: Screen) -> Path:
     words.used([config.style, *learnt_in(wishes)], where)
     import torch
 
-    from vqclip import dreams, machine, reading, session
+    from vqclip import dreams, machine, reading, seeds
     from vqclip.models import learnt
     from vqclip.record import images, rooms
 
     device = machine.pick_device(config.device)
-    seed = session.pick_seed(config.seed)
+    seed = seeds.pick_seed(config.seed)
     dreamer = dreams.load(device, config.dream.prior)
     taught = reading.taught(wishes, config.style, where)
     dreamer = dreams.knowing(dreamer, taught)
     for note in learnt.unknown(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")
-    generator = torch.Generator().manual_seed(session.purpose_seed(seed, "init"))
+    generator = torch.Generator().manual_seed(seeds.purpose_seed(seed, "init"))
     text = prompts.wished(reading.styled(wishes, config.style))
     choice = dreamer.choose(text)
     if choice is not None:

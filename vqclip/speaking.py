@@ -55,13 +55,13 @@ def explain(configs: Sequence[RunConfig], screen: Screen) -> None:
     """
     for config in configs:
         require(replace(config, init="random"))
-    from vqclip import reading, session
+    from vqclip import audience, reading
     from vqclip.models import learnt
     from vqclip.perceptors import load
 
     names = eyes.names(configs[0].perceptors)
-    needs.require("starter", names, session.look)
-    perceptors = [replace(load(session.perceptor_source(name)), name=name) for name in names]
+    needs.require("starter", names, audience.look)
+    perceptors = [replace(load(audience.perceptor_source(name)), name=name) for name in names]
     for config in configs:
         wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
@@ -170,17 +170,17 @@ def direction(
     sets = [_set(text) for text in (there, lacking)]
     import torch
 
-    from vqclip import reading, session
+    from vqclip import audience, reading
     from vqclip.models import zoo
     from vqclip.perceptors import load
     from vqclip.record import images
 
     names = eyes.names(perceptors)
-    needs.require("starter", names, session.look)
+    needs.require("starter", names, audience.look)
     vectors = {}
     for each in names:
         screen.say(f"asking {each} …")
-        perceptor = load(session.perceptor_source(each))
+        perceptor = load(audience.perceptor_source(each))
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = reading.difference(*sides)[0]
         vectors[zoo.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from vqclip.config import FilmSettings, RunConfig
 from vqclip.errors import ConfigError, PictureError, SoundError, suggest
 from vqclip.folders import HERE, find
+from vqclip.motion import MotionSettings
 
 TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
 OPENCV = ("dis", "farneback")  # flows that OpenCV finds
@@ -24,7 +26,7 @@ WEIGHTS = (".pth", ".pt", ".safetensors")  # a flow that ends so is a file
 FLAT = ("zoom", "pan_x", "pan_y")  # what the camera does over a picture
 FLYING = ("forward", "right", "up")  # and through what is near and far
 GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alone
-MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING, "depth")
+MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING)
 
 
 def check(config: RunConfig) -> None:
@@ -74,6 +76,22 @@ def check(config: RunConfig) -> None:
         )
 
 
+def idle(config: RunConfig, scenes: int) -> Iterator[str]:
+    """Say what of an animation is set and does nothing, though a preset may have set it.
+
+    Args:
+        scenes: how many its prompts have.
+    """
+    drafts = config.motion.drafts
+    if not config.frames or drafts in (0, MotionSettings().drafts):
+        return
+    taken = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
+    if scenes == 1:
+        yield f"{taken}, and there is one scene; write several: a fox ^ an owl"
+    elif config.init != "dream":
+        yield f"{taken}, and with init={config.init} there are none"
+
+
 def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
     """Refuse an animation that names a file which is not here, or lacks what reads it.
 
@@ -111,6 +129,25 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
             _installed("transformers", "a depth model", "depth", "camera.depth=plane")
 
 
+def stretch(text: str) -> tuple[int, int] | None:
+    """Read `retake.frames`: the first frame that is drawn anew, and the one after the last.
+
+    >>> stretch("40 : 60")
+    (40, 60)
+    """
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def comes_from_a_frame(config: RunConfig) -> bool:
+    """Whether what is drawn begins with a frame that is there: a stretch, not from the first on.
+
+    In an animation that closes, the last one comes before the first.
+    """
+    read = stretch(config.retake.frames) if config.retake.of else None
+    return read is not None and (read[0] > 0 or config.loop)
+
+
 def _check_still(config: RunConfig) -> None:
     """Refuse what only an animation has."""
     groups = [key for group in GROUPS for key in _set(config, group)]
@@ -137,16 +174,16 @@ def _check_source(config: RunConfig) -> None:
             "loop=true cannot close a film that is drawn over: how it ends is the film's; leave "
             "one of them out"
         )
-    for key in _set(config, "camera"):
-        if key.partition(".")[2] in MOVES:
-            raise ConfigError(
-                f"{key} is set, but where a film is drawn over, things move as in the film; "
-                "leave out the camera, or source.film"
-            )
     if config.camera.through == "latent":
         raise ConfigError(
             "camera.through=latent moves no picture, and source.film is one; leave it out"
         )
+    for key in _set(config, "camera"):
+        if key != "camera.edges":
+            raise ConfigError(
+                f"{key} is set, but where a film is drawn over, things move as in the film; "
+                "leave out the camera, or source.film"
+            )
 
 
 def _check_camera(config: RunConfig) -> None:
@@ -169,6 +206,37 @@ def _check_camera(config: RunConfig) -> None:
                 f"{key} flies through what is near and far; say what: camera.depth=plane, or "
                 f"{', '.join(TERRAINS)}, a picture of depths …; over a flat picture it is "
                 "camera.zoom, camera.pan_x and camera.pan_y"
+            )
+    _check_lens(config)
+
+
+def _check_lens(config: RunConfig) -> None:
+    """Refuse what is set of a camera that does nothing which it would change."""
+    depth, moving = config.camera.depth, {*_set(config, "camera")}
+    changes = {  # of which moves a setting changes something, where the camera does not fly
+        "view": ("tilt", "swing"),
+        "x": ("zoom", "roll"),
+        "y": ("zoom", "roll"),
+        "per": MOVES,
+    }
+    for key in sorted(moving):
+        name = key.partition(".")[2]
+        needed = changes.get(name, ())
+        if needed and not depth and not any(f"camera.{each}" in moving for each in needed):
+            some = " or ".join(f"camera.{each}" for each in needed[:2])
+            raise ConfigError(
+                f"{key} is set, and nothing moves that it would change; write {some}, too, or "
+                "leave it out"
+            )
+        if name == "far" and not depth:
+            raise ConfigError(
+                f"{key} is set, but over a flat picture nothing is far; write "
+                "camera.depth=plane, or leave it out"
+            )
+        if name == "near" and depth in ("", *TERRAINS):
+            raise ConfigError(
+                f"{key} is set, but only pictures of depths have a nearest thing, and "
+                f"camera.depth is {depth or 'not set'}; leave it out"
             )
 
 
