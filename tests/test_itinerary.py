@@ -86,7 +86,7 @@ def test_a_film_that_is_drawn_over_says_how_long_it_is() -> None:
     assert (config.frames, config.length) == (5, 0)
     assert itinerary.counted(config) == config
     named = load(source={"film": "clip.mkv"}, frames=3, fps=8.0)
-    assert itinerary.counted(named) is named
+    assert itinerary.counted(named) == named
 
 
 def test_pictures_in_a_row_have_the_usual_pace() -> None:

@@ -32,7 +32,8 @@ def hints(asked: RunConfig, config: RunConfig, folders: Sequence[Path] = HERE) -
 
 def _of_the_film(asked: RunConfig, config: RunConfig, folders: Sequence[Path]) -> Iterator[str]:
     """Where it ends, and what of it is cut off."""
-    if asked.frames > config.frames:
+    wanted = asked.frames or round(asked.length * itinerary.fps_of(config))
+    if wanted > config.frames:
         yield (
             f"{config.source.film} ends after {config.frames} frames at {config.fps:g} a second, "
             "and so does the animation"
