@@ -61,6 +61,7 @@ def test_a_folder_becomes_a_film(frames: Path, capsys: Capture) -> None:
     assert "12 pictures of 17x11 from frames\n" in err
     assert "note: of another size, and fitted to 17x11: 1\n" in err
     assert "note: h264 has no transparency; what is transparent is laid on white\n" in err
+    assert "note: h264 has even sides, and the film is 18x12\n" in err
     again, events, _ = made(capsys, "frames", "--size", "20x16", "film.codec=h265")
     assert Path(events[0]["film"]).name == "frames-2.mp4"
     assert (again.size, again.fps) == ((20, 16), 15)
@@ -152,6 +153,10 @@ def test_every_fifth_frame_on_a_sheet(frames: Path, capsys: Capture) -> None:
         (["frames", "--fps", "0"], "film.fps is 0; it must be 1 or more"),
         (["frames", "fps=3"], r"fps= is no setting of a film \(one of: film.format, film.codec"),
         (["frames", "film.fsp=3"], "film.fsp= is no setting of a film; did you mean 'film.fps'"),
+        (
+            ["frames", "--between", "1", "film.between_by=latent"],
+            "film.between_by=latent draws what lies between two codes, and pictures have none",
+        ),
         (["frames", "--sound", "gone.mp3"], "there is no sound at gone.mp3"),
         (["frames", "--sound-start", "x"], "--sound-start x: write seconds, such as 12.5"),
         (["frames", "--sheet", "0"], "--sheet 0: it must be a whole number from 1 on"),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Refusal
+from tests.melody import melody, save
 from vqclip import cli
 from vqclip.clock import Timeline
 from vqclip.plotting import DOTS, in_braille, panel
@@ -73,6 +74,15 @@ def test_a_script_gets_the_numbers(capsys: Capture) -> None:
     }
 
 
+def test_what_follows_a_sound_is_drawn_beside_it(tmp_path: Path, capsys: Capture) -> None:
+    pytest.importorskip("librosa")
+    save(tmp_path / "tune.wav", melody(4.0))
+    words = ["pulse", "--sound", str(tmp_path / "tune.wav"), "--frames", "40", "--fps", "10"]
+    assert cli.main(["plot", *words, "--json"]) == 0
+    (values,) = (json.loads(line)["values"] for line in capsys.readouterr().out.splitlines())
+    assert len(values) == 40 and max(values) > 0.9 and min(values) < 0.5
+
+
 def test_a_picture_of_curves(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "curves.png"
     assert cli.main(["plot", "0: 0, 100%: 1", "2", "--steps", "50", "--out", str(path)]) == 0
@@ -94,6 +104,8 @@ def test_a_picture_of_curves(tmp_path: Path, capsys: Capture) -> None:
         (["t", "--steps", "x"], "--steps is x; write a whole number"),
         (["t", "--fps", "0"], "--fps is 0; write a number above 0"),
         (["t", "--steps", "3", "--frames", "3"], "write one of them"),
+        (["beat", "--sound", "no.wav"], "--sound is no.wav, and there is no such file"),
+        (["t", "--sound", "no.wav", "--steps", "3"], "--sound is heard in an animation"),
         (["t", "--out", "a.jpg"], "--out is a.jpg; a plot is a PNG"),
         (["t", "--out", __file__.replace(".py", ".png")], ""),
     ],

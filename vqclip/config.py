@@ -113,7 +113,9 @@ class FilmSettings:
         None, "the codec's own number for quality; null: from quality", least=0, most=63
     )
     between: int = option(0, "so many pictures more between every two", least=0, most=15)
-    between_by: str = option("blend", "blend: dissolves; flow: what moves, moves on", BETWEENS)
+    between_by: str = option(
+        "blend", "blend: dissolves; flow: what moves, moves on; latent: drawn", BETWEENS
+    )
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def draw(
     if film is not None and config.frames:
         pace = float(film.fps)
         long = f"{film.count / pace:.3g} s at {pace:.4g} a second"
-        screen.say(f"{film.count} frames, {long}, in {there}")
+        screen.say(f"{film.count} frame{'s' * (film.count != 1)}, {long}, in {there}")
     screen.result(str(final))
 
 

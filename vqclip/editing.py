@@ -125,6 +125,11 @@ def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
     settings = preset_files.load("a film", overrides=given).film
     if settings.format == "none":
         raise ConfigError(f"film.format is none; name a kind of film, such as {KINDS[0]}")
+    if "between_by" in said and settings.between_by == "latent":
+        raise ConfigError(
+            "film.between_by=latent draws what lies between two codes, and pictures have none; "
+            "write film.between_by=blend or flow, or give it to vqclip animate"
+        )
     if names_a_film and (kind or "frames") != settings.format:
         how = "have no suffix" if settings.format == "frames" else f"end in .{settings.format}"
         raise ConfigError(
@@ -172,6 +177,9 @@ def _film(
         del values[key]
     look = codecs.Look(**values | {"fps": rate, "sound": sound, "sound_start": start})
     look = codecs.settled(settings.format, look)
+    wide, high = codecs.sides(material.size, look.codec, material.alpha)
+    if (wide, high) != material.size:
+        screen.say(f"note: {look.codec} has even sides, and the film is {wide}x{high}")
     if material.alpha and not codecs.has_alpha(look.codec):
         screen.say(
             f"note: {look.codec} has no transparency; what is transparent is laid on white"

@@ -141,6 +141,7 @@ def _add_plot(parser: Parser) -> None:
     parser.add_argument("--frames", metavar="N", help="of an animation (200)")
     parser.add_argument("--steps", metavar="N", help="of a picture, where a step is a frame")
     parser.add_argument("--fps", metavar="N", help="frames a second (15)")
+    parser.add_argument("--sound", metavar="FILE", help="what low, beat and so on come from")
     parser.add_argument("--out", metavar="FILE.png", help="a picture of the curves")
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vqclip import places, schedules
 from vqclip.clock import Timeline
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, SoundError
 from vqclip.schedules import FPS, digits
 from vqclip.screen import Screen
 
@@ -76,6 +77,7 @@ def timeline(options: Any) -> Timeline:
 
     Raises:
         ConfigError: for a number that cannot be.
+        SoundError: if there is no such sound, or it cannot be listened to.
     """
     if options.frames is not None and options.steps is not None:
         raise ConfigError(
@@ -88,7 +90,18 @@ def timeline(options: Any) -> Timeline:
     fps = str(options.fps if options.fps is not None else FPS)
     if not schedules.NUMBER.fullmatch(fps) or not 0 < float(fps) <= 1000:
         raise ConfigError(f"--fps is {fps}; write a number above 0, at most 1000")
-    return Timeline(int(given), float(fps))
+    line = Timeline(int(given), float(fps))
+    if options.sound is None:
+        return line
+    if options.steps is not None:
+        raise ConfigError("--sound is heard in an animation; write --frames instead of --steps")
+    from vqclip import sound
+
+    path = Path(os.path.expanduser(options.sound))
+    if not path.is_file():
+        raise SoundError(f"--sound is {options.sound}, and there is no such file; check the name")
+    heard = sound.listen(path, fps=line.fps, frames=line.frames)
+    return replace(line, variables=dict(heard.variables))
 
 
 def panel(text: str, line: Timeline) -> Panel:

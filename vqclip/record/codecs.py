@@ -144,6 +144,14 @@ def has_alpha(codec: str) -> bool:
     return CODECS[codec].planes[1] is not None
 
 
+def sides(size: tuple[int, int], codec: str, alpha: bool) -> tuple[int, int]:
+    """The size that a codec gives pictures: most have even sides."""
+    opaque, clear = CODECS[codec].planes
+    even = (clear if alpha and clear else opaque) in EVEN
+    width, height = (side + side % 2 if even else side for side in size)
+    return width, height
+
+
 def encode(
     pictures: Pictures, count: int, size: tuple[int, int], alpha: bool, film: Path, look: Look
 ) -> None:
@@ -161,14 +169,13 @@ def encode(
     codec, kind = CODECS[look.codec], film.suffix.lower().removeprefix(".")
     keeps = alpha and codec.planes[1] is not None
     planes = codec.planes[1] if keeps and codec.planes[1] else codec.planes[0]
-    even = planes in EVEN
-    wide, high = (side + side % 2 if even else side for side in size)
+    wide, high = sides(size, look.codec, alpha)
     between = look.between if count > 1 else 0
     every = look.fps * (between + 1)
     flows = between > 0 and look.between_by == "flow"
 
     def stream() -> Iterator[Pixels]:
-        found = (ready(each, keeps, even) for each in pictures())
+        found = (ready(each, keeps, planes in EVEN) for each in pictures())
         return found if flows or not between else blended(found, between)
 
     read = ffmpeg.raw((wide, high), keeps, look.fps if flows else every)
