@@ -31,7 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "film": {"format": "none", "between": 1, "between_by": "latent"},
     },
     "source": {"source": {"film": "clip", "flow": "dis"}, "init": "auto", "frames": 5},
-    "film that ends": {"source": {"film": "short", "flow": "none"}, "init": "auto", "frames": 5},
+    "depths that end": {"camera": {"depth": "short", "forward": 0.1}, "frames": 5},
     "tunnel": {"camera": {"depth": "tunnel", "swing": 2.0}, "motion": {"moments": False}},
     "plane": {"camera": {"depth": "plane", "forward": 0.05, "roll": 5.0}, "loop": True},
     "depths": {"camera": {"depth": "clip", "right": "0.1", "roll": 1.0}},
@@ -65,7 +65,7 @@ def test_every_kind_goes_on_where_it_was_left(material: Home, kind: str) -> None
         return ready(material, **KINDS[kind])
 
     halves(built(), built(), built(), {"source": 6, "loop": 6, "sound": 5}.get(kind, 8))
-    if kind == "film that ends":
+    if kind == "depths that end":
         halves(built(), built(), built(), 9)  # between two frames, behind the film's end
 
 

@@ -148,7 +148,7 @@ def test_dream_leaves_drafts_and_a_sheet(
     home: Home, bundled: dreams.Dreamer, capsys: Capture
 ) -> None:
     words = ["dream", "a fox | fog:-1", "--count", "4", "--seed", "7", *home.words()]
-    words += ["--size", "64x32"]
+    words += ["--size", "32x32"]
     assert cli.main(words) == 0
     out, err = capsys.readouterr()
     place = Path("outputs/0001-dream-a-fox")
