@@ -117,7 +117,7 @@ LONG = "x" * 5000
         (["animate", "a fox", "camera.pan=1"], ".*'camera.pan_x' or 'camera.pan_y'"),
         (
             ["a fox", "--sound", "a.wav"],
-            "there is no option --sound; it is one of vqclip animate",
+            "there is no option --sound here, but in vqclip animate",
         ),
         (
             ["animate", "a fox", "--frames", "0"],

@@ -95,21 +95,24 @@ def test_pictures_in_a_row_have_the_usual_pace() -> None:
     assert (config.frames, config.fps) == (4, 12.0)
 
 
-def test_no_animation_is_longer_than_its_film() -> None:
+def test_no_new_animation_is_longer_than_its_film() -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
     source = {"film": "clip.mkv"}
-    assert itinerary.counted(load(source=source, frames=10, fps=10.0)).frames == 10
-    assert itinerary.counted(load(source=source, frames=11, fps=10.0)).frames == 10
-    late = itinerary.counted(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
+    assert itinerary.bounded(load(source=source, frames=10, fps=10.0)).frames == 10
+    over = load(source=source, frames=11, fps=10.0)
+    assert itinerary.bounded(over).frames == 10
+    assert itinerary.counted(over) == over  # of a run that goes on, the last frame stays
+    late = itinerary.bounded(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
     assert late.frames == 6
-    assert itinerary.counted(load(source=source, length=1.5)).frames == 10
+    assert itinerary.bounded(load(source=source, length=1.5)).frames == 10
+    assert itinerary.bounded(load(source=source)).frames == 10
 
 
 def test_a_picture_that_is_none_is_found_before_the_run() -> None:
     clip(Path("row"), 4)
     Path("row", "00002.png").write_text("no picture")
     with pytest.raises(PictureError, match=r"00002.png is not a picture .* take it out of row$"):
-        itinerary.counted(load(source={"film": "row"}, frames=2))
+        itinerary.bounded(load(source={"film": "row"}, frames=2))
 
 
 def test_a_film_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,13 +126,15 @@ def test_a_film_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_film_that_is_over_or_absent_is_refused() -> None:
     clip(Path("row"), 3)
-    with pytest.raises(PictureError, match="row has ended after 9 seconds; write a smaller"):
+    with pytest.raises(
+        PictureError, match="row is no longer than the 9 seconds that are left out"
+    ):
         itinerary.counted(load(source={"film": "row", "start": 9.0}))
     for name in ("row", "clip.mkv"):  # however many frames are asked for
         film(Path("clip.mkv"))
         ended = load(source={"film": name, "start": 9.0}, frames=4, fps=10.0)
-        with pytest.raises(PictureError, match=f"{name} has ended after 9 seconds; write a sm"):
-            itinerary.counted(ended)
+        with pytest.raises(PictureError, match=f"{name} is no longer than the 9 seconds"):
+            itinerary.bounded(ended)
     with pytest.raises(PictureError, match="there is no film or folder at nil"):
         itinerary.counted(load(source={"film": "nil"}))
 

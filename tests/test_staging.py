@@ -55,16 +55,6 @@ FILMS = [
             *(("per", "second"), ("depth", "plane"), ("up", 0.1)),
         )
     ),
-    ({"camera": {"view": 40.0, "roll": 1.0}}, "camera.view is set, and .*; write camera.tilt or"),
-    ({"camera": {"x": 0.2, "pan_x": 0.1}}, "camera.x is set, and nothing moves that .*roll, too"),
-    ({"camera": {"y": 0.2}}, "camera.y is set, and nothing moves that it would change"),
-    ({"camera": {"per": "second"}}, "camera.per is set, and .*; write camera.zoom or camera.pan"),
-    ({"camera": {"far": 9.0, "zoom": 1.1}}, "camera.far is set, but over a flat picture nothing"),
-    ({"camera": {"near": 2.0}}, "camera.near is set, but only .* and camera.depth is not set"),
-    (
-        {"camera": {"near": 2.0, "depth": "plane", "forward": 0.1}},
-        "camera.near is set, but only pictures of depths .*, and camera.depth is plane",
-    ),
     (
         {"source": {"film": "a.mp4"}, "camera": {"through": "latent"}},
         "camera.through=latent moves no picture",
@@ -116,6 +106,38 @@ def test_what_does_not_go_together(settings: dict[str, Any], message: str) -> No
 )
 def test_what_does(settings: dict[str, Any]) -> None:
     staging.check(load(**settings))
+
+
+IDLE: list[tuple[dict[str, Any], str]] = [
+    (
+        {"view": 40.0, "roll": 1.0},
+        "camera.view changes nothing here; it goes with camera.tilt or",
+    ),
+    (
+        {"x": 0.2, "pan_x": 0.1},
+        "camera.x changes nothing here; it goes with camera.zoom or camera",
+    ),
+    ({"y": 0.2}, "camera.y changes nothing here"),
+    (
+        {"per": "second"},
+        "camera.per changes nothing here; it goes with camera.zoom or camera.pan",
+    ),
+    ({"far": 9.0, "zoom": 1.1}, "camera.far changes nothing over a flat picture"),
+    ({"near": 2.0}, "camera.near changes nothing here; it goes with a picture of depths"),
+    ({"near": 2.0, "depth": "plane", "forward": 0.1}, "camera.near changes nothing here"),
+    ({"depth": "plane"}, "camera.depth=plane, and the camera stands still"),
+    ({"depth": "plane", "roll": 1.0}, ""),
+    ({"zoom": 1.1, "x": 0.2, "per": "second"}, ""),
+    ({"depth": "d.png", "near": 2.0, "far": 9.0, "view": 40.0, "up": 0.1}, ""),
+]
+
+
+@pytest.mark.parametrize(("camera", "said"), IDLE)
+def test_what_changes_nothing_is_said(camera: dict[str, Any], said: str) -> None:
+    config = load(frames=9, camera=camera)
+    staging.check(config)
+    found = list(staging.idle(config, 1))
+    assert [each.startswith(said) for each in found] == [True] * bool(said)
 
 
 def test_it_is_refused_before_anything_is_made(home: Home, refused: Refusal) -> None:

@@ -107,23 +107,20 @@ def _once(short: Sequence[str], overrides: Sequence[str]) -> list[str]:
     return [*short, *overrides]
 
 
-def animated(config: RunConfig, given: Sequence[str] = ()) -> RunConfig:
-    """The same as an animation, of some seconds if nothing else is said.
-
-    Args:
-        given: the settings that were typed.
-
-    Raises:
-        ConfigError: if it is to have none.
-    """
-    if config.frames or config.source.film:
-        return config
+def require_frames(given: Sequence[str]) -> None:
+    """Refuse an animation of no frames, among the settings that were typed."""
     for text in given:
         if re.fullmatch(r"(frames|length)=[0.]+", text):
             raise ConfigError(
                 f"{text} leaves nothing to draw; write frames=60 or length=5 (seconds), or for a "
                 'still: vqclip "a fox"'
             )
+
+
+def animated(config: RunConfig) -> RunConfig:
+    """The same as an animation, of some seconds if nothing else is said."""
+    if config.frames or config.source.film:
+        return config
     return replace(config, frames=FRAMES)
 
 

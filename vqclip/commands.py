@@ -45,8 +45,8 @@ def generate(options: Any, screen: Screen, progress: Progress) -> None:
 
 def animate(options: Any, screen: Screen, progress: Progress) -> None:
     """Draw an animation: a camera, a story, or over a film of your own."""
-    given = [*asking.short(options), *options.words]
-    found = [asking.animated(config, given) for config in asking.configs(options)]
+    asking.require_frames([*asking.short(options), *options.words])
+    found = [asking.animated(config) for config in asking.configs(options)]
     _draw_all(found, options, screen, progress)
 
 
@@ -166,7 +166,7 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
         from vqclip import hints, itinerary
 
         asked, where = config, folders.of(config.assets)
-        config = itinerary.counted(config, where)
+        config = itinerary.bounded(config, where)
         notes = list(hints.hints(asked, config, where))
     prompts.check_scenes(wishes, config.frames or config.steps)
     from vqclip import plan as planning

@@ -82,8 +82,10 @@ def draw(
         from vqclip import hints, itinerary
 
         asked, where = config, folders.of(config.assets, beside)
-        config = progress.config = itinerary.counted(config, where)
-        notes = list(hints.hints(asked, config, where))
+        if point is None and not config.retake.of:  # else its length and size are settled
+            config = itinerary.bounded(config, where)
+            notes = list(hints.hints(asked, config, where))
+        progress.config = config
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     for note in notes:

@@ -13,6 +13,7 @@ from vqclip.sizes import final_size
 
 NEAR = 0.02  # of a picture, by which a loop's camera may miss where it began
 SHAPE = 0.02  # by which a film's shape may be another than the run's
+STEP = 16  # pixels; what most VQGANs draw in
 
 
 def hints(asked: RunConfig, config: RunConfig, folders: Sequence[Path] = HERE) -> Iterator[str]:
@@ -38,23 +39,32 @@ def _of_the_film(asked: RunConfig, config: RunConfig, folders: Sequence[Path]) -
             f"{config.source.film} ends after {config.frames} frames at {config.fps:g} a second, "
             "and so does the animation"
         )
-    own = itinerary.footage_of(config, 0, None, folders).size
-    size = final_size(config)
-    shapes = [width / height for width, height in (own, size)]
-    if abs(math.log(shapes[0] / shapes[1])) <= SHAPE or config.source.fit == "stretch":
+    own, size = itinerary.footage_of(config, 0, None, folders).size, final_size(config)
+    best = _like(own, size[0] * size[1])
+    if config.source.fit == "stretch" or _apart(own, size) <= max(SHAPE, _apart(own, best)):
         return
-    side = math.sqrt(size[0] * size[1])
-    wide, high = (max(16, round(side * share / 16) * 16) for share in _sides(shapes[0]))
     what = "its edges are cut off" if config.source.fit == "cover" else "it gets borders"
     yield (
         f"{config.source.film} is {own[0]}x{own[1]} and the run {size[0]}x{size[1]}: {what} "
-        f"(source.fit={config.source.fit}); size={wide}x{high} has about its shape"
+        f"(source.fit={config.source.fit}); size={best[0]}x{best[1]} has about its shape"
     )
 
 
-def _sides(shape: float) -> tuple[float, float]:
-    """Width and height of that ratio, of a rectangle of area 1."""
-    return math.sqrt(shape), 1 / math.sqrt(shape)
+def _apart(a: tuple[int, int], b: tuple[int, int]) -> float:
+    """How different the shapes of two sizes are: the logarithm of their ratio."""
+    return abs(math.log(a[0] * b[1] / (a[1] * b[0])))
+
+
+def _like(own: tuple[int, int], area: int) -> tuple[int, int]:
+    """The size of about that area, in steps of 16, that is most like a film's."""
+    found = []
+    for wide in range(STEP, 4 * math.isqrt(area) + STEP, STEP):
+        high = max(STEP, round(wide * own[1] / own[0] / STEP) * STEP)
+        if 0.6 <= wide * high / area <= 1.6:
+            found.append((wide, high))
+    return min(
+        found, key=lambda size: (_apart(own, size), abs(math.log(size[0] * size[1] / area)))
+    )
 
 
 def _of_the_loop(config: RunConfig) -> Iterator[str]:
@@ -69,16 +79,26 @@ def _of_the_loop(config: RunConfig) -> Iterator[str]:
         curve = tour.timeline.of(changing.read(f"camera.{name}", getattr(camera, name)))
         return pace * sum(change(curve(frame)) for frame in range(config.frames))
 
+    if tour.timeline.of(changing.read("camera.zoom", camera.zoom))(0) <= 0:
+        return  # which is refused in its own words
     turned = math.remainder(sum_of("roll"), 360)
     nearer = sum_of("zoom", lambda zoom: math.log(max(zoom, 1e-9)))
-    passed = [sum_of(name) for name in ("pan_x", "pan_y")]
-    if camera.edges == "wrap":
-        passed = [math.remainder(each, 1) for each in passed]
-    far = [f"comes {math.exp(nearer):.3g} times nearer"] * (abs(nearer) > NEAR)
-    far += [f"rolls by {turned:.3g} degrees"] * (abs(math.radians(turned)) > NEAR)
-    far += [f"goes {each:.3g} of a picture aside" for each in passed if abs(each) > NEAR]
+    far = {}
+    if abs(nearer) > NEAR:
+        far["zoom"] = f"comes {math.exp(nearer):.3g} times nearer"
+    if abs(math.radians(turned)) > NEAR:
+        far["roll"] = f"rolls by {turned:.3g} degrees"
+    for name in ("pan_x", "pan_y"):
+        passed = math.remainder(sum_of(name), 1) if camera.edges == "wrap" else sum_of(name)
+        if abs(passed) > NEAR:
+            far[name] = f"goes {passed:.3g} of a picture aside"
+    for name, what in (("tilt", "leans"), ("swing", "swings")):
+        if abs(sum_of(name)) > 1:
+            far[name] = f"{what} by {sum_of(name):.3g} degrees"
     if far:
+        first = next(iter(far))
+        wave = "1.02 ** cos" if first == "zoom" else "0.01 * cos" if "pan" in first else "2 * cos"
         yield (
-            f"the loop does not bring the camera back: it {' and '.join(far)}, and the last "
-            'frames fade over that; camera.zoom="1.02 ** cos(2 * pi * frame / frames)" comes back'
+            f"the loop does not bring the camera back: it {' and '.join(far.values())}, and the "
+            f'last frames fade over that; camera.{first}="{wave}(2 * pi * frame / frames)" would'
         )

@@ -70,34 +70,53 @@ def lead_of(config: RunConfig) -> int:
 def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     """The settings, with the rate and the number of frames of the film that is drawn over.
 
-    Where they were named, they stay; but no animation is longer than its film.
+    Where they were named, they stay; after the film's end, its last frame stays.
 
     Raises:
         ConfigError: if it has too many.
-        PictureError: if there is no such film, it ends before it begins here, it breaks off, or
-            one of its pictures is none.
+        PictureError: if there is no such film, it ends before it begins here, or it breaks off.
     """
     source = config.source
-    if not source.film:
+    if not source.film or (config.frames and config.fps):
         return config
-    footage.glance(find(source.film, folders))
     found = footage_of(config, 0, None, folders)
     config = settled(replace(config, fps=config.fps or found.fps or FPS))
-    if config.frames:
-        with closing(iter(footage_of(config, config.frames - 1, None, folders))) as last:
-            if next(last, None) is not None:
-                return config
+    return config if config.frames else replace(config, frames=_count(config, found))
+
+
+def bounded(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
+    """The same for a run that is to begin: no longer than its film, whose pictures are there.
+
+    Raises:
+        ConfigError, PictureError: as for `counted`; also for a picture in a row that is none.
+    """
+    if not config.source.film:
+        return config
+    footage.glance(find(config.source.film, folders))
+    named = bool(config.frames or config.length)
+    config = counted(config, folders)
+    if not named:
+        return config
+    with closing(iter(footage_of(config, config.frames - 1, None, folders))) as last:
+        if next(last, None) is not None:
+            return config
+    return replace(config, frames=_count(config, footage_of(config, 0, None, folders)))
+
+
+def _count(config: RunConfig, found: Footage) -> int:
+    """How many frames a film has from where it begins here."""
+    source = config.source
     if found.count == 0:
         raise PictureError(
-            f"{source.film} has ended after {source.start:g} seconds; write a smaller "
-            "source.start"
+            f"{source.film} is no longer than the {source.start:g} seconds that are left out of "
+            "it; write a smaller source.start"
         )
     if found.count > MOST_FRAMES:
         raise ConfigError(
-            f"{config.source.film} has {found.count} frames from here on, and an animation at "
-            f"most {MOST_FRAMES}; write length=SECONDS, or a larger source.stride"
+            f"{source.film} has {found.count} frames from here on, and an animation at most "
+            f"{MOST_FRAMES}; write length=SECONDS, or a larger source.stride"
         )
-    return replace(config, frames=found.count)
+    return found.count
 
 
 def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | None, float]:
@@ -161,8 +180,10 @@ def footage_of(
     source = config.source
     path = find(source.film, folders)
     rate = None if config.fps is None else config.fps * source.stride
-    pace = config.fps or open_footage(path, stride=source.stride).fps or FPS
-    start = round(source.start * pace)
+    start = 0
+    if source.start:
+        pace = config.fps or open_footage(path, stride=source.stride).fps or FPS
+        start = round(source.start * pace)
     return open_footage(
         path, size=size, fps=rate, stride=source.stride, first=start + frame, fit=source.fit
     )

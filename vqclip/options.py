@@ -37,8 +37,12 @@ class Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (--?[\w.-]+)", message)
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
-            own = "; it is one of vqclip animate's" * (unknown[1] in ANIMATED)
-            hint = own or asking.setting_of(unknown[1]) or suggest(unknown[1], options)
+            if unknown[1] in ANIMATED and self.prog in ("vqclip", "vqclip dream"):
+                raise ConfigError(
+                    f"there is no option {unknown[1]} here, but in vqclip animate (see vqclip "
+                    "animate --help)"
+                )
+            hint = asking.setting_of(unknown[1]) or suggest(unknown[1], options)
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]

@@ -82,14 +82,40 @@ def idle(config: RunConfig, scenes: int) -> Iterator[str]:
     Args:
         scenes: how many its prompts have.
     """
-    drafts = config.motion.drafts
-    if not config.frames or drafts in (0, MotionSettings().drafts):
+    if not config.frames:
         return
-    taken = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
-    if scenes == 1:
-        yield f"{taken}, and there is one scene; write several: a fox ^ an owl"
-    elif config.init != "dream":
-        yield f"{taken}, and with init={config.init} there are none"
+    drafts = config.motion.drafts
+    if drafts not in (0, MotionSettings().drafts):
+        taken = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
+        if scenes == 1:
+            yield f"{taken}, and there is one scene; write several: a fox ^ an owl"
+        elif config.init != "dream":
+            yield f"{taken}, and with init={config.init} there are none"
+    if not config.source.film:
+        yield from _idle_lens(config)
+
+
+def _idle_lens(config: RunConfig) -> Iterator[str]:
+    """Say what of the camera changes nothing that it does."""
+    depth, moving = config.camera.depth, {*_set(config, "camera")}
+    changes = {  # of which moves a setting changes something, where the camera does not fly
+        "view": ("tilt", "swing"),
+        "x": ("zoom", "roll"),
+        "y": ("zoom", "roll"),
+        "per": MOVES,
+    }
+    for key in sorted(moving):
+        name = key.partition(".")[2]
+        needed = changes.get(name, ())
+        if needed and not depth and not any(f"camera.{each}" in moving for each in needed):
+            some = " or ".join(f"camera.{each}" for each in needed[:2])
+            yield f"{key} changes nothing here; it goes with {some}"
+        if name == "far" and not depth:
+            yield f"{key} changes nothing over a flat picture; it goes with camera.depth"
+        if name == "near" and depth in ("", *TERRAINS):
+            yield f"{key} changes nothing here; it goes with a picture of depths (camera.depth)"
+    if depth and not moving & {f"camera.{each}" for each in (*FLYING, "roll", "tilt", "swing")}:
+        yield f"camera.depth={depth}, and the camera stands still; write camera.forward=0.05"
 
 
 def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
@@ -206,37 +232,6 @@ def _check_camera(config: RunConfig) -> None:
                 f"{key} flies through what is near and far; say what: camera.depth=plane, or "
                 f"{', '.join(TERRAINS)}, a picture of depths …; over a flat picture it is "
                 "camera.zoom, camera.pan_x and camera.pan_y"
-            )
-    _check_lens(config)
-
-
-def _check_lens(config: RunConfig) -> None:
-    """Refuse what is set of a camera that does nothing which it would change."""
-    depth, moving = config.camera.depth, {*_set(config, "camera")}
-    changes = {  # of which moves a setting changes something, where the camera does not fly
-        "view": ("tilt", "swing"),
-        "x": ("zoom", "roll"),
-        "y": ("zoom", "roll"),
-        "per": MOVES,
-    }
-    for key in sorted(moving):
-        name = key.partition(".")[2]
-        needed = changes.get(name, ())
-        if needed and not depth and not any(f"camera.{each}" in moving for each in needed):
-            some = " or ".join(f"camera.{each}" for each in needed[:2])
-            raise ConfigError(
-                f"{key} is set, and nothing moves that it would change; write {some}, too, or "
-                "leave it out"
-            )
-        if name == "far" and not depth:
-            raise ConfigError(
-                f"{key} is set, but over a flat picture nothing is far; write "
-                "camera.depth=plane, or leave it out"
-            )
-        if name == "near" and depth in ("", *TERRAINS):
-            raise ConfigError(
-                f"{key} is set, but only pictures of depths have a nearest thing, and "
-                f"camera.depth is {depth or 'not set'}; leave it out"
             )
 
 

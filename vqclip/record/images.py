@@ -190,7 +190,8 @@ def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
 
     def head(picture: pillow.Image) -> tuple[tuple[int, int], bool]:
         wide, high = picture.size
-        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        # Of a PNG, its own getexif would decode the whole picture.
+        turned = pillow.Image.getexif(picture).get(0x0112, 1) in (5, 6, 7, 8)
         return (high, wide) if turned else (wide, high), bool(picture.has_transparency_data)
 
     return _opened(path, head)
