@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> None:
             command += ["--sound", str(song)]
         began = time.monotonic()
         if not (_run(out, name) / "final.png").is_file():
-            settings = [f"frames={frames}", "length=0", *(f"{k}={v}" for k, v in given.items())]
+            settings = [f"frames={frames}", *(f"{k}={v}" for k, v in given.items())]
             if cli.main([*command, "--out", str(out / name), "--quiet", *settings]) != 0:
                 raise SystemExit(f"{name} could not be drawn")
             print(f"{name}: {time.monotonic() - began:.0f} s for {frames} frames", flush=True)

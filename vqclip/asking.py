@@ -109,8 +109,10 @@ def _once(short: Sequence[str], overrides: Sequence[str]) -> list[str]:
 
 def require_frames(given: Sequence[str]) -> None:
     """Refuse an animation of no frames, among the settings that were typed."""
-    for text in given:
-        if re.fullmatch(r"(frames|length)=[0.]+", text):
+    told = [text for text in given if re.match(r"(frames|length)=", text)]
+    nothing = [text for text in told if re.fullmatch(r"\w+=[0.]+", text)]
+    if told == nothing:
+        for text in nothing:
             raise ConfigError(
                 f"{text} leaves nothing to draw; write frames=60 or length=5 (seconds), or for a "
                 'still: vqclip "a fox"'
