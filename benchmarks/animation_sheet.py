@@ -5,7 +5,7 @@
 Each is drawn by the command that stands beside it, at the preset's own settings but for its
 length and the settings that are given here; `stylise` is drawn over the film of `zoom-in`, and
 `music` is heard in a few seconds of a tune that tests/melody.py makes. What is in `out` is not
-drawn again. Writes benchmarks/animation_sheet.png, eight frames of each, evenly spread, and
+drawn again. Writes benchmarks/animation_sheet.webp, eight frames of each, evenly spread, and
 three of the films as small animated WebP. Films that are no good stay in.
 """
 
@@ -48,10 +48,14 @@ def main(arguments: list[str]) -> None:
     rows = []
     for name, prompt in FILMS.items():
         command = ["animate", prompt, "--preset", name, "--seed", str(SEED)]
+        caption = f'vqclip animate "{prompt}" --preset {name} --seed {SEED}'
         if name == "stylise":
-            command += ["--source", str(_run(out, "zoom-in") / "film.mp4")]
+            film = _run(out, "zoom-in") / "film.mp4"
+            command += ["--source", str(film)]
+            caption += f" --source {film.name}  (of the first row)"
         if name == "music":
             command += ["--sound", str(song)]
+            caption += f" --sound {song.name}"
         began = time.monotonic()
         if not (_run(out, name) / "final.png").is_file():
             settings = [f"frames={frames}", *(f"{k}={v}" for k, v in given.items())]
@@ -61,11 +65,11 @@ def main(arguments: list[str]) -> None:
         shown = sorted((_run(out, name) / "frames").glob("*.png"))
         picked = [shown[round(i * (len(shown) - 1) / (ACROSS - 1))] for i in range(ACROSS)]
         cells = [Cell(Image.open(path), f"frame {int(path.stem)}") for path in picked]
-        rows.append((f'vqclip animate "{prompt}" --preset {name} --seed {SEED}', cells))
+        rows.append((caption, cells))
     here = Path(__file__).parent
-    laid = here / "animation_sheet.png"
-    sheet(laid, [""] * ACROSS, rows)
-    Image.open(laid).quantize(256, dither=Image.Dither.NONE).save(laid, optimize=True)
+    sheet(out / "sheet.png", [""] * ACROSS, rows)
+    laid = here / "animation_sheet.webp"
+    Image.open(out / "sheet.png").save(laid, quality=85, method=6)
     for name in MOVING:
         target = here / f"animation_{name}.webp"
         target.unlink(missing_ok=True)

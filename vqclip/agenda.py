@@ -117,7 +117,9 @@ def read(
     wishes = reading.styled(prompts.understood(config.prompts, config.negative), config.style)
     watching = [eyes.parse(entry) for entry in config.perceptors]
     eyes.check_readers(wishes, [eye.name for eye in watching])
-    prompts.check_scenes(wishes, config.frames or config.steps)
+    prompts.check_scenes(
+        wishes, config.frames or config.steps, "frames" if config.frames else "steps"
+    )
     stretch = retakes.stretch(config, where)
     tour = _tour(config, where, say)
     clock = changing.clock_of(config) if tour is None else tour.clock

@@ -168,7 +168,9 @@ def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
         asked, where = config, folders.of(config.assets)
         config = itinerary.bounded(config, where)
         notes = list(hints.hints(asked, config, where))
-    prompts.check_scenes(wishes, config.frames or config.steps)
+    prompts.check_scenes(
+        wishes, config.frames or config.steps, "frames" if config.frames else "steps"
+    )
     from vqclip import plan as planning
 
     estimate = planning.estimate(config)

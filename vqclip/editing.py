@@ -67,7 +67,8 @@ def film(options: Any, screen: Screen, progress: Progress) -> None:
     if material.others and size is None:
         screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
     own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
-    rate = Fraction(settings.fps) if "fps" in said else own
+    # Who says both means how fast it plays in the end, with what lies in between.
+    rate = Fraction(settings.fps) / (settings.between + 1) if "fps" in said else own
     if options.sound is not None and (every is not None or settings.format == "frames"):
         screen.say(f"note: pictures have no sound; that of {options.sound} is left out")
     if every is not None:

@@ -219,6 +219,8 @@ def _pictures(name: str, given: str) -> list[Path]:
         found = [entry.path for entry in os.scandir(name) if not entry.name.startswith(".")]
     elif re.search(r"[*?[]", name):
         found = glob.glob(name, recursive=True)
+        if not found:
+            raise PictureError(f"nothing matches {given}; check the pattern")
     else:
         web = "; download it first" if "://" in given else "; check the name"
         if re.search(r"%0?\d*d", given):

@@ -76,10 +76,12 @@ class Return:
         until: one after the last frame that is drawn.
         share: of what was there, by frame.
         old: what was there, by frame.
+        leads_on: whether what was there follows.
         final: the last frame of the film, where that is none of the stretch.
     """
 
     until: int
     share: Callable[[int], float]
     old: Callable[[int], Image]
+    leads_on: bool = False
     final: Callable[[], Image] | None = None

@@ -27,6 +27,12 @@ def hints(asked: RunConfig, config: RunConfig, folders: Sequence[Path] = HERE) -
         yield from _of_the_film(asked, config, folders)
     if config.loop and config.frames and not config.camera.depth:
         yield from _of_the_loop(config)
+    if config.fps and config.film.between and config.film.format not in ("none", "frames"):
+        plays = config.fps * (config.film.between + 1)
+        yield (
+            f"film.between={config.film.between} puts pictures between those of "
+            f"fps={config.fps:g}, so that it plays at {plays:g} a second"
+        )
     if config.sound.file and config.film.format in ("gif", "webp", "frames"):
         yield f"{config.film.format} has no sound; what is heard only moves the picture"
 

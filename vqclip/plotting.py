@@ -27,6 +27,7 @@ FRAMES = 200  # as steps, where nobody says
 MOST = 100_000  # frames: more than anybody can look at
 LEAST_WIDE, MOST_WIDE = 40, 160  # characters
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille character
+SETTING = re.compile(r"[a-z_]+(\.[a-z_]+)+=")  # camera.zoom=…, as it stands in a command
 INK, PAPER, FAINT = "#1b3a57", "#ffffff", "#c9d3dc"
 
 
@@ -110,7 +111,7 @@ def panel(text: str, line: Timeline) -> Panel:
     Raises:
         ConfigError: if it cannot be read, or has no value at some frame.
     """
-    text = text.strip()
+    text = SETTING.sub("", text.strip())
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     found = schedules.parse(inner)
     curve = line.of(found)

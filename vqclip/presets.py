@@ -173,6 +173,8 @@ def _layers(
 def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
     """Let who says how long an animation is in frames forget a length from below, or vice versa.
 
+    And who says a size that is no square, a shape from below.
+
     Raises:
         ConfigError: if both are said in one place.
     """
@@ -180,9 +182,12 @@ def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
     for where, values in layers:
         own: dict[str, Any] = {k: values[k] for k in ("frames", "length") if k in values}
         said.setdefault(where, {}).update(own)
-        other = (
+        other: dict[str, Any] = (
             {"length": 0.0} if own.get("frames") else {"frames": 0} if own.get("length") else {}
         )
+        sides = str(values.get("size", "")).lower().split("x")
+        if len(set(sides)) == 2 and "aspect" not in values:
+            other["aspect"] = ""
         yield where, values | other
     for where, both in said.items():
         if both.get("frames") and both.get("length"):

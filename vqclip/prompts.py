@@ -159,8 +159,8 @@ def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
     return tuple(sorted(found, key=lambda wish: wish.scene))
 
 
-def check_scenes(wishes: Iterable[Prompt], steps: int) -> None:
-    """Refuse more scenes than steps: there would be some that no step shows.
+def check_scenes(wishes: Iterable[Prompt], steps: int, of: str = "steps") -> None:
+    """Refuse more scenes than steps, or frames: there would be some that none shows.
 
     Raises:
         PromptError: with both numbers.
@@ -168,8 +168,8 @@ def check_scenes(wishes: Iterable[Prompt], steps: int) -> None:
     scenes = max(wish.scene for wish in wishes) + 1
     if scenes > steps:
         raise PromptError(
-            f"the prompt has {scenes} scenes, and steps is {steps}, too few to show each; write "
-            f"steps={scenes} or more, or fewer scenes"
+            f"the prompt has {scenes} scenes, and {of} is {steps}, too few to show each; write "
+            f"{of}={scenes} or more, or fewer scenes"
         )
 
 

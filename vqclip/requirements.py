@@ -28,7 +28,9 @@ def require(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
     staging.check(config)
     wishes = prompts.understood(config.prompts, config.negative)
     if config.frames or not config.source.film:  # else how many they are is told by the film
-        prompts.check_scenes(wishes, config.frames or config.steps)
+        prompts.check_scenes(
+            wishes, config.frames or config.steps, "frames" if config.frames else "steps"
+        )
     names = eyes.names(config.perceptors)
     eyes.check_readers(wishes, names)
     needs.require(config.vqgan, names)

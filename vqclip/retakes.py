@@ -56,8 +56,14 @@ class Stretch:
 
     @property
     def after(self) -> list[Path]:
-        """Those that stay, after it."""
-        return [self._picture(n) for n in range(self._place(self.until), self._count)]
+        """Those that stay, after it; what lies between it and them is drawn anew."""
+        leading = self.between if self.goes_back else 0
+        return [self._picture(n) for n in range(self._place(self.until) + leading, self._count)]
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether a frame that stays is seen after the stretch."""
+        return self.until < self.frames or self.loop
 
     @property
     def files(self) -> list[Path]:
@@ -77,7 +83,7 @@ class Stretch:
 
     def share(self, frame: int) -> float:
         """How much of what was there is in a frame of the stretch."""
-        if self.until == self.frames and not self.loop:
+        if not self.goes_back:
             return 0.0
         length = min(BACK, (self.until - self.first + 1) // 2)
         return max(0.0, (frame - self.until + length + 1) / (length + 1))
@@ -117,7 +123,8 @@ def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None
     first, until = staging.stretch(config.retake.frames) or (0, 0)
     if not 0 <= first < until <= config.frames:
         raise ConfigError(
-            f"retake.frames is {config.retake.frames!r}; {of} has {config.frames} frames, so "
+            f"retake.frames is {config.retake.frames!r}; {of} has {config.frames} frames"
+            f"{', not counting those in between' * bool(config.film.between)}, so "
             f"write A:B with A below B and B at most {config.frames}, such as "
             f"{config.frames // 3}:{max(1, config.frames * 2 // 3)}: from A to B - 1"
         )
@@ -168,6 +175,7 @@ def begin(ready: Session, there: Stretch) -> None:
         until=there.until + lead,
         share=lambda frame: there.share(frame - lead),
         old=lambda frame: read(there.picture(frame - lead)),
+        leads_on=there.goes_back,
         final=(lambda: read(there.picture(-1))) if there.until < there.frames else None,
     )
     if there.comes_from is None:

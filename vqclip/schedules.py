@@ -24,11 +24,13 @@ In expressions stand numbers, + - * / % **, comparisons, `a if condition else b`
     t                   seconds since the first frame
     frame, frames       which frame it is, from 0 on, and how many there are
     share               how much of the run has passed, from 0 to 1
-    beat, low, mid, high, loud, onset     of the film's sound, from 0 to 1
+    low, mid, high, loud, onset     how strong that is in the film's sound, from 0 to 1
+    pulse               1 on each of its beats, and then falling: to kick with
+    beat, tempo         which of its beats it is, from 0 on, and beats a minute
     sin cos tan abs sqrt exp log floor ceil round     of one number
     min(a, b) max(a, b) clamp(x, a, b) lerp(a, b, x) smoothstep(a, b, x)
     triangle(x) saw(x) square(x)   waves from -1 to 1, as sin; one each whole x: saw(t / 4)
-    pulse(x, width)     1 in the first `width` of each whole x (0.1), else 0
+    pulse(x, width)     without a sound, too: 1 in the first `width` of each whole x (0.1), else 0
     noise(x, seed)      wanders smoothly from -1 to 1, a new height at each whole x
     where(condition, a, b)
 

@@ -91,6 +91,8 @@ def idle(config: RunConfig, scenes: int) -> Iterator[str]:
             yield f"{taken}, and there is one scene; write several: a fox ^ an owl"
         elif config.init != "dream":
             yield f"{taken}, and with init={config.init} there are none"
+    if config.film.between_by == "latent" and not config.film.between:
+        yield "film.between_by=latent draws nothing without film.between=1"
     if not config.source.film:
         yield from _idle_lens(config)
 
@@ -130,8 +132,9 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
     if source.film:
         if not _there(source.film, folders):
             raise PictureError(
-                f"source.film is {source.film}, and there is no such film, folder or pattern; "
-                "check the name"
+                f"source.film is {source.film}, and there is no such film, folder or pattern "
+                f"from here ({os.getcwd()}); check the name, or write its whole path: "
+                "source.film=…"
             )
         if source.flow in OPENCV:
             _installed("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
@@ -142,7 +145,8 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
     if config.sound.file:
         if not os.path.isfile(find(config.sound.file, folders)):
             raise SoundError(
-                f"sound.file is {config.sound.file}, and there is no such file; check the name"
+                f"sound.file is {config.sound.file}, and there is no such file from here "
+                f"({os.getcwd()}); check the name, or write its whole path: sound.file=…"
             )
         _installed("librosa", "listening to sound.file", "sound", "no sound.file")
     if depth and depth not in TERRAINS:

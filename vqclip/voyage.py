@@ -162,6 +162,8 @@ class Voyage:
         closes = habits.loop > 0 and frame == self.frames - 1 and self.back is None
         if habits.between > 0 and closes:
             found += self._between(habits.loop, drawer, latent, self.kept[-1])
+        if habits.between > 0 and self.back is not None and frame == self.back.until - 1:
+            found += self._leading_on(frame, drawer, latent)
         return tuple(found)
 
     def ground(self, frame: int) -> Ground | None:
@@ -248,6 +250,16 @@ class Voyage:
         if closing < 0 or self.habits.loop == 0:
             return latent
         return slerp(latent, self.kept[closing], (closing + 1) / self.habits.loop)
+
+    def _leading_on(self, frame: int, drawer: LatentDrawer, latent: Latent) -> list[Image]:
+        """Draw what lies between the end of a stretch and the frame that stays after it."""
+        back = self.back
+        if back is None or not back.leads_on:
+            return []
+        after = drawer.vqgan.encode(back.old(frame + 1))
+        return self._between(
+            frame + 1 if frame + 1 < self.frames else self.habits.loop, drawer, latent, after
+        )
 
     def _between(
         self, frame: int, drawer: LatentDrawer, before: Latent, after: Latent

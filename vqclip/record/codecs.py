@@ -264,8 +264,10 @@ def _sound(kind: str, look: Look, seconds: float) -> tuple[list[str], list[str]]
     listened = min(look.sound_start, SOONER)
     sought = look.sound_start - listened
     reading = ffmpeg.opened(look.sound, *(("-ss", f"{sought:.6f}") if sought else ()))
-    begun = f"atrim=start={listened:.6f},asetpts=PTS-{listened:.6f}/TB"
-    mixed = ["-map", "0:v", "-map", "1:a:0", "-c:a", encoder, "-b:a", "192k", "-ac", "2"]
+    # One channel stays one: spread over two it would be quieter by 3 dB. More become two.
+    heard = "aformat=channel_layouts=mono|stereo"
+    begun = f"{heard},atrim=start={listened:.6f},asetpts=PTS-{listened:.6f}/TB"
+    mixed = ["-map", "0:v", "-map", "1:a:0", "-c:a", encoder, "-b:a", "192k"]
     return reading, [*mixed, "-af", begun, "-flags:a", "+bitexact", "-t", f"{seconds:.6f}"]
 
 
