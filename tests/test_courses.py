@@ -241,7 +241,7 @@ def test_closeness_to_the_start_ends_with_the_first_frame(home: Home) -> None:
 @pytest.mark.parametrize(
     ("camera", "message"),
     [
-        ({"zoom": "1 - frame / 2"}, r"the camera's zoom is 0"),
+        ({"zoom": "1 - frame / 2"}, r"camera.zoom is 0 at frame 2 of"),
         ({"tilt": "45 * frame"}, r"the camera's tilt is 90 degrees"),
         ({"depth": "plane", "forward": "frame * 10"}, r"the flight's z is 20"),
         (

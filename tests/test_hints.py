@@ -71,7 +71,6 @@ def test_who_takes_the_advice_hears_no_more_of_it(shape: tuple[int, int], side: 
             "goes -0.6 of a picture aside, and the last frames fade over that; came",
         ),
         ({"tilt": 1.0}, "leans by 12 degrees"),
-        ({"zoom": 0.0}, ""),
     ],
 )
 def test_a_loop_wants_a_camera_that_comes_back(camera: dict[str, Any], said: str) -> None:

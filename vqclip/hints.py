@@ -85,10 +85,8 @@ def _of_the_loop(config: RunConfig) -> Iterator[str]:
         curve = tour.timeline.of(changing.read(f"camera.{name}", getattr(camera, name)))
         return pace * sum(change(curve(frame)) for frame in range(config.frames))
 
-    if tour.timeline.of(changing.read("camera.zoom", camera.zoom))(0) <= 0:
-        return  # which is refused in its own words
     turned = math.remainder(sum_of("roll"), 360)
-    nearer = sum_of("zoom", lambda zoom: math.log(max(zoom, 1e-9)))
+    nearer = sum_of("zoom", math.log)
     far = {}
     if abs(nearer) > NEAR:
         far["zoom"] = f"comes {math.exp(nearer):.3g} times nearer"

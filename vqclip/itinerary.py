@@ -18,6 +18,7 @@ from vqclip.footage import Footage, open_footage
 from vqclip.motion import MOST_FRAMES
 from vqclip.sound import Heard
 
+LEAST_ZOOM = 0.001
 LEAD = 4  # a film that closes draws one frame more for so many,
 MOST_LEAD = 24  # and no more than these: two seconds are a slow enough change
 
@@ -46,10 +47,11 @@ def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = No
         variables: what schedules may name; see `Timeline`.
 
     Raises:
-        ConfigError: if a frame would have no step.
+        ConfigError: if a frame would have no step, or a zoom that leaves nothing.
     """
     timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
     lead = lead_of(config)
+    timeline.within(changing.read("camera.zoom", config.camera.zoom), "camera.zoom", LEAST_ZOOM)
     steps = timeline.within(changing.read("motion.steps", config.motion.steps), "motion.steps", 1)
     drawn = config.frames + lead
     film = [(frame - lead) % config.frames for frame in range(drawn)]

@@ -172,6 +172,19 @@ def test_the_sound_before_a_films_first_picture_is_heard(tmp_path: Path) -> None
         assert heard(path) == (pytest.approx(0.5, abs=0.03), pytest.approx(pitch, abs=5))
 
 
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_sounds_stay_as_loud_as_they_are(tmp_path: Path, channels: int) -> None:
+    mono = tone(tmp_path / "tone.wav", 1)
+    many = ("-af", f"pan={channels}c|" + "|".join(f"c{n}=c0" for n in range(channels)))
+    films.ffmpeg("-i", mono, *many, tmp_path / "many.wav")
+    path = made(tmp_path / "film.mp4", sound=tmp_path / "many.wav")
+    raw = ffmpeg.run([ffmpeg.find(), "-i", str(path), "-f", "s16le", "-ar", "16000", "-"]).stdout
+    found = np.frombuffer(raw, "<i2").reshape(-1, min(channels, 2)).astype(float)
+    assert abs(len(found) / 16000 - 0.4) < 0.1
+    loud = np.sqrt((found[2000:5000] ** 2).mean(0)) / (9000 / np.sqrt(2))
+    assert np.allclose(loud, 1.0, atol=0.03) or channels == 6  # where all become two
+
+
 def test_where_a_long_sound_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codecs, "SOONER", 0.6)
     path = made(tmp_path / "film.mp4", sound=tone(tmp_path / "tone.wav", 4), sound_start=2.0)
