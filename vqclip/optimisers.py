@@ -91,6 +91,10 @@ class Scheduled:
     def forget(self) -> None:
         """Begin without moments, at the place of the schedule where it stands."""
         self.optimiser.state.clear()
+        if isinstance(
+            self.optimiser, Adagrad
+        ):  # torch 2.6 makes its sums with it, and never later
+            self.optimiser.state.update(Adagrad(list(self._parameters())).state)
 
     def state_dict(self) -> dict[str, Any]:
         """Return `moments`, copies named NUMBER.NAME by parameter, `taken`, and `slowed`.
