@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import librosa as original
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from tests import melody
 from vqclip import beats, spectrum
@@ -115,3 +118,36 @@ def test_librosa_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "librosa", None)
     with pytest.raises(SoundError, match=r"no music can be .*pip install 'vqclip\[sound\]'"):
         beats.librosa()
+
+
+def test_processes_import_librosa_one_after_another(tmp_path: Path) -> None:
+    """numba's files, written by two at once, crashed every import after."""
+    fake = tmp_path / "librosa"
+    fake.mkdir()
+    (fake / "__init__.py").write_text(
+        "import time\nfrom pathlib import Path\n"
+        "with (Path(__file__).parent / 'log').open('a') as log:\n"
+        "    print('in', file=log, flush=True)\n"
+        "    time.sleep(0.5)\n"
+        "    print('out', file=log, flush=True)\n"
+        "class beat: beat_track = 0\nclass onset: onset_detect = 0\nclass filters: mel = 0\n"
+    )
+    command = [sys.executable, "-c", "from vqclip import beats; print(beats.librosa().__file__)"]
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    both = [
+        subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    assert {process.communicate()[0].strip() for process in both} == {str(fake / "__init__.py")}
+    assert (fake / "log").read_text().split() == ["in", "out", "in", "out"]
+
+
+def test_a_lock_that_cannot_be_had_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(FileLock):
+        def acquire(self, *args: object, **kwargs: object) -> None:
+            raise PermissionError
+
+    monkeypatch.setattr(beats, "FileLock", Refused)
+    assert beats.librosa() is original

@@ -7,10 +7,16 @@ decibels, so that a kick counts for more than a hat.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from vqclip.errors import SoundError
 from vqclip.spectrum import HOP, RATE, WINDOW
@@ -35,14 +41,33 @@ def librosa() -> Any:
         SoundError: if it is not installed, or cannot be used.
     """
     try:
-        librosa = import_module("librosa")
-        # They come on first use, and numba with them, which fails where it may write nowhere.
-        _ = librosa.beat.beat_track, librosa.onset.onset_detect, librosa.filters.mel
-    except (ImportError, RuntimeError) as error:
+        with _compiling_alone():
+            librosa = import_module("librosa")
+            # They come on first use, and numba with them, which fails where it may write nowhere.
+            _ = librosa.beat.beat_track, librosa.onset.onset_detect, librosa.filters.mel
+    except (ImportError, RuntimeError, ValueError) as error:
         raise SoundError(
             f"no music can be listened to ({error}); install what listens: {INSTALL}"
         ) from error
     return librosa
+
+
+@contextmanager
+def _compiling_alone() -> Iterator[None]:
+    """Let one process at a time import librosa.
+
+    The first import compiles some of it and keeps that on disk, with numba, whose files
+    several processes mix up when they write at once: every import after that crashes.
+    """
+    spec = find_spec("librosa")
+    # Beside the compiled files; where nobody may write there, they are elsewhere, too.
+    places = [Path(spec.origin).parent] if spec and spec.origin else []
+    with ExitStack() as stack:
+        for place in [*places, Path(gettempdir())]:
+            with suppress(OSError):  # without a lock, it still goes well nearly always
+                stack.enter_context(FileLock(place / ".vqclip-compiling.lock"))
+                break
+        yield
 
 
 def ears(librosa: Any) -> np.ndarray:
