@@ -8,7 +8,7 @@ from vqclip.beginnings import FROM_A_DRAFT, FROM_ANYTHING, FROM_RANDOM_CODES, se
 from vqclip.config import RunConfig, Stage, to_dict
 from vqclip.presets import load
 
-GROWN = (("25%", "45%"), ("50%", "20%"))
+GROWN = (("64", "40%"), ("128", "25%"))
 
 
 @pytest.mark.parametrize(

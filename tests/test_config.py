@@ -135,6 +135,31 @@ def test_growth_that_asks_for_all_steps_leaves_one() -> None:
     assert plan_stages(run, 8) == [(128, 128, 9), (256, 256, 1)]
 
 
+@pytest.mark.parametrize(
+    ("size", "stages"),
+    [
+        ("256x256", [(64, 64, 40), (128, 128, 25), (256, 256, 35)]),
+        ("256x144", [(112, 64, 40), (224, 128, 25), (256, 144, 35)]),
+        ("128x128", [(64, 64, 40), (128, 128, 60)]),
+        ("80x128", [(64, 96, 40), (80, 128, 60)]),
+        ("64x64", [(64, 64, 100)]),
+        ("32x64", [(32, 64, 100)]),
+    ],
+)
+def test_the_shorter_side_may_be_named_alone(
+    size: str, stages: list[tuple[int, int, int]]
+) -> None:
+    run = changed(size=size, steps=100, growth=[Stage("64", "40%"), Stage("128", "25%")])
+    assert plan_stages(run, 8) == stages
+    written = load(overrides=[f"size={size}", "steps=100", "growth=[{size: 64, steps: 40}]"])
+    assert written.growth == [Stage("64", "40")]
+
+
+def test_stages_of_one_size_are_one() -> None:
+    run = changed(steps=100, growth=[Stage("25%", "10"), Stage("64", "20"), Stage("128", "5")])
+    assert plan_stages(run, 8) == [(64, 64, 30), (128, 128, 5), (256, 256, 65)]
+
+
 def test_no_growth_is_one_stage() -> None:
     assert plan_stages(changed(growth=[]), 8) == [(256, 256, 200)]
 

@@ -61,7 +61,7 @@ def test_the_default_is_the_starter_preset() -> None:
     assert load("a fox", "starter") == load("a fox")
 
 
-GROWN = [("25%", "45%"), ("50%", "20%")]  # what suits random codes of the starter
+GROWN = [("64", "40%"), ("128", "25%")]  # what suits random codes of the starter
 
 
 def test_without_anything_there_are_the_defaults() -> None:

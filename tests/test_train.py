@@ -347,11 +347,39 @@ def test_several_configs_are_trained_in_the_order_of_their_needs(
     ):
         assert order.index(first) < order.index(then)
     done: list[str] = []
-    monkeypatch.setattr(school, "_train", lambda recipe, *_: done.append(Path(recipe.out).name))
+
+    def note(recipe: Any, *_: object) -> bool:
+        done.append(Path(recipe.out).name)
+        return True
+
+    monkeypatch.setattr(school, "_train", note)
     Path("data").mkdir()
     Path("data/illustrations.jsonl").touch()
     assert cli.main(["train", *reversed(names), "threads=1"]) == 0
     assert sorted(done) == names and done.index("starter_vqgan") < done.index("starter_prior")
+
+
+def test_a_setting_is_for_those_trainings_that_have_it(refused: Refusal) -> None:
+    both = ["starter_clip_3_sentences", "starter_vqgan"]  # the first takes no steps
+    sentences, vqgan = plans.read_all(both, ["steps=3", "from=starter", "data=here"])
+    assert (sentences.data, vqgan.data) == ("here", "here")
+    assert (vqgan.steps, vqgan.begin) == (3, "starter")
+    assert "there is no setting stps" in refused("train", *both, "stps=3")
+    # One alone is told.
+    assert "there is no setting steps" in refused("train", both[0], "steps=3")
+
+
+def test_what_follows_waits_where_the_time_was_too_short(place: Path, capsys: Capture) -> None:
+    for name in ("first", "second"):
+        Path(f"{name}.yaml").write_text("recipe: vqgan\n")
+    words = ["train", "first.yaml", "second.yaml", *TINY]
+    assert cli.main([*words, "minutes=0"]) == 0
+    said = capsys.readouterr().err
+    assert "its minutes are over: 0 of 4 steps" in said
+    assert "the trainings after it are not begun; to go on, the same command" in said
+    assert not Path("training/second").exists()
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == "training/first\ntraining/second\n"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ FROM_A_DRAFT: dict[str, Any] = {
 # ground, as things do in what the starter learnt from; and then more of the run can go into
 # details.
 FROM_RANDOM_CODES: dict[str, Any] = {
-    "growth": [{"size": "25%", "steps": "45%"}, {"size": "50%", "steps": "20%"}],
+    "growth": [{"size": "64", "steps": "40%"}, {"size": "128", "steps": "25%"}],
     "losses": {"edges": 3.0},
 }
 # A film's own frame is a picture already, and whatever is drawn over it has little time for it.

@@ -52,7 +52,7 @@ WORD_KINDS = ("object", "style", "negative")
 class Stage:
     """A part of a run at a smaller size, before `size` itself."""
 
-    size: str = option("50%", "WxH in pixels, or a share of the final size")
+    size: str = option("50%", "WxH or the shorter side in pixels, or a share of the final size")
     steps: str = option("50%", "how many steps, or a share of all steps")
 
 

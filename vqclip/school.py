@@ -37,7 +37,8 @@ def train(
     """Train by configs, those first whose results others of them read; without any, list them.
 
     Args:
-        words: configs by name or file, and `key=value`, which holds for all of them.
+        words: configs by name or file, and `key=value`, which holds for all that have such
+            a setting.
         started: is called with the folder when the first step is about to be taken.
         command: the words that started it, to say how to go on.
 
@@ -62,7 +63,7 @@ def train(
             f"no training is called {strange!r}{suggest(strange, known)} (one of: "
             f'{", ".join(known)}); to draw the words: vqclip "train {" ".join(names)}"'
         )
-    recipes = [plans.read(name, overrides) for name in names]
+    recipes = plans.read_all(names, overrides)
     folders = [Path(recipe.out) for recipe in recipes]
     twice = next((out for out in folders if folders.count(out) > 1), None)
     if twice is not None:
@@ -71,8 +72,12 @@ def train(
         )
     for recipe in recipes:
         _require(recipe)
-    for recipe in plans.in_order(recipes):
-        _train(recipe, screen, started, command)
+    *before, last = plans.in_order(recipes)
+    for recipe in before:
+        if not _train(recipe, screen, started, command):
+            screen.say("the trainings after it are not begun; to go on, the same command")
+            return
+    _train(last, screen, started, command)
 
 
 def _list(screen: Screen) -> None:
@@ -123,7 +128,8 @@ def _shelved(recipe: VqganRecipe) -> bool:
     return bool(json.loads(note.read_text(encoding="utf-8")) == known)
 
 
-def _train(recipe: Recipe, screen: Screen, started: Started, command: Sequence[str]) -> None:
+def _train(recipe: Recipe, screen: Screen, started: Started, command: Sequence[str]) -> bool:
+    """Train, and tell whether it came to its end before its `minutes` did."""
     began = time.monotonic()
     screen.say(f"{recipe.recipe}, into {recipe.out} …")
     from vqclip.training import door
@@ -142,8 +148,13 @@ def _train(recipe: Recipe, screen: Screen, started: Started, command: Sequence[s
     if isinstance(recipe, VqganRecipe) and recipe.name:
         _shelve(recipe, screen)
     screen.event("done", out=str(run.out), step=run.step, seconds=seconds)
-    screen.say(f"done: {run.step} steps, {seconds:.0f} s")
+    ended = run.step >= board.steps
+    if ended:
+        screen.say(f"done: {run.step} steps, {seconds:.0f} s")
+    else:
+        screen.say(f"its minutes are over: {run.step} of {board.steps} steps, {seconds:.0f} s")
     screen.result(str(run.out))
+    return ended
 
 
 def _shelve(recipe: VqganRecipe, screen: Screen) -> None:
@@ -169,12 +180,14 @@ class _Board:
     def __init__(self, screen: Screen, started: Started) -> None:
         self.screen, self.started = screen, started
         self.bar: Any = None
+        self.steps = 0
 
     def tell(self, name: str, /, **values: Any) -> None:
         """Show an event."""
         self.screen.event(name, **values)
         if name == "start":
             self.started(Path(values["out"]))
+            self.steps = values["steps"]
             self.bar = self.screen.bar(values["steps"], values["step"])
             self._say(f"on {values['device']}, from step {values['step']} to {values['steps']}")
         elif name == "step" and self.bar is not None:

@@ -13,7 +13,8 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
     """Work out the sizes and steps that a run passes through: a list of (width, height, steps).
 
     Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell. The last
-    stage is `size` itself, and takes the steps that are left, at least one.
+    stage is `size` itself, and takes the steps that are left, at least one; stages of a shorter
+    side that is none shorter are left out, and those of one size follow each other as one.
 
     Raises:
         ConfigError: for a size or a number of steps that cannot be read or is too small.
@@ -22,12 +23,7 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
     stages, left = [], config.steps
     for index, stage in enumerate(config.growth):
         where = f"growth, stage {index + 1}"
-        if stage.size.strip().endswith("%"):
-            share = _percent(stage.size, where)
-            wide, high = (max(factor, round(side * share)) for side in (width, height))
-            wide, high = wide - wide % factor, high - high % factor
-        else:
-            wide, high = read_size(stage.size, factor, f"{where}: size")
+        wide, high = _smaller(stage.size.strip(), (width, height), factor, where)
         if stage.steps.strip().endswith("%"):
             count = round(config.steps * _percent(stage.steps, where))
         elif stage.steps.strip().isdecimal():
@@ -35,10 +31,25 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
         else:
             raise ConfigError(f"{where}: steps is {stage.steps!r}; write 60, or 40%")
         count = min(count, left - 1)  # the final size is never skipped
+        if stage.size.strip().isdecimal() and min(wide, high) >= min(width, height):
+            continue
         if count > 0:
-            stages.append((wide, high, count))
             left -= count
+            alike = stages and stages[-1][:2] == (wide, high)
+            stages.append((wide, high, count + (stages.pop()[2] if alike else 0)))
     return [*stages, (width, height, left)]
+
+
+def _smaller(text: str, final: tuple[int, int], factor: int, where: str) -> tuple[int, int]:
+    """Read the size of a stage: "64x48", a share "25%", or the shorter side alone, "64"."""
+    if text.endswith("%"):
+        share = _percent(text, where)
+    elif text.isdecimal() and int(text) > 0:
+        share = int(text) / min(final)
+    else:
+        return read_size(text, factor, f"{where}: size")
+    wide, high = (max(factor, round(side * share)) for side in final)
+    return wide - wide % factor, high - high % factor
 
 
 def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:

@@ -64,6 +64,30 @@ def read(config: str, overrides: Sequence[str] = ()) -> Recipe:
     return check(recipe)
 
 
+def read_all(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Recipe]:
+    """Put the settings of several trainings together; an override is for those that have it.
+
+    Raises:
+        ConfigError: as for `read`, and for an override that none of them has.
+    """
+    if len(names) < 2:
+        return [read(name, overrides) for name in names]
+    known = [{field.name for field in dataclasses.fields(read(name))} for name in names]
+    strange = next((t for t in overrides if not any(_key(t) in each for each in known)), None)
+    if strange is not None:
+        read(names[0], [strange])  # refuses it, and suggests another
+    return [
+        read(name, [text for text in overrides if _key(text) in each])
+        for name, each in zip(names, known, strict=True)
+    ]
+
+
+def _key(text: str) -> str:
+    """The setting that an override is about, by its field's name."""
+    key = text.partition("=")[0].strip()
+    return "begin" if key == "from" else key
+
+
 def in_order(recipes: Sequence[Any]) -> list[Any]:
     """Put those first whose results others name: a teacher before the CLIP that imitates it."""
     inputs = ("begin", "vqgan", "clip", "teacher", "sentences", "words_of", "prior")
