@@ -21,7 +21,6 @@ from vqclip.training.vqgan import (
     Codebook,
     Model,
     Recipe,
-    border_distance,
     decibels,
     edges,
     examine,
@@ -339,25 +338,6 @@ def test_a_decoder_alone_learns_to_draw(recipe: Recipe, monkeypatch: pytest.Monk
     alone = replace(recipe, begin=str(kept), decoder_only=True, discriminate_from=99, rate=3e-3)
     train(replace(alone, steps=12, batch=4, sheet_every=0))
     assert len(exams) == 12 and exams[-1] > exams[0] + 0.5, exams
-
-
-def test_corners_count_as_much_as_the_whole_border() -> None:
-    real = torch.zeros(1, 3, 32, 32)
-    corner, side, middle = real.clone(), real.clone(), real.clone()
-    corner[..., 0, 31] = side[..., 0, 16] = middle[..., 16, 16] = 1
-    ring, corners = 32**2 - 16**2, 4 * 8**2
-    assert border_distance(corner, real).item() == pytest.approx(1 / ring + 1 / corners)
-    assert border_distance(side, real).item() == pytest.approx(1 / ring)
-    assert border_distance(middle, real) == border_distance(real, real) == 0
-
-
-def test_a_weight_for_the_border_changes_what_is_learnt(recipe: Recipe, tmp_path: Path) -> None:
-    one, other = (replace(recipe, out=str(tmp_path / f"{w}"), border=w) for w in (0.0, 3.0))
-    runs = [train(each) for each in (one, other)]
-    assert runs[0].loss is not None and runs[1].loss is not None
-    assert runs[1].loss > runs[0].loss
-    before, after = (load_file(Path(each.out, "vqgan.safetensors")) for each in (one, other))
-    assert not torch.equal(after["decoder.conv_out.bias"], before["decoder.conv_out.bias"])
 
 
 def test_codes_to_keep_must_come_from_somewhere(recipe: Recipe) -> None:

@@ -19,7 +19,7 @@ UNSTATED = "none stated for the weights (the code is MIT)"
 
 # The sha256 of the weights that come with vqclip, by their path in models/starter.
 BUNDLED = {
-    "vqgan.safetensors": ("4d3aca5bb0b8bd56662635ad1ba2f981f3df2601bde2919b8fa7c315255069fa"),
+    "vqgan.safetensors": ("1559278a90ac2b254be13ad262b046adc4e8f26b8fd52b79b621df8e9ccc596a"),
     "clip/packed.safetensors": (
         "3997f7d53bb96fbe6b85f3713197ef684d1d34e7a6e2df3a69e993ed273f6cac"
     ),

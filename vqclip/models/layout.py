@@ -27,6 +27,7 @@ KINDS = {
 NET2NET = "taming.models.cond_transformer.Net2NetTransformer"
 DDCONFIG = "ch out_ch ch_mult num_res_blocks attn_resolutions in_channels resolution z_channels"
 GROUPS = 32  # of taming's GroupNorm: every width is a multiple
+MOST_MARGIN = 8
 HTML_STARTS = (b"<!doctype", b"<html")
 
 
@@ -38,6 +39,7 @@ class Layout:
     ddconfig: Mapping[str, Any]  # of the encoder and the decoder, in taming's words
     codes: int
     channels: int  # length of a code
+    margin: int = 0  # codes repeated around a picture as it is drawn, and cut off
 
     @property
     def factor(self) -> int:
@@ -130,7 +132,12 @@ def describe(config: Mapping[str, Any], source: str = "the config") -> Layout:
             f"{source}: ddconfig.ch is {ddconfig['ch']!r}; expected a multiple of {GROUPS}, "
             "because the channels are normalised in that many groups"
         )
-    return Layout(KINDS[target], ddconfig, params["n_embed"], params["embed_dim"])
+    margin = config.get("margin", 0)  # vqclip's own, beside taming's `model`
+    if not isinstance(margin, int) or not 0 <= margin <= MOST_MARGIN:
+        raise ModelError(
+            f"{source}: margin is {margin!r}; expected a number of codes from 0 to {MOST_MARGIN}"
+        )
+    return Layout(KINDS[target], ddconfig, params["n_embed"], params["embed_dim"], margin)
 
 
 def _section(mapping: Mapping[str, Any], key: str, source: str, *, within: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from taming.modules.diffusionmodules.model import (  # type: ignore[import-untyp
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models import tiles
+from vqclip.models import margins, tiles
 from vqclip.models.layout import Layout, describe, read_config
 from vqclip.models.unpickle import read_checkpoint
 from vqclip.tensors import Image, Latent
@@ -115,6 +116,8 @@ class VQGAN(nn.Module):
         kind: "vq" (nearest code) or "gumbel" (the encoder votes for codes).
         factor: pixels per side of a latent cell.
         channels: length of a code.
+        margin: codes that are repeated around a picture as it is drawn, and cut off; 0 in
+            taming's own, which this decodes exactly as taming does.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -124,6 +127,7 @@ class VQGAN(nn.Module):
         self.kind = kind
         self.factor = layout.factor
         self.channels = channels
+        self.margin = layout.margin
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints the shape of z
             self.encoder = Encoder(**layout.ddconfig)
             self.decoder = Decoder(**layout.ddconfig)
@@ -173,11 +177,12 @@ class VQGAN(nn.Module):
 
         Out-of-range colours are clamped, with a gradient that can still bring them back.
         """
-        return _coloured(self.decoder(self.post_quant_conv(latent)))
+        return _coloured(margins.drawn(self.decoder, self.post_quant_conv(latent), self.margin))
 
     def decode_in_tiles(self, latent: Latent) -> Image:
         """Draw the same picture, holding less for an approximate gradient; see `tiles`."""
-        return _coloured(tiles.draw(self.decoder, self.post_quant_conv(latent)))
+        draw = partial(tiles.draw, self.decoder)
+        return _coloured(margins.drawn(draw, self.post_quant_conv(latent), self.margin))
 
     def limits(self) -> tuple[Tensor, Tensor]:
         """Give the least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""

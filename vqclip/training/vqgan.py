@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.models import zoo
+from vqclip.models import margins, zoo
 from vqclip.training import runs
 from vqclip.training.checkpoints import fit, weights
 from vqclip.training.codebook import Codebook
@@ -43,7 +43,8 @@ USAGE = ("quantize.usage", "quantize.sums")
 
 def architecture(recipe: Recipe) -> dict[str, Any]:
     """The model in taming's YAML layout, as the ordinary loader reads it."""
-    return {
+    beside = {"margin": recipe.margin} if recipe.margin > 0 else {}
+    return beside | {
         "model": {
             "target": "taming.models.vqgan.VQModel",
             "params": {
@@ -73,6 +74,8 @@ class Model(nn.Module):
         super().__init__()
         from taming.modules.diffusionmodules.model import Decoder, Encoder
 
+        self.margin = recipe.margin
+
         parts = architecture(recipe)["model"]["params"]["ddconfig"]
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints the shape of z
             self.encoder, self.decoder = Encoder(**parts), Decoder(**parts)
@@ -86,7 +89,7 @@ class Model(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents → [B, 3, H, W], about [-1, 1]."""
-        return self.decoder(self.post_quant_conv(z))
+        return margins.drawn(self.decoder, self.post_quant_conv(z), self.margin)
 
 
 def edges(x: Tensor) -> Tensor:
@@ -103,18 +106,6 @@ def picture_distance(made: Tensor, real: Tensor) -> Tensor:
             functional.avg_pool2d(made, factor), functional.avg_pool2d(real, factor)
         )
     return loss + 2 * functional.l1_loss(edges(made), edges(real))
-
-
-def border_distance(made: Tensor, real: Tensor, width: int = 8) -> Tensor:
-    """Pixels less than `width` from a side, and those less than that from two sides.
-
-    Of a whole picture's mean, corners are next to nothing: a decoder may leave specks there.
-    """
-    off = (made - real).abs()
-    inside = off[..., width:-width, width:-width]
-    ring = (off.sum() - inside.sum()) / (off.numel() - inside.numel())
-    sides = torch.cat([off[..., :width, :], off[..., -width:, :]], -2)
-    return ring + torch.cat([sides[..., :width], sides[..., -width:]], -1).mean()
 
 
 def decibels(made: Tensor, real: Tensor) -> float:
@@ -200,8 +191,6 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
             alike = likeness(made, real) if likeness is not None else made.new_zeros(())
         made = made.float()
         loss = picture_distance(made, real) + 0.25 * commitment + recipe.perceptual * alike
-        if recipe.border > 0:
-            loss = loss + recipe.border * border_distance(made, real)
         if step >= recipe.discriminate_from:
             fooled = -critic(made).mean()
             last = model.decoder.conv_out.weight
