@@ -64,7 +64,9 @@ def _compiling_alone() -> Iterator[None]:
     places = [Path(spec.origin).parent] if spec and spec.origin else []
     with ExitStack() as stack:
         for place in [*places, Path(gettempdir())]:
-            with suppress(OSError):  # without a lock, it still goes well nearly always
+            with suppress(
+                OSError, NotImplementedError
+            ):  # it nearly always goes well without, too
                 stack.enter_context(FileLock(place / ".vqclip-compiling.lock"))
                 break
         yield

@@ -65,5 +65,10 @@ def test_the_starter_leaves_no_speck_in_the_corners_of_white() -> None:
     for side in (64, 256):
         white = torch.ones(1, 3, side, side)
         drawn = model.decode(model.quantise(model.encode(white)))
-        corners = [drawn[..., :8, :8], drawn[..., :8, -8:], drawn[..., -8:, :8], drawn[..., -8:, -8:]]
+        corners = [
+            drawn[..., :8, :8],
+            drawn[..., :8, -8:],
+            drawn[..., -8:, :8],
+            drawn[..., -8:, -8:],
+        ]
         assert min(corner.min().item() for corner in corners) > 0.8
