@@ -49,7 +49,7 @@ def test_a_margin_stands_beside_tamings_model(tiny: Tiny, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("margin", [-1, 9, 1.5, "wide", None])
 def test_a_margin_is_a_few_codes(tiny: Tiny, margin: object) -> None:
-    with pytest.raises(ModelError, match="margin is .*; expected a number of codes from 0 to 8"):
+    with pytest.raises(ModelError, match=r"margin is .*; expected a number of codes from 0 to 8"):
         vqgan.build(tiny() | {"margin": margin})
 
 

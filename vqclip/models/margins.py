@@ -2,7 +2,7 @@
 
 Zeros, as convolutions are padded; and some decoders learn to leave a bright speck in a corner,
 which no loss over a whole picture minds, and by which they steer the norms of all that they draw
-(seen in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
+(in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
 such specks fall beyond the border: the outermost codes are drawn once more around the picture,
 and cut off.
 """
