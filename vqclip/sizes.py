@@ -20,7 +20,8 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
         ConfigError: for a size or a number of steps that cannot be read or is too small.
     """
     width, height = final_size(config, factor)
-    stages, left = [], config.steps
+    left = config.steps
+    stages: list[tuple[int, int, int]] = []
     for index, stage in enumerate(config.growth):
         where = f"growth, stage {index + 1}"
         wide, high = _smaller(stage.size.strip(), (width, height), factor, where)
