@@ -146,11 +146,10 @@ def test_a_missing_package_is_named(
 def test_training_writes_texts_and_their_meanings(
     encoder: list[Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentences, "CAPTIONS", 60)
-    monkeypatch.setattr(sentences, "PHRASES", 40)
     monkeypatch.setattr(sentences, "vocabulary", lambda: ["glade", "harbour"])
     out = tmp_path / "new" / "out"
-    sentences.train(SentencesRecipe(data=str(folder), out=str(out), bf16=False))
+    few = {"captions": 60, "phrases": 40}
+    sentences.train(SentencesRecipe(data=str(folder), out=str(out), bf16=False, **few))
     book = torch.load(out / "sentences.pt", weights_only=True)
     texts = book["texts"]
     assert texts == sorted(set(texts)) and 40 < len(texts) <= 100

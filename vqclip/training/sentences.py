@@ -23,7 +23,6 @@ from vqclip.training import data, runs
 from vqclip.training.checkpoints import write_aside
 from vqclip.training.settings import SentencesRecipe
 
-CAPTIONS, PHRASES = 40_000, 60_000
 FORMS = ("{}", "{}", "a {}", "{colour} {}", "a {} and a {other}", "{} {other}")
 
 
@@ -111,8 +110,8 @@ def train(recipe: SentencesRecipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     """Write `sentences.pt` into `recipe.out`: texts and their meanings."""
     run = runs.prepare(recipe, tell)
     pictures = data.read(Path(recipe.data), "illustrations", side=8, classes=recipe.licences)
-    texts = captions(pictures.split()[0], CAPTIONS, run.generator)
-    texts += phrases(vocabulary(), PHRASES, run.generator)
+    texts = captions(pictures.split()[0], recipe.captions, run.generator)
+    texts += phrases(vocabulary(), recipe.phrases, run.generator)
     texts = sorted(set(texts))
     tell("start", out=str(run.out), device=run.device.type, step=0, steps=len(texts))
     found = meanings(texts, recipe.bf16, run.device, tell)

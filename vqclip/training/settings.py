@@ -125,6 +125,8 @@ class SentencesRecipe:
     out: str = option("", "where sentences.pt is written; empty: training/NAME")
     data: str = option("data", "the folder of the archives")
     licences: list[str] = option(FREE, "licence classes to take captions from")
+    captions: int = option(40_000, "how many captions are drawn", least=1)
+    phrases: int = option(60_000, "how many phrases are made of CLIP's words", least=1)
     device: str = option("auto", "where to compute; auto: CUDA, or else the processor", DEVICES)
     threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
     seed: int = option(0, "equal seeds give equal texts", least=0)
