@@ -78,11 +78,22 @@ def task(arguments: Sequence[str]) -> Task:
         data=Path(place),
         out=out,
         judge=Path(given.pop("judge", out / "judge")),
-        variants=tuple(_variant(v) for v in given.pop("variants", ",".join(VARIANTS)).split(",")),
+        variants=tuple(map(_variant, _parted(given.pop("variants", ",".join(VARIANTS))))),
         bf16=given.pop("bf16", "false") == "true",
         settings=tuple(f"{k}={v}" for k, v in ({"size": "128x128"} | given).items()),
         **numbers,
     )
+
+
+def _parted(text: str) -> list[str]:
+    """Part variants at commas, but not at those of a setting: two:perceptors=starter,mine."""
+    found: list[str] = []
+    for part in text.split(","):
+        if found and ":" in found[-1] and ":" not in part and part.strip() not in SETTINGS:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return found
 
 
 def _variant(text: str) -> tuple[str, tuple[str, ...]]:

@@ -219,6 +219,10 @@ def test_variants_of_ones_own(bench: Any, folder: Path) -> None:
         ("calm", ("losses.smoothness=20", "steps=3")),
     )
     assert work.settings == ("size=128x128", "steps=9")
+    # A setting's own commas part nothing.
+    text = "variants=real,two:perceptors=starter,mine;steps=3,default"
+    names = [("real", ()), ("two", ("perceptors=starter,mine", "steps=3")), ("default", ())]
+    assert list(bench.task([f"data={folder}", text]).variants) == names
 
 
 def test_some_drawings_of_every_name_are_kept_from_the_judge(bench: Any) -> None:
