@@ -24,7 +24,8 @@ FROM_A_DRAFT: dict[str, Any] = {
 # Random codes have no composition, and every cutout would like to hold the whole thing: it fills
 # the picture and runs over its edges. With a border of one colour it stands whole on plain
 # ground, as things do in what the starter learnt from; and then more of the run can go into
-# details.
+# details. It begins at 64 pixels, however large or small it gets: a grid of 4x4 codes has no room
+# for an eye, and what is not there at first hardly comes later.
 FROM_RANDOM_CODES: dict[str, Any] = {
     "growth": [{"size": "64", "steps": "40%"}, {"size": "128", "steps": "25%"}],
     "losses": {"edges": 3.0},

@@ -165,7 +165,10 @@ class RunConfig:
     steps: int = option(200, "how often the latent moves; from a dream: 60", least=1)
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
-        metadata={"help": "smaller sizes to pass through first; from a dream: none"},
+        metadata={
+            "help": "smaller sizes to pass through first; from a dream: none; "
+            "from random codes of starter: 64 and 128 pixels"
+        },
     )
     frames: int = option(
         0, "an animation of so many frames; 0: a still", least=0, most=MOST_FRAMES
