@@ -64,9 +64,8 @@ def _compiling_alone() -> Iterator[None]:
     places = [Path(spec.origin).parent] if spec and spec.origin else []
     with ExitStack() as stack:
         for place in [*places, Path(gettempdir())]:
-            with suppress(
-                OSError, NotImplementedError
-            ):  # it nearly always goes well without, too
+            # Without a lock it nearly always goes well, too.
+            with suppress(OSError, NotImplementedError):
                 stack.enter_context(FileLock(place / ".vqclip-compiling.lock"))
                 break
         yield
