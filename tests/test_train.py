@@ -395,6 +395,7 @@ def test_what_follows_waits_where_the_time_was_too_short(place: Path, capsys: Ca
         ("recipe: vqgan\nwidth: 40\n", "width is 40; it must be a multiple of 32"),
         ("recipe: vqgan\nmultiples: []\n", "multiples is []; write such as [1, 1, 2, 4]"),
         ("recipe: vqgan\nbatch: 0\n", "batch is 0; it must be 1 or more"),
+        ("recipe: vqgan\nmargin: -1\n", "margin is -1; it must be 0 or more"),
         ("recipe: vqgan\nphoto_share: 2\n", "photo_share is 2.0; it must be 1 or less"),
         ("recipe: vqgan\nrate: .nan\n", "rate is nan; it must be a number"),
         ("recipe: vqgan\ncrop: [0.5, 2]\n", "crop is [0.5, 2.0]; write the least and the gr"),

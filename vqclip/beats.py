@@ -64,7 +64,7 @@ def _compiling_alone() -> Iterator[None]:
     places = [Path(spec.origin).parent] if spec and spec.origin else []
     with ExitStack() as stack:
         for place in [*places, Path(gettempdir())]:
-            # Without a lock it nearly always goes well, too.
+            # Where no file can be locked, only two first imports at once would do harm.
             with suppress(OSError, NotImplementedError):
                 stack.enter_context(FileLock(place / ".vqclip-compiling.lock"))
                 break

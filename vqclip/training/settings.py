@@ -51,7 +51,7 @@ class VqganRecipe:
     revive_every: int = option(150, "replace codes out of use every so many steps", least=1)
     discriminate_from: int = option(9000, "the step at which the critic joins", least=0)
     perceptual: float = option(0.0, "weight of what an ImageNet network sees", least=0)
-    margin: int = option(0, "codes repeated around a picture, and cut off as it is drawn", most=8)
+    margin: int = option(0, "codes drawn around a picture, and cut off", least=0, most=8)
     discriminator_weight: float = option(0.3, "how much the critic counts", least=0)
     decoder_only: bool = option(False, "from=: its codes stay, and only the decoder learns")
     blend: float = option(1.0, "from=: share of what is learnt in what is kept", least=0, most=1)
