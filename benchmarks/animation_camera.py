@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from vqclip.camera import Move, compose, warp
+from vqclip.animation.camera_2d import Move, compose, warp
 
 SIDE, COUNT, TURNS = 192, 24, 36
 MARGIN = 4  # pixels inside the inscribed disc's border

@@ -19,10 +19,11 @@ from statistics import fmean
 import clips
 from animation_runs import Given, animate, sheet, watch
 
-from vqclip import presets, session
-from vqclip.config import RunConfig
-from vqclip.footage import open_footage
-from vqclip.record import images
+from vqclip import session
+from vqclip.config import loading
+from vqclip.config.schema import RunConfig
+from vqclip.media import images
+from vqclip.media.footage import open_footage
 from vqclip.tensors import Image
 
 PRESET = "stylise"
@@ -69,7 +70,7 @@ def steadiness(given: Given, name: str, prompt: str, out: Path) -> None:
     clips.pan(clips.photograph(given.photo(), name), clip, frames=count, size=(128, 128))
     settings = (f"source.film={clip}", *CLIP, *given.settings)
     run = animate([prompt, "--preset", PRESET, "film.format=frames", *settings], out)
-    config = presets.load(prompt, PRESET, overrides=settings)
+    config = loading.load(prompt, PRESET, overrides=settings)
     films = {"the clip": clip, "vqclip animate": run / "frames"}
     later = int(config.motion.steps)
     for steps in (later, MORE * later):
@@ -109,7 +110,7 @@ def anew(config: RunConfig, clip: Path, out: Path, steps: int) -> Path:
         *(f"losses.{name}={getattr(config.losses, name)}" for name in ("distinct", "smoothness")),
     ]
     for frame in sorted(clip.iterdir()):
-        alone = session.build(presets.load(config.prompts, overrides=[*wanted, f"init={frame}"]))
+        alone = session.build(loading.load(config.prompts, overrides=[*wanted, f"init={frame}"]))
         for _ in alone.play():
             pass
         images.save_png(out / frame.name, alone.final())

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from vqclip import cli
-from vqclip.record.sheets import Cell, sheet
+from vqclip.cli import main as cli_main
+from vqclip.media.contact_sheet import Cell, sheet
 
 SEED = 1
 ACROSS = 8
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
         began = time.monotonic()
         if not (_run(out, name) / "final.png").is_file():
             settings = [f"frames={frames}", *(f"{k}={v}" for k, v in given.items())]
-            if cli.main([*command, "--out", str(out / name), "--quiet", *settings]) != 0:
+            if cli_main.main([*command, "--out", str(out / name), "--quiet", *settings]) != 0:
                 raise SystemExit(f"{name} could not be drawn")
             print(f"{name}: {time.monotonic() - began:.0f} s for {frames} frames", flush=True)
         shown = sorted((_run(out, name) / "frames").glob("*.png"))
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
         target = here / f"animation_{name}.webp"
         target.unlink(missing_ok=True)
         words = ["film", str(_run(out, name)), "--out", str(target), "--size", "128x128"]
-        if cli.main([*words, "--quality", "60", "--quiet"]) != 0:
+        if cli_main.main([*words, "--quality", "60", "--quiet"]) != 0:
             raise SystemExit(f"{target} could not be written")
     print(laid)
 

@@ -73,13 +73,16 @@ def child(settings: list[str], notes: Path) -> None:
     began = time.perf_counter()
     import open_clip  # noqa: F401 (what a run imports late)
 
-    from vqclip import cli, session
-    from vqclip.record import folder, video  # noqa: F401
+    from vqclip import session
+    from vqclip.cli import main as cli_main
+    from vqclip.media import film  # noqa: F401 (likewise)
+    from vqclip.run import runner
+    from vqclip.run.record import writer
 
     parts = {"import": time.perf_counter() - began, "load": 0.0, "steps": 0.0, "write": 0.0}
-    build, keep = session.build, folder.keep
+    build, keep = session.build, writer.keep
 
-    def timed_build(*arguments: Any) -> session.Session:
+    def timed_build(*arguments: Any) -> runner.Session:
         before = time.perf_counter()
         built = build(*arguments)
         parts["load"] = time.perf_counter() - before
@@ -100,8 +103,8 @@ def child(settings: list[str], notes: Path) -> None:
             yield step
 
     session.build = timed_build  # type: ignore[assignment]
-    folder.keep = timed_keep  # type: ignore[assignment]
-    code = cli.main([PROMPT, "--quiet", *settings])
+    writer.keep = timed_keep  # type: ignore[assignment]
+    code = cli_main.main([PROMPT, "--quiet", *settings])
     notes.write_text(json.dumps(parts))
     raise SystemExit(code)
 
@@ -110,9 +113,10 @@ def steps(settings: list[str], repeat: int) -> None:
     """Time a run's steps beside the bare models', and print both with their ratio."""
     import torch
 
-    from vqclip import presets, session
+    from vqclip import session
+    from vqclip.config import loading
 
-    config = presets.load(PROMPT, overrides=[*settings, "seed=0"])
+    config = loading.load(PROMPT, overrides=[*settings, "seed=0"])
     stages = session.build(config).stages
     threads = torch.get_num_threads()
     print(f"\na step, in milliseconds (torch {torch.__version__}, {threads} threads)")

@@ -2,12 +2,12 @@
 
     python benchmarks/inversion.py data=DIR [concepts=20] [drawn=0] [key=value …]
 
-DIR holds the training archives (`python -m vqclip.training.gather`). Of the concepts that the
-starter models never saw (`Row.held_out`), twenty are taken: the first in order of the alphabet
-that at least five hands drew, and eight times or more. Of each, five pictures teach a word, as
-`vqclip invert` does with its defaults; the settings of that can be given. The others, three or
-more, are hidden among 500 pictures of held-out concepts, and the word `<token>` looks for them
-with the starter CLIP. Printed: how often the first picture it finds is one of them (recall@1),
+DIR holds the training archives (`python -m vqclip.training.data.gather`). Of the concepts that
+the starter models never saw (`Row.held_out`), twenty are taken: the first in order of the
+alphabet that at least five hands drew, and eight times or more. Of each, five pictures teach a
+word, as `vqclip invert` does with its defaults; the settings of that can be given. The others,
+three or more, are hidden among 500 pictures of held-out concepts, and the word `<token>` looks
+for them with the starter CLIP. Printed: how often the first picture it finds is one of them (recall@1),
 the median place of the first of them, and beside it the same for chance, for the concept's own
 name, and for the mean of the five pictures' embeddings, which no word stands for.
 
@@ -32,14 +32,19 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import presets, primer, seeds, session, words
-from vqclip.models import learnt, zoo
-from vqclip.models.learnt import Learnt
-from vqclip.perceptors import OpenClipPerceptor, load
-from vqclip.record import images
-from vqclip.record.sheets import Cell, sheet
-from vqclip.tools import inversion
-from vqclip.training import data
+from vqclip import session
+from vqclip.cli.commands import invert
+from vqclip.config import loading
+from vqclip.guidance.perceptor import OpenClipPerceptor, load
+from vqclip.language import assets
+from vqclip.media import images
+from vqclip.media.contact_sheet import Cell, sheet
+from vqclip.models import device
+from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.training import settings as training_settings
+from vqclip.training import textual_inversion
+from vqclip.training.data import archives
 
 CONCEPTS, LEARNT, HANDS, GALLERY = 20, 5, 5, 500
 SIDE = 128
@@ -54,12 +59,14 @@ def main(arguments: list[str]) -> None:
     if not own["data"]:
         raise SystemExit("give the folder of the archives: data=DIR")
     rest = [each for each in arguments if each.partition("=")[0] not in own]
-    settings = primer.settings(["token=word", *rest])
+    settings = invert.settings(["token=word", *rest])
     classes = ("permissive", "public-domain")
-    _, held = data.read(Path(own["data"]), "illustrations", side=SIDE, classes=classes).split()
+    _, held = archives.read(
+        Path(own["data"]), "illustrations", side=SIDE, classes=classes
+    ).split()
     pixels = held.pixels.float() / 255
     pictures = pixels[:, :3] * pixels[:, 3:] + 1 - pixels[:, 3:]  # on white
-    perceptor = load(str(zoo.starter_clips()["starter"]))
+    perceptor = load(str(registry.starter_clips()["starter"]))
     with torch.no_grad():
         seen = torch.cat([perceptor.embed_image(each) for each in pictures.split(64)])
     concepts = [row.concept for row in held.rows]
@@ -102,7 +109,7 @@ def main(arguments: list[str]) -> None:
         print(path)
 
 
-def chosen(held: data.Pictures) -> list[str]:
+def chosen(held: archives.Pictures) -> list[str]:
     """The concepts: of enough pictures by enough hands, in order of the alphabet."""
     hands: dict[str, list[str]] = {}
     for row in held.rows:
@@ -116,16 +123,18 @@ def chosen(held: data.Pictures) -> list[str]:
 
 
 def learn(
-    perceptor: OpenClipPerceptor, pictures: list[Tensor], settings: primer.InversionConfig
+    perceptor: OpenClipPerceptor,
+    pictures: list[Tensor],
+    settings: training_settings.InversionConfig,
 ) -> Tensor:
     """The vectors of a word, learnt from pictures."""
-    lesson = inversion.prepare(
-        perceptor, pictures, settings, seeds.purpose_seed(settings.seed, "views of starter")
+    lesson = textual_inversion.prepare(
+        perceptor, pictures, settings, device.purpose_seed(settings.seed, "views of starter")
     )
     generator = torch.Generator().manual_seed(
-        seeds.purpose_seed(settings.seed, "steps of starter")
+        device.purpose_seed(settings.seed, "steps of starter")
     )
-    *_, last = inversion.learn(perceptor, lesson, settings, generator)
+    *_, last = textual_inversion.learn(perceptor, lesson, settings, generator)
     vectors: Tensor = last.vectors
     return vectors
 
@@ -133,11 +142,11 @@ def learn(
 def draw(word: Learnt) -> Tensor:
     """What a run draws of a word: [1, 3, 128, 128] in [0, 1]."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / words.FOLDER / f"{word.name}.safetensors"
+        path = Path(folder) / assets.WORD_FOLDER / f"{word.name}.safetensors"
         path.parent.mkdir()
-        path.write_bytes(learnt.packed(word))
+        path.write_bytes(word_embedding.packed(word))
         text = f"a drawing of <{word.name}>"
-        run = session.build(presets.load(text, size="128x128", seed=1, assets=folder))
+        run = session.build(loading.load(text, size="128x128", seed=1, assets=folder))
         for _ in run.play():
             pass
         return run.final()

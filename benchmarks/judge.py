@@ -1,7 +1,7 @@
 """A judge that no run optimised: which of a hundred prompts does a picture show?
 
-A frozen EfficientNet-Lite2 (`vqclip.training.imagenet`) sees, a small head learns to answer in
-the space of the sentence encoder all-MiniLM-L6-v2 (`vqclip.training.sentences`). It has another
+A frozen EfficientNet-Lite2 (`vqclip.training.perceptual`) sees, a small head learns to answer in
+the space of the sentence encoder all-MiniLM-L6-v2 (`training.distillation`). It has another
 architecture, seed and split than the starter models, shares no weights with them, and vqclip
 itself never asks it. The way of measuring, R-precision by a network of one's own, is AttnGAN's
 (Xu et al., 2018, https://arxiv.org/abs/1711.10485).
@@ -29,7 +29,8 @@ from judge_views import (
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.training import data, imagenet, sentences
+from vqclip.training import distillation, perceptual
+from vqclip.training.data import archives
 
 NETWORK, WIDTH, MEANING = "tf_efficientnet_lite2", 1024, 384
 STAGES = (1, 2, 3)  # whose means are kept beside the last layer's: it has forgotten colours
@@ -74,7 +75,7 @@ def network(bf16: bool) -> See:
     import timm
 
     model = timm.create_model(NETWORK, pretrained=False, num_classes=0)
-    model.load_state_dict(imagenet.weights(NETWORK), strict=False)
+    model.load_state_dict(perceptual.weights(NETWORK), strict=False)
     model = model.eval().to(memory_format=torch.channels_last)
 
     @torch.no_grad()
@@ -102,7 +103,7 @@ def reader(bf16: bool) -> Read:
     def read(texts: list[str]) -> Tensor:
         new = sorted({text for text in texts if text not in known})
         if new:
-            known.update(zip(new, sentences.meanings(new, bf16).float(), strict=True))
+            known.update(zip(new, distillation.meanings(new, bf16).float(), strict=True))
         return torch.stack([known[text] for text in texts])
 
     return read
@@ -163,7 +164,7 @@ def learn(
 class Known:
     """What the judge has of the data folder: every drawing's row and its features on white."""
 
-    rows: tuple[data.Row, ...]
+    rows: tuple[archives.Row, ...]
     plain: Tensor
 
 
@@ -181,12 +182,12 @@ def load(
     plain, views, trained = out / "plain.pt", out / "views.pt", out / "head.pt"
     if not (plain.is_file() and views.is_file()):
         say("reading the data")
-        pictures = data.read(folder, "illustrations", side=SIDE, classes=CLASSES)
+        pictures = archives.read(folder, "illustrations", side=SIDE, classes=CLASSES)
         held = held_out(pictures.rows)
         learnt = [i for i in range(len(pictures)) if i not in held]
     if not views.is_file():
         say(f"looking at {SINGLES} scenes of one thing and {PAIRS} of two")
-        photos = data.read(folder, "photos", side=SIDE, classes=LEARNT_BY_STARTERS)
+        photos = archives.read(folder, "photos", side=SIDE, classes=LEARNT_BY_STARTERS)
         generator = torch.Generator().manual_seed(SEED)
         some = see_scenes(
             *(see, redrawn(bf16), pictures, photos, (SINGLES, PAIRS), generator),
@@ -199,7 +200,7 @@ def load(
         rows = [vars(row) for row in pictures.rows]
         torch.save({"rows": rows, "seen": see_plain(see, pictures)}, plain)
     kept = torch.load(plain, weights_only=True)
-    known = Known(tuple(data.Row(**row) for row in kept["rows"]), kept["seen"])
+    known = Known(tuple(archives.Row(**row) for row in kept["rows"]), kept["seen"])
     if not trained.is_file():
         torch.save(_train(known, torch.load(views, weights_only=True), bf16, say), trained)
     state = torch.load(trained, weights_only=True)
@@ -217,13 +218,13 @@ def _train(
     texts = list(views["texts"])
     first = len(texts)
     for index in kept:
-        texts += [known.rows[index].concept, data.with_article(known.rows[index].concept)]
+        texts += [known.rows[index].concept, archives.with_article(known.rows[index].concept)]
     numbers = torch.arange(first, len(texts)).view(-1, 2)
     say(f"reading {len(set(texts))} captions")
     unique = sorted(set(texts))
     place = {text: index for index, text in enumerate(unique)}
     where = torch.tensor([place[text] for text in texts])
-    meanings = sentences.meanings(unique, bf16)
+    meanings = distillation.meanings(unique, bf16)
     say("training the head")
     head = learn(
         torch.cat([views["seen"], known.plain[kept]]),

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.errors import PictureError
-from vqclip.models import vqgan as vqgans
-from vqclip.models import zoo
-from vqclip.training import data, scenes
-from vqclip.training.views import perturb
+from vqclip.models import vqgan as models_vqgan
+from vqclip.models.zoo import registry
+from vqclip.training.data import archives, compose
+from vqclip.training.data.batches import perturb
 
 SIDE = 160
 SEED = 20_011
@@ -40,7 +40,7 @@ class Views:
     texts: list[str]
 
 
-def held_out(rows: Sequence[data.Row]) -> frozenset[int]:
+def held_out(rows: Sequence[archives.Row]) -> frozenset[int]:
     """Choose which pictures the judge never sees: of each name, a fifth of its drawings.
 
     At least one if there are two or more; which ones, a hash of the file's name decides.
@@ -65,7 +65,7 @@ def on_white(pixels: Tensor) -> Tensor:
     return rgba[:, :3] * rgba[:, 3:] + 1 - rgba[:, 3:]
 
 
-def see_plain(see: See, pictures: data.Pictures) -> Tensor:
+def see_plain(see: See, pictures: archives.Pictures) -> Tensor:
     """Features [N, F] float16 of every picture, whole and on white."""
     rows = [see(on_white(pixels)).half() for pixels in pictures.pixels.split(64)]
     return torch.cat(rows)
@@ -74,8 +74,8 @@ def see_plain(see: See, pictures: data.Pictures) -> Tensor:
 def see_scenes(
     see: See,
     redraw: See | None,
-    pictures: data.Pictures,
-    photos: data.Pictures,
+    pictures: archives.Pictures,
+    photos: archives.Pictures,
     count: tuple[int, int],
     generator: torch.Generator,
     *,
@@ -91,7 +91,7 @@ def see_scenes(
         among: the indexes of the pictures to learn from.
     """
     rates = torch.zeros(len(pictures))
-    rates[list(among)] = data.weights([pictures.rows[i] for i in among])
+    rates[list(among)] = archives.weights([pictures.rows[i] for i in among])
     seen: list[Tensor] = []
     said: list[tuple[str, str]] = []
     for many, paired in ((count[0], False), (count[1], True)):
@@ -100,23 +100,23 @@ def see_scenes(
             pixels, rows, tints = _things(pictures, rates, size, generator)
             if paired:
                 others, other_rows, other_tints = _things(pictures, rates, size, generator)
-                under, _ = scenes.grounds(size, photos.pixels, side, generator)
-                images, words = scenes.pairs(pixels, others, under, generator)
+                under, _ = compose.grounds(size, photos.pixels, side, generator)
+                images, words = compose.pairs(pixels, others, under, generator)
                 for row, tint, word, other, second in zip(
                     rows, tints, words, other_rows, other_tints, strict=True
                 ):
-                    parts = data.named(row, tint), data.named(other, second)
+                    parts = archives.named(row, tint), archives.named(other, second)
                     said.append(
                         (
                             f" {word} ".join(parts),
-                            f" {word} ".join(data.with_article(part) for part in parts),
+                            f" {word} ".join(archives.with_article(part) for part in parts),
                         )
                     )
             else:
                 images, grounds = _single(pixels, photos.pixels, side, generator)
                 for row, ground, tint in zip(rows, grounds, tints, strict=True):
-                    name = data.with_article(data.named(row, tint))
-                    said.append((data.caption(row, ground, tint, generator), name))
+                    name = archives.with_article(archives.named(row, tint))
+                    said.append((archives.caption(row, ground, tint, generator), name))
             share = round(size * REDRAWN)
             if redraw is not None and share > 0:
                 images = torch.cat([redraw(images[:share]), images[share:]])
@@ -133,7 +133,7 @@ def _single(
 ) -> tuple[Tensor, list[str | None]]:
     """Lay half of the cut-outs on soft grounds, the others as the starters' training does."""
     half = len(pixels) // 2
-    images, grounds = scenes.compose(pixels[half:], photos, side, (0.5, 1.1), generator)
+    images, grounds = compose.compose(pixels[half:], photos, side, (0.5, 1.1), generator)
     soft = _laid_softly(pixels[:half], side, generator)
     return torch.cat([soft, images]), [*([None] * half), *grounds]
 
@@ -141,31 +141,33 @@ def _single(
 def _laid_softly(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """Lay cut-outs on soft grounds: large, about in the middle, either way round."""
     count = len(pixels)
-    scale = scenes.uniform([count], 0.65, 0.95, generator)
-    shift = scenes.uniform([count, 2], -1, 1, generator) * ((1 - scale) * 0.8)[:, None]
+    scale = compose.uniform([count], 0.65, 0.95, generator)
+    shift = compose.uniform([count, 2], -1, 1, generator) * ((1 - scale) * 0.8)[:, None]
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    return scenes.lay(pixels, soft_grounds(count, side, generator), scale, shift, flip)
+    return compose.lay(pixels, soft_grounds(count, side, generator), scale, shift, flip)
 
 
 def _things(
-    pictures: data.Pictures, rates: Tensor, count: int, generator: torch.Generator
-) -> tuple[Tensor, list[data.Row], list[str | None]]:
+    pictures: archives.Pictures, rates: Tensor, count: int, generator: torch.Generator
+) -> tuple[Tensor, list[archives.Row], list[str | None]]:
     """Choose cut-outs, some of them drawn again in another colour."""
     chosen = torch.multinomial(rates, count, True, generator=generator)
     pixels = pictures.pixels[chosen]
     tints: list[str | None] = [None] * count
     for index in range(count):
         if torch.rand(1, generator=generator).item() < TINTED:
-            tint = data.TINTS[int(torch.randint(len(data.TINTS), [1], generator=generator))]
+            tint = archives.TINTS[
+                int(torch.randint(len(archives.TINTS), [1], generator=generator))
+            ]
             tints[index] = tint
-            pixels[index] = data.tint(pixels[index], data.COLOURS[tint])
+            pixels[index] = archives.tint(pixels[index], archives.COLOURS[tint])
     return pixels, [pictures.rows[i] for i in chosen.tolist()], tints
 
 
 def redrawn(bf16: bool) -> See:
     """The starter VQGAN's there and back: pictures as soft as those that runs draw."""
-    found = zoo.find("starter")
-    vqgan = vqgans.load(found.config, found.weights)
+    found = registry.find_vqgan("starter")
+    vqgan = models_vqgan.open_vqgan(found.config, found.weights)
 
     @torch.no_grad()
     def redraw(images: Tensor) -> Tensor:
@@ -188,7 +190,7 @@ def real(
     things: Sequence[str],
     tint: str | None,
     relation: str | None,
-    pictures: data.Pictures,
+    pictures: archives.Pictures,
     held: frozenset[int],
     generator: torch.Generator,
     side: int = SIDE,
@@ -215,11 +217,11 @@ def real(
         chosen = there[int(torch.randint(len(there), [1], generator=generator))]
         pixels.append(pictures.pixels[chosen])
     if tint is not None:
-        pixels[0] = data.tint(pixels[0], data.COLOURS[tint])
+        pixels[0] = archives.tint(pixels[0], archives.COLOURS[tint])
     if len(pixels) == 1:
         return _laid_softly(pixels[0][None], side, generator)
     under = soft_grounds(1, side, generator)
     while True:  # the relation is drawn with the places; one in eight is the one that is wanted
-        images, words = scenes.pairs(pixels[0][None], pixels[1][None], under, generator)
+        images, words = compose.pairs(pixels[0][None], pixels[1][None], under, generator)
         if words[0] == relation:
             return images

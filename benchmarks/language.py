@@ -28,10 +28,13 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import audience, foils, perceptors, presets, session
+from vqclip import session
+from vqclip.config import loading
 from vqclip.errors import ConfigError, VqclipError
-from vqclip.record import images
-from vqclip.record.sheets import Cell, sheet
+from vqclip.guidance import distractors, perceptor
+from vqclip.media import images
+from vqclip.media.contact_sheet import Cell, sheet
+from vqclip.run import perceptors
 
 THINGS = [
     "apple",
@@ -99,7 +102,8 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
     out, count = Path(given.pop("out", "outputs/language")), int(given.pop("count", "40"))
     settings = [f"{key}={value}" for key, value in given.items()]
     own, second = (
-        perceptors.load(audience.perceptor_source(name)) for name in ("starter", "starter-second")
+        perceptor.load(perceptors.perceptor_source(name))
+        for name in ("starter", "starter-second")
     )
     candidates = cases()
     texts = own.embed_text([case.text for case in candidates])
@@ -107,7 +111,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
     def drawn(case: Case, way: str) -> Tensor:
         path = out / f"{case.number:02d}-{way}.png"
         if not path.is_file():
-            config = presets.load(
+            config = loading.load(
                 case.ways()[way], overrides=[*settings, f"seed={1000 + case.number}"]
             )
             run = session.build(config)
@@ -166,10 +170,10 @@ def _quarter(picture: Tensor, name: str) -> Tensor:
 
 
 @torch.no_grad()
-def _sure(second: perceptors.OpenClipPerceptor, picture: Tensor, text: str) -> Tensor:
+def _sure(second: perceptor.OpenClipPerceptor, picture: Tensor, text: str) -> Tensor:
     """How surely a picture shows a text, and none of the foils."""
     seen, wanted = second.embed_image(picture), second.embed_text([text])
-    return foils.certainty(seen, wanted, second.embed_text(foils.others(text)))[0]
+    return distractors.certainty(seen, wanted, second.embed_text(distractors.others(text)))[0]
 
 
 if __name__ == "__main__":

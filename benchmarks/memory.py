@@ -64,14 +64,15 @@ def shaped(place: Path) -> None:
     import open_clip
     from safetensors.torch import save_file
 
-    from vqclip.models import arrivals, vqgan, zoo
-    from vqclip.models.catalogue import CHECKPOINTS
+    from vqclip.models import vqgan, vqgan_config
+    from vqclip.models.zoo import download, registry
+    from vqclip.models.zoo.catalogue import CHECKPOINTS
 
     weights = place / "shaped.safetensors"
     for name, published in VQGANS.items():
-        config = zoo.HERE / CHECKPOINTS[published].config
-        save_file(vqgan.build(vqgan.read_config(config)).state_dict(), weights)
-        arrivals.import_(weights, config, name)
+        config = registry.HERE / CHECKPOINTS[published].config
+        save_file(vqgan.build(vqgan_config.read_config(config)).state_dict(), weights)
+        download.import_(weights, config, name)
     (place / "clip").mkdir()
     save_file(
         open_clip.create_model(SHAPE).state_dict(),

@@ -40,7 +40,7 @@ from quality_prompts import Wish
 from torch import Tensor
 
 from vqclip.errors import VqclipError
-from vqclip.record import images, sheets
+from vqclip.media import contact_sheet, images
 
 LOOK_AT_ONCE = 32
 
@@ -108,13 +108,15 @@ def nearest(
         is_copy = gallery.is_copy(near)
         copies += [wish.prompt] if is_copy else []
         cells = [
-            sheets.Cell(Pillow.open(path), "a copy" if is_copy else ""),
-            sheets.Cell(
+            contact_sheet.Cell(Pillow.open(path), "a copy" if is_copy else ""),
+            contact_sheet.Cell(
                 on_white(drawing(work.data, file_names[place])), f"{near:.2f} {concepts[place]}"
             ),
         ]
         rows.append((wish.prompt, cells))
-    sheets.sheet(work.out / "nearest.png", [name, "nearest"], rows, blocks=max(1, len(rows) // 8))
+    contact_sheet.sheet(
+        work.out / "nearest.png", [name, "nearest"], rows, blocks=max(1, len(rows) // 8)
+    )
     return {
         "variant": name,
         "border": gallery.border,
@@ -145,9 +147,9 @@ def measure(
     for number in chosen(wished, work.prompts):
         paths = [files(work.out, name, number, wished[number])[0] for name in names]
         told = [_taken(report["variants"][name], wished[number]) for name in names]
-        cells = [sheets.Cell(Pillow.open(p), t) for p, t in zip(paths, told, strict=True)]
+        cells = [contact_sheet.Cell(Pillow.open(p), t) for p, t in zip(paths, told, strict=True)]
         rows.append((wished[number].prompt, cells))
-    sheets.sheet(work.out / "sheet.png", names, rows, blocks=max(1, len(rows) // 12))
+    contact_sheet.sheet(work.out / "sheet.png", names, rows, blocks=max(1, len(rows) // 12))
     (work.out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))
     (work.out / "report.md").write_text(in_words(report), encoding="utf-8")
     return report

@@ -21,15 +21,19 @@ from quality_prompts import Wish
 from torch import Tensor
 
 import vqclip
-from vqclip import audience, dreams, perceptors, seeds, session
-from vqclip.config import RunConfig
+from vqclip import session
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError, ModelError, PictureError
-from vqclip.models import vqgan as vqgans
-from vqclip.models import zoo
-from vqclip.record import images
-from vqclip.record.rooms import slug
-from vqclip.sizes import final_size
-from vqclip.training import data
+from vqclip.guidance import drafts, perceptor
+from vqclip.media import files as media_files
+from vqclip.media import images
+from vqclip.media.files import slug
+from vqclip.models import device
+from vqclip.models import vqgan as models_vqgan
+from vqclip.models.zoo import registry
+from vqclip.run import perceptors
+from vqclip.training.data import archives
 
 VARIANTS = ("real", "noise", "dream", "default", "random")
 SETTINGS = {"default": (), "random": ("init=random",), "noise": (), "dream": (), "real": ()}
@@ -65,7 +69,7 @@ def task(arguments: Sequence[str]) -> Task:
     if not (Path(place) / "illustrations.jsonl").is_file() or place == "":
         raise ConfigError(
             f"data={place} holds no illustrations.jsonl; give the data folder that "
-            "vqclip.training.gather writes, as data=DIR"
+            "vqclip.training.data.gather writes, as data=DIR"
         )
     out = Path(given.pop("out", "outputs/quality"))
     numbers = {}
@@ -138,7 +142,9 @@ class Drawing:
 Draw = Callable[[int, Wish], Iterator[Drawing]]
 
 
-def drawer(work: Task, name: str, settings: tuple[str, ...], rows: Sequence[data.Row]) -> Draw:
+def drawer(
+    work: Task, name: str, settings: tuple[str, ...], rows: Sequence[archives.Row]
+) -> Draw:
     """Give what draws a variant's pictures of a prompt.
 
     Args:
@@ -155,16 +161,16 @@ def drawer(work: Task, name: str, settings: tuple[str, ...], rows: Sequence[data
     if name == "real":
         return _real(work, rows)
     if name == "dream":
-        dreamer = dreams.load()
+        dreamer = drafts.load()
 
         def draft(number: int, wish: Wish) -> Iterator[Drawing]:
             began, asked = time.monotonic(), config(number, wish)
             wide, high = final_size(asked)
             stream = torch.Generator().manual_seed(
-                seeds.purpose_seed(seed_of(work, number), "init")
+                device.purpose_seed(seed_of(work, number), "init")
             )
             best = dreamer.dream(wish.prompt, asked.dream, stream)[0]
-            laid = dreams.laid_out(best.image, wide, high)
+            laid = drafts.laid_out(best.image, wide, high)
             yield Drawing(laid, time.monotonic() - began)
 
         return draft
@@ -185,16 +191,16 @@ def _noise(work: Task, config: Callable[[int, Wish], RunConfig]) -> Draw:
     """What decodes the codes that a run with init=random and growth=[] starts from."""
 
     @cache
-    def load(name: str) -> vqgans.VQGAN:
-        found = zoo.find(name)
-        return vqgans.load(found.config, found.weights)
+    def load(name: str) -> models_vqgan.VQGAN:
+        found = registry.find_vqgan(name)
+        return models_vqgan.open_vqgan(found.config, found.weights)
 
     def decode(number: int, wish: Wish) -> Iterator[Drawing]:
         asked = config(number, wish)
         vqgan = load(asked.vqgan)
         began = time.monotonic()
         (wide, high), factor = final_size(asked), vqgan.factor
-        stream = torch.Generator().manual_seed(seeds.purpose_seed(seed_of(work, number), "init"))
+        stream = torch.Generator().manual_seed(device.purpose_seed(seed_of(work, number), "init"))
         with torch.no_grad():
             picture = vqgan.decode(vqgan.random(high // factor, wide // factor, stream))
         yield Drawing(picture, time.monotonic() - began)
@@ -218,7 +224,7 @@ def drawing(folder: Path, file: str) -> Pillow.Image:
     )
 
 
-def _real(work: Task, rows: Sequence[data.Row]) -> Draw:
+def _real(work: Task, rows: Sequence[archives.Row]) -> Draw:
     """What lays out drawings that the judge never saw. Only those that are needed are read."""
     held = [rows[index] for index in sorted(judge_views.held_out(rows))]
     side = judge_views.SIDE
@@ -230,7 +236,7 @@ def _real(work: Task, rows: Sequence[data.Row]) -> Draw:
             stored = drawing(work.data, row.file).resize((side, side), Pillow.Resampling.LANCZOS)
             pixels[index] = torch.from_numpy(numpy.array(stored)).permute(2, 0, 1)
         stream = torch.Generator().manual_seed(seed_of(work, number))
-        pictures, every = data.Pictures(some, pixels), frozenset(range(len(some)))
+        pictures, every = archives.Pictures(some, pixels), frozenset(range(len(some)))
         for _ in range(VIEWS):
             made = judge_views.real(
                 *(wish.things, wish.tint, wish.relation, pictures, every, stream)
@@ -240,7 +246,7 @@ def _real(work: Task, rows: Sequence[data.Row]) -> Draw:
     return lay
 
 
-def draw(work: Task, wished: Sequence[Wish], rows: Sequence[data.Row], say: Say) -> list[str]:
+def draw(work: Task, wished: Sequence[Wish], rows: Sequence[archives.Row], say: Say) -> list[str]:
     """Draw what is not there yet, and name the variants that there are pictures of.
 
     Args:
@@ -270,7 +276,7 @@ def draw(work: Task, wished: Sequence[Wish], rows: Sequence[data.Row], say: Say)
                     text = json.dumps(note, ensure_ascii=False).encode()
                     path.parent.mkdir(parents=True, exist_ok=True)
                     # The picture comes last: where it is, its note is too.
-                    images.write_whole(path.with_suffix(".json"), text, overwrite=True)
+                    media_files.write_whole(path.with_suffix(".json"), text, overwrite=True)
                     images.save_png(path, drawing.picture, overwrite=True)
                     say(f"{name}: {wish.prompt}")
         except ModelError as error:
@@ -296,8 +302,8 @@ def _looker() -> Callable[[Tensor, str], float]:
     """The starter perceptor's cosine between a whole picture and a prompt."""
 
     @cache
-    def load() -> perceptors.OpenClipPerceptor:
-        return perceptors.load(audience.perceptor_source("starter"))
+    def load() -> perceptor.OpenClipPerceptor:
+        return perceptor.load(perceptors.perceptor_source("starter"))
 
     def look(picture: Tensor, prompt: str) -> float:
         with torch.no_grad():

@@ -12,11 +12,13 @@ from typing import Any
 import yaml
 
 from vqclip.errors import ConfigError
-from vqclip.training import data, scenes
+from vqclip.training.data import archives, compose
 
 PROMPTS = Path(__file__).with_suffix(".yaml")
 # Words that name nothing; those of the relations are among them.
-SMALL = frozenset(["a", "an", "the", "of", "to", "next"]) | {word for word, _ in scenes.RELATIONS}
+SMALL = frozenset(["a", "an", "the", "of", "to", "next"]) | {
+    word for word, _ in compose.RELATIONS
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def wishes(path: Path = PROMPTS) -> list[Wish]:
         ConfigError: if a line lacks what it needs, or names a colour or a relation that is none.
     """
     found = []
-    relations = [word for word, _ in scenes.RELATIONS]
+    relations = [word for word, _ in compose.RELATIONS]
     for row in yaml.safe_load(path.read_text(encoding="utf-8")):
         try:
             wish = Wish(**{**row, "things": tuple(row["things"])})
@@ -51,10 +53,10 @@ def wishes(path: Path = PROMPTS) -> list[Wish]:
             raise ConfigError(
                 f"{path.name}: {row} needs a prompt and things ({error}); mend the line"
             ) from error
-        if wish.tint is not None and wish.tint not in data.COLOURS:
+        if wish.tint is not None and wish.tint not in archives.COLOURS:
             raise ConfigError(
                 f"{path.name}: {wish.prompt}: {wish.tint!r} is not a colour; "
-                f"expected one of {', '.join(data.COLOURS)}"
+                f"expected one of {', '.join(archives.COLOURS)}"
             )
         if len(wish.things) > 1 and wish.relation not in relations:
             raise ConfigError(

@@ -18,11 +18,11 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from vqclip.errors import VqclipError
-from vqclip.models import vqgan as vqgans
-from vqclip.models import zoo
-from vqclip.record import images
-from vqclip.training import plans, runs
-from vqclip.training.supply import supply
+from vqclip.media import images
+from vqclip.models import vqgan as models_vqgan
+from vqclip.models.zoo import registry
+from vqclip.training import recipes, settings
+from vqclip.training.data.batches import supply
 
 SIZES, SHOWN, COUNT = (64, 128, 256), 128, 12
 WHOLE = ["photo_share=0", "zoom=[0.6, 1.05]", "batch=32"]  # scenes, each with its thing in sight
@@ -30,12 +30,12 @@ WHOLE = ["photo_share=0", "zoom=[0.6, 1.05]", "batch=32"]  # scenes, each with i
 
 def scenes(folder: str, size: int) -> Tensor:
     """Compose 128 scenes of held-out concepts: [128, 3, size, size] in [0, 1]."""
-    recipe = plans.read("starter_vqgan", [f"data={folder}", f"size={size}", *WHOLE])
-    return supply(recipe, runs.nobody)[1] / 2 + 0.5
+    recipe = recipes.read("starter_vqgan", [f"data={folder}", f"size={size}", *WHOLE])
+    return supply(recipe, settings.nobody)[1] / 2 + 0.5
 
 
 @torch.no_grad()
-def rebuilt(vqgan: vqgans.VQGAN, pictures: Tensor) -> Tensor:
+def rebuilt(vqgan: models_vqgan.VQGAN, pictures: Tensor) -> Tensor:
     """Encode, quantise and decode pictures [N, 3, H, W], one by one."""
     return torch.cat([vqgan.decode(vqgan.quantise(vqgan.encode(p[None]))) for p in pictures])
 
@@ -49,8 +49,8 @@ def decibels(made: Tensor, real: Tensor) -> float:
 def main(arguments: list[str]) -> None:
     """Measure all sizes, and write the sheet."""
     folder = dict(word.split("=", 1) for word in arguments).get("data", "data")
-    found = zoo.find("starter")
-    vqgan = vqgans.load(found.config, found.weights)
+    found = registry.find_vqgan("starter")
+    vqgan = models_vqgan.open_vqgan(found.config, found.weights)
     for size in SIZES:
         real = scenes(folder, size)
         made = rebuilt(vqgan, real)

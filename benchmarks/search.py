@@ -3,7 +3,7 @@
     python benchmarks/search.py [vectors=100000] [wide=192] [top=10] [pairs=15]
 
 An index of random directions is written as `vqclip search` writes one, and opened: mapped from
-its file. Then the search (`vqclip.tools.search`) and numpy's product of the same vectors in
+its file. Then the search (`guidance.image_search`) and numpy's product of the same vectors in
 memory with the same query take turns; both are asked for a new query each time. Printed: both
 times of each pair, and their ratio. With faiss installed, its search is timed in turn, too.
 """
@@ -21,19 +21,19 @@ from pathlib import Path
 import numpy
 import torch
 
-from vqclip.tools import index, search
+from vqclip.guidance import image_search
 
 USUAL = {"vectors": 100_000, "wide": 192, "top": 10, "pairs": 15}
 REPEATS = 10  # of each, in a pair
 
 
-def directions(count: int, wide: int) -> index.Rows:
+def directions(count: int, wide: int) -> image_search.Rows:
     """Random rows of length 1."""
     rows = numpy.random.default_rng(1).standard_normal((count, wide), dtype=numpy.float32)
     return rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def seconds(work: Callable[[index.Rows], object], queries: index.Rows) -> float:
+def seconds(work: Callable[[image_search.Rows], object], queries: image_search.Rows) -> float:
     """The mean time of one query."""
     began = time.perf_counter()
     for query in queries:
@@ -50,27 +50,27 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{platform.machine()}, numpy {numpy.__version__}, {torch.get_num_threads()} thread(s)")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        pictures = [index.Picture(f"{n:07d}.png", 1, 1) for n in range(count)]
+        pictures = [image_search.Picture(f"{n:07d}.png", 1, 1) for n in range(count)]
 
-        def look(names: Sequence[str]) -> Iterator[tuple[str, index.Rows]]:
+        def look(names: Sequence[str]) -> Iterator[tuple[str, image_search.Rows]]:
             yield from zip(names, rows, strict=True)
 
         began = time.perf_counter()
-        index.update(place, pictures, wide, look)
+        image_search.update(place, pictures, wide, look)
         written = time.perf_counter()
-        found = index.update(place, pictures, wide, look)
+        found = image_search.update(place, pictures, wide, look)
         opened = time.perf_counter()
         print(
             f"{count} rows of {wide}: written in {written - began:.1f} s beside the looking, "
             f"opened in {opened - written:.2f} s"
         )
-        ways: dict[str, Callable[[index.Rows], object]] = {
+        ways: dict[str, Callable[[image_search.Rows], object]] = {
             "product": lambda query: rows @ query,
-            "search": lambda query: search.by_product(found.vectors, query, top),
+            "search": lambda query: image_search.by_product(found.vectors, query, top),
         }
-        faiss = search.installed()
+        faiss = image_search.installed()
         if faiss is not None:
-            ways["faiss"] = lambda query: search.by_faiss(faiss, found.vectors, query, top)
+            ways["faiss"] = lambda query: image_search.by_faiss(faiss, found.vectors, query, top)
         queries = directions(REPEATS * (given["pairs"] + 1), wide)
         times: list[dict[str, float]] = []
         for pair in range(given["pairs"] + 1):

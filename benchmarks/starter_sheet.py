@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 import vqclip
 from vqclip import session
-from vqclip.record import images
+from vqclip.media import images
 
 PROMPTS = (
     "red heart",

@@ -30,10 +30,10 @@ from judge_views import LEARNT_BY_STARTERS, on_white
 from PIL import Image as Pillow
 from torch import Tensor
 
-from vqclip import audience, perceptors
 from vqclip.errors import ConfigError, VqclipError
-from vqclip.tools import classify, looks
-from vqclip.training import data
+from vqclip.guidance import perceptor, zero_shot
+from vqclip.run import perceptors
+from vqclip.training.data import archives
 
 USUAL = {
     **{"source": "openmoji", "perceptors": "starter,starter-second", "names": "500"},
@@ -56,7 +56,7 @@ def pictures(folder: Path, source: str) -> tuple[list[str], list[Pillow.Image]]:
         raise ConfigError(f"source={source}: no picture in {folder} is from there")
     if classes & set(LEARNT_BY_STARTERS):
         raise ConfigError(f"source={source}: the starters learnt from it; choose another")
-    found = data.read(folder, "illustrations", side=128, classes=classes)
+    found = archives.read(folder, "illustrations", side=128, classes=classes)
     first: dict[str, int] = {}
     for index, row in enumerate(found.rows):
         if source in row.source and row.concept:
@@ -65,10 +65,10 @@ def pictures(folder: Path, source: str) -> tuple[list[str], list[Pillow.Image]]:
     return list(first), [Pillow.fromarray(p.permute(1, 2, 0).numpy()) for p in white]
 
 
-def see(drawn: Sequence[Pillow.Image], eye: perceptors.OpenClipPerceptor) -> Tensor:
+def see(drawn: Sequence[Pillow.Image], eye: perceptor.OpenClipPerceptor) -> Tensor:
     """Embed all pictures: [N, D]."""
-    squares = [looks.square(picture, eye) for picture in drawn]
-    parts = [squares[i : i + looks.BATCH] for i in range(0, len(squares), looks.BATCH)]
+    squares = [zero_shot.square(picture, eye) for picture in drawn]
+    parts = [squares[i : i + zero_shot.BATCH] for i in range(0, len(squares), zero_shot.BATCH)]
     return torch.cat([eye.embed_image(torch.stack(part)) for part in parts])
 
 
@@ -99,11 +99,11 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{given['source']}: {len(names)} names; {len(draws)} draws of {count}, {classes}-way")
     opinions = []
     for name in given["perceptors"].split(","):
-        eye = perceptors.load(audience.perceptor_source(name))
+        eye = perceptor.load(perceptors.perceptor_source(name))
         seen = see(drawn, eye)
-        ways = {"usual": classify.TEMPLATES, "none": ("{}",)}
-        opinions.append({k: classify.learn(eye, names, v).judge(seen) for k, v in ways.items()})
-        words = looks.read(names, eye)
+        ways = {"usual": zero_shot.TEMPLATES, "none": ("{}",)}
+        opinions.append({k: zero_shot.learn(eye, names, v).judge(seen) for k, v in ways.items()})
+        words = zero_shot.read(names, eye)
         found = []
         for some in draws:
             among = torch.arange(count)
@@ -133,7 +133,7 @@ def tell(
         found = []
         for some in draws:
             each = [opinion[way][some][:, some].log_softmax(1) for opinion in opinions]
-            found.append(classified(classify.agreed(each).log(), classes))
+            found.append(classified(zero_shot.agreed(each).log(), classes))
         means[way] = torch.tensor(found).mean(0).tolist()
     words = (
         f"{what} {usual:.3f} ({none:.3f})"

@@ -65,7 +65,7 @@ def attentive() -> None:
 def unseen() -> Iterator[None]:
     """No film grows while a test's run is on, unless the test is about that."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vqclip.record.live.PATIENCE", 600)
+        patch.setattr("vqclip.media.live_film.PATIENCE", 600)
         yield
 
 
@@ -76,8 +76,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     import torch
     import yaml
 
-    from tests import tiny_clip
-    from vqclip.models import arrivals, vqgan
+    from tests.helpers import tiny_clip
+    from vqclip.models import vqgan
+    from vqclip.models.zoo import download
 
     place = tmp_path_factory.mktemp("home")
     ddconfig = {
@@ -97,7 +98,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     torch.save({"epoch": 1, "state_dict": model.state_dict()}, checkpoint)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VQCLIP_HOME", str(place))
-        arrivals.import_(checkpoint, config, VQGAN)
+        download.import_(checkpoint, config, VQGAN)
     clip = tiny_clip.write(place / "clip")
     return Home(place, clip, config, checkpoint, open_clip.get_tokenizer(f"local-dir:{clip}"))
 
@@ -110,7 +111,7 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.
-    monkeypatch.setattr("vqclip.jury.available", lambda perceptors: False)
+    monkeypatch.setattr("vqclip.guidance.zero_shot.available", lambda perceptors: False)
     return models
 
 
@@ -120,11 +121,11 @@ Refusal = Callable[..., str]
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Refusal:
     """Run words that must be refused (exit code 2, nothing made), and give the sentence."""
-    from vqclip import cli
+    from vqclip.cli import main
 
     def run(*words: str) -> str:
         capsys.readouterr()
-        assert cli.main(list(words)) == 2
+        assert main.main(list(words)) == 2
         out, err = capsys.readouterr()
         assert out == ""
         assert "Traceback" not in err

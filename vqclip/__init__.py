@@ -14,20 +14,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqclip.config import RunConfig
+    from vqclip.config.loading import load
+    from vqclip.config.schema import RunConfig
     from vqclip.errors import VqclipError
-    from vqclip.presets import load
+    from vqclip.language.templates import expand
     from vqclip.session import play
-    from vqclip.templates import expand
 
 __version__ = "0.1.0"
 __all__ = ["RunConfig", "VqclipError", "__version__", "expand", "load", "play"]
 
 _HOMES = {
-    "RunConfig": "vqclip.config",
+    "RunConfig": "vqclip.config.schema",
     "VqclipError": "vqclip.errors",
-    "expand": "vqclip.templates",
-    "load": "vqclip.presets",
+    "expand": "vqclip.language.templates",
+    "load": "vqclip.config.loading",
     "play": "vqclip.session",
 }
 

@@ -1,5 +1,5 @@
 """`python -m vqclip` is `vqclip`; so is `python run.py` in a checkout."""
 
-from vqclip.cli import main
+from vqclip.cli.main import main
 
 raise SystemExit(main())

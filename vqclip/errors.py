@@ -12,7 +12,7 @@
 
 A message has three parts: what was found, with its value; what was expected; what to do. Whether
 it ends a run with exit code 2 (refused before the start) or 1 (failed after it) is decided by
-when it was raised, not by its class: see `vqclip.cli`.
+when it was raised, not by its class: see `vqclip.cli.main`.
 """
 
 from __future__ import annotations

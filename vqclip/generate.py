@@ -27,9 +27,6 @@ class Drawer(Protocol):
     def draw(self) -> Image:
         """Draw the picture as it is now, differentiably in the drawer's parameters."""
 
-    def encode(self, image: Image) -> None:
-        """Start over from `image`."""
-
     def clamp(self) -> None:
         """Bring the parameters back to where they mean something, after a step."""
 
@@ -58,10 +55,6 @@ class Perceptor(Protocol):
     @property
     def name(self) -> str:
         """What the perceptor is called in logs; unique within a run."""
-
-    @property
-    def size(self) -> int:
-        """Side of the squares that it sees, in pixels."""
 
     @property
     def cut(self) -> Cutter:

@@ -1,22 +1,26 @@
-"""How the latent moves: optimisers, learning-rate schedules, and the average of its way.
+"""Optimisers, learning-rate schedules, the averaged latent, and recovery from NaN.
 
 An optimiser is `(parameters, lr=...) -> torch.optim.Optimizer`; a schedule is
 `step -> factor`, and multiplies the learning rate. `build` joins the two.
+
+A loss or a latent that is infinite, or no number at all, would stay so for the rest of the run.
+The step is taken again from where it began, at half the rate and with other cutouts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adagrad, Adam, Adamax, AdamW, Optimizer, RAdam, RMSprop
 
-from vqclip.errors import ConfigError, pick
+from vqclip.errors import ConfigError, NumbersError, pick
+from vqclip.generate import Step
 
 Factor = Callable[[int], float]
 
@@ -275,6 +279,7 @@ OPTIMISERS: dict[str, Callable[..., Optimizer]] = {
     "rmsprop": RMSprop,
 }
 
+
 # Starting rates for VQGAN latents, from a comment in nerdyrodent's VQGAN-CLIP, generate.py:766.
 RATES: dict[str, float] = {
     "adam": 0.075,
@@ -285,9 +290,88 @@ RATES: dict[str, float] = {
     "rmsprop": 0.02,
 }
 
+
 SCHEDULES: dict[str, Callable[..., Factor]] = {
     "constant": constant,
     "drop": drop,
     "linear": linear,
     "cosine": cosine,
 }
+
+
+TRIES = 6  # of one step; the last one at a thirty-second of the rate
+
+
+class Guard:
+    """Watches the steps of one size, between `generate` and whoever consumes them.
+
+    Args:
+        latent: what the optimiser moves; written back in place when a step failed.
+        optimiser: is slowed down by each failure, for good.
+
+    Attributes:
+        failed: how often the step that passed last had failed before.
+    """
+
+    def __init__(self, latent: nn.Parameter, optimiser: Scheduled) -> None:
+        self.latent = latent
+        self.optimiser = optimiser
+        self.failed = 0
+        self._good = True
+        self._latent = latent.detach().clone()
+        self._moves: dict[str, Any] = optimiser.state_dict()
+
+    def again(self, steps: Iterable[int]) -> Iterator[int]:
+        """Hand on the numbers of steps, each as often as it takes."""
+        for step in steps:
+            yield step
+            while not self._good:
+                yield step
+
+    def back(self) -> None:
+        """Put latent, moments and rate back to where the last good step left them."""
+        with torch.no_grad():
+            self.latent.copy_(self._latent)
+        self.optimiser.load_state_dict(self._moves)
+
+    def passed(self, step: Step) -> bool:
+        """Tell whether a step gave numbers; if not, all is as before it, but for the rate.
+
+        Raises:
+            NumbersError: if it failed as often as it is tried. All is as before it then, too.
+        """
+        moves = self.optimiser.state_dict()
+        wrong = _wrong(step, self.latent.detach(), moves["moments"].values())
+        if not wrong:
+            self.failed = 0 if self._good else self.failed
+            self._good = True
+            self._latent.copy_(self.latent.detach())
+            self._moves = moves
+            return True
+        self.failed = 1 if self._good else self.failed + 1
+        self._good = False
+        slowed = self.optimiser.slowed / 2
+        self.back()
+        self.optimiser.slowed = slowed
+        if self.failed == TRIES:
+            raise NumbersError(
+                f"step {step.index} gives no numbers ({wrong}), even at {slowed * 2:g} of the "
+                "rate; try another seed, a lower optimiser.rate, smaller weights, or "
+                "precision=fp32"
+            )
+        return False
+
+
+def _wrong(step: Step, latent: Tensor, moments: Iterable[Tensor]) -> str:
+    """What is no number, or not finite, after a step; empty if nothing is."""
+    if _finite([*step.losses.values(), latent, *moments]):
+        return ""
+    losses = [name for name, loss in step.losses.items() if not _finite([loss])]
+    return f"the loss of {', '.join(map(repr, losses))}" if losses else "the gradient"
+
+
+def _finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether all numbers are finite. Waits for the device once."""
+    each = [tensor.isfinite().all() for tensor in tensors]
+    devices = {one.device for one in each}
+    return all(bool(torch.stack([o for o in each if o.device == d]).all()) for d in devices)

@@ -1,4 +1,4 @@
-"""From settings to objects. Read second, after `generate`.
+"""The session builder: from settings to the objects of the loop. Read second.
 
 What the settings say is understood by `agenda`, who looks is loaded by `audience`, and what is
 drawn first comes from `starts`; here they are put together.
@@ -12,36 +12,24 @@ from pathlib import Path
 
 import torch
 
-from vqclip import (
-    agenda,
-    audience,
-    changing,
-    compass,
-    courses,
-    fitting,
-    itinerary,
-    likenesses,
-    objectives,
-    pictures,
-    reading,
-    retakes,
-    staging,
-    starts,
-)
-from vqclip.agenda import Agenda
-from vqclip.audience import Audience
-from vqclip.config import RunConfig
-from vqclip.drawers.latent import LatentDrawer
+from vqclip.animation.feedback import Voyage
+from vqclip.config import animation_checks, scheduled
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import final_size, plan_stages
+from vqclip.drawers.registry import DRAWERS
 from vqclip.generate import Objective, Step
-from vqclip.journey import Session
-from vqclip.machine import pick_device, price_of_order
-from vqclip.models import learnt, needs, vault, zoo
-from vqclip.objectives import Material
-from vqclip.seeds import pick_seed, purpose_seed
-from vqclip.sizes import final_size, plan_stages
-from vqclip.starts import Opening
+from vqclip.guidance import objectives, prompt_embedding
+from vqclip.guidance.objectives import Material
+from vqclip.language import assets
+from vqclip.models import vqgan as models_vqgan
+from vqclip.models.device import pick_device, pick_seed, price_of_order, purpose_seed
+from vqclip.models.zoo import registry, word_embedding
+from vqclip.run import frames, init_image, memory_fit, motion, perceptors, plan, preflight, retake
+from vqclip.run.init_image import Opening
+from vqclip.run.perceptors import Audience
+from vqclip.run.plan import Agenda
+from vqclip.run.runner import Session
 from vqclip.tensors import Image
-from vqclip.voyage import Voyage
 
 Size = tuple[int, int]  # width and height, in pixels
 
@@ -65,41 +53,41 @@ def build(
 
     Args:
         say: is told what is being done, for people to read.
-        beside: the folder of what is made again or goes on; see `vqclip.folders`.
+        beside: the folder of what is made again or goes on; see `vqclip.language.assets`.
         start: the picture that the run began with, if it is to go on: it is not made again.
 
     Raises:
         VqclipError: if a prompt, a setting or a model cannot be used.
     """
-    run = agenda.read(config, say, beside, begun=start is not None)
-    needs.require(run.config.vqgan, run.names, audience.look)
+    run = plan.read(config, say, beside, begun=start is not None)
+    registry.require(run.config.vqgan, run.names, perceptors.look)
     device = pick_device(run.config.device)
     if run.config.threads > 0:
         torch.set_num_threads(run.config.threads)
     seed = pick_seed(run.config.seed)
     say(f"loading the VQGAN {run.config.vqgan} …")
-    vqgan, digest = vault.load(run.config.vqgan, device)
+    vqgan, digest = models_vqgan.load_vqgan(run.config.vqgan, device)
     stages = plan_stages(run.config, vqgan.factor)
     size = stages[-1][:2]
     notes = list(_notes(run, device, size, vqgan.factor))
     if run.stretch is not None:
-        before = retakes.start(run.stretch, size)
+        before = retake.start(run.stretch, size)
         start = before if start is None else start
-    thrift = fitting.choose(run.config, device, audience.perceptor_source, notes)
-    watching = audience.gather(run, seed, device, thrift, say)
-    notes += learnt.unknown(run.taught, {p.name: p.width for p in watching.perceptors})
-    masks = likenesses.masks(run.wishes, run.folders)
+    thrift = memory_fit.choose(run.config, device, perceptors.perceptor_source, notes)
+    watching = perceptors.gather(run, seed, device, thrift, say)
+    notes += word_embedding.unknown(run.taught, {p.name: p.width for p in watching.perceptors})
+    masks = init_image.masks(run.wishes, run.folders)
     opening = Opening(run, masks, size, device, seed, watching.perceptors)
     start = _start(run, opening, start, say)
-    latent = starts.latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
+    latent = init_image.latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
     models = {run.config.vqgan: digest} | _digests(run, watching)
-    notes += likenesses.stretched(_pictures(run), size, run.folders)
+    notes += init_image.stretched(_pictures(run), size, run.folders)
     trip = _voyage(run, opening)
     ready = Session(
         config=run.config,
         seed=seed,
         clock=run.clock,
-        drawer=LatentDrawer(vqgan, latent, thrift),
+        drawer=DRAWERS["latent"](vqgan, latent, thrift),
         thrift=thrift,
         perceptors=watching.perceptors,
         cutters=watching.cutters,
@@ -110,17 +98,17 @@ def build(
         start=start,
         words=run.taught,
         voyage=trip,
-        rates=courses.rates(run.config, run.tour) if run.tour is not None else (lambda step: 0.0),
+        rates=motion.rates(run.config, run.tour) if run.tour is not None else (lambda step: 0.0),
     )
     if run.stretch is not None:
-        retakes.begin(ready, run.stretch)
+        retake.begin(ready, run.stretch)
     return ready
 
 
 def _notes(run: Agenda, device: torch.device, size: Size, factor: int) -> Iterator[str]:
     """Say what does nothing, or costs time, and what the VQGAN's `factor` makes of the size."""
     config = run.config
-    yield from staging.idle(config, run.tale.scenes)
+    yield from animation_checks.idle(config, run.tale.scenes)
     if config.deterministic:
         yield price_of_order(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
@@ -135,7 +123,7 @@ def _start(
     if run.dreams:
         say("dreaming …")
     first = opening.picture() if run.fresh else there
-    return None if first is None else starts.levels(first, opening.device)
+    return None if first is None else init_image.levels(first, opening.device)
 
 
 def _voyage(run: Agenda, opening: Opening) -> Voyage | None:
@@ -143,12 +131,10 @@ def _voyage(run: Agenda, opening: Opening) -> Voyage | None:
     if run.tour is None:
         return None
     grain, device = purpose_seed(opening.seed, "grain"), opening.device
-    trip = courses.voyage(
-        run.config, run.tour, opening.size, grain, device, run.tale, run.folders
-    )
+    trip = motion.voyage(run.config, run.tour, opening.size, grain, device, run.tale, run.folders)
     for scene in run.scenes_with_drafts:
         drawn = opening.draft(purpose_seed(opening.seed, f"init {scene}"), scene)
-        trip.drafts[scene] = starts.levels(drawn, device)
+        trip.drafts[scene] = init_image.levels(drawn, device)
     return trip
 
 
@@ -161,14 +147,14 @@ def _liked(
     told = list(
         objectives.against_foils(
             *(run.wishes, eyes, run.tale),
-            *(changing.read("losses.distinct", config.losses.distinct), config.style),
+            *(scheduled.read("losses.distinct", config.losses.distinct), config.style),
             run.weights,
         )
     )
     reserved = [*objectives.names_of(config.losses), *(each.name for each in told)]
-    reserved += courses.NAMES if run.tour is not None else ()
+    reserved += motion.NAMES if run.tour is not None else ()
     material = Material(
-        pictures=likenesses.read(run.wishes, opening.size, opening.device, run.folders),
+        pictures=init_image.read(run.wishes, opening.size, opening.device, run.folders),
         masks=opening.masks,
         cutter=watching.region_cutter,
         folders=run.folders,
@@ -182,26 +168,26 @@ def _liked(
         yield from liked
         return
     yield from objectives.at_first(liked, config.steps)
-    yield from courses.objectives(config, run.tour, trip)
+    yield from motion.objectives(config, run.tour, trip)
 
 
 def _digests(run: Agenda, watching: Audience) -> dict[str, str]:
     """The sha256 of every file that the picture depends on, but for the VQGAN's, by its name."""
     config, found = run.config, {}
     if run.stretch is not None:
-        found[f"frames {config.retake.of}"] = likenesses.digest(run.stretch.files)
+        found[f"frames {config.retake.of}"] = init_image.digest(run.stretch.files)
     found |= watching.digests()
-    for name, path in reading.files(run.wishes, config.style, run.folders).items():
-        found[f"word {name}"] = zoo.sha256(path)
+    for name, path in prompt_embedding.files(run.wishes, config.style, run.folders).items():
+        found[f"word {name}"] = registry.sha256(path)
     if run.dreams:
-        found["starter prior"] = zoo.sha256(zoo.starter_prior() / "prior.safetensors")
-    found |= likenesses.digests(_pictures(run), run.folders)
-    for name, files in itinerary.files(config, run.folders).items() if run.tour else ():
-        found[name] = likenesses.digest(files)
-    return found | {f"direction {n}": compass.digest(each) for n, each in run.directions.items()}
+        found["starter prior"] = registry.sha256(registry.starter_prior() / "prior.safetensors")
+    found |= init_image.digests(_pictures(run), run.folders)
+    for name, files in frames.files(config, run.folders).items() if run.tour else ():
+        found[name] = init_image.digest(files)
+    return found | {f"direction {n}": assets.digest(each) for n, each in run.directions.items()}
 
 
 def _pictures(run: Agenda) -> list[str]:
     """The names of the pictures that it reads."""
     config = run.config if run.fresh else replace(run.config, init="random")
-    return list(pictures.used(config, run.wishes))
+    return list(preflight.used(config, run.wishes))

@@ -10,11 +10,13 @@ import open_clip
 import pytest
 import torch
 
-from tests import tiny_families
 from tests.conftest import Home, Refusal
-from vqclip import perceptors, presets, session
+from tests.helpers import tiny_families
+from vqclip import session
+from vqclip.config import loading
 from vqclip.errors import ModelError
-from vqclip.models import clips, encoders
+from vqclip.guidance import perceptor as guidance_perceptor
+from vqclip.models import clip
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,7 @@ def test_every_family_draws(
     monkeypatch.setattr("open_clip.get_tokenizer", usual_tokenizer)
     folder = tiny_families.write(tmp_path / family, family)
     words = [w for w in home.words("seed=1", "steps=2") if not w.startswith("perceptors=")]
-    config = presets.load("a red fox | fog:-0.5", overrides=[*words, f"perceptors={folder}"])
+    config = loading.load("a red fox | fog:-0.5", overrides=[*words, f"perceptors={folder}"])
     run = session.build(config)
     steps = list(run.play())
     assert len(steps) == 2 and steps[0].total() != steps[1].total()
@@ -60,7 +62,7 @@ def test_a_folder_is_read_as_open_clip_reads_it(family: str, tmp_path: Path) -> 
     with torch.no_grad():
         tokens = open_clip.get_tokenizer(source)(texts)
         theirs = torch.nn.functional.normalize(model.encode_text(tokens), dim=-1)
-    torch.testing.assert_close(perceptors.load(str(folder)).embed_text(texts), theirs)
+    torch.testing.assert_close(guidance_perceptor.load(str(folder)).embed_text(texts), theirs)
 
 
 # Millions of parameters that open_clip's profile of its models states for the text towers.
@@ -76,7 +78,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_shapes_that_are_known_have_the_published_size(name: str) -> None:
     parts = open_clip.get_model_config(name)
-    with encoders.shaped(parts["text_cfg"], None) as shape, torch.device("meta"):
+    with clip.shaped(parts["text_cfg"], None) as shape, torch.device("meta"):
         assert set(shape) == {"hf_model_name", "hf_model_pretrained"}
         tower = open_clip.model._build_text_tower(parts["embed_dim"], parts["text_cfg"] | shape)
     assert not Path(shape["hf_model_name"]).exists()
@@ -85,17 +87,17 @@ def test_the_shapes_that_are_known_have_the_published_size(name: str) -> None:
 
 
 def test_a_tower_of_its_own_needs_no_shape() -> None:
-    with encoders.shaped({"width": 32}, None) as shape:
+    with clip.shaped({"width": 32}, None) as shape:
         assert shape == {}
-    with encoders.shaped({"hf_model_name": "somebody/something"}, None) as shape:
+    with clip.shaped({"hf_model_name": "somebody/something"}, None) as shape:
         assert shape == {}  # the hub knows
 
 
 def test_a_broken_shape_is_refused(tmp_path: Path) -> None:
     folder = tiny_families.write(tmp_path / "xlm", "xlm-roberta")
-    (folder / encoders.SHAPE).write_text("{")
+    (folder / clip.SHAPE).write_text("{")
     with pytest.raises(ModelError, match=r"config\.json cannot be read .*shape of the text enc"):
-        perceptors.load(str(folder))
+        guidance_perceptor.load(str(folder))
 
 
 @pytest.mark.parametrize("family", ["siglip", "xlm-roberta"])
@@ -119,7 +121,7 @@ def test_a_folder_cannot_have_its_own_programs_run(
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     # Whether the rest of it can be used is up to transformers.
     with contextlib.suppress(ModelError):
-        perceptors.load(str(folder)).embed_text(["a fox"])
+        guidance_perceptor.load(str(folder)).embed_text(["a fox"])
     assert not (tmp_path / "MARKER").exists()
 
 
@@ -128,16 +130,16 @@ def test_without_transformers_a_sentence_says_what_to_install(
     family: str, home: Home, tmp_path: Path, refused: Refusal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tiny_families.write(tmp_path / family, family)
-    monkeypatch.setattr(encoders, "find_spec", lambda name: None)
+    monkeypatch.setattr(clip, "find_spec", lambda name: None)
     said = refused("a fox", *home.words()[:1], f"perceptors={folder}", "init=random")
     assert "not installed; install them: pip install 'vqclip[multilingual]'" in said
-    assert perceptors.load(str(home.clip)).size == 32  # others do without
+    assert guidance_perceptor.load(str(home.clip)).size == 32  # others do without
 
 
 def test_a_folder_without_a_text_tower_is_refused(home: Home, tmp_path: Path) -> None:
     folder = tiny_families.write(tmp_path / "x", "laion")
     for text in ("{}", '{"model_cfg": {}}', "[", '{"model_cfg": 3}', "[" * 100_000):
         (folder / "open_clip_config.json").write_text(text)
-        for read in (perceptors.load, clips.outline):
+        for read in (guidance_perceptor.load, clip.outline):
             with pytest.raises(ModelError, match=r"is no configuration of open_clip's"):
                 read(str(folder))

@@ -20,8 +20,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from vqclip.errors import ModelError
-from vqclip.models import net2net, vqgan, zoo
-from vqclip.models.catalogue import CHECKPOINTS
+from vqclip.models import net2net, vqgan, vqgan_config
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.catalogue import CHECKPOINTS
 
 CLASSES, CODES, VOCABULARY, BLOCK, WIDTH, HEADS, LAYERS = 7, 12, 14, 16, 16, 2, 2
 CELLS = 4
@@ -278,7 +279,7 @@ def test_transformers_that_know_no_classes_are_refused(
 
 @pytest.mark.parametrize("name", ["faceshq", "drin", "sflckr"])
 def test_published_transformers_of_other_kinds_are_refused(write: Write, name: str) -> None:
-    config = zoo.HERE / CHECKPOINTS[name].config
+    config = registry.HERE / CHECKPOINTS[name].config
     with pytest.raises(
         ModelError, match=r"class-conditional ones only \(cond_stage_config: tami"
     ):
@@ -332,10 +333,10 @@ def test_files_that_do_not_belong_together(write: Write) -> None:
 
 
 def test_the_published_one_is_listed_and_described() -> None:
-    row = next(row for row in zoo.listing() if row.name == "cin_transformer")
+    row = next(row for row in registry.listing() if row.name == "cin_transformer")
     assert row.kind == "net2net" and "dream.prior" in row.about
     checkpoint = CHECKPOINTS["cin_transformer"]
-    config = vqgan.read_config(zoo.HERE / checkpoint.config)
+    config = vqgan_config.read_config(registry.HERE / checkpoint.config)
     assert checkpoint.mirrors[0].endswith("cin_transformer%2Fcheckpoints%2Flast.ckpt")
     with torch.device("meta"):
         first = vqgan.build(config)
@@ -350,14 +351,14 @@ def test_the_published_one_is_listed_and_described() -> None:
 def test_an_own_one_is_imported_and_found(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from vqclip import cli
+    from vqclip.cli import main
 
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
     config, weights = map(str, write())
     words = ["models", "import", weights, "--config", config, "--name", "mine"]
-    assert cli.main(words) == 0
+    assert main.main(words) == 0
     capsys.readouterr()
-    found = zoo.find("mine")
+    found = registry.find_vqgan("mine")
     assert net2net.load(found.config, found.weights).classes == CLASSES
 
 

@@ -13,8 +13,9 @@ from taming.modules.vqvae.quantize import GumbelQuantize, VectorQuantizer2
 
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
-from vqclip.models.catalogue import CHECKPOINTS
-from vqclip.models.vqgan import build, clamp_with_grad, load, read_config, straight_through
+from vqclip.models.vqgan import build, clamp_with_grad, open_vqgan, straight_through
+from vqclip.models.vqgan_config import read_config
+from vqclip.models.zoo.catalogue import CHECKPOINTS
 
 HERE = Path(__file__).parent
 MODELS = Path(vqgan.__file__).parent
@@ -77,7 +78,7 @@ def test_a_checkpoint_loads(
     target: str | None, tiny: Any, save: Any, image: torch.Tensor, capfd: Any
 ) -> None:
     config, weights, model = save(tiny() if target is None else tiny(target))
-    loaded = load(config, weights)
+    loaded = open_vqgan(config, weights)
     assert loaded.kind == ("gumbel" if target == GUMBEL else "vq")
     assert (loaded.factor, loaded.channels, tuple(loaded.codebook.shape)) == (4, 8, (12, 8))
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
@@ -91,7 +92,7 @@ def test_the_first_stage_of_a_net2net(prefix: str, tiny: Any, save: Any) -> None
     first = tiny()["model"]
     config = {"model": {"target": NET2NET, "params": {"first_stage_config": first}}}
     paths = save(config, prefix)
-    loaded = load(*paths[:2])
+    loaded = open_vqgan(*paths[:2])
     for key, tensor in paths[2].state_dict().items():
         assert torch.equal(loaded.state_dict()[key], tensor)
 
@@ -99,7 +100,7 @@ def test_the_first_stage_of_a_net2net(prefix: str, tiny: Any, save: Any) -> None
 def test_latent_diffusion_codes_may_be_shorter_than_the_encoder_is_deep(
     tiny: Any, save: Any, image: torch.Tensor
 ) -> None:
-    loaded = load(*save(tiny(INTERFACE, embed_dim=4))[:2])
+    loaded = open_vqgan(*save(tiny(INTERFACE, embed_dim=4))[:2])
     code = loaded.quantise(loaded.encode(image))
     assert code.shape == (1, 4, 4, 6) and loaded.decode(code).shape == image.shape
 
@@ -110,14 +111,14 @@ def test_half_precision_safetensors_load_in_single(
     model = ready(tiny()).half()
     save_file(model.state_dict(), tmp_path / "w.safetensors")
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(tiny()))
-    loaded = load(tmp_path / "c.yaml", tmp_path / "w.safetensors")
+    loaded = open_vqgan(tmp_path / "c.yaml", tmp_path / "w.safetensors")
     assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float32}
     assert torch.equal(loaded.encode(image), model.float().encode(image))
 
 
 def test_a_loaded_model_does_not_need_its_file(tiny: Any, save: Any, image: torch.Tensor) -> None:
     config, weights, model = save(tiny())
-    loaded = load(config, weights)
+    loaded = open_vqgan(config, weights)
     weights.write_bytes(bytes(weights.stat().st_size))
     assert torch.equal(loaded.encode(image), model.encode(image))
 
@@ -229,18 +230,18 @@ def test_weights_and_config_that_do_not_belong_together(
         match=r"quantize\.embedding\.weight is \[12, 8\].* asks for \[24, 8\]: a checkpoint of "
         "another architecture",
     ):
-        load(other, weights)
+        open_vqgan(other, weights)
     other.write_text(yaml.safe_dump(tiny(GUMBEL)))
     with pytest.raises(
         ModelError,
         match=r"lacks 3 of the \d+ tensors .*\(quantize\.\* \(3 keys\)\); use the YAML that was "
         "published with this checkpoint$",
     ):
-        load(other, weights)
+        open_vqgan(other, weights)
     torch.save({"state_dict": {}}, weights)
     with pytest.raises(
         ModelError,
         match=r"lacks (\d+) of the \1 tensors .*\(encoder\.\* \(\d+ keys\), decoder\.\* "
         r"\(\d+ keys\), quantize\.\* \(3 keys\), quant_conv\.\* \(2 keys\), post_quant_conv",
     ):
-        load(other, weights)
+        open_vqgan(other, weights)

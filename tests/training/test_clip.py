@@ -16,17 +16,17 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from tests.training.conftest import CONCEPTS, picture
-from vqclip import perceptors
 from vqclip.errors import ModelError
-from vqclip.training import clip, data, teacher, towers, vqgan
-from vqclip.training.batches import Batches
-from vqclip.training.clip import examine, imitation, random_decodes, train
-from vqclip.training.contrast import attack, contrast
-from vqclip.training.runs import learning_rate
-from vqclip.training.towers import Model, Recipe
-from vqclip.training.views import nonsense, perturb
+from vqclip.guidance import perceptor
+from vqclip.training import clip, clip_model, distillation, loop, settings, vqgan
+from vqclip.training.clip import attack, contrast, examine, imitation, random_decodes, train
+from vqclip.training.clip_model import Model
+from vqclip.training.data import archives
+from vqclip.training.data.batches import ClipBatches, nonsense, perturb
+from vqclip.training.loop import learning_rate
+from vqclip.training.settings import ClipRecipe
 
-SMALL = Recipe(
+SMALL = ClipRecipe(
     steps=2,
     batch=4,
     nonsense=6,
@@ -170,23 +170,25 @@ def test_model_gives_directions(model: Model) -> None:
 
 def test_batches_say_what_they_show(folder: Path) -> None:
     free = ("permissive",)
-    pictures = data.read(folder, "illustrations", side=16, classes=free)
-    photos = data.read(folder, "photos", side=16, classes=free)
+    pictures = archives.read(folder, "illustrations", side=16, classes=free)
+    photos = archives.read(folder, "photos", side=16, classes=free)
     for share in (0.0, 1.0):
-        batches = Batches(replace(SMALL, batch=12, tint_share=share), pictures, photos)
+        batches = ClipBatches(replace(SMALL, batch=12, tint_share=share), pictures, photos)
         images, captions, shown, *_ = batches.draw(stream())
         assert images.shape == (12, 3, 32, 32) and images.min() >= 0 and images.max() <= 1
         assert len(captions) == len(shown) == 12
         for (words,) in shown:
             tint, _, concept = words.partition(" ") if share else ("", "", words)
-            assert concept in (*CONCEPTS, "apple") and tint in (data.TINTS if share else ("",))
+            assert concept in (*CONCEPTS, "apple") and tint in (
+                archives.TINTS if share else ("",)
+            )
         again = batches.draw(stream())
         assert torch.equal(images, again[0]) and captions == again[1]
     assert torch.equal(pictures.pixels[0], picture(4, 0))  # tinting leaves the stored ones alone
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    recipe = Recipe(steps=2000, rate=1.0)
+    recipe = ClipRecipe(steps=2000, rate=1.0)
     rates = [learning_rate(recipe, step) for step in range(0, 2500, 50)]
     assert rates[0] == pytest.approx(0.005) and rates[20] == pytest.approx(0.5, abs=1e-3)
     assert max(rates) == rates[4] and rates[40:] == [0.02] * 10
@@ -195,7 +197,7 @@ def test_the_rate_warms_up_and_falls() -> None:
 def test_examine_counts_the_right_concepts(
     folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = data.read(folder, "illustrations", side=32, classes=("permissive",))
+    pictures = archives.read(folder, "illustrations", side=32, classes=("permissive",))
     right = {concept: index for index, concept in enumerate(CONCEPTS)}
 
     def look(images: Tensor) -> Tensor:
@@ -226,7 +228,7 @@ def test_training_leaves_a_perceptor_and_goes_on(
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
 
-    seen = perceptors.load(str(out))
+    seen = perceptor.load(str(out))
     assert seen.size == 32 and seen.context_length == 16
     trained = Model(replace(recipe, hide=0.0))
     trained.load_state_dict(state["model"])
@@ -245,7 +247,7 @@ def test_training_leaves_a_perceptor_and_goes_on(
     assert "patch_dropout" not in config["model_cfg"]["vision_cfg"]
 
     steps: list[int] = []
-    rate = clip.learning_rate
+    rate = loop.learning_rate
     monkeypatch.setattr(
         clip, "learning_rate", lambda recipe, step: (steps.append(step), rate(recipe, step))[1]
     )
@@ -270,7 +272,9 @@ def test_training_imitates_a_teacher(folder: Path, tmp_path: Path) -> None:
         steps=1,
     )
     model = Model(recipe)
-    pictures = data.read(folder, "illustrations", side=8, classes=("permissive",)).subset([4, 1])
+    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",)).subset(
+        [4, 1]
+    )
     assert torch.equal(imitation(recipe, model, pictures), targets[[4, 1]])
     assert model.clip.logit_scale.item() == 1.5
     train(recipe)
@@ -293,10 +297,10 @@ def lite0() -> dict[str, Tensor]:
 @pytest.fixture
 def trunk(
     lite0: dict[str, Tensor], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Recipe:
+) -> ClipRecipe:
     """Two steps of a convolutional image tower, the second of them under attack."""
     asked: dict[str, dict[str, Tensor]] = {"tf_efficientnet_lite0": lite0}
-    monkeypatch.setattr(towers, "imagenet", asked.__getitem__)
+    monkeypatch.setattr(clip_model, "imagenet", asked.__getitem__)
     changes = {"trunk": "tf_efficientnet_lite0", "trunk_rate": 0.25}
     return replace(SMALL, **changes, data=str(folder), out=str(tmp_path / "out"))
 
@@ -308,7 +312,7 @@ def statistics(state: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
 
 
 def test_a_trunk_learns_but_keeps_its_batch_statistics(
-    trunk: Recipe, lite0: dict[str, Tensor]
+    trunk: ClipRecipe, lite0: dict[str, Tensor]
 ) -> None:
     train(trunk)
     out = Path(trunk.out)
@@ -325,7 +329,7 @@ def test_a_trunk_learns_but_keeps_its_batch_statistics(
     rates = sorted(group["lr"] / rate for group in state["optimiser"]["param_groups"])
     assert rates == pytest.approx([0.25, 0.25, 1, 1])
 
-    seen = perceptors.load(str(out))
+    seen = perceptor.load(str(out))
     assert seen.size == 32 and seen.mean.flatten().tolist() == [0.5] * 3
     trained = Model(trunk)
     trained.load_state_dict(state["model"])
@@ -343,7 +347,7 @@ def test_a_trunk_learns_but_keeps_its_batch_statistics(
     assert after["step"] == 3 and all(torch.equal(now[key], known[key]) for key in known)
 
 
-def test_a_trunk_sees_what_timm_would(trunk: Recipe, lite0: dict[str, Tensor]) -> None:
+def test_a_trunk_sees_what_timm_would(trunk: ClipRecipe, lite0: dict[str, Tensor]) -> None:
     model = Model(trunk).eval()
     network = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
     network.load_state_dict(lite0)
@@ -353,11 +357,11 @@ def test_a_trunk_sees_what_timm_would(trunk: Recipe, lite0: dict[str, Tensor]) -
         torch.testing.assert_close(features, network(images * 2 - 1), atol=1e-5, rtol=1e-4)
         head = model.clip.visual.head(features)
         torch.testing.assert_close(model.look(images), functional.normalize(head, dim=1))
-    assert towers.colours(trunk) == ((0.5,) * 3, (0.5,) * 3)
-    assert towers.colours(SMALL) == (towers.MEAN, towers.STD)
+    assert clip_model.colours(trunk) == ((0.5,) * 3, (0.5,) * 3)
+    assert clip_model.colours(SMALL) == (clip_model.MEAN, clip_model.STD)
 
 
-def test_only_batch_norms_stay_as_they_are_in_training(trunk: Recipe) -> None:
+def test_only_batch_norms_stay_as_they_are_in_training(trunk: ClipRecipe) -> None:
     model = Model(trunk)
     norms = [part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)]
     frozen = {id(inner) for norm in norms for inner in norm.modules()}
@@ -368,10 +372,10 @@ def test_only_batch_norms_stay_as_they_are_in_training(trunk: Recipe) -> None:
             assert part.training == (mode and id(part) not in frozen)
 
 
-def test_every_weight_is_in_one_group(trunk: Recipe) -> None:
+def test_every_weight_is_in_one_group(trunk: ClipRecipe) -> None:
     model = Model(trunk)
     names = {id(weight): name for name, weight in model.named_parameters()}
-    found = towers.groups(trunk, model)
+    found = clip_model.groups(trunk, model)
     listed = [id(weight) for group in found for weight in group["params"]]
     assert len(listed) == len(set(listed)) == len(names) and set(listed) == set(names)
     for group in found:
@@ -379,7 +383,7 @@ def test_every_weight_is_in_one_group(trunk: Recipe) -> None:
             assert group["weight_decay"] == (0.1 if weight.ndim > 1 else 0)
             inside = names[id(weight)].startswith("clip.visual.trunk.")
             assert group["pace"] == (0.25 if inside else 1)
-    plain = towers.groups(SMALL, Model(SMALL))
+    plain = clip_model.groups(SMALL, Model(SMALL))
     assert [group["pace"] for group in plain] == [1, 1]
 
 
@@ -392,7 +396,7 @@ def sentences(tmp_path: Path) -> Path:
     return tmp_path / "sentences.pt"
 
 
-def recited(recipe: Recipe) -> float:
+def recited(recipe: ClipRecipe) -> float:
     """How far the model in `out` is from knowing its sentences: 0 knows all, 1 none."""
     model = Model(recipe)
     model.load_state_dict(torch.load(Path(recipe.out) / "checkpoint.pt")["model"])
@@ -421,7 +425,7 @@ def test_the_text_tower_recites(
     train(recipe)
     assert recited(recipe) < 0.5
     # What only a sentence says is shipped, too; the echo is not.
-    seen = perceptors.load(recipe.out)
+    seen = perceptor.load(recipe.out)
     model = Model(recipe)
     table = seen.model.token_embedding.weight
     assert table[model.tokenizer.encode("parliament fox")].any(dim=1).all()
@@ -449,7 +453,7 @@ def test_a_run_may_begin_from_weights_without_an_echo(folder: Path, tmp_path: Pa
 
 def test_random_decodes_are_pictures_of_the_vqgan(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    small = vqgan.Recipe(
+    small = settings.VqganRecipe(
         **{"size": 32, "codes": 12, "code_channels": 8, "width": 32, "z_channels": 8},
         multiples=[1, 1, 1, 1],
     )
@@ -464,7 +468,7 @@ def test_random_decodes_are_pictures_of_the_vqgan(tmp_path: Path) -> None:
 def test_a_run_may_begin_with_exported_weights(folder: Path, tmp_path: Path) -> None:
     first = replace(SMALL, data=str(folder), out=str(tmp_path / "first"), steps=1)
     train(first)
-    source = Path(first.out, towers.FILE)
+    source = Path(first.out, clip_model.FILE)
     then = replace(first, out=str(tmp_path / "then"), begin=str(source), steps=0, seed=9)
     train(then)
     was, now = (torch.load(Path(r.out, "checkpoint.pt"))["model"] for r in (first, then))
@@ -478,7 +482,7 @@ def test_a_run_may_begin_with_exported_weights(folder: Path, tmp_path: Path) -> 
 
 
 def test_a_teacher_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
-    pictures = data.read(folder, "illustrations", side=8, classes=("permissive",))
+    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",))
     recipe = replace(SMALL, teacher=str(tmp_path / "teacher.pt"))
     model = Model(recipe)
     files = [row.file for row in pictures.rows]
@@ -505,13 +509,13 @@ def test_a_teacher_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) ->
 
 
 def test_what_is_exported_says_what_the_model_has_seen(folder: Path, tmp_path: Path) -> None:
-    pictures = data.read(folder, "illustrations", side=8, classes=("permissive",))
+    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",))
     model = Model(SMALL)
     model.mean.fill_(0.25)
-    towers.export(SMALL, model, pictures, tmp_path)
+    clip_model.export(SMALL, model, pictures, tmp_path)
     config = json.loads((tmp_path / "open_clip_config.json").read_text())
     assert config["preprocess_cfg"]["mean"] == [0.25] * 3
-    assert config["preprocess_cfg"]["std"] == pytest.approx(towers.STD, abs=1e-6)
+    assert config["preprocess_cfg"]["std"] == pytest.approx(clip_model.STD, abs=1e-6)
 
 
 def test_a_teacher_is_trained_and_imitated(
@@ -519,19 +523,19 @@ def test_a_teacher_is_trained_and_imitated(
 ) -> None:
     asked: list[int] = []
 
-    def features(pictures: data.Pictures, device: torch.device) -> Tensor:
+    def features(pictures: archives.Pictures, device: torch.device) -> Tensor:
         asked.append(len(pictures))
         return torch.randn(len(pictures), 7, generator=stream())
 
-    monkeypatch.setattr(teacher, "features", features)
+    monkeypatch.setattr(distillation, "features", features)
     out = tmp_path / "taught"
     recipe = replace(SMALL, data=str(folder), out=str(out), recipe="teacher", steps=3, batch=8)
-    teacher.train(recipe)
+    distillation.train_teacher(recipe)
     taught = torch.load(out / "teacher.pt", weights_only=True)
     assert taught["targets"].shape == (6, 32) and len(taught["files"]) == 6
     torch.testing.assert_close(taught["targets"].norm(dim=1), torch.ones(6))
     assert not any("visual" in key for key in taught["text"])
-    teacher.train(replace(recipe, steps=4))
+    distillation.train_teacher(replace(recipe, steps=4))
     assert asked == [6]  # the features are kept
     train(
         replace(
@@ -542,7 +546,7 @@ def test_a_teacher_is_trained_and_imitated(
             teacher=str(out / "teacher.pt"),
         )
     )
-    assert (tmp_path / "then" / towers.FILE).is_file()
+    assert (tmp_path / "then" / clip_model.FILE).is_file()
 
 
 def test_a_second_one_borrows_the_words_of_the_first(folder: Path, tmp_path: Path) -> None:
@@ -550,7 +554,7 @@ def test_a_second_one_borrows_the_words_of_the_first(folder: Path, tmp_path: Pat
     train(first)
     second = replace(first, out=str(tmp_path / "second"), words_of=first.out, seed=1)
     train(second)
-    lender, borrower = perceptors.load(first.out), perceptors.load(second.out)
+    lender, borrower = perceptor.load(first.out), perceptor.load(second.out)
     words = ["a fox", "red apple face"]
     assert torch.equal(borrower.embed_text(words), lender.embed_text(words))
     images = torch.rand(2, 3, 32, 32, generator=stream())
@@ -558,7 +562,7 @@ def test_a_second_one_borrows_the_words_of_the_first(folder: Path, tmp_path: Pat
     stored = load_file(Path(second.out) / "packed.safetensors")
     assert stored and all(key.startswith("visual.") for key in stored)
     train(replace(second, steps=3))  # goes on without borrowing again
-    assert torch.equal(perceptors.load(second.out).embed_text(words), lender.embed_text(words))
+    assert torch.equal(perceptor.load(second.out).embed_text(words), lender.embed_text(words))
 
 
 def test_nothing_to_borrow_is_explained(folder: Path, tmp_path: Path) -> None:
@@ -572,7 +576,7 @@ def test_fixed_words_stay_as_they_are(folder: Path, tmp_path: Path) -> None:
     train(first)
     on = replace(first, out=str(tmp_path / "on"), begin=first.out, words_fixed=True)
     train(replace(on, restyle_share=0.5))
-    before, after = perceptors.load(first.out), perceptors.load(on.out)
+    before, after = perceptor.load(first.out), perceptor.load(on.out)
     assert torch.equal(after.embed_text(["a fox"]), before.embed_text(["a fox"]))
     images = torch.rand(2, 3, 32, 32, generator=stream())
     assert not torch.equal(after.embed_image(images), before.embed_image(images))

@@ -12,13 +12,15 @@ from torch import Generator, Tensor
 
 from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError, PictureError
-from vqclip.models import vqgan as vqgans
-from vqclip.training import data, encodings, scenes, vqgan
-from vqclip.training.encodings import Encoded, draw, encode, encoded, shares
+from vqclip.models import vqgan as models_vqgan
+from vqclip.training import prior, settings, vqgan
+from vqclip.training import vqgan as training_vqgan
+from vqclip.training.data import archives, compose
+from vqclip.training.prior import Encoded, draw, encode, encoded, row_shares
 from vqclip.training.settings import PriorRecipe as Recipe
 
 CODES = 12
-SMALL = vqgan.Recipe(
+SMALL = settings.VqganRecipe(
     **{"size": 16, "codes": CODES, "code_channels": 8, "width": 32, "z_channels": 8},
     multiples=[1, 1, 1],
 )
@@ -42,41 +44,41 @@ def recipe(book: Path) -> Recipe:
 
 
 @pytest.fixture
-def pictures(folder: Path) -> data.Pictures:
-    return data.read(folder, "illustrations", side=16, classes=("permissive",))
+def pictures(folder: Path) -> archives.Pictures:
+    return archives.read(folder, "illustrations", side=16, classes=("permissive",))
 
 
 def stream(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def row(concept: str, style: str = "emoji") -> data.Row:
-    return data.Row("a.webp", (concept,), style, "a package", "MIT")
+def row(concept: str, style: str = "emoji") -> archives.Row:
+    return archives.Row("a.webp", (concept,), style, "a package", "MIT")
 
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_pictures_become_the_codes_that_the_vqgan_gives_them(
     recipe: Recipe,
     book: Path,
-    pictures: data.Pictures,
+    pictures: archives.Pictures,
     monkeypatch: pytest.MonkeyPatch,
     bf16: bool,
 ) -> None:
     many = pictures.subset([index % 6 for index in range(34)])  # more than fit in one go
     kept, made = many.pixels.clone(), list[Tensor]()
-    encoder = vqgans.VQGAN.encode
+    encoder = models_vqgan.VQGAN.encode
 
-    def spy(self: vqgans.VQGAN, images: Tensor) -> Tensor:
+    def spy(self: models_vqgan.VQGAN, images: Tensor) -> Tensor:
         made.append(images)
         return encoder(self, images)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vqgans.VQGAN, "encode", spy)
+        patch.setattr(models_vqgan.VQGAN, "encode", spy)
         got = encode(replace(recipe, bf16=bf16), many)
     assert got.codes.shape == (3, 34, 2, 2) and got.codes.dtype == torch.int16
     assert torch.equal(many.pixels, kept)
     assert [images.shape for images in made] == 3 * [(16, 3, 8, 8), (16, 3, 8, 8), (2, 3, 8, 8)]
-    model = vqgans.load(book / "vqgan.yaml", book / "vqgan.safetensors")
+    model = models_vqgan.open_vqgan(book / "vqgan.yaml", book / "vqgan.safetensors")
     latents = model.encode(torch.cat(made))
     rows = latents.permute(0, 2, 3, 1).reshape(-1, 1, model.channels)
     distance = torch.cdist(rows, model.codebook)[:, 0].view(3, 34, 2, 2, CODES)
@@ -88,21 +90,21 @@ def test_pictures_become_the_codes_that_the_vqgan_gives_them(
     assert torch.equal(again.codes, got.codes) and again.seconds == got.seconds
     for names, tints in zip(got.grounds, got.tints, strict=True):
         assert len(names) == len(tints) == 34
-        assert {None, "white"} < set(names) <= {None, *data.COLOURS}
-        assert None in tints and {*tints} <= {None, *data.TINTS}
+        assert {None, "white"} < set(names) <= {None, *archives.COLOURS}
+        assert None in tints and {*tints} <= {None, *archives.TINTS}
 
 
 def test_things_stand_still_in_the_middle(
-    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, pictures: archives.Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laid: list[tuple[Tensor, Tensor, Tensor]] = []
-    lay = scenes.lay
+    lay = compose.lay
 
     def spy(pixels: Tensor, under: Tensor, *where: Tensor) -> Tensor:
         laid.append((where[0], where[1], where[2]))
         return lay(pixels, under, *where)
 
-    monkeypatch.setattr(scenes, "lay", spy)
+    monkeypatch.setattr(compose, "lay", spy)
     encode(replace(recipe, scale=0.8, pair_variants=0), pictures)
     assert len(laid) == 2
     for scale, shift, flip in laid:
@@ -112,25 +114,25 @@ def test_things_stand_still_in_the_middle(
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_as_many_are_tinted_as_asked(
-    recipe: Recipe, pictures: data.Pictures, share: float
+    recipe: Recipe, pictures: archives.Pictures, share: float
 ) -> None:
     got = encode(replace(recipe, tint_share=share, variants=3), pictures)
     assert len(got.codes) == len(got.grounds) == len(got.tints) == len(got.seconds) == 4
-    assert all((tint in data.TINTS) == (share == 1) for tints in got.tints for tint in tints)
+    assert all((tint in archives.TINTS) == (share == 1) for tints in got.tints for tint in tints)
     names = [second[1] for second in got.seconds[3] if second is not None]
     assert len(names) == 6
     if share == 0:
         assert set(names) <= set(CONCEPTS)
     else:
-        assert all(name.split()[0] in data.TINTS for name in names)
+        assert all(name.split()[0] in archives.TINTS for name in names)
         assert {name.split()[-1] for name in names} <= {name.split()[-1] for name in CONCEPTS}
 
 
 def test_in_the_last_variants_another_thing_is_there(
-    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, pictures: archives.Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laid: list[tuple[str, str]] = []
-    pairs = scenes.pairs
+    pairs = compose.pairs
 
     def spy(
         first: Tensor, second: Tensor, under: Tensor, generator: Generator
@@ -142,7 +144,7 @@ def test_in_the_last_variants_another_thing_is_there(
             laid.append((word, CONCEPTS[index]))
         return images, words
 
-    monkeypatch.setattr(scenes, "pairs", spy)
+    monkeypatch.setattr(compose, "pairs", spy)
     got = encode(replace(recipe, pair_variants=12, tint_share=0.0), pictures)
     assert laid == [second for told in got.seconds[2:] for second in told]
     assert got.seconds[:2] == [[None] * 6] * 2
@@ -152,7 +154,7 @@ def test_in_the_last_variants_another_thing_is_there(
         for index, second in enumerate(told):
             assert second is not None
             word, name = second
-            assert word in {word for word, _ in scenes.RELATIONS}
+            assert word in {word for word, _ in compose.RELATIONS}
             assert name in CONCEPTS and name != CONCEPTS[index]
             met.add(name)
     assert met == set(CONCEPTS)
@@ -160,7 +162,7 @@ def test_in_the_last_variants_another_thing_is_there(
 
 
 def test_no_pairs_are_made_where_none_are_asked_for(
-    recipe: Recipe, pictures: data.Pictures
+    recipe: Recipe, pictures: archives.Pictures
 ) -> None:
     with_pairs = encode(recipe, pictures)
     without = encode(replace(recipe, pair_variants=0), pictures)
@@ -172,21 +174,23 @@ def test_no_pairs_are_made_where_none_are_asked_for(
     assert more.seconds[4] == with_pairs.seconds[2]
 
 
-def test_a_single_picture_stands_beside_itself(recipe: Recipe, pictures: data.Pictures) -> None:
+def test_a_single_picture_stands_beside_itself(
+    recipe: Recipe, pictures: archives.Pictures
+) -> None:
     got = encode(replace(recipe, tint_share=0.0), pictures.subset([1]))
     assert got.seconds[2][0] is not None and got.seconds[2][0][1] == "fox"
 
 
 def test_a_batch_has_the_captions_of_its_codes(
-    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, pictures: archives.Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def say(row: data.Row, ground: str | None, tint: str | None, generator: Generator) -> str:
+    def say(row: archives.Row, ground: str | None, tint: str | None, generator: Generator) -> str:
         return f"{row.concept}, {ground}, {tint}"
 
-    monkeypatch.setattr(data, "caption", say)
+    monkeypatch.setattr(archives, "caption", say)
     codes = torch.arange(18, dtype=torch.int16).view(3, 6, 1, 1).expand(3, 6, 2, 2)
     names: list[list[str | None]] = [[f"{v}{i}" for i in range(6)] for v in "ghi"]
-    tints: list[list[str | None]] = [[None, "red"] * 3, [*data.TINTS[:5], None], ["blue"] * 6]
+    tints: list[list[str | None]] = [[None, "red"] * 3, [*archives.TINTS[:5], None], ["blue"] * 6]
     alone: list[tuple[str, str] | None] = [None] * 6
     above: list[tuple[str, str] | None] = [("above", f"old thing {i}") for i in range(6)]
     weights = torch.tensor([1.0, 1, 0, 1, 1, 1])
@@ -209,7 +213,7 @@ def test_a_batch_has_the_captions_of_its_codes(
 
 
 def test_no_picture_is_twice_in_a_batch_unless_it_must_be(
-    recipe: Recipe, pictures: data.Pictures
+    recipe: Recipe, pictures: archives.Pictures
 ) -> None:
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1)
     learnt = Encoded(codes, [[None] * 6], [[None] * 6], [[None] * 6])
@@ -232,28 +236,30 @@ def test_people_clip_art_and_renders_are_drawn_less(recipe: Recipe) -> None:
         *[row(word) for word in ("handbag", "mango", "womanly", "snowman", "peoples")],
         *[row(f"a {word} there") for word in ("men", "girl", "family", "kiss", "hand", "finger")],
     ]
-    got = shares(replace(recipe, clip_art=0.5, people=0.25), rows)
+    got = row_shares(replace(recipe, clip_art=0.5, people=0.25), rows)
     expected = [1, 0.5, 0.5, 1, 0.25, 0.125, 0.025, *[1] * 5, *[0.25] * 6]
     torch.testing.assert_close(got, torch.tensor(expected))
-    assert torch.equal(shares(replace(recipe, clip_art=1, people=1), rows), data.weights(rows))
-    assert shares(Recipe(), rows[1:5]).tolist() == pytest.approx([0.3, 0.3, 1, 0.4])
+    assert torch.equal(
+        row_shares(replace(recipe, clip_art=1, people=1), rows), archives.weights(rows)
+    )
+    assert row_shares(Recipe(), rows[1:5]).tolist() == pytest.approx([0.3, 0.3, 1, 0.4])
     complaint = re.escape(
         "clip_art=0 and people=0.4 leave none of 2 pictures to learn from; give more than 0"
     )
     with pytest.raises(PictureError, match=complaint):
-        shares(replace(recipe, clip_art=0.0), rows[1:3])
+        row_shares(replace(recipe, clip_art=0.0), rows[1:3])
 
 
 def test_codes_are_kept_for_what_they_were_made_of(
-    recipe: Recipe, pictures: data.Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, pictures: archives.Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
 
-    def spy(recipe: Recipe, pictures: data.Pictures, *_: object) -> Encoded:
+    def spy(recipe: Recipe, pictures: archives.Pictures, *_: object) -> Encoded:
         made.append(len(pictures))
         return encode(recipe, pictures)
 
-    monkeypatch.setattr(encodings, "encode", spy)
+    monkeypatch.setattr(prior, "encode", spy)
     cache = tmp_path / "codes.pt"
     first, again = (encoded(recipe, pictures, cache) for _ in range(2))
     assert made == [6] and torch.equal(first.codes, again.codes)
@@ -278,7 +284,7 @@ def test_codes_are_kept_for_what_they_were_made_of(
     encoded(recipe, pictures.subset([0, 1]), cache)
     assert made[1:] == [2]
     encoded(recipe, pictures, cache)
-    renamed = data.Pictures(
+    renamed = archives.Pictures(
         tuple(replace(row, captions=("a new name",)) for row in pictures.rows), pictures.pixels
     )
     assert "a new name" in str(encoded(recipe, renamed, cache).seconds)
@@ -293,11 +299,11 @@ def test_codes_are_kept_for_what_they_were_made_of(
         (other / name).write_bytes(Path(recipe.vqgan, name).read_bytes())
     encoded(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 6  # the same VQGAN, elsewhere
-    vqgan.export(SMALL, vqgan.Model(SMALL), other)
+    training_vqgan.export(SMALL, training_vqgan.Model(SMALL), other)
     encoded(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 7
 
 
-def test_an_absent_vqgan_is_named(recipe: Recipe, pictures: data.Pictures) -> None:
+def test_an_absent_vqgan_is_named(recipe: Recipe, pictures: archives.Pictures) -> None:
     with pytest.raises(ModelError, match=r"vqgan=none: there is no none.vqgan.yaml; train it f"):
         encoded(replace(recipe, vqgan="none"), pictures, Path("codes.pt"))

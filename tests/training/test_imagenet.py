@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ModelError
-from vqclip.training.imagenet import weights
+from vqclip.training.perceptual import weights
 
 
 def pretend(variant: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:

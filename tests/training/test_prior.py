@@ -12,17 +12,19 @@ import yaml
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from tests import tiny_clip
+from tests.helpers import tiny_clip
 from tests.training.conftest import CONCEPTS
-from vqclip import perceptors
 from vqclip.errors import ModelError, PictureError
-from vqclip.models import prior as shipped
-from vqclip.models import vqgan as vqgans
+from vqclip.guidance import perceptor
+from vqclip.models import prior as models_prior
+from vqclip.models import vqgan as models_vqgan
 from vqclip.models.prior import Prior, blocks
-from vqclip.training import data, encodings, prior, vqgan
-from vqclip.training.encodings import Encoded, encode
-from vqclip.training.prior import Reader, Recipe, build, train
-from vqclip.training.scenes import RELATIONS
+from vqclip.training import loop, prior, settings, vqgan
+from vqclip.training import prior as training_prior
+from vqclip.training.data import archives
+from vqclip.training.data.compose import RELATIONS
+from vqclip.training.prior import Encoded, Reader, build, encode, train
+from vqclip.training.settings import PriorRecipe
 
 CODES, FACTOR = 12, 4
 
@@ -31,7 +33,7 @@ CODES, FACTOR = 12, 4
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a VQGAN of twelve codes, and with a CLIP in `clip`; both know nothing."""
     place = tmp_path_factory.mktemp("models")
-    small = vqgan.Recipe(
+    small = settings.VqganRecipe(
         **{"size": 16, "codes": CODES, "code_channels": 8, "width": 32, "z_channels": 8},
         multiples=[1, 1, 1],
     )
@@ -45,8 +47,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def recipe(folder: Path, models: Path, tmp_path: Path) -> Recipe:
-    return Recipe(
+def recipe(folder: Path, models: Path, tmp_path: Path) -> PriorRecipe:
+    return PriorRecipe(
         data=str(folder),
         out=str(tmp_path / "out"),
         vqgan=str(models),
@@ -66,15 +68,15 @@ def recipe(folder: Path, models: Path, tmp_path: Path) -> Recipe:
 
 
 @pytest.fixture
-def pictures(folder: Path) -> data.Pictures:
-    return data.read(folder, "illustrations", side=16, classes=("permissive",))
+def pictures(folder: Path) -> archives.Pictures:
+    return archives.read(folder, "illustrations", side=16, classes=("permissive",))
 
 
 def stream(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def state_of(recipe: Recipe) -> dict[str, Tensor]:
+def state_of(recipe: PriorRecipe) -> dict[str, Tensor]:
     saved = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)
     return saved["model"]  # type: ignore[no-any-return]
 
@@ -83,11 +85,11 @@ def test_the_reader_gives_states_of_a_frozen_text_tower(models: Path) -> None:
     reader, texts = Reader(models / "clip"), ["a fox", "an owl on a red background"]
     got = reader(texts)
     assert got.shape == (2, tiny_clip.CONTEXT_LENGTH, 32) and not got.requires_grad
-    assert torch.equal(got, perceptors.load(str(models / "clip")).read_tokens(texts))
+    assert torch.equal(got, perceptor.load(str(models / "clip")).read_tokens(texts))
     assert not list(reader.parameters())
 
 
-def test_a_prior_is_built_for_its_vqgan_and_clip(recipe: Recipe, models: Path) -> None:
+def test_a_prior_is_built_for_its_vqgan_and_clip(recipe: PriorRecipe, models: Path) -> None:
     seen: list[list[str]] = []
 
     def reader(texts: list[str]) -> Tensor:
@@ -103,11 +105,11 @@ def test_a_prior_is_built_for_its_vqgan_and_clip(recipe: Recipe, models: Path) -
 
 
 def test_codes_that_look_alike_begin_alike(
-    recipe: Recipe, models: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: PriorRecipe, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = vqgans.load(models / "vqgan.yaml", models / "vqgan.safetensors")
+    found = models_vqgan.open_vqgan(models / "vqgan.yaml", models / "vqgan.safetensors")
     found.codebook[3] = found.codebook[7]
-    monkeypatch.setattr(vqgans, "load", lambda *_, **__: found)
+    monkeypatch.setattr(models_vqgan, "open_vqgan", lambda *_, **__: found)
     table = build(recipe, lambda texts: torch.zeros(1, 7, 24)).codes.weight  # type: ignore
     tables = table.detach().view(4, CODES, 32)
     assert torch.equal(tables[:, 3], tables[:, 7])
@@ -121,7 +123,7 @@ def test_codes_that_look_alike_begin_alike(
 
 
 def test_training_leaves_a_prior_and_goes_on(
-    recipe: Recipe, models: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: PriorRecipe, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = Path(recipe.out)
     train(recipe)
@@ -134,7 +136,7 @@ def test_training_leaves_a_prior_and_goes_on(
     trained = build(recipe, reader)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
-    loaded = shipped.load(out)
+    loaded = models_prior.load(out)
     assert loaded.config() == trained.config() == yaml.safe_load((out / "prior.yaml").read_text())
     prefix = loaded.prefix(reader(["a fox", "red apple"]))
     codes = loaded.dream(prefix, generator=stream(), guidance=2.0)
@@ -145,11 +147,13 @@ def test_training_leaves_a_prior_and_goes_on(
     def never(*_: object) -> Encoded:
         raise AssertionError("encoded already")
 
-    monkeypatch.setattr(encodings, "encode", never)
+    monkeypatch.setattr(training_prior, "encode", never)
     steps: list[int] = []
-    rate = prior.learning_rate
+    rate = loop.learning_rate
     monkeypatch.setattr(
-        prior, "learning_rate", lambda recipe, step: (steps.append(step), rate(recipe, step))[1]
+        training_prior,
+        "learning_rate",
+        lambda recipe, step: (steps.append(step), rate(recipe, step))[1],
     )
     train(replace(recipe, steps=4))
     assert set(steps) == {2, 3}
@@ -162,7 +166,7 @@ def test_training_leaves_a_prior_and_goes_on(
 
 
 def test_a_run_may_end_before_its_plan_does_and_begin_another(
-    recipe: Recipe, tmp_path: Path
+    recipe: PriorRecipe, tmp_path: Path
 ) -> None:
     train(replace(recipe, steps=5, until=1))
     saved = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)
@@ -174,7 +178,7 @@ def test_a_run_may_end_before_its_plan_does_and_begin_another(
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_silence_stands_in_for_the_words(recipe: Recipe, share: float) -> None:
+def test_silence_stands_in_for_the_words(recipe: PriorRecipe, share: float) -> None:
     train(replace(recipe, steps=1, silent_share=share))
     torch.manual_seed(recipe.seed)
     first = build(recipe, Reader(Path(recipe.clip)))
@@ -186,18 +190,16 @@ def test_silence_stands_in_for_the_words(recipe: Recipe, share: float) -> None:
 
 
 def test_words_and_codes_are_learnt(
-    recipe: Recipe, pictures: data.Pictures, monkeypatch: pytest.MonkeyPatch
+    recipe: PriorRecipe, pictures: archives.Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture of one code for each concept is easy, and only the words tell which."""
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1).expand(1, 6, 2, 2).contiguous()
     plain: list[list[str | None]] = [[None] * 6]
-    monkeypatch.setattr(
-        encodings, "encode", lambda *_: Encoded(codes, plain, plain, [[None] * 6])
-    )
+    monkeypatch.setattr(prior, "encode", lambda *_: Encoded(codes, plain, plain, [[None] * 6]))
     monkeypatch.setattr(prior, "learning_rate", lambda *_: 5e-3)
-    monkeypatch.setattr(data.Pictures, "split", lambda self: (self, self.subset([])))
+    monkeypatch.setattr(archives.Pictures, "split", lambda self: (self, self.subset([])))
     train(replace(recipe, steps=60, batch=16))
-    loaded, reader = shipped.load(Path(recipe.out)), Reader(Path(recipe.clip))
+    loaded, reader = models_prior.load(Path(recipe.out)), Reader(Path(recipe.clip))
     prefix = loaded.prefix(reader(list(CONCEPTS)))
     logits = loaded(codes[0].long(), prefix)
     wanted = blocks(codes[0].long(), 2)
@@ -208,28 +210,30 @@ def test_words_and_codes_are_learnt(
     assert unasked.max() < 0.6  # it cannot know the first
 
 
-def test_styles_are_chosen(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_styles_are_chosen(recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def spy(recipe: Recipe, pictures: data.Pictures, *_: object) -> Encoded:
+    def spy(recipe: PriorRecipe, pictures: archives.Pictures, *_: object) -> Encoded:
         seen.append(len(pictures))
         return encode(recipe, pictures)
 
-    monkeypatch.setattr(encodings, "encode", spy)
-    read = data.read
+    monkeypatch.setattr(training_prior, "encode", spy)
+    read = archives.read
 
-    def with_styles(folder: Path, name: str, *, side: int, classes: list[str]) -> data.Pictures:
+    def with_styles(
+        folder: Path, name: str, *, side: int, classes: list[str]
+    ) -> archives.Pictures:
         found = read(folder, name, side=side, classes=classes)
         rows = [replace(row, style=f"style {index}") for index, row in enumerate(found.rows)]
-        return data.Pictures(tuple(rows), found.pixels)
+        return archives.Pictures(tuple(rows), found.pixels)
 
-    monkeypatch.setattr(data, "read", with_styles)
+    monkeypatch.setattr(archives, "read", with_styles)
     train(replace(recipe, steps=1, styles=["style 1", "style 4"]))
     assert seen == [2]
 
 
 def test_the_log_has_a_line_for_a_hundred_steps(
-    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Reader, "forward", lambda self, texts: torch.zeros(len(texts), 8, 32))
     train(replace(recipe, steps=101, batch=1))
@@ -237,23 +241,23 @@ def test_the_log_has_a_line_for_a_hundred_steps(
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    recipe = Recipe(steps=2000, rate=1.0)
-    rates = [prior.learning_rate(recipe, step) for step in range(0, 2500, 50)]
+    recipe = PriorRecipe(steps=2000, rate=1.0)
+    rates = [loop.learning_rate(recipe, step) for step in range(0, 2500, 50)]
     assert rates[0] == pytest.approx(0.005) and rates[20] == pytest.approx(0.5, abs=1e-3)
     assert max(rates) == rates[4] and rates[40:] == [0.02] * 10
 
 
-def test_export_is_in_half_precision(recipe: Recipe, tmp_path: Path) -> None:
+def test_export_is_in_half_precision(recipe: PriorRecipe, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     model = build(recipe, Reader(Path(recipe.clip)))
-    prior.export(model, tmp_path)
+    training_prior.export(model, tmp_path)
     stored = load_file(tmp_path / "prior.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    assert isinstance(shipped.load(tmp_path), Prior)
+    assert isinstance(models_prior.load(tmp_path), Prior)
 
 
-def test_an_absent_vqgan_and_absent_styles_are_named(recipe: Recipe, tmp_path: Path) -> None:
+def test_an_absent_vqgan_and_absent_styles_are_named(recipe: PriorRecipe, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"vqgan=none: there is no none.vqgan.yaml; train it f"):
         train(replace(recipe, vqgan="none"))
     with pytest.raises(PictureError, match=r"styles=oil: no picture is of them \(there are: fl"):
@@ -262,7 +266,7 @@ def test_an_absent_vqgan_and_absent_styles_are_named(recipe: Recipe, tmp_path: P
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_the_loss_is_of_logits_as_they_come(
-    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, bf16: bool
+    recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch, bf16: bool
 ) -> None:
     seen: list[torch.dtype] = []
     measure = functional.cross_entropy
@@ -272,16 +276,16 @@ def test_the_loss_is_of_logits_as_they_come(
         seen.append(logits.dtype)
         return measure(logits, wanted)
 
-    monkeypatch.setattr(prior.functional, "cross_entropy", spy)
+    monkeypatch.setattr(training_prior.functional, "cross_entropy", spy)
     train(replace(recipe, steps=1, bf16=bf16))
     assert seen == [torch.bfloat16 if bf16 else torch.float32]
 
 
 def test_what_is_drawn_rarely_and_pairs_reach_the_training(
-    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One concept is of people, who are shut out here, and every picture is of two things."""
-    monkeypatch.setattr(encodings, "PEOPLE", re.compile(r"\bfox\b"))
+    monkeypatch.setattr(training_prior, "PEOPLE", re.compile(r"\bfox\b"))
     read = Reader.forward
     heard: list[str] = []
 
@@ -295,21 +299,21 @@ def test_what_is_drawn_rarely_and_pairs_reach_the_training(
     assert len(told) == 8 * 4 and not any(re.match("(a )?fox", text) for text in told)
     words = "|".join(word for word, _ in RELATIONS)
     assert sum(re.search(f" ({words}) ", text) is not None for text in told) > 16
-    monkeypatch.setattr(encodings, "PEOPLE", re.compile(""))
+    monkeypatch.setattr(training_prior, "PEOPLE", re.compile(""))
     with pytest.raises(PictureError, match="people=0 leave none of 5 pictures to learn from"):
         train(replace(recipe, people=0.0))
 
 
-def test_a_sheet_shows_drafts(recipe: Recipe, models: Path) -> None:
+def test_a_sheet_shows_drafts(recipe: PriorRecipe, models: Path) -> None:
     reader = Reader(models / "clip")
     model = build(recipe, reader).train()
-    made = prior.sheet(recipe, model, reader)
+    made = training_prior.sheet(recipe, model, reader)
     assert model.training
-    assert made.shape == (3, prior.ROWS * 10 + 2, len(prior.SHOWN) * 10 + 2)
-    assert torch.equal(made, prior.sheet(recipe, model, reader))
+    assert made.shape == (3, training_prior.ROWS * 10 + 2, len(training_prior.SHOWN) * 10 + 2)
+    assert torch.equal(made, training_prior.sheet(recipe, model, reader))
 
 
-def test_exported_weights_are_begun_with(recipe: Recipe, tmp_path: Path) -> None:
+def test_exported_weights_are_begun_with(recipe: PriorRecipe, tmp_path: Path) -> None:
     train(replace(recipe, steps=1))
     other = replace(recipe, out=str(tmp_path / "other"), steps=0, seed=5, begin=recipe.out)
     train(other)

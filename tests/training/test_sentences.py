@@ -17,8 +17,9 @@ from torch.nn import functional
 
 from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError
-from vqclip.training import data, sentences
-from vqclip.training.sentences import captions, meanings, phrases, vocabulary
+from vqclip.training import distillation
+from vqclip.training.data import archives
+from vqclip.training.distillation import captions, meanings, phrases, vocabulary
 from vqclip.training.settings import SentencesRecipe
 
 WIDTH = 6
@@ -91,7 +92,7 @@ def test_phrases_use_every_word_about_as_often() -> None:
     uses = Counter(word for phrase in got for word in re.findall(r"word\d+", phrase))
     # A hundred times each by turns, and about 33 as the other one of two.
     assert set(uses) == set(words) and min(uses.values()) >= 105 and max(uses.values()) <= 165
-    colours = "|".join(data.COLOURS)
+    colours = "|".join(archives.COLOURS)
     shape = rf"(a |({colours}) )?word\d+|a word\d+ and a word\d+|word\d+ word\d+"
     assert all(re.fullmatch(shape, phrase) for phrase in got)
     for part in (r"a word\d+", rf"({colours}) word\d+", "a .* and a .*", r"word\d+ word\d+"):
@@ -107,7 +108,7 @@ def test_phrases_draw_from_their_generator_only() -> None:
 
 
 def test_captions_are_of_the_pictures_with_grounds_and_tints(folder: Path) -> None:
-    pictures = data.read(folder, "illustrations", side=8, classes=("permissive",))
+    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",))
     before = torch.get_rng_state()
     got = captions(pictures.subset([1, 3]), 300, stream())
     assert len(got) == 300 and got == captions(pictures.subset([1, 3]), 300, stream())
@@ -116,7 +117,7 @@ def test_captions_are_of_the_pictures_with_grounds_and_tints(folder: Path) -> No
     owls = sum("owl" in caption for caption in got)
     assert foxes + owls >= 280 and min(foxes, owls) > 90  # else "animal", of the long caption
     assert sum(" background" in caption for caption in got) > 20
-    tinted = [c for c in got if re.search(rf"\b({'|'.join(data.TINTS)}) (fox|owl)", c)]
+    tinted = [c for c in got if re.search(rf"\b({'|'.join(archives.TINTS)}) (fox|owl)", c)]
     assert 100 < len(tinted) < 290
 
 
@@ -146,10 +147,12 @@ def test_a_missing_package_is_named(
 def test_training_writes_texts_and_their_meanings(
     encoder: list[Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentences, "vocabulary", lambda: ["glade", "harbour"])
+    monkeypatch.setattr(distillation, "vocabulary", lambda: ["glade", "harbour"])
     out = tmp_path / "new" / "out"
     few = {"captions": 60, "phrases": 40}
-    sentences.train(SentencesRecipe(data=str(folder), out=str(out), bf16=False, **few))
+    distillation.train_sentences(
+        SentencesRecipe(data=str(folder), out=str(out), bf16=False, **few)
+    )
     book = torch.load(out / "sentences.pt", weights_only=True)
     texts = book["texts"]
     assert texts == sorted(set(texts)) and 40 < len(texts) <= 100

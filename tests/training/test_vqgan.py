@@ -13,14 +13,15 @@ from torch import Tensor
 
 from tests.training.conftest import picture, record, write
 from vqclip.errors import ConfigError, PictureError
-from vqclip.models import vqgan as shipped
-from vqclip.training import data, vqgan
-from vqclip.training.settings import check
-from vqclip.training.supply import Batches, sizes, supply
+from vqclip.models import vqgan
+from vqclip.models import vqgan as models_vqgan
+from vqclip.training import vqgan as training_vqgan
+from vqclip.training.data import archives
+from vqclip.training.data.batches import VqganBatches, sizes, supply
+from vqclip.training.settings import VqganRecipe, check
 from vqclip.training.vqgan import (
     Codebook,
     Model,
-    Recipe,
     decibels,
     edges,
     examine,
@@ -37,9 +38,9 @@ def one_seed() -> None:
 
 
 @pytest.fixture
-def recipe(folder: Path, tmp_path: Path) -> Recipe:
+def recipe(folder: Path, tmp_path: Path) -> VqganRecipe:
     """Three steps, of which the second quantises and the third knows the critic."""
-    return Recipe(
+    return VqganRecipe(
         data=str(folder),
         out=str(tmp_path / "out"),
         steps=3,
@@ -165,18 +166,18 @@ def test_decibels_are_of_pictures_between_minus_one_and_one() -> None:
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    recipe = Recipe(steps=1000, rate=1.0)
+    recipe = VqganRecipe(steps=1000, rate=1.0)
     rates = [learning_rate(recipe, step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01) and rates[500] == pytest.approx(0.5)
     assert max(rates) == rates[99] and rates[-1] == pytest.approx(0.05)
 
 
-def test_batches_are_illustrations_and_photographs(recipe: Recipe) -> None:
+def test_batches_are_illustrations_and_photographs(recipe: VqganRecipe) -> None:
     blank = torch.zeros(1, 4, 8, 8, dtype=torch.uint8)
-    rows = (data.Row("a", ("a fox",), "", "", ""),)
-    photos = data.Pictures(rows, torch.full([1, 3, 16, 16], 51, dtype=torch.uint8))
-    batches = Batches(
-        replace(recipe, batch=8, photo_share=0.25), data.Pictures(rows, blank), photos
+    rows = (archives.Row("a", ("a fox",), "", "", ""),)
+    photos = archives.Pictures(rows, torch.full([1, 3, 16, 16], 51, dtype=torch.uint8))
+    batches = VqganBatches(
+        replace(recipe, batch=8, photo_share=0.25), archives.Pictures(rows, blank), photos
     )
     images = batches.draw(torch.Generator().manual_seed(0))
     assert images.shape == (8, 3, 32, 32) and images.min() >= -1 and images.max() <= 1
@@ -187,7 +188,7 @@ def test_batches_are_illustrations_and_photographs(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_batches_may_be_of_several_sizes(recipe: Recipe, folder: Path, own: bool) -> None:
+def test_batches_may_be_of_several_sizes(recipe: VqganRecipe, folder: Path, own: bool) -> None:
     Image.fromarray(picture(3, 1, 300).permute(1, 2, 0).numpy()).save(folder / "mine.png")
     changes = {"pictures": str(folder)} if own else {}
     several = replace(recipe, batch=4, sizes=[16, 32, 64, 256], **changes)
@@ -204,7 +205,7 @@ def test_batches_may_be_of_several_sizes(recipe: Recipe, folder: Path, own: bool
 
 
 def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
-    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    recipe: VqganRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = Path(recipe.out)
     train(recipe)
@@ -216,7 +217,7 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
     trained = Model(recipe)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
-    loaded = shipped.load(out / "vqgan.yaml", out / "vqgan.safetensors")
+    loaded = vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
     assert loaded.factor == 4 and loaded.channels == 8 and len(loaded.codebook) == 12
     pictures = torch.stack([picture(3, seed, 32) for seed in (1, 2)]) / 255
     with torch.no_grad():
@@ -228,9 +229,11 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
         torch.testing.assert_close(loaded.decode(codes), made, atol=1e-5, rtol=0)
 
     steps: list[int] = []
-    rate = vqgan.learning_rate
+    rate = training_vqgan.learning_rate
     monkeypatch.setattr(
-        vqgan, "learning_rate", lambda recipe, step: (steps.append(step), rate(recipe, step))[1]
+        training_vqgan,
+        "learning_rate",
+        lambda recipe, step: (steps.append(step), rate(recipe, step))[1],
     )
     train(replace(recipe, steps=5))
     assert steps == [3, 4]
@@ -244,19 +247,19 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 5
 
 
-def test_a_folder_with_nothing_to_hold_out_will_do(recipe: Recipe, folder: Path) -> None:
+def test_a_folder_with_nothing_to_hold_out_will_do(recipe: VqganRecipe, folder: Path) -> None:
     write(folder, "illustrations", [record("flat/1.webp", captions=["fox"])])
     train(replace(recipe, steps=1))
     assert (Path(recipe.out) / "vqgan.safetensors").is_file()
 
 
-def test_no_picture_of_the_licences_is_an_error(recipe: Recipe) -> None:
+def test_no_picture_of_the_licences_is_an_error(recipe: VqganRecipe) -> None:
     with pytest.raises(PictureError, match="of the licence classes gpl; add one to licences="):
         train(replace(recipe, licences=["gpl"]))
 
 
 @pytest.mark.parametrize("size", [32, 48])
-def test_pictures_are_examined_and_laid_on_a_sheet(recipe: Recipe, size: int) -> None:
+def test_pictures_are_examined_and_laid_on_a_sheet(recipe: VqganRecipe, size: int) -> None:
     model = Model(recipe)
     exam = torch.rand(32, 3, size, size) * 2 - 1
     first, second = examine(model, exam[:4], False), examine(model, exam[:4], True)
@@ -274,7 +277,9 @@ def test_pictures_are_examined_and_laid_on_a_sheet(recipe: Recipe, size: int) ->
     assert not torch.equal(other[:, size:-size], made[:, size:-size])
 
 
-def test_a_decoder_that_learns_alone_leaves_every_code(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_decoder_that_learns_alone_leaves_every_code(
+    recipe: VqganRecipe, tmp_path: Path
+) -> None:
     train(recipe)
     first, second = Path(recipe.out), tmp_path / "second"
     state = torch.load(first / "checkpoint.pt", weights_only=True)
@@ -302,7 +307,7 @@ def test_a_decoder_that_learns_alone_leaves_every_code(recipe: Recipe, tmp_path:
     pictures = torch.stack([picture(3, seed, 32) for seed in range(6)]) / 255
     codes, latents, drawn = [], [], []
     for out in (first, second):
-        shown = shipped.load(out / "vqgan.yaml", out / "vqgan.safetensors")
+        shown = models_vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
         latents.append(shown.encode(pictures))
         codes.append(shown.nearest(latents[-1]))
         drawn.append(shown.decode(shown.lookup(codes[0][0])))
@@ -310,7 +315,7 @@ def test_a_decoder_that_learns_alone_leaves_every_code(recipe: Recipe, tmp_path:
     assert not torch.equal(*drawn)
 
 
-def test_the_codes_of_exported_weights_stay_too(recipe: Recipe, tmp_path: Path) -> None:
+def test_the_codes_of_exported_weights_stay_too(recipe: VqganRecipe, tmp_path: Path) -> None:
 
     train(recipe)
     out = tmp_path / "second"
@@ -324,30 +329,34 @@ def test_the_codes_of_exported_weights_stay_too(recipe: Recipe, tmp_path: Path) 
     assert not torch.equal(after["decoder.conv_out.weight"], before["decoder.conv_out.weight"])
 
 
-def test_a_decoder_alone_learns_to_draw(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_alone_learns_to_draw(
+    recipe: VqganRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = Model(recipe)
     kept = Path(recipe.out) / "begin"
     kept.mkdir(parents=True)
-    vqgan.export(recipe, model, kept)
+    training_vqgan.export(recipe, model, kept)
     exams: list[float] = []
-    monkeypatch.setattr(vqgan, "REPORT_EVERY", 1)
+    monkeypatch.setattr(training_vqgan, "REPORT_EVERY", 1)
     watch = examine
     monkeypatch.setattr(
-        vqgan, "examine", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
+        training_vqgan, "examine", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
     )
     alone = replace(recipe, begin=str(kept), decoder_only=True, discriminate_from=99, rate=3e-3)
     train(replace(alone, steps=12, batch=4, sheet_every=0))
     assert len(exams) == 12 and exams[-1] > exams[0] + 0.5, exams
 
 
-def test_codes_to_keep_must_come_from_somewhere(recipe: Recipe) -> None:
+def test_codes_to_keep_must_come_from_somewhere(recipe: VqganRecipe) -> None:
     with pytest.raises(ConfigError, match="decoder_only is true, but from= does not say whose"):
         check(replace(recipe, decoder_only=True))
     alone = replace(recipe, decoder_only=True, begin="starter")
     assert check(alone) == alone
 
 
-def test_what_is_kept_may_lie_between_before_and_after(recipe: Recipe, tmp_path: Path) -> None:
+def test_what_is_kept_may_lie_between_before_and_after(
+    recipe: VqganRecipe, tmp_path: Path
+) -> None:
     train(recipe)
     kept = Path(recipe.out) / "vqgan.safetensors"
     before, ends = load_file(kept), {}

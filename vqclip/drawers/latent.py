@@ -1,4 +1,4 @@
-"""A picture as the latent of a VQGAN: what VQGAN+CLIP is named after."""
+"""The latent drawer: a picture as the latent of a VQGAN."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from vqclip.models.memory import Thrift
 from vqclip.models.vqgan import VQGAN
 from vqclip.tensors import Image, Latent
-from vqclip.thrift import Thrift
 
 
 class LatentDrawer:

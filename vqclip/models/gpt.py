@@ -1,4 +1,4 @@
-"""A transformer that writes codes one after another, in taming's own layout.
+"""The GPT over codes, in the layout of taming-transformers.
 
 The second stage of Esser et al., 2021, "Taming Transformers" (https://arxiv.org/abs/2012.09841),
 which is minGPT's architecture. Names and shapes of the weights are those of the published

@@ -1,4 +1,4 @@
-"""How do taming's published transformers draw something of a class of ImageNet?
+"""The class-conditional transformers of taming-transformers (Net2Net).
 
 A class-conditional Net2Net transformer writes the codes of its first stage, a VQGAN, one after
 another. What precedes them is the number of the class, a token that shares its embedding with
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ModelError
-from vqclip.models import vqgan as vqgans
+from vqclip.models import vqgan
 from vqclip.models.gpt import GPT, Shape
-from vqclip.models.layout import NET2NET, describe, read_config
-from vqclip.models.unpickle import read_checkpoint
+from vqclip.models.vqgan_config import NET2NET, describe, read_config
+from vqclip.models.zoo.checkpoint_file import read_checkpoint
 
 TRANSFORMER = "transformer."
 UNSHUFFLE = "permuter.backward_shuffle_idx"
@@ -58,7 +58,7 @@ class Net2Net:
     """
 
     transformer: GPT
-    first_stage: vqgans.VQGAN
+    first_stage: vqgan.VQGAN
     classes: int
     cells: int
     order: Tensor | None = None
@@ -125,7 +125,7 @@ def load(
     nested = content.get("state_dict")
     inside = nested if isinstance(nested, Mapping) else content
     state = {key: value for key, value in inside.items() if isinstance(value, Tensor)}
-    first_stage = vqgans.load(config, weights, device=device)
+    first_stage = vqgan.open_vqgan(config, weights, device=device)
     return Net2Net(
         transformer=_transformer(shape, state, str(weights), source).to(device),
         first_stage=first_stage,

@@ -1,4 +1,4 @@
-"""From words straight to codes: a rough draft of a prompt.
+"""The prior: from a text embedding to the codes of a picture.
 
 A transformer continues the words, as a CLIP's text tower reads them, with the codes of a picture,
 row by row: the second stage of a VQGAN, conditioned as in DALL·E (Ramesh et al., 2021,

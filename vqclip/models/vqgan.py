@@ -1,4 +1,10 @@
-"""How does a grid of codes become a picture, and a picture a grid of codes?
+"""The VQGAN: loading it, encoding, quantising and decoding pictures.
+
+Zeros, as convolutions are padded; and some decoders learn to leave a bright speck in a corner,
+which no loss over a whole picture minds, and by which they steer the norms of all that they draw
+(in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
+such specks fall beyond the border: the outermost codes are drawn once more around the picture,
+and cut off.
 
 A VQGAN is an encoder, a codebook and a decoder. `load` builds one from a config in the layout of
 taming-transformers and a checkpoint of it; `build` makes one that has yet to be trained.
@@ -13,28 +19,102 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from taming.modules.diffusionmodules.model import (  # type: ignore[import-untyped,unused-ignore]
-    AttnBlock,
-    Decoder,
-    Encoder,
-)
+from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vqclip.errors import ModelError
-from vqclip.models import margins, tiles
-from vqclip.models.layout import Layout, describe, read_config
-from vqclip.models.unpickle import read_checkpoint
+from vqclip.models import memory
+from vqclip.models.vqgan_config import Layout, describe, read_config
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.checkpoint_file import read_checkpoint
+from vqclip.models.zoo.verify import changed_message, check_weights, file_stamp
 from vqclip.tensors import Image, Latent
 
-__all__ = ["VQGAN", "build", "clamp_with_grad", "load", "read_config", "straight_through"]
+COPY, NOTE = "light.safetensors", "light.json"
+
+
+def load_vqgan(name: str, device: torch.device | str = "cpu") -> tuple[VQGAN, str]:
+    """Load a VQGAN by its name, and give the sha256 of its weights.
+
+    Raises:
+        ModelAbsent: if the model is known but not here.
+        ModelError: if it cannot be read, or is not what it was when it came.
+    """
+
+    found = registry.find_vqgan(name)
+    light = _light(found.weights)
+    if light is not None:
+        return open_vqgan(found.config, found.weights.with_name(COPY), device=device), light
+    checked = check_weights(name, found.weights)
+    if not checked.same:
+        raise ModelError(changed_message(checked))
+    model = open_vqgan(found.config, found.weights, device=device)
+    if registry.cache_dir() in found.weights.parents and found.weights.suffix != ".safetensors":
+        with suppress(OSError):  # a full disk, or one that is only read: next time, then
+            _copy(model, found.weights, checked.sha256)
+    return model, checked.sha256
+
+
+def _light(weights: Path) -> str | None:
+    """The sha256 of weights, if there is a good copy of them that is not out of date."""
+    try:
+        note: Any = json.loads(weights.with_name(NOTE).read_text(encoding="utf-8"))
+        if note["stamp"] == file_stamp(weights) and note["copy"] == registry.sha256(
+            weights.with_name(COPY)
+        ):
+            return str(note["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # there is none, or it is damaged: it is made again
+    return None
+
+
+def _copy(model: VQGAN, weights: Path, digest: str) -> None:
+    """Write the copy, and then the note without which it is not looked at."""
+    from safetensors.torch import save_file
+
+    copy, note = weights.with_name(COPY), weights.with_name(NOTE)
+    note.unlink(missing_ok=True)
+    aside = copy.with_name(f"{COPY}.part")
+    try:
+        save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, aside)
+        aside.replace(copy)
+    finally:
+        aside.unlink(missing_ok=True)
+    text = json.dumps(
+        {"stamp": file_stamp(weights), "sha256": digest, "copy": registry.sha256(copy)}
+    )
+    part = note.with_name(f"{NOTE}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(note)
+
+
+def with_margin(draw: Callable[[Tensor], Tensor], latent: Tensor, margin: int) -> Tensor:
+    """Draw a latent with its outermost cells repeated `margin` times, and cut those off.
+
+    Args:
+        draw: [N, C, h, w] → [N, 3, H, W].
+        latent: [N, C, h, w].
+    """
+    if margin == 0:
+        return draw(latent)
+    around = functional.pad(latent, [margin] * 4, mode="replicate")
+    picture = draw(around)
+    cut = margin * (picture.shape[-1] // around.shape[-1])
+    return picture[..., cut:-cut, cut:-cut]
+
 
 FIRST_STAGE = "first_stage_model."
+
+
 # Distances held at once while looking for the nearest codes: 2**24 floats are 64 MiB.
 DISTANCES = 2**24
 
@@ -177,12 +257,12 @@ class VQGAN(nn.Module):
 
         Out-of-range colours are clamped, with a gradient that can still bring them back.
         """
-        return _coloured(margins.drawn(self.decoder, self.post_quant_conv(latent), self.margin))
+        return _coloured(with_margin(self.decoder, self.post_quant_conv(latent), self.margin))
 
     def decode_in_tiles(self, latent: Latent) -> Image:
         """Draw the same picture, holding less for an approximate gradient; see `tiles`."""
-        draw = partial(tiles.draw, self.decoder)
-        return _coloured(margins.drawn(draw, self.post_quant_conv(latent), self.margin))
+        draw = partial(memory.draw, self.decoder)
+        return _coloured(with_margin(draw, self.post_quant_conv(latent), self.margin))
 
     def limits(self) -> tuple[Tensor, Tensor]:
         """Give the least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
@@ -238,7 +318,9 @@ def build(config: Mapping[str, Any], *, source: str = "the config") -> VQGAN:
         raise ModelError(f"{source}: ddconfig cannot be built ({error}); check it") from error
 
 
-def load(config: Path | str, weights: Path | str, *, device: torch.device | str = "cpu") -> VQGAN:
+def open_vqgan(
+    config: Path | str, weights: Path | str, *, device: torch.device | str = "cpu"
+) -> VQGAN:
     """Load a VQGAN, frozen, in float32, from its YAML and its checkpoint.
 
     Reads taming's `.ckpt` (plain, Gumbel, first stage of a Net2Net) and `.safetensors`; what is

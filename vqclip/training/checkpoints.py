@@ -1,4 +1,4 @@
-"""What is kept of a training, and what may another one begin with?
+"""Checkpoints of trainings, and warm starts.
 
 A checkpoint is {part: its state_dict} with "step", a running "loss", and the states of the random
 numbers, so that two pieces equal one run. What is loaded fits, or is refused by its first
@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError, OutputError
-from vqclip.models.packing import unpack
-from vqclip.models.unpickle import read_checkpoint
+from vqclip.models.zoo.checkpoint_file import read_checkpoint, unpack
 
 CHECKPOINT = "checkpoint.pt"
 

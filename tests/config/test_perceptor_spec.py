@@ -1,0 +1,69 @@
+"""Who looks, and how much it counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from vqclip.config import loading
+from vqclip.config.perceptor_spec import Eye, names, parse
+from vqclip.errors import ConfigError
+from vqclip.language.schedules import parse as schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("starter", Eye("starter")),
+        ("ViT-B-32::openai", Eye("ViT-B-32::openai")),
+        ("ViT-B-32::openai:0.5", Eye("ViT-B-32::openai", 0.5)),
+        ("ViT-B-32::openai:0.5:8", Eye("ViT-B-32::openai", 0.5, 8)),
+        (r"C:\clips\mine:2", Eye(r"C:\clips\mine", 2)),
+        ("starter:{0: 0, 50%: 1 hold}", Eye("starter", schedule("0: 0, 50%: 1 hold"))),
+        ("starter:{0: 1}:8", Eye("starter", schedule("0: 1"), 8)),
+        ("starter:0", Eye("starter", 0)),
+    ],
+)
+def test_parse(text: str, wanted: Eye) -> None:
+    assert parse(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("starter:x", "'starter:x' gives starter the weight 'x', which is no number; write one"),
+        (":0.5", "':0.5' has no name; write one, such as starter:0.5"),
+        (
+            "starter:-1",
+            r"starter has the weight -1; it must be 0 or more. .*fog:-0.5 for\(starter\)",
+        ),
+        ("starter:{0: 1, 9: -1}", "starter has the weight -1"),
+        ("starter:{0: 1 +}", r"starter: the schedule's key '0: 1 \+' cannot be read"),
+        ("starter:1:0", "starter is to look at 0 squares; write a whole number, such as 16"),
+        ("starter:1:2.5", "starter is to look at 2.5 squares"),
+        ("starter:1e999", "starter has the weight inf"),
+        ("starter:nan", "'starter:nan' ends in nan, which is no number .*such as starter:0.5"),
+        ("a::b:1:-Infinity", "'a::b:1:-Infinity' ends in -Infinity, which is no number"),
+        ("starter:{0: 1", r"'starter:\{0: 1' has a schedule that does not end, .*: 1\}:8"),
+        ("starter: {0: 1}x", "has a schedule that does not end, or that something else follows"),
+        ("starter:{0: 1}:8:9", "at most a number of squares after it"),
+    ],
+)
+def test_what_cannot_be_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(text)
+
+
+def test_a_perceptor_is_named_once() -> None:
+    assert names(["a:2", "b::c:0.5:3"]) == ["a", "b::c"]
+    with pytest.raises(ConfigError, match="perceptors names one twice: starter, starter"):
+        loading.load("a fox", perceptors=["starter", "starter:0.5"])
+
+
+def test_an_open_schedule_is_refused_on_the_command_line() -> None:
+    with pytest.raises(ConfigError, match=r"'starter:\{0: 0' has a schedule that does not end"):
+        loading.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1"])
+
+
+def test_the_commas_of_a_schedule_part_no_perceptors() -> None:
+    found = loading.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1}, b::c:2"])
+    assert found.perceptors == ["starter:{0: 0, 50%: 1}", "b::c:2"]

@@ -1,0 +1,75 @@
+"""Which objectives there are for the weights of a run; whole runs are in test_session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqclip.config.schema import LossSettings
+from vqclip.generate import View
+from vqclip.guidance import losses
+from vqclip.guidance.objectives import from_losses, from_prompts, names_of
+from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.guidance.scenes import Story
+from vqclip.language.clock import Clock
+from vqclip.language.prompts import parse
+from vqclip.models.tokenizer import Row
+
+
+def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
+    numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
+    everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
+    assert set(names_of(everything)) == {"distinct", *losses.LOSSES} == set(numbers)
+    assert names_of(LossSettings(distinct=0, smoothness=0)) == []
+    assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
+
+
+def test_weights_stay_the_same_from_step_to_step() -> None:
+    (objective,) = from_losses(LossSettings(symmetry=-2.0, smoothness=0), None, Clock(9))
+    assert objective.name == "symmetry"
+    assert [objective.weight(step) for step in (0, 7)] == [-2.0, -2.0]
+
+
+def test_weights_of_losses_may_change() -> None:
+    wanted = LossSettings(symmetry="0: 0, 8: 4", smoothness=0)
+    (objective,) = from_losses(wanted, None, Clock(9))
+    assert [objective.weight(step) for step in (0, 4, 8)] == [0, 2, 4]
+
+
+class Reader:
+    """A perceptor for which every text lies along the first axis."""
+
+    name = "reader"
+    room = 75
+    reads_sentences = False
+
+    tokenizer = None
+
+    def spell(self, pieces: Sequence[tuple[str, float]]) -> Row:
+        return Row(torch.zeros(77), torch.ones(77), (), 2 + len(pieces))
+
+    def embed_text(self, texts: list[str]) -> Tensor:
+        return torch.tensor([[1.0, 0.0]]).expand(len(texts), -1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cosine", "moves"),
+    [
+        ("fog:-2", 0.1, True),
+        ("fog:-2", -0.1, False),
+        ("fog:-2:-4.5", -0.1, True),
+        ("fog:-2:-0.9", 0.1, False),
+        ("fox:2", -0.1, True),
+    ],
+)
+def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
+    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], Story(1, Clock(1)))
+    seen = torch.tensor([[cosine, (1 - cosine**2) ** 0.5]], requires_grad=True)
+    wish.loss(View(torch.zeros(1, 3, 1, 1), {}, {"reader": seen}, 0)).backward()
+    assert seen.grad is not None
+    assert bool(seen.grad.abs().sum() > 0) == moves

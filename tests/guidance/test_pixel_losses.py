@@ -1,0 +1,146 @@
+"""What is liked about pixels alone, against formulas written out a second time in numpy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vqclip.errors import ConfigError
+from vqclip.generate import Loss, View
+from vqclip.guidance.losses import (
+    LOSSES,
+    closeness,
+    edges,
+    palette,
+    parse_colours,
+    saturation,
+    smoothness,
+    symmetry,
+)
+
+
+def noise(height: int = 6, width: int = 5, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(1, 3, height, width, generator=generator, dtype=torch.float64)
+
+
+def look(image: Tensor) -> View:
+    return View(image, {}, {}, 0)
+
+
+def by_hand_smoothness(x: np.ndarray) -> float:
+    total = 0.0
+    for channel in x:
+        for i in range(channel.shape[0]):
+            for j in range(channel.shape[1]):
+                if i + 1 < channel.shape[0]:
+                    total += (channel[i + 1, j] - channel[i, j]) ** 2
+                if j + 1 < channel.shape[1]:
+                    total += (channel[i, j + 1] - channel[i, j]) ** 2
+    return float(total / x.size)
+
+
+def by_hand_saturation(x: np.ndarray) -> float:
+    rg, yb = x[0] - x[1], 0.5 * (x[0] + x[1]) - x[2]
+    spread = math.sqrt(np.var(rg) + np.var(yb))
+    return -(spread + 0.3 * math.sqrt(np.mean(rg) ** 2 + np.mean(yb) ** 2))
+
+
+def by_hand_palette(x: np.ndarray) -> float:
+    colours = np.array([[1, 0, 0], [1, 215 / 255, 0], [0, 128 / 255, 128 / 255]])
+    pixels = x.reshape(3, -1).T
+    return float(np.mean([min(math.dist(p, c) for c in colours) for p in pixels]))
+
+
+def by_hand_edges(x: np.ndarray) -> float:
+    _, height, width = x.shape
+    border = [
+        (x[:, i, j] - 1) ** 2
+        for i in range(height)
+        for j in range(width)
+        if i in (0, height - 1) or j in (0, width - 1)
+    ]
+    return float(np.mean(border))
+
+
+AESTHETIC: list[tuple[Loss, Callable[[np.ndarray], float]]] = [
+    (smoothness(), by_hand_smoothness),
+    (saturation(), by_hand_saturation),
+    (symmetry(), lambda x: float(np.mean((x - x[:, :, ::-1]) ** 2))),
+    (symmetry("vertical"), lambda x: float(np.mean((x - x[:, ::-1]) ** 2))),
+    (palette("#ff0000,gold,teal"), by_hand_palette),
+    (closeness(noise(seed=1)), lambda x: float(np.mean((x - noise(seed=1)[0].numpy()) ** 2))),
+    (edges(), by_hand_edges),
+]
+
+
+@pytest.mark.parametrize(("loss", "by_hand"), AESTHETIC)
+def test_aesthetic_losses_equal_their_formulas(
+    loss: Loss, by_hand: Callable[[np.ndarray], float]
+) -> None:
+    image = noise()
+    value = loss(look(image))
+    assert value.shape == ()
+    assert float(value) == pytest.approx(by_hand(image[0].numpy()), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", [loss for loss, _ in AESTHETIC])
+def test_aesthetic_losses_have_the_gradient_of_finite_differences(loss: Loss) -> None:
+    image = noise().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: loss(look(x)), (image,))
+
+
+@pytest.mark.parametrize("loss", [loss for loss, _ in AESTHETIC])
+@pytest.mark.parametrize("size", [(1, 1), (4, 4)])
+def test_a_flat_grey_picture_gives_no_nan(loss: Loss, size: tuple[int, int]) -> None:
+    image = torch.full((1, 3, *size), 0.5, requires_grad=True)
+    value = loss(look(image))
+    value.backward()
+    assert torch.isfinite(value)
+    assert image.grad is not None and torch.isfinite(image.grad).all()
+
+
+def test_where_the_aesthetic_losses_are_content() -> None:
+    teal = parse_colours("teal")[:, :, None, None].expand(1, 3, 4, 4)
+    assert float(palette("teal")(look(teal))) == 0
+    assert float(smoothness()(look(teal))) == 0
+    assert float(symmetry()(look(teal))) == 0
+    assert float(edges("teal", 0.5)(look(teal))) == 0
+    halves = parse_colours("red, cyan").T[None, :, None]  # [1, 3, 1, 2]
+    assert float(saturation()(look(halves))) == pytest.approx(-1.118, abs=1e-3)
+
+
+def test_edges_leave_the_middle_alone() -> None:
+    image = noise(20, 40).requires_grad_()
+    edges("#000", 0.1)(look(image)).backward()
+    assert image.grad is not None
+    assert not image.grad[..., 2:18, 4:36].any()
+    assert image.grad[..., :2, :].all() and image.grad[..., :, -4:].all()
+
+
+def test_closeness_fits_a_picture_of_another_size() -> None:
+    flat = torch.full((1, 3, 9, 7), 0.25)
+    assert float(closeness(flat)(look(torch.full((1, 3, 4, 4), 0.75)))) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("thickness", [0, -0.1, 0.6, math.nan])
+def test_a_thickness_outside_its_range_is_refused(thickness: float) -> None:
+    with pytest.raises(ConfigError, match=f"thickness {thickness} must be above 0 and at most"):
+        edges(thickness=thickness)
+
+
+def test_a_mistyped_axis_is_guessed() -> None:
+    message = r"no axis of symmetry is called 'vertica'; did you mean 'vertical'\?"
+    with pytest.raises(ConfigError, match=message):
+        symmetry("vertica")
+
+
+def test_the_table_makes_losses() -> None:
+    options = {"palette": {"colours": "red"}, "init": {"picture": noise()}}
+    for name, factory in LOSSES.items():
+        assert torch.isfinite(factory(**options.get(name, {}))(look(noise())))

@@ -1,0 +1,12 @@
+"""What only looks like a sign of the language."""
+
+from __future__ import annotations
+
+from vqclip.language import prompt_parser
+from vqclip.language.lexer import read
+
+
+def test_slips_of_one_part() -> None:
+    assert prompt_parser.strays(read("@a in(top) b")) == []
+    (said,) = prompt_parser.strays(read("a fox in (top left)"))
+    assert said.endswith("for a region write in(top left)")

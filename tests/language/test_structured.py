@@ -1,0 +1,99 @@
+"""Prompts with a structure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vqclip.config import loading
+from vqclip.errors import PromptError
+from vqclip.language.prompt import Prompt
+from vqclip.language.prompts import parse, show
+
+WHOLE = {
+    "subject": ["a fox", "a crow"],
+    "appearance": {"fur": "red", "eyes": ["green", "wet"]},
+    "action": "running",
+    "setting": "a wood",
+    "mood": "calm",
+    "style": "ink",
+}
+
+
+def test_keywords_for_clip_and_a_sentence_for_others() -> None:
+    (fox,) = parse(json.dumps(WHOLE))
+    assert fox.body == (
+        "a fox, a crow, red fur, green eyes, wet eyes, running, a wood, calm mood, ink"
+    )
+    assert fox.sentence == (
+        "A fox and a crow with red fur, green eyes and wet eyes, running, in a wood, calm mood, "
+        "in the style of ink."
+    )
+    assert "{" not in fox.body + fox.sentence
+
+
+def test_both_may_be_said_outright() -> None:
+    (fox,) = parse('{"subject": "x", "keywords": ["fox", "red"], "sentence": "A red fox."}')
+    assert (fox.body, fox.sentence) == ("fox, red", "A red fox.")
+
+
+def test_what_is_avoided_has_a_weight_of_its_own() -> None:
+    told = {"subject": "a fox", "negative": ["fog", "rain"], "weight": 2, "negative_weight": -1}
+    assert parse(json.dumps(told)) == (
+        Prompt("a fox", 2, sentence="A fox."),
+        Prompt("fog", -1),
+        Prompt("rain", -1),
+    )
+
+
+def test_a_setting_with_its_own_preposition_keeps_it() -> None:
+    (fox,) = parse('{"subject": "a fox", "setting": "under a tree"}')
+    assert fox.sentence == "A fox, under a tree."
+
+
+def test_what_is_avoided_may_be_several_in_a_text() -> None:
+    wishes = parse('{"subject": "a fox", "negative": "fog | mud |"}')
+    assert wishes[1:] == (Prompt("fog", -0.5), Prompt("mud", -0.5))
+
+
+def test_what_it_becomes_is_read_back() -> None:
+    fox = parse(json.dumps(WHOLE | {"negative": "f|og (thick)"}))
+    assert parse(show(fox)) == fox
+
+
+def test_yaml_takes_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("prompts: {subject: a fox, appearance: {fur: red}}")
+    (fox,) = parse(loading.load(file=path).prompts)
+    assert (fox.body, fox.sentence) == ("a fox, red fur", "A fox with red fur.")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "says nothing to draw; give it a subject"),
+        ('{"style": ""}', "says nothing to draw"),
+        ('{"subject": true}', "subject is True; write words there"),
+        ('{"subject": {"a": {"b": false}}}', r"subject.a.b is False; write words there"),
+        ('{"subject": "a", "weight": "2"}', "weight is '2'; it must be a number, such as 1"),
+        ('{"subject": "a", "weight": NaN}', "weight is nan; it must be a number"),
+        ('{"subject": "a fox",}', r"no JSON: .*, at column (20|21), .* fox.,}'; see"),
+        ('{"subject": "a fox"', "a JSON object as a whole, but is no JSON: expecting"),
+        ('{"stlye":\n ink}', "at line 2, column 2"),
+        (
+            '{"subject": "a"} | fog:-1',
+            r"must be the whole prompt, and '\| fog:-1' follows it; say",
+        ),
+        ('{"s": ' * 12 + "1" + "}" * 12, "is nested too deeply; flatten it"),
+    ],
+)
+def test_what_says_nothing_is_refused(text: str, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        parse(text)
+
+
+def test_other_braces_are_no_structure() -> None:
+    with pytest.raises(PromptError, match="is a template"):
+        parse('{"subject" "a fox"}')

@@ -1,0 +1,100 @@
+"""What ffmpeg says, and what is made of it."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from math import inf
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from vqclip.errors import ConfigError, OutputError
+from vqclip.media import ffmpeg
+
+SONG = """
+  Duration: 00:03:05.50, start: 0.000000, bitrate: 128 kb/s
+  Stream #0:0: Audio: mp3, 44100 Hz, stereo, fltp, 128 kb/s
+  Stream #0:1: Video: mjpeg (Baseline), yuvj420p, 300x300, 90k tbr, 90k tbn (attached pic)
+"""
+
+
+def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    path = folder / "fake-ffmpeg"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(path))
+
+
+@pytest.mark.parametrize(
+    ("song", "seconds"),
+    [
+        (SONG, 185.5),
+        (SONG.replace("00:03:05.50", "N/A"), inf),
+        (SONG.replace("Audio: mp3", "Data: none"), None),
+    ],
+)
+def test_how_long_a_sound_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, song: str, seconds: float | None
+) -> None:
+    fake(tmp_path, monkeypatch, f"cat >&2 <<'END'\n{song}\nEND")
+    assert ffmpeg.sound(tmp_path / "song.mp3") == seconds
+
+
+@pytest.mark.parametrize(
+    ("platform", "how"),
+    [("win32", {"creationflags": 0x200}), ("linux", {"start_new_session": True})],
+)
+def test_our_ctrl_c_does_not_reach_it(
+    monkeypatch: pytest.MonkeyPatch, platform: str, how: dict[str, object]
+) -> None:
+    given: dict[str, object] = {}
+
+    def popen(arguments: object, **words: object) -> None:
+        given.update(words)
+        raise OSError("that is enough")
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(ConfigError, match="does not start"):
+        ffmpeg.start(["ffmpeg"])
+    del given["env"]
+    assert given == how
+
+
+def test_encoders_are_listed_or_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ffmpeg.encoders()
+    assert found is not None and {"libx264", "gif", "aac"} <= found and "=" not in found
+    fake(tmp_path, monkeypatch, "exit 1")
+    assert ffmpeg.encoders() is None
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(tmp_path / "gone"))
+    assert ffmpeg.encoders() is None
+    with pytest.raises(ConfigError, match="ffmpeg does not start"):
+        ffmpeg.sound(tmp_path / "film.mp4")
+
+
+def test_one_that_ends_early_is_heard_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, "echo one >&2; echo 'No space left' >&2; exit 3")
+    large = (np.zeros((512, 512, 3), np.uint8) for _ in range(50))
+    with pytest.raises(OutputError, match=r"^ffmpeg stopped: No space left$"):
+        ffmpeg.feed(ffmpeg.command(), large)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for process ids")
+def test_what_goes_wrong_while_it_is_fed_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, "exec sleep 60")
+
+    def broken():  # type: ignore[no-untyped-def]
+        yield np.zeros((2, 2, 3), np.uint8)
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):  # at once, not in a minute
+        ffmpeg.feed(ffmpeg.command(), broken())

@@ -1,0 +1,131 @@
+"""What a run lacks is known at once, all of it, and without torch or the network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+
+from vqclip.config import loading, yaml_files
+from vqclip.errors import ModelAbsent, ModelError
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.catalogue import PERCEPTORS
+from vqclip.models.zoo.registry import Absent
+
+VQGAN = "imagenet_f16_16384"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing is here but two files in place of the starter models."""
+    starter = tmp_path / "starter"
+    (starter / "clip").mkdir(parents=True)
+    for name in ("vqgan.yaml", "vqgan.safetensors", "clip/open_clip_model.safetensors"):
+        (starter / name).touch()
+    monkeypatch.setattr(registry, "STARTER", starter)
+    monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path
+
+
+def in_cache(home: Path, repository: str, name: str) -> None:
+    """Put a file where Hugging Face's client puts it."""
+    folder = home / "hub" / f"models--{repository.replace('/', '--')}"
+    for part, text in (("refs/main", "abc"), (f"snapshots/abc/{name}", "weights")):
+        (folder / part).parent.mkdir(parents=True)
+        (folder / part).write_text(text)
+
+
+def test_nothing_is_lacking(home: Path) -> None:
+    assert registry.absent("starter", ["starter", str(home)]) == []
+    registry.require("starter", ["starter"])
+
+
+def test_one_vqgan_is_lacking() -> None:
+    with pytest.raises(ModelAbsent, match=rf"the model '{VQGAN}' is not on this machine \(980"):
+        registry.require(VQGAN, ["starter"])
+
+
+def test_one_perceptor_is_lacking() -> None:
+    message = (
+        r"the perceptor 'ViT-B-32::openai' is not on this machine \(605 MB\); run 'vqclip models "
+        "fetch ViT-B-32::openai', or use the bundled one: --preset starter"
+    )
+    with pytest.raises(ModelAbsent, match=message):
+        registry.require("starter", ["starter", "ViT-B/32::OpenAI"])
+
+
+def test_several_are_named_together() -> None:
+    message = (
+        r"3 models are not on this machine; run\n  vqclip models fetch imagenet_f16_16384  "
+        r"\(980 MB\)\n  vqclip models fetch RN50::openai  \(408 MB\)\n  vqclip models fetch "
+        r"Big::net  \(size unknown\)\nor use the bundled ones: --preset starter"
+    )
+    with pytest.raises(ModelAbsent, match=message):
+        registry.require(VQGAN, ["RN50::openai", "Big::net"], lambda name: Absent(name, None))
+
+
+def test_others_are_only_asked_about_if_the_catalogue_does_not_know_them() -> None:
+    asked: list[str] = []
+
+    def look(name: str) -> None:
+        asked.append(name)
+
+    assert registry.absent("starter", ["starter", "RN50::openai", "ViT-L-14::x"], look) == [
+        Absent("RN50::openai", 408_000_000)
+    ]
+    assert asked == ["ViT-L-14::x"]
+    assert registry.absent("starter", ["ViT-L-14::x"]) == []  # unless there is nobody to ask
+
+
+@pytest.mark.parametrize("name", registry.PERCEPTOR_WEIGHTS)
+def test_what_is_in_the_hub_s_cache_is_here(home: Path, name: str) -> None:
+    row = PERCEPTORS["RN50::openai"]
+    in_cache(home, row.repository, name)
+    assert registry.in_hub_cache(row.repository)
+    assert not registry.in_hub_cache(row.repository, ["other.bin"])
+    assert registry.absent("starter", [row.name]) == []
+
+
+def test_what_nobody_can_fetch_is_another_error(home: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model is called 'imagenet'"):
+        registry.require("imagenet", ["starter"])
+    (home / "starter" / "clip" / "open_clip_model.safetensors").unlink()
+    with pytest.raises(ModelAbsent, match=r"perceptor starter is not in .* install vqclip again"):
+        registry.require("starter", ["starter"])
+    (home / "starter" / "vqgan.yaml").unlink()
+    with pytest.raises(ModelAbsent, match=r"starter model is not in .* install vqclip again"):
+        registry.require("starter", [])
+
+
+def test_the_catalogue_knows_the_perceptors_of_every_preset() -> None:
+    for name in yaml_files.list_presets():
+        config = loading.load("a fox", name)
+        assert {registry.tidy(p) for p in config.perceptors if p != "starter"} <= {*PERCEPTORS}
+
+
+def test_a_preset_whose_models_are_absent_is_refused_before_torch(home: Path) -> None:
+    code = (
+        "import sys; from vqclip.cli.main import main; "
+        "code = main(['a fox', '--preset', 'better'])\n"
+        "print(code, 'torch' in sys.modules)"
+    )
+    environment = os.environ | {"VQCLIP_HOME": str(home / "home"), "HF_HOME": str(home / "hf")}
+    environment.pop("HF_HUB_CACHE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout.split() == ["2", "False"]
+    for part in (
+        VQGAN,
+        "RN50::openai",
+        "ViT-B-32::openai",
+        "ViT-B-16::openai",
+        "--preset starter",
+    ):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,144 @@
+"""Before a run: does it fit, how would it, and what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import vqclip
+from tests.conftest import Home
+from vqclip.cli import main
+from vqclip.config.describe import to_dict
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError
+from vqclip.models.memory import Thrift
+from vqclip.run import memory_fit, perceptors
+
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+CPU = torch.device("cpu")
+
+
+def large() -> RunConfig:
+    """A run of published models, whose weights need not be here."""
+    words = ["perceptors=[ViT-B-32::openai, ViT-B-16::openai]", "size=512x512", "device=cpu"]
+    return vqclip.load("a fox", "normal", overrides=[*words, "cutouts.count=32"])
+
+
+def models(config: RunConfig) -> memory_fit.Shapes:
+    return memory_fit.shapes(config, perceptors.perceptor_source)
+
+
+def test_thrift_needs_less_each_time() -> None:
+    config = large()
+    shapes = models(config)
+    ways = [Thrift(), Thrift(8), Thrift(1), Thrift(1, recompute=True), memory_fit.MOST]
+    need = [memory_fit.needed(config, shapes, way) for way in ways]
+    assert need == sorted(need, reverse=True) and need[-1] < need[0] / 2
+    for way, enough in zip(ways, need, strict=True):
+        found = memory_fit.least(config, shapes, enough)
+        assert found is not None and memory_fit.needed(config, shapes, found) <= enough
+        assert (found.recompute, found.tiles) == (way.recompute, way.tiles)
+    assert memory_fit.least(config, shapes, need[-1] - 1) is None
+    assert memory_fit.least(config, shapes, need[0]) == Thrift()
+
+
+def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
+    config = vqclip.load("a fox", size="64x64", device="cpu", init="random", growth=[])
+    shapes = models(config)
+    assert shapes.judges is not None
+    layers = len([m for m in shapes.judges[0].visual.modules() if not list(m.children())])
+    whole, some, single = (memory_fit.costs(config, shapes, Thrift(n))[1] for n in (0, 4, 1))
+    assert some.flops == single.flops == pytest.approx(1.5 * whole.flops, rel=1e-6)
+    assert (whole.calls, some.calls, single.calls) == (0, 3 * 3 * layers, 15 * 3 * layers)
+    assert single.kept < some.kept < whole.kept
+
+
+def test_the_remedies_fit() -> None:
+    config = large()
+    free = memory_fit.needed(config, models(config), memory_fit.MOST) * 3 // 4
+    found = memory_fit.shrunk(config, perceptors.perceptor_source)
+    assert len(found) == 3 and found[0].startswith("size=")
+    for words in found:
+        other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())
+        assert memory_fit.least(other, models(other), free) is not None, words
+
+
+def test_what_is_free_is_known() -> None:
+    free = memory_fit.room(CPU)
+    if Path("/proc/meminfo").exists():
+        assert free is not None and 1e8 < free < 1e14
+
+
+def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) -> None:
+    def never(*_: object) -> memory_fit.Shapes:
+        raise AssertionError("it was counted")
+
+    monkeypatch.setattr(memory_fit, "shapes", never)
+    monkeypatch.setattr(memory_fit, "room", lambda device: 8 * 10**9)
+    config = vqclip.load("a fox")
+    assert memory_fit.choose(config, CPU, perceptors.perceptor_source, []) == Thrift()
+    monkeypatch.setattr(memory_fit, "room", lambda device: None)  # nobody says
+    assert memory_fit.choose(large(), CPU, perceptors.perceptor_source, []) == Thrift()
+
+
+@pytest.mark.parametrize("size", ["256x256", "768x512"])
+def test_the_quick_answer_is_never_wrong(size: str) -> None:
+    both = ["starter", "starter-second"]
+    config = vqclip.load("a fox", size=size, cutouts={"count": 40}, perceptors=both)
+    need = memory_fit.needed(config, models(config))
+    assert not memory_fit.fits_surely(config, need)
+
+
+def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
+    config, notes = large(), list[str]()
+    need = memory_fit.needed(config, models(config))
+    monkeypatch.setattr(memory_fit, "room", lambda device: need * 3 // 4)
+    found = memory_fit.choose(config, CPU, perceptors.perceptor_source, notes)
+    assert found.chunk > 0 and not found.recompute
+    assert notes == [
+        f"the run would need about {need / 1e9:.1f} GB, and {need * 0.75 / 1e9:.1f} GB are free: "
+        f"{found.chunk} squares are looked at together"
+    ]
+
+
+def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) -> None:
+    config = large()
+    most = memory_fit.needed(config, models(config), memory_fit.MOST)
+    monkeypatch.setattr(memory_fit, "room", lambda device: most * 9 // 10)
+    notes: list[str] = []
+    found = memory_fit.choose(config, CPU, perceptors.perceptor_source, notes)
+    assert (found, len(notes)) == (memory_fit.MOST, 1)  # the estimate may be wrong
+    assert "may need more memory than the" in notes[0]
+    monkeypatch.setattr(memory_fit, "room", lambda device: most * 3 // 4)
+    with pytest.raises(
+        ConfigError,
+        match=r"would need about .* are free; it would fit with size=\S+ .*, or .*, or ",
+    ):
+        memory_fit.choose(config, CPU, perceptors.perceptor_source, [])
+
+
+def test_a_run_is_refused_before_it_starts(
+    home: Home, monkeypatch: Patch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(memory_fit, "room", lambda device: 5 * 10**8)
+    assert main.main(["a fox", *home.words()]) == 2
+    err = capsys.readouterr().err
+    assert "no setting here: close other programs" in err
+    assert not Path("outputs").exists()
+
+
+def test_words() -> None:
+    assert Thrift().in_words() == "everything is held"
+    assert Thrift(4, recompute=True).in_words() == (
+        "4 squares are looked at together, and the decoder is worked out twice"
+    )
+    assert Thrift(7, tiles=True).in_words() == (
+        "7 squares are looked at together, and the picture is corrected piece by piece, which "
+        "changes it a little"
+    )
+    assert memory_fit.MOST.in_words().startswith(
+        "1 square is looked at together, and the decoder"
+    )

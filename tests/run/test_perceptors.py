@@ -1,0 +1,59 @@
+"""Who looks, and at which squares."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.conftest import VQGAN, Home
+from tests.run.test_session import ready
+from vqclip.config.loading import load
+from vqclip.errors import ConfigError
+from vqclip.models.memory import Thrift
+from vqclip.run import perceptors as run_perceptors
+from vqclip.run import plan
+from vqclip.run.perceptors import Audience
+
+
+def gather(home: Home, *perceptors: str, seed: int = 1) -> Audience:
+    run = plan.read(load("a fox", perceptors=list(perceptors), init="random"))
+    return run_perceptors.gather(run, seed, torch.device("cpu"), Thrift(3))
+
+
+def test_those_of_one_size_share_squares_and_others_have_their_own(home: Home) -> None:
+    (home.clip.parent / "twin").symlink_to(home.clip)
+    found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1")
+    one, two = found.perceptors
+    assert one.cut is two.cut and list(found.cutters) == [str(one.size)]
+    assert one.thrift == Thrift(3)
+    found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1:4")
+    assert [each.cut.count for each in found.perceptors] == [16, 4]
+    assert list(found.cutters) == [str(one.size), f"{one.size} 4"]
+
+
+def test_a_region_has_squares_of_its_own_of_the_same_seed(home: Home) -> None:
+    found, again, other = (gather(home, str(home.clip), seed=seed) for seed in (1, 1, 2))
+    streams = [
+        each.region_cutter(each.perceptors[0], number).state()
+        for each, number in ((found, 0), (again, 0), (found, 1), (other, 0))
+    ]
+    assert torch.equal(streams[0], streams[1])
+    assert not torch.equal(streams[0], streams[2]) and not torch.equal(streams[0], streams[3])
+    first = found.region_cutter(found.perceptors[0], 0)
+    assert first is found.region_cutter(found.perceptors[0], 0) and first.count == 8
+    assert len(found.cutters) == 3
+
+
+def test_a_perceptor_may_lie_in_the_home_folder(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home.clip.parent))
+    run = ready(home, perceptors=["~/clip"])
+    assert run.perceptors[0].name == "~/clip"
+    assert list(run.models) == [VQGAN, "~/clip clip"]
+
+
+def test_no_file_has_so_long_a_name() -> None:
+    with pytest.raises(ConfigError, match=r"no perceptor is called 'x+'…; write model::weights"):
+        run_perceptors.perceptor_source("x" * 5000)
+    assert run_perceptors.perceptor_source("a\0b") == "a\0b"

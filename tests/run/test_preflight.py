@@ -1,0 +1,67 @@
+"""Is everything here that a run names?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image as pillow
+
+from vqclip.config.schema import RunConfig
+from vqclip.errors import PictureError, PromptError, VqclipError
+from vqclip.language.prompts import understood
+from vqclip.run.preflight import discreet, require, require_files
+
+
+@pytest.fixture(autouse=True)
+def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("art").mkdir()
+    pillow.new("RGB", (4, 4)).save("art/a.png")
+
+
+def run(prompts: str, **settings: str) -> RunConfig:
+    return RunConfig(prompts=prompts, init=settings.pop("init", "random"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("@nil.png", r"^nil.png cannot be read"),
+        ("a fox in(nil.png)", r"^nil.png cannot be read"),
+        (
+            "<nil>",
+            "nobody has taught the word <nil>: .* is not in embeddings nor in art/e",
+        ),
+        ("vector(nil)", "no direction 'nil'"),
+    ],
+)
+def test_what_is_not_here_is_refused(prompt: str, message: str) -> None:
+    config = run(prompt, assets="art")
+    with pytest.raises(VqclipError, match=message):
+        require_files(config, understood(prompt))
+
+
+def test_the_run_itself_may_hold_it() -> None:
+    config = run("@a.png")
+    require_files(config, understood("@a.png"), Path("art"))
+    with pytest.raises(PictureError, match=r"a.png cannot be read"):
+        require_files(config, understood("@a.png"))
+
+
+def test_wishes_are_given_understood() -> None:
+    assert require(run("a ^ b", negative="c")) == understood("a ^ b", "c")
+    with pytest.raises(PromptError, match="has 2 scenes, and steps is 1"):
+        require(RunConfig(prompts="a ^ b", steps=1, init="random"))
+
+
+def test_a_folder_is_forgotten_where_it_is_not_needed() -> None:
+    def kept(prompts: str, beside: Path | None = None, **settings: str) -> str:
+        config = run(prompts, assets="art", **settings)
+        return discreet(config, understood(prompts), beside).assets
+
+    assert kept("a fox") == "" and kept("@art/a.png") == ""
+    assert kept("@a.png") == kept("a fox", init="a.png") == "art"
+    assert kept("@a.png", Path("art")) == ""
+    pillow.new("RGB", (4, 4)).save("a.png")
+    assert kept("@a.png") == ""

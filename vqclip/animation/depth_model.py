@@ -1,0 +1,166 @@
+"""Monocular depth models of Hugging Face's transformers.
+
+A folder is as they are published: `config.json`, `preprocessor_config.json` and weights as
+safetensors. It is read as data: programs that a folder brings are never run, and the network is
+never asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.errors import ModelError
+from vqclip.tensors import Image
+
+INSTALL = "pip install 'vqclip[depth]'"
+# What the models of a kind estimate: 1 / distance, up to a scale, or distances.
+KINDS = {
+    "depth_anything": "inverse",
+    "depth_pro": "inverse",
+    "dpt": "inverse",
+    "glpn": "distance",
+    "zoedepth": "distance",
+}
+_FLAT = 1e-6  # of the largest number; what differs by less is one depth
+_OUTLIERS = 0.01  # of the pixels, at either end, that do not count for what is near and far
+
+
+class DepthModel:
+    """A model that tells near from far, without training it.
+
+    Args:
+        model: of `transformers`, for depth estimation.
+        processor: what it is shown, made of a picture; of `transformers`, too.
+        distances: whether it gives distances, and not 1 / distance.
+    """
+
+    def __init__(self, model: Any, processor: Any, distances: bool) -> None:
+        self._model, self._processor, self._distances = model.eval(), processor, distances
+
+    @torch.no_grad()
+    def __call__(self, image: Image) -> Tensor:
+        """Estimate what is near and far in a picture.
+
+        Args:
+            image: [1, 3, H, W] in [0, 1].
+
+        Returns:
+            [H, W] in [0, 1], values of a `vqclip.animation.surfaces.DepthMap`: 1 is nearest.
+
+        Raises:
+            ModelError: if what the model gives is no depth.
+        """
+        pixels = image[0].detach().clamp(0, 1).mul(255).round().byte().cpu()
+        shown = self._processor(images=pixels.permute(1, 2, 0).numpy(), return_tensors="pt")
+        device = next(self._model.parameters()).device
+        given = self._model(pixel_values=shown["pixel_values"].to(device)).predicted_depth
+        found = given.float().reshape(1, 1, *given.shape[-2:]).cpu()
+        if not bool(found.isfinite().all()):
+            raise ModelError("the depth model gives numbers that are not finite; try another one")
+        if self._distances:
+            found = 1 / found.clamp(min=1e-3)
+        size = list(image.shape[-2:])
+        found = functional.interpolate(found, size, mode="bilinear", antialias=True)[0, 0]
+        # The extremes of a single pixel would make the rest of a film breathe.
+        ordered = found.flatten().sort().values
+        rank = round(_OUTLIERS * (len(ordered) - 1))
+        low, high = float(ordered[rank]), float(ordered[-1 - rank])
+        if high - low <= _FLAT * max(abs(high), abs(low)):
+            return torch.zeros_like(found)
+        return ((found - low) / (high - low)).clamp(0, 1)
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
+    """Read a depth model from a folder.
+
+    Raises:
+        ModelError: if `transformers` is not installed, the folder is not a depth model, is
+            damaged, or brings programs of its own.
+    """
+    if find_spec("transformers") is None:
+        raise ModelError(
+            f"the depth model {folder} needs transformers, which is not installed; install it: "
+            f"{INSTALL} (or fly over ground, or through a tunnel, which need none)"
+        )
+    settings = _settings(folder / "config.json")
+    kind = settings.get("model_type")
+    preparation = _settings(folder / "preprocessor_config.json")
+    if "auto_map" in settings or "auto_map" in preparation:
+        raise ModelError(
+            f"{folder} brings programs of its own (auto_map in its configuration), which vqclip "
+            "never runs; choose a depth model without, such as Depth Anything V2"
+        )
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ModelError(
+            f"{folder} is a model of the kind {str(kind)[:60]!r}; depth is estimated by one of: "
+            f"{', '.join(sorted(KINDS))}"
+        )
+    if settings.get("backbone") and not settings.get("backbone_config"):
+        raise ModelError(
+            f"{folder} wants a part from elsewhere, {str(settings['backbone'])[:60]!r}, which is "
+            "never fetched; choose a depth model that is whole, such as Depth Anything V2"
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder} holds no *.safetensors; download the weights in that form: others may "
+            "hide programs, and are not read"
+        )
+    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+    options = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with _quiet():
+            processor = AutoImageProcessor.from_pretrained(str(folder), **options)
+            model, report = AutoModelForDepthEstimation.from_pretrained(
+                str(folder), use_safetensors=True, output_loading_info=True, **options
+            )
+    except Exception as error:  # whatever a damaged folder makes of transformers
+        raise ModelError(
+            f"the depth model {folder} cannot be read ({str(error)[:200]}); download it again"
+        ) from error
+    if report["missing_keys"]:
+        absent = sorted(report["missing_keys"])[0]
+        raise ModelError(
+            f"the depth model {folder} lacks weights, such as {absent}; download it again"
+        )
+    distances = KINDS[kind] == "distance" or settings.get("depth_estimation_type") == "metric"
+    return DepthModel(model.to(device), processor, distances)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the bars and warnings of `transformers` off the screen, for as long as this lasts."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A file of settings as Hugging Face writes them."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); name the "
+            "folder of a depth model, as it is published"
+        ) from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} holds no settings; name the folder of a depth model")
+    return found

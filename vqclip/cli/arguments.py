@@ -1,0 +1,191 @@
+"""Arguments of commands that draw: `"a fox" key=value` into settings."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vqclip.config import loading
+from vqclip.config.describe import describe_settings
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import final_size
+from vqclip.errors import ConfigError, PromptError, suggest
+from vqclip.language import assets, prompts, structured, templates
+
+OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
+# Options that are another way to say key=value.
+SHORT = ("negative", "size", "steps", "seed", "init", "out", "fps", "length", "loop")
+FRAMES = 60  # of an animation of which nobody says how long it is to be
+
+
+def configs(options: Any) -> list[RunConfig]:
+    """The settings that the words of `generate` and `plan` ask for, a run each."""
+    first, overrides = parted(options.words)
+    file = None
+    if first is not None and first.endswith((".yaml", ".yml")):
+        if os.path.isfile(first):
+            file, first = Path(first), None
+        elif not options.named_generate and not re.search(r"\s", first):
+            near = [str(p) for kind in ("*.yaml", "*.yml") for p in Path().glob(kind)]
+            raise ConfigError(
+                f"there is no run file {first}{suggest(first, near) or '; check its name'}"
+                f"{' Or,' if suggest(first, near) else ', or'} to draw these words as a prompt: "
+                f"vqclip generate {first}"
+            )
+    second = next((text for text in overrides if text.startswith("prompts=")), None)
+    if first is not None and second is not None:
+        raise ConfigError(
+            f"there are two prompts, {first!r} and {second!r}; join them with | into one"
+        )
+    if options.film and not any(text.startswith("film.format=") for text in overrides):
+        overrides.insert(0, "film.format=mp4")
+    listed: list[str | None] = [first]
+    missing = first is not None and first.lower().endswith(".txt") and not os.path.isfile(first)
+    if first and missing and not options.named_generate and not re.search(r"\s", first):
+        near = [str(path) for path in Path().glob("*.txt")]
+        raise ConfigError(
+            f"there is no file of prompts {first}{suggest(first, near) or '; check its name'}"
+            f"{' Or,' if suggest(first, near) else ', or'} to draw these words as a prompt: "
+            f"vqclip generate {first}"
+        )
+    if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
+        file_of_prompts = Path(os.path.expanduser(first))
+        listed = [*templates.lines(file_of_prompts)]
+        if folder := assets.assets_beside(file_of_prompts):
+            overrides.insert(0, f"assets={folder}")
+    if first is not None and first.endswith(".json") and os.path.isfile(first):
+        listed = [_structure(Path(first))]
+        if folder := assets.assets_beside(Path(first)):
+            overrides.insert(0, f"assets={folder}")
+    found: list[RunConfig] = []
+    for text in listed:
+        found += loading.load_all(
+            text, ",".join(options.preset), file=file, overrides=_once(short(options), overrides)
+        )
+    if first == "" or not all(config.prompts.strip() for config in found):
+        raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
+    found = [drafted(config) for config in found] if options.draft else found
+    for config in found:
+        prompts.understood(config.prompts, config.negative)  # all of them, before the first run
+    return found
+
+
+def _structure(path: Path) -> str:
+    """The text of a file that holds a structured prompt."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise ConfigError(f"{path} cannot be read ({reason}); check the file") from error
+    try:
+        told = structured.read(text)
+    except PromptError as error:
+        raise PromptError(f"{path}: {error}") from error
+    if told is None or not any(key in told for key in structured.SAYING):
+        raise PromptError(
+            f'{path} holds no structured prompt, such as {{"subject": "a fox"}} (see vqclip help '
+            "structured)"
+        )
+    return text
+
+
+def _once(short: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Options and settings in one list.
+
+    Raises:
+        ConfigError: for a setting that an option says otherwise.
+    """
+    options = dict(text.split("=", 1) for text in short)
+    words = {key.strip(): value for key, _, value in (text.partition("=") for text in overrides)}
+    for key in (key for key in options if words.get(key, options[key]) != options[key]):
+        raise ConfigError(
+            f"{key} is given twice, as {options[key]} and as {words[key]}; leave one of them out"
+        )
+    return [*short, *overrides]
+
+
+def require_frames(given: Sequence[str]) -> None:
+    """Refuse an animation of no frames, among the settings that were typed."""
+    told = [text for text in given if re.match(r"(frames|length)=", text)]
+    nothing = [text for text in told if re.fullmatch(r"\w+=[0.]+", text)]
+    if told == nothing:
+        for text in nothing:
+            raise ConfigError(
+                f"{text} leaves nothing to draw; write frames=60 or length=5 (seconds), or for a "
+                'still: vqclip "a fox"'
+            )
+
+
+def animated(config: RunConfig) -> RunConfig:
+    """The same as an animation, of some seconds if nothing else is said."""
+    if config.frames or config.source.film:
+        return config
+    return replace(config, frames=FRAMES)
+
+
+def drafted(config: RunConfig) -> RunConfig:
+    """The same, roughly: a quarter of the pixels, and a tenth of the steps."""
+    width, height = final_size(config)
+    size = f"{max(32, width // 2)}x{max(32, height // 2)}"
+    each = config.motion.steps
+    steps = 1 if isinstance(each, str) else max(1, round(each / 10))
+    motion = replace(config.motion, steps=steps)
+    return replace(config, size=size, aspect="", steps=max(1, config.steps // 10), motion=motion)
+
+
+def parted(words: list[str]) -> tuple[str | None, list[str]]:
+    """Tell the prompt from the settings: (the first bare word, the key=value words).
+
+    Where no word is bare, one that holds spaces and begins like no setting is the prompt:
+    "E=mc2 on a blackboard".
+    """
+    bare = [word for word in words if not OVERRIDE.match(word)]
+    if len(bare) > 1:
+        raise ConfigError(f"{bare[1]!r} stands alone after {bare[0]!r}; {_joined(bare, words)}")
+    if not bare:
+        bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
+    rest = list(words)
+    if bare:
+        rest.remove(bare[0])
+    return (bare[0] if bare else None), rest
+
+
+def _joined(bare: Sequence[str], words: Sequence[str]) -> str:
+    """How to mend several words where one prompt is expected."""
+    keys = {each.key for each in describe_settings()}
+    for word, after in itertools.pairwise(words):
+        if word in keys and "." in word and after in bare:
+            return f"a setting is written in one: {word}={after}"
+    kinds = next(each.choices for each in describe_settings() if each.key == "film.format")
+    film = f"; for a film of that kind: film.format={bare[-1]}" * (bare[-1] in kinds)
+    return f'put the prompt in quotes: "{" ".join(bare)}"{film}'
+
+
+def _is_setting(word: str) -> bool:
+    """Whether key=value has the key of a setting, or of a group of settings."""
+    key = word.partition("=")[0]
+    return any(key in (s.key, s.key.partition(".")[0]) for s in describe_settings())
+
+
+def setting_of(option: str) -> str:
+    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
+    name = option.lstrip("-").replace("-", "_")
+    keys = [s.key for s in describe_settings() if name in (s.key, s.key.rpartition(".")[2])]
+    keys = [key for key in keys if key == name] or keys
+    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)
+
+
+def short(options: Any) -> list[str]:
+    """`--size 64x64` as `size=64x64`."""
+    given = [(key, getattr(options, key, None)) for key in SHORT]
+    given.append(("dream.count", getattr(options, "count", None)))
+    given.append(("source.film", getattr(options, "source", None)))
+    given.append(("sound.file", getattr(options, "sound", None)))
+    frames = getattr(options, "frames", None)
+    given.append(("retake.frames" if ":" in (frames or "") else "frames", frames))
+    return [f"{key}={value}" for key, value in given if value is not None]

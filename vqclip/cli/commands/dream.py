@@ -1,0 +1,137 @@
+"""The command dream."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli import arguments
+from vqclip.cli.console import Progress, Screen
+from vqclip.config.schema import DreamSettings, RunConfig
+from vqclip.errors import ConfigError, ModelAbsent
+from vqclip.language import assets, prompt, prompts
+from vqclip.language.prompt import learnt_in
+from vqclip.media import files
+from vqclip.models.zoo import registry
+
+if TYPE_CHECKING:
+    from vqclip.tensors import Image
+
+
+MARGIN = 6  # pixels between the drafts on a sheet
+
+
+def draw(config: RunConfig, screen: Screen) -> Path:
+    """Draw `config.dream.count` drafts into a new run folder, and give the folder.
+
+    It holds `draft-01.png`, the best, and so on, and `sheet.png` with all of them.
+
+    Raises:
+        VqclipError: if the prompt holds no words, `dream.prior` cannot be used, or the folder
+            cannot be written.
+    """
+    began = time.monotonic()
+    wishes = prompts.understood(config.prompts, config.negative)
+    prompt.wished(wishes)
+    for line in prompts.echo(wishes):
+        screen.say(f"  {line}")
+    for note in [*prompts.strays(config.prompts, config.negative), *_without_regions(wishes)]:
+        screen.say(f"note: {note}")
+    _check_prior(config.dream)
+    where = assets.search_path(config.assets)
+    assets.used_words([config.style, *learnt_in(wishes)], where)
+    import torch
+
+    from vqclip.guidance import drafts as guidance_drafts
+    from vqclip.guidance import prompt_embedding
+    from vqclip.media import images
+    from vqclip.models import device as models_device
+    from vqclip.models.zoo import word_embedding
+    from vqclip.run.record import run_folder
+
+    device = models_device.pick_device(config.device)
+    seed = models_device.pick_seed(config.seed)
+    dreamer = guidance_drafts.load(device, config.dream.prior)
+    taught = prompt_embedding.taught(wishes, config.style, where)
+    dreamer = guidance_drafts.knowing(dreamer, taught)
+    for note in word_embedding.unknown(taught, {j.name: j.width for j in dreamer.judges}):
+        screen.say(f"note: {note}")
+    generator = torch.Generator().manual_seed(models_device.purpose_seed(seed, "init"))
+    text = prompt.wished(prompt_embedding.styled(wishes, config.style))
+    choice = dreamer.choose(text)
+    if choice is not None:
+        screen.event("class", number=choice.number, name=choice.name, named=choice.named)
+        how = "" if choice.named else " (it names no class; this one is nearest)"
+        screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
+    drafts = dreamer.dream(text, config.dream, generator)
+    place = run_folder.new_run(Path(config.out), f"dream {text}")
+    for number, draft in enumerate(drafts, start=1):
+        name = f"draft-{number:02d}.png"
+        images.save_png(place / name, draft.image)
+        screen.event("draft", path=str(place / name), score=draft.score)
+    images.save_png(place / "sheet.png", sheet([draft.image for draft in drafts]))
+    seconds = round(time.monotonic() - began, 1)
+    screen.event("done", run=str(place), seed=seed, seconds=seconds)
+    size = f" --size {config.size}" * (config.size != RunConfig().size)
+    screen.say(
+        f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to go on from one of them:\n"
+        f"  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}{size}"
+    )
+    screen.result(str(place / "sheet.png"))
+    return place
+
+
+def _without_regions(wishes: Sequence[prompt.Prompt]) -> Iterator[str]:
+    """Say that regions do not show in drafts, where there are some."""
+    some = {prompts.where(w.region) for w in prompt.texts(wishes) if w.region is not None}
+    if some:
+        yield (
+            f"a draft shows all words anywhere, not {' and '.join(sorted(some))}; a run that "
+            "begins with one (init=dream) lays a draft into each region"
+        )
+
+
+def _check_prior(settings: DreamSettings) -> None:
+    """Refuse a prior that is not here, or a setting that it has no use for."""
+    if settings.prior == "starter":
+        return
+    usual = DreamSettings().guidance
+    if settings.guidance != usual:
+        raise ConfigError(
+            f"dream.guidance is {settings.guidance:g}, but dream.prior={settings.prior} reads a "
+            f"class, not words, and cannot be guided; leave dream.guidance at {usual:g}"
+        )
+    try:
+        registry.find_vqgan(settings.prior)
+    except ModelAbsent as error:
+        raise ModelAbsent(
+            f"the model {settings.prior!r} of dream.prior is not on this machine; run "
+            f"'vqclip models fetch {settings.prior}', or leave dream.prior at starter"
+        ) from error
+
+
+def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
+    """Lay pictures of one size [1, 3, H, W] on a white sheet, in rows.
+
+    Args:
+        across: how many to a row; None: about as many as rows.
+    """
+    import torch
+    from torch.nn import functional
+
+    across = math.ceil(math.sqrt(len(pictures))) if across is None else across
+    framed = [functional.pad(p, [0, MARGIN, 0, MARGIN], value=1.0) for p in pictures]
+    framed += [torch.ones_like(framed[0])] * (-len(framed) % across)
+    rows = [torch.cat(framed[i : i + across], 3) for i in range(0, len(framed), across)]
+    return functional.pad(torch.cat(rows, 2), [MARGIN, 0, MARGIN, 0], value=1.0)
+
+
+def dream(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
+    for config in arguments.configs(options):
+        files.require(Path(config.out))
+        draw(config, screen)

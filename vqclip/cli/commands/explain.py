@@ -1,0 +1,256 @@
+"""The commands explain, direction and help."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli import arguments
+from vqclip.cli.console import Progress, Screen
+from vqclip.config import loading, perceptor_spec
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError, PromptError, suggest
+from vqclip.language import assets, expressions, prompts, schedules, structured, templates
+from vqclip.language.assets import Direction
+from vqclip.language.prompt import Prompt
+from vqclip.language.schedules import Schedule
+from vqclip.media import paths
+from vqclip.models.zoo import registry
+from vqclip.run.preflight import require
+
+if TYPE_CHECKING:
+    from vqclip.guidance.perceptor import OpenClipPerceptor
+    from vqclip.tensors import Embedding
+
+
+TOPICS = {
+    "prompts": prompts,
+    "templates": templates,
+    "structured": structured,
+    "schedules": schedules,
+    "perceptors": perceptor_spec,
+}
+
+
+def topic(name: str) -> str:
+    """What there is to say about a part of the language.
+
+    Raises:
+        ConfigError: if there is no such topic.
+    """
+    if name not in TOPICS:
+        raise ConfigError(
+            f"there is no help about {name!r}{suggest(name, TOPICS)}; there is about: "
+            f"{', '.join(TOPICS)}, and about each command: vqclip COMMAND --help"
+        )
+    return textwrap.dedent((TOPICS[name].__doc__ or "").strip())
+
+
+def explain_prompts(configs: Sequence[RunConfig], screen: Screen) -> None:
+    """Say of each prompt what was understood, and of each perceptor what it will read.
+
+    Raises:
+        VqclipError: if a prompt cannot be read, or a perceptor cannot be loaded.
+    """
+    for config in configs:
+        require(replace(config, init="random"))
+    from vqclip.guidance import prompt_embedding
+    from vqclip.guidance.perceptor import load
+    from vqclip.models.zoo import word_embedding
+    from vqclip.run import perceptors as run_perceptors
+
+    names = perceptor_spec.names(configs[0].perceptors)
+    registry.require("starter", names, run_perceptors.look)
+    perceptors = [
+        replace(load(run_perceptors.perceptor_source(name)), name=name) for name in names
+    ]
+    for config in configs:
+        wishes = prompt_embedding.styled(
+            prompts.understood(config.prompts, config.negative), config.style
+        )
+        lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
+        strays = prompts.strays(config.prompts, config.negative)
+        lines += [f"note: {stray}" for stray in strays]
+        screen.event("understood", prompt=prompts.show(wishes), notes=strays)
+        where = assets.search_path(config.assets)
+        for wish in wishes:
+            screen.event("wish", **_told(wish, where))
+        taught = prompt_embedding.taught(wishes, config.style, where)
+        for each in perceptors:
+            perceptor = each.with_words(word_embedding.for_width(taught, each.width))
+            for wish in wishes:
+                if wish.kind != "text" or (wish.only and perceptor.name not in wish.only):
+                    continue
+                told = _read_by(perceptor, wish)
+                screen.event("reading", prompt=prompts.show([wish]), **told)
+                lines += list(_in_words(told))
+        screen.result("\n".join(lines))
+
+
+def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
+    """What a wish is, in plain values; null for what it has not."""
+    weight = wish.weight
+    region: dict[str, Any] | None = None
+    if wish.region is not None:
+        mask = wish.region.mask
+        region = {
+            "place": wish.region.place,
+            "outside": wish.region.outside,
+            "box": wish.region.box,
+            "mask": None if mask is None else str(assets.find_asset(mask, where)),
+        }
+    several = paths.files(wish.body, where) if wish.kind == "image" else []
+    return {
+        "prompt": prompts.show([wish]),
+        "scene": wish.scene + 1,
+        "kind": wish.kind,
+        "body": wish.body,
+        "weight": None if isinstance(weight, Schedule) else weight,
+        "schedule": schedules.show(weight) if isinstance(weight, Schedule) else None,
+        "stop": wish.rest if math.isfinite(wish.rest) else None,
+        "region": region,
+        "for": list(wish.only),
+        "pictures": [str(path) for path in several],
+    }
+
+
+def _read_by(perceptor: OpenClipPerceptor, wish: Prompt) -> dict[str, Any]:
+    """What a perceptor reads of a wish: its parts, their tokens, and what it does not know."""
+    from vqclip.guidance import prompt_embedding
+
+    pieces = prompt_embedding.spoken(wish, perceptor)
+    parts = prompt_embedding.chunks(pieces, perceptor)
+    words = dict.fromkeys(
+        word for piece in pieces if not piece.learnt for word in re.findall(r"\w+", piece.text)
+    )
+    split = {word: prompt_embedding.tokens_of(word, perceptor) for word in words}
+    return {
+        "perceptor": perceptor.name,
+        "room": perceptor.room,
+        "parts": [
+            {
+                "text": "".join(piece.written for piece in part.pieces).strip(),
+                "tokens": part.tokens,
+                "attention": {p.written: p.attention for p in part.pieces if p.attention != 1},
+            }
+            for part in parts
+        ],
+        "put together": {word: told for word, told in split.items() if len(told) > 1},
+        "unknown": [word for word in words if not prompt_embedding.knows(word, perceptor)],
+    }
+
+
+def _in_words(told: dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    yield f"{told['perceptor']} reads, up to {told['room']} tokens at a time:"
+    for part in told["parts"]:
+        yield f"  {part['tokens']:3d} tokens  {part['text']}"
+        for text, attention in part["attention"].items():
+            yield f"              {text.strip()!r} ×{expressions.digits(attention)}"
+    if told["put together"]:
+        rows = [f"{word} = {' + '.join(t)}" for word, t in told["put together"].items()]
+        yield f"  put together from pieces: {', '.join(rows)}"
+    if told["unknown"]:
+        yield f"  it never learnt: {', '.join(told['unknown'])}"
+
+
+def make_direction(
+    there: str, lacking: str, name: str | None, perceptors: Sequence[str], screen: Screen
+) -> Path:
+    """Make a direction from two sets of words or pictures, and write it down.
+
+    Args:
+        there: words or pictures that have it, parted by "|"; a picture has an "@" before it.
+        lacking: those that lack it.
+        name: what to call it.
+        perceptors: for whom it is worked out; of pictures, nobody else can use it.
+
+    Raises:
+        VqclipError: if a set, the name or a perceptor cannot be used, or the file not written.
+    """
+    if name is None:
+        raise ConfigError("name the direction: vqclip direction A B --name sunny")
+    path = assets.path_of(name)
+    sets = [_set(text) for text in (there, lacking)]
+    import torch
+
+    from vqclip.guidance import prompt_embedding
+    from vqclip.guidance.perceptor import load
+    from vqclip.media import files
+    from vqclip.run import perceptors as run_perceptors
+
+    names = perceptor_spec.names(perceptors)
+    registry.require("starter", names, run_perceptors.look)
+    vectors = {}
+    for each in names:
+        screen.say(f"asking {each} …")
+        perceptor = load(run_perceptors.perceptor_source(each))
+        sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
+        found = prompt_embedding.difference(*sides)[0]
+        vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
+    path.parent.mkdir(exist_ok=True)
+    made = Direction(sets[0], sets[1], vectors)
+    files.write_whole(path, assets.to_json(made).encode())
+    screen.event("direction", name=name, path=str(path))
+    screen.say(f"use it as vector({name}), or the other way as vector({name}):-1")
+    screen.result(str(path))
+    return path
+
+
+def _set(text: str) -> tuple[str, ...]:
+    """Words and pictures of one side, as a prompt without weights."""
+    found = prompts.parse(text)
+    plain = all(
+        wish == Prompt(wish.body, kind=wish.kind) and wish.kind in ("text", "image")
+        for wish in found
+    )
+    if not plain:
+        raise PromptError(
+            f"a direction is made of words and pictures without weights, not of {text!r}; write "
+            '"sunny | bright" or "@sunny/*.jpg"'
+        )
+    for wish in found:
+        if wish.kind == "image":
+            paths.check_all(wish.body)
+    return tuple(f"{'@' * (wish.kind == 'image')}{wish.body}" for wish in found)
+
+
+def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
+    """Words or pictures as rows [N, D]."""
+    import torch
+
+    from vqclip.media import images
+
+    if not word.startswith("@"):
+        return perceptor.embed_text([word])
+    with torch.no_grad():
+        rows = [perceptor.embed_image(images.read(path)) for path in paths.files(word[1:])]
+    return torch.cat(rows)
+
+
+def explain(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say how a prompt is understood, and what each perceptor will read."""
+    explain_prompts(arguments.configs(options), screen)
+
+
+def direction(options: Any, screen: Screen, progress: Progress) -> None:
+    """Make a direction for vector(NAME) from two sets of words or pictures."""
+    words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
+    if len(words) != 2:
+        raise ConfigError(
+            "write what has it, then what lacks it: vqclip direction "
+            '"a sunny day | bright light" "a rainy day | dusk" --name sunny'
+        )
+    overrides = [word for word in options.words if arguments.OVERRIDE.match(word)]
+    config = loading.load("a picture", overrides=overrides)
+    make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
+
+
+def help(options: Any, screen: Screen, progress: Progress) -> None:
+    """Explain a part of the language: prompts, templates, structured, schedules, perceptors."""
+    print(topic(options.topic))

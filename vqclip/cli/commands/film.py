@@ -1,0 +1,310 @@
+"""The command film.
+
+vqclip film outputs/0007-a-fox --format webm --fps 24
+vqclip film "frames/*.png" --sound song.mp3 --between 1 --out film.mp4
+vqclip film film.mp4 --sheet 10
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli.console import Progress, Screen
+from vqclip.config import loading
+from vqclip.config.describe import describe_settings
+from vqclip.config.schema import FilmSettings
+from vqclip.config.sizes import read_size
+from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
+from vqclip.media import files
+from vqclip.media.paths import FILMS, Source, find_source
+
+if TYPE_CHECKING:
+    from vqclip.media.encode import Look, Pixels
+    from vqclip.media.footage import Strip
+
+
+MOST = 1000  # pictures on a sheet
+
+
+SHORT = ("format", "fps", "codec", "crf", "quality", "between")  # --fps 24 is film.fps=24
+
+
+KINDS = tuple(kind for kind in FILMS if kind not in ("frames", "none"))
+
+
+def make_film(options: Any, screen: Screen, progress: Progress) -> None:
+    """Make a film, or a contact sheet, of what the words name.
+
+    Raises:
+        VqclipError: if nothing can be made; nothing is left then.
+    """
+    alone, given = _parted(options)
+    if not alone:
+        raise ConfigError(
+            "name what the film is to be made of, such as outputs/0007-a-fox, a folder of "
+            "pictures, pictures, or a film; to draw the word itself: vqclip generate film"
+        )
+    settings, said = _settings(given, options)
+    every = None if options.sheet is None else _number("--sheet", options.sheet)
+    start = _seconds(options.sound_start)
+    source = find_source(alone)
+    size = None if options.size is None else read_size(options.size, 1, "--size")
+    out = _place(options, source, settings)
+    began = time.monotonic()
+    from vqclip.media import footage
+
+    if source.film is None:
+        material = footage.of_pictures(source.pictures, size)
+    else:
+        material = footage.of_film(source.film, size)
+    wide, high = material.size
+    screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
+    if material.others and size is None:
+        screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
+    own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
+    # Who says both means how fast it plays in the end, with what lies in between.
+    rate = Fraction(settings.fps) / (settings.between + 1) if "fps" in said else own
+    if options.sound is not None and (every is not None or settings.format == "frames"):
+        screen.say(f"note: pictures have no sound; that of {options.sound} is left out")
+    if every is not None:
+        _sheet(material, every, rate, out, screen)
+    elif settings.format == "frames":
+        _unroll(material, out, screen)
+    else:
+        if options.sound is not None:
+            sound: Path | None = Path(os.path.expanduser(options.sound))
+        else:
+            sound, begins = _sound_of(source, material, screen)
+            start += begins
+            if sound is not None and rate != own:
+                screen.say("note: at another fps the film's sound would not fit, and is left out")
+                sound = None
+        _film(material, settings, (rate, sound, start), out, screen)
+    seconds = round(max(0.0, time.monotonic() - began), 1)
+    screen.event("done", film=str(out), frames=material.count, seconds=seconds)
+    screen.result(str(out))
+
+
+def _parted(options: Any) -> tuple[list[str], list[str]]:
+    """The words that stand alone, and the settings of a film among them, `film.fps=24`."""
+    known = [each.key for each in describe_settings() if each.key.startswith("film.")]
+    alone, settings = [], []
+    for word in options.words:
+        key = re.match(r"([a-z_]+(?:\.[a-z_]+)*)=", word)
+        if key is None or os.path.lexists(word):
+            alone.append(word)
+        elif key[1] not in known:
+            raise ConfigError(
+                f"{key[1]}= is no setting of a film{suggest(key[1], known)} (one of: "
+                f"{', '.join(known)})"
+            )
+        else:
+            settings.append(word)
+    for name in SHORT:
+        if (value := getattr(options, name, None)) is not None:
+            settings.append(f"film.{name}={value}")
+    return alone, settings
+
+
+def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
+    """The film's settings, and which of them were said; the name of --out says the format."""
+    said = {text.partition("=")[0].removeprefix("film.") for text in given}
+    names_a_film = options.out is not None and options.sheet is None
+    kind = Path(options.out or "").suffix.lower().removeprefix(".")
+    if names_a_film and "format" not in said:
+        if kind and kind not in KINDS:
+            raise ConfigError(
+                f"--out {options.out}: no kind of film is called .{kind}{suggest(kind, KINDS)}; "
+                f"expected .{', .'.join(KINDS)}, or no suffix for a folder of frames"
+            )
+        given = [*given, f"film.format={kind or 'frames'}"]
+    settings = loading.load("a film", overrides=given).film
+    if settings.format == "none":
+        raise ConfigError(f"film.format is none; name a kind of film, such as {KINDS[0]}")
+    if "between_by" in said and settings.between_by == "latent":
+        raise ConfigError(
+            "film.between_by=latent draws what lies between two codes, and pictures have none; "
+            "write film.between_by=blend or flow, or give it to vqclip animate"
+        )
+    if names_a_film and (kind or "frames") != settings.format:
+        how = "have no suffix" if settings.format == "frames" else f"end in .{settings.format}"
+        raise ConfigError(
+            f"--out {options.out} and film.format={settings.format} do not go together; let the "
+            f"name {how}"
+        )
+    return settings, said
+
+
+def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
+    """Where the result goes: as asked for, or beside what it is made of, under a free name."""
+    stem, suffix = source.home.name, f".{settings.format}"
+    if options.sheet is not None:
+        stem, suffix = "sheet", ".png"
+        if options.out is not None and not options.out.lower().endswith(".png"):
+            raise ConfigError(f"--out {options.out}: a sheet is a PNG; let its name end in .png")
+    elif settings.format == "frames":
+        stem, suffix = f"{stem}-frames", ""
+    if options.out is not None:
+        out = Path(os.path.expanduser(options.out))
+    else:
+        out, number = source.home.with_name(stem + suffix), 2
+        while os.path.lexists(out):
+            out, number = out.with_name(f"{stem}-{number}{suffix}"), number + 1
+    files.require_new(out, "--out")
+    return out
+
+
+def _film(
+    material: Strip,
+    settings: FilmSettings,
+    heard: tuple[Fraction, Path | None, float],
+    out: Path,
+    screen: Screen,
+) -> None:
+    """Encode, at so many pictures a second, with a sound from some second on."""
+    from vqclip.media import encode
+
+    rate, sound, start = heard
+    if sound is not None and settings.format not in encode.SOUNDS:
+        screen.say(f"note: {settings.format} has no sound; that of {sound} is left out")
+        sound = None
+    values = asdict(settings)
+    for key in ("format", "every"):
+        del values[key]
+    look = encode.Look(**values | {"fps": rate, "sound": sound, "sound_start": start})
+    look = encode.settled(settings.format, look)
+    wide, high = encode.sides(material.size, look.codec, material.alpha)
+    if (wide, high) != material.size:
+        screen.say(f"note: {look.codec} has even sides, and the film is {wide}x{high}")
+    if material.alpha and not encode.has_alpha(look.codec):
+        screen.say(
+            f"note: {look.codec} has no transparency; what is transparent is laid on white"
+        )
+    screen.event(
+        "start",
+        film=str(out),
+        frames=material.count,
+        size=list(material.size),
+        fps=round(float(rate * (settings.between + 1)), 3),
+        codec=look.codec,
+    )
+    _encode(material, look, out, screen)
+
+
+def _sound_of(source: Source, material: Strip, screen: Screen) -> tuple[Path | None, float]:
+    """What a film sounds like, or a run, and from which second on."""
+    if material.sound:
+        return source.film, 0.0
+    if source.run is None:
+        return None, 0.0
+    from vqclip.language import assets
+    from vqclip.media import encode, ffmpeg
+    from vqclip.run import frames
+    from vqclip.run.record import provenance
+
+    try:
+        config = provenance.settings(source.run)
+        film = source.run / f"film.{config.film.format}"
+        if not config.frames:
+            return None, 0.0
+        if config.film.format in encode.SOUNDS and film.is_file() and ffmpeg.sound(film):
+            return film, 0.0
+        sound, start = frames.sound_of(config, assets.search_path(config.assets, source.run))
+        if sound is not None and not sound.is_file():
+            raise PictureError(f"there is no sound at {sound}")
+    except VqclipError as error:
+        screen.say(f"note: the run's sound is left out; {error}")
+        return None, 0.0
+    return sound, start
+
+
+def _encode(material: Strip, look: Look, out: Path, screen: Screen) -> None:
+    """Encode aside, and put it in its place. The pictures of a gif pass twice."""
+    from vqclip.media import encode
+
+    part, passes = files.aside(out), 2 if look.codec == "gif" else 1
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with screen.bar(material.count * passes, 0, "frame") as bar:
+            encode.encode(
+                lambda: _watched(material, bar),
+                material.count,
+                material.size,
+                material.alpha,
+                part,
+                look,
+            )
+        files.refuse_to_replace(out)
+        os.replace(part, out)
+    except OSError as error:
+        raise files.unwritable(out, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _unroll(material: Strip, out: Path, screen: Screen) -> None:
+    """Write a folder of numbered PNGs."""
+    from vqclip.media import images
+
+    part = files.aside(out)
+    try:
+        part.mkdir(parents=True)
+        with screen.bar(material.count, 0, "frame") as bar:
+            for number, pixels in enumerate(_watched(material, bar)):
+                files.write_whole(part / f"{number:05d}.png", images.to_png(pixels))
+        files.refuse_to_replace(out)
+        os.replace(part, out)
+    except OSError as error:
+        raise files.unwritable(out, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _sheet(material: Strip, every: int, rate: Fraction, out: Path, screen: Screen) -> None:
+    """Lay out every so-many-th picture, each with its number and time."""
+    from vqclip.media import contact_sheet
+
+    many = -(-material.count // every)
+    if many > MOST:
+        raise ConfigError(
+            f"--sheet {every} would lay {many} pictures on a sheet, on which {MOST} have room; "
+            f"write --sheet {-(-material.count // MOST)} or more"
+        )
+    with screen.bar(material.count, 0, "frame") as bar:
+        contact_sheet.every(out, _watched(material, bar), every, fps=float(rate))
+
+
+def _watched(material: Strip, bar: Any) -> Iterator[Pixels]:
+    with closing(material.pictures()) as pictures:
+        for pixels in pictures:
+            yield pixels
+            bar.update()
+
+
+def _number(option: str, text: str) -> int:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{option} {text}: it must be a whole number from 1 on, such as 10")
+    return int(text)
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return 0.0
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise ConfigError(f"--sound-start {text}: write seconds, such as 12.5")
+    return float(text)
+
+
+def film(options: Any, screen: Screen, progress: Progress) -> None:
+    """Make a film, or a contact sheet, of a run, a folder, pictures or another film."""
+    make_film(options, screen, progress)

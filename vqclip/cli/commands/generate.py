@@ -1,0 +1,340 @@
+"""The commands that draw: generate, animate, again and resume."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli import arguments
+from vqclip.cli.console import Progress, Screen
+from vqclip.config import animation_checks, loading, perceptor_spec
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError, VqclipError
+from vqclip.language import assets, prompt, prompts
+from vqclip.media import files
+from vqclip.run.preflight import discreet, require
+from vqclip.run.record.interrupts import listening
+
+if TYPE_CHECKING:
+    from vqclip.guidance.zero_shot import Verdict
+    from vqclip.media.film import Film
+    from vqclip.run.record.provenance import Provenance
+    from vqclip.run.resume import Point
+    from vqclip.run.runner import Session
+    from vqclip.tensors import Image
+
+
+@dataclass(frozen=True)
+class Before:
+    """The picture that is made again: its notes, and the folder in which it lies."""
+
+    notes: Provenance
+    folder: Path
+
+
+def draw(
+    config: RunConfig,
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str] = (),
+    before: Before | None = None,
+    point: Point | None = None,
+) -> None:
+    """Draw `config`'s picture, into a new run folder or on in an old one.
+
+    Args:
+        command: the words that started the run, for `run.json`.
+        before: the picture that is made again, to compare the models with.
+        point: where a run stopped that is to go on; its folder is locked already.
+
+    Raises:
+        KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
+    """
+    progress.config = config
+    began = time.monotonic()
+    beside = point.folder if point else before.folder if before else None
+    # What is absent is refused before torch is imported.
+    begun = animation_checks.comes_from_a_frame(config)
+    begun = begun or (point is not None and "start" in point.state.tensors)
+    wishes = require(replace(config, init="random") if begun else config, beside)
+    if point is None:  # what a run has noted stays as it is
+        config = discreet(config, wishes, beside)
+    progress.config = config
+    files.require(Path(config.out))
+    notes: list[str] = []
+    if config.frames or config.source.film:
+        from vqclip.run import frames as run_frames
+
+        asked, where = config, assets.search_path(config.assets, beside)
+        if point is None and not config.retake.of:  # else its length and size are settled
+            config = run_frames.bounded(config, where)
+            notes = list(run_frames.hints(asked, config, where))
+        progress.config = config
+    for line in prompts.echo(wishes):
+        screen.say(f"  {line}")
+    for note in notes:
+        screen.say(f"note: {note}")
+    for stray in prompts.strays(config.prompts, config.negative):
+        screen.say(f"note: {stray}")
+    from vqclip.models import device
+
+    with device.deterministic(config.deterministic) as unsteady:
+        place, film = _draw(config, wishes, screen, progress, command, before, point)
+    if unsteady:
+        screen.say(
+            f"note: torch has no deterministic {', '.join(unsteady)} here: made again, the "
+            "picture may differ in its last digits"
+        )
+    seconds = round(max(0.0, time.monotonic() - began), 1)
+    final = place / "final.png"
+    there = None if film is None or not film.path.exists() else str(place / film.path.name)
+    kept = None if film is None or not film.folder.exists() else str(place / film.folder.name)
+    screen.event(
+        "done",
+        run=str(place),
+        final=str(final),
+        film=there,
+        frames=kept,
+        seconds=seconds,
+    )
+    screen.say(f"done in {seconds:.0f} s")
+    if film is not None and config.frames:
+        pace = float(film.fps)
+        long = f"{film.count / pace:.3g} s at {pace:.4g} a second"
+        screen.say(f"{film.count} frame{'s' * (film.count != 1)}, {long}, in {there}")
+    screen.result(str(final))
+
+
+def _draw(
+    config: RunConfig,
+    wishes: Sequence[prompt.Prompt],
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str],
+    before: Before | None,
+    point: Point | None,
+) -> tuple[Path, Film | None]:
+    """Load the models, and draw into the run's folder; give that and the film."""
+    from vqclip import session
+    from vqclip.run import recording
+    from vqclip.run import resume as run_resume
+    from vqclip.run.record import run_folder
+
+    beside = point.folder if point else before.folder if before else None
+    start = None if point is None else run_resume.start(point)
+    ready = session.build(config, screen.say, beside, start)
+    if point is not None:
+        run_resume.take_up(ready, point)
+    compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
+    for note in [*ready.notes, *_changed(compared, ready.models)]:
+        screen.say(f"note: {note}")
+    place = point.folder if point else run_folder.new_run(Path(config.out), wishes[0].body)
+    with nullcontext() if point else run_folder.alone(place):
+        progress.folder = place
+        film = recording.begin(config, place, ready.size, point)
+        put_aside = run_folder.make_room(place)
+        screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
+        if point is not None:
+            screen.say(f"going on after step {ready.done} of {ready.total}")
+        if put_aside is not None:
+            screen.say(f"the picture that was there is now {put_aside}")
+        screen.event(
+            "start",
+            run=str(place),
+            from_step=ready.done,
+            steps=ready.total,
+            **({"frames": config.frames} if config.frames else {}),
+            seed=ready.seed,
+            size=list(ready.size),
+            prompts=prompts.show(wishes),
+        )
+        progress.started = True
+        if point is not None and len(ready.changes) > len(point.notes.changes):
+            run_resume.keep(ready, place, point.state, point.reel)  # what is asked for now holds
+        _play(ready, place, film, point, screen, progress, command)
+    return place, film
+
+
+def _play(
+    ready: Session,
+    place: Path,
+    film: Film | None,
+    point: Point | None,
+    screen: Screen,
+    progress: Progress,
+    command: Sequence[str],
+) -> None:
+    """Take the steps, and write them down."""
+    from vqclip.run import resume as run_resume
+    from vqclip.run.record import writer
+
+    config = ready.config
+    verdicts: list[Verdict] = []
+
+    def look(image: Image) -> dict[str, object]:
+        verdict = _judged(ready, image, screen)
+        if verdict is None:
+            return {}
+        verdicts.append(verdict)
+        return {"verdict": dataclasses.asdict(verdict)}
+
+    def save() -> None:
+        reel = None if point is None else point.reel
+        if film is not None:
+            reel = run_resume.Reel(film.folder.name, film.count, ready.done)
+        run_resume.keep(ready, place, ready.state(), reel)
+
+    kept = writer.keep(
+        ready.play(),
+        place,
+        provenance=ready.provenance,
+        draw_final=ready.final,
+        look=look,
+        every=config.previews,
+        film=film,
+        film_every=0 if config.frames else config.film.every,
+        save=save,
+        save_every=config.checkpoint.every,
+        first=ready.done,
+        command=command,
+    )
+    frames = 0 if ready.voyage is None else ready.voyage.frames
+    with listening() as asked:
+        shown = screen.watch(kept, ready.total, ready.done, frames)
+        with closing(kept), closing(shown) as watched:
+            for step in watched:
+                if step.failed:
+                    screen.say(
+                        f"\nstep {step.index} gave no numbers at first; the rate is lower now"
+                    )
+                if step.saved:
+                    screen.say(
+                        f"\nmemory ran out at step {step.index}; {step.saved} from here on"
+                    )
+                if asked and step.index + 1 < ready.total:
+                    break
+    if asked and ready.done < ready.total:
+        progress.signal = asked.signal
+        screen.event("stopped", run=str(place), step=ready.done)
+        screen.say(
+            f"stopped after step {ready.done} of {ready.total}, and saved; to go on: "
+            f"vqclip resume {place}"
+        )
+        raise KeyboardInterrupt
+    for verdict in verdicts:
+        screen.event("verdict", **dataclasses.asdict(verdict))
+        screen.say(verdict.in_words())
+
+
+def _judged(ready: Session, image: Image, screen: Screen) -> Verdict | None:
+    """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
+    from vqclip.guidance import zero_shot
+
+    config = ready.config
+    wishes = prompts.understood(config.prompts, config.negative)
+    if not (
+        zero_shot.available(perceptor_spec.names(config.perceptors)) and prompt.texts(wishes)
+    ):
+        return None
+    try:
+        return zero_shot.judge(image, prompt.wished(wishes), words=ready.words)
+    except VqclipError as error:  # a picture is not lost because nobody can judge it
+        screen.say(f"\nnote: no verdict on the picture: {error}")
+        return None
+
+
+def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
+    """Say what is not as it was when the picture was made."""
+    if before is None:
+        return
+    for change in before.notes.changes:
+        keys = ", ".join(change["settings"])
+        yield (
+            f"the picture was made with other values of {keys} up to step {change['step']}; "
+            "it is made again with the last ones, and will differ"
+        )
+    then = before.notes.models
+    pair = [{k: v for k, v in each.items() if not _is_read(k)} for each in (then, models)]
+    if pair[0] != pair[1]:
+        yield "the models are not those that made the picture; it will differ"
+    for name, digest in models.items():
+        if _is_read(name) and then.get(name, digest) != digest:
+            kind, _, own = name.partition(" ")
+            shown = f"the word <{own}>" if kind == "word" else own
+            yield f"{shown} has changed since; the picture will differ"
+
+
+def _is_read(name: str) -> bool:
+    """Whether an entry of a run's models is a file of the user's own, such as a picture."""
+    return name.startswith(("picture ", "word ", "film ", "flow ", "sound ", "depth ", "frames "))
+
+
+def generate(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw a picture from a prompt (the command when none is named)."""
+    _draw_all(arguments.configs(options), options, screen, progress)
+
+
+def animate(options: Any, screen: Screen, progress: Progress) -> None:
+    """Draw an animation: a camera, a story, or over a film of your own."""
+    arguments.require_frames([*arguments.short(options), *options.words])
+    found = [arguments.animated(config) for config in arguments.configs(options)]
+    _draw_all(found, options, screen, progress)
+
+
+def _draw_all(
+    found: Sequence[RunConfig], options: Any, screen: Screen, progress: Progress
+) -> None:
+    """Draw what some settings stand for, one after another."""
+    for config in found if len(found) > 1 else []:
+        require(config)  # what the last one lacks is said before the first is drawn
+    for number, config in enumerate(found, start=1):
+        if len(found) > 1:
+            texts = {key: getattr(config, key) for key in loading.TEMPLATED}
+            screen.event("variant", number=number, of=len(found), **texts)
+            screen.say(f"{number} of {len(found)}:")
+            progress.started, progress.folder = False, None
+        draw(config, screen, progress, options.command)
+
+
+def again(options: Any, screen: Screen, progress: Progress) -> None:
+    """Make a picture again from the notes in it, with other settings if you like."""
+    first, overrides = arguments.parted(options.words)
+    if first is None:
+        raise ConfigError(
+            "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
+            "to draw the word itself: vqclip generate again"
+        )
+    from vqclip.run.record import provenance
+
+    notes = provenance.read(Path(first))
+    base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
+    place = Path(first) if os.path.isdir(first) else Path(first).parent
+    short = arguments.short(options)
+    if ":" in (options.frames or ""):
+        short.append(f"retake.of={place}")
+    config = loading.load(base=base, overrides=short + overrides)
+    draw(config, screen, progress, options.command, Before(notes, place))
+
+
+def resume(options: Any, screen: Screen, progress: Progress) -> None:
+    """Go on with a run that was stopped, killed or is to take more steps."""
+    first, overrides = arguments.parted(options.words)
+    if first is None:
+        raise ConfigError(
+            "name the run to go on with: vqclip resume outputs/0001-a-fox; "
+            "to draw the word itself: vqclip generate resume"
+        )
+    from vqclip.run import resume as run_resume
+    from vqclip.run.record import run_folder
+
+    folder = run_resume.room(Path(first))
+    with run_folder.alone(folder):  # before anything is read that somebody else may be writing
+        point = run_resume.find(folder)
+        config = run_resume.settings(point, overrides)
+        draw(config, screen, progress, options.command, point=point)

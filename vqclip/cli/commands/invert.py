@@ -1,0 +1,377 @@
+"""The command invert, with its monitor.
+
+vqclip invert cat1.jpg cat2.jpg cat3.jpg --token my-cat
+vqclip "a drawing of <my-cat> in fog"
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli import arguments
+from vqclip.cli.console import Progress, Screen
+from vqclip.config import checks, layers
+from vqclip.config.schema import DreamSettings
+from vqclip.errors import ConfigError, OutputError, PictureError
+from vqclip.language import assets
+from vqclip.media import files
+from vqclip.media import paths as media_paths
+from vqclip.models.zoo import registry
+from vqclip.run.record.interrupts import Asked, listening
+from vqclip.training.settings import InversionConfig
+
+if TYPE_CHECKING:
+    from vqclip.guidance.drafts import ClassDreamer, Dreamer
+    from vqclip.guidance.perceptor import OpenClipPerceptor
+    from vqclip.models.zoo.word_embedding import Learnt
+    from vqclip.tensors import Image
+    from vqclip.training.textual_inversion import Moment
+
+
+DRAFTS = 4  # on a sheet of previews
+
+
+SHOWN = {"object": "a <{}>", "style": "a house in the style of <{}>", "negative": "<{}>"}
+
+
+class Board:
+    """Where the learning is shown: a bar, the nearest words, and a sheet of drafts."""
+
+    def __init__(
+        self,
+        config: InversionConfig,
+        screen: Screen,
+        seen: Sequence[Image],
+    ) -> None:
+        self.config, self.screen, self.seen = config, screen, seen
+        self.bar: Any = None
+        self.sheet: Path | None = None
+        self.dreamer: Dreamer | ClassDreamer | None = None
+
+    def begin(self, perceptor: OpenClipPerceptor, word: str) -> None:
+        """Show that a perceptor begins to learn, and from where."""
+        whose = f" for {perceptor.name}" if len(self.config.perceptors) > 1 else ""
+        self.screen.event("start", perceptor=perceptor.name, init=word, steps=self.config.steps)
+        self.screen.say(f"learning <{self.config.token}>{whose}, from {word!r}")
+        self.bar = self.screen.bar(self.config.steps, 0)
+
+    def show(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
+        """Show a step, and now and then what the word means by now."""
+        self.screen.event("step", step=moment.step, loss=moment.loss, fit=moment.fit)
+        self.bar.set_postfix_str(f"cosine {moment.fit:.2f}", False)
+        self.bar.update()
+        every = self.config.previews
+        if every and (moment.step % every == 0 or moment.step == self.config.steps):
+            self.bar.clear()
+            self._preview(perceptor, moment)
+            self.bar.refresh()
+
+    def sheet_name(self) -> str | None:
+        """The sheet of drafts, if one was drawn."""
+        return None if self.sheet is None else str(self.sheet)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def _preview(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
+        from vqclip.training import textual_inversion
+
+        near = textual_inversion.meaning(perceptor, moment.vectors, self.config.kind)
+        self.screen.event("preview", step=moment.step, nearest=near)
+        self.screen.say(f"step {moment.step}: cosine {moment.fit:.2f}; near {', '.join(near)}")
+        if perceptor.name == "starter":
+            self._draw(moment)
+
+    def _draw(self, moment: Moment) -> None:
+        """Lay the pictures, and drafts of the word under them, on a sheet."""
+        import torch
+        from torch.nn import functional
+
+        from vqclip.cli.commands import dream
+        from vqclip.guidance import drafts as guidance_drafts
+        from vqclip.media import images
+        from vqclip.models.zoo.word_embedding import Learnt
+
+        if self.dreamer is None:
+            self.dreamer = guidance_drafts.load()
+        word = Learnt(self.config.token, {moment.vectors.shape[1]: moment.vectors})
+        text = SHOWN[self.config.kind].format(self.config.token)
+        drafts = guidance_drafts.knowing(self.dreamer, [word]).dream(
+            text, DreamSettings(count=DRAFTS), torch.Generator().manual_seed(0)
+        )
+        side = drafts[0].image.shape[-1]
+        own = [
+            functional.interpolate(each, [side, side], mode="bilinear", antialias=True)
+            for each in self.seen[:DRAFTS]
+        ]
+        drawn = [draft.image.cpu() for draft in drafts]
+        blank = [torch.ones_like(drawn[0])] * (DRAFTS - len(own))
+        out = Path(self.config.out)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(out, error) from error
+        fresh = self.sheet is None
+        self.sheet = self.sheet or free(out, self.config.token, ".png")
+        laid = dream.sheet([*own, *blank, *drawn], across=DRAFTS)
+        images.save_png(self.sheet, laid, overwrite=not fresh)
+
+
+def free(folder: Path, name: str, suffix: str) -> Path:
+    """The first of NAME, NAME-2, NAME-3 … that is not taken."""
+    number = 1
+    while True:
+        path = folder / f"{name}{f'-{number}' * (number > 1)}{suffix}"
+        if not os.path.lexists(path):
+            return path
+        number += 1
+
+
+FEW = 3  # pictures, from which on what they share is told from what one of them shows
+
+
+MOST = 100
+
+
+UNFINISHED = ".unfinished"
+
+
+USED = {
+    "object": "a drawing of <{}>",
+    "style": "a house in the style of <{}>",
+    "negative": "a fox | <{}>:-0.5",
+}
+
+
+def settings(overrides: Sequence[str]) -> InversionConfig:
+    """Read `key=value` words; torch is not needed for that.
+
+    Raises:
+        ConfigError: for what does not fit.
+    """
+    pairs = [layers.nest([layers.override(text, InversionConfig)]) for text in overrides]
+    merged = layers.merge([("the command line", pair) for pair in pairs], InversionConfig)
+    config: InversionConfig = merged
+    checks.check_bounds(config)
+    if not config.token.strip():
+        raise ConfigError("the word has no name yet; give it one: --token my-cat")
+    if not config.perceptors or not all(config.perceptors):
+        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
+    return dataclasses.replace(config, token=assets.check_name(config.token.strip()))
+
+
+def learn_word(
+    photos: Sequence[str], config: InversionConfig, screen: Screen, progress: Progress
+) -> Path:
+    """Learn a word from pictures, and give its file.
+
+    Args:
+        progress: is told when the first step is about to be taken, and of a wish to stop.
+
+    Raises:
+        VqclipError: if a picture, a model or the folder cannot be used.
+        KeyboardInterrupt: once what there is has been saved, if somebody asked to stop.
+    """
+    named = [Path(os.path.expanduser(photo)) for photo in photos]
+    folders = {path: media_paths.below(path) for path in named if path.is_dir()}
+    paths = [each for path in named for each in folders.get(path, [path])]
+    _require(paths, config)
+    if len(paths) < FEW:
+        screen.say(
+            f"note: of {len(paths)} picture{'s' * (len(paths) > 1)} the word learns all that is "
+            f"in them; {FEW} to 10 that share one thing teach that thing"
+        )
+    if config.steps < config.previews:
+        config = dataclasses.replace(config, previews=0)
+    import torch
+
+    from vqclip.media import images
+    from vqclip.models import device as models_device
+    from vqclip.run import perceptors
+
+    registry.require("starter", config.perceptors, perceptors.look)
+    device = models_device.pick_device(config.device)
+    if config.threads > 0:
+        torch.set_num_threads(config.threads)
+    seen = [images.read(path) for path in paths]
+    students = list(_students(config, device, screen))
+    board = Board(config, screen, seen)
+    done: list[Moment] = []
+    with listening() as asked:
+        for student in students:
+            moment = _learn(student, seen, config, board, progress, asked)
+            done += [] if moment is None else [moment]
+    interrupted = len(done) < len(students) or done[-1].step < config.steps
+    progress.signal = asked.signal
+    if not done:
+        raise KeyboardInterrupt
+    learnt = _word(config, paths, students, done)
+    file = _keep(Path(config.out), config.token + UNFINISHED * interrupted, learnt)
+    progress.folder = file.parent
+    if interrupted:
+        screen.event("stopped", word=str(file), token=file.stem)
+        screen.say(
+            f"stopped, and saved as far as it is: prompts may write <{file.stem}>; the same "
+            "command learns it from the beginning"
+        )
+        raise KeyboardInterrupt
+    _tell(config, file, learnt, board, screen)
+    return file
+
+
+def _require(paths: Sequence[Path], config: InversionConfig) -> None:
+    """Refuse what can be told before torch is imported."""
+    if not paths:
+        raise PictureError(
+            "there is no picture to learn from; name 3 to 10 that share one thing: "
+            f"vqclip invert a.jpg b.jpg c.jpg --token {config.token}"
+        )
+    if len(paths) > MOST:
+        raise PictureError(f"{len(paths)} pictures are more than {MOST}; choose the best of them")
+    for path in paths:
+        media_paths.check(path)
+    files.require(Path(config.out), "out=")
+    for kind in assets.WORD_SUFFIXES:
+        taken = Path(config.out) / f"{config.token}{kind}"
+        if os.path.lexists(taken):
+            raise OutputError(
+                f"{taken} is there already, and vqclip does not overwrite; choose another "
+                "--token, or move it away"
+            )
+
+
+def _students(
+    config: InversionConfig, device: Any, screen: Screen
+) -> Iterator[OpenClipPerceptor]:
+    """Load the perceptors, each of another width: a file has one set of vectors for each."""
+    from vqclip.guidance.perceptor import load
+    from vqclip.models import device as models_device
+    from vqclip.run import perceptors
+
+    widths: dict[int, str] = {}
+    for name in config.perceptors:
+        screen.say(f"loading the perceptor {name} …")
+        perceptor = dataclasses.replace(
+            load(
+                perceptors.perceptor_source(name),
+                device=device,
+                precision=models_device.pick_precision(config.precision, device),
+            ),
+            name=name,
+        )
+        if perceptor.width in widths:
+            raise ConfigError(
+                f"{name} and {widths[perceptor.width]} have text towers of one width, "
+                f"{perceptor.width}, and a word has one set of vectors for each; learn one word "
+                "for each of them"
+            )
+        widths[perceptor.width] = name
+        yield perceptor
+
+
+def _learn(
+    perceptor: OpenClipPerceptor,
+    seen: Sequence[Image],
+    config: InversionConfig,
+    board: Board,
+    progress: Progress,
+    asked: Asked,
+) -> Moment | None:
+    """Learn a perceptor's vectors, up to the last step or a wish to stop; None: not one step."""
+    import torch
+
+    from vqclip.models import device as models_device
+    from vqclip.training import textual_inversion
+
+    if asked:
+        return None
+    stream = models_device.purpose_seed(config.seed, f"views of {perceptor.name}")
+    lesson = textual_inversion.prepare(perceptor, seen, config, stream)
+    generator = torch.Generator().manual_seed(
+        models_device.purpose_seed(config.seed, f"steps of {perceptor.name}")
+    )
+    board.begin(perceptor, config.init or lesson.begin)
+    last = None
+    progress.started = True
+    try:
+        for last in textual_inversion.learn(perceptor, lesson, config, generator):
+            board.show(perceptor, last)
+            if asked:
+                break
+    finally:
+        board.close()
+    return last
+
+
+def _word(
+    config: InversionConfig,
+    paths: Sequence[Path],
+    students: Sequence[OpenClipPerceptor],
+    done: Sequence[Moment],
+) -> Learnt:
+    """Put together what was learnt, and what made it."""
+    from vqclip.models.zoo.word_embedding import Learnt
+    from vqclip.run.record import provenance
+
+    pairs = list(zip(students, done, strict=False))
+    notes = {
+        "settings": dataclasses.asdict(config),
+        "pictures": {path.name: registry.sha256(path) for path in paths},
+        "models": {each.name: registry.sha256(each.weights) for each, _ in pairs},
+        "fit": {each.name: round(moment.fit, 4) for each, moment in pairs},
+        "steps": {each.name: moment.step for each, moment in pairs},
+        "versions": provenance.versions(),
+    }
+    return Learnt(config.token, {each.width: moment.vectors for each, moment in pairs}, notes)
+
+
+def _keep(folder: Path, name: str, word: Learnt) -> Path:
+    """Write a word; where a file of its name has come in the meantime, beside that."""
+    from vqclip.models.zoo import word_embedding
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.unwritable(folder, error) from error
+    return files.write_whole(
+        free(folder, name, assets.WORD_SUFFIXES[0]), word_embedding.packed(word)
+    )
+
+
+def _tell(
+    config: InversionConfig, file: Path, word: Learnt, board: Board, screen: Screen
+) -> None:
+    """Say what came of it, and how it is used."""
+    size = file.stat().st_size
+    screen.event(
+        "done", word=str(file), token=file.stem, fit=word.notes["fit"], sheet=board.sheet_name()
+    )
+    if board.sheet_name() is not None:
+        screen.say(f"your pictures, and drafts of the word: {board.sheet_name()}")
+    screen.say(
+        f"done: <{file.stem}>, {size / 1e3:.1f} kB; to use it:\n"
+        f'  vqclip "{USED[config.kind].format(file.stem)}"'
+    )
+    screen.result(str(file))
+
+
+INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
+
+
+def invert(options: Any, screen: Screen, progress: Progress) -> None:
+    """Learn a word of your own from a few pictures: <my-cat>."""
+    photos = [
+        word
+        for word in options.words
+        if os.path.exists(word) or not arguments.OVERRIDE.match(word)
+    ]
+    overrides = [word for word in options.words if word not in photos]
+    given = [(key, getattr(options, key)) for key in INVERT]
+    short = [f"{key}={value}" for key, value in given if value is not None]
+    learn_word(photos, settings(short + overrides), screen, progress)

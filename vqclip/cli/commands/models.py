@@ -1,0 +1,174 @@
+"""The command models: list, fetch, import, verify, remove."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from vqclip.cli.console import Progress, Screen, table
+from vqclip.errors import ConfigError, ModelError, pick
+from vqclip.models.zoo import download, registry
+from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
+
+CARD = "see models/starter/MODEL_CARD.md"
+
+
+def action(word: str) -> str:
+    """Check that there is such an action; used by the parser.
+
+    Raises:
+        ConfigError: with the nearest.
+    """
+    pick(ACTIONS, word, "action of vqclip models")
+    return word
+
+
+def rows() -> Iterator[registry.Row]:
+    """List VQGANs and perceptors, as far as they are known without asking open_clip."""
+    yield from registry.listing()
+    for name, folder in registry.starter_clips().items():
+        weights = list(folder.glob("*.safetensors"))
+        if not weights and name != "starter":
+            continue  # an edition without it
+        size = sum(file.stat().st_size for file in weights) if weights else None
+        where = "bundled" if weights else "absent"
+        yield registry.Row(name, "clip", size, CARD, where, "perceptor; small, comes with vqclip")
+    for known in PERCEPTORS.values():
+        where = "cached" if registry.in_hub_cache(known.repository) else "absent"
+        licence = f"stated at hf.co/{known.repository}"
+        yield registry.Row(known.name, "clip", known.bytes, licence, where, "perceptor")
+
+
+def list_(options: Any, screen: Screen) -> None:
+    """List what is known, and where it is."""
+    found = list(rows())
+    for row in found:
+        screen.event("model", **dataclasses.asdict(row))
+    heads = ("name", "kind", "size", "where", "licence", "about")
+    lines = [
+        (row.name, row.kind, registry.readable(row.bytes), row.where, row.licence, row.about)
+        for row in found
+    ]
+    screen.result(table([heads, *lines]))
+    screen.result("\nmore perceptors: every model::weights that open_clip knows")
+
+
+def where(options: Any, screen: Screen) -> None:
+    """Say where a model is, or all that are downloaded and imported."""
+    if options.name is None:
+        screen.event("folder", path=str(registry.cache_dir()))
+        screen.result(str(registry.cache_dir()))
+    else:
+        _tell(options.name, registry.find_vqgan(options.name).weights, screen)
+
+
+def import_(options: Any, screen: Screen) -> None:
+    """Take in a checkpoint of the user's own."""
+    file = _name(options)
+    if options.config is None or options.as_name is None:
+        raise ConfigError("write: vqclip models import FILE --config YAML --name NAME")
+    from vqclip.models import vqgan
+
+    vqgan.open_vqgan(Path(options.config), Path(file))  # refused before it is taken in
+    found = download.import_(Path(file), Path(options.config), options.as_name)
+    screen.say(f"imported as {options.as_name}: vqgan={options.as_name}")
+    _tell(options.as_name, found.weights, screen)
+
+
+def fetch(options: Any, screen: Screen) -> None:
+    """Download a VQGAN or a perceptor, with a bar."""
+    name = _name(options)
+    if "::" in name:
+        _fetch_perceptor(name, screen)
+        return
+    from tqdm import tqdm
+
+    row = CHECKPOINTS.get(name)
+    if row is not None:
+        screen.say(f"{name}: {registry.readable(row.bytes)}, licence: {row.licence}")
+    with tqdm(unit="B", unit_scale=True, disable=screen.quiet, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        path = download.fetch(name, progress, screen.say)
+    _tell(name, path, screen)
+
+
+def _fetch_perceptor(name: str, screen: Screen) -> None:
+    from vqclip.models import clip
+
+    lacking = clip.absent(name)
+    size = None if lacking is None else lacking.bytes
+    if lacking is not None:
+        screen.say(f"{name}: {registry.readable(size)}")
+    clip.fetch(name)
+    screen.say(f"{name} is here: perceptors={name}")
+    row = next((row for row in rows() if row.name == registry.tidy(name)), None)
+    if row is None:
+        row = registry.Row(name, "clip", size, "stated where it is published", "", "perceptor")
+    screen.event("model", **dataclasses.asdict(row) | {"where": "cached"})
+
+
+def verify(options: Any, screen: Screen) -> None:
+    """Read the weights that are here through, and compare them with what they were.
+
+    Raises:
+        ModelError: if some are not what they were.
+    """
+    from vqclip.models.zoo import verify as zoo_verify
+
+    if options.name is not None:
+        registry.find_vqgan(options.name)  # says what is wrong with a name
+    changed = []
+    for check in zoo_verify.verify(None if options.name is None else [options.name]):
+        screen.event("verified", **dataclasses.asdict(check) | {"file": str(check.file)})
+        screen.result(f"{check.verdict:8} {check.name}  sha256 {check.sha256}")
+        changed += [] if check.same else [check.name]
+    if changed:
+        raise ModelError(
+            f"not what they were: {', '.join(changed)}. Models of the cache: 'vqclip models "
+            "remove NAME', then fetch or import them again; those that came with vqclip: install "
+            "it again"
+        )
+
+
+def remove(options: Any, screen: Screen) -> None:
+    """Delete a downloaded or imported model from the cache."""
+    from vqclip.models.zoo import verify as zoo_verify
+
+    freed = zoo_verify.remove(_name(options))
+    screen.event("removed", name=options.name, bytes=freed)
+    screen.say(f"removed {options.name}: {registry.readable(freed)} freed")
+
+
+def _tell(name: str, path: Path, screen: Screen) -> None:
+    """Give a VQGAN's weights: the path for people, its row and the path for scripts."""
+    row = next((row for row in registry.listing() if row.name == name), None)
+    screen.event("model", **({} if row is None else dataclasses.asdict(row)), path=str(path))
+    screen.result(str(path))
+
+
+def _name(options: Any) -> str:
+    if options.name is None:
+        raise ConfigError(f"vqclip models {options.action} needs a name (see vqclip models list)")
+    return str(options.name)
+
+
+ACTIONS: dict[str, Callable[[Any, Screen], None]] = {
+    "list": list_,
+    "fetch": fetch,
+    "import": import_,
+    "where": where,
+    "verify": verify,
+    "remove": remove,
+}
+
+
+def models(options: Any, screen: Screen, progress: Progress) -> None:
+    """List, fetch, import, verify or remove models, or say where they are."""
+    ACTIONS[options.action](options, screen)

@@ -1,0 +1,178 @@
+"""The command score --film.
+
+vqclip score --film film.mp4
+vqclip score --film frames/ --source dance.mp4 "a fox"
+vqclip score --film outputs/0007-a-fox --source dance.mp4
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli import image_arguments
+from vqclip.cli.console import Screen, table
+from vqclip.errors import ConfigError
+from vqclip.language import assets
+from vqclip.media import paths
+
+if TYPE_CHECKING:
+    from vqclip.config.schema import RunConfig
+    from vqclip.media.footage import Footage
+    from vqclip.tensors import Embedding, Image
+
+FLOW = "dis"  # how motion is found unless --flow says otherwise
+SEEN = 16  # frames of a film, or a few more, that are held against words
+
+
+def score(options: Any, screen: Screen) -> None:
+    """Measure how much a film flickers; with a prompt, say how well its frames fit it.
+
+    Raises:
+        PictureError: if the film or its source cannot be read.
+        VqclipError: if nothing can be done.
+    """
+    words, config = image_arguments.parted(options.words, "score")
+    if len(words) > 1:
+        raise ConfigError(
+            f"after --film there may be one prompt, in quotes; {len(words)} words were given"
+        )
+    from vqclip.animation import flicker
+    from vqclip.animation.optical_flow import open_flow
+
+    flow = open_flow(options.flow)
+    run = _run_of(Path(options.of_film))
+    film = _opened(options.of_film, run)
+    source = None if options.source is None else _beside(film, options.source, run, screen)
+    means = _fitting(words[0], film, run, config, options, screen) if words else []
+    with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
+        found = flicker.measure(frames, flow, source)
+    error, shown = found.error, sum(found.shown) / len(found.shown)
+    screen.event(
+        "film",
+        film=options.of_film,
+        source=options.source,
+        flow=options.flow,
+        frames=len(found.differences) + 1,
+        warp_error=error,
+        warp_errors=list(found.warped),
+        compared=round(shown, 6),
+        difference=found.difference,
+        differences=list(found.differences),
+        difference_95=found.usual,
+        loop=found.loop,
+        closes=found.closes,
+    )
+    rows = [
+        ("frames", str(len(found.differences) + 1), ""),
+        (
+            "warp error ×1000",
+            "–" if error is None else f"{1000 * error:.3f}",
+            f"of the {100 * shown:.0f} % of the pixels that neighbours share, by {options.flow}",
+        ),
+        ("neighbours", _levels(found.difference), "levels of 255 that they differ by"),
+        ("neighbours, 95 %", _levels(found.usual), "that so many of them differ by at most"),
+        (
+            "last to first",
+            _levels(found.loop),
+            "the loop closes" if found.closes else "the loop does not close",
+        ),
+    ]
+    screen.result(table([*rows, *means]))
+
+
+def _run_of(film: Path) -> Path | None:
+    """The folder of the run that a film is: it, or the one that holds it or its frames."""
+    above = film.absolute().parent
+    there = (film, above, above.parent) if above.name == "frames" else (film, above)
+    return next((folder for folder in there if (folder / paths.RUN).is_file()), None)
+
+
+def _opened(name: str, run: Path | None, stride: int = 1) -> Footage:
+    """Open a film; of a run, its frames, as fast as they play."""
+    from vqclip.media.footage import open_footage
+
+    if run is None or run == Path(name) or os.path.isfile(name):
+        return open_footage(name, stride=stride)
+    return open_footage(name, fps=paths.find_source([str(run)]).fps, stride=stride)
+
+
+def _beside(film: Footage, name: str, run: Path | None, screen: Screen) -> Footage:
+    """Open what a film was made from, at its size, and with a frame for each of its frames."""
+    from vqclip.media.footage import open_footage
+    from vqclip.run import frames as run_frames
+    from vqclip.run.record import provenance
+
+    config = None if run is None else provenance.settings(run)
+    if config is not None and config.source.film:
+        # Frames that were drawn, or blended, between others lie between them in the source, too.
+        many = max(1, round((film.fps or 0) / run_frames.fps_of(config)))
+        config = replace(
+            config,
+            fps=run_frames.fps_of(config) * many,
+            source=replace(config.source, film=name),
+        )
+        taken = f"source.start={config.source.start:g} source.stride={config.source.stride}"
+        if config.source.start or config.source.stride > 1:
+            screen.say(f"note: {name} is taken as the run took it: {taken}")
+        return run_frames.footage_of(config, 0, film.size, assets.HERE)
+    source = open_footage(name, size=film.size)
+    counts, rates = (film.count, source.count), (film.fps, source.fps)
+    # A gif rounds its rate: where there are as many frames, they belong together.
+    if abs(counts[0] - counts[1]) <= 1:
+        return source
+    if None in rates or rates[0] == rates[1]:
+        return source
+    return open_footage(name, size=film.size, fps=film.fps)
+
+
+def _levels(difference: float) -> str:
+    return f"{255 * difference:.2f}"
+
+
+def _watched(film: Footage, screen: Screen) -> Generator[Image, None, None]:
+    """Give the frames of a film, with a bar."""
+    with screen.bar(film.count, 0, "frame") as bar:
+        for frame in film:
+            yield frame
+            bar.update()
+
+
+def _fitting(
+    prompt: str,
+    film: Footage,
+    run: Path | None,
+    config: RunConfig,
+    options: Any,
+    screen: Screen,
+) -> list[tuple[str, str, str]]:
+    """Score some frames of a film: the mean cosine of each text and perceptor, as rows."""
+    import torch
+    from PIL import Image as pillow
+
+    from vqclip.guidance import zero_shot
+    from vqclip.media import images
+
+    texts = image_arguments.texts_of(prompt)
+    eyes = image_arguments.perceptors(config, screen, texts)
+    image_arguments.warn_of_length(texts, eyes, screen)
+    stride = max(1, film.count // SEEN)
+    seen: list[list[Embedding]] = [[] for _ in eyes]
+    for frame in _opened(options.of_film, run, stride):
+        picture = pillow.fromarray(images.to_bytes(frame))
+        for eye, rows in zip(eyes, seen, strict=True):
+            rows.append(zero_shot.see(picture, eye))
+    told = []
+    for eye, rows in zip(eyes, seen, strict=True):
+        for text in texts:
+            cosine = (torch.cat(rows) @ zero_shot.read([text], eye).T).mean().item()
+            screen.event(
+                "score", prompt=text, perceptor=eye.name, cosine=round(cosine, 6), seen=len(rows)
+            )
+            what = f"the mean of {len(rows)} frames with {text!r}, by {eye.name}"
+            told.append(("cosine", f"{cosine:.3f}", what))
+    return told

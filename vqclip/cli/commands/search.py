@@ -1,0 +1,204 @@
+"""The command search.
+
+vqclip search photos "a castle in the fog" --top 20 --sheet castles.png
+vqclip search photos --image sketch.png --links like-the-sketch
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.cli import image_arguments
+from vqclip.cli.console import Progress, Screen, table
+from vqclip.errors import ConfigError, PictureError
+from vqclip.media import files
+from vqclip.media import paths as media_paths
+from vqclip.run.record.interrupts import listening
+
+if TYPE_CHECKING:
+    from vqclip.guidance.image_search import Index, Rows
+    from vqclip.guidance.perceptor import OpenClipPerceptor
+    from vqclip.tensors import Embedding
+
+
+ACROSS = 5  # pictures in a row of the sheet
+
+
+Found = tuple[Path, float]
+
+
+def search_images(options: Any, screen: Screen, progress: Progress) -> None:
+    """Look at what is new in a folder, and find what fits best.
+
+    Raises:
+        KeyboardInterrupt: if somebody asked to stop while pictures were looked at; those that
+            were are kept.
+        VqclipError: if nothing can be done.
+    """
+    words, config = image_arguments.parted(options.words, "search")
+    folder, text, top = _wanted(words, options)
+    if len(config.perceptors) > 1:
+        raise ConfigError(
+            f"perceptors={','.join(config.perceptors)}: a search has one perceptor, each of "
+            "which has an index of its own; name one"
+        )
+    if options.sheet is not None:
+        files.require_new(Path(options.sheet), "--sheet")
+    if options.links is not None:
+        files.require_empty(Path(options.links), "--links")
+    paths = media_paths.below(folder)
+    if not paths:
+        raise PictureError(f"{folder} holds no picture ({media_paths.kinds()})")
+    (eye,) = image_arguments.perceptors(config, screen, [] if text is None else [text])
+    from vqclip.guidance import image_search
+
+    query = _query(eye, text, options.image, screen)
+    index = _index(folder, paths, eye, query.shape[1], screen, progress)
+    if not index.names:
+        raise PictureError(f"none of the {len(paths)} pictures in {folder} can be read")
+    hits = [
+        (folder / index.names[row], score)
+        for row, score in image_search.nearest(index.vectors, query, top)
+    ]
+    for path, score in hits:
+        screen.event("hit", image=str(path), score=round(score, 6))
+    rows = [(str(n), f"{score:.3f}", str(path)) for n, (path, score) in enumerate(hits, start=1)]
+    screen.result(table(rows))
+    if options.sheet is not None:
+        lay_out(Path(options.sheet), hits)
+        screen.say(f"contact sheet: {options.sheet}")
+    if options.links is not None:
+        link(Path(options.links), hits)
+        screen.say(f"links: {options.links}")
+
+
+def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
+    """The folder, the words to search for (None: a picture), and how many hits."""
+    if not words:
+        raise ConfigError('name a folder and what to find there: vqclip search photos "a castle"')
+    if len(words) > 2:
+        raise ConfigError(
+            f"{words[2]!r} stands alone after {words[1]!r}; put what to find in quotes: "
+            f'"{" ".join(words[1:])}"'
+        )
+    text = words[1].strip() if len(words) == 2 else None
+    if text is None and options.image is None:
+        raise ConfigError(
+            f'say what to find in {words[0]}: vqclip search {words[0]} "a castle", or --image '
+            "PICTURE; to draw the words: vqclip generate search"
+        )
+    if text is not None and options.image is not None:
+        raise ConfigError("a search is for words or for --image, not for both; leave one out")
+    if text == "":
+        raise ConfigError('there is nothing to find in ""; write some words')
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", options.top):
+        raise ConfigError(f"--top {options.top}: it must be a whole number from 1 on, such as 10")
+    if options.sheet is not None and not options.sheet.lower().endswith(".png"):
+        raise ConfigError(f"--sheet {options.sheet}: a sheet is a PNG; let its name end in .png")
+    return Path(os.path.expanduser(words[0])), text, int(options.top)
+
+
+def _query(eye: OpenClipPerceptor, text: str | None, image: str, screen: Screen) -> Embedding:
+    """What is searched for, as a direction [1, D]."""
+    from vqclip.guidance import zero_shot
+    from vqclip.media import images
+
+    if text is None:
+        return zero_shot.see(images.open_rgb(os.path.expanduser(image)), eye)
+    image_arguments.warn_of_length([text], [eye], screen)
+    return zero_shot.read([text], eye)
+
+
+def _index(
+    folder: Path,
+    paths: Sequence[Path],
+    eye: OpenClipPerceptor,
+    wide: int,
+    screen: Screen,
+    progress: Progress,
+) -> Index:
+    """Bring the folder's index up to date, with a bar."""
+    from vqclip.guidance import image_search, zero_shot
+
+    place = image_search.place_of(folder, eye)
+    screen.say(f"index: {place}")
+
+    def look(names: Sequence[str]) -> Iterator[tuple[str, Rows]]:
+        others = "; the others are known" if len(names) < len(paths) else ""
+        screen.say(f"looking at {len(names)} of {len(paths)} pictures{others} …")
+        with screen.bar(len(names), 0, "picture") as bar, listening() as asked:
+
+            def skip(path: Path, error: PictureError) -> None:
+                bar.clear()
+                screen.say(f"passed over: {error}")
+                bar.update()
+
+            for there, (seen,) in zero_shot.look([folder / n for n in names], [eye], skip):
+                progress.started = True
+                for path, row in zip(there, seen.numpy(), strict=True):
+                    yield path.relative_to(folder).as_posix(), row
+                bar.update(len(there))
+                if asked:
+                    progress.signal = asked.signal
+                    bar.clear()
+                    screen.say("stopped; what was looked at is kept: the same command goes on")
+                    raise KeyboardInterrupt
+
+    with image_search.alone(place, screen.say):
+        return image_search.update(place, image_search.pictures_of(folder, paths), wide, look)
+
+
+def lay_out(path: Path, hits: Sequence[Found]) -> None:
+    """Write a contact sheet of hits, best first.
+
+    Raises:
+        OutputError: if it is there already, or cannot be written.
+    """
+    from vqclip.media import contact_sheet, images
+
+    cells = []
+    names = [picture.name for picture, _ in hits]
+    for number, (picture, score) in enumerate(hits, start=1):
+        name = picture.name
+        if names.count(name) > 1:  # final.png of several runs
+            name = f"{picture.parent.name}/{name}"
+        words = f"{number}: {score:.2f} {name}"
+        try:
+            cells.append(contact_sheet.Cell(images.open_rgb(picture), words))
+        except PictureError:  # it has just vanished
+            cells.append(contact_sheet.Cell(None, words))
+    rows = [("", cells[i : i + ACROSS]) for i in range(0, len(cells), ACROSS)]
+    heads = [""] * min(ACROSS, len(cells))
+    contact_sheet.sheet(path, heads, rows, overwrite=False)
+
+
+def link(folder: Path, hits: Sequence[Found]) -> None:
+    """Make links to hits in a folder, numbered best first; copies where there are no links.
+
+    Raises:
+        OutputError: if one cannot be made.
+    """
+
+    digits = len(str(len(hits)))
+    for number, (picture, _) in enumerate(hits, start=1):
+        path = folder / f"{number:0{digits}d}-{picture.name[-100:]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.refuse_to_replace(path)
+            try:
+                path.symlink_to(picture.resolve())
+            except (OSError, NotImplementedError):
+                files.refuse_to_replace(path)
+                shutil.copy2(picture, path)
+        except OSError as error:
+            raise files.unwritable(path, error) from error
+
+
+def search(options: Any, screen: Screen, progress: Progress) -> None:
+    """Find the pictures of a folder that fit words, or another picture, best."""
+    search_images(options, screen, progress)

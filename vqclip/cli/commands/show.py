@@ -1,0 +1,116 @@
+"""The commands show, diff, plan and presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from vqclip.cli import arguments
+from vqclip.cli.console import Progress, Screen, table
+from vqclip.config import animation_checks, loading, yaml_files
+from vqclip.config.describe import plain_value, to_dict
+from vqclip.config.layers import flat
+from vqclip.config.schema import RunConfig
+from vqclip.language import assets, prompts
+from vqclip.run.preflight import require_files
+
+
+def show(options: Any, screen: Screen, progress: Progress) -> None:
+    """Show what made a picture: prompt, seed, settings, models, versions."""
+    from vqclip.run.record import provenance
+
+    notes = provenance.read(Path(options.picture))
+    if options.json:
+        screen.event("provenance", **json.loads(notes.to_json()))
+        return
+    usual = flat(to_dict(loading.load(notes.prompt), everywhere=False))
+    defaults, shown = (
+        {key: str(plain_value(value)) for key, value in lines.items()}
+        for lines in (usual, flat(notes.config))
+    )
+    changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
+    lines = [f"prompt  {notes.prompt}", f"seed    {notes.seed}", "", "settings that differ:"]
+    lines.append(table(changed) or "  none")
+    for change in notes.changes:
+        before = ", ".join(
+            f"{key}={plain_value(value)}" for key, value in change["settings"].items()
+        )
+        lines += ["", f"changed on the way: up to step {change['step']} it was {before}"]
+    lines += ["", "models (sha256):", table([(f"  {k}", v) for k, v in notes.models.items()])]
+    lines += ["", "versions:", table([(f"  {k}", v) for k, v in notes.versions.items()])]
+    print("\n".join(lines))
+
+
+def diff(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say which prompt, seed, settings, models and versions of two pictures differ."""
+    from vqclip.run.record import provenance
+
+    pair = [provenance.read(Path(each)) for each in (options.first, options.second)]
+    found = provenance.differences(*pair)
+    if options.json:
+        screen.event("diff", differences=[dataclasses.asdict(each) for each in found])
+        return
+    if not found:
+        print("made in the same way: prompt, seed, settings, models and versions are equal")
+        return
+    rows = [("", str(options.first), str(options.second))]
+    for each in found:
+        name = f"{each.kind} {each.name}" if each.kind != each.name else each.kind
+        rows.append((name, _side(each.kind, each.first), _side(each.kind, each.second)))
+    print(table(rows))
+
+
+def plan(options: Any, screen: Screen, progress: Progress) -> None:
+    """Say what a run would do, load and cost, and run nothing.
+
+    Printed: the prompts as they are understood, every setting, the sizes and steps, the device,
+    what would have to be downloaded, and about how much memory and time it would take.
+    """
+    for config in arguments.configs(options):
+        _plan(config, options, screen)
+
+
+def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
+    wishes = prompts.understood(config.prompts, config.negative)
+    animation_checks.check(config)
+    require_files(config, wishes)
+    notes: list[str] = []
+    if config.frames or config.source.film:
+        from vqclip.run import frames
+
+        asked, where = config, assets.search_path(config.assets)
+        config = frames.bounded(config, where)
+        notes = list(frames.hints(asked, config, where))
+    prompts.check_scenes(
+        wishes, config.frames or config.steps, "frames" if config.frames else "steps"
+    )
+    from vqclip.run import estimate as run_estimate
+
+    estimate = run_estimate.estimate(config)
+    if options.json:
+        screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
+        return
+    print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
+    for note in [*prompts.strays(config.prompts, config.negative), *notes]:
+        print(f"note: {note}")
+    print(table([(f"  {k}", str(plain_value(v))) for k, v in flat(to_dict(config)).items()]))
+    print(run_estimate.in_words(estimate))
+
+
+def presets(options: Any, screen: Screen, progress: Progress) -> None:
+    """List the presets."""
+    found = yaml_files.list_presets()
+    for name, about in found.items():
+        screen.event("preset", name=name, about=about)
+    screen.result(table(list(found.items())))
+
+
+def _side(kind: str, value: Any) -> str:
+    """One picture's side of a difference, on a line; checksums are cut short."""
+    if kind == "changes":  # [{"step": 40, "settings": {"prompts": …}}, …]
+        parts = [f"{', '.join(each['settings'])} at step {each['step']}" for each in value]
+        return "; ".join(parts) or "none"
+    text = str(plain_value(value))
+    return text[:12] if kind == "model" else text

@@ -1,0 +1,200 @@
+"""Arguments of commands about pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqclip.cli.console import Screen
+from vqclip.config import loading
+from vqclip.config.describe import describe_settings
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
+from vqclip.language import assets, prompts
+from vqclip.media import paths as media_paths
+from vqclip.models.zoo import registry
+
+if TYPE_CHECKING:
+    from vqclip.guidance.perceptor import OpenClipPerceptor
+    from vqclip.tensors import Embedding
+
+
+def texts_of(prompt: str) -> list[str]:
+    """The texts of a prompt, whatever their weights.
+
+    Raises:
+        PromptError: if there is none.
+    """
+    texts = [wish.body for wish in prompts.parse(prompt) if wish.kind == "text"]
+    if not texts:
+        raise PromptError(f"{prompt!r} holds no words to score; pictures are found by search")
+    return list(dict.fromkeys(texts))
+
+
+TAKEN = (
+    "perceptors",
+    "device",
+    "precision",
+    "threads",
+)  # settings of a run that looking has, too
+
+
+SETTING = re.compile(r"([A-Za-z][A-Za-z_]*(?:\.[A-Za-z_]+)*)=")
+
+
+FEW = 32  # pictures that pass without a bar
+
+
+def parted(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
+    """Part the words of a command into those that stand alone and settings, `key=value`.
+
+    A word is a setting if it looks like one, is no file, and has either the key of a setting or
+    no spaces: "E=mc2 on a blackboard" is none.
+
+    Raises:
+        ConfigError: for a setting that there is not, or that does not belong to looking.
+    """
+    known = {setting.key for setting in describe_settings()}
+    alone, settings = [], []
+    for word in words:
+        key = SETTING.match(word)
+        spaced = re.search(r"\s", word) is not None
+        if key is None or (spaced and key[1] not in known) or os.path.lexists(word):
+            alone.append(word)
+        elif key[1] in known - set(TAKEN):
+            takes = ", ".join(f"{each}=" for each in TAKEN)
+            raise ConfigError(
+                f"{key[1]}= is a setting of drawing; vqclip {command} takes {takes} and options "
+                f"(see vqclip {command} --help)"
+            )
+        else:
+            settings.append(word)
+    return alone, loading.load(overrides=settings)
+
+
+def perceptors(
+    config: RunConfig, screen: Screen, texts: Sequence[str] = ()
+) -> list[OpenClipPerceptor]:
+    """Load the perceptors that the settings name.
+
+    Args:
+        texts: what they will read; they get the learnt words that stand in it.
+
+    Raises:
+        ModelAbsent: if one is not on this machine.
+        PromptError: if nobody has taught a word that stands in a text.
+        VqclipError: if there is none of that name, or it cannot be used.
+    """
+    where = assets.search_path(config.assets)
+    assets.used_words(texts, where)
+    try:
+        registry.require("starter", config.perceptors)  # before torch is imported
+        import torch
+
+        from vqclip.guidance.perceptor import load
+        from vqclip.guidance.prompt_embedding import taught
+        from vqclip.models import device as models_device
+        from vqclip.models.zoo import word_embedding
+        from vqclip.run import perceptors as run_perceptors
+
+        registry.require("starter", config.perceptors, run_perceptors.look)
+    except ModelAbsent as error:
+        told = str(error).replace("--preset starter", "perceptors=starter")
+        raise ModelAbsent(told) from error
+    device = models_device.pick_device(config.device)
+    precision = models_device.pick_precision(config.precision, device)
+    if config.threads > 0:
+        torch.set_num_threads(config.threads)
+    own, found = taught((), " ".join(texts), where), []
+    for name in config.perceptors:
+        screen.say(f"loading the perceptor {name} …")
+        eye = load(run_perceptors.perceptor_source(name), device=device, precision=precision)
+        found.append(replace(eye.with_words(word_embedding.for_width(own, eye.width)), name=name))
+    for note in word_embedding.unknown(own, {eye.name: eye.width for eye in found}):
+        screen.say(f"note: {note}")
+    return found
+
+
+def warn_of_length(
+    texts: Sequence[str], eyes: Sequence[OpenClipPerceptor], screen: Screen
+) -> None:
+    """Say which texts a perceptor does not read to their end."""
+    for eye in eyes:
+        for text in texts:
+            count = eye.count_tokens(text)
+            if count > eye.context_length:
+                screen.say(
+                    f"note: {eye.name} reads the first {eye.context_length - 2} of the "
+                    f"{count - 2} tokens of {text[:40]!r}…"
+                )
+
+
+@dataclass
+class Album:
+    """The pictures of a command, some of which may turn out not to be readable.
+
+    Attributes:
+        failed: how many words and pictures gave no picture; each has been told.
+    """
+
+    paths: list[Path]
+    screen: Screen
+    failed: int = 0
+
+    def look(
+        self, eyes: Sequence[OpenClipPerceptor]
+    ) -> Iterator[tuple[list[Path], list[Embedding]]]:
+        """Look at them, some at a time, with a bar if they are many; see `guidance.zero_shot`.
+
+        Raises:
+            PictureError: if none of them can be read.
+        """
+        from vqclip.guidance import zero_shot
+
+        some, few = False, len(self.paths) <= FEW
+        with nullcontext() if few else self.screen.bar(len(self.paths), 0, "picture") as bar:
+            for there, seen in zero_shot.look(self.paths, eyes, self._skip):
+                some = True
+                yield there, seen
+                if bar is not None:
+                    bar.update(len(there))
+        if not some:
+            raise PictureError("none of the pictures can be read")
+
+    def close(self) -> None:
+        """Say at the end what could not be read.
+
+        Raises:
+            PictureError: if there is anything to say.
+        """
+        if self.failed > 0:
+            raise PictureError(
+                f"{self.failed} {'was' if self.failed == 1 else 'were'} passed over (see above); "
+                "the other pictures are done"
+            )
+
+    def _skip(self, path: Path, error: PictureError) -> None:
+        self.failed += 1
+        self.screen.error(str(error))
+
+
+def album(words: Sequence[str], screen: Screen) -> Album:
+    """Find the pictures that words name: files, folders and patterns.
+
+    Raises:
+        PictureError: if they name none.
+    """
+    paths, complaints = media_paths.named(words)
+    if not paths:
+        raise PictureError("; ".join(complaints) or "there are no pictures to look at; name some")
+    if not any(map(os.path.lexists, paths)):
+        more = f", nor {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise PictureError(f"there is no picture at {paths[0]}{more}; check the name")
+    for words_of_one in complaints:
+        screen.error(words_of_one)
+    return Album(paths, screen, len(complaints))

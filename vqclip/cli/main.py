@@ -1,0 +1,181 @@
+"""The command line: parsing, dispatch, and errors as sentences with exit codes.
+
+`vqclip "a fox"` is `vqclip generate "a fox"`. A first word that is a command is the command; one
+that names a .yaml file is a run file; anything else is the prompt. Exit codes: 0 done, 1 failed
+after the run had started, 2 refused before, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any
+
+from vqclip.cli.commands import (
+    classify,
+    dream,
+    explain,
+    film,
+    generate,
+    invert,
+    models,
+    plot,
+    search,
+    show,
+    train,
+)
+from vqclip.cli.console import Progress, Screen
+from vqclip.cli.parser import parser_of
+from vqclip.config.sizes import final_size
+from vqclip.errors import VqclipError
+from vqclip.media.files import CHECKPOINT
+
+FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # this process is ours, and torch is not here yet
+        _open_streams()
+        _share_cores()
+    progress = Progress()
+    screen = Screen(json="--json" in words, quiet="--quiet" in words)
+    try:
+        name, rest = _command(words)
+        options = parser_of(name, abouts()).parse_intermixed_args(rest)
+        screen = Screen(json=options.json, quiet=options.quiet)
+        options.named_generate = name == "generate" and len(rest) < len(words)
+        options.command = sys.argv if arguments is None else ["vqclip", *words]
+        COMMANDS[name](options, screen, progress)
+        return 0
+    except VqclipError as error:
+        if "--debug" in words:
+            raise
+        notes = [*getattr(error, "__notes__", []), *_slip(words)]
+        screen.error("; ".join([str(error), *notes]))
+        if progress.started and progress.folder and (progress.folder / CHECKPOINT).is_file():
+            screen.say(f"to go on from the last checkpoint: vqclip resume {progress.folder}")
+        return 1 if progress.started else 2
+    except KeyboardInterrupt:
+        folder = f"; what there is lies in {progress.folder}" if progress.folder else ""
+        screen.error(f"interrupted{folder}")
+        return 128 + (progress.signal or signal.SIGINT)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (kept until the interpreter ends)
+        return 1
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        from vqclip.models import memory  # torch is here by now, if it is to blame
+
+        if memory.is_lacking(error):
+            screen.error(_less_memory(progress))
+            return 1
+        kind = type(error).__name__
+        screen.error(
+            f"this is a mistake in vqclip, not in what you did: {kind}: {error} "
+            "(run it again with --debug for the details to report)"
+        )
+        return 1
+
+
+def _open_streams() -> None:
+    """Let streams that whoever called us has closed lead nowhere.
+
+    Otherwise the next file that is opened would get their number, and with it what is said.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    # A prompt may hold what the terminal cannot show, and a path bytes that are no letters.
+    letters = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape" if letters else "backslashreplace")
+
+
+def _share_cores() -> None:
+    """Let torch's threads fall asleep sooner while they wait for each other.
+
+    GNU's OpenMP keeps a waiting thread awake for milliseconds. Beside a busy program one of the
+    threads is always late, and the others' waking keeps it so: on two cores, twenty steps took
+    105 seconds beside one busy program, and 22 like this (alone: up to 4 % more).
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+
+def _less_memory(progress: Progress) -> str:
+    """Say what would need less memory than what was tried."""
+    config = progress.config
+    if config is None:
+        return "not enough memory; close other programs, and try again"
+    from vqclip.run import memory_fit, perceptors
+
+    width, height = final_size(config)
+    would: list[str] = []
+    with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
+        would = memory_fit.shrunk(config, perceptors.perceptor_source)
+    less = " or ".join(would or ["a smaller --size"])
+    return f"not enough memory for {width}x{height}, even a square at a time; {less} needs less"
+
+
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """Split off the command; without one it is `generate`.
+
+    Only flags may stand before it: in `--out plan`, "plan" is a folder.
+    """
+    for index, word in enumerate(words):
+        if word in COMMANDS:
+            return word, [*words[:index], *words[index + 1 :]]
+        if word not in FLAGS:
+            break
+    return "generate", words
+
+
+def _slip(words: Sequence[str]) -> list[str]:
+    """What a first word that draws nothing may have been meant for, in words."""
+    first = next((word for word in words if word not in FLAGS), "")
+    near = get_close_matches(first, COMMANDS, n=1, cutoff=0.8)
+    return [f"if you meant a command: vqclip {each} …" for each in near if each != first]
+
+
+def abouts() -> dict[str, str]:
+    """What each command does, in a line."""
+    return {name: (run.__doc__ or "").strip().split("\n")[0] for name, run in COMMANDS.items()}
+
+
+Command = Callable[[Any, Screen, Progress], None]
+
+COMMANDS: dict[str, Command] = {
+    "generate": generate.generate,
+    "animate": generate.animate,
+    "again": generate.again,
+    "resume": generate.resume,
+    "show": show.show,
+    "diff": show.diff,
+    "plan": show.plan,
+    "dream": dream.dream,
+    "explain": explain.explain,
+    "direction": explain.direction,
+    "classify": classify.classify,
+    "score": classify.score,
+    "search": search.search,
+    "film": film.film,
+    "plot": plot.plot,
+    "presets": show.presets,
+    "models": models.models,
+    "train": train.train,
+    "invert": invert.invert,
+    "help": explain.help,
+}

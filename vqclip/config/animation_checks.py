@@ -1,0 +1,261 @@
+"""Checks of animation settings that need no model.
+
+Told before torch is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vqclip.config.schema import FilmSettings, MotionSettings, RunConfig
+from vqclip.errors import ConfigError, PictureError, SoundError, suggest
+from vqclip.language.assets import HERE, find_asset
+
+TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
+OPENCV = ("dis", "farneback")  # flows that OpenCV finds
+FLOWS = (*OPENCV, "raft", "none")
+WEIGHTS = (".pth", ".pt", ".safetensors")  # a flow that ends so is a file
+FLAT = ("zoom", "pan_x", "pan_y")  # what the camera does over a picture
+FLYING = ("forward", "right", "up")  # and through what is near and far
+GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alone
+MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING)
+
+
+def check(config: RunConfig) -> None:
+    """Refuse settings of an animation that do not go together, or of a still that has none.
+
+    Raises:
+        ConfigError: for the first of them.
+    """
+    if config.init == "source" and not config.source.film:
+        raise ConfigError(
+            "init=source is the first frame of a film that is drawn over, and there is none; "
+            "write source.film=clip.mp4"
+        )
+    if not (config.frames or config.length or config.source.film):
+        _check_still(config)
+        return
+    if config.film.fps != FilmSettings().fps:
+        raise ConfigError(
+            f"film.fps is {config.film.fps}, which is for the film of a picture's making; an "
+            f"animation's pace is fps={config.film.fps}"
+        )
+    if config.film.every != 1:
+        raise ConfigError(
+            f"film.every is {config.film.every}, which is for the film of a picture's making; "
+            "an animation shows each of its frames: leave it out, or write fewer frames"
+        )
+    if config.film.between and config.film.between_by == "latent" and config.motion.smooth:
+        raise ConfigError(
+            "motion.smooth blends pictures, and film.between_by=latent draws them: they do not "
+            "go together; leave one of them out, or write film.between_by=flow"
+        )
+    if config.sound.file == "":
+        for key in _set(config, "sound"):
+            raise ConfigError(f"{key} is set, but there is no sound; write sound.file=music.mp3")
+    if config.source.film:
+        _check_source(config)
+    else:
+        for key in _set(config, "source"):
+            raise ConfigError(
+                f"{key} is set, but there is no film to draw over; write source.film=clip.mp4"
+            )
+    _check_camera(config)
+    if bool(config.retake.of) != bool(config.retake.frames):
+        raise ConfigError(
+            "retake.of is a run, and retake.frames the stretch of it that is drawn anew; both "
+            "come with: vqclip again outputs/0007-a-fox --frames 40:60"
+        )
+
+
+def idle(config: RunConfig, scenes: int) -> Iterator[str]:
+    """Say what of an animation is set and does nothing, though a preset may have set it.
+
+    Args:
+        scenes: how many its prompts have.
+    """
+    if not config.frames:
+        return
+    drafts = config.motion.drafts
+    if drafts not in (0, MotionSettings().drafts):
+        taken = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
+        if scenes == 1:
+            yield f"{taken}, and there is one scene; write several: a fox ^ an owl"
+        elif config.init != "dream":
+            yield f"{taken}, and with init={config.init} there are none"
+    if config.film.between_by == "latent" and not config.film.between:
+        yield "film.between_by=latent draws nothing without film.between=1"
+    if not config.source.film:
+        yield from _idle_lens(config)
+
+
+def _idle_lens(config: RunConfig) -> Iterator[str]:
+    """Say what of the camera changes nothing that it does."""
+    depth, moving = config.camera.depth, {*_set(config, "camera")}
+    changes = {  # of which moves a setting changes something, where the camera does not fly
+        "view": ("tilt", "swing"),
+        "x": ("zoom", "roll"),
+        "y": ("zoom", "roll"),
+        "per": MOVES,
+    }
+    for key in sorted(moving):
+        name = key.partition(".")[2]
+        needed = changes.get(name, ())
+        if needed and not depth and not any(f"camera.{each}" in moving for each in needed):
+            some = " or ".join(f"camera.{each}" for each in needed[:2])
+            yield f"{key} changes nothing here; it goes with {some}"
+        if name == "far" and not depth:
+            yield f"{key} changes nothing over a flat picture; it goes with camera.depth"
+        if name == "near" and depth in ("", *TERRAINS):
+            yield f"{key} changes nothing here; it goes with a picture of depths (camera.depth)"
+    if depth and not moving & {f"camera.{each}" for each in (*FLYING, "roll", "tilt", "swing")}:
+        yield f"camera.depth={depth}, and the camera stands still; write camera.forward=0.05"
+
+
+def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
+    """Refuse an animation that names a file which is not here, or lacks what reads it.
+
+    Raises:
+        ConfigError: for what is not installed, with the command that installs it.
+        PictureError: for a film or depths that are not here.
+        SoundError: for a sound that is not here.
+    """
+    source, depth = config.source, config.camera.depth
+    if source.film:
+        if not _there(source.film, folders):
+            raise PictureError(
+                f"source.film is {source.film}, and there is no such film, folder or pattern "
+                f"from here ({os.getcwd()}); check the name, or write its whole path: "
+                "source.film=…"
+            )
+        if source.flow in OPENCV:
+            _installed("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
+        elif source.flow not in FLOWS and not os.path.isfile(os.path.expanduser(source.flow)):
+            raise PictureError(
+                f"source.flow is {source.flow}, and there is no such file; check the name"
+            )
+    if config.sound.file:
+        if not os.path.isfile(find_asset(config.sound.file, folders)):
+            raise SoundError(
+                f"sound.file is {config.sound.file}, and there is no such file from here "
+                f"({os.getcwd()}); check the name, or write its whole path: sound.file=…"
+            )
+        _installed("librosa", "listening to sound.file", "sound", "no sound.file")
+    if depth and depth not in TERRAINS:
+        if not _there(depth, folders):
+            raise PictureError(
+                f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a picture, "
+                f"film or model of depths that is here{suggest(depth, TERRAINS)}"
+            )
+        if (find_asset(depth, folders) / "config.json").is_file():
+            _installed("transformers", "a depth model", "depth", "camera.depth=plane")
+
+
+def stretch(text: str) -> tuple[int, int] | None:
+    """Read `retake.frames`: the first frame that is drawn anew, and the one after the last.
+
+    >>> stretch("40 : 60")
+    (40, 60)
+    """
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def comes_from_a_frame(config: RunConfig) -> bool:
+    """Whether what is drawn begins with a frame that is there: a stretch, not from the first on.
+
+    In an animation that closes, the last one comes before the first.
+    """
+    read = stretch(config.retake.frames) if config.retake.of else None
+    return read is not None and (read[0] > 0 or config.loop)
+
+
+def _check_still(config: RunConfig) -> None:
+    """Refuse what only an animation has."""
+    groups = [key for group in GROUPS for key in _set(config, group)]
+    alone = [key for key in ("loop", "fps") if getattr(config, key) not in (False, None)]
+    latent = ["film.between_by"] if config.film.between_by == "latent" else []
+    for key in [*groups, *alone, *latent]:
+        pace = "; the film of a picture's making has film.fps" if key == "fps" else ""
+        raise ConfigError(
+            f"{key} is for animations, and this is a still; write frames=60, or begin with: "
+            f"vqclip animate{pace}"
+        )
+
+
+def _check_source(config: RunConfig) -> None:
+    """Refuse what cannot be where a film is drawn over."""
+    flow = config.source.flow
+    if flow not in FLOWS and not flow.lower().endswith(WEIGHTS):
+        raise ConfigError(
+            f"source.flow is {flow!r}{suggest(flow, FLOWS)}; write one of {', '.join(FLOWS)}, or "
+            f"a file of RAFT's weights ({', '.join(WEIGHTS)})"
+        )
+    if config.loop:
+        raise ConfigError(
+            "loop=true cannot close a film that is drawn over: how it ends is the film's; leave "
+            "one of them out"
+        )
+    if config.camera.through == "latent":
+        raise ConfigError(
+            "camera.through=latent moves no picture, and source.film is one; leave it out"
+        )
+    for key in _set(config, "camera"):
+        if key != "camera.edges":
+            raise ConfigError(
+                f"{key} is set, but where a film is drawn over, things move as in the film; "
+                "leave out the camera, or source.film"
+            )
+
+
+def _check_camera(config: RunConfig) -> None:
+    """Refuse what a camera over a picture, or one that flies, does not do."""
+    camera = config.camera
+    if not 0 < camera.near < camera.far:
+        raise ConfigError(
+            f"camera.near is {camera.near:g} and camera.far {camera.far:g}; the far must be "
+            "farther away, such as 1 and 20"
+        )
+    for key in _set(config, "camera"):
+        name = key.partition(".")[2]
+        if camera.depth and name in FLAT:
+            raise ConfigError(
+                f"{key} moves over a flat picture, and with camera.depth={camera.depth} the "
+                "camera flies; write camera.forward=0.05, camera.right or camera.up"
+            )
+        if not camera.depth and name in FLYING:
+            raise ConfigError(
+                f"{key} flies through what is near and far; say what: camera.depth=plane, or "
+                f"{', '.join(TERRAINS)}, a picture of depths …; over a flat picture it is "
+                "camera.zoom, camera.pan_x and camera.pan_y"
+            )
+
+
+def _set(config: RunConfig, group: str) -> Iterator[str]:
+    """The settings of a group that are not as they are by default."""
+    values: Any = getattr(config, group)
+    usual = type(values)()
+    for each in dataclasses.fields(values):
+        if getattr(values, each.name) != getattr(usual, each.name):
+            yield f"{group}.{each.name}"
+
+
+def _there(name: str, folders: Sequence[Path]) -> bool:
+    """Whether a name stands for a file, a folder or a pattern of files."""
+    path = find_asset(name, folders)
+    return os.path.exists(path) or bool(glob.glob(str(path), recursive=True))
+
+
+def _installed(module: str, what: str, extra: str, instead: str) -> None:
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"{what} needs {module}, which is not installed: pip install 'vqclip[{extra}]'; or "
+            f"go on with {instead}"
+        )

@@ -1,0 +1,157 @@
+"""Checks of settings that need no model.
+
+`check` looks at values of the right kind: names, bounds, and what must go together. `unfit` says
+of a value of the wrong kind what it should have been, from the schema alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Mapping
+from math import isfinite
+from typing import Any
+
+from vqclip.config import perceptor_spec, scheduled
+from vqclip.config.describe import describe_settings
+from vqclip.config.schema import FilmSettings, RunConfig
+from vqclip.config.sizes import plan_stages
+from vqclip.errors import ConfigError, suggest
+from vqclip.language import audio_bands
+from vqclip.media.paths import FILMS
+
+# As `guidance.losses` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
+HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
+NAME = re.compile(r"[a-z]+", re.IGNORECASE)
+
+CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codecs with a crf, and its end
+
+
+def check(config: RunConfig) -> RunConfig:
+    """Return the config, or raise a ConfigError that names the first value that does not fit."""
+    check_bounds(config, audio_bands.parse(config.sound.bands))
+    if not config.perceptors or not all(config.perceptors):
+        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
+    names = perceptor_spec.names(config.perceptors)
+    if len(set(names)) < len(names):
+        raise ConfigError(f"perceptors names one twice: {', '.join(names)}")
+    if config.optimiser.average >= 1:
+        raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
+    if config.style.count("{}") > 1:
+        raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
+    _check_losses(config)
+    check_film(config.film)
+    plan_stages(config, 1)
+    return config
+
+
+def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
+    """Refuse the first value of a schema that is none of its choices, or out of its bounds.
+
+    Args:
+        heard: what schedules may name besides the usual.
+
+    Raises:
+        ConfigError: that names it.
+    """
+    for key, value, metadata in _leaves(config):
+        choices = metadata.get("choices")
+        if choices and value not in choices:
+            raise ConfigError(
+                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
+            )
+        if metadata.get("changing") and isinstance(value, str):
+            scheduled.check(key, value, metadata["least"], metadata["most"], heard)
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(f"{key} is {value}; it must be a number")
+        if isinstance(value, int | float) and value < metadata["least"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
+        if isinstance(value, int | float) and value > metadata["most"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
+
+
+def check_film(film: FilmSettings) -> None:
+    """Refuse settings of a film that do not go together.
+
+    Raises:
+        ConfigError: with a kind of film, or a codec, that would do.
+    """
+    codecs = FILMS[film.format]
+    if film.codec != "auto" and film.codec not in codecs:
+        fitting = " or ".join(kind for kind, each in FILMS.items() if film.codec in each)
+        own = f", or film.codec={' or '.join(codecs)}" if codecs else ""
+        raise ConfigError(
+            f"film.codec is {film.codec}, which does not go into film.format={film.format}; "
+            f"write film.format={fitting}{own}"
+        )
+    codec = (*codecs, "")[0] if film.codec == "auto" else film.codec
+    most = CRF.get(codec)
+    if film.crf is not None and most is None:
+        having = ", ".join(CRF)
+        raise ConfigError(
+            f"film.crf is {film.crf}, but {codec or film.format} has no crf ({having} have); "
+            "leave it out"
+        )
+    if film.crf is not None and most is not None and film.crf > most:
+        raise ConfigError(f"film.crf is {film.crf}; for {codec} it must be {most} or less")
+    if film.between and film.format == "frames" and film.between_by != "latent":
+        raise ConfigError(
+            f"film.between is {film.between}, but pictures in between are made when a film is "
+            "encoded, and film.format is frames; write film.format=mp4 or another kind"
+        )
+
+
+def unfit(key: str, value: Any, schema: type, name: str) -> str:
+    """Say what `value`, found at `key`, must be to fit the field `name` of a schema.
+
+    >>> unfit("steps", 2.5, RunConfig, "steps")
+    'steps is 2.5; it must be a whole number, such as 200'
+    """
+    shown = "empty" if value is None else repr(value)[:60]
+    default = getattr(schema(), name)
+    if isinstance(default, list) and default and dataclasses.is_dataclass(default[0]):
+        pairs = ", ".join(f"{k}: {v}" for k, v in vars(default[0]).items())
+        return f"{key} is {shown}; write a list such as [{{{pairs}}}]"
+    setting = next(each for each in describe_settings(schema) if each.key == name)
+    kinds = (k if k in ("text", "null") else f"a {k}" for k in setting.kind.split(" or "))
+    example = f"[{setting.default}]" if setting.kind == "list" else setting.default
+    such = "" if example in ("", "[]", "null", "0", "0.0") else f", such as {example}"
+    return f"{key} is {shown}; it must be {' or '.join(kinds)}{such}"
+
+
+def _check_losses(config: RunConfig) -> None:
+    """Check what is liked apart from the prompt, and the colours."""
+    wanted = config.losses
+    if wanted.palette and not wanted.colours.strip():
+        raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
+    if wanted.init and config.init == "random":
+        raise ConfigError(
+            "losses.init is closeness to a start picture; give one with init=, such as "
+            "init=photo.png or init=fractal"
+        )
+    if wanted.colours.strip():
+        for name in wanted.colours.split(","):
+            _check_colour("losses.colours", name.strip())
+    _check_colour("losses.edge_colour", wanted.edge_colour.strip())
+    _check_colour("init_colour", config.init_colour.strip())
+
+
+def _check_colour(key: str, name: str) -> None:
+    if name == "white" or HEX.fullmatch(name):  # the default costs no import
+        return
+    from PIL import ImageColor
+
+    if NAME.fullmatch(name) is None or name.lower() not in ImageColor.colormap:
+        raise ConfigError(
+            f"{key}: {name!r} is not a colour{suggest(name.lower(), ImageColor.colormap)}; "
+            "write a CSS name such as gold, or hex digits such as #ff0000"
+        )
+
+
+def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{each.name}.")
+        else:
+            yield prefix + each.name, value, each.metadata

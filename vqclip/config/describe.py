@@ -1,0 +1,105 @@
+"""Descriptions of settings: names, defaults and help for tables and notes."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+from vqclip.config.schema import RunConfig
+
+# Settings that change what a run leaves, and where, but not what it draws: the notes lack them.
+ELSEWHERE = ("checkpoint", "out")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of help: a key, what it may be, its default, and what it does."""
+
+    key: str
+    kind: str
+    default: str
+    help: str
+    choices: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """The help, and what the setting takes where that is not plain."""
+        taken = "number or schedule" if "schedule" in self.kind else ", ".join(self.choices)
+        return self.help + (f" ({taken})" if taken else "")
+
+
+def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
+    """List all settings in order, nested ones as `group.key`."""
+    hints = get_type_hints(schema)
+    for each in dataclasses.fields(schema):
+        hint = hints[each.name]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            yield from describe_settings(hint, f"{prefix}{each.name}.")
+            continue
+        value = _default(each)
+        yield Setting(
+            key=prefix + each.name,
+            kind=_kind(hint, each.metadata.get("changing", False)),
+            default=_show(value),
+            help=each.metadata.get("help", ""),
+            choices=each.metadata.get("choices", ()),
+        )
+
+
+def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
+    """Give the settings as plain dicts and lists; `load(overrides=...)` takes them back.
+
+    Args:
+        everywhere: False leaves out what does not change the picture (`ELSEWHERE`).
+    """
+    values = dataclasses.asdict(config)
+    if not everywhere:
+        for key in ELSEWHERE:
+            del values[key]
+    return values
+
+
+def _default(each: dataclasses.Field[Any]) -> Any:
+    if each.default is not dataclasses.MISSING:
+        return each.default
+    return each.default_factory() if each.default_factory is not dataclasses.MISSING else None
+
+
+def _kind(hint: Any, changes: bool = False) -> str:
+    """What a value is, in words."""
+    if isinstance(hint, types.UnionType):
+        kinds = [_kind(part) for part in get_args(hint)]
+        return " or ".join("schedule" if changes and k == "text" else k for k in kinds)
+    if get_origin(hint) is list:
+        return "list"
+    names = {str: "text", int: "whole number", float: "number", types.NoneType: "null"}
+    names[bool] = "true or false"
+    return names.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        if value and dataclasses.is_dataclass(value[0]):
+            return ", ".join(" × ".join(dataclasses.astuple(v)) for v in value)
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def plain_value(value: Any) -> Any:
+    """A value as `describe` shows defaults."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(
+            " × ".join(map(str, v.values())) if isinstance(v, dict) else str(v) for v in value
+        )
+    return value

@@ -1,0 +1,133 @@
+"""Perceptor specs: `NAME:weight:cutouts`, an entry of the setting `perceptors`.
+
+    perceptor = name [ ":" weight [ ":" squares ] ]
+    weight    = number | "{" schedule "}"
+
+    ViT-B-32::openai                        as much as any other
+    starter-second:0.5:8                    half as much, looking at 8 squares
+    starter-second:{0: 0, 50%: 1 hold}      only in the second half
+
+As in prompts, numbers are read from the right and only when they are numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vqclip.errors import ConfigError, suggest
+from vqclip.language import schedules
+from vqclip.language.expressions import NUMBER
+from vqclip.language.lexer import plain, read, split, strip
+from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_parser import ENDLESS
+from vqclip.language.prompts import show
+from vqclip.language.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A perceptor of a run, by its name.
+
+    Args:
+        name: as `perceptors.load` takes it.
+        weight: of all that it wants, 0 or more; it may change on the way.
+        squares: how many it looks at in a step; None for as many as `cutouts.count` says.
+    """
+
+    name: str
+    weight: float | Schedule = 1.0
+    squares: int | None = None
+
+
+def parse(text: str) -> Eye:
+    """Read an entry of `perceptors`.
+
+    Raises:
+        ConfigError: if it has no name, or a number that cannot be.
+
+    >>> parse("ViT-B-32::openai:0.5:8")
+    Eye(name='ViT-B-32::openai', weight=0.5, squares=8)
+    """
+    fields = split(read(text.replace("\\", "\\\\")), ":", outside="{")
+    found: list[str] = []
+    while len(fields) > 1 and len(found) < 2:
+        field = plain(strip(fields[-1]))
+        scheduled = field.startswith("{") and field.endswith("}")
+        if not (scheduled or NUMBER.fullmatch(field)):
+            break
+        found.insert(0, field)
+        fields.pop()
+        if scheduled:
+            break
+    name = ":".join(map(plain, fields)).strip()
+    last = plain(strip(fields[-1]))
+    if len(fields) > 1 and ENDLESS.fullmatch(last):
+        raise ConfigError(
+            f"perceptors: {text!r} ends in {last}, which is no number to weigh or count with; "
+            f"write one, such as {plain(fields[0]).strip() or 'starter'}:0.5"
+        )
+    if re.search(r":\s*\{", name):
+        raise ConfigError(
+            f"perceptors: {text!r} has a schedule that does not end, or that something else "
+            "follows; write it in braces after the name, and at most a number of squares after "
+            "it: starter:{0: 0, 50%: 1}:8"
+        )
+    bundled = re.fullmatch(r"(starter(?:-second)?):([^:].*|)", name)
+    if bundled:  # no folder, nor a model of open_clip, is called so
+        raise ConfigError(
+            f"perceptors: {text!r} gives {bundled[1]} the weight {bundled[2]!r}, which is no "
+            f"number; write one, such as {bundled[1]}:0.5"
+        )
+    if not name:
+        raise ConfigError(f"perceptors: {text!r} has no name; write one, such as starter:0.5")
+    weight: float | Schedule = 1.0
+    if found and found[0].startswith("{"):
+        try:
+            weight = schedules.parse(found[0][1:-1])
+        except ConfigError as error:
+            raise ConfigError(f"perceptors: {name}: {error}") from error
+    elif found:
+        weight = float(found[0])
+    least = min(weight.numbers, default=0.0) if isinstance(weight, Schedule) else weight
+    if not 0 <= least < float("inf"):
+        raise ConfigError(
+            f"perceptors: {name} has the weight {least:g}; it must be 0 or more. To push away "
+            f"from something, give a prompt a negative weight: fog:-0.5 for({name})"
+        )
+    return Eye(name, weight, _squares(name, found[1]) if len(found) > 1 else None)
+
+
+def names(entries: Sequence[str]) -> list[str]:
+    """The names alone."""
+    return [parse(entry).name for entry in entries]
+
+
+def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:
+    """Refuse prompts for perceptors that are not there, and perceptors that read nothing.
+
+    Raises:
+        ConfigError: that names the perceptor.
+    """
+    for wish in wishes:
+        for name in wish.only:
+            if name not in names:
+                raise ConfigError(
+                    f"'{show([wish])}' is for {name!r}{suggest(name, names)}; "
+                    f"this run has the perceptors {', '.join(names)}"
+                )
+    idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]
+    if idle:
+        raise ConfigError(
+            f"no prompt is for the perceptor {idle[0]}; leave it out of perceptors, or give it "
+            f"one: a fox for({idle[0]})"
+        )
+
+
+def _squares(name: str, text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise ConfigError(
+            f"perceptors: {name} is to look at {text} squares; write a whole number, such as 16"
+        )
+    return int(text)

@@ -1,0 +1,179 @@
+"""YAML files: presets and run files, and prompts in the shapes that YAML has."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from vqclip.config.layers import Layer, merge, nest, override, parse
+from vqclip.errors import ConfigError, suggest
+from vqclip.language import structured
+from vqclip.language.clock import length
+from vqclip.language.prompt import Prompt
+from vqclip.language.prompts import show
+
+
+def list_presets() -> dict[str, str]:
+    """List the presets that come with vqclip: name → its opening comment."""
+    found = {}
+    for entry in sorted(presets_folder().iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".yaml"):
+            lines = entry.read_text(encoding="utf-8").splitlines()
+            comment = [line.lstrip("# ") for line in lines[: _opening(lines)]]
+            found[entry.name.removesuffix(".yaml")] = " ".join(comment)
+    return found
+
+
+def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> Any:
+    """Read another schema than RunConfig (the training recipes) from YAML and overrides.
+
+    Raises:
+        ConfigError: as for `load`.
+    """
+    layers = [] if path is None else [(str(path), _yaml(path))]
+    layers += [("the command line", nest([override(text, schema)])) for text in overrides]
+    return merge(layers, schema)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        name = str(path) if len(str(path)) <= 200 else f"{str(path)[:60]}…"
+        raise ConfigError(
+            f"{name} cannot be read ({error.strerror or error}); check the name of the file"
+        ) from error
+    values = parse(text, str(path))
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold key: value lines, not {type(values).__name__}")
+    return values
+
+
+def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
+    """A YAML file as layers: what it extends, then itself."""
+    if str(path.resolve()) in chain:
+        shown = " → ".join(Path(each).name for each in (*chain, str(path)))
+        raise ConfigError(f'{path} extends itself: {shown}; take one "extends" out')
+    values = _yaml(path)
+    if said := [key for key in structured.SAYING if key in values and key != "style"]:
+        raise ConfigError(
+            f"{path}: {' and '.join(said)} belong to a structured prompt, which stands in a run "
+            f"file under prompts: such as prompts: {{{said[0]}: …}} (see vqclip help structured)"
+        )
+    parents = values.pop("extends", [])
+    if isinstance(parents, str):  # several, as for --preset
+        parents = [each.strip() for each in parents.split(",") if each.strip()]
+    if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
+        raise ConfigError(
+            f"{path}: extends is {parents!r}; it must be a preset's name, or a list"
+        )
+    layers = []
+    for parent in parents:
+        near = path.parent / parent
+        name = str(near) if near.suffix in (".yaml", ".yml") and os.path.isfile(near) else parent
+        layers += read_preset(name, (*chain, str(path.resolve())))
+    if isinstance(values.get("assets"), str) and values["assets"]:
+        values["assets"] = str(path.parent / os.path.expanduser(values["assets"]))
+    scenes = values.pop("scenes", None)
+    if scenes is not None:
+        if "prompts" in values or not isinstance(scenes, list) or not scenes:
+            raise ConfigError(
+                f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
+                "of prompts"
+            )
+        values["prompts"] = " ^ ".join(scene(each, str(path)) for each in scenes)
+    return [*layers, (str(path), values)]
+
+
+def read_preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
+    """A preset by name or path as layers."""
+    if name.endswith((".yaml", ".yml")):
+        return read_run_file(Path(name), chain)
+    with resources.as_file(presets_folder() / f"{name}.yaml") as path:
+        if re.fullmatch(r"[\w-]+", name) and path.is_file():
+            return read_run_file(path, chain)
+    known = list_presets()
+    raise ConfigError(
+        f"no preset is called {name!r}{suggest(name, known)} (one of: {', '.join(known)})"
+    )
+
+
+def presets_folder() -> Traversable:
+    """The presets' folder: of the installed package, or beside it in a checkout (`run.py`)."""
+    try:
+        return resources.files("vqclip.configs")
+    except ModuleNotFoundError:
+        return Path(__file__).parents[2] / "configs"
+
+
+def _opening(lines: Sequence[str]) -> int:
+    return next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+
+
+def text(value: Any, key: str = "prompts") -> str:
+    """A prompt as text, whether it is one, a list, `{body: weight}` verbatim, or a structure.
+
+    Args:
+        key: the setting that it is of, for messages.
+
+    Raises:
+        ConfigError: if it is none of these, or a weight is no number.
+        PromptError: for a structure that says nothing.
+
+    >>> text(["a fox", {"fog": -0.5}])
+    'a fox | fog:-0.5'
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        told = any(each in value for each in structured.SAYING)
+        if told and not all(map(_is_number, value.values())):
+            return show(structured.translate(value))
+        return show(_wish(body, weight, key) for body, weight in value.items())
+    if isinstance(value, Sequence):
+        return " | ".join(text(part, key) for part in value)
+    raise ConfigError(f"{key} is {value!r}; it must be text in quotes, or a list of texts")
+
+
+def scene(value: Any, where: str) -> str:
+    """A scene as text; `{prompts: a fox, for: 2s}` says how long it takes.
+
+    Args:
+        where: what it was read from, for messages.
+
+    Raises:
+        ConfigError, PromptError: as for `text`; also for what is no length.
+    """
+    if not isinstance(value, Mapping) or "for" not in value or len(value) < 2:
+        return text(value)
+    rest = {key: inner for key, inner in value.items() if key != "for"}
+    try:
+        lasting = length(str(value["for"]))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: scenes: for: {error}") from error
+    words = text(rest["prompts"] if list(rest) == ["prompts"] else rest)
+    return f"{words} | lasting({lasting.written})"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _wish(body: Any, weight: Any, key: str) -> Prompt:
+    if not _is_number(weight) or (isinstance(weight, int) and abs(weight) > 10**300):
+        raise ConfigError(f"{key}: {body} has the weight {weight!r}; it must be a number")
+    words = str(body).strip()
+    if words.startswith("@"):
+        return Prompt(words[1:].strip(), weight, kind="image")
+    return Prompt(words, weight)

@@ -1,0 +1,17 @@
+"""What a picture is pulled towards: cutouts, perceptors, prompts and losses.
+
+Begin with `objectives`.
+
+    objectives        The objectives of a run: from prompts and weights to a list of losses
+    perceptor         The perceptor: an open_clip model that embeds cutouts and prompts
+    cutouts           Cutouts: random crops of the picture, augmented and resized
+    cutout_recipes    Cutout recipes: the named ways to crop and augment
+    prompt_embedding  Prompt embeddings: from a prompt to its direction in a perceptor's space
+    losses            Losses: distances to prompts, losses on pixels, and colours by name
+    distractors       Distractors: ordinary things that a prompt has to win against
+    regions           Regions: masks for prompts that see only a part of the picture
+    scenes            Scenes: which prompt holds at a step, and the transitions between prompts
+    drafts            Drafts: quick pictures of a prompt by the prior, ranked by CLIP
+    zero_shot         Zero-shot classification and scoring of finished pictures
+    image_search      Image search: an index of embeddings of a folder, and its nearest rows
+"""

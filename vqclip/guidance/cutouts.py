@@ -1,0 +1,305 @@
+"""Cutouts: random crops of the picture, augmented and resized.
+
+A cutter is `Image -> Cut`: random squares of the picture, each from another place, at another
+size and angle, so that no texture wins by working at one of them only. Crowson et al., 2022
+(https://arxiv.org/abs/2204.08583).
+
+Where a square comes from (crop, flip, affine, perspective) is one homography per square. All of
+them together are one `grid_sample`, and doing it again to another picture is to keep 3x3 numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import kornia.augmentation as augment
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqclip.errors import ConfigError
+from vqclip.guidance.cutout_recipes import Edges, Pooling, Recipe
+from vqclip.tensors import Cutouts, Image
+
+_PADDING = {"clamp": "border", "smear": "border", "mirror": "reflection", "black": "zeros"}
+_NORMAL = (0.8, 0.3)  # mean and deviation of pytti's side lengths
+_ERASED = (0.1, 0.4)  # share of a square that erasing takes: nerdyrodent
+_HORIZON = 0.05  # beyond a strong perspective's horizon, points would come back mirrored
+_EARLY = 0.3  # octaves before the exact power of two at which the halved picture is sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """What was done to a picture to get its cutouts, ready to be done to another one.
+
+    Args:
+        size: side of the squares, in pixels.
+        homographies: [N, 3, 3] float32 on the CPU: from a place in the square to the place in
+            the picture, both from -1 (the outer edge of the first pixel) to 1, x before y.
+        colours: jitter, grey and erasing, each with the parameters that were drawn for it.
+    """
+
+    size: int
+    homographies: Tensor
+    edges: Edges
+    pooling: Pooling
+    colours: tuple[tuple[augment.AugmentationBase2D, dict[str, Tensor]], ...]
+
+    def __call__(self, picture: Image) -> Cutouts:
+        """Cut `picture`, of any size, differentiably. Places are fractions of its sides.
+
+        Returns:
+            [N, 3, size, size] in [0, 1]. Draws no random numbers.
+
+        Raises:
+            ValueError: if `picture` is not [1, 3, H, W].
+        """
+        if picture.dim() != 4 or picture.shape[:2] != (1, 3):
+            raise ValueError(f"a picture is [1, 3, H, W], not {list(picture.shape)}")
+        pixels = self._warp(picture)
+        if self.pooling != "bilinear":
+            mean = F.avg_pool2d(pixels, 2)
+            both = self.pooling == "average+max"
+            pixels = (mean + F.max_pool2d(pixels, 2)) / 2 if both else mean
+        for augmentation, params in self.colours:
+            pixels = augmentation(pixels, params=params)
+        return pixels
+
+    def _warp(self, picture: Image) -> Cutouts:
+        """Sample all the squares, each from the halving of the picture that suits its scale."""
+        side = self.size * (1 if self.pooling == "bilinear" else 2)
+        height, width = picture.shape[-2:]
+        h = self.homographies
+        # Area of the picture, in its pixels, under the square's middle pixel.
+        area = (torch.linalg.det(h) / h[:, 2, 2] ** 3).abs() * (width * height / side**2)
+        levels = (area.log2() / 2 + _EARLY).floor().clamp(min=0).int().tolist()
+        pieces: list[Tensor] = []
+        order: list[int] = []
+        source = picture if picture.dtype == torch.float64 else picture.float()
+        for level in range(max(levels) + 1):
+            if level > 0:  # halving first is the low-pass filter that a plain warp lacks
+                height, width = -(-height // 2), -(-width // 2)
+                source = F.adaptive_avg_pool2d(source, (height, width))
+            chosen = [index for index, wanted in enumerate(levels) if wanted == level]
+            if chosen:
+                pieces.append(self._sample(source, h[chosen], side))
+                order.extend(chosen)
+        if len(pieces) == 1:
+            return pieces[0]
+        back = torch.tensor(order).argsort().to(picture.device)
+        return torch.cat(pieces).index_select(0, back)
+
+    def _sample(self, source: Image, homographies: Tensor, side: int) -> Cutouts:
+        """Sample squares of `side` pixels from one level."""
+        count = len(homographies)
+        middles = (
+            torch.arange(side, device=source.device, dtype=source.dtype) * 2 + 1
+        ) / side - 1
+        y, x = torch.meshgrid(middles, middles, indexing="ij")
+        h = homographies.to(source, non_blocking=True)[..., None, None]  # [N, 3, 3, 1, 1]
+        across, down, depth = (h[:, i, 0] * x + h[:, i, 1] * y + h[:, i, 2] for i in range(3))
+        grid = torch.stack([across, down], -1) / depth.clamp(min=_HORIZON)[..., None]
+        if self.edges == "wrap":  # the half pixel at the seam is not blended
+            grid = (grid + 1).remainder(2) - 1
+        padding = _PADDING.get(self.edges, "border")
+        pictures = source.expand(count, -1, -1, -1)
+        return F.grid_sample(pictures, grid, padding_mode=padding, align_corners=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Random squares of one picture, and how they were made."""
+
+    pixels: Cutouts
+    transform: Transform
+
+    def again(self, picture: Image) -> Cutouts:
+        """Cut another picture, of any size, in the same places, angles and colours.
+
+        No noise is added: it is there to blur the judgement of the picture that is being made,
+        and a picture that serves as a target is better seen clearly.
+        """
+        return self.transform(picture)
+
+
+class Cutter:
+    """Random squares of a picture, for perceptors that only take small squares.
+
+    Hashed by identity: perceptors that share a cutter see the same squares.
+
+    Differs: crop, flip, affine and perspective are one resampling, so that squares are sharper
+    than after four in a row; low-pass filtering is halving the picture, then bilinear; and
+    "average+max" pools 2x2 samples of each pixel, not all the pixels under it.
+
+    Args:
+        size: side of the squares, in pixels.
+        count: squares per call, the most where it changes. Memory and time grow in proportion.
+        recipe: how to cut; see `RECIPES`.
+        seed: start of the cutter's own random stream, from 0 to 2**63 - 1.
+        counts: squares at each step, from 1 to `count`; None for `count` at all.
+        noises: the recipe's noise at each step; None for the recipe's own at all.
+
+    Raises:
+        ConfigError: if `size` or `count` is below 1, or `seed` is negative.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        count: int = 32,
+        recipe: Recipe | None = None,
+        seed: int = 0,
+        counts: Callable[[int], int] | None = None,
+        noises: Callable[[int], float] | None = None,
+    ) -> None:
+        for name, value, least in (("size", size, 1), ("count", count, 1), ("seed", seed, 0)):
+            if value < least:
+                raise ConfigError(f"cutouts: {name} is {value}; it must be {least} or more")
+        self.size = size
+        self.count = count
+        self.recipe = Recipe() if recipe is None else recipe
+        self._counts, self._noises = counts, noises
+        self._stream = torch.Generator().manual_seed(seed)
+        self._warps = _warps(self.recipe)
+        self._colours = _colours(self.recipe)
+
+    def __call__(self, image: Image, step: int = 0) -> Cut:
+        """Cut `image`, differentiably, as it is done at a step.
+
+        Draws from the cutter's own stream only; the global state is left as it was. Equal states
+        give equal cuts.
+
+        Returns:
+            A Cut; its pixels are [count, 3, size, size], in [0, 1] before noise, so up to about
+            3 * noise outside it.
+
+        Raises:
+            ValueError: if `image` is not [1, 3, H, W].
+        """
+        count = self.count if self._counts is None else self._counts(step)
+        noise = self.recipe.noise if self._noises is None else self._noises(step)
+        transform = self._draw(count, *image.shape[-2:])
+        pixels = transform(image)
+        return Cut(pixels + self._noise(pixels, noise) if noise > 0 else pixels, transform)
+
+    def state(self) -> Tensor:
+        """Where the random stream stands, as bytes for a checkpoint."""
+        return self._stream.get_state()
+
+    def restore(self, state: Tensor) -> None:
+        """Put the random stream back to where `state` was taken."""
+        self._stream.set_state(state.cpu())
+
+    def _draw(self, count: int, height: int, width: int) -> Transform:
+        """Draw the geometry and the colours of one set of cuts."""
+        shape = (count, 3, self.size, self.size)
+        boxes = self._boxes(count, height, width)
+        with _swapped(self._stream):
+            warps = [(warp, warp.forward_parameters(shape)) for warp in self._warps]
+            colours = [(colour, colour.forward_parameters(shape)) for colour in self._colours]
+        moves = torch.eye(3).repeat(count, 1, 1)
+        for warp, params in warps:
+            move = warp.compute_transformation(torch.empty(count, 1, 1, 1), params, warp.flags)
+            applies = params["batch_prob"].view(-1, 1, 1) > 0.5
+            moves = torch.where(applies, move @ moves, moves)
+        # Kornia moves pixels forward, counted from the first one's middle; sampling asks where a
+        # place came from, counted from -1 to 1.
+        half = self.size / 2
+        pixel = torch.tensor([[half, 0, half - 0.5], [0, half, half - 0.5], [0, 0, 1]])
+        back = boxes @ pixel.inverse() @ moves.inverse() @ pixel
+        back = back / back[:, 2:, 2:]
+        return Transform(self.size, back, self.recipe.edges, self.recipe.pooling, tuple(colours))
+
+    def _boxes(self, count: int, height: int, width: int) -> Tensor:
+        """Draw where the cuts lie: [N, 3, 3], from the square to the picture."""
+        recipe, stream = self.recipe, self._stream
+        whole = round(recipe.overview * count)
+        picture = torch.tensor([float(width), float(height)])
+        crops = count - whole
+        sides = self._sides(crops, float(picture.min()))
+        low, high = torch.tensor(recipe.ratio).log().tolist()
+        ratio = (low + (high - low) * torch.rand(crops, generator=stream)).exp().sqrt()
+        extent = torch.stack([sides * ratio, sides / ratio], -1)  # [N, 2] pixels, x before y
+        if recipe.most <= 1:  # the ratio alone should not let a cut outgrow the picture
+            extent = torch.minimum(extent, picture)
+        slack = (picture - extent).clamp(min=0)  # a cut larger than the picture is centred
+        reach = slack + 2 * recipe.border * extent
+        offset = (torch.rand(crops, 2, generator=stream) - 0.5) * reach  # of the middles
+        if recipe.edges == "clamp":
+            offset = torch.minimum(torch.maximum(offset, -slack / 2), slack / 2)
+        fits = {"squash": picture, "pad": picture.max(), "fill": picture.min()}
+        extent = torch.cat([fits[recipe.fit].expand(whole, 2), extent]) / picture
+        offset = torch.cat([torch.zeros(whole, 2), offset]) / picture * 2
+        boxes = torch.diag_embed(torch.cat([extent, torch.ones(count, 1)], -1))
+        boxes[:, :2, 2] = offset
+        return boxes
+
+    def _sides(self, crops: int, shorter: float) -> Tensor:
+        """Draw the sides of the cuts, in pixels of the picture."""
+        recipe, stream = self.recipe, self._stream
+        most = recipe.most
+        least = min(self.size / shorter, most) if recipe.least is None else recipe.least
+        if recipe.law == "normal":
+            mean, deviation = _NORMAL
+            v = torch.randn(crops, generator=stream) * deviation + mean
+            return most * v.clamp(least / most, 1) ** recipe.power * shorter
+        sides = least + torch.rand(crops, generator=stream) ** recipe.power * (most - least)
+        return (sides.sqrt() if recipe.law == "area" else sides) * shorter
+
+    def _noise(self, pixels: Cutouts, most: float) -> Tensor:
+        """Draw noise where the pixels are, seeded from the stream so that one state is enough."""
+        seed = int(torch.randint(2**62, (), generator=self._stream))
+        there = torch.Generator(pixels.device).manual_seed(seed)
+        like: dict[str, Any] = {
+            "device": pixels.device,
+            "dtype": pixels.dtype,
+            "generator": there,
+        }
+        deviation = torch.rand(len(pixels), 1, 1, 1, **like) * most
+        return deviation * torch.randn(pixels.shape, **like)
+
+
+def _warps(recipe: Recipe) -> list[Any]:
+    """The kornia augmentations that move pixels; only their matrices are used."""
+    warps: list[Any] = []
+    if recipe.flip > 0:
+        warps.append(augment.RandomHorizontalFlip(p=recipe.flip))
+    if recipe.affine > 0 and max(recipe.degrees, recipe.translate, recipe.shear) > 0:
+        shear = None if recipe.shear == 0 else (-recipe.shear, recipe.shear)
+        shift = None if recipe.translate == 0 else (recipe.translate, recipe.translate)
+        warps.append(
+            augment.RandomAffine(recipe.degrees, translate=shift, shear=shear, p=recipe.affine)
+        )
+    if recipe.tilt > 0 and recipe.perspective > 0:
+        warps.append(augment.RandomPerspective(recipe.perspective, p=recipe.tilt))
+    return warps
+
+
+def _colours(recipe: Recipe) -> list[Any]:
+    """The kornia augmentations that change colours, in the order in which they are applied."""
+    ranges = (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue)
+    colours: list[Any] = []
+    if recipe.jitter > 0 and max(ranges) > 0:
+        colours.append(augment.ColorJitter(*ranges, p=recipe.jitter))
+    if recipe.grey > 0:
+        colours.append(augment.RandomGrayscale(p=recipe.grey))
+    if recipe.erase > 0:
+        alike = recipe.erase_alike
+        colours.append(augment.RandomErasing(_ERASED, p=recipe.erase, same_on_batch=alike))
+    return colours
+
+
+@contextmanager
+def _swapped(stream: torch.Generator) -> Iterator[None]:
+    """Let kornia, which takes no generator, draw from `stream` instead of the global state."""
+    outside = torch.get_rng_state()
+    torch.set_rng_state(stream.get_state())
+    try:
+        yield
+    finally:
+        stream.set_state(torch.get_rng_state())
+        torch.set_rng_state(outside)

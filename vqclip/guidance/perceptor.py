@@ -1,0 +1,300 @@
+"""The perceptor: an open_clip model that embeds cutouts and prompts.
+
+A perceptor puts squares of a picture and sentences into one space, as directions: the smaller
+the angle, the better they fit. It is `Cutouts -> Embedding` and `list[str] -> Embedding`. Behind
+both verbs is a model of open_clip; input size, normalisation, tokens and precision stay in here.
+
+CLIP: Radford et al., 2021, https://arxiv.org/abs/2103.00020; open_clip: Cherti et al., 2022,
+https://arxiv.org/abs/2212.07143.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqclip.errors import ConfigError, ModelError, pick
+from vqclip.guidance.cutouts import Cutter
+from vqclip.language.assets import named_in
+from vqclip.models import clip as models_clip
+from vqclip.models import text_encoder
+from vqclip.models import tokenizer as models_tokenizer
+from vqclip.models.memory import Thrift
+from vqclip.tensors import Cutouts, Embedding
+
+_CONTRASTS = ("absolute", "stretch")
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_LIFT = 1024.0  # what reaches a pixel is near 1e-6, and fp16 has no number between 0 and 6e-8
+_MARGIN = 1e-6  # a stretch of less is a flat colour
+
+
+@dataclass(frozen=True, eq=False)
+class OpenClipPerceptor:
+    """A model of open_clip as a judge; its weights are frozen. Made by `load`.
+
+    Args:
+        name: what it is called in logs: the name that it was loaded by.
+        size: side of the squares that it sees, in pixels.
+        cut: the cutter that makes its squares.
+        context_length: how many tokens it reads, start and end included.
+        mean, std: [1, 3, 1, 1], what the model's training subtracted and divided by.
+        interpolation: how pictures of another size are resized: open_clip's own word.
+        squash: whether they are squashed to a square; if not, the middle is kept.
+        weights: the file that the model was read from.
+        contrast: "absolute" shows the pixels as they are; "stretch" first spreads the whole batch
+            from black to white, as pixray does, so that contrast earns nothing.
+        thrift: how many squares are looked at together.
+        words: vectors of learnt words, by name; see `with_words`.
+    """
+
+    name: str
+    size: int
+    cut: Cutter
+    context_length: int
+    model: Any
+    tokenizer: Any
+    mean: Tensor
+    std: Tensor
+    dtype: torch.dtype
+    interpolation: str
+    squash: bool
+    weights: Path
+    contrast: str
+    thrift: Thrift = field(default_factory=Thrift)
+    words: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def sharpness(self) -> float:
+        """What the model's own training multiplied cosines by: its inverse temperature."""
+        return float(self.model.logit_scale.detach().float().exp())
+
+    def embed_image(self, cutouts: Cutouts) -> Embedding:
+        """Look at squares, differentiably in their pixels.
+
+        Args:
+            cutouts: [N, 3, H, W] in [0, 1], or a little beyond where noise was added. Those of
+                another size than the perceptor's are resized as open_clip's preprocessing does.
+
+        Returns:
+            [N, D] float32, rows of length 1.
+
+        Raises:
+            ValueError: if `cutouts` is not [N, 3, H, W].
+        """
+        if cutouts.dim() != 4 or cutouts.shape[1] != 3:
+            raise ValueError(f"cutouts are [N, 3, H, W], not {list(cutouts.shape)}")
+        pixels = self._resized(cutouts.to(self.mean))
+        if self.contrast == "stretch":
+            low, high = pixels.min(), pixels.max()
+            pixels = (pixels - low) / (high - low).clamp(min=_MARGIN)
+        pixels = (pixels - self.mean) / self.std
+        lifted = self.dtype == torch.float16 and pixels.requires_grad
+        if lifted:
+            pixels.register_hook(lambda gradient: gradient / _LIFT)
+        features = self.thrift.look(self.model.encode_image, pixels.to(self.dtype)).float()
+        if lifted:
+            features.register_hook(lambda gradient: gradient * _LIFT)
+        return F.normalize(features, dim=-1)
+
+    @torch.no_grad()
+    def embed_text(self, texts: list[str]) -> Embedding:
+        """Read sentences: [len(texts), D] float32, rows of length 1, without a gradient.
+
+        A sentence of more than `context_length` tokens is cut short; see `count_tokens`. A learnt
+        word in it, `<my-cat>`, is read by its vectors; see `with_words`.
+
+        Raises:
+            ValueError: if `texts` is empty.
+        """
+        if len(texts) == 0:
+            raise ValueError("no texts to embed")
+        tokens, inserted = self._spelled(texts)
+        read = text_encoder.encode(self.model, tokens, inserted=inserted)
+        return F.normalize(read.float(), dim=-1)
+
+    @torch.no_grad()
+    def read_tokens(self, texts: list[str]) -> Tensor:
+        """Give the state of every token instead of one embedding: [len(texts), L, W] float32.
+
+        L is `context_length`, padding included, W the width of the text tower; each state knows
+        the tokens before it.
+        """
+        tokens, inserted = self._spelled(texts)
+        return text_encoder.states(self.model, tokens, inserted)
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of `text`, start and end included, padding not.
+
+        More than `context_length` means that the model does not read the end of it. A learnt word
+        counts as many tokens as it has vectors.
+        """
+        return self.spell([(text, 1.0)]).count
+
+    def spell(self, pieces: list[tuple[str, float]]) -> models_tokenizer.Row:
+        """Write a text, in pieces with weights, in this model's tokens, learnt words included."""
+        return models_tokenizer.spell(self.tokenizer, pieces, self.words, self.context_length)
+
+    def with_words(self, words: Mapping[str, Tensor]) -> OpenClipPerceptor:
+        """Return the same perceptor knowing words that were learnt later.
+
+        Args:
+            words: by name, [V, W] each, W being `width`; they stand in texts as `<name>`.
+
+        Raises:
+            ConfigError: if a word is of another width.
+        """
+        for name, vectors in words.items():
+            if vectors.dim() != 2 or vectors.shape[1] != self.width:
+                raise ConfigError(
+                    f"the word <{name}> is {list(vectors.shape)}, but the text tower of "
+                    f"{self.name} is {self.width} wide; use a word that was learnt with it"
+                )
+        return replace(self, words={**self.words, **words})
+
+    @property
+    def width(self) -> int:
+        """How many numbers the text tower has for a token."""
+        return text_encoder.width(self.model)
+
+    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[text_encoder.Insertion]]:
+        """Rows of tokens [B, L], and what stands in them that no tokenizer knows."""
+        if not any(named_in(text) for text in texts):
+            return self.tokenizer(texts).to(self.mean.device), []
+        rows = [self.spell([(text, 1.0)]) for text in texts]
+        tokens = torch.stack([row.tokens for row in rows]).to(self.mean.device)
+        return tokens, models_tokenizer.insertions(rows)
+
+    @property
+    def room(self) -> int:
+        """How many tokens it reads at a time, start and end left out."""
+        return self.context_length - sum(models_tokenizer.frame(self.tokenizer))
+
+    @property
+    def reads_sentences(self) -> bool:
+        """Whether its text tower is a language model, which reads sentences, not keywords."""
+        return getattr(self.tokenizer, "tokenizer", None) is not None
+
+    def through(self, cutter: Cutter) -> OpenClipPerceptor:
+        """Return the same perceptor seeing squares of another cutter, perhaps a shared one.
+
+        Raises:
+            ConfigError: if the cutter's squares are not of the perceptor's size.
+        """
+        if cutter.size != self.size:
+            raise ConfigError(
+                f"perceptor {self.name} sees squares of {self.size} pixels, but the cutter makes "
+                f"{cutter.size}; make the cutter with size={self.size}"
+            )
+        return replace(self, cut=cutter)
+
+    def _resized(self, pixels: Cutouts) -> Cutouts:
+        """Bring squares of another size to the perceptor's, as its training did."""
+        height, width = pixels.shape[-2:]
+        if height == width == self.size:
+            return pixels
+        scale = self.size / min(height, width)
+        inner = [max(self.size, int(side * scale)) for side in (height, width)]
+        to = [self.size, self.size] if self.squash else inner
+        mode = self.interpolation if self.interpolation in ("bicubic", "bilinear") else "bicubic"
+        resized = F.interpolate(pixels, to, mode=mode, antialias=True).clamp(0, 1)
+        top, left = (round((side - self.size) / 2) for side in to)
+        return resized[..., top : top + self.size, left : left + self.size]
+
+
+def load(
+    name: str,
+    *,
+    device: torch.device | str = "cpu",
+    precision: str = "fp32",
+    cut: Cutter | None = None,
+    contrast: str = "absolute",
+) -> OpenClipPerceptor:
+    """Load a perceptor.
+
+    Weights that are not on this machine yet are downloaded by open_clip, except for a folder,
+    which is read without the network.
+
+    Args:
+        name: `model::weights` in open_clip's names, such as `ViT-B-32::openai`, or a folder
+            that holds `open_clip_config.json` and `open_clip_model.safetensors`.
+        precision: "fp32", or "bf16" or "fp16" for weights of half the size. Embeddings are
+            float32 in any case.
+        cut: makes the squares; None is a new `Cutter` of the model's size, with seed 0.
+        contrast: see `OpenClipPerceptor`.
+
+    Raises:
+        ConfigError: for a name, precision or contrast that does not exist.
+        ModelAbsent: if the weights are not on this machine and cannot be downloaded.
+        ModelError: if the weights are damaged or do not fit, or if open_clip does not work.
+    """
+    dtype = pick(_DTYPES, precision, "precision")
+    pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
+    clip = models_clip.package()
+    packed = None
+    options: dict[str, Any] = {}
+    place = Path(name) if Path(name).is_dir() else None
+    if place is not None:
+        source = models_clip.folder(place)
+        words = models_clip.settings(place)["text_cfg"]
+        models_clip.require(name, words)
+        packed = models_clip.packed(place)
+        weights = models_clip.weights_in(place)
+    else:
+        source, tag = models_clip.known(clip, name)
+        words = clip.get_model_config(source)["text_cfg"]
+        models_clip.require(name, words)
+        weights = models_clip.bring(clip, source, tag)
+        quick = models_clip.quick_gelu(clip, source, tag)
+        options = {"pretrained": tag, "force_quick_gelu": quick}
+    try:
+        if packed is None:
+            with models_clip.shaped(words, place) as shape:
+                if shape:
+                    options["text_cfg"] = words | shape
+                model = clip.create_model(
+                    source, device=device, precision=precision, require_pretrained=True, **options
+                )
+        else:
+            with models_clip.hushed():
+                model = clip.create_model(
+                    source, device=device, precision=precision, load_weights=False
+                )
+            model.load_state_dict(packed)
+        tokenizer = clip.get_tokenizer(source, **models_clip.tokenizer_options(words))
+    except Exception as error:  # a damaged file may raise nearly anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f"perceptor {name} cannot be loaded: {first}; its weights are damaged or belong to "
+            "another configuration: fetch or export them again"
+        ) from error
+    model.eval().requires_grad_(False)
+    text_encoder.settle(model, dtype)
+    if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
+        model.visual.to(memory_format=torch.channels_last)
+    seen = model.visual.preprocess_cfg
+    size = seen["size"] if isinstance(seen["size"], int) else seen["size"][0]
+    mean, std = (
+        torch.tensor(seen[key], device=device).view(1, 3, 1, 1) for key in ("mean", "std")
+    )
+    perceptor = OpenClipPerceptor(
+        name=name,
+        size=size,
+        cut=Cutter(size) if cut is None else cut,
+        context_length=int(tokenizer.context_length),
+        model=model,
+        tokenizer=tokenizer,
+        mean=mean,
+        std=std,
+        dtype=dtype,
+        interpolation=seen["interpolation"],
+        squash=seen["resize_mode"] == "squash",
+        weights=weights,
+        contrast=contrast,
+    )
+    return perceptor.through(perceptor.cut)

@@ -1,0 +1,303 @@
+"""Prompt embeddings: from a prompt to its direction in a perceptor's space.
+
+Text that is longer than the perceptor reads at a time is not cut off: it is parted at the ends of
+sentences and clauses, each part is read for itself, and the directions are averaged by their
+number of tokens, as front ends for Stable Diffusion do it with parts of 75. Words with attention
+are read by `models.towers`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from vqclip.errors import PromptError
+from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.language import assets
+from vqclip.language.assets import HERE, Direction
+from vqclip.language.prompt import Piece, Prompt, learnt_in
+from vqclip.models import text_encoder
+from vqclip.models import tokenizer as models_tokenizer
+from vqclip.models.zoo import registry, word_embedding
+from vqclip.tensors import Embedding
+
+# Where a long text is parted, best first: sentences, clauses, words, and in the end letters.
+BORDERS = (r"(?<=[.!?;])\s+|(?<=[。！？；])", r"(?<=,)\s+|(?<=[，、])", r"\s+", r"(?<=.)")
+NOTHING = 1e-5  # a difference of embeddings below this is rounding
+Pieces = tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is read at a time: pieces, and how many tokens they are, start and end left out."""
+
+    pieces: Pieces
+    tokens: int
+
+
+def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]:
+    """Part a text into chunks that a perceptor reads whole.
+
+    A text that fits is one chunk. Others are parted at the ends of sentences, where those are
+    too long at commas, and else between words, into as few chunks as that allows.
+    """
+
+    def count(some: Sequence[Piece]) -> int:
+        return _spelled(some, perceptor).count - sum(models_tokenizer.frame(perceptor.tokenizer))
+
+    room = perceptor.room
+    whole = Chunk(tuple(pieces), count(pieces))
+    if whole.tokens <= room:
+        return [whole]
+    found: list[Pieces] = []
+    for part in _parts(tuple(pieces), BORDERS, lambda some: count(some) <= room):
+        if found and count(together := _joined(found[-1] + part)) <= room:
+            found[-1] = together
+        else:
+            found.append(part)
+    return [Chunk(each, count(each)) for each in map(_trimmed, found) if each]
+
+
+def embed(
+    wish: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
+) -> Embedding:
+    """Where a wish wants to go: [1, D], of length 1. Not for pictures.
+
+    Args:
+        folders: where directions are looked for.
+
+    Raises:
+        PromptError: for a direction that is not there.
+    """
+    if wish.kind == "noise":
+        like = perceptor.embed_text(["noise"])
+        seed = hashlib.sha256(f"noise prompt {wish.body}".encode()).digest()
+        stream = torch.Generator().manual_seed(int.from_bytes(seed[:8], "big") >> 1)
+        return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
+    if wish.kind == "vector":
+        return along(assets.find_direction(wish.body, folders), wish.body, perceptor)
+    return embed_pieces(spoken(wish, perceptor), perceptor)
+
+
+def along(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embedding:
+    """A direction in a perceptor's space: [1, D], of length 1.
+
+    Raises:
+        PromptError: if it was made of pictures, for other perceptors.
+    """
+    kept = direction.vectors.get(registry.sha256(perceptor.weights))
+    if kept is not None:
+        like = perceptor.embed_text(["direction"])
+        if len(kept) == like.shape[1]:
+            return functional.normalize(torch.tensor([kept]).to(like), dim=-1)
+    if not direction.in_words:
+        raise PromptError(
+            f"vector({name}) was made of pictures, and not for {perceptor.name}; make it again "
+            f"with vqclip direction … perceptors={perceptor.name}"
+        )
+    there, lacking = direction.there, direction.lacking
+    return difference(perceptor.embed_text(list(there)), perceptor.embed_text(list(lacking)))
+
+
+def difference(there: Embedding, lacking: Embedding) -> Embedding:
+    """The direction from the mean of some rows to that of others: [1, D], of length 1.
+
+    Raises:
+        PromptError: if both are the same.
+    """
+    found = there.mean(0, keepdim=True) - lacking.mean(0)
+    if float(torch.linalg.vector_norm(found)) < NOTHING:
+        raise PromptError(
+            "a direction's two sets mean the same here, so it leads nowhere; write what one has "
+            "and the other lacks"
+        )
+    return functional.normalize(found, dim=-1)
+
+
+def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
+    """What a perceptor reads of a wish: the sentence, if there is one and it reads sentences."""
+    return (Piece(wish.sentence),) if wish.sentence and perceptor.reads_sentences else wish.spoken
+
+
+def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
+    """Read a text of any length: [1, D], of length 1."""
+    parts = chunks(pieces, perceptor)
+    rows = torch.cat([_read(part.pieces, perceptor) for part in parts])
+    if len(parts) == 1:
+        return rows
+    share = torch.tensor([part.tokens for part in parts]).to(rows)
+    return functional.normalize((share[:, None] * rows).sum(0, keepdim=True), dim=-1)
+
+
+def tokens_of(word: str, perceptor: OpenClipPerceptor) -> list[str]:
+    """The pieces that a perceptor puts a word together from, as its tokenizer writes them."""
+    inner = getattr(perceptor.tokenizer, "tokenizer", None)
+    if inner is not None:
+        return [str(each).strip("▁Ġ") for each in inner.tokenize(word)]
+    tokenizer = perceptor.tokenizer
+    return [tokenizer.decoder[each].removesuffix("</w>") for each in tokenizer.encode(word)]
+
+
+def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
+    """Whether a perceptor has learnt anything of a word: of the bundled ones, it may be nothing.
+
+    Their tables of tokens hold zeros for those that training never reached.
+    """
+    tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
+    inside = tokens[:, : perceptor.count_tokens(word)]
+    return bool((text_encoder.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
+
+
+def files(
+    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
+) -> dict[str, Path]:
+    """The files of the learnt words that texts and their style name.
+
+    Raises:
+        PromptError: if a word has no file.
+    """
+    return assets.used_words([style, *learnt_in(wishes)], folders)
+
+
+def taught(
+    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
+) -> list[word_embedding.Learnt]:
+    """Read those files.
+
+    Raises:
+        PromptError: if a word has no file.
+        ModelError: if its file cannot be read.
+    """
+    return [
+        word_embedding.load(path, name) for name, path in files(wishes, style, folders).items()
+    ]
+
+
+@torch.no_grad()
+def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
+    """Read a text that fits, whose parts get different attention: [1, D] float32, of length 1.
+
+    A token of attention w is read as if it stood there w times; see `models.towers`. That alone
+    moves the direction little, since towers are trained to read every word. So the direction
+    also goes on from what the text says without a word of attention w above 1 to what it says
+    with it, by w - 1 of the way between the two: a guidance, as the one of Ho and Salimans, 2022
+    (https://arxiv.org/abs/2207.12598), is in a model of pictures.
+    """
+    row = _spelled(pieces, perceptor)
+    if not row.inserted and all(piece.attention == 1 for piece in pieces):
+        return perceptor.embed_text(["".join(piece.written for piece in pieces)])
+    found = _encoded(row, perceptor)
+    raised = [number for number, piece in enumerate(pieces) if piece.attention > 1]
+    if len(raised) == len(pieces):  # a text that is raised as a whole is still the same text
+        return found
+    more = torch.zeros_like(found)
+    for number in raised:
+        silent = replace(pieces[number], attention=0.0)
+        less = _encoded(
+            _spelled((*pieces[:number], silent, *pieces[number + 1 :]), perceptor), perceptor
+        )
+        more += (pieces[number].attention - 1) * (found - less)
+    return functional.normalize(found + more, dim=-1)
+
+
+def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embedding:
+    """Read a row of tokens with its weights and learnt words: [1, D] float32, of length 1."""
+    place = perceptor.mean.device
+    read = text_encoder.encode(
+        perceptor.model,
+        row.tokens[None].to(place),
+        weights=row.weights[None].to(place),
+        inserted=models_tokenizer.insertions([row]),
+    )
+    return functional.normalize(read.float(), dim=-1)
+
+
+def _spelled(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> models_tokenizer.Row:
+    return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
+
+
+def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
+    """Put the words of a style around (or, without {}, after) every text that is wished for.
+
+    What is to be avoided is left alone: nobody means "fog, but not as an etching".
+    """
+    return tuple(
+        _styled(wish, style) if wish.kind == "text" and wish.most > 0 else wish for wish in wishes
+    )
+
+
+def around(text: str, style: str) -> str:
+    """Put the words of a style around a text."""
+    before, after = _halves(style)
+    return f"{before}{text}{after}".strip()
+
+
+def _styled(wish: Prompt, style: str) -> Prompt:
+    before, after = _halves(style)
+    pieces: Pieces = ()
+    if wish.pieces:
+        edges = [Piece(text) if text else None for text in (before, after)]
+        pieces = tuple(each for each in (edges[0], *wish.pieces, edges[1]) if each is not None)
+    return replace(
+        wish,
+        body=around(wish.body, style),
+        pieces=pieces,
+        sentence=around(wish.sentence, style) if wish.sentence else "",
+    )
+
+
+def _halves(style: str) -> tuple[str, str]:
+    if not style.strip():
+        return "", ""
+    halves = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
+    # A backslash keeps braces from being a template's; see `vqclip.language.templates`.
+    before, _, after = (re.sub(r"\\([{|}])", r"\1", half) for half in halves)
+    return before, after
+
+
+def _parts(
+    pieces: Pieces, borders: Sequence[str], fits: Callable[[Pieces], bool]
+) -> Iterator[Pieces]:
+    """Part a text at the first kind of border, and what is still too long at the next."""
+    if not borders or fits(pieces):
+        yield pieces
+        return
+    current: list[Piece] = []
+    for piece in pieces:
+        if piece.learnt:
+            current.append(piece)
+            continue
+        start = 0
+        for border in re.finditer(borders[0], piece.text):
+            if text := piece.text[start : border.end()]:
+                current.append(replace(piece, text=text))
+            if current:
+                yield from _parts(tuple(current), borders[1:], fits)
+            current, start = [], border.end()
+        if text := piece.text[start:]:
+            current.append(replace(piece, text=text))
+    if current:
+        yield from _parts(tuple(current), borders[1:], fits)
+
+
+def _joined(pieces: Pieces) -> Pieces:
+    """Put neighbours of equal attention together again."""
+    found: list[Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        if last and not (last.learnt or piece.learnt) and last.attention == piece.attention:
+            found[-1] = replace(last, text=last.text + piece.text)
+        else:
+            found.append(piece)
+    return tuple(found)
+
+
+def _trimmed(pieces: Pieces) -> Pieces:
+    """Leave out pieces that are white space only."""
+    return tuple(piece for piece in pieces if piece.learnt or piece.text.strip())

@@ -1,0 +1,243 @@
+"""The clock of a run: from a step to its frame, second and beat.
+
+A run takes steps. In a picture, each step is a frame of its own; in an animation a frame takes
+several, and all of them see the numbers of that frame. Everything that changes on the way asks
+the one clock of the run.
+
+    timeline = Timeline(frames=48, fps=12.0)
+    counts = [max(1, round(steps_of(frame))) for frame in range(48)]   # a schedule, too
+    clock = timeline.clock(counts)
+    weight = clock.of(schedules.parse("1 + sin(t)"))                   # step -> number
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vqclip.errors import ConfigError
+from vqclip.language.expressions import NUMBER, digits
+from vqclip.language.schedules import FPS, Curve, Schedule, show
+
+LENGTH = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
+MOST_LOOKS = 20_000  # frames of a curve that are looked at to find how far it goes
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long something takes.
+
+    Args:
+        number: of frames, percents of the run or seconds, as `unit` says; above 0.
+        unit: "" for frames, "%" or "s".
+
+    Raises:
+        ConfigError: if it is not above 0, or more than the run.
+    """
+
+    number: float
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.number < math.inf or (self.unit == "%" and self.number > 100):
+            raise ConfigError(
+                f"a length of {digits(self.number)}{self.unit} cannot be; write frames above 0, "
+                "such as 24, seconds (2s), or up to 100%"
+            )
+
+    def frames(self, timeline: Timeline) -> float:
+        """How many frames that is."""
+        if self.unit == "%":
+            return self.number / 100 * timeline.frames
+        return self.number * timeline.fps if self.unit == "s" else self.number
+
+    @property
+    def written(self) -> str:
+        """As it is read back."""
+        return f"{digits(self.number)}{self.unit}"
+
+
+def length(text: str) -> Length:
+    """Read a length: `24` frames, `2s` or `30%`.
+
+    Raises:
+        ConfigError: if it is none.
+
+    >>> length("2.50 s").written
+    '2.5s'
+    """
+    found = LENGTH.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(
+            f"{text.strip()[:40]!r} is no length; write frames, such as 24, seconds (2s), or a "
+            "share of the run (30%)"
+        )
+    return Length(float(found[1]), found[found.lastindex or 0].strip("f"))
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The frames of a run, before anybody knows how many steps each takes.
+
+    Args:
+        frames: how many; at least 1.
+        fps: frames a second.
+        variables: what expressions may name besides the time, by name: a number for each frame;
+            0 after its end. `vqclip.language.functions.SOUND` lists the usual ones.
+
+    Raises:
+        ConfigError: if there are no frames, or there is no time for one.
+    """
+
+    frames: int
+    fps: float = FPS
+    variables: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or not 0 < self.fps < float("inf"):
+            raise ConfigError(
+                f"a run of {self.frames} frames, {self.fps:g} a second, has no time; write at "
+                "least one frame, and more than 0 a second"
+            )
+
+    def seconds(self, frame: int) -> float:
+        """When a frame is, counted from the first one."""
+        return frame / self.fps
+
+    def of(self, number: float | Schedule) -> Curve:
+        """A number, or one that changes, as a value at each frame.
+
+        Raises:
+            ConfigError: if an expression names what is not there; the curve raises it where an
+                expression has no finite value.
+        """
+        if not isinstance(number, Schedule):
+            return lambda frame: number
+        return number.curve(self.frames, self.fps, self.variables)
+
+    def extent(self, number: float | Schedule, looks: int = MOST_LOOKS) -> tuple[float, float]:
+        """The least and the greatest value on the way; of very long runs, of so many frames."""
+        if not isinstance(number, Schedule):
+            return number, number
+        curve = self.of(number)
+        looked = [curve(frame) for frame in self._some(looks)]
+        return min(looked), max(looked)
+
+    def within(
+        self, number: float | Schedule, name: str, least: float, most: float = float("inf")
+    ) -> Curve:
+        """A number as a value at each frame, none of them below `least` or above `most`.
+
+        Args:
+            name: what it is called in errors.
+
+        Raises:
+            ConfigError: as `of`; also if there is one that is, with its frame.
+        """
+        curve = self.of(number)
+        for frame in self._some(MOST_LOOKS) if isinstance(number, Schedule) else (0,):
+            value = curve(frame)
+            if least <= value <= most:
+                continue
+            where = (
+                f" at frame {frame} of {show(number)!r}" if isinstance(number, Schedule) else ""
+            )
+            should = f"{least:g} or more" if value < least else f"{most:g} or less"
+            raise ConfigError(f"{name} is {digits(value)}{where}; it must be {should}")
+        return curve
+
+    def clock(self, counts: Sequence[int], lead: int = 0) -> Clock:
+        """The clock of an animation whose frames take so many steps each, at least one.
+
+        Args:
+            lead: how many of them come before the first; see `Clock`.
+        """
+        starts = tuple(itertools.accumulate(counts[:-1], initial=0))
+        return Clock(sum(counts), starts, self.fps, self.variables, lead)
+
+    def _some(self, looks: int) -> Iterator[int]:
+        """All frames, or evenly spread ones of very many, the last one always."""
+        yield from range(0, self.frames, -(-self.frames // looks))
+        yield self.frames - 1
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Which frame it is at a step.
+
+    Args:
+        steps: of the whole run; at least 1.
+        starts: the first step of each frame, ascending from 0; () where every step is a frame of
+            its own, as in a picture.
+        fps: frames a second.
+        variables: see `Timeline`.
+        lead: how many of `starts` belong to frames before the first, in a film that closes: they
+            are what its last ones become.
+
+    Raises:
+        ConfigError: if a frame has no step, or as for `Timeline`.
+    """
+
+    steps: int
+    starts: tuple[int, ...] = ()
+    fps: float = FPS
+    variables: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    lead: int = 0
+
+    def __post_init__(self) -> None:
+        edges = [*self.starts, self.steps]
+        if edges[0] != (0 if self.starts else self.steps) or any(
+            after <= before for before, after in itertools.pairwise(edges)
+        ):
+            raise ConfigError(
+                f"the frames of an animation begin at the steps {list(self.starts)[:8]} of "
+                f"{self.steps}; each takes at least one, and the first begins at 0"
+            )
+        Timeline(self.frames, self.fps)  # refuses a run without time
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.starts) - self.lead if self.starts else self.steps
+
+    @property
+    def timeline(self) -> Timeline:
+        """The same frames, without their steps: for what is asked a frame at a time."""
+        return Timeline(self.frames, self.fps, self.variables)
+
+    def frame(self, step: int) -> int:
+        """The frame that a step belongs to; one before the first is the last one, and so on."""
+        if not self.starts:
+            return step
+        return (bisect_right(self.starts, step) - 1 - self.lead) % self.frames
+
+    def seconds(self, frame: int) -> float:
+        """When a frame is, counted from the first one."""
+        return self.timeline.seconds(frame)
+
+    def of(self, number: float | Schedule) -> Curve:
+        """A number, or one that changes, as a value at each step: that of the step's frame.
+
+        Raises:
+            ConfigError: see `Timeline.of`.
+
+        >>> from vqclip.language.schedules import parse
+        >>> rising = Clock(6, starts=(0, 2, 4)).of(parse("frame"))
+        >>> [rising(step) for step in range(6)]
+        [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]
+        """
+        return self.by_step(self.timeline.of(number))
+
+    def within(
+        self, number: float | Schedule, name: str, least: float, most: float = float("inf")
+    ) -> Curve:
+        """As `of`, but refuses values below `least` or above `most`: `Timeline.within`."""
+        return self.by_step(self.timeline.within(number, name, least, most))
+
+    def by_step(self, curve: Curve) -> Curve:
+        """A curve over frames as one over steps."""
+        return (lambda step: curve(self.frame(step))) if self.starts else curve

@@ -1,0 +1,383 @@
+"""Arithmetic expressions over time: parsing, evaluating and printing them.
+
+A tree of calls, names and numbers. `vqclip.language.expressions` reads it from text.
+
+    expression = choice [ "if" choice "else" expression ]
+    choice     = sum [ ( "<" | "<=" | ">" | ">=" | "==" | "!=" ) sum ]
+    sum        = product { ( "+" | "-" ) product }
+    product    = signed { ( "*" | "/" | "%" ) signed }
+    signed     = { "-" | "+" } power
+    power      = atom [ "**" signed ]
+    atom       = number | name | name "(" expression { "," expression } ")" | "(" expression ")"
+
+Everything is a floating-point number; what is compared gives 1 or 0, and 0 is the one that does
+not hold. A parser of its own reads this and a table says what each name does: nothing that is
+typed is ever run as Python, and a text that would take long is refused by its size.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from vqclip.errors import ConfigError, suggest
+from vqclip.language import functions
+
+CONSTANTS: Mapping[str, float] = {"pi": math.pi, "tau": math.tau, "e": math.e}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function, or a sign between numbers, with what it is given."""
+
+    name: str
+    given: tuple[Node, ...]
+
+
+Node = float | str | Call  # a number, a name, or a call
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A sum that was understood."""
+
+    root: Node
+
+    @property
+    def names(self) -> list[str]:
+        """The variables in it, each once."""
+        return list(dict.fromkeys(n for n in _leaves(self.root) if n not in CONSTANTS))
+
+    @property
+    def bounds(self) -> functions.Bounds:
+        """Between which values it stays whatever the time is; wider than it needs to be."""
+        return _bounds(self.root)
+
+    @property
+    def opening(self) -> tuple[float, ...]:
+        """Its value at the first frame, in silence, if it has one."""
+        try:
+            return (self.at({**dict.fromkeys(self.names, 0.0), "frames": 1.0}),)
+        except ConfigError:
+            return ()
+
+    @property
+    def negative(self) -> Expression:
+        """The same, the other way round."""
+        return Expression(Call("neg", (self.root,)))
+
+    def at(self, variables: Mapping[str, float]) -> float:
+        """Work it out.
+
+        Raises:
+            ConfigError: if a variable is not there, or the result is no finite number.
+        """
+        try:
+            value = _value(self.root, variables)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            value = math.nan
+        if not math.isfinite(value):
+            place = f" at frame {digits(variables['frame'])}" if "frame" in variables else ""
+            raise ConfigError(
+                f"{show(self)!r} is no finite number{place}; keep it from dividing by 0, from "
+                "roots and logarithms of negative numbers, and from growing without end"
+            )
+        return value
+
+
+def digits(number: float) -> str:
+    """Write a number in the fewest digits that read back as the same one."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def show(expression: Expression) -> str:
+    """Write an expression in a canonical way, which `expressions.parse` reads back.
+
+    >>> show(Expression(Call("*", (Call("+", ("t", 1.0)), "pi"))))
+    '(t + 1) * pi'
+    """
+    return _written(expression.root, 0)
+
+
+def unknown(name: str, text: str, known: list[str]) -> ConfigError:
+    """The error for a variable that nobody brings."""
+    if name in functions.SOUND:
+        return ConfigError(
+            f"{text!r} asks for {name!r}, which a sound brings; this run has none "
+            "(sound.file=music.mp3, of an animation)"
+        )
+    hint = suggest(name, [*known, *CONSTANTS, *functions.FUNCTIONS])
+    return ConfigError(
+        f"{text!r} asks for {name!r}, which nothing here is called{hint} (there are: "
+        f"{', '.join(known)}; {', '.join(CONSTANTS)})"
+    )
+
+
+COMPARED: Mapping[str, Callable[[float, float], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+}
+
+
+SIGNS: Mapping[str, Callable[[float, float], float]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "%": lambda a, b: a % b,  # with the sign of b, so that a phase is one before 0, too
+    "**": math.pow,  # refuses what is too large, and gives no complex numbers
+    **COMPARED,
+}
+
+
+STRENGTH = {
+    **dict.fromkeys(COMPARED, 1),
+    "+": 2,
+    "-": 2,
+    "*": 3,
+    "/": 3,
+    "%": 3,
+    "neg": 4,
+    "**": 5,
+}
+
+
+def _leaves(node: Node) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Call):
+        for each in node.given:
+            yield from _leaves(each)
+
+
+def _value(node: Node, variables: Mapping[str, float]) -> float:
+    if isinstance(node, str):
+        if node not in CONSTANTS and node not in variables:
+            raise unknown(node, node, list(variables))
+        return CONSTANTS[node] if node in CONSTANTS else variables[node]
+    if not isinstance(node, Call):
+        return node
+    if node.name == "if":  # only the side that counts is worked out: 1 / t if t > 0 else 0
+        condition, yes, no = node.given
+        return _value(yes if _value(condition, variables) else no, variables)
+    given = [_value(each, variables) for each in node.given]
+    if node.name == "neg":
+        return -given[0]
+    if node.name in SIGNS:
+        return float(SIGNS[node.name](*given))
+    return float(functions.FUNCTIONS[node.name].run(*given))
+
+
+def _written(node: Node, around: int) -> str:
+    """A node as text, in brackets where what stands around it binds as strongly."""
+    if isinstance(node, str):
+        return node
+    if not isinstance(node, Call):
+        return digits(node)
+    own = STRENGTH.get(node.name, 0)
+    if node.name == "if":
+        condition, yes, no = node.given
+        text = f"{_written(yes, 1)} if {_written(condition, 1)} else {_written(no, 0)}"
+    elif node.name == "neg":
+        text = f"-{_written(node.given[0], own)}"
+    elif node.name in SIGNS:
+        left, right = node.given
+        # Signs of the same strength belong together from the left; ** takes a sign on its right.
+        sides = {1: (2, 2), 5: (6, 4)}.get(own, (own, own + 1))
+        text = f"{_written(left, sides[0])} {node.name} {_written(right, sides[1])}"
+    else:
+        return f"{node.name}({', '.join(_written(each, 0) for each in node.given)})"
+    return f"({text})" if own < around else text
+
+
+def _bounds(node: Node) -> functions.Bounds:
+    if isinstance(node, str):
+        value = CONSTANTS.get(node)
+        return (
+            functions.VARIABLES.get(node, functions.ANYTHING) if value is None else (value, value)
+        )
+    if not isinstance(node, Call):
+        return node, node
+    given = [_bounds(each) for each in node.given]
+    if node.name == "if":
+        return min(low for low, _ in given[1:]), max(high for _, high in given[1:])
+    if node.name == "neg":
+        return -given[0][1], -given[0][0]
+    if node.name in COMPARED:
+        return 0.0, 1.0
+    if node.name in SIGNS:
+        found = functions.between(node.name, *given)
+    else:
+        found = functions.FUNCTIONS[node.name].bounds(*given)
+    return functions.ANYTHING if any(map(math.isnan, found)) else found
+
+
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|[<>=!]=|[-+*/%<>(),]))"
+)
+
+
+LONGEST, MOST, DEEPEST = 1000, 200, 30  # characters, tokens, brackets within brackets
+
+
+def parse(text: str) -> Expression:
+    """Read an expression; the grammar is at the top of this module.
+
+    Variables may have any name; who brings them says which there are: `unknown`.
+
+    Raises:
+        ConfigError: for what is none, with the place.
+
+    >>> parse("2*sin(pi/2)").at({})
+    2.0
+    >>> show(parse("(1+(2*t))**-2 if where(t<1,1,0) else 3"))
+    '(1 + 2 * t) ** -2 if (1 if t < 1 else 0) else 3'
+    """
+    return Expression(_Reader(text).whole())
+
+
+class _Reader:
+    """Reads tokens from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text if len(text) <= 60 else f"{text[:60]}…"
+        if len(text) > LONGEST:
+            raise self._error(f"is longer than {LONGEST} characters")
+        self.tokens: list[tuple[str, str]] = []
+        place = 0
+        while text[place:].strip():
+            found = TOKEN.match(text, place)
+            if found is None:
+                raise self._error(f"cannot be read from {text[place:].strip()[:20]!r} on")
+            assert found.lastgroup is not None
+            self.tokens.append((found.lastgroup, found[found.lastgroup]))
+            place = found.end()
+        if len(self.tokens) > MOST:
+            raise self._error(f"has more than {MOST} numbers, names and signs")
+        self.tokens.append(("end", ""))
+        self.place = self.depth = 0
+
+    def whole(self) -> Node:
+        found = self._expression()
+        if self.tokens[self.place][0] != "end":
+            raise self._unexpected()
+        return found
+
+    def _expression(self) -> Node:
+        self._deeper()
+        value = self._choice()
+        if self._take("if"):
+            condition = self._choice()
+            if not self._take("else"):
+                raise self._error('has an "if" without "else"; write 1 if t < 2 else 0')
+            value = Call("if", (condition, value, self._expression()))
+        self.depth -= 1
+        return value
+
+    def _choice(self) -> Node:
+        left = self._sum()
+        sign = self._take("<", "<=", ">", ">=", "==", "!=")
+        if not sign:
+            return left
+        found = Call(sign, (left, self._sum()))
+        if self.tokens[self.place][1] in COMPARED:
+            raise self._error("compares twice in a row; write (0 < t) * (t < 1)")
+        return found
+
+    def _sum(self) -> Node:
+        found = self._product()
+        while sign := self._take("+", "-"):
+            found = Call(sign, (found, self._product()))
+        return found
+
+    def _product(self) -> Node:
+        found = self._signed()
+        while sign := self._take("*", "/", "%"):
+            found = Call(sign, (found, self._signed()))
+        return found
+
+    def _signed(self) -> Node:
+        self._deeper()
+        if self._take("-"):
+            found: Node = Call("neg", (self._signed(),))
+        elif self._take("+"):
+            found = self._signed()
+        else:
+            found = self._atom()
+            if self._take("**"):
+                found = Call("**", (found, self._signed()))
+        self.depth -= 1
+        return found
+
+    def _atom(self) -> Node:
+        kind, text = self.tokens[self.place]
+        if kind == "number":
+            self.place += 1
+            if not math.isfinite(float(text)):
+                raise self._error(f"holds {text}, which is not finite")
+            return float(text)
+        if kind == "name" and text not in ("if", "else"):
+            self.place += 1
+            return self._call(text) if self._take("(") else self._name(text)
+        if self._take("("):
+            found = self._expression()
+            self._close()
+            return found
+        raise self._unexpected()
+
+    def _name(self, text: str) -> str:
+        if text in functions.FUNCTIONS and text not in functions.SOUND:  # pulse is both
+            raise self._error(f"names the function {text} without brackets; write {text}(…)")
+        if text.lower() in ("nan", "inf", "infinity"):
+            raise self._error(f"holds {text}, which is no finite number")
+        return text
+
+    def _call(self, name: str) -> Node:
+        given = [] if self.tokens[self.place][1] == ")" else [self._expression()]
+        while self._take(","):
+            given.append(self._expression())
+        self._close()
+        if name not in functions.FUNCTIONS:
+            hint = suggest(name, functions.FUNCTIONS)
+            names = ", ".join(sorted(functions.FUNCTIONS))
+            raise self._error(f"calls {name}, which is no function{hint} (one of: {names})")
+        entry = functions.FUNCTIONS[name]
+        if not entry.least <= len(given) <= entry.most:
+            raise self._error(f"gives {name} {len(given)} numbers; write {entry.usage}")
+        return Call("if" if name == "where" else name, tuple(given))
+
+    def _take(self, *signs: str) -> str:
+        """The next token, if it is one of these; else nothing."""
+        text = self.tokens[self.place][1]
+        if text not in signs:
+            return ""
+        self.place += 1
+        return text
+
+    def _close(self) -> None:
+        if not self._take(")"):
+            raise self._unexpected('; a ")" was expected')
+
+    def _deeper(self) -> None:
+        self.depth += 1
+        if self.depth > 2 * DEEPEST:
+            raise self._error("is nested too deeply")
+
+    def _unexpected(self, more: str = "") -> ConfigError:
+        kind, text = self.tokens[self.place]
+        return self._error(f"ends too early{more}" if kind == "end" else f"stumbles at {text!r}")
+
+    def _error(self, why: str) -> ConfigError:
+        comma = re.fullmatch(r"\s*([+-]?\d+),(\d+)\s*", self.text)
+        like = ".".join(comma.groups()) if comma else "one such as 1 + 0.5 * sin(2 * pi * t)"
+        return ConfigError(f"the expression {self.text!r} {why}; write {like}")

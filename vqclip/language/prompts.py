@@ -1,0 +1,319 @@
+r"""The prompt language: parsing, checking and printing prompts.
+
+    prompts   = scene { "^" scene }
+    scene     = part { "|" part }
+    part      = wish { modifier } [ ":" weight [ ":" stop ] ]
+    wish      = "@" path | "noise(" seed ")" | "vector(" name ")" | words
+    words     = { character | "(" words [ ":" number ] ")" | "[" words "]" | "<" name ">" }
+    modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
+              | " sentence(" text ")" | " lasting(" length ")"
+    weight    = number | "{" schedule "}"          see vqclip help schedules
+    length    = number [ "%" | "s" ]               frames, a share of the run, or seconds
+    region    = side [ side ] | percent percent percent percent | mask
+
+    a fox:2 | fog:-0.5:-0.9            twice as much fox; away from fog up to a distance of 0.9
+    a (red:1.4) fox in a [dark] wood   more attention to red, less to dark
+    a forest | a moon in(top right)    the moon in the upper right quarter
+    a fox | @sketch.png:0.3            towards a picture too; @photos/*.jpg: several, in turn
+    a fox:{0: 0, 50%: 2 ease}          a weight that rises until the middle of the run
+    spring ^ summer ^ autumn           scenes, which fade into each other
+    a fox lasting(2s) ^ an owl         two seconds of fox, then owl; lasting(30%), lasting(24)
+    a fox | noise(7):0.2               towards a random direction
+    a street | vector(textoff)         away from lettering; see vqclip direction
+    a fox for(ViT-B-32::openai)        only one of several perceptors reads it
+    a photo of <my-cat>                a word that was learnt from pictures; see vqclip invert
+
+Read these rules from top to bottom:
+
+1. A prompt that is a JSON object as a whole is a structured one (vqclip help structured). Else
+   templates, {red|blue} fox, are expanded before anything is read here (vqclip help templates).
+2. A backslash before one of | : ( ) [ ] { } ^ @ < > " \ makes that character part of the text,
+   and so do double quotes around it, which vanish. Before anything else a backslash stands for
+   itself: `C:\x.png` needs no care. (Two backslashes are one, so the network path `\\host\x.png`
+   is written `\\\\host\x.png`.) A bracket or a quote without its partner stands for itself.
+3. `^` separates scenes, `|` their parts. White space around parts, bodies and numbers is dropped.
+4. Numbers are read from the right, at most two, and only when they are numbers: digits with an
+   optional sign, point and exponent. One is the weight; of two, the first is the weight and the
+   second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight
+   9: vqclip prints it back, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused.
+   A `{` directly after the weight's colon opens a schedule.
+5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
+   one that stands elsewhere is read as words, and a note says so. A
+   mask is its opacity if anything in it is transparent, else its brightness: white is inside.
+   How long a scene takes is said once in it, beside any of its wishes or as a part of its own;
+   scenes without a length share what is left of the run evenly. What should stand in all scenes
+   is said by style="an ink drawing of {}".
+6. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
+7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
+   after a colon; each `[ ]` divides it by 1.1.
+
+The weight is the strength: 0 has no effect, below 0 pushes away. The stop is a distance between
+picture and words, with the weight's sign. The distance is half the square of the angle between
+them as the perceptor sees it, in radians: 0 where they are the same, 1.23 at a right angle,
+where they have nothing to do with each other. `sky:1:0.75` no longer pulls once the distance is
+below 0.75, so that there is some sky and no more; `text:-1:-0.95` no longer pushes once it is
+above 0.95, so that what looks like text goes, and what only hints at it stays. Without one, a
+prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing
+in the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
+`text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's;
+round and square brackets are those of Stable Diffusion front ends; `^` is nerdyrodent's.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from vqclip.errors import PromptError
+from vqclip.language import prompt_parser, schedules, structured
+from vqclip.language.expressions import digits
+from vqclip.language.lexer import Letters, escaped, pairs, read, split, strip
+from vqclip.language.prompt import Piece, Prompt, Region
+from vqclip.language.schedules import Schedule
+
+GRAMMAR = 2  # rises when an old prompt would come to mean something else
+
+
+def parse(text: str) -> tuple[Prompt, ...]:
+    r"""Read prompts; the grammar is at the top of this module.
+
+    Raises:
+        PromptError: if a part is empty, has numbers or an "@" but no body, or a number that is
+            not finite; for a region, a schedule or an attention that cannot be; and for a
+            template that was not expanded. The message names the part.
+
+    >>> parse("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
+    True
+    >>> [(p.text, p.attention) for p in parse("a (red:1.4) fox")[0].spoken]
+    [('a ', 1.0), ('red', 1.4), (' fox', 1.0)]
+    >>> parse(r"ratio 16\:9 | @C:\x.png:.3")[1].body
+    'C:\\x.png'
+    """
+    if not text.strip():
+        raise PromptError(
+            'the prompt is empty; write what you would like to see, such as "a fox"'
+        )
+    told = structured.read(text)
+    if told is not None:
+        return structured.translate(told)
+    letters = read(text)
+    _refuse_templates(letters, text)
+    scenes = _scenes(letters)
+    count, number, found = sum(map(len, scenes)), 0, []
+    for scene, parts in enumerate(scenes):
+        wishes: list[Prompt] = []
+        lengths = []
+        for raw in map(strip, parts):
+            number += 1
+            place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
+            alone = prompt_parser.scene_length(raw, place)
+            if alone is None:
+                wishes.append(replace(prompt_parser.read(raw, place), scene=scene))
+            lengths += [each for each in (alone or wishes[-1].lasting,) if each is not None]
+        if len(lengths) > 1 or not wishes:
+            why = "is said twice" if wishes else "has no words"
+            raise PromptError(
+                f"{text!r}: how long scene {scene + 1} takes {why}; write a fox lasting(2s) once"
+            )
+        # Where it stood as a part of its own, it goes with the scene's first wish.
+        if lengths and not any(wish.lasting for wish in wishes):
+            wishes[0] = replace(wishes[0], lasting=lengths[0])
+        found += wishes
+    return tuple(found)
+
+
+def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
+    """Read what is wished for, and what is to be avoided, which holds in every scene.
+
+    Args:
+        negative: prompts of the same language, whose weights are turned round.
+
+    Raises:
+        PromptError: as `parse`; also if `negative` has scenes.
+
+    >>> show(understood("a fox ^ a bear", "fog:0.5"))
+    'a fox | fog:-0.5 ^ a bear | fog:-0.5'
+    """
+    found = list(parse(text))
+    if negative.strip():
+        avoided = parse(negative)
+        if any(wish.scene or wish.lasting for wish in avoided):
+            raise PromptError(
+                f"negative is {negative!r}; what is to be avoided holds in all scenes, so it "
+                "has none of its own: put | where ^ is"
+            )
+        scenes = range(max(wish.scene for wish in found) + 1)
+        found += [replace(turned(wish), scene=scene) for scene in scenes for wish in avoided]
+    return tuple(sorted(found, key=lambda wish: wish.scene))
+
+
+def check_scenes(wishes: Iterable[Prompt], steps: int, of: str = "steps") -> None:
+    """Refuse more scenes than steps, or frames: there would be some that none shows.
+
+    Raises:
+        PromptError: with both numbers.
+    """
+    scenes = max(wish.scene for wish in wishes) + 1
+    if scenes > steps:
+        raise PromptError(
+            f"the prompt has {scenes} scenes, and {of} is {steps}, too few to show each; write "
+            f"{of}={scenes} or more, or fewer scenes"
+        )
+
+
+def strays(*several: str) -> list[str]:
+    """Say which modifiers and calls in some texts are only words where they stand.
+
+    Raises:
+        PromptError: if the text cannot be read.
+
+    >>> strays("a moon in(top) shining")
+    ['in(top) is read as words, since it does not end its part; put it at the end of the part']
+    """
+    told = {text: structured.read(text) for text in several if text.strip()}
+    keys = [
+        slip for each in told.values() if each is not None for slip in structured.strays(each)
+    ]
+    plain = [text for text, each in told.items() if each is None]
+    parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
+    return keys + [each for part in parts for each in prompt_parser.strays(strip(part))]
+
+
+def _scenes(letters: Letters) -> list[list[Letters]]:
+    """Part letters into scenes, and those into parts."""
+    return [split(scene, "|", outside="{") for scene in split(letters, "^", outside="{")]
+
+
+def turned(wish: Prompt) -> Prompt:
+    """The same wish, the other way round."""
+    stop = wish.stop if wish.stop == -math.inf else -wish.stop
+    if not isinstance(wish.weight, Schedule):
+        return replace(wish, weight=-wish.weight, stop=stop)
+    return replace(wish, weight=wish.weight.negative, stop=stop)
+
+
+def show(prompts: Iterable[Prompt]) -> str:
+    r"""Write prompts as one canonical text, which `parse` reads back into the same prompts.
+
+    >>> show([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
+    'a fox:2 | 16\\:9:1:0.75'
+    >>> show(parse("a ((red)) fox in( TOP right ) ^ a bear"))
+    'a (red:1.21) fox in(top right) ^ a bear'
+    """
+    scenes = groupby(prompts, key=lambda prompt: prompt.scene)
+    return " ^ ".join(" | ".join(written(prompt) for prompt in scene) for _, scene in scenes)
+
+
+def echo(prompts: Iterable[Prompt]) -> list[str]:
+    """Say in one line per prompt what was understood, for people.
+
+    >>> echo(parse("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
+    ['a fox ×2', 'fog ×-0.5 (stops at -0.9)', 'picture sketch.png ×0.3']
+    >>> echo(parse("a (red:1.4) moon in(top right):{0: 0, 50%: 1}"))
+    ['a (red ×1.4) moon, in the top right, ×{0: 0, 50%: 1}']
+    """
+    prompts = list(prompts)
+    several = len({prompt.scene for prompt in prompts}) > 1
+    return [
+        (f"scene {prompt.scene + 1}: " if several else "") + said(prompt) for prompt in prompts
+    ]
+
+
+def _refuse_templates(letters: Letters, text: str) -> None:
+    """Refuse braces that are no schedule: whoever draws expands templates first."""
+    for start in pairs(letters, "{"):  # a pair that lies in a schedule is its own affair
+        if start == 0 or letters[start - 1] != (":", False):
+            raise PromptError(
+                f"the prompt {text!r} is a template, which stands for several prompts; expand it "
+                r"first (vqclip.expand), or write \{ and \} where braces are meant"
+            )
+
+
+# Before a bracket these mean something, if they are whole words.
+CALL = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
+
+
+def written(prompt: Prompt) -> str:
+    """Write one prompt, leaving out what is the default."""
+    if prompt.kind == "text":
+        body = _joined(prompt.spoken)
+    else:
+        body = escaped(prompt.body)
+        marks = {"image": ("@", ""), "noise": ("noise(", ")"), "vector": ("vector(", ")")}
+        body = body.join(marks[prompt.kind])
+    if prompt.region is not None:
+        body += f" in({'-' * prompt.region.outside}{escaped(prompt.region.place)})"
+    if prompt.only:
+        body += f" for({', '.join(map(escaped, prompt.only))})"
+    if prompt.sentence:
+        body += f" sentence({escaped(prompt.sentence)})"
+    if prompt.lasting is not None:
+        body += f" lasting({prompt.lasting.written})"
+    if prompt.stop != -math.inf:
+        return f"{body}:{_weight(prompt)}:{digits(prompt.stop)}"
+    return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
+
+
+def _joined(pieces: Sequence[Piece]) -> str:
+    """Write pieces one after another, so that none makes a call of what stands before it."""
+    found = ""
+    for piece in pieces:
+        text = _written_piece(piece)
+        if text.startswith("(") and (call := CALL.search(found)):
+            found = f'{found[: call.start()]}"{call[0]}"'
+        found += text
+    return found
+
+
+def _written_piece(piece: Piece) -> str:
+    text = piece.written if piece.learnt else escaped(piece.text)
+    return text if piece.attention == 1 else f"({text}:{digits(piece.attention)})"
+
+
+def _weight(prompt: Prompt) -> str:
+    if isinstance(prompt.weight, Schedule):
+        return f"{{{schedules.show(prompt.weight)}}}"
+    return digits(prompt.weight)
+
+
+def said(prompt: Prompt) -> str:
+    """Say in a line what was understood."""
+    first = {"text": "", "image": "picture ", "noise": "noise of seed ", "vector": "direction "}
+    words = first[prompt.kind] + "".join(
+        p.written if p.attention == 1 else f"({p.written} ×{digits(p.attention)})"
+        for p in prompt.spoken
+    )
+    if prompt.region is not None:
+        words += f", {where(prompt.region)},"
+    if prompt.only:
+        words += f", for {' and '.join(prompt.only)},"
+    if prompt.sentence:
+        words += f", or as a sentence: {prompt.sentence!r},"
+    if prompt.lasting is not None:
+        words += f", in a scene of {prompt.lasting.written},"
+    return f"{words} ×{_weight(prompt)}{_remark(prompt)}"
+
+
+def where(region: Region) -> str:
+    """Say which part of the picture is meant."""
+    return f"{'outside' if region.outside else 'in'} the {region.place}"
+
+
+def _remark(prompt: Prompt) -> str:
+    """Say what the numbers will do where that may surprise."""
+    if not any(prompt.values):
+        return " (no effect)"
+    if prompt.rest == -math.inf:
+        return ""
+    if prompt.stop == -math.inf:
+        return f" (stops at {prompt.rest:.2f}, a right angle)"
+    words = f"stops at {digits(prompt.stop)}"
+    # Distances are never negative, so such a stop is reached always or never.
+    if prompt.most < 0 and prompt.stop >= 0:
+        words += ", so at once: with a negative weight, write a negative stop"
+    if min(prompt.values) > 0 and prompt.stop <= 0:
+        words += ", so never: with a positive weight, write a positive stop"
+    return f" ({words})"

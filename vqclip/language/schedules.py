@@ -1,0 +1,361 @@
+"""Schedules: numbers that change over time, by keyframes or by an expression.
+
+Shares of the way, from 0 to 1, by shares of the time. Penner's quadratic easing, 2001; splines
+are those of Catmull and Rom, 1974, at places that need not be even.
+
+    schedule   = key { "," key } | expression
+    key        = place ":" value [ easing ]
+    place      = number [ "%" | "s" | "f" ]
+    value      = number | "(" expression ")" | expression
+    easing     = "linear" | "ease" | "in" | "out" | "hold" | "spline"
+
+    0: 0, 50%: 2 ease            rises until the middle, slowly at both ends
+    0s: 0.5, 2s: 1 hold          0.5 for two seconds, then 1
+    1 + 0.5 * sin(2 * pi * t)    swings once a second
+    0: 1, 80%: (1 + beat), 100%: 0   keys may hold expressions
+    1 if t < 2 else 0            on for two seconds
+
+A place is a frame, counted from 0 (`40` or `40f`), a share of the run (0% is its first frame,
+100% its last), or a time in seconds. In a picture every step is a frame of its own, and a second
+has as many as film.fps says. The easing of a key says how the value comes there from the key
+before: evenly (linear, where none is written), slowly at both ends (ease), at the start (in) or
+at the end (out), at once, when the place is reached (hold), or along a smooth line through all
+keys (spline). Before the first key and after the last the value rests; an expression goes on.
+
+In expressions stand numbers, + - * / % **, comparisons, `a if condition else b`, pi, tau, e, and
+
+    t                   seconds since the first frame
+    frame, frames       which frame it is, from 0 on, and how many there are
+    share               how much of the run has passed, from 0 to 1
+    low, mid, high, loud, onset     how strong that is in the film's sound, from 0 to 1
+    pulse               1 on each of its beats, and then falling: to kick with
+    beat, tempo         which of its beats it is, from 0 on, and beats a minute
+    sin cos tan abs sqrt exp log floor ceil round     of one number
+    min(a, b) max(a, b) clamp(x, a, b) lerp(a, b, x) smoothstep(a, b, x)
+    triangle(x) saw(x) square(x)   waves from -1 to 1, as sin; one each whole x: saw(t / 4)
+    pulse(x, width)     without a sound, too: 1 in the first `width` of each whole x (0.1), else 0
+    noise(x, seed)      wanders smoothly from -1 to 1, a new height at each whole x
+    where(condition, a, b)
+
+`vqclip plot "SCHEDULE"` draws what a schedule does.
+
+Keyframes with values between them are chigozienri's `{10: 1, 20: 0}` and deforum's, as are
+expressions of time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vqclip.errors import ConfigError, pick
+from vqclip.language import expressions, functions
+from vqclip.language.expressions import NUMBER, Expression, digits
+
+EASINGS: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda share: share,
+    "ease": lambda share: 2 * share**2 if share < 0.5 else 1 - 2 * (1 - share) ** 2,
+    "in": lambda share: share**2,
+    "out": lambda share: 1 - (1 - share) ** 2,
+    "hold": lambda share: 0.0,
+    "spline": lambda share: share,  # of two keys alone; see `spline`
+}
+
+
+def spline(
+    places: Sequence[float], heights: Mapping[int, float], after: int, share: float
+) -> float:
+    """Go from key `after - 1` to `after`: a cubic whose slopes are those between neighbours.
+
+    At the first and the last key the slope is that of the stretch itself.
+    """
+    ends = [max(min(heights), min(max(heights), index)) for index in range(after - 2, after + 2)]
+
+    def slope(before: int, behind: int) -> float:
+        across = places[behind] - places[before]
+        return (heights[behind] - heights[before]) / across if across > 0 else 0.0
+
+    low, high = heights[after - 1], heights[after]
+    across = places[after] - places[after - 1]
+    first, last = slope(ends[0], ends[2]) * across, slope(ends[1], ends[3]) * across
+    back = share - 1
+    return (
+        low * (1 + 2 * share) * back**2
+        + first * share * back**2
+        + high * share**2 * (3 - 2 * share)
+        + last * share**2 * back
+    )
+
+
+Curve = Callable[[int], float]  # a value at each step, or each frame
+
+
+Value = float | Expression
+
+
+PLACE = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
+
+
+FPS = 15.0  # as film.fps, where nobody says
+
+
+@dataclass(frozen=True)
+class Key:
+    """A value at a place.
+
+    Args:
+        place: frames, percents of the run, or seconds, as `unit` says; 0 or more, at most 100 %.
+        unit: "" for frames, "%" or "s".
+        easing: how the value comes here from the key before; one of `EASINGS`.
+
+    Raises:
+        ConfigError: if place or value is not finite, or the place lies outside the run.
+    """
+
+    place: float
+    value: Value
+    unit: str = ""
+    easing: str = "linear"
+
+    def __post_init__(self) -> None:
+        pick(EASINGS, self.easing, "easing")
+        plain = 0.0 if isinstance(self.value, Expression) else self.value
+        if not (math.isfinite(self.place) and math.isfinite(plain)):
+            raise ConfigError(
+                f"the schedule's key {self.place:g}{self.unit}: {plain:g} is not finite; write "
+                "numbers"
+            )
+        if self.place < 0 or (self.unit == "%" and self.place > 100):
+            raise ConfigError(
+                f"the schedule's place {digits(self.place)}{self.unit} lies outside the "
+                "run; write a step from 0 on, or from 0% to 100%"
+            )
+
+    def frame(self, frames: int, fps: float) -> float:
+        """The place in a run of so many frames, in frames."""
+        if self.unit == "%":
+            return self.place / 100 * (frames - 1)
+        return self.place * fps if self.unit == "s" else self.place
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Keys in the order in which they were written; at least one.
+
+    An expression that holds all along is a single key of it.
+
+    Raises:
+        ConfigError: if there is none, or those counted in the same way do not ascend.
+    """
+
+    keys: tuple[Key, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ConfigError('the schedule is empty; write keys, such as "0: 0, 50%: 1"')
+        for unit in ("", "%", "s"):
+            places = [key.place for key in self.keys if key.unit == unit]
+            for before, after in itertools.pairwise(places):
+                if after <= before:
+                    raise ConfigError(
+                        f"the schedule's place {digits(after)}{unit} comes after "
+                        f"{digits(before)}{unit}; write the keys in order"
+                    )
+
+    def curve(
+        self,
+        frames: int,
+        fps: float = FPS,
+        variables: Mapping[str, Sequence[float]] | None = None,
+    ) -> Curve:
+        """Give the value at each frame of a run of `frames` frames; see `vqclip.language.clock`.
+
+        Where two keys fall on the same frame, the one that was written last holds.
+
+        Args:
+            fps: frames a second.
+            variables: what expressions may name besides the time, a number a frame; 0 after its
+                end.
+
+        Raises:
+            ConfigError: if an expression names what is not there; the curve raises it where an
+                expression has no finite value.
+        """
+        brought = dict(variables or {})
+        known = [*functions.TIME, *brought]
+        for name in self.names:
+            if name not in known:
+                raise expressions.unknown(name, show(self), known)
+        keys = sorted(self.keys, key=lambda key: key.frame(frames, fps))
+        places = [key.frame(frames, fps) for key in keys]
+
+        def of(key: Key, frame: int) -> float:
+            if not isinstance(key.value, Expression):
+                return key.value
+            now = {
+                name: float(each[frame]) if frame < len(each) else 0.0
+                for name, each in brought.items()
+            }
+            return key.value.at(
+                {
+                    **now,
+                    "t": frame / fps,
+                    "frame": float(frame),
+                    "frames": float(frames),
+                    "share": frame / max(1, frames - 1),
+                }
+            )
+
+        def value(frame: int) -> float:
+            passed = sum(1 for place in places if place <= frame)
+            if passed == 0:
+                return of(keys[0], frame)
+            if passed == len(keys):
+                return of(keys[-1], frame)
+            before, after = keys[passed - 1], keys[passed]
+            start, end = places[passed - 1], places[passed]
+            share = (frame - start) / (end - start)
+            if after.easing == "spline":
+                four = range(max(0, passed - 2), min(len(keys), passed + 2))
+                heights = {index: of(keys[index], frame) for index in four}
+                return spline(places, heights, passed, share)
+            low = of(before, frame)
+            return low + EASINGS[after.easing](share) * (of(after, frame) - low)
+
+        return value
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The values of the keys, the first one first.
+
+        Of an expression, its value at the first frame, in silence, and bounds that it keeps to,
+        which may be infinite: nobody knows here how long the run will be.
+        """
+        found: list[float] = []
+        for key in self.keys:
+            if isinstance(key.value, Expression):
+                found += (*key.value.opening, *key.value.bounds)
+            else:
+                found.append(key.value)
+        return tuple(found)
+
+    @property
+    def names(self) -> list[str]:
+        """The variables of its expressions, each once."""
+        found = [k.value.names for k in self.keys if isinstance(k.value, Expression)]
+        return list(dict.fromkeys(itertools.chain.from_iterable(found)))
+
+    @property
+    def constant(self) -> float | None:
+        """The number that it always is, if it is written as one."""
+        value = self.keys[0].value
+        alone = self.keys == (Key(0.0, value),)
+        return value if alone and not isinstance(value, Expression) else None
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The values of the keys that are plain numbers."""
+        return tuple(k.value for k in self.keys if not isinstance(k.value, Expression))
+
+    @property
+    def negative(self) -> Schedule:
+        """The same, the other way round."""
+        turned = (
+            key.value.negative if isinstance(key.value, Expression) else -key.value
+            for key in self.keys
+        )
+        return Schedule(
+            tuple(replace(k, value=v) for k, v in zip(self.keys, turned, strict=True))
+        )
+
+
+def parse(text: str) -> Schedule:
+    """Read a schedule; the grammar is at the top of this module.
+
+    Raises:
+        ConfigError: for what is none, naming the key.
+
+    >>> parse("0: 0, 50%: 2 ease").curve(101)(25)
+    1.0
+    >>> parse("10: 1").curve(20)(0)
+    1.0
+    >>> parse("frame * 2").curve(20)(3)
+    6.0
+    """
+    if ":" not in text:
+        if not text.strip():
+            return Schedule(())
+        return Schedule((Key(0.0, _value(text.strip())),))
+    return Schedule(tuple(_key(raw.strip()) for raw in _split(text)))
+
+
+def show(schedule: Schedule) -> str:
+    """Write a schedule in a canonical way, which `parse` reads back.
+
+    >>> show(parse(" 0:0 ,50 % : 2.0 ease, 3s: t*2"))
+    '0: 0, 50%: 2 ease, 3s: (t * 2)'
+    >>> show(parse("(1+t)"))
+    '1 + t'
+    """
+    first = schedule.keys[0]
+    if isinstance(first.value, Expression) and schedule.keys == (Key(0.0, first.value),):
+        return expressions.show(first.value)
+    return ", ".join(
+        f"{digits(key.place)}{key.unit}: {_shown(key.value)}"
+        + (f" {key.easing}" if key.easing != "linear" else "")
+        for key in schedule.keys
+    )
+
+
+def _shown(value: Value) -> str:
+    return f"({expressions.show(value)})" if isinstance(value, Expression) else digits(value)
+
+
+def _split(text: str) -> list[str]:
+    """The keys of a schedule: parted by commas, but for those in brackets."""
+    found, depth = [""], 0
+    for each in text:
+        depth += (each == "(") - (each == ")")
+        if each == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += each
+    return found
+
+
+def _key(raw: str) -> Key:
+    """Read one key."""
+    place, colon, rest = (part.strip() for part in raw.partition(":"))
+    where = PLACE.fullmatch(place)
+    try:
+        if not (where and colon and rest):
+            raise ConfigError(
+                "write place: value, such as 0: 1, 50%: 0.2 ease or 2s: (1 + sin(t))"
+            )
+        front, _, last = rest.rpartition(" ")
+        easing = "linear"
+        if front.strip() and (last in EASINGS or _stands_alone(front.strip(), last)):
+            rest, easing = front.strip(), last
+            pick(EASINGS, easing, "easing")
+        return Key(float(where[1]), _value(rest), where[where.lastindex or 0].strip("f"), easing)
+    except ConfigError as error:
+        if "the schedule's" in str(error):
+            raise
+        raise ConfigError(f"the schedule's key {raw!r} cannot be read: {error}") from error
+
+
+def _stands_alone(front: str, last: str) -> bool:
+    """Whether a word comes after a value that is whole, so that an easing was meant."""
+    whole = NUMBER.fullmatch(front) or (front.startswith("(") and front.endswith(")"))
+    return bool(whole) and last.isalpha()
+
+
+def _value(text: str) -> Value:
+    """A number, or an expression; one that never changes is the number that it gives."""
+    if NUMBER.fullmatch(text):
+        return float(text)
+    found = expressions.parse(text)
+    return found if found.names else found.at({})

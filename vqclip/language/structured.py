@@ -1,0 +1,238 @@
+"""Structured prompts, in JSON or YAML.
+
+CLIP's text tower learnt from captions and tags, and to it braces and quotes are noise; so the
+structure is translated. What a perceptor of CLIP's own kind reads is a list of keywords; one
+whose text tower is a language model reads a sentence. Both are shown before anything is drawn,
+and `keywords` and `sentence` say them outright:
+
+    subject      what there is: text, or a list of it
+    appearance   what it looks like: text, a list, or {"hair": "long", "eyes": "green"}
+    action       what it does
+    setting      where it is; also place, background
+    style        how it is drawn: text or a list
+    negative     what is to be avoided, parted by |, of weight -0.5 or what `negative_weight` says
+    weight       of the whole
+
+Any other key is a property of the picture, such as {"mood": "calm"}, and is said with its name
+after its value: "calm mood".
+
+A structure is the whole prompt: nothing stands before or after it. In a run file it stands under
+`prompts:`, without most of the signs:
+
+    prompts:
+      subject: a fox
+      appearance: {fur: red, eyes: green}
+      setting: a wood
+      style: ink
+      negative: fog | lettering
+
+A file that holds one as JSON is drawn by its name: vqclip fox.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vqclip.errors import PromptError, suggest
+from vqclip.language.prompt import Prompt
+
+NEGATIVE, MOST = -0.5, 1e300
+SETTINGS = ("setting", "place", "background")
+KNOWN = ("subject", "appearance", "action", *SETTINGS, "style")
+OWN = ("keywords", "sentence", "negative", "negative_weight", "weight")
+KEYS = (*KNOWN, *OWN)
+SAYING = (*KNOWN, "keywords", "sentence")  # one of these makes a mapping a structured prompt
+
+
+_BEGUN = re.compile(r'\{\s*"([^"]*)"\s*:')
+
+
+def read(text: str) -> Mapping[str, Any] | None:
+    """Read a text that is a JSON object as a whole; None for a text that is no JSON.
+
+    Raises:
+        PromptError: for a structure that something follows, or that is no whole JSON.
+    """
+    stripped = text.strip()
+    begun = _BEGUN.match(stripped)
+    ours = begun is not None and (begun[1] in KEYS or bool(suggest(begun[1], KEYS)))
+    if not (ours or (stripped.startswith("{") and stripped.endswith("}"))):
+        return None
+    try:
+        found, end = json.JSONDecoder().raw_decode(stripped)
+    except json.JSONDecodeError as error:
+        if not ours:
+            return None
+        place = f"line {error.lineno}, " * ("\n" in stripped) + f"column {error.colno}"
+        raise PromptError(
+            f"the prompt begins as a structured prompt, which is a JSON object as a whole, but "
+            f"is no JSON: {error.msg[0].lower()}{error.msg[1:]}, at {place}, "
+            f"{stripped[max(0, error.pos - 12) : error.pos + 12]!r}; see vqclip help structured"
+        ) from error
+    except (ValueError, RecursionError):
+        return None
+    if rest := stripped[end:].strip():
+        if not ours:
+            return None
+        raise PromptError(
+            f"a structured prompt must be the whole prompt, and {rest[:40]!r} follows it; say it "
+            'inside, as "negative": "fog", or by an option, as --negative fog'
+        )
+    return found if isinstance(found, dict) else None
+
+
+def strays(told: Mapping[str, Any]) -> list[str]:
+    """Say which keys, read as properties of the picture, look like slips.
+
+    >>> strays({"subject": "a fox", "stlye": "ink"})
+    ["'stlye' is read as a property of the picture; did you mean 'style'?"]
+    """
+    return [
+        f"{key!r} is read as a property of the picture{hint}"
+        for key in told
+        if key not in KEYS and (hint := suggest(key, KEYS))
+    ]
+
+
+def translate(told: Mapping[str, Any]) -> tuple[Prompt, ...]:
+    """Turn a structure into prompts: what is wished for, and what is to be avoided.
+
+    Raises:
+        PromptError: if there is nothing to draw in it, or a value that is neither text nor
+            number, nor a list or an object of those.
+
+    >>> told = {"subject": "a fox", "appearance": {"fur": "red"}, "negative": "fog"}
+    >>> fox, fog = translate(told)
+    >>> fox.body, fox.sentence
+    ('a fox, red fur', 'A fox with red fur.')
+    >>> fog.body, fog.weight
+    ('fog', -0.5)
+    """
+    for key, value in told.items():
+        _check(key, value)
+    keywords = _own(told, "keywords") or ", ".join(_keywords(told))
+    sentence = _own(told, "sentence") or _sentence(told)
+    if not (keywords or sentence):
+        raise PromptError(
+            'the structured prompt says nothing to draw; give it a subject: {"subject": "a fox"}'
+        )
+    found = [
+        Prompt(
+            keywords or sentence,
+            _number(told, "weight", 1.0),
+            sentence="" if sentence == keywords else sentence,
+        )
+    ]
+    avoided = [
+        part.strip()
+        for each in _said(told.get("negative"))
+        for part in each.split("|")
+        if part.strip()
+    ]
+    weight = _number(told, "negative_weight", NEGATIVE)
+    return (*found, *(Prompt(each, weight) for each in avoided))
+
+
+def _keywords(told: Mapping[str, Any]) -> Iterator[str]:
+    """What there is, then how it looks, does and stands, then how it is drawn."""
+    for key in KNOWN[:-1]:
+        yield from _said(told.get(key))
+    for key, value in told.items():
+        if key not in KEYS:
+            yield from (f"{each} {_spaced(key)}" for each in _said(value))
+    yield from _said(told.get("style"))
+
+
+def _sentence(told: Mapping[str, Any]) -> str:
+    """The same as a person would say it."""
+    words = _listed(_said(told.get("subject"))) or "a picture"
+    looks = _listed(_said(told.get("appearance")))
+    words += f" with {looks}" if looks else ""
+    action = _listed(_said(told.get("action")))
+    words += f", {action}" if action else ""
+    for key in SETTINGS:
+        for place in _said(told.get(key)):
+            settled = place.split()[0].lower() in _PREPOSITIONS
+            words += f", {place}" if settled else f", in {place}"
+    for key, value in told.items():
+        if key not in KEYS:
+            words += "".join(f", {each} {_spaced(key)}" for each in _said(value))
+    style = _listed(_said(told.get("style")))
+    words += f", in the style of {style}" if style else ""
+    if words == "a picture":
+        return ""
+    return f"{words[0].upper()}{words[1:]}."
+
+
+_PREPOSITIONS = frozenset(
+    (
+        "above",
+        "at",
+        "before",
+        "behind",
+        "beside",
+        "by",
+        "in",
+        "inside",
+        "near",
+        "on",
+        "over",
+        "under",
+    )
+)
+
+
+def _said(value: Any) -> list[str]:
+    """What a value says, as a list of phrases; a nested one says its keys after their values."""
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [f"{each} {_spaced(key)}" for key, inner in value.items() for each in _said(inner)]
+    if isinstance(value, list | tuple):
+        return [each for inner in value for each in _said(inner)]
+    text = " ".join(str(value).split())
+    return [text] if text else []
+
+
+def _listed(phrases: Sequence[str]) -> str:
+    """Phrases as a person lists them: a, b and c."""
+    if len(phrases) < 2:
+        return "".join(phrases)
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def _spaced(key: Any) -> str:
+    return " ".join(str(key).replace("_", " ").split())
+
+
+def _own(told: Mapping[str, Any], key: str) -> str:
+    return ", ".join(_said(told.get(key)))
+
+
+def _number(told: Mapping[str, Any], key: str, usual: float) -> float:
+    value = told.get(key, usual)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not abs(value) <= MOST:
+        raise PromptError(
+            f"the structured prompt's {key} is {value!r}; it must be a number, such as {usual:g}"
+        )
+    return float(value)
+
+
+def _check(key: str, value: Any, depth: int = 0) -> None:
+    """Refuse what cannot be said."""
+    if depth > 8:
+        raise PromptError(f"the structured prompt's {key!r} is nested too deeply; flatten it")
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check(f"{key}.{name}", inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check(key, inner, depth + 1)
+    elif isinstance(value, bool) or not (value is None or isinstance(value, str | int | float)):
+        raise PromptError(
+            f"the structured prompt's {key} is {value!r}; write words there, or leave it out"
+        )

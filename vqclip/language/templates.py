@@ -1,0 +1,185 @@
+r"""Prompt templates: `a {red|blue} fox`, one text for several prompts.
+
+    template = "{" [ count " of " ] choice { "|" choice } "}"  |  "{" file.txt "}"
+
+    {red|blue|green} fox          three runs
+    {2 of ink|oil|chalk} of a fox   "ink, oil of a fox" and the two other pairs
+    a {colours.txt} fox           a run for each line of the file
+
+Choices may hold templates, and may be empty: `{old |}fox` is an old fox and a fox. White space
+in a choice counts, but never twice beside other white space. Several templates are combined, the
+last one changing fastest, also those of `negative` and of `style`; in a style, braces without a
+choice are left alone, since `{}` is the place of the prompt. `again` and `resume` make one
+picture, so what is set anew there is no template.
+
+Braces directly after a colon are a weight's schedule, and a text that is a JSON object is a
+structured prompt: both are left as they are, as are braces that are escaped or in quotes, or
+that have no partner. Braces and bar are those of the dynamic-prompts extension for Stable
+Diffusion front ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from vqclip.errors import PictureError, PromptError
+from vqclip.language import structured
+from vqclip.language.assets import HERE, find_asset
+from vqclip.language.lexer import signs
+
+MOST = 1000  # prompts of a text, and lines of a file: a night's work, or a slip
+MOST_BYTES = 2**20
+DEEPEST = 8  # templates within templates
+_SOME = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
+
+
+def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> list[str]:
+    r"""List the prompts that a text stands for; a text without templates stands for itself.
+
+    Args:
+        folders: where files of choices are looked for.
+        slot: whether braces without a choice are left alone: in a style, `{}` is the place of
+            the prompt.
+
+    Raises:
+        PromptError: for a template that stands for nothing, or for more than 1000 prompts.
+        PictureError: for a file that cannot be read.
+
+    >>> expand("{red|blue} fox:{0: 1}")
+    ['red fox:{0: 1}', 'blue fox:{0: 1}']
+    >>> expand("{2 of a|b|c}")
+    ['a, b', 'a, c', 'b, c']
+    >>> expand(r"\{a|b\}")
+    ['\\{a|b\\}']
+    """
+    if structured.read(text) is not None:
+        return [text]
+    return _expand(text, folders, slot, 0)
+
+
+def lines(path: Path) -> list[str]:
+    """Read a file of prompts or choices, one a line; empty lines and those after # are left out.
+
+    Raises:
+        PictureError: if it cannot be read, or holds none, or too many.
+    """
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
+            text = file.read(MOST_BYTES + 1)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise PictureError(
+            f"the prompts in {path} cannot be read ({reason}); give a text file, one a line"
+        ) from error
+    found = [line.strip() for line in text.splitlines()]
+    found = [line for line in found if line and not line.startswith("#")]
+    if not found or len(found) > MOST or len(text) > MOST_BYTES:
+        many = "no lines" if not found else f"more than {MOST}"
+        raise PictureError(f"{path} holds {many}; write from 1 to {MOST} prompts, one a line")
+    return found
+
+
+def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[str]:
+    """Expand the templates of a text, each with those in it."""
+    parts: list[list[str]] = []
+    end = 0
+    for start, after, bars in _templates(text):
+        parts.append([text[end:start]])
+        edges = [start, *bars, after - 1]
+        choices = [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
+        found = _choices(choices, text[start:after], folders, slot, depth)
+        parts.append([_trimmed(each, text, start, after, depth) for each in found])
+        end = after
+    if math.prod(map(len, parts)) > MOST:
+        raise PromptError(
+            f"the prompt stands for {math.prod(map(len, parts))} prompts; at most {MOST} are "
+            "drawn at a time: take out some choices"
+        )
+    return [_joined(each) for each in itertools.product(*parts, [text[end:]])]
+
+
+def _trimmed(choice: str, text: str, start: int, after: int, depth: int) -> str:
+    """A choice without the white space that would stand at the border of a part."""
+    borders = {index for index, sign in signs(text) if sign in "|^:"}
+    if depth == 0:
+        borders |= {-1, len(text)}
+    choice = choice.lstrip() if start - 1 in borders else choice
+    return choice.rstrip() if after in borders else choice
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Put parts together; white space that two of them bring to a seam stands there once."""
+    found = ""
+    for part in parts:
+        found += part.lstrip() if found[-1:].isspace() else part
+    return found
+
+
+def _choices(
+    choices: list[str], whole: str, folders: Sequence[Path], slot: bool, depth: int
+) -> list[str]:
+    """What a template may become."""
+    if depth == DEEPEST:
+        raise PromptError(
+            f"the template {whole[:60]!r} has more than {DEEPEST} templates around it, or names "
+            "a file that names itself"
+        )
+    count = 1
+    some = _SOME.fullmatch(choices[0])
+    if some is not None:
+        count, choices = int(some[1]), [some[2], *choices[1:]]
+    only = choices[0].strip()
+    if len(choices) == 1 and only.endswith(".txt"):
+        choices = lines(find_asset(only, folders))
+    elif len(choices) == 1 and some is None and slot:
+        return [whole]
+    elif len(choices) == 1 and some is None:
+        raise PromptError(
+            f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
+            r"\{ and \} where braces are meant"
+            "; a weight's schedule stands directly after its colon, a fox:{0: 0, 50%: 1}, and a "
+            "structured prompt is a JSON object as a whole"
+        )
+    found = [e for each in choices for e in _expand(each, folders, slot, depth + 1)]
+    if not 1 <= count <= len(found):
+        raise PromptError(
+            f"the template {whole[:60]!r} wants {count} of {len(found)} choices; write from 1 "
+            f"to {len(found)}"
+        )
+    if math.comb(len(found), count) > MOST:
+        raise PromptError(
+            f"the template {whole[:60]!r} stands for {math.comb(len(found), count)} prompts; at "
+            f"most {MOST} are drawn at a time"
+        )
+    return [_listed(each) for each in itertools.combinations(found, count)]
+
+
+def _listed(choices: Sequence[str]) -> str:
+    """Choices with commas between them; white space stays around all of them only."""
+    whole = ", ".join(choices)
+    before, after = (len(whole) - len(e) for e in (whole.lstrip(), whole.rstrip()))
+    inner = ", ".join(each.strip() for each in choices)
+    return whole if not inner else whole[:before] + inner + whole[len(whole) - after :]
+
+
+def _templates(text: str) -> list[tuple[int, int, list[int]]]:
+    """Find the outermost templates: start, the place after the end, and the bars in them."""
+    open_ones: list[tuple[int, list[int]]] = []
+    found: list[tuple[int, int, list[int]]] = []
+    colons = {index for index, sign in signs(text) if sign == ":"}
+    for index, sign in signs(text):
+        if sign == "{":
+            open_ones.append((index, []))
+        elif sign == "|" and open_ones:
+            open_ones[-1][1].append(index)
+        elif sign == "}" and open_ones:
+            start, bars = open_ones.pop()
+            if start - 1 not in colons:
+                found = [each for each in found if each[0] < start]
+                found.append((start, index + 1, bars))
+    return found

@@ -1,0 +1,263 @@
+"""The film writer, frame by frame.
+
+The name of the file decides of which kind a film is: .mp4, .mov, .webm, .gif, .webp, or without
+a suffix a folder of numbered PNGs. `vqclip.media.encode` says what is in them.
+
+Frames wait on the disk, without loss, in the folder `film.frames`, until the film is closed.
+So a run that was interrupted, or killed, goes on with the frames that it had, and its film is the
+one that it would have had. A film that can grow does so meanwhile, to be watched: see
+`vqclip.media.live_film`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqclip.errors import OutputError, VqclipError, suggest
+from vqclip.media import encode, files, footage, images, live_film
+from vqclip.media.paths import FILMS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vqclip.tensors import Image
+
+SUFFIXES = (*(f".{kind}" for kind in FILMS if kind not in ("frames", "none")), "")
+
+
+class Film:
+    """Something that takes frames and becomes a film; made by `open_film`.
+
+    Attributes:
+        path: where the film is once it is closed, provided that it has a frame.
+        folder: where its frames are.
+        count: how many frames it has.
+        fps: how many of them a second.
+        notes: what the film leaves out, a sentence each; complete once it is closed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        look: encode.Look,
+        size: tuple[int, int] | None,
+        start: int | None,
+        grows: bool,
+        folder: Path | None = None,
+        tail: Sequence[Path] = (),
+    ) -> None:
+        self.path = path
+        self._look, self._size, self.fps = look, size, look.fps
+        self._kind = path.suffix.lower().removeprefix(".")
+        self._grows = grows and path.suffix.lower() in live_film.HOW
+        self._live: live_film.Live | None = None
+        self.folder = frames_of(path) if folder is None else folder
+        self._stays, self._tail = folder is not None, tail
+        self.notes: list[str] = []
+        if look.sound is not None and self._kind not in encode.SOUNDS:
+            self._note(f"{_called(self._kind)} has no sound; {look.sound} is left out")
+        self._over = False
+        found = {int(p.stem): p for p in self.folder.glob("*.png") if p.stem.isdecimal()}
+        self.count = max(found, default=-1) + 1
+        if start is None:
+            return
+        lacking = [number for number in range(start) if number not in found]
+        if lacking:
+            raise OutputError(
+                f"{self.folder} lacks {len(lacking)} of the {start} frames that the film had, "
+                f"such as {lacking[0]:05d}.png; bring them back, or go on without: "
+                "film.format=none"
+            )
+        for number in found.keys() - set(range(start)):
+            found[number].unlink()  # it is taken again
+        self.count = start
+
+    def add(self, frame: Image | NDArray[np.uint8]) -> None:
+        """Append [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or with alpha [H, W, 4] uint8.
+
+        Raises:
+            OutputError: if it cannot be written, or the film is closed.
+        """
+        if self._over:
+            raise OutputError(f"{self.path} is closed; no frame can be added to it")
+        pixels, self._size = images.fit(frame, self._size)
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(self.folder, error) from error
+        files.write_whole(self.folder / f"{self.count:05d}.png", images.to_png(pixels))
+        self.count += 1
+        if self._live is not None:
+            self._live.tell(self.count)
+        elif self._grows:
+            self._live = live_film.follow(self.path, self.folder, self._look.fps, self.count)
+            # Whoever lets go of a film has done with it.
+            weakref.finalize(self, self._live.stop).atexit = False
+
+    def take(self, frames: Iterable[Path]) -> None:
+        """Append copies of frames that another film has, in files as they are in its folder.
+
+        Raises:
+            OutputError: if one cannot be read or written.
+        """
+        for path in frames:
+            target = self.folder / f"{self.count:05d}.png"
+            try:
+                self.folder.mkdir(exist_ok=True)
+                files.write_whole(target, path.read_bytes())
+            except OSError as error:
+                raise files.unwritable(target, error) from error
+            self.count += 1
+
+    def pause(self) -> None:
+        """Make the film of the frames so far, and keep them: more may come.
+
+        Raises:
+            OutputError: if that cannot be; the frames stay.
+        """
+        if self._over or not self._kind or self.count == 0:
+            return
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        part = files.aside(self.path)
+        try:
+            self._encode(part)
+            with part.open("rb+") as film:
+                os.fsync(film.fileno())  # its frames will go, and then there is nothing else
+            os.replace(part, self.path)
+        except (OSError, VqclipError) as error:
+            raise OutputError(
+                f"{self.path} could not be made ({error}); its frames are in {self.folder}. "
+                "Is the disk full?"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Complete the film; without a frame, leave nothing. A second call does nothing.
+
+        Raises:
+            OutputError: if that cannot be; the frames stay.
+        """
+        try:
+            if not self._over:
+                self.take(self._tail)
+                self._tail = ()
+            self.pause()
+        finally:
+            over, self._over = self._over, True
+        if not over and self._kind and not self._stays:
+            gone = files.aside(self.folder)  # half a folder would be taken for a whole one
+            with suppress(OSError):
+                self.folder.rename(gone)
+                shutil.rmtree(gone)
+
+    def _encode(self, part: Path) -> None:
+        paths = [self.folder / f"{number:05d}.png" for number in range(self.count)]
+        found = footage.of_pictures(paths)
+        if found.alpha and not encode.has_alpha(self._look.codec):
+            self._note(
+                f"{self._look.codec} in {_called(self._kind)} has no transparency; what is "
+                "transparent is laid on white"
+            )
+        encode.encode(found.pictures, found.count, found.size, found.alpha, part, self._look)
+
+    def _note(self, words: str) -> None:
+        if words not in self.notes:
+            self.notes.append(words)
+
+
+def frames_of(path: Path) -> Path:
+    """Where the frames of a film wait, or are, if it is a folder of pictures."""
+    return path.with_name(f"{path.stem}.frames") if path.suffix else path
+
+
+def holds(folder: Path, count: int) -> bool:
+    """Whether the first `count` frames are in a folder of frames."""
+    return all((folder / f"{number:05d}.png").is_file() for number in range(count))
+
+
+def open_film(
+    path: Path | str,
+    *,
+    fps: float = 30,
+    quality: int = 80,
+    codec: str = "auto",
+    crf: int | None = None,
+    between: int = 0,
+    between_by: str = "blend",
+    sound: Path | None = None,
+    sound_start: float = 0.0,
+    size: tuple[int, int] | None = None,
+    overwrite: bool = False,
+    start: int | None = None,
+    grows: bool = True,
+    folder: Path | None = None,
+    tail: Sequence[Path] = (),
+) -> Film:
+    """Begin a film, or go on with it; its suffix says of which kind (see the top of this module).
+
+    Args:
+        fps: frames per second. A gif counts in hundredths of a second, and few players go
+            above 50. Without meaning for a folder of PNGs.
+        quality: 0 (small) to 100 (near lossless); 80 shows no loss at normal speed. gif, prores
+            and folders of PNGs lose nothing to it.
+        codec: see `vqclip.media.paths.FILMS`; "auto" is the usual one of the kind.
+        crf: the codec's own number for quality, instead of `quality`.
+        between: so many frames more between every two, when the film is closed. It plays as long
+            as without, at `between` + 1 times as many frames a second.
+        between_by: "blend" lays two frames over each other, "flow" moves what moves.
+        sound: what is to be heard: any file with a sound stream, such as a song or another film.
+            It ends with the film. Kinds without sound leave it out; `Film.notes` says so.
+        sound_start: the second of the sound with which the film begins.
+        size: (width, height) in pixels; by default that of the first frame. Other frames are
+            resized (bicubic). Most codecs get even sides by repeating the last row or column.
+        overwrite: replace a film of that name. A folder of PNGs is always continued instead.
+        start: the number of the next frame; those that are there from it on are forgotten. None:
+            after the last one.
+        grows: whether the film can be watched before it is closed, if its kind allows it.
+        folder: where frames wait, and then stay; None: in a folder that goes with the last one.
+        tail: frames of another film that follow when the film is closed; see `Film.take`.
+
+    Raises:
+        OutputError: if the kind, `fps`, `quality` or `size` cannot be, the film exists, there is
+            no ffmpeg, or it lacks an encoder, or a frame before `start` is missing.
+        ConfigError: if kind and codec do not go together.
+        PictureError: if the sound cannot be used.
+    """
+    path = Path(path).absolute()
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise OutputError(
+            f"{path.name} would be a film of the kind {kind!r}{suggest(kind, SUFFIXES)}; "
+            f"expected {', '.join(filter(None, SUFFIXES))}, or no suffix for a folder of pictures"
+        )
+    if not 0 < fps <= 1000:
+        raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")
+    if not 0 <= quality <= 100:
+        raise OutputError(f"the quality of a film is {quality}; expected 0 to 100")
+    if size is not None and min(size) < 1:
+        raise OutputError(f"the size of a film is {size[0]}x{size[1]}; expected 1x1 or more")
+    rate = Fraction(fps).limit_denominator(1001)
+    look = encode.Look(rate, quality, codec, crf, between, between_by, sound, sound_start)
+    if kind:
+        look = encode.settled(kind.removeprefix("."), look)  # better now than after an hour
+    try:
+        if kind and not overwrite:
+            files.refuse_to_replace(path)
+        return Film(path, look, size, start, grows, folder, tail)
+    except OSError as error:
+        raise files.unwritable(path, error) from error
+
+
+def _called(kind: str) -> str:
+    return f"an {kind}" if kind == "mp4" else f"a {kind}" if kind else "a folder of pictures"

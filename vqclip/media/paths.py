@@ -1,0 +1,348 @@
+"""Paths: which pictures and films a name, a folder or a pattern stands for.
+
+Answered before torch is imported; `vqclip.media.images.read` decodes them later. A picture is
+named as the user wrote it: so it stands in the notes, in the log, and in messages.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+from vqclip.errors import PictureError
+from vqclip.language.assets import HERE, find_asset
+
+FPS = 12.0  # of an animation: pytti's, and as drawn films are often made
+
+
+# Which codecs a kind of film may have, the usual one first.
+FILMS = {
+    "mp4": ("h264", "h265", "av1"),
+    "mov": ("prores", "h264", "h265"),
+    "webm": ("vp9", "av1"),
+    "gif": (),
+    "webp": (),
+    "frames": (),
+    "none": (),
+}
+
+
+CODECS = ("auto", "h264", "h265", "prores", "vp9", "av1")
+
+
+BETWEENS = ("blend", "flow", "latent")
+
+
+_ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+
+
+IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
+
+
+PATTERN = re.compile(r"[*?\[]")
+
+
+MOST = 256  # pictures of a name; all are held in memory
+
+
+_SLACK = 1.05  # how far shapes may differ before it shows
+
+
+def files(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
+    """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
+
+    They are in the order of their names. A name that is none of these stands for itself, so that
+    errors name it.
+
+    Raises:
+        PictureError: for a folder or a pattern without pictures, or with more than 256.
+    """
+    path = find_asset(name, folders)
+    if os.path.isfile(path) or not (os.path.isdir(path) or PATTERN.search(name)):
+        return [path]
+    if os.path.isdir(path):
+        found = [each for each in path.iterdir() if each.is_file()]
+    else:
+        own = os.path.expanduser(name)
+        matches = (glob.glob(os.path.join(glob.escape(str(f)), own)) for f in folders)
+        found = [Path(each) for each in next(filter(None, matches), []) if os.path.isfile(each)]
+    pictures = sorted(each for each in found if each.suffix.lower() in IMAGE_SUFFIXES)
+    if not 1 <= len(pictures) <= MOST:
+        many = "no pictures" if not pictures else f"{len(pictures)} pictures"
+        raise PictureError(
+            f"{shorten_name(name)} holds {many}; name a picture, or from 1 to {MOST} of them, "
+            f"such as @photos/*.jpg (of the kinds {' '.join(sorted(IMAGE_SUFFIXES))})"
+        )
+    return pictures
+
+
+def check_all(name: str, folders: Sequence[Path] = HERE) -> None:
+    """Refuse a name whose pictures cannot be opened; see `files`.
+
+    Raises:
+        PictureError: for the first one, with the reason.
+    """
+    for each in files(name, folders):
+        check(each)
+
+
+def stretched(name: str, path: Path, size: tuple[int, int]) -> str | None:
+    """Say that a picture of another shape than the run's is stretched; None if it hardly is.
+
+    Args:
+        size: (width, height) of the finished picture, in pixels.
+    """
+    width, height = _size(path)
+    ratio = width * size[1] / (height * size[0])
+    if 1 / _SLACK <= ratio <= _SLACK:
+        return None
+    part = gcd(width, height)
+    # Beyond 20 to 1 no aspect is taken.
+    wide = 0.05 <= width / height <= 20
+    remedy = f"; aspect={width // part}:{height // part} would keep its shape" if wide else ""
+    return f"{name} is {width}x{height} and is stretched to {size[0]}x{size[1]}{remedy}"
+
+
+def check(path: Path) -> None:
+    """Refuse a file that is no picture, or one of too many pixels.
+
+    Raises:
+        PictureError: with the reason.
+    """
+    from PIL import Image as pillow
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", pillow.DecompressionBombWarning)
+            with pillow.open(path) as picture:
+                picture.verify()
+    except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
+        most = (pillow.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise PictureError(
+            f"{path} has more than {most} million pixels; make it smaller first"
+        ) from None
+    except Exception as error:  # decoders raise whatever they stumble on
+        reason = getattr(error, "strerror", None) or "it is damaged or no picture"
+        raise PictureError(
+            f"{shorten_name(str(path))} cannot be read ({reason}); try another file"
+        ) from error
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is meant to be seen, in pixels."""
+    from PIL import Image as pillow
+
+    with pillow.open(path) as picture:
+        width, height = picture.size
+        turned = picture.getexif().get(_ORIENTATION, 1) >= 5
+    return (height, width) if turned else (width, height)
+
+
+def shorten_name(name: str) -> str:
+    return name if len(name) <= 200 else f"{name[:60]}…"
+
+
+GALLERY_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+RUN, FINAL = "run.json", "final.png"  # by these a run's folder is known
+
+
+def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Find the pictures that words name, and say of each word that names none why.
+
+    A word is a file, a folder (the pictures in it and below it; of a run, `final.png`) or a
+    pattern such as `*.png`;
+    `**` stands for any folders. Each picture comes once, those of a word in sorted order. A file
+    is taken as it is; whether it can be read turns out when it is.
+
+    Returns:
+        The pictures, and a sentence for each word that names none.
+    """
+    found: dict[Path, None] = {}
+    complaints = []
+    for word in words:
+        path = Path(os.path.expanduser(word))
+        if os.path.isdir(path):
+            there = below(path)
+            if not there:
+                complaints.append(f"{word} holds no picture ({kinds()})")
+        elif re.search(r"[*?[]", word) and not os.path.lexists(path):
+            there = _matching(str(path))
+            if not there:
+                complaints.append(f"no picture matches {word}; check the pattern")
+        else:
+            there = [path]
+        found.update(dict.fromkeys(there))
+    return list(found), complaints
+
+
+def below(folder: Path) -> list[Path]:
+    """List the pictures in a folder and below it, sorted; hidden ones are passed over.
+
+    Of a run's folder only the finished picture is taken, not its previews and frames.
+
+    Raises:
+        PictureError: if there is no such folder.
+    """
+    if not os.path.isdir(folder):
+        what = "is a file" if os.path.lexists(folder) else "does not exist"
+        raise PictureError(f"{folder} {what}; expected a folder of pictures")
+    found = []
+    for place, inner, names in os.walk(folder):
+        if RUN in names and FINAL in names:
+            inner[:], names = [], [FINAL]
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return _pictures(found)
+
+
+def kinds() -> str:
+    """Say which files are taken for pictures where they are not named one by one."""
+    return ", ".join(suffix.removeprefix(".") for suffix in GALLERY_SUFFIXES)
+
+
+def natural(paths: Iterable[Path]) -> list[Path]:
+    """Sort as people number things: frame2 before frame10, and B1 behind a2.
+
+    >>> [path.name for path in natural([Path("b10"), Path("B9"), Path("a")])]
+    ['a', 'B9', 'b10']
+    """
+
+    def key(path: Path) -> list[tuple[int, str]]:
+        parts = re.split(r"([0-9]+)", str(path))
+        named = [(int(p), "") if n % 2 else (-1, p.casefold()) for n, p in enumerate(parts)]
+        return [*named, (-1, str(path))]  # 1.png and 01.png: the same order each time
+
+    return sorted(paths, key=key)
+
+
+def _matching(pattern: str) -> list[Path]:
+    found: list[Path] = []
+    for name in glob.iglob(pattern, recursive=True):
+        found += below(Path(name)) if os.path.isdir(name) else [Path(name)]
+    return _pictures(found)
+
+
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    return sorted({path for path in paths if path.suffix.lower() in GALLERY_SUFFIXES})
+
+
+ANIMATIONS = (".gif", ".webp")  # one picture, or many
+
+
+FILM_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ogv")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a film is made of.
+
+    Attributes:
+        pictures: files, in order; or
+        film: another film.
+        home: where the new one goes, unless it is said, and its name without a suffix.
+        fps: pictures a second that it had.
+        run: the folder of the run that it is.
+    """
+
+    pictures: Sequence[Path]
+    film: Path | None
+    home: Path
+    fps: float | None = None
+    run: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        if self.film is not None:
+            return str(self.film)
+        places = {str(path.parent) for path in self.pictures}
+        return places.pop() if len(places) == 1 else f"{len(places)} folders"
+
+
+def find_source(words: Sequence[str]) -> Source:
+    """Find the pictures, or the film, that words name.
+
+    Those of a folder or a pattern come in the order of their names, numbers as numbers. Files
+    that are named come as they stand, unless they stand as a shell's pattern puts them.
+
+    Raises:
+        PictureError: if there are none.
+    """
+    paths: list[Path] = []
+    for word in words:
+        path = Path(os.path.expanduser(word))
+        if os.path.isdir(path):
+            if len(words) == 1:
+                return _of_folder(path)
+            paths += natural(_pictures_in(path))
+        elif re.search(r"[*?[]", word) and not os.path.lexists(path):
+            there = [Path(each) for each in glob.glob(str(path), recursive=True)]
+            if not there:
+                raise PictureError(f"nothing matches {word}; check the pattern")
+            paths += natural(there)
+        elif not os.path.lexists(path):
+            raise PictureError(f"there is no {word}; name a run, a folder, pictures or a film")
+        else:
+            paths.append(path)
+    if paths == sorted(paths):
+        paths = natural(paths)
+    films = [path for path in paths if path.suffix.lower() in FILM_SUFFIXES]
+    if len(paths) == 1 and (films or paths[0].suffix.lower() in ANIMATIONS):
+        return Source([], paths[0], paths[0].with_suffix(""))
+    if films:
+        raise PictureError(
+            f"{films[0]} is a film, and does not stand alone; name one film, or pictures"
+        )
+    return Source(paths, None, Path("film"))
+
+
+def _of_folder(folder: Path) -> Source:
+    """A run's frames, or else its film, or its previews; of another folder, its pictures."""
+    if not (folder / "run.json").is_file():
+        found = natural(_pictures_in(folder))
+        if not found:
+            raise PictureError(f"{folder} holds no picture ({kinds()})")
+        absolute = folder.absolute()
+        return Source(found, None, absolute.parent / (absolute.name or "film"))
+    fps = None
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads((folder / "run.json").read_bytes())["config"]
+        fps = _rate(told)
+    for place in ("frames", "film.frames"):
+        if found := natural(_pictures_in(folder / place)):
+            return Source(found, None, folder / "film", fps, folder)
+    for kind in FILMS:
+        if (folder / f"film.{kind}").is_file():
+            return Source([], folder / f"film.{kind}", folder / "film", fps, folder)
+    if found := natural(_pictures_in(folder / "steps")):
+        return Source(found, None, folder / "film", fps, folder)
+    raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
+
+
+def _rate(told: Mapping[str, Any]) -> float:
+    """How many pictures a second a run's film had, by its settings."""
+    film = told["film"]
+    if not told.get("frames"):
+        return float(film["fps"])
+    drawn = film.get("between", 0) if film.get("between_by") == "latent" else 0
+    return float(told.get("fps") or FPS) * (int(drawn) + 1)
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """The pictures that lie in a folder itself; none, if there is no such folder."""
+    if not os.path.isdir(folder):
+        return []
+    found = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in found if path.suffix.lower() in GALLERY_SUFFIXES]

@@ -1,0 +1,367 @@
+"""CLIP models: which ones open_clip knows, and where their weights and tokenizers are.
+
+SigLIP and CLIPA read with a tokenizer of `transformers`; open_clip's multilingual models (XLM-R,
+mT5, NLLB) with a whole encoder. A published folder holds the weights of that encoder, and names
+its shape by the repository that it was trained from. Without the network such a name says
+nothing, so the shapes that open_clip's models name are written down here; another stands in a
+`config.json` of Hugging Face's form beside the weights, or is asked for on the hub.
+
+A perceptor's name is `model::weights` in open_clip's words, or a folder that holds a model.
+`fetch` downloads, `absent` looks without the network, `outline` gives the shapes alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.checkpoint_file import unpack
+from vqclip.models.zoo.registry import Absent, in_hub_cache, tidy
+
+SHAPE = "config.json"
+
+
+INSTALL = "pip install 'vqclip[multilingual]'"
+
+
+_ROBERTA: dict[str, Any] = {
+    **{"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5},
+    **{"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "vocab_size": 250002},
+    **{"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
+    "intermediate_size": 3072,
+}
+
+
+_MT5: dict[str, Any] = {
+    **{"model_type": "mt5", "vocab_size": 250112, "d_model": 768, "d_kv": 64, "d_ff": 2048},
+    **{"num_layers": 12, "num_heads": 12, "feed_forward_proj": "gated-gelu"},
+    **{"is_encoder_decoder": True, "tie_word_embeddings": False},
+    **{"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1},
+}
+
+
+_LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
+
+
+_XL = {"d_model": 2048, "d_ff": 5120, "num_layers": 24, "num_heads": 32}
+
+
+# As the repositories of these names state them.
+SHAPES: dict[str, dict[str, Any]] = {
+    "roberta-base": _ROBERTA | {"model_type": "roberta", "vocab_size": 50265},
+    "xlm-roberta-base": _ROBERTA | {"model_type": "xlm-roberta"},
+    "xlm-roberta-large": _ROBERTA
+    | {"model_type": "xlm-roberta", **_LARGE, "intermediate_size": 4096},
+    "google/mt5-base": _MT5,
+    "google/mt5-xl": _MT5 | _XL,
+}
+
+
+def require(name: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a model that wants `transformers` where that is not installed.
+
+    Args:
+        name: the perceptor, for the message.
+        settings: the "text_cfg" of its configuration.
+
+    Raises:
+        ModelError: that says what to install.
+    """
+    wants = settings.get("hf_model_name") or settings.get("hf_tokenizer_name")
+    if wants and find_spec("transformers") is None:
+        raise ModelError(
+            f"perceptor {name} reads with tools of Hugging Face's that are not installed; "
+            f"install them: {INSTALL} (or choose a perceptor that does without, such as "
+            "ViT-B-32::openai)"
+        )
+
+
+@contextmanager
+def shaped(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[str, Any]]:
+    """Bring the shape of a text tower's encoder into reach, for as long as this lasts.
+
+    Args:
+        settings: the "text_cfg" of a model.
+        folder: where the model lies; None for one that open_clip fetches.
+
+    Yields:
+        What has to differ in the settings; nothing for a tower that is not Hugging Face's.
+
+    Raises:
+        ModelError: if a `config.json` beside the weights cannot be read.
+    """
+    name = settings.get("hf_model_name")
+    beside = folder / SHAPE if folder is not None else None
+    if not name or (name not in SHAPES and (beside is None or not beside.is_file())):
+        yield {}
+        return
+    shape = SHAPES.get(name)
+    if beside is not None and beside.is_file():
+        shape = _read(beside)
+    with tempfile.TemporaryDirectory(prefix="vqclip-") as place:
+        (Path(place) / SHAPE).write_text(json.dumps(shape), encoding="utf-8")
+        yield {"hf_model_name": place, "hf_model_pretrained": False}
+
+
+def tokenizer_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a tokenizer is told so that nothing of its folder is run, whatever that asks for."""
+    return {"trust_remote_code": False} if settings.get("hf_tokenizer_name") else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A shape as Hugging Face writes it, without the names of programs that would build it."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {key: value for key, value in found.items() if key != "auto_map"}
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({error}); it states the shape of the text encoder: "
+            "download it again"
+        ) from error
+
+
+CONFIG = "open_clip_config.json"
+
+
+PACKED = "packed.safetensors"  # vqclip's own, see `vqclip.models.zoo.checkpoint_file`
+
+
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
+
+
+def fetch(name: str) -> None:
+    """Download the weights of `model::weights` into open_clip's cache, with open_clip's own bar.
+
+    What is there is not downloaded again.
+
+    Raises:
+        ConfigError: if open_clip knows no such name.
+        ModelAbsent: if the download fails, as it does without a network.
+    """
+    clip = package()
+    bring(clip, *known(clip, name))
+
+
+def absent(name: str) -> Absent | None:
+    """Tell whether the weights of a perceptor are absent, without asking the network.
+
+    Args:
+        name: as for `load`; a folder is never absent.
+
+    Raises:
+        ConfigError: if open_clip knows no such name.
+    """
+    if Path(name).is_dir():
+        return None
+    clip = package()
+    model, tag = known(clip, name)
+    source = clip.get_pretrained_cfg(model, tag)
+    repository, _, file = (source.get("hf_hub") or "").rpartition("/")
+    if repository:
+        here = in_hub_cache(repository, (file,)) if file else in_hub_cache(repository)
+    else:
+        here = (Path("~/.cache/clip").expanduser() / Path(source["url"]).name).is_file()
+    if here:
+        return None
+    bare = outline(f"{model}::{tag}")
+    return Absent(f"{model}::{tag}", None if bare is None else _bytes(bare))
+
+
+def outline(name: str) -> Any | None:
+    """Build a perceptor's model without any weights, on the meta device: shapes, no memory.
+
+    Args:
+        name: as for `load`.
+
+    Returns:
+        The open_clip model, or None if its shape is described elsewhere, perhaps on a hub.
+
+    Raises:
+        ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
+    """
+    clip = package()
+    quick = False
+    if Path(name).is_dir():
+        source = folder(Path(name))
+        towers = settings(Path(name))
+    else:
+        source, tag = known(clip, name)
+        quick = quick_gelu(clip, source, tag)
+        towers = clip.get_model_config(source)
+    vision = towers["vision_cfg"]
+    fetched = vision.get("timm_model_name") and vision.get("timm_model_pretrained")
+    if fetched or towers["text_cfg"].get("hf_model_name"):
+        return None
+    with torch.device("meta"), hushed():
+        model = clip.create_model(
+            source, load_weights=False, device="meta", force_quick_gelu=quick
+        )
+    return model.eval().requires_grad_(False)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep open_clip from warning that a model without weights has none."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def package() -> ModuleType:
+    """Import open_clip, which takes seconds, only when a perceptor is wanted.
+
+    Raises:
+        ModelError: if it does not work.
+    """
+    try:
+        import open_clip
+    except (ImportError, RuntimeError) as error:
+        if "torchvision::nms" in str(error):
+            raise ModelError(
+                f"torch and torchvision do not fit together ({error}): they come from different "
+                "places; install both together: pip install --force-reinstall torch torchvision"
+            ) from error
+        raise ModelError(
+            f"open_clip cannot be imported ({error}); install it: pip install open_clip_torch"
+        ) from error
+    return open_clip
+
+
+def folder(path: Path) -> str:
+    """Check that a folder holds a model; return open_clip's address of it."""
+    if not (path / CONFIG).is_file():
+        raise ModelError(
+            f"the folder {path} holds no {CONFIG}; a perceptor's folder holds that and "
+            "open_clip_model.safetensors"
+        )
+    weights_in(path)
+    return f"local-dir:{path}"
+
+
+def settings(path: Path) -> dict[str, Any]:
+    """What a folder's configuration says about the model, "text_cfg" and "vision_cfg" in it.
+
+    Raises:
+        ModelError: if it cannot be read, or lacks one of them.
+    """
+    try:
+        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        return {**config["model_cfg"]} | {
+            part: dict(config["model_cfg"][part]) for part in ("text_cfg", "vision_cfg")
+        }
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelError(
+            f"{path / CONFIG} is no configuration of open_clip's ({error}); it has model_cfg "
+            "with text_cfg and vision_cfg in it: download or export it again"
+        ) from error
+
+
+def known(clip: ModuleType, name: str) -> tuple[str, str]:
+    """Split a name that open_clip knows into model and weights."""
+    model, _, tag = name.partition("::")
+    model = model.replace("/", "-")  # OpenAI writes ViT-B/32
+    tags = {known: known for known in clip.list_pretrained_tags_by_model(model)}
+    if not tags:
+        near = suggest(name, registry.starter_clips()) or suggest(
+            f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()]
+        )
+        raise ConfigError(
+            f"no perceptor is called {name!r}, nor is it a folder{near}; write model::weights in "
+            "open_clip's names, for example ViT-B-32::openai"
+        )
+    if tag == "":
+        raise ConfigError(
+            f"perceptor {name!r} does not say which weights; write {model}::{next(iter(tags))} "
+            f"(or another of: {', '.join(tags)})"
+        )
+    cleaned = tidy(name).partition("::")[2]
+    return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
+
+
+def packed(path: Path) -> dict[str, Tensor] | None:
+    """Read a folder's weights if they are packed, or None if they are as open_clip writes them.
+
+    Where the configuration says `"words_of": FOLDER`, the text tower is the one of that folder,
+    beside this one.
+
+    Raises:
+        ModelError: if they cannot be read.
+    """
+    from safetensors.torch import load_file
+
+    if not (path / PACKED).is_file():
+        return None
+    try:
+        state = unpack(load_file(path / PACKED))
+        lender = json.loads((path / CONFIG).read_text(encoding="utf-8")).get("words_of")
+        if lender is not None:
+            words = unpack(load_file(path.parent / str(lender) / PACKED))
+            state = {k: v for k, v in words.items() if not k.startswith("visual.")} | state
+    except Exception as error:  # a damaged file may raise nearly anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f"the perceptor in {path} cannot be read: {first}; if it came with vqclip, install "
+            "vqclip again"
+        ) from error
+    return state
+
+
+def weights_in(path: Path) -> Path:
+    """Say which file open_clip loads from a folder.
+
+    Raises:
+        ModelError: if there is none.
+    """
+    if (path / PACKED).is_file():
+        return path / PACKED
+    usual = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+    found = [file for pattern in _WEIGHTS for file in path.glob(pattern)]
+    order = [(f.name not in usual, f.suffix != ".safetensors", f) for f in found]
+    if not order:
+        raise ModelError(
+            f"the folder {path} holds no weights; put open_clip_model.safetensors beside {CONFIG}"
+        )
+    return min(order)[-1]
+
+
+def bring(clip: ModuleType, model: str, tag: str) -> Path:
+    """Have open_clip bring the weights into its cache, or say how to do without."""
+    try:
+        return Path(clip.download_pretrained(clip.get_pretrained_cfg(model, tag)))
+    except Exception as error:  # each hub and each kind of broken network has its own class
+        raise ModelAbsent(
+            f"the weights of perceptor {model}::{tag}{_bulk(model, tag)} are not on this "
+            f"machine and cannot be downloaded; while online, run: vqclip models fetch "
+            f'"{model}::{tag}"; or do without them: --preset starter'
+        ) from error
+
+
+def quick_gelu(clip: ModuleType, model: str, tag: str) -> bool:
+    """Whether weights were trained with QuickGELU, which the model's name alone does not say."""
+    return bool(clip.get_pretrained_cfg(model, tag).get("quick_gelu"))
+
+
+def _bulk(model: str, tag: str) -> str:
+    """Say how large a model's weights are, from its shape alone; "" if that needs the network."""
+    bare = outline(f"{model}::{tag}")
+    return "" if bare is None else f" (about {_bytes(bare) / 1e9:.1f} GB)"
+
+
+def _bytes(model: Any) -> int:
+    """Count the bytes of a model's weights as they are published, four each."""
+    return sum(int(weight.numel()) for weight in model.parameters()) * 4

@@ -1,0 +1,112 @@
+"""Devices, number formats, determinism and seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from vqclip.errors import ConfigError
+
+
+def pick_seed(seed: int | None) -> int:
+    """Take the seed that is given, or draw one."""
+    return secrets.randbelow(2**32) if seed is None else seed
+
+
+def purpose_seed(seed: int, purpose: str) -> int:
+    """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
+    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def pick_device(name: str) -> torch.device:
+    """Choose where to compute: what is named, or CUDA, then Apple's GPU, then the processor.
+
+    Raises:
+        ConfigError: if the machine does not have the device that is named.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, is_there in there.items() if is_there))
+    if not there[name]:
+        usable = ", ".join(kind for kind in there if there[kind])
+        raise ConfigError(f"device={name}: torch finds none here (it can use: {usable})")
+    return torch.device(name)
+
+
+def pick_precision(name: str, device: torch.device) -> str:
+    """Choose the perceptors' number format: what is named; else half on CUDA, full elsewhere."""
+    if name != "auto":
+        return name
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def price_of_order(device: torch.device) -> str:
+    """Say what `deterministic` costs on a device. The CPU's figure is benchmarks/faults.py's."""
+    if device.type == "cpu":
+        return (
+            "deterministic=true costs no time on a CPU, and changes nothing: the same seed gives "
+            "the same picture there anyway"
+        )
+    return (
+        f"deterministic=true is slower on {device.type}: by how much depends on the model and "
+        "the driver; compare the seconds in run.json with those of a run without it"
+    )
+
+
+@contextmanager
+def deterministic(on: bool) -> Iterator[list[str]]:
+    """Let torch take the algorithms that add numbers in the same order each time.
+
+    They hold within the context, for the whole process. An operation that has none runs as ever,
+    and its name goes into the list that is given.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    without: list[str] = []
+    if not on:
+        yield without
+        return
+    # cuBLAS reads it when the first product is taken, which has to be after this.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn, was = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    tuned, chosen = cudnn.benchmark, cudnn.deterministic
+    # Memory that nobody has written yet would be filled, in case somebody reads it. Nobody does.
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
+
+    def note(message: Warning | str, *words: Any, **named: Any) -> None:
+        found = re.match(r"(\S+) does not have a deterministic implementation", str(message))
+        if found is None:
+            show(message, *words, **named)
+        elif found[1] not in without:
+            without.append(found[1])
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", message=".*deterministic implementation")
+        show = warnings.showwarning
+        warnings.showwarning = note
+        try:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            cudnn.benchmark, cudnn.deterministic = False, True
+            memory.fill_uninitialized_memory = False
+            yield without
+        finally:
+            torch.use_deterministic_algorithms(was, warn_only=only_warned)
+            cudnn.benchmark, cudnn.deterministic = tuned, chosen
+            memory.fill_uninitialized_memory = filled

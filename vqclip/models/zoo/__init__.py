@@ -1,0 +1,14 @@
+"""Where model weights come from, and how they are opened safely.
+
+Begin with `registry`.
+
+    registry         The model registry: from a name to files on this machine, or how to get
+                     them
+    catalogue        The catalogue of published models
+    download         Downloads of models, resumable, and the import of one's own files
+    verify           Verification of model files by checksum, and their removal
+    checkpoint_file  Checkpoint files: reading tensors without running anything that is in the
+                     file
+    safe_pickle      The safe unpickler: an allow-list of what a checkpoint may contain
+    word_embedding   Word embeddings: files of textual inversion
+"""

@@ -1,0 +1,361 @@
+"""Downloads of models, resumable, and the import of one's own files.
+
+`download` fills a `.part` file from one address, taking up again what an earlier try left. It
+says why in `Refused`, so that the caller may try another mirror. `unpack` takes one file out of
+an archive that came. Only the standard library.
+
+Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
+
+Files appear in the cache whole or not at all, with the sha256 that they had beside them, and one
+process at a time brings them. Nothing here loads torch, nor looks into the files:
+`vqclip.models.vqgan.open_vqgan` does.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from vqclip.errors import ModelAbsent, ModelError, OutputError, suggest
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.catalogue import CHECKPOINTS, Checkpoint
+
+HTML_STARTS = (b"<!doctype", b"<html")
+
+
+def is_html(head: bytes) -> bool:
+    """Whether a file that begins with `head` is a web page.
+
+    >>> is_html(b"  <!DOCTYPE html>"), is_html(b"PK")
+    (True, False)
+    """
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(HTML_STARTS)
+
+
+BLOCK = 2**18  # bytes between two reports of progress
+
+
+TRIES = 4  # that may go on where the last one broke, as long as each brings something
+
+
+TIMEOUT = 30.0  # seconds without an answer
+
+
+class Refused(Exception):
+    """Why one address did not give the file; a mirror's reason, not yet the user's error."""
+
+
+def download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> Path:
+    """Download `url` into `part`, and give `part` once it is complete.
+
+    Args:
+        part: where to write. What is there is continued if it came from the same address and the
+            server says that it still has the same file, and replaced otherwise. Beside it,
+            `PART.from` notes where it came from.
+        progress: called with the bytes that are here, and all of them if the server says so.
+
+    Raises:
+        Refused: if the server does not answer, answers with a web page, or keeps breaking off.
+        OutputError: if the folder cannot be written, or is too full.
+    """
+    note = part.with_name(part.name + ".from")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
+    except OSError as error:
+        raise OutputError(
+            f"the folder {part.parent} cannot be written ({error.strerror}); set VQCLIP_HOME to "
+            "one that you may write to"
+        ) from error
+    for _ in range(TRIES):
+        before = _here(part, note, url)
+        reason: object = "the connection breaks off, and no more comes"
+        came: list[int] = []
+
+        def seen(done: int, total: int | None, came: list[int] = came) -> None:
+            came[:] = [done]
+            progress(done, total)
+
+        try:
+            if _once(url, part, note, seen):
+                note.unlink()
+                return part
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not before:
+                raise Refused(f"the server answers {error.code} {error.reason}") from error
+            if error.headers.get("Content-Range") == f"bytes */{before}":  # all was here
+                note.unlink()
+                return part
+            part.unlink()  # not a beginning of what the server has now
+            continue
+        except (http.client.HTTPException, OSError) as error:
+            reason = getattr(error, "reason", error)
+        if not came:
+            raise Refused(f"{reason}")
+    kept = "what came is kept: try again" if _here(part, note, url) else "try again"
+    raise Refused(f"the connection broke off {TRIES} times; {kept}")
+
+
+def unpack(part: Path, name: str) -> Path:
+    """Put the file `name` that a downloaded zip archive holds in the archive's place.
+
+    Nothing in the archive decides where anything is written.
+
+    Returns:
+        `part`.
+
+    Raises:
+        Refused: if it is no zip archive, holds no such file, or is damaged; then it is deleted.
+        OutputError: if the disk is too full.
+    """
+    aside = part.with_name(f"unpacked-{part.name}")
+    try:
+        with zipfile.ZipFile(part) as archive, archive.open(name) as inside:
+            _need_room(part.parent, archive.getinfo(name).file_size, 0)
+            with aside.open("wb") as file:
+                shutil.copyfileobj(inside, file, BLOCK)
+        aside.replace(part)
+    except KeyError:
+        part.unlink()
+        raise Refused(f"the archive that came holds no {name}") from None
+    # RuntimeError is for a password, or a way of packing that Python does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        part.unlink()
+        raise Refused(f"what came is no zip archive, or a damaged one ({error})") from error
+    except OSError as error:
+        raise OutputError(f"{aside} cannot be written ({error.strerror})") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return part
+
+
+def _here(part: Path, note: Path, url: str) -> int:
+    """Count the bytes that an earlier try from the same address left, and that can be gone on.
+
+    Not without a mark of the version: the end of another file might be put behind its beginning.
+    """
+    from_, _, mark = note.read_text().partition("\n") if note.is_file() else ("", "", "")
+    return part.stat().st_size if from_ == url and mark and part.is_file() else 0
+
+
+def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None], None]) -> bool:
+    """Try once; tell whether the file is complete."""
+    here = _here(part, note, url)
+    noted = note.read_text().partition("\n")[2] if here else ""
+    request = urllib.request.Request(url, headers={"User-Agent": "vqclip"})
+    if here:
+        request.add_header("Range", f"bytes={here}-")
+        request.add_header("If-Range", noted)
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        if answer.headers.get_content_type() == "text/html":
+            raise Refused("a web page came instead of the file")
+        # A weak ETag ("W/...") may not be used in If-Range.
+        tag = answer.headers.get("ETag") or ""
+        mark = answer.headers.get("Last-Modified") or "" if tag[:2] in ("", "W/") else tag
+        ranged = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
+        if answer.status != 206:
+            here = 0  # the whole file comes, from its beginning
+        elif ranged is None or int(ranged[1]) != here:
+            raise Refused("the server answers with another part of the file than asked for")
+        if here == 0 or mark in (noted, ""):
+            length = answer.headers.get("Content-Length") or ""
+            total = here + int(length) if re.fullmatch("[0-9]{1,15}", length) else None
+            _need_room(part.parent, total, here)
+            note.write_text(f"{url}\n{mark or noted}")
+            done = _copy(answer, part, here, lambda done: progress(done, total))
+            return total is None or done == total
+    part.unlink()  # the end of another version, from a server that does not heed If-Range
+    return _once(url, part, note, progress)
+
+
+def _copy(answer: Any, part: Path, here: int, progress: Callable[[int], None]) -> int:
+    """Write what comes behind the first `here` bytes; give the size in the end."""
+    with part.open("ab" if here else "wb") as file:
+        while True:
+            # read1, so that what came before a break is written before the break is met
+            block = answer.read1(BLOCK)
+            if not block:
+                return here
+            if here == 0 and is_html(block):
+                raise Refused("a web page came instead of the file")
+            try:
+                file.write(block)
+            except OSError as error:
+                raise OutputError(f"{part} cannot be written ({error.strerror})") from error
+            here += len(block)
+            progress(here)
+
+
+def _need_room(folder: Path, total: int | None, here: int) -> None:
+    """Refuse a download for which the disk has no room, before it starts."""
+    free = shutil.disk_usage(folder).free
+    if total is not None and total - here > free:
+        raise OutputError(
+            f"{folder} has {free / 1e9:.1f} GB free, and {(total - here) / 1e9:.1f} GB are to "
+            "come; make room, or set VQCLIP_HOME to a folder on another disk"
+        )
+
+
+Progress = Callable[[int, "int | None"], None]
+
+
+def fetch(
+    name: str,
+    progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda words: None,
+) -> Path:
+    """Download a model from the first of its mirrors that works, and give its weights.
+
+    What was interrupted is taken up again. A model that is here is not downloaded again, nor by
+    two processes at once: the second waits for the first. Out of a mirror's `.zip`, which is
+    latent-diffusion's way, `model.ckpt` is taken.
+
+    Args:
+        progress: called with the bytes that are here, and all of them if the server says so.
+        say: is told when there is somebody to wait for.
+
+    Raises:
+        ModelError: if the name is unknown, downloads are forbidden ($HF_HUB_OFFLINE), or every
+            mirror fails (with each one's reason).
+        OutputError: if the files cannot be written.
+    """
+    if name == "starter" or registry.weights_in(registry.place_of(name)) is not None:
+        return registry.find_vqgan(name).weights
+    row = CHECKPOINTS.get(name)
+    if row is None:
+        names = sorted(CHECKPOINTS)
+        raise ModelError(
+            f"no model to fetch is called {name!r}{suggest(name, names)} "
+            f"(one of: {', '.join(names)})"
+        )
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        raise ModelAbsent(
+            f"the model {name!r} is not on this machine, and HF_HUB_OFFLINE forbids downloads; "
+            "unset it, or use the bundled model: --preset starter"
+        )
+    with alone(name, say):
+        here = registry.weights_in(
+            registry.place_of(name)
+        )  # somebody else may have brought it meanwhile
+        return _fetch(name, row, progress) if here is None else here
+
+
+@contextmanager
+def alone(name: str, say: Callable[[str], None] = lambda words: None) -> Iterator[None]:
+    """See to it that no other process writes a model meanwhile; wait until it is done.
+
+    Raises:
+        OutputError: if the cache cannot be written.
+    """
+    place = registry.cache_dir() / ".locks" / f"{name}.lock"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"another vqclip is busy with {name}; waiting for it")
+            lock.acquire()
+    except OSError as error:
+        raise OutputError(
+            f"the folder {registry.cache_dir()} cannot be written ({error.strerror}); set "
+            "VQCLIP_HOME to one that you may write to"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
+    """Try the mirrors in order."""
+    target = registry.place_of(name) / "weights.ckpt"
+    failures = []
+    for mirror in row.mirrors:
+        try:
+            part = download(mirror, target.with_name("weights.ckpt.part"), progress)
+            if mirror.endswith(".zip"):
+                part = unpack(part, "model.ckpt")
+            digest = _check(part, row)
+        except Refused as reason:
+            failures.append(f"\n  {mirror}: {reason}")
+            continue
+        _record(target, digest)
+        part.replace(target)
+        return target
+    raise ModelError(
+        f"the model {name!r} could not be fetched from any of its {len(row.mirrors)} mirrors:"
+        f"{''.join(failures)}\nIf you have the file, 'vqclip models import FILE --config YAML "
+        f"--name {name}' takes it in; its YAML is {registry.HERE / row.config}"
+    )
+
+
+def _check(part: Path, row: Checkpoint) -> str:
+    """Check a finished download, delete it if it is not the file, and give its digest."""
+    size, digest = part.stat().st_size, registry.sha256(part)
+    reason = None
+    if row.sha256 is not None and digest != row.sha256:
+        reason = f"its sha256 is {digest}, not {row.sha256}: another or a damaged file"
+    # Sizes are known roughly, and ports without the discriminator are smaller.
+    elif row.sha256 is None and row.bytes is not None and size < row.bytes / 4:
+        reason = (
+            f"only {registry.readable(size)}, where {registry.readable(row.bytes)} were expected"
+        )
+    if reason is not None:
+        part.unlink()
+        raise Refused(reason)
+    return digest
+
+
+def import_(file: Path, config: Path, name: str) -> registry.Found:
+    """Copy a user's checkpoint and its YAML into the cache, under a name.
+
+    The files are not looked into: have `vqclip.models.vqgan.open_vqgan` try them first.
+
+    Raises:
+        ModelError: if the name cannot be used or is taken, or a file is absent.
+        OutputError: if the cache cannot be written.
+    """
+    folder = registry.place_of(name)
+    if name == "starter" or registry.weights_in(folder) is not None:
+        raise ModelError(
+            f"there is already a model called {name!r}; choose another --name"
+            + ("" if name == "starter" else f", or delete {folder} first")
+        )
+    for path in (file, config):
+        if not path.is_file():
+            raise ModelError(f"there is no file {path}; check the path")
+    weights = folder / f"weights{file.suffix if file.suffix in registry.WEIGHTS else '.ckpt'}"
+    part = weights.with_name("import.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(config, folder / "config.yaml")
+        shutil.copyfile(file, part)
+        _record(weights, registry.sha256(part))
+        part.replace(weights)  # last: the model is here when its weights are
+    except OSError as error:
+        raise OutputError(
+            f"{file} cannot be copied to {folder} ({error.strerror}); set VQCLIP_HOME to a "
+            "folder that you may write to and that has room"
+        ) from error
+    finally:
+        with suppress(OSError):  # it is gone after a success, and its folder may never have been
+            part.unlink()
+    return registry.Found(folder / "config.yaml", weights)
+
+
+def _record(weights: Path, digest: str) -> None:
+    """Note the digest of weights that are about to appear."""
+    weights.with_name("weights.sha256").write_text(digest + "\n")

@@ -1,0 +1,207 @@
+"""Word embeddings: files of textual inversion.
+
+The layouts that are read, all as data:
+
+| who writes it              | file               | what is in it                              |
+|----------------------------|--------------------|--------------------------------------------|
+| vqclip                     | .safetensors       | {"vectors.768": [V, 768], …}, and notes    |
+| AUTOMATIC1111's web UI     | .pt                | {"string_to_param": {"*": [V, W]}, "name"} |
+| the same, converted        | .safetensors       | {"emb_params": [V, W]}                     |
+| diffusers                  | .bin, .safetensors | {"<token>": [W] or [V, W]}                 |
+| the same, several vectors  | .bin, .safetensors | {"<token>": [W], "<token>_1": [W], …}      |
+| SDXL, for its two towers   | .safetensors, .pt  | {"clip_l": [V, 768], "clip_g": [V, 1280]}  |
+
+A word fits a text tower whose token embeddings are as wide as its vectors. It means there what it
+was learnt to mean only if the tower is the one that it was learnt with; which one that was, most
+files do not say, but the width nearly does (`WIDTHS`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqclip.errors import ModelError
+from vqclip.models.zoo.checkpoint_file import read_checkpoint
+
+NOTES = "vqclip"  # the key of our notes in a .safetensors file
+OURS = "vectors."
+MOST = 75  # vectors of a word; CLIP reads no more tokens
+LARGEST = 64 * 2**20  # bytes; a word has kilobytes
+WIDTHS = {
+    128: "the starter",
+    512: "ViT-B-32::openai",
+    768: "ViT-L-14::openai",
+    1024: "ViT-H-14::laion2b_s32b_b79k",
+    1280: "ViT-bigG-14::laion2b_s39b_b160k",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A word: for each width of a text tower that it knows, its vectors [V, W], float32.
+
+    Args:
+        notes: what made it, if its file says so.
+    """
+
+    name: str
+    vectors: Mapping[int, Tensor]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def would_fit(self) -> str:
+        """Say which perceptors' towers are as wide as these vectors.
+
+        >>> Learnt("my-cat", {768: torch.zeros(1, 768)}).would_fit()
+        'text towers of width 768, such as that of ViT-L-14::openai'
+        """
+        known = [
+            f"text towers of width {wide}"
+            + (f", such as that of {WIDTHS[wide]}" if wide in WIDTHS else "")
+            for wide in sorted(self.vectors)
+        ]
+        return " or ".join(known)
+
+
+def load(path: Path, name: str | None = None) -> Learnt:
+    """Read a word's file; nothing in it is ever run.
+
+    Args:
+        name: what the prompt calls it; None is the file's own name. Where a file holds several
+            words, it says which.
+
+    Raises:
+        ModelError: if the file is damaged, hostile, or holds no word.
+    """
+    wanted = path.stem if name is None else name
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise ModelError(
+            f"{path} has {path.stat().st_size / 1e6:.0f} MB, and a word of a few vectors has "
+            "kilobytes; is it a whole model?"
+        )
+    content = read_checkpoint(path)
+    found = _vectors(path, content, wanted)
+    if not found:
+        raise ModelError(f"{path} teaches no word: it holds no vectors")
+    widths: dict[int, Tensor] = {}
+    for key, tensor in found.items():
+        rows = _checked(path, key, tensor)
+        if rows.shape[1] in widths:
+            raise _several(path, found)
+        widths[rows.shape[1]] = rows
+    return Learnt(wanted, widths, _notes(path))
+
+
+def packed(word: Learnt) -> bytes:
+    """Write a word as a `.safetensors` file holds it, with its notes."""
+    from safetensors.torch import save
+
+    tensors = {f"{OURS}{wide}": rows.contiguous() for wide, rows in word.vectors.items()}
+    notes = json.dumps(dict(word.notes), sort_keys=True, ensure_ascii=False)
+    return bytes(save(tensors, metadata={NOTES: notes}))
+
+
+def for_width(words: Iterable[Learnt], wide: int) -> dict[str, Tensor]:
+    """Keep what fits a text tower: name → [V, W]."""
+    return {word.name: word.vectors[wide] for word in words if wide in word.vectors}
+
+
+def unknown(words: Iterable[Learnt], widths: Mapping[str, int]) -> list[str]:
+    """Say which perceptors do not know which words, and how they read them instead.
+
+    Args:
+        widths: of each perceptor, by its name.
+
+    Raises:
+        ModelError: if no perceptor knows a word.
+    """
+    notes = []
+    for word in words:
+        strangers = [name for name, wide in widths.items() if wide not in word.vectors]
+        if len(strangers) == len(widths):
+            towers = ", ".join(f"{name} is {wide} wide" for name, wide in widths.items())
+            raise ModelError(
+                f"no perceptor of this run knows the word <{word.name}>: it was learnt for "
+                f"{word.would_fit()}, and {towers}; choose a perceptor that fits"
+            )
+        notes += [
+            f"{name} does not know <{word.name}>, which was learnt for {word.would_fit()}; it "
+            f"reads the name as ordinary words"
+            for name in strangers
+        ]
+    return notes
+
+
+def _vectors(path: Path, content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Take the tensors of one word out of what a file holds."""
+    inner = content.get("string_to_param")
+    if inner is not None:
+        if not isinstance(inner, Mapping) or not inner:
+            raise ModelError(
+                f"{path} keeps its vectors in a {type(inner).__name__}, as the first textual "
+                "inversion did, which is not read; convert it to .safetensors first"
+            )
+        return dict(inner)
+    tensors = {key: each for key, each in content.items() if isinstance(each, Tensor)}
+    if len(tensors) < 2:
+        return tensors
+    if all(key.startswith(OURS) for key in tensors) or set(tensors) == {"clip_l", "clip_g"}:
+        return tensors
+    grouped: dict[str, dict[int, Tensor]] = {}
+    for key, each in tensors.items():
+        stem, _, number = key.rpartition("_")
+        kin = number.isdigit() and stem in tensors
+        grouped.setdefault(stem if kin else key, {})[int(number) if kin else 0] = each
+    chosen = next((key for key in grouped if key.strip("<>") == name), None)
+    if chosen is None and len(grouped) == 1:
+        chosen = next(iter(grouped))
+    if chosen is None:
+        raise _several(path, grouped)
+    rows = [_checked(path, f"{chosen}_{n}", each) for n, each in sorted(grouped[chosen].items())]
+    if len({each.shape[1] for each in rows}) > 1:
+        raise _several(path, tensors)
+    return {chosen: torch.cat(rows)}
+
+
+def _checked(path: Path, key: str, tensor: Any) -> Tensor:
+    """A tensor as finite float32 rows [V, W]."""
+    shape = list(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+    fits = isinstance(tensor, Tensor) and tensor.is_floating_point() and tensor.dim() in (1, 2)
+    if not fits or tensor.numel() == 0 or (tensor.dim() == 2 and len(tensor) > MOST):
+        raise ModelError(
+            f"{path} teaches no word: {key[:40]!r} in it is {shape}; expected 1 to {MOST} rows "
+            "of numbers, each as wide as a text tower"
+        )
+    rows = tensor.detach().float().clone()
+    rows = rows[None] if rows.dim() == 1 else rows
+    if not bool(rows.isfinite().all()):
+        raise ModelError(f"{path} holds numbers that are infinite, or none; get another copy")
+    return rows
+
+
+def _several(path: Path, found: Iterable[str]) -> ModelError:
+    names = ", ".join(str(key)[:40] for key in list(found)[:8])
+    return ModelError(
+        f"{path} holds several words ({names}); name its file like one of them, or keep one"
+    )
+
+
+def _notes(path: Path) -> dict[str, Any]:
+    """Our notes in a `.safetensors` file; {} if there are none."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import safe_open
+
+    with safe_open(str(path), "pt") as file:
+        written = (file.metadata() or {}).get(NOTES, "{}")
+    try:
+        notes = json.loads(written)
+    except (ValueError, RecursionError):
+        return {}
+    return notes if isinstance(notes, dict) else {}

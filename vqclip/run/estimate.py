@@ -1,0 +1,217 @@
+"""Estimates of a run: sizes, downloads, memory and time.
+
+`RunConfig -> Estimate`. Operations and memory are counted by `footprint`, on models without
+weights. How fast this machine is at such work is measured, for half a second. The answers are
+about right, not right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqclip.config import perceptor_spec
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import plan_stages
+from vqclip.language import assets
+from vqclip.models.cost import Cost
+from vqclip.models.zoo import registry
+from vqclip.run import frames as run_frames
+from vqclip.run import memory_fit, perceptors, retake
+
+PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
+START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
+DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
+MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
+CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
+GLANCE = 0.15  # seconds for one measurement of speed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would need; every number is about.
+
+    Attributes:
+        stages: (width, height, steps) of each size that the run passes through, in pixels; of an
+            animation, those of its first frame.
+        downloads: (name, bytes or None) of each model that is not here.
+        device: where it would run.
+        memory: bytes at the peak, of the process, or on a GPU of the GPU. None if a model's shape
+            is not known here.
+        seconds: from the shell to the picture, or None likewise.
+        notes: sentences for people.
+        frames: how many an animation draws; 0 for a still.
+        steps: how many steps they take after the first one.
+        length: of its film, in seconds.
+    """
+
+    stages: tuple[tuple[int, int, int], ...]
+    downloads: tuple[tuple[str, int | None], ...]
+    device: str
+    memory: int | None
+    seconds: float | None
+    notes: tuple[str, ...]
+    frames: int = 0
+    steps: int = 0
+    length: float = 0.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a device is: operations a second in convolutions and products, bytes a second."""
+
+    draw: float
+    look: float
+    move: float
+
+
+def estimate(config: RunConfig) -> Estimate:
+    """Work out what a run would need. Loads no weights, asks no network, takes a few seconds.
+
+    Raises:
+        ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
+        ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
+    """
+    lacking = registry.absent(
+        config.vqgan, perceptor_spec.names(config.perceptors), perceptors.look
+    )
+    models = memory_fit.shapes(config, perceptors.perceptor_source)
+    stages = plan_stages(config, models.drawer.factor)
+    drawn, first, more = _frames(config)
+    if not first:  # a stretch of an animation, without its beginning
+        stages, more = [(*stages[-1][:2], more)], 0
+    memory, seconds, notes = None, None, []
+    if models.judges is None:
+        names = ", ".join(models.unknown)
+        notes.append(f"memory and time are not known: open_clip has no shape of {names}")
+    else:
+        draws, look = memory_fit.costs(config, models, memory_fit.thrift_of(config))
+        memory = memory_fit.peak(models, draws, look)
+        with _threads(config.threads):
+            speed = measure(models.device, models.dtype)
+        each = [_seconds(draw, look, speed) for draw in draws]
+        taken = zip(each[-len(stages) :], stages, strict=True)
+        seconds = START + sum(s * steps for s, (_, _, steps) in taken)
+        seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
+        seconds += each[-1] * more + _seconds(draws[-1], Cost(0, 0, 0), speed) * drawn * MOVE
+    return Estimate(
+        stages=tuple(stages),
+        downloads=tuple((each.name, each.bytes) for each in lacking),
+        device=str(models.device),
+        memory=memory,
+        seconds=seconds,
+        notes=tuple(notes),
+        frames=drawn,
+        steps=more,
+        length=config.frames / run_frames.fps_of(config) if config.frames else 0.0,
+    )
+
+
+def in_words(estimate: Estimate) -> str:
+    """Say an estimate in a few lines, without a newline at the end."""
+    sizes = ", ".join(f"{w}x{h} for {n} steps" for w, h, n in estimate.stages)
+    here = "nothing, all models are here"
+    if estimate.steps:
+        sizes += f", then {estimate.steps} steps for {estimate.frames - 1} more frames"
+    lines = [f"sizes     {sizes}", f"device    {estimate.device}"]
+    if estimate.length:
+        lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
+    if estimate.downloads:
+        here = ", ".join(f"{n} ({registry.readable(size)})" for n, size in estimate.downloads)
+    lines.append(f"download  {here}")
+    for name, _ in estimate.downloads:
+        lines.append(f"          {registry.Absent(name, None).command}")
+    if estimate.memory is not None:
+        whose = "GPU memory" if estimate.device.startswith("cuda") else "memory"
+        lines.append(f"needs     about {estimate.memory / 1e9:.1f} GB of {whose}")
+    if estimate.seconds is not None:
+        lines.append(f"takes     about {_duration(estimate.seconds)} if nothing else runs here")
+    return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
+
+
+def measure(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
+    """Measure how fast a device is now, for about half a second. Draws no random numbers."""
+    picture = torch.ones(1, 64, 96, 96, device=device)
+    kernel = torch.ones(64, 64, 3, 3, device=device)
+    rows = torch.ones(1024, 512, device=device, dtype=dtype)
+    columns = torch.ones(512, 512, device=device, dtype=dtype)
+    large = torch.ones(2**22, device=device)
+    other = torch.empty_like(large)
+    return Speed(
+        draw=2 * 9 * 64 * picture.numel() / _glance(lambda: F.conv2d(picture, kernel, padding=1)),
+        look=2 * rows.numel() * 512 / _glance(lambda: rows @ columns),
+        move=8 * large.numel() / _glance(lambda: torch.mul(large, 0.5, out=other)),
+    )
+
+
+def _frames(config: RunConfig) -> tuple[int, bool, int]:
+    """How many frames are drawn, whether the first is one of them, and the steps of the others.
+
+    Raises:
+        ConfigError: if an animation cannot be so.
+    """
+    if not config.frames:
+        return 0, True, 0
+    heard = run_frames.hear(config)
+    tour = run_frames.plan(config, heard.variables if heard else {})
+    starts = (*tour.clock.starts, tour.clock.steps)
+    first, until = 0, len(starts) - 1
+    there = retake.stretch(config, assets.search_path(config.assets))
+    if there is not None:
+        begins = 0 if there.comes_from is None else there.first + tour.lead
+        first, until = begins, there.until + tour.lead
+    steps = starts[until] - starts[first]
+    return until - first, first == 0, steps - (config.steps if first == 0 else 0)
+
+
+def _glance(work: Callable[[], Tensor]) -> float:
+    """Time some work: the fastest of as often as fits into GLANCE, in seconds.
+
+    The fastest, because what else runs on the machine only ever slows it down.
+    """
+    times: list[float] = []
+    work()
+    until = time.perf_counter() + GLANCE
+    while time.perf_counter() < until or len(times) < 3:
+        began = time.perf_counter()
+        work().flatten()[0].item()  # waits for the device
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
+    """Estimate one step: the arithmetic, then the reading and writing around it."""
+    sums = draw.flops / speed.draw + look.flops / speed.look
+    return (
+        sums + PASSES * (draw.moved + look.moved) / speed.move + CALL * (draw.calls + look.calls)
+    )
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with as many threads as the run would; 0: as torch chooses."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count if count > 0 else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _duration(seconds: float) -> str:
+    """Say a time roughly.
+
+    >>> _duration(48.2), _duration(400), _duration(9000)
+    ('48 s', '7 minutes', '2.5 hours')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"

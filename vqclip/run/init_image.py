@@ -1,0 +1,339 @@
+"""The init image of a run: a file, a draft or noise; and the pictures of prompts.
+
+Sizes are in pixels. Every function draws from the generator that it is given and from nothing
+else; equal states give equal pictures. The picture is made on the generator's device.
+
+Which they are, and whether they can be used, `media.paths` has told before torch was there.
+
+Random codes are no picture: a run that begins with those has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Generator
+from torch.nn import functional
+
+from vqclip.config.schema import NOISES, RunConfig
+from vqclip.errors import ConfigError, PictureError
+from vqclip.guidance import drafts as guidance_drafts
+from vqclip.guidance import regions
+from vqclip.guidance.losses import parse_colours
+from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.guidance.regions import Mask
+from vqclip.language.assets import HERE, find_asset
+from vqclip.language.prompt import Prompt, Region, texts, wished
+from vqclip.media import images, paths
+from vqclip.models.device import purpose_seed
+from vqclip.models.vqgan import VQGAN
+from vqclip.models.zoo import registry
+from vqclip.run import preflight
+from vqclip.run.frames import footage_of
+from vqclip.run.plan import Agenda
+from vqclip.tensors import Image, Latent
+
+
+def fractal(
+    width: int,
+    height: int,
+    generator: Generator,
+    *,
+    octaves: int = 5,
+    persistence: float = 0.5,
+    contrast: float = 2.0,
+) -> Image:
+    """Draw clouds of strong colour: large soft blobs, with ever smaller ones on them.
+
+    Each octave is a coarse grid of random colours, enlarged smoothly; the first has two cells
+    along the shorter side, each further one twice as many and `persistence` times the strength.
+    Every channel is then stretched to [0, 1], and n becomes n**c / (n**c + (1 - n)**c), which
+    pushes it away from grey. The start of a pixray run ("pixels").
+    Differs: random values at the grid points in place of Perlin's random slopes.
+
+    Args:
+        octaves: how many grids; 1 is blobs alone.
+        persistence: strength of an octave relative to the one before.
+        contrast: the power c; 1 leaves the values as they are.
+
+    Returns:
+        In [0, 1].
+
+    Raises:
+        ConfigError: if `octaves` is below 1, `persistence` below 0, or `contrast` not above 0.
+    """
+    if octaves < 1:
+        raise ConfigError(f"the noise's octaves {octaves} must be 1 or more, such as 5")
+    if not persistence >= 0:
+        raise ConfigError(
+            f"the noise's persistence {persistence} must be 0 or above, such as 0.5"
+        )
+    if not contrast > 0:
+        raise ConfigError(f"the noise's contrast {contrast} must be above 0, such as 2")
+    total = torch.zeros(1, 3, height, width, device=generator.device)
+    cell = min(width, height) / 2  # pixels
+    for octave in range(octaves):
+        points = [math.ceil(side / cell) + 1 for side in (height, width)]
+        grid = torch.rand(1, 3, *points, generator=generator, device=generator.device)
+        smooth = F.interpolate(grid, (height, width), mode="bicubic", align_corners=True)
+        total += smooth * persistence**octave
+        cell = max(1.0, cell / 2)
+    least, most = total.amin((2, 3), keepdim=True), total.amax((2, 3), keepdim=True)
+    # The margin keeps the odds finite, and a picture of a single pixel defined.
+    share = (total - least).div((most - least).clamp(min=1e-6)).clamp(1e-4, 1 - 1e-4)
+    return torch.sigmoid(contrast * torch.logit(share))
+
+
+def gradient(
+    width: int,
+    height: int,
+    generator: Generator,
+    *,
+    colours: str | Sequence[str] | None = None,
+) -> Image:
+    """Draw a smooth passage between colours, in a random direction.
+
+    Args:
+        colours: as for `losses.parse_colours`; None for two, three or four random ones.
+
+    Returns:
+        In [0, 1].
+
+    Raises:
+        ConfigError: if one of `colours` is not a colour.
+    """
+    device = generator.device
+    # The angle is drawn first, so that it is the same whether or not colours are given.
+    angle = 2 * math.pi * float(torch.rand((), generator=generator, device=device))
+    if colours is None:
+        count = int(torch.randint(2, 5, (), generator=generator, device=device))
+        stops = torch.rand(count, 3, generator=generator, device=device)
+    else:
+        stops = parse_colours(colours).to(device)
+    rows = torch.arange(height, device=device)[:, None] - (height - 1) / 2
+    columns = torch.arange(width, device=device)[None] - (width - 1) / 2
+    along = math.cos(angle) * columns + math.sin(angle) * rows  # [H, W], pixels
+    along = (along - along.min()) / (along.max() - along.min()).clamp(min=1e-6)  # in [0, 1]
+    along = along * (len(stops) - 1)
+    before = along.floor().clamp(max=max(0, len(stops) - 2)).long()  # [H, W]
+    after = (before + 1).clamp(max=len(stops) - 1)
+    share = along - before
+    share = share * share * (3 - 2 * share)  # smooth at each colour, so that no crease shows
+    picture = torch.lerp(stops[before], stops[after], share[..., None])  # [H, W, 3]
+    return picture.permute(2, 0, 1)[None].contiguous()
+
+
+def uniform(width: int, height: int, generator: Generator) -> Image:
+    """Draw snow: every value independent and uniform in [0, 1)."""
+    return torch.rand(1, 3, height, width, generator=generator, device=generator.device)
+
+
+def colour(width: int, height: int, generator: Generator, *, name: str = "grey") -> Image:
+    """Draw one flat colour. Draws no random numbers.
+
+    Args:
+        name: a CSS name or hex digits, such as "#ff0000".
+
+    Raises:
+        ConfigError: if `name` is not a colour.
+    """
+    flat = parse_colours([name]).to(generator.device)  # [1, 3]
+    return flat[:, :, None, None].repeat(1, 1, height, width)
+
+
+NOISE_IMAGES: dict[str, Callable[..., Image]] = {
+    "fractal": fractal,
+    "gradient": gradient,
+    "uniform": uniform,
+    "colour": colour,
+}
+
+
+def read(
+    wishes: Iterable[Prompt],
+    size: tuple[int, int],
+    device: torch.device,
+    folders: Sequence[Path] = HERE,
+) -> dict[str, list[Image]]:
+    """Read what image prompts name: the prompt's body → its pictures, stretched to `size`.
+
+    Args:
+        size: width and height, in pixels.
+        folders: where the pictures are looked for.
+    """
+    return {
+        wish.body: [
+            images.read(path, size=size).to(device) for path in paths.files(wish.body, folders)
+        ]
+        for wish in wishes
+        if wish.kind == "image"
+    }
+
+
+def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Region, Mask]:
+    """Draw or read the masks of all regions."""
+    found = {}
+    for wish in wishes:
+        if wish.region is not None and wish.region not in found:
+            name = wish.region.mask
+            picture = None if name is None else images.read_mask(find_asset(name, folders))
+            where = regions.mask(wish.region, picture)
+            if float(where.max()) <= regions.FAINT:
+                raise PictureError(
+                    f"in({'-' * wish.region.outside}{wish.region.place}) leaves nothing of the "
+                    "picture; a mask is white, or opaque, where the region is"
+                )
+            found[wish.region] = where
+    return found
+
+
+def digests(names: Sequence[str], folders: Sequence[Path] = HERE) -> dict[str, str]:
+    """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
+    return {f"picture {name}": digest(paths.files(name, folders)) for name in names}
+
+
+def digest(files: Sequence[Path]) -> str:
+    """The sha256 of a file, or of the sums of several."""
+    sums = [registry.sha256(path) for path in files]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def stretched(
+    names: Sequence[str], size: tuple[int, int], folders: Sequence[Path] = HERE
+) -> list[str]:
+    """Say of each name if its picture is stretched; of several pictures, of the first that is."""
+    found = []
+    for name in names:
+        notes = (paths.stretched(name, p, size) for p in paths.files(name, folders))
+        found += [note for note in notes if note is not None][:1]
+    return found
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a run may begin with.
+
+    Args:
+        run: what it wants.
+        masks: of the regions that its prompts name.
+        size: width and height of the finished picture, in pixels.
+        device: where pictures are wanted.
+        seed: of the run.
+        loaded: its perceptors; one that judges drafts, too, is not loaded again.
+    """
+
+    run: Agenda
+    masks: Mapping[Region, Mask]
+    size: tuple[int, int]
+    device: torch.device
+    seed: int
+    loaded: Sequence[OpenClipPerceptor] = ()
+
+    def picture(self) -> Image | None:
+        """The picture that the run starts from, at its final size, or None for random codes.
+
+        Raises:
+            PictureError: if `init` is no picture that can be read.
+        """
+        config, (width, height) = self.run.config, self.size
+        stream = purpose_seed(self.seed, "init")
+        if config.init == "random":
+            return None
+        if config.init == "dream":
+            shares = self.run.tale.shares(0)
+            return self.draft(stream, shares.index(max(shares)))
+        if config.init == "source":
+            return _first_frame(config, self.size, self.run.folders).to(self.device)
+        if config.init in NOISES:
+            generator = torch.Generator().manual_seed(stream)
+            options = {"name": config.init_colour} if config.init == "colour" else {}
+            drawn = NOISE_IMAGES[config.init](width, height, generator, **options)
+            return drawn.to(self.device)
+        path = find_asset(config.init, self.run.folders)
+        if not os.path.exists(path) and path.suffix == "":
+            raise PictureError(preflight.no_start(config.init))
+        return images.read(path, size=self.size).to(self.device)
+
+    def draft(self, seed: int, scene: int = 0) -> Image:
+        """A draft of a scene as a whole, and in it one of what each region is to show.
+
+        Each has a random stream of its own: another region does not change the others. Where the
+        scene has no words, it is that of the first one that has some.
+        """
+        found = texts(self.run.wishes)
+        spoken = {wish.scene for wish in found}
+        scene = scene if scene in spoken else min(spoken)
+        first = [wish for wish in found if wish.scene == scene]
+        whole = [wish for wish in first if wish.region is None]
+        parts: dict[Region, list[Prompt]] = {}
+        for wish in first:
+            if wish.region is not None:
+                parts.setdefault(wish.region, []).append(wish)
+        drafts = {
+            region: self._best(some, _stream(seed, region)) for region, some in parts.items()
+        }
+        width, height = self.size
+        if whole:
+            laid = guidance_drafts.laid_out(self._best(whole, seed), width, height)
+        else:  # the ground of the first one, all over
+            edge = next(iter(drafts.values()))[..., :2, :].mean((2, 3), keepdim=True)
+            laid = edge.expand(1, 3, height, width).clone()
+        for region, draft in drafts.items():
+            laid = regions.lay(draft, laid, self.masks[region])
+        return laid
+
+    @cached_property
+    def _dreamer(self) -> guidance_drafts.Dreamer | guidance_drafts.ClassDreamer:
+        """What writes all drafts of the run."""
+        return guidance_drafts.knowing(
+            guidance_drafts.load(self.device, loaded=self.loaded), self.run.taught
+        )
+
+    def _best(self, wishes: Sequence[Prompt], seed: int) -> Image:
+        generator = torch.Generator().manual_seed(seed)
+        return self._dreamer.dream(wished(wishes), self.run.config.dream, generator)[0].image
+
+
+def levels(picture: Image, device: torch.device) -> Image:
+    """The same picture, of as many levels as a checkpoint keeps."""
+    return picture.to(device).mul(255).round().div(255)
+
+
+@torch.no_grad()
+def latent(start: Image | None, vqgan: VQGAN, size: tuple[int, int], seed: int) -> Latent:
+    """The latent that the first step changes: that of the start picture, or random codes.
+
+    Args:
+        size: width and height at first, in pixels.
+    """
+    width, height = size
+    if start is None:
+        generator = torch.Generator().manual_seed(seed)
+        return vqgan.random(height // vqgan.factor, width // vqgan.factor, generator)
+    small = functional.interpolate(start, [height, width], mode="bilinear", antialias=True)
+    return vqgan.encode(small)
+
+
+def _first_frame(config: RunConfig, size: tuple[int, int], folders: Sequence[Path]) -> Image:
+    """The frame with which a film that is drawn over begins."""
+    first = next(iter(footage_of(config, 0, size, folders)), None)
+    if first is None:
+        raise PictureError(
+            f"{config.source.film} has ended after {config.source.start:g} seconds; write a "
+            "smaller source.start"
+        )
+    return first
+
+
+def _stream(seed: int, region: Region) -> int:
+    """The seed of a region's draft."""
+    digest = hashlib.sha256(f"{seed}:{region.outside}:{region.place}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,179 @@
+"""The perceptors of a run: loading them, their cutouts and random streams."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from vqclip.config import scheduled
+from vqclip.config.perceptor_spec import Eye
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError
+from vqclip.guidance import prompt_embedding, regions
+from vqclip.guidance.cutout_recipes import RECIPES
+from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.perceptor import OpenClipPerceptor, load
+from vqclip.language.clock import Clock
+from vqclip.models import clip
+from vqclip.models.device import pick_precision, purpose_seed
+from vqclip.models.memory import Thrift
+from vqclip.models.zoo import registry, word_embedding
+from vqclip.run.plan import Agenda
+from vqclip.run.runner import REGION
+
+
+def make_cutter(
+    config: RunConfig,
+    clock: Clock,
+    there: dict[str, Cutter],
+    seed: int,
+    key: str,
+    size: int,
+    squares: int | None,
+    share: Callable[[int], int] = int,
+) -> Cutter:
+    """Find or make the cutter of a name, from the settings.
+
+    Args:
+        there: those that were made, by name.
+        seed: of its random stream.
+        squares: how many, None for what `cutouts.count` says.
+        share: how many it gets where there are so many.
+    """
+    if key in there:
+        return there[key]
+    recipe = RECIPES[config.cutouts.recipe]
+    count = config.cutouts.count if squares is None else squares
+    counts = noises = None
+    if isinstance(count, str):
+        curve = scheduled.curve(config, "cutouts.count", clock)
+        most = clock.timeline.extent(scheduled.read("cutouts.count", count))[1]
+        count, counts = round(most), lambda step: share(round(curve(step)))
+    if isinstance(config.cutouts.noise, str):
+        noises = scheduled.curve(config, "cutouts.noise", clock)
+    elif config.cutouts.noise is not None:
+        recipe = replace(recipe, noise=config.cutouts.noise)
+    there[key] = Cutter(
+        size, count=share(count), recipe=recipe, seed=seed, counts=counts, noises=noises
+    )
+    return there[key]
+
+
+@dataclass(frozen=True)
+class Audience:
+    """The perceptors of a run, and what cuts squares for them.
+
+    Args:
+        agenda: of the run.
+        seed: likewise.
+        perceptors: in the order of the settings.
+        cutters: all that cut, by a name that a checkpoint can keep; those of regions join later.
+    """
+
+    agenda: Agenda
+    seed: int
+    perceptors: list[OpenClipPerceptor] = field(default_factory=list)
+    cutters: dict[str, Cutter] = field(default_factory=dict)
+
+    def join(self, eye: Eye, perceptor: OpenClipPerceptor, thrift: Thrift) -> None:
+        """Take one in, with the words that it is to know."""
+        perceptor = perceptor.with_words(
+            word_embedding.for_width(self.agenda.taught, perceptor.width)
+        )
+        # Those of one size that see as many squares see the same ones.
+        key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
+        cutter = self._cutter(key, perceptor.size, eye.squares)
+        self.perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
+
+    def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:
+        """Find or make the cutter of a region's squares, which are fewer."""
+        own = next(key for key, cutter in self.cutters.items() if cutter is perceptor.cut)
+        (seen,) = (eye.squares for eye in self.agenda.eyes if eye.name == perceptor.name)
+        return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, regions.count)
+
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each one's weights, by what it is in the notes."""
+        return {f"{each.name} clip": registry.sha256(each.weights) for each in self.perceptors}
+
+    def told(self) -> Iterator[str]:
+        """Say how many tokens each one reads of each text, and in how many parts."""
+        for perceptor in self.perceptors:
+            told = []
+            for wish in self.agenda.wishes:
+                if wish.kind == "text" and (not wish.only or perceptor.name in wish.only):
+                    parts = prompt_embedding.chunks(
+                        prompt_embedding.spoken(wish, perceptor), perceptor
+                    )
+                    tokens = " + ".join(str(part.tokens) for part in parts)
+                    told.append(f"{wish.body[:40]!r} {tokens}")
+            if told:
+                yield f"{perceptor.name} reads, in tokens: {', '.join(told)}"
+
+    def _cutter(
+        self, key: str, size: int, seen: int | None, share: Callable[[int], int] = int
+    ) -> Cutter:
+        stream = purpose_seed(self.seed, f"cutouts {key}")
+        run = self.agenda
+        return make_cutter(run.config, run.clock, self.cutters, stream, key, size, seen, share)
+
+
+def gather(
+    agenda: Agenda,
+    seed: int,
+    device: torch.device,
+    thrift: Thrift,
+    say: Callable[[str], None] = lambda words: None,
+) -> Audience:
+    """Load the perceptors of a run.
+
+    Args:
+        thrift: how much they are to hold at a time.
+        say: is told which one is loaded, and then how each reads the prompts.
+
+    Raises:
+        VqclipError: if one cannot be loaded.
+    """
+    config, found = agenda.config, Audience(agenda, seed)
+    for eye in agenda.eyes:
+        say(f"loading the perceptor {eye.name} …")
+        perceptor = load(
+            perceptor_source(eye.name),
+            device=device,
+            precision=pick_precision(config.precision, device),
+            contrast=config.cutouts.contrast,
+        )
+        found.join(eye, perceptor, thrift)
+    for line in found.told():
+        say(line)
+    return found
+
+
+def perceptor_source(name: str) -> str:
+    """Where a perceptor comes from: its folder, if the name is one, or the name as it is.
+
+    Raises:
+        ConfigError: if the name is longer than the name of a file may be.
+    """
+    if name in registry.starter_clips():
+        return str(registry.starter_clips()[name])
+    path = os.path.expanduser(name)
+    try:
+        os.stat(path)
+    except ValueError:
+        pass  # a null byte: open_clip's names have none either, and it says so
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(
+                f"no perceptor is called {name[:60]!r}…; write model::weights in open_clip's "
+                "names, for example ViT-B-32::openai"
+            ) from error
+    return path if os.path.isdir(path) else name
+
+
+def look(name: str) -> registry.Absent | None:
+    """Tell whether a perceptor's weights are absent; for `needs`."""
+    return clip.absent(perceptor_source(name))

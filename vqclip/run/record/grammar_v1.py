@@ -1,0 +1,69 @@
+r"""The prompt grammar of version 0.1 pictures.
+
+Then only `|`, `:`, `@` and the backslash were signs. A picture's notes say which grammar its
+prompt is written in; `modern` writes such a prompt in today's, with the same meaning.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from vqclip.errors import PromptError
+from vqclip.language import prompts
+from vqclip.language.expressions import NUMBER
+from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_parser import ENDLESS
+
+_ESCAPE = re.compile(r"\\([|:@\\])")
+_TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)
+
+
+def modern(text: str, grammar: int) -> str:
+    r"""Write a prompt of an older grammar in today's; one that reads the same stays as it is.
+
+    >>> modern("a fox:2 | fog", 1), modern("a (red) fox:2", 1)
+    ('a fox:2 | fog', 'a \\(red\\) fox:2')
+    """
+    if grammar >= prompts.GRAMMAR:
+        return text
+    before = parse(text)
+    try:
+        same = prompts.parse(text) == before
+    except PromptError:
+        same = False
+    return text if same else prompts.show(before)
+
+
+def parse(text: str) -> tuple[Prompt, ...]:
+    """Read a prompt by the rules of grammar 1.
+
+    Raises:
+        PromptError: if no run can have had such a prompt.
+    """
+    return tuple(_part(raw.strip()) for raw in _split(text, "|"))
+
+
+def _part(raw: str) -> Prompt:
+    image = raw.startswith("@")
+    fields = _split(raw[1:] if image else raw, ":")
+    numbers: list[float] = []
+    while len(fields) > 1 and len(numbers) < 2:
+        field = fields[-1].strip()
+        if not (NUMBER.fullmatch(field) or ENDLESS.fullmatch(field)):
+            break
+        numbers.insert(0, float(fields.pop()))
+    body = _ESCAPE.sub(r"\1", ":".join(fields).strip())
+    weight, stop = (*numbers, *(1.0, -math.inf)[len(numbers) :])
+    return Prompt(body, weight, stop, "image" if image else "text")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split at separators that are not escaped; escapes stay as they are."""
+    pieces = [""]
+    for token in _TOKEN.findall(text):
+        if token == separator:
+            pieces.append("")
+        else:
+            pieces[-1] += token
+    return pieces

@@ -1,0 +1,121 @@
+"""Run folders: numbered, and locked while a run draws into them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vqclip.errors import OutputError
+from vqclip.media.files import slug, unwritable
+
+_NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
+
+
+def new_run(out: Path | str, title: str) -> Path:
+    """Make the folder of a new run in `out`, named by the next number and some words of `title`.
+
+    Safe against others who do the same at the same time: no number is given twice.
+
+    Raises:
+        OutputError: if `out` cannot be a folder or cannot be written.
+    """
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        number = max(_numbers(out), default=0) + 1
+        while True:
+            # Two runs of different titles would not collide over a folder's name; over that of
+            # this claim, they do.
+            claim = out / f".{number:04d}"
+            try:
+                claim.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            try:
+                if number not in _numbers(out, claims=False):
+                    folder = out / f"{number:04d}-{slug(title)}"
+                    folder.mkdir()
+                    return folder
+            finally:
+                with suppress(OSError):
+                    claim.rmdir()
+            number += 1
+    except FileExistsError as error:
+        raise OutputError(
+            f"{out} is a file; expected a folder in which runs are made. "
+            "Choose another place with --out"
+        ) from error
+    except OSError as error:
+        raise unwritable(out, error) from error
+
+
+def _numbers(out: Path, *, claims: bool = True) -> set[int]:
+    """The numbers of the runs in `out`, and by default of those about to be made."""
+    names = (name for name in os.listdir(out) if claims or not name.startswith("."))
+    return {int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name))}
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """See to it that nobody else draws into a run's folder; a process that dies lets go of it.
+
+    Raises:
+        OutputError: if somebody does.
+    """
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"another vqclip is drawing into {folder}; wait until it is done, or stop it"
+        ) from None
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        _sweep(folder)
+        yield
+    finally:
+        with suppress(OSError):  # before it is released, lest somebody holds a file without name
+            (folder / ".lock").unlink()
+        lock.release()
+
+
+def _sweep(folder: Path) -> None:
+    """Clear away what a vqclip that was killed had not finished writing."""
+    for path in folder.glob(".*.part*"):
+        with suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def make_room(folder: Path) -> Path | None:
+    """Give the picture of a complete run that goes on a name of its own: where it is now.
+
+    Raises:
+        OutputError: if it cannot be renamed.
+    """
+    final, number = folder / "final.png", 1
+    if not os.path.lexists(final):
+        return None
+    while os.path.lexists(aside := folder / f"final-{number}.png"):
+        number += 1
+    try:
+        final.rename(aside)
+    except OSError as error:
+        raise unwritable(final, error) from error
+    return aside
+
+
+def number_of(folder: Path) -> int | None:
+    """The number of a run's folder, if it has one."""
+    found = _NUMBERED.fullmatch(folder.absolute().name)
+    return None if found is None else int(found[1])

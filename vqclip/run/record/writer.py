@@ -1,0 +1,249 @@
+"""The writer of a run's folder: pictures, previews, log and checkpoints.
+
+    outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  checkpoint.safetensors
+                         film.mp4  final.png  (best.png, where numbers went wrong)
+
+`keep` is a generator in the middle: steps go in, are written down, and come out again. Consume
+it under `contextlib.closing`, so that an interrupt in the consumer's body closes the film at
+once. `final.png` comes last, and only when the run is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vqclip.errors import NumbersError, VqclipError
+from vqclip.media.files import refuse_to_replace, unwritable, write_whole
+from vqclip.media.images import save_png
+from vqclip.run.record import run_folder
+
+if TYPE_CHECKING:
+    from vqclip.generate import Step
+    from vqclip.media.film import Film
+    from vqclip.run.record.provenance import Provenance
+    from vqclip.tensors import Image
+
+
+def write_json(path: Path | str, obj: object) -> Path:
+    """Write `obj` as indented JSON with sorted keys, whole or not at all, over what was there.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    text = json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=False, default=os.fspath)
+    # Bytes of a command line that are no UTF-8 are lone surrogates, which JSON has to spell out.
+    text = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return write_whole(path, (text + "\n").encode(), overwrite=True)
+
+
+def keep(
+    steps: Iterator[Step],
+    folder: Path | str,
+    *,
+    provenance: Callable[[], Provenance],
+    draw_final: Callable[[], Image],
+    look: Callable[[Image], Mapping[str, object]] = lambda image: {},
+    every: int = 50,
+    film: Film | None = None,
+    film_every: int = 1,
+    save: Callable[[], object] | None = None,
+    save_every: int = 0,
+    first: int = 0,
+    command: Sequence[str] = (),
+) -> Generator[Step, None, None]:
+    """Write steps down as they pass, and yield them on.
+
+    A step is written before it is yielded. A folder that already holds part of the run is
+    continued: what it says of steps that are taken again is dropped, and times add up.
+
+    Args:
+        folder: the run's own; see `vqclip.run.record.run_folder`.
+        provenance: tells what makes the pictures; asked for each, since a setting may change.
+        draw_final: draws the finished picture, after the last step; called without gradients.
+        look: looks at the finished picture; what it gives is noted in `run.json`. Before the
+            picture is saved, so that whatever has a picture has the notes, too.
+        every: steps between previews in `steps/`; 0 for none.
+        film: takes the picture of every `film_every`th step; where that is 0, what is shown of
+            an animation. It is closed at the end, and paused if the run ends before.
+        save: writes a checkpoint of what the last step left; called every `save_every` steps,
+            after the last one, and when the consumer leaves.
+        first: the number of the first step.
+        command: the words that started the run, for `run.json`.
+
+    Raises:
+        OutputError: if something cannot be written, or the folder holds a `final.png`.
+    """
+    folder = Path(folder)
+    notes: dict[str, Any] = {}
+    clock = time.perf_counter()
+    saved = True
+    try:
+        refuse_to_replace(folder / "final.png")
+        notes = _start(folder, provenance(), command)
+        _forget(folder, first)
+        for step in steps:
+            _log(folder / "log.jsonl", step, animated=film_every == 0)
+            if every > 0 and step.index % every == 0 and step.frame == 0:
+                _preview(folder / "steps", step, provenance())
+            if film is not None:
+                for picture in _taken(step, film_every):
+                    film.add(picture)
+            saved = save is None or (save_every > 0 and (step.index + 1) % save_every == 0)
+            if save is not None and saved:
+                save()
+            yield step
+        if save is not None and not saved:
+            save()
+            saved = True
+        if film is not None:
+            film.close()
+        with torch.no_grad():
+            final = draw_final()
+        notes |= json.loads(provenance().to_json()) | look(final) | {"finished": _now()}
+        _note_time(folder, notes, clock)
+        save_png(folder / "final.png", final, provenance())
+    except GeneratorExit:
+        try:
+            if save is not None and not saved:
+                save()
+        finally:
+            _stop(film, folder, notes, clock)
+        raise
+    except KeyboardInterrupt:
+        # Asked twice: nobody waits for a film now. Its frames stay.
+        _stop(None, folder, notes, clock)
+        raise
+    except BaseException as error:
+        # What went wrong first is what the user is to hear.
+        try:
+            _stop(film, folder, notes, clock)
+            if isinstance(error, NumbersError):
+                best = _best(folder, draw_final, provenance())
+                error.add_note(f"the picture of the last good steps is {best}")
+        except VqclipError as other:
+            error.add_note(str(other))
+        raise
+    finally:
+        if (close := getattr(steps, "close", None)) is not None:
+            close()
+
+
+def _taken(step: Step, every: int) -> tuple[Image, ...]:
+    """The pictures of a step that the film takes."""
+    if every == 0:
+        return step.shown
+    return (step.image,) if step.index % every == 0 else ()
+
+
+@torch.no_grad()
+def _best(folder: Path, draw_final: Callable[[], Image], provenance: Provenance) -> Path:
+    """Save what a run that cannot go on has come to. It is not final: `resume` may go on."""
+    return save_png(folder / "best.png", draw_final(), provenance, overwrite=True)
+
+
+def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict[str, Any]:
+    """Write `run.json` as it is before the first step, and return what it says."""
+    notes: dict[str, Any] = json.loads(provenance.to_json()) | {
+        "started": _now(),
+        "finished": None,
+        "seconds": 0.0,
+        "host": platform.node(),
+        "run": run_folder.number_of(folder),
+        "command": list(command),
+    }
+    try:
+        before = json.loads((folder / "run.json").read_bytes())
+        notes["started"] = before["started"]
+        notes["seconds"] = float(before["seconds"])
+        notes["resumed"] = [*before.get("resumed", []), _now()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # a new run, or notes that say nothing of earlier times
+    write_json(folder / "run.json", notes)
+    return notes
+
+
+def _note_time(folder: Path, notes: dict[str, Any], clock: float) -> None:
+    seconds = notes["seconds"] + max(0.0, time.perf_counter() - clock)
+    write_json(folder / "run.json", notes | {"seconds": round(seconds, 3)})
+
+
+def _stop(film: Film | None, folder: Path, notes: dict[str, Any], clock: float) -> None:
+    """End a run that is not complete: its film plays, and its time counts when it goes on."""
+    if film is not None:
+        film.pause()
+    if notes:
+        _note_time(folder, notes, clock)
+
+
+def _forget(folder: Path, index: int) -> None:
+    """Drop the previews and the lines of steps from `index` on, and a line that is cut short."""
+    for preview in (folder / "steps").glob("*.png"):
+        if preview.stem.isdecimal() and int(preview.stem) >= index:
+            preview.unlink()
+    path = folder / "log.jsonl"
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unwritable(path, error) from error
+    kept = [line for line in lines if _step_of(line) < index]
+    if kept != lines:
+        write_whole(path, b"".join(kept), overwrite=True)
+
+
+def _step_of(line: bytes) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+def _log(path: Path, step: Step, animated: bool) -> None:
+    """Append a line; losses that are no numbers, for which JSON has no word, become null."""
+    losses = {name: float(loss.item()) for name, loss in step.losses.items()}
+    line = {
+        "step": step.index,
+        "losses": {name: _finite(loss) for name, loss in losses.items()},
+        "total": _finite(sum(losses.values())),
+    }
+    if animated:
+        line["frame"] = step.frame
+    if step.failed:
+        line["failed"] = step.failed  # times that it was taken before, at twice the rate each
+    if step.saved:
+        line["saved"] = step.saved
+    try:
+        # Opened for each line: an open file would swallow the rest of a run whose folder is gone.
+        # Bytes of a prompt that are no UTF-8 are spelled \udcxx, which is how JSON does it, too.
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _preview(folder: Path, step: Step, provenance: Provenance) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    save_png(folder / f"{step.index:05d}.png", step.image, provenance, overwrite=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,89 @@
+"""Recording of a run: its steps into a folder, its film and its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vqclip.config.schema import RunConfig
+from vqclip.language import assets
+from vqclip.media import film as media_film
+from vqclip.media.film import Film
+from vqclip.run import frames as run_frames
+from vqclip.run import retake
+from vqclip.run.resume import Point
+from vqclip.run.retake import Stretch
+
+
+def begin(
+    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
+) -> Film | None:
+    """Begin the film, or go on with the one that there is, if it goes up to here."""
+    if config.frames:
+        where = assets.search_path(config.assets, place if point else None)
+        stretch = retake.stretch(config, where)
+        film = _animation(config, place, size, point, where, stretch)
+        if point is None and stretch is not None:
+            film.take(stretch.before)
+        return film
+    if config.film.format == "none":
+        return None
+    kind = config.film.format
+    name, suffix = ("frames", "") if kind == "frames" else ("film", f".{kind}")
+    path, frames = place / f"{name}{suffix}", 0
+    if point is not None:
+        reel, done = point.reel, point.state.done
+        stem = name if reel is None else reel.folder.removesuffix(".frames")
+        path = place / f"{stem}{suffix}"
+        there = media_film.frames_of(path)
+        if (
+            reel is not None
+            and (reel.folder, reel.done) == (there.name, done)
+            and media_film.holds(there, reel.frames)
+        ):
+            frames = reel.frames
+        else:  # what there is is a film of its own, and so is what follows
+            path = place / f"{name}-from-{done:05d}{suffix}"
+    return media_film.open_film(
+        path,
+        fps=config.film.fps,
+        quality=config.film.quality,
+        codec=config.film.codec,
+        crf=config.film.crf,
+        between=config.film.between,
+        between_by=config.film.between_by,
+        size=size,
+        start=frames,
+        overwrite=point is not None,
+    )
+
+
+def _animation(
+    config: RunConfig,
+    place: Path,
+    size: tuple[int, int],
+    point: Point | None,
+    where: Sequence[Path],
+    stretch: Stretch | None,
+) -> Film:
+    """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
+    kind = config.film.format
+    whole = kind in ("frames", "none")
+    latent = config.film.between_by == "latent"  # those are drawn, like any other frame
+    sound, start = run_frames.sound_of(config, where)
+    return media_film.open_film(
+        place / ("frames" if whole else f"film.{kind}"),
+        fps=run_frames.fps_of(config) * (config.film.between + 1 if latent else 1),
+        quality=config.film.quality,
+        codec=config.film.codec,
+        crf=config.film.crf,
+        between=0 if latent or whole else config.film.between,
+        between_by="blend" if latent else config.film.between_by,
+        sound=None if whole else sound,
+        sound_start=start,
+        size=size,
+        start=0 if point is None or point.reel is None else point.reel.frames,
+        overwrite=point is not None,
+        folder=None if whole else place / "frames",
+        tail=() if stretch is None else stretch.after,
+    )

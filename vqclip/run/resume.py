@@ -1,0 +1,237 @@
+"""Resuming a run from its last checkpoint.
+
+What draws, how large, and whose eyes look stay as they were: the latent and the random streams
+would mean nothing to others. The rest may change, and what changed is noted in the picture.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from vqclip.config import loading
+from vqclip.config.describe import to_dict
+from vqclip.config.layers import flat
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError, ModelError, PictureError
+from vqclip.run.record import checkpoint as record_checkpoint
+from vqclip.run.record import provenance
+from vqclip.run.record.provenance import Provenance
+from vqclip.run.runner import Session, State
+
+# What would make another run of it: whole groups, or single settings.
+FIXED = (
+    *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
+    *("optimiser.name", "optimiser.average", "film.every"),
+)
+# Of an animation these, too: which steps are which frame's hangs on them.
+FIXED_FRAMES = (
+    *("steps", "fps", "loop", "source", "motion.steps", "motion.colours", "film.between"),
+    *("film.between_by", "retake"),
+)
+
+
+@dataclass(frozen=True)
+class Reel:
+    """The film so far: its folder of frames, how many there are, and up to which step."""
+
+    folder: str
+    frames: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run stopped, and what made it until then.
+
+    Attributes:
+        starts: the first step of each frame of an animation.
+    """
+
+    folder: Path
+    notes: Provenance
+    state: State
+    stages: list[tuple[int, int, int]]
+    checkpoint: dict[str, Any]
+    reel: Reel | None
+    starts: tuple[int, ...] = ()
+
+
+def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
+    """Write a checkpoint of a session between two steps.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    notes = {
+        "provenance": asdict(ready.provenance()),
+        "done": state.done,
+        "averaged": state.averaged,
+        "moved": state.moved,
+        "slowed": state.slowed,
+        "stages": ready.stages,
+        "starts": ready.clock.starts,
+        "checkpoint": asdict(ready.config.checkpoint),
+        "reel": None if reel is None else asdict(reel),
+    }
+    record_checkpoint.write(folder, state.tensors, notes)
+
+
+def room(place: Path) -> Path:
+    """The folder of a run, or of a file in it.
+
+    Raises:
+        PictureError: if there is no run.
+    """
+    folder = place if os.path.isdir(place) else place.parent
+    if not os.path.lexists(place) or not (folder / "run.json").is_file():
+        raise PictureError(
+            f"{place} is no run; name the folder of one, such as outputs/0001-a-fox"
+        )
+    return folder
+
+
+def find(folder: Path) -> Point:
+    """Read where the run in a folder stopped.
+
+    Raises:
+        PictureError: if there is no checkpoint that can be read.
+    """
+    found = record_checkpoint.read(folder)
+    notes = found.notes
+    return Point(
+        folder=folder,
+        notes=provenance.in_modern_words(Provenance(**notes["provenance"])),
+        state=State(
+            notes["done"], found.tensors, notes["averaged"], notes["moved"], notes["slowed"]
+        ),
+        stages=[(wide, high, count) for wide, high, count in notes["stages"]],
+        checkpoint=notes["checkpoint"],
+        reel=None if notes["reel"] is None else Reel(**notes["reel"]),
+        starts=tuple(notes.get("starts", ())),
+    )
+
+
+def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
+    """Lay changes over the settings that a run had.
+
+    Raises:
+        ConfigError: if a change does not fit, or the run would be another one by it.
+    """
+    base = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
+    base |= {"out": str(point.folder.parent), "checkpoint": point.checkpoint}
+    config = loading.load(base=base, overrides=overrides)
+    if config.out != base["out"]:
+        raise ConfigError(
+            f"out is {config.out}, but a run goes on in its own folder, {point.folder}; to have "
+            "it elsewhere, move that folder, and go on there"
+        )
+    asked = [text.partition("=")[0].strip() for text in overrides]
+    # Those that were typed come first: a start brings other settings with it.
+    for key in sorted(changed(point, config), key=lambda key: key not in asked):
+        fixed = FIXED + FIXED_FRAMES if point.notes.config.get("frames") else FIXED
+        if key in fixed or key.partition(".")[0] in fixed:
+            raise ConfigError(
+                f"{key} cannot change on the way; it belongs to what the run has drawn so far. "
+                f"To draw it so from the start: vqclip again {point.folder} {key}=…"
+            )
+    if config.frames or point.notes.config.get("frames"):
+        _check_frames(point, config)
+        return config
+    least = max(point.state.done, sum(count for _, _, count in point.stages[:-1]) + 1)
+    if config.steps < least:
+        raise ConfigError(
+            f"steps is {config.steps}, but {point.folder} has taken {point.state.done} of "
+            f"{point.notes.config['steps']}; write {least} or more"
+        )
+    if config.steps == point.state.done and (point.folder / "final.png").exists():
+        raise ConfigError(
+            f"{point.folder} is complete; to take it further: vqclip resume {point.folder} "
+            f"steps={config.steps + max(1, config.steps // 2)}"
+        )
+    return config
+
+
+def _check_frames(point: Point, config: RunConfig) -> None:
+    """Refuse an animation that has as many frames as are asked for, or becomes a still.
+
+    Raises:
+        ConfigError: that says so.
+    """
+    before = int(point.notes.config.get("frames", 0))
+    whole = config.loop or config.retake.of  # it has an end that it cannot go beyond
+    if (
+        not (before and config.frames)
+        or config.frames < before
+        or (whole and config.frames != before)
+    ):
+        raise ConfigError(
+            f"frames is {config.frames}, but {point.folder} is a run of {before}; "
+            + (f"write {before} or more" if before and not whole else "leave it so")
+        )
+    if config.frames == before and (point.folder / "final.png").exists():
+        more = before + max(1, before // 2)
+        longer = f"; to take it further: vqclip resume {point.folder} frames={more}"
+        raise ConfigError(f"{point.folder} is complete{'' if whole else longer}")
+
+
+def start(point: Point) -> Tensor | None:
+    """The picture that the run began with, if it did: [1, 3, H, W] in [0, 1]."""
+    kept = point.state.tensors.get("start")
+    return None if kept is None else kept.float() / 255
+
+
+def changed(point: Point, config: RunConfig) -> dict[str, Any]:
+    """What a config sets otherwise than the run had it: key → what it was.
+
+    Where things lie is not what they are: their sums tell whether they are the same.
+    """
+    before = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
+    now = flat(to_dict(config, everywhere=False))
+    return {k: v for k, v in flat(before).items() if k in now and now[k] != v and k != "assets"}
+
+
+def take_up(ready: Session, point: Point) -> None:
+    """Let a session that was built from `settings` go on where the run stopped.
+
+    Raises:
+        ModelError: if a model, or a picture that it reads, is another file than then.
+        ConfigError: if the checkpoint does not fit, or frames that are drawn had other steps.
+    """
+    for name, digest in point.notes.models.items():
+        if ready.models.get(name, digest) != digest:
+            raise ModelError(
+                f"{name} is not the file that the run began with, so it cannot go on as it was; "
+                f"bring that one back, or draw it again from the start: vqclip again "
+                f"{point.folder}"
+            )
+    drawn = bisect_right(point.starts, point.state.done)
+    if ready.clock.starts[:drawn] != point.starts[:drawn]:
+        raise ConfigError(
+            f"motion.steps is {ready.config.motion.steps!r}, which depends on how many frames "
+            "there are: those that are drawn already would have had other steps. Write it "
+            "without percents and shares next time; this one cannot become longer"
+        )
+    before = sum(count for _, _, count in point.stages[:-1])
+    wide, high, _ = point.stages[-1]
+    ready.stages = [*point.stages[:-1], (wide, high, ready.config.steps - before)]
+    ready.restore(point.state)
+    ready.models = point.notes.models | ready.models
+    ready.changes = list(point.notes.changes)
+    other = changed(point, ready.as_it_is())
+    if other:
+        ready.changes.append({"step": point.state.done, "settings": other})
+    now = provenance.versions()
+    moved = [
+        f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v
+    ]
+    if moved:
+        ready.notes.append(
+            f"the run began with {', '.join(moved)}; its last digits may differ from here on"
+        )

@@ -1,0 +1,233 @@
+"""Retakes: a range of an animation's frames, drawn again.
+
+Its first frame comes from the one before it, as any frame does, though all that is left of that
+is a picture. Its last ones turn into what was there, so that the next one follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from vqclip import optimisers
+from vqclip.animation.frame_motion import Return
+from vqclip.config import animation_checks
+from vqclip.config.schema import RunConfig
+from vqclip.drawers.latent import LatentDrawer
+from vqclip.errors import ConfigError, PictureError
+from vqclip.language.assets import HERE, find_asset
+from vqclip.media import images
+from vqclip.run.record import provenance
+from vqclip.run.runner import Session, State
+from vqclip.tensors import Image, Latent
+
+BACK = 8  # frames in which a stretch comes back to what was there; half of it, if that is less
+LIKE = 60  # steps in which a latent is found for a picture
+# What numbers a run's pictures: in a stretch it cannot be other than in the rest.
+SAME = ("frames", "fps", "loop", "film.between", "film.between_by")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames of a run that are drawn anew, and those that stay.
+
+    Args:
+        folder: where the run's frames are.
+        first: the first frame that is drawn anew.
+        until: the first one after it that stays.
+        frames: how many frames the run has.
+        between: how many pictures there are between two frames.
+        loop: whether the first frame comes after the last.
+    """
+
+    folder: Path
+    first: int
+    until: int
+    frames: int
+    between: int
+    loop: bool
+
+    @property
+    def before(self) -> list[Path]:
+        """The pictures that stay, up to the stretch."""
+        return [self._picture(number) for number in range(self._place(self.first))]
+
+    @property
+    def after(self) -> list[Path]:
+        """Those that stay, after it; what lies between it and them is drawn anew."""
+        leading = self.between if self.goes_back else 0
+        return [self._picture(n) for n in range(self._place(self.until) + leading, self._count)]
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether a frame that stays is seen after the stretch."""
+        return self.until < self.frames or self.loop
+
+    @property
+    def files(self) -> list[Path]:
+        """All pictures of the run."""
+        return [self._picture(number) for number in range(self._count)]
+
+    @property
+    def comes_from(self) -> Path | None:
+        """What is seen before the stretch, if it is not the beginning."""
+        if self.first == 0 and not self.loop:
+            return None
+        return self.picture(self.first - 1)
+
+    def picture(self, frame: int) -> Path:
+        """The picture of a frame, counted from 0; -1 is the last one."""
+        return self._picture(frame % self.frames * (self.between + 1))
+
+    def share(self, frame: int) -> float:
+        """How much of what was there is in a frame of the stretch."""
+        if not self.goes_back:
+            return 0.0
+        length = min(BACK, (self.until - self.first + 1) // 2)
+        return max(0.0, (frame - self.until + length + 1) / (length + 1))
+
+    def _place(self, frame: int) -> int:
+        """How many pictures come before a frame and those that lead to it."""
+        return (frame - 1) * (self.between + 1) + 1 if frame else 0
+
+    @property
+    def _count(self) -> int:
+        return self._place(self.frames) + (self.between if self.loop else 0)
+
+    def _picture(self, number: int) -> Path:
+        return self.folder / f"{number:05d}.png"
+
+
+def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None:
+    """Find the stretch that is to be drawn anew, if one is.
+
+    Raises:
+        ConfigError: for frames that the run does not have, or settings that it had otherwise.
+        PictureError: if there is no such run, or its frames are gone.
+    """
+    of = config.retake.of
+    if not of:
+        return None
+    folder = find_asset(of, folders)
+    if not (folder / "run.json").is_file():
+        raise PictureError(
+            f"retake.of is {of}, which is no run here; name the folder of the animation, such as "
+            "outputs/0007-a-fox"
+        )
+    before = provenance.read(folder).config
+    if not before.get("frames"):
+        raise ConfigError(f"{of} is a still, and has no frames to draw anew")
+    _same(config, before, of)
+    first, until = animation_checks.stretch(config.retake.frames) or (0, 0)
+    if not 0 <= first < until <= config.frames:
+        raise ConfigError(
+            f"retake.frames is {config.retake.frames!r}; {of} has {config.frames} frames"
+            f"{', not counting those in between' * bool(config.film.between)}, so "
+            f"write A:B with A below B and B at most {config.frames}, such as "
+            f"{config.frames // 3}:{max(1, config.frames * 2 // 3)}: from A to B - 1"
+        )
+    between = config.film.between if config.film.between_by == "latent" else 0
+    there = Stretch(folder / "frames", first, until, config.frames, between, config.loop)
+    if between and config.loop and first == 0:
+        raise ConfigError(
+            f"retake.frames is {config.retake.frames!r}; with loop, the pictures between the "
+            "last frame and the first (film.between_by=latent) lead to frame 0 as it was, so it "
+            f"has to stay: begin at 1, such as 1:{max(2, until)}"
+        )
+    gone = [path for path in there.files if not path.is_file()]
+    if gone:
+        raise PictureError(
+            f"{len(gone)} of the frames of {of} are gone, such as {gone[0]}; bring them back, or "
+            f"complete that run first: vqclip resume {of}"
+        )
+    return there
+
+
+def start(there: Stretch, size: tuple[int, int]) -> Image | None:
+    """The picture with which a stretch begins: [1, 3, H, W] in [0, 1].
+
+    Raises:
+        ConfigError: if it is of another size than (width, height) `size`.
+    """
+    path = there.comes_from or there.picture(there.until % there.frames)
+    picture = images.read(path)
+    height, width = picture.shape[-2:]
+    if (width, height) != size:
+        raise ConfigError(
+            f"the frames in {there.folder} are {width}x{height}, and this run's would be "
+            f"{size[0]}x{size[1]}; a stretch has the size of the rest"
+        )
+    return picture if there.comes_from else None
+
+
+def begin(ready: Session, there: Stretch) -> None:
+    """Let a session draw a stretch only: from the frame before it, and back to what was there."""
+    trip, device = ready.voyage, ready.drawer.latent.device
+    assert trip is not None
+    lead = trip.habits.loop
+
+    def read(path: Path) -> Image:
+        return images.read(path).to(device)
+
+    trip.back = Return(
+        until=there.until + lead,
+        share=lambda frame: there.share(frame - lead),
+        old=lambda frame: read(there.picture(frame - lead)),
+        leads_on=there.goes_back,
+        final=(lambda: read(there.picture(-1))) if there.until < there.frames else None,
+    )
+    if there.comes_from is None:
+        return
+    before = read(there.comes_from)
+    latent = alike(ready.drawer, before)
+    tensors = {"latent": latent, "average": torch.zeros_like(latent), "voyage.last": latent}
+    tensors |= {f"voyage.{name}": each for name, each in trip.state().items()}
+    tensors["voyage.shown"] = _bytes(before)
+    if ready.config.motion.colours != "none":
+        tensors["voyage.reference"] = _bytes(read(there.picture(0)))
+    tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in ready.cutters.items()}
+    done = trip.starts[there.first + lead]
+    ready.restore(State(done, tensors, averaged=0, moved=done))
+
+
+def alike(drawer: LatentDrawer, picture: Image) -> Latent:
+    """Find a latent that draws a picture: the encoder's, mended step by step.
+
+    The encoder alone loses about as much as a new picture would.
+    """
+    with torch.no_grad():
+        latent = drawer.vqgan.encode(picture)
+    latent.requires_grad_()
+    optimiser = optimisers.build("adam", [latent])
+    best, least = latent.detach().clone(), math.inf
+    for _ in range(LIKE):
+        optimiser.zero_grad()
+        loss = (drawer.draw_latent(latent) - picture).square().mean()
+        if loss.item() < least:
+            best, least = latent.detach().clone(), loss.item()
+        loss.backward()
+        optimiser.step()
+    return best
+
+
+def _same(config: RunConfig, before: dict[str, object], of: str) -> None:
+    """Refuse settings without which old and new frames do not go together."""
+    for key in SAME:
+        now: object = config
+        then: object = before
+        for name in key.split("."):
+            now = getattr(now, name)
+            then = then.get(name) if isinstance(then, dict) else None
+        if now != then:
+            raise ConfigError(
+                f"{key} is {now}, and was {then} in {of}, of which only a stretch is drawn anew; "
+                "leave it as it was"
+            )
+
+
+def _bytes(picture: Image) -> torch.Tensor:
+    return picture.mul(255).round().to(torch.uint8)

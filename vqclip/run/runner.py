@@ -1,0 +1,307 @@
+"""The runner: steps from any point on, and the state that has to be kept.
+
+A run passes through sizes, small ones first. `play` is a generator of steps; between two of them,
+`state` tells everything that the rest of the run depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vqclip import optimisers
+from vqclip.animate import animate
+from vqclip.animation.feedback import Voyage
+from vqclip.config import scheduled
+from vqclip.config.describe import to_dict
+from vqclip.config.layers import flat
+from vqclip.config.schema import MemorySettings, RunConfig
+from vqclip.drawers.latent import LatentDrawer
+from vqclip.errors import ConfigError
+from vqclip.generate import Objective, Step, generate
+from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.language.clock import Clock
+from vqclip.language.schedules import Curve
+from vqclip.models.memory import Thrift, is_lacking
+from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.optimisers import Guard
+from vqclip.run.record.provenance import Provenance, versions
+from vqclip.tensors import Image
+
+REGION = " region "  # in the name of a region's cutter
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands after `done` steps.
+
+    Attributes:
+        done: how many steps are taken.
+        tensors: the latent, its average, the optimiser's moments, the random streams, and the
+            picture that the run began with, if it did, as bytes.
+        averaged: how many steps the average holds.
+        moved: how many steps the optimiser counts.
+        slowed: what is left of its rate, where steps went wrong.
+    """
+
+    done: int
+    tensors: dict[str, Tensor]
+    averaged: int
+    moved: int
+    slowed: float = 1.0
+
+
+@dataclass
+class Session:
+    """A run that is ready to start: what draws, what looks, and what is liked.
+
+    Attributes:
+        clock: which frame it is at a step.
+        stages: (width, height, steps) of each size, in pixels.
+        changes: what was set otherwise on the way; see `Provenance`.
+        cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
+        thrift: of drawer and perceptors; tightened when memory runs out.
+        start: the picture that it began with, if that was one; of 256 levels.
+        words: the learnt ones that its prompts name.
+        voyage: where an animation goes; None for a still.
+        rates: the learning rate at each step after an animation's first frame.
+        done: how many steps are taken.
+    """
+
+    config: RunConfig
+    seed: int
+    clock: Clock
+    drawer: LatentDrawer
+    perceptors: list[OpenClipPerceptor]
+    cutters: dict[str, Cutter]
+    objectives: list[Objective]
+    stages: list[tuple[int, int, int]]
+    models: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    thrift: Thrift = field(default_factory=Thrift)
+    start: Image | None = None
+    words: Sequence[Learnt] = ()
+    voyage: Voyage | None = None
+    rates: Callable[[int], float] = lambda step: 0.0
+    done: int = 0
+    _from: State | None = None
+    _average: optimisers.Average | None = None
+    _optimiser: optimisers.Scheduled | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        return self.stages[-1][0], self.stages[-1][1]
+
+    @property
+    def total(self) -> int:
+        """How many steps the run takes, those of all frames together."""
+        return self.config.steps if self.voyage is None else self.voyage.starts[self.voyage.end]
+
+    def play(self) -> Iterator[Step]:
+        """Run to the last step: from the first one, or from a `restore`."""
+        self._optimiser = self._begun()
+        if self.voyage is None:
+            yield from self._grow()
+            return
+        frame = self.voyage.frame(self.done)
+        begun = frame < self.voyage.end and self.done > self.voyage.starts[frame]
+        try:
+            yield from animate(self, range(frame, self.voyage.end), begun)
+        finally:
+            self.voyage.route.close()
+
+    def move(self, frame: int) -> None:
+        """Move what the last frame showed to where it is in this one; see `Voyage.move`."""
+        assert self.voyage is not None and self._optimiser is not None
+        self.voyage.move(frame, self.drawer, self._optimiser)
+        if self.config.motion.steady:
+            for key, cutter in self.cutters.items():
+                cutter.restore(self.voyage.streams.setdefault(key, cutter.state()))
+
+    def refine(self, frame: int) -> Iterator[Step]:
+        """Take the steps of a frame that are left."""
+        assert self.voyage is not None and self._optimiser is not None
+        if frame == 0:
+            yield from self._grow()
+            return
+        steps = self.voyage.steps(frame)
+        self._average = self._averaged(steps.start < self.done)
+        yield from self._steps(self._optimiser, self._average, range(self.done, steps.stop))
+
+    def develop(self, frame: int) -> tuple[Image, ...]:
+        """Give what is shown of a frame; see `Voyage.develop`."""
+        assert self.voyage is not None and self._average is not None
+        return self.voyage.develop(frame, self.drawer, self._average.value())
+
+    def last(self, frame: int) -> int:
+        """The number of a frame's last step."""
+        assert self.voyage is not None
+        return self.voyage.steps(frame)[-1]
+
+    def _begun(self) -> optimisers.Scheduled:
+        """Make the optimiser, or take up the one of a `restore`."""
+        config = self.config
+        rate, curve = self._rate(), optimisers.schedule(config.optimiser.schedule, config.steps)
+
+        def pace(step: int) -> float:
+            return self.rates(step) if step >= config.steps else rate(step) * curve(step)
+
+        optimiser = optimisers.build(config.optimiser.name, [self.drawer.latent], rate=pace)
+        if self._from is not None:
+            moments = _under("optimiser.", self._from.tensors)
+            optimiser.load_state_dict(
+                {"taken": self._from.moved, "slowed": self._from.slowed, "moments": moments}
+            )
+        return optimiser
+
+    def _averaged(self, begun: bool) -> optimisers.Average:
+        """Begin an average of the latent, or take up that of a `restore`."""
+        average = optimisers.Average(self.drawer.latent, self.config.optimiser.average)
+        if begun and self._from is not None:
+            kept = {"sum": self._from.tensors["average"], "taken": self._from.averaged}
+            average.load_state_dict(kept)
+        return average
+
+    def _grow(self) -> Iterator[Step]:
+        """Take the steps of a picture, or of a film's first frame, through all sizes."""
+        optimiser, state = self._optimiser, self._from
+        assert optimiser is not None
+        first = 0
+        for width, height, count in self.stages:
+            last = first + count
+            if self.done >= last < self.config.steps:  # this size is behind us
+                first = last
+                continue
+            if 0 < first == self.done:
+                before = self.drawer.latent
+                self.drawer.enlarge(width, height)
+                optimiser.carry(before, self.drawer.latent)
+            self._average = self._averaged(state is not None and first < state.done <= last)
+            yield from self._steps(optimiser, self._average, range(self.done, last))
+            first = last
+
+    def _steps(
+        self, optimiser: optimisers.Scheduled, average: optimisers.Average, steps: range
+    ) -> Iterator[Step]:
+        """Take steps at one size; those that fail for want of numbers or memory, again."""
+        guard, saved = Guard(self.drawer.latent, optimiser), ""
+        streams = [cutter.state() for cutter in self.cutters.values()]
+        while steps:
+            try:
+                for step in generate(
+                    *(self.drawer, self.perceptors, self.objectives, optimiser),
+                    guard.again(steps),
+                ):
+                    if not guard.passed(step):
+                        continue
+                    average.update()
+                    self.done = step.index + 1
+                    streams = [cutter.state() for cutter in self.cutters.values()]
+                    yield replace(step, failed=guard.failed, saved=saved)
+                    saved = ""
+                return
+            except Exception as error:
+                squares = max(cutter.count for cutter in self.cutters.values())
+                less = self._tighten(squares) if is_lacking(error) else None
+                if less is None:
+                    raise
+                saved = f"{saved}, then {less}" if saved else less
+            # Out of the handler, since the error holds on to all that filled the memory.
+            guard.back()
+            for cutter, stream in zip(self.cutters.values(), streams, strict=True):
+                cutter.restore(stream)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            steps = range(self.done, steps.stop)
+
+    def _rate(self) -> Curve:
+        """The learning rate at each step, before the schedule of rates."""
+        rate = self.config.optimiser.rate
+        if isinstance(rate, str):
+            return scheduled.curve(self.config, "optimiser.rate", self.clock)
+        number = optimisers.RATES[self.config.optimiser.name] if rate is None else rate
+        return lambda step: number
+
+    def _tighten(self, squares: int) -> str | None:
+        """Hold less from now on, and note what was held before; see `Thrift.tighten`."""
+        before = flat(to_dict(self.as_it_is(), everywhere=False))
+        words = self.thrift.tighten(squares)
+        now = flat(to_dict(self.as_it_is(), everywhere=False))
+        other = {key: before[key] for key, value in now.items() if before[key] != value}
+        if other and self.done > 0:
+            self.changes.append({"step": self.done, "settings": other})
+        return words
+
+    def as_it_is(self) -> RunConfig:
+        """The settings, with what is held at a time as it became for want of memory."""
+        return replace(self.config, memory=MemorySettings(**asdict(self.thrift)))
+
+    @torch.no_grad()
+    def final(self) -> Image:
+        """Draw the picture after the last step: that of the latent's average, if it is on.
+
+        Of an animation, what was shown last.
+        """
+        if self.voyage is not None and (shown := self.voyage.final()) is not None:
+            return shown
+        if self._average is None:
+            return self.drawer.draw()
+        return self.drawer.draw_latent(self._average.value())
+
+    def state(self) -> State:
+        """Tell where the run stands between two steps.
+
+        Raises:
+            ValueError: before the first step, when there is nothing to keep.
+        """
+        if self._average is None or self._optimiser is None or self.done == 0:
+            raise ValueError("a run that has not begun has no state")
+        average, moves = self._average.state_dict(), self._optimiser.state_dict()
+        tensors = {"latent": self.drawer.latent.detach().clone(), "average": average["sum"]}
+        tensors |= {f"optimiser.{name}": each for name, each in moves["moments"].items()}
+        tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in self.cutters.items()}
+        if self.start is not None:
+            tensors["start"] = self.start.mul(255).round().to(torch.uint8)
+        if self.voyage is not None:
+            tensors |= {f"voyage.{name}": each for name, each in self.voyage.state().items()}
+        return State(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
+
+    def restore(self, state: State) -> None:
+        """Let `play` go on from a state that a run of the same drawer, size and models left.
+
+        Raises:
+            ConfigError: if the state is of another run.
+        """
+        latent, streams = state.tensors.get("latent"), _under("cutouts.", state.tensors)
+        wanted = self.drawer.latent
+        if latent is None or latent.dim() != 4 or latent.shape[:2] != wanted.shape[:2]:
+            raise ConfigError("the checkpoint holds no latent of this VQGAN; was it exchanged?")
+        own = [{key for key in keys if REGION not in key} for keys in (streams, self.cutters)]
+        if own[0] != own[1]:
+            raise ConfigError("the checkpoint is of other perceptors; were they exchanged?")
+        self.drawer.latent = nn.Parameter(latent.to(wanted.device, copy=True))
+        for key, cutter in self.cutters.items():
+            if key in streams:  # a region that a change of prompts brought has none yet
+                cutter.restore(streams[key])
+        if self.voyage is not None:
+            self.voyage.restore(_under("voyage.", state.tensors), wanted.device)
+        self._from, self.done = state, state.done
+
+    def provenance(self) -> Provenance:
+        """All that is needed to make the picture again."""
+        settings = to_dict(replace(self.as_it_is(), seed=self.seed), everywhere=False)
+        prompt = settings.pop("prompts")
+        known = self.models, versions()
+        return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,344 @@
+"""Adversarial pictures for CLIP training, made by the method itself.
+
+With `forged_growth`, a forgery that starts from random codes passes through the smaller sizes
+that a run passes through, beside the real thing at that size.
+
+A pool of pictures is drawn by the very method that the CLIP is made for: latent codes, decoded by
+a VQGAN, cut, scored against a caption, moved along the gradient. Each training step takes some of
+them one move further against the CLIP as it is now, and then learns that they are not what they
+were taken for, beside the real thing. So the holes are found as they open.
+
+Samples that go on from step to step are how energy-based models are trained (Du and Mordatch,
+2019, "Implicit Generation and Generalization in Energy-Based Models",
+https://arxiv.org/abs/1903.08689). Differs: they move in the latent space of a VQGAN, each towards
+a caption. How one of them is drawn and moved: `vqclip.training.adversarial`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import plan_stages
+from vqclip.guidance.losses import spherical_distance
+from vqclip.models import prior
+from vqclip.models import vqgan as models_vqgan
+from vqclip.models.vqgan import VQGAN
+from vqclip.models.zoo import registry
+from vqclip.training.clip_model import Model
+from vqclip.training.data import archives
+from vqclip.training.data.batches import ClipBatches
+from vqclip.training.settings import ClipRecipe
+
+LIVES = 16, 80  # moves until a forgery makes room for the next one
+
+
+GROWING = 40, 200  # the same for those that grow: as many as a run has, at most
+
+
+BETAS = 0.9, 0.999  # Adam's
+
+
+TENSORS = "latent", "real", "original", "moments"
+
+
+@dataclass
+class Forgery:
+    """A latent [C, h, w] on its way to a caption, and the real thing [3, H, W] in [0, 1].
+
+    Attributes:
+        real: as the VQGAN draws it, as large as the latent is drawn.
+        original: the real thing itself.
+        things: what the caption names.
+        stages: how many moves it makes at which side, in pixels.
+        moments: Adam's, [2, C, h, w].
+    """
+
+    latent: Tensor
+    real: Tensor
+    original: Tensor
+    caption: str
+    things: list[str]
+    stages: list[tuple[int, int]]
+    moments: Tensor
+    age: int = 0
+
+    @property
+    def life(self) -> int:
+        """How many moves it makes in all."""
+        return sum(moves for _, moves in self.stages)
+
+    @property
+    def side(self) -> int:
+        """How large it is to be drawn at its age, in pixels."""
+        moved = 0
+        for side, moves in self.stages:
+            moved += moves
+            if self.age < moved:
+                return side
+        return self.stages[-1][0]
+
+
+class Forger:
+    """Whoever draws forgeries, of a side in pixels, with a VQGAN."""
+
+    def __init__(self, recipe: ClipRecipe, vqgan: VQGAN, side: int) -> None:
+        self.recipe, self.vqgan, self.side = recipe, vqgan, side
+        self.low, self.high = vqgan.limits()
+
+    def half(self) -> Any:
+        """Half precision, where the recipe wants it."""
+        enabled = self.recipe.forged_bf16
+        return torch.autocast(self.low.device.type, torch.bfloat16, enabled=enabled)
+
+    def drawn(self, latents: list[Tensor]) -> list[Tensor]:
+        """Decode latents [C, h, w], those of a size together: [3, H, W] each."""
+        drawn: dict[int, Tensor] = {}
+        for wide in {latent.shape[-1] for latent in latents}:
+            some = [i for i, latent in enumerate(latents) if latent.shape[-1] == wide]
+            with self.half():
+                codes = self.vqgan.quantise(torch.stack([latents[i] for i in some]))
+                drawn |= zip(some, self.vqgan.decode(codes).float(), strict=True)
+        return [drawn[i] for i in range(len(latents))]
+
+    @torch.no_grad()
+    def redrawn(self, images: Tensor, side: int) -> Tensor:
+        """Pictures [N, 3, H, W] as the VQGAN draws them at a side in pixels."""
+        if images.shape[-1] != side:
+            images = functional.interpolate(
+                images, [side, side], mode="bilinear", antialias=True
+            ).clamp(0, 1)
+        with self.half():
+            codes = self.vqgan.quantise(self.vqgan.encode(images).float())
+            return self.vqgan.decode(codes).float()
+
+    @torch.no_grad()
+    def grow(self, each: Forgery) -> None:
+        """Go on at the next size, as a run does: drawn, resized and encoded."""
+        shape = [each.side, each.side]
+        picture = self.drawn([each.latent])[0]
+        image = functional.interpolate(picture[None], shape, mode="bicubic").clamp(0, 1)
+        with self.half():
+            each.latent = self.vqgan.encode(image).float()[0]
+        each.moments = functional.interpolate(
+            each.moments, each.latent.shape[-2:], mode="bilinear"
+        )
+        each.real = self.redrawn(each.original[None], each.side)[0]
+
+    def move(self, each: Forgery, slope: Tensor) -> None:
+        """One step of Adam, kept within the codebook's range."""
+        each.age += 1
+        each.moments = torch.stack(
+            [
+                moment.lerp(value, 1 - beta)
+                for moment, value, beta in zip(
+                    each.moments, (slope, slope**2), BETAS, strict=True
+                )
+            ]
+        )
+        first, second = (
+            moment / (1 - beta**each.age)
+            for moment, beta in zip(each.moments, BETAS, strict=True)
+        )
+        step = self.recipe.forged_rate * first / (second.sqrt() + 1e-12)
+        each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
+
+    def stages(self, grows: bool, generator: torch.Generator) -> list[tuple[int, int]]:
+        """The sides that a forgery passes through, and for how many moves."""
+        least, most = GROWING if grows else LIVES
+        life = int(torch.randint(least, most, [], generator=generator))
+        if not grows:
+            return [(self.side, life)]
+        run = replace(RunConfig(), size=f"{self.side}x{self.side}", steps=life)
+        return [(wide, moves) for wide, _, moves in plan_stages(run, self.vqgan.factor)]
+
+
+CELLS = 16  # side of a latent, if no prior says otherwise
+
+
+AT_ONCE = 16  # forgeries that are begun together
+
+
+VIEW = 0.6  # least side of the cutout that is shown, as a share of the picture's
+
+
+GUIDANCE = 2.5  # of drafts
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Forgeries and the real things, [N, 3, size, size] in [0, 1], and what both should show."""
+
+    forged: Tensor
+    real: Tensor
+    captions: list[str]
+    things: list[frozenset[str]]
+
+
+class Forgeries:
+    """A pool of forgeries, at every age; see the module.
+
+    Attributes:
+        fooled: how often a forgery is preferred to the real thing; a running mean.
+    """
+
+    def __init__(
+        self,
+        recipe: ClipRecipe,
+        pictures: archives.Pictures,
+        photos: archives.Pictures,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.recipe, self.device = recipe, torch.device(device)
+        folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+        self.vqgan = models_vqgan.open_vqgan(
+            folder / "vqgan.yaml", folder / "vqgan.safetensors", device=device
+        )
+        self.prior = None
+        if recipe.prior:
+            place = registry.starter_prior() if recipe.prior == "starter" else Path(recipe.prior)
+            self.prior = prior.load(place, device=device)
+        self.cells = CELLS if self.prior is None else self.prior.cells
+        side = self.cells * self.vqgan.factor
+        self.batches = ClipBatches(replace(recipe, size=side, batch=AT_ONCE), pictures, photos)
+        self.forger = Forger(recipe, self.vqgan, side)
+        self.pool: list[Forgery] = []
+        self.waiting: list[Forgery] = []
+        self.fooled = 0.0
+
+    def show(self, model: Model, generator: torch.Generator, autocast: Any) -> Shown:
+        """Take some forgeries one move further, and show them as they were before it."""
+        while len(self.pool) < self.recipe.pool:
+            self.pool.append(self._next(model, generator))
+        order = torch.randperm(len(self.pool), generator=generator)
+        for index in order[: self.recipe.forgeries].tolist():
+            if self.pool[index].age >= self.pool[index].life:
+                self.pool[index] = self._next(model, generator)
+        chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
+        for each in chosen:
+            if each.side > each.real.shape[-1]:
+                self.forger.grow(each)
+        captions = [each.caption for each in chosen]
+        grid = self._views(len(chosen), generator)
+        latents = [each.latent.requires_grad_() for each in chosen]
+        was = model.training
+        model.eval().requires_grad_(False)
+        with autocast():
+            text = model.read(captions)
+        forged = _cut(self.forger.drawn(latents), grid)
+        with autocast():
+            seen = model.look(forged)
+        loss = spherical_distance(seen, text).diag().sum()
+        gradients = torch.autograd.grad(loss, latents)
+        model.requires_grad_(True).train(was)
+        for each, gradient in zip(chosen, gradients, strict=True):
+            each.latent = each.latent.detach()
+            self.forger.move(each, gradient)
+        return Shown(
+            forged=forged.detach().clamp(0, 1),
+            real=_cut([each.real for each in chosen], grid).clamp(0, 1),
+            captions=captions,
+            things=[frozenset(each.things) for each in chosen],
+        )
+
+    def judged(self, images: Tensor, text: Tensor) -> None:
+        """Hear what the CLIP made of [real things, forgeries, ...], and of texts that end so."""
+        count = self.recipe.forgeries
+        real, forged = ((images[i : i + count] * text[-count:]).sum(1) for i in (0, count))
+        self.fooled += 0.02 * (float((forged > real).float().mean()) - self.fooled)
+
+    @torch.no_grad()
+    def sheet(self) -> Tensor:
+        """The eight that have lived longest, each beneath the real thing: [3, H, W] in [0, 1]."""
+        oldest = sorted(self.pool, key=lambda each: -each.age)[:8]
+        side = self.cells * self.vqgan.factor
+        forged = self.forger.drawn([each.latent for each in oldest])
+        rows = torch.stack(
+            [
+                torch.cat([functional.interpolate(p[None], [side, side]) for p in line])
+                for line in ([each.real for each in oldest], forged)
+            ]
+        )
+        return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).clamp(0, 1).cpu()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that goes on from step to step."""
+        some = {"pool": self.pool, "waiting": self.waiting}
+        return {name: [vars(each) for each in lot] for name, lot in some.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with what `state_dict` gave."""
+        self.pool, self.waiting = (
+            [self._here(Forgery(**each)) for each in state[name]] for name in ("pool", "waiting")
+        )
+
+    def _here(self, each: Forgery) -> Forgery:
+        moved = {key: getattr(each, key).to(self.device) for key in TENSORS}
+        return replace(each, **moved)
+
+    def _views(self, count: int, generator: torch.Generator) -> Tensor:
+        """Where a square cutout of each picture is taken: a grid for `grid_sample`."""
+        side = VIEW + (1 - VIEW) * torch.rand(count, generator=generator)
+        place = (torch.rand(count, 2, generator=generator) * 2 - 1) * (1 - side[:, None])
+        theta = torch.zeros(count, 2, 3)
+        theta[:, 0, 0] = theta[:, 1, 1] = side
+        theta[:, :, 2] = place
+        shape = [count, 3, self.recipe.size, self.recipe.size]
+        return functional.affine_grid(theta, shape, align_corners=False).to(self.device)
+
+    def _next(self, model: Model, generator: torch.Generator) -> Forgery:
+        """A forgery that begins; they are prepared some at a time."""
+        if not self.waiting:
+            self.waiting = self._prepare(model, generator)
+        return self.waiting.pop()
+
+    @torch.no_grad()
+    def _prepare(self, model: Model, generator: torch.Generator) -> list[Forgery]:
+        """Draw captions with their pictures, as the VQGAN draws them, and where to start from."""
+        images, captions, things, _ = self.batches.draw(generator)
+        images = images.to(self.device)
+        drafts = 0 if self.prior is None else len(captions) // 2
+        stages = [
+            self.forger.stages(self.recipe.forged_growth and number >= drafts, generator)
+            for number in range(len(captions))
+        ]
+        first = [parts[0][0] for parts in stages]
+        cells = [side // self.vqgan.factor for side in first]
+        starts = [self.vqgan.random(wide, wide, generator)[0] for wide in cells]
+        if self.prior is not None:
+            prefix = self.prior.prefix(model.states(captions[:drafts]))
+            written = self.prior.dream(prefix, generator=generator, guidance=GUIDANCE)
+            starts[:drafts] = [self.vqgan.lookup(each)[0] for each in written]
+        real = [
+            self.forger.redrawn(image[None], side)[0]
+            for image, side in zip(images, first, strict=True)
+        ]
+        begun = zip(starts, real, images, captions, things, stages, strict=True)
+        return [
+            Forgery(
+                latent=start,
+                real=picture,
+                original=image,
+                caption=caption,
+                things=sorted(named),
+                stages=parts,
+                moments=torch.zeros(2, *start.shape, device=self.device),
+            )
+            for start, picture, image, caption, named, parts in begun
+        ]
+
+
+def _cut(pictures: list[Tensor], grid: Tensor) -> Tensor:
+    """Sample each picture [3, H, W] where its row of a grid [N, h, w, 2] says: [N, 3, h, w]."""
+    return torch.cat(
+        [
+            functional.grid_sample(picture[None], view[None], align_corners=False)
+            for picture, view in zip(pictures, grid, strict=True)
+        ]
+    )

@@ -1,0 +1,224 @@
+"""Archives of gathered pictures: reading them.
+
+A data folder holds `illustrations.jsonl` with the `illustrations-*.zip` that it names pictures in
+(RGBA WebP, 128 px), and `photos.jsonl` with `photos.zip` (RGB WebP, 256 px). A row has captions
+(or one `caption`), a style, a source package and a licence. Only rows of the licence classes that
+are asked for are read.
+
+Pictures never reach a model as they are stored: `compose` lays them on grounds of one colour,
+gradients or photographs, at random sizes and places.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqclip.errors import PictureError
+
+COLOURS: dict[str, tuple[float, float, float]] = {
+    "red": (0.86, 0.12, 0.14),
+    "orange": (0.96, 0.52, 0.08),
+    "yellow": (0.98, 0.83, 0.15),
+    "green": (0.20, 0.62, 0.24),
+    "turquoise": (0.16, 0.70, 0.70),
+    "blue": (0.14, 0.36, 0.82),
+    "purple": (0.50, 0.22, 0.70),
+    "pink": (0.96, 0.45, 0.68),
+    "brown": (0.48, 0.30, 0.16),
+    "black": (0.09, 0.09, 0.10),
+    "grey": (0.52, 0.53, 0.55),
+    "white": (0.96, 0.96, 0.96),
+}
+
+# A luminance drawn again in one of these still shows its shading; black and white would not.
+TINTS = tuple(name for name in COLOURS if name not in ("black", "grey", "white"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture's line in a `.jsonl` file."""
+
+    file: str
+    captions: tuple[str, ...]
+    style: str
+    source: str
+    licence: str
+
+    @property
+    def concept(self) -> str:
+        """The shortest name, lower case: what the same thing is called in every style."""
+        return self.captions[0].lower() if self.captions else ""
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the concept is kept for evaluation: one name in twenty, in all its styles."""
+        return zlib.crc32(self.concept.encode()) % 20 == 0
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Rows and their pixels: uint8 [N, 4 or 3, side, side]."""
+
+    rows: tuple[Row, ...]
+    pixels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, indexes: Sequence[int]) -> Pictures:
+        """Keep only the pictures at `indexes`, in that order."""
+        return Pictures(tuple(self.rows[i] for i in indexes), self.pixels[list(indexes)])
+
+    def split(self) -> tuple[Pictures, Pictures]:
+        """Part into (to learn from, held out), by concept."""
+        held = [i for i, row in enumerate(self.rows) if row.held_out]
+        kept = [i for i, row in enumerate(self.rows) if not row.held_out]
+        return self.subset(kept), self.subset(held)
+
+
+def read(folder: Path, name: str, *, side: int, classes: Iterable[str]) -> Pictures:
+    """Read one set, "illustrations" or "photos", at `side` pixels.
+
+    Args:
+        folder: where the `.jsonl` and the `.zip` files lie.
+        classes: the licence classes to keep, such as "permissive" and "public-domain".
+
+    Raises:
+        PictureError: if the folder lacks the set, if none of it is of these licence classes, or
+            if an archive or a picture in it cannot be read.
+    """
+    table = folder / f"{name}.jsonl"
+    if not table.is_file():
+        raise PictureError(f"{folder} holds no {table.name}; give the data folder with data=DIR")
+    classes = set(classes)
+    rows = [
+        _row(record)
+        for record in map(json.loads, table.read_text(encoding="utf-8").splitlines())
+        if record["licence_class"] in classes
+    ]
+    if len(rows) == 0:
+        raise PictureError(
+            f"{table} names no picture of the licence classes {', '.join(sorted(classes))}; "
+            "add one to licences="
+        )
+    mode = "RGBA" if name == "illustrations" else "RGB"
+    pixels = torch.empty(len(rows), len(mode), side, side, dtype=torch.uint8)
+    with ExitStack() as opened:
+        archives = [opened.enter_context(_open(p)) for p in sorted(folder.glob(f"{name}*.zip"))]
+        where = {member: archive for archive in archives for member in archive.namelist()}
+        for index, row in enumerate(rows):
+            if row.file not in where:
+                raise PictureError(f"{table} names {row.file}, which is in none of its archives")
+            pixels[index] = _decode(where[row.file], row.file, mode, side)
+    return Pictures(tuple(rows), pixels)
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise PictureError(f"{path} cannot be opened: {error}; copy it again") from error
+
+
+def _row(record: dict[str, Any]) -> Row:
+    captions = record.get("captions") or [record.get("caption") or record["parent_caption"]]
+    clean = (re.sub(r"\s*(\(B and W\)|hash\(0x\w+\)|HASH\(0x\w+\)),?", "", c) for c in captions)
+    return Row(
+        file=record["file"],
+        captions=tuple(c.strip(" ,") for c in clean if c.strip(" ,")),
+        style=record["style"],
+        source=record["source"],
+        licence=record["licence"],
+    )
+
+
+def _decode(archive: zipfile.ZipFile, file: str, mode: str, side: int) -> Tensor:
+    import numpy
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(archive.read(file))) as stored:
+            picture = stored.convert(mode)
+            if picture.size != (side, side):
+                picture = picture.resize((side, side), Pillow.Resampling.LANCZOS)
+            return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise PictureError(f"{file} in the archive cannot be decoded: {error}") from error
+
+
+def weights(rows: Sequence[Row]) -> Tensor:
+    """How often each row is drawn: flags and writing are many, alike, and rarely asked for."""
+
+    def weight(row: Row) -> float:
+        if row.concept.startswith("flag"):
+            return 0.1
+        if re.search(r"\bbutton\b|\bskin tone\b|\bclock face\b|o'clock|o.clock", row.concept):
+            return 0.25
+        return 1.0
+
+    return torch.tensor([weight(row) for row in rows])
+
+
+def tint(pixels: Tensor, colour: tuple[float, float, float]) -> Tensor:
+    """Draw uint8 [4, S, S] again in shades of one colour; the shading and the alpha stay."""
+    rgb = pixels[:3].float() / 255
+    light = (rgb * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0)
+    opaque = light[pixels[3] > 127]
+    if len(opaque) == 0:
+        return pixels
+    # Darkest to lightest is stretched over the colour's own range, so that a yellow stays yellow.
+    low, high = opaque.quantile(0.05), opaque.quantile(0.95)
+    light = ((light - low) / (high - low).clamp(min=0.15)).clamp(0, 1)
+    base = torch.tensor(colour)[:, None, None]
+    shade = base * (0.35 + 0.65 * light) + (1 - base) * 0.55 * (light - 0.75).clamp(min=0)
+    return torch.cat([(shade.clamp(0, 1) * 255).to(torch.uint8), pixels[3:]])
+
+
+def caption(row: Row, ground: str | None, colour: str | None, generator: torch.Generator) -> str:
+    """Say in words what `compose` made of a row; the wording varies.
+
+    Args:
+        ground: the colour of a plain ground, or None.
+        colour: the colour in which the thing was drawn again (see `tint`), or None.
+    """
+
+    def chance() -> float:
+        return torch.rand(1, generator=generator).item()
+
+    name = named(row, colour)
+    if colour is None and len(row.captions) > 1 and chance() < 0.35:
+        words = row.captions[1].lower().split(", ")
+        keep = [word for word in words[1:] if chance() < 0.5]
+        name = ", ".join([words[0], *keep]) if chance() < 0.7 else ", ".join(keep) or name
+    if chance() < 0.3:
+        name = with_article(name)
+    if ground is not None and chance() < 0.2:
+        name = f"{name} on a {ground} background"
+    if chance() < 0.15:
+        name = f"{row.style} of {name}"
+    return name
+
+
+def named(row: Row, colour: str | None) -> str:
+    """Name a row, and the colour in which it was drawn again, if it was."""
+    if colour is None:
+        return row.concept
+    colours = "|".join(COLOURS)
+    return f"{colour} {re.sub(rf'^({colours}) ', '', row.concept)}"
+
+
+def with_article(name: str) -> str:
+    """Put "a" or "an" before a name."""
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"

@@ -1,0 +1,199 @@
+"""The user's own pictures, from a folder.
+
+At the start only their headers are looked at. A picture is decoded when it is first drawn, made
+small, and held as bytes while there is room; beyond that it is read again each time, so that
+20,000 photographs neither fill the memory nor delay the first step. What cannot be read is named
+once, and passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import torch
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.errors import PictureError
+from vqclip.media import images
+from vqclip.media.paths import GALLERY_SUFFIXES, kinds
+
+KEPT = 3  # a picture's shorter side is kept this many squares wide: room for crops
+LONGEST = 8  # a longer side than so many shorter ones is cut to its middle
+EXAMINED = 20  # of enough pictures, one in so many is not learnt from
+Skip = Callable[[Path, str], None]
+
+
+def find(folder: Path, skip: Skip) -> list[Path]:
+    """List the pictures in a folder and below it, in the order of their names.
+
+    Hidden files and folders are passed over. `skip` hears of pictures whose header cannot be
+    read, and why.
+
+    Raises:
+        PictureError: if there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise PictureError(f"pictures={folder}: there is no such folder; check the name")
+    found, refused = [], 0
+    for place, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(place, name)
+            if name.startswith(".") or path.suffix.lower() not in GALLERY_SUFFIXES:
+                continue
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    warnings.simplefilter("error", Pillow.DecompressionBombWarning)
+                    Pillow.open(path).close()
+                found.append(path)
+            except Exception as error:  # readers of damaged files raise whatever they stumble on
+                refused += 1
+                skip(path, _reason(error))
+    if not found:
+        read = f"; none of {refused} could be read" if refused > 0 else ""
+        raise PictureError(
+            f"pictures={folder} holds no picture to learn from{read}; put some there ({kinds()})"
+        )
+    return found
+
+
+def part(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Part into (to learn from, to examine with); few pictures serve as both."""
+    if len(paths) < 2 * EXAMINED:
+        return paths, paths
+    held = paths[::EXAMINED]
+    return [path for index, path in enumerate(paths) if index % EXAMINED > 0], held
+
+
+def small(path: Path, size: int) -> Tensor:
+    """Read a picture as it is meant to be seen, small: uint8 [3, H, W].
+
+    Turned as its EXIF orientation says; what is transparent is laid on white; of an animation
+    the first frame. The shorter side is at most 3 `size` and at least `size` pixels.
+
+    Raises:
+        PictureError: if it cannot be read.
+    """
+    most = KEPT * size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Pillow.DecompressionBombWarning)
+            with Pillow.open(path) as opened:
+                opened.draft(None, (most, most))  # a JPEG need not be decoded in full
+                turned = ImageOps.exif_transpose(opened)
+                if turned.mode.startswith("I") or turned.mode == "F":  # more than eight bits
+                    turned = Pillow.fromarray(images.to_bytes(images.read(path)))
+                elif turned.has_transparency_data:
+                    over = turned.convert("RGBA")
+                    under = Pillow.new("RGBA", over.size, "white")
+                    turned = Pillow.alpha_composite(under, over)
+                picture = turned.convert("RGB")
+    except Exception as error:  # readers of damaged files raise whatever they stumble on
+        raise PictureError(f"{path}: {_reason(error)}") from error
+    width, height = picture.size
+    short = min(width, height)
+    wide, high = min(width, LONGEST * short), min(height, LONGEST * short)
+    left, top = (width - wide) // 2, (height - high) // 2
+    scale = min(max(short, size), most) / short
+    if scale != 1:
+        picture = picture.resize(
+            (max(size, round(wide * scale)), max(size, round(high * scale))),
+            Pillow.Resampling.LANCZOS if scale < 1 else Pillow.Resampling.BICUBIC,
+            (left, top, left + wide, top + high),
+        )
+    else:
+        picture = picture.crop((left, top, left + wide, top + high))
+    return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1).contiguous()
+
+
+class Squares:
+    """Random squares of pictures.
+
+    Args:
+        size: side of a square in pixels.
+        crop: the least and the greatest side of a square, as a share of the picture's shorter
+            side; drawn evenly in the logarithm. No square is enlarged, but those of pictures
+            that are smaller than it.
+        flips: mirror half of them.
+        room: bytes of pictures to hold.
+        skip: hears of pictures that turn out to be damaged.
+    """
+
+    def __init__(
+        self,
+        paths: list[Path],
+        *,
+        size: int,
+        crop: tuple[float, float],
+        flips: bool,
+        room: int,
+        skip: Skip,
+    ) -> None:
+        self.paths, self.size, self.crop, self.flips = paths, size, crop, flips
+        self.room, self.skip = room, skip
+        self.held: dict[int, Tensor] = {}
+        self.broken: set[int] = set()
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw [count, 3, size, size] in [-1, 1].
+
+        Raises:
+            PictureError: if not one of the pictures can be read.
+        """
+        return torch.stack([self._square(generator) for _ in range(count)])
+
+    def _square(self, generator: torch.Generator) -> Tensor:
+        pixels = self._any(generator)
+        u = torch.rand(4, generator=generator).tolist()
+        _, height, width = pixels.shape
+        low, high = self.crop
+        side = round(min(height, width) * low * (high / low) ** u[0])
+        side = max(side, self.size)
+        top, left = int(u[1] * (height - side + 1)), int(u[2] * (width - side + 1))
+        square = pixels[:, top : top + side, left : left + side].float()
+        if side != self.size:
+            square = functional.interpolate(
+                square[None], [self.size, self.size], mode="bilinear", antialias=True
+            )[0]
+        if self.flips and u[3] < 0.5:
+            square = square.flip(2)
+        return square / 127.5 - 1
+
+    def _any(self, generator: torch.Generator) -> Tensor:
+        """A random picture; a damaged one is drawn past, the same way each time."""
+        while len(self.broken) < len(self.paths):
+            index = int(torch.randint(len(self.paths), [1], generator=generator))
+            if index in self.broken:
+                continue
+            if index in self.held:
+                return self.held[index]
+            try:
+                pixels = small(self.paths[index], self.size)
+            except PictureError as error:
+                self.broken.add(index)
+                self.skip(self.paths[index], str(error).removeprefix(f"{self.paths[index]}: "))
+                continue
+            if pixels.numel() <= self.room:
+                self.room -= pixels.numel()
+                self.held[index] = pixels
+            return pixels
+        raise PictureError(
+            f"none of the {len(self.paths)} pictures could be read; are they damaged?"
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "no picture that can be read"
+    if isinstance(error, Pillow.DecompressionBombWarning | Pillow.DecompressionBombError):
+        return f"more than {images.LARGEST // 1_000_000} million pixels; make it smaller"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

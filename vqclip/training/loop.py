@@ -1,0 +1,219 @@
+"""The training loop, in pieces that continue from the last.
+
+`prepare` does what every recipe begins with; `go` takes the steps, and does between them what
+every recipe needs: the log, sheets of samples, a checkpoint every few minutes and when somebody
+presses Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from vqclip.errors import ConfigError
+from vqclip.media.files import unwritable, write_whole
+from vqclip.media.images import save_png
+from vqclip.models.device import pick_device
+from vqclip.run.record.interrupts import listening
+from vqclip.training.checkpoints import CHECKPOINT, restore, save
+from vqclip.training.settings import Tell, nobody
+
+SAVE_EVERY = 240.0  # seconds
+
+
+class Paced(Protocol):
+    """Settings that say how fast and how long to learn."""
+
+    @property
+    def rate(self) -> float: ...
+    @property
+    def steps(self) -> int: ...
+
+
+class Common(Protocol):
+    """Settings that every recipe has."""
+
+    @property
+    def out(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+
+
+class Planned(Common, Paced, Protocol):
+    """Settings of a recipe that takes steps."""
+
+    @property
+    def until(self) -> int: ...
+    @property
+    def minutes(self) -> float: ...
+
+
+@dataclass
+class Run:
+    """A piece of a training: where it computes and writes, and how far it has come.
+
+    Attributes:
+        generator: where the recipe's random numbers come from; on the processor.
+        resumed: whether an earlier piece left a checkpoint.
+        step: how many steps are done.
+        loss: a running mean; None before the first step.
+        interrupted: whether somebody asked it to stop.
+    """
+
+    out: Path
+    device: torch.device
+    generator: torch.Generator
+    tell: Tell
+    resumed: bool = False
+    step: int = 0
+    loss: float | None = None
+    interrupted: bool = False
+
+
+def prepare(recipe: Common, tell: Tell = nobody) -> Run:
+    """Choose the device, seed what draws random numbers, and make the folder.
+
+    Raises:
+        ConfigError: if the device that is named is not there.
+        OutputError: if the folder cannot be made.
+    """
+    if recipe.threads > 0:
+        torch.set_num_threads(recipe.threads)
+    name = recipe.device
+    if name == "auto":  # Apple's GPU is used when it is named; nobody has trained on one yet
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = pick_device(name)
+    out = Path(recipe.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    torch.manual_seed(recipe.seed)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    return Run(out, device, generator, tell, (out / CHECKPOINT).exists())
+
+
+def go(
+    recipe: Planned,
+    run: Run,
+    parts: Mapping[str, Any],
+    advance: Callable[[int], Tensor],
+    *,
+    report: Callable[[], Mapping[str, float]] = dict,
+    report_every: int = 200,
+    sheet: Callable[[], Tensor] | None = None,
+    sheet_every: int = 0,
+) -> None:
+    """Take steps until the plan, the minutes or somebody's patience end; leave a checkpoint.
+
+    Args:
+        parts: what a checkpoint holds, by name: anything with a state_dict.
+        advance: takes the step of this number, and gives its loss.
+        report: figures for a line of log.jsonl.
+        sheet: makes a picture of samples, [3, H, W] in [0, 1]; it must not draw from
+            `run.generator`, or a sheet would change the training.
+
+    Raises:
+        ModelError: if the checkpoint that is there belongs to other settings.
+        ConfigError: if the loss is no longer a number.
+        OutputError: if the checkpoint, the log or a sheet cannot be written.
+    """
+    path = run.out / CHECKPOINT
+    if run.resumed:
+        run.step, run.loss = restore(path, parts, run.generator)
+        _cut_log(run.out / "log.jsonl", run.step)
+    # The rate is planned for all `steps`; `until` ends the run before, for what comes next.
+    end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
+    run.tell("start", out=str(run.out), device=run.device.type, step=run.step, steps=end)
+    began = saved = time.monotonic()
+    deadline, pace, drawn = began + recipe.minutes * 60, 0.0, -1
+    with listening() as asked:
+        while run.step < end and time.monotonic() < deadline and not asked:
+            clock = time.monotonic()
+            loss = float(advance(run.step).detach())
+            if not math.isfinite(loss):
+                kept = "the last checkpoint is kept" if path.exists() else "nothing was saved"
+                raise ConfigError(
+                    f"the loss is {loss} at step {run.step}, which no further step can mend; "
+                    f"{kept}; go on with a lower rate= (it is {recipe.rate:g}) or bf16=false"
+                )
+            run.step += 1
+            run.loss = loss if run.loss is None else 0.98 * run.loss + 0.02 * loss
+            now = time.monotonic()
+            pace = now - clock if pace == 0 else 0.9 * pace + 0.1 * (now - clock)
+            left = min((end - run.step) * pace, max(0.0, deadline - now))
+            run.tell(
+                "step",
+                step=run.step,
+                loss=round(run.loss, 4),
+                seconds=round(pace, 3),
+                left=round(left, 1),
+            )
+            if run.step % report_every == 0:
+                _log(run, report())
+            if sheet is not None and sheet_every > 0 and run.step % sheet_every == 0:
+                _draw(run, sheet)
+                drawn = run.step
+            if time.monotonic() - saved > SAVE_EVERY:
+                _keep(run, parts)
+                saved = time.monotonic()
+    run.interrupted = bool(asked)
+    _keep(run, parts)
+    if sheet is not None and sheet_every > 0 and drawn != run.step and not run.interrupted:
+        _draw(run, sheet)
+
+
+def learning_rate(recipe: Paced, step: int) -> float:
+    """A warm-up of 200 steps, then half a cosine down to a fiftieth."""
+    wave = 0.5 + 0.5 * torch.tensor(step / recipe.steps * torch.pi).clamp(max=torch.pi).cos()
+    return recipe.rate * min(1.0, step / 200 + 0.005) * max(0.02, wave.item())
+
+
+def _keep(run: Run, parts: Mapping[str, Any]) -> None:
+    path = run.out / CHECKPOINT
+    save(path, parts, step=run.step, loss=run.loss, generator=run.generator)
+    run.tell("checkpoint", path=str(path), step=run.step)
+
+
+def _log(run: Run, figures: Mapping[str, float]) -> None:
+    line = {"step": run.step, "loss": round(run.loss or 0.0, 4), **figures}
+    path = run.out / "log.jsonl"
+    try:
+        with path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    run.tell("report", **line)
+
+
+def _cut_log(path: Path, step: int) -> None:
+    """Leave out lines of steps that were done after the checkpoint, and are done again."""
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        if kept != lines:
+            write_whole(path, "".join(kept).encode(), overwrite=True)
+
+
+def _draw(run: Run, sheet: Callable[[], Tensor]) -> None:
+    path = run.out / "samples" / f"step-{run.step:06d}.png"
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
+    with torch.random.fork_rng():  # whatever a sheet draws, the training goes on as without it
+        picture = sheet()
+    save_png(path, picture[None], overwrite=True)
+    run.tell("sheet", path=str(path), step=run.step)

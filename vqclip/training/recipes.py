@@ -1,0 +1,166 @@
+"""Training recipes: by name, with their settings, and the trainer of each.
+
+A config says by `recipe:` which of the schemas of `vqclip.training.settings` it fills, and holds
+what differs from its defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from graphlib import TopologicalSorter
+from importlib import import_module, resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vqclip.config.layers import Layer, merge, nest, override, parse
+from vqclip.errors import ConfigError, pick
+from vqclip.training import settings
+from vqclip.training.settings import SCHEMAS, Recipe, check
+
+if TYPE_CHECKING:
+    from vqclip.training.loop import Run
+
+FILES = (".yaml", ".yml")  # how a config ends that is not one of ours, but a file
+
+
+def configs() -> dict[str, str]:
+    """List the configs that come with vqclip: name → the first sentence of its comment."""
+    found = {}
+    for entry in sorted(_folder().iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".yaml"):
+            comment = re.match(r"(#.*\n)+", entry.read_text(encoding="utf-8"))
+            words = " ".join((comment[0] if comment else "").replace("#", " ").split())
+            found[entry.name.removesuffix(".yaml")] = re.split(r"(?<=[.]) ", words)[0]
+    return found
+
+
+def read(config: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Put a training's settings together.
+
+    Args:
+        config: a YAML file, or the name of one that comes with vqclip.
+        overrides: such as `["steps=10", "from=starter"]`.
+
+    Raises:
+        ConfigError: for an unknown name or key, or a value that does not fit, with its place.
+    """
+    where = config if config.endswith(FILES) else f"configs/train/{config}.yaml"
+    layers: list[Layer] = [(where, _renamed(_values(config, where), where))]
+    name = layers[0][1].get("recipe")
+    for text in overrides:
+        name = text.partition("=")[2] if text.partition("=")[0].strip() == "recipe" else name
+    if name is None:
+        raise ConfigError(
+            f"{where} does not say what is trained; add a line such as recipe: vqgan "
+            f"(one of: {', '.join(SCHEMAS)})"
+        )
+    schema = pick(SCHEMAS, str(name), "recipe")
+    for text in overrides:
+        pair = nest([override(re.sub(r"^\s*from\s*=", "begin=", text), schema)])
+        layers.append(("the command line", pair))
+    recipe = merge(layers, schema)
+    if not recipe.out:
+        own = getattr(recipe, "name", "") or Path(config).stem
+        recipe = dataclasses.replace(recipe, out=str(Path("training", own)))
+    return check(recipe)
+
+
+def read_all(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Recipe]:
+    """Put the settings of several trainings together; an override is for those that have it.
+
+    Raises:
+        ConfigError: as for `read`, and for an override that none of them has.
+    """
+    if len(names) < 2:
+        return [read(name, overrides) for name in names]
+    known = [{field.name for field in dataclasses.fields(read(name))} for name in names]
+    strange = next((t for t in overrides if not any(_key(t) in each for each in known)), None)
+    if strange is not None:
+        read(names[0], [strange])  # refuses it, and suggests another
+    return [
+        read(name, [text for text in overrides if _key(text) in each])
+        for name, each in zip(names, known, strict=True)
+    ]
+
+
+def _key(text: str) -> str:
+    """The setting that an override is about, by its field's name."""
+    key = text.partition("=")[0].strip()
+    return "begin" if key == "from" else key
+
+
+def in_order(recipes: Sequence[Any]) -> list[Any]:
+    """Put those first whose results others name: a teacher before the CLIP that imitates it."""
+    inputs = ("begin", "vqgan", "clip", "teacher", "sentences", "words_of", "prior")
+    needs: dict[int, list[int]] = {}
+    for number, recipe in enumerate(recipes):
+        read_from = [Path(getattr(recipe, key, "")) for key in inputs if getattr(recipe, key, "")]
+        needs[number] = [
+            other
+            for other, maker in enumerate(recipes)
+            if other != number and any(p.is_relative_to(maker.out) for p in read_from)
+        ]
+    return [recipes[number] for number in TopologicalSorter(needs).static_order()]
+
+
+def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`from` as the field that it fills."""
+    if "from" in values and "begin" in values:
+        raise ConfigError(f"{where} holds both from and begin, which are the same; keep from")
+    return {"begin" if key == "from" else key: value for key, value in values.items()}
+
+
+def _values(config: str, where: str) -> dict[str, Any]:
+    """What a config holds."""
+    if not config.endswith(FILES):
+        pick(configs(), config, "training")
+    place = Path(config) if config == where else _folder() / f"{config}.yaml"
+    try:
+        text = place.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where} is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{where} cannot be read ({error.strerror or error}); check the name of the file"
+        ) from error
+    values = parse(text, where)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must hold key: value lines, and one of them recipe: vqgan")
+    return values
+
+
+def _folder() -> Traversable:
+    """The configs' folder: of the installed package, or in a checkout."""
+    try:
+        return resources.files("vqclip.configs") / "train"
+    except ModuleNotFoundError:
+        return Path(__file__).parents[2] / "configs" / "train"
+
+
+def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> Run:
+    """Train by a recipe, from where its folder says, as far as it says.
+
+    Args:
+        tell: hears of "pictures", "skipped", "start", "step", "report", "sheet" and "checkpoint".
+
+    Returns:
+        How far it came.
+
+    Raises:
+        VqclipError: if something is absent, does not fit or cannot be written.
+    """
+    module, function = TRAINERS[recipe.recipe]
+    trainer: Callable[[Any, settings.Tell], Run] = getattr(import_module(module), function)
+    return trainer(recipe, tell)
+
+
+TRAINERS = {  # recipe → module and function; imported on use, since they need torch
+    "vqgan": ("vqclip.training.vqgan", "train"),
+    "clip": ("vqclip.training.clip", "train"),
+    "teacher": ("vqclip.training.distillation", "train_teacher"),
+    "sentences": ("vqclip.training.distillation", "train_sentences"),
+    "prior": ("vqclip.training.prior", "train"),
+}

@@ -1,0 +1,253 @@
+"""Textual inversion: learning a word from pictures.
+
+Textual inversion (Gal et al., 2022, https://arxiv.org/abs/2208.01618) looks for a word whose text
+makes a diffusion model draw the pictures. Here nothing draws: as in the works that learn words
+for CLIP itself (PALAVRA: Cohen et al., 2022, https://arxiv.org/abs/2204.01694; Pic2Word: Saito et
+al., 2023, https://arxiv.org/abs/2302.03084; SEARLE: Baldrati et al., 2023,
+https://arxiv.org/abs/2303.15247), the word's sentences are brought to where the pictures are.
+
+Of vectors v, with t_k the direction of the k-th template with v in its place, x the direction of
+a random square of a picture, x̄ that of their mean, and f those of other words, one step lowers
+
+    mean_k [ 1 - t_k · x̄ ]
+    + distinct · mean_k,x [ -log softmax(s · x · [t_k, f...])_1 ]
+    + hold · |v - v0|² / |v0|²
+
+- The first part brings the sentences to the pictures; it is the cosine loss of SEARLE.
+- The second is CLIP's own way to tell a caption from others (`guidance.distractors`): the word
+has to
+  mean these pictures rather than a thing that has a word already. The words nearest to the
+  pictures are no foils: they are what it is, or nearly.
+- The third keeps the vectors near those of the word that they begin with, so that they go on to
+  behave as a word among others (PALAVRA's and SEARLE's regularisers, in their plainest form).
+
+A style is learnt against its contents: in "a fox in the style of <x>", the fox is the word that
+is nearest to each picture, so that <x> has to say the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqclip.errors import ConfigError
+from vqclip.guidance import distractors
+from vqclip.guidance.cutout_recipes import RECIPES
+from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.models import text_encoder, tokenizer
+from vqclip.tensors import Embedding, Image
+from vqclip.training.settings import InversionConfig
+
+SLOT = "slot"  # the name under which the vectors stand in templates
+OBJECTS = (
+    "<slot>",
+    "a <slot>",
+    "the <slot>",
+    "a drawing of <slot>",
+    "a picture of a <slot>",
+    "a photo of a <slot>",
+    "a <slot> on a white background",
+    "an illustration of a <slot>",
+)
+STYLES = (
+    "{} in the style of <slot>",
+    "a drawing of {} in the style of <slot>",
+    "a <slot> {}",
+    "{}, <slot>",
+)
+MANNERS = """
+photograph, pencil sketch, watercolour, oil painting, woodcut, comic, pixel art, 3d render,
+mosaic, stained glass, clay figure, engraving, graffiti, origami, embroidery, icon, line art,
+emoji
+"""
+NEAREST = 5  # words that may be what the pictures show, and are no foils
+SENTENCES = 8  # read in a step
+SQUARES = 16  # that each of them is compared with
+AT_ONCE = 64  # squares, or texts, that are embedded together
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a word is learnt from, in one perceptor's eyes.
+
+    Args:
+        squares: [P, N, D], directions of N random squares of each picture; the first is whole.
+        sentences: T texts, `<slot>` where the word stands.
+        about: [T, P], whether a sentence is about a picture.
+        foils: [T, F, D], what each sentence is told from.
+        begin: the ordinary word that is nearest to the pictures.
+    """
+
+    squares: Embedding
+    sentences: tuple[str, ...]
+    about: Tensor
+    foils: Tensor
+    begin: str
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """How a word stands after a step.
+
+    Args:
+        step: how many steps are taken.
+        vectors: [V, W], on the processor, without a gradient.
+        fit: the mean cosine between its sentences and the means of their pictures.
+    """
+
+    step: int
+    loss: float
+    vectors: Tensor
+    fit: float
+
+
+def vocabulary() -> list[str]:
+    """The ordinary words that a learnt one is compared with."""
+    return distractors.others("") + distractors.others("", distractors.JUDGED)
+
+
+def manners() -> list[str]:
+    """The ordinary styles that a learnt one is compared with."""
+    return " ".join(MANNERS.split()).split(", ")
+
+
+@torch.no_grad()
+def prepare(
+    perceptor: OpenClipPerceptor, pictures: Sequence[Image], settings: InversionConfig, seed: int
+) -> Lesson:
+    """Look at the pictures, whole and in random squares, and choose the sentences.
+
+    Args:
+        pictures: [1, 3, H, W] each, in [0, 1], of any sizes.
+        seed: of the cutter's random stream.
+    """
+    squares = _look(perceptor, pictures, settings.views, seed)
+    words = vocabulary()
+    read = _read(perceptor, words)
+    mean = squares.mean(1)
+    order = (mean.mean(0) @ read.T).argsort(descending=True).tolist()
+    begin = words[order[0]]
+    if settings.kind != "style":
+        about = torch.ones(len(OBJECTS), len(pictures), dtype=torch.bool)
+        away = read[order[NEAREST:]].expand(len(OBJECTS), -1, -1)
+        return Lesson(squares, OBJECTS, about, away, begin)
+    things = [words[i] for i in (mean @ read.T).argmax(1).tolist()]
+    distinct = list(dict.fromkeys(things))
+    pairs = [(thing, form) for thing in distinct for form in STYLES]
+    other = {
+        thing: _read(perceptor, [f"{thing}, {manner}" for manner in manners()])
+        for thing in distinct
+    }
+    nearest = torch.stack(list(other.values())).mean(0) @ mean.mean(0)
+    return Lesson(
+        squares,
+        tuple(form.format(thing) for thing, form in pairs),
+        torch.tensor([[thing == each for each in things] for thing, _ in pairs]),
+        torch.stack([other[thing] for thing, _ in pairs]),
+        manners()[int(nearest.argmax())],
+    )
+
+
+def beginning(perceptor: OpenClipPerceptor, word: str, count: int) -> Tensor:
+    """The embeddings of a word's tokens, repeated or cut to `count`: [count, W].
+
+    Raises:
+        ConfigError: if the word has no tokens.
+    """
+    numbers = tokenizer.bare(perceptor.tokenizer, word)
+    if not numbers:
+        raise ConfigError(f"init={word!r} holds no word to begin with; write one, such as cat")
+    row = torch.tensor((numbers * count)[:count], device=perceptor.mean.device)
+    with torch.no_grad():
+        return text_encoder.embed(perceptor.model, row).float()
+
+
+def learn(
+    perceptor: OpenClipPerceptor,
+    lesson: Lesson,
+    settings: InversionConfig,
+    generator: torch.Generator,
+) -> Iterator[Moment]:
+    """Learn vectors, yielding a Moment a step; nothing is written.
+
+    Args:
+        generator: on the processor; equal states give equal words there.
+
+    Raises:
+        ConfigError: if the word to begin with has no tokens.
+    """
+    begun = beginning(perceptor, settings.init or lesson.begin, settings.vectors)
+    vectors = begun.clone().requires_grad_()
+    rate = settings.rate * float(begun.square().mean().sqrt())
+    optimiser = torch.optim.Adam([vectors], lr=rate)
+    views = lesson.squares.shape[1]
+    weights = lesson.about.float()
+    targets = F.normalize(weights.to(lesson.squares) @ lesson.squares.mean(1), dim=1)
+    for step in range(settings.steps):
+        optimiser.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / settings.steps))
+        many = min(SENTENCES, len(lesson.sentences))
+        chosen = torch.randperm(len(lesson.sentences), generator=generator)[:many]
+        which = torch.multinomial(weights[chosen], SQUARES, True, generator=generator)
+        square = torch.randint(views, which.shape, generator=generator)
+        seen = lesson.squares[which, square]  # [T, S, D]
+        read = _sentences(perceptor, [lesson.sentences[i] for i in chosen.tolist()], vectors)
+        own = (seen * read[:, None]).sum(2, keepdim=True)
+        others = seen @ lesson.foils[chosen].transpose(1, 2)
+        told = (distractors.SHARPNESS * torch.cat([own, others], 2)).log_softmax(2)[..., 0].mean()
+        fit = (read * targets[chosen]).sum(1).mean()
+        moved = (vectors - begun).square().sum() / begun.square().sum()
+        loss = (1 - fit) - settings.distinct * told + settings.hold * moved
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        now = vectors.detach().float().cpu().clone()
+        yield Moment(step + 1, float(loss.detach()), now, float(fit.detach()))
+
+
+@torch.no_grad()
+def meaning(
+    perceptor: OpenClipPerceptor, vectors: Tensor, kind: str = "object", many: int = 3
+) -> list[str]:
+    """Name the ordinary words that a learnt one is nearest to, the nearest first."""
+    words = manners() if kind == "style" else vocabulary()
+    own = _sentences(perceptor, ["<slot>"], vectors.to(perceptor.mean.device))
+    order = (_read(perceptor, words) @ own[0]).topk(many).indices
+    return [words[i] for i in order.tolist()]
+
+
+def _look(
+    perceptor: OpenClipPerceptor, pictures: Sequence[Image], views: int, seed: int
+) -> Embedding:
+    """Directions of the whole pictures and of random squares of them: [P, views, D]."""
+    cutter = Cutter(perceptor.size, count=max(views - 1, 1), recipe=RECIPES["vqclip"], seed=seed)
+    seen = []
+    for picture in pictures:
+        picture = picture.to(perceptor.mean.device)
+        squares = [F.interpolate(picture, [perceptor.size] * 2, mode="bilinear", antialias=True)]
+        if views > 1:
+            squares += cutter(picture).pixels.split(AT_ONCE)
+        seen.append(torch.cat([perceptor.embed_image(each) for each in squares]))
+    return torch.stack(seen)
+
+
+def _read(perceptor: OpenClipPerceptor, texts: list[str]) -> Embedding:
+    """Directions of texts, some at a time."""
+    starts = range(0, len(texts), AT_ONCE)
+    return torch.cat([perceptor.embed_text(texts[at : at + AT_ONCE]) for at in starts])
+
+
+def _sentences(
+    perceptor: OpenClipPerceptor, sentences: Sequence[str], vectors: Tensor
+) -> Embedding:
+    """Directions of sentences with the vectors in their slot, differentiable in these."""
+    taught = perceptor.with_words({SLOT: vectors})
+    rows = [taught.spell([(sentence, 1.0)]) for sentence in sentences]
+    tokens = torch.stack([row.tokens for row in rows]).to(vectors.device)
+    inserted = tokenizer.insertions(rows)
+    read = text_encoder.encode(perceptor.model, tokens, inserted=inserted)
+    return F.normalize(read.float(), dim=-1)
