@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from vqclip.animation.camera_2d import Move, compose, warp
+from vqclip.animation.camera_2d import CameraMove2D, compose, warp
 
 SIDE, COUNT, TURNS = 192, 24, 36
 MARGIN = 4  # pixels inside the inscribed disc's border
@@ -46,7 +46,7 @@ def fine(image: Tensor) -> float:
 
 def rolls() -> Iterator[str]:
     """Roll once round, one resampling after another, and from the first frame each time."""
-    turn = Move(roll=360 / TURNS)
+    turn = CameraMove2D(roll=360 / TURNS)
     yield f"{TURNS} rolls of {360 // TURNS}°, {SIDE}x{SIDE}, PSNR in dB in the inscribed disc"
     yield "finest wave  kernel  one after another  at worst  composed, at worst"
     for finest in (8, 4):
@@ -69,7 +69,7 @@ def rolls() -> Iterator[str]:
 
 def zooms() -> Iterator[str]:
     """Come nearer for long, one resampling after another, and from the first frame each time."""
-    nearer = Move(zoom=NEARER)
+    nearer = CameraMove2D(zoom=NEARER)
     yield f"{STEPS} zooms by {NEARER}: how much is left of the fine, in parts of what is there"
     yield "finest wave  kernel  one after another     PSNR  composed     PSNR"
     for finest in (8, 4, 3):

@@ -80,9 +80,9 @@ def child(settings: list[str], notes: Path) -> None:
     from vqclip.run.record import writer
 
     parts = {"import": time.perf_counter() - began, "load": 0.0, "steps": 0.0, "write": 0.0}
-    build, keep = session.build, writer.keep
+    build, keep = session.build, writer.record_steps
 
-    def timed_build(*arguments: Any) -> runner.Session:
+    def timed_build(*arguments: Any) -> runner.Runner:
         before = time.perf_counter()
         built = build(*arguments)
         parts["load"] = time.perf_counter() - before
@@ -103,7 +103,7 @@ def child(settings: list[str], notes: Path) -> None:
             yield step
 
     session.build = timed_build  # type: ignore[assignment]
-    writer.keep = timed_keep  # type: ignore[assignment]
+    writer.record_steps = timed_keep  # type: ignore[assignment]
     code = cli_main.main([PROMPT, "--quiet", *settings])
     notes.write_text(json.dumps(parts))
     raise SystemExit(code)

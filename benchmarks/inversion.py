@@ -7,9 +7,9 @@ the starter models never saw (`Row.held_out`), twenty are taken: the first in or
 alphabet that at least five hands drew, and eight times or more. Of each, five pictures teach a
 word, as `vqclip invert` does with its defaults; the settings of that can be given. The others,
 three or more, are hidden among 500 pictures of held-out concepts, and the word `<token>` looks
-for them with the starter CLIP. Printed: how often the first picture it finds is one of them (recall@1),
-the median place of the first of them, and beside it the same for chance, for the concept's own
-name, and for the mean of the five pictures' embeddings, which no word stands for.
+for them with the starter CLIP. Printed: how often the first picture it finds is one of them
+(recall@1), the median place of the first of them, and beside it the same for chance, for the
+concept's own name, and for the mean of the five pictures' embeddings, which no word stands for.
 
 Of the first `drawn` concepts, `a drawing of <token>` is drawn, first seed, at 128x128, and laid
 beside the five pictures, in benchmarks/inversion.png.
@@ -35,13 +35,13 @@ from torch import Tensor
 from vqclip import session
 from vqclip.cli.commands import invert
 from vqclip.config import loading
-from vqclip.guidance.perceptor import OpenClipPerceptor, load
+from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language import assets
 from vqclip.media import images
 from vqclip.media.contact_sheet import Cell, sheet
 from vqclip.models import device
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.training import settings as training_settings
 from vqclip.training import textual_inversion
 from vqclip.training.data import archives
@@ -59,14 +59,14 @@ def main(arguments: list[str]) -> None:
     if not own["data"]:
         raise SystemExit("give the folder of the archives: data=DIR")
     rest = [each for each in arguments if each.partition("=")[0] not in own]
-    settings = invert.settings(["token=word", *rest])
+    settings = invert.inversion_settings(["token=word", *rest])
     classes = ("permissive", "public-domain")
     _, held = archives.read(
         Path(own["data"]), "illustrations", side=SIDE, classes=classes
     ).split()
     pixels = held.pixels.float() / 255
     pictures = pixels[:, :3] * pixels[:, 3:] + 1 - pixels[:, 3:]  # on white
-    perceptor = load(str(registry.starter_clips()["starter"]))
+    perceptor = load_perceptor(str(registry.starter_clips()["starter"]))
     with torch.no_grad():
         seen = torch.cat([perceptor.embed_image(each) for each in pictures.split(64)])
     concepts = [row.concept for row in held.rows]
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> None:
         gallery = seen[hidden + others[: GALLERY - len(hidden)]]
         vectors = learn(perceptor, [pictures[i : i + 1] for i in taught], settings)
         if len(rows) < int(own["drawn"]):
-            drawn = draw(Learnt("word", {perceptor.width: vectors}))
+            drawn = draw(WordEmbedding("word", {perceptor.width: vectors}))
             shown = [*(pictures[i : i + 1] for i in taught), drawn]
             cells = [Cell(Pillow.fromarray(images.to_bytes(each))) for each in shown]
             rows.append((concept, cells))
@@ -139,12 +139,12 @@ def learn(
     return vectors
 
 
-def draw(word: Learnt) -> Tensor:
+def draw(word: WordEmbedding) -> Tensor:
     """What a run draws of a word: [1, 3, 128, 128] in [0, 1]."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / assets.WORD_FOLDER / f"{word.name}.safetensors"
         path.parent.mkdir()
-        path.write_bytes(word_embedding.packed(word))
+        path.write_bytes(word_embedding.pack_word(word))
         text = f"a drawing of <{word.name}>"
         run = session.build(loading.load(text, size="128x128", seed=1, assets=folder))
         for _ in run.play():

@@ -102,7 +102,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
     out, count = Path(given.pop("out", "outputs/language")), int(given.pop("count", "40"))
     settings = [f"{key}={value}" for key, value in given.items()]
     own, second = (
-        perceptor.load(perceptors.perceptor_source(name))
+        perceptor.load_perceptor(perceptors.perceptor_source(name))
         for name in ("starter", "starter-second")
     )
     candidates = cases()
@@ -120,7 +120,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
             path.parent.mkdir(parents=True, exist_ok=True)
             images.save_png(path, run.final())
             say(f"{way}: {case.ways()[way]}")
-        return images.read(path)
+        return images.read_picture(path)
 
     chosen: list[Case] = []
     for case in candidates:
@@ -173,7 +173,9 @@ def _quarter(picture: Tensor, name: str) -> Tensor:
 def _sure(second: perceptor.OpenClipPerceptor, picture: Tensor, text: str) -> Tensor:
     """How surely a picture shows a text, and none of the foils."""
     seen, wanted = second.embed_image(picture), second.embed_text([text])
-    return distractors.certainty(seen, wanted, second.embed_text(distractors.others(text)))[0]
+    return distractors.log_certainty(
+        seen, wanted, second.embed_text(distractors.distractors_for(text))
+    )[0]
 
 
 if __name__ == "__main__":

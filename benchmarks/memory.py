@@ -71,8 +71,8 @@ def shaped(place: Path) -> None:
     weights = place / "shaped.safetensors"
     for name, published in VQGANS.items():
         config = registry.HERE / CHECKPOINTS[published].config
-        save_file(vqgan.build(vqgan_config.read_config(config)).state_dict(), weights)
-        download.import_(weights, config, name)
+        save_file(vqgan.build_vqgan(vqgan_config.read_config(config)).state_dict(), weights)
+        download.import_model(weights, config, name)
     (place / "clip").mkdir()
     save_file(
         open_clip.create_model(SHAPE).state_dict(),

@@ -57,7 +57,9 @@ def judged(
     seen = torch.cat(
         [
             judge.see(
-                torch.cat([images.read(path) for path in paths[first : first + LOOK_AT_ONCE]])
+                torch.cat(
+                    [images.read_picture(path) for path in paths[first : first + LOOK_AT_ONCE]]
+                )
             )
             for first in range(0, len(paths), LOOK_AT_ONCE)
         ]

@@ -161,7 +161,7 @@ def drawer(
     if name == "real":
         return _real(work, rows)
     if name == "dream":
-        dreamer = drafts.load()
+        dreamer = drafts.load_draft_model()
 
         def draft(number: int, wish: Wish) -> Iterator[Drawing]:
             began, asked = time.monotonic(), config(number, wish)
@@ -170,7 +170,7 @@ def drawer(
                 device.purpose_seed(seed_of(work, number), "init")
             )
             best = dreamer.dream(wish.prompt, asked.dream, stream)[0]
-            laid = drafts.laid_out(best.image, wide, high)
+            laid = drafts.pad_to(best.image, wide, high)
             yield Drawing(laid, time.monotonic() - began)
 
         return draft
@@ -303,7 +303,7 @@ def _looker() -> Callable[[Tensor, str], float]:
 
     @cache
     def load() -> perceptor.OpenClipPerceptor:
-        return perceptor.load(perceptors.perceptor_source("starter"))
+        return perceptor.load_perceptor(perceptors.perceptor_source("starter"))
 
     def look(picture: Tensor, prompt: str) -> float:
         with torch.no_grad():

@@ -30,7 +30,7 @@ WHOLE = ["photo_share=0", "zoom=[0.6, 1.05]", "batch=32"]  # scenes, each with i
 
 def scenes(folder: str, size: int) -> Tensor:
     """Compose 128 scenes of held-out concepts: [128, 3, size, size] in [0, 1]."""
-    recipe = recipes.read("starter_vqgan", [f"data={folder}", f"size={size}", *WHOLE])
+    recipe = recipes.read_recipe("starter_vqgan", [f"data={folder}", f"size={size}", *WHOLE])
     return supply(recipe, settings.nobody)[1] / 2 + 0.5
 
 

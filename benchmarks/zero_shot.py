@@ -99,7 +99,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{given['source']}: {len(names)} names; {len(draws)} draws of {count}, {classes}-way")
     opinions = []
     for name in given["perceptors"].split(","):
-        eye = perceptor.load(perceptors.perceptor_source(name))
+        eye = perceptor.load_perceptor(perceptors.perceptor_source(name))
         seen = see(drawn, eye)
         ways = {"usual": zero_shot.TEMPLATES, "none": ("{}",)}
         opinions.append({k: zero_shot.learn(eye, names, v).judge(seen) for k, v in ways.items()})

@@ -90,7 +90,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     layout = {"model": {"target": "taming.models.vqgan.VQModel", "params": inner}}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = vqgan.build(layout)
+        model = vqgan.build_vqgan(layout)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.2)
     config, checkpoint = place / "tiny.yaml", place / "tiny.ckpt"
@@ -98,7 +98,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     torch.save({"epoch": 1, "state_dict": model.state_dict()}, checkpoint)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VQCLIP_HOME", str(place))
-        download.import_(checkpoint, config, VQGAN)
+        download.import_model(checkpoint, config, VQGAN)
     clip = tiny_clip.write(place / "clip")
     return Home(place, clip, config, checkpoint, open_clip.get_tokenizer(f"local-dir:{clip}"))
 

@@ -1,7 +1,7 @@
 """Optimisers, learning-rate schedules, the averaged latent, and recovery from NaN.
 
 An optimiser is `(parameters, lr=...) -> torch.optim.Optimizer`; a schedule is
-`step -> factor`, and multiplies the learning rate. `build` joins the two.
+`step -> factor`, and multiplies the learning rate. `build_optimiser` joins the two.
 
 A loss or a latent that is infinite, or no number at all, would stay so for the rest of the run.
 The step is taken again from where it began, at half the rate and with other cutouts.
@@ -176,7 +176,7 @@ class Average:
         self.taken = state["taken"]
 
 
-def build(
+def build_optimiser(
     name: str,
     parameters: Iterable[Tensor],
     *,
@@ -213,13 +213,13 @@ def build(
     return Scheduled(optimiser, follow)
 
 
-def schedule(name: str, steps: int, **options: float) -> Factor:
+def rate_schedule(name: str, steps: int, **options: float) -> Factor:
     """Make the schedule called `name` for a run of `steps` steps.
 
     Raises:
         ConfigError: if there is no such schedule, or an option is outside its range.
 
-    >>> drop = schedule("drop", steps=100)
+    >>> drop = rate_schedule("drop", steps=100)
     >>> drop(74), drop(75)
     (1.0, 0.1)
     """
@@ -302,7 +302,7 @@ SCHEDULES: dict[str, Callable[..., Factor]] = {
 TRIES = 6  # of one step; the last one at a thirty-second of the rate
 
 
-class Guard:
+class NanGuard:
     """Watches the steps of one size, between `generate` and whoever consumes them.
 
     Args:

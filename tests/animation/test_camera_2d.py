@@ -12,19 +12,27 @@ import torch
 from torch import Tensor
 
 from tests.helpers.waves import disc, middles, psnr, waves
-from vqclip.animation.camera_2d import Move, compose, identity, moved, positions, resized, warp
+from vqclip.animation.camera_2d import (
+    CameraMove2D,
+    compose,
+    identity,
+    moved,
+    positions,
+    resized,
+    warp,
+)
 from vqclip.animation.resample import EDGES, KERNELS
 from vqclip.errors import ConfigError
 
 MOVES = {
-    "zoom": Move(zoom=1.3),
-    "out": Move(zoom=0.8),
-    "pan": Move(pan_x=0.0371, pan_y=-0.0533),
-    "roll": Move(roll=37),
-    "tilt": Move(tilt=9),
-    "swing": Move(swing=-7, field_of_view=40),
-    "aside": Move(zoom=1.1, roll=20, centre=(0.4, 0.55)),
-    "all": Move(zoom=1.05, pan_x=0.02, pan_y=0.03, roll=12, tilt=5, swing=-4),
+    "zoom": CameraMove2D(zoom=1.3),
+    "out": CameraMove2D(zoom=0.8),
+    "pan": CameraMove2D(pan_x=0.0371, pan_y=-0.0533),
+    "roll": CameraMove2D(roll=37),
+    "tilt": CameraMove2D(tilt=9),
+    "swing": CameraMove2D(swing=-7, field_of_view=40),
+    "aside": CameraMove2D(zoom=1.1, roll=20, centre=(0.4, 0.55)),
+    "all": CameraMove2D(zoom=1.05, pan_x=0.02, pan_y=0.03, roll=12, tilt=5, swing=-4),
 }
 
 
@@ -32,7 +40,7 @@ def snow(width: int = 24, height: int = 16) -> Tensor:
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(5))
 
 
-def plainly(move: Move, x: Any, y: Any, width: int, height: int) -> tuple[Any, Any]:
+def plainly(move: CameraMove2D, x: Any, y: Any, width: int, height: int) -> tuple[Any, Any]:
     """Where a point of the picture goes: a card in space, written again, step by step."""
     side = min(width, height)
     eye = side / 2 / math.tan(math.radians(move.field_of_view) / 2)
@@ -69,23 +77,23 @@ def test_a_view_says_where_each_point_comes_from(name: str, size: tuple[int, int
 @pytest.mark.parametrize(
     ("move", "point", "goes"),
     [
-        (Move(zoom=2), (63.5, 31.5), (79.5, 31.5)),
-        (Move(pan_x=0.25), (40.0, 10.0), (16.0, 10.0)),
-        (Move(pan_y=0.25), (40.0, 20.0), (40.0, 4.0)),
-        (Move(roll=90), (57.5, 31.5), (47.5, 41.5)),  # from the right to the bottom
-        (Move(roll=90, centre=(0.5, 0.0)), (57.5, -0.5), (47.5, 9.5)),
+        (CameraMove2D(zoom=2), (63.5, 31.5), (79.5, 31.5)),
+        (CameraMove2D(pan_x=0.25), (40.0, 10.0), (16.0, 10.0)),
+        (CameraMove2D(pan_y=0.25), (40.0, 20.0), (40.0, 4.0)),
+        (CameraMove2D(roll=90), (57.5, 31.5), (47.5, 41.5)),  # from the right to the bottom
+        (CameraMove2D(roll=90, centre=(0.5, 0.0)), (57.5, -0.5), (47.5, 9.5)),
     ],
 )
 def test_signs_and_units_are_as_written(
-    move: Move, point: tuple[float, float], goes: tuple[float, float]
+    move: CameraMove2D, point: tuple[float, float], goes: tuple[float, float]
 ) -> None:
     assert through(move.matrix(96, 64), *goes) == pytest.approx(point)
 
 
 def test_leaning_back_shrinks_the_top_and_a_door_its_right_side() -> None:
     for move, small, large in (
-        (Move(tilt=20), ((20.0, 5.0), (30.0, 5.0)), ((20.0, 55.0), (30.0, 55.0))),
-        (Move(swing=20), ((55.0, 20.0), (55.0, 30.0)), ((5.0, 20.0), (5.0, 30.0))),
+        (CameraMove2D(tilt=20), ((20.0, 5.0), (30.0, 5.0)), ((20.0, 55.0), (30.0, 55.0))),
+        (CameraMove2D(swing=20), ((55.0, 20.0), (55.0, 30.0)), ((5.0, 20.0), (5.0, 30.0))),
     ):
         lengths = [
             math.dist(*(plainly(move, *point, 64, 64) for point in pair))
@@ -126,7 +134,7 @@ def test_a_warp_is_the_pattern_warped(name: str) -> None:
 
 def test_thirty_six_rolls_come_back_and_their_product_is_one() -> None:
     image = waves(middles(96, 96)).float()
-    turn = Move(roll=10).matrix(96, 96)
+    turn = CameraMove2D(roll=10).matrix(96, 96)
     found = image
     for _ in range(36):
         found, _ = warp(found, turn)
@@ -152,9 +160,11 @@ def test_a_warp_is_kornias(name: str, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("edges", EDGES)
 def test_standing_still_changes_no_bit(edges: str) -> None:
     image = snow()
-    assert Move().still and torch.equal(Move(centre=(0.1, 0.2)).matrix(24, 16), identity())
+    assert CameraMove2D().still and torch.equal(
+        CameraMove2D(centre=(0.1, 0.2)).matrix(24, 16), identity()
+    )
     assert not any(move.still for move in MOVES.values())
-    shown, seen = warp(image, Move().matrix(24, 16), edges)
+    shown, seen = warp(image, CameraMove2D().matrix(24, 16), edges)
     assert torch.equal(shown, image) and float(seen.min()) == 1
 
 
@@ -162,7 +172,7 @@ def test_standing_still_changes_no_bit(edges: str) -> None:
 def test_a_pan_by_pixels_is_a_roll_of_the_tensor(kernel: str) -> None:
     image = snow()
     for right, down in ((5, 0), (0, 3), (-7, 2), (24, 16)):
-        view = Move(pan_x=right / 24, pan_y=down / 16).matrix(24, 16)
+        view = CameraMove2D(pan_x=right / 24, pan_y=down / 16).matrix(24, 16)
         shown, _ = warp(image, view, "wrap", kernel)
         assert torch.equal(shown, image.roll((-down, -right), (2, 3)))
 
@@ -182,21 +192,21 @@ def test_composed_is_one_after_the_other(size: tuple[int, int]) -> None:
 
 
 def test_a_long_way_stays_finite() -> None:
-    view = compose([Move(zoom=0.98, roll=1, tilt=0.1).matrix(64, 64)] * 3000)
+    view = compose([CameraMove2D(zoom=0.98, roll=1, tilt=0.1).matrix(64, 64)] * 3000)
     assert torch.isfinite(view).all() and float(view.abs().max()) > 0
-    image, _ = warp(snow(), compose([Move(zoom=1.02).matrix(24, 16)] * 10000))
+    image, _ = warp(snow(), compose([CameraMove2D(zoom=1.02).matrix(24, 16)] * 10000))
     assert torch.isfinite(image).all()
 
 
 def test_nothing_shears_in_a_picture_that_is_no_square() -> None:
-    view = Move(roll=30, zoom=1.2).matrix(90, 30)
+    view = CameraMove2D(roll=30, zoom=1.2).matrix(90, 30)
     square = view[:2, :2] * 1.2
     torch.testing.assert_close(square @ square.T, torch.eye(2, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("edges", EDGES)
 def test_behind_the_horizon_is_nothing(edges: str) -> None:
-    view = Move(tilt=80, field_of_view=90).matrix(32, 32)
+    view = CameraMove2D(tilt=80, field_of_view=90).matrix(32, 32)
     places = positions(view, 32, 32)
     behind = places.abs().amax(-1) > 1e6
     assert behind.any() and not behind.all()
@@ -242,7 +252,7 @@ def detail(image: Tensor) -> float:
 
 def test_a_long_zoom_does_not_blur() -> None:
     image = snow(96, 96)
-    move, again = Move(zoom=1.02, roll=0.3), image
+    move, again = CameraMove2D(zoom=1.02, roll=0.3), image
     for _ in range(60):
         again, _ = warp(again, move.matrix(96, 96))
     once, seen = warp(image, moved([move] * 60, 96, 96))
@@ -266,4 +276,4 @@ def test_a_long_zoom_does_not_blur() -> None:
 )
 def test_moves_that_no_camera_makes_are_refused(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        Move(**settings)
+        CameraMove2D(**settings)

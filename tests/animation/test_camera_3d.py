@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from tests.helpers.waves import disc, fly, middles, psnr, waves
-from vqclip.animation.camera_2d import Move, focal_length, positions
-from vqclip.animation.camera_3d import Flight, Terrain, follow, nearness
+from vqclip.animation.camera_2d import CameraMove2D, focal_length, positions
+from vqclip.animation.camera_3d import CameraMove3D, Surface, follow, nearness
 from vqclip.animation.resample import EDGES
-from vqclip.animation.surfaces import DepthMap, Flat, Ground, Tunnel
+from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.errors import ConfigError
 
-TERRAINS: dict[str, Terrain] = {
-    "flat": Flat(3.0),
-    "ground": Ground(0.8),
+TERRAINS: dict[str, Surface] = {
+    "flat": Wall(3.0),
+    "ground": Plane(0.8),
     "tunnel": Tunnel(1.2),
     "map": DepthMap(torch.linspace(0, 1, 40)[:, None].expand(40, 30)),
 }
@@ -38,7 +38,7 @@ def axis_turn(axis: tuple[float, float, float], degrees: float) -> Any:
 def test_turning_is_a_homography_whatever_is_near_or_far(
     name: str, size: tuple[int, int]
 ) -> None:
-    flight = Flight(pan=7, tilt=-4, roll=11, field_of_view=50, centre=(0.45, 0.6))
+    flight = CameraMove3D(pan=7, tilt=-4, roll=11, field_of_view=50, centre=(0.45, 0.6))
     course = follow(flight, TERRAINS[name], *size)
     f = min(size) / 2 / math.tan(math.radians(25))
     lens = np.array([[f, 0, 0.45 * size[0] - 0.5], [0, f, 0.6 * size[1] - 0.5], [0, 0, 1]])
@@ -50,24 +50,24 @@ def test_turning_is_a_homography_whatever_is_near_or_far(
 
 def test_turning_to_the_right_sends_things_to_the_left() -> None:
     for flight, goes in (
-        (Flight(pan=5), (1, 0)),
-        (Flight(tilt=5), (0, -1)),
-        (Flight(x=0.2), (1, 0)),
-        (Flight(y=0.2), (0, 1)),
+        (CameraMove3D(pan=5), (1, 0)),
+        (CameraMove3D(tilt=5), (0, -1)),
+        (CameraMove3D(x=0.2), (1, 0)),
+        (CameraMove3D(y=0.2), (0, 1)),
     ):
-        course = follow(flight, Flat(2.0), 33, 33)
+        course = follow(flight, Wall(2.0), 33, 33)
         moved = course.positions[16, 16] - 16
         assert torch.equal(moved.sign() * (moved.abs() > 1e-9), torch.tensor(goes).double())
-    rolled = follow(Flight(roll=10), Flat(2.0), 33, 33).positions
-    torch.testing.assert_close(rolled, positions(Move(roll=10).matrix(33, 33), 33, 33))
+    rolled = follow(CameraMove3D(roll=10), Wall(2.0), 33, 33).positions
+    torch.testing.assert_close(rolled, positions(CameraMove2D(roll=10).matrix(33, 33), 33, 33))
 
 
-@pytest.mark.parametrize("flat", [Flat(4.0), DepthMap(torch.full((5, 7), 1.0))])
+@pytest.mark.parametrize("flat", [Wall(4.0), DepthMap(torch.full((5, 7), 1.0))])
 @pytest.mark.parametrize("forward", [1.5, -2.0, 0.1])
-def test_forward_to_a_wall_is_a_zoom(flat: Terrain, forward: float) -> None:
-    flight = Flight(z=forward, near=4.0, field_of_view=70, centre=(0.3, 0.55))
+def test_forward_to_a_wall_is_a_zoom(flat: Surface, forward: float) -> None:
+    flight = CameraMove3D(z=forward, near=4.0, field_of_view=70, centre=(0.3, 0.55))
     course = follow(flight, flat, 60, 40)
-    zoom = Move(zoom=4 / (4 - forward), centre=(0.3, 0.55))
+    zoom = CameraMove2D(zoom=4 / (4 - forward), centre=(0.3, 0.55))
     # A depth map is followed by halving steps; the best it can is a thousandth of a pixel.
     wanted = positions(zoom.matrix(60, 40), 60, 40)
     torch.testing.assert_close(course.positions, wanted, atol=1e-2, rtol=0)
@@ -78,7 +78,7 @@ def test_forward_to_a_wall_is_a_zoom(flat: Terrain, forward: float) -> None:
 
 
 def test_aside_along_a_wall_is_a_pan() -> None:
-    course = follow(Flight(x=0.3, y=-0.2, field_of_view=60), Flat(4.0), 60, 40)
+    course = follow(CameraMove3D(x=0.3, y=-0.2, field_of_view=60), Wall(4.0), 60, 40)
     focal = focal_length(60, 60, 40)
     shift = torch.tensor([0.3, -0.2], dtype=torch.float64) * focal / 4
     torch.testing.assert_close(course.positions, middles(60, 40) + shift)
@@ -87,7 +87,7 @@ def test_aside_along_a_wall_is_a_pan() -> None:
 @pytest.mark.parametrize("name", sorted(TERRAINS))
 def test_not_to_fly_changes_nothing(name: str) -> None:
     image = torch.rand(1, 3, 40, 30)
-    shown, seen = fly(image, Flight(), TERRAINS[name])
+    shown, seen = fly(image, CameraMove3D(), TERRAINS[name])
     torch.testing.assert_close(shown, image, atol=1e-4, rtol=0)
     torch.testing.assert_close(seen, torch.ones(1, 1, 40, 30), atol=1e-4, rtol=0)
 
@@ -95,7 +95,7 @@ def test_not_to_fly_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", ["flat", "ground", "tunnel"])
 def test_a_flight_shows_the_pattern_from_there(name: str) -> None:
     image = waves(middles(128, 128)).float()
-    flight = Flight(x=0.05, z=0.2, pan=2, roll=3)
+    flight = CameraMove3D(x=0.05, z=0.2, pan=2, roll=3)
     course = follow(flight, TERRAINS[name], 128, 128)
     shown, seen = fly(image, flight, TERRAINS[name])
     where = (seen[0, 0] == 1) & disc(128, 128)
@@ -107,7 +107,7 @@ def test_a_flight_shows_the_pattern_from_there(name: str) -> None:
 def test_what_was_hidden_is_not_seen(edges: str) -> None:
     near = torch.zeros(48, 48)
     near[16:32, 16:32] = 1.0
-    flight = Flight(x=0.2, near=1.0, far=10.0)
+    flight = CameraMove3D(x=0.2, near=1.0, far=10.0)
     _, seen = fly(torch.rand(1, 3, 48, 48), flight, DepthMap(near), edges)
     distance = follow(flight, DepthMap(near), 48, 48).distance
     focal = focal_length(60, 48, 48)
@@ -126,14 +126,16 @@ def test_what_comes_nearer_hides_what_is_behind() -> None:
     near = torch.zeros(48, 48)
     near[16:32, 16:32] = 1.0
     image = near[None, None].expand(1, 3, 48, 48).contiguous()
-    shown, _ = fly(image, Flight(z=0.5, near=1.0, far=100.0), DepthMap(near))
+    shown, _ = fly(image, CameraMove3D(z=0.5, near=1.0, far=100.0), DepthMap(near))
     # The block is twice as near, and so twice as large; the rest has hardly moved.
     assert float(shown[..., 10:38, 10:38].min()) > 0.8
     assert float(shown[..., :6, :].max()) < 0.2
 
 
-@pytest.mark.parametrize("flight", [Flight(z=0.3), Flight(x=0.1, pan=2), Flight(z=-0.3, roll=5)])
-def test_a_map_of_depths_goes_along(flight: Flight) -> None:
+@pytest.mark.parametrize(
+    "flight", [CameraMove3D(z=0.3), CameraMove3D(x=0.1, pan=2), CameraMove3D(z=-0.3, roll=5)]
+)
+def test_a_map_of_depths_goes_along(flight: CameraMove3D) -> None:
     """Two flights over a slope, whose map was carried on, end where it says."""
     slope = DepthMap(torch.linspace(0.1, 0.9, 64)[:, None].expand(64, 64))
     first = follow(flight, slope, 64, 64)
@@ -151,7 +153,7 @@ def test_a_map_of_depths_goes_along(flight: Flight) -> None:
 
 
 def test_nearness_is_what_a_depth_map_says() -> None:
-    flight = Flight(near=2.0, far=50.0)
+    flight = CameraMove3D(near=2.0, far=50.0)
     values: Tensor = torch.linspace(0, 1, 11).double()[:, None]
     distance = 1 / (values / 2 + (1 - values) / 50)
     torch.testing.assert_close(nearness(distance, flight), values)
@@ -171,4 +173,4 @@ def test_nearness_is_what_a_depth_map_says() -> None:
 )
 def test_flights_to_nowhere_are_refused(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        Flight(**settings)
+        CameraMove3D(**settings)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.helpers.single import Single, single
-from vqclip.animation.colour_match import TINTS, tint
+from vqclip.animation.colour_match import COLOUR_MATCHES, match_colours
 from vqclip.errors import ConfigError
 
 Pixels = NDArray[np.float64]
@@ -59,7 +59,7 @@ def to_lab(rgb: Pixels) -> Pixels:
 
 def test_lab_has_the_moments_of_the_reference() -> None:
     own, reference = picture(1), picture(2, 9, 14, 0.35, 0.65)
-    found = tint(own, reference, "lab")
+    found = match_colours(own, reference, "lab")
     assert found.min() > 0 and found.max() < 1, "what is cut off has other moments"
     wanted = moments(to_lab(pixels(own)), to_lab(pixels(reference)))
     assert np.abs(to_lab(pixels(found)) - wanted).max() < 0.1
@@ -68,14 +68,14 @@ def test_lab_has_the_moments_of_the_reference() -> None:
 def test_rgb_has_the_moments_of_the_reference() -> None:
     own, reference = picture(3), picture(4, 9, 14)
     wanted = moments(pixels(own), pixels(reference)).clip(0, 1)
-    assert np.abs(pixels(tint(own, reference, "rgb")) - wanted).max() < 1e-5
+    assert np.abs(pixels(match_colours(own, reference, "rgb")) - wanted).max() < 1e-5
 
 
 def test_histograms_are_matched_as_scikit_image_does() -> None:
     """Its formula: of equal values, those up to the last count; between values, linearly."""
     own = (picture(5) * 12).round() / 12
     reference = picture(6, 9, 14)
-    found = pixels(tint(own, reference, "histogram"))
+    found = pixels(match_colours(own, reference, "histogram"))
     for channel in range(3):
         source, template = pixels(own)[..., channel], pixels(reference)[..., channel]
         _, where, counts = np.unique(source.ravel(), return_inverse=True, return_counts=True)
@@ -90,45 +90,47 @@ def test_hues_turn_together() -> None:
     red = torch.zeros(1, 3, 8, 8)
     red[:, 0] = torch.linspace(0.4, 0.9, 8)
     red[:, 1] = red[:, 2] = 0.1
-    found = tint(red, red.roll(1, 1), "hsv")
+    found = match_colours(red, red.roll(1, 1), "hsv")
     assert torch.allclose(found, red.roll(1, 1), atol=1e-5)
     grey = torch.full((1, 3, 8, 8), 0.3)
-    assert tint(grey, red, "hsv").std(1).max() < 1e-5, "a grey picture has no hue to turn"
+    assert match_colours(grey, red, "hsv").std(1).max() < 1e-5, (
+        "a grey picture has no hue to turn"
+    )
 
 
-@pytest.mark.parametrize("way", TINTS)
+@pytest.mark.parametrize("way", COLOUR_MATCHES)
 def test_its_own_colours_change_nothing(way: str) -> None:
     own = picture(7)
-    assert (tint(own, own, way) - own).abs().max() < 2e-3
+    assert (match_colours(own, own, way) - own).abs().max() < 2e-3
     shuffled = own.flatten(2)[..., torch.randperm(520)].view_as(own)
-    assert (tint(own, shuffled, way) - own).abs().max() < 2e-3, (
+    assert (match_colours(own, shuffled, way) - own).abs().max() < 2e-3, (
         "where a colour is does not matter"
     )
 
 
-@pytest.mark.parametrize("way", TINTS)
+@pytest.mark.parametrize("way", COLOUR_MATCHES)
 def test_devices_without_64_bits_do(way: str) -> None:
     own, reference = picture(8), picture(9)
-    found = tint(single(own), single(reference), way)
+    found = match_colours(single(own), single(reference), way)
     assert isinstance(found, Single)
-    assert torch.equal(found.as_subclass(Tensor), tint(own, reference, way))
+    assert torch.equal(found.as_subclass(Tensor), match_colours(own, reference, way))
 
 
-@pytest.mark.parametrize("way", TINTS)
+@pytest.mark.parametrize("way", COLOUR_MATCHES)
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_flat_pictures_stay_flat(way: str, level: float) -> None:
     flat = torch.full((1, 3, 6, 6), level)
     flat = flat + torch.rand(1, 3, 6, 6) * 1e-3 if level == 0.5 else flat
-    found = tint(flat, picture(10), way)
+    found = match_colours(flat, picture(10), way)
     assert found.isfinite().all()
     if way != "histogram":  # which spreads whatever differs at all
         assert found.std((2, 3)).max() < 0.01
-    assert tint(picture(10), flat, way).isfinite().all()
+    assert match_colours(picture(10), flat, way).isfinite().all()
     one = torch.rand(1, 3, 1, 1)
-    assert tint(one, flat, way).isfinite().all()
+    assert match_colours(one, flat, way).isfinite().all()
 
 
 def test_what_cannot_be_is_refused() -> None:
     own = picture(11)
     with pytest.raises(ConfigError, match=r"no way to match colours is called 'lob'.*'lab'"):
-        tint(own, own, "lob")
+        match_colours(own, own, "lob")

@@ -82,10 +82,10 @@ def spoil(path: Path, **more: object) -> None:
 
 @pytest.mark.parametrize("kind", ["dpt", "depth_anything"])
 def test_a_published_folder_tells_near_from_far(kind: str, published: dict[str, Path]) -> None:
-    values = depth_model.load(published[kind])(picture())
+    values = depth_model.load_depth_model(published[kind])(picture())
     assert values.shape == (40, 56) and values.dtype == torch.float32
     assert float(values.min()) == 0 and float(values.max()) == 1
-    assert torch.equal(values, depth_model.load(published[kind])(picture()))
+    assert torch.equal(values, depth_model.load_depth_model(published[kind])(picture()))
     pipe = transformers.pipeline(
         "depth-estimation", model=str(published[kind]), local_files_only=True
     )
@@ -98,9 +98,9 @@ def test_a_published_folder_tells_near_from_far(kind: str, published: dict[str, 
 
 
 def test_distances_are_turned_round(tmp_path: Path, published: dict[str, Path]) -> None:
-    inverse = depth_model.load(published["depth_anything"])(picture())
+    inverse = depth_model.load_depth_model(published["depth_anything"])(picture())
     metric = write("depth_anything", tmp_path, depth_estimation_type="metric", max_depth=20)
-    values = depth_model.load(metric)(picture())
+    values = depth_model.load_depth_model(metric)(picture())
     # The same weights, read as distances.
     assert float(torch.corrcoef(torch.stack([inverse.flatten(), values.flatten()]))[0, 1]) < 0
 
@@ -126,7 +126,7 @@ def test_programs_in_a_folder_are_refused(folder: Path, name: str) -> None:
     (folder / "own.py").write_text("raise SystemExit('run')")
     spoil(folder / name, auto_map={"AutoModelForDepthEstimation": "own.Model"})
     with pytest.raises(ModelError, match=r"brings programs of its own .* never runs; choose"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)
 
 
 def test_without_transformers_the_extra_is_named(
@@ -134,27 +134,27 @@ def test_without_transformers_the_extra_is_named(
 ) -> None:
     monkeypatch.setattr(depth_model, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"install it: pip install 'vqclip\[depth\]'"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)
 
 
 def test_folders_that_are_no_depth_model_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ModelError, match=r"cannot be read .No such file.*folder of a depth model"
     ):
-        depth_model.load(tmp_path / "nowhere")
+        depth_model.load_depth_model(tmp_path / "nowhere")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"holds no \*.safetensors; download the weights"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)
     spoil(folder / "config.json", backbone="a/repository", backbone_config=None)
     with pytest.raises(ModelError, match="wants a part from elsewhere, 'a/repository', which is"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)
     spoil(folder / "config.json", model_type="bert")
     with pytest.raises(ModelError, match="of the kind 'bert'; depth is estimated by one of: dep"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)
     for words in ("{", "[1]", '"x"', "[" * 100_000):
         (folder / "config.json").write_text(words)
         with pytest.raises(ModelError, match="name the folder of a depth model"):
-            depth_model.load(folder)
+            depth_model.load_depth_model(folder)
 
 
 def test_damaged_weights_are_refused(folder: Path) -> None:
@@ -165,7 +165,7 @@ def test_damaged_weights_are_refused(folder: Path) -> None:
     del weights[name]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=r"lacks weights, such as .*; download it again"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)
     (folder / "model.safetensors").write_bytes(b"nothing of use" * 9)
     with pytest.raises(ModelError, match=r"cannot be read .*; download it again"):
-        depth_model.load(folder)
+        depth_model.load_depth_model(folder)

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from tests.conftest import FACTOR, Home
 from tests.helpers.moving import pattern, ready, shown
-from vqclip.animation.camera_2d import Move
-from vqclip.animation.feedback import Voyage
-from vqclip.animation.frame_motion import Ground, Habits, Ride
-from vqclip.animation.warp import Way, carry, slerp
+from vqclip.animation.camera_2d import CameraMove2D
+from vqclip.animation.feedback import FrameFeedback
+from vqclip.animation.frame_motion import CameraMotion2D, FeedbackOptions, SourceFrame
+from vqclip.animation.warp import Warp, slerp, warp
 from vqclip.generate import View
-from vqclip.run.runner import Session
+from vqclip.run.runner import Runner
 
 PAN = {"pan_x": 2 / 32 * FACTOR, "edges": "wrap"}  # two cells of the latent to the right
 
 
-def first_frame(home: Home, **settings: Any) -> Session:
+def first_frame(home: Home, **settings: Any) -> Runner:
     """A session whose first frame is drawn."""
     run = ready(home, **settings)
     for step in run.play():
@@ -30,7 +30,7 @@ def first_frame(home: Home, **settings: Any) -> Session:
     return run
 
 
-def moved(home: Home, frame: int = 1, **settings: Any) -> Session:
+def moved(home: Home, frame: int = 1, **settings: Any) -> Runner:
     """One that is moved to the second frame."""
     run = first_frame(home, **settings)
     run.move(frame)
@@ -91,8 +91,8 @@ def test_what_is_done_to_the_picture_is_done_to_a_latent_that_moves(
     with torch.no_grad():
         drawn = run.drawer.draw_latent(trip.last).mul(255).round().div(255)
         way = trip.route.way(1, drawn)
-        plain = carry(drawn, way, camera["edges"])[0].clamp(0, 1).mul(255).round().div(255)
-        latent = carry(trip.last, way, "mirror" if camera["edges"] == "fill" else "wrap")[0]
+        plain = warp(drawn, way, camera["edges"])[0].clamp(0, 1).mul(255).round().div(255)
+        latent = warp(trip.last, way, "mirror" if camera["edges"] == "fill" else "wrap")[0]
         run.move(1)
         assert trip.target is not None and not torch.equal(trip.target, plain)
         latent = latent + encode(trip.target) - encode(plain)
@@ -278,11 +278,11 @@ class Film:
         self.hidden = torch.zeros(1, 1, 32, 32)
         self.hidden[..., :16] = 1
 
-    def way(self, frame: int, shown: Tensor) -> Way:
+    def way(self, frame: int, shown: Tensor) -> Warp:
         return lambda height, width: None
 
-    def ground(self, frame: int) -> Ground:
-        return Ground(torch.full((1, 3, 32, 32), 0.25), self.hidden)
+    def ground(self, frame: int) -> SourceFrame:
+        return SourceFrame(torch.full((1, 3, 32, 32), 0.25), self.hidden)
 
 
 @pytest.mark.parametrize("blend", [0.0, 0.5, 1.0])
@@ -332,8 +332,8 @@ def test_a_frame_between_lies_on_the_way(edges: str) -> None:
     before, after = strip[..., :32], strip[..., 8:40]
     if edges == "wrap":
         after = before.roll(-8, -1)
-    route = Ride(lambda frame: Move(pan_x=8 / 32))
-    trip = Voyage([0, 1, 2], route, Habits(edges=edges, between=3), seed=1)
+    route = CameraMotion2D(lambda frame: CameraMove2D(pan_x=8 / 32))
+    trip = FrameFeedback([0, 1, 2], route, FeedbackOptions(edges=edges, between=3), seed=1)
     drawer: Any = Mirror()
     for number, found in enumerate(trip._between(1, drawer, before, after), start=1):
         by = 2 * number

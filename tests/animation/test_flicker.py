@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqclip.animation.flicker import Flicker, measure
+from vqclip.animation.flicker import Flicker, measure_flicker
 from vqclip.animation.optical_flow import occluded, open_flow, warp
 from vqclip.errors import PictureError
 
@@ -39,7 +39,7 @@ def by(shift: float) -> object:
 
 def test_without_motion_it_is_the_mean_square() -> None:
     film = frames(5)
-    found = measure(film, Still)
+    found = measure_flicker(film, Still)
     pairs = [(a.double().numpy(), b.double().numpy()) for a, b in pairwise(film)]
     assert found.warped == pytest.approx([np.square(a - b).mean() for a, b in pairs], rel=1e-4)
     assert found.differences == pytest.approx([np.abs(a - b).mean() for a, b in pairs])
@@ -52,11 +52,11 @@ def test_without_motion_it_is_the_mean_square() -> None:
 def test_a_film_that_only_pans_has_no_error() -> None:
     wide = torch.rand(1, 3, 16, 60, generator=torch.Generator().manual_seed(1))
     film = [wide[..., 2 * n : 2 * n + 24] for n in range(9)]
-    found = measure(film, by(-2))  # type: ignore[arg-type]
+    found = measure_flicker(film, by(-2))  # type: ignore[arg-type]
     assert found.error == pytest.approx(0, abs=1e-9) and found.difference > 0.2
     # Two of 24 columns have left the picture.
     assert found.shown == pytest.approx([22 / 24] * 8)
-    assert measure(film, by(2)).error > 0.1  # type: ignore[arg-type, operator]
+    assert measure_flicker(film, by(2)).error > 0.1  # type: ignore[arg-type, operator]
 
 
 def test_the_formula_over_what_both_show() -> None:
@@ -68,7 +68,7 @@ def test_the_formula_over_what_both_show() -> None:
     mask = (1 - occluded(forward, backward, boundaries=True))[0, 0].double().numpy()
     fetched = warp(film[1], forward).clamp(0, 1)[0].double().numpy()
     squares = np.square(film[0][0].double().numpy() - fetched).sum(0)  # |V - V'|²
-    found = measure(film, flow, source)
+    found = measure_flicker(film, flow, source)
     assert 0 < mask.mean() < 1 and found.shown == pytest.approx([mask.mean()])
     assert found.warped[0] == pytest.approx((mask * squares).sum() / mask.sum() / 3, rel=1e-4)
 
@@ -81,14 +81,17 @@ def test_noise_is_measured_and_a_source_tells_the_motion() -> None:
     ).clamp(0.2, 0.8)
     clean = [smooth[..., 3 * n : 3 * n + 96] for n in range(6)]
     noisy = [f + 0.05 * torch.randn(f.shape, generator=random) for f in clean]
-    steady, unsteady = measure(clean, open_flow("dis")), measure(noisy, open_flow("dis"), clean)
+    steady, unsteady = (
+        measure_flicker(clean, open_flow("dis")),
+        measure_flicker(noisy, open_flow("dis"), clean),
+    )
     assert steady.error is not None and unsteady.error is not None
     assert steady.error < 1e-4 < unsteady.error
     assert unsteady.error == pytest.approx(2 * 0.05**2, rel=0.3)
 
 
 def test_nothing_shared_is_no_error() -> None:
-    found = measure(frames(3), by(500))  # type: ignore[arg-type]
+    found = measure_flicker(frames(3), by(500))  # type: ignore[arg-type]
     assert found.warped == (None, None) and found.error is None and found.shown == (0, 0)
 
 
@@ -104,8 +107,8 @@ def test_a_loop_closes_if_its_end_is_like_its_other_steps() -> None:
     def shade(at: float) -> Tensor:
         return torch.full((1, 3, 4, 4), 0.5 + 0.4 * math.sin(2 * math.pi * at))
 
-    assert measure([shade(n / 12) for n in range(12)], Still).closes
-    assert not measure([shade(n / 48) for n in range(12)], Still).closes
+    assert measure_flicker([shade(n / 12) for n in range(12)], Still).closes
+    assert not measure_flicker([shade(n / 48) for n in range(12)], Still).closes
 
 
 def test_few_frames_are_held() -> None:
@@ -121,7 +124,7 @@ def test_few_frames_are_held() -> None:
             yield frame
             del frame
 
-    measure(film(), Still, film())
+    measure_flicker(film(), Still, film())
     assert most <= 2 * 3 + 2
 
 
@@ -135,11 +138,11 @@ def test_who_reads_frames_is_closed_when_something_is_wrong() -> None:
             closed.append(name)
 
     with pytest.raises(PictureError, match="the source ends after 2 frames, before the film"):
-        measure(film("film", 4), Still, film("source", 2))
+        measure_flicker(film("film", 4), Still, film("source", 2))
     assert closed == ["source", "film"]
-    assert len(measure(film("film", 2), Still, film("source", 9)).differences) == 1
+    assert len(measure_flicker(film("film", 2), Still, film("source", 9)).differences) == 1
     for count in (0, 1):
         with pytest.raises(PictureError, match="two or more can flicker"):
-            measure(frames(count), Still)
+            measure_flicker(frames(count), Still)
     with pytest.raises(ValueError, match="frames of"):
-        measure(frames(2), Still, frames(2, 8))
+        measure_flicker(frames(2), Still, frames(2, 8))

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from tests.helpers.single import Single, single
 from vqclip.animation import camera_2d, camera_3d, frame_motion
-from vqclip.animation.camera_2d import Move
-from vqclip.animation.camera_3d import Course, Flight, Terrain
-from vqclip.animation.frame_motion import Air, Ride, Shots, Trace
+from vqclip.animation.camera_2d import CameraMove2D
+from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface
+from vqclip.animation.frame_motion import CameraMotion2D, CameraMotion3D, FilmFrames, FlowMotion
 from vqclip.animation.resample import EDGES, KERNELS
-from vqclip.animation.surfaces import DepthMap, Flat, Ground, Tunnel
-from vqclip.animation.warp import carry, grid
+from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
+from vqclip.animation.warp import grid, warp
 from vqclip.errors import PictureError
 
 CPU = torch.device("cpu")
@@ -42,20 +42,20 @@ class Reel:
             self.left += 1
 
 
-def numbers(shots: Shots, asked: list[int]) -> list[float]:
+def numbers(shots: FilmFrames, asked: list[int]) -> list[float]:
     return [float(shots.frame(number).mean()) for number in asked]
 
 
 def test_a_film_is_opened_once_for_frames_in_order() -> None:
     reel = Reel(5)
-    shots = Shots(reel.at, CPU)
+    shots = FilmFrames(reel.at, CPU)
     assert numbers(shots, [0, 1, 0, 1, 2, 1, 2, 3, 4]) == [0, 1, 0, 1, 2, 1, 2, 3, 4]
     assert reel.opened == [0]
 
 
 def test_a_film_that_ends_early_holds_its_last_frame() -> None:
     reel = Reel(3)
-    shots = Shots(reel.at, CPU)
+    shots = FilmFrames(reel.at, CPU)
     assert numbers(shots, [1, 2, 3, 4, 5, 4]) == [1, 2, 2, 2, 2, 2]
     assert reel.opened == [1]
 
@@ -63,19 +63,19 @@ def test_a_film_that_ends_early_holds_its_last_frame() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_who_goes_on_behind_the_end_finds_the_last_frame(count: int) -> None:
     reel = Reel(count)
-    shots = Shots(reel.at, CPU)
+    shots = FilmFrames(reel.at, CPU)
     assert numbers(shots, [9, 10]) == [count - 1] * 2
     assert reel.left == len(reel.opened)
 
 
 def test_a_film_without_frames_is_refused() -> None:
     with pytest.raises(PictureError, match="the film has no frame 2, and none before it"):
-        Shots(Reel(0).at, CPU).frame(2)
+        FilmFrames(Reel(0).at, CPU).frame(2)
 
 
 def test_going_back_opens_the_film_again_and_leaves_the_old_one() -> None:
     reel = Reel(6)
-    shots = Shots(reel.at, CPU)
+    shots = FilmFrames(reel.at, CPU)
     assert numbers(shots, [3, 4, 1, 2]) == [3, 4, 1, 2]
     assert (reel.opened, reel.left) == ([3, 1], 1)
     shots.close()
@@ -86,14 +86,14 @@ def test_going_back_opens_the_film_again_and_leaves_the_old_one() -> None:
 
 
 def test_a_camera_that_stands_still_moves_nothing() -> None:
-    ride = Ride(lambda frame: Move(pan_x=0.25 if frame == 2 else 0.0))
+    ride = CameraMotion2D(lambda frame: CameraMove2D(pan_x=0.25 if frame == 2 else 0.0))
     picture = torch.zeros(1, 3, 4, 8)
     assert ride.ground(1) is None
     assert ride.way(1, picture)(4, 8) is None
     places = ride.way(2, picture)(4, 8)
     assert places is not None and places.seen is None
     assert torch.allclose(places.positions, grid(4, 8) + torch.tensor([2.0, 0.0]))
-    matrix = Move(pan_x=0.25).matrix(8, 4)
+    matrix = CameraMove2D(pan_x=0.25).matrix(8, 4)
     assert torch.equal(places.positions, camera_2d.positions(matrix, 8, 4))
 
 
@@ -105,7 +105,7 @@ def test_things_move_as_in_a_film() -> None:
         back = float(two.mean()) - float(one.mean())
         return torch.tensor([2.0 * back, 0.0])[None, :, None, None].expand(1, 2, 6, 8).clone()
 
-    trace = Trace(Shots(reel.at, CPU), flow)
+    trace = FlowMotion(FilmFrames(reel.at, CPU), flow)
     first = trace.ground(0)
     assert float(first.image.mean()) == 0 and float(first.hidden.max()) == 0
     way = trace.way(2, first.image)
@@ -127,11 +127,11 @@ def test_films_move_on_devices_without_64_bits() -> None:
     def flow(one: Tensor, two: Tensor) -> Tensor:
         return single(torch.full((1, 2, 6, 8), 1.5))
 
-    trace = Trace(Shots(Reel(2).at, CPU), flow)
+    trace = FlowMotion(FilmFrames(Reel(2).at, CPU), flow)
     image = single(torch.rand(1, 3, 6, 8))
     for size in ((6, 8), (3, 4)):
         assert trace.way(1, image)(*size) is not None
-    moved, seen = carry(image, trace.way(1, image), "mirror")
+    moved, seen = warp(image, trace.way(1, image), "mirror")
     assert isinstance(moved, Single) and isinstance(seen, Single)
     assert isinstance(trace.ground(1).hidden, Single)
 
@@ -140,18 +140,21 @@ def test_films_move_on_devices_without_64_bits() -> None:
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_pictures_are_carried_on_devices_without_64_bits(edges: str, kernel: str) -> None:
     image = torch.rand(1, 3, 12, 16)
-    for each in (Ride(lambda frame: Move(zoom=0.5, roll=9.0)), over(DepthMap(SLOPE))):
-        moved, seen = carry(single(image), each.way(1, image), edges, kernel)
+    for each in (
+        CameraMotion2D(lambda frame: CameraMove2D(zoom=0.5, roll=9.0)),
+        over(DepthMap(SLOPE)),
+    ):
+        moved, seen = warp(single(image), each.way(1, image), edges, kernel)
         assert isinstance(moved, Single) and isinstance(seen, Single)
-        wanted, _ = carry(image, each.way(1, image), edges, kernel)
+        wanted, _ = warp(image, each.way(1, image), edges, kernel)
         assert torch.equal(moved.as_subclass(Tensor), wanted)
 
 
 def test_a_flight_comes_closer_to_a_wall() -> None:
     left = []
-    wall = Flat()
-    air = Air(
-        lambda frame: Flight(z=0.5), lambda frame, shown: wall, True, lambda: left.append(1)
+    wall = Wall()
+    air = CameraMotion3D(
+        lambda frame: CameraMove3D(z=0.5), lambda frame, shown: wall, True, lambda: left.append(1)
     )
     assert air.state() == {}
     for frame in (1, 2):  # which is always as far away
@@ -165,25 +168,25 @@ def test_a_flight_comes_closer_to_a_wall() -> None:
 
 SHOWN = torch.zeros(1, 3, 12, 16)
 SLOPE = torch.linspace(0, 1, 12)[:, None].expand(12, 16) * torch.linspace(0.5, 1, 16)
-STAYS = {"plane": Ground(), "tunnel": Tunnel(), "picture": DepthMap(SLOPE)}
+STAYS = {"plane": Plane(), "tunnel": Tunnel(), "picture": DepthMap(SLOPE)}
 
 
-def flights(frame: int) -> Flight:
-    return Flight(x=0.02 * frame, z=0.1, roll=3 * frame, near=1, far=20)
+def flights(frame: int) -> CameraMove3D:
+    return CameraMove3D(x=0.02 * frame, z=0.1, roll=3 * frame, near=1, far=20)
 
 
-def over(terrain: Terrain, asked: list[int] | None = None) -> Air:
-    def first(frame: int, shown: Tensor) -> Terrain:
+def over(terrain: Surface, asked: list[int] | None = None) -> CameraMotion3D:
+    def first(frame: int, shown: Tensor) -> Surface:
         if asked is not None:
             asked.append(frame)
         return terrain
 
-    return Air(flights, first, stays=True)
+    return CameraMotion3D(flights, first, stays=True)
 
 
 @pytest.mark.parametrize("kind", STAYS)
 def test_what_stays_is_the_same_in_whatever_order_it_is_asked_for(kind: str) -> None:
-    def places(air: Air, frame: int) -> Tensor:
+    def places(air: CameraMotion3D, frame: int) -> Tensor:
         found = air.way(frame, SHOWN)(12, 16)
         assert found is not None
         return found.positions
@@ -192,7 +195,7 @@ def test_what_stays_is_the_same_in_whatever_order_it_is_asked_for(kind: str) -> 
     one = over(STAYS[kind], asked)
     there = {frame: places(one, frame) for frame in (1, 2, 3, 4, 5)}
     assert asked == [1]
-    alone = Air(lambda frame: flights(5), lambda frame, shown: STAYS[kind], stays=True)
+    alone = CameraMotion3D(lambda frame: flights(5), lambda frame, shown: STAYS[kind], stays=True)
     assert not torch.allclose(there[5], places(alone, 1)), "what the flight passed is forgotten"
     other = over(STAYS[kind])
     for frame in (4, 4, 2, 5, 1, 3):
@@ -216,10 +219,10 @@ def test_a_flight_goes_on_where_it_was_left(kind: str) -> None:
         found = other.way(4, SHOWN)(12, 16)
         assert found is not None and not torch.allclose(wanted.positions, found.positions)
     # What was left over another terrain is no use: it is found from the first frame on.
-    late = over(DepthMap(SLOPE) if kind != "picture" else Ground())
+    late = over(DepthMap(SLOPE) if kind != "picture" else Plane())
     late.restore(state)
     found = late.way(4, SHOWN)(12, 16)
-    fresh = over(DepthMap(SLOPE) if kind != "picture" else Ground()).way(4, SHOWN)(12, 16)
+    fresh = over(DepthMap(SLOPE) if kind != "picture" else Plane()).way(4, SHOWN)(12, 16)
     assert found is not None and fresh is not None
     assert torch.equal(found.positions, fresh.positions)
 
@@ -230,12 +233,12 @@ def test_a_flight_is_followed_once_for_a_grid(
 ) -> None:
     followed = []
 
-    def follow(flight: Flight, terrain: Terrain, width: int, height: int) -> Course:
+    def follow(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> Reprojection:
         followed.append((width, height))
         return camera_3d.follow(flight, terrain, width, height)
 
     monkeypatch.setattr(frame_motion, "follow", follow)
-    air = Air(flights, lambda frame, shown: DepthMap(SLOPE), stays)
+    air = CameraMotion3D(flights, lambda frame, shown: DepthMap(SLOPE), stays)
     for _ in range(2):
         for grid_of in ((12, 16), (3, 4), (12, 16), (3, 4)):
             air.way(1, SHOWN.clone())(*grid_of)

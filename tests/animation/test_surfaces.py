@@ -11,16 +11,16 @@ from torch import Tensor
 
 from tests.helpers.waves import fly, middles
 from vqclip.animation.camera_2d import focal_length
-from vqclip.animation.camera_3d import Course, Flight, Terrain, follow
-from vqclip.animation.frame_motion import Flown
-from vqclip.animation.surfaces import DepthMap, Flat, Ground, Tunnel
-from vqclip.animation.warp import carry
+from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, follow
+from vqclip.animation.frame_motion import DepthWarp
+from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
+from vqclip.animation.warp import warp
 from vqclip.errors import ConfigError
 
-FLIGHT = Flight(x=0.1, y=-0.15, z=0.4, pan=6, tilt=-3, roll=8, far=30.0, centre=(0.5, 0.45))
+FLIGHT = CameraMove3D(x=0.1, y=-0.15, z=0.4, pan=6, tilt=-3, roll=8, far=30.0, centre=(0.5, 0.45))
 
 
-def points(course: Course, flight: Flight, width: int, height: int) -> Tensor:
+def points(course: Reprojection, flight: CameraMove3D, width: int, height: int) -> Tensor:
     """What each pixel shows, in the space of the frame before."""
     focal = focal_length(flight.field_of_view, width, height)
     corner = torch.tensor([flight.centre[0] * width - 0.5, flight.centre[1] * height - 0.5])
@@ -34,19 +34,19 @@ def points(course: Course, flight: Flight, width: int, height: int) -> Tensor:
 
 
 def test_a_wall_is_where_it_is() -> None:
-    space = points(follow(FLIGHT, Flat(5.0), 40, 30), FLIGHT, 40, 30)
+    space = points(follow(FLIGHT, Wall(5.0), 40, 30), FLIGHT, 40, 30)
     torch.testing.assert_close(space[..., 2], torch.full((30, 40), 5.0).double())
 
 
 def test_ground_is_below_and_the_sky_far() -> None:
-    space = points(follow(FLIGHT, Ground(0.7), 40, 30), FLIGHT, 40, 30)
+    space = points(follow(FLIGHT, Plane(0.7), 40, 30), FLIGHT, 40, 30)
     low = space[..., 2] < 30 - 1e-6
     assert low.any() and not low.all()
     torch.testing.assert_close(space[..., 1][low], torch.full_like(space[..., 1][low], 0.7))
     assert float(space[..., 1][~low].max()) <= 0.7 + 1e-6
     torch.testing.assert_close(space[..., 2][~low], torch.full_like(space[..., 2][~low], 30.0))
     # Without a turn the horizon stays where the centre is.
-    level = follow(Flight(z=0.3, centre=(0.5, 0.4), far=1e6), Ground(0.7), 40, 30)
+    level = follow(CameraMove3D(z=0.3, centre=(0.5, 0.4), far=1e6), Plane(0.7), 40, 30)
     far = level.distance.amin(1) > 1e3
     assert far[:12].all() and not far[13:].any()
 
@@ -58,44 +58,44 @@ def test_a_tunnel_is_round() -> None:
     assert near.any() and not near.all()
     torch.testing.assert_close(radius[near], torch.full_like(radius[near], 1.5))
     assert float(radius[~near].max()) <= 1.5
-    straight = follow(Flight(z=0.3), Tunnel(1.0), 33, 33)  # with a ray along its middle
+    straight = follow(CameraMove3D(z=0.3), Tunnel(1.0), 33, 33)  # with a ray along its middle
     assert torch.isfinite(straight.positions).all()
 
 
 TURNS = [
-    Flight(x=0.05, y=-0.1, z=0.2, roll=9, tilt=2, far=30.0, centre=(0.5, 0.45)),
-    Flight(x=-0.1, y=0.05, z=0.3, roll=-2, tilt=-1, pan=4, far=30.0, centre=(0.5, 0.45)),
-    Flight(z=0.2, roll=11, pan=-3, far=30.0, centre=(0.5, 0.45)),
+    CameraMove3D(x=0.05, y=-0.1, z=0.2, roll=9, tilt=2, far=30.0, centre=(0.5, 0.45)),
+    CameraMove3D(x=-0.1, y=0.05, z=0.3, roll=-2, tilt=-1, pan=4, far=30.0, centre=(0.5, 0.45)),
+    CameraMove3D(z=0.2, roll=11, pan=-3, far=30.0, centre=(0.5, 0.45)),
 ]
 
 
-def from_the_first(flights: list[Flight], space: Tensor) -> Tensor:
+def from_the_first(flights: list[CameraMove3D], space: Tensor) -> Tensor:
     """Points as the last of these frames sees them → as the one before the first does."""
     for each in reversed(flights):
         space = space @ each.turn.T + each.start
     return space
 
 
-@pytest.mark.parametrize("terrain", [Ground(0.7), Tunnel(1.5)])
+@pytest.mark.parametrize("terrain", [Plane(0.7), Tunnel(1.5)])
 def test_what_stays_is_where_it_was_however_the_eye_has_turned(terrain: Any) -> None:
     for number, flight in enumerate(TURNS):
-        way = Flown(flight, terrain)
+        way = DepthWarp(flight, terrain)
         course = way.course(30, 40)
         space = from_the_first(TURNS[:number], points(course, flight, 40, 30))
         met = points(course, flight, 40, 30)[..., 2] < 30 - 1e-6
         assert met.any()
-        away = space[..., 1] if isinstance(terrain, Ground) else space[..., :2].norm(dim=-1)
-        size = terrain.height if isinstance(terrain, Ground) else terrain.radius
+        away = space[..., 1] if isinstance(terrain, Plane) else space[..., :2].norm(dim=-1)
+        size = terrain.height if isinstance(terrain, Plane) else terrain.radius
         torch.testing.assert_close(away[met], torch.full_like(away[met], size))
         terrain = terrain.after(flight, way.course)
 
 
 def test_the_horizon_lies_where_the_eye_has_turned() -> None:
-    terrain: Any = Ground(1.0)
-    roll = Flight(roll=7.2, far=1e5, centre=(0.5, 0.4))
+    terrain: Any = Plane(1.0)
+    roll = CameraMove3D(roll=7.2, far=1e5, centre=(0.5, 0.4))
     for _ in range(2):
         terrain = terrain.after(roll, lambda height, width: pytest.fail("not needed"))
-    course = follow(Flight(z=0.1, far=1e5, centre=(0.5, 0.4)), terrain, 61, 41)
+    course = follow(CameraMove3D(z=0.1, far=1e5, centre=(0.5, 0.4)), terrain, 61, 41)
     # Things turned clockwise, by 14.4 degrees in all: so did the line where plain and sky meet.
     x, y = middles(61, 41).unbind(-1)
     slope = math.tan(math.radians(14.4))
@@ -108,12 +108,12 @@ def test_a_depth_map_comes_along() -> None:
     """A disc in an empty distance grows as the flight nears it, frame for frame."""
     x, y = middles(96, 96).unbind(-1)
     disc = ((x - 30) ** 2 + (y - 48) ** 2 < 12**2).double()
-    flight = Flight(z=0.1, near=1.0, far=20.0)
+    flight = CameraMove3D(z=0.1, near=1.0, far=20.0)
     terrain, image = DepthMap(disc), disc[None, None].float()
     areas = []
     for _ in range(6):
-        way = Flown(flight, terrain)
-        image = carry(image, way, "smear")[0].clamp(0, 1)
+        way = DepthWarp(flight, terrain)
+        image = warp(image, way, "smear")[0].clamp(0, 1)
         terrain = terrain.after(flight, way.course)
         areas.append(int((image > 0.5).sum()))
         red = image[0, 0] > 0.9
@@ -126,7 +126,7 @@ def test_a_depth_map_comes_along() -> None:
 @pytest.mark.parametrize("size", [(40, 30), (10, 8), (80, 90)])
 def test_a_depth_map_of_any_size_is_the_same_surface(size: tuple[int, int]) -> None:
     """A plane that leans is straight in 1 / distance, so that a map of it is exact between."""
-    flight = Flight(x=0.1, z=0.2, pan=2, far=20.0)
+    flight = CameraMove3D(x=0.1, z=0.2, pan=2, far=20.0)
     x = (torch.arange(size[0]).double() + 0.5) / size[0]
     y = (torch.arange(size[1]).double()[:, None] + 0.5) / size[1]
     course = follow(flight, DepthMap(0.1 + 0.3 * x + 0.5 * y), 40, 30)
@@ -145,7 +145,7 @@ def test_a_depth_map_of_any_size_is_the_same_surface(size: tuple[int, int]) -> N
 def test_of_two_surfaces_the_nearer_is_met() -> None:
     values = torch.zeros(1, 64)
     values[:, 20:30] = 1.0
-    flight = Flight(x=-0.4, near=1.0, far=50.0)
+    flight = CameraMove3D(x=-0.4, near=1.0, far=50.0)
     course = follow(flight, DepthMap(values), 64, 9)
     focal = focal_length(60, 64, 9)
     row = course.distance[4]
@@ -157,17 +157,20 @@ def test_of_two_surfaces_the_nearer_is_met() -> None:
 def test_what_the_eye_has_passed_is_gone() -> None:
     values = torch.zeros(48, 48)
     values[16:32, 16:32] = 1.0
-    course = follow(Flight(z=0.5, near=0.3, far=10.0), DepthMap(values), 48, 48)
+    course = follow(CameraMove3D(z=0.5, near=0.3, far=10.0), DepthMap(values), 48, 48)
     torch.testing.assert_close(
         course.distance, torch.full((48, 48), 9.5).double(), atol=0, rtol=1e-2
     )
 
 
-@pytest.mark.parametrize("flight", [Flight(z=5.0), Flight(z=-5.0), Flight(pan=120), Flight(x=9)])
 @pytest.mark.parametrize(
-    "terrain", [Ground(1.0), DepthMap(torch.eye(9)), DepthMap(torch.ones(1, 1) / 2), Flat(6.0)]
+    "flight",
+    [CameraMove3D(z=5.0), CameraMove3D(z=-5.0), CameraMove3D(pan=120), CameraMove3D(x=9)],
 )
-def test_wild_flights_give_numbers(flight: Flight, terrain: Terrain) -> None:
+@pytest.mark.parametrize(
+    "terrain", [Plane(1.0), DepthMap(torch.eye(9)), DepthMap(torch.ones(1, 1) / 2), Wall(6.0)]
+)
+def test_wild_flights_give_numbers(flight: CameraMove3D, terrain: Surface) -> None:
     course = follow(flight, terrain, 24, 17)
     assert torch.isfinite(course.positions).all() and torch.isfinite(course.distance).all()
     assert float(course.seen.min()) >= 0 and float(course.seen.max()) <= 1
@@ -180,12 +183,12 @@ def test_wild_flights_give_numbers(flight: Flight, terrain: Terrain) -> None:
     ("terrain", "settings", "complaint"),
     [
         (
-            Flat(1.0),
+            Wall(1.0),
             {"z": 1.0},
             "goes 1 forward, and the wall is only 1 away; go less far",
         ),
         (
-            Ground(0.5),
+            Plane(0.5),
             {"y": 0.6},
             "the flight goes 0.6 down, and the ground is only 0.5 below; go less",
         ),
@@ -197,10 +200,10 @@ def test_wild_flights_give_numbers(flight: Flight, terrain: Terrain) -> None:
     ],
 )
 def test_flights_through_walls_are_refused(
-    terrain: Terrain, settings: dict[str, Any], complaint: str
+    terrain: Surface, settings: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        follow(Flight(**settings), terrain, 8, 8)
+        follow(CameraMove3D(**settings), terrain, 8, 8)
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from vqclip.animation.warp import Places, carry, grid, inside, part, slerp
+from vqclip.animation.warp import SampleGrid, grid, inside, part, slerp, warp
 
 
 def aside(by: float):
     """To the right, by so many pixels."""
 
-    def way(height: int, width: int) -> Places:
-        return Places(grid(height, width) - torch.tensor([by, 0.0], dtype=torch.float64))
+    def way(height: int, width: int) -> SampleGrid:
+        return SampleGrid(grid(height, width) - torch.tensor([by, 0.0], dtype=torch.float64))
 
     return way
 
 
 def test_where_nothing_moves_nothing_is_resampled() -> None:
     image = torch.rand(1, 3, 4, 5)
-    moved, seen = carry(image, lambda height, width: None, "fill")
+    moved, seen = warp(image, lambda height, width: None, "fill")
     assert moved is image and torch.equal(seen, torch.ones(1, 1, 4, 5))
     assert part(lambda height, width: None, 0.5)(4, 5) is None
 
@@ -28,9 +28,9 @@ def test_where_nothing_moves_nothing_is_resampled() -> None:
 @pytest.mark.parametrize("kernel", ["spline", "linear"])
 def test_pixels_go_where_they_are_sent(kernel: str) -> None:
     image = torch.rand(1, 3, 6, 8)
-    moved, seen = carry(image, aside(2), "wrap", kernel)
+    moved, seen = warp(image, aside(2), "wrap", kernel)
     assert torch.allclose(moved, image.roll(2, -1), atol=1e-5)
-    moved, seen = carry(image, aside(2), "black", kernel)
+    moved, seen = warp(image, aside(2), "black", kernel)
     assert torch.allclose(moved[..., 2:], image[..., :-2], atol=1e-5)
     assert torch.allclose(seen[..., 2:], torch.ones(()))
     assert float(seen[..., :1].max()) == 0
@@ -40,10 +40,10 @@ def test_what_was_hidden_is_not_seen() -> None:
     hidden = torch.ones(4, 4)
     hidden[1] = 0.25
 
-    def way(height: int, width: int) -> Places:
-        return Places(grid(height, width), hidden)
+    def way(height: int, width: int) -> SampleGrid:
+        return SampleGrid(grid(height, width), hidden)
 
-    _, seen = carry(torch.rand(1, 3, 4, 4), way, "mirror")
+    _, seen = warp(torch.rand(1, 3, 4, 4), way, "mirror")
     assert torch.allclose(seen[0, 0], hidden)
 
 

@@ -52,12 +52,15 @@ def test_again_makes_the_same_bytes(home: Home, capsys: Capture) -> None:
 def test_again_changes_just_what_it_is_told(home: Home, capsys: Capture) -> None:
     first = drawn(capsys, "a fox", *home.words())
     second = drawn(capsys, "again", str(first), "steps=2", "cutouts.count=3")
-    before, after = provenance.read(first), provenance.read(second)
+    before, after = provenance.read_provenance(first), provenance.read_provenance(second)
     assert before.config["cutouts"] | {"count": 3} == after.config["cutouts"]
     assert before.config | {"steps": 2, "cutouts": after.config["cutouts"]} == after.config
     assert (before.seed, before.prompt, before.models) == (after.seed, after.prompt, after.models)
     third = drawn(capsys, "again", str(first), "prompts=a whale", "seed=9")
-    assert (provenance.read(third).prompt, provenance.read(third).seed) == ("a whale", 9)
+    assert (provenance.read_provenance(third).prompt, provenance.read_provenance(third).seed) == (
+        "a whale",
+        9,
+    )
 
 
 @pytest.mark.parametrize("prompt", STRANGE)
@@ -67,13 +70,13 @@ def test_prompts_survive_the_picture(prompt: str, home: Home, capsys: Capture) -
         prompt = "@home.png"
     first = drawn(capsys, prompt, *home.words("steps=1"))
     second = drawn(capsys, "again", str(first))
-    assert provenance.read(second).prompt == prompt
+    assert provenance.read_provenance(second).prompt == prompt
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_again_says_when_the_models_have_changed(home: Home, capsys: Capture) -> None:
     first = drawn(capsys, "a fox", *home.words("steps=1"))
-    notes = provenance.read(first)
+    notes = provenance.read_provenance(first)
     chunk = PngInfo()
     text = notes.to_json().replace(notes.models[VQGAN], "0" * 64)
     chunk.add_itxt("vqclip", text)
@@ -122,7 +125,7 @@ def test_again_finds_and_compares_the_pictures(
     pillow.new("RGB", (32, 32), "teal").save("start.png")
     pillow.new("RGB", (32, 32), "gold").save("wish.png")
     first = drawn(capsys, "@wish.png", *home.words("steps=1", "init=start.png"))
-    notes = provenance.read(first)
+    notes = provenance.read_provenance(first)
     assert notes.models["picture wish.png"] == registry.sha256(Path("wish.png"))
     assert notes.models["picture start.png"] == registry.sha256(Path("start.png"))
     assert drawn(capsys, "again", str(first)).read_bytes() == first.read_bytes()
@@ -240,7 +243,7 @@ def test_fetching_says_how_large_a_model_is_and_shows_a_bar(
         progress(3_000_000, 4_000_000)
         return Path("cache", name)
 
-    monkeypatch.setattr(download, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch_model", fetch)
     assert main.main(["models", "fetch", "sflckr"]) == 0
     out, err = capsys.readouterr()
     assert out == "cache/sflckr\n"
@@ -254,7 +257,7 @@ def test_fetching_a_perceptor(
     fetched: list[str] = []
     monkeypatch.setattr("vqclip.models.clip.fetch", fetched.append)
     monkeypatch.setattr(
-        "vqclip.models.clip.absent", lambda name: registry.Absent(name, 605_000_000)
+        "vqclip.models.clip.absent", lambda name: registry.MissingModel(name, 605_000_000)
     )
     assert main.main(["models", "fetch", "ViT-B-32::openai"]) == 0
     assert fetched == ["ViT-B-32::openai"]
@@ -312,7 +315,7 @@ def test_diff_says_what_is_not_the_same(home: Home, capsys: Capture) -> None:
     assert shown == [
         ["", str(first), str(second)],
         ["prompt", "a fox", "a whale"],
-        ["seed", str(provenance.read(first).seed), "9"],
+        ["seed", str(provenance.read_provenance(first).seed), "9"],
         ["setting steps", "3", "2"],
     ]
 
@@ -332,7 +335,7 @@ def test_diff_of_models_versions_and_changes(home: Home, capsys: Capture) -> Non
     notes["changes"] = [{"step": 1, "settings": {"prompts": "a cat", "losses.edges": 1}}]
     del notes["config"]["steps"]
     Path("other.json").write_text(json.dumps(notes), encoding="utf-8")
-    models = provenance.read(run).models
+    models = provenance.read_provenance(run).models
     assert main.main(["diff", str(run), "other.json", "--json"]) == 0
     event = json.loads(capsys.readouterr().out)
     told = {(each["kind"], each["name"]): each for each in event["differences"]}

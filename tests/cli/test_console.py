@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from vqclip.cli.console import Screen, table
+from vqclip.cli.console import Console, table
 from vqclip.generate import Step
 
 Capture = pytest.CaptureFixture[str]
@@ -19,7 +19,7 @@ def steps(*losses: float) -> list[Step]:
 
 
 def test_people_are_told_on_stderr_and_the_result_is_alone_on_stdout(capsys: Capture) -> None:
-    screen = Screen()
+    screen = Console()
     screen.say("loading")
     screen.event("start", run="x")
     screen.result("x/final.png")
@@ -27,7 +27,7 @@ def test_people_are_told_on_stderr_and_the_result_is_alone_on_stdout(capsys: Cap
 
 
 def test_quiet_leaves_the_result_and_errors(capsys: Capture) -> None:
-    screen = Screen(quiet=True)
+    screen = Console(quiet=True)
     screen.say("loading")
     screen.result("x/final.png")
     screen.error("no room")
@@ -36,7 +36,7 @@ def test_quiet_leaves_the_result_and_errors(capsys: Capture) -> None:
 
 
 def test_scripts_read_one_object_a_line(capsys: Capture) -> None:
-    screen = Screen(json=True)
+    screen = Console(json=True)
     screen.say("loading")
     screen.event("start", run="狐 \udcff")  # a byte of a command line that is no UTF-8
     screen.result("x/final.png")
@@ -55,7 +55,7 @@ def test_scripts_read_one_object_a_line(capsys: Capture) -> None:
 
 
 def test_the_bar_shows_step_loss_and_time_left(capsys: Capture) -> None:
-    passed = list(Screen().watch(iter(steps(0.25, 0.125)), 2))
+    passed = list(Console().watch(iter(steps(0.25, 0.125)), 2))
     assert [step.index for step in passed] == [0, 1]
     out, err = capsys.readouterr()
     assert out == ""

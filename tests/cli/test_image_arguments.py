@@ -10,12 +10,12 @@ import torch
 from tests.conftest import Home
 from tests.language.test_learnt_words import teach
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Screen
+from vqclip.cli.console import Console
 from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.guidance import zero_shot
-from vqclip.guidance.perceptor import load
-from vqclip.guidance.prompt_embedding import embed
-from vqclip.language.prompts import parse
+from vqclip.guidance.perceptor import load_perceptor
+from vqclip.guidance.prompt_embedding import embed_prompt
+from vqclip.language.prompts import parse_prompts
 
 Capture = pytest.CaptureFixture[str]
 
@@ -50,10 +50,10 @@ def test_perceptors_are_loaded_by_their_names(home: Home, capsys: Capture) -> No
     _, config = image_arguments.parted(
         [f"perceptors={home.clip}", "device=cpu", "precision=bf16", "threads=1"], "score"
     )
-    (eye,) = image_arguments.perceptors(config, Screen())
+    (eye,) = image_arguments.load_named_perceptors(config, Console())
     assert (eye.name, str(eye.dtype)) == (str(home.clip), "torch.bfloat16")
     assert f"loading the perceptor {home.clip}" in capsys.readouterr().err
-    image_arguments.warn_of_length(["short", "long " * 90], [eye], Screen())
+    image_arguments.warn_of_length(["short", "long " * 90], [eye], Console())
     err = capsys.readouterr().err
     assert "reads the first 75 of the 90 tokens of 'long long" in err and "short" not in err
 
@@ -64,36 +64,36 @@ def test_a_perceptor_that_is_not_here_is_named_with_a_way_out(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     _, config = image_arguments.parted(["perceptors=ViT-B-32::openai"], "score")
     with pytest.raises(ModelAbsent, match=r"fetch ViT-B-32::openai.*: perceptors=starter$"):
-        image_arguments.perceptors(config, Screen())
+        image_arguments.load_named_perceptors(config, Console())
 
 
 def test_an_album_tells_what_is_not_there(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "a.png").touch()
-    album = image_arguments.album([str(tmp_path), str(tmp_path / "x*.png")], Screen())
+    album = image_arguments.find_images([str(tmp_path), str(tmp_path / "x*.png")], Console())
     assert [path.name for path in album.paths] == ["a.png"] and album.failed == 1
     assert "error: no picture matches" in capsys.readouterr().err
     with pytest.raises(PictureError, match="1 was passed over"):
         album.close()
-    image_arguments.Album([], Screen()).close()
+    image_arguments.ImageBatch([], Console()).close()
     with pytest.raises(PictureError, match="no picture matches"):
-        image_arguments.album([str(tmp_path / "x*.png")], Screen())
+        image_arguments.find_images([str(tmp_path / "x*.png")], Console())
     with pytest.raises(PictureError, match="no pictures to look at"):
-        image_arguments.album([], Screen())
+        image_arguments.find_images([], Console())
 
 
 def test_learnt_words_are_read_by_whoever_looks(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    width = load(str(home.clip)).width
+    width = load_perceptor(str(home.clip)).width
     teach(tmp_path, "one", width)
     _, config = image_arguments.parted([f"perceptors={home.clip}", "device=cpu"], "score")
     text = "a drawing of <one>"
     (plain,), (eye,) = (
-        image_arguments.perceptors(config, Screen(), each) for each in ((), (text,))
+        image_arguments.load_named_perceptors(config, Console(), each) for each in ((), (text,))
     )
     got = zero_shot.read([text, "a fox"], eye)
-    wanted = embed(parse(text)[0], eye)
+    wanted = embed_prompt(parse_prompts(text)[0], eye)
     torch.testing.assert_close(got[:1], wanted)
     assert not torch.allclose(got[0], zero_shot.read([text], plain)[0], atol=1e-3)
     torch.testing.assert_close(got[1:], zero_shot.read(["a fox"], plain))
@@ -105,10 +105,10 @@ def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
     monkeypatch.chdir(tmp_path)
     _, config = image_arguments.parted([f"perceptors={home.clip}"], "score")
     with pytest.raises(PromptError, match="nobody has taught the word <nil>"):
-        image_arguments.perceptors(config, Screen(), ["a <nil>"])
+        image_arguments.load_named_perceptors(config, Console(), ["a <nil>"])
     assert "loading" not in capsys.readouterr().err
 
 
 def test_pictures_that_are_all_absent_are_refused_at_once() -> None:
     with pytest.raises(PictureError, match=r"^there is no picture at nil.png, nor 1 more; check"):
-        image_arguments.album(["nil.png", "nothing.png"], Screen())
+        image_arguments.find_images(["nil.png", "nothing.png"], Console())

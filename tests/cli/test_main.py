@@ -63,7 +63,7 @@ def test_a_run_prints_its_picture_and_leaves_its_folder(home: Home, capsys: Capt
     notes = json.loads((folder / "run.json").read_text())
     assert (notes["prompt"], notes["seed"], notes["config"]["steps"]) == ("a red fox", 3, 3)
     assert notes["command"] == ["vqclip", "a red fox", *words]
-    assert provenance.read(folder / "final.png").seed == 3
+    assert provenance.read_provenance(folder / "final.png").seed == 3
 
 
 def test_a_second_run_has_a_folder_of_its_own(home: Home, capsys: Capture) -> None:
@@ -202,7 +202,7 @@ def test_options_are_other_words_for_settings(home: Home, capsys: Capture) -> No
     words = [w for w in home.words() if w.split("=")[0] not in taken]
     assert main.main([*options, "a fox", *words]) == 0
     folder = Path(capsys.readouterr().out.strip()).parent
-    notes = provenance.read(folder)
+    notes = provenance.read_provenance(folder)
     assert folder.parent == Path("mine") and (folder / "film.mp4").is_file()
     assert (notes.seed, notes.config["size"], notes.config["steps"]) == (5, "48x32", 2)
     assert notes.config["init"] == "start.png"
@@ -226,7 +226,7 @@ def test_ten_thousand_characters_are_drawn(home: Home, capsys: Capture) -> None:
     done = json.loads(out.splitlines()[-1])
     assert done["run"] == "outputs/0001-a-fox-in-the-fog-a-fox-in-the-fog-a-fox"
     assert " + 72 + 72 + " in err  # read in parts, all of it
-    assert provenance.read(Path(done["final"])).prompt == prompt
+    assert provenance.read_provenance(Path(done["final"])).prompt == prompt
 
 
 def generating(monkeypatch: Patch, error: BaseException) -> None:
@@ -246,14 +246,14 @@ def generating(monkeypatch: Patch, error: BaseException) -> None:
 def test_who_asks_once_gets_everything_put_away(
     home: Home, capsys: Capture, monkeypatch: Patch, number: int
 ) -> None:
-    event = console.Screen.event
+    event = console.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
         if values.get("step") == 0 and name == "step":
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(console.Screen, "event", asking)
+    monkeypatch.setattr(console.Console, "event", asking)
     before = signal.getsignal(number)
     assert main.main(["a fox", "--json", *home.words("film.format=mp4")]) == 128 + number
     assert signal.getsignal(number) is before
@@ -286,14 +286,14 @@ def test_who_asks_twice_stops_it_now(home: Home, capsys: Capture, monkeypatch: P
 def test_asking_during_the_last_step_changes_nothing(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    event = console.Screen.event
+    event = console.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         if values.get("step") == 2:
             os.kill(os.getpid(), signal.SIGINT)
         event(self, name, **values)
 
-    monkeypatch.setattr(console.Screen, "event", asking)
+    monkeypatch.setattr(console.Console, "event", asking)
     assert main.main(["a fox", "--json", *home.words()]) == 0
     assert Path("outputs/0001-a-fox/final.png").is_file()
 
@@ -301,14 +301,14 @@ def test_asking_during_the_last_step_changes_nothing(
 def test_an_interrupt_while_a_step_is_shown_closes_the_film_too(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    event = console.Screen.event
+    event = console.Console.event
 
     def interrupted(self: Any, name: str, **values: Any) -> None:
         if values.get("step") == 1:
             raise KeyboardInterrupt
         event(self, name, **values)
 
-    monkeypatch.setattr(console.Screen, "event", interrupted)
+    monkeypatch.setattr(console.Console, "event", interrupted)
     assert main.main(["a fox", "--json", *home.words("film.format=gif")]) == 130
     assert Path("outputs/0001-a-fox/film.gif").is_file()
     assert not Path("outputs/0001-a-fox/final.png").exists()

@@ -79,13 +79,13 @@ def load(**settings: Any) -> Any:
 @pytest.mark.parametrize(("settings", "message"), STILLS)
 def test_a_still_has_nothing_of_an_animation(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        animation_checks.check(load(**settings))
+        animation_checks.check_animation(load(**settings))
 
 
 @pytest.mark.parametrize(("settings", "message"), FILMS)
 def test_what_does_not_go_together(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        animation_checks.check(load(frames=9, **settings))
+        animation_checks.check_animation(load(frames=9, **settings))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_does_not_go_together(settings: dict[str, Any], message: str) -> No
     ],
 )
 def test_what_does(settings: dict[str, Any]) -> None:
-    animation_checks.check(load(**settings))
+    animation_checks.check_animation(load(**settings))
 
 
 IDLE: list[tuple[dict[str, Any], str]] = [
@@ -136,8 +136,8 @@ IDLE: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("camera", "said"), IDLE)
 def test_what_changes_nothing_is_said(camera: dict[str, Any], said: str) -> None:
     config = load(frames=9, camera=camera)
-    animation_checks.check(config)
-    found = list(animation_checks.idle(config, 1))
+    animation_checks.check_animation(config)
+    found = list(animation_checks.idle_settings(config, 1))
     assert [each.startswith(said) for each in found] == [True] * bool(said)
 
 
@@ -179,10 +179,10 @@ def test_what_is_named_has_to_be_there(
     monkeypatch.chdir(tmp_path)
     clip(Path("clip"), 1)
     with pytest.raises(VqclipError, match=message):
-        animation_checks.require(load(frames=2, **settings))
+        animation_checks.require_animation_files(load(frames=2, **settings))
     for there in ("clip", "clip/*.png", "clip/000.png"):
-        animation_checks.require(load(source={"film": there}))
-        animation_checks.require(load(frames=2, camera={"depth": there}))
+        animation_checks.require_animation_files(load(source={"film": there}))
+        animation_checks.require_animation_files(load(frames=2, camera={"depth": there}))
 
 
 @pytest.mark.parametrize(
@@ -205,11 +205,11 @@ def test_what_is_not_installed_is_said_before_models_load(
     Path("model").mkdir()
     Path("model/config.json").write_text(json.dumps({}))
     monkeypatch.setattr(animation_checks, "find_spec", importlib.util.find_spec)
-    animation_checks.require(load(frames=2, **settings))
+    animation_checks.require_animation_files(load(frames=2, **settings))
     monkeypatch.setattr(animation_checks, "find_spec", lambda name: None)
     said = rf"needs {module}, which is not installed: pip install 'vqclip\[{extra}\]'"
     with pytest.raises(ConfigError, match=said):
-        animation_checks.require(load(frames=2, **settings))
+        animation_checks.require_animation_files(load(frames=2, **settings))
 
 
 def test_films_in_the_folder_of_a_run_file_are_found(
@@ -235,7 +235,7 @@ def test_flows_that_are_known_are_those_that_there_are() -> None:
     [("40:60", (40, 60)), (" 00 : 5 ", (0, 5)), ("5", None), ("-1:5", None), ("a:b", None)],
 )
 def test_a_stretch_is_read(text: str, wanted: tuple[int, int] | None) -> None:
-    assert animation_checks.stretch(text) == wanted
+    assert animation_checks.parse_retake(text) == wanted
 
 
 @pytest.mark.parametrize("text", ["0:5", "00:5", "0 :5", " 0:5"])
@@ -262,7 +262,7 @@ def test_only_the_first_frame_comes_from_none(text: str) -> None:
 def test_what_a_preset_may_have_set_in_vain_is_said(
     settings: dict[str, Any], scenes: int, told: str
 ) -> None:
-    found = list(animation_checks.idle(load(frames=9, **settings), scenes))
+    found = list(animation_checks.idle_settings(load(frames=9, **settings), scenes))
     assert len(found) == bool(told)
     assert not told or re.search(f"motion.{told}", found[0])
 
@@ -270,6 +270,6 @@ def test_what_a_preset_may_have_set_in_vain_is_said(
 def test_no_preset_is_refused_for_what_it_sets() -> None:
     for name in yaml_files.list_presets():
         over = {"film": "a.mp4"} if name == "stylise" else {}
-        animation_checks.check(loading.load("a fox", preset=name, source=over))
+        animation_checks.check_animation(loading.load("a fox", preset=name, source=over))
     story = loading.load("a fox", preset="story")
-    assert "there is one scene" in "".join(animation_checks.idle(story, 1))
+    assert "there is one scene" in "".join(animation_checks.idle_settings(story, 1))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.config.test_schema import changed
-from vqclip.config.checks import check, unfit
+from vqclip.config.checks import check_settings, unfit
 from vqclip.config.loading import load
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.errors import ConfigError
@@ -17,14 +17,14 @@ from vqclip.media.paths import CODECS, FILMS
 
 
 def test_the_defaults_pass_their_own_check() -> None:
-    assert check(RunConfig()) == RunConfig()
+    assert check_settings(RunConfig()) == RunConfig()
 
 
 @pytest.mark.parametrize("key", ["steps", "cutouts.count", "film.fps", "film.every"])
 def test_counts_begin_at_one(key: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{key} is 0; it must be 1 or more$"):
-        check(changed(**{key.replace(".", "__"): 0}))
-    check(changed(**{key.replace(".", "__"): 1}))
+        check_settings(changed(**{key.replace(".", "__"): 0}))
+    check_settings(changed(**{key.replace(".", "__"): 1}))
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_counts_begin_at_one(key: str) -> None:
 )
 def test_what_may_be_zero_is_never_below(key: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{key} is -1; it must be 0 or more$"):
-        check(changed(**{key.replace(".", "__"): -1}))
-    check(changed(**{key.replace(".", "__"): 0}))
+        check_settings(changed(**{key.replace(".", "__"): -1}))
+    check_settings(changed(**{key.replace(".", "__"): 0}))
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_what_may_be_zero_is_never_below(key: str) -> None:
 )
 def test_some_settings_end_above(key: str, most: int) -> None:
     with pytest.raises(ConfigError, match=rf"^{key} is {most + 1}; it must be {most} or less$"):
-        check(changed(**{key.replace(".", "__"): most + 1}))
-    check(changed(**{key.replace(".", "__"): most}))
+        check_settings(changed(**{key.replace(".", "__"): most + 1}))
+    check_settings(changed(**{key.replace(".", "__"): most}))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_is_a_number(value: float) -> None:
     with pytest.raises(ConfigError, match=rf"^losses.symmetry is {value}; it must be a number$"):
-        check(changed(losses__symmetry=value))
+        check_settings(changed(losses__symmetry=value))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_number_is_a_number(value: float) -> None:
 )
 def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        check(changed(**values))
+        check_settings(changed(**values))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: 
 )
 def test_colours_and_starts_are_checked_early(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        check(changed(**values))
+        check_settings(changed(**values))
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_colours_and_starts_are_checked_early(values: dict[str, Any], message: s
 )
 def test_films_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        check(changed(**{f"film__{key}": value for key, value in values.items()}))
+        check_settings(changed(**{f"film__{key}": value for key, value in values.items()}))
 
 
 def test_films_that_can_be() -> None:
     for kind, codecs in FILMS.items():
         for codec in ("auto", *codecs):
-            check(changed(film__format=kind, film__codec=codec))
-    check(changed(film__format="webm", film__crf=63))
+            check_settings(changed(film__format=kind, film__codec=codec))
+    check_settings(changed(film__format="webm", film__crf=63))
     assert {codec for codecs in FILMS.values() for codec in codecs} == {*CODECS} - {"auto"}
 
 
@@ -164,14 +164,14 @@ def test_colours_are_those_that_the_losses_read() -> None:
 
     for name in [*ImageColor.colormap, "Gold", "#FFF", "#00ff7f"]:
         parse_colours(name)
-        check(changed(init_colour=name, losses__colours=f" {name} , {name}"))
+        check_settings(changed(init_colour=name, losses__colours=f" {name} , {name}"))
 
 
 def test_the_defaults_are_checked_without_pillow() -> None:
     code = (
-        "import sys; from vqclip.config.checks import check; "
+        "import sys; from vqclip.config.checks import check_settings; "
         "from vqclip.config.schema import RunConfig;"
-        "check(RunConfig(init_colour='#ff0000')); print('PIL' in sys.modules)"
+        "check_settings(RunConfig(init_colour='#ff0000')); print('PIL' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from vqclip.config.defaults import FROM_A_DRAFT, FROM_ANYTHING, FROM_RANDOM_CODES, settled, suited
+from vqclip.config.defaults import (
+    FROM_A_DRAFT,
+    FROM_ANYTHING,
+    FROM_RANDOM_CODES,
+    defaults_for,
+    resolve_auto,
+)
 from vqclip.config.describe import to_dict
 from vqclip.config.loading import load
 from vqclip.config.schema import RunConfig, Stage
@@ -23,14 +29,14 @@ GROWN = (("64", "40%"), ("128", "25%"))
     ],
 )
 def test_words_for_the_starter_begin_with_a_draft(prompt: str, vqgan: str, start: str) -> None:
-    assert settled(RunConfig(prompts=prompt, vqgan=vqgan)).init == start
-    assert settled(RunConfig(prompts=prompt, vqgan=vqgan, init="fractal")).init == "fractal"
+    assert resolve_auto(RunConfig(prompts=prompt, vqgan=vqgan)).init == start
+    assert resolve_auto(RunConfig(prompts=prompt, vqgan=vqgan, init="fractal")).init == "fractal"
 
 
 def test_what_suits_a_start() -> None:
-    assert suited("dream", "mine") is FROM_A_DRAFT
-    assert suited("random", "starter") is FROM_RANDOM_CODES
-    assert suited("random", "mine") is suited("x.png", "starter") is FROM_ANYTHING
+    assert defaults_for("dream", "mine") is FROM_A_DRAFT
+    assert defaults_for("random", "starter") is FROM_RANDOM_CODES
+    assert defaults_for("random", "mine") is defaults_for("x.png", "starter") is FROM_ANYTHING
 
 
 def test_random_codes_of_the_starter_get_a_border() -> None:

@@ -18,7 +18,7 @@ from vqclip.config.schema import LossSettings, RunConfig, Stage
 from vqclip.config.sizes import plan_stages
 from vqclip.errors import ConfigError, PromptError, VqclipError
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import parse, understood
+from vqclip.language.prompts import parse_all, parse_prompts
 
 STRANGE = [
     *("a # b", "${x}", "${oc.env:HOME}", "{", "{}", 'say "hello"', "it's", "two\nlines"),
@@ -189,7 +189,7 @@ def test_settings_never_look_things_up(monkeypatch: pytest.MonkeyPatch, write: A
 def test_a_run_file_may_structure_its_prompts(
     text: str, wishes: tuple[Prompt, ...], write: Any
 ) -> None:
-    assert parse(load(file=write("art.yaml", text)).prompts) == wishes
+    assert parse_prompts(load(file=write("art.yaml", text)).prompts) == wishes
 
 
 def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
@@ -416,7 +416,7 @@ def test_what_to_avoid_has_the_shapes_of_prompts(yaml: str, wanted: str, write: 
     file = write("art.yaml", f"prompts: a bear\n{yaml}")
     for found in (load(file=file), *load_all(file=file), load(preset=str(file))):
         assert found.negative.startswith(wanted) and bool(found.negative) == bool(wanted)
-        assert understood(found.prompts, found.negative)
+        assert parse_all(found.prompts, found.negative)
     assert load("a bear", negative=["fog", "rain"]).negative == "fog | rain"
 
 
@@ -487,7 +487,7 @@ def test_scenes_in_a_run_file_may_have_lengths(tmp_path: Path) -> None:
     assert found.startswith(
         "a fox | lasting(2s) ^ an owl:2 | fog:-1 | lasting(24) ^ a bear | a bee"
     )
-    lengths = {wish.scene: wish.lasting for wish in parse(found) if wish.lasting}
+    lengths = {wish.scene: wish.lasting for wish in parse_prompts(found) if wish.lasting}
     assert {scene: each.written for scene, each in lengths.items()} == {
         0: "2s",
         1: "24",

@@ -5,26 +5,26 @@ from __future__ import annotations
 import pytest
 
 from vqclip.config import loading
-from vqclip.config.perceptor_spec import Eye, names, parse
+from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor, perceptor_names
 from vqclip.errors import ConfigError
-from vqclip.language.schedules import parse as schedule
+from vqclip.language.schedules import parse_schedule as schedule
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("starter", Eye("starter")),
-        ("ViT-B-32::openai", Eye("ViT-B-32::openai")),
-        ("ViT-B-32::openai:0.5", Eye("ViT-B-32::openai", 0.5)),
-        ("ViT-B-32::openai:0.5:8", Eye("ViT-B-32::openai", 0.5, 8)),
-        (r"C:\clips\mine:2", Eye(r"C:\clips\mine", 2)),
-        ("starter:{0: 0, 50%: 1 hold}", Eye("starter", schedule("0: 0, 50%: 1 hold"))),
-        ("starter:{0: 1}:8", Eye("starter", schedule("0: 1"), 8)),
-        ("starter:0", Eye("starter", 0)),
+        ("starter", PerceptorSpec("starter")),
+        ("ViT-B-32::openai", PerceptorSpec("ViT-B-32::openai")),
+        ("ViT-B-32::openai:0.5", PerceptorSpec("ViT-B-32::openai", 0.5)),
+        ("ViT-B-32::openai:0.5:8", PerceptorSpec("ViT-B-32::openai", 0.5, 8)),
+        (r"C:\clips\mine:2", PerceptorSpec(r"C:\clips\mine", 2)),
+        ("starter:{0: 0, 50%: 1 hold}", PerceptorSpec("starter", schedule("0: 0, 50%: 1 hold"))),
+        ("starter:{0: 1}:8", PerceptorSpec("starter", schedule("0: 1"), 8)),
+        ("starter:0", PerceptorSpec("starter", 0)),
     ],
 )
-def test_parse(text: str, wanted: Eye) -> None:
-    assert parse(text) == wanted
+def test_parse(text: str, wanted: PerceptorSpec) -> None:
+    assert parse_perceptor(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_parse(text: str, wanted: Eye) -> None:
 )
 def test_what_cannot_be_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse(text)
+        parse_perceptor(text)
 
 
 def test_a_perceptor_is_named_once() -> None:
-    assert names(["a:2", "b::c:0.5:3"]) == ["a", "b::c"]
+    assert perceptor_names(["a:2", "b::c:0.5:3"]) == ["a", "b::c"]
     with pytest.raises(ConfigError, match="perceptors names one twice: starter, starter"):
         loading.load("a fox", perceptors=["starter", "starter:0.5"])
 

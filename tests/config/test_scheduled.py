@@ -26,11 +26,14 @@ def test_a_second_of_a_picture_has_as_many_steps_as_its_film_has_frames() -> Non
 
 
 def test_the_most_that_a_setting_comes_to() -> None:
-    assert scheduled.most(RunConfig(), "cutouts.count") == 16
+    assert scheduled.greatest_value(RunConfig(), "cutouts.count") == 16
     assert (
-        scheduled.most(RunConfig(cutouts=CutoutSettings("0: 4, 50%: 40")), "cutouts.count") == 40
+        scheduled.greatest_value(
+            RunConfig(cutouts=CutoutSettings("0: 4, 50%: 40")), "cutouts.count"
+        )
+        == 40
     )
-    assert scheduled.most(SOUND, "cutouts.count") == 16  # the loudest is thought of
+    assert scheduled.greatest_value(SOUND, "cutouts.count") == 16  # the loudest is thought of
 
 
 def test_a_sound_that_is_there_is_heard() -> None:
@@ -44,4 +47,4 @@ def test_a_sound_that_is_there_is_heard() -> None:
 @pytest.mark.parametrize("value", [True, [1], 2.5, "2.5", None])
 def test_values_of_another_kind_are_told(value: object) -> None:
     with pytest.raises(ValueError, match=r"cutouts|2.5"):
-        scheduled.tidy("cutouts.count", value, whole=True, optional=False)
+        scheduled.canonical("cutouts.count", value, whole=True, optional=False)

@@ -22,7 +22,7 @@ TEMPLATES = ["{}", "a drawing of {}", "{} on a red ground"]
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptor.OpenClipPerceptor:
-    return perceptor.load(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
+    return perceptor.load_perceptor(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
 
 
 def photographs() -> list[pillow.Image]:
@@ -72,7 +72,7 @@ def test_probabilities_are_open_clips(tiny: perceptor.OpenClipPerceptor) -> None
 @pytest.mark.starter
 @pytest.mark.parametrize("name", ["starter", "starter-second"])
 def test_the_starters_probabilities_are_open_clips(name: str) -> None:
-    eye = perceptor.load(str(registry.starter_clips()[name]))
+    eye = perceptor.load_perceptor(str(registry.starter_clips()[name]))
     pictures = photographs()
     theirs = their_logits(eye, pictures, LABELS).softmax(1)
     ours = our_judgement(eye, pictures, LABELS).exp()

@@ -12,9 +12,9 @@ from vqclip.config.loading import load
 from vqclip.generate import View
 from vqclip.guidance import distractors, objectives
 from vqclip.guidance import perceptor as guidance_perceptor
-from vqclip.guidance.scenes import Story
+from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.clock import Clock
-from vqclip.language.prompts import parse
+from vqclip.language.prompts import parse_prompts
 
 
 def directions(count: int, seed: int) -> torch.Tensor:
@@ -24,8 +24,8 @@ def directions(count: int, seed: int) -> torch.Tensor:
 
 def test_the_lists_share_no_thing_and_have_none_twice() -> None:
     drawn, judged = (
-        distractors.others("", distractors.DRAWN),
-        distractors.others("", distractors.JUDGED),
+        distractors.distractors_for("", distractors.OPTIMISED_AGAINST),
+        distractors.distractors_for("", distractors.HELD_OUT),
     )
     assert len(drawn) > 140 and len(judged) > 100
     assert len({*drawn, *judged}) == len(drawn) + len(judged)
@@ -33,8 +33,8 @@ def test_the_lists_share_no_thing_and_have_none_twice() -> None:
 
 
 def test_what_a_text_names_is_no_foil() -> None:
-    assert {"wolf", "ladder"} <= set(distractors.others("a fox"))
-    assert not {"wolf", "ladder"} & set(distractors.others("a Wolf on ladders"))
+    assert {"wolf", "ladder"} <= set(distractors.distractors_for("a fox"))
+    assert not {"wolf", "ladder"} & set(distractors.distractors_for("a Wolf on ladders"))
 
 
 def test_the_loss_is_cross_entropy_among_the_foils() -> None:
@@ -42,25 +42,29 @@ def test_the_loss_is_cross_entropy_among_the_foils() -> None:
     logits = distractors.SHARPNESS * seen @ torch.cat([wanted, away]).T
     zeros = torch.zeros(5, dtype=torch.long)
     each = functional.cross_entropy(logits, zeros, reduction="none")
-    torch.testing.assert_close(-distractors.certainty(seen, wanted, away), each)
+    torch.testing.assert_close(-distractors.log_certainty(seen, wanted, away), each)
     view = View(torch.zeros(1, 3, 8, 8), {}, {"one": seen}, 0)
     pairs = {"one": [(wanted, away), (wanted, away)]}
-    torch.testing.assert_close(distractors.distinct(pairs)(view), each.mean())
+    torch.testing.assert_close(distractors.contrast_loss(pairs)(view), each.mean())
 
 
 def test_the_gradient_leaves_the_foils() -> None:
     seen, wanted, away = directions(1, 0).requires_grad_(), directions(1, 1), directions(1, 2)
-    distractors.distinct({"one": [(wanted, away)]})(View(seen, {}, {"one": seen}, 0)).backward()
+    distractors.contrast_loss({"one": [(wanted, away)]})(
+        View(seen, {}, {"one": seen}, 0)
+    ).backward()
     assert seen.grad is not None
     assert float((-seen.grad * wanted).sum()) > float((-seen.grad * away).sum())
 
 
 def test_only_words_that_are_wished_for_are_told_from_others(home: Home) -> None:
-    perceptor = guidance_perceptor.load(str(home.clip))
+    perceptor = guidance_perceptor.load_perceptor(str(home.clip))
 
     def made(prompt: str, weight: float = 0.05) -> list[generate.Objective]:
         return list(
-            objectives.against_foils(parse(prompt), [perceptor], Story(1, Clock(1)), weight)
+            objectives.against_foils(
+                parse_prompts(prompt), [perceptor], SceneTimeline(1, Clock(1)), weight
+            )
         )
 
     assert [each.name for each in made("a fox | an owl | fog:-1")] == ["distinct"]

@@ -21,12 +21,12 @@ from vqclip.config.schema import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
 from vqclip.guidance import distractors
 from vqclip.guidance import drafts as guidance_drafts
-from vqclip.guidance.perceptor import load as load_perceptor
+from vqclip.guidance.perceptor import load_perceptor
 from vqclip.language import prompt, prompts
 from vqclip.media import images
 from vqclip.models import device, net2net, vqgan
 from vqclip.models.gpt import GPT, Shape
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.prior import Prior
 from vqclip.models.zoo import download, registry
 
@@ -35,7 +35,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def dreamer(home: Home, tmp_path: Path) -> guidance_drafts.Dreamer:
+def dreamer(home: Home, tmp_path: Path) -> guidance_drafts.DraftModel:
     """A dreamer of tiny models, with two judges; it knows nothing, but knows it firmly."""
     shape = Shape(16, 5 + 4, n_layer=1, n_head=2, n_embd=16, n_unmasked=5)
     with torch.random.fork_rng(devices=[]):
@@ -44,7 +44,7 @@ def dreamer(home: Home, tmp_path: Path) -> guidance_drafts.Dreamer:
         for weight in prior.parameters():
             torch.nn.init.normal_(weight, std=0.5)
     found = registry.find_vqgan(VQGAN)
-    return guidance_drafts.Dreamer(
+    return guidance_drafts.DraftModel(
         prior.eval().requires_grad_(False),
         vqgan.open_vqgan(found.config, found.weights),
         (load_perceptor(str(home.clip)), load_perceptor(str(tiny_clip.write(tmp_path / "2nd")))),
@@ -53,12 +53,12 @@ def dreamer(home: Home, tmp_path: Path) -> guidance_drafts.Dreamer:
 
 @pytest.fixture
 def bundled(
-    dreamer: guidance_drafts.Dreamer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> guidance_drafts.Dreamer:
+    dreamer: guidance_drafts.DraftModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> guidance_drafts.DraftModel:
     """The same in the place of the bundled one."""
     (tmp_path / "prior").mkdir()
     (tmp_path / "prior" / "prior.safetensors").write_bytes(b"weights")
-    monkeypatch.setattr("vqclip.guidance.drafts.load", lambda *_, **__: dreamer)
+    monkeypatch.setattr("vqclip.guidance.drafts.load_draft_model", lambda *_, **__: dreamer)
     monkeypatch.setattr("vqclip.models.zoo.registry.starter_prior", lambda: tmp_path / "prior")
     return dreamer
 
@@ -67,10 +67,10 @@ def stream(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def test_drafts_are_ranked_by_what_the_judges_see(dreamer: guidance_drafts.Dreamer) -> None:
+def test_drafts_are_ranked_by_what_the_judges_see(dreamer: guidance_drafts.DraftModel) -> None:
     drafts = dreamer.dream("a fox", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
-    words = ["a fox", *distractors.others("a fox")]
+    words = ["a fox", *distractors.distractors_for("a fox")]
     for draft in drafts:
         assert draft.image.shape == (1, 3, 16, 16)
         assert draft.image.min() >= 0 and draft.image.max() <= 1
@@ -84,7 +84,7 @@ def test_drafts_are_ranked_by_what_the_judges_see(dreamer: guidance_drafts.Dream
 
 
 def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(
-    dreamer: guidance_drafts.Dreamer,
+    dreamer: guidance_drafts.DraftModel,
 ) -> None:
     (draft,) = dreamer.dream("a fox", replace(SETTINGS, count=1), stream(3))
     prefix = dreamer.prior.prefix(dreamer.judges[0].read_tokens(["a fox"]))
@@ -94,7 +94,9 @@ def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(
     torch.testing.assert_close(draft.image, wanted)
 
 
-def test_equal_seeds_give_equal_drafts_and_words_count(dreamer: guidance_drafts.Dreamer) -> None:
+def test_equal_seeds_give_equal_drafts_and_words_count(
+    dreamer: guidance_drafts.DraftModel,
+) -> None:
     first, again, other, words = (
         torch.cat([d.image for d in dreamer.dream(text, SETTINGS, stream(seed))])
         for text, seed in (("a fox", 1), ("a fox", 1), ("a fox", 2), ("a blue whale", 1))
@@ -104,7 +106,7 @@ def test_equal_seeds_give_equal_drafts_and_words_count(dreamer: guidance_drafts.
 
 
 def test_many_drafts_are_written_some_at_a_time(
-    dreamer: guidance_drafts.Dreamer, monkeypatch: pytest.MonkeyPatch
+    dreamer: guidance_drafts.DraftModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guidance_drafts, "AT_ONCE", 2)
     assert len(dreamer.dream("a fox", SETTINGS, stream())) == 5
@@ -113,28 +115,30 @@ def test_many_drafts_are_written_some_at_a_time(
 @pytest.mark.parametrize(("width", "height"), [(32, 32), (48, 32), (32, 57)])
 def test_a_draft_is_laid_in_the_middle_and_goes_on(width: int, height: int) -> None:
     draft = torch.rand(1, 3, 16, 16, generator=stream())
-    got = guidance_drafts.laid_out(draft, width, height)
+    got = guidance_drafts.pad_to(draft, width, height)
     assert got.shape == (1, 3, height, width)
     left, top = (width - 32) // 2, (height - 32) // 2
-    middle = guidance_drafts.laid_out(draft, 32, 32)
+    middle = guidance_drafts.pad_to(draft, 32, 32)
     assert torch.equal(got[..., top : top + 32, left : left + 32], middle)
     assert torch.equal(got[..., :left], got[..., left : left + 1].expand(-1, -1, -1, left))
     assert got.min() >= 0 and got.max() <= 1
 
 
 def test_what_is_wished_for_in_words_is_drafted() -> None:
-    wishes = prompts.parse("a fox:0.5 | a red moon:2 | fog:-1 | @a.png:9 | snow:0")
-    assert prompt.wished(wishes) == "a red moon, a fox"
+    wishes = prompts.parse_prompts("a fox:0.5 | a red moon:2 | fog:-1 | @a.png:9 | snow:0")
+    assert prompt.draft_text(wishes) == "a red moon, a fox"
     with pytest.raises(PromptError, match=r"made from words.*init=random"):
-        prompt.wished(prompts.parse("@a.png | fog:-1"))
+        prompt.draft_text(prompts.parse_prompts("@a.png | fog:-1"))
 
 
-def test_a_run_starts_from_its_best_draft(home: Home, bundled: guidance_drafts.Dreamer) -> None:
+def test_a_run_starts_from_its_best_draft(
+    home: Home, bundled: guidance_drafts.DraftModel
+) -> None:
     config = load("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
     run = session.build(config)
     generator = stream(device.purpose_seed(4, "init"))
     best = bundled.dream("a fox", config.dream, generator)[0].image
-    start = guidance_drafts.laid_out(best, 32, 32).mul(255).round().div(255)
+    start = guidance_drafts.pad_to(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
     assert run.models["starter prior"] == registry.sha256(
         registry.starter_prior() / "prior.safetensors"
@@ -143,7 +147,7 @@ def test_a_run_starts_from_its_best_draft(home: Home, bundled: guidance_drafts.D
 
 
 def test_closeness_to_the_draft_may_be_liked(
-    home: Home, bundled: guidance_drafts.Dreamer
+    home: Home, bundled: guidance_drafts.DraftModel
 ) -> None:
     words = home.words("init=dream", "losses.init=1")
     (first, *_) = session.build(load("a fox", overrides=words)).play()
@@ -157,7 +161,7 @@ def test_a_dream_without_words_is_refused(home: Home, refused: Refusal) -> None:
 
 
 def test_dream_leaves_drafts_and_a_sheet(
-    home: Home, bundled: guidance_drafts.Dreamer, capsys: Capture
+    home: Home, bundled: guidance_drafts.DraftModel, capsys: Capture
 ) -> None:
     words = ["dream", "a fox | fog:-1", "--count", "4", "--seed", "7", *home.words()]
     words += ["--size", "32x32"]
@@ -176,13 +180,13 @@ def test_dream_leaves_drafts_and_a_sheet(
     config = load("a fox", overrides=home.words("dream.count=4"))
     best = bundled.dream("a fox", config.dream, stream(device.purpose_seed(7, "init")))[0]
     assert torch.equal(
-        images.read(place / "draft-01.png"),
+        images.read_picture(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(best.image)).permute(2, 0, 1)[None] / 255,
     )
 
 
 def test_dream_says_that_regions_do_not_show(
-    home: Home, bundled: guidance_drafts.Dreamer, capsys: Capture
+    home: Home, bundled: guidance_drafts.DraftModel, capsys: Capture
 ) -> None:
     text = "a fox | a moon in(top right) | a hat in(-left) | fog in(bottom):-1 | b in(top) c"
     assert main.main(["dream", text, "--count", "1", *home.words()]) == 0
@@ -197,7 +201,7 @@ def test_dream_says_that_regions_do_not_show(
 
 
 def test_dream_tells_scripts(
-    home: Home, bundled: guidance_drafts.Dreamer, capsys: Capture
+    home: Home, bundled: guidance_drafts.DraftModel, capsys: Capture
 ) -> None:
     assert main.main(["dream", "a fox", "--json", "dream.count=2", *home.words()]) == 0
     first, second, done = map(json.loads, capsys.readouterr().out.splitlines())
@@ -259,8 +263,8 @@ def classes(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_a_class_is_drafted_and_ranked(classes: str) -> None:
-    dreamer = guidance_drafts.load(prior=classes)
-    assert isinstance(dreamer, guidance_drafts.ClassDreamer)
+    dreamer = guidance_drafts.load_draft_model(prior=classes)
+    assert isinstance(dreamer, guidance_drafts.ClassDraftModel)
     drafts = dreamer.dream("a goldfish", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
     how = {"temperature": SETTINGS.temperature, "top_p": SETTINGS.top_p}
@@ -268,7 +272,7 @@ def test_a_class_is_drafted_and_ranked(classes: str) -> None:
     drawer = dreamer.model.first_stage
     wanted = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
     assert wanted.shape == (5, 3, 32, 32)
-    words = ["a goldfish", *distractors.others("a goldfish")]
+    words = ["a goldfish", *distractors.distractors_for("a goldfish")]
     (judge,) = dreamer.judges
     seen = judge.embed_image(wanted) @ judge.embed_text(words).T
     scores = (distractors.SHARPNESS * seen).softmax(1)[:, 0]
@@ -281,7 +285,7 @@ def test_many_drafts_of_a_class_are_written_some_at_a_time(
     classes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guidance_drafts, "CLASSES_AT_ONCE", 2)
-    dreamer = guidance_drafts.load(prior=classes)
+    dreamer = guidance_drafts.load_draft_model(prior=classes)
     first, again, other, words = (
         torch.cat([d.image for d in dreamer.dream(text, SETTINGS, stream(seed))])
         for text, seed in (("ostrich", 1), ("ostrich", 1), ("ostrich", 2), ("zebra", 1))
@@ -291,7 +295,7 @@ def test_many_drafts_of_a_class_are_written_some_at_a_time(
 
 
 def test_words_that_name_no_class_take_the_nearest(classes: str) -> None:
-    dreamer = guidance_drafts.load(prior=classes)
+    dreamer = guidance_drafts.load_draft_model(prior=classes)
     assert dreamer.choose("two goldfish") == guidance_drafts.Choice(1, "goldfish", named=True)
     names = [synonyms[0] for synonyms in net2net.class_names()]
     (judge,) = dreamer.judges
@@ -310,11 +314,11 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
     place = Path("outputs/0001-dream-a-goldfish")
     assert out.strip() == str(place / "sheet.png")
     assert len(list(place.glob("draft-*.png"))) == 3
-    dreamer = guidance_drafts.load(prior="classes")
+    dreamer = guidance_drafts.load_draft_model(prior="classes")
     settings = DreamSettings(count=3, prior="classes")
     drafts = dreamer.dream("a goldfish", settings, stream(device.purpose_seed(7, "init")))
     assert torch.equal(
-        images.read(place / "draft-01.png"),
+        images.read_picture(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,
     )
     assert main.main(["dream", "fog over hills", *words]) == 0
@@ -333,7 +337,7 @@ def test_a_class_cannot_be_guided(classes: str, home: Home, refused: Refusal) ->
 
 
 def test_a_run_starts_from_the_starters_drafts_only(
-    home: Home, bundled: guidance_drafts.Dreamer, refused: Refusal
+    home: Home, bundled: guidance_drafts.DraftModel, refused: Refusal
 ) -> None:
     said = refused("a fox", *home.words("init=dream", "dream.prior=cin_transformer"))
     assert "dream.prior=cin_transformer is for 'vqclip dream'" in said
@@ -348,19 +352,19 @@ def test_priors_that_cannot_be_used(classes: str, home: Home, refused: Refusal) 
     assert "'cin_transformer' of dream.prior is not on this machine" in prior("cin_transformer")
     assert "'vqclip models fetch cin_transformer', or leave dream" in prior("cin_transformer")
     assert "no model is called 'clases'; did you mean 'classes'?" in prior("clases")
-    download.import_(home.checkpoint, home.config, "plain")
+    download.import_model(home.checkpoint, home.config, "plain")
     assert "is no transformer, so it cannot write codes" in prior("plain")
     with pytest.raises(ModelAbsent, match="'faceshq' is not on this machine"):
-        guidance_drafts.load(prior="faceshq")
+        guidance_drafts.load_draft_model(prior="faceshq")
 
 
 def test_classes_without_names_are_refused(classes: str, home: Home, tmp_path: Path) -> None:
     config, weights = write_transformer(home, tmp_path, classes=10)
-    download.import_(weights, config, "ten")
+    download.import_model(weights, config, "ten")
     with pytest.raises(
         ModelError, match=r"'ten' knows 10 classes, whose names .* ImageNet's 1000"
     ):
-        guidance_drafts.load(prior="ten")
+        guidance_drafts.load_draft_model(prior="ten")
 
 
 def test_what_is_loaded_already_is_not_loaded_again(
@@ -368,17 +372,19 @@ def test_what_is_loaded_already_is_not_loaded_again(
 ) -> None:
     folders = {"starter": home.clip, "starter-second": tiny_clip.write(home.path / "2nd")}
     monkeypatch.setattr("vqclip.models.zoo.registry.starter_clips", lambda: folders)
-    monkeypatch.setattr("vqclip.models.prior.load", lambda *given, **_: None)
+    monkeypatch.setattr("vqclip.models.prior.load_prior", lambda *given, **_: None)
     words = {"my-cat": torch.zeros(1, 32)}
     one = load_perceptor(str(home.clip), contrast="stretch").with_words(words)
-    one = replace(one, thrift=Thrift(chunk=1))
+    one = replace(one, thrift=MemoryPolicy(chunk=1))
     half = load_perceptor(str(home.clip), precision="bf16")
-    fresh, shared, again = (guidance_drafts.load(loaded=given) for given in ([], [one], [half]))
+    fresh, shared, again = (
+        guidance_drafts.load_draft_model(loaded=given) for given in ([], [one], [half])
+    )
     assert shared.judges[0].model is one.model
     assert again.judges[0].model is not half.model
     pictures = torch.rand(2, 3, 40, 40, generator=stream())
     for mine, other in zip(shared.judges, fresh.judges, strict=True):
         assert mine.model is not other.model
-        assert (mine.contrast, mine.thrift, mine.words) == ("absolute", Thrift(), {})
+        assert (mine.contrast, mine.thrift, mine.words) == ("absolute", MemoryPolicy(), {})
         assert torch.equal(mine.embed_image(pictures), other.embed_image(pictures))
         assert torch.equal(mine.embed_text(["a fox"]), other.embed_text(["a fox"]))

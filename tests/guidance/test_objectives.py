@@ -15,9 +15,9 @@ from vqclip.generate import View
 from vqclip.guidance import losses
 from vqclip.guidance.objectives import from_losses, from_prompts, names_of
 from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.guidance.scenes import Story
+from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.clock import Clock
-from vqclip.language.prompts import parse
+from vqclip.language.prompts import parse_prompts
 from vqclip.models.tokenizer import Row
 
 
@@ -68,7 +68,9 @@ class Reader:
     ],
 )
 def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
-    (wish,) = from_prompts(parse(prompt), [cast(OpenClipPerceptor, Reader())], Story(1, Clock(1)))
+    (wish,) = from_prompts(
+        parse_prompts(prompt), [cast(OpenClipPerceptor, Reader())], SceneTimeline(1, Clock(1))
+    )
     seen = torch.tensor([[cosine, (1 - cosine**2) ** 0.5]], requires_grad=True)
     wish.loss(View(torch.zeros(1, 3, 1, 1), {}, {"reader": seen}, 0)).backward()
     assert seen.grad is not None

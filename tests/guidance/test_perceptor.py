@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny(folder: Path) -> guidance_perceptor.OpenClipPerceptor:
-    return guidance_perceptor.load(str(folder))
+    return guidance_perceptor.load_perceptor(str(folder))
 
 
 def photograph(width: int, height: int) -> PIL.Image.Image:
@@ -120,7 +120,7 @@ def test_the_state_of_the_last_token_is_the_embedding(
     folder: Path, tmp_path: Path, custom: bool
 ) -> None:
     place = write_variant(tmp_path / "custom", custom_text=True) if custom else folder
-    perceptor = guidance_perceptor.load(str(place))
+    perceptor = guidance_perceptor.load_perceptor(str(place))
     tower = getattr(perceptor.model, "text", perceptor.model)
     assert hasattr(perceptor.model, "text") == custom
     texts = ["a red fox", "", "fog over the harbour, 1890", "fox " * 100]
@@ -139,7 +139,9 @@ def test_the_state_of_a_token_knows_those_before_it(
     # Start, "a" and "red" are the same; "fox" is not, nor is anything after it.
     torch.testing.assert_close(fox[:3], owl[:3], atol=1e-6, rtol=0)
     assert ((fox - owl)[3:].abs().amax(1) > 1e-3).all()
-    half = guidance_perceptor.load(tiny.name, precision="bf16").read_tokens(["a red fox runs"])
+    half = guidance_perceptor.load_perceptor(tiny.name, precision="bf16").read_tokens(
+        ["a red fox runs"]
+    )
     assert half.dtype == torch.float32
     assert torch.cosine_similarity(half[0], fox).min() > 0.99
 
@@ -165,7 +167,7 @@ def test_convolutions_lie_channels_last_and_see_the_same(tmp_path: Path) -> None
         "timm_proj": "linear",
     }
     place = write_variant(tmp_path / "timm", vision_cfg=tower)
-    perceptor = guidance_perceptor.load(str(place))
+    perceptor = guidance_perceptor.load_perceptor(str(place))
     kernels = [w for w in perceptor.model.visual.trunk.parameters() if w.ndim == 4]
     assert kernels and not perceptor.model.training
     assert all(w.is_contiguous(memory_format=torch.channels_last) for w in kernels)
@@ -179,7 +181,7 @@ def test_convolutions_lie_channels_last_and_see_the_same(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("contrast", ["absolute", "stretch"])
 def test_the_gradient_is_the_slope(folder: Path, contrast: str) -> None:
-    perceptor = guidance_perceptor.load(str(folder), contrast=contrast)
+    perceptor = guidance_perceptor.load_perceptor(str(folder), contrast=contrast)
     stream = torch.Generator().manual_seed(1)
     pixels = torch.rand(2, 3, 32, 32, generator=stream).requires_grad_()
     goal = torch.randn(tiny_clip.DIMENSIONS, generator=stream)
@@ -199,7 +201,7 @@ def test_the_gradient_is_the_slope(folder: Path, contrast: str) -> None:
 
 
 def test_stretched_contrast_earns_nothing(folder: Path) -> None:
-    perceptor = guidance_perceptor.load(str(folder), contrast="stretch")
+    perceptor = guidance_perceptor.load_perceptor(str(folder), contrast="stretch")
     pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     dull = perceptor.embed_image(pixels * 0.3 + 0.2)
     torch.testing.assert_close(dull, perceptor.embed_image(pixels), atol=1e-4, rtol=0)
@@ -210,7 +212,7 @@ def test_stretched_contrast_earns_nothing(folder: Path) -> None:
 def test_half_the_weights_give_nearly_the_same(
     folder: Path, tiny: guidance_perceptor.OpenClipPerceptor, precision: str
 ) -> None:
-    half = guidance_perceptor.load(str(folder), precision=precision)
+    half = guidance_perceptor.load_perceptor(str(folder), precision=precision)
     pixels = as_tensor(photograph(32, 32))
     gradients = []
     for perceptor in (half, tiny):
@@ -249,14 +251,14 @@ def test_a_cutter_of_another_size_is_refused(tiny: guidance_perceptor.OpenClipPe
 )
 def test_unknown_names_are_answered_with_near_ones(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        guidance_perceptor.load(name)
+        guidance_perceptor.load_perceptor(name)
 
 
 def test_unknown_words_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"no precision is called 'fp8' \(one of: bf16"):
-        guidance_perceptor.load(str(folder), precision="fp8")
+        guidance_perceptor.load_perceptor(str(folder), precision="fp8")
     with pytest.raises(ConfigError, match="no contrast is called 'loud'"):
-        guidance_perceptor.load(str(folder), contrast="loud")
+        guidance_perceptor.load_perceptor(str(folder), contrast="loud")
 
 
 def test_absent_weights_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,12 +269,12 @@ def test_absent_weights_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ModelAbsent, match=r"\(about 0\.6 GB\).*models fetch \"ViT-B-32::openai\""
     ):
-        guidance_perceptor.load("ViT-B-32::openai")
+        guidance_perceptor.load_perceptor("ViT-B-32::openai")
     with pytest.raises(ModelAbsent, match=r"ViT-B-16-SigLIP::webli \(about 0\.8 GB\) are not on"):
-        guidance_perceptor.load("ViT-B-16-SigLIP::webli")
+        guidance_perceptor.load_perceptor("ViT-B-16-SigLIP::webli")
     # Its text tower is described on a hub.
     with pytest.raises(ModelAbsent, match="roberta-ViT-B-32::laion2b_s12b_b32k are not on this"):
-        guidance_perceptor.load("roberta-ViT-B-32::laion2b_s12b_b32k")
+        guidance_perceptor.load_perceptor("roberta-ViT-B-32::laion2b_s12b_b32k")
 
 
 def test_weights_are_fetched_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,26 +311,26 @@ def test_known_weights_bring_their_activation(
 
     monkeypatch.setattr(open_clip, "download_pretrained", lambda *_: "somewhere")
     monkeypatch.setattr(open_clip, "create_model", spy)
-    guidance_perceptor.load("ViT-B/32::openai")
+    guidance_perceptor.load_perceptor("ViT-B/32::openai")
     assert (asked["name"], asked["pretrained"], asked["force_quick_gelu"]) == (
         "ViT-B-32",
         "openai",
         True,
     )
-    guidance_perceptor.load("ViT-B-32::laion2b_s34b_b79k")
+    guidance_perceptor.load_perceptor("ViT-B-32::laion2b_s34b_b79k")
     assert asked["force_quick_gelu"] is False
 
 
 def test_bad_folders_are_explained(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no open_clip_config\.json"):
-        guidance_perceptor.load(str(tmp_path))
+        guidance_perceptor.load_perceptor(str(tmp_path))
     (tmp_path / "open_clip_config.json").write_text(json.dumps(tiny_clip.CONFIG))
     with pytest.raises(ModelError, match="holds no weights"):
-        guidance_perceptor.load(str(tmp_path))
+        guidance_perceptor.load_perceptor(str(tmp_path))
     whole = (folder / "open_clip_model.safetensors").read_bytes()
     (tmp_path / "open_clip_model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"cannot be loaded: .*damaged or belong to another"):
-        guidance_perceptor.load(str(tmp_path))
+        guidance_perceptor.load_perceptor(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -350,12 +352,12 @@ def test_a_broken_installation_is_explained(
 
     monkeypatch.setattr(builtins, "__import__", broken)
     with pytest.raises(ModelError, match=message):
-        guidance_perceptor.load("ViT-B-32::openai")
+        guidance_perceptor.load_perceptor("ViT-B-32::openai")
 
 
 def test_a_packed_folder_is_the_same_perceptor(folder: Path, tmp_path: Path) -> None:
-    whole = guidance_perceptor.load(str(folder))
-    packed = guidance_perceptor.load(str(write_packed(folder, tmp_path / "packed")))
+    whole = guidance_perceptor.load_perceptor(str(folder))
+    packed = guidance_perceptor.load_perceptor(str(write_packed(folder, tmp_path / "packed")))
     assert packed.weights.name == "packed.safetensors"
     pixels = torch.rand(2, 3, 32, 32)
     assert torch.equal(packed.embed_image(pixels), whole.embed_image(pixels))
@@ -364,7 +366,7 @@ def test_a_packed_folder_is_the_same_perceptor(folder: Path, tmp_path: Path) -> 
 
 
 def test_a_folder_may_borrow_the_words_of_its_neighbour(folder: Path, tmp_path: Path) -> None:
-    lender = guidance_perceptor.load(str(write_packed(folder, tmp_path / "lender")))
+    lender = guidance_perceptor.load_perceptor(str(write_packed(folder, tmp_path / "lender")))
     other = tiny_clip.write(tmp_path / "other", seed=1)
     eyes = {
         key: tensor
@@ -376,15 +378,16 @@ def test_a_folder_may_borrow_the_words_of_its_neighbour(folder: Path, tmp_path: 
     save_file(eyes, borrower / "packed.safetensors")
     config = tiny_clip.CONFIG | {"words_of": "lender"}
     (borrower / "open_clip_config.json").write_text(json.dumps(config))
-    both = guidance_perceptor.load(str(borrower))
+    both = guidance_perceptor.load_perceptor(str(borrower))
     pixels = torch.rand(2, 3, 32, 32)
     assert torch.equal(both.embed_text(["a fox"]), lender.embed_text(["a fox"]))
     assert torch.equal(
-        both.embed_image(pixels), guidance_perceptor.load(str(other)).embed_image(pixels)
+        both.embed_image(pixels),
+        guidance_perceptor.load_perceptor(str(other)).embed_image(pixels),
     )
     (tmp_path / "lender" / "packed.safetensors").unlink()
     with pytest.raises(ModelError, match=r"borrower cannot be read: .*install vqclip again"):
-        guidance_perceptor.load(str(borrower))
+        guidance_perceptor.load_perceptor(str(borrower))
 
 
 def write_packed(folder: Path, place: Path) -> Path:

@@ -12,34 +12,34 @@ from torch.nn import functional
 from tests.helpers import tiny_clip
 from vqclip.errors import PromptError
 from vqclip.guidance import prompt_embedding
-from vqclip.guidance.perceptor import OpenClipPerceptor, load
-from vqclip.guidance.prompt_embedding import chunks, embed
+from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
+from vqclip.guidance.prompt_embedding import chunks, embed_prompt
 from vqclip.language import assets
 from vqclip.language.assets import Direction
-from vqclip.language.prompt import Piece, Prompt
-from vqclip.language.prompts import parse
+from vqclip.language.prompt import Prompt, TextSpan
+from vqclip.language.prompts import parse_prompts
 from vqclip.models import text_encoder
 from vqclip.models.zoo import registry
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenClipPerceptor]:
-    yield load(str(tiny_clip.write(tmp_path_factory.mktemp("clip") / "tiny")))
+    yield load_perceptor(str(tiny_clip.write(tmp_path_factory.mktemp("clip") / "tiny")))
 
 
 def wish(text: str) -> Prompt:
-    (found,) = parse(text)
+    (found,) = parse_prompts(text)
     return found
 
 
 def test_a_plain_text_is_read_as_the_model_does(tiny: OpenClipPerceptor) -> None:
-    assert torch.equal(embed(wish("a red fox"), tiny), tiny.embed_text(["a red fox"]))
+    assert torch.equal(embed_prompt(wish("a red fox"), tiny), tiny.embed_text(["a red fox"]))
 
 
 def test_attention_of_one_changes_nothing_and_more_does(tiny: OpenClipPerceptor) -> None:
     plain = tiny.embed_text(["a red fox"])
-    assert torch.allclose(embed(wish("a (red:1) fox"), tiny), plain, atol=1e-6)
-    more = embed(wish("a (red:2) fox"), tiny)
+    assert torch.allclose(embed_prompt(wish("a (red:1) fox"), tiny), plain, atol=1e-6)
+    more = embed_prompt(wish("a (red:2) fox"), tiny)
     assert torch.linalg.vector_norm(more) == pytest.approx(1)
     assert float((more * plain).sum()) < 1 - 1e-6
 
@@ -56,13 +56,13 @@ def test_a_raised_word_counts_more_than_the_text_without_it(tiny: OpenClipPercep
 
     base = read(1, 1.5, 1, 1.2, 1)
     wanted = base + 0.5 * (base - read(1, 0, 1, 1.2, 1)) + 0.2 * (base - read(1, 1.5, 1, 0, 1))
-    got = embed(wish("a (red:1.5) fox in a (dark:1.2) wood"), tiny)
+    got = embed_prompt(wish("a (red:1.5) fox in a (dark:1.2) wood"), tiny)
     torch.testing.assert_close(got, wanted / torch.linalg.vector_norm(wanted))
 
 
 def test_a_text_that_is_raised_as_a_whole_says_the_same(tiny: OpenClipPerceptor) -> None:
     """There is nothing without it to be told from."""
-    got = embed(wish("(a red fox:1.5)"), tiny)
+    got = embed_prompt(wish("(a red fox:1.5)"), tiny)
     spelt = tiny.spell([("a red fox", 1.5)])
     found = text_encoder.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
     torch.testing.assert_close(got, functional.normalize(found.float(), dim=-1))
@@ -70,7 +70,7 @@ def test_a_text_that_is_raised_as_a_whole_says_the_same(tiny: OpenClipPerceptor)
 
 def test_attention_of_nought_is_as_if_the_word_were_not_heard(tiny: OpenClipPerceptor) -> None:
     """Whatever stands there: only its place in the row remains."""
-    red, blue = (embed(wish(f"a ({word}:0) fox"), tiny) for word in ("red", "blue"))
+    red, blue = (embed_prompt(wish(f"a ({word}:0) fox"), tiny) for word in ("red", "blue"))
     assert torch.allclose(red, blue, atol=1e-4)
 
 
@@ -82,12 +82,12 @@ def test_a_long_text_is_the_mean_of_its_parts_by_tokens(tiny: OpenClipPerceptor)
     rows = tiny.embed_text([first, second])
     share = torch.tensor([[part.tokens] for part in parts])
     wanted = functional.normalize((rows * share).sum(0, keepdim=True), dim=-1)
-    assert torch.allclose(embed(wish(f"{first} {second}"), tiny), wanted, atol=1e-6)
+    assert torch.allclose(embed_prompt(wish(f"{first} {second}"), tiny), wanted, atol=1e-6)
 
 
 def test_parts_end_with_sentences_then_clauses_then_words(tiny: OpenClipPerceptor) -> None:
     def said(text: str) -> list[str]:
-        parts = chunks((Piece(text),), tiny)
+        parts = chunks((TextSpan(text),), tiny)
         return ["".join(piece.text for piece in part.pieces).strip() for part in parts]
 
     sentence, clause = "one " * 39 + "end.", "two " * 38 + "end,"
@@ -109,10 +109,10 @@ def test_nothing_is_lost_and_nothing_is_too_long(tiny: OpenClipPerceptor) -> Non
 
 
 def test_noise_depends_on_its_seed_alone(tiny: OpenClipPerceptor) -> None:
-    seven = embed(wish("noise(7)"), tiny)
+    seven = embed_prompt(wish("noise(7)"), tiny)
     torch.manual_seed(5)
-    assert torch.equal(seven, embed(wish("noise(7)"), tiny))
-    assert not torch.equal(seven, embed(wish("noise(8)"), tiny))
+    assert torch.equal(seven, embed_prompt(wish("noise(7)"), tiny))
+    assert not torch.equal(seven, embed_prompt(wish("noise(8)"), tiny))
     assert torch.linalg.vector_norm(seven) == pytest.approx(1)
 
 
@@ -125,8 +125,8 @@ def test_a_direction_goes_from_what_lacks_it_to_what_has_it(
     path.write_text(assets.to_json(Direction(("sun", "light"), ("rain",))))
     rows = tiny.embed_text(["sun", "light", "rain"])
     wanted = functional.normalize(rows[:2].mean(0) - rows[2], dim=0)[None]
-    assert torch.allclose(embed(wish("vector(sunny)"), tiny), wanted, atol=1e-6)
-    off = embed(wish("vector(textoff)"), tiny)
+    assert torch.allclose(embed_prompt(wish("vector(sunny)"), tiny), wanted, atol=1e-6)
+    off = embed_prompt(wish("vector(textoff)"), tiny)
     assert torch.linalg.vector_norm(off) == pytest.approx(1)
 
 
@@ -139,19 +139,19 @@ def test_a_direction_of_pictures_is_for_those_it_was_made_for(
     numbers = [0.0] * (tiny_clip.DIMENSIONS - 1) + [2.0]
     path = assets.path_of("sunny")
     path.write_text(assets.to_json(Direction(there, lacking, {digest: numbers})))
-    assert embed(wish("vector(sunny)"), tiny)[0, -1] == 1
+    assert embed_prompt(wish("vector(sunny)"), tiny)[0, -1] == 1
     path.write_text(assets.to_json(Direction(there, lacking, {"other": numbers})))
     with pytest.raises(PromptError, match=r"was made of pictures, and not for .*make it again"):
-        embed(wish("vector(sunny)"), tiny)
+        embed_prompt(wish("vector(sunny)"), tiny)
 
 
 def test_a_sentence_is_for_those_who_read_sentences(tiny: OpenClipPerceptor) -> None:
     fox = wish("fox, red sentence(A red fox.)")
-    assert torch.equal(embed(fox, tiny), tiny.embed_text(["fox, red"]))
+    assert torch.equal(embed_prompt(fox, tiny), tiny.embed_text(["fox, red"]))
 
 
 def test_styles_go_around_pieces_and_sentences() -> None:
-    wishes = parse("a (red) fox sentence(A fox) | fog:-1 | @p.png")
+    wishes = parse_prompts("a (red) fox sentence(A fox) | fog:-1 | @p.png")
     fox, fog, picture = prompt_embedding.styled(wishes, "an etching of {}, dark")
     assert fox.body == "an etching of a red fox, dark"
     assert [piece.text for piece in fox.pieces] == [
@@ -171,16 +171,16 @@ def test_words_come_in_pieces(tiny: OpenClipPerceptor) -> None:
 
 @pytest.mark.starter
 def test_the_starter_says_what_it_never_learnt() -> None:
-    own = load(str(registry.starter_clips()["starter"]))
+    own = load_perceptor(str(registry.starter_clips()["starter"]))
     assert prompt_embedding.knows("fox", own) and not prompt_embedding.knows("quokka", own)
-    word, fox = own.embed_text(["red"]), embed(wish("a fox with a red hat"), own)
-    more = embed(wish("a fox with a (red:2) hat"), own)
+    word, fox = own.embed_text(["red"]), embed_prompt(wish("a fox with a red hat"), own)
+    more = embed_prompt(wish("a fox with a (red:2) hat"), own)
     assert float((more * word).sum()) > float((fox * word).sum()) + 0.02
 
 
 def test_text_without_spaces_is_parted_too(tiny: OpenClipPerceptor) -> None:
     for text in ("狐狸在森林里，很红。" * 20, "x" * 900):
-        parts = chunks((Piece(text),), tiny)
+        parts = chunks((TextSpan(text),), tiny)
         assert len(parts) > 1 and all(part.tokens <= tiny.room for part in parts)
         assert "".join(piece.text for part in parts for piece in part.pieces) == text
 

@@ -13,14 +13,14 @@ from tests.conftest import Home
 from vqclip.errors import ConfigError, PictureError, PromptError
 from vqclip.generate import View
 from vqclip.guidance import regions
-from vqclip.guidance.regions import FINE, bounds, lay, mask, part
+from vqclip.guidance.regions import FINE, bounds, mask, part, paste
 from vqclip.language.prompt import Region
-from vqclip.language.prompts import parse
-from vqclip.run.runner import Session
+from vqclip.language.prompts import parse_prompts
+from vqclip.run.runner import Runner
 from vqclip.session import build
 
 
-def ready(home: Home, prompt: str, **more: object) -> Session:
+def ready(home: Home, prompt: str, **more: object) -> Runner:
     return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
 
 
@@ -99,7 +99,7 @@ def test_a_mask_may_be_a_picture(home: Home, tmp_path: Path) -> None:
 
 def test_a_draft_is_laid_where_it_belongs() -> None:
     draft, picture = torch.ones(1, 3, 16, 16), torch.zeros(1, 3, 64, 96)
-    laid = lay(draft, picture, mask(Region("top right")))
+    laid = paste(draft, picture, mask(Region("top right")))
     assert laid.shape == picture.shape
     assert laid[0, 0, 16, 72] > 0.95  # the middle of that quarter
     assert laid[..., :46].max() < 0.05 and laid[..., 34:, :].max() < 0.05
@@ -137,7 +137,10 @@ def test_wishes_for_one_region_share_a_look(home: Home) -> None:
 
 
 def test_one_way_to_write_each_region() -> None:
-    found = [wish.region for wish in parse("a in(right top) | b in(Centre) | c in(left middle)")]
+    found = [
+        wish.region
+        for wish in parse_prompts("a in(right top) | b in(Centre) | c in(left middle)")
+    ]
     assert found == [Region("top right"), Region("middle"), Region("middle left")]
 
 

@@ -7,9 +7,9 @@ import torch
 
 from vqclip.errors import ConfigError
 from vqclip.guidance import scenes
-from vqclip.guidance.scenes import Lane, Story, slerp
+from vqclip.guidance.scenes import PromptTrack, SceneTimeline, slerp
 from vqclip.language.clock import Clock, Timeline
-from vqclip.language.prompts import parse
+from vqclip.language.prompts import parse_prompts
 
 
 def unit(*numbers: float) -> torch.Tensor:
@@ -17,7 +17,7 @@ def unit(*numbers: float) -> torch.Tensor:
 
 
 def test_scenes_share_the_steps_evenly() -> None:
-    tale = Story(3, Clock(90))
+    tale = SceneTimeline(3, Clock(90))
     assert [max(range(3), key=tale.shares(step).__getitem__) for step in range(90)] == [
         *[0] * 30,
         *[1] * 30,
@@ -27,7 +27,7 @@ def test_scenes_share_the_steps_evenly() -> None:
 
 @pytest.mark.parametrize("fade", [0.0, 0.1, 0.5, 1.0])
 def test_shares_add_up_and_change_slowly(fade: float) -> None:
-    tale = Story(4, Clock(200), fade)
+    tale = SceneTimeline(4, Clock(200), fade)
     shares = torch.tensor([tale.shares(step) for step in range(200)])
     assert torch.allclose(shares.sum(1), torch.ones(200))
     assert shares.min() >= 0
@@ -37,7 +37,7 @@ def test_shares_add_up_and_change_slowly(fade: float) -> None:
 
 
 def test_one_scene_is_whole() -> None:
-    assert Story(1, Clock(10), 0.5).shares(9) == [1.0]
+    assert SceneTimeline(1, Clock(10), 0.5).shares(9) == [1.0]
 
 
 def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
@@ -51,54 +51,58 @@ def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
 
 
 def test_what_stands_at_the_same_place_becomes_one_another() -> None:
-    wishes = parse("a | b in(top) | @p.png ^ c | @p.png:2 | d in(top) | e")
-    lanes = scenes.lanes(wishes, Story(2, Clock(10)))
+    wishes = parse_prompts("a | b in(top) | @p.png ^ c | @p.png:2 | d in(top) | e")
+    lanes = scenes.tracks(wishes, SceneTimeline(2, Clock(10)))
     assert [lane.name for lane in lanes] == ["a ^ c", "b ^ d", "p.png ^ p.png", "e"]
 
 
 def test_weights_fade_with_their_scenes() -> None:
-    tale = Story(2, Clock(100), fade=0.4)
-    (both,) = scenes.lanes(parse("a:2 ^ b:4"), tale)
+    tale = SceneTimeline(2, Clock(100), fade=0.4)
+    (both,) = scenes.tracks(parse_prompts("a:2 ^ b:4"), tale)
     assert [scenes.weight(both, tale)(step) for step in (0, 50, 99)] == [2, 3, 4]
-    (_, alone) = scenes.lanes(parse("a | b:4 ^ c"), tale)
+    (_, alone) = scenes.tracks(parse_prompts("a | b:4 ^ c"), tale)
     assert [scenes.weight(alone, tale)(step) for step in (0, 50, 99)] == [4, 2, 0]
 
 
 def test_a_weight_may_be_a_schedule() -> None:
-    tale = Story(1, Clock(101))
-    (lane,) = scenes.lanes(parse("a:{0: 0, 50%: 2}"), tale)
+    tale = SceneTimeline(1, Clock(101))
+    (lane,) = scenes.tracks(parse_prompts("a:{0: 0, 50%: 2}"), tale)
     assert [scenes.weight(lane, tale)(step) for step in (0, 25, 50, 100)] == [0, 1, 2, 2]
 
 
 def test_stops_are_those_of_the_scene_of_which_there_is_most() -> None:
-    tale = Story(2, Clock(100), fade=1.0)
-    (lane,) = scenes.lanes(parse("a:1:0.5 ^ b:1:0.25"), tale)
+    tale = SceneTimeline(2, Clock(100), fade=1.0)
+    (lane,) = scenes.tracks(parse_prompts("a:1:0.5 ^ b:1:0.25"), tale)
     assert [scenes.stop(lane, tale)(step) for step in (0, 99)] == [0.5, 0.25]
 
 
 def test_what_fades_out_keeps_its_stop() -> None:
-    tale = Story(2, Clock(100), fade=0.4)
-    fog = next(lane for lane in scenes.lanes(parse("a | fog:-1 ^ b"), tale) if lane.name == "fog")
+    tale = SceneTimeline(2, Clock(100), fade=0.4)
+    fog = next(
+        lane
+        for lane in scenes.tracks(parse_prompts("a | fog:-1 ^ b"), tale)
+        if lane.name == "fog"
+    )
     assert {scenes.stop(fog, tale)(step) for step in range(100)} == {-(torch.pi**2) / 8}
 
 
 def test_what_is_avoided_never_becomes_what_is_wished_for() -> None:
-    wishes = parse("fog:-1 | a fox ^ a bear | fog:-1 | a hen")
-    names = [lane.name for lane in scenes.lanes(wishes, Story(2, Clock(10)))]
+    wishes = parse_prompts("fog:-1 | a fox ^ a bear | fog:-1 | a hen")
+    names = [lane.name for lane in scenes.tracks(wishes, SceneTimeline(2, Clock(10)))]
     assert names == ["fog ^ fog", "a fox ^ a bear", "a hen"]
 
 
 def test_targets_go_from_one_to_the_other() -> None:
-    tale = Story(2, Clock(100), fade=0.4)
+    tale = SceneTimeline(2, Clock(100), fade=0.4)
     a, b = unit(1, 0), unit(0, 1)
-    lane = Lane(parse("a ^ b"))
+    lane = PromptTrack(parse_prompts("a ^ b"))
     aim = scenes.target(lane, tale, [a, b])
     assert torch.equal(aim(0), a) and torch.equal(aim(99), b)
     assert torch.allclose(aim(50), unit(1, 1))
     assert torch.equal(scenes.target(lane, tale, [a, None])(99), a)
 
 
-def most(tale: Story) -> str:
+def most(tale: SceneTimeline) -> str:
     """Of which scene there is most, frame by frame."""
     shares = (tale.shares(step) for step in range(tale.clock.steps))
     return "".join(str(max(range(tale.scenes), key=each.__getitem__)) for each in shares)
@@ -114,12 +118,12 @@ def most(tale: Story) -> str:
     ],
 )
 def test_scenes_may_be_as_long_as_they_say(text: str, wanted: str) -> None:
-    assert most(scenes.tell(parse(text), Clock(10, fps=10.0))) == wanted
+    assert most(scenes.scene_timeline(parse_prompts(text), Clock(10, fps=10.0))) == wanted
 
 
 def test_lengths_are_those_of_frames_not_of_steps() -> None:
     clock = Timeline(4).clock([6, 1, 1, 2])
-    assert most(scenes.tell(parse("a lasting(2) ^ b"), clock)) == "0000000111"
+    assert most(scenes.scene_timeline(parse_prompts("a lasting(2) ^ b"), clock)) == "0000000111"
 
 
 @pytest.mark.parametrize("loop", [False, True])
@@ -127,9 +131,12 @@ def test_lengths_are_those_of_frames_not_of_steps() -> None:
 def test_long_and_short_scenes_fade_as_slowly_as_the_shorter_allows(
     fade: float, loop: bool
 ) -> None:
-    wishes = parse("a lasting(20) ^ b ^ c lasting(40)")
+    wishes = parse_prompts("a lasting(20) ^ b ^ c lasting(40)")
     shares = torch.tensor(
-        [scenes.tell(wishes, Clock(200), fade, loop=loop).shares(step) for step in range(200)]
+        [
+            scenes.scene_timeline(wishes, Clock(200), fade, loop=loop).shares(step)
+            for step in range(200)
+        ]
     )
     assert torch.allclose(shares.sum(1), torch.ones(200)) and shares.min() >= 0
     if fade > 0:
@@ -140,11 +147,11 @@ def test_long_and_short_scenes_fade_as_slowly_as_the_shorter_allows(
 
 
 def test_a_loop_ends_where_it_begins() -> None:
-    tale = Story(3, Clock(300), fade=0.4, loop=True)
+    tale = SceneTimeline(3, Clock(300), fade=0.4, loop=True)
     assert tale.shares(0) == [1, 0, 0] and tale.shares(250) == [0, 0, 1]
     assert tale.shares(280) == [0.5, 0, 0.5]  # the last 40 frames are a fade
     assert tale.shares(299)[0] > 0.97
-    assert Story(1, Clock(9), fade=0.4, loop=True).shares(8) == [1]
+    assert SceneTimeline(1, Clock(9), fade=0.4, loop=True).shares(8) == [1]
 
 
 @pytest.mark.parametrize(
@@ -162,4 +169,4 @@ def test_a_loop_ends_where_it_begins() -> None:
 )
 def test_scenes_that_do_not_fit_are_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        scenes.tell(parse(text), Clock(10, fps=10.0))
+        scenes.scene_timeline(parse_prompts(text), Clock(10, fps=10.0))

@@ -11,7 +11,7 @@ from vqclip.guidance import distractors, perceptor, zero_shot
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptor.OpenClipPerceptor:
-    return perceptor.load(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
+    return perceptor.load_perceptor(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
 
 
 def test_the_percentile_counts_the_words_that_fit_less_well(
@@ -20,7 +20,7 @@ def test_the_percentile_counts_the_words_that_fit_less_well(
     images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     seen = tiny.embed_image(images)
     text = "a fox in the fog"
-    things = distractors.others(text, distractors.JUDGED)
+    things = distractors.distractors_for(text, distractors.HELD_OUT)
     assert "fox" not in things and len(things) > 99
     words = torch.cat([tiny.embed_text([each]) for each in [text, *things]])
     for row, found in zip(seen, zero_shot.scale(text, tiny).weigh(seen), strict=True):
@@ -34,7 +34,7 @@ def test_the_best_and_the_worst_word_are_at_the_ends(
     tiny: perceptor.OpenClipPerceptor,
 ) -> None:
     seen = tiny.embed_image(torch.full((1, 3, 32, 32), 0.3))
-    things = distractors.others("", distractors.JUDGED)
+    things = distractors.distractors_for("", distractors.HELD_OUT)
     cosines = (tiny.embed_text(things) @ seen[0]).tolist()
     for pick, percent in ((max, 100.0), (min, 0.0)):
         word = things[cosines.index(pick(cosines))]
@@ -45,7 +45,7 @@ def test_the_best_and_the_worst_word_are_at_the_ends(
 def test_words_that_name_everything_have_no_percentile(
     tiny: perceptor.OpenClipPerceptor,
 ) -> None:
-    (found,) = zero_shot.scale(distractors.JUDGED, tiny).weigh(
+    (found,) = zero_shot.scale(distractors.HELD_OUT, tiny).weigh(
         tiny.embed_image(torch.zeros(1, 3, 32, 32))
     )
     assert found.percentile is None and -1 <= found.cosine <= 1

@@ -220,7 +220,8 @@ def test_where_an_index_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     photos = tmp_path / "photos"
     photos.mkdir()
     one, other = (
-        perceptor.load(str(tiny_clip.write(tmp_path / f"clip-{seed}", seed))) for seed in (0, 1)
+        perceptor.load_perceptor(str(tiny_clip.write(tmp_path / f"clip-{seed}", seed)))
+        for seed in (0, 1)
     )
     place = image_search.place_of(photos, one)
     assert place.parent == photos / ".vqclip-search" and not place.exists()

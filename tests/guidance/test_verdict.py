@@ -19,7 +19,7 @@ AVAILABLE = zero_shot.available  # `home` puts another in its place
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptor.OpenClipPerceptor:
-    return perceptor.load(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
+    return perceptor.load_perceptor(str(tiny_clip.write(tmp_path_factory.mktemp("clip"))))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_verdict_counts_the_words_that_fit_better(
     image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     verdict = zero_shot.judge(image, "a fox in the fog", tiny)
     seen = tiny.embed_image(image)[0]
-    things = distractors.others("a fox in the fog", distractors.JUDGED)
+    things = distractors.distractors_for("a fox in the fog", distractors.HELD_OUT)
     cosines = [float(tiny.embed_text([word])[0] @ seen) for word in things]
     wanted = float(tiny.embed_text(["a fox in the fog"])[0] @ seen)
     assert verdict.score == pytest.approx(wanted, abs=1e-4)

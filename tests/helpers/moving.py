@@ -13,10 +13,10 @@ import vqclip
 from tests.conftest import Home
 from vqclip import session
 from vqclip.generate import Step
-from vqclip.run.runner import Session
+from vqclip.run.runner import Runner
 
 
-def ready(home: Home, beside: Path | None = None, start: Any = None, **settings: Any) -> Session:
+def ready(home: Home, beside: Path | None = None, start: Any = None, **settings: Any) -> Runner:
     """A session of 4 frames at 32x32, 3 steps and then 2 each."""
     motion = {"steps": 2} | settings.pop("motion", {})
     usual: dict[str, Any] = {"seed": 1, "frames": 4, "init": "random"}
@@ -30,7 +30,7 @@ def shown(steps: Any) -> list[torch.Tensor]:
     return [picture for step in steps for picture in step.shown]
 
 
-def halves(whole: Session, first: Session, second: Session, at: int) -> None:
+def halves(whole: Runner, first: Runner, second: Runner, at: int) -> None:
     """A run that is left after a step and taken up again ends as the whole one does."""
     steps: list[Step] = []
     playing = first.play()

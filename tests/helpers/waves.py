@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from vqclip.animation.camera_3d import Flight, Terrain
-from vqclip.animation.frame_motion import Flown
-from vqclip.animation.warp import carry
+from vqclip.animation.camera_3d import CameraMove3D, Surface
+from vqclip.animation.frame_motion import DepthWarp
+from vqclip.animation.warp import warp
 
 FINEST = 8.0  # pixels; no wave is shorter
 
@@ -48,7 +48,7 @@ def psnr(found: Tensor, wanted: Tensor, where: Tensor) -> float:
 
 
 def fly(
-    image: Tensor, flight: Flight, terrain: Terrain, edges: str = "fill"
+    image: Tensor, flight: CameraMove3D, terrain: Surface, edges: str = "fill"
 ) -> tuple[Tensor, Tensor]:
     """The next frame of a flight, and where it was in view."""
-    return carry(image, Flown(flight, terrain), edges)
+    return warp(image, DepthWarp(flight, terrain), edges)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from vqclip.errors import ConfigError
-from vqclip.language.audio_bands import DEFAULT, parse, show
+from vqclip.language.audio_bands import DEFAULT, parse_bands, show
 
 
 @pytest.mark.parametrize("text", ["", "  "])
 def test_nothing_is_no_band(text: str) -> None:
-    assert parse(text) == {}
+    assert parse_bands(text) == {}
 
 
 def test_bands_are_read_with_and_without_room_and_thousands() -> None:
     wanted = {"kick": (40, 100), "hats": (6000, 12500), "low": (0, 60.5)}
-    assert parse("kick=40-100,hats = 6k - 12.5k Hz , low=0-60.5Hz") == wanted
-    assert parse(show(wanted)) == wanted
-    assert parse(show(DEFAULT)) == DEFAULT
+    assert parse_bands("kick=40-100,hats = 6k - 12.5k Hz , low=0-60.5Hz") == wanted
+    assert parse_bands(show(wanted)) == wanted
+    assert parse_bands(show(DEFAULT)) == DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_bands_are_read_with_and_without_room_and_thousands() -> None:
 )
 def test_what_is_no_band_is_said(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse(text, taken=("t", "cos"))
+        parse_bands(text, taken=("t", "cos"))

@@ -7,7 +7,13 @@ import math
 import pytest
 
 from vqclip.errors import ConfigError
-from vqclip.language.expressions import Call, Expression, digits, show, unknown
+from vqclip.language.expressions import (
+    Call,
+    Expression,
+    digits,
+    expression_to_text,
+    unknown_names,
+)
 
 
 @pytest.mark.parametrize("number", [0.0, 1.0, 0.1, 1e22, 5e-324, 1 / 3])
@@ -18,7 +24,7 @@ def test_digits_read_back(number: float) -> None:
 def test_the_other_way_round_and_back() -> None:
     there = Expression(Call("+", ("t", 2.0)))
     assert there.negative.at({"t": 1.0}) == -3
-    assert show(there.negative) == "-(t + 2)"
+    assert expression_to_text(there.negative) == "-(t + 2)"
     assert there.negative.negative.at({"t": 1.0}) == 3
 
 
@@ -33,5 +39,5 @@ def test_bounds_are_never_nan() -> None:
 
 
 def test_the_error_for_a_name_suggests_functions_too() -> None:
-    assert isinstance(unknown("sine", "sine", ["t"]), ConfigError)
-    assert "did you mean 'sin'" in str(unknown("sine", "sine", ["t"]))
+    assert isinstance(unknown_names("sine", "sine", ["t"]), ConfigError)
+    assert "did you mean 'sin'" in str(unknown_names("sine", "sine", ["t"]))

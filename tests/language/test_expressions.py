@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vqclip.errors import ConfigError
 from vqclip.language import expressions
-from vqclip.language.expressions import parse, show
+from vqclip.language.expressions import expression_to_text, parse_expression
 
 NOW = {"t": 1.5, "frame": 18.0, "low": 0.25}
 
@@ -43,8 +43,8 @@ NOW = {"t": 1.5, "frame": 18.0, "low": 0.25}
     ],
 )
 def test_what_comes_out(text: str, wanted: float) -> None:
-    assert parse(text).at(NOW) == pytest.approx(wanted)
-    assert parse(show(parse(text))) == parse(text)
+    assert parse_expression(text).at(NOW) == pytest.approx(wanted)
+    assert parse_expression(expression_to_text(parse_expression(text))) == parse_expression(text)
 
 
 Known = tuple[str, float | None]  # a text, and what comes out; None where nothing does
@@ -83,9 +83,9 @@ def test_sums_agree_with_pythons_numbers(known: Known) -> None:
     text, wanted = known
     if len(text.split()) > 100:
         return
-    found = parse(text)
-    shown = show(found)
-    assert parse(shown) == found and len(shown) <= len(text)
+    found = parse_expression(text)
+    shown = expression_to_text(found)
+    assert parse_expression(shown) == found and len(shown) <= len(text)
     if wanted is None:
         with pytest.raises(ConfigError, match="no finite number"):
             found.at(NOW)
@@ -96,7 +96,7 @@ def test_sums_agree_with_pythons_numbers(known: Known) -> None:
 
 
 def test_names_are_those_of_variables() -> None:
-    assert parse("t + pi * sin(low) + t").names == ["t", "low"]
+    assert parse_expression("t + pi * sin(low) + t").names == ["t", "low"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_names_are_those_of_variables() -> None:
 )
 def test_what_is_no_expression_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse(text)
+        parse_expression(text)
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,22 @@ def test_what_is_not_finite_is_refused_by_its_name_and_frame(text: str) -> None:
     with pytest.raises(
         ConfigError, match="is no finite number at frame 18; keep it from"
     ) as found:
-        parse(text).at(NOW)
-    assert repr(show(parse(text))) in str(found.value)
+        parse_expression(text).at(NOW)
+    assert repr(expression_to_text(parse_expression(text))) in str(found.value)
 
 
 def test_variables_that_are_not_there_are_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"asks for 'lwo', which .* did you mean 'low'.* are: t, fr"
     ):
-        parse("1 + lwo").at(NOW)
+        parse_expression("1 + lwo").at(NOW)
 
 
 def test_the_deepest_that_is_read_can_be_worked_out() -> None:
     text = "+".join(["t"] * 100)
-    assert parse(text).at(NOW) == 150 and parse(text).bounds == (0, math.inf)
+    assert parse_expression(text).at(NOW) == 150 and parse_expression(text).bounds == (
+        0,
+        math.inf,
+    )
     deep = "(" * (expressions.DEEPEST - 1) + "t" + ")" * (expressions.DEEPEST - 1)
-    assert parse(deep).at(NOW) == 1.5
+    assert parse_expression(deep).at(NOW) == 1.5

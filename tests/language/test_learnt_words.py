@@ -15,7 +15,7 @@ from vqclip.config import loading
 from vqclip.errors import ConfigError, ModelError, PromptError
 from vqclip.language import assets
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.models.zoo.word_embedding import WordEmbedding
 
 
 def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> Path:
@@ -23,8 +23,8 @@ def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> P
     generator = torch.Generator().manual_seed(seed)
     path = place / assets.WORD_FOLDER / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    word = Learnt(name, {wide: torch.randn(2, wide, generator=generator)})
-    path.write_bytes(word_embedding.packed(word))
+    word = WordEmbedding(name, {wide: torch.randn(2, wide, generator=generator)})
+    path.write_bytes(word_embedding.pack_word(word))
     return path
 
 
@@ -108,8 +108,8 @@ def test_a_word_that_no_perceptor_fits_is_refused(home: Home, tmp_path: Path) ->
 
 
 def test_where_one_of_two_fits_the_other_is_named() -> None:
-    word = Learnt("cat", {32: torch.zeros(1, 32)})
-    (note,) = word_embedding.unknown([word], {"one": 32, "two": 48})
+    word = WordEmbedding("cat", {32: torch.zeros(1, 32)})
+    (note,) = word_embedding.unknown_words([word], {"one": 32, "two": 48})
     assert note == (
         "two does not know <cat>, which was learnt for text towers of width 32; it reads the "
         "name as ordinary words"

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
 from vqclip.language.lexer import SIGNS
-from vqclip.language.prompt import Piece, Prompt, Region
-from vqclip.language.prompts import echo, parse, show, understood
+from vqclip.language.prompt import Prompt, Region, TextSpan
+from vqclip.language.prompts import echo, parse_all, parse_prompts, show
 from vqclip.language.schedules import Schedule
-from vqclip.language.schedules import parse as schedule
+from vqclip.language.schedules import parse_schedule as schedule
 
 
 def one(text: str) -> Prompt:
-    (found,) = parse(text)
+    (found,) = parse_prompts(text)
     return found
 
 
@@ -55,21 +55,21 @@ def test_attention(text: str, wanted: list[tuple[str, float]]) -> None:
 
 def test_attention_is_no_weight() -> None:
     fox = one("(a fox:1.3):2")
-    assert (fox.weight, fox.spoken) == (2, (Piece("a fox", 1.3),))
+    assert (fox.weight, fox.spoken) == (2, (TextSpan("a fox", 1.3),))
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("<my-cat>", (Piece("my-cat", learnt=True),)),
-        ("a <cat> b", (Piece("a "), Piece("cat", learnt=True), Piece(" b"))),
-        ("(<cat> b:2)", (Piece("cat", 2, learnt=True), Piece(" b", 2))),
+        ("<my-cat>", (TextSpan("my-cat", learnt=True),)),
+        ("a <cat> b", (TextSpan("a "), TextSpan("cat", learnt=True), TextSpan(" b"))),
+        ("(<cat> b:2)", (TextSpan("cat", 2, learnt=True), TextSpan(" b", 2))),
         (r"a \<cat>", ()),
         ("a < b > c", ()),
         ("<3", ()),
     ],
 )
-def test_learnt_words(text: str, wanted: tuple[Piece, ...]) -> None:
+def test_learnt_words(text: str, wanted: tuple[TextSpan, ...]) -> None:
     assert one(text).pieces == wanted
     assert one(show([one(text)])) == one(text)
 
@@ -129,7 +129,7 @@ def test_what_only_looks_like_a_modifier_stays_readable(text: str, body: str, sh
 
 
 def test_scenes() -> None:
-    found = parse("a | b:2 ^ c")
+    found = parse_prompts("a | b:2 ^ c")
     assert [(wish.body, wish.scene) for wish in found] == [("a", 0), ("b", 0), ("c", 1)]
     assert show(found) == "a | b:2 ^ c"
     assert echo(found)[-1] == "scene 2: c ×1"
@@ -137,8 +137,8 @@ def test_scenes() -> None:
 
 def test_what_is_to_be_avoided_holds_in_every_scene() -> None:
     wanted = "a | fog:-0.5 | rain:{0: -1} ^ b | fog:-0.5 | rain:{0: -1}"
-    assert show(understood("a ^ b", "fog:0.5 | rain:{0: 1}")) == wanted
-    assert understood("a", "  ") == parse("a")
+    assert show(parse_all("a ^ b", "fog:0.5 | rain:{0: 1}")) == wanted
+    assert parse_all("a", "  ") == parse_prompts("a")
 
 
 @pytest.mark.parametrize(
@@ -194,12 +194,12 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
 )
 def test_what_cannot_be_is_refused(text: str, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        parse(text)
+        parse_prompts(text)
 
 
 def test_what_is_avoided_has_no_scenes() -> None:
     with pytest.raises(PromptError, match=r"it has none of its own: put \| where"):
-        understood("a", "b ^ c")
+        parse_all("a", "b ^ c")
 
 
 WORDS = st.text(st.sampled_from([*SIGNS, "a", "b", " ", "é"]), min_size=1).map(str.strip)
@@ -237,17 +237,17 @@ def wishes(draw: Any) -> Prompt:
 
 @given(st.lists(wishes(), min_size=1, max_size=4))
 def test_every_wish_can_be_written_and_read_back(found: list[Prompt]) -> None:
-    assert parse(show(found)) == tuple(found)
+    assert parse_prompts(show(found)) == tuple(found)
 
 
 @given(PIECES)
 def test_attention_can_be_written_and_read_back(pieces: list[tuple[str, float]]) -> None:
     text = "".join(f"({t}:{w})" if w != 1 and not t.startswith("<") else t for t, w in pieces)
     try:
-        found = parse(text)
+        found = parse_prompts(text)
     except PromptError:
         return
-    assert parse(show(found)) == found
+    assert parse_prompts(show(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_words_before_a_bracket_stay_words(text: str) -> None:
 
 
 def test_what_is_turned_round_keeps_its_stop() -> None:
-    (_, fog) = understood("a", "fog:0.5:0.9")
+    (_, fog) = parse_all("a", "fog:0.5:0.9")
     assert (fog.weight, fog.stop) == (-0.5, -0.9)
 
 
@@ -276,8 +276,8 @@ def test_what_is_turned_round_keeps_its_stop() -> None:
     ],
 )
 def test_lengths_of_scenes(text: str, wanted: str | None) -> None:
-    found = parse(text)
-    assert parse(show(found)) == found
+    found = parse_prompts(text)
+    assert parse_prompts(show(found)) == found
     assert show(found) == wanted or (wanted is None and found[0].lasting is None)
 
 
@@ -293,7 +293,7 @@ def test_lengths_of_scenes(text: str, wanted: str | None) -> None:
 )
 def test_lengths_that_cannot_be_are_refused(text: str, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        parse(text)
+        parse_prompts(text)
 
 
 @pytest.mark.parametrize(
@@ -306,5 +306,5 @@ def test_lengths_that_cannot_be_are_refused(text: str, message: str) -> None:
     ],
 )
 def test_weights_may_be_any_schedule(text: str, wanted: str) -> None:
-    assert show(parse(text)) == wanted
-    assert parse(wanted) == parse(text)
+    assert show(parse_prompts(text)) == wanted
+    assert parse_prompts(wanted) == parse_prompts(text)

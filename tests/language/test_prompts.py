@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import check_scenes, echo, parse, show, strays
+from vqclip.language.prompts import check_scenes, echo, lint_prompts, parse_prompts, show
 
 NEVER = -math.inf
 
@@ -63,7 +63,7 @@ NEVER = -math.inf
     ],
 )
 def test_parse(text: str, expected: list[Prompt]) -> None:
-    assert parse(text) == tuple(expected)
+    assert parse_prompts(text) == tuple(expected)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_parse(text: str, expected: list[Prompt]) -> None:
 )
 def test_parse_refuses(text: str, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        parse(text)
+        parse_prompts(text)
 
 
 @pytest.mark.parametrize(
@@ -118,22 +118,22 @@ prompts = st.builds(
 
 @given(st.lists(prompts, min_size=1, max_size=4))
 def test_show_is_read_back(wishes: list[Prompt]) -> None:
-    assert parse(show(wishes)) == tuple(wishes)
+    assert parse_prompts(show(wishes)) == tuple(wishes)
 
 
 @given(st.text("ab12.-:|@\\ en"))
 def test_whatever_is_read_is_shown_canonically(text: str) -> None:
     try:
-        understood = parse(text)
+        understood = parse_prompts(text)
     except PromptError:
         return
-    assert parse(show(understood)) == understood
-    assert show(parse(show(understood))) == show(understood)
+    assert parse_prompts(show(understood)) == understood
+    assert show(parse_prompts(show(understood))) == show(understood)
 
 
 def test_show_leaves_out_what_is_the_default() -> None:
     text = "a fox:2 | fog:-0.5:-0.9 | @picture.png | dawn:1:0.75"
-    assert show(parse(text)) == text
+    assert show(parse_prompts(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_show_leaves_out_what_is_the_default() -> None:
     ],
 )
 def test_echo(text: str, line: str) -> None:
-    (said,) = echo(parse(text))
+    (said,) = echo(parse_prompts(text))
     assert said.startswith(line) and (said == line or line.endswith("write a "))
 
 
@@ -193,20 +193,20 @@ def test_reading_prompts_does_not_load_torch() -> None:
     ],
 )
 def test_modifiers_that_are_only_words_are_told(text: str, said: list[str]) -> None:
-    found = strays(text)
+    found = lint_prompts(text)
     assert len(found) == len(said)
     assert all(each.startswith(start) for each, start in zip(found, said, strict=True)), found
 
 
 def test_what_is_told_of_strays_is_how_to_mend_them() -> None:
-    assert strays("a in(top) b", "vector(x) c") == [
+    assert lint_prompts("a in(top) b", "vector(x) c") == [
         "in(top) is read as words, since it does not end its part; put it at the end of the part",
         "vector(x) is read as words, since it is not the whole part; put | around it",
     ]
 
 
 def test_more_scenes_than_steps_are_refused() -> None:
-    wishes = parse("a ^ b ^ c")
+    wishes = parse_prompts("a ^ b ^ c")
     check_scenes(wishes, 3)
     with pytest.raises(PromptError, match=r"^the prompt has 3 scenes, and steps is 2, too few"):
         check_scenes(wishes, 2)

@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqclip.errors import ConfigError
-from vqclip.language.schedules import EASINGS, Key, Schedule, parse, show
+from vqclip.language.schedules import EASINGS, Key, Schedule, parse_schedule, schedule_to_text
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 
 
 def test_between_keys_the_value_goes_evenly() -> None:
-    value = parse("10: 1, 20: 3, 40: -1").curve(100)
+    value = parse_schedule("10: 1, 20: 3, 40: -1").curve(100)
     steps = range(60)
     wanted = np.interp(steps, [10, 20, 40], [1, 3, -1])
     assert [value(step) for step in steps] == pytest.approx(wanted.tolist())
 
 
 def test_percents_are_of_the_run() -> None:
-    value = parse("0%: 0, 50%: 1, 100%: 0").curve(201)
+    value = parse_schedule("0%: 0, 50%: 1, 100%: 0").curve(201)
     assert [value(step) for step in (0, 50, 100, 150, 200)] == [0, 0.5, 1, 0.5, 0]
-    assert parse("50%: 1").curve(1)(0) == 1
+    assert parse_schedule("50%: 1").curve(1)(0) == 1
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_percents_are_of_the_run() -> None:
     ],
 )
 def test_easings(easing: str, wanted: list[float]) -> None:
-    value = parse(f"0: 0, 4: 1 {easing}").curve(5)
+    value = parse_schedule(f"0: 0, 4: 1 {easing}").curve(5)
     assert [value(step) for step in (1, 2, 3)] == pytest.approx(wanted)
     assert (value(0), value(4), value(9)) == (0, 1, 1)
 
 
 def test_steps_and_percents_may_be_mixed_and_the_last_of_one_step_holds() -> None:
-    value = parse("0: 1, 50%: 2, 4: 5").curve(9)  # 50 % of 9 steps is step 4
+    value = parse_schedule("0: 1, 50%: 2, 4: 5").curve(9)  # 50 % of 9 steps is step 4
     assert (value(4), value(8)) == (5, 5)
     assert value(2) == 1.5
 
@@ -69,7 +69,7 @@ def test_steps_and_percents_may_be_mixed_and_the_last_of_one_step_holds() -> Non
 )
 def test_what_is_no_schedule_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse(text)
+        parse_schedule(text)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_what_is_no_schedule_is_refused(text: str, message: str) -> None:
     ],
 )
 def test_seconds_and_expressions(text: str, wanted: list[float]) -> None:
-    value = parse(text).curve(5, 2.0, {"beat": [1.0, 0.0, 2.0]})
+    value = parse_schedule(text).curve(5, 2.0, {"beat": [1.0, 0.0, 2.0]})
     assert [value(frame) for frame in range(5)] == pytest.approx(wanted)
 
 
 def test_a_single_key_has_no_end_of_its_own() -> None:
-    assert parse("share").curve(1)(0) == 0
+    assert parse_schedule("share").curve(1)(0) == 0
 
 
 def test_splines_are_hermite_cubics_through_the_keys() -> None:
@@ -103,13 +103,16 @@ def test_splines_are_hermite_cubics_through_the_keys() -> None:
     text = ", ".join(f"{p}: {h} spline" for p, h in zip(places, heights, strict=True))
     slopes = [(3 - 1) / 4, (-1 - 1) / 6, (2 - 3) / 9, (2 + 1) / 7]
     wanted = scipy.interpolate.CubicHermiteSpline(places, heights, slopes)(range(14))
-    value = parse(text).curve(14)
+    value = parse_schedule(text).curve(14)
     assert [value(frame) for frame in range(14)] == pytest.approx(wanted.tolist())
 
 
 def test_the_other_way_round() -> None:
-    there, back = parse("0: 1, 50%: (1 + t)"), parse("0: 1, 50%: (1 + t)").negative
-    assert parse(show(back)) == back
+    there, back = (
+        parse_schedule("0: 1, 50%: (1 + t)"),
+        parse_schedule("0: 1, 50%: (1 + t)").negative,
+    )
+    assert parse_schedule(schedule_to_text(back)) == back
     one, other = there.curve(20), back.curve(20)
     assert [one(frame) for frame in range(20)] == [-other(frame) for frame in range(20)]
 
@@ -118,20 +121,20 @@ def test_unknown_names_are_refused_when_the_clock_is_known() -> None:
     with pytest.raises(
         ConfigError, match="asks for 'lowe', which nothing here is called; did you"
     ):
-        parse("0: (1 + lowe)").curve(10, 15, {"low": [0.0]})
+        parse_schedule("0: (1 + lowe)").curve(10, 15, {"low": [0.0]})
 
 
 def test_what_has_no_value_names_its_frame() -> None:
-    value = parse("1 / (frame - 3)").curve(10)
+    value = parse_schedule("1 / (frame - 3)").curve(10)
     assert value(2) == -1
     with pytest.raises(ConfigError, match=r"'1 / \(frame - 3\)' is no finite number at frame 3"):
         value(3)
 
 
 def test_values_are_bounds() -> None:
-    assert parse("0: 1, 50%: -2").values == (1, -2)
-    assert parse("1 + 0.5 * cos(t)").values == (1.5, 0.5, 1.5)
-    assert parse("0: 2, 9: (1/frame)").numbers == (2,)
+    assert parse_schedule("0: 1, 50%: -2").values == (1, -2)
+    assert parse_schedule("1 + 0.5 * cos(t)").values == (1.5, 0.5, 1.5)
+    assert parse_schedule("0: 2, 9: (1/frame)").numbers == (2,)
 
 
 UNITS = st.sampled_from(["", "%", "s"])
@@ -142,7 +145,7 @@ KEYS = st.builds(Key, st.floats(0, 100), NUMBERS, UNITS, st.sampled_from(CURVES)
 @given(st.lists(KEYS, min_size=1, max_size=5, unique_by=lambda key: (key.unit, key.place)))
 def test_what_is_shown_is_read_back(keys: list[Key]) -> None:
     schedule = Schedule(tuple(sorted(keys, key=lambda key: key.place)))
-    assert parse(show(schedule)) == schedule
+    assert parse_schedule(schedule_to_text(schedule)) == schedule
     values = [schedule.curve(50)(step) for step in range(50)]
     slack = 1e-6 * max(map(abs, schedule.values))
     assert min(schedule.values) - slack <= min(values)

@@ -13,7 +13,7 @@ from vqclip.cli import main
 from vqclip.language import assets
 from vqclip.language.assets import find_asset
 from vqclip.models.zoo import word_embedding
-from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.record import provenance
 
 Capture = pytest.CaptureFixture[str]
@@ -62,8 +62,8 @@ def studio(home: Home) -> Path:
     (place / "photos").mkdir()
     for name in ("start.png", "wish.png", "mask.png", "photos/a.png", "photos/b.png"):
         pillow.new("RGB", (32, 32), "gold").save(place / name)
-    cat = Learnt("my-cat", {32: torch.ones(2, 32)})
-    (place / "embeddings/my-cat.safetensors").write_bytes(word_embedding.packed(cat))
+    cat = WordEmbedding("my-cat", {32: torch.ones(2, 32)})
+    (place / "embeddings/my-cat.safetensors").write_bytes(word_embedding.pack_word(cat))
     sunny = assets.Direction(("sun",), ("rain",))
     (place / "directions/sunny.json").write_text(assets.to_json(sunny))
     (place / "colours.txt").write_text("red\n")
@@ -86,7 +86,7 @@ def test_all_that_a_run_file_names_may_lie_beside_it(
     assert main.main(["explain", str(studio / "art.yaml"), *home.words("seed=1")]) == 0
     capsys.readouterr()
     first = drawn(capsys, str(studio / "art.yaml"), *home.words("steps=2", "seed=1"))
-    notes = provenance.read(first)
+    notes = provenance.read_provenance(first)
     assert notes.prompt.startswith("a red <my-cat> in(mask.png) | @wish.png")
     assert notes.config["assets"] == str(studio)
     read = {name for name in notes.models if name.startswith(("picture", "word", "direction"))}
@@ -94,7 +94,7 @@ def test_all_that_a_run_file_names_may_lie_beside_it(
     assert read == {f"picture {each}" for each in files} | {"word my-cat", "direction sunny"}
     assert drawn(capsys, "again", str(first)).read_bytes() == first.read_bytes()
     assert drawn(capsys, "resume", str(first.parent), "steps=3") == first
-    assert provenance.read(first).changes[0]["settings"] == {"steps": 2}
+    assert provenance.read_provenance(first).changes[0]["settings"] == {"steps": 2}
 
 
 def test_a_file_of_prompts_has_its_things_beside_it(
@@ -102,7 +102,7 @@ def test_a_file_of_prompts_has_its_things_beside_it(
 ) -> None:
     (studio / "list.txt").write_text(f"{ALL}\n")
     first = drawn(capsys, str(studio / "list.txt"), *home.words("steps=1"))
-    assert provenance.read(first).config["assets"] == str(studio)
+    assert provenance.read_provenance(first).config["assets"] == str(studio)
 
 
 def test_the_folder_may_be_said(home: Home, studio: Path, capsys: Capture) -> None:
@@ -117,7 +117,10 @@ def test_the_folder_may_be_said(home: Home, studio: Path, capsys: Capture) -> No
     Path("deep").mkdir()
     Path("deep/run.yaml").write_text(f"prompts: '{prompt}'\nassets: ../moved\n")
     second = drawn(capsys, "deep/run.yaml", *home.words("steps=1"))
-    assert Path(provenance.read(second).config["assets"]).resolve() == Path("moved").resolve()
+    assert (
+        Path(provenance.read_provenance(second).config["assets"]).resolve()
+        == Path("moved").resolve()
+    )
 
 
 def test_a_run_that_moves_goes_on_from_where_its_things_are(
@@ -127,7 +130,7 @@ def test_a_run_that_moves_goes_on_from_where_its_things_are(
     first = drawn(capsys, "a fox | @wish.png", *words)
     studio.rename("moved")
     assert drawn(capsys, "resume", str(first.parent), "steps=3", "assets=moved") == first
-    notes = provenance.read(first)
+    notes = provenance.read_provenance(first)
     assert notes.config["assets"] == "moved" and notes.changes[0]["settings"] == {"steps": 2}
 
 
@@ -142,7 +145,7 @@ def test_a_preset_may_say_the_folder(home: Home, studio: Path, capsys: Capture) 
 def test_what_is_not_needed_is_not_told(home: Home, studio: Path, capsys: Capture) -> None:
     (studio / "art.yaml").write_text("prompts: a fox\nsteps: 1\n")
     first = drawn(capsys, str(studio / "art.yaml"), *home.words("seed=1", "steps=1"))
-    assert provenance.read(first).config["assets"] == ""
+    assert provenance.read_provenance(first).config["assets"] == ""
 
 
 def test_what_lies_nowhere_is_refused(home: Home, studio: Path, refused: Refusal) -> None:

@@ -10,7 +10,7 @@ import pytest
 from vqclip.config import loading
 from vqclip.errors import PromptError
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import parse, show
+from vqclip.language.prompts import parse_prompts, show
 
 WHOLE = {
     "subject": ["a fox", "a crow"],
@@ -23,7 +23,7 @@ WHOLE = {
 
 
 def test_keywords_for_clip_and_a_sentence_for_others() -> None:
-    (fox,) = parse(json.dumps(WHOLE))
+    (fox,) = parse_prompts(json.dumps(WHOLE))
     assert fox.body == (
         "a fox, a crow, red fur, green eyes, wet eyes, running, a wood, calm mood, ink"
     )
@@ -35,13 +35,15 @@ def test_keywords_for_clip_and_a_sentence_for_others() -> None:
 
 
 def test_both_may_be_said_outright() -> None:
-    (fox,) = parse('{"subject": "x", "keywords": ["fox", "red"], "sentence": "A red fox."}')
+    (fox,) = parse_prompts(
+        '{"subject": "x", "keywords": ["fox", "red"], "sentence": "A red fox."}'
+    )
     assert (fox.body, fox.sentence) == ("fox, red", "A red fox.")
 
 
 def test_what_is_avoided_has_a_weight_of_its_own() -> None:
     told = {"subject": "a fox", "negative": ["fog", "rain"], "weight": 2, "negative_weight": -1}
-    assert parse(json.dumps(told)) == (
+    assert parse_prompts(json.dumps(told)) == (
         Prompt("a fox", 2, sentence="A fox."),
         Prompt("fog", -1),
         Prompt("rain", -1),
@@ -49,24 +51,24 @@ def test_what_is_avoided_has_a_weight_of_its_own() -> None:
 
 
 def test_a_setting_with_its_own_preposition_keeps_it() -> None:
-    (fox,) = parse('{"subject": "a fox", "setting": "under a tree"}')
+    (fox,) = parse_prompts('{"subject": "a fox", "setting": "under a tree"}')
     assert fox.sentence == "A fox, under a tree."
 
 
 def test_what_is_avoided_may_be_several_in_a_text() -> None:
-    wishes = parse('{"subject": "a fox", "negative": "fog | mud |"}')
+    wishes = parse_prompts('{"subject": "a fox", "negative": "fog | mud |"}')
     assert wishes[1:] == (Prompt("fog", -0.5), Prompt("mud", -0.5))
 
 
 def test_what_it_becomes_is_read_back() -> None:
-    fox = parse(json.dumps(WHOLE | {"negative": "f|og (thick)"}))
-    assert parse(show(fox)) == fox
+    fox = parse_prompts(json.dumps(WHOLE | {"negative": "f|og (thick)"}))
+    assert parse_prompts(show(fox)) == fox
 
 
 def test_yaml_takes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("prompts: {subject: a fox, appearance: {fur: red}}")
-    (fox,) = parse(loading.load(file=path).prompts)
+    (fox,) = parse_prompts(loading.load(file=path).prompts)
     assert (fox.body, fox.sentence) == ("a fox, red fur", "A fox with red fur.")
 
 
@@ -91,9 +93,9 @@ def test_yaml_takes_the_same(tmp_path: Path) -> None:
 )
 def test_what_says_nothing_is_refused(text: str, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        parse(text)
+        parse_prompts(text)
 
 
 def test_other_braces_are_no_structure() -> None:
     with pytest.raises(PromptError, match="is a template"):
-        parse('{"subject" "a fox"}')
+        parse_prompts('{"subject" "a fox"}')

@@ -11,10 +11,10 @@ from PIL import Image as pillow
 
 from vqclip.errors import PictureError
 from vqclip.media import decode
-from vqclip.media.decode import Flipbook
+from vqclip.media.decode import AnimatedImage
 
 
-def book(path: Path, times: list[int], mode: str = "RGB") -> Flipbook:
+def book(path: Path, times: list[int], mode: str = "RGB") -> AnimatedImage:
     """Look into one whose pictures stay so many milliseconds."""
     pages = [pillow.new(mode, (8, 6), (9 * n, 0, 0, 0)[: len(mode)]) for n in range(len(times))]
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=times, lossless=True)
@@ -46,7 +46,7 @@ def test_what_is_transparent_is_noticed(tmp_path: Path, kind: str) -> None:
 def test_slots_are_those_of_ffmpeg(tmp_path: Path) -> None:
     """Each picture comes at the frame that is nearest to its time, and stays until the next."""
     times = np.random.default_rng(0).integers(1, 40, 30)
-    found = Flipbook((1, 1), tuple(Fraction(int(t), 100) for t in times), Fraction(1), False)
+    found = AnimatedImage((1, 1), tuple(Fraction(int(t), 100) for t in times), Fraction(1), False)
     for rate in (1, 7, 25, 100):
         begins = np.concatenate([[0], np.cumsum(times)]) * rate / 100
         assert decode.slots(found, Fraction(rate)) == np.floor(begins + 0.5).tolist()

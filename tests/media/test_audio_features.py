@@ -11,7 +11,7 @@ from tests.helpers import melody
 from tests.helpers.melody import RATE
 from tests.media.test_spectrogram import ffmpeg
 from vqclip.errors import SoundError
-from vqclip.media.audio_features import Heard, describe, listen
+from vqclip.media.audio_features import AudioFeatures, analyse_audio, describe_audio
 
 NAMES = ["loud", "low", "mid", "high", "onset", "pulse", "beat", "tempo"]
 
@@ -21,7 +21,7 @@ def music(tmp_path: Path) -> Path:
     return melody.save(tmp_path / "music.wav", melody.melody(6.0))
 
 
-def curves(heard: Heard) -> dict[str, np.ndarray]:
+def curves(heard: AudioFeatures) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in heard.variables.items()}
 
 
@@ -30,12 +30,12 @@ def levels(
 ) -> dict[str, np.ndarray]:
     """The variables of a sound, 24 frames a second."""
     path = melody.save(tmp_path / "a.wav", sound)
-    return curves(listen(path, fps=24, frames=round(24 * seconds), **how))
+    return curves(analyse_audio(path, fps=24, frames=round(24 * seconds), **how))
 
 
 @pytest.mark.parametrize("fps", [12, 24, 30])
 def test_music_at_any_frame_rate(music: Path, fps: float) -> None:
-    heard = listen(music, fps=fps, frames=6 * fps)
+    heard = analyse_audio(music, fps=fps, frames=6 * fps)
     found = curves(heard)
     assert list(found) == NAMES
     assert heard.tempo == pytest.approx(120, abs=2) and (found["tempo"] == heard.tempo).all()
@@ -51,12 +51,12 @@ def test_music_at_any_frame_rate(music: Path, fps: float) -> None:
 
 
 def test_it_is_the_same_each_time(music: Path) -> None:
-    assert listen(music, fps=24, frames=144) == listen(music, fps=24, frames=144)
+    assert analyse_audio(music, fps=24, frames=144) == analyse_audio(music, fps=24, frames=144)
 
 
 def test_a_part_of_the_film_hears_what_the_whole_hears(music: Path) -> None:
-    whole = curves(listen(music, fps=24, frames=144))
-    part = curves(listen(music, fps=24, frames=48, start=2.0))
+    whole = curves(analyse_audio(music, fps=24, frames=144))
+    part = curves(analyse_audio(music, fps=24, frames=48, start=2.0))
     for name, values in part.items():
         assert values.tolist() == whole[name][48:96].tolist(), name
 
@@ -72,7 +72,7 @@ def test_a_tone_moves_its_band_alone(tmp_path: Path, hertz: float, band: str) ->
 def test_bands_of_ones_own(tmp_path: Path) -> None:
     path = melody.save(tmp_path / "a.wav", melody.tone(70, 2.0))
     bands = {"kick": (40.0, 100.0), "hats": (6000.0, 12000.0), "low": (300.0, 600.0)}
-    found = curves(listen(path, fps=24, frames=48, bands=bands))
+    found = curves(analyse_audio(path, fps=24, frames=48, bands=bands))
     assert sorted(found) == sorted([*NAMES, "kick", "hats"])
     late = slice(24, 46)  # the ends are clicks, of all pitches
     assert found["kick"][late].min() > 0.95
@@ -115,21 +115,21 @@ def test_scales_are_those_of_what_sounds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", [1, RATE // 10, RATE * 2])
 def test_silence_is_nothing(tmp_path: Path, length: int) -> None:
     path = melody.save(tmp_path / "a.wav", np.zeros(length))
-    heard = listen(path, fps=24, frames=30)
+    heard = analyse_audio(path, fps=24, frames=30)
     assert all(set(values) == {0.0} for values in heard.variables.values())
     assert (heard.beats, heard.tempo) == ((), 0)
 
 
 def test_a_short_sound_in_a_long_film(tmp_path: Path) -> None:
     path = melody.save(tmp_path / "a.wav", melody.tone(440, 0.1))
-    heard = listen(path, fps=10, frames=30)
+    heard = analyse_audio(path, fps=10, frames=30)
     assert heard.silent == pytest.approx(2.9)
     assert heard.variables["loud"][0] > 0.5 and set(heard.variables["loud"][1:]) == {0.0}
-    assert describe(heard).endswith("; it ends 2.9 s before the film, where they rest")
+    assert describe_audio(heard).endswith("; it ends 2.9 s before the film, where they rest")
 
 
 def test_at_the_end_of_the_music_the_beats_stay(music: Path) -> None:
-    found = curves(listen(music, fps=10, frames=80))
+    found = curves(analyse_audio(music, fps=10, frames=80))
     for name in NAMES[:6]:
         assert set(found[name][60:]) == {0.0}, name
     assert set(found["beat"][60:]) == {found["beat"][60]} and found["beat"][60] > 12.5
@@ -141,7 +141,7 @@ def test_every_kind_of_file_is_the_same_music(tmp_path: Path, music: Path, kind:
     path = tmp_path / f"other.{kind}"
     film = ("-f", "lavfi", "-i", "color=red:32x32:d=6:r=10", "-shortest") if kind == "mp4" else ()
     ffmpeg("-i", music, *film, "-b:a", "192k", path)
-    wanted, found = (curves(listen(p, fps=24, frames=140)) for p in (music, path))
+    wanted, found = (curves(analyse_audio(p, fps=24, frames=140)) for p in (music, path))
     for name in ("loud", "low", "mid", "high", "beat"):
         assert np.abs(found[name] - wanted[name]).max() < (0 if kind == "flac" else 0.1) + 1e-9
     if kind != "flac":  # an onset on the edge between frames may show in the next
@@ -153,7 +153,7 @@ def test_a_start_beyond_the_music_is_refused(music: Path, start: float) -> None:
     with pytest.raises(
         SoundError, match=r"music.wav is 6.0 s long, .* start at .*; let it start"
     ):
-        listen(music, fps=24, frames=10, start=start)
+        analyse_audio(music, fps=24, frames=10, start=start)
 
 
 @pytest.mark.parametrize(
@@ -161,10 +161,10 @@ def test_a_start_beyond_the_music_is_refused(music: Path, start: float) -> None:
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (3725, "62 min 5 s")],
 )
 def test_what_was_heard_is_described(seconds: float, said: str) -> None:
-    heard = Heard("a.mp3", seconds, 0.0, (), 0.0, {"loud": (0.0,), "kick": (0.0,)})
-    assert describe(heard) == f"a.mp3: {said}, no steady beat; variables: loud, kick"
+    heard = AudioFeatures("a.mp3", seconds, 0.0, (), 0.0, {"loud": (0.0,), "kick": (0.0,)})
+    assert describe_audio(heard) == f"a.mp3: {said}, no steady beat; variables: loud, kick"
 
 
 def test_music_is_described(music: Path) -> None:
     wanted = f"music.wav: 6.0 s, about 120 beats a minute; variables: {', '.join(NAMES)}"
-    assert describe(listen(music, fps=24, frames=144)) == wanted
+    assert describe_audio(analyse_audio(music, fps=24, frames=144)) == wanted

@@ -15,20 +15,20 @@ from PIL import Image as pillow
 
 from tests.helpers.films import BLOCKS, ffmpeg, film
 from vqclip.errors import ConfigError, PictureError
-from vqclip.media.decode import Told, count, probe, project
+from vqclip.media.decode import FilmInfo, count, decode_frames, probe_film
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 SOUND = ("-f", "lavfi", "-i", "sine=duration=2", "-c:a", "aac")
 
 
 def told(path: Path, **changes: object) -> None:
-    assert probe(path) == Told(**({"size": (64, 48), "rate": Fraction(10)} | changes))
+    assert probe_film(path) == FilmInfo(**({"size": (64, 48), "rate": Fraction(10)} | changes))
 
 
 def test_the_rate_is_exact_and_sound_is_no_frame(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", *SOUND, *X264, rate="30000/1001", seconds="0.5")
     told(path, rate=Fraction(30000, 1001), sound=True)
-    assert count(path, probe(path), Fraction(30000, 1001)) == 15
+    assert count(path, probe_film(path), Fraction(30000, 1001)) == 15
 
 
 def test_turned_films_are_told_as_they_are_seen(tmp_path: Path) -> None:
@@ -41,13 +41,13 @@ def test_turned_films_are_told_as_they_are_seen(tmp_path: Path) -> None:
 def test_pixels_become_square(tmp_path: Path, ratio: str, size: tuple[int, int]) -> None:
     path = film(tmp_path / "a.mp4", "-vf", f"setsar={ratio}", *X264)
     told(path, size=size)
-    assert next(project(path, probe(path), Fraction(10))).size == size
+    assert next(decode_frames(path, probe_film(path), Fraction(10))).size == size
 
 
 def test_a_rate_that_varies_is_told_by_its_mean(tmp_path: Path) -> None:
     moved = "setpts='if(lt(N,5),N,5+4*(N-5))/10/TB'"  # five frames in 0.5 s, five in 2 s
     path = film(tmp_path / "a.mp4", "-vf", moved, "-fps_mode", "vfr", "-bf", "0", *X264)
-    assert 3.5 < probe(path).rate < 5
+    assert 3.5 < probe_film(path).rate < 5
 
 
 def test_a_missing_frame_is_made_up_for(tmp_path: Path) -> None:
@@ -56,14 +56,14 @@ def test_a_missing_frame_is_made_up_for(tmp_path: Path) -> None:
     film(
         path, "-vf", "select=not(eq(n\\,50))", "-fps_mode", "vfr", "-bf", "0", *X264, seconds="10"
     )
-    found = probe(path)
+    found = probe_film(path)
     assert found.rate == 10 and shown(path) == count(path, found, found.rate) == 100
 
 
 def shown(path: Path, fps: float | None = None) -> int:
     """How many frames come, each a picture that was decoded."""
-    told = probe(path)
-    return sum(1 for _ in project(path, told, told.rate if fps is None else Fraction(fps)))
+    told = probe_film(path)
+    return sum(1 for _ in decode_frames(path, told, told.rate if fps is None else Fraction(fps)))
 
 
 @pytest.mark.parametrize("fps", [None, 7.0, 25.0])
@@ -73,7 +73,9 @@ def test_what_an_edit_hides_is_not_counted(tmp_path: Path, fps: float | None) ->
     path = tmp_path / "cut.mp4"
     ffmpeg("-ss", "2", "-i", tmp_path / "a.mp4", "-c", "copy", path)
     rate = Fraction(fps or 10)
-    assert count(path, probe(path), rate) == shown(path, fps) == pytest.approx(2 * rate, abs=1)
+    assert (
+        count(path, probe_film(path), rate) == shown(path, fps) == pytest.approx(2 * rate, abs=1)
+    )
 
 
 @pytest.mark.parametrize("fps", [None, 12.0, 30.0])
@@ -81,8 +83,8 @@ def test_a_rate_that_varies_is_counted_to_the_end(tmp_path: Path, fps: float | N
     moved = "setpts='if(lt(N,30),N,30+6*(N-30))/30/TB'"  # a second of 30 fps, then two of 5 fps
     how = ("-vf", moved, "-frames:v", "40", "-fps_mode", "vfr", "-bf", "0", *X264)
     path = film(tmp_path / "a.mp4", *how, rate="30", seconds="3")
-    rate = probe(path).rate if fps is None else Fraction(fps)
-    assert count(path, probe(path), rate) == shown(path, fps)
+    rate = probe_film(path).rate if fps is None else Fraction(fps)
+    assert count(path, probe_film(path), rate) == shown(path, fps)
     assert shown(path, fps) / float(rate) == pytest.approx(2.9, abs=0.15)
 
 
@@ -94,10 +96,10 @@ def test_pictures_that_begin_late_stay_in_step_with_the_sound(tmp_path: Path) ->
     ffmpeg("-f", "lavfi", "-i", "sine=duration=2", tmp_path / "a.wav")
     path = tmp_path / "late.mkv"
     ffmpeg("-i", tmp_path / "a.wav", *late, path)
-    frames = project(path, probe(path), Fraction(10))
+    frames = decode_frames(path, probe_film(path), Fraction(10))
     reds = [each.getpixel((4, 4))[0] for each in frames]  # type: ignore[index]
     assert reds == [0] * 10 + [20 * number for number in range(10)]
-    assert count(path, probe(path), Fraction(10)) == 20
+    assert count(path, probe_film(path), Fraction(10)) == 20
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp"])
@@ -106,7 +108,7 @@ def test_a_flipbook_is_shown_at_any_rate(tmp_path: Path, kind: str) -> None:
     pages = [pillow.new("RGB", (8, 6), (80 * number, 0, 0)) for number in range(3)]
     times = [100, 300, 100]
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=times, lossless=True)
-    told = probe(path)
+    told = probe_film(path)
     assert (told.size, told.rate, told.sound, told.alpha) == ((8, 6), 10, False, False)
     for fps, stride, first, wanted in (
         (10, 1, 0, [0, 1, 1, 1, 2]),
@@ -115,7 +117,7 @@ def test_a_flipbook_is_shown_at_any_rate(tmp_path: Path, kind: str) -> None:
         (20, 4, 0, [0, 1, 2]),
         (5, 1, 0, [0, 1, 2]),
     ):
-        frames = list(project(path, told, Fraction(fps), stride=stride, first=first))
+        frames = list(decode_frames(path, told, Fraction(fps), stride=stride, first=first))
         reds = [round(each.getpixel((4, 4))[0] / 80) for each in frames]  # type: ignore[index]
         assert reds == wanted, (fps, stride, first)
         assert len(frames) == -(-count(path, told, Fraction(fps)) // stride) - first
@@ -125,9 +127,9 @@ def test_transparent_webm_wants_another_decoder(tmp_path: Path) -> None:
     source = "color=red@0.5:size=64x48:rate=10:duration=1,format=rgba"
     path = film(tmp_path / "a.webm", "-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", source=source)
     told(path, decoder=("-c:v", "libvpx-vp9"), alpha=True)
-    clear = next(project(path, probe(path), Fraction(10), ground=None))
+    clear = next(decode_frames(path, probe_film(path), Fraction(10), ground=None))
     assert clear.mode == "RGBA" and clear.getpixel((9, 9))[3] in (127, 128)  # type: ignore[index]
-    (pixel, *_) = next(project(path, probe(path), Fraction(10))).getcolors() or [None]
+    (pixel, *_) = next(decode_frames(path, probe_film(path), Fraction(10))).getcolors() or [None]
     assert pixel is not None and np.abs(np.subtract(pixel[1], (255, 128, 128))).max() <= 4
 
 
@@ -139,9 +141,9 @@ def test_large_films_without_a_matrix_are_taken_for_bt709(tmp_path: Path) -> Non
         strip = ("setparams=colorspace=unknown",) if not tags else ()
         filters = ",".join([convert[1], *strip])
         path = film(tmp_path / name, "-vf", filters, "-c:v", "libx264", *tags, source=source)
-        found = probe(path)
+        found = probe_film(path)
         assert found.matrix == (None if tags else "bt709")
-        pixel = next(project(path, found, Fraction(5))).getpixel((9, 9))
+        pixel = next(decode_frames(path, found, Fraction(5))).getpixel((9, 9))
         assert np.abs(np.subtract(pixel, (0x20, 0xC0, 0x60))).max() <= 4  # type: ignore[arg-type]
 
 
@@ -152,7 +154,7 @@ def test_what_a_still_cover_is_no_film(tmp_path: Path) -> None:
     sound = ("-f", "lavfi", "-i", "sine=duration=1")
     ffmpeg(*sound, *cover, "-disposition:v", "attached_pic", song)
     with pytest.raises(PictureError, match=r"song\.mp4 holds no moving picture"):
-        probe(song)
+        probe_film(song)
 
 
 @pytest.mark.parametrize("data", [b"", b"no film", b"\x00" * 4096, b"#EXTM3U\nhttp://x.test/a\n"])
@@ -162,7 +164,7 @@ def test_what_is_no_film_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(
         PictureError, match=r"cannot be read as a film \(ffmpeg: .+\); is it damaged"
     ):
-        probe(path)
+        probe_film(path)
 
 
 def test_names_are_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +181,7 @@ def test_a_playlist_fetches_nothing(tmp_path: Path) -> None:
     path = tmp_path / "list.m3u8"
     path.write_text("#EXTM3U\n#EXTINF:1,\ntcp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(PictureError, match="cannot be read as a film"):
-        probe(path)
+        probe_film(path)
 
 
 def test_without_ffmpeg_it_is_said_how_to_get_one(
@@ -190,14 +192,14 @@ def test_without_ffmpeg_it_is_said_how_to_get_one(
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", none)
     with pytest.raises(ConfigError, match="pip install imageio-ffmpeg"):
-        probe(tmp_path / "a.mp4")
+        probe_film(tmp_path / "a.mp4")
 
 
 def test_huge_frames_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "a.mp4", *X264)
     monkeypatch.setattr("vqclip.media.images.LARGEST", 3000)
     with pytest.raises(PictureError, match="frames of 64x48; they may have up to"):
-        probe(path)
+        probe_film(path)
 
 
 def test_a_damaged_film_gives_what_can_be_decoded_and_says_so(tmp_path: Path) -> None:
@@ -205,21 +207,21 @@ def test_a_damaged_film_gives_what_can_be_decoded_and_says_so(tmp_path: Path) ->
     data = bytearray(path.read_bytes())
     data[len(data) // 4 :] = bytes(len(data) - len(data) // 4)
     path.write_bytes(data)
-    whole = probe(path)
-    assert 1 <= sum(1 for _ in project(path, whole, whole.rate)) < 30
+    whole = probe_film(path)
+    assert 1 <= sum(1 for _ in decode_frames(path, whole, whole.rate)) < 30
 
 
 def test_when_ffmpeg_gives_up_its_words_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = film(tmp_path / "a.mp4", *X264)
-    found = probe(path)
+    found = probe_film(path)
     broken = tmp_path / "ffmpeg"
     real = imageio_ffmpeg.get_ffmpeg_exe()
     broken.write_text(f'#!/bin/sh\n"{real}" "$@"\necho "[h264 @ 0x1] all is lost" >&2\nexit 69\n')
     broken.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
-    frames = project(path, found, found.rate, stride=4)
+    frames = decode_frames(path, found, found.rate, stride=4)
     assert [next(frames).size for _ in range(3)] == [(64, 48)] * 3
     with pytest.raises(PictureError, match=r"breaks off after 9 frames \(ffmpeg: all is lost\)"):
         next(frames)
@@ -238,14 +240,14 @@ def test_who_leaves_early_leaves_no_process(
         return started[-1]
 
     path = film(tmp_path / "a.mp4", *X264, seconds="60")  # more than a pipe holds
-    found = probe(path)
+    found = probe_film(path)
     monkeypatch.setattr("vqclip.media.ffmpeg.subprocess.Popen", popen)
-    frames = project(path, found, found.rate)
+    frames = decode_frames(path, found, found.rate)
     next(frames)
     assert len(started) == 1 and started[0].poll() is None
     frames.close()
     assert started[0].returncode is not None
-    for _ in project(path, found, found.rate):
+    for _ in decode_frames(path, found, found.rate):
         break
     for _ in range(100):
         if started[1].poll() is not None:
@@ -260,4 +262,4 @@ def test_times_that_are_damaged_are_no_endless_film(
     path = film(tmp_path / "a.mp4", *X264)
     monkeypatch.setattr("vqclip.media.decode.LONGEST", 8)
     with pytest.raises(PictureError, match=r"a\.mp4 would be more than 8 frames long; its times"):
-        count(path, probe(path), Fraction(10))
+        count(path, probe_film(path), Fraction(10))

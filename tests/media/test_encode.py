@@ -36,7 +36,7 @@ def pictures(*, alpha: bool = False, count: int = COUNT) -> Iterator[Any]:
 
 
 def made(path: Path, *, alpha: bool = False, count: int = COUNT, **how: Any) -> Path:
-    look = encode.settled(path.suffix[1:], encode.Look(Fraction(10), **how))
+    look = encode.resolve_options(path.suffix[1:], encode.EncodeOptions(Fraction(10), **how))
     encode.encode(
         lambda: pictures(alpha=alpha, count=count), count, (WIDE, HIGH), alpha, path, look
     )
@@ -66,7 +66,7 @@ def tone(path: Path, seconds: float) -> Path:
 
 def heard(film: Path) -> tuple[float, float]:
     """How long a film's sound is, and its pitch."""
-    ask = [ffmpeg.find(), "-i", str(film), "-f", "s16le", "-ac", "1", "-ar", "16000", "-"]
+    ask = [ffmpeg.find_ffmpeg(), "-i", str(film), "-f", "s16le", "-ac", "1", "-ar", "16000", "-"]
     data = np.frombuffer(subprocess.run(ask, capture_output=True).stdout, "<i2").astype(float)
     some = data[1000:5000]
     return len(data) / 16000, float(np.abs(np.fft.rfft(some)).argmax() * 16000 / len(some))
@@ -74,7 +74,7 @@ def heard(film: Path) -> tuple[float, float]:
 
 def told(film: Path) -> str:
     """What ffmpeg says of a film's pictures."""
-    done = subprocess.run([ffmpeg.find(), "-i", film], capture_output=True, text=True)
+    done = subprocess.run([ffmpeg.find_ffmpeg(), "-i", film], capture_output=True, text=True)
     return done.stderr.partition(": Video: ")[2].partition("\n")[0]
 
 
@@ -83,7 +83,7 @@ def told(film: Path) -> str:
 def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -> None:
     path = made(tmp_path / f"film.{kind}", alpha=alpha, codec=codec)
     found = footage.of_film(path)
-    name = encode.settled(kind, encode.Look(Fraction(10), codec=codec)).codec
+    name = encode.resolve_options(kind, encode.EncodeOptions(Fraction(10), codec=codec)).codec
     keeps = alpha and name in ("prores", "vp9", "gif", "webp")
     assert (found.count, found.size, found.fps) == (COUNT, (WIDE, HIGH), 10)
     assert found.alpha == keeps == (alpha and encode.has_alpha(name))
@@ -125,7 +125,9 @@ def test_crf_stands_for_quality(tmp_path: Path) -> None:
     for kind, codec in (("mp4", "h264"), ("mp4", "h265"), ("webm", "vp9"), ("webm", "av1")):
         sizes = []
         for crf in (10, 45):
-            look = encode.settled(kind, encode.Look(Fraction(10), codec=codec, crf=crf))
+            look = encode.resolve_options(
+                kind, encode.EncodeOptions(Fraction(10), codec=codec, crf=crf)
+            )
             path = tmp_path / f"{crf}.{kind}"
             encode.encode(lambda: iter([noise]), 1, (96, 96), False, path, look)
             sizes.append(path.stat().st_size)
@@ -177,7 +179,9 @@ def test_sounds_stay_as_loud_as_they_are(tmp_path: Path, channels: int) -> None:
     many = ("-af", f"pan={channels}c|" + "|".join(f"c{n}=c0" for n in range(channels)))
     films.ffmpeg("-i", mono, *many, tmp_path / "many.wav")
     path = made(tmp_path / "film.mp4", sound=tmp_path / "many.wav")
-    raw = ffmpeg.run([ffmpeg.find(), "-i", str(path), "-f", "s16le", "-ar", "16000", "-"]).stdout
+    raw = ffmpeg.run(
+        [ffmpeg.find_ffmpeg(), "-i", str(path), "-f", "s16le", "-ar", "16000", "-"]
+    ).stdout
     found = np.frombuffer(raw, "<i2").reshape(-1, min(channels, 2)).astype(float)
     assert abs(len(found) / 16000 - 0.4) < 0.1
     loud = np.sqrt((found[2000:5000] ** 2).mean(0)) / (9000 / np.sqrt(2))
@@ -209,22 +213,25 @@ def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_ffmpeg_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    look = encode.Look(Fraction(10))
+    look = encode.EncodeOptions(Fraction(10))
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["gif", "libvpx-vp9"]))
     message = r"cannot encode h264 \(it lacks libx264\); write film.format=webm, or let \$IMAGEIO"
     with pytest.raises(OutputError, match=message):
-        encode.settled("mp4", look)
+        encode.resolve_options("mp4", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["libaom-av1"]))
-    assert encode.settled("mp4", encode.Look(Fraction(10), codec="av1")).encoder == "libaom-av1"
+    assert (
+        encode.resolve_options("mp4", encode.EncodeOptions(Fraction(10), codec="av1")).encoder
+        == "libaom-av1"
+    )
     with pytest.raises(OutputError, match=r"write film.format=mp4 film.codec=av1, or"):
-        encode.settled("gif", look)
+        encode.resolve_options("gif", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset())
     with pytest.raises(OutputError, match=r"write film.format=frames, or"):
-        encode.settled("gif", look)
+        encode.resolve_options("gif", look)
     monkeypatch.setattr(ffmpeg, "encoders", lambda: None)  # it does not say: it may have all
-    assert encode.settled("mp4", look).encoder == "libx264"
+    assert encode.resolve_options("mp4", look).encoder == "libx264"
     with pytest.raises(ConfigError, match="vp9 does not go into gif"):
-        encode.settled("gif", encode.Look(Fraction(10), codec="vp9"))
+        encode.resolve_options("gif", encode.EncodeOptions(Fraction(10), codec="vp9"))
 
 
 def test_a_webp_says_that_it_has_alpha(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_levels_are_rounded_clamped_and_never_undefined() -> None:
 def test_every_level_comes_back(tmp_path: Path) -> None:
     levels = torch.arange(768).remainder(256).reshape(1, 3, 16, 16).float().div(255)
     path = images.save_png(tmp_path / "a.png", levels)
-    assert torch.equal(images.read(path), levels)
+    assert torch.equal(images.read_picture(path), levels)
 
 
 def test_same_picture_same_bytes_and_nothing_beside(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
         images.save_png(path, torch.ones(1, 3, 2, 2))
     assert path.read_bytes() == before
     images.save_png(path, torch.ones(1, 3, 2, 2), overwrite=True)
-    assert images.read(path).min() == 1
+    assert images.read_picture(path).min() == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_folder_that_is_gone_or_a_file_is_named(tmp_path: Path) -> None:
 
 def grey(values: np.ndarray, name: str, folder: Path) -> torch.Tensor:
     pillow.fromarray(values).save(folder / name)
-    found = images.read(folder / name)
+    found = images.read_picture(folder / name)
     assert torch.equal(found[:, 0], found[:, 2])
     return found[0, 0] * 255
 
@@ -106,44 +106,44 @@ def test_grey_pictures_of_any_depth(tmp_path: Path) -> None:
     pillow.fromarray(ramp.astype(np.uint8)).convert("1", dither=pillow.Dither.NONE).save(
         tmp_path / "1.png"
     )
-    assert images.read(tmp_path / "1.png")[0, 0].tolist() == [[0, 1, 1]]
+    assert images.read_picture(tmp_path / "1.png")[0, 0].tolist() == [[0, 1, 1]]
 
 
 def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     half = pillow.new("RGBA", (2, 1), (255, 0, 0, 0))
     half.putpixel((1, 0), (255, 0, 0, 128))
     half.save(tmp_path / "a.png")
-    found = images.read(tmp_path / "a.png")[0, :, 0]
+    found = images.read_picture(tmp_path / "a.png")[0, :, 0]
     assert found[:, 0].tolist() == [1, 1, 1]
     assert torch.allclose(found[:, 1], torch.tensor([1, 127 / 255, 127 / 255]), atol=1 / 255)
     palette = pillow.new("P", (1, 1), 0)
     palette.putpalette([0, 0, 255])
     palette.save(tmp_path / "p.png", transparency=0)
-    assert images.read(tmp_path / "p.png").min() == 1
+    assert images.read_picture(tmp_path / "p.png").min() == 1
     palette.save(tmp_path / "q.png")
-    assert images.read(tmp_path / "q.png")[0, :, 0, 0].tolist() == [0, 0, 1]
+    assert images.read_picture(tmp_path / "q.png")[0, :, 0, 0].tolist() == [0, 0, 1]
     pillow.new("LA", (1, 1), (0, 0)).save(tmp_path / "la.png")
-    assert images.read(tmp_path / "la.png").min() == 1
+    assert images.read_picture(tmp_path / "la.png").min() == 1
 
 
 def test_cmyk_animations_and_orientation(tmp_path: Path) -> None:
     pillow.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
-    red = images.read(tmp_path / "a.jpg")[0, :, 0, 0]
+    red = images.read_picture(tmp_path / "a.jpg")[0, :, 0, 0]
     assert red[0] > 0.85 and red[1:].max() < 0.25
     first, second = pillow.new("RGB", (3, 2), "lime"), pillow.new("RGB", (3, 2), "blue")
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
-    assert images.read(tmp_path / "a.gif")[0, :, 0, 0].tolist() == [0, 1, 0]
+    assert images.read_picture(tmp_path / "a.gif")[0, :, 0, 0].tolist() == [0, 1, 0]
     wide = pillow.new("RGB", (2, 1), "black")
     wide.putpixel((0, 0), (255, 255, 255))
     exif = pillow.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: left comes to the top
     wide.save(tmp_path / "o.png", exif=exif)
-    assert images.read(tmp_path / "o.png")[0, 0].tolist() == [[1], [0]]
+    assert images.read_picture(tmp_path / "o.png")[0, 0].tolist() == [[1], [0]]
 
 
 def test_size_is_width_and_height(tmp_path: Path) -> None:
     path = images.save_png(tmp_path / "a.png", torch.full([1, 3, 4, 4], 0.2))
-    found = images.read(path, size=(6, 3))
+    found = images.read_picture(path, size=(6, 3))
     assert found.shape == (1, 3, 3, 6) and found.is_contiguous()
     assert torch.allclose(found, torch.tensor(51 / 255))
 
@@ -153,22 +153,22 @@ def test_what_is_no_picture_is_refused_in_words(
 ) -> None:
     path = tmp_path / "a.png"
     with pytest.raises(PictureError, match=r"there is no picture at .*a.png; check the name"):
-        images.read(path)
+        images.read_picture(path)
     with pytest.raises(PictureError, match="is a folder; expected a picture"):
-        images.read(tmp_path)
+        images.read_picture(tmp_path)
     path.write_text("hello")
     with pytest.raises(PictureError, match="is not a picture that can be read; expected PNG"):
-        images.read(path)
+        images.read_picture(path)
     buffer = io.BytesIO()
     pillow.effect_noise((64, 64), 90).save(buffer, "PNG")
     path.write_bytes(buffer.getvalue()[:900])
     with pytest.raises(PictureError, match=r"cannot be read as a picture .*cut short\?"):
-        images.read(path)
+        images.read_picture(path)
     path.write_bytes(buffer.getvalue())
     for most in (3000, 1000):  # a warning of Pillow's up to twice its border, an error above
         monkeypatch.setattr(pillow, "MAX_IMAGE_PIXELS", most)
         with pytest.raises(PictureError, match="more than 89 million pixels; make it smaller"):
-            images.read(path)
+            images.read_picture(path)
 
 
 def test_the_border_is_pillows_own() -> None:

@@ -19,7 +19,7 @@ from vqclip.errors import NumbersError
 from vqclip.generate import Objective, View
 from vqclip.optimisers import TRIES
 from vqclip.run.record import provenance
-from vqclip.run.runner import Session
+from vqclip.run.runner import Runner
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -52,7 +52,7 @@ def exploding(at: int) -> Callable[[View], Tensor]:
     return loss
 
 
-def with_loss(home: Home, loss: Callable[[View], Tensor], **settings: Any) -> Session:
+def with_loss(home: Home, loss: Callable[[View], Tensor], **settings: Any) -> Runner:
     ready = session.build(vqclip.load("a fox", **home.settings(seed=1, steps=5) | settings))
     ready.objectives = [*ready.objectives, Objective("strange", lambda step: 1.0, loss)]
     return ready
@@ -118,7 +118,7 @@ def test_it_gives_up_in_the_end(home: Home) -> None:
 def test_what_a_run_leaves(home: Home, monkeypatch: Patch, capsys: Capture, times: int) -> None:
     build = session.build
 
-    def strange(*words: Any, **named: Any) -> Session:
+    def strange(*words: Any, **named: Any) -> Runner:
         ready = build(*words, **named)
         ready.objectives.append(Objective("strange", lambda step: 1.0, failing(2, times)))
         return ready
@@ -138,5 +138,5 @@ def test_what_a_run_leaves(home: Home, monkeypatch: Patch, capsys: Capture, time
         assert code == 1
         assert [line["step"] for line in log] == [0, 1]
         assert f"the picture of the last good steps is {place / 'best.png'}" in err
-        assert provenance.read(place / "best.png").prompt == "a fox"
+        assert provenance.read_provenance(place / "best.png").prompt == "a fox"
         assert not (place / "final.png").exists()

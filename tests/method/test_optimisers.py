@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.optimisers import OPTIMISERS, RATES, SCHEDULES, Average, Scheduled, build, schedule
+from vqclip.optimisers import (
+    OPTIMISERS,
+    RATES,
+    SCHEDULES,
+    Average,
+    Scheduled,
+    build_optimiser,
+    rate_schedule,
+)
 
 BY_HAND: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -41,7 +49,7 @@ def run(optimiser: Scheduled, x: Tensor, steps: int) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_a_scheduled_optimiser_equals_torch_by_hand(name: str) -> None:
     x, y = parameter(), parameter()
-    run(build(name, [x], rate=0.1, factor=schedule("drop", 8)), x, 8)
+    run(build_optimiser(name, [x], rate=0.1, factor=rate_schedule("drop", 8)), x, 8)
     by_hand = BY_HAND[name]([y], lr=0.1)
     for step in range(8):
         if step == 6:
@@ -55,11 +63,11 @@ def test_a_scheduled_optimiser_equals_torch_by_hand(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_two_pieces_equal_one_run(name: str) -> None:
     whole, first = parameter(), parameter()
-    run(build(name, [whole], factor=schedule("cosine", 7)), whole, 7)
-    before = build(name, [first], factor=schedule("cosine", 7))
+    run(build_optimiser(name, [whole], factor=rate_schedule("cosine", 7)), whole, 7)
+    before = build_optimiser(name, [first], factor=rate_schedule("cosine", 7))
     run(before, first, 3)
     second = first.detach().clone().requires_grad_()
-    after = build(name, [second], factor=schedule("cosine", 7))
+    after = build_optimiser(name, [second], factor=rate_schedule("cosine", 7))
     after.load_state_dict(before.state_dict())
     assert after.taken == 3
     run(after, second, 4)
@@ -68,9 +76,9 @@ def test_two_pieces_equal_one_run(name: str) -> None:
 
 def test_a_resumed_run_takes_the_rate_it_is_given_now() -> None:
     x = parameter()
-    before = build("adam", [x], rate=0.1)
+    before = build_optimiser("adam", [x], rate=0.1)
     run(before, x, 1)
-    after = build("adam", [x], rate=0.02)
+    after = build_optimiser("adam", [x], rate=0.02)
     after.load_state_dict(before.state_dict())
     run(after, x, 1)
     assert after.optimiser.param_groups[0]["lr"] == 0.02
@@ -88,14 +96,14 @@ def test_every_group_keeps_its_own_rate() -> None:
 def test_the_default_rates_are_those_of_the_table() -> None:
     assert RATES.keys() == OPTIMISERS.keys() == BY_HAND.keys()
     for name, rate in RATES.items():
-        optimiser = build(name, [parameter()])
+        optimiser = build_optimiser(name, [parameter()])
         assert optimiser.optimiser.param_groups[0]["lr"] == rate
 
 
 def test_adamw_does_not_shrink_the_latent_unless_asked() -> None:
     x, y = parameter(), parameter()
     for z, options in ((x, {}), (y, {"weight_decay": 0.1})):
-        optimiser = build("adamw", [z], **options)
+        optimiser = build_optimiser("adamw", [z], **options)
         z.grad = torch.zeros_like(z)
         optimiser.step()
     assert torch.equal(x, parameter())
@@ -104,7 +112,7 @@ def test_adamw_does_not_shrink_the_latent_unless_asked() -> None:
 
 def test_a_rate_of_zero_is_a_rate() -> None:
     x = parameter()
-    run(build("adam", [x], rate=0), x, 2)
+    run(build_optimiser("adam", [x], rate=0), x, 2)
     assert torch.equal(x, parameter())
 
 
@@ -112,15 +120,15 @@ def test_a_rate_of_zero_is_a_rate() -> None:
 def test_a_rate_that_is_none_is_refused(rate: float) -> None:
     message = f"the learning rate {rate} must be 0 or above; 0.075 suits adam"
     with pytest.raises(ConfigError, match=message):
-        build("adam", [parameter()], rate=rate)
+        build_optimiser("adam", [parameter()], rate=rate)
 
 
 def test_mistyped_names_are_guessed() -> None:
     with pytest.raises(ConfigError, match=r"no optimiser is called 'adm'; did you mean 'adam'\?"):
-        build("adm", [parameter()])
+        build_optimiser("adm", [parameter()])
     message = r"no learning-rate schedule is called 'cosin'; did you mean 'cosine'\?"
     with pytest.raises(ConfigError, match=message):
-        schedule("cosin", 10)
+        rate_schedule("cosin", 10)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +145,13 @@ def test_mistyped_names_are_guessed() -> None:
     ],
 )
 def test_schedules(name: str, options: dict[str, Any], expected: list[float]) -> None:
-    factor = schedule(name, 4, **options)
+    factor = rate_schedule(name, 4, **options)
     assert [factor(step) for step in range(6)] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_schedules_allow_a_run_without_steps(name: str) -> None:
-    assert 0 <= schedule(name, 0)(0) <= 1
+    assert 0 <= rate_schedule(name, 0)(0) <= 1
 
 
 @pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def test_schedules_allow_a_run_without_steps(name: str) -> None:
 def test_options_outside_their_range_are_refused(name: str, option: str, value: float) -> None:
     message = f"the schedule's {option} {value} must be between 0 and 1, such as 0.75"
     with pytest.raises(ConfigError, match=message):
-        schedule(name, 10, **{option: value})
+        rate_schedule(name, 10, **{option: value})
 
 
 def test_the_average_is_the_weighted_mean_of_all_values() -> None:
@@ -213,7 +221,11 @@ def test_a_decay_outside_its_range_is_refused(decay: float) -> None:
 def test_a_rate_may_change_and_is_multiplied_by_the_schedule() -> None:
     x, y = parameter(), parameter()
     rates = [0.1, 0.4, 0.2, 0.3]
-    run(build("rmsprop", [x], rate=rates.__getitem__, factor=schedule("drop", 4)), x, 4)
+    run(
+        build_optimiser("rmsprop", [x], rate=rates.__getitem__, factor=rate_schedule("drop", 4)),
+        x,
+        4,
+    )
     by_hand = torch.optim.RMSprop([y])
     for rate in (0.1, 0.4, 0.2, 0.03):
         by_hand.param_groups[0]["lr"] = rate
@@ -226,7 +238,7 @@ def test_a_rate_may_change_and_is_multiplied_by_the_schedule() -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_moments_move_along(name: str) -> None:
     x = parameter()
-    optimiser = build(name, [x])
+    optimiser = build_optimiser(name, [x])
     run(optimiser, x, 3)
     before = optimiser.state_dict()["moments"]
     optimiser.move(lambda each: each.roll(1, -1))
@@ -243,7 +255,7 @@ def test_moments_move_along(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_moments_are_forgotten_but_not_the_schedule(name: str) -> None:
     x, fresh = parameter(), parameter()
-    optimiser = build(name, [x], factor=lambda step: 1.0 if step < 2 else 0.5)
+    optimiser = build_optimiser(name, [x], factor=lambda step: 1.0 if step < 2 else 0.5)
     run(optimiser, x, 2)
     optimiser.forget()
     with torch.no_grad():

@@ -14,7 +14,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from vqclip.models.vqgan import VQGAN, build
+from vqclip.models.vqgan import VQGAN, build_vqgan
 
 LIGHTNING = "pytorch_lightning.callbacks.model_checkpoint"
 
@@ -88,7 +88,7 @@ def save(
     """Write a random model as (YAML, .ckpt); give both paths and the model."""
 
     def write(config: dict[str, Any], prefix: str = "", **how: Any) -> tuple[Path, Path, VQGAN]:
-        model = build(config).eval()
+        model = build_vqgan(config).eval()
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.2)
         paths = tmp_path / "model.yaml", tmp_path / "last.ckpt"

@@ -21,7 +21,7 @@ from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import clip, cost
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import PERCEPTORS
-from vqclip.models.zoo.registry import Absent
+from vqclip.models.zoo.registry import MissingModel
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_catalogue_agrees_with_open_clip(name: str) -> None:
     row = PERCEPTORS[name]
     model, _, tag = name.partition("::")
-    assert registry.tidy(name) == name == row.name
+    assert registry.canonical_name(name) == name == row.name
     assert open_clip.get_pretrained_cfg(model, tag)["hf_hub"] == f"{row.repository}/"
     found = clip.absent(name)
     assert found is not None
@@ -98,13 +98,13 @@ def test_a_known_tower_of_timm_is_outlined() -> None:
 
 def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
     # One from the hub by a file's name, one from a release, one of unknown size.
-    assert clip.absent("ViT-B-32::laion2b_s34b_b79k") == Absent(
+    assert clip.absent("ViT-B-32::laion2b_s34b_b79k") == MissingModel(
         "ViT-B-32::laion2b_s34b_b79k", 605_109_252
     )
     release = clip.absent("RN50::yfcc15m")
     assert release is not None and release.bytes is not None
     hidden = "roberta-ViT-B-32::laion2b_s12b_b32k"
-    assert clip.absent(hidden) == Absent(hidden, None)
+    assert clip.absent(hidden) == MissingModel(hidden, None)
     source = open_clip.get_pretrained_cfg("RN50", "yfcc15m")
     if not source.get("hf_hub"):
         place = tmp_path / ".cache" / "clip" / Path(source["url"]).name

@@ -36,8 +36,8 @@ def test_what_lies_beyond_the_border_is_cut_off() -> None:
 
 def test_a_margin_stands_beside_tamings_model(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny()
-    plain = vqgan.build(config)
-    wide = vqgan.build(config | {"margin": 1})
+    plain = vqgan.build_vqgan(config)
+    wide = vqgan.build_vqgan(config | {"margin": 1})
     wide.load_state_dict(plain.state_dict())
     latent = torch.randn(1, plain.channels, 4, 6)
     around = torch.nn.functional.pad(latent, (1, 1, 1, 1), mode="replicate")
@@ -51,7 +51,7 @@ def test_a_margin_stands_beside_tamings_model(tiny: Tiny, tmp_path: Path) -> Non
 @pytest.mark.parametrize("margin", [-1, 9, 1.5, "wide", None])
 def test_a_margin_is_a_few_codes(tiny: Tiny, margin: object) -> None:
     with pytest.raises(ModelError, match=r"margin is .*; expected a number of codes from 0 to 8"):
-        vqgan.build(tiny() | {"margin": margin})
+        vqgan.build_vqgan(tiny() | {"margin": margin})
 
 
 def test_training_writes_the_margin_down() -> None:

@@ -75,6 +75,6 @@ def test_a_run_says_what_has_none(
         out, err = capsys.readouterr()
         assert ("no deterministic blur_cuda here" in err) == (switch == "true")
         assert ("costs no time on a CPU, and changes nothing" in err) == (switch == "true")
-        pixels.append(images.read(Path(out.strip())))
+        pixels.append(images.read_picture(Path(out.strip())))
     assert torch.equal(*pixels)  # on a processor it is the same picture
     assert not torch.are_deterministic_algorithms_enabled()

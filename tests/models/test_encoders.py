@@ -62,7 +62,9 @@ def test_a_folder_is_read_as_open_clip_reads_it(family: str, tmp_path: Path) -> 
     with torch.no_grad():
         tokens = open_clip.get_tokenizer(source)(texts)
         theirs = torch.nn.functional.normalize(model.encode_text(tokens), dim=-1)
-    torch.testing.assert_close(guidance_perceptor.load(str(folder)).embed_text(texts), theirs)
+    torch.testing.assert_close(
+        guidance_perceptor.load_perceptor(str(folder)).embed_text(texts), theirs
+    )
 
 
 # Millions of parameters that open_clip's profile of its models states for the text towers.
@@ -97,7 +99,7 @@ def test_a_broken_shape_is_refused(tmp_path: Path) -> None:
     folder = tiny_families.write(tmp_path / "xlm", "xlm-roberta")
     (folder / clip.SHAPE).write_text("{")
     with pytest.raises(ModelError, match=r"config\.json cannot be read .*shape of the text enc"):
-        guidance_perceptor.load(str(folder))
+        guidance_perceptor.load_perceptor(str(folder))
 
 
 @pytest.mark.parametrize("family", ["siglip", "xlm-roberta"])
@@ -121,7 +123,7 @@ def test_a_folder_cannot_have_its_own_programs_run(
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     # Whether the rest of it can be used is up to transformers.
     with contextlib.suppress(ModelError):
-        guidance_perceptor.load(str(folder)).embed_text(["a fox"])
+        guidance_perceptor.load_perceptor(str(folder)).embed_text(["a fox"])
     assert not (tmp_path / "MARKER").exists()
 
 
@@ -133,13 +135,13 @@ def test_without_transformers_a_sentence_says_what_to_install(
     monkeypatch.setattr(clip, "find_spec", lambda name: None)
     said = refused("a fox", *home.words()[:1], f"perceptors={folder}", "init=random")
     assert "not installed; install them: pip install 'vqclip[multilingual]'" in said
-    assert guidance_perceptor.load(str(home.clip)).size == 32  # others do without
+    assert guidance_perceptor.load_perceptor(str(home.clip)).size == 32  # others do without
 
 
 def test_a_folder_without_a_text_tower_is_refused(home: Home, tmp_path: Path) -> None:
     folder = tiny_families.write(tmp_path / "x", "laion")
     for text in ("{}", '{"model_cfg": {}}', "[", '{"model_cfg": 3}', "[" * 100_000):
         (folder / "open_clip_config.json").write_text(text)
-        for read in (guidance_perceptor.load, clip.outline):
+        for read in (guidance_perceptor.load_perceptor, clip.outline):
             with pytest.raises(ModelError, match=r"is no configuration of open_clip's"):
                 read(str(folder))

@@ -18,23 +18,23 @@ from tests.conftest import Home
 from vqclip import session
 from vqclip.cli import main
 from vqclip.models import vqgan
-from vqclip.models.memory import Thrift, is_lacking
+from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo import registry
 from vqclip.run import memory_fit, resume
 from vqclip.run.record import provenance
-from vqclip.run.runner import Session
+from vqclip.run.runner import Runner
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 LACK = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
-def build(home: Home, **settings: Any) -> Session:
+def build(home: Home, **settings: Any) -> Runner:
     settings = {"steps": 3, "cutouts": {"count": 8}} | settings
     return session.build(vqclip.load("a fox", **home.settings(seed=1) | settings))
 
 
-def gradient(ready: Session) -> Tensor:
+def gradient(ready: Runner) -> Tensor:
     """Of the first step, in the latent."""
     steps = ready.play()
     next(steps)
@@ -74,7 +74,7 @@ def test_it_keeps_less(home: Home) -> None:
     ready = build(home)
     perceptor, drawer = ready.perceptors[0], ready.drawer
     squares = torch.rand(8, 3, perceptor.size, perceptor.size, requires_grad=True)
-    thrifty = replace(perceptor, thrift=Thrift(chunk=2))
+    thrifty = replace(perceptor, thrift=MemoryPolicy(chunk=2))
     assert kept(lambda: thrifty.embed_image(squares)) < kept(
         lambda: perceptor.embed_image(squares)
     )
@@ -88,12 +88,16 @@ def test_the_starter_decoder_keeps_a_fraction() -> None:
     model = vqgan.open_vqgan(found.config, found.weights)
     latent = model.random(8, 8, torch.Generator().manual_seed(1)).requires_grad_()
 
-    def draw(thrift: Thrift) -> Tensor:
+    def draw(thrift: MemoryPolicy) -> Tensor:
         return thrift.through(model.decoder, model.decode, latent)
 
-    whole, thrifty = (kept(lambda t=t: draw(t)) for t in (Thrift(), Thrift(recompute=True)))  # type: ignore[misc]
+    whole, thrifty = (
+        kept(lambda t=t: draw(t)) for t in (MemoryPolicy(), MemoryPolicy(recompute=True))
+    )  # type: ignore[misc]
     assert thrifty < whole / 3
-    pair = [torch.autograd.grad(draw(Thrift(recompute=way)).sum(), latent)[0] for way in (0, 1)]  # type: ignore[arg-type]
+    pair = [
+        torch.autograd.grad(draw(MemoryPolicy(recompute=way)).sum(), latent)[0] for way in (0, 1)
+    ]  # type: ignore[arg-type]
     assert torch.allclose(*pair, rtol=1e-4, atol=1e-6)
     assert not any("forward" in vars(each) for each in model.modules())  # as it was
 
@@ -106,16 +110,16 @@ def test_without_gradients_nothing_is_done_twice() -> None:
         return rows * 2
 
     rows = torch.ones(5, 2)
-    assert torch.equal(Thrift(chunk=2).look(model, rows), rows * 2)
+    assert torch.equal(MemoryPolicy(chunk=2).look(model, rows), rows * 2)
     assert counted == [2, 2, 1]
-    Thrift(chunk=5).look(model, rows)
+    MemoryPolicy(chunk=5).look(model, rows)
     assert counted[3:] == [5]
     layer = nn.Linear(2, 2)
-    Thrift(recompute=True).through(layer, layer, rows)
+    MemoryPolicy(recompute=True).through(layer, layer, rows)
 
 
 def test_how_it_is_tightened() -> None:
-    thrift, said = Thrift(), []
+    thrift, said = MemoryPolicy(), []
     while (words := thrift.tighten(30)) is not None:
         said.append(words)
     assert said == [
@@ -124,7 +128,7 @@ def test_how_it_is_tightened() -> None:
         "working the decoder out twice",
         "correcting the picture piece by piece, which changes it a little",
     ]
-    assert Thrift(chunk=64).tighten(16) == "looking at 4 of 16 squares at a time"
+    assert MemoryPolicy(chunk=64).tighten(16) == "looking at 4 of 16 squares at a time"
 
 
 @pytest.mark.parametrize(
@@ -145,10 +149,10 @@ def test_how_it_is_tightened() -> None:
     ],
 )
 def test_what_lacks_memory(error: Exception, lacks: bool) -> None:
-    assert is_lacking(error) == lacks
+    assert is_out_of_memory(error) == lacks
 
 
-def starve(ready: Session, most: int, from_step: int = 0) -> list[int]:
+def starve(ready: Runner, most: int, from_step: int = 0) -> list[int]:
     """Let the perceptor's model fail for more squares than `most`, once it is that step."""
     (perceptor,) = ready.perceptors
     look, tried = perceptor.model.encode_image, []
@@ -169,7 +173,7 @@ def starve_runs(patch: Patch, most: int, from_step: int) -> None:
     """Do so to every run that is built."""
     real = session.build
 
-    def starving(*words: Any, **named: Any) -> Session:
+    def starving(*words: Any, **named: Any) -> Runner:
         ready = real(*words, **named)
         starve(ready, most, from_step)
         return ready
@@ -221,7 +225,7 @@ def test_then_its_gradient_in_tiles(home: Home) -> None:
     assert steps[0].saved.endswith(
         ", then correcting the picture piece by piece, which changes it a little"
     )
-    assert ready.thrift == Thrift(1, recompute=True, tiles=True)
+    assert ready.thrift == MemoryPolicy(1, recompute=True, tiles=True)
     assert torch.allclose(whole[0].image, steps[0].image, atol=1e-5)
 
 
@@ -260,20 +264,22 @@ def test_what_became_of_it_is_noted(home: Home, monkeypatch: Patch, capsys: Capt
     folder = Path("outputs/0001-a-fox")
     changes = [{"step": 1, "settings": {"memory.chunk": 0}}]
     for place in (folder / "final.png", folder / "run.json"):
-        notes = provenance.read(place)
+        notes = provenance.read_provenance(place)
         assert (notes.config["memory"]["chunk"], notes.changes) == (2, changes)
-    early = provenance.read(folder / "steps" / "00000.png")
+    early = provenance.read_provenance(folder / "steps" / "00000.png")
     assert (early.changes, early.config["memory"]["chunk"]) == ([], 0)
     # It goes on as it had become, and is made again so.
-    point = resume.find(folder)
-    assert resume.settings(point, ["steps=4"]).memory.chunk == 2
+    point = resume.find_resume_point(folder)
+    assert resume.resumed_settings(point, ["steps=4"]).memory.chunk == 2
     capsys.readouterr()
     assert main.main(["again", str(folder / "final.png")]) == 0
     assert "was made with other values of memory.chunk up to step 1" in capsys.readouterr().err
 
 
 def test_so_is_what_was_less_from_the_start(home: Home, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(memory_fit, "choose", lambda *_: Thrift(2, recompute=True, tiles=True))
+    monkeypatch.setattr(
+        memory_fit, "choose", lambda *_: MemoryPolicy(2, recompute=True, tiles=True)
+    )
     notes = build(home).provenance()
     assert notes.config["memory"] == {"chunk": 2, "recompute": True, "tiles": True}
     assert notes.changes == []
@@ -288,4 +294,4 @@ def test_other_errors_go_through(home: Home) -> None:
     ready.perceptors[0].model.encode_image = broken
     with pytest.raises(RuntimeError, match="shapes cannot"):
         next(ready.play())
-    assert ready.thrift == Thrift()
+    assert ready.thrift == MemoryPolicy()

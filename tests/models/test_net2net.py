@@ -170,7 +170,7 @@ def slow(state: dict[str, Tensor], tokens: Tensor) -> Tensor:
 def test_both_stages_come_out_of_one_file(write: Write) -> None:
     state = whole_state()
     config, weights = write(state=state)
-    model = net2net.load(config, weights)
+    model = net2net.load_net2net(config, weights)
     assert (model.classes, model.cells, model.order) == (CLASSES, CELLS, None)
     ours = {f"transformer.{k}": v for k, v in model.transformer.state_dict().items()}
     ours |= {f"first_stage_model.{k}": v for k, v in model.first_stage.state_dict().items()}
@@ -184,14 +184,14 @@ def test_both_stages_come_out_of_one_file(write: Write) -> None:
 def test_safetensors_in_half_precision_load_in_single(write: Write, tmp_path: Path) -> None:
     state = {key: value.half().contiguous() for key, value in whole_state().items()}
     save_file({key: value.clone() for key, value in state.items()}, tmp_path / "w.safetensors")
-    model = net2net.load(write()[0], tmp_path / "w.safetensors")
+    model = net2net.load_net2net(write()[0], tmp_path / "w.safetensors")
     assert model.transformer.head.weight.dtype == torch.float32
     assert torch.equal(model.transformer.head.weight, state["transformer.head.weight"].float())
 
 
 def test_the_likeliest_codes_are_those_of_a_slow_forward(write: Write) -> None:
     state = whole_state()
-    model = net2net.load(*write(state=state))
+    model = net2net.load_net2net(*write(state=state))
     for label in range(CLASSES):
         tokens = torch.tensor([[label]])  # the class precedes the codes, in their embedding
         for _ in range(CELLS**2):
@@ -203,7 +203,7 @@ def test_the_likeliest_codes_are_those_of_a_slow_forward(write: Write) -> None:
 
 def test_codes_are_drawn_as_often_as_the_slow_forward_says(write: Write) -> None:
     state = whole_state()
-    model = net2net.load(*write(state=state))
+    model = net2net.load_net2net(*write(state=state))
     first = model.write(3, 4000, generator=stream())[:, 0, 0]
     often = torch.bincount(first, minlength=CODES) / 4000
     wanted = slow(state, torch.tensor([[3]]))[0, -1, :CODES].softmax(-1)
@@ -215,7 +215,7 @@ def test_codes_are_drawn_as_often_as_the_slow_forward_says(write: Write) -> None
 
 
 def test_equal_seeds_write_equal_codes_and_classes_differ(write: Write) -> None:
-    model = net2net.load(*write())
+    model = net2net.load_net2net(*write())
     one, again, other, another = (
         model.write(label, 3, generator=stream(seed))
         for label, seed in ((1, 5), (1, 5), (1, 6), (2, 5))
@@ -228,7 +228,7 @@ def test_equal_seeds_write_equal_codes_and_classes_differ(write: Write) -> None:
 
 @pytest.mark.parametrize("label", [-1, CLASSES])
 def test_a_class_that_there_is_not(write: Write, label: int) -> None:
-    model = net2net.load(*write())
+    model = net2net.load_net2net(*write())
     with pytest.raises(ValueError, match=rf"class {label}; there are 7, from 0"):
         model.write(label, 1, generator=stream())
 
@@ -236,18 +236,18 @@ def test_a_class_that_there_is_not(write: Write, label: int) -> None:
 def test_codes_in_another_order_are_put_in_their_places(write: Write) -> None:
     permuter = ZCurve(CELLS, CELLS)
     state = whole_state()
-    plain = net2net.load(*write(state=state)).write(0, 2, generator=stream())
+    plain = net2net.load_net2net(*write(state=state)).write(0, 2, generator=stream())
     state |= {f"permuter.{key}": value for key, value in permuter.state_dict().items()}
     target = "taming.modules.transformer.permuter.ZCurve"
     config = changed(permuter_config={"target": target, "params": {"H": CELLS, "W": CELLS}})
-    got = net2net.load(*write(config, state)).write(0, 2, generator=stream())
+    got = net2net.load_net2net(*write(config, state)).write(0, 2, generator=stream())
     wanted = permuter(plain.flatten(1), reverse=True).view(2, CELLS, CELLS)
     assert torch.equal(got, wanted) and not torch.equal(got, plain)
     del state["permuter.backward_shuffle_idx"]
     with pytest.raises(ModelError, match=r"order of taming.*ZCurve, and permuter.*of 16 places"):
-        net2net.load(*write(config, state))
+        net2net.load_net2net(*write(config, state))
     identity = changed(permuter_config={"target": net2net.IDENTITY})
-    assert net2net.load(*write(identity)).order is None
+    assert net2net.load_net2net(*write(identity)).order is None
 
 
 COORDINATES = {"target": "taming.modules.misc.coord.CoordStage", "params": {"n_embed": 9}}
@@ -274,7 +274,7 @@ def test_transformers_that_know_no_classes_are_refused(
     with pytest.raises(
         ModelError, match=rf"project.yaml: its transformer .*{why}.*; vqclip writ"
     ):
-        net2net.load(*write(changed(**params), {}))
+        net2net.load_net2net(*write(changed(**params), {}))
 
 
 @pytest.mark.parametrize("name", ["faceshq", "drin", "sflckr"])
@@ -283,13 +283,13 @@ def test_published_transformers_of_other_kinds_are_refused(write: Write, name: s
     with pytest.raises(
         ModelError, match=r"class-conditional ones only \(cond_stage_config: tami"
     ):
-        net2net.load(config, write()[1])
+        net2net.load_net2net(config, write()[1])
 
 
 def test_a_vqgan_alone_is_no_transformer(write: Write) -> None:
     config = {"model": CONFIG["model"]["params"]["first_stage_config"]}
     with pytest.raises(ModelError, match=r"'target: taming.models.vqgan.VQModel' is no transfor"):
-        net2net.load(*write(config, {}))
+        net2net.load_net2net(*write(config, {}))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_configs_that_contradict_themselves(
     write: Write, params: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(ModelError, match=rf"project.yaml: .*{why}"):
-        net2net.load(*write(changed(**params), {}))
+        net2net.load_net2net(*write(changed(**params), {}))
 
 
 def test_files_that_do_not_belong_together(write: Write) -> None:
@@ -319,27 +319,27 @@ def test_files_that_do_not_belong_together(write: Write) -> None:
     with pytest.raises(
         ModelError, match=r"transformer.tok_emb.weight is \[14, 16\], but .* \[20,"
     ):
-        net2net.load(*write(changed(transformer_config__vocab_size=20), state))
+        net2net.load_net2net(*write(changed(transformer_config__vocab_size=20), state))
     lacking = {k: v for k, v in state.items() if k != "transformer.blocks.1.mlp.0.bias"}
     one = (
         r"last.ckpt lacks 1 of the 37 tensors of the .*, such as transformer.blocks.1.mlp.0.bias;"
     )
     with pytest.raises(ModelError, match=one):
-        net2net.load(*write(state=lacking))
+        net2net.load_net2net(*write(state=lacking))
     with pytest.raises(ModelError, match=r"lacks 37 of the 37 .* file of a first stage alone"):
-        net2net.load(*write(state=first_stage_state()))
+        net2net.load_net2net(*write(state=first_stage_state()))
     with pytest.raises(ModelError, match=r"lacks \d+ of the \d+ tensors that .*decoder"):
-        net2net.load(*write(state=transformer_state()))
+        net2net.load_net2net(*write(state=transformer_state()))
 
 
 def test_the_published_one_is_listed_and_described() -> None:
-    row = next(row for row in registry.listing() if row.name == "cin_transformer")
+    row = next(row for row in registry.list_models() if row.name == "cin_transformer")
     assert row.kind == "net2net" and "dream.prior" in row.about
     checkpoint = CHECKPOINTS["cin_transformer"]
     config = vqgan_config.read_config(registry.HERE / checkpoint.config)
     assert checkpoint.mirrors[0].endswith("cin_transformer%2Fcheckpoints%2Flast.ckpt")
     with torch.device("meta"):
-        first = vqgan.build(config)
+        first = vqgan.build_vqgan(config)
     params = config["model"]["params"]
     assert tuple(first.codebook.shape) == (16384, 256) and first.factor == 16
     assert params["cond_stage_config"]["params"] == {"n_classes": 1000}
@@ -359,7 +359,7 @@ def test_an_own_one_is_imported_and_found(
     assert main.main(words) == 0
     capsys.readouterr()
     found = registry.find_vqgan("mine")
-    assert net2net.load(found.config, found.weights).classes == CLASSES
+    assert net2net.load_net2net(found.config, found.weights).classes == CLASSES
 
 
 NAMES = (

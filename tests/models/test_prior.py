@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from vqclip.errors import ModelError
 from vqclip.models.gpt import Shape
-from vqclip.models.prior import Prior, blocks, load, unblocks
+from vqclip.models.prior import Prior, blocks, load_prior, unblocks
 
 WORDS, TEXT_WIDTH, CODES = 3, 5, 7
 
@@ -172,7 +172,7 @@ def save(model: Prior, folder: Path) -> Path:
 @pytest.mark.parametrize(("cells", "block"), [(4, 2), (3, 1)])
 def test_what_was_saved_comes_back(cells: int, block: int, tmp_path: Path) -> None:
     model = made(cells, block).half().float()
-    loaded = load(save(model, tmp_path))
+    loaded = load_prior(save(model, tmp_path))
     assert loaded.config() == model.config() and loaded.stream.shape == model.stream.shape
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
@@ -184,25 +184,25 @@ def test_what_was_saved_comes_back(cells: int, block: int, tmp_path: Path) -> No
 
 def test_a_folder_that_holds_no_prior_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the prior in \S+nowhere cannot be loaded: .*No such"):
-        load(tmp_path / "nowhere")
+        load_prior(tmp_path / "nowhere")
     save(made(), tmp_path)
     weights, config = tmp_path / "prior.safetensors", tmp_path / "prior.yaml"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"cannot be loaded: \S"):
-        load(tmp_path)
+        load_prior(tmp_path)
     weights.write_bytes(whole)
     honest = config.read_text()
     config.write_text(honest.replace("n_embd: 16", "n_embd: 32"))
     with pytest.raises(ModelError, match=r"cannot be loaded: Error\(s\) in loading state_dict"):
-        load(tmp_path)
+        load_prior(tmp_path)
     for damaged in ("", "words: [", "words: 3\n", honest + "colour: red\n"):
         config.write_text(damaged)
         with pytest.raises(ModelError, match=r"cannot be loaded: \S"):
-            load(tmp_path)
+            load_prior(tmp_path)
     config.write_text(honest)
     weights.unlink()
     with pytest.raises(ModelError, match=r"cannot be loaded: .*prior\.safetensors"):
-        load(tmp_path)
+        load_prior(tmp_path)
     save(made(), tmp_path)
-    assert load(tmp_path).cells == 4
+    assert load_prior(tmp_path).cells == 4

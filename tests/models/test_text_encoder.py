@@ -23,7 +23,7 @@ TEXTS = ["a red fox runs over snow", "two owls sit in an old tree", "fog on many
 
 @cache
 def made(family: str) -> guidance_perceptor.OpenClipPerceptor:
-    return guidance_perceptor.load(str(tiny_families._made(family, 0)))
+    return guidance_perceptor.load_perceptor(str(tiny_families._made(family, 0)))
 
 
 @pytest.fixture(params=FAMILIES)
@@ -148,7 +148,7 @@ def test_a_weight_of_nought_hides_a_token(perceptor: Any) -> None:
 
 @torch.no_grad()
 def test_weights_work_in_half_the_numbers(perceptor: Any) -> None:
-    half = guidance_perceptor.load(perceptor.name, precision="bf16")
+    half = guidance_perceptor.load_perceptor(perceptor.name, precision="bf16")
     tokens = rows(perceptor)
     weights = torch.ones(tokens.shape)
     weights[:, 1:3] = torch.tensor([2.5, 0])
@@ -226,7 +226,7 @@ def test_the_packed_starter_is_read_too() -> None:
     from vqclip.models.zoo import registry
 
     folder: Path = registry.starter_clips()["starter"]
-    perceptor = guidance_perceptor.load(str(folder))
+    perceptor = guidance_perceptor.load_perceptor(str(folder))
     tokens = perceptor.tokenizer(["a red fox", "a blue fox"])
     weights = torch.ones(tokens.shape)
     weights[:, 2] = 3

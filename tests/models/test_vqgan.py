@@ -13,7 +13,7 @@ from taming.modules.vqvae.quantize import GumbelQuantize, VectorQuantizer2
 
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
-from vqclip.models.vqgan import build, clamp_with_grad, open_vqgan, straight_through
+from vqclip.models.vqgan import build_vqgan, clamp_with_grad, open_vqgan, straight_through
 from vqclip.models.vqgan_config import read_config
 from vqclip.models.zoo.catalogue import CHECKPOINTS
 
@@ -49,7 +49,7 @@ def latent() -> torch.Tensor:
 
 def ready(config: dict[str, Any]) -> vqgan.VQGAN:
     """A model whose weights and codes are neither tiny nor equal."""
-    model = build(config).eval()
+    model = build_vqgan(config).eval()
     torch.nn.init.normal_(model.codebook, std=0.3)
     return model.requires_grad_(False)
 
@@ -64,7 +64,7 @@ def test_every_bundled_config_has_a_published_layout() -> None:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_bundled_configs_build_the_published_layout(name: str) -> None:
     with torch.device("meta"):
-        model = build(read_config(MODELS / CHECKPOINTS[name].config))
+        model = build_vqgan(read_config(MODELS / CHECKPOINTS[name].config))
     ours = {
         f"{key} {'x'.join(map(str, tensor.shape))}" for key, tensor in model.state_dict().items()
     }
@@ -214,7 +214,7 @@ def test_limits_and_random_codes(tiny: Any) -> None:
 
 
 def test_build_can_be_trained(tiny: Any, image: torch.Tensor) -> None:
-    model = build(tiny())
+    model = build_vqgan(tiny())
     model.decode(model.quantise(model.encode(image))).mean().backward()
     assert model.training and model.encoder.conv_in.weight.grad is not None
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from vqclip.errors import ModelError
-from vqclip.models.vqgan import build
-from vqclip.models.vqgan_config import NET2NET, describe, read_config
+from vqclip.models.vqgan import build_vqgan
+from vqclip.models.vqgan_config import NET2NET, describe_layout, read_config
 
 
 def test_describe_finds_the_first_stage(tiny: Any) -> None:
-    inner = describe(tiny("taming.models.vqgan.GumbelVQ", n_embed=5))
+    inner = describe_layout(tiny("taming.models.vqgan.GumbelVQ", n_embed=5))
     assert (inner.kind, inner.codes, inner.channels, inner.factor) == ("gumbel", 5, 8, 4)
     outer = {"model": {"target": NET2NET, "params": {"first_stage_config": tiny()["model"]}}}
-    assert describe(outer) == describe(tiny())
+    assert describe_layout(outer) == describe_layout(tiny())
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_configs_that_describe_no_vqgan(tiny: Any, damage: Any, message: str) ->
     config = tiny()
     damage(config)
     with pytest.raises(ModelError, match=message):
-        build(config)
+        build_vqgan(config)

@@ -84,7 +84,9 @@ def test_a_look_keeps_as_much_as_on_the_processor(home: Home) -> None:
 
 def test_a_drawing_costs_by_its_area(home: Home) -> None:
     with torch.device("meta"):
-        drawer = vqgan.build(vqgan_config.read_config(home.config)).requires_grad_(False).eval()
+        drawer = (
+            vqgan.build_vqgan(vqgan_config.read_config(home.config)).requires_grad_(False).eval()
+        )
     assert drawer.factor == FACTOR
     small, wide = models_cost.draw_cost(drawer, 32, 32), models_cost.draw_cost(drawer, 64, 32)
     assert models_cost.draw_cost(drawer, 64, 32, work=False).kept == wide.kept
@@ -103,7 +105,7 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     threads = torch.get_num_threads()
     state = torch.random.get_rng_state()
     config = tiny_config(home, threads=1, growth=[{"size": "50%", "steps": "1"}])
-    result = run_estimate.estimate(config)
+    result = run_estimate.estimate_cost(config)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.random.get_rng_state(), state)
     assert result.stages == ((16, 16, 1), (32, 32, 2))
@@ -112,12 +114,12 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     assert result.memory is not None and result.seconds is not None
     assert memory_fit.BASE < result.memory < memory_fit.BASE * 1.2
     assert result.seconds > run_estimate.START
-    larger = run_estimate.estimate(tiny_config(home, size="256x256"))
+    larger = run_estimate.estimate_cost(tiny_config(home, size="256x256"))
     assert larger.memory is not None and larger.memory > result.memory
 
 
 def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
-    result = run_estimate.estimate(loading.load("a fox", "normal", overrides=["device=cpu"]))
+    result = run_estimate.estimate_cost(loading.load("a fox", "normal", overrides=["device=cpu"]))
     assert result.downloads == (
         ("imagenet_f16_16384", 980_000_000),
         ("ViT-B-32::openai", 605_000_000),
@@ -125,7 +127,7 @@ def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
     )
     assert result.stages == ((288, 288, 250),)
     assert result.memory is not None and 4e9 < result.memory < 16e9
-    words = run_estimate.in_words(result)
+    words = run_estimate.describe_estimate(result)
     assert "download  imagenet_f16_16384 (980 MB), ViT-B-32::openai (605 MB)" in words
     assert "\n          vqclip models fetch ViT-B-16::openai\n" in words
 
@@ -139,23 +141,23 @@ def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
             "device=cpu",
         ],
     )
-    result = run_estimate.estimate(config)
+    result = run_estimate.estimate_cost(config)
     assert result.memory is None and result.seconds is None
     assert result.downloads == (("roberta-ViT-B-32::laion2b_s12b_b32k", None),)
-    words = run_estimate.in_words(result)
+    words = run_estimate.describe_estimate(result)
     assert "note: memory and time are not known: open_clip has no shape of roberta-" in words
     assert "about" not in words and words.endswith("roberta-ViT-B-32::laion2b_s12b_b32k")
 
 
 def test_a_perceptor_in_the_home_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home.clip.parent))
-    result = run_estimate.estimate(tiny_config(home, perceptors=["~/clip"]))
+    result = run_estimate.estimate_cost(tiny_config(home, perceptors=["~/clip"]))
     assert result.memory is not None and result.downloads == ()
 
 
 def test_a_name_that_does_not_exist(home: Home) -> None:
     with pytest.raises(ConfigError, match="no perceptor is called 'ViT-B-33::openai'"):
-        run_estimate.estimate(
+        run_estimate.estimate_cost(
             dataclasses.replace(tiny_config(home), perceptors=["ViT-B-33::openai"])
         )
 
@@ -164,7 +166,7 @@ def test_in_words() -> None:
     estimate = run_estimate.Estimate(
         ((64, 64, 60), (128, 96, 90)), (), "cpu", 1_340_000_000, 52.4, ()
     )
-    assert run_estimate.in_words(estimate) == (
+    assert run_estimate.describe_estimate(estimate) == (
         "sizes     64x64 for 60 steps, 128x96 for 90 steps\n"
         "device    cpu\n"
         "download  nothing, all models are here\n"
@@ -172,17 +174,17 @@ def test_in_words() -> None:
         "takes     about 52 s if nothing else runs here"
     )
     gpu = dataclasses.replace(estimate, device="cuda:0", seconds=9000.0)
-    assert "about 1.3 GB of GPU memory" in run_estimate.in_words(gpu)
-    assert "takes     about 2.5 hours" in run_estimate.in_words(gpu)
-    assert "about 7 minutes" in run_estimate.in_words(
+    assert "about 1.3 GB of GPU memory" in run_estimate.describe_estimate(gpu)
+    assert "takes     about 2.5 hours" in run_estimate.describe_estimate(gpu)
+    assert "about 7 minutes" in run_estimate.describe_estimate(
         dataclasses.replace(estimate, seconds=400.0)
     )
 
 
 def test_the_speed_of_the_machine_is_measured() -> None:
-    speed = run_estimate.measure(torch.device("cpu"))
+    speed = run_estimate.measure_speed(torch.device("cpu"))
     assert min(speed.draw, speed.look, speed.move) > 1e6
-    assert run_estimate.measure(torch.device("cpu"), torch.bfloat16).look > 1e6
+    assert run_estimate.measure_speed(torch.device("cpu"), torch.bfloat16).look > 1e6
 
 
 def test_the_command(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,7 +201,7 @@ def test_the_command(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_steps_of_an_animation_are_those_of_all_frames(home: Home) -> None:
     still, film, loop = (
-        run_estimate.estimate(tiny_config(home, init="random", motion={"steps": 5}, **more))
+        run_estimate.estimate_cost(tiny_config(home, init="random", motion={"steps": 5}, **more))
         for more in ({}, {"frames": 8, "fps": 4.0}, {"frames": 8, "loop": True})
     )
     assert (still.frames, still.steps, still.length) == (0, 0, 0)
@@ -208,10 +210,10 @@ def test_the_steps_of_an_animation_are_those_of_all_frames(home: Home) -> None:
     assert film.stages == still.stages
     assert still.seconds is not None and film.seconds is not None
     assert film.seconds > still.seconds
-    words = run_estimate.in_words(film)
+    words = run_estimate.describe_estimate(film)
     assert "sizes     32x32 for 3 steps, then 35 steps for 7 more frames" in words
     assert "film      2 s, 8 frames to draw" in words
-    assert "film " not in run_estimate.in_words(still)
+    assert "film " not in run_estimate.describe_estimate(still)
 
 
 def test_a_film_that_is_drawn_over_is_counted(home: Home, capsys: Any) -> None:
@@ -228,8 +230,8 @@ def test_a_stretch_costs_its_own_frames(home: Home) -> None:
     assert main(["animate", "a fox", *words, "--quiet"]) == 0
     retake = {"of": "outputs/0001-a-fox", "frames": "2:5"}
     more = {"frames": 6, "motion": {"steps": 2}, "init": "random", "retake": retake}
-    told = run_estimate.estimate(tiny_config(home, **more))
+    told = run_estimate.estimate_cost(tiny_config(home, **more))
     assert (told.frames, told.stages, told.steps) == (3, ((32, 32, 6),), 0)
     more["retake"] = retake | {"frames": "0:5"}
-    told = run_estimate.estimate(tiny_config(home, **more))
+    told = run_estimate.estimate_cost(tiny_config(home, **more))
     assert (told.frames, told.stages, told.steps) == (5, ((32, 32, 3),), 8)

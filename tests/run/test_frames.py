@@ -13,7 +13,7 @@ from tests.helpers.films import film
 from tests.helpers.melody import melody, save
 from tests.helpers.moving import clip
 from vqclip.config import loading
-from vqclip.config.defaults import settled
+from vqclip.config.defaults import resolve_auto
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PictureError, SoundError
 from vqclip.run import frames as run_frames
@@ -25,24 +25,24 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(**settings: Any) -> RunConfig:
-    return settled(loading.load("a fox", **{"init": "random", "steps": 5} | settings))
+    return resolve_auto(loading.load("a fox", **{"init": "random", "steps": 5} | settings))
 
 
 def test_the_first_frame_has_the_steps_of_a_picture() -> None:
-    tour = run_frames.plan(load(frames=4, motion={"steps": 3}))
+    tour = run_frames.plan_frames(load(frames=4, motion={"steps": 3}))
     assert (tour.clock.starts, tour.clock.steps, tour.lead) == ((0, 5, 8, 11), 14, 0)
     assert (tour.timeline.frames, tour.timeline.fps) == (4, 12.0)
 
 
 def test_steps_follow_a_schedule_by_the_frame() -> None:
-    tour = run_frames.plan(load(frames=5, motion={"steps": "1: 1, 4: 4"}))
+    tour = run_frames.plan_frames(load(frames=5, motion={"steps": "1: 1, 4: 4"}))
     assert tour.clock.starts == (0, 5, 6, 8, 11) and tour.clock.steps == 15
     with pytest.raises(ConfigError, match=r"motion.steps is 0 at frame 4 .* 1 or more"):
-        run_frames.plan(load(frames=5, motion={"steps": "4 - frame"}))
+        run_frames.plan_frames(load(frames=5, motion={"steps": "4 - frame"}))
 
 
 def test_an_animation_that_closes_begins_earlier() -> None:
-    tour = run_frames.plan(load(frames=8, loop=True, motion={"steps": 2}))
+    tour = run_frames.plan_frames(load(frames=8, loop=True, motion={"steps": 2}))
     assert (tour.lead, tour.clock.lead, len(tour.clock.starts)) == (2, 2, 10)
     assert [tour.film(frame) for frame in range(10)] == [6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
     assert run_frames.lead_of(load(frames=2000, loop=True)) == 24
@@ -70,59 +70,61 @@ def test_an_animation_has_an_end(length: float) -> None:
         load(length=length)
     with pytest.raises(ConfigError, match="frames is 100001; it must be 100000 or less"):
         load(frames=100_001)
-    assert run_frames.plan(load(frames=100_000)).clock.steps == 5 + 8 * 99_999
+    assert run_frames.plan_frames(load(frames=100_000)).clock.steps == 5 + 8 * 99_999
 
 
 def test_a_film_that_is_drawn_over_says_how_long_it_is() -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
-    config = run_frames.counted(load(source={"film": "clip.mkv"}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}))
     assert (config.frames, config.fps) == (10, 10.0)
-    config = run_frames.counted(load(source={"film": "clip.mkv", "stride": 3}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}))
     assert (config.frames, config.fps) == (4, pytest.approx(10 / 3))
-    config = run_frames.counted(load(source={"film": "clip.mkv", "start": 0.4}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "start": 0.4}))
     assert (config.frames, config.fps) == (6, 10.0)
-    config = run_frames.counted(load(source={"film": "clip.mkv"}, fps=5.0))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}, fps=5.0))
     assert (config.frames, config.fps) == (5, 5.0)
-    config = run_frames.counted(load(source={"film": "clip.mkv"}, length=0.5))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}, length=0.5))
     assert (config.frames, config.length) == (5, 0)
-    assert run_frames.counted(config) == config
+    assert run_frames.with_source_length(config) == config
     named = load(source={"film": "clip.mkv"}, frames=3, fps=8.0)
-    assert run_frames.counted(named) == named
+    assert run_frames.with_source_length(named) == named
 
 
 def test_pictures_in_a_row_have_the_usual_pace() -> None:
     clip(Path("row"), 7)
-    config = run_frames.counted(load(source={"film": "row", "stride": 2}))
+    config = run_frames.with_source_length(load(source={"film": "row", "stride": 2}))
     assert (config.frames, config.fps) == (4, 12.0)
 
 
 def test_no_new_animation_is_longer_than_its_film() -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
     source = {"film": "clip.mkv"}
-    assert run_frames.bounded(load(source=source, frames=10, fps=10.0)).frames == 10
+    assert run_frames.clipped_to_source(load(source=source, frames=10, fps=10.0)).frames == 10
     over = load(source=source, frames=11, fps=10.0)
-    assert run_frames.bounded(over).frames == 10
-    assert run_frames.counted(over) == over  # of a run that goes on, the last frame stays
-    late = run_frames.bounded(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
+    assert run_frames.clipped_to_source(over).frames == 10
+    assert (
+        run_frames.with_source_length(over) == over
+    )  # of a run that goes on, the last frame stays
+    late = run_frames.clipped_to_source(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
     assert late.frames == 6
-    assert run_frames.bounded(load(source=source, length=1.5)).frames == 10
-    assert run_frames.bounded(load(source=source)).frames == 10
+    assert run_frames.clipped_to_source(load(source=source, length=1.5)).frames == 10
+    assert run_frames.clipped_to_source(load(source=source)).frames == 10
 
 
 def test_a_picture_that_is_none_is_found_before_the_run() -> None:
     clip(Path("row"), 4)
     Path("row", "00002.png").write_text("no picture")
     with pytest.raises(PictureError, match=r"00002.png is not a picture .* take it out of row$"):
-        run_frames.bounded(load(source={"film": "row"}, frames=2))
+        run_frames.clipped_to_source(load(source={"film": "row"}, frames=2))
 
 
 def test_a_film_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
     monkeypatch.setattr(run_frames, "MOST_FRAMES", 9)
     with pytest.raises(ConfigError, match=r"clip.mkv has 10 frames from here on.*at most 9"):
-        run_frames.counted(load(source={"film": "clip.mkv"}))
+        run_frames.with_source_length(load(source={"film": "clip.mkv"}))
     config = load(source={"film": "clip.mkv", "stride": 2})
-    assert run_frames.counted(config).frames == 5
+    assert run_frames.with_source_length(config).frames == 5
 
 
 def test_a_film_that_is_over_or_absent_is_refused() -> None:
@@ -130,14 +132,14 @@ def test_a_film_that_is_over_or_absent_is_refused() -> None:
     with pytest.raises(
         PictureError, match="row is no longer than the 9 seconds that are left out"
     ):
-        run_frames.counted(load(source={"film": "row", "start": 9.0}))
+        run_frames.with_source_length(load(source={"film": "row", "start": 9.0}))
     for name in ("row", "clip.mkv"):  # however many frames are asked for
         film(Path("clip.mkv"))
         ended = load(source={"film": name, "start": 9.0}, frames=4, fps=10.0)
         with pytest.raises(PictureError, match=f"{name} is no longer than the 9 seconds"):
-            run_frames.bounded(ended)
+            run_frames.clipped_to_source(ended)
     with pytest.raises(PictureError, match="there is no film or folder at nil"):
-        run_frames.counted(load(source={"film": "nil"}))
+        run_frames.with_source_length(load(source={"film": "nil"}))
 
 
 def test_frames_come_from_where_they_are_asked_for() -> None:
@@ -155,7 +157,7 @@ def test_a_film_of_many_frames_is_thinned_out() -> None:
     film(Path("clip.mkv"), rate="12", seconds="1")
     every = run_frames.footage_of(load(source={"film": "clip.mkv"}), 0, None, [Path()])
     wanted = list(every)
-    config = run_frames.counted(load(source={"film": "clip.mkv", "stride": 3}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}))
     assert (config.frames, config.fps) == (4, 4.0)  # of the animation; the film has three times
     found = list(run_frames.footage_of(config, 1, None, [Path()]))
     assert len(wanted) == 12 and len(found) == 3
@@ -169,14 +171,14 @@ def test_files_that_are_read_are_listed() -> None:
     config = load(
         source={"film": "row", "flow": "raft.pth"}, sound={"file": "song.wav"}, frames=2
     )
-    assert run_frames.files(config) == {
+    assert run_frames.source_files(config) == {
         "film row": [Path("row/000.png"), Path("row/001.png")],
         "flow raft.pth": [Path("raft.pth")],
         "sound song.wav": [Path("song.wav")],
     }
-    assert run_frames.files(load(camera={"depth": "tunnel"}, frames=2)) == {}
+    assert run_frames.source_files(load(camera={"depth": "tunnel"}, frames=2)) == {}
     flight = load(camera={"depth": "row/001.png"}, frames=2)
-    assert run_frames.files(flight) == {"depth row/001.png": [Path("row/001.png")]}
+    assert run_frames.source_files(flight) == {"depth row/001.png": [Path("row/001.png")]}
 
 
 def test_what_is_heard() -> None:
@@ -199,16 +201,16 @@ def test_music_moves_what_follows_it() -> None:
         sound={"file": "song.wav", "bands": "kick=40-100"},
         motion={"steps": "1 + pulse"},
     )
-    heard = run_frames.hear(config)
+    heard = run_frames.analyse_sound(config)
     assert heard is not None
     assert {"kick", "low", "mid", "high", "beat", "pulse"} <= heard.variables.keys()
     assert all(len(values) == 12 for values in heard.variables.values())
-    tour = run_frames.plan(config, heard.variables)
+    tour = run_frames.plan_frames(config, heard.variables)
     counts = [b - a for a, b in zip(tour.clock.starts, tour.clock.starts[1:], strict=False)]
     assert counts[1:] == [round(1 + pulse) for pulse in heard.variables["pulse"][1:-1]]
     assert {1, 2} <= set(counts[1:])
-    assert run_frames.hear(load(frames=2)) is None
+    assert run_frames.analyse_sound(load(frames=2)) is None
     with pytest.raises(SoundError, match="would start at 5 s"):
-        run_frames.hear(load(frames=2, sound={"file": "song.wav", "start": 5.0}))
+        run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "start": 5.0}))
     with pytest.raises(ConfigError, match="'share', which means something else"):
-        run_frames.hear(load(frames=2, sound={"file": "song.wav", "bands": "share=1-2"}))
+        run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "bands": "share=1-2"}))

@@ -12,7 +12,7 @@ from PIL import Image as pillow
 from tests.helpers.films import film
 from vqclip.config.loading import load
 from vqclip.run import frames
-from vqclip.run.frames import hints
+from vqclip.run.frames import list_hints
 
 BACK = "1.05 ** cos(2 * pi * frame / frames)"
 
@@ -24,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(**settings: Any) -> list[str]:
     asked = load("a fox", **settings)
-    return list(hints(asked, frames.bounded(asked)))
+    return list(list_hints(asked, frames.clipped_to_source(asked)))
 
 
 def test_a_film_of_another_shape_or_length_is_told() -> None:

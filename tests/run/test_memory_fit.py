@@ -13,7 +13,7 @@ from vqclip.cli import main
 from vqclip.config.describe import to_dict
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.run import memory_fit, perceptors
 
 Capture = pytest.CaptureFixture[str]
@@ -34,7 +34,13 @@ def models(config: RunConfig) -> memory_fit.Shapes:
 def test_thrift_needs_less_each_time() -> None:
     config = large()
     shapes = models(config)
-    ways = [Thrift(), Thrift(8), Thrift(1), Thrift(1, recompute=True), memory_fit.MOST]
+    ways = [
+        MemoryPolicy(),
+        MemoryPolicy(8),
+        MemoryPolicy(1),
+        MemoryPolicy(1, recompute=True),
+        memory_fit.MOST,
+    ]
     need = [memory_fit.needed(config, shapes, way) for way in ways]
     assert need == sorted(need, reverse=True) and need[-1] < need[0] / 2
     for way, enough in zip(ways, need, strict=True):
@@ -42,7 +48,7 @@ def test_thrift_needs_less_each_time() -> None:
         assert found is not None and memory_fit.needed(config, shapes, found) <= enough
         assert (found.recompute, found.tiles) == (way.recompute, way.tiles)
     assert memory_fit.least(config, shapes, need[-1] - 1) is None
-    assert memory_fit.least(config, shapes, need[0]) == Thrift()
+    assert memory_fit.least(config, shapes, need[0]) == MemoryPolicy()
 
 
 def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
@@ -50,7 +56,9 @@ def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
     shapes = models(config)
     assert shapes.judges is not None
     layers = len([m for m in shapes.judges[0].visual.modules() if not list(m.children())])
-    whole, some, single = (memory_fit.costs(config, shapes, Thrift(n))[1] for n in (0, 4, 1))
+    whole, some, single = (
+        memory_fit.costs(config, shapes, MemoryPolicy(n))[1] for n in (0, 4, 1)
+    )
     assert some.flops == single.flops == pytest.approx(1.5 * whole.flops, rel=1e-6)
     assert (whole.calls, some.calls, single.calls) == (0, 3 * 3 * layers, 15 * 3 * layers)
     assert single.kept < some.kept < whole.kept
@@ -79,9 +87,9 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
     monkeypatch.setattr(memory_fit, "shapes", never)
     monkeypatch.setattr(memory_fit, "room", lambda device: 8 * 10**9)
     config = vqclip.load("a fox")
-    assert memory_fit.choose(config, CPU, perceptors.perceptor_source, []) == Thrift()
+    assert memory_fit.choose(config, CPU, perceptors.perceptor_source, []) == MemoryPolicy()
     monkeypatch.setattr(memory_fit, "room", lambda device: None)  # nobody says
-    assert memory_fit.choose(large(), CPU, perceptors.perceptor_source, []) == Thrift()
+    assert memory_fit.choose(large(), CPU, perceptors.perceptor_source, []) == MemoryPolicy()
 
 
 @pytest.mark.parametrize("size", ["256x256", "768x512"])
@@ -131,11 +139,11 @@ def test_a_run_is_refused_before_it_starts(
 
 
 def test_words() -> None:
-    assert Thrift().in_words() == "everything is held"
-    assert Thrift(4, recompute=True).in_words() == (
+    assert MemoryPolicy().in_words() == "everything is held"
+    assert MemoryPolicy(4, recompute=True).in_words() == (
         "4 squares are looked at together, and the decoder is worked out twice"
     )
-    assert Thrift(7, tiles=True).in_words() == (
+    assert MemoryPolicy(7, tiles=True).in_words() == (
         "7 squares are looked at together, and the picture is corrected piece by piece, which "
         "changes it a little"
     )

@@ -15,12 +15,12 @@ from tests.conftest import Home
 from tests.helpers import moving
 from tests.helpers.melody import melody, save
 from tests.helpers.moving import clip, halves, ready, shown
-from vqclip.animation.frame_motion import Air, Flown, Ride, Trace
+from vqclip.animation.frame_motion import CameraMotion2D, CameraMotion3D, DepthWarp, FlowMotion
 from vqclip.animation.surfaces import DepthMap
 from vqclip.config import animation_checks
 from vqclip.config.schema import Stage
 from vqclip.errors import ConfigError
-from vqclip.guidance.scenes import Story
+from vqclip.guidance.scenes import SceneTimeline
 from vqclip.run import frames as run_frames
 from vqclip.run import motion, runner
 
@@ -63,7 +63,7 @@ def material(home: Home) -> Home:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_goes_on_where_it_was_left(material: Home, kind: str) -> None:
-    def built() -> runner.Session:
+    def built() -> runner.Runner:
         return ready(material, **KINDS[kind])
 
     halves(built(), built(), built(), {"source": 6, "loop": 6, "sound": 5}.get(kind, 8))
@@ -72,7 +72,13 @@ def test_every_kind_goes_on_where_it_was_left(material: Home, kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("kind", "route"), [("camera", Ride), ("source", Trace), ("tunnel", Air), ("depth", Air)]
+    ("kind", "route"),
+    [
+        ("camera", CameraMotion2D),
+        ("source", FlowMotion),
+        ("tunnel", CameraMotion3D),
+        ("depth", CameraMotion3D),
+    ],
 )
 def test_settings_find_their_route(material: Home, kind: str, route: type) -> None:
     run = ready(material, **KINDS[kind])
@@ -120,7 +126,7 @@ def test_a_picture_of_depths_comes_along_and_a_film_shows_its_own(material: Home
         run = ready(material, camera={"depth": name, "forward": 0.1, "near": 0.5})
         assert run.voyage is not None
         way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
-        assert isinstance(way, Flown) and isinstance(way.terrain, DepthMap)
+        assert isinstance(way, DepthWarp) and isinstance(way.terrain, DepthMap)
         return way.terrain.values.double()
 
     drawn = [
@@ -159,7 +165,7 @@ def test_a_film_is_followed_in_small_stages_too(material: Home) -> None:
     assert float(steps[0].losses["source"]) == pytest.approx(2 * float(gap), rel=1e-4)
 
 
-def ground_of(run: runner.Session, frame: int) -> torch.Tensor:
+def ground_of(run: runner.Runner, frame: int) -> torch.Tensor:
     assert run.voyage is not None
     ground = run.voyage.route.ground(frame)
     assert ground is not None
@@ -173,10 +179,10 @@ def test_a_film_of_depths_goes_by_its_own_time(home: Home) -> None:
     grey = "nullsrc=size=32x32:rate=24:duration=0.5,format=gray,geq=lum='N*20'"
     film(Path("depths.mov"), "-c:v", "png", source=grey)
     run = ready(home, camera={"depth": "depths.mov", "forward": 0.1}, fps=12.0, frames=10)
-    assert run.voyage is not None and isinstance(run.voyage.route, Air)
+    assert run.voyage is not None and isinstance(run.voyage.route, CameraMotion3D)
     for frame in (1, 2, 5, 3, 9):
         way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
-        assert isinstance(way, Flown)
+        assert isinstance(way, DepthWarp)
         terrain = way.terrain
         assert isinstance(terrain, DepthMap)
         wanted = min(2 * (frame - 1), 10) * 20 / 255  # two of its frames are one of the run's
@@ -185,7 +191,7 @@ def test_a_film_of_depths_goes_by_its_own_time(home: Home) -> None:
 
 def test_the_camera_may_move_by_the_second(home: Home) -> None:
     run = ready(home, camera={"zoom": 4.0, "roll": 30.0, "per": "second"}, fps=10.0)
-    assert run.voyage is not None and isinstance(run.voyage.route, Ride)
+    assert run.voyage is not None and isinstance(run.voyage.route, CameraMotion2D)
     move = run.voyage.route.moves(1)
     assert move.zoom**10 == pytest.approx(4.0) and move.roll == pytest.approx(3.0)
 
@@ -196,8 +202,8 @@ def test_a_scene_takes_its_share_of_a_draft_in_all(share: float, frames: int) ->
     config = vqclip.load(
         "a fox ^ a bear ^ an owl", frames=frames, fade=0.8, motion={"drafts": share}
     )
-    tour = run_frames.plan(config)
-    arriving = motion._arriving(tour, Story(3, tour.clock, 0.8), share)
+    tour = run_frames.plan_frames(config)
+    arriving = motion._arriving(tour, SceneTimeline(3, tour.clock, 0.8), share)
     left = [1.0, 1.0, 1.0]
     for frame in range(frames):
         for scene, taken in arriving(frame).items():

@@ -9,15 +9,15 @@ from tests.conftest import VQGAN, Home
 from tests.run.test_session import ready
 from vqclip.config.loading import load
 from vqclip.errors import ConfigError
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.run import perceptors as run_perceptors
 from vqclip.run import plan
-from vqclip.run.perceptors import Audience
+from vqclip.run.perceptors import PerceptorSet
 
 
-def gather(home: Home, *perceptors: str, seed: int = 1) -> Audience:
-    run = plan.read(load("a fox", perceptors=list(perceptors), init="random"))
-    return run_perceptors.gather(run, seed, torch.device("cpu"), Thrift(3))
+def gather(home: Home, *perceptors: str, seed: int = 1) -> PerceptorSet:
+    run = plan.make_plan(load("a fox", perceptors=list(perceptors), init="random"))
+    return run_perceptors.load_perceptors(run, seed, torch.device("cpu"), MemoryPolicy(3))
 
 
 def test_those_of_one_size_share_squares_and_others_have_their_own(home: Home) -> None:
@@ -25,7 +25,7 @@ def test_those_of_one_size_share_squares_and_others_have_their_own(home: Home) -
     found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1")
     one, two = found.perceptors
     assert one.cut is two.cut and list(found.cutters) == [str(one.size)]
-    assert one.thrift == Thrift(3)
+    assert one.thrift == MemoryPolicy(3)
     found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1:4")
     assert [each.cut.count for each in found.perceptors] == [16, 4]
     assert list(found.cutters) == [str(one.size), f"{one.size} 4"]

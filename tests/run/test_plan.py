@@ -12,11 +12,11 @@ from vqclip import session
 from vqclip.config.loading import load
 from vqclip.errors import ConfigError, PromptError
 from vqclip.run import plan
-from vqclip.run.plan import Agenda
+from vqclip.run.plan import RunPlan
 
 
-def read(prompt: str = "a fox ^ an owl", begun: bool = False, **settings: Any) -> Agenda:
-    return plan.read(load(prompt, **settings), begun=begun)
+def read(prompt: str = "a fox ^ an owl", begun: bool = False, **settings: Any) -> RunPlan:
+    return plan.make_plan(load(prompt, **settings), begun=begun)
 
 
 def test_a_still_and_an_animation_have_their_clocks() -> None:

@@ -9,8 +9,8 @@ from PIL import Image as pillow
 
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError, PromptError, VqclipError
-from vqclip.language.prompts import understood
-from vqclip.run.preflight import discreet, require, require_files
+from vqclip.language.prompts import parse_all
+from vqclip.run.preflight import check_run, require_files, without_unused_assets
 
 
 @pytest.fixture(autouse=True)
@@ -39,26 +39,26 @@ def run(prompts: str, **settings: str) -> RunConfig:
 def test_what_is_not_here_is_refused(prompt: str, message: str) -> None:
     config = run(prompt, assets="art")
     with pytest.raises(VqclipError, match=message):
-        require_files(config, understood(prompt))
+        require_files(config, parse_all(prompt))
 
 
 def test_the_run_itself_may_hold_it() -> None:
     config = run("@a.png")
-    require_files(config, understood("@a.png"), Path("art"))
+    require_files(config, parse_all("@a.png"), Path("art"))
     with pytest.raises(PictureError, match=r"a.png cannot be read"):
-        require_files(config, understood("@a.png"))
+        require_files(config, parse_all("@a.png"))
 
 
 def test_wishes_are_given_understood() -> None:
-    assert require(run("a ^ b", negative="c")) == understood("a ^ b", "c")
+    assert check_run(run("a ^ b", negative="c")) == parse_all("a ^ b", "c")
     with pytest.raises(PromptError, match="has 2 scenes, and steps is 1"):
-        require(RunConfig(prompts="a ^ b", steps=1, init="random"))
+        check_run(RunConfig(prompts="a ^ b", steps=1, init="random"))
 
 
 def test_a_folder_is_forgotten_where_it_is_not_needed() -> None:
     def kept(prompts: str, beside: Path | None = None, **settings: str) -> str:
         config = run(prompts, assets="art", **settings)
-        return discreet(config, understood(prompts), beside).assets
+        return without_unused_assets(config, parse_all(prompts), beside).assets
 
     assert kept("a fox") == "" and kept("@art/a.png") == ""
     assert kept("@a.png") == kept("a fox", init="a.png") == "art"

@@ -33,7 +33,7 @@ WORDS = ("steps=8", f"growth={GROWTH}", "film.format=mp4", "checkpoint.every=2",
 
 def killed(monkeypatch: Patch, count: int, *words: str) -> None:
     """Start a run that dies after so many steps, as by kill -9: nothing is put away."""
-    keep = writer.keep
+    keep = writer.record_steps
 
     class Killed(BaseException):
         pass
@@ -48,7 +48,7 @@ def killed(monkeypatch: Patch, count: int, *words: str) -> None:
         return keep(some(), *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "keep", dying)
+        patch.setattr(writer, "record_steps", dying)
         patch.setattr(writer, "_stop", lambda *_: None)
         with pytest.raises(Killed):
             main.main(list(words))
@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_every_optimiser_goes_on(home: Home, name: str) -> None:
-    def built() -> runner.Session:
+    def built() -> runner.Runner:
         return session.build(
             vqclip.load(
                 "a fox",
@@ -149,12 +149,12 @@ def test_a_state_of_another_run_does_not_fit(home: Home) -> None:
         ({"cutouts.7": torch.zeros(3)}, "of other perceptors"),
     ):
         with pytest.raises(ConfigError, match=message):
-            run.restore(runner.State(1, state.tensors | change, 1, 1))
+            run.restore(runner.RunnerState(1, state.tensors | change, 1, 1))
 
 
 def asked(home: Home, monkeypatch: Patch, number: int, *words: str) -> Path:
     """Ask a run to stop after its second step; give its folder."""
-    event = console.Screen.event
+    event = console.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
@@ -162,7 +162,7 @@ def asked(home: Home, monkeypatch: Patch, number: int, *words: str) -> Path:
             os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.Screen, "event", asking)
+        patch.setattr(console.Console, "event", asking)
         assert main.main(["a fox", "--json", *home.words(*WORDS, *words)]) == 128 + number
     return Path("outputs/0001-a-fox")
 
@@ -197,7 +197,7 @@ def test_a_complete_run_may_be_taken_further(
     assert (place / "final-1.png").read_bytes() == final
     assert (place / "film.mp4").read_bytes() == film  # nothing is lost
     assert (place / "film-from-00003.mp4").is_file()
-    notes = provenance.read(place / "final.png")
+    notes = provenance.read_provenance(place / "final.png")
     assert notes.changes == [{"step": 3, "settings": {"steps": 3}}]
     assert notes.config["steps"] == 5
     assert main.main(["again", str(place)]) == 0
@@ -210,7 +210,7 @@ def test_what_changes_on_the_way_is_noted(
 ) -> None:
     place = asked(home, monkeypatch, signal.SIGTERM)
     assert main.main(["resume", str(place), "prompts=a whale", "losses.edges=1"]) == 0
-    notes = provenance.read(place / "final.png")
+    notes = provenance.read_provenance(place / "final.png")
     assert notes.prompt == "a whale"
     assert notes.changes == [{"step": 2, "settings": {"prompts": "a fox", "losses.edges": 0.0}}]
     lines = (place / "log.jsonl").read_text().splitlines()
@@ -305,7 +305,7 @@ def test_other_versions_are_said(home: Home, monkeypatch: Patch, capsys: Capture
 def test_two_at_once_are_one_too_many(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
     capsys.readouterr()
-    with run_folder.alone(place):
+    with run_folder.locked_folder(place):
         assert main.main(["resume", str(place)]) == 2
     assert f"another vqclip is drawing into {place}; wait" in capsys.readouterr().err
 
@@ -352,7 +352,7 @@ def test_a_second_film_goes_on_too(home: Home, monkeypatch: Patch) -> None:
 
 def stopped(monkeypatch: Patch, after: int, place: str, *words: str) -> None:
     """Go on with a run, and ask it to stop after a step."""
-    event = console.Screen.event
+    event = console.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
@@ -360,7 +360,7 @@ def stopped(monkeypatch: Patch, after: int, place: str, *words: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.Screen, "event", asking)
+        patch.setattr(console.Console, "event", asking)
         assert main.main(["resume", place, "--json", *words]) == 130
 
 
@@ -368,7 +368,7 @@ def test_what_is_asked_for_on_the_way_outlives_a_kill(home: Home, monkeypatch: P
     place = asked(home, monkeypatch, signal.SIGINT)
     killed(monkeypatch, 3, "resume", str(place), "prompts=a whale", "checkpoint.every=0")
     go("resume", str(place))
-    notes = provenance.read(place / "final.png")
+    notes = provenance.read_provenance(place / "final.png")
     assert notes.prompt == "a whale" and len(notes.changes) == 1
 
 
@@ -410,18 +410,18 @@ def test_fewer_steps_forget_what_was_taken_after_the_checkpoint(
 def test_checkpoints_stay_as_often(home: Home, monkeypatch: Patch) -> None:
     place = asked(home, monkeypatch, signal.SIGINT, "checkpoint.every=1")
     killed(monkeypatch, 5, "resume", str(place))
-    assert checkpoint.read(place).notes["done"] == 5
+    assert checkpoint.read_run_checkpoint(place).notes["done"] == 5
 
 
 def test_a_failure_says_how_to_go_on(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
-    write = checkpoint.write
+    write = checkpoint.write_run_checkpoint
 
     def full(place: Path, tensors: Any, notes: Any) -> Path:
         if notes["done"] == 4:
             raise OutputError("the disk is full")
         return write(place, tensors, notes)
 
-    monkeypatch.setattr(checkpoint, "write", full)
+    monkeypatch.setattr(checkpoint, "write_run_checkpoint", full)
     assert main.main(["a fox", *home.words(*WORDS)]) == 1
     err = capsys.readouterr().err
     assert "error: the disk is full" in err
@@ -435,16 +435,16 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
         "step": torch.tensor(3.0),
         "stream": torch.Generator().get_state(),
     }
-    checkpoint.write(tmp_path, tensors, {"done": 3, "words": "é狐"})
+    checkpoint.write_run_checkpoint(tmp_path, tensors, {"done": 3, "words": "é狐"})
     assert os.listdir(tmp_path) == [CHECKPOINT]
-    found = checkpoint.read(tmp_path)
+    found = checkpoint.read_run_checkpoint(tmp_path)
     assert found.notes == {"done": 3, "words": "é狐"}
     assert found.tensors.keys() == tensors.keys()
     assert all(torch.equal(found.tensors[key], value) for key, value in tensors.items())
     with pytest.raises(PictureError, match="holds no checkpoint"):
-        checkpoint.read(tmp_path / "gone")
+        checkpoint.read_run_checkpoint(tmp_path / "gone")
     with pytest.raises(OutputError, match="cannot be written"):
-        checkpoint.write(tmp_path / "gone", tensors, {})
+        checkpoint.write_run_checkpoint(tmp_path / "gone", tensors, {})
 
 
 def test_all_of_the_language_goes_on(home: Home, monkeypatch: Patch) -> None:
@@ -467,4 +467,6 @@ def test_a_prompt_may_get_a_region_on_the_way(home: Home, monkeypatch: Patch) ->
     (piece,) = (path for path in Path("outputs").iterdir() if path.is_dir())
     go("resume", str(piece), "prompts=a fox | a moon in(top)")
     assert (piece / "final.png").exists()
-    assert provenance.read(piece / "final.png").changes[0]["settings"] == {"prompts": "a fox"}
+    assert provenance.read_provenance(piece / "final.png").changes[0]["settings"] == {
+        "prompts": "a fox"
+    }

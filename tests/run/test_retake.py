@@ -17,7 +17,7 @@ from tests.run.test_resume import Capture, Patch, go, killed
 from vqclip.cli import main
 from vqclip.media import images
 from vqclip.run import retake as run_retake
-from vqclip.run.retake import Stretch
+from vqclip.run.retake import Retake
 
 OLD = "outputs/0001-a-fox"
 WORDS = (
@@ -49,8 +49,8 @@ def test_the_other_frames_stay(old: Home) -> None:
     assert [(line["step"], line["frame"]) for line in lines] == [
         *((7, 3), (8, 3), (9, 4), (10, 4), (11, 5), (12, 5))
     ]
-    last = images.read(place / "frames/00007.png")
-    assert torch.equal(images.read(place / "final.png"), last)
+    last = images.read_picture(place / "frames/00007.png")
+    assert torch.equal(images.read_picture(place / "final.png"), last)
     notes = json.loads((place / "run.json").read_text())
     assert notes["config"]["retake"] == {"of": OLD, "frames": "3:6"}
     assert f"frames {OLD}" in notes["models"]
@@ -112,7 +112,7 @@ def test_the_pictures_that_close_a_loop_lead_to_the_frame_that_stays(
 
 def test_how_much_of_what_was_there_comes_back() -> None:
     def shares(first: int, until: int, loop: bool = False) -> list[float]:
-        there = Stretch(Path(), first, until, 40, 0, loop)
+        there = Retake(Path(), first, until, 40, 0, loop)
         return [round(there.share(frame), 3) for frame in range(first, until)]
 
     assert shares(3, 7) == [0, 0, 0.333, 0.667]
@@ -129,7 +129,7 @@ def test_how_much_of_what_was_there_comes_back() -> None:
 
 def test_it_begins_from_the_picture_before(old: Home) -> None:
     run = ready(old, frames=8, camera={"roll": 2.0}, retake={"of": OLD, "frames": "3:6"}, seed=6)
-    before = images.read(Path(OLD) / "frames/00002.png")
+    before = images.read_picture(Path(OLD) / "frames/00002.png")
     assert run.voyage is not None and run.voyage.last is not None
     assert torch.equal(run.voyage.shown, before)  # type: ignore[arg-type]
     assert (run.done, run.total) == (7, 13)
@@ -191,7 +191,7 @@ def test_a_latent_is_found_for_a_picture(home: Home) -> None:
     run = ready(home)
     other: Any = run.drawer.vqgan.random(8, 8, torch.Generator().manual_seed(4))
     picture = run.drawer.draw_latent(other).detach()
-    found = run_retake.alike(run.drawer, picture)
+    found = run_retake.fit_latent(run.drawer, picture)
     with torch.no_grad():
         plain = run.drawer.vqgan.encode(picture)
         apart = [(run.drawer.draw_latent(x) - picture).square().mean() for x in (found, plain)]
@@ -200,7 +200,7 @@ def test_a_latent_is_found_for_a_picture(home: Home) -> None:
 
 def test_scenes_of_a_stretch_have_their_drafts(home: Home, monkeypatch: Patch) -> None:
     monkeypatch.setattr(
-        "vqclip.run.init_image.Opening.draft", lambda *_: torch.full((1, 3, 32, 32), 0.5)
+        "vqclip.run.init_image.InitImage.draft", lambda *_: torch.full((1, 3, 32, 32), 0.5)
     )
     words = home.words(*WORDS[:3], "prompts=a fox ^ a bear", "init=random", "film.format=none")
     go("animate", *words)

@@ -22,20 +22,20 @@ from vqclip.generate import Step
 from vqclip.guidance import cutout_recipes
 from vqclip.guidance.prompt_embedding import styled
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import parse
+from vqclip.language.prompts import parse_prompts
 from vqclip.media import images
 from vqclip.models import clip, device
 from vqclip.models.zoo import registry
-from vqclip.run.runner import Session
+from vqclip.run.runner import Runner
 from vqclip.session import build
 
 
-def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Session:
+def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Runner:
     """A session at 32x32 on the tiny models."""
     return build(vqclip.load(prompt, **home.settings(seed=1) | settings))
 
 
-def first(run: Session) -> Step:
+def first(run: Runner) -> Step:
     """The first step of a run."""
     steps = run.play()
     with closing(steps):  # type: ignore[type-var]
@@ -222,7 +222,7 @@ def test_before_any_step_the_final_picture_is_the_first(home: Home) -> None:
 
 def test_a_run_may_start_from_a_picture(home: Home, photo: str) -> None:
     run = ready(home, init=photo, losses={"init": 2.0})
-    image = images.read(photo, size=(32, 32))
+    image = images.read_picture(photo, size=(32, 32))
     assert torch.equal(run.drawer.latent, run.drawer.vqgan.encode(image))
     step = first(run)
     wanted = 2 * (step.image - image).square().mean()
@@ -309,7 +309,7 @@ def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:
     ],
 )
 def test_a_style_goes_around_what_is_wished_for(style: str, bodies: list[str]) -> None:
-    wishes = styled(parse("a fox:2 | fog:-1 | @x.png"), style)
+    wishes = styled(parse_prompts("a fox:2 | fog:-1 | @x.png"), style)
     assert [wish.body for wish in wishes] == bodies
     assert [wish.weight for wish in wishes] == [2, -1, 1]
 

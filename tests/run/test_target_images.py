@@ -11,15 +11,15 @@ from PIL import Image as pillow
 import vqclip
 from tests.conftest import Home
 from vqclip.errors import PictureError
-from vqclip.language.prompt import wished
-from vqclip.language.prompts import parse
+from vqclip.language.prompt import draft_text
+from vqclip.language.prompts import parse_prompts
 from vqclip.media import paths
 from vqclip.run import init_image
-from vqclip.run.runner import Session
+from vqclip.run.runner import Runner
 from vqclip.session import build
 
 
-def ready(home: Home, prompt: str, **more: object) -> Session:
+def ready(home: Home, prompt: str, **more: object) -> Runner:
     return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
 
 
@@ -32,12 +32,12 @@ def paint(path: Path, colour: str, size: tuple[int, int] = (32, 32)) -> Path:
 def test_a_folder_and_a_pattern_stand_for_their_pictures(home: Home) -> None:
     two = [paint(Path("p/b.png"), "red"), paint(Path("p/a.jpg"), "blue")]
     Path("p/notes.txt").write_text("no picture")
-    assert paths.files("p") == sorted(two)
-    assert paths.files("p/*.png") == [two[0]]
-    assert paths.files("nil.png") == [Path("nil.png")]
+    assert paths.find_images("p") == sorted(two)
+    assert paths.find_images("p/*.png") == [two[0]]
+    assert paths.find_images("nil.png") == [Path("nil.png")]
     paint(Path("odd [1].png"), "red")
-    assert paths.files("odd [1].png") == [Path("odd [1].png")]
-    assert paths.files("q", [Path("p").parent.resolve()]) == [Path("q")]
+    assert paths.find_images("odd [1].png") == [Path("odd [1].png")]
+    assert paths.find_images("q", [Path("p").parent.resolve()]) == [Path("q")]
 
 
 def test_names_that_stand_for_no_pictures_are_refused(
@@ -45,14 +45,14 @@ def test_names_that_stand_for_no_pictures_are_refused(
 ) -> None:
     Path("empty").mkdir()
     with pytest.raises(PictureError, match=r"empty holds no pictures; name a picture, or from 1"):
-        paths.files("empty")
+        paths.find_images("empty")
     with pytest.raises(PictureError, match=r"p/\*\.png holds no pictures"):
         ready(home, "@p/*.png")
     monkeypatch.setattr(paths, "MOST", 1)
     paint(Path("p/a.png"), "red")
     paint(Path("p/b.png"), "red")
     with pytest.raises(PictureError, match="p holds 2 pictures; name a picture, or from 1 to 1"):
-        paths.files("p")
+        paths.find_images("p")
 
 
 def test_several_pictures_are_looked_at_in_turn(home: Home) -> None:
@@ -72,7 +72,12 @@ def test_the_notes_tell_which_pictures_they_were(home: Home) -> None:
     assert two != one
     (note,) = init_image.stretched(["p"], (32, 32))
     assert note.startswith("p is 64x32 and is stretched to 32x32")
-    assert len(init_image.read(parse("@p"), (32, 32), torch.device("cpu"))["p"]) == 2
+    assert (
+        len(
+            init_image.read_target_images(parse_prompts("@p"), (32, 32), torch.device("cpu"))["p"]
+        )
+        == 2
+    )
 
 
 def test_a_perceptor_counts_as_much_as_it_weighs(home: Home) -> None:
@@ -139,7 +144,7 @@ def test_what_is_wished_for_later_is_told_apart_later(home: Home) -> None:
     weights = {o.name: [o.weight(step) for step in range(4)] for o in run.objectives}
     assert weights["distinct"] == [0.5] * 4
     assert weights["distinct, 2"] == [0, 0, 0.5, 0.5]
-    assert wished(parse(prompt)) == "a fox"
+    assert draft_text(parse_prompts(prompt)) == "a fox"
 
 
 def test_no_two_objectives_have_one_name(home: Home) -> None:
@@ -152,9 +157,9 @@ def test_what_is_transparent_in_a_mask_is_outside_of_the_region(home: Home) -> N
     shape = pillow.new("RGBA", (32, 32), (255, 255, 255, 0))
     shape.paste((0, 0, 0, 255), (0, 0, 16, 32))
     shape.save("mask.png")
-    (where,) = init_image.masks(parse("a fox in(mask.png)")).values()
+    (where,) = init_image.masks(parse_prompts("a fox in(mask.png)")).values()
     assert where[..., :120].min() == 1 and where[..., 136:].max() == 0
     shape.putalpha(0)
     shape.save("mask.png")
     with pytest.raises(PictureError, match="a mask is white, or opaque, where the region is"):
-        init_image.masks(parse("a fox in(mask.png)"))
+        init_image.masks(parse_prompts("a fox in(mask.png)"))

@@ -228,7 +228,7 @@ def test_training_leaves_a_perceptor_and_goes_on(
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
 
-    seen = perceptor.load(str(out))
+    seen = perceptor.load_perceptor(str(out))
     assert seen.size == 32 and seen.context_length == 16
     trained = Model(replace(recipe, hide=0.0))
     trained.load_state_dict(state["model"])
@@ -300,7 +300,7 @@ def trunk(
 ) -> ClipRecipe:
     """Two steps of a convolutional image tower, the second of them under attack."""
     asked: dict[str, dict[str, Tensor]] = {"tf_efficientnet_lite0": lite0}
-    monkeypatch.setattr(clip_model, "imagenet", asked.__getitem__)
+    monkeypatch.setattr(clip_model, "weights", asked.__getitem__)
     changes = {"trunk": "tf_efficientnet_lite0", "trunk_rate": 0.25}
     return replace(SMALL, **changes, data=str(folder), out=str(tmp_path / "out"))
 
@@ -329,7 +329,7 @@ def test_a_trunk_learns_but_keeps_its_batch_statistics(
     rates = sorted(group["lr"] / rate for group in state["optimiser"]["param_groups"])
     assert rates == pytest.approx([0.25, 0.25, 1, 1])
 
-    seen = perceptor.load(str(out))
+    seen = perceptor.load_perceptor(str(out))
     assert seen.size == 32 and seen.mean.flatten().tolist() == [0.5] * 3
     trained = Model(trunk)
     trained.load_state_dict(state["model"])
@@ -425,7 +425,7 @@ def test_the_text_tower_recites(
     train(recipe)
     assert recited(recipe) < 0.5
     # What only a sentence says is shipped, too; the echo is not.
-    seen = perceptor.load(recipe.out)
+    seen = perceptor.load_perceptor(recipe.out)
     model = Model(recipe)
     table = seen.model.token_embedding.weight
     assert table[model.tokenizer.encode("parliament fox")].any(dim=1).all()
@@ -554,7 +554,7 @@ def test_a_second_one_borrows_the_words_of_the_first(folder: Path, tmp_path: Pat
     train(first)
     second = replace(first, out=str(tmp_path / "second"), words_of=first.out, seed=1)
     train(second)
-    lender, borrower = perceptor.load(first.out), perceptor.load(second.out)
+    lender, borrower = perceptor.load_perceptor(first.out), perceptor.load_perceptor(second.out)
     words = ["a fox", "red apple face"]
     assert torch.equal(borrower.embed_text(words), lender.embed_text(words))
     images = torch.rand(2, 3, 32, 32, generator=stream())
@@ -562,7 +562,9 @@ def test_a_second_one_borrows_the_words_of_the_first(folder: Path, tmp_path: Pat
     stored = load_file(Path(second.out) / "packed.safetensors")
     assert stored and all(key.startswith("visual.") for key in stored)
     train(replace(second, steps=3))  # goes on without borrowing again
-    assert torch.equal(perceptor.load(second.out).embed_text(words), lender.embed_text(words))
+    assert torch.equal(
+        perceptor.load_perceptor(second.out).embed_text(words), lender.embed_text(words)
+    )
 
 
 def test_nothing_to_borrow_is_explained(folder: Path, tmp_path: Path) -> None:
@@ -576,7 +578,7 @@ def test_fixed_words_stay_as_they_are(folder: Path, tmp_path: Path) -> None:
     train(first)
     on = replace(first, out=str(tmp_path / "on"), begin=first.out, words_fixed=True)
     train(replace(on, restyle_share=0.5))
-    before, after = perceptor.load(first.out), perceptor.load(on.out)
+    before, after = perceptor.load_perceptor(first.out), perceptor.load_perceptor(on.out)
     assert torch.equal(after.embed_text(["a fox"]), before.embed_text(["a fox"]))
     images = torch.rand(2, 3, 32, 32, generator=stream())
     assert not torch.equal(after.embed_image(images), before.embed_image(images))

@@ -14,7 +14,6 @@ from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError, PictureError
 from vqclip.models import vqgan as models_vqgan
 from vqclip.training import prior, settings, vqgan
-from vqclip.training import vqgan as training_vqgan
 from vqclip.training.data import archives, compose
 from vqclip.training.prior import Encoded, draw, encode, encoded, row_shares
 from vqclip.training.settings import PriorRecipe as Recipe
@@ -299,7 +298,7 @@ def test_codes_are_kept_for_what_they_were_made_of(
         (other / name).write_bytes(Path(recipe.vqgan, name).read_bytes())
     encoded(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 6  # the same VQGAN, elsewhere
-    training_vqgan.export(SMALL, training_vqgan.Model(SMALL), other)
+    vqgan.export(SMALL, vqgan.Model(SMALL), other)
     encoded(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 7
 

@@ -28,7 +28,7 @@ class Settings:
 
 def train(recipe: Settings, tell: settings.Tell = settings.nobody) -> tuple[loop.Run, nn.Linear]:
     """Learn from random numbers of both streams, with moments."""
-    run = loop.prepare(recipe, tell)
+    run = loop.prepare_run(recipe, tell)
     model = nn.Linear(3, 1)
     optimiser = torch.optim.AdamW([{"params": model.parameters(), "pace": recipe.rate * 2}])
 
@@ -115,12 +115,12 @@ def test_what_cannot_be_prepared_is_refused(
     recipe: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert loop.prepare(replace(recipe, device="auto")).device.type == "cpu"
+    assert loop.prepare_run(replace(recipe, device="auto")).device.type == "cpu"
     with pytest.raises(ConfigError, match="device=cuda: torch finds none here"):
-        loop.prepare(replace(recipe, device="cuda"))
+        loop.prepare_run(replace(recipe, device="cuda"))
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file/out cannot be written"):
-        loop.prepare(replace(recipe, out=str(tmp_path / "file" / "out")))
+        loop.prepare_run(replace(recipe, out=str(tmp_path / "file" / "out")))
 
 
 def test_fit_takes_all_or_nothing() -> None:

@@ -85,7 +85,7 @@ def test_the_reader_gives_states_of_a_frozen_text_tower(models: Path) -> None:
     reader, texts = Reader(models / "clip"), ["a fox", "an owl on a red background"]
     got = reader(texts)
     assert got.shape == (2, tiny_clip.CONTEXT_LENGTH, 32) and not got.requires_grad
-    assert torch.equal(got, perceptor.load(str(models / "clip")).read_tokens(texts))
+    assert torch.equal(got, perceptor.load_perceptor(str(models / "clip")).read_tokens(texts))
     assert not list(reader.parameters())
 
 
@@ -136,7 +136,7 @@ def test_training_leaves_a_prior_and_goes_on(
     trained = build(recipe, reader)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
-    loaded = models_prior.load(out)
+    loaded = models_prior.load_prior(out)
     assert loaded.config() == trained.config() == yaml.safe_load((out / "prior.yaml").read_text())
     prefix = loaded.prefix(reader(["a fox", "red apple"]))
     codes = loaded.dream(prefix, generator=stream(), guidance=2.0)
@@ -195,11 +195,13 @@ def test_words_and_codes_are_learnt(
     """A picture of one code for each concept is easy, and only the words tell which."""
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1).expand(1, 6, 2, 2).contiguous()
     plain: list[list[str | None]] = [[None] * 6]
-    monkeypatch.setattr(prior, "encode", lambda *_: Encoded(codes, plain, plain, [[None] * 6]))
-    monkeypatch.setattr(prior, "learning_rate", lambda *_: 5e-3)
+    monkeypatch.setattr(
+        training_prior, "encode", lambda *_: Encoded(codes, plain, plain, [[None] * 6])
+    )
+    monkeypatch.setattr(training_prior, "learning_rate", lambda *_: 5e-3)
     monkeypatch.setattr(archives.Pictures, "split", lambda self: (self, self.subset([])))
     train(replace(recipe, steps=60, batch=16))
-    loaded, reader = models_prior.load(Path(recipe.out)), Reader(Path(recipe.clip))
+    loaded, reader = models_prior.load_prior(Path(recipe.out)), Reader(Path(recipe.clip))
     prefix = loaded.prefix(reader(list(CONCEPTS)))
     logits = loaded(codes[0].long(), prefix)
     wanted = blocks(codes[0].long(), 2)
@@ -251,10 +253,10 @@ def test_export_is_in_half_precision(recipe: PriorRecipe, tmp_path: Path) -> Non
     from safetensors.torch import load_file
 
     model = build(recipe, Reader(Path(recipe.clip)))
-    training_prior.export(model, tmp_path)
+    prior.export(model, tmp_path)
     stored = load_file(tmp_path / "prior.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    assert isinstance(models_prior.load(tmp_path), Prior)
+    assert isinstance(models_prior.load_prior(tmp_path), Prior)
 
 
 def test_an_absent_vqgan_and_absent_styles_are_named(recipe: PriorRecipe, tmp_path: Path) -> None:
@@ -285,7 +287,7 @@ def test_what_is_drawn_rarely_and_pairs_reach_the_training(
     recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One concept is of people, who are shut out here, and every picture is of two things."""
-    monkeypatch.setattr(training_prior, "PEOPLE", re.compile(r"\bfox\b"))
+    monkeypatch.setattr(prior, "PEOPLE", re.compile(r"\bfox\b"))
     read = Reader.forward
     heard: list[str] = []
 
@@ -299,7 +301,7 @@ def test_what_is_drawn_rarely_and_pairs_reach_the_training(
     assert len(told) == 8 * 4 and not any(re.match("(a )?fox", text) for text in told)
     words = "|".join(word for word, _ in RELATIONS)
     assert sum(re.search(f" ({words}) ", text) is not None for text in told) > 16
-    monkeypatch.setattr(training_prior, "PEOPLE", re.compile(""))
+    monkeypatch.setattr(prior, "PEOPLE", re.compile(""))
     with pytest.raises(PictureError, match="people=0 leave none of 5 pictures to learn from"):
         train(replace(recipe, people=0.0))
 

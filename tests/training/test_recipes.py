@@ -92,7 +92,7 @@ def test_a_folder_of_pictures_becomes_a_vqgan_that_draws(
     ]
     sheets = sorted((folder / "samples").iterdir())
     assert [path.name for path in sheets] == ["step-000002.png", "step-000004.png"]
-    assert images.read(sheets[0]).shape == (1, 3, 5 * 34 + 2, 16 * 34 + 2)
+    assert images.read_picture(sheets[0]).shape == (1, 3, 5 * 34 + 2, 16 * 34 + 2)
 
     assert main.main(["models", "list"]) == 0
     (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
@@ -103,7 +103,7 @@ def test_a_folder_of_pictures_becomes_a_vqgan_that_draws(
 
     words = [*home.words("vqgan=mine", "steps=1"), "--quiet"]
     assert main.main(["a fox", *words]) == 0
-    assert images.read(capsys.readouterr().out.strip()).shape == (1, 3, 32, 32)
+    assert images.read_picture(capsys.readouterr().out.strip()).shape == (1, 3, 32, 32)
 
 
 def test_two_pieces_equal_one_run_to_the_bit(place: Path) -> None:
@@ -191,7 +191,7 @@ def test_the_configs_are_listed(place: Path, capsys: Capture) -> None:
     assert "vqclip train own_vqgan pictures=FOLDER name=mine" in out
     assert main.main(["train", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["name"] for row in rows] == list(recipes.configs())
+    assert [row["name"] for row in rows] == list(recipes.list_recipes())
     assert all(row["event"] == "training" and row["about"].endswith(".") for row in rows)
     with pytest.raises(SystemExit):
         main.main(["train", "--help"])
@@ -343,9 +343,10 @@ def test_a_checkpoint_that_cannot_be_written_is_said(
 def test_several_configs_are_trained_in_the_order_of_their_needs(
     place: Path, monkeypatch: Patch
 ) -> None:
-    names = [name for name in recipes.configs() if name.startswith("starter")]
+    names = [name for name in recipes.list_recipes() if name.startswith("starter")]
     order = [
-        Path(recipe.out).name for recipe in recipes.in_order([recipes.read(n) for n in names])
+        Path(recipe.out).name
+        for recipe in recipes.in_order([recipes.read_recipe(n) for n in names])
     ]
     assert sorted(order) == names
     for first, then in (
@@ -372,7 +373,7 @@ def test_several_configs_are_trained_in_the_order_of_their_needs(
 
 def test_a_setting_is_for_those_trainings_that_have_it(refused: Refusal) -> None:
     both = ["starter_clip_3_sentences", "starter_vqgan"]  # the first takes no steps
-    sentences, vqgan = recipes.read_all(both, ["steps=3", "from=starter", "data=here"])
+    sentences, vqgan = recipes.read_recipes(both, ["steps=3", "from=starter", "data=here"])
     assert (sentences.data, vqgan.data) == ("here", "here")
     assert (vqgan.steps, vqgan.begin) == (3, "starter")
     assert "there is no setting stps" in refused("train", *both, "stps=3")
@@ -426,9 +427,9 @@ def test_configs_are_read_strictly(
 
 
 def test_a_config_is_named_or_a_file_and_from_is_begin(place: Path) -> None:
-    recipe: Any = recipes.read("own_vqgan", ["zoom=[0.5, 2]", "name=mine"])
+    recipe: Any = recipes.read_recipe("own_vqgan", ["zoom=[0.5, 2]", "name=mine"])
     assert (recipe.begin, recipe.out, recipe.zoom) == ("starter", "training/mine", [0.5, 2.0])
     Path("my.yaml").write_text("recipe: teacher\nfrom: a place\n")
-    recipe = recipes.read("my.yaml", [])
+    recipe = recipes.read_recipe("my.yaml", [])
     assert (recipe.recipe, recipe.begin, recipe.out) == ("teacher", "a place", "training/my")
-    assert recipes.read("my.yaml", ["from=starter"]).begin == "starter"  # type: ignore[union-attr]
+    assert recipes.read_recipe("my.yaml", ["from=starter"]).begin == "starter"  # type: ignore[union-attr]

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from tests.training.conftest import picture, record, write
 from vqclip.errors import ConfigError, PictureError
-from vqclip.models import vqgan
 from vqclip.models import vqgan as models_vqgan
+from vqclip.training import vqgan
 from vqclip.training import vqgan as training_vqgan
 from vqclip.training.data import archives
 from vqclip.training.data.batches import VqganBatches, sizes, supply
@@ -217,7 +217,7 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
     trained = Model(recipe)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
-    loaded = vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
+    loaded = models_vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
     assert loaded.factor == 4 and loaded.channels == 8 and len(loaded.codebook) == 12
     pictures = torch.stack([picture(3, seed, 32) for seed in (1, 2)]) / 255
     with torch.no_grad():
@@ -335,12 +335,12 @@ def test_a_decoder_alone_learns_to_draw(
     model = Model(recipe)
     kept = Path(recipe.out) / "begin"
     kept.mkdir(parents=True)
-    training_vqgan.export(recipe, model, kept)
+    vqgan.export(recipe, model, kept)
     exams: list[float] = []
-    monkeypatch.setattr(training_vqgan, "REPORT_EVERY", 1)
+    monkeypatch.setattr(vqgan, "REPORT_EVERY", 1)
     watch = examine
     monkeypatch.setattr(
-        training_vqgan, "examine", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
+        vqgan, "examine", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
     )
     alone = replace(recipe, begin=str(kept), decoder_only=True, discriminate_from=99, rate=3e-3)
     train(replace(alone, steps=12, batch=4, sheet_every=0))

@@ -41,7 +41,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.guidance import image_search, prompt_embedding
 from vqclip.language import assets, audio_bands, expressions, schedules
-from vqclip.language.prompts import echo, parse, show, strays
+from vqclip.language.prompts import echo, lint_prompts, parse_prompts, show
 from vqclip.language.templates import expand
 from vqclip.media import footage, images
 from vqclip.media import paths as media_paths
@@ -124,16 +124,16 @@ def test_prompts(text: str) -> None:
     """What is read is shown, and what is shown is read: the same wishes, and the same text."""
     for one in expanded(text):
         try:
-            understood = parse(one)
+            understood = parse_prompts(one)
         except PromptError as error:
             assert str(error)
             continue
         shown = show(understood)
-        assert parse(shown) == understood
-        assert show(parse(shown)) == shown
+        assert parse_prompts(shown) == understood
+        assert show(parse_prompts(shown)) == shown
         assert expand(shown) == [shown]
         assert len(echo(understood)) == len(understood)
-        assert strays(shown) == [] and all(strays(one))
+        assert lint_prompts(shown) == [] and all(lint_prompts(one))
 
 
 @fuzzed
@@ -151,7 +151,7 @@ def test_styles(text: str) -> None:
 @given(VALUES)
 def test_prompts_of_yaml(value: Any) -> None:
     try:
-        assert isinstance(yaml_files.text(value), str)
+        assert isinstance(yaml_files.prompt_text(value), str)
     except (ConfigError, PromptError) as error:
         assert str(error)
 
@@ -173,20 +173,21 @@ def test_old_prompts(text: str) -> None:
     except (PromptError, ValueError) as error:
         assert str(error)
         return
-    assert parse(grammar_v1.modern(text, 1)) == before
+    assert parse_prompts(grammar_v1.modern(text, 1)) == before
 
 
 @fuzzed
 @given(TEXTS | st.lists(st.sampled_from(SUMS), max_size=30).map("".join))
 def test_expressions(text: str) -> None:
     try:
-        found = expressions.parse(text)
+        found = expressions.parse_expression(text)
     except ConfigError as error:
         assert str(error)
         return
-    shown = expressions.show(found)
+    shown = expressions.expression_to_text(found)
     assert (
-        expressions.parse(shown) == found and expressions.show(expressions.parse(shown)) == shown
+        expressions.parse_expression(shown) == found
+        and expressions.expression_to_text(expressions.parse_expression(shown)) == shown
     )
     with contextlib.suppress(ConfigError):
         low, high = found.bounds
@@ -200,11 +201,11 @@ def test_expressions(text: str) -> None:
 )
 def test_schedules(text: str) -> None:
     try:
-        found = schedules.parse(text)
+        found = schedules.parse_schedule(text)
     except ConfigError as error:
         assert str(error)
         return
-    assert schedules.parse(schedules.show(found)) == found
+    assert schedules.parse_schedule(schedules.schedule_to_text(found)) == found
     with contextlib.suppress(ConfigError):  # unknown names, and 1 / 0
         for steps in (1, 7):
             curve = found.curve(steps, 15.0, {"low": [0.5]})
@@ -215,18 +216,18 @@ def test_schedules(text: str) -> None:
 @given(st.dictionaries(st.sampled_from(["subject", "weight", "negative"]) | TEXTS, VALUES))
 def test_structured_prompts(values: dict[str, Any]) -> None:
     try:
-        found = parse(json.dumps(values))
+        found = parse_prompts(json.dumps(values))
     except PromptError as error:
         assert str(error)
         return
-    assert parse(show(found)) == found
+    assert parse_prompts(show(found)) == found
 
 
 @fuzzed
 @given(TEXTS | SPOKEN)
 def test_perceptors(text: str) -> None:
     try:
-        assert perceptor_spec.parse(text).name
+        assert perceptor_spec.parse_perceptor(text).name
     except ConfigError as error:
         assert str(error)
 
@@ -396,13 +397,17 @@ def test_changed_safetensors(tmp_path: Path, data: bytes) -> None:
 
 @fuzzed
 @given(
-    changed(word_embedding.packed(word_embedding.Learnt("x", {4: torch.ones(2, 4)}, {"a": 1})))
+    changed(
+        word_embedding.pack_word(
+            word_embedding.WordEmbedding("x", {4: torch.ones(2, 4)}, {"a": 1})
+        )
+    )
 )
 def test_changed_words(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(data)
     with contextlib.suppress(ModelError):
-        word = word_embedding.load(path)
+        word = word_embedding.read_word(path)
         assert word.vectors and all(rows.isfinite().all() for rows in word.vectors.values())
 
 
@@ -417,7 +422,7 @@ def test_folders_of_depth_models(tmp_path: Path, data: bytes, name: str) -> None
         (tmp_path / each).write_text('{"model_type": "dpt"}')
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ModelError):  # there are no weights beside
-        depth_model.load(tmp_path)
+        depth_model.load_depth_model(tmp_path)
 
 
 NOTES = Provenance({"steps": 3}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})
@@ -430,9 +435,9 @@ def test_changed_pngs(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(data)
     with contextlib.suppress(PictureError):
-        provenance.read(path)
+        provenance.read_provenance(path)
     with contextlib.suppress(PictureError):
-        assert images.read(path).shape[:2] == (1, 3)
+        assert images.read_picture(path).shape[:2] == (1, 3)
 
 
 @functools.cache
@@ -467,7 +472,7 @@ def test_notes_in_pngs(tmp_path: Path, text: bytes, key: bytes) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(PNG[:33] + chunk + PNG[33:])
     with contextlib.suppress(PictureError):
-        provenance.read(path)
+        provenance.read_provenance(path)
 
 
 @fuzzed
@@ -482,10 +487,10 @@ def test_notes(values: dict[str, Any]) -> None:
 @fuzzed
 @given(st.data())
 def test_changed_checkpoints_of_runs(tmp_path: Path, data: st.DataObject) -> None:
-    path = checkpoint.write(tmp_path, {"latent": torch.ones(2, 2)}, {"done": 3})
+    path = checkpoint.write_run_checkpoint(tmp_path, {"latent": torch.ones(2, 2)}, {"done": 3})
     path.write_bytes(data.draw(changed(path.read_bytes())))
     with contextlib.suppress(PictureError):
-        found = checkpoint.read(tmp_path)
+        found = checkpoint.read_run_checkpoint(tmp_path)
         assert found.notes == {"done": 3}
         assert torch.equal(found.tensors["latent"], torch.ones(2, 2))
 
@@ -546,8 +551,8 @@ BANDED = st.sampled_from(["kick", "=", "-", ",", "40", "100", "6k", " Hz", "low"
 @given(st.lists(BANDED | PIECES, max_size=12).map("".join))
 def test_bands_are_read_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):
-        found = audio_bands.parse(text)
-        assert audio_bands.parse(audio_bands.show(found)) == found
+        found = audio_bands.parse_bands(text)
+        assert audio_bands.parse_bands(audio_bands.show(found)) == found
 
 
 @fuzzed

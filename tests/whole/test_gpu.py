@@ -26,7 +26,9 @@ def test_a_still_a_film_and_again(device: str, precision: str, tmp_path: Path) -
     assert main.main(["again", str(first / "final.png"), "--out", str(tmp_path), "--quiet"]) == 0
     second = tmp_path / "0002-a-red-heart"
     # Accelerators may add numbers in another order each time; the pictures are alike, not equal.
-    difference = images.read(first / "final.png") - images.read(second / "final.png")
+    difference = images.read_picture(first / "final.png") - images.read_picture(
+        second / "final.png"
+    )
     assert difference.abs().mean() < 16 / 255
 
 
@@ -38,7 +40,7 @@ def test_a_deterministic_run_gives_the_same_picture(
     for _ in range(2):
         assert main.main([*words, "--seed", "1", "--out", str(tmp_path)]) == 0
     unsteady = "torch has no deterministic" in capsys.readouterr().err
-    pair = [images.read(path) for path in sorted(tmp_path.glob("*/final.png"))]
+    pair = [images.read_picture(path) for path in sorted(tmp_path.glob("*/final.png"))]
     assert unsteady or torch.equal(*pair)
 
 

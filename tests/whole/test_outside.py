@@ -36,11 +36,11 @@ WORDS = ("steps=4", "film.format=gif", "checkpoint.every=1", "previews=2", "seed
 def require_good(place: Path) -> None:
     """Hold that everything in a run's folder can be read."""
     for path in place.rglob("*.png"):
-        assert images.read(path).shape[1] == 3
+        assert images.read_picture(path).shape[1] == 3
     for path in place.glob("*.json"):
         json.loads(path.read_text(encoding="utf-8"))
     if (place / CHECKPOINT).exists():
-        checkpoint.read(place)
+        checkpoint.read_run_checkpoint(place)
     for path in place.glob("film.*"):
         if path.is_file():
             pillow.open(path).load()
@@ -78,14 +78,14 @@ def test_a_disk_that_fills_up(
 
 def during(monkeypatch: Patch, step: int, does: Any) -> None:
     """Let something happen while a step is shown."""
-    event = console.Screen.event
+    event = console.Console.event
 
     def hooked(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
         if name == "step" and values["step"] == step:
             does()
 
-    monkeypatch.setattr(console.Screen, "event", hooked)
+    monkeypatch.setattr(console.Console, "event", hooked)
 
 
 def test_a_folder_that_is_removed(home: Home, capsys: Capture, monkeypatch: Patch) -> None:
@@ -201,7 +201,7 @@ def test_many_runs_that_begin_at_once(tmp_path: Path) -> None:
     found: list[Path] = []
 
     def begin() -> None:
-        found.extend(run_folder.new_run(tmp_path, "a fox") for _ in range(8))
+        found.extend(run_folder.make_run_folder(tmp_path, "a fox") for _ in range(8))
 
     threads = [threading.Thread(target=begin) for _ in range(8)]
     for thread in threads:
@@ -215,7 +215,7 @@ def test_a_run_that_somebody_is_drawing_already(home: Home, capsys: Capture) -> 
     assert main.main(["a fox", "--quiet", *home.words(*WORDS)]) == 0
     code = (
         "import sys; from pathlib import Path; from vqclip.run.record import run_folder\n"
-        f"with run_folder.alone(Path({str(RUN)!r})):\n"
+        f"with run_folder.locked_folder(Path({str(RUN)!r})):\n"
         "    print('in', flush=True); sys.stdin.readline()\n"
     )
     with subprocess.Popen(
@@ -252,7 +252,7 @@ def test_places_to_speak_that_are_closed(home: Home) -> None:
     quiet = shell(f"$vqclip 'a fox' {words} 2>&-")
     assert quiet.returncode == 0
     final = Path(quiet.stdout.decode().strip())
-    assert provenance.read(final).prompt == "a fox"
+    assert provenance.read_provenance(final).prompt == "a fox"
     # A reader who leaves: the run ends, and what there is can be gone on with.
     gone = shell(f"$vqclip 'a fox' {words} --json steps=40 | head -n 1; exit ${{PIPESTATUS[0]}}")
     assert gone.returncode == 1
@@ -270,7 +270,7 @@ def test_locales_without_letters(home: Home) -> None:
     drawn = shell(f"$vqclip '狐 | café:0.5' {words}", **plain)
     assert drawn.returncode == 0, drawn.stderr
     final = Path(os.fsdecode(drawn.stdout).strip())
-    assert provenance.read(final).prompt == "狐 | café:0.5"
+    assert provenance.read_provenance(final).prompt == "狐 | café:0.5"
     for line in (f"show {final}", "presets", f"plan '狐' {words}"):
         said = shell(f"$vqclip {line}", **plain)
         assert said.returncode == 0, said.stderr

@@ -335,7 +335,7 @@ def test_what_is_drawn_is_not_drawn_again(
     # Noise is what a run starts from that has not made a step.
     start = session.build(vqclip.load("a fox", overrides=[*home.words(), "seed=1000"])).final()
     assert torch.equal(
-        media_images.read(out / "noise" / "00-a-fox.png"),
+        media_images.read_picture(out / "noise" / "00-a-fox.png"),
         torch.from_numpy(media_images.to_bytes(start)).permute(2, 0, 1)[None] / 255,
     )
 

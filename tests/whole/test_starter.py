@@ -40,11 +40,11 @@ def test_a_prompt_in_the_shell_ends_with_a_picture_and_a_film(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     final = tmp_path / done.stdout.strip()
     assert final == tmp_path / "outputs" / "0001-a-red-heart" / "final.png"
-    assert images.read(final).shape == (1, 3, 64, 64)
+    assert images.read_picture(final).shape == (1, 3, 64, 64)
     assert (final.parent / "film.mp4").stat().st_size > 500
     log = [json.loads(line) for line in (final.parent / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in log] == list(range(6))
-    notes = provenance.read(final)
+    notes = provenance.read_provenance(final)
     assert notes.seed == 3
     assert notes.prompt == "a red heart"
     assert notes.models["starter"] == registry.sha256(registry.find_vqgan("starter").weights)
@@ -90,7 +90,7 @@ def test_the_committed_run_file_draws_its_command_line_through_both_doors(tmp_pa
 
 
 def image_bytes(path: Path) -> bytes:
-    return bytes(images.to_bytes(images.read(path)))
+    return bytes(images.to_bytes(images.read_picture(path)))
 
 
 def test_the_readmes_words_about_looking_hold(
@@ -122,7 +122,7 @@ def test_the_readmes_words_about_looking_hold(
             found[words[0]] = [json.loads(line) for line in out.splitlines()]
     assert [len(found[name]) for name in ("classify", "score", "search")] == [2, 1, 2]
     assert found["score"][0]["percentile"] > 90
-    assert images.read("castles.png").shape[2] > 128
+    assert images.read_picture("castles.png").shape[2] > 128
     for words in (
         ["search", "photos", "a red heart"],
         ["search", "photos", "--image", str(final)],

@@ -29,7 +29,7 @@ STEEPEST = 89.0  # degrees; at 90 a picture is seen from its edge, and shows not
 
 
 @dataclass(frozen=True)
-class Move:
+class CameraMove2D:
     """What the camera does from one frame to the next, in units of the picture.
 
     The picture is a card before the camera: it leans and swings about its middle, rolls and grows
@@ -143,7 +143,7 @@ def compose(views: Iterable[Matrix]) -> Matrix:
     return found / found.abs().max() if float(found.abs().max()) > 1e6 else found
 
 
-def moved(moves: Iterable[Move], width: int, height: int) -> Matrix:
+def moved(moves: Iterable[CameraMove2D], width: int, height: int) -> Matrix:
     """One view of a picture of this size for several moves, the first one taken first."""
     return compose(move.matrix(width, height) for move in moves)
 

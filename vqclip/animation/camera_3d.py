@@ -24,7 +24,7 @@ BEHIND = 1e-9  # a distance so small that what is there lies beside every pictur
 
 
 @dataclass(frozen=True)
-class Flight:
+class CameraMove3D:
     """Where the camera goes from one frame to the next, and how it turns on the way.
 
     Args:
@@ -104,7 +104,7 @@ class Pose(NamedTuple):
     place: Tensor
     turn: Tensor
 
-    def after(self, flight: Flight) -> Pose:
+    def after(self, flight: CameraMove3D) -> Pose:
         """That of the next frame."""
         return Pose(self.place + self.turn @ flight.start, self.turn @ flight.turn)
 
@@ -127,7 +127,7 @@ class Rays(NamedTuple):
     start: Tensor
     ways: Tensor
     lens: tuple[float, float, float]
-    flight: Flight
+    flight: CameraMove3D
 
     def project(self, reach: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Where a point on each ray is in the frame before: x and y in pixels, and its distance.
@@ -143,7 +143,7 @@ class Rays(NamedTuple):
         return focal * x / ahead + across, focal * y / ahead + down, z
 
 
-class Course(NamedTuple):
+class Reprojection(NamedTuple):
     """How a frame follows from the one before.
 
     Args:
@@ -158,7 +158,7 @@ class Course(NamedTuple):
     distance: Tensor
 
 
-class Terrain(Protocol):
+class Surface(Protocol):
     """What is there, as a frame shows it."""
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
@@ -168,7 +168,7 @@ class Terrain(Protocol):
             ConfigError: if the flight goes through it.
         """
 
-    def after(self, flight: Flight, course: Callable[[int, int], Course]) -> Terrain:
+    def after(self, flight: CameraMove3D, course: Callable[[int, int], Reprojection]) -> Surface:
         """The same, as the next frame shows it.
 
         Args:
@@ -178,7 +178,7 @@ class Terrain(Protocol):
     def state(self) -> dict[str, Tensor]:
         """What of it changes with the frames, by name; on the CPU."""
 
-    def at(self, state: Mapping[str, Tensor]) -> Terrain:
+    def at(self, state: Mapping[str, Tensor]) -> Surface:
         """The same, where a `state` was told.
 
         Raises:
@@ -186,7 +186,7 @@ class Terrain(Protocol):
         """
 
 
-def follow(flight: Flight, terrain: Terrain, width: int, height: int) -> Course:
+def follow(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> Reprojection:
     """Find where the pixels of a frame come from.
 
     Args:
@@ -206,10 +206,10 @@ def follow(flight: Flight, terrain: Terrain, width: int, height: int) -> Course:
     rays = Rays(flight.start, own @ flight.turn.T, (focal, across, down), flight)
     reach, seen = terrain.meet(rays)
     x, y, ahead = rays.project(reach)
-    return Course(torch.stack([x, y], -1), seen * (ahead > BEHIND), reach)
+    return Reprojection(torch.stack([x, y], -1), seen * (ahead > BEHIND), reach)
 
 
-def nearness(distance: Tensor, flight: Flight) -> Tensor:
+def nearness(distance: Tensor, flight: CameraMove3D) -> Tensor:
     """Distances → values of a `DepthMap`, so that one picture of depths lasts for many frames.
 
     What has come nearer than the flight's `near` counts as that near.

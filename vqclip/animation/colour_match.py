@@ -28,13 +28,13 @@ from vqclip.tensors import Image
 FLAT = 1 / 255
 
 
-def tint(image: Image, reference: Image, way: str) -> Image:
+def match_colours(image: Image, reference: Image, way: str) -> Image:
     """Bring a picture's colours to those of another, whatever the size of that.
 
     Args:
         image: [1, 3, H, W] in [0, 1].
         reference: [1, 3, h, w] in [0, 1].
-        way: one of `TINTS`.
+        way: one of `COLOUR_MATCHES`.
 
     Returns:
         [1, 3, H, W] in [0, 1].
@@ -42,7 +42,7 @@ def tint(image: Image, reference: Image, way: str) -> Image:
     Raises:
         ConfigError: if there is no such way.
     """
-    match = pick(TINTS, way, "way to match colours")
+    match = pick(COLOUR_MATCHES, way, "way to match colours")
     return match(image, reference.to(image.device, image.dtype)).clamp(0, 1)
 
 
@@ -105,7 +105,7 @@ def _matched(own: Tensor, wanted: Tensor) -> Tensor:
     return torch.where(above > 0, torch.lerp(values[below], values[above], part), values[0])
 
 
-TINTS: dict[str, Callable[[Image, Image], Image]] = {
+COLOUR_MATCHES: dict[str, Callable[[Image, Image], Image]] = {
     "lab": _lab,
     "rgb": _rgb,
     "hsv": _hsv,

@@ -79,7 +79,7 @@ class DepthModel:
         return ((found - low) / (high - low)).clamp(0, 1)
 
 
-def load(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
+def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
     """Read a depth model from a folder.
 
     Raises:

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip.animation import colour_match
-from vqclip.animation.frame_motion import Ground, Habits, Return, Route
-from vqclip.animation.warp import Way, carry, inside, part, slerp
+from vqclip.animation.frame_motion import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
+from vqclip.animation.warp import Warp, inside, part, slerp, warp
 from vqclip.generate import View
 from vqclip.models.vqgan import VQGAN
 from vqclip.optimisers import Scheduled
@@ -46,7 +46,7 @@ class VqganDrawer(Protocol):
 
 
 @dataclass
-class Voyage:
+class FrameFeedback:
     """An animation on its way.
 
     Attributes:
@@ -64,10 +64,10 @@ class Voyage:
     """
 
     starts: Sequence[int]
-    route: Route
-    habits: Habits
+    route: FrameMotion
+    habits: FeedbackOptions
     seed: int
-    back: Return | None = None
+    back: BlendBack | None = None
     target: Image | None = None
     seen: Tensor | None = None
     shown: Image | None = None
@@ -76,7 +76,7 @@ class Voyage:
     kept: list[Latent] = field(default_factory=list)
     drafts: dict[int, Image] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
-    _ground: tuple[int, Ground | None] = (-1, None)
+    _ground: tuple[int, SourceFrame | None] = (-1, None)
 
     @property
     def frames(self) -> int:
@@ -109,7 +109,7 @@ class Voyage:
         habits, last = self.habits, self.last
         drawn = _levels(drawer.draw_latent(last))
         way = self.route.way(frame, drawn)
-        moved, seen = carry(drawn, way, habits.edges)
+        moved, seen = warp(drawn, way, habits.edges)
         moved, fresh = moved.clamp(0, 1), 1 - seen
         plain = _levels(moved)
         ground = self.ground(frame)
@@ -119,7 +119,7 @@ class Voyage:
             moved, fresh = moved + share * (ground.image - moved), fresh * (1 - share)
             seen = seen * (1 - ground.hidden)
         if self.reference is not None and habits.colours != "none":
-            moved = colour_match.tint(moved, self.reference, habits.colours)
+            moved = colour_match.match_colours(moved, self.reference, habits.colours)
         noise, blank = habits.noise(frame), habits.edges == "fill" and ground is None
         if noise > 0 or blank:
             stream = torch.Generator().manual_seed(self.seed + frame)
@@ -130,11 +130,11 @@ class Voyage:
         latent = drawer.vqgan.encode(self.target)
         if habits.through == "latent":  # which takes what is done to the picture, and no more
             change = latent - drawer.vqgan.encode(plain)
-            latent = carry(last, way, inside(habits.edges))[0] + change
+            latent = warp(last, way, inside(habits.edges))[0] + change
         else:  # as far as it is the last picture, and not the film's own frame, that is shown
             rest = last - drawer.vqgan.encode(drawn)
             kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
-            latent = latent + kept * carry(rest, way, _known(habits.edges), "linear")[0]
+            latent = latent + kept * warp(rest, way, _known(habits.edges), "linear")[0]
         for scene, taken in habits.arriving(frame).items():
             if scene in self.drafts:
                 latent = slerp(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
@@ -142,11 +142,11 @@ class Voyage:
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
-            optimiser.move(lambda each: carry(each, way, inside(habits.edges), "linear")[0])
+            optimiser.move(lambda each: warp(each, way, inside(habits.edges), "linear")[0])
         else:
             optimiser.forget()
         if self.shown is not None and habits.smooth > 0:
-            self.shown = _levels(carry(self.shown, way, inside(habits.edges))[0].clamp(0, 1))
+            self.shown = _levels(warp(self.shown, way, inside(habits.edges))[0].clamp(0, 1))
 
     @torch.no_grad()
     def develop(self, frame: int, drawer: VqganDrawer, latent: Latent) -> tuple[Image, ...]:
@@ -183,7 +183,7 @@ class Voyage:
             found += self._leading_on(frame, drawer, latent)
         return tuple(found)
 
-    def ground(self, frame: int) -> Ground | None:
+    def ground(self, frame: int) -> SourceFrame | None:
         """The film's own frame; the last one that was asked for is kept."""
         if self._ground[0] != frame:
             self._ground = (frame, self.route.ground(frame))
@@ -296,13 +296,13 @@ class Voyage:
             found.append(drawer.draw_latent(slerp(ends[0], ends[1], share)))
         return found
 
-    def _moved(self, drawer: VqganDrawer, latent: Latent, drawn: Image, way: Way) -> Latent:
+    def _moved(self, drawer: VqganDrawer, latent: Latent, drawn: Image, way: Warp) -> Latent:
         """A latent that is moved as its picture is, with what of it no picture shows."""
         encode, edges = drawer.vqgan.encode, inside(self.habits.edges)
         # What comes into view of one of two frames is in the other: black would darken it.
         around = "mirror" if edges == "black" else edges
-        moved = encode(carry(drawn, way, around)[0].clamp(0, 1))
-        return moved + carry(latent - encode(drawn), way, _known(edges), "linear")[0]
+        moved = encode(warp(drawn, way, around)[0].clamp(0, 1))
+        return moved + warp(latent - encode(drawn), way, _known(edges), "linear")[0]
 
 
 def _known(edges: str) -> str:

@@ -28,7 +28,7 @@ OFTEN = 0.95  # the share of neighbours that differ less than `Flicker.usual`
 
 @dataclass(frozen=True)
 class Flicker:
-    """How unsteady a film of N frames is; see `measure`.
+    """How unsteady a film of N frames is; see `measure_flicker`.
 
     Args:
         warped: of each of the N - 1 pairs of neighbours, the warping error: a mean square, with
@@ -69,7 +69,7 @@ class Flicker:
         return self.loop <= self.usual
 
 
-def measure(
+def measure_flicker(
     frames: Iterable[Image], flow: Flow, source: Iterable[Image] | None = None
 ) -> Flicker:
     """Measure how unsteady frames are; two of them are held at a time, and the first.

@@ -15,17 +15,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.animation import camera_2d, optical_flow
-from vqclip.animation.camera_2d import Move
-from vqclip.animation.camera_3d import Course, Flight, Terrain, follow
+from vqclip.animation.camera_2d import CameraMove2D
+from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, follow
 from vqclip.animation.optical_flow import Flow
-from vqclip.animation.warp import Places, Way, grid
+from vqclip.animation.warp import SampleGrid, Warp, grid
 from vqclip.errors import PictureError
 from vqclip.media.footage import Footage
 from vqclip.tensors import Image
 
 
 @dataclass(frozen=True)
-class Ground:
+class SourceFrame:
     """A film's own frame, that is drawn over.
 
     Args:
@@ -37,13 +37,13 @@ class Ground:
     hidden: Tensor
 
 
-class Route(Protocol):
+class FrameMotion(Protocol):
     """Where an animation goes, frame by frame; frames are asked for in order."""
 
-    def way(self, frame: int, shown: Image) -> Way:
+    def way(self, frame: int, shown: Image) -> Warp:
         """How things get to a frame from the one before, which is `shown`."""
 
-    def ground(self, frame: int) -> Ground | None:
+    def ground(self, frame: int) -> SourceFrame | None:
         """The film's own frame, if there is a film."""
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Route(Protocol):
 
 
 @dataclass(frozen=True)
-class Habits:
+class FeedbackOptions:
     """What each frame keeps of the last, and how; see `MotionSettings`.
 
     Args:
@@ -81,7 +81,7 @@ class Habits:
 
 
 @dataclass(frozen=True)
-class Return:
+class BlendBack:
     """The end of a stretch that is drawn anew: back to frames that stay.
 
     Args:
@@ -100,20 +100,20 @@ class Return:
 
 
 @dataclass(frozen=True)
-class Ride:
+class CameraMotion2D:
     """The camera moves over the picture.
 
     Args:
         moves: what it does on the way to each frame.
     """
 
-    moves: Callable[[int], Move]
+    moves: Callable[[int], CameraMove2D]
 
-    def way(self, frame: int, shown: Image) -> Way:
+    def way(self, frame: int, shown: Image) -> Warp:
         """By the camera's move."""
         return partial(_ridden, self.moves(frame))
 
-    def ground(self, frame: int) -> Ground | None:
+    def ground(self, frame: int) -> SourceFrame | None:
         """There is no film."""
         return None
 
@@ -128,7 +128,7 @@ class Ride:
         """Nothing is kept."""
 
 
-class Shots:
+class FilmFrames:
     """The frames of a film, asked for in about their order; two of them are held.
 
     Args:
@@ -186,7 +186,7 @@ class Shots:
         self._next += 1
 
 
-class Trace:
+class FlowMotion:
     """A film is drawn over, and things move as in it.
 
     Args:
@@ -194,20 +194,20 @@ class Trace:
         flow: finds how things move between two of them.
     """
 
-    def __init__(self, shots: Shots, flow: Flow) -> None:
+    def __init__(self, shots: FilmFrames, flow: Flow) -> None:
         self._shots, self._flow = shots, flow
         self._flows: tuple[int, Any] = (-1, None)
 
-    def way(self, frame: int, shown: Image) -> Way:
+    def way(self, frame: int, shown: Image) -> Warp:
         """As the film moves: by the flow from its frame to the one before."""
         return partial(_flowed, self._moved(frame)[0])
 
-    def ground(self, frame: int) -> Ground:
+    def ground(self, frame: int) -> SourceFrame:
         """The film's own frame, and what of it the one before could not show."""
         image = self._shots.frame(frame)
         if frame == 0:
-            return Ground(image, torch.zeros_like(image[:, :1]))
-        return Ground(image, optical_flow.occluded(*self._moved(frame)))
+            return SourceFrame(image, torch.zeros_like(image[:, :1]))
+        return SourceFrame(image, optical_flow.occluded(*self._moved(frame)))
 
     def close(self) -> None:
         """End the film."""
@@ -229,7 +229,7 @@ class Trace:
         return found
 
 
-class Flown:
+class DepthWarp:
     """The way of a flight over a terrain; followed once for each size of grid.
 
     Args:
@@ -237,23 +237,23 @@ class Flown:
         terrain: as the frame before showed it.
     """
 
-    def __init__(self, flight: Flight, terrain: Terrain) -> None:
+    def __init__(self, flight: CameraMove3D, terrain: Surface) -> None:
         self.flight, self.terrain = flight, terrain
-        self._courses: dict[tuple[int, int], Course] = {}
+        self._courses: dict[tuple[int, int], Reprojection] = {}
 
-    def __call__(self, height: int, width: int) -> Places:
+    def __call__(self, height: int, width: int) -> SampleGrid:
         """Where each pixel of a grid was a frame ago."""
         course = self.course(height, width)
-        return Places(course.positions, course.seen)
+        return SampleGrid(course.positions, course.seen)
 
-    def course(self, height: int, width: int) -> Course:
+    def course(self, height: int, width: int) -> Reprojection:
         """The same, and how far away things are now."""
         if (height, width) not in self._courses:
             self._courses[height, width] = follow(self.flight, self.terrain, width, height)
         return self._courses[height, width]
 
 
-class Air:
+class CameraMotion3D:
     """The camera flies through what is near and far, which stays, or that each frame shows anew.
 
     Args:
@@ -265,21 +265,21 @@ class Air:
 
     def __init__(
         self,
-        flights: Callable[[int], Flight],
-        terrain: Callable[[int, Image], Terrain],
+        flights: Callable[[int], CameraMove3D],
+        terrain: Callable[[int, Image], Surface],
         stays: bool,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self._flights, self._terrain, self._stays, self._let_go = flights, terrain, stays, let_go
-        self._last: tuple[int, Flown] | None = None  # the frame that it leads to, and the way
+        self._last: tuple[int, DepthWarp] | None = None  # the frame that it leads to, and the way
         self._left: Mapping[str, Tensor] = {}
-        self._seen: tuple[int, Image, Flown] | None = None
+        self._seen: tuple[int, Image, DepthWarp] | None = None
 
-    def way(self, frame: int, shown: Image) -> Way:
+    def way(self, frame: int, shown: Image) -> Warp:
         """By the flight over what was last shown, or over what has stayed."""
         if not self._stays:
             if self._seen is None or self._seen[0] != frame or not shown.equal(self._seen[1]):
-                flown = Flown(self._flights(frame), self._terrain(frame, shown))
+                flown = DepthWarp(self._flights(frame), self._terrain(frame, shown))
                 self._seen = frame, shown, flown
             return self._seen[2]
         at, last = self._last or self._begun(frame, shown)
@@ -288,11 +288,11 @@ class Air:
         while at < frame:
             terrain = last.terrain.after(last.flight, last.course)
             at += 1
-            last = Flown(self._flights(at), terrain)
+            last = DepthWarp(self._flights(at), terrain)
         self._last = at, last
         return last
 
-    def ground(self, frame: int) -> Ground | None:
+    def ground(self, frame: int) -> SourceFrame | None:
         """There is no film."""
         return None
 
@@ -311,29 +311,29 @@ class Air:
         """Go on from a `state`; without one, it is found from the first frame on."""
         self._left, self._last = state, None
 
-    def _first(self, shown: Image) -> tuple[int, Flown]:
-        return 1, Flown(self._flights(1), self._terrain(1, shown))
+    def _first(self, shown: Image) -> tuple[int, DepthWarp]:
+        return 1, DepthWarp(self._flights(1), self._terrain(1, shown))
 
-    def _begun(self, frame: int, shown: Image) -> tuple[int, Flown]:
+    def _begun(self, frame: int, shown: Image) -> tuple[int, DepthWarp]:
         """Begin where it was left, if there was such a terrain then."""
         _, first = self._first(shown)
         try:
             at, terrain = int(self._left["frame"]), first.terrain.at(self._left)
         except KeyError:
             return 1, first
-        return at, Flown(self._flights(at), terrain)
+        return at, DepthWarp(self._flights(at), terrain)
 
 
-def _ridden(move: Move, height: int, width: int) -> Places | None:
+def _ridden(move: CameraMove2D, height: int, width: int) -> SampleGrid | None:
     if move.still:
         return None
-    return Places(camera_2d.positions(move.matrix(width, height), width, height))
+    return SampleGrid(camera_2d.positions(move.matrix(width, height), width, height))
 
 
-def _flowed(moved: Tensor, height: int, width: int) -> Places:
+def _flowed(moved: Tensor, height: int, width: int) -> SampleGrid:
     """Positions by a flow, on a grid of any size."""
     high, wide = moved.shape[-2:]
     if (high, wide) != (height, width):
         moved = functional.interpolate(moved, [height, width], mode="bilinear", antialias=True)
         moved = moved * torch.tensor([width / wide, height / high]).to(moved)[None, :, None, None]
-    return Places(grid(height, width) + moved[0].permute(1, 2, 0).cpu().double())
+    return SampleGrid(grid(height, width) + moved[0].permute(1, 2, 0).cpu().double())

@@ -22,7 +22,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.animation.camera_3d import BEHIND, Course, Flight, Pose, Rays, level, nearness
+from vqclip.animation.camera_3d import (
+    BEHIND,
+    CameraMove3D,
+    Pose,
+    Rays,
+    Reprojection,
+    level,
+    nearness,
+)
 from vqclip.errors import ConfigError
 
 _FINEST = 96  # steps along a ray
@@ -30,11 +38,11 @@ _GIVE, _TORN = 0.15, 0.65  # pixels in a frame: what a surface may stretch, and 
 _EDGE = 7  # numbers of a map; what is steep over more is a slope
 _HALVINGS = 12  # of the step in which a ray meets a depth map
 
-Following = Callable[[int, int], Course]
+Following = Callable[[int, int], Reprojection]
 
 
 @dataclass(frozen=True)
-class Flat:
+class Wall:
     """A wall across the way, `distance` ahead of each frame."""
 
     distance: float = 1.0
@@ -52,7 +60,7 @@ class Flat:
             )
         return _wall(rays, self.distance), torch.ones_like(rays.ways[..., 0])
 
-    def after(self, flight: Flight, course: Following) -> Flat:
+    def after(self, flight: CameraMove3D, course: Following) -> Wall:
         """The wall is as far from the next frame."""
         return self
 
@@ -60,13 +68,13 @@ class Flat:
         """Nothing of it changes."""
         return {}
 
-    def at(self, state: Mapping[str, Tensor]) -> Flat:
+    def at(self, state: Mapping[str, Tensor]) -> Wall:
         """Nothing of it changes."""
         return self
 
 
 @dataclass(frozen=True)
-class Ground:
+class Plane:
     """A plain; above the horizon all is far.
 
     Args:
@@ -93,7 +101,7 @@ class Ground:
             )
         return _before_far((height - sinks) / (rays.ways @ down).clamp(min=BEHIND), rays)
 
-    def after(self, flight: Flight, course: Following) -> Ground:
+    def after(self, flight: CameraMove3D, course: Following) -> Plane:
         """The plain stays, and the eye goes on."""
         return replace(self, pose=self.pose.after(flight))
 
@@ -101,7 +109,7 @@ class Ground:
         """The pose."""
         return self.pose._asdict()
 
-    def at(self, state: Mapping[str, Tensor]) -> Ground:
+    def at(self, state: Mapping[str, Tensor]) -> Plane:
         """The plain as seen from a pose."""
         return replace(self, pose=Pose(state["place"], state["turn"]))
 
@@ -139,7 +147,7 @@ class Tunnel:
         root = (along.square() + square * (self.radius**2 - aside**2)).sqrt()
         return _before_far((root - along) / square, rays)
 
-    def after(self, flight: Flight, course: Following) -> Tunnel:
+    def after(self, flight: CameraMove3D, course: Following) -> Tunnel:
         """The tunnel stays, and the eye goes on."""
         return replace(self, pose=self.pose.after(flight))
 
@@ -228,7 +236,7 @@ class DepthMap:
         along = reach((low + high) / 2)
         return along, self._certain(map_, rays, (low + high) / 2, along)
 
-    def after(self, flight: Flight, course: Following) -> DepthMap:
+    def after(self, flight: CameraMove3D, course: Following) -> DepthMap:
         """What the map shows, moved along, as near and far as it is now."""
         height, width = self.values.shape
         # In 32 bits, so that a checkpoint that keeps it keeps all of it.

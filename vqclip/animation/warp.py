@@ -11,14 +11,14 @@ from vqclip.animation.resample import resample
 from vqclip.tensors import Latent
 
 
-class Way(Protocol):
+class Warp(Protocol):
     """How things move from one frame to the next."""
 
-    def __call__(self, height: int, width: int) -> Places | None:
+    def __call__(self, height: int, width: int) -> SampleGrid | None:
         """Where each pixel of a grid was a frame ago; None where nothing moves."""
 
 
-class Places(NamedTuple):
+class SampleGrid(NamedTuple):
     """Where pixels were a frame ago.
 
     Args:
@@ -30,7 +30,7 @@ class Places(NamedTuple):
     seen: Tensor | None = None
 
 
-def carry(image: Tensor, way: Way, edges: str, kernel: str = "spline") -> tuple[Tensor, Tensor]:
+def warp(image: Tensor, way: Warp, edges: str, kernel: str = "spline") -> tuple[Tensor, Tensor]:
     """Move what lies on a grid, be it pixels, a latent or moments: [1, C, h, w].
 
     Returns:
@@ -59,15 +59,15 @@ def slerp(a: Latent, b: Latent, share: float) -> Latent:
     return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)
 
 
-def part(way: Way, share: float) -> Way:
+def part(way: Warp, share: float) -> Warp:
     """A share of a movement; below 0, back again. Straight on, which small ones nearly are."""
 
-    def some(height: int, width: int) -> Places | None:
+    def some(height: int, width: int) -> SampleGrid | None:
         places = way(height, width)
         if places is None:
             return None
         here = grid(height, width).to(places.positions)
-        return Places(here + share * (places.positions - here))
+        return SampleGrid(here + share * (places.positions - here))
 
     return some
 

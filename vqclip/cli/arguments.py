@@ -71,7 +71,7 @@ def configs(options: Any) -> list[RunConfig]:
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
     found = [drafted(config) for config in found] if options.draft else found
     for config in found:
-        prompts.understood(config.prompts, config.negative)  # all of them, before the first run
+        prompts.parse_all(config.prompts, config.negative)  # all of them, before the first run
     return found
 
 
@@ -83,7 +83,7 @@ def _structure(path: Path) -> str:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise ConfigError(f"{path} cannot be read ({reason}); check the file") from error
     try:
-        told = structured.read(text)
+        told = structured.read_structured(text)
     except PromptError as error:
         raise PromptError(f"{path}: {error}") from error
     if told is None or not any(key in told for key in structured.SAYING):

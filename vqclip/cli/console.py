@@ -37,7 +37,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Screen:
+class Console:
     """Where a command speaks.
 
     Args:

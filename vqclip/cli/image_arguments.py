@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.cli.console import Screen
+from vqclip.cli.console import Console
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
@@ -30,7 +30,7 @@ def texts_of(prompt: str) -> list[str]:
     Raises:
         PromptError: if there is none.
     """
-    texts = [wish.body for wish in prompts.parse(prompt) if wish.kind == "text"]
+    texts = [wish.body for wish in prompts.parse_prompts(prompt) if wish.kind == "text"]
     if not texts:
         raise PromptError(f"{prompt!r} holds no words to score; pictures are found by search")
     return list(dict.fromkeys(texts))
@@ -77,8 +77,8 @@ def parted(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
     return alone, loading.load(overrides=settings)
 
 
-def perceptors(
-    config: RunConfig, screen: Screen, texts: Sequence[str] = ()
+def load_named_perceptors(
+    config: RunConfig, screen: Console, texts: Sequence[str] = ()
 ) -> list[OpenClipPerceptor]:
     """Load the perceptors that the settings name.
 
@@ -93,16 +93,16 @@ def perceptors(
     where = assets.search_path(config.assets)
     assets.used_words(texts, where)
     try:
-        registry.require("starter", config.perceptors)  # before torch is imported
+        registry.require_models("starter", config.perceptors)  # before torch is imported
         import torch
 
-        from vqclip.guidance.perceptor import load
+        from vqclip.guidance.perceptor import load_perceptor
         from vqclip.guidance.prompt_embedding import taught
         from vqclip.models import device as models_device
         from vqclip.models.zoo import word_embedding
-        from vqclip.run import perceptors as run_perceptors
+        from vqclip.run import perceptors
 
-        registry.require("starter", config.perceptors, run_perceptors.look)
+        registry.require_models("starter", config.perceptors, perceptors.look)
     except ModelAbsent as error:
         told = str(error).replace("--preset starter", "perceptors=starter")
         raise ModelAbsent(told) from error
@@ -113,15 +113,19 @@ def perceptors(
     own, found = taught((), " ".join(texts), where), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
-        eye = load(run_perceptors.perceptor_source(name), device=device, precision=precision)
-        found.append(replace(eye.with_words(word_embedding.for_width(own, eye.width)), name=name))
-    for note in word_embedding.unknown(own, {eye.name: eye.width for eye in found}):
+        eye = load_perceptor(
+            perceptors.perceptor_source(name), device=device, precision=precision
+        )
+        found.append(
+            replace(eye.with_words(word_embedding.fitting_width(own, eye.width)), name=name)
+        )
+    for note in word_embedding.unknown_words(own, {eye.name: eye.width for eye in found}):
         screen.say(f"note: {note}")
     return found
 
 
 def warn_of_length(
-    texts: Sequence[str], eyes: Sequence[OpenClipPerceptor], screen: Screen
+    texts: Sequence[str], eyes: Sequence[OpenClipPerceptor], screen: Console
 ) -> None:
     """Say which texts a perceptor does not read to their end."""
     for eye in eyes:
@@ -135,7 +139,7 @@ def warn_of_length(
 
 
 @dataclass
-class Album:
+class ImageBatch:
     """The pictures of a command, some of which may turn out not to be readable.
 
     Attributes:
@@ -143,7 +147,7 @@ class Album:
     """
 
     paths: list[Path]
-    screen: Screen
+    screen: Console
     failed: int = 0
 
     def look(
@@ -183,7 +187,7 @@ class Album:
         self.screen.error(str(error))
 
 
-def album(words: Sequence[str], screen: Screen) -> Album:
+def find_images(words: Sequence[str], screen: Console) -> ImageBatch:
     """Find the pictures that words name: files, folders and patterns.
 
     Raises:
@@ -197,4 +201,4 @@ def album(words: Sequence[str], screen: Screen) -> Album:
         raise PictureError(f"there is no picture at {paths[0]}{more}; check the name")
     for words_of_one in complaints:
         screen.error(words_of_one)
-    return Album(paths, screen, len(complaints))
+    return ImageBatch(paths, screen, len(complaints))

@@ -29,7 +29,7 @@ from vqclip.cli.commands import (
     show,
     train,
 )
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.cli.parser import parser_of
 from vqclip.config.sizes import final_size
 from vqclip.errors import VqclipError
@@ -45,11 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _open_streams()
         _share_cores()
     progress = Progress()
-    screen = Screen(json="--json" in words, quiet="--quiet" in words)
+    screen = Console(json="--json" in words, quiet="--quiet" in words)
     try:
         name, rest = _command(words)
         options = parser_of(name, abouts()).parse_intermixed_args(rest)
-        screen = Screen(json=options.json, quiet=options.quiet)
+        screen = Console(json=options.json, quiet=options.quiet)
         options.named_generate = name == "generate" and len(rest) < len(words)
         options.command = sys.argv if arguments is None else ["vqclip", *words]
         COMMANDS[name](options, screen, progress)
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         from vqclip.models import memory  # torch is here by now, if it is to blame
 
-        if memory.is_lacking(error):
+        if memory.is_out_of_memory(error):
             screen.error(_less_memory(progress))
             return 1
         kind = type(error).__name__
@@ -155,7 +155,7 @@ def abouts() -> dict[str, str]:
     return {name: (run.__doc__ or "").strip().split("\n")[0] for name, run in COMMANDS.items()}
 
 
-Command = Callable[[Any, Screen, Progress], None]
+Command = Callable[[Any, Console, Progress], None]
 
 COMMANDS: dict[str, Command] = {
     "generate": generate.generate,

@@ -28,7 +28,7 @@ GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alon
 MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING)
 
 
-def check(config: RunConfig) -> None:
+def check_animation(config: RunConfig) -> None:
     """Refuse settings of an animation that do not go together, or of a still that has none.
 
     Raises:
@@ -75,7 +75,7 @@ def check(config: RunConfig) -> None:
         )
 
 
-def idle(config: RunConfig, scenes: int) -> Iterator[str]:
+def idle_settings(config: RunConfig, scenes: int) -> Iterator[str]:
     """Say what of an animation is set and does nothing, though a preset may have set it.
 
     Args:
@@ -119,7 +119,7 @@ def _idle_lens(config: RunConfig) -> Iterator[str]:
         yield f"camera.depth={depth}, and the camera stands still; write camera.forward=0.05"
 
 
-def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
+def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
     """Refuse an animation that names a file which is not here, or lacks what reads it.
 
     Raises:
@@ -158,10 +158,10 @@ def require(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
             _installed("transformers", "a depth model", "depth", "camera.depth=plane")
 
 
-def stretch(text: str) -> tuple[int, int] | None:
+def parse_retake(text: str) -> tuple[int, int] | None:
     """Read `retake.frames`: the first frame that is drawn anew, and the one after the last.
 
-    >>> stretch("40 : 60")
+    >>> parse_retake("40 : 60")
     (40, 60)
     """
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*", text)
@@ -173,7 +173,7 @@ def comes_from_a_frame(config: RunConfig) -> bool:
 
     In an animation that closes, the last one comes before the first.
     """
-    read = stretch(config.retake.frames) if config.retake.of else None
+    read = parse_retake(config.retake.frames) if config.retake.of else None
     return read is not None and (read[0] > 0 or config.loop)
 
 

@@ -1,7 +1,7 @@
 """Checks of settings that need no model.
 
-`check` looks at values of the right kind: names, bounds, and what must go together. `unfit` says
-of a value of the wrong kind what it should have been, from the schema alone.
+`check_settings` looks at values of the right kind: names, bounds, and what must go together.
+`unfit` says of a value of the wrong kind what it should have been, from the schema alone.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codecs with a crf, and its end
 
 
-def check(config: RunConfig) -> RunConfig:
+def check_settings(config: RunConfig) -> RunConfig:
     """Return the config, or raise a ConfigError that names the first value that does not fit."""
-    check_bounds(config, audio_bands.parse(config.sound.bands))
+    check_bounds(config, audio_bands.parse_bands(config.sound.bands))
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
-    names = perceptor_spec.names(config.perceptors)
+    names = perceptor_spec.perceptor_names(config.perceptors)
     if len(set(names)) < len(names):
         raise ConfigError(f"perceptors names one twice: {', '.join(names)}")
     if config.optimiser.average >= 1:
@@ -61,7 +61,7 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
                 f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
             )
         if metadata.get("changing") and isinstance(value, str):
-            scheduled.check(key, value, metadata["least"], metadata["most"], heard)
+            scheduled.check_scheduled(key, value, metadata["least"], metadata["most"], heard)
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{key} is {value}; it must be a number")
         if isinstance(value, int | float) and value < metadata["least"]:

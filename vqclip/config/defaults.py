@@ -9,8 +9,8 @@ from typing import Any
 from vqclip.config.describe import to_dict
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.errors import ConfigError, PromptError
-from vqclip.language.prompt import texts
-from vqclip.language.prompts import parse
+from vqclip.language.prompt import positive_texts
+from vqclip.language.prompts import parse_prompts
 from vqclip.media.paths import FPS
 
 # A draft is a picture already: what begins with it needs a fifth of the way that random codes
@@ -42,7 +42,7 @@ FROM_A_FILM: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": {"rate": 
 FROM_ANYTHING: dict[str, Any] = {}
 
 
-def settled(config: RunConfig) -> RunConfig:
+def resolve_auto(config: RunConfig) -> RunConfig:
     """Decide what init=auto is, and how many frames are so many seconds.
 
     It is the first frame of a film that is drawn over; or a draft, if the starter VQGAN is to
@@ -59,7 +59,7 @@ def settled(config: RunConfig) -> RunConfig:
     if config.source.film:
         return dataclasses.replace(config, init="source")
     try:
-        words = texts(parse(config.prompts))
+        words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
         words = []  # empty, or unreadable: whoever draws it says so
     start = "dream" if words and config.vqgan == "starter" else "random"
@@ -76,7 +76,7 @@ def _frames(seconds: float, fps: float) -> int:
     return max(1, round(seconds * fps))
 
 
-def suited(init: Any, vqgan: Any) -> dict[str, Any]:
+def defaults_for(init: Any, vqgan: Any) -> dict[str, Any]:
     """What suits a way to begin, where it is not the defaults."""
     if init == "dream":
         return FROM_A_DRAFT
@@ -85,13 +85,13 @@ def suited(init: Any, vqgan: Any) -> dict[str, Any]:
     return FROM_RANDOM_CODES if (init, vqgan) == ("random", "starter") else FROM_ANYTHING
 
 
-def kept(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
     """What holds on of a picture's settings where it is made again from another start.
 
     Args:
-        now: what suits the new one, as `suited` gives it.
+        now: what suits the new one, as `defaults_for` gives it.
     """
-    before = suited(notes.get("init"), notes.get("vqgan"))
+    before = defaults_for(notes.get("init"), notes.get("vqgan"))
     return notes if before is now else _without(_without(notes, before), _usual(now))
 
 

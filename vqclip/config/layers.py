@@ -22,7 +22,7 @@ from vqclip.errors import ConfigError, suggest
 Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
 
 
-def merge(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
+def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     """Lay values over a schema's defaults; `prompts` is left out: a prompt never goes through.
 
     Raises:
@@ -52,7 +52,7 @@ def _tidied(values: Mapping[str, Any], schema: type, where: str, prefix: str = "
     for each in (each for each in scheduled.changing(schema) if each.name in values):
         key, kinds = prefix + each.name, get_args(hints[each.name])
         try:
-            found[each.name] = scheduled.tidy(
+            found[each.name] = scheduled.canonical(
                 key, values[each.name], whole=int in kinds, optional=types.NoneType in kinds
             )
         except ConfigError as error:
@@ -156,7 +156,7 @@ def _meant(value: Any, schema: Any, prefix: str) -> str:
     return f"; did you mean {prefix}{takes[0]}={value}?" if prefix and takes else ""
 
 
-def override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
+def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     """Read `key=value`; a setting that is text takes the rest verbatim, others as YAML."""
     key, equals, raw = text.partition("=")
     key = key.strip()
@@ -168,7 +168,7 @@ def override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     if get_origin(hint) is list and not raw.lstrip().startswith("["):
         # A schedule's commas part its keys: perceptors=starter:{0: 0, 50%: 1},starter-second
         return key, [part.strip() for part in re.split(r",(?![^{]*\})", raw) if part.strip()]
-    return key, parse(raw, f"{key}=")
+    return key, parse_yaml(raw, f"{key}=")
 
 
 def _hint(schema: Any, key: str) -> Any:
@@ -204,7 +204,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def parse(text: str, where: str) -> Any:
+def parse_yaml(text: str, where: str) -> Any:
     """Read YAML.
 
     Raises:

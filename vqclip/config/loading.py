@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.config import defaults, yaml_files
-from vqclip.config.checks import check
-from vqclip.config.layers import Layer, merge, nest, override
+from vqclip.config.checks import check_settings
+from vqclip.config.layers import Layer, merge_layers, nest, parse_override
 from vqclip.config.schema import RunConfig
 from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
-from vqclip.language.prompts import parse as read_prompts
+from vqclip.language.prompts import parse_prompts as read_prompts
 from vqclip.language.templates import MOST, expand
 
 TEXTS = frozenset(("prompts", "negative"))  # what may have one of the `shapes` of YAML
@@ -69,13 +69,15 @@ def load(
 def _load(layers: Sequence[Layer], text: str, base: Mapping[str, Any] | None = None) -> RunConfig:
     """Merge layers, with what suits the start below them; the notes are the first, if any."""
     layers = list(layers)
-    merged = merge(layers)
-    start = defaults.settled(dataclasses.replace(merged, prompts=text)).init
-    suited = defaults.suited(start, merged.vqgan)
+    merged = merge_layers(layers)
+    start = defaults.resolve_auto(dataclasses.replace(merged, prompts=text)).init
+    suited = defaults.defaults_for(start, merged.vqgan)
     if base is not None:
-        layers[0] = ("the notes", dict(defaults.kept(base, suited)))
+        layers[0] = ("the notes", dict(defaults.carry_over(base, suited)))
     layers.insert(0, ("what suits the start", suited))
-    return check(defaults.settled(dataclasses.replace(merge(layers), prompts=text, init=start)))
+    return check_settings(
+        defaults.resolve_auto(dataclasses.replace(merge_layers(layers), prompts=text, init=start))
+    )
 
 
 def load_all(
@@ -94,7 +96,7 @@ def load_all(
             more than 1000 runs.
     """
     layers = _layers(preset, file, overrides)
-    merged = merge(layers)
+    merged = merge_layers(layers)
     where = assets.search_path(merged.assets)
     several = [
         _variants(_wanted(layers) if prompts is None else prompts, where),
@@ -162,12 +164,13 @@ def _layers(
     if isinstance(overrides, Mapping):
         layers.append(("the overrides", nest(overrides)))
     else:
-        layers += [("the command line", nest([override(text)])) for text in overrides]
+        layers += [("the command line", nest([parse_override(text)])) for text in overrides]
     layers.append(("the arguments", dict(settings or {})))
     return [
         (
             where,
-            values | {key: yaml_files.text(values[key], key) for key in TEXTS & values.keys()},
+            values
+            | {key: yaml_files.prompt_text(values[key], key) for key in TEXTS & values.keys()},
         )
         for where, values in _one_length(layers)
     ]
@@ -205,4 +208,4 @@ def _wanted(layers: Sequence[Layer]) -> str:
     found = None
     for _, values in layers:
         found = values.get("prompts", found)
-    return yaml_files.text(found)
+    return yaml_files.prompt_text(found)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import schedules
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import plain, read, split, strip
+from vqclip.language.lexer import lex, plain, split, strip
 from vqclip.language.prompt import Prompt
 from vqclip.language.prompt_parser import ENDLESS
 from vqclip.language.prompts import show
@@ -27,7 +27,7 @@ from vqclip.language.schedules import Schedule
 
 
 @dataclass(frozen=True)
-class Eye:
+class PerceptorSpec:
     """A perceptor of a run, by its name.
 
     Args:
@@ -41,16 +41,16 @@ class Eye:
     squares: int | None = None
 
 
-def parse(text: str) -> Eye:
+def parse_perceptor(text: str) -> PerceptorSpec:
     """Read an entry of `perceptors`.
 
     Raises:
         ConfigError: if it has no name, or a number that cannot be.
 
-    >>> parse("ViT-B-32::openai:0.5:8")
-    Eye(name='ViT-B-32::openai', weight=0.5, squares=8)
+    >>> parse_perceptor("ViT-B-32::openai:0.5:8")
+    PerceptorSpec(name='ViT-B-32::openai', weight=0.5, squares=8)
     """
-    fields = split(read(text.replace("\\", "\\\\")), ":", outside="{")
+    fields = split(lex(text.replace("\\", "\\\\")), ":", outside="{")
     found: list[str] = []
     while len(fields) > 1 and len(found) < 2:
         field = plain(strip(fields[-1]))
@@ -85,7 +85,7 @@ def parse(text: str) -> Eye:
     weight: float | Schedule = 1.0
     if found and found[0].startswith("{"):
         try:
-            weight = schedules.parse(found[0][1:-1])
+            weight = schedules.parse_schedule(found[0][1:-1])
         except ConfigError as error:
             raise ConfigError(f"perceptors: {name}: {error}") from error
     elif found:
@@ -96,12 +96,12 @@ def parse(text: str) -> Eye:
             f"perceptors: {name} has the weight {least:g}; it must be 0 or more. To push away "
             f"from something, give a prompt a negative weight: fog:-0.5 for({name})"
         )
-    return Eye(name, weight, _squares(name, found[1]) if len(found) > 1 else None)
+    return PerceptorSpec(name, weight, _squares(name, found[1]) if len(found) > 1 else None)
 
 
-def names(entries: Sequence[str]) -> list[str]:
+def perceptor_names(entries: Sequence[str]) -> list[str]:
     """The names alone."""
-    return [parse(entry).name for entry in entries]
+    return [parse_perceptor(entry).name for entry in entries]
 
 
 def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.language import functions, schedules
 from vqclip.language.clock import Clock, Timeline
-from vqclip.language.expressions import NUMBER, unknown
+from vqclip.language.expressions import NUMBER, unknown_names
 from vqclip.language.schedules import Curve, Schedule
 
 LOOKS = 1000  # frames, to learn how much memory a run needs about
@@ -27,7 +27,7 @@ def clock_of(config: RunConfig) -> Clock:
     return Clock(config.steps, fps=float(config.film.fps))
 
 
-def tidy(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | None:
+def canonical(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | None:
     """A value from the command line, a file or Python as the setting holds it.
 
     Args:
@@ -39,7 +39,7 @@ def tidy(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | 
         ConfigError: for a text that is no schedule, with the key.
         ValueError: for what is of another kind.
 
-    >>> tidy("optimiser.rate", "{0:0.3,75 %:.03}", whole=False, optional=True)
+    >>> canonical("optimiser.rate", "{0:0.3,75 %:.03}", whole=False, optional=True)
     '0: 0.3, 75%: 0.03'
     """
     if isinstance(value, Mapping):
@@ -53,7 +53,7 @@ def tidy(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | 
         if not NUMBER.fullmatch(text):
             found = _read(key, text)
             number = found.constant
-            return schedules.show(found) if number is None else _number(number, whole)
+            return schedules.schedule_to_text(found) if number is None else _number(number, whole)
         value = float(text)
     if value is None and optional:
         return None
@@ -62,7 +62,7 @@ def tidy(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | 
     return _number(value, whole)
 
 
-def read(key: str, value: float | str) -> float | Schedule:
+def read_scheduled(key: str, value: float | str) -> float | Schedule:
     """A setting's value as a number, or as one that changes.
 
     Raises:
@@ -71,7 +71,9 @@ def read(key: str, value: float | str) -> float | Schedule:
     return _read(key, value) if isinstance(value, str) else value
 
 
-def check(key: str, text: str, least: float, most: float, heard: Collection[str] = ()) -> None:
+def check_scheduled(
+    key: str, text: str, least: float, most: float, heard: Collection[str] = ()
+) -> None:
     """Check what can be told of a setting's schedule before the run is known.
 
     Args:
@@ -85,7 +87,7 @@ def check(key: str, text: str, least: float, most: float, heard: Collection[str]
     known = [*functions.VARIABLES, *heard]
     for name in found.names:
         if name not in known:
-            raise ConfigError(f"{key}: {unknown(name, text, known)}")
+            raise ConfigError(f"{key}: {unknown_names(name, text, known)}")
     for value in found.numbers:
         Timeline(1).within(value, f"{key}, {text!r},", least, most)
 
@@ -102,7 +104,7 @@ def curve(config: RunConfig, key: str, clock: Clock) -> Curve:
     value, field = _place(config, key)
     try:
         return clock.within(
-            read(key, value), key, field.metadata["least"], field.metadata["most"]
+            read_scheduled(key, value), key, field.metadata["least"], field.metadata["most"]
         )
     except ConfigError as error:
         raise error if str(error).startswith(key) else ConfigError(f"{key}: {error}") from error
@@ -124,12 +126,12 @@ def curves(config: RunConfig, clock: Clock) -> dict[str, Curve]:
     }
 
 
-def most(config: RunConfig, key: str) -> float:
+def greatest_value(config: RunConfig, key: str) -> float:
     """About the greatest value that a setting has on the way.
 
     What a sound will say is not known: silence and the loudest are tried.
     """
-    found = read(key, _place(config, key)[0])
+    found = read_scheduled(key, _place(config, key)[0])
     if not isinstance(found, Schedule):
         return found
     clock = clock_of(config)
@@ -154,7 +156,7 @@ def _place(config: RunConfig, key: str) -> tuple[Any, Field[Any]]:
 
 def _read(key: str, text: str) -> Schedule:
     try:
-        return schedules.parse(text)
+        return schedules.parse_schedule(text)
     except ConfigError as error:
         raise ConfigError(f"{key}: {error} (see vqclip help schedules)") from error
 

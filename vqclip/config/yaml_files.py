@@ -10,10 +10,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from vqclip.config.layers import Layer, merge, nest, override, parse
+from vqclip.config.layers import Layer, merge_layers, nest, parse_override, parse_yaml
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import structured
-from vqclip.language.clock import length
+from vqclip.language.clock import parse_length
 from vqclip.language.prompt import Prompt
 from vqclip.language.prompts import show
 
@@ -36,8 +36,8 @@ def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> 
         ConfigError: as for `load`.
     """
     layers = [] if path is None else [(str(path), _yaml(path))]
-    layers += [("the command line", nest([override(text, schema)])) for text in overrides]
-    return merge(layers, schema)
+    layers += [("the command line", nest([parse_override(text, schema)])) for text in overrides]
+    return merge_layers(layers, schema)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{name} cannot be read ({error.strerror or error}); check the name of the file"
         ) from error
-    values = parse(text, str(path))
+    values = parse_yaml(text, str(path))
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -90,7 +90,7 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
                 f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
                 "of prompts"
             )
-        values["prompts"] = " ^ ".join(scene(each, str(path)) for each in scenes)
+        values["prompts"] = " ^ ".join(scene_text(each, str(path)) for each in scenes)
     return [*layers, (str(path), values)]
 
 
@@ -119,7 +119,7 @@ def _opening(lines: Sequence[str]) -> int:
     return next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
 
 
-def text(value: Any, key: str = "prompts") -> str:
+def prompt_text(value: Any, key: str = "prompts") -> str:
     """A prompt as text, whether it is one, a list, `{body: weight}` verbatim, or a structure.
 
     Args:
@@ -129,7 +129,7 @@ def text(value: Any, key: str = "prompts") -> str:
         ConfigError: if it is none of these, or a weight is no number.
         PromptError: for a structure that says nothing.
 
-    >>> text(["a fox", {"fog": -0.5}])
+    >>> prompt_text(["a fox", {"fog": -0.5}])
     'a fox | fog:-0.5'
     """
     if value is None:
@@ -142,27 +142,27 @@ def text(value: Any, key: str = "prompts") -> str:
             return show(structured.translate(value))
         return show(_wish(body, weight, key) for body, weight in value.items())
     if isinstance(value, Sequence):
-        return " | ".join(text(part, key) for part in value)
+        return " | ".join(prompt_text(part, key) for part in value)
     raise ConfigError(f"{key} is {value!r}; it must be text in quotes, or a list of texts")
 
 
-def scene(value: Any, where: str) -> str:
+def scene_text(value: Any, where: str) -> str:
     """A scene as text; `{prompts: a fox, for: 2s}` says how long it takes.
 
     Args:
         where: what it was read from, for messages.
 
     Raises:
-        ConfigError, PromptError: as for `text`; also for what is no length.
+        ConfigError, PromptError: as for `prompt_text`; also for what is no length.
     """
     if not isinstance(value, Mapping) or "for" not in value or len(value) < 2:
-        return text(value)
+        return prompt_text(value)
     rest = {key: inner for key, inner in value.items() if key != "for"}
     try:
-        lasting = length(str(value["for"]))
+        lasting = parse_length(str(value["for"]))
     except ConfigError as error:
         raise ConfigError(f"{where}: scenes: for: {error}") from error
-    words = text(rest["prompts"] if list(rest) == ["prompts"] else rest)
+    words = prompt_text(rest["prompts"] if list(rest) == ["prompts"] else rest)
     return f"{words} | lasting({lasting.written})"
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.tensors import Image, Latent
 
@@ -23,9 +23,9 @@ class LatentDrawer:
         thrift: whether the decoder is worked out twice, and in tiles.
     """
 
-    def __init__(self, vqgan: VQGAN, latent: Latent, thrift: Thrift | None = None) -> None:
+    def __init__(self, vqgan: VQGAN, latent: Latent, thrift: MemoryPolicy | None = None) -> None:
         self.vqgan = vqgan
-        self.thrift = Thrift() if thrift is None else thrift
+        self.thrift = MemoryPolicy() if thrift is None else thrift
         self.latent = nn.Parameter(latent.detach().clone())
         self._low, self._high = vqgan.limits()
 

@@ -20,7 +20,7 @@ from vqclip.generate import Loss, View
 from vqclip.tensors import Embedding, Scalar
 
 SHARPNESS = 30.0  # what cosines are multiplied by; CLIP's own training ends between 14 and 100
-DRAWN = """
+OPTIMISED_AGAINST = """
 wolf, deer, hedgehog, squirrel, sheep, goat, donkey, zebra, kangaroo, panda, koala, rhinoceros,
 crocodile, lizard, dinosaur, bat, goose, swan, eagle, peacock, flamingo, parrot, turkey, crab,
 lobster, shark, jellyfish, seal, shell, caterpillar, dragonfly, ladybird, beetle, scorpion, worm,
@@ -35,7 +35,7 @@ tower, windmill, lighthouse, factory, skyscraper, statue, fountain, well, road, 
 beach, desert, wave, lightning, snow, comet, planet, foot, tooth, bone, brain, man, woman, child,
 king, witch, pirate, skull
 """
-JUDGED = """
+HELD_OUT = """
 airplane, anchor, ant, apple, banana, basket, bear, bed, bee, bell, bicycle, bird, boat,
 book, bottle, bridge, broom, bus, butterfly, cactus, cake, camel, camera, candle, car,
 carrot, castle, cat, chair, cherry, chicken, church, city at night, clock, cloud, coat,
@@ -48,17 +48,17 @@ sun, sword, tent, tiger, train, tree, umbrella, whale, window
 """
 
 
-def others(text: str, things: str = DRAWN) -> list[str]:
+def distractors_for(text: str, things: str = OPTIMISED_AGAINST) -> list[str]:
     """Name the things of a list that a text does not name.
 
-    >>> "wolf" in others("a red fox"), "wolf" in others("a grey Wolf")
+    >>> "wolf" in distractors_for("a red fox"), "wolf" in distractors_for("a grey Wolf")
     (True, False)
     """
     said = text.lower()
     return [word for word in " ".join(things.split()).split(", ") if word not in said]
 
 
-def certainty(seen: Embedding, wanted: Embedding, foils: Embedding) -> Tensor:
+def log_certainty(seen: Embedding, wanted: Embedding, foils: Embedding) -> Tensor:
     """How sure is a perceptor that pictures show what is wanted, and none of the foils?
 
     Args:
@@ -73,7 +73,7 @@ def certainty(seen: Embedding, wanted: Embedding, foils: Embedding) -> Tensor:
     return (SHARPNESS * cosines).log_softmax(1)[:, 0]
 
 
-def distinct(
+def contrast_loss(
     targets: Mapping[str, list[tuple[Embedding, Embedding]]],
     weights: Mapping[str, Callable[[int], float]] | None = None,
 ) -> Loss:
@@ -87,7 +87,7 @@ def distinct(
 
     def loss(view: View) -> Scalar:
         told = [
-            certainty(view.embeddings[name], wanted, foils).mean()
+            log_certainty(view.embeddings[name], wanted, foils).mean()
             * (counts[name](view.step) if name in counts else 1.0)
             for name, pairs in targets.items()
             for wanted, foils in pairs

@@ -21,13 +21,12 @@ from vqclip.config.schema import DreamSettings
 from vqclip.errors import ConfigError, ModelError
 from vqclip.guidance import distractors
 from vqclip.guidance.cutouts import Cutter
-from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.guidance.perceptor import load as load_perceptor
+from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.models import clip, net2net, vqgan
 from vqclip.models import prior as models_prior
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.word_embedding import Learnt, for_width
+from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
 from vqclip.tensors import Image
 
 AT_ONCE = 32  # drafts written together
@@ -58,7 +57,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Dreamer:
+class DraftModel:
     """What writes drafts, what draws them, and who ranks them; the first judge also reads."""
 
     prior: models_prior.Prior
@@ -101,7 +100,7 @@ class Dreamer:
 
 
 @dataclass(frozen=True)
-class ClassDreamer:
+class ClassDraftModel:
     """The same with a transformer that knows classes instead of words.
 
     Args:
@@ -156,11 +155,11 @@ class ClassDreamer:
         return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judges)
 
 
-def load(
+def load_draft_model(
     device: torch.device | str = "cpu",
     prior: str = "starter",
     loaded: Sequence[OpenClipPerceptor] = (),
-) -> Dreamer | ClassDreamer:
+) -> DraftModel | ClassDraftModel:
     """Load the starter models, or the starter CLIPs and a class-conditional model of the zoo.
 
     Args:
@@ -177,29 +176,31 @@ def load(
             ready = there.get(clip.weights_in(folder))
             judges.append(_plain(ready) if ready else load_perceptor(str(folder), device=device))
     if prior == "starter":
-        return Dreamer(
-            prior=models_prior.load(registry.starter_prior(), device=device),
+        return DraftModel(
+            prior=models_prior.load_prior(registry.starter_prior(), device=device),
             drawer=vqgan.open_vqgan(found.config, found.weights, device=device),
             judges=tuple(judges),
         )
-    model = net2net.load(found.config, found.weights, device=device)
+    model = net2net.load_net2net(found.config, found.weights, device=device)
     if model.classes != CLASSES:
         raise ModelError(
             f"{prior!r} knows {model.classes} classes, whose names vqclip cannot tell; "
             f"dream.prior takes models of ImageNet's {CLASSES}"
         )
-    return ClassDreamer(model, tuple(judges), net2net.class_names())
+    return ClassDraftModel(model, tuple(judges), net2net.class_names())
 
 
 def _plain(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
     """The same model as `perceptors.load` gives it when nothing else is said."""
     own = Cutter(perceptor.size)
-    return replace(perceptor, cut=own, contrast="absolute", thrift=Thrift(), words={})
+    return replace(perceptor, cut=own, contrast="absolute", thrift=MemoryPolicy(), words={})
 
 
-def knowing(dreamer: Dreamer | ClassDreamer, words: Sequence[Learnt]) -> Dreamer | ClassDreamer:
+def with_words(
+    dreamer: DraftModel | ClassDraftModel, words: Sequence[WordEmbedding]
+) -> DraftModel | ClassDraftModel:
     """The same dreamer, whose judges know learnt words as far as their text towers fit."""
-    judges = [j.with_words(for_width(words, j.width)) for j in dreamer.judges]
+    judges = [j.with_words(fitting_width(words, j.width)) for j in dreamer.judges]
     return replace(dreamer, judges=tuple(judges))
 
 
@@ -212,14 +213,14 @@ def _ranked(
     judges: Sequence[OpenClipPerceptor],
 ) -> list[Draft]:
     """Write codes [N, h, w] some at a time, draw them, and put the drafts in order."""
-    things = distractors.others(text)
+    things = distractors.distractors_for(text)
     words = [(judge.embed_text([text]), judge.embed_text(things)) for judge in judges]
     drafts: list[Draft] = []
     while len(drafts) < count:
         codes = write(min(at_once, count - len(drafts)))
         images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
         told = [
-            distractors.certainty(judge.embed_image(images), wanted, away)
+            distractors.log_certainty(judge.embed_image(images), wanted, away)
             for judge, (wanted, away) in zip(judges, words, strict=True)
         ]
         scores = torch.stack(told).mean(0).exp().tolist()
@@ -227,7 +228,7 @@ def _ranked(
     return sorted(drafts, key=lambda draft: -draft.score)
 
 
-def laid_out(draft: Image, width: int, height: int) -> Image:
+def pad_to(draft: Image, width: int, height: int) -> Image:
     """Enlarge a draft to the shorter side of a picture, in its middle; its border goes on."""
     side = min(width, height)
     square = functional.interpolate(

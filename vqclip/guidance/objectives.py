@@ -16,17 +16,17 @@ from vqclip.generate import Loss, Objective
 from vqclip.guidance import distractors, losses, prompt_embedding, regions, scenes
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.guidance.regions import Glance, Mask
-from vqclip.guidance.scenes import Lane, Story
+from vqclip.guidance.regions import Mask, RegionView
+from vqclip.guidance.scenes import PromptTrack, SceneTimeline
 from vqclip.language.assets import HERE
 from vqclip.language.clock import Clock
-from vqclip.language.prompt import Prompt, Region, texts
+from vqclip.language.prompt import Prompt, Region, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.tensors import Image
 
 
 @dataclass(frozen=True)
-class Material:
+class PromptInputs:
     """What prompts name and only a session can bring.
 
     Args:
@@ -45,8 +45,8 @@ class Material:
 def from_prompts(
     wishes: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
-    tale: Story,
-    material: Material | None = None,
+    tale: SceneTimeline,
+    material: PromptInputs | None = None,
     reserved: Iterable[str] = (),
     weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
@@ -57,10 +57,10 @@ def from_prompts(
         weights: of each perceptor, by its name; 1 where there is none.
     """
     taken, counts = set(reserved), dict(weights or {})
-    found = Material() if material is None else material
+    found = PromptInputs() if material is None else material
     numbers: dict[Region, int] = {}
-    glances: dict[tuple[Region, str], Glance] = {}
-    for lane in scenes.lanes(wishes, tale):
+    glances: dict[tuple[Region, str], RegionView] = {}
+    for lane in scenes.tracks(wishes, tale):
         first = next(wish for wish in lane.wishes if wish is not None)
         for perceptor in perceptors:
             if first.only and perceptor.name not in first.only:
@@ -76,19 +76,21 @@ def from_prompts(
                 if key not in glances:
                     assert found.cutter is not None
                     cut = found.cutter(perceptor, number)
-                    glances[key] = Glance(found.masks[first.region], perceptor, cut)
-                loss = regions.within(loss, glances[key])
+                    glances[key] = RegionView(found.masks[first.region], perceptor, cut)
+                loss = regions.restrict_to_region(loss, glances[key])
             yield Objective(name, counts.get(perceptor.name, _always(1.0)), loss)
 
 
-def _loss(lane: Lane, tale: Story, perceptor: OpenClipPerceptor, material: Material) -> Loss:
+def _loss(
+    lane: PromptTrack, tale: SceneTimeline, perceptor: OpenClipPerceptor, material: PromptInputs
+) -> Loss:
     """What a lane wants of a perceptor's view."""
     first = next(wish for wish in lane.wishes if wish is not None)
     weight, stop = scenes.weight(lane, tale), scenes.stop(lane, tale)
     if first.kind == "image":
         return losses.image_loss(perceptor, material.pictures[first.body], weight, stop)
     embedded = [
-        wish if wish is None else prompt_embedding.embed(wish, perceptor, material.folders)
+        wish if wish is None else prompt_embedding.embed_prompt(wish, perceptor, material.folders)
         for wish in lane.wishes
     ]
     return losses.prompt_loss(perceptor.name, scenes.target(lane, tale, embedded), weight, stop)
@@ -97,7 +99,7 @@ def _loss(lane: Lane, tale: Story, perceptor: OpenClipPerceptor, material: Mater
 def against_foils(
     wishes: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
-    tale: Story,
+    tale: SceneTimeline,
     weight: float | Schedule,
     style: str = "",
     weights: Mapping[str, Curve] | None = None,
@@ -115,14 +117,16 @@ def against_foils(
         if weight == 0:
             continue
         said = " ".join(wish.body for wish in wanted)
-        things = [prompt_embedding.around(thing, style) for thing in distractors.others(said)]
+        things = [
+            prompt_embedding.around(thing, style) for thing in distractors.distractors_for(said)
+        ]
         targets = {}
         for perceptor in perceptors:
             own = [w for w in wanted if not w.only or perceptor.name in w.only]
             if own:
                 away = perceptor.embed_text(things)
                 targets[perceptor.name] = [
-                    (prompt_embedding.embed(w, perceptor), away) for w in own
+                    (prompt_embedding.embed_prompt(w, perceptor), away) for w in own
                 ]
         if targets:
             usual = "distinct" if scene == 0 else f"distinct {scene + 1}"
@@ -130,16 +134,16 @@ def against_foils(
             name = next(each for each in names if each not in taken)
             taken.add(name)
             curve = _share(tale.clock.of(weight), tale, scene, wanted[0])
-            yield Objective(name, curve, distractors.distinct(targets, weights or {}))
+            yield Objective(name, curve, distractors.contrast_loss(targets, weights or {}))
 
 
-def _told(wishes: Sequence[Prompt], tale: Story) -> Iterator[tuple[int, list[Prompt]]]:
+def _told(wishes: Sequence[Prompt], tale: SceneTimeline) -> Iterator[tuple[int, list[Prompt]]]:
     """What is to be told from other things together: a scene's wishes for the whole picture.
 
     One whose weight changes stands alone: it counts only while it is wished for.
     """
     for scene in range(tale.scenes):
-        found = [w for w in texts(wishes) if w.scene == scene and w.region is None]
+        found = [w for w in positive_texts(wishes) if w.scene == scene and w.region is None]
         steady = [wish for wish in found if not isinstance(wish.weight, Schedule)]
         if steady:
             yield scene, steady
@@ -148,7 +152,7 @@ def _told(wishes: Sequence[Prompt], tale: Story) -> Iterator[tuple[int, list[Pro
                 yield scene, [wish]
 
 
-def _share(weight: Curve, tale: Story, scene: int, wish: Prompt) -> Curve:
+def _share(weight: Curve, tale: SceneTimeline, scene: int, wish: Prompt) -> Curve:
     """A weight, for as much as there is of a scene, while a wish of it is one."""
     if not isinstance(wish.weight, Schedule):
         return lambda step: weight(step) * tale.shares(step)[scene]
@@ -173,7 +177,7 @@ def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iter
     for name in names_of(wanted):
         if name in options:
             loss = losses.LOSSES[name](**options[name])
-            weight = clock.of(scheduled.read(f"losses.{name}", getattr(wanted, name)))
+            weight = clock.of(scheduled.read_scheduled(f"losses.{name}", getattr(wanted, name)))
             yield Objective(name, weight, loss)
 
 

@@ -25,7 +25,7 @@ from vqclip.language.assets import named_in
 from vqclip.models import clip as models_clip
 from vqclip.models import text_encoder
 from vqclip.models import tokenizer as models_tokenizer
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.tensors import Cutouts, Embedding
 
 _CONTRASTS = ("absolute", "stretch")
@@ -36,7 +36,7 @@ _MARGIN = 1e-6  # a stretch of less is a flat colour
 
 @dataclass(frozen=True, eq=False)
 class OpenClipPerceptor:
-    """A model of open_clip as a judge; its weights are frozen. Made by `load`.
+    """A model of open_clip as a judge; its weights are frozen. Made by `load_perceptor`.
 
     Args:
         name: what it is called in logs: the name that it was loaded by.
@@ -66,7 +66,7 @@ class OpenClipPerceptor:
     squash: bool
     weights: Path
     contrast: str
-    thrift: Thrift = field(default_factory=Thrift)
+    thrift: MemoryPolicy = field(default_factory=MemoryPolicy)
     words: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -207,7 +207,7 @@ class OpenClipPerceptor:
         return resized[..., top : top + self.size, left : left + self.size]
 
 
-def load(
+def load_perceptor(
     name: str,
     *,
     device: torch.device | str = "cpu",

@@ -21,7 +21,7 @@ from vqclip.errors import PromptError
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
 from vqclip.language.assets import HERE, Direction
-from vqclip.language.prompt import Piece, Prompt, learnt_in
+from vqclip.language.prompt import Prompt, TextSpan, learnt_words_in
 from vqclip.models import text_encoder
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import registry, word_embedding
@@ -30,7 +30,7 @@ from vqclip.tensors import Embedding
 # Where a long text is parted, best first: sentences, clauses, words, and in the end letters.
 BORDERS = (r"(?<=[.!?;])\s+|(?<=[。！？；])", r"(?<=,)\s+|(?<=[，、])", r"\s+", r"(?<=.)")
 NOTHING = 1e-5  # a difference of embeddings below this is rounding
-Pieces = tuple[Piece, ...]
+Pieces = tuple[TextSpan, ...]
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Chunk:
     tokens: int
 
 
-def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]:
+def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chunk]:
     """Part a text into chunks that a perceptor reads whole.
 
     A text that fits is one chunk. Others are parted at the ends of sentences, where those are
     too long at commas, and else between words, into as few chunks as that allows.
     """
 
-    def count(some: Sequence[Piece]) -> int:
+    def count(some: Sequence[TextSpan]) -> int:
         return _spelled(some, perceptor).count - sum(models_tokenizer.frame(perceptor.tokenizer))
 
     room = perceptor.room
@@ -64,7 +64,7 @@ def chunks(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> list[Chunk]
     return [Chunk(each, count(each)) for each in map(_trimmed, found) if each]
 
 
-def embed(
+def embed_prompt(
     wish: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
 ) -> Embedding:
     """Where a wish wants to go: [1, D], of length 1. Not for pictures.
@@ -122,7 +122,9 @@ def difference(there: Embedding, lacking: Embedding) -> Embedding:
 
 def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
     """What a perceptor reads of a wish: the sentence, if there is one and it reads sentences."""
-    return (Piece(wish.sentence),) if wish.sentence and perceptor.reads_sentences else wish.spoken
+    return (
+        (TextSpan(wish.sentence),) if wish.sentence and perceptor.reads_sentences else wish.spoken
+    )
 
 
 def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
@@ -162,12 +164,12 @@ def files(
     Raises:
         PromptError: if a word has no file.
     """
-    return assets.used_words([style, *learnt_in(wishes)], folders)
+    return assets.used_words([style, *learnt_words_in(wishes)], folders)
 
 
 def taught(
     wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
-) -> list[word_embedding.Learnt]:
+) -> list[word_embedding.WordEmbedding]:
     """Read those files.
 
     Raises:
@@ -175,7 +177,8 @@ def taught(
         ModelError: if its file cannot be read.
     """
     return [
-        word_embedding.load(path, name) for name, path in files(wishes, style, folders).items()
+        word_embedding.read_word(path, name)
+        for name, path in files(wishes, style, folders).items()
     ]
 
 
@@ -218,7 +221,7 @@ def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embeddi
     return functional.normalize(read.float(), dim=-1)
 
 
-def _spelled(pieces: Sequence[Piece], perceptor: OpenClipPerceptor) -> models_tokenizer.Row:
+def _spelled(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> models_tokenizer.Row:
     return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
 
 
@@ -242,7 +245,7 @@ def _styled(wish: Prompt, style: str) -> Prompt:
     before, after = _halves(style)
     pieces: Pieces = ()
     if wish.pieces:
-        edges = [Piece(text) if text else None for text in (before, after)]
+        edges = [TextSpan(text) if text else None for text in (before, after)]
         pieces = tuple(each for each in (edges[0], *wish.pieces, edges[1]) if each is not None)
     return replace(
         wish,
@@ -268,7 +271,7 @@ def _parts(
     if not borders or fits(pieces):
         yield pieces
         return
-    current: list[Piece] = []
+    current: list[TextSpan] = []
     for piece in pieces:
         if piece.learnt:
             current.append(piece)
@@ -288,7 +291,7 @@ def _parts(
 
 def _joined(pieces: Pieces) -> Pieces:
     """Put neighbours of equal attention together again."""
-    found: list[Piece] = []
+    found: list[TextSpan] = []
     for piece in pieces:
         last = found[-1] if found else None
         if last and not (last.learnt or piece.learnt) and last.attention == piece.attention:

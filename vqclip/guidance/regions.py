@@ -84,7 +84,7 @@ def part(picture: Image, where: Mask) -> Image:
     return reached[..., above:below, first:last]
 
 
-class Glance:
+class RegionView:
     """A perceptor's look at a part of the picture: one a step, however many wishes want it.
 
     Args:
@@ -107,7 +107,7 @@ class Glance:
         return self._last[1]
 
 
-def within(loss: Loss, glance: Glance) -> Loss:
+def restrict_to_region(loss: Loss, glance: RegionView) -> Loss:
     """Let a loss of `losses` look at, and move, a part of the picture only."""
 
     def looked(view: View) -> Scalar:
@@ -116,7 +116,7 @@ def within(loss: Loss, glance: Glance) -> Loss:
     return looked
 
 
-def lay(draft: Image, picture: Image, where: Mask) -> Image:
+def paste(draft: Image, picture: Image, where: Mask) -> Image:
     """Lay a square draft into a region of a picture: as large as fits, in the region's middle."""
     height, width = picture.shape[-2:]
     left, top, right, bottom = bounds(where)

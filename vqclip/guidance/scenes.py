@@ -26,7 +26,7 @@ Target = Callable[[int], Embedding]
 
 
 @dataclass(frozen=True)
-class Story:
+class SceneTimeline:
     """How many scenes there are, when, and how long they fade.
 
     Args:
@@ -64,8 +64,10 @@ class Story:
     def shares(self, step: int) -> list[float]:
         """How much of each scene there is at a step; they add up to 1.
 
-        >>> Story(2, Clock(100), fade=0.2).shares(49), Story(2, Clock(100)).shares(50)
-        ([0.6, 0.4], [0.0, 1.0])
+        >>> SceneTimeline(2, Clock(100), fade=0.2).shares(49)
+        [0.6, 0.4]
+        >>> SceneTimeline(2, Clock(100)).shares(50)
+        [0.0, 1.0]
         """
         place = self._place(self.clock.frame(step))
         found = [0.0] * self.scenes
@@ -115,9 +117,9 @@ class Story:
         return [*itertools.accumulate(long[:-1], initial=0.0), float(frames)]
 
 
-def tell(
+def scene_timeline(
     wishes: Sequence[Prompt], clock: Clock, fade: float = 0.0, *, loop: bool = False
-) -> Story:
+) -> SceneTimeline:
     """The story of a run's wishes.
 
     Raises:
@@ -126,11 +128,11 @@ def tell(
     scenes = max(wish.scene for wish in wishes) + 1
     said = {wish.scene: wish.lasting for wish in wishes if wish.lasting is not None}
     lengths = tuple(said.get(scene) for scene in range(scenes)) if said else ()
-    return Story(scenes, clock, fade, lengths, loop)
+    return SceneTimeline(scenes, clock, fade, lengths, loop)
 
 
 @dataclass(frozen=True)
-class Lane:
+class PromptTrack:
     """What stands at the same place in every scene, and so becomes one another.
 
     Args:
@@ -145,7 +147,7 @@ class Lane:
         return " ^ ".join(wish.body if wish else "" for wish in self.wishes).strip(" ^")
 
 
-def lanes(wishes: Sequence[Prompt], story: Story) -> list[Lane]:
+def tracks(wishes: Sequence[Prompt], story: SceneTimeline) -> list[PromptTrack]:
     """Put together what fades into each other: of each scene its first wish of a kind, and so on.
 
     Of a kind are words, noise and directions that are meant for the same part of the picture
@@ -161,10 +163,10 @@ def lanes(wishes: Sequence[Prompt], story: Story) -> list[Lane]:
             counts[alike] = counts.get(alike, 0) + 1
             key = (*alike, counts[alike])
             found.setdefault(key, [None] * story.scenes)[scene] = wish
-    return [Lane(tuple(each)) for each in found.values()]
+    return [PromptTrack(tuple(each)) for each in found.values()]
 
 
-def weight(lane: Lane, story: Story) -> Curve:
+def weight(lane: PromptTrack, story: SceneTimeline) -> Curve:
     """The weight of a lane at each step."""
     curves = [story.clock.of(wish.weight) if wish else _nothing for wish in lane.wishes]
     if story.scenes == 1:
@@ -176,7 +178,7 @@ def weight(lane: Lane, story: Story) -> Curve:
     )
 
 
-def stop(lane: Lane, story: Story) -> Curve:
+def stop(lane: PromptTrack, story: SceneTimeline) -> Curve:
     """The stop of a lane at each step: that of its scene of which there is most."""
     stops = {scene: wish.rest for scene, wish in enumerate(lane.wishes) if wish}
 
@@ -187,7 +189,9 @@ def stop(lane: Lane, story: Story) -> Curve:
     return value
 
 
-def target(lane: Lane, story: Story, embedded: Sequence[Embedding | None]) -> Target:
+def target(
+    lane: PromptTrack, story: SceneTimeline, embedded: Sequence[Embedding | None]
+) -> Target:
     """Where a lane wants to go at each step.
 
     Args:

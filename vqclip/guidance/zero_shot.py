@@ -16,7 +16,7 @@ https://arxiv.org/abs/2103.00020; the same as open_clip's `build_zero_shot_class
 
 A cosine says little by itself: each model has a range of its own. So the words are also set
 against the things that `guidance.zero_shot` holds finished pictures against
-(`guidance.distractors.JUDGED`), but for those that they name themselves.
+(`guidance.distractors.HELD_OUT`), but for those that they name themselves.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ from torch.nn import functional
 
 from vqclip.errors import PictureError
 from vqclip.guidance import distractors
-from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.guidance.perceptor import load as load_perceptor
+from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.media import images
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.word_embedding import Learnt, for_width
+from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
 from vqclip.tensors import Embedding, Image
 
 JUDGE = "starter-second"
@@ -77,7 +76,7 @@ def judge(
     image: Image,
     text: str,
     perceptor: OpenClipPerceptor | None = None,
-    words: Sequence[Learnt] = (),
+    words: Sequence[WordEmbedding] = (),
 ) -> Verdict:
     """Judge a picture [1, 3, H, W] by the words that it was made from.
 
@@ -90,10 +89,10 @@ def judge(
     """
     if perceptor is None:
         perceptor = load_perceptor(str(registry.starter_clips()[JUDGE]))
-    perceptor = perceptor.with_words(for_width(words, perceptor.width))
+    perceptor = perceptor.with_words(fitting_width(words, perceptor.width))
     seen = perceptor.embed_image(image.to(perceptor.mean.device))[0]
     wanted = float(perceptor.embed_text([text])[0] @ seen)
-    things = distractors.others(text, distractors.JUDGED)
+    things = distractors.distractors_for(text, distractors.HELD_OUT)
     better = int((perceptor.embed_text(things) @ seen > wanted).sum())
     return Verdict(JUDGE, round(wanted, 4), better, len(things))
 
@@ -271,5 +270,5 @@ class Scale:
 def scale(text: str, perceptor: OpenClipPerceptor) -> Scale:
     """Read words, and the ordinary things that they do not name."""
     wanted = read([text], perceptor)
-    things = distractors.others(text, distractors.JUDGED)
+    things = distractors.distractors_for(text, distractors.HELD_OUT)
     return Scale(wanted, read(things, perceptor) if things else wanted[:0])

@@ -29,7 +29,7 @@ BAND = re.compile(
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
-def parse(text: str, *, taken: Collection[str] = ()) -> Bands:
+def parse_bands(text: str, *, taken: Collection[str] = ()) -> Bands:
     """Read bands; an empty text has none.
 
     Args:
@@ -38,7 +38,7 @@ def parse(text: str, *, taken: Collection[str] = ()) -> Bands:
     Raises:
         ConfigError: for what is none, naming the band.
 
-    >>> parse("kick=40-100, hats=6k-12k")
+    >>> parse_bands("kick=40-100, hats=6k-12k")
     {'kick': (40.0, 100.0), 'hats': (6000.0, 12000.0)}
     """
     found: dict[str, tuple[float, float]] = {}
@@ -58,9 +58,9 @@ def parse(text: str, *, taken: Collection[str] = ()) -> Bands:
 
 
 def show(bands: Bands) -> str:
-    """Write bands in a canonical way, which `parse` reads back.
+    """Write bands in a canonical way, which `parse_bands` reads back.
 
-    >>> show(parse("hats = 6k - 12k Hz"))
+    >>> show(parse_bands("hats = 6k - 12k Hz"))
     'hats=6000-12000'
     """
     return ", ".join(
@@ -71,7 +71,7 @@ def show(bands: Bands) -> str:
 def _can_be_named(name: str) -> bool:
     """Whether an expression that is nothing but this name reads it: `if` and `nan` are none."""
     try:
-        return expressions.parse(name).root == name
+        return expressions.parse_expression(name).root == name
     except ConfigError:
         return False
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from vqclip.errors import ConfigError
 from vqclip.language.expressions import NUMBER, digits
-from vqclip.language.schedules import FPS, Curve, Schedule, show
+from vqclip.language.schedules import FPS, Curve, Schedule, schedule_to_text
 
 LENGTH = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
 MOST_LOOKS = 20_000  # frames of a curve that are looked at to find how far it goes
@@ -61,13 +61,13 @@ class Length:
         return f"{digits(self.number)}{self.unit}"
 
 
-def length(text: str) -> Length:
+def parse_length(text: str) -> Length:
     """Read a length: `24` frames, `2s` or `30%`.
 
     Raises:
         ConfigError: if it is none.
 
-    >>> length("2.50 s").written
+    >>> parse_length("2.50 s").written
     '2.5s'
     """
     found = LENGTH.fullmatch(text.strip())
@@ -144,7 +144,9 @@ class Timeline:
             if least <= value <= most:
                 continue
             where = (
-                f" at frame {frame} of {show(number)!r}" if isinstance(number, Schedule) else ""
+                f" at frame {frame} of {schedule_to_text(number)!r}"
+                if isinstance(number, Schedule)
+                else ""
             )
             should = f"{least:g} or more" if value < least else f"{most:g} or less"
             raise ConfigError(f"{name} is {digits(value)}{where}; it must be {should}")
@@ -225,8 +227,8 @@ class Clock:
         Raises:
             ConfigError: see `Timeline.of`.
 
-        >>> from vqclip.language.schedules import parse
-        >>> rising = Clock(6, starts=(0, 2, 4)).of(parse("frame"))
+        >>> from vqclip.language.schedules import parse_schedule
+        >>> rising = Clock(6, starts=(0, 2, 4)).of(parse_schedule("frame"))
         >>> [rising(step) for step in range(6)]
         [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]
         """

@@ -81,7 +81,8 @@ class Expression:
         if not math.isfinite(value):
             place = f" at frame {digits(variables['frame'])}" if "frame" in variables else ""
             raise ConfigError(
-                f"{show(self)!r} is no finite number{place}; keep it from dividing by 0, from "
+                f"{expression_to_text(self)!r} is no finite number{place}; keep it from dividing "
+                "by 0, from "
                 "roots and logarithms of negative numbers, and from growing without end"
             )
         return value
@@ -92,16 +93,16 @@ def digits(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def show(expression: Expression) -> str:
-    """Write an expression in a canonical way, which `expressions.parse` reads back.
+def expression_to_text(expression: Expression) -> str:
+    """Write an expression in a canonical way, which `expressions.parse_expression` reads back.
 
-    >>> show(Expression(Call("*", (Call("+", ("t", 1.0)), "pi"))))
+    >>> expression_to_text(Expression(Call("*", (Call("+", ("t", 1.0)), "pi"))))
     '(t + 1) * pi'
     """
     return _written(expression.root, 0)
 
 
-def unknown(name: str, text: str, known: list[str]) -> ConfigError:
+def unknown_names(name: str, text: str, known: list[str]) -> ConfigError:
     """The error for a variable that nobody brings."""
     if name in functions.SOUND:
         return ConfigError(
@@ -159,7 +160,7 @@ def _leaves(node: Node) -> Iterator[str]:
 def _value(node: Node, variables: Mapping[str, float]) -> float:
     if isinstance(node, str):
         if node not in CONSTANTS and node not in variables:
-            raise unknown(node, node, list(variables))
+            raise unknown_names(node, node, list(variables))
         return CONSTANTS[node] if node in CONSTANTS else variables[node]
     if not isinstance(node, Call):
         return node
@@ -230,17 +231,17 @@ TOKEN = re.compile(
 LONGEST, MOST, DEEPEST = 1000, 200, 30  # characters, tokens, brackets within brackets
 
 
-def parse(text: str) -> Expression:
+def parse_expression(text: str) -> Expression:
     """Read an expression; the grammar is at the top of this module.
 
-    Variables may have any name; who brings them says which there are: `unknown`.
+    Variables may have any name; who brings them says which there are: `unknown_names`.
 
     Raises:
         ConfigError: for what is none, with the place.
 
-    >>> parse("2*sin(pi/2)").at({})
+    >>> parse_expression("2*sin(pi/2)").at({})
     2.0
-    >>> show(parse("(1+(2*t))**-2 if where(t<1,1,0) else 3"))
+    >>> expression_to_text(parse_expression("(1+(2*t))**-2 if where(t<1,1,0) else 3"))
     '(1 + 2 * t) ** -2 if (1 if t < 1 else 0) else 3'
     """
     return Expression(_Reader(text).whole())

@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-Letters = list[tuple[str, bool]]
+Chars = list[tuple[str, bool]]
 SIGNS = r'|:()[]{}^@<>"\ '.rstrip()
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _SIGN = re.compile(f"[{re.escape(SIGNS)}]")
 
 
-def read(text: str) -> Letters:
+def lex(text: str) -> Chars:
     r"""Read escapes and quotes.
 
-    >>> plain(read(r'a \| b "c | d" C:\x.png 5"'))
+    >>> plain(lex(r'a \| b "c | d" C:\x.png 5"'))
     'a | b c | d C:\\x.png 5"'
     """
     return [(each, literal) for _, each, literal in _scan(text)]
@@ -63,7 +63,7 @@ def plain(letters: Iterable[tuple[str, bool]]) -> str:
     return "".join(each for each, _ in letters)
 
 
-def strip(letters: Sequence[tuple[str, bool]]) -> Letters:
+def strip(letters: Sequence[tuple[str, bool]]) -> Chars:
     """Letters without the white space around them."""
     start, end = 0, len(letters)
     while start < end and letters[start][0].isspace():
@@ -100,16 +100,14 @@ def pairs(letters: Sequence[tuple[str, bool]], openings: str = "([{") -> dict[in
     return {start: end for start, end in found.items() if letters[start][0] in openings}
 
 
-def split(
-    letters: Sequence[tuple[str, bool]], separator: str, outside: str = ""
-) -> list[Letters]:
+def split(letters: Sequence[tuple[str, bool]], separator: str, outside: str = "") -> list[Chars]:
     """Split at a sign.
 
     Args:
         outside: opening brackets; what stands between one and its partner is not split.
     """
     ends = pairs(letters, outside) if outside else {}
-    pieces: list[Letters] = [[]]
+    pieces: list[Chars] = [[]]
     until = -1
     for index, letter in enumerate(letters):
         if index > until and index in ends:

@@ -26,7 +26,7 @@ _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextSpan:
     """A stretch of text that gets the same attention.
 
     Args:
@@ -160,7 +160,7 @@ class Prompt:
     weight: float | Schedule = 1.0
     stop: float = -math.inf
     kind: Kind = "text"
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[TextSpan, ...] = ()
     region: Region | None = None
     only: tuple[str, ...] = ()
     sentence: str = ""
@@ -198,23 +198,23 @@ class Prompt:
         return -RIGHT_ANGLE if min(self.values) < 0 and self.stop == -math.inf else self.stop
 
     @property
-    def spoken(self) -> tuple[Piece, ...]:
+    def spoken(self) -> tuple[TextSpan, ...]:
         """The body as pieces, also where it is a single plain one."""
-        return self.pieces or (Piece(self.body),)
+        return self.pieces or (TextSpan(self.body),)
 
 
-def learnt_in(wishes: Iterable[Prompt]) -> list[str]:
+def learnt_words_in(wishes: Iterable[Prompt]) -> list[str]:
     """The learnt words of texts, in their angle brackets."""
     pieces = (piece for wish in wishes if wish.kind == "text" for piece in wish.pieces)
     return [piece.written for piece in pieces if piece.learnt]
 
 
-def texts(wishes: Iterable[Prompt]) -> list[Prompt]:
+def positive_texts(wishes: Iterable[Prompt]) -> list[Prompt]:
     """Keep the texts that are wished for, rather than avoided."""
     return [wish for wish in wishes if wish.kind == "text" and wish.most > 0]
 
 
-def wished(wishes: Iterable[Prompt]) -> str:
+def draft_text(wishes: Iterable[Prompt]) -> str:
     """Join the texts that are wished for into one, the weightiest first, for a draft.
 
     Of several scenes, only the first is meant.
@@ -222,7 +222,7 @@ def wished(wishes: Iterable[Prompt]) -> str:
     Raises:
         PromptError: if there is none.
     """
-    found = texts(wishes)
+    found = positive_texts(wishes)
     if not found:
         raise PromptError(
             "a draft is made from words, and the prompt wishes for none; add some, or start "

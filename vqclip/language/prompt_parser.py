@@ -12,10 +12,10 @@ from typing import Any
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import schedules
 from vqclip.language.assets import WORD_NAME
-from vqclip.language.clock import Length, length
+from vqclip.language.clock import Length, parse_length
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import Letters, pairs, plain, split, strip
-from vqclip.language.prompt import MOST_ATTENTION, Kind, Piece, Prompt, Region
+from vqclip.language.lexer import Chars, pairs, plain, split, strip
+from vqclip.language.prompt import MOST_ATTENTION, Kind, Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
 MORE = 1.1  # what a pair of brackets multiplies attention by
@@ -30,7 +30,7 @@ MODIFIERS = ("in", "for", "sentence", "lasting")
 CALLS: dict[Kind, str] = {"noise": "a seed, such as noise(7)", "vector": "a direction's name"}
 
 
-def read(raw: Letters, place: str) -> Prompt:
+def parse_part(raw: Chars, place: str) -> Prompt:
     """Read one part, already trimmed.
 
     Args:
@@ -82,19 +82,19 @@ def read(raw: Letters, place: str) -> Prompt:
     )
 
 
-def _parted(wish: Letters) -> Letters:
+def _parted(wish: Chars) -> Chars:
     """A wish with a space before the brackets of calls that are only words in it.
 
     In "a cat in(top) left", "in" and "top" are words, and stay two.
     """
     starts = {s for s in pairs(wish, "(") if name_before(wish, s) in (*MODIFIERS, *CALLS)}
-    found: Letters = []
+    found: Chars = []
     for index, letter in enumerate(wish):
         found += [(" ", False), letter] if index in starts else [letter]
     return found
 
 
-def name_before(letters: Letters, start: int | None = None) -> str:
+def name_before(letters: Chars, start: int | None = None) -> str:
     """The word directly before a bracket, or at the end, if none of it is literal."""
     start = len(letters) if start is None else start
     first = start
@@ -104,15 +104,15 @@ def name_before(letters: Letters, start: int | None = None) -> str:
     return "" if any(literal for _, literal in word) else plain(word)
 
 
-def modified(wish: Letters) -> tuple[Letters, dict[str, Letters]]:
+def modified(wish: Chars) -> tuple[Chars, dict[str, Chars]]:
     """Take the modifiers off the end of a wish, each once: what is left, and what they hold."""
-    modifiers: dict[str, Letters] = {}
+    modifiers: dict[str, Chars] = {}
     while (found := _modifier(wish)) is not None and found[0] not in modifiers:
         modifiers[found[0]], wish = found[1:]
     return wish, modifiers
 
 
-def scene_length(raw: Letters, place: str) -> Length | None:
+def scene_length(raw: Chars, place: str) -> Length | None:
     """How long a scene takes, if a part of it says that and nothing else: `lasting(2s)`.
 
     Raises:
@@ -122,14 +122,14 @@ def scene_length(raw: Letters, place: str) -> Length | None:
     return None if inner is None else _length(inner, place)
 
 
-def _length(letters: Letters, place: str) -> Length:
+def _length(letters: Chars, place: str) -> Length:
     try:
-        return length(plain(letters))
+        return parse_length(plain(letters))
     except ConfigError as error:
         raise PromptError(f"{place}: {error}; for words in brackets write lasting\\(") from error
 
 
-def numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]:
+def numbers(fields: list[Chars], place: str) -> tuple[float | Schedule, float]:
     """Take weight and stop off the end of a part's fields, as far as there are any."""
     found: list[Any] = []
     while len(fields) > 1 and len(found) < 2:
@@ -143,7 +143,7 @@ def numbers(fields: list[Letters], place: str) -> tuple[float | Schedule, float]
             found.insert(0, _number(text, place))
             continue
         try:
-            found.insert(0, schedules.parse(text[1:-1]))
+            found.insert(0, schedules.parse_schedule(text[1:-1]))
         except ConfigError as error:
             raise PromptError(f"{place}: {error}") from error
         break  # a schedule is a weight, and what stands before is the body
@@ -168,7 +168,7 @@ def _number(text: str, place: str) -> float:
     return value
 
 
-def joined_fields(fields: Sequence[Letters], separator: str) -> Letters:
+def joined_fields(fields: Sequence[Chars], separator: str) -> Chars:
     """Put fields together again that were split one time too many."""
     joined = list(fields[0])
     for field in fields[1:]:
@@ -176,7 +176,7 @@ def joined_fields(fields: Sequence[Letters], separator: str) -> Letters:
     return strip(joined)
 
 
-def call(letters: Letters, name: str) -> Letters | None:
+def call(letters: Chars, name: str) -> Chars | None:
     """What stands in `name( )`, if that is all there is."""
     head = [(each, False) for each in f"{name}("]
     if letters[: len(head)] != head:
@@ -188,7 +188,7 @@ def call(letters: Letters, name: str) -> Letters | None:
     )
 
 
-def _modifier(letters: Letters) -> tuple[str, Letters, Letters] | None:
+def _modifier(letters: Chars) -> tuple[str, Chars, Chars] | None:
     """A modifier at the end, what it holds, and what stands before it."""
     starts = [start for start, end in pairs(letters, "(").items() if end == len(letters) - 1]
     for start in starts:
@@ -201,7 +201,7 @@ def _modifier(letters: Letters) -> tuple[str, Letters, Letters] | None:
     return None
 
 
-def region_of(letters: Letters | None) -> Region | None:
+def region_of(letters: Chars | None) -> Region | None:
     if letters is None:
         return None
     outside = strip(letters)[:1] == [("-", False)]
@@ -218,7 +218,7 @@ def _height(word: str) -> int:
     return {"left": 1, "right": 1}.get(word, 0)
 
 
-def _names(letters: Letters | None, place: str) -> tuple[str, ...]:
+def _names(letters: Chars | None, place: str) -> tuple[str, ...]:
     if letters is None:
         return ()
     names = tuple(plain(strip(each)) for each in split(letters, ","))
@@ -227,7 +227,7 @@ def _names(letters: Letters | None, place: str) -> tuple[str, ...]:
     return names
 
 
-def _pieces(letters: Letters, place: str) -> tuple[Piece, ...]:
+def _pieces(letters: Chars, place: str) -> tuple[TextSpan, ...]:
     """Read attention and learnt words."""
     letters = list(letters)
     attention = [1.0] * len(letters)
@@ -252,7 +252,7 @@ def _pieces(letters: Letters, place: str) -> tuple[Piece, ...]:
                 attention[index] *= factor
             marks |= {start, *range(inner.stop, end + 1)}
     words = _learnt(letters, marks)
-    found: list[Piece] = []
+    found: list[TextSpan] = []
     index = 0
     while index < len(letters):
         if index in words:
@@ -267,7 +267,7 @@ def _pieces(letters: Letters, place: str) -> tuple[Piece, ...]:
     return _tidied(found)
 
 
-def _learnt(letters: Letters, marks: set[int]) -> dict[int, int]:
+def _learnt(letters: Chars, marks: set[int]) -> dict[int, int]:
     """Where learnt words stand, `<name>`: from the first bracket's place to the second one's."""
     signs = "".join(
         "\n" if literal or index in marks else each
@@ -279,29 +279,29 @@ def _learnt(letters: Letters, marks: set[int]) -> dict[int, int]:
     }
 
 
-def _piece(text: str, attention: float, learnt: bool, place: str) -> Piece:
+def _piece(text: str, attention: float, learnt: bool, place: str) -> TextSpan:
     if attention > MOST_ATTENTION:
         raise PromptError(
             f"{place}: its brackets raise the attention to {attention:.4g}; at most "
             f"{MOST_ATTENTION:g} is read"
         )
-    return Piece(text, round(attention, 4), learnt)
+    return TextSpan(text, round(attention, 4), learnt)
 
 
-def _tidied(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+def _tidied(pieces: Sequence[TextSpan]) -> tuple[TextSpan, ...]:
     """Join neighbours of equal attention, and drop white space at both ends."""
     runs = groupby(pieces, key=lambda piece: (piece.attention, piece.learnt or None))
-    found: list[Piece] = []
+    found: list[TextSpan] = []
     for (attention, learnt), run in runs:
-        found += run if learnt else [Piece("".join(p.text for p in run), attention)]
+        found += run if learnt else [TextSpan("".join(p.text for p in run), attention)]
     # Attention to nothing but a space is none; so written, it would not be read again.
-    calm = [p if p.learnt or p.text.strip() else Piece(p.text) for p in found]
-    joined: list[Piece] = []
+    calm = [p if p.learnt or p.text.strip() else TextSpan(p.text) for p in found]
+    joined: list[TextSpan] = []
     for piece in calm:
         if joined and not piece.learnt and not joined[-1].learnt:
             before = joined[-1]
             if before.attention == piece.attention:
-                joined[-1] = Piece(before.text + piece.text, piece.attention)
+                joined[-1] = TextSpan(before.text + piece.text, piece.attention)
                 continue
         joined.append(piece)
     while joined and not joined[0].learnt and (text := joined[0].text.lstrip()) != joined[0].text:
@@ -313,7 +313,7 @@ def _tidied(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     return tuple(joined)
 
 
-def strays(raw: Letters) -> list[str]:
+def find_lookalikes(raw: Chars) -> list[str]:
     """Say of a part, already trimmed, which modifiers and calls in it are only words."""
     if raw[:1] == [("@", False)]:
         return []
@@ -355,7 +355,7 @@ def strays(raw: Letters) -> list[str]:
     return found
 
 
-def _is_region(letters: Letters) -> bool:
+def _is_region(letters: Chars) -> bool:
     """Whether letters name a part of a picture; with a colon, they tell attention."""
     try:
         return (":", False) not in letters and region_of(letters) is not None

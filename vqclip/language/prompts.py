@@ -70,14 +70,14 @@ from itertools import groupby
 from vqclip.errors import PromptError
 from vqclip.language import prompt_parser, schedules, structured
 from vqclip.language.expressions import digits
-from vqclip.language.lexer import Letters, escaped, pairs, read, split, strip
-from vqclip.language.prompt import Piece, Prompt, Region
+from vqclip.language.lexer import Chars, escaped, lex, pairs, split, strip
+from vqclip.language.prompt import Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
 GRAMMAR = 2  # rises when an old prompt would come to mean something else
 
 
-def parse(text: str) -> tuple[Prompt, ...]:
+def parse_prompts(text: str) -> tuple[Prompt, ...]:
     r"""Read prompts; the grammar is at the top of this module.
 
     Raises:
@@ -85,21 +85,21 @@ def parse(text: str) -> tuple[Prompt, ...]:
             not finite; for a region, a schedule or an attention that cannot be; and for a
             template that was not expanded. The message names the part.
 
-    >>> parse("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
+    >>> parse_prompts("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
     True
-    >>> [(p.text, p.attention) for p in parse("a (red:1.4) fox")[0].spoken]
+    >>> [(p.text, p.attention) for p in parse_prompts("a (red:1.4) fox")[0].spoken]
     [('a ', 1.0), ('red', 1.4), (' fox', 1.0)]
-    >>> parse(r"ratio 16\:9 | @C:\x.png:.3")[1].body
+    >>> parse_prompts(r"ratio 16\:9 | @C:\x.png:.3")[1].body
     'C:\\x.png'
     """
     if not text.strip():
         raise PromptError(
             'the prompt is empty; write what you would like to see, such as "a fox"'
         )
-    told = structured.read(text)
+    told = structured.read_structured(text)
     if told is not None:
         return structured.translate(told)
-    letters = read(text)
+    letters = lex(text)
     _refuse_templates(letters, text)
     scenes = _scenes(letters)
     count, number, found = sum(map(len, scenes)), 0, []
@@ -111,7 +111,7 @@ def parse(text: str) -> tuple[Prompt, ...]:
             place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
             alone = prompt_parser.scene_length(raw, place)
             if alone is None:
-                wishes.append(replace(prompt_parser.read(raw, place), scene=scene))
+                wishes.append(replace(prompt_parser.parse_part(raw, place), scene=scene))
             lengths += [each for each in (alone or wishes[-1].lasting,) if each is not None]
         if len(lengths) > 1 or not wishes:
             why = "is said twice" if wishes else "has no words"
@@ -125,21 +125,21 @@ def parse(text: str) -> tuple[Prompt, ...]:
     return tuple(found)
 
 
-def understood(text: str, negative: str = "") -> tuple[Prompt, ...]:
+def parse_all(text: str, negative: str = "") -> tuple[Prompt, ...]:
     """Read what is wished for, and what is to be avoided, which holds in every scene.
 
     Args:
         negative: prompts of the same language, whose weights are turned round.
 
     Raises:
-        PromptError: as `parse`; also if `negative` has scenes.
+        PromptError: as `parse_prompts`; also if `negative` has scenes.
 
-    >>> show(understood("a fox ^ a bear", "fog:0.5"))
+    >>> show(parse_all("a fox ^ a bear", "fog:0.5"))
     'a fox | fog:-0.5 ^ a bear | fog:-0.5'
     """
-    found = list(parse(text))
+    found = list(parse_prompts(text))
     if negative.strip():
-        avoided = parse(negative)
+        avoided = parse_prompts(negative)
         if any(wish.scene or wish.lasting for wish in avoided):
             raise PromptError(
                 f"negative is {negative!r}; what is to be avoided holds in all scenes, so it "
@@ -164,25 +164,28 @@ def check_scenes(wishes: Iterable[Prompt], steps: int, of: str = "steps") -> Non
         )
 
 
-def strays(*several: str) -> list[str]:
+def lint_prompts(*several: str) -> list[str]:
     """Say which modifiers and calls in some texts are only words where they stand.
 
     Raises:
         PromptError: if the text cannot be read.
 
-    >>> strays("a moon in(top) shining")
+    >>> lint_prompts("a moon in(top) shining")
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
-    told = {text: structured.read(text) for text in several if text.strip()}
+    told = {text: structured.read_structured(text) for text in several if text.strip()}
     keys = [
-        slip for each in told.values() if each is not None for slip in structured.strays(each)
+        slip
+        for each in told.values()
+        if each is not None
+        for slip in structured.lint_structured(each)
     ]
     plain = [text for text, each in told.items() if each is None]
-    parts = (part for text in plain for scene in _scenes(read(text)) for part in scene)
-    return keys + [each for part in parts for each in prompt_parser.strays(strip(part))]
+    parts = (part for text in plain for scene in _scenes(lex(text)) for part in scene)
+    return keys + [each for part in parts for each in prompt_parser.find_lookalikes(strip(part))]
 
 
-def _scenes(letters: Letters) -> list[list[Letters]]:
+def _scenes(letters: Chars) -> list[list[Chars]]:
     """Part letters into scenes, and those into parts."""
     return [split(scene, "|", outside="{") for scene in split(letters, "^", outside="{")]
 
@@ -196,33 +199,36 @@ def turned(wish: Prompt) -> Prompt:
 
 
 def show(prompts: Iterable[Prompt]) -> str:
-    r"""Write prompts as one canonical text, which `parse` reads back into the same prompts.
+    r"""Write prompts as one canonical text, from which `parse_prompts` reads the same prompts.
 
     >>> show([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
     'a fox:2 | 16\\:9:1:0.75'
-    >>> show(parse("a ((red)) fox in( TOP right ) ^ a bear"))
+    >>> show(parse_prompts("a ((red)) fox in( TOP right ) ^ a bear"))
     'a (red:1.21) fox in(top right) ^ a bear'
     """
     scenes = groupby(prompts, key=lambda prompt: prompt.scene)
-    return " ^ ".join(" | ".join(written(prompt) for prompt in scene) for _, scene in scenes)
+    return " ^ ".join(
+        " | ".join(prompt_to_text(prompt) for prompt in scene) for _, scene in scenes
+    )
 
 
 def echo(prompts: Iterable[Prompt]) -> list[str]:
     """Say in one line per prompt what was understood, for people.
 
-    >>> echo(parse("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
+    >>> echo(parse_prompts("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
     ['a fox ×2', 'fog ×-0.5 (stops at -0.9)', 'picture sketch.png ×0.3']
-    >>> echo(parse("a (red:1.4) moon in(top right):{0: 0, 50%: 1}"))
+    >>> echo(parse_prompts("a (red:1.4) moon in(top right):{0: 0, 50%: 1}"))
     ['a (red ×1.4) moon, in the top right, ×{0: 0, 50%: 1}']
     """
     prompts = list(prompts)
     several = len({prompt.scene for prompt in prompts}) > 1
     return [
-        (f"scene {prompt.scene + 1}: " if several else "") + said(prompt) for prompt in prompts
+        (f"scene {prompt.scene + 1}: " if several else "") + describe_prompt(prompt)
+        for prompt in prompts
     ]
 
 
-def _refuse_templates(letters: Letters, text: str) -> None:
+def _refuse_templates(letters: Chars, text: str) -> None:
     """Refuse braces that are no schedule: whoever draws expands templates first."""
     for start in pairs(letters, "{"):  # a pair that lies in a schedule is its own affair
         if start == 0 or letters[start - 1] != (":", False):
@@ -236,7 +242,7 @@ def _refuse_templates(letters: Letters, text: str) -> None:
 CALL = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
 
 
-def written(prompt: Prompt) -> str:
+def prompt_to_text(prompt: Prompt) -> str:
     """Write one prompt, leaving out what is the default."""
     if prompt.kind == "text":
         body = _joined(prompt.spoken)
@@ -257,7 +263,7 @@ def written(prompt: Prompt) -> str:
     return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
 
 
-def _joined(pieces: Sequence[Piece]) -> str:
+def _joined(pieces: Sequence[TextSpan]) -> str:
     """Write pieces one after another, so that none makes a call of what stands before it."""
     found = ""
     for piece in pieces:
@@ -268,18 +274,18 @@ def _joined(pieces: Sequence[Piece]) -> str:
     return found
 
 
-def _written_piece(piece: Piece) -> str:
+def _written_piece(piece: TextSpan) -> str:
     text = piece.written if piece.learnt else escaped(piece.text)
     return text if piece.attention == 1 else f"({text}:{digits(piece.attention)})"
 
 
 def _weight(prompt: Prompt) -> str:
     if isinstance(prompt.weight, Schedule):
-        return f"{{{schedules.show(prompt.weight)}}}"
+        return f"{{{schedules.schedule_to_text(prompt.weight)}}}"
     return digits(prompt.weight)
 
 
-def said(prompt: Prompt) -> str:
+def describe_prompt(prompt: Prompt) -> str:
     """Say in a line what was understood."""
     first = {"text": "", "image": "picture ", "noise": "noise of seed ", "vector": "direction "}
     words = first[prompt.kind] + "".join(

@@ -188,7 +188,7 @@ class Schedule:
         known = [*functions.TIME, *brought]
         for name in self.names:
             if name not in known:
-                raise expressions.unknown(name, show(self), known)
+                raise expressions.unknown_names(name, schedule_to_text(self), known)
         keys = sorted(self.keys, key=lambda key: key.frame(frames, fps))
         places = [key.frame(frames, fps) for key in keys]
 
@@ -272,17 +272,17 @@ class Schedule:
         )
 
 
-def parse(text: str) -> Schedule:
+def parse_schedule(text: str) -> Schedule:
     """Read a schedule; the grammar is at the top of this module.
 
     Raises:
         ConfigError: for what is none, naming the key.
 
-    >>> parse("0: 0, 50%: 2 ease").curve(101)(25)
+    >>> parse_schedule("0: 0, 50%: 2 ease").curve(101)(25)
     1.0
-    >>> parse("10: 1").curve(20)(0)
+    >>> parse_schedule("10: 1").curve(20)(0)
     1.0
-    >>> parse("frame * 2").curve(20)(3)
+    >>> parse_schedule("frame * 2").curve(20)(3)
     6.0
     """
     if ":" not in text:
@@ -292,17 +292,17 @@ def parse(text: str) -> Schedule:
     return Schedule(tuple(_key(raw.strip()) for raw in _split(text)))
 
 
-def show(schedule: Schedule) -> str:
-    """Write a schedule in a canonical way, which `parse` reads back.
+def schedule_to_text(schedule: Schedule) -> str:
+    """Write a schedule in a canonical way, which `parse_schedule` reads back.
 
-    >>> show(parse(" 0:0 ,50 % : 2.0 ease, 3s: t*2"))
+    >>> schedule_to_text(parse_schedule(" 0:0 ,50 % : 2.0 ease, 3s: t*2"))
     '0: 0, 50%: 2 ease, 3s: (t * 2)'
-    >>> show(parse("(1+t)"))
+    >>> schedule_to_text(parse_schedule("(1+t)"))
     '1 + t'
     """
     first = schedule.keys[0]
     if isinstance(first.value, Expression) and schedule.keys == (Key(0.0, first.value),):
-        return expressions.show(first.value)
+        return expressions.expression_to_text(first.value)
     return ", ".join(
         f"{digits(key.place)}{key.unit}: {_shown(key.value)}"
         + (f" {key.easing}" if key.easing != "linear" else "")
@@ -311,7 +311,11 @@ def show(schedule: Schedule) -> str:
 
 
 def _shown(value: Value) -> str:
-    return f"({expressions.show(value)})" if isinstance(value, Expression) else digits(value)
+    return (
+        f"({expressions.expression_to_text(value)})"
+        if isinstance(value, Expression)
+        else digits(value)
+    )
 
 
 def _split(text: str) -> list[str]:
@@ -357,5 +361,5 @@ def _value(text: str) -> Value:
     """A number, or an expression; one that never changes is the number that it gives."""
     if NUMBER.fullmatch(text):
         return float(text)
-    found = expressions.parse(text)
+    found = expressions.parse_expression(text)
     return found if found.names else found.at({})

@@ -50,7 +50,7 @@ SAYING = (*KNOWN, "keywords", "sentence")  # one of these makes a mapping a stru
 _BEGUN = re.compile(r'\{\s*"([^"]*)"\s*:')
 
 
-def read(text: str) -> Mapping[str, Any] | None:
+def read_structured(text: str) -> Mapping[str, Any] | None:
     """Read a text that is a JSON object as a whole; None for a text that is no JSON.
 
     Raises:
@@ -84,10 +84,10 @@ def read(text: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def strays(told: Mapping[str, Any]) -> list[str]:
+def lint_structured(told: Mapping[str, Any]) -> list[str]:
     """Say which keys, read as properties of the picture, look like slips.
 
-    >>> strays({"subject": "a fox", "stlye": "ink"})
+    >>> lint_structured({"subject": "a fox", "stlye": "ink"})
     ["'stlye' is read as a property of the picture; did you mean 'style'?"]
     """
     return [

@@ -57,7 +57,7 @@ def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> lis
     >>> expand(r"\{a|b\}")
     ['\\{a|b\\}']
     """
-    if structured.read(text) is not None:
+    if structured.read_structured(text) is not None:
         return [text]
     return _expand(text, folders, slot, 0)
 

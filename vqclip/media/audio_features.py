@@ -35,7 +35,7 @@ QUIET = 1e-2  # a band that stays below this share of the loudness is not made t
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioFeatures:
     """What was heard in a file.
 
     Args:
@@ -56,7 +56,7 @@ class Heard:
     variables: Mapping[str, Sequence[float]]
 
 
-def listen(
+def analyse_audio(
     path: str | Path,
     *,
     fps: float,
@@ -66,7 +66,7 @@ def listen(
     attack: float = 0.03,
     decay: float = 0.3,
     tempo: float = 0.0,
-) -> Heard:
+) -> AudioFeatures:
     """Listen to a whole piece, and give what each frame of a film has of it.
 
     The same file and arguments give the same values. Four minutes take a second or two
@@ -117,7 +117,7 @@ def listen(
     variables = {name: values * there for name, values in variables.items()}
     variables["beat"] = audio_analysis.count(np.minimum(middles, seconds), struck)
     variables["tempo"] = np.full(frames, pace)
-    return Heard(
+    return AudioFeatures(
         name=path.name,
         seconds=seconds,
         tempo=round(pace, 6),
@@ -127,10 +127,11 @@ def listen(
     )
 
 
-def describe(heard: Heard) -> str:
+def describe_audio(heard: AudioFeatures) -> str:
     """Say in a sentence what was heard.
 
-    >>> describe(Heard("a.wav", 151.2, 120.4, (0.5, 1.0), 0, {"loud": (0.0,), "beat": (0.0,)}))
+    >>> variables = {"loud": (0.0,), "beat": (0.0,)}
+    >>> describe_audio(AudioFeatures("a.wav", 151.2, 120.4, (0.5, 1.0), 0, variables))
     'a.wav: 2 min 31 s, about 120 beats a minute; variables: loud, beat'
     """
     pace = f"about {heard.tempo:.0f} beats a minute" if heard.beats else "no steady beat"

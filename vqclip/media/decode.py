@@ -32,7 +32,7 @@ HURRIED = 10  # no longer than so many milliseconds is no time: browsers show it
 
 
 @dataclass(frozen=True)
-class Flipbook:
+class AnimatedImage:
     """What a GIF or a WebP is.
 
     Attributes:
@@ -48,7 +48,7 @@ class Flipbook:
     alpha: bool
 
 
-def look(path: Path) -> Flipbook:
+def look(path: Path) -> AnimatedImage:
     """Look through all of its pictures.
 
     Raises:
@@ -63,9 +63,9 @@ def look(path: Path) -> Flipbook:
         size = picture.size
     if max(times) - min(times) <= JITTER:
         even = Fraction(sum(times), 1000 * len(times))
-        return Flipbook(size, (even,) * len(times), 1 / even, alpha)
+        return AnimatedImage(size, (even,) * len(times), 1 / even, alpha)
     exact = tuple(Fraction(time, 1000) for time in times)
-    return Flipbook(size, exact, Fraction(1000, min(times)), alpha)
+    return AnimatedImage(size, exact, Fraction(1000, min(times)), alpha)
 
 
 def pages(path: Path) -> Iterator[pillow.Image]:
@@ -81,10 +81,10 @@ def pages(path: Path) -> Iterator[pillow.Image]:
             yield film
 
 
-def slots(book: Flipbook, rate: Fraction) -> list[int]:
+def slots(book: AnimatedImage, rate: Fraction) -> list[int]:
     """In which of the frames of a rate each picture comes, and the number of frames.
 
-    >>> book = Flipbook((1, 1), (Fraction(1, 2), Fraction(1)), Fraction(2), False)
+    >>> book = AnimatedImage((1, 1), (Fraction(1, 2), Fraction(1)), Fraction(2), False)
     >>> slots(book, Fraction(4))
     [0, 2, 6]
     """
@@ -108,8 +108,8 @@ PLANES = re.compile(r"\b(yuva\d|rgba|bgra|argb|abgr|gbrap|ya8|ya16|ayuv|vuya|pal
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is told of a film; see `probe`.
+class FilmInfo:
+    """What is told of a film; see `probe_film`.
 
     Attributes:
         size: (width, height) as it is meant to be seen: turned, with square pixels.
@@ -126,10 +126,10 @@ class Told:
     alpha: bool = False
     decoder: tuple[str, ...] = ()
     matrix: str | None = None
-    book: Flipbook | None = None
+    book: AnimatedImage | None = None
 
 
-def probe(path: Path) -> Told:
+def probe_film(path: Path) -> FilmInfo:
     """Look into a film; its first frame is decoded, or, of a GIF or WebP, each.
 
     Raises:
@@ -138,7 +138,7 @@ def probe(path: Path) -> Told:
     """
     if path.suffix.lower() in ANIMATIONS:
         book = look(path)
-        return Told(size=book.size, rate=book.rate, alpha=book.alpha, book=book)
+        return FilmInfo(size=book.size, rate=book.rate, alpha=book.alpha, book=book)
     one = ("-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "yuv444p", "-f", "yuv4mpegpipe", "-")
     done = ffmpeg.run(ffmpeg.command(*ffmpeg.opened(path), *one, level="info"))
     words = done.stderr.decode("utf-8", "replace")
@@ -163,7 +163,7 @@ def probe(path: Path) -> Told:
     large = max(width, height) >= 1280 or min(width, height) > 576
     coded = re.search(r"Video: (vp[89])\b", described)
     hidden = coded is not None and re.search(r"alpha_mode *: *1", video) is not None
-    return Told(
+    return FilmInfo(
         size=(width, height),
         rate=_rate(Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25), described),
         sound=ffmpeg.has_sound(words),
@@ -187,8 +187,8 @@ def _rate(rate: Fraction, described: str) -> Fraction:
     return rate if abs(mean / rate - 1) <= A_LITTLE else mean
 
 
-def count(path: Path, told: Told, rate: Fraction) -> int:
-    """How many frames `project` gives at a rate, with none passed over; all are decoded.
+def count(path: Path, told: FilmInfo, rate: Fraction) -> int:
+    """How many frames `decode_frames` gives at a rate, with none passed over; all are decoded.
 
     Raises:
         PictureError: if the film breaks off.
@@ -211,9 +211,9 @@ def count(path: Path, told: Told, rate: Fraction) -> int:
     return found
 
 
-def project(
+def decode_frames(
     path: Path,
-    told: Told,
+    told: FilmInfo,
     rate: Fraction,
     *,
     stride: int = 1,
@@ -242,7 +242,7 @@ def project(
 
 
 def _leafed(
-    path: Path, told: Told, rate: Fraction, stride: int, skip: int
+    path: Path, told: FilmInfo, rate: Fraction, stride: int, skip: int
 ) -> Generator[pillow.Image, None, None]:
     """The pictures of a GIF or a WebP, each as often as it is shown."""
     assert told.book is not None
@@ -256,7 +256,7 @@ def _leafed(
 
 
 def _decoded(
-    path: Path, told: Told, rate: Fraction, stride: int, skip: int
+    path: Path, told: FilmInfo, rate: Fraction, stride: int, skip: int
 ) -> Generator[pillow.Image, None, None]:
     """What ffmpeg gives."""
     (width, height), mode = told.size, "RGBA" if told.alpha else "RGB"

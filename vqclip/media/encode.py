@@ -80,8 +80,8 @@ Pictures: TypeAlias = Callable[[], Iterator[Pixels]]  # asked for once a pass
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a film is to be; `settled` completes it.
+class EncodeOptions:
+    """How a film is to be; `resolve_options` completes it.
 
     Attributes:
         fps: pictures a second, without those in between.
@@ -162,7 +162,7 @@ SOONER = 60.0  # seconds of a sound that are listened to before it begins
 FLOW = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
 
 
-def settled(kind: str, look: Look) -> Look:
+def resolve_options(kind: str, look: EncodeOptions) -> EncodeOptions:
     """Choose codec and encoder, and look at the sound, before any picture is made.
 
     Args:
@@ -182,7 +182,7 @@ def settled(kind: str, look: Look) -> Look:
     if encoder is None:
         instead = next(_possible(there), "film.format=frames")
         raise OutputError(
-            f"the ffmpeg at {ffmpeg.find()} cannot encode {name} (it lacks "
+            f"the ffmpeg at {ffmpeg.find_ffmpeg()} cannot encode {name} (it lacks "
             f"{' and '.join(CODECS[name].encoders)}); write {instead}, or let "
             "$IMAGEIO_FFMPEG_EXE name another"
         )
@@ -214,7 +214,12 @@ def sides(size: tuple[int, int], codec: str, alpha: bool) -> tuple[int, int]:
 
 
 def encode(
-    pictures: Pictures, count: int, size: tuple[int, int], alpha: bool, film: Path, look: Look
+    pictures: Pictures,
+    count: int,
+    size: tuple[int, int],
+    alpha: bool,
+    film: Path,
+    look: EncodeOptions,
 ) -> None:
     """Encode pictures; `film` is replaced.
 
@@ -222,7 +227,7 @@ def encode(
         pictures: gives [H, W, 3] uint8, or [H, W, 4] if `alpha`, each time that it is called.
         count: how many.
         size: (width, height).
-        look: as `settled` gave it.
+        look: as `resolve_options` gave it.
 
     Raises:
         OutputError: if ffmpeg fails.
@@ -316,7 +321,7 @@ def _check_sound(sound: Path, start: float) -> None:
         raise PictureError(f"the sound cannot begin at second {start:g}; {sound} has {long}")
 
 
-def _sound(kind: str, look: Look, seconds: float) -> tuple[list[str], list[str]]:
+def _sound(kind: str, look: EncodeOptions, seconds: float) -> tuple[list[str], list[str]]:
     """Arguments that open the sound, and that lay it beside the pictures."""
     if look.sound is None or kind not in SOUNDS:
         return [], []

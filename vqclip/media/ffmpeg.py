@@ -33,7 +33,7 @@ NICE = 15  # of those whose work can wait
 DULL = re.compile(r"Error opening|Conversion failed|Task finished|Terminating|Last message|^$")
 
 
-def find() -> str:
+def find_ffmpeg() -> str:
     """The program.
 
     Raises:
@@ -51,7 +51,7 @@ def find() -> str:
 
 def command(*arguments: str, level: str = "error") -> list[str]:
     """A command line that asks nothing and, at this level, speaks of errors only."""
-    return [find(), "-nostdin", "-hide_banner", "-loglevel", level, "-y", *arguments]
+    return [find_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", level, "-y", *arguments]
 
 
 def opened(path: Path, *options: str) -> list[str]:

@@ -98,7 +98,7 @@ def slug(title: str) -> str:
 CHECKPOINT = "checkpoint.safetensors"  # in a run's folder
 
 
-def require(out: Path, option: str = "--out") -> None:
+def require_folder(out: Path, option: str = "--out") -> None:
     """Refuse a folder that cannot be made or written.
 
     Args:
@@ -125,7 +125,7 @@ def require(out: Path, option: str = "--out") -> None:
         raise OutputError(f"{place} may not be written to; choose another {option}")
 
 
-def require_new(file: Path, option: str) -> None:
+def require_new_file(file: Path, option: str) -> None:
     """Refuse a file that is there already, or whose folder cannot be made or written.
 
     Args:
@@ -134,7 +134,7 @@ def require_new(file: Path, option: str) -> None:
     Raises:
         OutputError: with what stands in the way.
     """
-    require(file.parent, option)
+    require_folder(file.parent, option)
     if os.path.lexists(file):
         raise OutputError(
             f"{file} is there already, and vqclip does not overwrite; move it away or give "
@@ -142,13 +142,13 @@ def require_new(file: Path, option: str) -> None:
         )
 
 
-def require_empty(folder: Path, option: str) -> None:
+def require_empty_folder(folder: Path, option: str) -> None:
     """Refuse a folder that holds something, or that cannot be made or written.
 
     Raises:
         OutputError: with what stands in the way.
     """
-    require(folder, option)
+    require_folder(folder, option)
     if os.path.isdir(folder) and os.listdir(folder):
         raise OutputError(
             f"{folder} is not empty, and vqclip overwrites nothing; give another {option}"

@@ -47,7 +47,7 @@ class Film:
     def __init__(
         self,
         path: Path,
-        look: encode.Look,
+        look: encode.EncodeOptions,
         size: tuple[int, int] | None,
         start: int | None,
         grows: bool,
@@ -58,7 +58,7 @@ class Film:
         self._look, self._size, self.fps = look, size, look.fps
         self._kind = path.suffix.lower().removeprefix(".")
         self._grows = grows and path.suffix.lower() in live_film.HOW
-        self._live: live_film.Live | None = None
+        self._live: live_film.LiveFilm | None = None
         self.folder = frames_of(path) if folder is None else folder
         self._stays, self._tail = folder is not None, tail
         self.notes: list[str] = []
@@ -98,7 +98,7 @@ class Film:
         if self._live is not None:
             self._live.tell(self.count)
         elif self._grows:
-            self._live = live_film.follow(self.path, self.folder, self._look.fps, self.count)
+            self._live = live_film.grow(self.path, self.folder, self._look.fps, self.count)
             # Whoever lets go of a film has done with it.
             weakref.finalize(self, self._live.stop).atexit = False
 
@@ -248,9 +248,13 @@ def open_film(
     if size is not None and min(size) < 1:
         raise OutputError(f"the size of a film is {size[0]}x{size[1]}; expected 1x1 or more")
     rate = Fraction(fps).limit_denominator(1001)
-    look = encode.Look(rate, quality, codec, crf, between, between_by, sound, sound_start)
+    look = encode.EncodeOptions(
+        rate, quality, codec, crf, between, between_by, sound, sound_start
+    )
     if kind:
-        look = encode.settled(kind.removeprefix("."), look)  # better now than after an hour
+        look = encode.resolve_options(
+            kind.removeprefix("."), look
+        )  # better now than after an hour
     try:
         if kind and not overwrite:
             files.refuse_to_replace(path)

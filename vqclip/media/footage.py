@@ -93,11 +93,11 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     """
     if not path.is_file():
         raise PictureError(f"there is no film at {path}; check the name")
-    told = decode.probe(path)
+    told = decode.probe_film(path)
     wanted, count = size or told.size, decode.count(path, told, told.rate)
 
     def pictures() -> Generator[NDArray[np.uint8], None, None]:
-        with closing(decode.project(path, told, told.rate, ground=None)) as frames:
+        with closing(decode.decode_frames(path, told, told.rate, ground=None)) as frames:
             for frame in frames:
                 yield _fitted(frame, wanted, told.alpha)
 
@@ -210,7 +210,7 @@ def open_footage(
     fps = fps or own_rate
     if os.path.isfile(name) and not name.lower().endswith(STILLS):
         film = Path(name)
-        told = decode.probe(film)
+        told = decode.probe_film(film)
         rate = told.rate if fps is None else Fraction(fps).limit_denominator(100_000)
         return Footage(
             path=Path(path),
@@ -218,7 +218,7 @@ def open_footage(
             fps=float(rate / stride),
             sound=film if told.sound else None,
             _count=lambda: max(0, -(-decode.count(film, told, rate) // stride) - first),
-            _decode=lambda: decode.project(
+            _decode=lambda: decode.decode_frames(
                 film, told, rate, stride=stride, first=first, ground=ground
             ),
             _fit=fitting,

@@ -117,7 +117,7 @@ def fit(
     return np.asarray(pillow.fromarray(pixels).resize(size, pillow.Resampling.BICUBIC)), size
 
 
-def read(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
+def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
     """Read a picture as it is meant to be seen; see `open_rgb`.
 
     Args:
@@ -145,11 +145,11 @@ def read_mask(path: Path | str) -> Tensor:
         [1, 1, H, W] in [0, 1].
 
     Raises:
-        PictureError: as for `read`.
+        PictureError: as for `read_picture`.
     """
     mask = _opened(path, lambda each: _opacity(ImageOps.exif_transpose(each)))
     if mask is None:
-        return read(path).mean(1, keepdim=True)
+        return read_picture(path).mean(1, keepdim=True)
     import torch
 
     return torch.from_numpy(np.array(mask, dtype=np.float32)).div(255)[None, None]

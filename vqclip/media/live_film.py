@@ -38,8 +38,8 @@ HOW = {".mp4": _FRAGMENTS, ".mov": _FRAGMENTS, ".webm": _STREAM}
 
 
 @dataclass
-class Live:
-    """A film that grows; `follow` begins it.
+class LiveFilm:
+    """A film that grows; `grow` begins it.
 
     Attributes:
         path: where it is to be seen.
@@ -75,17 +75,17 @@ class Live:
         self.ended.wait(ENOUGH)
 
 
-def follow(path: Path, folder: Path, fps: Fraction, count: int) -> Live:
+def grow(path: Path, folder: Path, fps: Fraction, count: int) -> LiveFilm:
     """Let a film at `path` grow from the frames in `folder`, of which there are `count`.
 
     A film that is there already is replaced once this one has caught up.
     """
-    live = Live(path, folder, fps, count)
+    live = LiveFilm(path, folder, fps, count)
     threading.Thread(target=_work, args=(live,), name="the growing film", daemon=True).start()
     return live
 
 
-def _work(live: Live) -> None:
+def _work(live: LiveFilm) -> None:
     aside = files.aside(live.path)
     try:
         with live.news:
@@ -105,7 +105,7 @@ def _work(live: Live) -> None:
         live.ended.set()
 
 
-def _play(live: Live, aside: Path) -> None:
+def _play(live: LiveFilm, aside: Path) -> None:
     first = _frame(live, 0)
     # Not by its name: who comes after a crash may be writing there by then.
     place = aside if os.path.lexists(live.path) else live.path
@@ -147,7 +147,7 @@ def _play(live: Live, aside: Path) -> None:
             done += 1
 
 
-def _listen(live: Live, process: subprocess.Popen[bytes]) -> None:
+def _listen(live: LiveFilm, process: subprocess.Popen[bytes]) -> None:
     """Hear how far ffmpeg has come; its stderr must not fill up either."""
     assert process.stderr is not None
     with suppress(OSError, ValueError):  # closed
@@ -158,7 +158,7 @@ def _listen(live: Live, process: subprocess.Popen[bytes]) -> None:
                     live.news.notify()
 
 
-def _frame(live: Live, number: int) -> Pixels:
+def _frame(live: LiveFilm, number: int) -> Pixels:
     # Not by `images.open_rgb`, which touches the filters of warnings, and those are one for all
     # threads.
     with pillow.open(live.folder / f"{number:05d}.png") as picture:

@@ -1,6 +1,6 @@
 """Paths: which pictures and films a name, a folder or a pattern stands for.
 
-Answered before torch is imported; `vqclip.media.images.read` decodes them later. A picture is
+Answered before torch is imported; `media.images.read_picture` decodes them later. A picture is
 named as the user wrote it: so it stands in the notes, in the log, and in messages.
 """
 
@@ -57,7 +57,7 @@ MOST = 256  # pictures of a name; all are held in memory
 _SLACK = 1.05  # how far shapes may differ before it shows
 
 
-def files(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
+def find_images(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
     """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
 
     They are in the order of their names. A name that is none of these stands for itself, so that
@@ -85,14 +85,14 @@ def files(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
     return pictures
 
 
-def check_all(name: str, folders: Sequence[Path] = HERE) -> None:
-    """Refuse a name whose pictures cannot be opened; see `files`.
+def check_images(name: str, folders: Sequence[Path] = HERE) -> None:
+    """Refuse a name whose pictures cannot be opened; see `find_images`.
 
     Raises:
         PictureError: for the first one, with the reason.
     """
-    for each in files(name, folders):
-        check(each)
+    for each in find_images(name, folders):
+        check_image(each)
 
 
 def stretched(name: str, path: Path, size: tuple[int, int]) -> str | None:
@@ -112,7 +112,7 @@ def stretched(name: str, path: Path, size: tuple[int, int]) -> str | None:
     return f"{name} is {width}x{height} and is stretched to {size[0]}x{size[1]}{remedy}"
 
 
-def check(path: Path) -> None:
+def check_image(path: Path) -> None:
     """Refuse a file that is no picture, or one of too many pixels.
 
     Raises:
@@ -176,7 +176,7 @@ def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
         if os.path.isdir(path):
             there = below(path)
             if not there:
-                complaints.append(f"{word} holds no picture ({kinds()})")
+                complaints.append(f"{word} holds no picture ({list_kinds()})")
         elif re.search(r"[*?[]", word) and not os.path.lexists(path):
             there = _matching(str(path))
             if not there:
@@ -207,7 +207,7 @@ def below(folder: Path) -> list[Path]:
     return _pictures(found)
 
 
-def kinds() -> str:
+def list_kinds() -> str:
     """Say which files are taken for pictures where they are not named one by one."""
     return ", ".join(suffix.removeprefix(".") for suffix in GALLERY_SUFFIXES)
 
@@ -313,7 +313,7 @@ def _of_folder(folder: Path) -> Source:
     if not (folder / "run.json").is_file():
         found = natural(_pictures_in(folder))
         if not found:
-            raise PictureError(f"{folder} holds no picture ({kinds()})")
+            raise PictureError(f"{folder} holds no picture ({list_kinds()})")
         absolute = folder.absolute()
         return Source(found, None, absolute.parent / (absolute.name or "film"))
     fps = None

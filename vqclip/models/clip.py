@@ -28,7 +28,7 @@ from torch import Tensor
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import unpack
-from vqclip.models.zoo.registry import Absent, in_hub_cache, tidy
+from vqclip.models.zoo.registry import MissingModel, canonical_name, in_hub_cache
 
 SHAPE = "config.json"
 
@@ -154,7 +154,7 @@ def fetch(name: str) -> None:
     bring(clip, *known(clip, name))
 
 
-def absent(name: str) -> Absent | None:
+def absent(name: str) -> MissingModel | None:
     """Tell whether the weights of a perceptor are absent, without asking the network.
 
     Args:
@@ -176,7 +176,7 @@ def absent(name: str) -> Absent | None:
     if here:
         return None
     bare = outline(f"{model}::{tag}")
-    return Absent(f"{model}::{tag}", None if bare is None else _bytes(bare))
+    return MissingModel(f"{model}::{tag}", None if bare is None else _bytes(bare))
 
 
 def outline(name: str) -> Any | None:
@@ -289,7 +289,7 @@ def known(clip: ModuleType, name: str) -> tuple[str, str]:
             f"perceptor {name!r} does not say which weights; write {model}::{next(iter(tags))} "
             f"(or another of: {', '.join(tags)})"
         )
-    cleaned = tidy(name).partition("::")[2]
+    cleaned = canonical_name(name).partition("::")[2]
     return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
 
 

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from vqclip.models import memory, vqgan
-from vqclip.models.memory import Thrift, blocks_of
+from vqclip.models.memory import MemoryPolicy, blocks_of
 
 # Feature maps that a decoder holds at a time even if it keeps nothing; measured on processors.
 PASSING = 5.5
@@ -47,12 +47,12 @@ def draw_cost(
     drawer: vqgan.VQGAN,
     width: int,
     height: int,
-    thrift: Thrift | None = None,
+    thrift: MemoryPolicy | None = None,
     *,
     work: bool = True,
 ) -> Cost:
     """Count one drawing of [1, 3, height, width] and its way back; `drawer` is on meta."""
-    thrift = Thrift() if thrift is None else thrift
+    thrift = MemoryPolicy() if thrift is None else thrift
     shape = (1, drawer.channels, height // drawer.factor, width // drawer.factor)
     latent = torch.empty(shape, device="meta", requires_grad=True)
 
@@ -135,7 +135,7 @@ def _kind(block: nn.Module, shape: tuple[int, ...]) -> tuple[Any, ...]:
     return type(block), shape, *(weight.shape for weight in block.parameters())
 
 
-def _in_tiles(drawer: vqgan.VQGAN, latent: Tensor, thrift: Thrift, *, work: bool) -> Cost:
+def _in_tiles(drawer: vqgan.VQGAN, latent: Tensor, thrift: MemoryPolicy, *, work: bool) -> Cost:
     """Count a drawing whose gradient is worked out in tiles."""
     parts = memory.split(drawer.decoder)
     first = nn.Sequential(drawer.post_quant_conv, *parts.first)

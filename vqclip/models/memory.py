@@ -204,7 +204,7 @@ DIVISOR = 4  # of the squares that are looked at together, each time that memory
 
 
 @dataclass
-class Thrift:
+class MemoryPolicy:
     """How much is held at a time; shared by what draws and what looks, and tightened on the way.
 
     Attributes:
@@ -274,7 +274,7 @@ class Thrift:
                 del block.forward
 
 
-def is_lacking(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is torch's, or Python's, way to say that memory ran out."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True

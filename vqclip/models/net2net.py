@@ -2,7 +2,7 @@
 
 A class-conditional Net2Net transformer writes the codes of its first stage, a VQGAN, one after
 another. What precedes them is the number of the class, a token that shares its embedding with
-the codes: the stream is [class, codes row by row]. `load` reads one in the layout of
+the codes: the stream is [class, codes row by row]. `load_net2net` reads one in the layout of
 taming-transformers, both stages out of the same file.
 
 Esser et al., 2021, https://arxiv.org/abs/2012.09841; the classes: Russakovsky et al., 2015,
@@ -24,7 +24,7 @@ from torch import Tensor
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
 from vqclip.models.gpt import GPT, Shape
-from vqclip.models.vqgan_config import NET2NET, describe, read_config
+from vqclip.models.vqgan_config import NET2NET, describe_layout, read_config
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 
 TRANSFORMER = "transformer."
@@ -99,7 +99,7 @@ class Net2Net:
         return codes.view(count, self.cells, self.cells)
 
 
-def load(
+def load_net2net(
     config: Path | str, weights: Path | str, *, device: torch.device | str = "cpu"
 ) -> Net2Net:
     """Load a class-conditional transformer and its first stage, frozen, in float32.
@@ -117,7 +117,7 @@ def load(
     params = _params(parsed["model"], source)
     classes = _classes(params, source)
     shape = _shape(params, source)
-    first = describe(parsed, source)
+    first = describe_layout(parsed, source)
     cells = int(first.ddconfig["resolution"]) // first.factor
     _check_fit(shape, classes, cells, source)
 

@@ -127,7 +127,7 @@ class Prior(nn.Module):
         return unblocks(torch.stack(written, 1).view(count, -1, inside), self.cells, self.block)
 
     def config(self) -> dict[str, Any]:
-        """What `load` needs besides the weights."""
+        """What `load_prior` needs besides the weights."""
         own = {key: getattr(self, key) for key in ("words", "text_width", "cells", "block")}
         return {"transformer": asdict(self.stream.shape), **own}
 
@@ -159,7 +159,7 @@ def unblocks(parts: Tensor, cells: int, side: int) -> Tensor:
     return grid.permute(0, 1, 3, 2, 4).reshape(len(parts), cells, cells)
 
 
-def load(folder: Path, *, device: torch.device | str = "cpu") -> Prior:
+def load_prior(folder: Path, *, device: torch.device | str = "cpu") -> Prior:
     """Load `prior.yaml` and `prior.safetensors`, frozen, in float32.
 
     Raises:

@@ -7,7 +7,7 @@ such specks fall beyond the border: the outermost codes are drawn once more arou
 and cut off.
 
 A VQGAN is an encoder, a codebook and a decoder. `load` builds one from a config in the layout of
-taming-transformers and a checkpoint of it; `build` makes one that has yet to be trained.
+taming-transformers and a checkpoint of it; `build_vqgan` makes one that has yet to be trained.
 
 Esser et al., 2021, https://arxiv.org/abs/2012.09841; the Gumbel kind: Ramesh et al., 2021,
 https://arxiv.org/abs/2102.12092. Encoder and Decoder are those of taming-transformers.
@@ -33,7 +33,7 @@ from torch.nn import functional
 
 from vqclip.errors import ModelError
 from vqclip.models import memory
-from vqclip.models.vqgan_config import Layout, describe, read_config
+from vqclip.models.vqgan_config import Layout, describe_layout, read_config
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.models.zoo.verify import changed_message, check_weights, file_stamp
@@ -190,7 +190,7 @@ class _Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
 class VQGAN(nn.Module):
     """An encoder, a codebook and a decoder; the names of its weights are those of taming.
 
-    Made by `load` (frozen) or `build` (to be trained).
+    Made by `load` (frozen) or `build_vqgan` (to be trained).
 
     Attributes:
         kind: "vq" (nearest code) or "gumbel" (the encoder votes for codes).
@@ -301,7 +301,7 @@ def _coloured(drawn: Tensor) -> Image:
     return clamp_with_grad((drawn + 1) / 2, 0, 1)
 
 
-def build(config: Mapping[str, Any], *, source: str = "the config") -> VQGAN:
+def build_vqgan(config: Mapping[str, Any], *, source: str = "the config") -> VQGAN:
     """Build the VQGAN that a config describes, with random weights, ready to be trained.
 
     Args:
@@ -311,7 +311,7 @@ def build(config: Mapping[str, Any], *, source: str = "the config") -> VQGAN:
     Raises:
         ModelError: if the config lacks something, or describes something else.
     """
-    layout = describe(config, source)
+    layout = describe_layout(config, source)
     try:
         return VQGAN(layout)
     except (TypeError, ValueError) as error:
@@ -331,7 +331,7 @@ def open_vqgan(
     """
     parsed = read_config(config)
     with torch.device("meta"):  # no time spent on random weights that are then replaced
-        model = build(parsed, source=str(config))
+        model = build_vqgan(parsed, source=str(config))
     state = _state(read_checkpoint(weights))
     wanted = model.state_dict()
     missing = [key for key in wanted if key not in state]

@@ -90,7 +90,7 @@ def read_config(path: Path | str) -> dict[str, Any]:
     return config
 
 
-def describe(config: Mapping[str, Any], source: str = "the config") -> Layout:
+def describe_layout(config: Mapping[str, Any], source: str = "the config") -> Layout:
     """Find the architecture in a config; in a Net2Net's, that of its first stage.
 
     Args:

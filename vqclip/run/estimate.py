@@ -71,15 +71,15 @@ class Speed:
     move: float
 
 
-def estimate(config: RunConfig) -> Estimate:
+def estimate_cost(config: RunConfig) -> Estimate:
     """Work out what a run would need. Loads no weights, asks no network, takes a few seconds.
 
     Raises:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
-    lacking = registry.absent(
-        config.vqgan, perceptor_spec.names(config.perceptors), perceptors.look
+    lacking = registry.missing_models(
+        config.vqgan, perceptor_spec.perceptor_names(config.perceptors), perceptors.look
     )
     models = memory_fit.shapes(config, perceptors.perceptor_source)
     stages = plan_stages(config, models.drawer.factor)
@@ -94,7 +94,7 @@ def estimate(config: RunConfig) -> Estimate:
         draws, look = memory_fit.costs(config, models, memory_fit.thrift_of(config))
         memory = memory_fit.peak(models, draws, look)
         with _threads(config.threads):
-            speed = measure(models.device, models.dtype)
+            speed = measure_speed(models.device, models.dtype)
         each = [_seconds(draw, look, speed) for draw in draws]
         taken = zip(each[-len(stages) :], stages, strict=True)
         seconds = START + sum(s * steps for s, (_, _, steps) in taken)
@@ -113,7 +113,7 @@ def estimate(config: RunConfig) -> Estimate:
     )
 
 
-def in_words(estimate: Estimate) -> str:
+def describe_estimate(estimate: Estimate) -> str:
     """Say an estimate in a few lines, without a newline at the end."""
     sizes = ", ".join(f"{w}x{h} for {n} steps" for w, h, n in estimate.stages)
     here = "nothing, all models are here"
@@ -126,7 +126,7 @@ def in_words(estimate: Estimate) -> str:
         here = ", ".join(f"{n} ({registry.readable(size)})" for n, size in estimate.downloads)
     lines.append(f"download  {here}")
     for name, _ in estimate.downloads:
-        lines.append(f"          {registry.Absent(name, None).command}")
+        lines.append(f"          {registry.MissingModel(name, None).command}")
     if estimate.memory is not None:
         whose = "GPU memory" if estimate.device.startswith("cuda") else "memory"
         lines.append(f"needs     about {estimate.memory / 1e9:.1f} GB of {whose}")
@@ -135,7 +135,7 @@ def in_words(estimate: Estimate) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
 
 
-def measure(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
+def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
     """Measure how fast a device is now, for about half a second. Draws no random numbers."""
     picture = torch.ones(1, 64, 96, 96, device=device)
     kernel = torch.ones(64, 64, 3, 3, device=device)
@@ -158,11 +158,11 @@ def _frames(config: RunConfig) -> tuple[int, bool, int]:
     """
     if not config.frames:
         return 0, True, 0
-    heard = run_frames.hear(config)
-    tour = run_frames.plan(config, heard.variables if heard else {})
+    heard = run_frames.analyse_sound(config)
+    tour = run_frames.plan_frames(config, heard.variables if heard else {})
     starts = (*tour.clock.starts, tour.clock.steps)
     first, until = 0, len(starts) - 1
-    there = retake.stretch(config, assets.search_path(config.assets))
+    there = retake.find_retake(config, assets.search_path(config.assets))
     if there is not None:
         begins = 0 if there.comes_from is None else there.first + tour.lead
         first, until = begins, there.until + tour.lead

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vqclip.config import animation_checks, scheduled
-from vqclip.config.defaults import settled
+from vqclip.config.defaults import resolve_auto
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError, PictureError
@@ -18,7 +18,7 @@ from vqclip.language import audio_bands, expressions, functions
 from vqclip.language.assets import HERE, find_asset
 from vqclip.language.clock import Clock, Timeline
 from vqclip.media import audio_features, footage
-from vqclip.media.audio_features import Heard
+from vqclip.media.audio_features import AudioFeatures
 from vqclip.media.footage import Footage, open_footage
 from vqclip.media.paths import FPS
 
@@ -31,7 +31,9 @@ SHAPE = 0.02  # by which a film's shape may be another than the run's
 STEP = 16  # pixels; what most VQGANs draw in
 
 
-def hints(asked: RunConfig, config: RunConfig, folders: Sequence[Path] = HERE) -> Iterator[str]:
+def list_hints(
+    asked: RunConfig, config: RunConfig, folders: Sequence[Path] = HERE
+) -> Iterator[str]:
     """Say what is not as somebody may expect it.
 
     Args:
@@ -93,11 +95,13 @@ def _of_the_loop(config: RunConfig) -> Iterator[str]:
     camera = config.camera
     if config.sound.file:
         return
-    tour = plan(config)
+    tour = plan_frames(config)
     pace = 1 / fps_of(config) if camera.per == "second" else 1.0
 
     def sum_of(name: str, change: Callable[[float], float] = float) -> float:
-        curve = tour.timeline.of(scheduled.read(f"camera.{name}", getattr(camera, name)))
+        curve = tour.timeline.of(
+            scheduled.read_scheduled(f"camera.{name}", getattr(camera, name))
+        )
         return pace * sum(change(curve(frame)) for frame in range(config.frames))
 
     turned = math.remainder(sum_of("roll"), 360)
@@ -133,7 +137,7 @@ MOST_LEAD = 24  # and no more than these: two seconds are a slow enough change
 
 
 @dataclass(frozen=True)
-class Itinerary:
+class FramePlan:
     """The frames of an animation, and the clock that says which it is at a step.
 
     Args:
@@ -149,7 +153,9 @@ class Itinerary:
         return (frame - self.lead) % self.timeline.frames
 
 
-def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = None) -> Itinerary:
+def plan_frames(
+    config: RunConfig, variables: Mapping[str, Sequence[float]] | None = None
+) -> FramePlan:
     """Work out which frames are drawn, and in how many steps each.
 
     Args:
@@ -160,14 +166,16 @@ def plan(config: RunConfig, variables: Mapping[str, Sequence[float]] | None = No
     """
     timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
     lead = lead_of(config)
-    timeline.within(scheduled.read("camera.zoom", config.camera.zoom), "camera.zoom", LEAST_ZOOM)
+    timeline.within(
+        scheduled.read_scheduled("camera.zoom", config.camera.zoom), "camera.zoom", LEAST_ZOOM
+    )
     steps = timeline.within(
-        scheduled.read("motion.steps", config.motion.steps), "motion.steps", 1
+        scheduled.read_scheduled("motion.steps", config.motion.steps), "motion.steps", 1
     )
     drawn = config.frames + lead
     film = [(frame - lead) % config.frames for frame in range(drawn)]
     counts = [config.steps, *(round(steps(frame)) for frame in film[1:])]
-    return Itinerary(timeline.clock(counts, lead), timeline, lead)
+    return FramePlan(timeline.clock(counts, lead), timeline, lead)
 
 
 def fps_of(config: RunConfig) -> float:
@@ -180,7 +188,7 @@ def lead_of(config: RunConfig) -> int:
     return min(max(1, config.frames // LEAD), MOST_LEAD) if config.loop else 0
 
 
-def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
+def with_source_length(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     """The settings, with the rate and the number of frames of the film that is drawn over.
 
     Where they were named, they stay; after the film's end, its last frame stays.
@@ -193,21 +201,22 @@ def counted(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     if not source.film or (config.frames and config.fps):
         return config
     found = footage_of(config, 0, None, folders)
-    config = settled(replace(config, fps=config.fps or found.fps or FPS))
+    config = resolve_auto(replace(config, fps=config.fps or found.fps or FPS))
     return config if config.frames else replace(config, frames=_count(config, found))
 
 
-def bounded(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
+def clipped_to_source(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
     """The same for a run that is to begin: no longer than its film, whose pictures are there.
 
     Raises:
-        ConfigError, PictureError: as for `counted`; also for a picture in a row that is none.
+        ConfigError, PictureError: as for `with_source_length`; also for a picture in a row that
+        is none.
     """
     if not config.source.film:
         return config
     footage.glance(find_asset(config.source.film, folders))
     named = bool(config.frames or config.length)
-    config = counted(config, folders)
+    config = with_source_length(config, folders)
     if not named:
         return config
     with closing(iter(footage_of(config, config.frames - 1, None, folders))) as last:
@@ -244,7 +253,7 @@ def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | 
     return None, 0.0
 
 
-def hear(config: RunConfig, folders: Sequence[Path] = HERE) -> Heard | None:
+def analyse_sound(config: RunConfig, folders: Sequence[Path] = HERE) -> AudioFeatures | None:
     """Listen to the music that schedules follow, if there is some.
 
     Raises:
@@ -253,19 +262,19 @@ def hear(config: RunConfig, folders: Sequence[Path] = HERE) -> Heard | None:
     """
     if not config.sound.file:
         return None
-    return audio_features.listen(
+    return audio_features.analyse_audio(
         find_asset(config.sound.file, folders),
         fps=fps_of(config),
         frames=config.frames,
         start=config.sound.start,
-        bands=audio_bands.parse(
+        bands=audio_bands.parse_bands(
             config.sound.bands,
             taken=(*functions.TIME, *functions.FUNCTIONS, *expressions.CONSTANTS),
         ),
     )
 
 
-def files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str, list[Path]]:
+def source_files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str, list[Path]]:
     """The files of the film, sound and depths that an animation reads, by what they are.
 
     Raises:

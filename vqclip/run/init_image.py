@@ -31,14 +31,14 @@ from vqclip.guidance.losses import parse_colours
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask
 from vqclip.language.assets import HERE, find_asset
-from vqclip.language.prompt import Prompt, Region, texts, wished
+from vqclip.language.prompt import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import registry
 from vqclip.run import preflight
 from vqclip.run.frames import footage_of
-from vqclip.run.plan import Agenda
+from vqclip.run.plan import RunPlan
 from vqclip.tensors import Image, Latent
 
 
@@ -157,7 +157,7 @@ NOISE_IMAGES: dict[str, Callable[..., Image]] = {
 }
 
 
-def read(
+def read_target_images(
     wishes: Iterable[Prompt],
     size: tuple[int, int],
     device: torch.device,
@@ -171,7 +171,8 @@ def read(
     """
     return {
         wish.body: [
-            images.read(path, size=size).to(device) for path in paths.files(wish.body, folders)
+            images.read_picture(path, size=size).to(device)
+            for path in paths.find_images(wish.body, folders)
         ]
         for wish in wishes
         if wish.kind == "image"
@@ -197,7 +198,7 @@ def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Regi
 
 def digests(names: Sequence[str], folders: Sequence[Path] = HERE) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
-    return {f"picture {name}": digest(paths.files(name, folders)) for name in names}
+    return {f"picture {name}": digest(paths.find_images(name, folders)) for name in names}
 
 
 def digest(files: Sequence[Path]) -> str:
@@ -212,13 +213,13 @@ def stretched(
     """Say of each name if its picture is stretched; of several pictures, of the first that is."""
     found = []
     for name in names:
-        notes = (paths.stretched(name, p, size) for p in paths.files(name, folders))
+        notes = (paths.stretched(name, p, size) for p in paths.find_images(name, folders))
         found += [note for note in notes if note is not None][:1]
     return found
 
 
 @dataclass(frozen=True)
-class Opening:
+class InitImage:
     """What a run may begin with.
 
     Args:
@@ -230,7 +231,7 @@ class Opening:
         loaded: its perceptors; one that judges drafts, too, is not loaded again.
     """
 
-    run: Agenda
+    run: RunPlan
     masks: Mapping[Region, Mask]
     size: tuple[int, int]
     device: torch.device
@@ -260,7 +261,7 @@ class Opening:
         path = find_asset(config.init, self.run.folders)
         if not os.path.exists(path) and path.suffix == "":
             raise PictureError(preflight.no_start(config.init))
-        return images.read(path, size=self.size).to(self.device)
+        return images.read_picture(path, size=self.size).to(self.device)
 
     def draft(self, seed: int, scene: int = 0) -> Image:
         """A draft of a scene as a whole, and in it one of what each region is to show.
@@ -268,7 +269,7 @@ class Opening:
         Each has a random stream of its own: another region does not change the others. Where the
         scene has no words, it is that of the first one that has some.
         """
-        found = texts(self.run.wishes)
+        found = positive_texts(self.run.wishes)
         spoken = {wish.scene for wish in found}
         scene = scene if scene in spoken else min(spoken)
         first = [wish for wish in found if wish.scene == scene]
@@ -282,24 +283,24 @@ class Opening:
         }
         width, height = self.size
         if whole:
-            laid = guidance_drafts.laid_out(self._best(whole, seed), width, height)
+            laid = guidance_drafts.pad_to(self._best(whole, seed), width, height)
         else:  # the ground of the first one, all over
             edge = next(iter(drafts.values()))[..., :2, :].mean((2, 3), keepdim=True)
             laid = edge.expand(1, 3, height, width).clone()
         for region, draft in drafts.items():
-            laid = regions.lay(draft, laid, self.masks[region])
+            laid = regions.paste(draft, laid, self.masks[region])
         return laid
 
     @cached_property
-    def _dreamer(self) -> guidance_drafts.Dreamer | guidance_drafts.ClassDreamer:
+    def _dreamer(self) -> guidance_drafts.DraftModel | guidance_drafts.ClassDraftModel:
         """What writes all drafts of the run."""
-        return guidance_drafts.knowing(
-            guidance_drafts.load(self.device, loaded=self.loaded), self.run.taught
+        return guidance_drafts.with_words(
+            guidance_drafts.load_draft_model(self.device, loaded=self.loaded), self.run.taught
         )
 
     def _best(self, wishes: Sequence[Prompt], seed: int) -> Image:
         generator = torch.Generator().manual_seed(seed)
-        return self._dreamer.dream(wished(wishes), self.run.config.dream, generator)[0].image
+        return self._dreamer.dream(draft_text(wishes), self.run.config.dream, generator)[0].image
 
 
 def levels(picture: Image, device: torch.device) -> Image:

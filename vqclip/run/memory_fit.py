@@ -28,7 +28,7 @@ from vqclip.language import prompts
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
 from vqclip.models.cost import Cost, draw_cost, look_cost, side
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS
 
@@ -79,16 +79,17 @@ def shapes(config: RunConfig, source: Callable[[str], str]) -> Shapes:
     dtype = _DTYPES[models_device.pick_precision(config.precision, device)]
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
-        drawer = vqgan.build(layout).requires_grad_(False).eval()
+        drawer = vqgan.build_vqgan(layout).requires_grad_(False).eval()
     judges = {
-        name: clip.outline(source(name)) for name in perceptor_spec.names(config.perceptors)
+        name: clip.outline(source(name))
+        for name in perceptor_spec.perceptor_names(config.perceptors)
     }
     unknown = tuple(name for name, judge in judges.items() if judge is None)
     known = tuple(judge.to(dtype) for judge in judges.values() if judge is not None)
     return Shapes(drawer, None if unknown else known, unknown, device, dtype)
 
 
-def costs(config: RunConfig, models: Shapes, thrift: Thrift) -> tuple[list[Cost], Cost]:
+def costs(config: RunConfig, models: Shapes, thrift: MemoryPolicy) -> tuple[list[Cost], Cost]:
     """What drawing costs at each size, and what looking costs, in one step."""
     stages = plan_stages(config, models.drawer.factor)
     draws = [_drawing(models, wide, high, thrift, work=True) for wide, high, _ in stages]
@@ -99,22 +100,22 @@ def cutout_counts(config: RunConfig) -> list[int]:
     """How many squares each perceptor looks at in a step; those of regions, too."""
     parts = {
         wish.region: wish
-        for wish in prompts.understood(config.prompts, config.negative)
+        for wish in prompts.parse_all(config.prompts, config.negative)
         if wish.region is not None
     }
     found, most = [], squares_asked(config)
     for entry in config.perceptors:
-        own = perceptor_spec.parse(entry).squares or most
+        own = perceptor_spec.parse_perceptor(entry).squares or most
         found.append(own + len(parts) * regions.count(own))
     return found
 
 
 def squares_asked(config: RunConfig) -> int:
     """How many squares `cutouts.count` asks for; the most, where it changes on the way."""
-    return max(1, round(scheduled.most(config, "cutouts.count")))
+    return max(1, round(scheduled.greatest_value(config, "cutouts.count")))
 
 
-def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift, *, work: bool) -> Cost:
+def _drawing(models: Shapes, wide: int, high: int, thrift: MemoryPolicy, *, work: bool) -> Cost:
     counted = models.counted
     key = (wide, high, thrift.recompute, thrift.tiles, work)
     if key not in counted:
@@ -122,7 +123,7 @@ def _drawing(models: Shapes, wide: int, high: int, thrift: Thrift, *, work: bool
     return counted[key]
 
 
-def _looking(config: RunConfig, models: Shapes, thrift: Thrift, *, work: bool) -> Cost:
+def _looking(config: RunConfig, models: Shapes, thrift: MemoryPolicy, *, work: bool) -> Cost:
     assert models.judges is not None
     counted = models.counted
     looks = [_cutting(config, models.judges)]
@@ -154,9 +155,9 @@ def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:
     return int(base + weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
 
 
-def needed(config: RunConfig, models: Shapes, thrift: Thrift | None = None) -> int:
+def needed(config: RunConfig, models: Shapes, thrift: MemoryPolicy | None = None) -> int:
     """Bytes at the peak of a run; see `peak`."""
-    thrift = Thrift() if thrift is None else thrift
+    thrift = MemoryPolicy() if thrift is None else thrift
     stages = plan_stages(config, models.drawer.factor)
     wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
     draw = _drawing(models, wide, high, thrift, work=False)
@@ -187,12 +188,12 @@ def _config_of(name: str) -> dict[str, Any]:
 DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is not refused
 
 
-MOST = Thrift(1, recompute=True, tiles=True)
+MOST = MemoryPolicy(1, recompute=True, tiles=True)
 
 
 def choose(
     config: RunConfig, device: torch.device, source: Callable[[str], str], notes: list[str]
-) -> Thrift:
+) -> MemoryPolicy:
     """How much is to be held at a time, so that the run fits into the memory that there is.
 
     Args:
@@ -227,7 +228,7 @@ def choose(
     return replace(MOST)
 
 
-def least(config: RunConfig, models: Shapes, free: int) -> Thrift | None:
+def least(config: RunConfig, models: Shapes, free: int) -> MemoryPolicy | None:
     """The least thrift with which a run fits into so many bytes; None if none is enough."""
     thrift = thrift_of(config)
     while needed(config, models, thrift) > free:
@@ -236,17 +237,17 @@ def least(config: RunConfig, models: Shapes, free: int) -> Thrift | None:
     return thrift
 
 
-def thrift_of(config: RunConfig) -> Thrift:
+def thrift_of(config: RunConfig) -> MemoryPolicy:
     """How much is to be held at a time by what a config says."""
     memory = config.memory
-    return Thrift(memory.chunk, memory.recompute, memory.tiles)
+    return MemoryPolicy(memory.chunk, memory.recompute, memory.tiles)
 
 
 def fits_surely(config: RunConfig, free: int) -> bool:
     """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
-    if config.vqgan != "starter" or not set(perceptor_spec.names(config.perceptors)) <= set(
-        registry.starter_clips()
-    ):
+    if config.vqgan != "starter" or not set(
+        perceptor_spec.perceptor_names(config.perceptors)
+    ) <= set(registry.starter_clips()):
         return False
     width, height = final_size(config)
     squares = sum(cutout_counts(config))
@@ -276,7 +277,7 @@ def remedies(config: RunConfig, free: int, source: Callable[[str], str]) -> list
     built: dict[tuple[str, ...], Shapes] = {}
 
     def fits(one: RunConfig) -> bool:
-        key = (one.vqgan, *perceptor_spec.names(one.perceptors))
+        key = (one.vqgan, *perceptor_spec.perceptor_names(one.perceptors))
         if key not in built:
             built[key] = shapes(one, source)
         models = built[key]

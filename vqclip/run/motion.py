@@ -9,34 +9,42 @@ from typing import TypeVar
 import torch
 
 from vqclip.animation import depth_model, optical_flow
-from vqclip.animation.camera_2d import Move
-from vqclip.animation.camera_3d import Flight, Terrain
-from vqclip.animation.feedback import Voyage
-from vqclip.animation.frame_motion import Air, Flown, Habits, Ride, Route, Shots, Trace
-from vqclip.animation.surfaces import DepthMap, Flat, Ground, Tunnel
+from vqclip.animation.camera_2d import CameraMove2D
+from vqclip.animation.camera_3d import CameraMove3D, Surface
+from vqclip.animation.feedback import FrameFeedback
+from vqclip.animation.frame_motion import (
+    CameraMotion2D,
+    CameraMotion3D,
+    DepthWarp,
+    FeedbackOptions,
+    FilmFrames,
+    FlowMotion,
+    FrameMotion,
+)
+from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.config import scheduled
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.generate import Objective
-from vqclip.guidance.scenes import Story
+from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.assets import HERE, find_asset
 from vqclip.language.schedules import Curve
 from vqclip.media.footage import Footage, open_footage
-from vqclip.run.frames import Itinerary, footage_of, fps_of
+from vqclip.run.frames import FramePlan, footage_of, fps_of
 from vqclip.tensors import Image
 
 NAMES = ("hold", "source")  # of what is liked about a frame apart from the prompt
 
 
-def voyage(
+def build_feedback(
     config: RunConfig,
-    tour: Itinerary,
+    tour: FramePlan,
     size: tuple[int, int],
     seed: int,
     device: torch.device,
-    tale: Story,
+    tale: SceneTimeline,
     folders: Sequence[Path] = HERE,
-) -> Voyage:
+) -> FrameFeedback:
     """Put together what takes an animation from frame to frame.
 
     Args:
@@ -50,7 +58,7 @@ def voyage(
     """
     motion, source = config.motion, config.source
 
-    habits = Habits(
+    habits = FeedbackOptions(
         edges=config.camera.edges,
         through=config.camera.through,
         smooth=motion.smooth,
@@ -65,10 +73,12 @@ def voyage(
     )
     route = _route(config, tour, size, device, folders)
     ends = (*tour.clock.starts, tour.clock.steps)
-    return Voyage(ends, route, habits, seed)
+    return FrameFeedback(ends, route, habits, seed)
 
 
-def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Objective]:
+def frame_objectives(
+    config: RunConfig, tour: FramePlan, trip: FrameFeedback
+) -> Iterator[Objective]:
     """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
     first = config.steps
     hold = scheduled.curve(config, "motion.hold", tour.clock)
@@ -78,7 +88,7 @@ def objectives(config: RunConfig, tour: Itinerary, trip: Voyage) -> Iterator[Obj
         yield Objective("source", weight, trip.follow)
 
 
-def rates(config: RunConfig, tour: Itinerary) -> Curve:
+def step_rates(config: RunConfig, tour: FramePlan) -> Curve:
     """The learning rate at each step after the first frame.
 
     Raises:
@@ -87,7 +97,9 @@ def rates(config: RunConfig, tour: Itinerary) -> Curve:
     return scheduled.curve(config, "motion.rate", tour.clock)
 
 
-def _arriving(tour: Itinerary, tale: Story, share: float) -> Callable[[int], Mapping[int, float]]:
+def _arriving(
+    tour: FramePlan, tale: SceneTimeline, share: float
+) -> Callable[[int], Mapping[int, float]]:
     """How much of which scene's draft each frame takes up: together, `share` of it."""
 
     def arriving(frame: int) -> dict[int, float]:
@@ -105,11 +117,11 @@ def _arriving(tour: Itinerary, tale: Story, share: float) -> Callable[[int], Map
 
 def _route(
     config: RunConfig,
-    tour: Itinerary,
+    tour: FramePlan,
     size: tuple[int, int],
     device: torch.device,
     folders: Sequence[Path],
-) -> Route:
+) -> FrameMotion:
     if config.source.film:
         source = config.source
 
@@ -117,22 +129,22 @@ def _route(
             return footage_of(config, frame, size, folders)
 
         finder = optical_flow.open_flow(source.flow, device=str(device))
-        return Trace(Shots(open_at, device), finder)
+        return FlowMotion(FilmFrames(open_at, device), finder)
     if config.camera.depth:
         return _air(config, tour, size, device, folders)
-    return Ride(_moves(config, tour))
+    return CameraMotion2D(_moves(config, tour))
 
 
-def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
+def _moves(config: RunConfig, tour: FramePlan) -> Callable[[int], CameraMove2D]:
     """What the camera does on the way to each frame."""
     camera, names = config.camera, ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
     numbers = _numbers(config, tour, names)
     pace = _pace(config)
 
-    def move(frame: int) -> Move:
+    def move(frame: int) -> CameraMove2D:
         now = numbers(frame)
         zoom = now.pop("zoom")
-        return Move(
+        return CameraMove2D(
             zoom=zoom**pace if zoom > 0 else zoom,
             **{name: value * pace for name, value in now.items()},
             centre=(camera.x, camera.y),
@@ -142,15 +154,15 @@ def _moves(config: RunConfig, tour: Itinerary) -> Callable[[int], Move]:
     return _tried(move, tour)
 
 
-def _flights(config: RunConfig, tour: Itinerary) -> Callable[[int], Flight]:
+def _flights(config: RunConfig, tour: FramePlan) -> Callable[[int], CameraMove3D]:
     """Where the camera flies on the way to each frame."""
     camera, names = config.camera, ("forward", "right", "up", "swing", "tilt", "roll")
     numbers = _numbers(config, tour, names)
     pace = _pace(config)
 
-    def flight(frame: int) -> Flight:
+    def flight(frame: int) -> CameraMove3D:
         now = {name: value * pace for name, value in numbers(frame).items()}
-        return Flight(
+        return CameraMove3D(
             x=now["right"],
             y=-now["up"],
             z=now["forward"],
@@ -168,43 +180,43 @@ def _flights(config: RunConfig, tour: Itinerary) -> Callable[[int], Flight]:
 
 def _air(
     config: RunConfig,
-    tour: Itinerary,
+    tour: FramePlan,
     size: tuple[int, int],
     device: torch.device,
     folders: Sequence[Path],
-) -> Air:
+) -> CameraMotion3D:
     """A flight, and what it goes through."""
     name, flights = config.camera.depth, _flights(config, tour)
     if name in TERRAINS:
         there = TERRAINS[name]()
         _passed(flights, there, tour)
-        return Air(flights, lambda frame, shown: there, stays=True)
+        return CameraMotion3D(flights, lambda frame, shown: there, stays=True)
     path = find_asset(name, folders)
     if (path / "config.json").is_file():
-        model = depth_model.load(path, device)
-        return Air(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)
+        model = depth_model.load_depth_model(path, device)
+        return CameraMotion3D(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)
     stands = open_footage(path).count == 1
     fps = tour.timeline.fps
 
     def open_at(frame: int) -> Footage:
         return open_footage(path, size=size, fps=fps, first=0 if stands else frame)
 
-    film = Shots(open_at, torch.device("cpu"))
+    film = FilmFrames(open_at, torch.device("cpu"))
 
-    def seen(frame: int, shown: Image) -> Terrain:
+    def seen(frame: int, shown: Image) -> Surface:
         return DepthMap(film.frame(tour.film(frame - 1))[0].mean(0).double())
 
-    return Air(flights, seen, stands, film.close)
+    return CameraMotion3D(flights, seen, stands, film.close)
 
 
-def _passed(flights: Callable[[int], Flight], terrain: Terrain, tour: Itinerary) -> None:
+def _passed(flights: Callable[[int], CameraMove3D], terrain: Surface, tour: FramePlan) -> None:
     """Refuse a flight that would go through a terrain, before the first step.
 
     Raises:
         ConfigError: that says at which frame.
     """
     for frame in range(1, tour.timeline.frames + tour.lead):
-        way = Flown(flights(frame), terrain)
+        way = DepthWarp(flights(frame), terrain)
         try:
             way.course(1, 1)
         except ConfigError as error:
@@ -213,7 +225,7 @@ def _passed(flights: Callable[[int], Flight], terrain: Terrain, tour: Itinerary)
 
 
 def _numbers(
-    config: RunConfig, tour: Itinerary, names: Sequence[str]
+    config: RunConfig, tour: FramePlan, names: Sequence[str]
 ) -> Callable[[int], dict[str, float]]:
     """The camera's numbers on the way to each frame."""
     curves = {
@@ -222,9 +234,9 @@ def _numbers(
     return lambda frame: {name: curve(frame) for name, curve in curves.items()}
 
 
-def _by_frame(tour: Itinerary, key: str, number: float | str) -> Curve:
+def _by_frame(tour: FramePlan, key: str, number: float | str) -> Curve:
     """A setting as a value at each frame that is drawn."""
-    curve = tour.timeline.of(scheduled.read(key, number))
+    curve = tour.timeline.of(scheduled.read_scheduled(key, number))
     return lambda frame: curve(tour.film(frame))
 
 
@@ -236,11 +248,11 @@ def _pace(config: RunConfig) -> float:
 T = TypeVar("T")
 
 
-def _tried(move: Callable[[int], T], tour: Itinerary) -> Callable[[int], T]:
+def _tried(move: Callable[[int], T], tour: FramePlan) -> Callable[[int], T]:
     """The same; what cannot be is refused before the first step."""
     for frame in range(tour.timeline.frames):
         move(frame + tour.lead)
     return move
 
 
-TERRAINS: dict[str, Callable[[], Terrain]] = {"flat": Flat, "plane": Ground, "tunnel": Tunnel}
+TERRAINS: dict[str, Callable[[], Surface]] = {"flat": Wall, "plane": Plane, "tunnel": Tunnel}

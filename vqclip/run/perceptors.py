@@ -10,19 +10,19 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from vqclip.config import scheduled
-from vqclip.config.perceptor_spec import Eye
+from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.guidance import prompt_embedding, regions
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
-from vqclip.guidance.perceptor import OpenClipPerceptor, load
+from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
 from vqclip.models import clip
 from vqclip.models.device import pick_precision, purpose_seed
-from vqclip.models.memory import Thrift
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.run.plan import Agenda
+from vqclip.run.plan import RunPlan
 from vqclip.run.runner import REGION
 
 
@@ -51,7 +51,7 @@ def make_cutter(
     counts = noises = None
     if isinstance(count, str):
         curve = scheduled.curve(config, "cutouts.count", clock)
-        most = clock.timeline.extent(scheduled.read("cutouts.count", count))[1]
+        most = clock.timeline.extent(scheduled.read_scheduled("cutouts.count", count))[1]
         count, counts = round(most), lambda step: share(round(curve(step)))
     if isinstance(config.cutouts.noise, str):
         noises = scheduled.curve(config, "cutouts.noise", clock)
@@ -64,7 +64,7 @@ def make_cutter(
 
 
 @dataclass(frozen=True)
-class Audience:
+class PerceptorSet:
     """The perceptors of a run, and what cuts squares for them.
 
     Args:
@@ -74,15 +74,17 @@ class Audience:
         cutters: all that cut, by a name that a checkpoint can keep; those of regions join later.
     """
 
-    agenda: Agenda
+    agenda: RunPlan
     seed: int
     perceptors: list[OpenClipPerceptor] = field(default_factory=list)
     cutters: dict[str, Cutter] = field(default_factory=dict)
 
-    def join(self, eye: Eye, perceptor: OpenClipPerceptor, thrift: Thrift) -> None:
+    def join(
+        self, eye: PerceptorSpec, perceptor: OpenClipPerceptor, thrift: MemoryPolicy
+    ) -> None:
         """Take one in, with the words that it is to know."""
         perceptor = perceptor.with_words(
-            word_embedding.for_width(self.agenda.taught, perceptor.width)
+            word_embedding.fitting_width(self.agenda.taught, perceptor.width)
         )
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
@@ -121,13 +123,13 @@ class Audience:
         return make_cutter(run.config, run.clock, self.cutters, stream, key, size, seen, share)
 
 
-def gather(
-    agenda: Agenda,
+def load_perceptors(
+    agenda: RunPlan,
     seed: int,
     device: torch.device,
-    thrift: Thrift,
+    thrift: MemoryPolicy,
     say: Callable[[str], None] = lambda words: None,
-) -> Audience:
+) -> PerceptorSet:
     """Load the perceptors of a run.
 
     Args:
@@ -137,10 +139,10 @@ def gather(
     Raises:
         VqclipError: if one cannot be loaded.
     """
-    config, found = agenda.config, Audience(agenda, seed)
+    config, found = agenda.config, PerceptorSet(agenda, seed)
     for eye in agenda.eyes:
         say(f"loading the perceptor {eye.name} …")
-        perceptor = load(
+        perceptor = load_perceptor(
             perceptor_source(eye.name),
             device=device,
             precision=pick_precision(config.precision, device),
@@ -174,6 +176,6 @@ def perceptor_source(name: str) -> str:
     return path if os.path.isdir(path) else name
 
 
-def look(name: str) -> registry.Absent | None:
+def look(name: str) -> registry.MissingModel | None:
     """Tell whether a perceptor's weights are absent; for `needs`."""
     return clip.absent(perceptor_source(name))

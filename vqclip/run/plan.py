@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqclip.config import animation_checks, perceptor_spec, scheduled
-from vqclip.config.checks import check
-from vqclip.config.defaults import settled
-from vqclip.config.perceptor_spec import Eye
+from vqclip.config.checks import check_settings
+from vqclip.config.defaults import resolve_auto
+from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.guidance import prompt_embedding, scenes
-from vqclip.guidance.scenes import Story
+from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, prompt, prompts
 from vqclip.language.assets import Direction
 from vqclip.language.clock import Clock
 from vqclip.language.prompt import Prompt
 from vqclip.language.schedules import Curve
 from vqclip.media import audio_features
-from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run import frames, retake
-from vqclip.run.frames import Itinerary
-from vqclip.run.retake import Stretch
+from vqclip.run.frames import FramePlan
+from vqclip.run.retake import Retake
 
 
 @dataclass(frozen=True)
-class Agenda:
+class RunPlan:
     """What a run wants, and when.
 
     Args:
@@ -51,14 +51,14 @@ class Agenda:
     config: RunConfig
     folders: Sequence[Path]
     wishes: Sequence[Prompt]
-    eyes: Sequence[Eye]
+    eyes: Sequence[PerceptorSpec]
     weights: Mapping[str, Curve]
-    taught: Sequence[Learnt]
+    taught: Sequence[WordEmbedding]
     directions: Mapping[str, Direction]
     clock: Clock
-    tale: Story
-    tour: Itinerary | None
-    stretch: Stretch | None
+    tale: SceneTimeline
+    tour: FramePlan | None
+    stretch: Retake | None
     begun: bool
 
     @property
@@ -85,12 +85,12 @@ class Agenda:
         return range(self.tale.scenes if wanted else 0)
 
 
-def read(
+def make_plan(
     config: RunConfig,
     say: Callable[[str], None] = lambda words: None,
     beside: Path | None = None,
     begun: bool = False,
-) -> Agenda:
+) -> RunPlan:
     """Understand settings, and refuse what cannot be.
 
     Args:
@@ -101,23 +101,23 @@ def read(
     Raises:
         VqclipError: if a prompt or a setting cannot be used.
     """
-    config = check(settled(config))  # one put together by hand is neither yet
-    animation_checks.check(config)
+    config = check_settings(resolve_auto(config))  # one put together by hand is neither yet
+    animation_checks.check_animation(config)
     where = assets.search_path(config.assets, beside)
-    animation_checks.require(config, where)
-    config = frames.counted(config, where)
+    animation_checks.require_animation_files(config, where)
+    config = frames.with_source_length(config, where)
     wishes = prompt_embedding.styled(
-        prompts.understood(config.prompts, config.negative), config.style
+        prompts.parse_all(config.prompts, config.negative), config.style
     )
-    watching = [perceptor_spec.parse(entry) for entry in config.perceptors]
+    watching = [perceptor_spec.parse_perceptor(entry) for entry in config.perceptors]
     perceptor_spec.check_readers(wishes, [eye.name for eye in watching])
     prompts.check_scenes(
         wishes, config.frames or config.steps, "frames" if config.frames else "steps"
     )
-    stretch = retake.stretch(config, where)
+    stretch = retake.find_retake(config, where)
     tour = _tour(config, where, say)
     clock = scheduled.clock_of(config) if tour is None else tour.clock
-    tale = scenes.tell(wishes, clock, config.fade, loop=config.loop)
+    tale = scenes.scene_timeline(wishes, clock, config.fade, loop=config.loop)
     scheduled.curves(config, clock)  # refuses what cannot be at some frame, as do the next ones
     for wish in wishes:
         clock.within(wish.weight, f"the weight of {wish.body!r}", -math.inf)
@@ -128,22 +128,22 @@ def read(
     ways = [wish.body for wish in wishes if wish.kind == "vector"]
     directions = {name: assets.find_direction(name, where) for name in ways}
     taught = prompt_embedding.taught(wishes, config.style, where)
-    found = Agenda(
+    found = RunPlan(
         *(config, where, wishes, watching, weights, taught, directions),
         *(clock, tale, tour, stretch, begun),
     )
     if found.dreams:
-        prompt.wished(wishes)  # refuses a draft without words
+        prompt.draft_text(wishes)  # refuses a draft without words
     return found
 
 
 def _tour(
     config: RunConfig, where: Sequence[Path], say: Callable[[str], None]
-) -> Itinerary | None:
+) -> FramePlan | None:
     """The frames of an animation, and what is heard meanwhile."""
     if not config.frames:
         return None
-    heard = frames.hear(config, where)
+    heard = frames.analyse_sound(config, where)
     if heard is not None:
-        say(audio_features.describe(heard))
-    return frames.plan(config, heard.variables if heard else {})
+        say(audio_features.describe_audio(heard))
+    return frames.plan_frames(config, heard.variables if heard else {})

@@ -12,14 +12,14 @@ from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import PictureError, VqclipError, suggest
 from vqclip.language import assets, prompts
 from vqclip.language.assets import HERE, find_asset
-from vqclip.language.prompt import Prompt, learnt_in
-from vqclip.media.paths import PATTERN, check, check_all, shorten_name
+from vqclip.language.prompt import Prompt, learnt_words_in
+from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
 from vqclip.models.zoo import registry
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 
 
-def used(config: RunConfig, wishes: Iterable[Prompt]) -> list[str]:
+def images_of_run(config: RunConfig, wishes: Iterable[Prompt]) -> list[str]:
     """Name the pictures that a run reads: those of the prompt, then the one it starts from.
 
     A name may stand for several: see `files`.
@@ -43,14 +43,14 @@ def require_images(
     for wish in wishes:
         if wish.region is not None and wish.region.mask is not None:
             _check_mask(wish.region.mask, folders)
-    for name in used(config, wishes):
+    for name in images_of_run(config, wishes):
         path = find_asset(name, folders)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
         if name == config.init:
-            check(path)
+            check_image(path)
         else:
-            check_all(name, folders)
+            check_images(name, folders)
 
 
 def _check_mask(name: str, folders: Sequence[Path]) -> None:
@@ -72,7 +72,7 @@ def no_start(name: str) -> str:
     )
 
 
-def require(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
+def check_run(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
     """Refuse settings that name what is not here; give the prompts, understood.
 
     Args:
@@ -83,15 +83,15 @@ def require(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
             no perceptor, or one that is not in the run, is to read, too many scenes, and an
             animation that does not fit together.
     """
-    animation_checks.check(config)
-    wishes = prompts.understood(config.prompts, config.negative)
+    animation_checks.check_animation(config)
+    wishes = prompts.parse_all(config.prompts, config.negative)
     if config.frames or not config.source.film:  # else how many they are is told by the film
         prompts.check_scenes(
             wishes, config.frames or config.steps, "frames" if config.frames else "steps"
         )
-    names = perceptor_spec.names(config.perceptors)
+    names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(wishes, names)
-    registry.require(config.vqgan, names)
+    registry.require_models(config.vqgan, names)
     require_files(config, wishes, beside)
     return wishes
 
@@ -105,15 +105,15 @@ def require_files(
         VqclipError: for the first picture, film, sound, learnt word or direction.
     """
     where = assets.search_path(config.assets, beside)
-    animation_checks.require(config, where)
+    animation_checks.require_animation_files(config, where)
     require_images(config, wishes, where)
-    assets.used_words([config.style, *learnt_in(wishes)], where)
+    assets.used_words([config.style, *learnt_words_in(wishes)], where)
     for wish in wishes:
         if wish.kind == "vector":
             assets.find_direction(wish.body, where)
 
 
-def discreet(
+def without_unused_assets(
     config: RunConfig, wishes: Sequence[Prompt], beside: Path | None = None
 ) -> RunConfig:
     """Forget `assets` where nothing in it is needed: notes need not tell where people keep files.

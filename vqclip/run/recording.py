@@ -11,17 +11,17 @@ from vqclip.media import film as media_film
 from vqclip.media.film import Film
 from vqclip.run import frames as run_frames
 from vqclip.run import retake
-from vqclip.run.resume import Point
-from vqclip.run.retake import Stretch
+from vqclip.run.resume import ResumePoint
+from vqclip.run.retake import Retake
 
 
-def begin(
-    config: RunConfig, place: Path, size: tuple[int, int], point: Point | None
+def begin_film(
+    config: RunConfig, place: Path, size: tuple[int, int], point: ResumePoint | None
 ) -> Film | None:
     """Begin the film, or go on with the one that there is, if it goes up to here."""
     if config.frames:
         where = assets.search_path(config.assets, place if point else None)
-        stretch = retake.stretch(config, where)
+        stretch = retake.find_retake(config, where)
         film = _animation(config, place, size, point, where, stretch)
         if point is None and stretch is not None:
             film.take(stretch.before)
@@ -62,9 +62,9 @@ def _animation(
     config: RunConfig,
     place: Path,
     size: tuple[int, int],
-    point: Point | None,
+    point: ResumePoint | None,
     where: Sequence[Path],
-    stretch: Stretch | None,
+    stretch: Retake | None,
 ) -> Film:
     """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
     kind = config.film.format

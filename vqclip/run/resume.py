@@ -23,7 +23,7 @@ from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.run.record import checkpoint as record_checkpoint
 from vqclip.run.record import provenance
 from vqclip.run.record.provenance import Provenance
-from vqclip.run.runner import Session, State
+from vqclip.run.runner import Runner, RunnerState
 
 # What would make another run of it: whole groups, or single settings.
 FIXED = (
@@ -38,7 +38,7 @@ FIXED_FRAMES = (
 
 
 @dataclass(frozen=True)
-class Reel:
+class FilmProgress:
     """The film so far: its folder of frames, how many there are, and up to which step."""
 
     folder: str
@@ -47,7 +47,7 @@ class Reel:
 
 
 @dataclass(frozen=True)
-class Point:
+class ResumePoint:
     """Where a run stopped, and what made it until then.
 
     Attributes:
@@ -56,14 +56,16 @@ class Point:
 
     folder: Path
     notes: Provenance
-    state: State
+    state: RunnerState
     stages: list[tuple[int, int, int]]
     checkpoint: dict[str, Any]
-    reel: Reel | None
+    reel: FilmProgress | None
     starts: tuple[int, ...] = ()
 
 
-def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
+def write_resume_point(
+    ready: Runner, folder: Path, state: RunnerState, reel: FilmProgress | None
+) -> None:
     """Write a checkpoint of a session between two steps.
 
     Raises:
@@ -80,10 +82,10 @@ def keep(ready: Session, folder: Path, state: State, reel: Reel | None) -> None:
         "checkpoint": asdict(ready.config.checkpoint),
         "reel": None if reel is None else asdict(reel),
     }
-    record_checkpoint.write(folder, state.tensors, notes)
+    record_checkpoint.write_run_checkpoint(folder, state.tensors, notes)
 
 
-def room(place: Path) -> Path:
+def find_run_folder(place: Path) -> Path:
     """The folder of a run, or of a file in it.
 
     Raises:
@@ -97,28 +99,28 @@ def room(place: Path) -> Path:
     return folder
 
 
-def find(folder: Path) -> Point:
+def find_resume_point(folder: Path) -> ResumePoint:
     """Read where the run in a folder stopped.
 
     Raises:
         PictureError: if there is no checkpoint that can be read.
     """
-    found = record_checkpoint.read(folder)
+    found = record_checkpoint.read_run_checkpoint(folder)
     notes = found.notes
-    return Point(
+    return ResumePoint(
         folder=folder,
         notes=provenance.in_modern_words(Provenance(**notes["provenance"])),
-        state=State(
+        state=RunnerState(
             notes["done"], found.tensors, notes["averaged"], notes["moved"], notes["slowed"]
         ),
         stages=[(wide, high, count) for wide, high, count in notes["stages"]],
         checkpoint=notes["checkpoint"],
-        reel=None if notes["reel"] is None else Reel(**notes["reel"]),
+        reel=None if notes["reel"] is None else FilmProgress(**notes["reel"]),
         starts=tuple(notes.get("starts", ())),
     )
 
 
-def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
+def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
     """Lay changes over the settings that a run had.
 
     Raises:
@@ -134,7 +136,7 @@ def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
         )
     asked = [text.partition("=")[0].strip() for text in overrides]
     # Those that were typed come first: a start brings other settings with it.
-    for key in sorted(changed(point, config), key=lambda key: key not in asked):
+    for key in sorted(changed_settings(point, config), key=lambda key: key not in asked):
         fixed = FIXED + FIXED_FRAMES if point.notes.config.get("frames") else FIXED
         if key in fixed or key.partition(".")[0] in fixed:
             raise ConfigError(
@@ -158,7 +160,7 @@ def settings(point: Point, overrides: Sequence[str]) -> RunConfig:
     return config
 
 
-def _check_frames(point: Point, config: RunConfig) -> None:
+def _check_frames(point: ResumePoint, config: RunConfig) -> None:
     """Refuse an animation that has as many frames as are asked for, or becomes a still.
 
     Raises:
@@ -181,13 +183,13 @@ def _check_frames(point: Point, config: RunConfig) -> None:
         raise ConfigError(f"{point.folder} is complete{'' if whole else longer}")
 
 
-def start(point: Point) -> Tensor | None:
+def read_start_picture(point: ResumePoint) -> Tensor | None:
     """The picture that the run began with, if it did: [1, 3, H, W] in [0, 1]."""
     kept = point.state.tensors.get("start")
     return None if kept is None else kept.float() / 255
 
 
-def changed(point: Point, config: RunConfig) -> dict[str, Any]:
+def changed_settings(point: ResumePoint, config: RunConfig) -> dict[str, Any]:
     """What a config sets otherwise than the run had it: key → what it was.
 
     Where things lie is not what they are: their sums tell whether they are the same.
@@ -197,8 +199,8 @@ def changed(point: Point, config: RunConfig) -> dict[str, Any]:
     return {k: v for k, v in flat(before).items() if k in now and now[k] != v and k != "assets"}
 
 
-def take_up(ready: Session, point: Point) -> None:
-    """Let a session that was built from `settings` go on where the run stopped.
+def restore_into(ready: Runner, point: ResumePoint) -> None:
+    """Let a session that was built from `resumed_settings` go on where the run stopped.
 
     Raises:
         ModelError: if a model, or a picture that it reads, is another file than then.
@@ -224,7 +226,7 @@ def take_up(ready: Session, point: Point) -> None:
     ready.restore(point.state)
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
-    other = changed(point, ready.as_it_is())
+    other = changed_settings(point, ready.as_it_is())
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
     now = provenance.versions()

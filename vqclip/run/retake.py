@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from vqclip import optimisers
-from vqclip.animation.frame_motion import Return
+from vqclip.animation.frame_motion import BlendBack
 from vqclip.config import animation_checks
 from vqclip.config.schema import RunConfig
 from vqclip.drawers.latent import LatentDrawer
@@ -22,7 +22,7 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.language.assets import HERE, find_asset
 from vqclip.media import images
 from vqclip.run.record import provenance
-from vqclip.run.runner import Session, State
+from vqclip.run.runner import Runner, RunnerState
 from vqclip.tensors import Image, Latent
 
 BACK = 8  # frames in which a stretch comes back to what was there; half of it, if that is less
@@ -32,7 +32,7 @@ SAME = ("frames", "fps", "loop", "film.between", "film.between_by")
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Retake:
     """Frames of a run that are drawn anew, and those that stay.
 
     Args:
@@ -102,7 +102,7 @@ class Stretch:
         return self.folder / f"{number:05d}.png"
 
 
-def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None:
+def find_retake(config: RunConfig, folders: Sequence[Path] = HERE) -> Retake | None:
     """Find the stretch that is to be drawn anew, if one is.
 
     Raises:
@@ -118,11 +118,11 @@ def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None
             f"retake.of is {of}, which is no run here; name the folder of the animation, such as "
             "outputs/0007-a-fox"
         )
-    before = provenance.read(folder).config
+    before = provenance.read_provenance(folder).config
     if not before.get("frames"):
         raise ConfigError(f"{of} is a still, and has no frames to draw anew")
     _same(config, before, of)
-    first, until = animation_checks.stretch(config.retake.frames) or (0, 0)
+    first, until = animation_checks.parse_retake(config.retake.frames) or (0, 0)
     if not 0 <= first < until <= config.frames:
         raise ConfigError(
             f"retake.frames is {config.retake.frames!r}; {of} has {config.frames} frames"
@@ -131,7 +131,7 @@ def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None
             f"{config.frames // 3}:{max(1, config.frames * 2 // 3)}: from A to B - 1"
         )
     between = config.film.between if config.film.between_by == "latent" else 0
-    there = Stretch(folder / "frames", first, until, config.frames, between, config.loop)
+    there = Retake(folder / "frames", first, until, config.frames, between, config.loop)
     if between and config.loop and first == 0:
         raise ConfigError(
             f"retake.frames is {config.retake.frames!r}; with loop, the pictures between the "
@@ -147,14 +147,14 @@ def stretch(config: RunConfig, folders: Sequence[Path] = HERE) -> Stretch | None
     return there
 
 
-def start(there: Stretch, size: tuple[int, int]) -> Image | None:
+def read_first_frame(there: Retake, size: tuple[int, int]) -> Image | None:
     """The picture with which a stretch begins: [1, 3, H, W] in [0, 1].
 
     Raises:
         ConfigError: if it is of another size than (width, height) `size`.
     """
     path = there.comes_from or there.picture(there.until % there.frames)
-    picture = images.read(path)
+    picture = images.read_picture(path)
     height, width = picture.shape[-2:]
     if (width, height) != size:
         raise ConfigError(
@@ -164,16 +164,16 @@ def start(there: Stretch, size: tuple[int, int]) -> Image | None:
     return picture if there.comes_from else None
 
 
-def begin(ready: Session, there: Stretch) -> None:
+def begin_retake(ready: Runner, there: Retake) -> None:
     """Let a session draw a stretch only: from the frame before it, and back to what was there."""
     trip, device = ready.voyage, ready.drawer.latent.device
     assert trip is not None
     lead = trip.habits.loop
 
     def read(path: Path) -> Image:
-        return images.read(path).to(device)
+        return images.read_picture(path).to(device)
 
-    trip.back = Return(
+    trip.back = BlendBack(
         until=there.until + lead,
         share=lambda frame: there.share(frame - lead),
         old=lambda frame: read(there.picture(frame - lead)),
@@ -183,7 +183,7 @@ def begin(ready: Session, there: Stretch) -> None:
     if there.comes_from is None:
         return
     before = read(there.comes_from)
-    latent = alike(ready.drawer, before)
+    latent = fit_latent(ready.drawer, before)
     tensors = {"latent": latent, "average": torch.zeros_like(latent), "voyage.last": latent}
     tensors |= {f"voyage.{name}": each for name, each in trip.state().items()}
     tensors["voyage.shown"] = _bytes(before)
@@ -191,10 +191,10 @@ def begin(ready: Session, there: Stretch) -> None:
         tensors["voyage.reference"] = _bytes(read(there.picture(0)))
     tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in ready.cutters.items()}
     done = trip.starts[there.first + lead]
-    ready.restore(State(done, tensors, averaged=0, moved=done))
+    ready.restore(RunnerState(done, tensors, averaged=0, moved=done))
 
 
-def alike(drawer: LatentDrawer, picture: Image) -> Latent:
+def fit_latent(drawer: LatentDrawer, picture: Image) -> Latent:
     """Find a latent that draws a picture: the encoder's, mended step by step.
 
     The encoder alone loses about as much as a new picture would.
@@ -202,7 +202,7 @@ def alike(drawer: LatentDrawer, picture: Image) -> Latent:
     with torch.no_grad():
         latent = drawer.vqgan.encode(picture)
     latent.requires_grad_()
-    optimiser = optimisers.build("adam", [latent])
+    optimiser = optimisers.build_optimiser("adam", [latent])
     best, least = latent.detach().clone(), math.inf
     for _ in range(LIKE):
         optimiser.zero_grad()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vqclip import optimisers
 from vqclip.animate import animate
-from vqclip.animation.feedback import Voyage
+from vqclip.animation.feedback import FrameFeedback
 from vqclip.config import scheduled
 from vqclip.config.describe import to_dict
 from vqclip.config.layers import flat
@@ -27,9 +27,9 @@ from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language.clock import Clock
 from vqclip.language.schedules import Curve
-from vqclip.models.memory import Thrift, is_lacking
-from vqclip.models.zoo.word_embedding import Learnt
-from vqclip.optimisers import Guard
+from vqclip.models.memory import MemoryPolicy, is_out_of_memory
+from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.optimisers import NanGuard
 from vqclip.run.record.provenance import Provenance, versions
 from vqclip.tensors import Image
 
@@ -37,7 +37,7 @@ REGION = " region "  # in the name of a region's cutter
 
 
 @dataclass(frozen=True)
-class State:
+class RunnerState:
     """Where a run stands after `done` steps.
 
     Attributes:
@@ -57,7 +57,7 @@ class State:
 
 
 @dataclass
-class Session:
+class Runner:
     """A run that is ready to start: what draws, what looks, and what is liked.
 
     Attributes:
@@ -84,13 +84,13 @@ class Session:
     models: dict[str, str]
     notes: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
-    thrift: Thrift = field(default_factory=Thrift)
+    thrift: MemoryPolicy = field(default_factory=MemoryPolicy)
     start: Image | None = None
-    words: Sequence[Learnt] = ()
-    voyage: Voyage | None = None
+    words: Sequence[WordEmbedding] = ()
+    voyage: FrameFeedback | None = None
     rates: Callable[[int], float] = lambda step: 0.0
     done: int = 0
-    _from: State | None = None
+    _from: RunnerState | None = None
     _average: optimisers.Average | None = None
     _optimiser: optimisers.Scheduled | None = None
 
@@ -148,12 +148,17 @@ class Session:
     def _begun(self) -> optimisers.Scheduled:
         """Make the optimiser, or take up the one of a `restore`."""
         config = self.config
-        rate, curve = self._rate(), optimisers.schedule(config.optimiser.schedule, config.steps)
+        rate, curve = (
+            self._rate(),
+            optimisers.rate_schedule(config.optimiser.schedule, config.steps),
+        )
 
         def pace(step: int) -> float:
             return self.rates(step) if step >= config.steps else rate(step) * curve(step)
 
-        optimiser = optimisers.build(config.optimiser.name, [self.drawer.latent], rate=pace)
+        optimiser = optimisers.build_optimiser(
+            config.optimiser.name, [self.drawer.latent], rate=pace
+        )
         if self._from is not None:
             moments = _under("optimiser.", self._from.tensors)
             optimiser.load_state_dict(
@@ -191,7 +196,7 @@ class Session:
         self, optimiser: optimisers.Scheduled, average: optimisers.Average, steps: range
     ) -> Iterator[Step]:
         """Take steps at one size; those that fail for want of numbers or memory, again."""
-        guard, saved = Guard(self.drawer.latent, optimiser), ""
+        guard, saved = NanGuard(self.drawer.latent, optimiser), ""
         streams = [cutter.state() for cutter in self.cutters.values()]
         while steps:
             try:
@@ -209,7 +214,7 @@ class Session:
                 return
             except Exception as error:
                 squares = max(cutter.count for cutter in self.cutters.values())
-                less = self._tighten(squares) if is_lacking(error) else None
+                less = self._tighten(squares) if is_out_of_memory(error) else None
                 if less is None:
                     raise
                 saved = f"{saved}, then {less}" if saved else less
@@ -255,7 +260,7 @@ class Session:
             return self.drawer.draw()
         return self.drawer.draw_latent(self._average.value())
 
-    def state(self) -> State:
+    def state(self) -> RunnerState:
         """Tell where the run stands between two steps.
 
         Raises:
@@ -271,9 +276,9 @@ class Session:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
         if self.voyage is not None:
             tensors |= {f"voyage.{name}": each for name, each in self.voyage.state().items()}
-        return State(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
+        return RunnerState(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: RunnerState) -> None:
         """Let `play` go on from a state that a run of the same drawer, size and models left.
 
         Raises:

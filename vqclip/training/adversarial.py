@@ -203,7 +203,7 @@ class Forgeries:
         self.prior = None
         if recipe.prior:
             place = registry.starter_prior() if recipe.prior == "starter" else Path(recipe.prior)
-            self.prior = prior.load(place, device=device)
+            self.prior = prior.load_prior(place, device=device)
         self.cells = CELLS if self.prior is None else self.prior.cells
         side = self.cells * self.vqgan.factor
         self.batches = ClipBatches(replace(recipe, size=side, batch=AT_ONCE), pictures, photos)

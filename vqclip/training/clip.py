@@ -157,7 +157,7 @@ def imitation(recipe: ClipRecipe, model: Model, pictures: archives.Pictures) -> 
 
 def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = loop.prepare(recipe, tell)
+    run = loop.prepare_run(recipe, tell)
     device, generator = run.device, run.generator
 
     def autocast() -> Any:

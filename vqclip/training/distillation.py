@@ -69,7 +69,7 @@ def train_teacher(recipe: settings.ClipRecipe, tell: settings.Tell = settings.no
     Raises:
         ModelError: if the [train] extra is not installed, or `from=` does not fit.
     """
-    run = loop.prepare(recipe, tell)
+    run = loop.prepare_run(recipe, tell)
     pictures = archives.read(
         Path(recipe.data), "illustrations", side=128, classes=recipe.licences
     )
@@ -245,7 +245,7 @@ def meanings(
 
 def train_sentences(recipe: SentencesRecipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     """Write `sentences.pt` into `recipe.out`: texts and their meanings."""
-    run = loop.prepare(recipe, tell)
+    run = loop.prepare_run(recipe, tell)
     pictures = archives.read(Path(recipe.data), "illustrations", side=8, classes=recipe.licences)
     texts = captions(pictures.split()[0], recipe.captions, run.generator)
     texts += phrases(vocabulary(), recipe.phrases, run.generator)

@@ -1,6 +1,6 @@
 """The training loop, in pieces that continue from the last.
 
-`prepare` does what every recipe begins with; `go` takes the steps, and does between them what
+`prepare_run` does what every recipe begins with; `go` takes the steps, and does between them what
 every recipe needs: the log, sheets of samples, a checkpoint every few minutes and when somebody
 presses Ctrl-C.
 """
@@ -22,7 +22,7 @@ from vqclip.errors import ConfigError
 from vqclip.media.files import unwritable, write_whole
 from vqclip.media.images import save_png
 from vqclip.models.device import pick_device
-from vqclip.run.record.interrupts import listening
+from vqclip.run.record.interrupts import catch_interrupts
 from vqclip.training.checkpoints import CHECKPOINT, restore, save
 from vqclip.training.settings import Tell, nobody
 
@@ -82,7 +82,7 @@ class Run:
     interrupted: bool = False
 
 
-def prepare(recipe: Common, tell: Tell = nobody) -> Run:
+def prepare_run(recipe: Common, tell: Tell = nobody) -> Run:
     """Choose the device, seed what draws random numbers, and make the folder.
 
     Raises:
@@ -139,7 +139,7 @@ def go(
     run.tell("start", out=str(run.out), device=run.device.type, step=run.step, steps=end)
     began = saved = time.monotonic()
     deadline, pace, drawn = began + recipe.minutes * 60, 0.0, -1
-    with listening() as asked:
+    with catch_interrupts() as asked:
         while run.step < end and time.monotonic() < deadline and not asked:
             clock = time.monotonic()
             loss = float(advance(run.step).detach())

@@ -250,7 +250,7 @@ class Reader(nn.Module):
         super().__init__()
         from vqclip.guidance import perceptor
 
-        self.perceptor = perceptor.load(str(folder), device=device)
+        self.perceptor = perceptor.load_perceptor(str(folder), device=device)
 
     @torch.no_grad()
     def forward(self, texts: list[str]) -> Tensor:
@@ -260,7 +260,7 @@ class Reader(nn.Module):
 
 def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = loop.prepare(recipe, tell)
+    run = loop.prepare_run(recipe, tell)
     device, generator = run.device, run.generator
 
     pictures = archives.read(

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.config.layers import Layer, merge, nest, override, parse
+from vqclip.config.layers import Layer, merge_layers, nest, parse_override, parse_yaml
 from vqclip.errors import ConfigError, pick
 from vqclip.training import settings
 from vqclip.training.settings import SCHEMAS, Recipe, check
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FILES = (".yaml", ".yml")  # how a config ends that is not one of ours, but a file
 
 
-def configs() -> dict[str, str]:
+def list_recipes() -> dict[str, str]:
     """List the configs that come with vqclip: name → the first sentence of its comment."""
     found = {}
     for entry in sorted(_folder().iterdir(), key=lambda e: e.name):
@@ -37,7 +37,7 @@ def configs() -> dict[str, str]:
     return found
 
 
-def read(config: str, overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(config: str, overrides: Sequence[str] = ()) -> Recipe:
     """Put a training's settings together.
 
     Args:
@@ -59,29 +59,29 @@ def read(config: str, overrides: Sequence[str] = ()) -> Recipe:
         )
     schema = pick(SCHEMAS, str(name), "recipe")
     for text in overrides:
-        pair = nest([override(re.sub(r"^\s*from\s*=", "begin=", text), schema)])
+        pair = nest([parse_override(re.sub(r"^\s*from\s*=", "begin=", text), schema)])
         layers.append(("the command line", pair))
-    recipe = merge(layers, schema)
+    recipe = merge_layers(layers, schema)
     if not recipe.out:
         own = getattr(recipe, "name", "") or Path(config).stem
         recipe = dataclasses.replace(recipe, out=str(Path("training", own)))
     return check(recipe)
 
 
-def read_all(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Recipe]:
+def read_recipes(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Recipe]:
     """Put the settings of several trainings together; an override is for those that have it.
 
     Raises:
-        ConfigError: as for `read`, and for an override that none of them has.
+        ConfigError: as for `read_recipe`, and for an override that none of them has.
     """
     if len(names) < 2:
-        return [read(name, overrides) for name in names]
-    known = [{field.name for field in dataclasses.fields(read(name))} for name in names]
+        return [read_recipe(name, overrides) for name in names]
+    known = [{field.name for field in dataclasses.fields(read_recipe(name))} for name in names]
     strange = next((t for t in overrides if not any(_key(t) in each for each in known)), None)
     if strange is not None:
-        read(names[0], [strange])  # refuses it, and suggests another
+        read_recipe(names[0], [strange])  # refuses it, and suggests another
     return [
-        read(name, [text for text in overrides if _key(text) in each])
+        read_recipe(name, [text for text in overrides if _key(text) in each])
         for name, each in zip(names, known, strict=True)
     ]
 
@@ -116,7 +116,7 @@ def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _values(config: str, where: str) -> dict[str, Any]:
     """What a config holds."""
     if not config.endswith(FILES):
-        pick(configs(), config, "training")
+        pick(list_recipes(), config, "training")
     place = Path(config) if config == where else _folder() / f"{config}.yaml"
     try:
         text = place.read_text(encoding="utf-8")
@@ -126,7 +126,7 @@ def _values(config: str, where: str) -> dict[str, Any]:
         raise ConfigError(
             f"{where} cannot be read ({error.strerror or error}); check the name of the file"
         ) from error
-    values = parse(text, where)
+    values = parse_yaml(text, where)
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must hold key: value lines, and one of them recipe: vqgan")
     return values

@@ -108,7 +108,7 @@ class Moment:
 
 def vocabulary() -> list[str]:
     """The ordinary words that a learnt one is compared with."""
-    return distractors.others("") + distractors.others("", distractors.JUDGED)
+    return distractors.distractors_for("") + distractors.distractors_for("", distractors.HELD_OUT)
 
 
 def manners() -> list[str]:

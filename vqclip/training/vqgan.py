@@ -207,7 +207,7 @@ def settled(model: Model, pictures: Tensor) -> Tensor:
 
 def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = loop.prepare(recipe, tell)
+    run = loop.prepare_run(recipe, tell)
     device = run.device
     draw, exam = supply(recipe, tell)
     exam = exam.to(device)

@@ -41,7 +41,7 @@ def run(capsys: Capture, code: int, *words: str) -> tuple[list[dict[str, object]
 
 
 def expected(home: Home, path: Path, templates: tuple[str, ...]) -> dict[str, float]:
-    eye = perceptor.load(str(home.clip))
+    eye = perceptor.load_perceptor(str(home.clip))
     seen = zero_shot.see(images.open_rgb(path), eye)
     shares = zero_shot.learn(eye, LABELS, templates).judge(seen)[0].exp().tolist()
     return dict(zip(LABELS, shares, strict=True))
@@ -131,9 +131,9 @@ def test_score_gives_cosine_and_percentile(home: Home, photos: Path, capsys: Cap
     ]
     first = events[0]
     assert set(first) == {"event", "image", "prompt", "perceptor", "cosine", "percentile"}
-    eye = perceptor.load(str(home.clip))
+    eye = perceptor.load_perceptor(str(home.clip))
     seen = zero_shot.see(images.open_rgb("photos/b.png"), eye)
-    things = ["a red fox", *distractors.others("a red fox", distractors.JUDGED)]
+    things = ["a red fox", *distractors.distractors_for("a red fox", distractors.HELD_OUT)]
     own, *others = (eye.embed_text(things) @ seen[0]).tolist()
     assert first["cosine"] == pytest.approx(own, abs=1e-5)
     below = sum(cosine < own for cosine in others)

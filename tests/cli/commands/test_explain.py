@@ -16,7 +16,7 @@ from vqclip.cli.commands import explain
 from vqclip.language import prompts
 from vqclip.language.templates import expand
 from vqclip.models.zoo import word_embedding
-from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.record import provenance
 
 Capture = pytest.CaptureFixture[str]
@@ -49,7 +49,9 @@ def test_the_examples_of_the_grammar_can_be_read() -> None:
     examples = [line.strip().split("   ")[0] for line in told.splitlines()]
     assert len(examples) == 11
     for text in examples:
-        assert prompts.parse(prompts.show(prompts.parse(text))) == prompts.parse(text)
+        assert prompts.parse_prompts(
+            prompts.show(prompts.parse_prompts(text))
+        ) == prompts.parse_prompts(text)
 
 
 def test_a_file_that_holds_a_structure_is_a_prompt(home: Home, capsys: Capture) -> None:
@@ -65,21 +67,28 @@ def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, promp
         Path(name).parent.mkdir(exist_ok=True)
         pillow.new("RGB", (32, 32), "gold").save(name)
     Path("embeddings").mkdir()
-    cat = Learnt("my-cat", {32: torch.ones(2, 32)})
-    Path("embeddings/my-cat.safetensors").write_bytes(word_embedding.packed(cat))
+    cat = WordEmbedding("my-cat", {32: torch.ones(2, 32)})
+    Path("embeddings/my-cat.safetensors").write_bytes(word_embedding.pack_word(cat))
     assert main.main([prompt, *home.words("steps=3")]) == 0
     made = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert len(made) == (2 if prompt.startswith("a {") else 1)
     for each in made:
-        notes = provenance.read(each)
+        notes = provenance.read_provenance(each)
         assert notes.prompt in expand(prompt)
     # What was drawn, and how it is told again, mean the same.
     for each in expand(prompt):
-        assert prompts.parse(prompts.show(prompts.parse(each))) == prompts.parse(each)
+        assert prompts.parse_prompts(
+            prompts.show(prompts.parse_prompts(each))
+        ) == prompts.parse_prompts(each)
 
 
 def test_there_are_examples() -> None:
-    kinds = {wish.kind for text in examples() for e in expand(text) for wish in prompts.parse(e)}
+    kinds = {
+        wish.kind
+        for text in examples()
+        for e in expand(text)
+        for wish in prompts.parse_prompts(e)
+    }
     assert kinds == {"text", "image", "noise", "vector"} and len(examples()) == 17
 
 
@@ -87,7 +96,7 @@ def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
     text = "a (red:1.4) fox, xylophone | fog:-0.5 ^ a bear"
     assert main.main(["explain", text, *home.words()]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(prompts.show(prompts.parse(text)))
+    assert out.startswith(prompts.show(prompts.parse_prompts(text)))
     assert "  scene 1: a (red ×1.4) fox, xylophone ×1\n" in out
     assert "reads, up to 75 tokens at a time:" in out
     assert "'red' ×1.4" in out and "put together from pieces: xylophone = xy + lo + phone" in out
@@ -114,7 +123,7 @@ def test_a_direction_is_made_and_used(home: Home, capsys: Capture) -> None:
     assert made["there"] == ["a sunny day", "@sun.png"] and made["lacking"] == ["rain"]
     assert [len(each) for each in made["vectors"].values()] == [32]
     assert main.main(["a fox | vector(sunny):0.5", *home.words("steps=1")]) == 0
-    notes = provenance.read(Path(capsys.readouterr().out.strip()))
+    notes = provenance.read_provenance(Path(capsys.readouterr().out.strip()))
     assert "direction sunny" in notes.models
 
 
@@ -144,7 +153,10 @@ def test_a_template_is_a_run_each(home: Home, capsys: Capture) -> None:
         (2, 2, "a blue fox"),
     ]
     done = [Path(str(event["final"])) for event in told if event["event"] == "done"]
-    assert [provenance.read(each).prompt for each in done] == ["a red fox", "a blue fox"]
+    assert [provenance.read_provenance(each).prompt for each in done] == [
+        "a red fox",
+        "a blue fox",
+    ]
 
 
 def test_a_file_of_prompts_is_a_run_each(home: Home, capsys: Capture) -> None:
@@ -163,7 +175,7 @@ def test_scenes_may_stand_in_a_run_file(home: Home) -> None:
     Path("run.yaml").write_text("scenes: [a fox, {a bear: 2}, [c, d]]\nsteps: 4\n")
     assert main.main(["run.yaml", *home.words("steps=4")]) == 0
     (folder,) = [path for path in Path("outputs").iterdir() if path.is_dir()]
-    assert provenance.read(folder / "final.png").prompt == "a fox ^ a bear:2 ^ c | d"
+    assert provenance.read_provenance(folder / "final.png").prompt == "a fox ^ a bear:2 ^ c | d"
 
 
 def test_scenes_that_are_no_list_are_refused(home: Home, refused: Refusal) -> None:
@@ -177,7 +189,7 @@ def test_what_to_avoid_has_an_option(home: Home, capsys: Capture) -> None:
     assert main.main(["a fox", "--negative", "fog:0.5 | rain", *home.words("steps=1")]) == 0
     out, err = capsys.readouterr()
     assert "fog ×-0.5 (stops at -1.23" in err and "rain ×-1 (stops" in err
-    notes = provenance.read(Path(out.strip()))
+    notes = provenance.read_provenance(Path(out.strip()))
     assert (notes.prompt, notes.config["negative"]) == ("a fox", "fog:0.5 | rain")
 
 
@@ -235,7 +247,7 @@ def test_explain_for_scripts_tells_every_wish(home: Home, capsys: Capture) -> No
     told = lines(capsys.readouterr().out)
     whole, wishes = told[0], [each for each in told if each["event"] == "wish"]
     assert whole["event"] == "understood" and len(whole["notes"]) == 1  # type: ignore[arg-type]
-    assert whole["prompt"] == prompts.show(prompts.parse(text))
+    assert whole["prompt"] == prompts.show(prompts.parse_prompts(text))
     assert [each["kind"] for each in wishes] == [
         *("text", "text", "image", "noise", "vector", "text")
     ]

@@ -47,7 +47,7 @@ def test_a_word_is_learnt_saved_and_used(
     assert path == Path("embeddings/my-cat.safetensors") and path.stat().st_size < 4096
     assert "learning <my-cat>, from 'cat'" in err and "step 2: cosine" in err and "; near " in err
     assert 'vqclip "a drawing of <my-cat>"' in err
-    word = word_embedding.load(path)
+    word = word_embedding.read_word(path)
     assert word.vectors[32].shape == (2, 32)
     assert word.notes["pictures"] == {name: registry.sha256(Path(name)) for name in photos}
     assert word.notes["settings"]["init"] == "cat" and word.notes["steps"] == {str(home.clip): 4}
@@ -113,7 +113,7 @@ def test_interrupted_it_saves_what_there_is_under_a_name_that_says_so(
     assert main.main(invert(home, photos)) == 130
     err = capsys.readouterr().err
     assert "prompts may write <my-cat.unfinished>" in err and "Traceback" not in err
-    word = word_embedding.load(Path("embeddings/my-cat.unfinished.safetensors"))
+    word = word_embedding.read_word(Path("embeddings/my-cat.unfinished.safetensors"))
     assert word.notes["steps"] == {str(home.clip): 2}
     monkeypatch.undo()
     assert not Path("embeddings/my-cat.safetensors").exists()
@@ -134,7 +134,7 @@ def test_a_folder_stands_for_its_pictures(home: Home, photos: list[str]) -> None
     for photo in photos:
         Path(photo).rename(Path("album") / Path(photo).name)
     assert main.main(invert(home, ["album"])) == 0
-    word = word_embedding.load(Path("embeddings/my-cat.safetensors"))
+    word = word_embedding.read_word(Path("embeddings/my-cat.safetensors"))
     assert len(word.notes["pictures"]) == len(photos)
 
 
@@ -200,7 +200,8 @@ def test_a_word_has_an_equals_sign_only_in_its_pictures_name(
     Path("a=b.png").write_bytes(Path(photos[0]).read_bytes())
     assert main.main(invert(home, ["a=b.png", *photos[1:]])) == 0
     assert (
-        "a=b.png" in word_embedding.load(Path("embeddings/my-cat.safetensors")).notes["pictures"]
+        "a=b.png"
+        in word_embedding.read_word(Path("embeddings/my-cat.safetensors")).notes["pictures"]
     )
 
 
@@ -215,8 +216,8 @@ def test_help_lists_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_defaults_are_what_the_schema_says() -> None:
     with pytest.raises(ConfigError, match="has no name"):
-        commands_invert.settings([])
-    assert commands_invert.settings(["token=<x>"]) == InversionConfig(token="x")
+        commands_invert.inversion_settings([])
+    assert commands_invert.inversion_settings(["token=<x>"]) == InversionConfig(token="x")
 
 
 @pytest.mark.starter
@@ -229,6 +230,6 @@ def test_the_starter_draws_a_sheet_of_what_it_learnt(
     Path("embeddings/noise.png").write_bytes(b"mine")
     assert main.main([*words, "device=cpu"]) == 0
     assert Path("embeddings/noise.png").read_bytes() == b"mine"
-    sheet = images.read(Path("embeddings/noise-2.png"))
+    sheet = images.read_picture(Path("embeddings/noise-2.png"))
     assert sheet.shape[3] > sheet.shape[2] > 64
     assert main.main(["dream", "a <noise>", "--count", "2", "--quiet"]) == 0

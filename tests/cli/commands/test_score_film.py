@@ -43,7 +43,7 @@ def events(capsys: Capture, *words: str) -> list[dict[str, object]]:
 
 def test_a_film_is_measured(clip: Path, capsys: Capture) -> None:
     (found,) = events(capsys, "--film", "a.mp4")
-    wanted = flicker.measure(open_footage("a.mp4"), open_flow("dis"))
+    wanted = flicker.measure_flicker(open_footage("a.mp4"), open_flow("dis"))
     assert found == {
         **{"event": "film", "film": "a.mp4", "source": None, "flow": "dis", "frames": 12},
         **{"warp_error": wanted.error, "warp_errors": list(wanted.warped)},
@@ -68,12 +68,14 @@ def test_motion_is_found_in_the_source(clip: Path, capsys: Capture) -> None:
     film(Path("wide.mkv"), "-vf", "scale=80:70", "-c:v", "ffv1", rate="24")
     (found,) = events(capsys, "--film", "a.mp4", "--source", "wide.mkv", "--flow", "farneback")
     source = open_footage("wide.mkv", size=(64, 48), fps=12)
-    wanted = flicker.measure(open_footage("a.mp4"), open_flow("farneback"), source)
+    wanted = flicker.measure_flicker(open_footage("a.mp4"), open_flow("farneback"), source)
     assert found["source"] == "wide.mkv" and found["warp_errors"] == list(wanted.warped)
     # A source of as many frames is taken as it is, whatever it says of their rate.
     film(Path("slow.mkv"), "-c:v", "ffv1", rate="6", seconds="2")
     (found,) = events(capsys, "--film", "a.mp4", "--source", "slow.mkv")
-    wanted = flicker.measure(open_footage("a.mp4"), open_flow("dis"), open_footage("slow.mkv"))
+    wanted = flicker.measure_flicker(
+        open_footage("a.mp4"), open_flow("dis"), open_footage("slow.mkv")
+    )
     assert found["warp_errors"] == list(wanted.warped)
 
 
@@ -98,7 +100,7 @@ def test_the_source_of_a_run_is_taken_as_the_run_took_it(
     (found,) = events(capsys, "--film", name, "--source", "wide.mkv", "--flow", "farneback")
     how: dict[str, Any] = {"fps": 12 * many, "stride": 2, "first": 9 * many, "fit": "stretch"}
     source = open_footage("wide.mkv", size=size, **how)
-    wanted = flicker.measure(drawn, open_flow("farneback"), source)
+    wanted = flicker.measure_flicker(drawn, open_flow("farneback"), source)
     assert found["frames"] == 6 * many and found["warp_errors"] == list(wanted.warped)
     assert main.main(["score", "--film", name, "--source", "wide.mkv"]) == 0
     said = "note: wide.mkv is taken as the run took it: source.start=1.5 source.stride=2\n"
@@ -111,7 +113,7 @@ def test_frames_are_held_against_words(clip: Path, home: Home, capsys: Capture) 
         words = ["--film", name, "a fox | fog", "--flow", "none", f"perceptors={home.clip}"]
         *scores, last = events(capsys, *words)
         assert last["event"] == "film" and [s["prompt"] for s in scores] == ["a fox", "fog"]
-        eye = perceptor.load(str(home.clip))
+        eye = perceptor.load_perceptor(str(home.clip))
         frames = list(open_footage(name))[::stride]
         seen = torch.cat(
             [zero_shot.see(pillow.fromarray(images.to_bytes(f)), eye) for f in frames]

@@ -47,7 +47,7 @@ def run(capsys: Capture, home: Home, *words: str) -> tuple[list[dict[str, Any]],
 
 
 def test_the_best_are_those_of_a_sort(home: Home, photos: Path, capsys: Capture) -> None:
-    eye = perceptor.load(str(home.clip))
+    eye = perceptor.load_perceptor(str(home.clip))
     wanted = eye.embed_text(["a castle"])[0]
     scores = {
         str(path): float(zero_shot.see(images.open_rgb(path), eye)[0] @ wanted)

@@ -14,7 +14,7 @@ from vqclip.config import loading, yaml_files
 from vqclip.errors import ModelAbsent, ModelError
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import PERCEPTORS
-from vqclip.models.zoo.registry import Absent
+from vqclip.models.zoo.registry import MissingModel
 
 VQGAN = "imagenet_f16_16384"
 
@@ -41,13 +41,13 @@ def in_cache(home: Path, repository: str, name: str) -> None:
 
 
 def test_nothing_is_lacking(home: Path) -> None:
-    assert registry.absent("starter", ["starter", str(home)]) == []
-    registry.require("starter", ["starter"])
+    assert registry.missing_models("starter", ["starter", str(home)]) == []
+    registry.require_models("starter", ["starter"])
 
 
 def test_one_vqgan_is_lacking() -> None:
     with pytest.raises(ModelAbsent, match=rf"the model '{VQGAN}' is not on this machine \(980"):
-        registry.require(VQGAN, ["starter"])
+        registry.require_models(VQGAN, ["starter"])
 
 
 def test_one_perceptor_is_lacking() -> None:
@@ -56,7 +56,7 @@ def test_one_perceptor_is_lacking() -> None:
         "fetch ViT-B-32::openai', or use the bundled one: --preset starter"
     )
     with pytest.raises(ModelAbsent, match=message):
-        registry.require("starter", ["starter", "ViT-B/32::OpenAI"])
+        registry.require_models("starter", ["starter", "ViT-B/32::OpenAI"])
 
 
 def test_several_are_named_together() -> None:
@@ -66,7 +66,9 @@ def test_several_are_named_together() -> None:
         r"Big::net  \(size unknown\)\nor use the bundled ones: --preset starter"
     )
     with pytest.raises(ModelAbsent, match=message):
-        registry.require(VQGAN, ["RN50::openai", "Big::net"], lambda name: Absent(name, None))
+        registry.require_models(
+            VQGAN, ["RN50::openai", "Big::net"], lambda name: MissingModel(name, None)
+        )
 
 
 def test_others_are_only_asked_about_if_the_catalogue_does_not_know_them() -> None:
@@ -75,11 +77,13 @@ def test_others_are_only_asked_about_if_the_catalogue_does_not_know_them() -> No
     def look(name: str) -> None:
         asked.append(name)
 
-    assert registry.absent("starter", ["starter", "RN50::openai", "ViT-L-14::x"], look) == [
-        Absent("RN50::openai", 408_000_000)
-    ]
+    assert registry.missing_models(
+        "starter", ["starter", "RN50::openai", "ViT-L-14::x"], look
+    ) == [MissingModel("RN50::openai", 408_000_000)]
     assert asked == ["ViT-L-14::x"]
-    assert registry.absent("starter", ["ViT-L-14::x"]) == []  # unless there is nobody to ask
+    assert (
+        registry.missing_models("starter", ["ViT-L-14::x"]) == []
+    )  # unless there is nobody to ask
 
 
 @pytest.mark.parametrize("name", registry.PERCEPTOR_WEIGHTS)
@@ -88,24 +92,26 @@ def test_what_is_in_the_hub_s_cache_is_here(home: Path, name: str) -> None:
     in_cache(home, row.repository, name)
     assert registry.in_hub_cache(row.repository)
     assert not registry.in_hub_cache(row.repository, ["other.bin"])
-    assert registry.absent("starter", [row.name]) == []
+    assert registry.missing_models("starter", [row.name]) == []
 
 
 def test_what_nobody_can_fetch_is_another_error(home: Path) -> None:
     with pytest.raises(ModelError, match=r"no model is called 'imagenet'"):
-        registry.require("imagenet", ["starter"])
+        registry.require_models("imagenet", ["starter"])
     (home / "starter" / "clip" / "open_clip_model.safetensors").unlink()
     with pytest.raises(ModelAbsent, match=r"perceptor starter is not in .* install vqclip again"):
-        registry.require("starter", ["starter"])
+        registry.require_models("starter", ["starter"])
     (home / "starter" / "vqgan.yaml").unlink()
     with pytest.raises(ModelAbsent, match=r"starter model is not in .* install vqclip again"):
-        registry.require("starter", [])
+        registry.require_models("starter", [])
 
 
 def test_the_catalogue_knows_the_perceptors_of_every_preset() -> None:
     for name in yaml_files.list_presets():
         config = loading.load("a fox", name)
-        assert {registry.tidy(p) for p in config.perceptors if p != "starter"} <= {*PERCEPTORS}
+        assert {registry.canonical_name(p) for p in config.perceptors if p != "starter"} <= {
+            *PERCEPTORS
+        }
 
 
 def test_a_preset_whose_models_are_absent_is_refused_before_torch(home: Path) -> None:

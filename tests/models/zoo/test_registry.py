@@ -80,7 +80,7 @@ def own(tmp_path: Path) -> tuple[Path, Path]:
 def test_listing_models_does_not_load_torch() -> None:
     code = (
         "import sys, vqclip.models.zoo.registry as z; "
-        "z.listing(); sys.exit('torch' in sys.modules)"
+        "z.list_models(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -126,7 +126,7 @@ def test_absent_models(home: Path) -> None:
         ("../x", "cannot be a model's name; use letters"),
     ):
         with pytest.raises(ModelError, match=message):
-            download.fetch(name, never)
+            download.fetch_model(name, never)
     for name in ("../x", "", ".hidden", "a/b"):
         with pytest.raises(ModelError, match="cannot be a model's name; use letters"):
             registry.find_vqgan(name)
@@ -156,31 +156,31 @@ def test_the_starter_is_found_where_it_is_bundled(
     with pytest.raises(
         ModelAbsent, match="this installation is incomplete: install vqclip again"
     ):
-        download.fetch("starter")
-    assert registry.listing()[0].where == "absent"
+        download.fetch_model("starter")
+    assert registry.list_models()[0].where == "absent"
     for name in ("vqgan.yaml", "vqgan.safetensors"):
         (tmp_path / name).write_bytes(DATA)
     found = registry.find_vqgan("starter")
-    assert found == registry.Found(tmp_path / "vqgan.yaml", tmp_path / "vqgan.safetensors")
-    assert download.fetch("starter") == found.weights
-    row = registry.listing()[0]
+    assert found == registry.ModelFiles(tmp_path / "vqgan.yaml", tmp_path / "vqgan.safetensors")
+    assert download.fetch_model("starter") == found.weights
+    row = registry.list_models()[0]
     assert (row.name, row.bytes, row.where) == ("starter", len(DATA), "bundled")
 
 
 def test_fetch_takes_the_first_mirror_that_works(mirrors: Any, served: str, home: Path) -> None:
     mirrors(f"{served}/absent.ckpt", f"{served}/page.ckpt", f"{served}/good.ckpt")
     seen = []
-    path = download.fetch(NAME, lambda done, total: seen.append((done, total)))
+    path = download.fetch_model(NAME, lambda done, total: seen.append((done, total)))
     assert path == home / "models" / NAME / "weights.ckpt" and path.read_bytes() == DATA
     assert seen == [(len(DATA), len(DATA))]
-    assert registry.find_vqgan(NAME) == registry.Found(
+    assert registry.find_vqgan(NAME) == registry.ModelFiles(
         registry.HERE / "configs" / f"{NAME}.yaml", path
     )
     assert {p.name for p in path.parent.iterdir()} == {"weights.ckpt", "weights.sha256"}
-    row = next(row for row in registry.listing() if row.name == NAME)
+    row = next(row for row in registry.list_models() if row.name == NAME)
     assert (row.where, row.bytes, row.kind) == ("cached", len(DATA), "gumbel")
     mirrors()  # what is here is not fetched again
-    assert download.fetch(NAME) == path
+    assert download.fetch_model(NAME) == path
 
 
 def test_fetch_lists_every_mirror_that_failed(mirrors: Any, served: str, home: Path) -> None:
@@ -191,7 +191,7 @@ def test_fetch_lists_every_mirror_that_failed(mirrors: Any, served: str, home: P
         r"\n  \S+/page.ckpt: a web page came instead of the file\nIf you have the file, "
         rf"'vqclip models import FILE --config YAML --name {NAME}'.*{NAME}\.yaml",
     ):
-        download.fetch(NAME)
+        download.fetch_model(NAME)
     with pytest.raises(ModelAbsent):
         registry.find_vqgan(NAME)
 
@@ -200,13 +200,13 @@ def test_fetch_checks_digest_and_size(mirrors: Any, served: str) -> None:
     good = sha256(DATA).hexdigest()
     mirrors(f"{served}/bad.ckpt", sha256=good)
     with pytest.raises(ModelError, match=rf"its sha256 is \w+, not {good}: another or a damaged"):
-        download.fetch(NAME)
+        download.fetch_model(NAME)
     assert not list((registry.cache_dir() / NAME).glob("*.part"))
     mirrors(f"{served}/good.ckpt", bytes=1_000_000)
     with pytest.raises(ModelError, match="only 5 kB, where 1 MB were expected"):
-        download.fetch(NAME)
+        download.fetch_model(NAME)
     mirrors(f"{served}/bad.ckpt", f"{served}/good.ckpt", sha256=good)
-    assert download.fetch(NAME).read_bytes() == DATA
+    assert download.fetch_model(NAME).read_bytes() == DATA
     assert (registry.cache_dir() / NAME / "weights.sha256").read_text() == f"{good}\n"
 
 
@@ -219,43 +219,43 @@ def test_fetch_takes_the_checkpoint_out_of_an_archive(
             archive.writestr(inside, DATA)
     good = sha256(DATA).hexdigest()
     mirrors(f"{served}/other.zip", f"{served}/good.zip", sha256=good)
-    path = download.fetch(NAME)
+    path = download.fetch_model(NAME)
     assert path.read_bytes() == DATA and path == registry.find_vqgan(NAME).weights
     assert {p.name for p in path.parent.iterdir()} == {"weights.ckpt", "weights.sha256"}
     assert not list(tmp_path.rglob("evil"))
 
 
 def test_import_and_list(own: tuple[Path, Path]) -> None:
-    found = download.import_(*own, "mine")
+    found = download.import_model(*own, "mine")
     assert found == registry.find_vqgan("mine") and found.weights.name == "weights.pth"
     assert found.weights.read_bytes() == DATA and found.config.read_text() == "model: {}\n"
-    row = registry.listing()[-1]
+    row = registry.list_models()[-1]
     assert (row.name, row.kind, row.bytes, row.where) == ("mine", "own", len(DATA), "cached")
     noted = found.weights.with_name("weights.sha256").read_text()
     assert noted == sha256(DATA).hexdigest() + "\n"
 
 
 def test_a_known_model_may_be_imported_when_its_mirrors_are_gone(own: tuple[Path, Path]) -> None:
-    assert download.import_(*own, NAME) == registry.find_vqgan(NAME)
+    assert download.import_model(*own, NAME) == registry.find_vqgan(NAME)
     assert registry.find_vqgan(NAME).config.name == "config.yaml"
 
 
 def test_import_refuses_what_it_would_overwrite_or_cannot_find(
     own: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    download.import_(*own, "mine")
+    download.import_model(*own, "mine")
     with pytest.raises(
         ModelError,
         match=r"already a model called 'mine'; choose another --name, or delete "
         rf"{re.escape(str(registry.cache_dir() / 'mine'))} first",
     ):
-        download.import_(*own, "mine")
+        download.import_model(*own, "mine")
     with pytest.raises(ModelError, match="already a model called 'starter'; choose another"):
-        download.import_(*own, "starter")
+        download.import_model(*own, "starter")
     with pytest.raises(ModelError, match=r"there is no file .*gone\.ckpt; check the path"):
-        download.import_(tmp_path / "gone.ckpt", own[1], "other")
+        download.import_model(tmp_path / "gone.ckpt", own[1], "other")
     with pytest.raises(ModelError, match="cannot be a model's name"):
-        download.import_(*own, "../other")
+        download.import_model(*own, "../other")
 
 
 def test_import_into_a_place_that_cannot_be_written(
@@ -264,4 +264,4 @@ def test_import_into_a_place_that_cannot_be_written(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "file"))
     with pytest.raises(OutputError, match=r"cannot be copied to .*; set VQCLIP_HOME"):
-        download.import_(*own, "mine")
+        download.import_model(*own, "mine")

@@ -31,7 +31,7 @@ NAME = "mine"
 def mine(home: Home, tmp_path: Path, monkeypatch: Patch) -> Path:
     """The tiny VQGAN in a cache of the test's own: its weights."""
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
-    return download.import_(home.checkpoint, home.config, NAME).weights
+    return download.import_model(home.checkpoint, home.config, NAME).weights
 
 
 def opened(monkeypatch: Patch) -> list[str]:
@@ -152,22 +152,22 @@ def test_what_cannot_be_removed(mine: Path, monkeypatch: Patch) -> None:
 
     monkeypatch.setattr(verify.shutil, "rmtree", denied)
     with pytest.raises(OutputError, match=r"cannot be deleted \(Permission denied\)"):
-        verify.remove(NAME)
+        verify.remove_model(NAME)
 
 
 @pytest.mark.parametrize("word", ["1", "true", "YES"])
 def test_offline_is_offline(mine: Path, monkeypatch: Patch, word: str) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", word)
     with pytest.raises(ModelAbsent, match="HF_HUB_OFFLINE forbids downloads; unset it, or use"):
-        download.fetch("sflckr")
-    assert download.fetch(NAME) == mine  # what is here may be used
+        download.fetch_model("sflckr")
+    assert download.fetch_model(NAME) == mine  # what is here may be used
 
 
 def test_a_second_process_waits_for_the_first(mine: Path, monkeypatch: Patch) -> None:
     """The first one brings the model while the second waits, and the second takes it."""
     code = (
         "import sys, time; from vqclip.models.zoo import download\n"
-        "with download.alone('gumbel_f8_8192'):\n"
+        "with download.locked_model('gumbel_f8_8192'):\n"
         "    print('busy', flush=True); sys.stdin.readline()\n"
     )
     with subprocess.Popen(
@@ -178,7 +178,7 @@ def test_a_second_process_waits_for_the_first(mine: Path, monkeypatch: Patch) ->
         found: list[Path] = []
 
         def second() -> None:
-            found.append(download.fetch("gumbel_f8_8192", say=said.append))
+            found.append(download.fetch_model("gumbel_f8_8192", say=said.append))
 
         def never(*_: object) -> Path:
             raise AssertionError("it was downloaded twice")
@@ -202,7 +202,7 @@ def test_a_cache_that_cannot_be_locked(tmp_path: Path, monkeypatch: Patch) -> No
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "file"))
     with pytest.raises(OutputError, match=r"cannot be written .*; set VQCLIP_HOME to one that"):
-        download.fetch("sflckr")
+        download.fetch_model("sflckr")
 
 
 def test_a_vqgan_of_the_cache_is_read_by_the_command_line(

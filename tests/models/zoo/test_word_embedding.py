@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tests.helpers import hostile
 from vqclip.errors import ModelError
 from vqclip.models.zoo import word_embedding
-from vqclip.models.zoo.word_embedding import Learnt
+from vqclip.models.zoo.word_embedding import WordEmbedding
 
 
 def rows(count: int = 1, wide: int = 768, seed: int = 0) -> torch.Tensor:
@@ -53,7 +53,7 @@ def test_every_layout_gives_its_vectors(tmp_path: Path, layout: str, half: bool)
     path = tmp_path / f"my-cat{suffix}"
     content = wrap(vectors)
     save_file(content, path) if suffix == ".safetensors" else torch.save(content, path)
-    word = word_embedding.load(path)
+    word = word_embedding.read_word(path)
     assert word.name == "my-cat" and list(word.vectors) == [768] and word.notes == {}
     assert word.vectors[768].dtype == torch.float32 and not word.vectors[768].requires_grad
     assert torch.equal(word.vectors[768], vectors.float())
@@ -61,37 +61,39 @@ def test_every_layout_gives_its_vectors(tmp_path: Path, layout: str, half: bool)
 
 def test_one_row_may_come_without_its_second_dimension(tmp_path: Path) -> None:
     torch.save({"<cat-toy>": rows()[0]}, tmp_path / "toy.bin")
-    assert word_embedding.load(tmp_path / "toy.bin").vectors[768].shape == (1, 768)
+    assert word_embedding.read_word(tmp_path / "toy.bin").vectors[768].shape == (1, 768)
 
 
 def test_a_word_for_two_towers(tmp_path: Path) -> None:
     both = {"clip_l": rows(2), "clip_g": rows(2, 1280)}
     save_file(both, tmp_path / "xl.safetensors")
-    word = word_embedding.load(tmp_path / "xl.safetensors")
+    word = word_embedding.read_word(tmp_path / "xl.safetensors")
     assert {wide: list(v.shape) for wide, v in word.vectors.items()} == {
         768: [2, 768],
         1280: [2, 1280],
     }
     assert torch.equal(word.vectors[1280], both["clip_g"])
     assert "width 768, such as that of ViT-L-14::openai or text" in word.would_fit()
-    assert word_embedding.for_width([word], 1280)["xl"] is word.vectors[1280]
-    assert word_embedding.for_width([word], 1024) == {}
+    assert word_embedding.fitting_width([word], 1280)["xl"] is word.vectors[1280]
+    assert word_embedding.fitting_width([word], 1024) == {}
 
 
 def test_of_several_words_the_name_chooses(tmp_path: Path) -> None:
     content = {"<cat>": rows(seed=1)[0], "<dog>": rows(seed=2)[0]}
     torch.save(content, tmp_path / "dog.bin")
     assert torch.equal(
-        word_embedding.load(tmp_path / "dog.bin").vectors[768][0], content["<dog>"]
+        word_embedding.read_word(tmp_path / "dog.bin").vectors[768][0], content["<dog>"]
     )
     with pytest.raises(ModelError, match=r"several words \(<cat>, <dog>\); name its file like"):
-        word_embedding.load(tmp_path / "dog.bin", "zebra")
+        word_embedding.read_word(tmp_path / "dog.bin", "zebra")
 
 
 def test_ours_comes_back_with_its_notes(tmp_path: Path) -> None:
-    word = Learnt("cat", {128: rows(2, 128), 768: rows(2)}, {"seed": 1, "pictures": ["ä.png"]})
-    (tmp_path / "cat.safetensors").write_bytes(word_embedding.packed(word))
-    back = word_embedding.load(tmp_path / "cat.safetensors")
+    word = WordEmbedding(
+        "cat", {128: rows(2, 128), 768: rows(2)}, {"seed": 1, "pictures": ["ä.png"]}
+    )
+    (tmp_path / "cat.safetensors").write_bytes(word_embedding.pack_word(word))
+    back = word_embedding.read_word(tmp_path / "cat.safetensors")
     assert back.notes == word.notes and set(back.vectors) == {128, 768}
     assert all(torch.equal(back.vectors[wide], word.vectors[wide]) for wide in (128, 768))
 
@@ -101,7 +103,7 @@ def test_strange_notes_are_no_notes(tmp_path: Path, notes: str) -> None:
     save_file(
         {"vectors.8": rows(1, 8)}, tmp_path / "x.safetensors", {word_embedding.NOTES: notes}
     )
-    assert word_embedding.load(tmp_path / "x.safetensors").notes == {}
+    assert word_embedding.read_word(tmp_path / "x.safetensors").notes == {}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_what_is_no_word_is_refused(
 ) -> None:
     torch.save(content, tmp_path / "x_y.pt")
     with pytest.raises(ModelError, match=complaint):
-        word_embedding.load(tmp_path / "x_y.pt")
+        word_embedding.read_word(tmp_path / "x_y.pt")
 
 
 def test_a_whole_model_is_refused_by_its_size(
@@ -135,7 +137,7 @@ def test_a_whole_model_is_refused_by_its_size(
     monkeypatch.setattr(word_embedding, "LARGEST", 1000)
     save_file({"w": rows()}, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=r"has 0 MB, and a word.*is it a whole model\?"):
-        word_embedding.load(tmp_path / "x.safetensors")
+        word_embedding.read_word(tmp_path / "x.safetensors")
 
 
 def test_hostile_files_are_refused_and_run_nothing(
@@ -147,11 +149,11 @@ def test_hostile_files_are_refused_and_run_nothing(
         path = tmp_path / f"word{suffix}"
         path.write_bytes(hostile.archive(hostile.program(bad)))
         with pytest.raises(ModelError, match=r"would run os\.system when opened"):
-            word_embedding.load(path)
+            word_embedding.read_word(path)
     assert not (tmp_path / "MARKER").exists()
 
 
 def test_a_damaged_safe_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(ModelError, match="damaged or cut short"):
-        word_embedding.load(tmp_path / "x.safetensors")
+        word_embedding.read_word(tmp_path / "x.safetensors")

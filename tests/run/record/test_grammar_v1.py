@@ -33,7 +33,7 @@ from vqclip.run.record.provenance import Provenance
 )
 def test_an_old_prompt_means_what_it_meant(text: str, meaning: list[Prompt]) -> None:
     assert list(parse(text)) == meaning
-    assert list(prompts.parse(modern(text, 1))) == meaning
+    assert list(prompts.parse_prompts(modern(text, 1))) == meaning
     assert modern(text, prompts.GRAMMAR) == text
 
 
@@ -49,7 +49,7 @@ def test_every_old_prompt_can_be_written_anew(text: str) -> None:
     except Exception as error:  # no run can have had it
         assert "must hold words" in str(error) or "finite" in str(error)
         return
-    assert prompts.parse(modern(text, 1)) == before
+    assert prompts.parse_prompts(modern(text, 1)) == before
 
 
 def test_notes_are_read_in_modern_words() -> None:

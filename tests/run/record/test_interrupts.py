@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from vqclip.run.record.interrupts import SIGNALS, listening
+from vqclip.run.record.interrupts import SIGNALS, catch_interrupts
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -17,7 +17,7 @@ def test_the_first_is_noted_and_the_next_one_does_what_it_did(number: int) -> No
     before = signal.signal(number, lambda each, frame: heard.append(each))
     try:
         mine = signal.getsignal(number)
-        with listening() as asked:
+        with catch_interrupts() as asked:
             assert not asked
             os.kill(os.getpid(), number)
             assert asked and asked.signal == number and heard == []
@@ -31,7 +31,7 @@ def test_the_first_is_noted_and_the_next_one_does_what_it_did(number: int) -> No
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as nohup does with SIGHUP
     try:
-        with listening() as asked:
+        with catch_interrupts() as asked:
             os.kill(os.getpid(), signal.SIGTERM)
             assert not asked
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
@@ -44,7 +44,7 @@ def test_another_thread_hears_nothing_and_changes_nothing() -> None:
     seen: list[bool] = []
 
     def work() -> None:
-        with listening() as asked:
+        with catch_interrupts() as asked:
             seen.append([signal.getsignal(each) for each in SIGNALS] == before and not asked)
 
     thread = threading.Thread(target=work)

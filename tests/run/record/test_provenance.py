@@ -90,22 +90,22 @@ def test_the_png_carries_it_in_an_itxt_chunk(tmp_path: Path) -> None:
     bodies = [body for kind, body in found if kind == b"iTXt"]
     assert bodies == [b"vqclip\0\0\0\0\0" + FOX.to_json().encode()]
     assert [kind for kind, _ in found].index(b"iTXt") < [k for k, _ in found].index(b"IDAT")
-    assert provenance.read(path) == FOX
+    assert provenance.read_provenance(path) == FOX
 
 
 def test_it_is_read_from_run_json_and_from_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps(json.loads(FOX.to_json()) | {"host": "x", "seconds": 3}))
-    assert provenance.read(path) == FOX == provenance.read(str(tmp_path))
+    assert provenance.read_provenance(path) == FOX == provenance.read_provenance(str(tmp_path))
 
 
 def test_it_is_read_from_a_picture_cut_short_and_from_compressed_text(tmp_path: Path) -> None:
     text = FOX.to_json().encode()
     path = tmp_path / "a.png"
     path.write_bytes(png(itxt(b"other", keyword=b"Title"), itxt(text, packed=True))[:-12])
-    assert provenance.read(path) == FOX
+    assert provenance.read_provenance(path) == FOX
     path.write_bytes(png(chunk(b"IDAT", b"x" * 99), itxt(text)))
-    assert provenance.read(path) == FOX
+    assert provenance.read_provenance(path) == FOX
 
 
 LONG = b" " * (provenance.MOST + 1)
@@ -139,7 +139,7 @@ def test_what_cannot_be_read_is_refused_in_words(
     path = tmp_path / "a.png"
     path.write_bytes(data)
     with pytest.raises(PictureError, match=message) as caught:
-        provenance.read(path)
+        provenance.read_provenance(path)
     assert str(path) in str(caught.value)
 
 
@@ -148,7 +148,7 @@ def test_a_walk_through_chunks_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "a.png"
     path.write_bytes(png(*[chunk(b"IDAT", b"")] * 5, itxt(FOX.to_json().encode())))
     with pytest.raises(PictureError, match="was not made by vqclip"):
-        provenance.read(path)
+        provenance.read_provenance(path)
 
 
 @pytest.mark.parametrize(
@@ -177,15 +177,15 @@ def test_notes_that_lack_something_are_refused() -> None:
 
 def test_absent_files_and_foreign_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"no run.json in .*expected the folder of a run"):
-        provenance.read(tmp_path)
+        provenance.read_provenance(tmp_path)
     with pytest.raises(PictureError, match=r"b.png cannot be read \(No such file"):
-        provenance.read(tmp_path / "b.png")
+        provenance.read_provenance(tmp_path / "b.png")
     (tmp_path / "run.json").write_bytes(LONG)
     with pytest.raises(PictureError, match="is larger than 4 MB"):
-        provenance.read(tmp_path)
+        provenance.read_provenance(tmp_path)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(PictureError, match=re.escape(f"{tmp_path / 'run.json'} are broken")):
-        provenance.read(tmp_path)
+        provenance.read_provenance(tmp_path)
 
 
 def test_versions_are_told_without_an_import() -> None:

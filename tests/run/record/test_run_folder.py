@@ -17,14 +17,14 @@ from vqclip.run.record import run_folder
 
 def test_numbers_rise_and_names_come_from_the_title(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "outputs"
-    assert run_folder.new_run(out, "A Fox!").name == "0001-a-fox"
-    assert run_folder.new_run(out, "狐").name == "0002-run"
+    assert run_folder.make_run_folder(out, "A Fox!").name == "0001-a-fox"
+    assert run_folder.make_run_folder(out, "狐").name == "0002-run"
     (out / "0041").touch()
     (out / "20310704-sketches").mkdir()
     (out / "12-apes").mkdir()
-    assert run_folder.new_run(out, "x").name == "0042-x"
+    assert run_folder.make_run_folder(out, "x").name == "0042-x"
     (out / "9999-y").mkdir()
-    assert run_folder.new_run(out, "x").name == "10000-x"
+    assert run_folder.make_run_folder(out, "x").name == "10000-x"
     assert not [name for name in os.listdir(out) if name.startswith(".")]
 
 
@@ -38,13 +38,15 @@ def test_slugs() -> None:
 
 def test_no_number_is_given_twice(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda n: run_folder.new_run(tmp_path, f"t{n % 3}"), range(24)))
+        made = list(
+            pool.map(lambda n: run_folder.make_run_folder(tmp_path, f"t{n % 3}"), range(24))
+        )
     assert len({path.name[:4] for path in made}) == 24 == len(os.listdir(tmp_path))
 
 
 def test_a_claim_that_was_left_behind_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / ".0001").mkdir()
-    assert run_folder.new_run(tmp_path, "x").name == "0002-x"
+    assert run_folder.make_run_folder(tmp_path, "x").name == "0002-x"
 
 
 def test_a_number_taken_since_it_was_looked_up_is_passed_over(
@@ -57,7 +59,7 @@ def test_a_number_taken_since_it_was_looked_up_is_passed_over(
         "_numbers",
         lambda out, claims=True: set() if claims else look(out, claims=False),
     )
-    assert run_folder.new_run(tmp_path, "x").name == "0002-x"
+    assert run_folder.make_run_folder(tmp_path, "x").name == "0002-x"
 
 
 def test_places_that_cannot_be_written_are_refused(
@@ -65,37 +67,37 @@ def test_places_that_cannot_be_written_are_refused(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file is a file; expected a folder in which runs are"):
-        run_folder.new_run(tmp_path / "file", "x")
+        run_folder.make_run_folder(tmp_path / "file", "x")
     with pytest.raises(OutputError, match=r"file/in cannot be written .*choose another place"):
-        run_folder.new_run(tmp_path / "file" / "in", "x")
+        run_folder.make_run_folder(tmp_path / "file" / "in", "x")
 
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", denied)
     with pytest.raises(OutputError, match=r"Permission denied.*may write to with --out"):
-        run_folder.new_run(tmp_path / "out", "x")
+        run_folder.make_run_folder(tmp_path / "out", "x")
 
 
 def test_a_room_is_for_one(tmp_path: Path) -> None:
-    with run_folder.alone(tmp_path):
+    with run_folder.locked_folder(tmp_path):
         message = r"another vqclip is drawing into .*; wait until it is done, or stop it"
-        with pytest.raises(OutputError, match=message), run_folder.alone(tmp_path):
+        with pytest.raises(OutputError, match=message), run_folder.locked_folder(tmp_path):
             pass
-    with run_folder.alone(tmp_path):
+    with run_folder.locked_folder(tmp_path):
         pass
     assert os.listdir(tmp_path) == []
     (tmp_path / "file").touch()
     message = r"file cannot be written"
-    with pytest.raises(OutputError, match=message), run_folder.alone(tmp_path / "file"):
+    with pytest.raises(OutputError, match=message), run_folder.locked_folder(tmp_path / "file"):
         pass
 
 
 def test_a_finished_picture_makes_room_and_stays(tmp_path: Path) -> None:
-    assert run_folder.make_room(tmp_path) is None
+    assert run_folder.set_final_aside(tmp_path) is None
     for number in (1, 2):
         (tmp_path / "final.png").write_text(str(number))
-        assert run_folder.make_room(tmp_path) == tmp_path / f"final-{number}.png"
+        assert run_folder.set_final_aside(tmp_path) == tmp_path / f"final-{number}.png"
     assert sorted(os.listdir(tmp_path)) == ["final-1.png", "final-2.png"]
     assert (tmp_path / "final-2.png").read_text() == "2"
 

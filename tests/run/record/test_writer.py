@@ -68,7 +68,7 @@ class Source:
 
 def kept(source: Source, place: Path, **options: Any) -> Generator[Step, None, None]:
     every: dict[str, Any] = {"provenance": lambda: FOX, "draw_final": lambda: FINAL, "every": 2}
-    return writer.keep(source.steps, place, **(every | options))
+    return writer.record_steps(source.steps, place, **(every | options))
 
 
 def log_of(place: Path) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def notes_of(place: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    return run_folder.new_run(tmp_path / "outputs", "a fox")
+    return run_folder.make_run_folder(tmp_path / "outputs", "a fox")
 
 
 def test_json_is_for_people_and_replaced_whole(tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_a_complete_run(place: Path) -> None:
     assert seen == [0, 1, 2, 3]
     assert sorted(os.listdir(place)) == ["final.png", "log.jsonl", "run.json", "steps"]
     assert sorted(os.listdir(place / "steps")) == ["00000.png", "00002.png"]
-    assert images.read(place / "steps" / "00002.png").sub(64 / 255).abs().max() < 1e-6
-    assert images.read(place / "final.png").sub(64 / 255).abs().max() < 1e-6
+    assert images.read_picture(place / "steps" / "00002.png").sub(64 / 255).abs().max() < 1e-6
+    assert images.read_picture(place / "final.png").sub(64 / 255).abs().max() < 1e-6
     for path in (place, place / "final.png", place / "steps" / "00000.png"):
-        assert provenance.read(path) == FOX
+        assert provenance.read_provenance(path) == FOX
     assert log_of(place)[2] == {"step": 2, "losses": {"a fox": 0.5, "fog": -0.5}, "total": 0.0}
     assert (film.frames, film.closed, source.closed) == (2, 1, True)
     notes = notes_of(place)
@@ -128,7 +128,7 @@ def test_a_complete_run(place: Path) -> None:
 def test_same_run_same_final_bytes_in_any_folder(tmp_path: Path) -> None:
     data = set()
     for number in range(2):
-        place = run_folder.new_run(tmp_path, f"t{number}")
+        place = run_folder.make_run_folder(tmp_path, f"t{number}")
         list(kept(Source(range(2)), place, command=[str(number)]))
         data.add((place / "final.png").read_bytes())
     assert len(data) == 1
@@ -144,7 +144,7 @@ def test_zero_is_never(place: Path) -> None:
 def test_the_log_is_json_even_when_losses_are_not_numbers(place: Path) -> None:
     losses = {"a": torch.tensor(float("nan")), "b": torch.tensor(float("inf"))}
     steps = iter([Step(0, FINAL, losses)])
-    list(writer.keep(steps, place, provenance=lambda: FOX, draw_final=lambda: FINAL))
+    list(writer.record_steps(steps, place, provenance=lambda: FOX, draw_final=lambda: FINAL))
     assert log_of(place) == [{"step": 0, "losses": {"a": None, "b": None}, "total": None}]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from vqclip.cli import image_arguments
 from vqclip.cli.commands import score_film
 from vqclip.cli.commands.score_film import FLOW
-from vqclip.cli.console import Progress, Screen, table
+from vqclip.cli.console import Console, Progress, table
 from vqclip.cli.image_arguments import texts_of
 from vqclip.errors import ConfigError
 from vqclip.media import files
@@ -24,7 +24,7 @@ from vqclip.media import files
 SHOWN = 3  # labels of a picture in the table
 
 
-def classify_images(options: Any, screen: Screen, progress: Progress) -> None:
+def classify_images(options: Any, screen: Console, progress: Progress) -> None:
     """Say which of some labels is in each picture: a table, objects, or CSV.
 
     Raises:
@@ -37,9 +37,9 @@ def classify_images(options: Any, screen: Screen, progress: Progress) -> None:
     if to_stdout and options.json:
         raise ConfigError("--json and --csv - both write to stdout; write --csv FILE")
     if options.csv is not None and not to_stdout:
-        files.require_new(Path(options.csv), "--csv")
-    album = image_arguments.album(words, screen)
-    eyes = image_arguments.perceptors(config, screen, labels)
+        files.require_new_file(Path(options.csv), "--csv")
+    album = image_arguments.find_images(words, screen)
+    eyes = image_arguments.load_named_perceptors(config, screen, labels)
     from vqclip.guidance import zero_shot
 
     templates = templates or list(zero_shot.TEMPLATES)
@@ -69,7 +69,7 @@ def classify_images(options: Any, screen: Screen, progress: Progress) -> None:
     album.close()
 
 
-def score_images(options: Any, screen: Screen, progress: Progress) -> None:
+def score_images(options: Any, screen: Console, progress: Progress) -> None:
     """Say how well words fit each picture, in the eyes of each perceptor.
 
     The last word is the prompt; of several wishes, each is scored, whatever its weight.
@@ -85,8 +85,8 @@ def score_images(options: Any, screen: Screen, progress: Progress) -> None:
             '"a red heart"; to draw the word itself: vqclip generate score'
         )
     texts = texts_of(words[-1])
-    album = image_arguments.album(words[:-1], screen)
-    eyes = image_arguments.perceptors(config, screen, texts)
+    album = image_arguments.find_images(words[:-1], screen)
+    eyes = image_arguments.load_named_perceptors(config, screen, texts)
     from vqclip.guidance import zero_shot
 
     image_arguments.warn_of_length(texts, eyes, screen)
@@ -195,12 +195,12 @@ def _list(given: str, option: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def classify(options: Any, screen: Screen, progress: Progress) -> None:
+def classify(options: Any, screen: Console, progress: Progress) -> None:
     """Say which of some labels is in each picture, by CLIP."""
     classify_images(options, screen, progress)
 
 
-def score(options: Any, screen: Screen, progress: Progress) -> None:
+def score(options: Any, screen: Console, progress: Progress) -> None:
     """Say how well words fit each picture, by CLIP; or how steady a film is."""
     if options.of_film is not None:
         score_film.score(options, screen)

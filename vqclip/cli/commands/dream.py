@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.language import assets, prompt, prompts
-from vqclip.language.prompt import learnt_in
+from vqclip.language.prompt import learnt_words_in
 from vqclip.media import files
 from vqclip.models.zoo import registry
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MARGIN = 6  # pixels between the drafts on a sheet
 
 
-def draw(config: RunConfig, screen: Screen) -> Path:
+def draw(config: RunConfig, screen: Console) -> Path:
     """Draw `config.dream.count` drafts into a new run folder, and give the folder.
 
     It holds `draft-01.png`, the best, and so on, and `sheet.png` with all of them.
@@ -35,15 +35,18 @@ def draw(config: RunConfig, screen: Screen) -> Path:
             cannot be written.
     """
     began = time.monotonic()
-    wishes = prompts.understood(config.prompts, config.negative)
-    prompt.wished(wishes)
+    wishes = prompts.parse_all(config.prompts, config.negative)
+    prompt.draft_text(wishes)
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
-    for note in [*prompts.strays(config.prompts, config.negative), *_without_regions(wishes)]:
+    for note in [
+        *prompts.lint_prompts(config.prompts, config.negative),
+        *_without_regions(wishes),
+    ]:
         screen.say(f"note: {note}")
     _check_prior(config.dream)
     where = assets.search_path(config.assets)
-    assets.used_words([config.style, *learnt_in(wishes)], where)
+    assets.used_words([config.style, *learnt_words_in(wishes)], where)
     import torch
 
     from vqclip.guidance import drafts as guidance_drafts
@@ -55,20 +58,20 @@ def draw(config: RunConfig, screen: Screen) -> Path:
 
     device = models_device.pick_device(config.device)
     seed = models_device.pick_seed(config.seed)
-    dreamer = guidance_drafts.load(device, config.dream.prior)
+    dreamer = guidance_drafts.load_draft_model(device, config.dream.prior)
     taught = prompt_embedding.taught(wishes, config.style, where)
-    dreamer = guidance_drafts.knowing(dreamer, taught)
-    for note in word_embedding.unknown(taught, {j.name: j.width for j in dreamer.judges}):
+    dreamer = guidance_drafts.with_words(dreamer, taught)
+    for note in word_embedding.unknown_words(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")
     generator = torch.Generator().manual_seed(models_device.purpose_seed(seed, "init"))
-    text = prompt.wished(prompt_embedding.styled(wishes, config.style))
+    text = prompt.draft_text(prompt_embedding.styled(wishes, config.style))
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)
         how = "" if choice.named else " (it names no class; this one is nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
     drafts = dreamer.dream(text, config.dream, generator)
-    place = run_folder.new_run(Path(config.out), f"dream {text}")
+    place = run_folder.make_run_folder(Path(config.out), f"dream {text}")
     for number, draft in enumerate(drafts, start=1):
         name = f"draft-{number:02d}.png"
         images.save_png(place / name, draft.image)
@@ -87,7 +90,9 @@ def draw(config: RunConfig, screen: Screen) -> Path:
 
 def _without_regions(wishes: Sequence[prompt.Prompt]) -> Iterator[str]:
     """Say that regions do not show in drafts, where there are some."""
-    some = {prompts.where(w.region) for w in prompt.texts(wishes) if w.region is not None}
+    some = {
+        prompts.where(w.region) for w in prompt.positive_texts(wishes) if w.region is not None
+    }
     if some:
         yield (
             f"a draft shows all words anywhere, not {' and '.join(sorted(some))}; a run that "
@@ -130,8 +135,8 @@ def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
     return functional.pad(torch.cat(rows, 2), [MARGIN, 0, MARGIN, 0], value=1.0)
 
 
-def dream(options: Any, screen: Screen, progress: Progress) -> None:
+def dream(options: Any, screen: Console, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
     for config in arguments.configs(options):
-        files.require(Path(config.out))
+        files.require_folder(Path(config.out))
         draw(config, screen)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -21,7 +21,7 @@ from vqclip.language.prompt import Prompt
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import registry
-from vqclip.run.preflight import require
+from vqclip.run.preflight import check_run
 
 if TYPE_CHECKING:
     from vqclip.guidance.perceptor import OpenClipPerceptor
@@ -51,30 +51,31 @@ def topic(name: str) -> str:
     return textwrap.dedent((TOPICS[name].__doc__ or "").strip())
 
 
-def explain_prompts(configs: Sequence[RunConfig], screen: Screen) -> None:
+def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
     """Say of each prompt what was understood, and of each perceptor what it will read.
 
     Raises:
         VqclipError: if a prompt cannot be read, or a perceptor cannot be loaded.
     """
     for config in configs:
-        require(replace(config, init="random"))
+        check_run(replace(config, init="random"))
     from vqclip.guidance import prompt_embedding
-    from vqclip.guidance.perceptor import load
+    from vqclip.guidance.perceptor import load_perceptor
     from vqclip.models.zoo import word_embedding
     from vqclip.run import perceptors as run_perceptors
 
-    names = perceptor_spec.names(configs[0].perceptors)
-    registry.require("starter", names, run_perceptors.look)
+    names = perceptor_spec.perceptor_names(configs[0].perceptors)
+    registry.require_models("starter", names, run_perceptors.look)
     perceptors = [
-        replace(load(run_perceptors.perceptor_source(name)), name=name) for name in names
+        replace(load_perceptor(run_perceptors.perceptor_source(name)), name=name)
+        for name in names
     ]
     for config in configs:
         wishes = prompt_embedding.styled(
-            prompts.understood(config.prompts, config.negative), config.style
+            prompts.parse_all(config.prompts, config.negative), config.style
         )
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
-        strays = prompts.strays(config.prompts, config.negative)
+        strays = prompts.lint_prompts(config.prompts, config.negative)
         lines += [f"note: {stray}" for stray in strays]
         screen.event("understood", prompt=prompts.show(wishes), notes=strays)
         where = assets.search_path(config.assets)
@@ -82,7 +83,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Screen) -> None:
             screen.event("wish", **_told(wish, where))
         taught = prompt_embedding.taught(wishes, config.style, where)
         for each in perceptors:
-            perceptor = each.with_words(word_embedding.for_width(taught, each.width))
+            perceptor = each.with_words(word_embedding.fitting_width(taught, each.width))
             for wish in wishes:
                 if wish.kind != "text" or (wish.only and perceptor.name not in wish.only):
                     continue
@@ -104,14 +105,14 @@ def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
             "box": wish.region.box,
             "mask": None if mask is None else str(assets.find_asset(mask, where)),
         }
-    several = paths.files(wish.body, where) if wish.kind == "image" else []
+    several = paths.find_images(wish.body, where) if wish.kind == "image" else []
     return {
         "prompt": prompts.show([wish]),
         "scene": wish.scene + 1,
         "kind": wish.kind,
         "body": wish.body,
         "weight": None if isinstance(weight, Schedule) else weight,
-        "schedule": schedules.show(weight) if isinstance(weight, Schedule) else None,
+        "schedule": schedules.schedule_to_text(weight) if isinstance(weight, Schedule) else None,
         "stop": wish.rest if math.isfinite(wish.rest) else None,
         "region": region,
         "for": list(wish.only),
@@ -160,7 +161,7 @@ def _in_words(told: dict[str, Any]) -> Iterator[str]:
 
 
 def make_direction(
-    there: str, lacking: str, name: str | None, perceptors: Sequence[str], screen: Screen
+    there: str, lacking: str, name: str | None, perceptors: Sequence[str], screen: Console
 ) -> Path:
     """Make a direction from two sets of words or pictures, and write it down.
 
@@ -180,16 +181,16 @@ def make_direction(
     import torch
 
     from vqclip.guidance import prompt_embedding
-    from vqclip.guidance.perceptor import load
+    from vqclip.guidance.perceptor import load_perceptor
     from vqclip.media import files
     from vqclip.run import perceptors as run_perceptors
 
-    names = perceptor_spec.names(perceptors)
-    registry.require("starter", names, run_perceptors.look)
+    names = perceptor_spec.perceptor_names(perceptors)
+    registry.require_models("starter", names, run_perceptors.look)
     vectors = {}
     for each in names:
         screen.say(f"asking {each} …")
-        perceptor = load(run_perceptors.perceptor_source(each))
+        perceptor = load_perceptor(run_perceptors.perceptor_source(each))
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = prompt_embedding.difference(*sides)[0]
         vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
@@ -204,7 +205,7 @@ def make_direction(
 
 def _set(text: str) -> tuple[str, ...]:
     """Words and pictures of one side, as a prompt without weights."""
-    found = prompts.parse(text)
+    found = prompts.parse_prompts(text)
     plain = all(
         wish == Prompt(wish.body, kind=wish.kind) and wish.kind in ("text", "image")
         for wish in found
@@ -216,7 +217,7 @@ def _set(text: str) -> tuple[str, ...]:
         )
     for wish in found:
         if wish.kind == "image":
-            paths.check_all(wish.body)
+            paths.check_images(wish.body)
     return tuple(f"{'@' * (wish.kind == 'image')}{wish.body}" for wish in found)
 
 
@@ -229,16 +230,19 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
     if not word.startswith("@"):
         return perceptor.embed_text([word])
     with torch.no_grad():
-        rows = [perceptor.embed_image(images.read(path)) for path in paths.files(word[1:])]
+        rows = [
+            perceptor.embed_image(images.read_picture(path))
+            for path in paths.find_images(word[1:])
+        ]
     return torch.cat(rows)
 
 
-def explain(options: Any, screen: Screen, progress: Progress) -> None:
+def explain(options: Any, screen: Console, progress: Progress) -> None:
     """Say how a prompt is understood, and what each perceptor will read."""
     explain_prompts(arguments.configs(options), screen)
 
 
-def direction(options: Any, screen: Screen, progress: Progress) -> None:
+def direction(options: Any, screen: Console, progress: Progress) -> None:
     """Make a direction for vector(NAME) from two sets of words or pictures."""
     words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
     if len(words) != 2:
@@ -251,6 +255,6 @@ def direction(options: Any, screen: Screen, progress: Progress) -> None:
     make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
 
 
-def help(options: Any, screen: Screen, progress: Progress) -> None:
+def help(options: Any, screen: Console, progress: Progress) -> None:
     """Explain a part of the language: prompts, templates, structured, schedules, perceptors."""
     print(topic(options.topic))

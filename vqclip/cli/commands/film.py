@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import FilmSettings
@@ -28,7 +28,7 @@ from vqclip.media import files
 from vqclip.media.paths import FILMS, Source, find_source
 
 if TYPE_CHECKING:
-    from vqclip.media.encode import Look, Pixels
+    from vqclip.media.encode import EncodeOptions, Pixels
     from vqclip.media.footage import Strip
 
 
@@ -41,7 +41,7 @@ SHORT = ("format", "fps", "codec", "crf", "quality", "between")  # --fps 24 is f
 KINDS = tuple(kind for kind in FILMS if kind not in ("frames", "none"))
 
 
-def make_film(options: Any, screen: Screen, progress: Progress) -> None:
+def make_film(options: Any, screen: Console, progress: Progress) -> None:
     """Make a film, or a contact sheet, of what the words name.
 
     Raises:
@@ -159,7 +159,7 @@ def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
         out, number = source.home.with_name(stem + suffix), 2
         while os.path.lexists(out):
             out, number = out.with_name(f"{stem}-{number}{suffix}"), number + 1
-    files.require_new(out, "--out")
+    files.require_new_file(out, "--out")
     return out
 
 
@@ -168,7 +168,7 @@ def _film(
     settings: FilmSettings,
     heard: tuple[Fraction, Path | None, float],
     out: Path,
-    screen: Screen,
+    screen: Console,
 ) -> None:
     """Encode, at so many pictures a second, with a sound from some second on."""
     from vqclip.media import encode
@@ -180,8 +180,8 @@ def _film(
     values = asdict(settings)
     for key in ("format", "every"):
         del values[key]
-    look = encode.Look(**values | {"fps": rate, "sound": sound, "sound_start": start})
-    look = encode.settled(settings.format, look)
+    look = encode.EncodeOptions(**values | {"fps": rate, "sound": sound, "sound_start": start})
+    look = encode.resolve_options(settings.format, look)
     wide, high = encode.sides(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
         screen.say(f"note: {look.codec} has even sides, and the film is {wide}x{high}")
@@ -200,7 +200,7 @@ def _film(
     _encode(material, look, out, screen)
 
 
-def _sound_of(source: Source, material: Strip, screen: Screen) -> tuple[Path | None, float]:
+def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | None, float]:
     """What a film sounds like, or a run, and from which second on."""
     if material.sound:
         return source.film, 0.0
@@ -212,7 +212,7 @@ def _sound_of(source: Source, material: Strip, screen: Screen) -> tuple[Path | N
     from vqclip.run.record import provenance
 
     try:
-        config = provenance.settings(source.run)
+        config = provenance.read_run_settings(source.run)
         film = source.run / f"film.{config.film.format}"
         if not config.frames:
             return None, 0.0
@@ -227,7 +227,7 @@ def _sound_of(source: Source, material: Strip, screen: Screen) -> tuple[Path | N
     return sound, start
 
 
-def _encode(material: Strip, look: Look, out: Path, screen: Screen) -> None:
+def _encode(material: Strip, look: EncodeOptions, out: Path, screen: Console) -> None:
     """Encode aside, and put it in its place. The pictures of a gif pass twice."""
     from vqclip.media import encode
 
@@ -252,7 +252,7 @@ def _encode(material: Strip, look: Look, out: Path, screen: Screen) -> None:
             part.unlink()
 
 
-def _unroll(material: Strip, out: Path, screen: Screen) -> None:
+def _unroll(material: Strip, out: Path, screen: Console) -> None:
     """Write a folder of numbered PNGs."""
     from vqclip.media import images
 
@@ -270,7 +270,7 @@ def _unroll(material: Strip, out: Path, screen: Screen) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _sheet(material: Strip, every: int, rate: Fraction, out: Path, screen: Screen) -> None:
+def _sheet(material: Strip, every: int, rate: Fraction, out: Path, screen: Console) -> None:
     """Lay out every so-many-th picture, each with its number and time."""
     from vqclip.media import contact_sheet
 
@@ -305,6 +305,6 @@ def _seconds(text: str | None) -> float:
     return float(text)
 
 
-def film(options: Any, screen: Screen, progress: Progress) -> None:
+def film(options: Any, screen: Console, progress: Progress) -> None:
     """Make a film, or a contact sheet, of a run, a folder, pictures or another film."""
     make_film(options, screen, progress)

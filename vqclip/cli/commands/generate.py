@@ -12,39 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.config import animation_checks, loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.language import assets, prompt, prompts
 from vqclip.media import files
-from vqclip.run.preflight import discreet, require
-from vqclip.run.record.interrupts import listening
+from vqclip.run.preflight import check_run, without_unused_assets
+from vqclip.run.record.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
     from vqclip.guidance.zero_shot import Verdict
     from vqclip.media.film import Film
     from vqclip.run.record.provenance import Provenance
-    from vqclip.run.resume import Point
-    from vqclip.run.runner import Session
+    from vqclip.run.resume import ResumePoint
+    from vqclip.run.runner import Runner
     from vqclip.tensors import Image
 
 
 @dataclass(frozen=True)
-class Before:
+class EarlierPicture:
     """The picture that is made again: its notes, and the folder in which it lies."""
 
     notes: Provenance
     folder: Path
 
 
-def draw(
+def draw_run(
     config: RunConfig,
-    screen: Screen,
+    screen: Console,
     progress: Progress,
     command: Sequence[str] = (),
-    before: Before | None = None,
-    point: Point | None = None,
+    before: EarlierPicture | None = None,
+    point: ResumePoint | None = None,
 ) -> None:
     """Draw `config`'s picture, into a new run folder or on in an old one.
 
@@ -62,25 +62,25 @@ def draw(
     # What is absent is refused before torch is imported.
     begun = animation_checks.comes_from_a_frame(config)
     begun = begun or (point is not None and "start" in point.state.tensors)
-    wishes = require(replace(config, init="random") if begun else config, beside)
+    wishes = check_run(replace(config, init="random") if begun else config, beside)
     if point is None:  # what a run has noted stays as it is
-        config = discreet(config, wishes, beside)
+        config = without_unused_assets(config, wishes, beside)
     progress.config = config
-    files.require(Path(config.out))
+    files.require_folder(Path(config.out))
     notes: list[str] = []
     if config.frames or config.source.film:
         from vqclip.run import frames as run_frames
 
         asked, where = config, assets.search_path(config.assets, beside)
         if point is None and not config.retake.of:  # else its length and size are settled
-            config = run_frames.bounded(config, where)
-            notes = list(run_frames.hints(asked, config, where))
+            config = run_frames.clipped_to_source(config, where)
+            notes = list(run_frames.list_hints(asked, config, where))
         progress.config = config
     for line in prompts.echo(wishes):
         screen.say(f"  {line}")
     for note in notes:
         screen.say(f"note: {note}")
-    for stray in prompts.strays(config.prompts, config.negative):
+    for stray in prompts.lint_prompts(config.prompts, config.negative):
         screen.say(f"note: {stray}")
     from vqclip.models import device
 
@@ -114,11 +114,11 @@ def draw(
 def _draw(
     config: RunConfig,
     wishes: Sequence[prompt.Prompt],
-    screen: Screen,
+    screen: Console,
     progress: Progress,
     command: Sequence[str],
-    before: Before | None,
-    point: Point | None,
+    before: EarlierPicture | None,
+    point: ResumePoint | None,
 ) -> tuple[Path, Film | None]:
     """Load the models, and draw into the run's folder; give that and the film."""
     from vqclip import session
@@ -127,18 +127,20 @@ def _draw(
     from vqclip.run.record import run_folder
 
     beside = point.folder if point else before.folder if before else None
-    start = None if point is None else run_resume.start(point)
+    start = None if point is None else run_resume.read_start_picture(point)
     ready = session.build(config, screen.say, beside, start)
     if point is not None:
-        run_resume.take_up(ready, point)
+        run_resume.restore_into(ready, point)
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
     for note in [*ready.notes, *_changed(compared, ready.models)]:
         screen.say(f"note: {note}")
-    place = point.folder if point else run_folder.new_run(Path(config.out), wishes[0].body)
-    with nullcontext() if point else run_folder.alone(place):
+    place = (
+        point.folder if point else run_folder.make_run_folder(Path(config.out), wishes[0].body)
+    )
+    with nullcontext() if point else run_folder.locked_folder(place):
         progress.folder = place
-        film = recording.begin(config, place, ready.size, point)
-        put_aside = run_folder.make_room(place)
+        film = recording.begin_film(config, place, ready.size, point)
+        put_aside = run_folder.set_final_aside(place)
         screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
         if point is not None:
             screen.say(f"going on after step {ready.done} of {ready.total}")
@@ -156,17 +158,19 @@ def _draw(
         )
         progress.started = True
         if point is not None and len(ready.changes) > len(point.notes.changes):
-            run_resume.keep(ready, place, point.state, point.reel)  # what is asked for now holds
+            run_resume.write_resume_point(
+                ready, place, point.state, point.reel
+            )  # what is asked for now holds
         _play(ready, place, film, point, screen, progress, command)
     return place, film
 
 
 def _play(
-    ready: Session,
+    ready: Runner,
     place: Path,
     film: Film | None,
-    point: Point | None,
-    screen: Screen,
+    point: ResumePoint | None,
+    screen: Console,
     progress: Progress,
     command: Sequence[str],
 ) -> None:
@@ -187,10 +191,10 @@ def _play(
     def save() -> None:
         reel = None if point is None else point.reel
         if film is not None:
-            reel = run_resume.Reel(film.folder.name, film.count, ready.done)
-        run_resume.keep(ready, place, ready.state(), reel)
+            reel = run_resume.FilmProgress(film.folder.name, film.count, ready.done)
+        run_resume.write_resume_point(ready, place, ready.state(), reel)
 
-    kept = writer.keep(
+    kept = writer.record_steps(
         ready.play(),
         place,
         provenance=ready.provenance,
@@ -205,7 +209,7 @@ def _play(
         command=command,
     )
     frames = 0 if ready.voyage is None else ready.voyage.frames
-    with listening() as asked:
+    with catch_interrupts() as asked:
         shown = screen.watch(kept, ready.total, ready.done, frames)
         with closing(kept), closing(shown) as watched:
             for step in watched:
@@ -232,24 +236,25 @@ def _play(
         screen.say(verdict.in_words())
 
 
-def _judged(ready: Session, image: Image, screen: Screen) -> Verdict | None:
+def _judged(ready: Runner, image: Image, screen: Console) -> Verdict | None:
     """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
     from vqclip.guidance import zero_shot
 
     config = ready.config
-    wishes = prompts.understood(config.prompts, config.negative)
+    wishes = prompts.parse_all(config.prompts, config.negative)
     if not (
-        zero_shot.available(perceptor_spec.names(config.perceptors)) and prompt.texts(wishes)
+        zero_shot.available(perceptor_spec.perceptor_names(config.perceptors))
+        and prompt.positive_texts(wishes)
     ):
         return None
     try:
-        return zero_shot.judge(image, prompt.wished(wishes), words=ready.words)
+        return zero_shot.judge(image, prompt.draft_text(wishes), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
         screen.say(f"\nnote: no verdict on the picture: {error}")
         return None
 
 
-def _changed(before: Before | None, models: dict[str, str]) -> Iterator[str]:
+def _changed(before: EarlierPicture | None, models: dict[str, str]) -> Iterator[str]:
     """Say what is not as it was when the picture was made."""
     if before is None:
         return
@@ -275,12 +280,12 @@ def _is_read(name: str) -> bool:
     return name.startswith(("picture ", "word ", "film ", "flow ", "sound ", "depth ", "frames "))
 
 
-def generate(options: Any, screen: Screen, progress: Progress) -> None:
+def generate(options: Any, screen: Console, progress: Progress) -> None:
     """Draw a picture from a prompt (the command when none is named)."""
     _draw_all(arguments.configs(options), options, screen, progress)
 
 
-def animate(options: Any, screen: Screen, progress: Progress) -> None:
+def animate(options: Any, screen: Console, progress: Progress) -> None:
     """Draw an animation: a camera, a story, or over a film of your own."""
     arguments.require_frames([*arguments.short(options), *options.words])
     found = [arguments.animated(config) for config in arguments.configs(options)]
@@ -288,21 +293,21 @@ def animate(options: Any, screen: Screen, progress: Progress) -> None:
 
 
 def _draw_all(
-    found: Sequence[RunConfig], options: Any, screen: Screen, progress: Progress
+    found: Sequence[RunConfig], options: Any, screen: Console, progress: Progress
 ) -> None:
     """Draw what some settings stand for, one after another."""
     for config in found if len(found) > 1 else []:
-        require(config)  # what the last one lacks is said before the first is drawn
+        check_run(config)  # what the last one lacks is said before the first is drawn
     for number, config in enumerate(found, start=1):
         if len(found) > 1:
             texts = {key: getattr(config, key) for key in loading.TEMPLATED}
             screen.event("variant", number=number, of=len(found), **texts)
             screen.say(f"{number} of {len(found)}:")
             progress.started, progress.folder = False, None
-        draw(config, screen, progress, options.command)
+        draw_run(config, screen, progress, options.command)
 
 
-def again(options: Any, screen: Screen, progress: Progress) -> None:
+def again(options: Any, screen: Console, progress: Progress) -> None:
     """Make a picture again from the notes in it, with other settings if you like."""
     first, overrides = arguments.parted(options.words)
     if first is None:
@@ -312,17 +317,17 @@ def again(options: Any, screen: Screen, progress: Progress) -> None:
         )
     from vqclip.run.record import provenance
 
-    notes = provenance.read(Path(first))
+    notes = provenance.read_provenance(Path(first))
     base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
     place = Path(first) if os.path.isdir(first) else Path(first).parent
     short = arguments.short(options)
     if ":" in (options.frames or ""):
         short.append(f"retake.of={place}")
     config = loading.load(base=base, overrides=short + overrides)
-    draw(config, screen, progress, options.command, Before(notes, place))
+    draw_run(config, screen, progress, options.command, EarlierPicture(notes, place))
 
 
-def resume(options: Any, screen: Screen, progress: Progress) -> None:
+def resume(options: Any, screen: Console, progress: Progress) -> None:
     """Go on with a run that was stopped, killed or is to take more steps."""
     first, overrides = arguments.parted(options.words)
     if first is None:
@@ -333,8 +338,10 @@ def resume(options: Any, screen: Screen, progress: Progress) -> None:
     from vqclip.run import resume as run_resume
     from vqclip.run.record import run_folder
 
-    folder = run_resume.room(Path(first))
-    with run_folder.alone(folder):  # before anything is read that somebody else may be writing
-        point = run_resume.find(folder)
-        config = run_resume.settings(point, overrides)
-        draw(config, screen, progress, options.command, point=point)
+    folder = run_resume.find_run_folder(Path(first))
+    with run_folder.locked_folder(
+        folder
+    ):  # before anything is read that somebody else may be writing
+        point = run_resume.find_resume_point(folder)
+        config = run_resume.resumed_settings(point, overrides)
+        draw_run(config, screen, progress, options.command, point=point)

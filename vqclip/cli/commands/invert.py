@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.config import checks, layers
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -21,13 +21,13 @@ from vqclip.language import assets
 from vqclip.media import files
 from vqclip.media import paths as media_paths
 from vqclip.models.zoo import registry
-from vqclip.run.record.interrupts import Asked, listening
+from vqclip.run.record.interrupts import Interrupt, catch_interrupts
 from vqclip.training.settings import InversionConfig
 
 if TYPE_CHECKING:
-    from vqclip.guidance.drafts import ClassDreamer, Dreamer
+    from vqclip.guidance.drafts import ClassDraftModel, DraftModel
     from vqclip.guidance.perceptor import OpenClipPerceptor
-    from vqclip.models.zoo.word_embedding import Learnt
+    from vqclip.models.zoo.word_embedding import WordEmbedding
     from vqclip.tensors import Image
     from vqclip.training.textual_inversion import Moment
 
@@ -38,19 +38,19 @@ DRAFTS = 4  # on a sheet of previews
 SHOWN = {"object": "a <{}>", "style": "a house in the style of <{}>", "negative": "<{}>"}
 
 
-class Board:
+class InversionMonitor:
     """Where the learning is shown: a bar, the nearest words, and a sheet of drafts."""
 
     def __init__(
         self,
         config: InversionConfig,
-        screen: Screen,
+        screen: Console,
         seen: Sequence[Image],
     ) -> None:
         self.config, self.screen, self.seen = config, screen, seen
         self.bar: Any = None
         self.sheet: Path | None = None
-        self.dreamer: Dreamer | ClassDreamer | None = None
+        self.dreamer: DraftModel | ClassDraftModel | None = None
 
     def begin(self, perceptor: OpenClipPerceptor, word: str) -> None:
         """Show that a perceptor begins to learn, and from where."""
@@ -96,13 +96,13 @@ class Board:
         from vqclip.cli.commands import dream
         from vqclip.guidance import drafts as guidance_drafts
         from vqclip.media import images
-        from vqclip.models.zoo.word_embedding import Learnt
+        from vqclip.models.zoo.word_embedding import WordEmbedding
 
         if self.dreamer is None:
-            self.dreamer = guidance_drafts.load()
-        word = Learnt(self.config.token, {moment.vectors.shape[1]: moment.vectors})
+            self.dreamer = guidance_drafts.load_draft_model()
+        word = WordEmbedding(self.config.token, {moment.vectors.shape[1]: moment.vectors})
         text = SHOWN[self.config.kind].format(self.config.token)
-        drafts = guidance_drafts.knowing(self.dreamer, [word]).dream(
+        drafts = guidance_drafts.with_words(self.dreamer, [word]).dream(
             text, DreamSettings(count=DRAFTS), torch.Generator().manual_seed(0)
         )
         side = drafts[0].image.shape[-1]
@@ -149,14 +149,14 @@ USED = {
 }
 
 
-def settings(overrides: Sequence[str]) -> InversionConfig:
+def inversion_settings(overrides: Sequence[str]) -> InversionConfig:
     """Read `key=value` words; torch is not needed for that.
 
     Raises:
         ConfigError: for what does not fit.
     """
-    pairs = [layers.nest([layers.override(text, InversionConfig)]) for text in overrides]
-    merged = layers.merge([("the command line", pair) for pair in pairs], InversionConfig)
+    pairs = [layers.nest([layers.parse_override(text, InversionConfig)]) for text in overrides]
+    merged = layers.merge_layers([("the command line", pair) for pair in pairs], InversionConfig)
     config: InversionConfig = merged
     checks.check_bounds(config)
     if not config.token.strip():
@@ -167,7 +167,7 @@ def settings(overrides: Sequence[str]) -> InversionConfig:
 
 
 def learn_word(
-    photos: Sequence[str], config: InversionConfig, screen: Screen, progress: Progress
+    photos: Sequence[str], config: InversionConfig, screen: Console, progress: Progress
 ) -> Path:
     """Learn a word from pictures, and give its file.
 
@@ -195,15 +195,15 @@ def learn_word(
     from vqclip.models import device as models_device
     from vqclip.run import perceptors
 
-    registry.require("starter", config.perceptors, perceptors.look)
+    registry.require_models("starter", config.perceptors, perceptors.look)
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    seen = [images.read(path) for path in paths]
+    seen = [images.read_picture(path) for path in paths]
     students = list(_students(config, device, screen))
-    board = Board(config, screen, seen)
+    board = InversionMonitor(config, screen, seen)
     done: list[Moment] = []
-    with listening() as asked:
+    with catch_interrupts() as asked:
         for student in students:
             moment = _learn(student, seen, config, board, progress, asked)
             done += [] if moment is None else [moment]
@@ -235,8 +235,8 @@ def _require(paths: Sequence[Path], config: InversionConfig) -> None:
     if len(paths) > MOST:
         raise PictureError(f"{len(paths)} pictures are more than {MOST}; choose the best of them")
     for path in paths:
-        media_paths.check(path)
-    files.require(Path(config.out), "out=")
+        media_paths.check_image(path)
+    files.require_folder(Path(config.out), "out=")
     for kind in assets.WORD_SUFFIXES:
         taken = Path(config.out) / f"{config.token}{kind}"
         if os.path.lexists(taken):
@@ -247,10 +247,10 @@ def _require(paths: Sequence[Path], config: InversionConfig) -> None:
 
 
 def _students(
-    config: InversionConfig, device: Any, screen: Screen
+    config: InversionConfig, device: Any, screen: Console
 ) -> Iterator[OpenClipPerceptor]:
     """Load the perceptors, each of another width: a file has one set of vectors for each."""
-    from vqclip.guidance.perceptor import load
+    from vqclip.guidance.perceptor import load_perceptor
     from vqclip.models import device as models_device
     from vqclip.run import perceptors
 
@@ -258,7 +258,7 @@ def _students(
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
         perceptor = dataclasses.replace(
-            load(
+            load_perceptor(
                 perceptors.perceptor_source(name),
                 device=device,
                 precision=models_device.pick_precision(config.precision, device),
@@ -279,9 +279,9 @@ def _learn(
     perceptor: OpenClipPerceptor,
     seen: Sequence[Image],
     config: InversionConfig,
-    board: Board,
+    board: InversionMonitor,
     progress: Progress,
-    asked: Asked,
+    asked: Interrupt,
 ) -> Moment | None:
     """Learn a perceptor's vectors, up to the last step or a wish to stop; None: not one step."""
     import torch
@@ -314,9 +314,9 @@ def _word(
     paths: Sequence[Path],
     students: Sequence[OpenClipPerceptor],
     done: Sequence[Moment],
-) -> Learnt:
+) -> WordEmbedding:
     """Put together what was learnt, and what made it."""
-    from vqclip.models.zoo.word_embedding import Learnt
+    from vqclip.models.zoo.word_embedding import WordEmbedding
     from vqclip.run.record import provenance
 
     pairs = list(zip(students, done, strict=False))
@@ -328,10 +328,12 @@ def _word(
         "steps": {each.name: moment.step for each, moment in pairs},
         "versions": provenance.versions(),
     }
-    return Learnt(config.token, {each.width: moment.vectors for each, moment in pairs}, notes)
+    return WordEmbedding(
+        config.token, {each.width: moment.vectors for each, moment in pairs}, notes
+    )
 
 
-def _keep(folder: Path, name: str, word: Learnt) -> Path:
+def _keep(folder: Path, name: str, word: WordEmbedding) -> Path:
     """Write a word; where a file of its name has come in the meantime, beside that."""
     from vqclip.models.zoo import word_embedding
 
@@ -340,12 +342,16 @@ def _keep(folder: Path, name: str, word: Learnt) -> Path:
     except OSError as error:
         raise files.unwritable(folder, error) from error
     return files.write_whole(
-        free(folder, name, assets.WORD_SUFFIXES[0]), word_embedding.packed(word)
+        free(folder, name, assets.WORD_SUFFIXES[0]), word_embedding.pack_word(word)
     )
 
 
 def _tell(
-    config: InversionConfig, file: Path, word: Learnt, board: Board, screen: Screen
+    config: InversionConfig,
+    file: Path,
+    word: WordEmbedding,
+    board: InversionMonitor,
+    screen: Console,
 ) -> None:
     """Say what came of it, and how it is used."""
     size = file.stat().st_size
@@ -364,7 +370,7 @@ def _tell(
 INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
 
 
-def invert(options: Any, screen: Screen, progress: Progress) -> None:
+def invert(options: Any, screen: Console, progress: Progress) -> None:
     """Learn a word of your own from a few pictures: <my-cat>."""
     photos = [
         word
@@ -374,4 +380,4 @@ def invert(options: Any, screen: Screen, progress: Progress) -> None:
     overrides = [word for word in options.words if word not in photos]
     given = [(key, getattr(options, key)) for key in INVERT]
     short = [f"{key}={value}" for key, value in given if value is not None]
-    learn_word(photos, settings(short + overrides), screen, progress)
+    learn_word(photos, inversion_settings(short + overrides), screen, progress)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Progress, Screen, table
+from vqclip.cli.console import Console, Progress, table
 from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.models.zoo import download, registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
@@ -26,23 +26,25 @@ def action(word: str) -> str:
     return word
 
 
-def rows() -> Iterator[registry.Row]:
+def rows() -> Iterator[registry.ZooRow]:
     """List VQGANs and perceptors, as far as they are known without asking open_clip."""
-    yield from registry.listing()
+    yield from registry.list_models()
     for name, folder in registry.starter_clips().items():
         weights = list(folder.glob("*.safetensors"))
         if not weights and name != "starter":
             continue  # an edition without it
         size = sum(file.stat().st_size for file in weights) if weights else None
         where = "bundled" if weights else "absent"
-        yield registry.Row(name, "clip", size, CARD, where, "perceptor; small, comes with vqclip")
+        yield registry.ZooRow(
+            name, "clip", size, CARD, where, "perceptor; small, comes with vqclip"
+        )
     for known in PERCEPTORS.values():
         where = "cached" if registry.in_hub_cache(known.repository) else "absent"
         licence = f"stated at hf.co/{known.repository}"
-        yield registry.Row(known.name, "clip", known.bytes, licence, where, "perceptor")
+        yield registry.ZooRow(known.name, "clip", known.bytes, licence, where, "perceptor")
 
 
-def list_(options: Any, screen: Screen) -> None:
+def list_(options: Any, screen: Console) -> None:
     """List what is known, and where it is."""
     found = list(rows())
     for row in found:
@@ -56,7 +58,7 @@ def list_(options: Any, screen: Screen) -> None:
     screen.result("\nmore perceptors: every model::weights that open_clip knows")
 
 
-def where(options: Any, screen: Screen) -> None:
+def where(options: Any, screen: Console) -> None:
     """Say where a model is, or all that are downloaded and imported."""
     if options.name is None:
         screen.event("folder", path=str(registry.cache_dir()))
@@ -65,7 +67,7 @@ def where(options: Any, screen: Screen) -> None:
         _tell(options.name, registry.find_vqgan(options.name).weights, screen)
 
 
-def import_(options: Any, screen: Screen) -> None:
+def import_(options: Any, screen: Console) -> None:
     """Take in a checkpoint of the user's own."""
     file = _name(options)
     if options.config is None or options.as_name is None:
@@ -73,12 +75,12 @@ def import_(options: Any, screen: Screen) -> None:
     from vqclip.models import vqgan
 
     vqgan.open_vqgan(Path(options.config), Path(file))  # refused before it is taken in
-    found = download.import_(Path(file), Path(options.config), options.as_name)
+    found = download.import_model(Path(file), Path(options.config), options.as_name)
     screen.say(f"imported as {options.as_name}: vqgan={options.as_name}")
     _tell(options.as_name, found.weights, screen)
 
 
-def fetch(options: Any, screen: Screen) -> None:
+def fetch(options: Any, screen: Console) -> None:
     """Download a VQGAN or a perceptor, with a bar."""
     name = _name(options)
     if "::" in name:
@@ -95,11 +97,11 @@ def fetch(options: Any, screen: Screen) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        path = download.fetch(name, progress, screen.say)
+        path = download.fetch_model(name, progress, screen.say)
     _tell(name, path, screen)
 
 
-def _fetch_perceptor(name: str, screen: Screen) -> None:
+def _fetch_perceptor(name: str, screen: Console) -> None:
     from vqclip.models import clip
 
     lacking = clip.absent(name)
@@ -108,13 +110,13 @@ def _fetch_perceptor(name: str, screen: Screen) -> None:
         screen.say(f"{name}: {registry.readable(size)}")
     clip.fetch(name)
     screen.say(f"{name} is here: perceptors={name}")
-    row = next((row for row in rows() if row.name == registry.tidy(name)), None)
+    row = next((row for row in rows() if row.name == registry.canonical_name(name)), None)
     if row is None:
-        row = registry.Row(name, "clip", size, "stated where it is published", "", "perceptor")
+        row = registry.ZooRow(name, "clip", size, "stated where it is published", "", "perceptor")
     screen.event("model", **dataclasses.asdict(row) | {"where": "cached"})
 
 
-def verify(options: Any, screen: Screen) -> None:
+def verify(options: Any, screen: Console) -> None:
     """Read the weights that are here through, and compare them with what they were.
 
     Raises:
@@ -125,7 +127,7 @@ def verify(options: Any, screen: Screen) -> None:
     if options.name is not None:
         registry.find_vqgan(options.name)  # says what is wrong with a name
     changed = []
-    for check in zoo_verify.verify(None if options.name is None else [options.name]):
+    for check in zoo_verify.verify_models(None if options.name is None else [options.name]):
         screen.event("verified", **dataclasses.asdict(check) | {"file": str(check.file)})
         screen.result(f"{check.verdict:8} {check.name}  sha256 {check.sha256}")
         changed += [] if check.same else [check.name]
@@ -137,18 +139,18 @@ def verify(options: Any, screen: Screen) -> None:
         )
 
 
-def remove(options: Any, screen: Screen) -> None:
+def remove(options: Any, screen: Console) -> None:
     """Delete a downloaded or imported model from the cache."""
     from vqclip.models.zoo import verify as zoo_verify
 
-    freed = zoo_verify.remove(_name(options))
+    freed = zoo_verify.remove_model(_name(options))
     screen.event("removed", name=options.name, bytes=freed)
     screen.say(f"removed {options.name}: {registry.readable(freed)} freed")
 
 
-def _tell(name: str, path: Path, screen: Screen) -> None:
+def _tell(name: str, path: Path, screen: Console) -> None:
     """Give a VQGAN's weights: the path for people, its row and the path for scripts."""
-    row = next((row for row in registry.listing() if row.name == name), None)
+    row = next((row for row in registry.list_models() if row.name == name), None)
     screen.event("model", **({} if row is None else dataclasses.asdict(row)), path=str(path))
     screen.result(str(path))
 
@@ -159,7 +161,7 @@ def _name(options: Any) -> str:
     return str(options.name)
 
 
-ACTIONS: dict[str, Callable[[Any, Screen], None]] = {
+ACTIONS: dict[str, Callable[[Any, Console], None]] = {
     "list": list_,
     "fetch": fetch,
     "import": import_,
@@ -169,6 +171,6 @@ ACTIONS: dict[str, Callable[[Any, Screen], None]] = {
 }
 
 
-def models(options: Any, screen: Screen, progress: Progress) -> None:
+def models(options: Any, screen: Console, progress: Progress) -> None:
     """List, fetch, import, verify or remove models, or say where they are."""
     ACTIONS[options.action](options, screen)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Progress, Screen
+from vqclip.cli.console import Console, Progress
 from vqclip.errors import ConfigError, SoundError
 from vqclip.language import expressions, schedules
 from vqclip.language.clock import Timeline
@@ -58,7 +58,7 @@ class Panel:
         return low - room, high + room
 
 
-def plot_schedules(options: Any, screen: Screen) -> None:
+def plot_schedules(options: Any, screen: Console) -> None:
     """Draw schedules: on the terminal, as a picture, or as numbers for a script.
 
     Raises:
@@ -68,7 +68,7 @@ def plot_schedules(options: Any, screen: Screen) -> None:
     if options.out is not None:
         if Path(options.out).suffix.lower() != ".png":
             raise ConfigError(f"--out is {options.out}; a plot is a PNG: write --out curves.png")
-        files.require_new(Path(options.out), "--out")
+        files.require_new_file(Path(options.out), "--out")
     panels = [panel(text, line) for text in options.words]
     for each in panels:
         screen.event(
@@ -113,7 +113,7 @@ def timeline(options: Any) -> Timeline:
     path = Path(os.path.expanduser(options.sound))
     if not path.is_file():
         raise SoundError(f"--sound is {options.sound}, and there is no such file; check the name")
-    heard = audio_features.listen(path, fps=line.fps, frames=line.frames)
+    heard = audio_features.analyse_audio(path, fps=line.fps, frames=line.frames)
     return replace(line, variables=dict(heard.variables))
 
 
@@ -125,9 +125,11 @@ def panel(text: str, line: Timeline) -> Panel:
     """
     text = SETTING.sub("", text.strip())
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
-    found = schedules.parse(inner)
+    found = schedules.parse_schedule(inner)
     curve = line.of(found)
-    return Panel(schedules.show(found), tuple(curve(frame) for frame in range(line.frames)))
+    return Panel(
+        schedules.schedule_to_text(found), tuple(curve(frame) for frame in range(line.frames))
+    )
 
 
 def in_braille(panels: Sequence[Panel], line: Timeline, columns: int, rows: int) -> str:
@@ -247,6 +249,6 @@ def _short(number: float) -> str:
     return digits(float(f"{number:.4g}"))
 
 
-def plot(options: Any, screen: Screen, progress: Progress) -> None:
+def plot(options: Any, screen: Console, progress: Progress) -> None:
     """Draw what schedules do, in the terminal or as a picture."""
     plot_schedules(options, screen)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Screen, table
+from vqclip.cli.console import Console, table
 from vqclip.errors import ConfigError
 from vqclip.language import assets
 from vqclip.media import paths
@@ -29,7 +29,7 @@ FLOW = "dis"  # how motion is found unless --flow says otherwise
 SEEN = 16  # frames of a film, or a few more, that are held against words
 
 
-def score(options: Any, screen: Screen) -> None:
+def score(options: Any, screen: Console) -> None:
     """Measure how much a film flickers; with a prompt, say how well its frames fit it.
 
     Raises:
@@ -50,7 +50,7 @@ def score(options: Any, screen: Screen) -> None:
     source = None if options.source is None else _beside(film, options.source, run, screen)
     means = _fitting(words[0], film, run, config, options, screen) if words else []
     with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
-        found = flicker.measure(frames, flow, source)
+        found = flicker.measure_flicker(frames, flow, source)
     error, shown = found.error, sum(found.shown) / len(found.shown)
     screen.event(
         "film",
@@ -101,13 +101,13 @@ def _opened(name: str, run: Path | None, stride: int = 1) -> Footage:
     return open_footage(name, fps=paths.find_source([str(run)]).fps, stride=stride)
 
 
-def _beside(film: Footage, name: str, run: Path | None, screen: Screen) -> Footage:
+def _beside(film: Footage, name: str, run: Path | None, screen: Console) -> Footage:
     """Open what a film was made from, at its size, and with a frame for each of its frames."""
     from vqclip.media.footage import open_footage
     from vqclip.run import frames as run_frames
     from vqclip.run.record import provenance
 
-    config = None if run is None else provenance.settings(run)
+    config = None if run is None else provenance.read_run_settings(run)
     if config is not None and config.source.film:
         # Frames that were drawn, or blended, between others lie between them in the source, too.
         many = max(1, round((film.fps or 0) / run_frames.fps_of(config)))
@@ -134,7 +134,7 @@ def _levels(difference: float) -> str:
     return f"{255 * difference:.2f}"
 
 
-def _watched(film: Footage, screen: Screen) -> Generator[Image, None, None]:
+def _watched(film: Footage, screen: Console) -> Generator[Image, None, None]:
     """Give the frames of a film, with a bar."""
     with screen.bar(film.count, 0, "frame") as bar:
         for frame in film:
@@ -148,7 +148,7 @@ def _fitting(
     run: Path | None,
     config: RunConfig,
     options: Any,
-    screen: Screen,
+    screen: Console,
 ) -> list[tuple[str, str, str]]:
     """Score some frames of a film: the mean cosine of each text and perceptor, as rows."""
     import torch
@@ -158,7 +158,7 @@ def _fitting(
     from vqclip.media import images
 
     texts = image_arguments.texts_of(prompt)
-    eyes = image_arguments.perceptors(config, screen, texts)
+    eyes = image_arguments.load_named_perceptors(config, screen, texts)
     image_arguments.warn_of_length(texts, eyes, screen)
     stride = max(1, film.count // SEEN)
     seen: list[list[Embedding]] = [[] for _ in eyes]

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Progress, Screen, table
+from vqclip.cli.console import Console, Progress, table
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media import files
 from vqclip.media import paths as media_paths
-from vqclip.run.record.interrupts import listening
+from vqclip.run.record.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
     from vqclip.guidance.image_search import Index, Rows
@@ -32,7 +32,7 @@ ACROSS = 5  # pictures in a row of the sheet
 Found = tuple[Path, float]
 
 
-def search_images(options: Any, screen: Screen, progress: Progress) -> None:
+def search_images(options: Any, screen: Console, progress: Progress) -> None:
     """Look at what is new in a folder, and find what fits best.
 
     Raises:
@@ -48,13 +48,13 @@ def search_images(options: Any, screen: Screen, progress: Progress) -> None:
             "which has an index of its own; name one"
         )
     if options.sheet is not None:
-        files.require_new(Path(options.sheet), "--sheet")
+        files.require_new_file(Path(options.sheet), "--sheet")
     if options.links is not None:
-        files.require_empty(Path(options.links), "--links")
+        files.require_empty_folder(Path(options.links), "--links")
     paths = media_paths.below(folder)
     if not paths:
-        raise PictureError(f"{folder} holds no picture ({media_paths.kinds()})")
-    (eye,) = image_arguments.perceptors(config, screen, [] if text is None else [text])
+        raise PictureError(f"{folder} holds no picture ({media_paths.list_kinds()})")
+    (eye,) = image_arguments.load_named_perceptors(config, screen, [] if text is None else [text])
     from vqclip.guidance import image_search
 
     query = _query(eye, text, options.image, screen)
@@ -103,7 +103,7 @@ def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
     return Path(os.path.expanduser(words[0])), text, int(options.top)
 
 
-def _query(eye: OpenClipPerceptor, text: str | None, image: str, screen: Screen) -> Embedding:
+def _query(eye: OpenClipPerceptor, text: str | None, image: str, screen: Console) -> Embedding:
     """What is searched for, as a direction [1, D]."""
     from vqclip.guidance import zero_shot
     from vqclip.media import images
@@ -119,7 +119,7 @@ def _index(
     paths: Sequence[Path],
     eye: OpenClipPerceptor,
     wide: int,
-    screen: Screen,
+    screen: Console,
     progress: Progress,
 ) -> Index:
     """Bring the folder's index up to date, with a bar."""
@@ -131,7 +131,7 @@ def _index(
     def look(names: Sequence[str]) -> Iterator[tuple[str, Rows]]:
         others = "; the others are known" if len(names) < len(paths) else ""
         screen.say(f"looking at {len(names)} of {len(paths)} pictures{others} …")
-        with screen.bar(len(names), 0, "picture") as bar, listening() as asked:
+        with screen.bar(len(names), 0, "picture") as bar, catch_interrupts() as asked:
 
             def skip(path: Path, error: PictureError) -> None:
                 bar.clear()
@@ -199,6 +199,6 @@ def link(folder: Path, hits: Sequence[Found]) -> None:
             raise files.unwritable(path, error) from error
 
 
-def search(options: Any, screen: Screen, progress: Progress) -> None:
+def search(options: Any, screen: Console, progress: Progress) -> None:
     """Find the pictures of a folder that fit words, or another picture, best."""
     search_images(options, screen, progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.cli import arguments
-from vqclip.cli.console import Progress, Screen, table
+from vqclip.cli.console import Console, Progress, table
 from vqclip.config import animation_checks, loading, yaml_files
 from vqclip.config.describe import plain_value, to_dict
 from vqclip.config.layers import flat
@@ -17,11 +17,11 @@ from vqclip.language import assets, prompts
 from vqclip.run.preflight import require_files
 
 
-def show(options: Any, screen: Screen, progress: Progress) -> None:
+def show(options: Any, screen: Console, progress: Progress) -> None:
     """Show what made a picture: prompt, seed, settings, models, versions."""
     from vqclip.run.record import provenance
 
-    notes = provenance.read(Path(options.picture))
+    notes = provenance.read_provenance(Path(options.picture))
     if options.json:
         screen.event("provenance", **json.loads(notes.to_json()))
         return
@@ -43,11 +43,11 @@ def show(options: Any, screen: Screen, progress: Progress) -> None:
     print("\n".join(lines))
 
 
-def diff(options: Any, screen: Screen, progress: Progress) -> None:
+def diff(options: Any, screen: Console, progress: Progress) -> None:
     """Say which prompt, seed, settings, models and versions of two pictures differ."""
     from vqclip.run.record import provenance
 
-    pair = [provenance.read(Path(each)) for each in (options.first, options.second)]
+    pair = [provenance.read_provenance(Path(each)) for each in (options.first, options.second)]
     found = provenance.differences(*pair)
     if options.json:
         screen.event("diff", differences=[dataclasses.asdict(each) for each in found])
@@ -62,7 +62,7 @@ def diff(options: Any, screen: Screen, progress: Progress) -> None:
     print(table(rows))
 
 
-def plan(options: Any, screen: Screen, progress: Progress) -> None:
+def plan(options: Any, screen: Console, progress: Progress) -> None:
     """Say what a run would do, load and cost, and run nothing.
 
     Printed: the prompts as they are understood, every setting, the sizes and steps, the device,
@@ -72,34 +72,34 @@ def plan(options: Any, screen: Screen, progress: Progress) -> None:
         _plan(config, options, screen)
 
 
-def _plan(config: RunConfig, options: Any, screen: Screen) -> None:
-    wishes = prompts.understood(config.prompts, config.negative)
-    animation_checks.check(config)
+def _plan(config: RunConfig, options: Any, screen: Console) -> None:
+    wishes = prompts.parse_all(config.prompts, config.negative)
+    animation_checks.check_animation(config)
     require_files(config, wishes)
     notes: list[str] = []
     if config.frames or config.source.film:
         from vqclip.run import frames
 
         asked, where = config, assets.search_path(config.assets)
-        config = frames.bounded(config, where)
-        notes = list(frames.hints(asked, config, where))
+        config = frames.clipped_to_source(config, where)
+        notes = list(frames.list_hints(asked, config, where))
     prompts.check_scenes(
         wishes, config.frames or config.steps, "frames" if config.frames else "steps"
     )
     from vqclip.run import estimate as run_estimate
 
-    estimate = run_estimate.estimate(config)
+    estimate = run_estimate.estimate_cost(config)
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
     print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
-    for note in [*prompts.strays(config.prompts, config.negative), *notes]:
+    for note in [*prompts.lint_prompts(config.prompts, config.negative), *notes]:
         print(f"note: {note}")
     print(table([(f"  {k}", str(plain_value(v))) for k, v in flat(to_dict(config)).items()]))
-    print(run_estimate.in_words(estimate))
+    print(run_estimate.describe_estimate(estimate))
 
 
-def presets(options: Any, screen: Screen, progress: Progress) -> None:
+def presets(options: Any, screen: Console, progress: Progress) -> None:
     """List the presets."""
     found = yaml_files.list_presets()
     for name, about in found.items():

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Progress, Screen, table
+from vqclip.cli.console import Console, Progress, table
 from vqclip.errors import ConfigError, ModelError, PictureError, suggest
 from vqclip.media import files
 from vqclip.models.zoo import download, registry
@@ -34,7 +34,7 @@ Started = Callable[[Path], None]
 
 def run_trainings(
     words: Sequence[str],
-    screen: Screen,
+    screen: Console,
     started: Started,
     command: Sequence[str] = (),
 ) -> None:
@@ -56,12 +56,12 @@ def run_trainings(
         if overrides:
             raise ConfigError(
                 f"{overrides[0]} is a setting, but of which training? Name one: vqclip train "
-                f"{next(iter(training_recipes.configs()))} {overrides[0]} "
+                f"{next(iter(training_recipes.list_recipes()))} {overrides[0]} "
                 "(vqclip train lists them)"
             )
         _list(screen)
         return
-    known = training_recipes.configs()
+    known = training_recipes.list_recipes()
     strange = next(
         (n for n in names if n not in known and not n.endswith(training_recipes.FILES)), None
     )
@@ -70,7 +70,7 @@ def run_trainings(
             f"no training is called {strange!r}{suggest(strange, known)} (one of: "
             f'{", ".join(known)}); to draw the words: vqclip "train {" ".join(names)}"'
         )
-    recipes = training_recipes.read_all(names, overrides)
+    recipes = training_recipes.read_recipes(names, overrides)
     folders = [Path(recipe.out) for recipe in recipes]
     twice = next((out for out in folders if folders.count(out) > 1), None)
     if twice is not None:
@@ -87,9 +87,9 @@ def run_trainings(
     _train(last, screen, started, command)
 
 
-def _list(screen: Screen) -> None:
+def _list(screen: Console) -> None:
     """Name the configs that come with vqclip, with the first sentence of each."""
-    found = training_recipes.configs()
+    found = training_recipes.list_recipes()
     for name, about in found.items():
         screen.event("training", name=name, about=about)
     screen.result(table(list(found.items())))
@@ -98,7 +98,7 @@ def _list(screen: Screen) -> None:
 
 def _require(recipe: Recipe) -> None:
     """Refuse what can be told to fail before torch is imported."""
-    files.require(Path(recipe.out), "out=")
+    files.require_folder(Path(recipe.out), "out=")
     if not isinstance(recipe, VqganRecipe):
         return
     if recipe.name:
@@ -113,7 +113,7 @@ def _require(recipe: Recipe) -> None:
 
 def _refuse_taken(recipe: VqganRecipe) -> None:
     """Refuse a name that the zoo knows, unless this same training gave it."""
-    row = next((row for row in registry.listing() if row.name == recipe.name), None)
+    row = next((row for row in registry.list_models() if row.name == recipe.name), None)
     if row is None or _shelved(recipe):
         return
     raise ModelError(
@@ -135,12 +135,12 @@ def _shelved(recipe: VqganRecipe) -> bool:
     return bool(json.loads(note.read_text(encoding="utf-8")) == known)
 
 
-def _train(recipe: Recipe, screen: Screen, started: Started, command: Sequence[str]) -> bool:
+def _train(recipe: Recipe, screen: Console, started: Started, command: Sequence[str]) -> bool:
     """Train, and tell whether it came to its end before its `minutes` did."""
     began = time.monotonic()
     screen.say(f"{recipe.recipe}, into {recipe.out} …")
 
-    board = _Board(screen, started)
+    board = _TrainingMonitor(screen, started)
     try:
         run = training_recipes.train(recipe, board.tell)
     finally:
@@ -163,7 +163,7 @@ def _train(recipe: Recipe, screen: Screen, started: Started, command: Sequence[s
     return ended
 
 
-def _shelve(recipe: VqganRecipe, screen: Screen) -> None:
+def _shelve(recipe: VqganRecipe, screen: Console) -> None:
     """Take a training's VQGAN into the zoo, as `vqclip models import` would."""
     from vqclip.models import vqgan
 
@@ -172,18 +172,18 @@ def _shelve(recipe: VqganRecipe, screen: Screen) -> None:
     vqgan.open_vqgan(config, weights)  # refused before it is taken in
     _refuse_taken(recipe)  # somebody may have taken the name while it was trained
     shutil.rmtree(registry.cache_dir() / recipe.name, ignore_errors=True)  # its own, of last time
-    found = download.import_(weights, config, recipe.name)
+    found = download.import_model(weights, config, recipe.name)
     note = {"name": recipe.name, "sha256": registry.sha256(found.weights)}
     (out / SHELVED).write_text(json.dumps(note) + "\n", encoding="utf-8")
-    row = next(row for row in registry.listing() if row.name == recipe.name)
+    row = next(row for row in registry.list_models() if row.name == recipe.name)
     screen.event("model", **dataclasses.asdict(row), path=str(found.weights))
     screen.say(f'in the zoo as {recipe.name}: vqclip "a fox" vqgan={recipe.name}')
 
 
-class _Board:
+class _TrainingMonitor:
     """Where a training's events are shown: as a bar and lines, or as objects."""
 
-    def __init__(self, screen: Screen, started: Started) -> None:
+    def __init__(self, screen: Console, started: Started) -> None:
         self.screen, self.started = screen, started
         self.bar: Any = None
         self.steps = 0
@@ -240,7 +240,7 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def train(options: Any, screen: Screen, progress: Progress) -> None:
+def train(options: Any, screen: Console, progress: Progress) -> None:
     """Train by a config: the starter models' own, or a VQGAN on your pictures."""
 
     def started(folder: Path) -> None:

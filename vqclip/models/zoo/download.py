@@ -211,7 +211,7 @@ def _need_room(folder: Path, total: int | None, here: int) -> None:
 Progress = Callable[[int, "int | None"], None]
 
 
-def fetch(
+def fetch_model(
     name: str,
     progress: Progress = lambda done, total: None,
     say: Callable[[str], None] = lambda words: None,
@@ -245,7 +245,7 @@ def fetch(
             f"the model {name!r} is not on this machine, and HF_HUB_OFFLINE forbids downloads; "
             "unset it, or use the bundled model: --preset starter"
         )
-    with alone(name, say):
+    with locked_model(name, say):
         here = registry.weights_in(
             registry.place_of(name)
         )  # somebody else may have brought it meanwhile
@@ -253,7 +253,7 @@ def fetch(
 
 
 @contextmanager
-def alone(name: str, say: Callable[[str], None] = lambda words: None) -> Iterator[None]:
+def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> Iterator[None]:
     """See to it that no other process writes a model meanwhile; wait until it is done.
 
     Raises:
@@ -319,7 +319,7 @@ def _check(part: Path, row: Checkpoint) -> str:
     return digest
 
 
-def import_(file: Path, config: Path, name: str) -> registry.Found:
+def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
     """Copy a user's checkpoint and its YAML into the cache, under a name.
 
     The files are not looked into: have `vqclip.models.vqgan.open_vqgan` try them first.
@@ -353,7 +353,7 @@ def import_(file: Path, config: Path, name: str) -> registry.Found:
     finally:
         with suppress(OSError):  # it is gone after a success, and its folder may never have been
             part.unlink()
-    return registry.Found(folder / "config.yaml", weights)
+    return registry.ModelFiles(folder / "config.yaml", weights)
 
 
 def _record(weights: Path, digest: str) -> None:

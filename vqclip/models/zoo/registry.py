@@ -1,7 +1,7 @@
 """The model registry: from a name to files on this machine, or how to get them.
 
-`catalogue.CHECKPOINTS` is the table. `find` gives the two files of a model, `listing` says what
-is where. A model lies in `cache_dir()/NAME`: `weights.*`, its digest `weights.sha256`, and
+`catalogue.CHECKPOINTS` is the table. `find` gives the two files of a model, `list_models` says
+what is where. A model lies in `cache_dir()/NAME`: `weights.*`, its digest `weights.sha256`, and
 `config.yaml` if imported; `arrivals` brings them. Nothing here loads torch, nor looks into the
 files: `vqclip.models.vqgan.open_vqgan` does.
 
@@ -33,7 +33,7 @@ STARTER = HERE / "starter"
 
 
 @dataclass(frozen=True)
-class Found:
+class ModelFiles:
     """The two files of a model on this machine."""
 
     config: Path
@@ -41,8 +41,8 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of `listing`. `where` is "bundled", "cached" or "absent"; `bytes` may be about."""
+class ZooRow:
+    """A line of `list_models`; `where` is "bundled", "cached" or "absent", `bytes` may be about."""
 
     name: str
     kind: str
@@ -80,7 +80,7 @@ def starter_prior() -> Path:
     return STARTER / "prior"
 
 
-def find_vqgan(name: str) -> Found:
+def find_vqgan(name: str) -> ModelFiles:
     """Find the files of a model that is on this machine.
 
     Raises:
@@ -90,7 +90,7 @@ def find_vqgan(name: str) -> Found:
     row = CHECKPOINTS.get(name)
     folder = place_of(name)
     if name == "starter":
-        found = Found(STARTER / "vqgan.yaml", STARTER / "vqgan.safetensors")
+        found = ModelFiles(STARTER / "vqgan.yaml", STARTER / "vqgan.safetensors")
         if not (found.config.is_file() and found.weights.is_file()):
             raise ModelAbsent(
                 f"the starter model is not in {STARTER}; this installation is incomplete: "
@@ -102,7 +102,7 @@ def find_vqgan(name: str) -> Found:
     if row is not None and not config.is_file():
         config = HERE / row.config
     if weights is not None and config.is_file():
-        return Found(config, weights)
+        return ModelFiles(config, weights)
     if row is None:
         names = sorted({*CHECKPOINTS, *_imported()})
         raise ModelError(
@@ -115,7 +115,7 @@ def find_vqgan(name: str) -> Found:
     )
 
 
-def listing() -> list[Row]:
+def list_models() -> list[ZooRow]:
     """List the known and the imported models; bytes are exact for those that are here."""
     rows = []
     for name in [*CHECKPOINTS, *_imported()]:
@@ -129,9 +129,9 @@ def listing() -> list[Row]:
             size = weights.stat().st_size
         where = "absent" if not here else "bundled" if name == "starter" else "cached"
         if row is None:
-            rows.append(Row(name, "own", size, "yours to know", where, "imported"))
+            rows.append(ZooRow(name, "own", size, "yours to know", where, "imported"))
         else:
-            rows.append(Row(name, row.kind, size, row.licence, where, row.about))
+            rows.append(ZooRow(name, row.kind, size, row.licence, where, row.about))
     return rows
 
 
@@ -187,7 +187,7 @@ PERCEPTOR_WEIGHTS = (
 
 
 @dataclass(frozen=True)
-class Absent:
+class MissingModel:
     """A model that is known but not on this machine. `bytes`: about, None if unknown."""
 
     name: str
@@ -199,10 +199,10 @@ class Absent:
         return f"vqclip models fetch {self.name}"
 
 
-Look = Callable[[str], Absent | None]
+Look = Callable[[str], MissingModel | None]
 
 
-def require(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None) -> None:
+def require_models(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None) -> None:
     """Refuse to go on without a model: raise one error that names all that are absent.
 
     Args:
@@ -212,7 +212,7 @@ def require(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: Non
         ModelAbsent: with the size of each absent model and the command that fetches it.
         ModelError: if there is no VQGAN of that name.
     """
-    lacking = absent(vqgan, perceptors, look)
+    lacking = missing_models(vqgan, perceptors, look)
     if not lacking:
         return
     if [each.name for each in lacking] == [vqgan]:
@@ -230,28 +230,30 @@ def require(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: Non
     )
 
 
-def absent(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None) -> list[Absent]:
-    """List what a run lacks, the VQGAN first; see `require`.
+def missing_models(
+    vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None
+) -> list[MissingModel]:
+    """List what a run lacks, the VQGAN first; see `require_models`.
 
     Raises:
         ModelError: if there is no VQGAN of that name, or the bundled models are incomplete.
     """
-    lacking: list[Absent | None] = []
+    lacking: list[MissingModel | None] = []
     try:
         find_vqgan(vqgan)
     except ModelAbsent:
         row = CHECKPOINTS[vqgan]
         if vqgan == "starter":  # nothing can be fetched
             raise
-        lacking.append(Absent(vqgan, row.bytes))
+        lacking.append(MissingModel(vqgan, row.bytes))
     lacking += [_perceptor(name, look) for name in perceptors]
     return [each for each in lacking if each is not None]
 
 
-def tidy(name: str) -> str:
+def canonical_name(name: str) -> str:
     """Spell `model::weights` as open_clip does, which forgives what OpenAI and others write.
 
-    >>> tidy("ViT-B/32::OpenAI")
+    >>> canonical_name("ViT-B/32::OpenAI")
     'ViT-B-32::openai'
     """
     model, _, tag = name.partition("::")
@@ -265,7 +267,7 @@ def in_hub_cache(repository: str, files: Sequence[str] = PERCEPTOR_WEIGHTS) -> b
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
 
 
-def _perceptor(name: str, look: Look) -> Absent | None:
+def _perceptor(name: str, look: Look) -> MissingModel | None:
     """Tell whether a perceptor is absent."""
     bundled = starter_clips().get(name)
     if bundled is not None:
@@ -277,7 +279,7 @@ def _perceptor(name: str, look: Look) -> Absent | None:
         return None
     if os.path.isdir(Path(name).expanduser()):
         return None
-    row = PERCEPTORS.get(tidy(name))
+    row = PERCEPTORS.get(canonical_name(name))
     if row is None:
         return look(name)
-    return None if in_hub_cache(row.repository) else Absent(row.name, row.bytes)
+    return None if in_hub_cache(row.repository) else MissingModel(row.name, row.bytes)

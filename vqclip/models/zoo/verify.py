@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Check:
+class Verification:
     """What became of a file: `noted` is the sha256 that it had, `sha256` the one that it has."""
 
     name: str
@@ -42,13 +42,13 @@ class Check:
         return self.noted in (None, self.sha256)
 
 
-def verify(names: list[str] | None = None) -> Iterator[Check]:
+def verify_models(names: list[str] | None = None) -> Iterator[Verification]:
     """Read the weights of models through: of those that are named, or of all that are here.
 
     Raises:
         ModelError: if there is no model of a name; ModelAbsent if it is not here.
     """
-    for row in registry.listing():
+    for row in registry.list_models():
         if names is None and row.where == "absent":
             continue
         if names is not None and row.name not in names:
@@ -56,10 +56,12 @@ def verify(names: list[str] | None = None) -> Iterator[Check]:
         yield check_weights(row.name, registry.find_vqgan(row.name).weights)
     for name, digest in BUNDLED.items():
         if names is None and (file := registry.STARTER / name).is_file() and "/" in name:
-            yield Check(f"starter {name.partition('/')[0]}", file, registry.sha256(file), digest)
+            yield Verification(
+                f"starter {name.partition('/')[0]}", file, registry.sha256(file), digest
+            )
 
 
-def remove(name: str) -> int:
+def remove_model(name: str) -> int:
     """Delete a model from the cache: how many bytes that freed.
 
     Raises:
@@ -75,7 +77,7 @@ def remove(name: str) -> int:
         )
     folder = registry.find_vqgan(name).weights.parent
     freed = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    with download.alone(name):
+    with download.locked_model(name):
         try:
             shutil.rmtree(folder)
         except OSError as error:
@@ -83,7 +85,7 @@ def remove(name: str) -> int:
     return freed
 
 
-def check_weights(name: str, weights: Path) -> Check:
+def check_weights(name: str, weights: Path) -> Verification:
     """Compare weights with what is published, or else with what was noted when they came."""
     row = CHECKPOINTS.get(name)
     noted = None if row is None else row.sha256
@@ -91,10 +93,10 @@ def check_weights(name: str, weights: Path) -> Check:
         noted = BUNDLED[weights.name]
     elif noted is None and (note := weights.with_name("weights.sha256")).is_file():
         noted = note.read_text(encoding="utf-8").strip()
-    return Check(name, weights, registry.sha256(weights), noted)
+    return Verification(name, weights, registry.sha256(weights), noted)
 
 
-def changed_message(checked: Check) -> str:
+def changed_message(checked: Verification) -> str:
     return (
         f"{checked.file} is not the file that came as {checked.name} (its sha256 is "
         f"{checked.sha256[:12]}…, and was {str(checked.noted)[:12]}…): it is damaged, or "

@@ -44,7 +44,7 @@ WIDTHS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class WordEmbedding:
     """A word: for each width of a text tower that it knows, its vectors [V, W], float32.
 
     Args:
@@ -58,7 +58,7 @@ class Learnt:
     def would_fit(self) -> str:
         """Say which perceptors' towers are as wide as these vectors.
 
-        >>> Learnt("my-cat", {768: torch.zeros(1, 768)}).would_fit()
+        >>> WordEmbedding("my-cat", {768: torch.zeros(1, 768)}).would_fit()
         'text towers of width 768, such as that of ViT-L-14::openai'
         """
         known = [
@@ -69,7 +69,7 @@ class Learnt:
         return " or ".join(known)
 
 
-def load(path: Path, name: str | None = None) -> Learnt:
+def read_word(path: Path, name: str | None = None) -> WordEmbedding:
     """Read a word's file; nothing in it is ever run.
 
     Args:
@@ -95,10 +95,10 @@ def load(path: Path, name: str | None = None) -> Learnt:
         if rows.shape[1] in widths:
             raise _several(path, found)
         widths[rows.shape[1]] = rows
-    return Learnt(wanted, widths, _notes(path))
+    return WordEmbedding(wanted, widths, _notes(path))
 
 
-def packed(word: Learnt) -> bytes:
+def pack_word(word: WordEmbedding) -> bytes:
     """Write a word as a `.safetensors` file holds it, with its notes."""
     from safetensors.torch import save
 
@@ -107,12 +107,12 @@ def packed(word: Learnt) -> bytes:
     return bytes(save(tensors, metadata={NOTES: notes}))
 
 
-def for_width(words: Iterable[Learnt], wide: int) -> dict[str, Tensor]:
+def fitting_width(words: Iterable[WordEmbedding], wide: int) -> dict[str, Tensor]:
     """Keep what fits a text tower: name → [V, W]."""
     return {word.name: word.vectors[wide] for word in words if wide in word.vectors}
 
 
-def unknown(words: Iterable[Learnt], widths: Mapping[str, int]) -> list[str]:
+def unknown_words(words: Iterable[WordEmbedding], widths: Mapping[str, int]) -> list[str]:
     """Say which perceptors do not know which words, and how they read them instead.
 
     Args:

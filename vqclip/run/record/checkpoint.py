@@ -30,7 +30,9 @@ class Checkpoint:
     notes: dict[str, Any]
 
 
-def write(folder: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Path:
+def write_run_checkpoint(
+    folder: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]
+) -> Path:
     """Write a checkpoint into a run's folder, in place of the last one, which stays until then.
 
     Raises:
@@ -46,7 +48,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any])
     return write_whole(folder / CHECKPOINT, save(kept, header), overwrite=True)
 
 
-def read(folder: Path) -> Checkpoint:
+def read_run_checkpoint(folder: Path) -> Checkpoint:
     """Read the checkpoint of a run's folder.
 
     Raises:

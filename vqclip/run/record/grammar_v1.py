@@ -29,7 +29,7 @@ def modern(text: str, grammar: int) -> str:
         return text
     before = parse(text)
     try:
-        same = prompts.parse(text) == before
+        same = prompts.parse_prompts(text) == before
     except PromptError:
         same = False
     return text if same else prompts.show(before)

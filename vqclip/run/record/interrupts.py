@@ -22,7 +22,7 @@ SIGNALS = tuple(
 
 
 @dataclass
-class Asked:
+class Interrupt:
     """Whether somebody asked to stop: the number of the signal, or 0."""
 
     signal: int = 0
@@ -32,9 +32,9 @@ class Asked:
 
 
 @contextmanager
-def listening() -> Iterator[Asked]:
+def catch_interrupts() -> Iterator[Interrupt]:
     """Note the first signal, and let the next one do what it did before."""
-    asked = Asked()
+    asked = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield asked  # Python hands signals to the main thread only
         return

@@ -177,7 +177,7 @@ _WORDS: dict[type, str] = {
 }
 
 
-def read(path: Path | str) -> Provenance:
+def read_provenance(path: Path | str) -> Provenance:
     """Read the provenance of a PNG, a `run.json` or a run's folder.
 
     Never decodes the picture and never holds more than 4 MB, whatever the file claims.
@@ -212,14 +212,14 @@ def read(path: Path | str) -> Provenance:
     return from_json(_text(data, path), where=str(path))
 
 
-def settings(path: Path | str) -> RunConfig:
+def read_run_settings(path: Path | str) -> RunConfig:
     """The settings of the run that a PNG, a `run.json` or a folder is of.
 
     Raises:
         PictureError: if there is no such file, or it holds no readable provenance.
         ConfigError: if a setting no longer means anything.
     """
-    notes = read(path)
+    notes = read_provenance(path)
     return loading.load(base=notes.config | {"prompts": notes.prompt, "seed": notes.seed})
 
 

@@ -17,7 +17,7 @@ from vqclip.media.files import slug, unwritable
 _NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
 
 
-def new_run(out: Path | str, title: str) -> Path:
+def make_run_folder(out: Path | str, title: str) -> Path:
     """Make the folder of a new run in `out`, named by the next number and some words of `title`.
 
     Safe against others who do the same at the same time: no number is given twice.
@@ -63,7 +63,7 @@ def _numbers(out: Path, *, claims: bool = True) -> set[int]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """See to it that nobody else draws into a run's folder; a process that dies lets go of it.
 
     Raises:
@@ -97,7 +97,7 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def make_room(folder: Path) -> Path | None:
+def set_final_aside(folder: Path) -> Path | None:
     """Give the picture of a complete run that goes on a name of its own: where it is now.
 
     Raises:

@@ -3,9 +3,9 @@
     outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  checkpoint.safetensors
                          film.mp4  final.png  (best.png, where numbers went wrong)
 
-`keep` is a generator in the middle: steps go in, are written down, and come out again. Consume
-it under `contextlib.closing`, so that an interrupt in the consumer's body closes the film at
-once. `final.png` comes last, and only when the run is complete.
+`record_steps` is a generator in the middle: steps go in, are written down, and come out again.
+Consume it under `contextlib.closing`, so that an interrupt in the consumer's body closes the
+film at once. `final.png` comes last, and only when the run is complete.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write_json(path: Path | str, obj: object) -> Path:
     return write_whole(path, (text + "\n").encode(), overwrite=True)
 
 
-def keep(
+def record_steps(
     steps: Iterator[Step],
     folder: Path | str,
     *,

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from vqclip.errors import PictureError
 from vqclip.media import images
-from vqclip.media.paths import GALLERY_SUFFIXES, kinds
+from vqclip.media.paths import GALLERY_SUFFIXES, list_kinds
 
 KEPT = 3  # a picture's shorter side is kept this many squares wide: room for crops
 LONGEST = 8  # a longer side than so many shorter ones is cut to its middle
@@ -60,7 +60,8 @@ def find(folder: Path, skip: Skip) -> list[Path]:
     if not found:
         read = f"; none of {refused} could be read" if refused > 0 else ""
         raise PictureError(
-            f"pictures={folder} holds no picture to learn from{read}; put some there ({kinds()})"
+            f"pictures={folder} holds no picture to learn from{read}; "
+            f"put some there ({list_kinds()})"
         )
     return found
 
@@ -91,7 +92,7 @@ def small(path: Path, size: int) -> Tensor:
                 opened.draft(None, (most, most))  # a JPEG need not be decoded in full
                 turned = ImageOps.exif_transpose(opened)
                 if turned.mode.startswith("I") or turned.mode == "F":  # more than eight bits
-                    turned = Pillow.fromarray(images.to_bytes(images.read(path)))
+                    turned = Pillow.fromarray(images.to_bytes(images.read_picture(path)))
                 elif turned.has_transparency_data:
                     over = turned.convert("RGBA")
                     under = Pillow.new("RGBA", over.size, "white")
