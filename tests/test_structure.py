@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: its layers, its README, its packaging."""
+"""What holds for the repository as a whole: its modules, its pages, its packaging."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import configparser
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 import vqclip
 from tests import readme
 from vqclip import asking, cli, presets
+from vqclip.config import describe
 from vqclip.errors import VqclipError
 from vqclip.options import parser_of
 
@@ -39,93 +39,18 @@ def sources(folder: Path) -> list[Path]:
     return [path for path in files(folder) if path.suffix == ".py"]
 
 
-def imports(path: Path) -> Iterator[str]:
-    """The modules of vqclip that `path`, from vqclip/, imports anywhere, as such paths."""
-
-    def module(dotted: str) -> str | None:
-        place = "/".join(dotted.split(".")[1:])
-        for found in (f"{place}.py", f"{place}/__init__.py".lstrip("/")):
-            if (PACKAGE / found).is_file():
-                return found
-        return None
-
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            home = ["vqclip", *path.parts[:-1]][: len(path.parts) + 1 - node.level]
-            parts = [*(home if node.level else []), *([node.module] if node.module else [])]
-            # What is imported is a module itself (`from vqclip import losses`) or in one.
-            names = [
-                inner if module(inner := ".".join([*parts, alias.name])) else ".".join(parts)
-                for alias in node.names
-            ]
-        else:
-            continue
-        for name in names:
-            if name.split(".")[0] == "vqclip":
-                found = module(name)
-                assert found is not None, f"{path} imports {name}, which does not exist"
-                yield found
-
-
 def text() -> str:
     return readme.README.read_text(encoding="utf-8")
 
 
-def test_reading_order_names_every_module_once() -> None:
-    order = readme.reading_order(text())
-    modules = [p.as_posix() for p in sources(PACKAGE) if p.name != "__init__.py"]
-    assert sorted(order) == sorted(modules)
-
-
-@pytest.mark.parametrize("path", sources(PACKAGE), ids=str)
-def test_a_module_imports_only_modules_above_it(path: Path) -> None:
-    # The doors of the packages import nothing, so that whoever comes through finds no circle;
-    # vqclip's own names come on first use.
-    found = sorted({each for each in imports(path) if each != "__init__.py"})
-    if path.name == "__init__.py":
-        assert found == [] or path == Path("__init__.py"), f"{path} imports {found}"
-        return
-    order = readme.reading_order(text())
-    assert path.as_posix() in order, f'{path} does not stand under "Reading the code"'
-    above = order[: order.index(path.as_posix())]
-    assert [each for each in found if each not in above] == [], f"{path} reaches below itself"
+def settings() -> str:
+    return readme.SETTINGS.read_text(encoding="utf-8")
 
 
 def test_the_package_imports_nothing_before_it_is_asked() -> None:
     for node in ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             assert "vqclip" not in ast.unparse(node)
-
-
-def test_the_finder_of_imports_sees_them_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code = """
-        from __future__ import annotations
-        import os, vqclip.alpha
-        from vqclip import __version__, beta
-        from vqclip.inner.gamma import a_name
-        from . import delta
-        from ..beta import a_name
-        if TYPE_CHECKING:
-            from vqclip.inner import epsilon
-        def function():
-            from vqclip import inner
-    """
-    (tmp_path / "inner").mkdir()
-    for name in ("alpha", "beta", "inner/gamma", "inner/delta", "inner/epsilon"):
-        (tmp_path / f"{name}.py").touch()
-    for name in ("__init__.py", "inner/__init__.py"):
-        (tmp_path / name).touch()
-    lines = [line.removeprefix(" " * 8) for line in code.splitlines()]
-    (tmp_path / "inner" / "this.py").write_text("\n".join(lines))
-    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
-    assert sorted(imports(Path("inner/this.py"))) == [
-        *("__init__.py", "alpha.py", "beta.py", "beta.py"),
-        *("inner/__init__.py", "inner/delta.py", "inner/epsilon.py", "inner/gamma.py"),
-    ]
 
 
 @pytest.mark.parametrize("path", sources(PACKAGE), ids=str)
@@ -151,10 +76,8 @@ def test_the_readme_has_command_lines() -> None:
     assert len(readme.command_lines(text())) >= 2
 
 
-@pytest.mark.parametrize(
-    "words", readme.command_lines(text()) if readme.README.is_file() else [], ids=" ".join
-)
-def test_command_lines_in_the_readme_can_be_typed(words: list[str]) -> None:
+@pytest.mark.parametrize("words", readme.commands(), ids=" ".join)
+def test_command_lines_of_the_readme_and_the_documentation_can_be_typed(words: list[str]) -> None:
     try:
         understand(words)
     except SystemExit as done:  # of --help and --version
@@ -182,33 +105,49 @@ def understand(words: list[str]) -> None:
     """Read a command line as far as it goes without a model or a picture."""
     name, rest = cli._command(words)
     options = parser_of(name, cli.abouts()).parse_intermixed_args(rest)
-    if name in ("generate", "plan"):
+    if name in ("generate", "plan", "animate"):
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")
         options.preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
-        asking.configs(options)
+        if not any(word.endswith((*own, ".txt", ".json")) for word in rest):
+            asking.configs(options)
     elif name == "again":
         picture, overrides = asking.parted(options.words)
         assert picture is not None
         presets.load("a fox", overrides=asking.short(options) + overrides)
 
 
-def test_the_readme_shows_the_settings_as_they_are() -> None:
-    assert readme.rewritten(text()) == text(), "run: python -m tests.readme"
+def test_the_documentation_shows_the_settings_as_they_are() -> None:
+    assert readme.rewritten(settings()) == settings(), "run: python -m tests.readme"
 
 
-def test_the_table_of_settings_is_a_table() -> None:
-    lines = readme.settings().splitlines()
-    assert lines[1] == "| --- | --- | --- |"
-    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {5}
-    assert "| `steps` | `200` | how often the latent moves; from a dream: 60 |" in lines
+def test_the_tables_of_settings_are_tables() -> None:
+    told = readme.settings().splitlines()
+    lines = [line for line in told if line.startswith("|")]
+    assert lines[1] == "| --- | --- | --- | --- |"
+    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {6}
+    steps = "| `steps` | `200` | how often the latent moves; from a dream: 60 | whole number |"
+    assert steps in lines
     axis = next(line for line in lines if line.startswith("| `losses.axis`"))
-    assert axis.endswith("(horizontal, vertical) |")
+    assert axis.endswith("| `horizontal`, `vertical` |")
     assert any(r"fractal\|gradient" in line for line in lines)
 
 
+def test_every_setting_has_a_row_of_its_own_below_its_group() -> None:
+    group, found = "", []
+    for line in readme.settings().splitlines():
+        group = line.removeprefix("## ") if line.startswith("## ") else group
+        if row := re.match(r"\| `([\w.]+)` \|", line):
+            found.append(row[1])
+            assert row[1].startswith(f"{group}.") or (group, "." in row[1]) == (
+                readme.PLAIN,
+                False,
+            )
+    assert sorted(found) == sorted(each.key for each in describe())
+
+
 @pytest.mark.parametrize("marks", ["", readme.BEGIN + "\n", f"{readme.END}\n{readme.BEGIN}\n"])
-def test_a_readme_without_its_markers_is_refused(marks: str) -> None:
+def test_a_page_without_its_markers_is_refused(marks: str) -> None:
     with pytest.raises(ValueError, match="once each"):
         readme.rewritten(f"# vqclip\n{marks}")
 
@@ -218,13 +157,10 @@ def test_the_readme_is_read_as_it_is_meant() -> None:
         "# x\n```sh\nvqclip 'a | b' --seed 7  # seven\npip install vqclip\n"
         "python run.py a \\\n    steps=3\n```\nvqclip not fenced\n"
         "  ```\n  vqclip presets\n  ```\n"
-        "\n## Reading the code\n1. `errors.py` — words\n- `models/zoo.py` — models; see `x.py`\n"
-        "\n## Next\n- `late.py`\n"
     )
     assert readme.command_lines(page) == [
         *(["a | b", "--seed", "7"], ["a", "steps=3"], ["presets"])
     ]
-    assert readme.reading_order(page) == ["errors.py", "models/zoo.py"]
 
 
 @pytest.fixture
@@ -269,9 +205,12 @@ def test_all_data_files_are_packaged(packaging: configparser.ConfigParser) -> No
 
 
 def test_no_placeholder_is_left_and_every_picture_is_there() -> None:
-    pages = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-    for page in (*pages, "vqclip/models/starter/MODEL_CARD.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        assert "@@" not in text
+    card = PACKAGE / "models" / "starter" / "MODEL_CARD.md"
+    pages = [*readme.pages(), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", card]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "@@" not in text, page
         for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):
-            assert (ROOT / page).parent.joinpath(target).is_file(), target
+            assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
+        for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)#:]+)[^):]*\)", text):
+            assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
