@@ -31,25 +31,22 @@ PICTURES = {
     "two-regions": 'vqclip "a green tree in(left) | a red house in(right)"',
     "strawberry": 'vqclip "a strawberry"',
     "strawberry-random": 'vqclip "a strawberry" --init random',
-    "fish": 'vqclip "a fish"',
-    "fish-pixel-poster": 'vqclip "a fish" --preset pixel-poster',
-    "fish-stained-glass": 'vqclip "a fish" --preset stained-glass',
-    "fish-woodcut": 'vqclip "a fish" --preset woodcut',
-    "fish-ink": 'vqclip "a fish" --preset ink',
-    "fish-watercolor": 'vqclip "a fish" --preset watercolor',
-    "fish-neon": 'vqclip "a fish" --preset neon',
-    "fish-red": 'vqclip "a red fish"',
-    "fish-yellow": 'vqclip "a yellow fish"',
-    "fish-blue": 'vqclip "a blue fish"',
+    "house-pixel-poster": 'vqclip "a house" --preset pixel-poster',
+    "house-stained-glass": 'vqclip "a house" --preset stained-glass',
+    "house-woodcut": 'vqclip "a house" --preset woodcut',
+    "house-ink": 'vqclip "a house" --preset ink',
+    "house-watercolor": 'vqclip "a house" --preset watercolor',
+    "house-neon": 'vqclip "a house" --preset neon',
+    "heart-red": 'vqclip "a red heart"',
+    "heart-yellow": 'vqclip "a yellow heart"',
+    "heart-blue": 'vqclip "a blue heart"',
     "flower": 'vqclip "a red and blue flower"',
     "flower-attention": 'vqclip "a red and (blue:1.8) flower"',
     "sunflower-sketch": 'vqclip "a sunflower" --init sketch.png',
     "rainbow-widescreen": 'vqclip "a rainbow" --preset widescreen',
-    "butterfly": 'vqclip "a butterfly"',
-    "butterfly-symmetry": 'vqclip "a butterfly" losses.symmetry=2',
-    "butterfly-palette": 'vqclip "a butterfly" losses.palette=2 '
-    '"losses.colours=navy, gold, white"',
-    "fish-strawberry": 'vqclip "a fish | @strawberry.png:0.5"',
+    "house-symmetry": 'vqclip "a house" losses.symmetry=2',
+    "house-palette": 'vqclip "a house" losses.palette=2 "losses.colours=navy, gold, white"',
+    "house-strawberry": 'vqclip "a house | @strawberry.png:0.5"',
     "strawberry-fractal": 'vqclip "a strawberry" --init fractal',
     "heart-draft": 'vqclip "a red heart" --preset draft --seed 7 --size 128x128',
 }
@@ -65,7 +62,7 @@ FILMS = {
 OTHERS = {
     "making": "vqclip film outputs/0001-a-strawberry --format webp",
     "growth": "the previews of strawberry-random, after 25, 100 and 200 steps",
-    "dream": 'vqclip dream "a goldfish" --count 16',
+    "dream": 'vqclip dream "a house" --count 16',
     "contact-sheet": "vqclip film film.mp4 --sheet 4",
     "search": 'vqclip search pictures "something red" --top 5 --sheet red.png',
     "curves": 'vqclip plot "0: 0, 50%: 2 ease" "1 + 0.5 * sin(2 * pi * t)" '
@@ -99,7 +96,7 @@ class Desk:
 
     def picture(self, name: str) -> None:
         """Draw a still."""
-        if name == "fish-strawberry":
+        if name == "house-strawberry":
             red = self.run("strawberry", PICTURES["strawberry"], STILL)
             Image.open(red / "final.png").save(self.out / "strawberry.png")
         save(Image.open(self.run(name, PICTURES[name], STILL) / "final.png"), name)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests import films, melody, readme
-from tests.conftest import Home
+from tests.conftest import Home, Refusal
 from vqclip import cli
 
 HEAVY = ("vqgan=", "perceptors=", "size=", "steps=", "frames=", "length=", "growth=")
@@ -197,3 +197,71 @@ def test_what_the_theme_fetches_is_here(tmp_path: Path) -> None:
         loaded = re.findall(LOADED, html)
         assert [each for each in loaded if re.match(r"(?:https?:)?//", each)] == [], page
     shutil.rmtree(tmp_path / "site")
+
+
+def quoted() -> str:
+    """The page of troubleshooting as one line, with what it quotes as it is printed."""
+    text = (readme.PAGES / "troubleshooting.md").read_text(encoding="utf-8")
+    plain = re.sub(r"\s*\n(?:> )?", " ", text).replace("&lt;", "<").replace("&gt;", ">")
+    return re.sub(r" +", " ", plain)
+
+
+FILES = {
+    "a.yaml": "prompts: a fox: red\n",
+    "c.yaml": "prompts: {red|blue} fox\n",
+    "d.yaml": "prompts: a fox # red\n\tsteps: 3\n",
+    "e.yaml": "prompts: @sketch.png\n",
+    "f.yaml": "prompts: a fox\ncamera: off\n",
+    "clip.mp4": "no film",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
+        (
+            ["a fox|"],
+            "part 2 of 'a fox|' is empty; put words there, or take out a \"|\"",
+        ),
+        (["a.yaml"], "a.yaml, line 1, column 15: mapping values are not allowed here"),
+        (["c.yaml"], "c.yaml, line 1, column 21: expected <block end>, but found '<scalar>'"),
+        (["d.yaml"], "d.yaml, line 2, column 1: a tab; YAML is indented with spaces"),
+        (
+            ["e.yaml"],
+            "e.yaml, line 1, column 10: found character '@' that cannot start",
+        ),
+        (["f.yaml"], "f.yaml: camera must hold key: value lines, not False"),
+        (["a fox", "stepz=3"], "there is no setting stepz; did you mean 'steps'?"),
+        (["a fox", "--seed", "1", "seed=2"], "seed is given twice, as 1 and as 2"),
+        (["<my-cat>"], "nobody has taught the word <my-cat>: my-cat.safetensors is not in"),
+        (["a fox | vector(sunny)"], "there is no direction 'sunny' (there are: textoff)"),
+        (["a fox", "vqgan=mine"], "no model is called 'mine'"),
+        (["a fox", "film.codec=prores"], "film.codec is prores, which does not go into"),
+        (["animate", "a fox", "--source", "clip.mp4"], "clip.mp4 cannot be read as a film"),
+        (
+            ["animate", "a fox", "--frames", "60", "--length", "5"],
+            "frames=60 and length=5 both say how long the animation is; leave one of them out",
+        ),
+        (["a fox", "--init", "nothere.png"], "nothere.png cannot be read (No such file"),
+        (["show", "0.png"], "0.png holds no notes of vqclip"),
+        (["resume", "outputs/0001-a-fox"], "outputs/0001-a-fox is no run; name the folder of"),
+        (["a fox", "--size", "9x16"], "size is 9x16; each side must be 16 pixels or more"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_an_error_that_the_page_explains_is_printed_like_that(
+    words: list[str],
+    sentence: str,
+    refused: Refusal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        Path(name).write_text(text)
+    pillow.new("RGB", (32, 32), "gold").save("0.png")
+    if "--source" in words:
+        pytest.importorskip("cv2")
+    assert sentence in refused(*words)
+    assert sentence in quoted()
