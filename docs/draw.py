@@ -61,7 +61,7 @@ FILMS = {
 }
 OTHERS = {
     "making": "vqclip film outputs/0001-a-strawberry --format webp",
-    "growth": "the previews of strawberry-random, after 25, 100 and 200 steps",
+    "growth": "the previews of strawberry-random, after 25, 100 and 175 steps",
     "dream": 'vqclip dream "a house" --count 16',
     "contact-sheet": "vqclip film film.mp4 --sheet 4",
     "search": 'vqclip search pictures "something red" --top 5 --sheet red.png',
@@ -122,7 +122,7 @@ class Desk:
                 self.moving(run, name, "--size", "128x128", "film.every=4")
             else:
                 steps = sorted((run / "steps").glob("*.png"))
-                save(row([Image.open(steps[i]) for i in (0, 3, -1)]), name)
+                save(row([Image.open(steps[i]) for i in (1, 4, -1)]), name)
         elif name == "dream":
             if not list(self.out.glob("dream/*/")):
                 words = shlex.split(OTHERS[name])[1:]
