@@ -1,13 +1,13 @@
-"""Draw the README's sheet of animations: a film of each preset, first seed each.
+"""Draw the documentation's sheet of animations: a film of each preset, first seed each.
 
     python benchmarks/animation_sheet.py [out=outputs/animation-sheet] [frames=36] [key=value …]
 
 Each is drawn by the command that stands beside it, at the preset's own settings but for its
 length and the settings that are given here; `stylise` is drawn over the film of `zoom-in`, and
-`music` is heard in a few seconds of a tune that tests/melody.py makes. What is in `out` is not
-drawn again. Writes benchmarks/animation_sheet.webp, eight frames of each, evenly spread, and
-three of the films as small animated WebP. The seed is the first; prompts are chosen to suit the
-presets, those of `drift` and `music` after looking at three each.
+`music` follows a few seconds of a tune that tests/helpers/melody.py makes. What is in `out` is
+not drawn again. Writes docs/pages/images/animation_sheet.webp, eight frames of each, evenly spread,
+and three of the films as small animated WebP. The seed is the first; prompts are chosen to suit
+the presets, those of `drift` and `music` after looking at three each.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     song = out / "song.wav"
     if not song.is_file():
-        tune = [sys.executable, "-m", "tests.melody", str(song.absolute()), "8"]
+        tune = [sys.executable, "-m", "tests.helpers.melody", str(song.absolute()), "8"]
         subprocess.run(tune, cwd=Path(__file__).parent.parent, check=True)
     rows = []
     for name, prompt in FILMS.items():
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
         picked = [shown[round(i * (len(shown) - 1) / (ACROSS - 1))] for i in range(ACROSS)]
         cells = [Cell(Image.open(path), f"frame {int(path.stem)}") for path in picked]
         rows.append((caption, cells))
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1] / "docs" / "pages" / "images"
     sheet(out / "sheet.png", [""] * ACROSS, rows)
     laid = here / "animation_sheet.webp"
     Image.open(out / "sheet.png").save(laid, quality=85, method=6)

@@ -12,7 +12,7 @@ for them with the starter CLIP. Printed: how often the first picture it finds is
 concept's own name, and for the mean of the five pictures' embeddings, which no word stands for.
 
 Of the first `drawn` concepts, `a drawing of <token>` is drawn, first seed, at 128x128, and laid
-beside the five pictures, in benchmarks/inversion.png.
+beside the five pictures, in docs/pages/images/inversion.png.
 
 A picture that shows the concept under another name counts as wrong: "monkey" among the others of
 "speak no evil monkey".
@@ -104,7 +104,8 @@ def main(arguments: list[str]) -> None:
         print(f"  {kind:6} {share:.2f}  {statistics.median(each):g}")
     print(f"  chance {statistics.mean(chances):.3f}")
     if rows:
-        path = Path(__file__).with_suffix(".png")
+        images_of_the_docs = Path(__file__).parents[1] / "docs" / "pages" / "images"
+        path = images_of_the_docs / "inversion.png"
         sheet(path, [*["learnt from"] * LEARNT, "a drawing of <word>"], rows, blocks=2)
         print(path)
 

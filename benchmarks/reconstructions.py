@@ -3,8 +3,9 @@
     python benchmarks/reconstructions.py data=DIR
 
 Scenes of concepts that no training saw, of 64, 128 and 256 pixels a side, before and after.
-Prints the mean signal-to-noise ratio of each size, and writes benchmarks/reconstructions.png:
-twelve scenes of 128 pixels, and below them what becomes of them.
+Prints the mean signal-to-noise ratio of each size, and writes
+docs/pages/images/reconstructions.png: twelve scenes of 128 pixels, and below them what becomes of
+them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def main(arguments: list[str]) -> None:
         if size == SHOWN:
             rows = torch.cat([real[:COUNT], made[:COUNT]])
             sheet = make_grid(rows, nrow=COUNT, padding=4, pad_value=1.0)
-            path = Path(__file__).with_suffix(".png")
+            images_of_the_docs = Path(__file__).parents[1] / "docs" / "pages" / "images"
+            path = images_of_the_docs / "reconstructions.png"
             Image.fromarray(images.to_bytes(sheet[None])).save(path, optimize=True)
             print(path)
 

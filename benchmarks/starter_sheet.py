@@ -2,8 +2,8 @@
 
     python benchmarks/starter_sheet.py [key=value …]
 
-Writes benchmarks/starter_sheet.png, and says how long each picture took. Pictures that are no
-good stay in: the sheet shows what the starter models do, not what they can on a lucky seed.
+Writes docs/pages/images/starter_sheet.png, and says how long each picture took. Pictures that are
+no good stay in: the sheet shows what the starter models do, not what they can on a lucky seed.
 """
 
 from __future__ import annotations
@@ -56,4 +56,5 @@ def main(overrides: list[str], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:], Path(__file__).with_suffix(".png"))
+    images_of_the_docs = Path(__file__).parents[1] / "docs" / "pages" / "images"
+    main(sys.argv[1:], images_of_the_docs / "starter_sheet.png")

@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: its layers, its README, its packaging."""
+"""What holds for the repository as a whole: its modules, its pages, its packaging."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.helpers import readme
 from vqclip.cli import arguments, main
 from vqclip.cli.parser import parser_of
 from vqclip.config import loading
+from vqclip.config.describe import describe_settings
 from vqclip.errors import VqclipError
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,10 @@ def sources(folder: Path) -> list[Path]:
 
 def text() -> str:
     return readme.README.read_text(encoding="utf-8")
+
+
+def settings() -> str:
+    return readme.SETTINGS.read_text(encoding="utf-8")
 
 
 def test_the_package_imports_nothing_before_it_is_asked() -> None:
@@ -103,10 +108,8 @@ def test_the_readme_has_command_lines() -> None:
     assert len(readme.command_lines(text())) >= 2
 
 
-@pytest.mark.parametrize(
-    "words", readme.command_lines(text()) if readme.README.is_file() else [], ids=" ".join
-)
-def test_command_lines_in_the_readme_can_be_typed(words: list[str]) -> None:
+@pytest.mark.parametrize("words", readme.commands(), ids=" ".join)
+def test_command_lines_of_the_readme_and_the_documentation_can_be_typed(words: list[str]) -> None:
     try:
         understand(words)
     except SystemExit as done:  # of --help and --version
@@ -134,33 +137,49 @@ def understand(words: list[str]) -> None:
     """Read a command line as far as it goes without a model or a picture."""
     name, rest = main._command(words)
     options = parser_of(name, main.abouts()).parse_intermixed_args(rest)
-    if name in ("generate", "plan"):
+    if name in ("generate", "plan", "animate"):
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")
         options.preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
-        arguments.configs(options)
+        if not any(word.endswith((*own, ".txt", ".json")) for word in rest):
+            arguments.configs(options)
     elif name == "again":
         picture, overrides = arguments.parted(options.words)
         assert picture is not None
         loading.load("a fox", overrides=arguments.short(options) + overrides)
 
 
-def test_the_readme_shows_the_settings_as_they_are() -> None:
-    assert readme.rewritten(text()) == text(), "run: python -m tests.helpers.readme"
+def test_the_documentation_shows_the_settings_as_they_are() -> None:
+    assert readme.rewritten(settings()) == settings(), "run: python -m tests.helpers.readme"
 
 
-def test_the_table_of_settings_is_a_table() -> None:
-    lines = readme.settings().splitlines()
-    assert lines[1] == "| --- | --- | --- |"
-    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {5}
-    assert "| `steps` | `200` | how often the latent moves; from a dream: 60 |" in lines
+def test_the_tables_of_settings_are_tables() -> None:
+    told = readme.settings().splitlines()
+    lines = [line for line in told if line.startswith("|")]
+    assert lines[1] == "| --- | --- | --- | --- |"
+    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {6}
+    steps = "| `steps` | `200` | how often the latent moves; from a dream: 60 | whole number |"
+    assert steps in lines
     axis = next(line for line in lines if line.startswith("| `losses.axis`"))
-    assert axis.endswith("(horizontal, vertical) |")
+    assert axis.endswith("| `horizontal`, `vertical` |")
     assert any(r"fractal\|gradient" in line for line in lines)
 
 
+def test_every_setting_has_a_row_of_its_own_below_its_group() -> None:
+    group, found = "", []
+    for line in readme.settings().splitlines():
+        group = line.removeprefix("## ") if line.startswith("## ") else group
+        if row := re.match(r"\| `([\w.]+)` \|", line):
+            found.append(row[1])
+            assert row[1].startswith(f"{group}.") or (group, "." in row[1]) == (
+                readme.PLAIN,
+                False,
+            )
+    assert sorted(found) == sorted(each.key for each in describe_settings())
+
+
 @pytest.mark.parametrize("marks", ["", readme.BEGIN + "\n", f"{readme.END}\n{readme.BEGIN}\n"])
-def test_a_readme_without_its_markers_is_refused(marks: str) -> None:
+def test_a_page_without_its_markers_is_refused(marks: str) -> None:
     with pytest.raises(ValueError, match="once each"):
         readme.rewritten(f"# vqclip\n{marks}")
 
@@ -218,9 +237,12 @@ def test_all_data_files_are_packaged(packaging: configparser.ConfigParser) -> No
 
 
 def test_no_placeholder_is_left_and_every_picture_is_there() -> None:
-    pages = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-    for page in (*pages, "vqclip/models/starter/MODEL_CARD.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        assert "@@" not in text
+    card = PACKAGE / "models" / "starter" / "MODEL_CARD.md"
+    pages = [*readme.pages(), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", card]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "@@" not in text, page
         for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):
-            assert (ROOT / page).parent.joinpath(target).is_file(), target
+            assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
+        for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)#:]+)[^):]*\)", text):
+            assert page.parent.joinpath(target).is_file(), f"{page}: {target}"

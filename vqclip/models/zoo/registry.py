@@ -42,7 +42,7 @@ class ModelFiles:
 
 @dataclass(frozen=True)
 class ZooRow:
-    """A line of `list_models`; `where` is "bundled", "cached" or "absent", `bytes` may be about."""
+    """A line of `list_models`; `where` is "bundled", "cached" or "absent"; `bytes` is rough."""
 
     name: str
     kind: str

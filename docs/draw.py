@@ -1,0 +1,196 @@
+"""Draw the pictures of the documentation, each by the command that stands with it there.
+
+    python docs/draw.py [NAME …] [out=outputs/docs]
+
+Commands are typed as they stand on the page, with `--seed 1 --size 192x192` after them (films:
+`--seed 1 --size 128x128 --frames 24`) unless they say otherwise. Pictures become
+docs/pages/images/NAME.webp. What `out` holds already is not drawn again. The first seed is kept,
+whatever it brings; prompts are chosen.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+IMAGES = Path(__file__).parent / "pages" / "images"
+STILL = {"--seed": "1", "--size": "192x192"}
+MOVING = {"--seed": "1", "--size": "128x128", "--frames": "24"}
+
+PICTURES = {
+    "house": 'vqclip "a house"',
+    "house-rainbow": 'vqclip "a house | a rainbow"',
+    "house-more-rainbow": 'vqclip "a house:0.5 | a rainbow"',
+    "strawberry-no-red": 'vqclip "a strawberry" --negative "red"',
+    "sun-region": 'vqclip "a blue sky | a yellow sun in(top right)"',
+    "two-regions": 'vqclip "a green tree in(left) | a red house in(right)"',
+    "strawberry": 'vqclip "a strawberry"',
+    "strawberry-random": 'vqclip "a strawberry" --init random',
+    "house-pixel-poster": 'vqclip "a house" --preset pixel-poster',
+    "house-stained-glass": 'vqclip "a house" --preset stained-glass',
+    "house-woodcut": 'vqclip "a house" --preset woodcut',
+    "house-ink": 'vqclip "a house" --preset ink',
+    "house-watercolor": 'vqclip "a house" --preset watercolor',
+    "house-neon": 'vqclip "a house" --preset neon',
+    "heart-red": 'vqclip "a red heart"',
+    "heart-yellow": 'vqclip "a yellow heart"',
+    "heart-blue": 'vqclip "a blue heart"',
+    "flower": 'vqclip "a red and blue flower"',
+    "flower-attention": 'vqclip "a red and (blue:1.8) flower"',
+    "sunflower-sketch": 'vqclip "a sunflower" --init sketch.png',
+    "rainbow-widescreen": 'vqclip "a rainbow" --preset widescreen',
+    "house-symmetry": 'vqclip "a house" losses.symmetry=2',
+    "house-palette": 'vqclip "a house" losses.palette=2 "losses.colours=navy, gold, white"',
+    "house-strawberry": 'vqclip "a house | @strawberry.png:0.5"',
+    "strawberry-fractal": 'vqclip "a strawberry" --init fractal',
+    "heart-draft": 'vqclip "a red heart" --preset draft --seed 7 --size 128x128',
+}
+FILMS = {
+    "camera-zoom": 'vqclip animate "a sunflower" camera.zoom=1.03',
+    "camera-pan": 'vqclip animate "colourful houses" camera.pan_x=0.02',
+    "camera-roll": 'vqclip animate "a sunflower" camera.roll=3',
+    "flight-plane": 'vqclip animate "a field of flowers" camera.depth=plane camera.forward=0.1',
+    "flight-tunnel": 'vqclip animate "a coral reef with fish" camera.depth=tunnel '
+    "camera.forward=0.1",
+    "stylised": 'vqclip animate "a stained glass window" --preset stylise --source film.mp4',
+}
+OTHERS = {
+    "making": "vqclip film outputs/0001-a-strawberry --format webp",
+    "growth": "the previews of strawberry-random, after 25, 100 and 175 steps",
+    "dream": 'vqclip dream "a house" --count 16',
+    "contact-sheet": "vqclip film film.mp4 --sheet 4",
+    "search": 'vqclip search pictures "something red" --top 5 --sheet red.png',
+    "curves": 'vqclip plot "0: 0, 50%: 2 ease" "1 + 0.5 * sin(2 * pi * t)" '
+    "--frames 120 --fps 12 --out curves.png",
+}
+
+
+class Desk:
+    """A folder in which the commands are typed, with what they have drawn so far."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out.absolute()
+        self.out.mkdir(parents=True, exist_ok=True)
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        if not (self.out / "sketch.png").is_file():
+            sketch().save(self.out / "sketch.png")
+        save(Image.open(self.out / "sketch.png"), "sketch")
+
+    def type(self, words: list[str]) -> None:
+        """Run a command, given without its first word, there."""
+        subprocess.run([sys.executable, "-m", "vqclip", *words], check=True, cwd=self.out)
+
+    def run(self, name: str, command: str, usual: dict[str, str]) -> Path:
+        """The run folder of a picture or a film, which is drawn now unless it is there."""
+        if not list(self.out.glob(f"{name}/0001-*/final.png")):
+            words = shlex.split(command)[1:]
+            for option, value in usual.items():
+                words += [] if option in words else [option, value]
+            self.type([*words, "--quiet", "--out", name])
+        return next(self.out.glob(f"{name}/0001-*"))
+
+    def picture(self, name: str) -> None:
+        """Draw a still."""
+        if name == "house-strawberry":
+            red = self.run("strawberry", PICTURES["strawberry"], STILL)
+            Image.open(red / "final.png").save(self.out / "strawberry.png")
+        save(Image.open(self.run(name, PICTURES[name], STILL) / "final.png"), name)
+
+    def film(self, name: str) -> None:
+        """Draw an animation."""
+        if name == "stylised":
+            zoom = self.run("camera-zoom", FILMS["camera-zoom"], MOVING)
+            (self.out / "film.mp4").write_bytes((zoom / "film.mp4").read_bytes())
+        self.moving(self.run(name, FILMS[name], MOVING), name)
+
+    def moving(self, run: Path, name: str, *more: str) -> None:
+        """Put the film of a run among the images, as a WebP."""
+        target = IMAGES / f"{name}.webp"
+        target.unlink(missing_ok=True)
+        self.type(["film", str(run), "--out", str(target), "--quality", "60", "--quiet", *more])
+
+    def other(self, name: str) -> None:
+        """Make a picture that is no run's own."""
+        if name in ("making", "growth"):
+            run = self.run("strawberry-random", PICTURES["strawberry-random"], STILL)
+            if name == "making":
+                self.moving(run, name, "--size", "128x128", "film.every=4")
+            else:
+                steps = sorted((run / "steps").glob("*.png"))
+                save(row([Image.open(steps[i]) for i in (1, 4, -1)]), name)
+        elif name == "dream":
+            if not list(self.out.glob("dream/*/")):
+                words = shlex.split(OTHERS[name])[1:]
+                self.type([*words, "--seed", "1", "--quiet", "--out", "dream"])
+            drafts = sorted(self.out.glob("dream/*/draft-*.png"))
+            half = len(drafts) // 2
+            rows = [row([Image.open(d) for d in some]) for some in (drafts[:half], drafts[half:])]
+            save(row(rows, down=True), name)
+        elif name == "contact-sheet":
+            zoom = self.run("camera-zoom", FILMS["camera-zoom"], MOVING)
+            (self.out / "film.mp4").write_bytes((zoom / "film.mp4").read_bytes())
+            (self.out / "sheet.png").unlink(missing_ok=True)
+            self.type([*shlex.split(OTHERS[name])[1:], "--out", "sheet.png", "--quiet"])
+            save(Image.open(self.out / "sheet.png"), name)
+        elif name == "search":
+            (self.out / "pictures").mkdir(exist_ok=True)
+            for each in PICTURES:
+                for final in self.out.glob(f"{each}/0001-*/final.png"):
+                    Image.open(final).save(self.out / "pictures" / f"{each}.png")
+            (self.out / "red.png").unlink(missing_ok=True)
+            self.type([*shlex.split(OTHERS[name])[1:], "--quiet"])
+            save(Image.open(self.out / "red.png"), name)
+        elif name == "curves":
+            (self.out / "curves.png").unlink(missing_ok=True)
+            self.type(shlex.split(OTHERS[name])[1:])
+            save(Image.open(self.out / "curves.png"), name)
+
+
+def sketch() -> Image.Image:
+    """A flower, as somebody might scribble it."""
+    page = Image.new("RGB", (192, 192), "white")
+    pen = ImageDraw.Draw(page)
+    pen.line([(96, 110), (100, 186)], "green", 10)
+    pen.ellipse([46, 20, 146, 120], "gold")
+    pen.ellipse([76, 50, 116, 90], "saddlebrown")
+    return page
+
+
+def row(pictures: list[Image.Image], down: bool = False) -> Image.Image:
+    """Lay pictures side by side, or below each other, each in its own size."""
+    wide, high = max(p.width for p in pictures), max(p.height for p in pictures)
+    across, deep = (1, len(pictures)) if down else (len(pictures), 1)
+    sheet = Image.new("RGB", (across * (wide + 8) - 8, deep * (high + 8) - 8), "white")
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture.convert("RGB"), (0, i * (high + 8)) if down else (i * (wide + 8), 0))
+    return sheet
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Put a picture among the images."""
+    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=88, method=6)
+
+
+def main(arguments: list[str]) -> None:
+    """Draw what is named, or all."""
+    given = dict(each.split("=", 1) for each in arguments if "=" in each)
+    desk = Desk(Path(given.get("out", "outputs/docs")))
+    names = [each for each in arguments if "=" not in each]
+    for name in names or [*PICTURES, *FILMS, *OTHERS]:
+        began = time.monotonic()
+        if name in PICTURES:
+            desk.picture(name)
+        elif name in FILMS:
+            desk.film(name)
+        else:
+            desk.other(name)
+        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
