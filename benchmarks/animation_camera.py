@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from vqclip.animation.camera_2d import CameraMove2D, compose, warp
+from vqclip.animation.camera_2d import CameraMove2D, Matrix, sample_positions
+from vqclip.animation.resample import resample
 
 SIDE, COUNT, TURNS = 192, 24, 36
 MARGIN = 4  # pixels inside the inscribed disc's border
@@ -44,6 +45,11 @@ def fine(image: Tensor) -> float:
     return (down.square() + right.square())[..., inside].mean().item()
 
 
+def warp(image: Tensor, view: Matrix, kernel: str) -> Tensor:
+    """Show a picture from a view: [1, 1, SIDE, SIDE]."""
+    return resample(image, sample_positions(view, SIDE, SIDE), "mirror", kernel)[0]
+
+
 def rolls() -> Iterator[str]:
     """Roll once round, one resampling after another, and from the first frame each time."""
     turn = CameraMove2D(roll=360 / TURNS)
@@ -59,9 +65,9 @@ def rolls() -> Iterator[str]:
                 back = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
                 wanted = pattern(middles() @ back, finest)
                 step = turn.matrix(SIDE, SIDE)
-                found = warp(found, step, kernel=kernel)[0]
+                found = warp(found, step, kernel)
                 one.append(psnr(found, wanted))
-                once.append(psnr(warp(image, compose([step] * count), kernel=kernel)[0], wanted))
+                once.append(psnr(warp(image, step.matrix_power(count), kernel), wanted))
             yield (
                 f"{finest:9} px  {kernel:6}  {one[-1]:17.1f}  {min(one):8.1f}  {min(once):18.1f}"
             )
@@ -78,8 +84,8 @@ def zooms() -> Iterator[str]:
             wanted = pattern(middles() / NEARER**STEPS, finest)
             found, step = image, nearer.matrix(SIDE, SIDE)
             for _ in range(STEPS):
-                found = warp(found, step, kernel=kernel)[0]
-            once = warp(image, compose([step] * STEPS), kernel=kernel)[0]
+                found = warp(found, step, kernel)
+            once = warp(image, step.matrix_power(STEPS), kernel)
             kept = [fine(each) / fine(wanted) for each in (found, once)]
             yield (
                 f"{finest:9} px  {kernel:6}  {kept[0]:17.3f}  {psnr(found, wanted):4.1f} dB"

@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> None:
     rest = [each for each in arguments if each.partition("=")[0] not in own]
     settings = invert.inversion_settings(["token=word", *rest])
     classes = ("permissive", "public-domain")
-    _, held = archives.read(
+    _, held = archives.read_pictures(
         Path(own["data"]), "illustrations", side=SIDE, classes=classes
     ).split()
     pixels = held.pixels.float() / 255
@@ -129,13 +129,13 @@ def learn(
     settings: training_settings.InversionConfig,
 ) -> Tensor:
     """The vectors of a word, learnt from pictures."""
-    lesson = textual_inversion.prepare(
+    lesson = textual_inversion.prepare_lesson(
         perceptor, pictures, settings, device.purpose_seed(settings.seed, "views of starter")
     )
     generator = torch.Generator().manual_seed(
         device.purpose_seed(settings.seed, "steps of starter")
     )
-    *_, last = textual_inversion.learn(perceptor, lesson, settings, generator)
+    *_, last = textual_inversion.learn_word(perceptor, lesson, settings, generator)
     vectors: Tensor = last.vectors
     return vectors
 

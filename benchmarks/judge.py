@@ -75,7 +75,7 @@ def network(bf16: bool) -> See:
     import timm
 
     model = timm.create_model(NETWORK, pretrained=False, num_classes=0)
-    model.load_state_dict(perceptual.weights(NETWORK), strict=False)
+    model.load_state_dict(perceptual.efficientnet_weights(NETWORK), strict=False)
     model = model.eval().to(memory_format=torch.channels_last)
 
     @torch.no_grad()
@@ -103,7 +103,7 @@ def reader(bf16: bool) -> Read:
     def read(texts: list[str]) -> Tensor:
         new = sorted({text for text in texts if text not in known})
         if new:
-            known.update(zip(new, distillation.meanings(new, bf16).float(), strict=True))
+            known.update(zip(new, distillation.embed_sentences(new, bf16).float(), strict=True))
         return torch.stack([known[text] for text in texts])
 
     return read
@@ -182,12 +182,12 @@ def load(
     plain, views, trained = out / "plain.pt", out / "views.pt", out / "head.pt"
     if not (plain.is_file() and views.is_file()):
         say("reading the data")
-        pictures = archives.read(folder, "illustrations", side=SIDE, classes=CLASSES)
+        pictures = archives.read_pictures(folder, "illustrations", side=SIDE, classes=CLASSES)
         held = held_out(pictures.rows)
         learnt = [i for i in range(len(pictures)) if i not in held]
     if not views.is_file():
         say(f"looking at {SINGLES} scenes of one thing and {PAIRS} of two")
-        photos = archives.read(folder, "photos", side=SIDE, classes=LEARNT_BY_STARTERS)
+        photos = archives.read_pictures(folder, "photos", side=SIDE, classes=LEARNT_BY_STARTERS)
         generator = torch.Generator().manual_seed(SEED)
         some = see_scenes(
             *(see, redrawn(bf16), pictures, photos, (SINGLES, PAIRS), generator),
@@ -218,13 +218,13 @@ def _train(
     texts = list(views["texts"])
     first = len(texts)
     for index in kept:
-        texts += [known.rows[index].concept, archives.with_article(known.rows[index].concept)]
+        texts += [known.rows[index].concept, archives.add_article(known.rows[index].concept)]
     numbers = torch.arange(first, len(texts)).view(-1, 2)
     say(f"reading {len(set(texts))} captions")
     unique = sorted(set(texts))
     place = {text: index for index, text in enumerate(unique)}
     where = torch.tensor([place[text] for text in texts])
-    meanings = distillation.meanings(unique, bf16)
+    meanings = distillation.embed_sentences(unique, bf16)
     say("training the head")
     head = learn(
         torch.cat([views["seen"], known.plain[kept]]),

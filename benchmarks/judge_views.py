@@ -19,7 +19,7 @@ from vqclip.errors import PictureError
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import registry
 from vqclip.training.data import archives, compose
-from vqclip.training.data.batches import perturb
+from vqclip.training.data.batches import perturb_pictures
 
 SIDE = 160
 SEED = 20_011
@@ -91,7 +91,7 @@ def see_scenes(
         among: the indexes of the pictures to learn from.
     """
     rates = torch.zeros(len(pictures))
-    rates[list(among)] = archives.weights([pictures.rows[i] for i in among])
+    rates[list(among)] = archives.sampling_weights([pictures.rows[i] for i in among])
     seen: list[Tensor] = []
     said: list[tuple[str, str]] = []
     for many, paired in ((count[0], False), (count[1], True)):
@@ -100,28 +100,28 @@ def see_scenes(
             pixels, rows, tints = _things(pictures, rates, size, generator)
             if paired:
                 others, other_rows, other_tints = _things(pictures, rates, size, generator)
-                under, _ = compose.grounds(size, photos.pixels, side, generator)
-                images, words = compose.pairs(pixels, others, under, generator)
+                under, _ = compose.draw_grounds(size, photos.pixels, side, generator)
+                images, words = compose.lay_pairs(pixels, others, under, generator)
                 for row, tint, word, other, second in zip(
                     rows, tints, words, other_rows, other_tints, strict=True
                 ):
-                    parts = archives.named(row, tint), archives.named(other, second)
+                    parts = archives.row_name(row, tint), archives.row_name(other, second)
                     said.append(
                         (
                             f" {word} ".join(parts),
-                            f" {word} ".join(archives.with_article(part) for part in parts),
+                            f" {word} ".join(archives.add_article(part) for part in parts),
                         )
                     )
             else:
                 images, grounds = _single(pixels, photos.pixels, side, generator)
                 for row, ground, tint in zip(rows, grounds, tints, strict=True):
-                    name = archives.with_article(archives.named(row, tint))
-                    said.append((archives.caption(row, ground, tint, generator), name))
+                    name = archives.add_article(archives.row_name(row, tint))
+                    said.append((archives.write_caption(row, ground, tint, generator), name))
             share = round(size * REDRAWN)
             if redraw is not None and share > 0:
                 images = torch.cat([redraw(images[:share]), images[share:]])
             half = size // 2
-            images = torch.cat([images[:half], perturb(images[half:], generator)])
+            images = torch.cat([images[:half], perturb_pictures(images[half:], generator)])
             seen.append(see(images).half())
     texts = sorted({text for pair in said for text in pair})
     number = {text: index for index, text in enumerate(texts)}
@@ -144,7 +144,7 @@ def _laid_softly(pixels: Tensor, side: int, generator: torch.Generator) -> Tenso
     scale = compose.uniform([count], 0.65, 0.95, generator)
     shift = compose.uniform([count, 2], -1, 1, generator) * ((1 - scale) * 0.8)[:, None]
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    return compose.lay(pixels, soft_grounds(count, side, generator), scale, shift, flip)
+    return compose.lay_cutouts(pixels, soft_grounds(count, side, generator), scale, shift, flip)
 
 
 def _things(
@@ -160,7 +160,7 @@ def _things(
                 int(torch.randint(len(archives.TINTS), [1], generator=generator))
             ]
             tints[index] = tint
-            pixels[index] = archives.tint(pixels[index], archives.COLOURS[tint])
+            pixels[index] = archives.tint_picture(pixels[index], archives.COLOURS[tint])
     return pixels, [pictures.rows[i] for i in chosen.tolist()], tints
 
 
@@ -217,11 +217,11 @@ def real(
         chosen = there[int(torch.randint(len(there), [1], generator=generator))]
         pixels.append(pictures.pixels[chosen])
     if tint is not None:
-        pixels[0] = archives.tint(pixels[0], archives.COLOURS[tint])
+        pixels[0] = archives.tint_picture(pixels[0], archives.COLOURS[tint])
     if len(pixels) == 1:
         return _laid_softly(pixels[0][None], side, generator)
     under = soft_grounds(1, side, generator)
     while True:  # the relation is drawn with the places; one in eight is the one that is wanted
-        images, words = compose.pairs(pixels[0][None], pixels[1][None], under, generator)
+        images, words = compose.lay_pairs(pixels[0][None], pixels[1][None], under, generator)
         if words[0] == relation:
             return images

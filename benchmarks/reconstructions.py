@@ -23,7 +23,7 @@ from vqclip.media import images
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import registry
 from vqclip.training import recipes, settings
-from vqclip.training.data.batches import supply
+from vqclip.training.data.batches import open_batches
 
 SIZES, SHOWN, COUNT = (64, 128, 256), 128, 12
 WHOLE = ["photo_share=0", "zoom=[0.6, 1.05]", "batch=32"]  # scenes, each with its thing in sight
@@ -32,7 +32,7 @@ WHOLE = ["photo_share=0", "zoom=[0.6, 1.05]", "batch=32"]  # scenes, each with i
 def scenes(folder: str, size: int) -> Tensor:
     """Compose 128 scenes of held-out concepts: [128, 3, size, size] in [0, 1]."""
     recipe = recipes.read_recipe("starter_vqgan", [f"data={folder}", f"size={size}", *WHOLE])
-    return supply(recipe, settings.nobody)[1] / 2 + 0.5
+    return open_batches(recipe, settings.ignore_event)[1] / 2 + 0.5
 
 
 @torch.no_grad()

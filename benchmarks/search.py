@@ -56,9 +56,9 @@ def main(arguments: Sequence[str]) -> None:
             yield from zip(names, rows, strict=True)
 
         began = time.perf_counter()
-        image_search.update(place, pictures, wide, look)
+        image_search.update_index(place, pictures, wide, look)
         written = time.perf_counter()
-        found = image_search.update(place, pictures, wide, look)
+        found = image_search.update_index(place, pictures, wide, look)
         opened = time.perf_counter()
         print(
             f"{count} rows of {wide}: written in {written - began:.1f} s beside the looking, "
@@ -66,11 +66,13 @@ def main(arguments: Sequence[str]) -> None:
         )
         ways: dict[str, Callable[[image_search.Rows], object]] = {
             "product": lambda query: rows @ query,
-            "search": lambda query: image_search.by_product(found.vectors, query, top),
+            "search": lambda query: image_search.search_by_product(found.vectors, query, top),
         }
-        faiss = image_search.installed()
+        faiss = image_search.import_faiss()
         if faiss is not None:
-            ways["faiss"] = lambda query: image_search.by_faiss(faiss, found.vectors, query, top)
+            ways["faiss"] = lambda query: image_search.search_by_faiss(
+                faiss, found.vectors, query, top
+            )
         queries = directions(REPEATS * (given["pairs"] + 1), wide)
         times: list[dict[str, float]] = []
         for pair in range(given["pairs"] + 1):

@@ -56,7 +56,7 @@ def pictures(folder: Path, source: str) -> tuple[list[str], list[Pillow.Image]]:
         raise ConfigError(f"source={source}: no picture in {folder} is from there")
     if classes & set(LEARNT_BY_STARTERS):
         raise ConfigError(f"source={source}: the starters learnt from it; choose another")
-    found = archives.read(folder, "illustrations", side=128, classes=classes)
+    found = archives.read_pictures(folder, "illustrations", side=128, classes=classes)
     first: dict[str, int] = {}
     for index, row in enumerate(found.rows):
         if source in row.source and row.concept:
@@ -67,8 +67,11 @@ def pictures(folder: Path, source: str) -> tuple[list[str], list[Pillow.Image]]:
 
 def see(drawn: Sequence[Pillow.Image], eye: perceptor.OpenClipPerceptor) -> Tensor:
     """Embed all pictures: [N, D]."""
-    squares = [zero_shot.square(picture, eye) for picture in drawn]
-    parts = [squares[i : i + zero_shot.BATCH] for i in range(0, len(squares), zero_shot.BATCH)]
+    squares = [zero_shot.preprocess(picture, eye) for picture in drawn]
+    parts = [
+        squares[i : i + zero_shot.PICTURES_AT_ONCE]
+        for i in range(0, len(squares), zero_shot.PICTURES_AT_ONCE)
+    ]
     return torch.cat([eye.embed_image(torch.stack(part)) for part in parts])
 
 
@@ -102,8 +105,10 @@ def main(arguments: Sequence[str]) -> None:
         eye = perceptor.load_perceptor(perceptors.perceptor_source(name))
         seen = see(drawn, eye)
         ways = {"usual": zero_shot.TEMPLATES, "none": ("{}",)}
-        opinions.append({k: zero_shot.learn(eye, names, v).judge(seen) for k, v in ways.items()})
-        words = zero_shot.read(names, eye)
+        opinions.append(
+            {k: zero_shot.build_classifier(eye, names, v).classify(seen) for k, v in ways.items()}
+        )
+        words = zero_shot.embed_texts(names, eye)
         found = []
         for some in draws:
             among = torch.arange(count)
@@ -133,7 +138,7 @@ def tell(
         found = []
         for some in draws:
             each = [opinion[way][some][:, some].log_softmax(1) for opinion in opinions]
-            found.append(classified(zero_shot.agreed(each).log(), classes))
+            found.append(classified(zero_shot.combine_predictions(each).log(), classes))
         means[way] = torch.tensor(found).mean(0).tolist()
     words = (
         f"{what} {usual:.3f} ({none:.3f})"

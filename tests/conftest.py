@@ -111,7 +111,7 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.
-    monkeypatch.setattr("vqclip.guidance.zero_shot.available", lambda perceptors: False)
+    monkeypatch.setattr("vqclip.guidance.zero_shot.judge_available", lambda perceptors: False)
     return models
 
 

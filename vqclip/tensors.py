@@ -13,6 +13,7 @@ These are names for readers, not types that are checked: all of them are `torch.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 Image = Tensor
@@ -20,3 +21,22 @@ Cutouts = Tensor
 Embedding = Tensor
 Latent = Tensor
 Scalar = Tensor
+
+
+def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """The weights of two directions in their spherical interpolation (slerp, Shoemake, 1985).
+
+    Args:
+        cosine: of the angle between them, any shape; clamped to [-1, 1].
+        share: of the second direction, in [0, 1].
+
+    Returns:
+        The weights of the first and of the second, in the shape of `cosine`. Where the directions
+        are equal or opposite, they are `1 - share` and `share`, those of a straight line.
+    """
+    angle = cosine.clamp(-1, 1).acos()
+    sine = angle.sin()
+    straight = sine < 1e-4
+    first = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
+    second = torch.where(straight, share, (share * angle).sin() / sine.clamp(min=1e-4))
+    return first, second

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from tests.helpers.waves import disc, fly, middles, psnr, waves
-from vqclip.animation.camera_2d import CameraMove2D, focal_length, positions
-from vqclip.animation.camera_3d import CameraMove3D, Surface, follow, nearness
+from vqclip.animation.camera_2d import CameraMove2D, focal_length, sample_positions
+from vqclip.animation.camera_3d import CameraMove3D, Surface, depth_values, reproject
 from vqclip.animation.resample import EDGES
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.errors import ConfigError
@@ -39,13 +39,13 @@ def test_turning_is_a_homography_whatever_is_near_or_far(
     name: str, size: tuple[int, int]
 ) -> None:
     flight = CameraMove3D(pan=7, tilt=-4, roll=11, field_of_view=50, centre=(0.45, 0.6))
-    course = follow(flight, TERRAINS[name], *size)
+    course = reproject(flight, TERRAINS[name], *size)
     f = min(size) / 2 / math.tan(math.radians(25))
     lens = np.array([[f, 0, 0.45 * size[0] - 0.5], [0, f, 0.6 * size[1] - 0.5], [0, 0, 1]])
     # To the right about the axis that points down; up about the one that points right.
     turn = axis_turn((0, 1, 0), 7) @ axis_turn((1, 0, 0), -4) @ axis_turn((0, 0, -1), 11)
     view = torch.from_numpy(lens @ turn @ np.linalg.inv(lens))
-    torch.testing.assert_close(course.positions, positions(view, *size), atol=1e-6, rtol=0)
+    torch.testing.assert_close(course.positions, sample_positions(view, *size), atol=1e-6, rtol=0)
 
 
 def test_turning_to_the_right_sends_things_to_the_left() -> None:
@@ -55,21 +55,23 @@ def test_turning_to_the_right_sends_things_to_the_left() -> None:
         (CameraMove3D(x=0.2), (1, 0)),
         (CameraMove3D(y=0.2), (0, 1)),
     ):
-        course = follow(flight, Wall(2.0), 33, 33)
+        course = reproject(flight, Wall(2.0), 33, 33)
         moved = course.positions[16, 16] - 16
         assert torch.equal(moved.sign() * (moved.abs() > 1e-9), torch.tensor(goes).double())
-    rolled = follow(CameraMove3D(roll=10), Wall(2.0), 33, 33).positions
-    torch.testing.assert_close(rolled, positions(CameraMove2D(roll=10).matrix(33, 33), 33, 33))
+    rolled = reproject(CameraMove3D(roll=10), Wall(2.0), 33, 33).positions
+    torch.testing.assert_close(
+        rolled, sample_positions(CameraMove2D(roll=10).matrix(33, 33), 33, 33)
+    )
 
 
 @pytest.mark.parametrize("flat", [Wall(4.0), DepthMap(torch.full((5, 7), 1.0))])
 @pytest.mark.parametrize("forward", [1.5, -2.0, 0.1])
 def test_forward_to_a_wall_is_a_zoom(flat: Surface, forward: float) -> None:
     flight = CameraMove3D(z=forward, near=4.0, field_of_view=70, centre=(0.3, 0.55))
-    course = follow(flight, flat, 60, 40)
+    course = reproject(flight, flat, 60, 40)
     zoom = CameraMove2D(zoom=4 / (4 - forward), centre=(0.3, 0.55))
     # A depth map is followed by halving steps; the best it can is a thousandth of a pixel.
-    wanted = positions(zoom.matrix(60, 40), 60, 40)
+    wanted = sample_positions(zoom.matrix(60, 40), 60, 40)
     torch.testing.assert_close(course.positions, wanted, atol=1e-2, rtol=0)
     torch.testing.assert_close(
         course.distance, torch.full((40, 60), 4 - forward).double(), atol=1e-3, rtol=0
@@ -78,7 +80,7 @@ def test_forward_to_a_wall_is_a_zoom(flat: Surface, forward: float) -> None:
 
 
 def test_aside_along_a_wall_is_a_pan() -> None:
-    course = follow(CameraMove3D(x=0.3, y=-0.2, field_of_view=60), Wall(4.0), 60, 40)
+    course = reproject(CameraMove3D(x=0.3, y=-0.2, field_of_view=60), Wall(4.0), 60, 40)
     focal = focal_length(60, 60, 40)
     shift = torch.tensor([0.3, -0.2], dtype=torch.float64) * focal / 4
     torch.testing.assert_close(course.positions, middles(60, 40) + shift)
@@ -96,7 +98,7 @@ def test_not_to_fly_changes_nothing(name: str) -> None:
 def test_a_flight_shows_the_pattern_from_there(name: str) -> None:
     image = waves(middles(128, 128)).float()
     flight = CameraMove3D(x=0.05, z=0.2, pan=2, roll=3)
-    course = follow(flight, TERRAINS[name], 128, 128)
+    course = reproject(flight, TERRAINS[name], 128, 128)
     shown, seen = fly(image, flight, TERRAINS[name])
     where = (seen[0, 0] == 1) & disc(128, 128)
     inside = ((course.positions > 8) & (course.positions < 119)).all(-1)
@@ -109,7 +111,7 @@ def test_what_was_hidden_is_not_seen(edges: str) -> None:
     near[16:32, 16:32] = 1.0
     flight = CameraMove3D(x=0.2, near=1.0, far=10.0)
     _, seen = fly(torch.rand(1, 3, 48, 48), flight, DepthMap(near), edges)
-    distance = follow(flight, DepthMap(near), 48, 48).distance
+    distance = reproject(flight, DepthMap(near), 48, 48).distance
     focal = focal_length(60, 48, 48)
     shift, slow = 0.2 * focal, 0.02 * focal  # of what is near, and of what is far
     row, columns = seen[0, 0, 24], torch.arange(48.0)
@@ -138,8 +140,8 @@ def test_what_comes_nearer_hides_what_is_behind() -> None:
 def test_a_map_of_depths_goes_along(flight: CameraMove3D) -> None:
     """Two flights over a slope, whose map was carried on, end where it says."""
     slope = DepthMap(torch.linspace(0.1, 0.9, 64)[:, None].expand(64, 64))
-    first = follow(flight, slope, 64, 64)
-    second = follow(flight, DepthMap(nearness(first.distance, flight)), 64, 64)
+    first = reproject(flight, slope, 64, 64)
+    second = reproject(flight, DepthMap(depth_values(first.distance, flight)), 64, 64)
     there = second.positions.round().long()
     known = ((there > 1) & (there < 62)).all(-1)
     # The way of a point that both saw, in space: back through both frames.
@@ -156,8 +158,8 @@ def test_nearness_is_what_a_depth_map_says() -> None:
     flight = CameraMove3D(near=2.0, far=50.0)
     values: Tensor = torch.linspace(0, 1, 11).double()[:, None]
     distance = 1 / (values / 2 + (1 - values) / 50)
-    torch.testing.assert_close(nearness(distance, flight), values)
-    assert nearness(torch.tensor([1.0, 1e9]), flight).tolist() == [1, 0]
+    torch.testing.assert_close(depth_values(distance, flight), values)
+    assert depth_values(torch.tensor([1.0, 1e9]), flight).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.helpers.moving import pattern, ready, shown
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.feedback import FrameFeedback
 from vqclip.animation.frame_motion import CameraMotion2D, FeedbackOptions, SourceFrame
-from vqclip.animation.warp import Warp, slerp, warp
+from vqclip.animation.warp import Warp, slerp_latents, warp
 from vqclip.generate import View
 from vqclip.run.runner import Runner
 
@@ -266,7 +266,7 @@ def test_frames_between_are_on_the_arc_of_the_latents(home: Home, between: int) 
             pictures = step.shown
     assert len(pictures) == between + 1
     for number, picture in enumerate(pictures, start=1):
-        wanted = run.drawer.draw_latent(slerp(*latents, number / (between + 1)))
+        wanted = run.drawer.draw_latent(slerp_latents(*latents, number / (between + 1)))
         # Where rounding takes a cell to another code, its neighbourhood differs.
         assert float((picture - wanted).abs().median()) < 1e-3
 

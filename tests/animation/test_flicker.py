@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vqclip.animation.flicker import Flicker, measure_flicker
-from vqclip.animation.optical_flow import occluded, open_flow, warp
+from vqclip.animation.optical_flow import occlusion_mask, open_flow, warp
 from vqclip.errors import PictureError
 
 Still = open_flow("none")
@@ -65,7 +65,7 @@ def test_the_formula_over_what_both_show() -> None:
     source = list(smooth.split(1))
     flow = open_flow("farneback")
     forward, backward = flow(*source), flow(*reversed(source))
-    mask = (1 - occluded(forward, backward, boundaries=True))[0, 0].double().numpy()
+    mask = (1 - occlusion_mask(forward, backward, boundaries=True))[0, 0].double().numpy()
     fetched = warp(film[1], forward).clamp(0, 1)[0].double().numpy()
     squares = np.square(film[0][0].double().numpy() - fetched).sum(0)  # |V - V'|²
     found = measure_flicker(film, flow, source)

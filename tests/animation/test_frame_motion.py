@@ -16,7 +16,7 @@ from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface
 from vqclip.animation.frame_motion import CameraMotion2D, CameraMotion3D, FilmFrames, FlowMotion
 from vqclip.animation.resample import EDGES, KERNELS
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
-from vqclip.animation.warp import grid, warp
+from vqclip.animation.warp import pixel_grid, warp
 from vqclip.errors import PictureError
 
 CPU = torch.device("cpu")
@@ -92,9 +92,9 @@ def test_a_camera_that_stands_still_moves_nothing() -> None:
     assert ride.way(1, picture)(4, 8) is None
     places = ride.way(2, picture)(4, 8)
     assert places is not None and places.seen is None
-    assert torch.allclose(places.positions, grid(4, 8) + torch.tensor([2.0, 0.0]))
+    assert torch.allclose(places.positions, pixel_grid(4, 8) + torch.tensor([2.0, 0.0]))
     matrix = CameraMove2D(pan_x=0.25).matrix(8, 4)
-    assert torch.equal(places.positions, camera_2d.positions(matrix, 8, 4))
+    assert torch.equal(places.positions, camera_2d.sample_positions(matrix, 8, 4))
 
 
 def test_things_move_as_in_a_film() -> None:
@@ -111,10 +111,10 @@ def test_things_move_as_in_a_film() -> None:
     way = trace.way(2, first.image)
     places = way(6, 8)
     assert places is not None
-    assert torch.allclose(places.positions, grid(6, 8) + torch.tensor([-2.0, 0.0]))
+    assert torch.allclose(places.positions, pixel_grid(6, 8) + torch.tensor([-2.0, 0.0]))
     small = way(3, 4)  # a latent's grid: half as many cells
     assert small is not None
-    assert torch.allclose(small.positions, grid(3, 4) + torch.tensor([-1.0, 0.0]))
+    assert torch.allclose(small.positions, pixel_grid(3, 4) + torch.tensor([-1.0, 0.0]))
     ground = trace.ground(2)
     # Things go two pixels to the right: the two columns at the left were not in view.
     assert ground.hidden[0, 0].mean(0).tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
@@ -161,7 +161,7 @@ def test_a_flight_comes_closer_to_a_wall() -> None:
         places = air.way(frame, SHOWN)(5, 5)
         assert places is not None and air.ground(frame) is None
         # Half of the way to a wall that is 1 away: twice as large.
-        assert torch.allclose(places.positions, (grid(5, 5) - 2) / 2 + 2, atol=1e-6)
+        assert torch.allclose(places.positions, (pixel_grid(5, 5) - 2) / 2 + 2, atol=1e-6)
     air.close()
     assert left == [1]
 
@@ -235,9 +235,9 @@ def test_a_flight_is_followed_once_for_a_grid(
 
     def follow(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> Reprojection:
         followed.append((width, height))
-        return camera_3d.follow(flight, terrain, width, height)
+        return camera_3d.reproject(flight, terrain, width, height)
 
-    monkeypatch.setattr(frame_motion, "follow", follow)
+    monkeypatch.setattr(frame_motion, "reproject", follow)
     air = CameraMotion3D(flights, lambda frame, shown: DepthMap(SLOPE), stays)
     for _ in range(2):
         for grid_of in ((12, 16), (3, 4), (12, 16), (3, 4)):

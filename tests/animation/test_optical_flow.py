@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.models import optical_flow
 
 from vqclip.animation import optical_flow as animation_optical_flow
-from vqclip.animation.optical_flow import FLOWS, occluded, open_flow, warp
+from vqclip.animation.optical_flow import FLOWS, occlusion_mask, open_flow, warp
 from vqclip.errors import ConfigError, ModelAbsent, ModelError
 
 BY_OPENCV = ("dis", "farneback")
@@ -142,7 +142,7 @@ def test_what_a_square_comes_to_cover_is_hidden() -> None:
     a, b = square(30, 36), square(38, 36)
     find = open_flow("dis")
     forward, backward = find(a, b), find(b, a)
-    mask = occluded(forward, backward)[0, 0].bool()
+    mask = occlusion_mask(forward, backward)[0, 0].bool()
     covered = torch.zeros(96, 96, dtype=torch.bool)
     covered[36:60, 54:62] = True  # ground in a, beneath the square in b
     away = F.max_pool2d(covered[None, None].float(), 9, 1, 4)[0, 0] == 0
@@ -150,8 +150,8 @@ def test_what_a_square_comes_to_cover_is_hidden() -> None:
     assert mask[away].float().mean() < 0.05
     uncovered = torch.zeros(96, 96, dtype=torch.bool)
     uncovered[36:60, 30:38] = True  # seen from b
-    assert occluded(backward, forward)[0, 0].bool()[uncovered].float().mean() > 0.7
-    more = occluded(forward, backward, boundaries=True)[0, 0].bool()
+    assert occlusion_mask(backward, forward)[0, 0].bool()[uncovered].float().mean() > 0.7
+    more = occlusion_mask(forward, backward, boundaries=True)[0, 0].bool()
     assert bool((more | ~mask).all()) and more.sum() > mask.sum()
 
 
@@ -179,7 +179,7 @@ def test_hidden_is_what_the_formulas_say() -> None:
             wanted[True][y, x] = float(hidden or steep[y, x] > 0.01 * length + 0.002)
     for boundaries, mask in wanted.items():
         assert 0.05 < mask.mean() < 1
-        assert torch.equal(occluded(forward, backward, boundaries=boundaries)[0, 0], mask)
+        assert torch.equal(occlusion_mask(forward, backward, boundaries=boundaries)[0, 0], mask)
 
 
 @pytest.fixture(scope="module")

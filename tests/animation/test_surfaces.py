@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.helpers.waves import fly, middles
 from vqclip.animation.camera_2d import focal_length
-from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, follow
+from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, reproject
 from vqclip.animation.frame_motion import DepthWarp
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.animation.warp import warp
@@ -34,31 +34,31 @@ def points(course: Reprojection, flight: CameraMove3D, width: int, height: int) 
 
 
 def test_a_wall_is_where_it_is() -> None:
-    space = points(follow(FLIGHT, Wall(5.0), 40, 30), FLIGHT, 40, 30)
+    space = points(reproject(FLIGHT, Wall(5.0), 40, 30), FLIGHT, 40, 30)
     torch.testing.assert_close(space[..., 2], torch.full((30, 40), 5.0).double())
 
 
 def test_ground_is_below_and_the_sky_far() -> None:
-    space = points(follow(FLIGHT, Plane(0.7), 40, 30), FLIGHT, 40, 30)
+    space = points(reproject(FLIGHT, Plane(0.7), 40, 30), FLIGHT, 40, 30)
     low = space[..., 2] < 30 - 1e-6
     assert low.any() and not low.all()
     torch.testing.assert_close(space[..., 1][low], torch.full_like(space[..., 1][low], 0.7))
     assert float(space[..., 1][~low].max()) <= 0.7 + 1e-6
     torch.testing.assert_close(space[..., 2][~low], torch.full_like(space[..., 2][~low], 30.0))
     # Without a turn the horizon stays where the centre is.
-    level = follow(CameraMove3D(z=0.3, centre=(0.5, 0.4), far=1e6), Plane(0.7), 40, 30)
+    level = reproject(CameraMove3D(z=0.3, centre=(0.5, 0.4), far=1e6), Plane(0.7), 40, 30)
     far = level.distance.amin(1) > 1e3
     assert far[:12].all() and not far[13:].any()
 
 
 def test_a_tunnel_is_round() -> None:
-    space = points(follow(FLIGHT, Tunnel(1.5), 40, 30), FLIGHT, 40, 30)
+    space = points(reproject(FLIGHT, Tunnel(1.5), 40, 30), FLIGHT, 40, 30)
     near = space[..., 2] < 30 - 1e-6
     radius = space[..., :2].norm(dim=-1)
     assert near.any() and not near.all()
     torch.testing.assert_close(radius[near], torch.full_like(radius[near], 1.5))
     assert float(radius[~near].max()) <= 1.5
-    straight = follow(CameraMove3D(z=0.3), Tunnel(1.0), 33, 33)  # with a ray along its middle
+    straight = reproject(CameraMove3D(z=0.3), Tunnel(1.0), 33, 33)  # with a ray along its middle
     assert torch.isfinite(straight.positions).all()
 
 
@@ -95,7 +95,7 @@ def test_the_horizon_lies_where_the_eye_has_turned() -> None:
     roll = CameraMove3D(roll=7.2, far=1e5, centre=(0.5, 0.4))
     for _ in range(2):
         terrain = terrain.after(roll, lambda height, width: pytest.fail("not needed"))
-    course = follow(CameraMove3D(z=0.1, far=1e5, centre=(0.5, 0.4)), terrain, 61, 41)
+    course = reproject(CameraMove3D(z=0.1, far=1e5, centre=(0.5, 0.4)), terrain, 61, 41)
     # Things turned clockwise, by 14.4 degrees in all: so did the line where plain and sky meet.
     x, y = middles(61, 41).unbind(-1)
     slope = math.tan(math.radians(14.4))
@@ -129,7 +129,7 @@ def test_a_depth_map_of_any_size_is_the_same_surface(size: tuple[int, int]) -> N
     flight = CameraMove3D(x=0.1, z=0.2, pan=2, far=20.0)
     x = (torch.arange(size[0]).double() + 0.5) / size[0]
     y = (torch.arange(size[1]).double()[:, None] + 0.5) / size[1]
-    course = follow(flight, DepthMap(0.1 + 0.3 * x + 0.5 * y), 40, 30)
+    course = reproject(flight, DepthMap(0.1 + 0.3 * x + 0.5 * y), 40, 30)
     space = points(course, flight, 40, 30)
     across, down = (
         (course.positions[..., axis] + 0.5) / side for axis, side in ((0, 40), (1, 30))
@@ -146,7 +146,7 @@ def test_of_two_surfaces_the_nearer_is_met() -> None:
     values = torch.zeros(1, 64)
     values[:, 20:30] = 1.0
     flight = CameraMove3D(x=-0.4, near=1.0, far=50.0)
-    course = follow(flight, DepthMap(values), 64, 9)
+    course = reproject(flight, DepthMap(values), 64, 9)
     focal = focal_length(60, 64, 9)
     row = course.distance[4]
     shift = 0.4 * focal
@@ -157,7 +157,7 @@ def test_of_two_surfaces_the_nearer_is_met() -> None:
 def test_what_the_eye_has_passed_is_gone() -> None:
     values = torch.zeros(48, 48)
     values[16:32, 16:32] = 1.0
-    course = follow(CameraMove3D(z=0.5, near=0.3, far=10.0), DepthMap(values), 48, 48)
+    course = reproject(CameraMove3D(z=0.5, near=0.3, far=10.0), DepthMap(values), 48, 48)
     torch.testing.assert_close(
         course.distance, torch.full((48, 48), 9.5).double(), atol=0, rtol=1e-2
     )
@@ -171,7 +171,7 @@ def test_what_the_eye_has_passed_is_gone() -> None:
     "terrain", [Plane(1.0), DepthMap(torch.eye(9)), DepthMap(torch.ones(1, 1) / 2), Wall(6.0)]
 )
 def test_wild_flights_give_numbers(flight: CameraMove3D, terrain: Surface) -> None:
-    course = follow(flight, terrain, 24, 17)
+    course = reproject(flight, terrain, 24, 17)
     assert torch.isfinite(course.positions).all() and torch.isfinite(course.distance).all()
     assert float(course.seen.min()) >= 0 and float(course.seen.max()) <= 1
     shown, seen = fly(torch.rand(1, 3, 17, 24), flight, terrain)
@@ -203,7 +203,7 @@ def test_flights_through_walls_are_refused(
     terrain: Surface, settings: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        follow(CameraMove3D(**settings), terrain, 8, 8)
+        reproject(CameraMove3D(**settings), terrain, 8, 8)
 
 
 @pytest.mark.parametrize(

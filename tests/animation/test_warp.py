@@ -6,14 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from vqclip.animation.warp import SampleGrid, grid, inside, part, slerp, warp
+from vqclip.animation.warp import (
+    SampleGrid,
+    edges_without_fill,
+    pixel_grid,
+    scale_warp,
+    slerp_latents,
+    warp,
+)
 
 
 def aside(by: float):
     """To the right, by so many pixels."""
 
     def way(height: int, width: int) -> SampleGrid:
-        return SampleGrid(grid(height, width) - torch.tensor([by, 0.0], dtype=torch.float64))
+        return SampleGrid(
+            pixel_grid(height, width) - torch.tensor([by, 0.0], dtype=torch.float64)
+        )
 
     return way
 
@@ -22,7 +31,7 @@ def test_where_nothing_moves_nothing_is_resampled() -> None:
     image = torch.rand(1, 3, 4, 5)
     moved, seen = warp(image, lambda height, width: None, "fill")
     assert moved is image and torch.equal(seen, torch.ones(1, 1, 4, 5))
-    assert part(lambda height, width: None, 0.5)(4, 5) is None
+    assert scale_warp(lambda height, width: None, 0.5)(4, 5) is None
 
 
 @pytest.mark.parametrize("kernel", ["spline", "linear"])
@@ -41,7 +50,7 @@ def test_what_was_hidden_is_not_seen() -> None:
     hidden[1] = 0.25
 
     def way(height: int, width: int) -> SampleGrid:
-        return SampleGrid(grid(height, width), hidden)
+        return SampleGrid(pixel_grid(height, width), hidden)
 
     _, seen = warp(torch.rand(1, 3, 4, 4), way, "mirror")
     assert torch.allclose(seen[0, 0], hidden)
@@ -49,19 +58,23 @@ def test_what_was_hidden_is_not_seen() -> None:
 
 def test_a_part_of_a_way_goes_part_of_it_and_back() -> None:
     for share in (0.25, 1.0, -0.5):
-        places = part(aside(4), share)(3, 5)
+        places = scale_warp(aside(4), share)(3, 5)
         assert places is not None
-        assert torch.allclose(places.positions, grid(3, 5) - torch.tensor([4 * share, 0.0]))
+        assert torch.allclose(places.positions, pixel_grid(3, 5) - torch.tensor([4 * share, 0.0]))
 
 
 def test_what_is_to_be_filled_is_mirrored_where_nothing_is_drawn() -> None:
-    assert [inside(edges) for edges in ("fill", "wrap", "black")] == ["mirror", "wrap", "black"]
+    assert [edges_without_fill(edges) for edges in ("fill", "wrap", "black")] == [
+        "mirror",
+        "wrap",
+        "black",
+    ]
 
 
 def test_latents_meet_on_an_arc() -> None:
     one, two = torch.randn(2, 1, 8, 3, 3, generator=torch.Generator().manual_seed(0))
     for share in (0.0, 0.3, 1.0):
-        found = slerp(one, two, share)[0].numpy()
+        found = slerp_latents(one, two, share)[0].numpy()
         for y, x in np.ndindex(3, 3):
             a, b = one[0, :, y, x].numpy(), two[0, :, y, x].numpy()
             lengths = np.linalg.norm(a), np.linalg.norm(b)
@@ -74,7 +87,7 @@ def test_latents_meet_on_an_arc() -> None:
 
 def test_latents_that_are_equal_opposite_or_nothing_stay_numbers() -> None:
     one = torch.randn(1, 4, 2, 2)
-    assert torch.allclose(slerp(one, one.clone(), 0.4), one, atol=1e-5)
+    assert torch.allclose(slerp_latents(one, one.clone(), 0.4), one, atol=1e-5)
     for other in (-one, torch.zeros_like(one)):
-        assert bool(slerp(one, other, 0.4).isfinite().all())
-        assert torch.allclose(slerp(one, other, 0.0), one, atol=1e-5)
+        assert bool(slerp_latents(one, other, 0.4).isfinite().all())
+        assert torch.allclose(slerp_latents(one, other, 0.0), one, atol=1e-5)

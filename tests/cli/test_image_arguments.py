@@ -92,11 +92,11 @@ def test_learnt_words_are_read_by_whoever_looks(
     (plain,), (eye,) = (
         image_arguments.load_named_perceptors(config, Console(), each) for each in ((), (text,))
     )
-    got = zero_shot.read([text, "a fox"], eye)
+    got = zero_shot.embed_texts([text, "a fox"], eye)
     wanted = embed_prompt(parse_prompts(text)[0], eye)
     torch.testing.assert_close(got[:1], wanted)
-    assert not torch.allclose(got[0], zero_shot.read([text], plain)[0], atol=1e-3)
-    torch.testing.assert_close(got[1:], zero_shot.read(["a fox"], plain))
+    assert not torch.allclose(got[0], zero_shot.embed_texts([text], plain)[0], atol=1e-3)
+    torch.testing.assert_close(got[1:], zero_shot.embed_texts(["a fox"], plain))
 
 
 def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(

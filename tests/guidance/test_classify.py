@@ -51,8 +51,8 @@ def their_logits(
 def our_judgement(
     eye: perceptor.OpenClipPerceptor, pictures: Sequence[pillow.Image], labels: Sequence[str]
 ) -> Tensor:
-    seen = torch.cat([zero_shot.see(picture, eye) for picture in pictures])
-    return zero_shot.learn(eye, labels, TEMPLATES).judge(seen)
+    seen = torch.cat([zero_shot.embed_picture(picture, eye) for picture in pictures])
+    return zero_shot.build_classifier(eye, labels, TEMPLATES).classify(seen)
 
 
 def test_probabilities_are_open_clips(tiny: perceptor.OpenClipPerceptor) -> None:
@@ -63,8 +63,8 @@ def test_probabilities_are_open_clips(tiny: perceptor.OpenClipPerceptor) -> None
     torch.testing.assert_close(ours, theirs.log_softmax(1), atol=1e-4, rtol=0)
     torch.testing.assert_close(ours.exp(), theirs.softmax(1), atol=1e-4, rtol=0)
     assert theirs.softmax(1).std() > 0.01  # which an answer of one third each would not meet
-    learnt = zero_shot.learn(tiny, LABELS, TEMPLATES)
-    seen = torch.cat([zero_shot.see(picture, tiny) for picture in pictures])
+    learnt = zero_shot.build_classifier(tiny, LABELS, TEMPLATES)
+    seen = torch.cat([zero_shot.embed_picture(picture, tiny) for picture in pictures])
     logits = learnt.sharpness * seen @ learnt.directions.T
     torch.testing.assert_close(logits, theirs, atol=1e-4, rtol=0)
 
@@ -83,17 +83,17 @@ def test_the_starters_probabilities_are_open_clips(name: str) -> None:
 def test_several_perceptors_agree_by_the_mean_of_logarithms() -> None:
     one = torch.tensor([[0.5, 0.3, 0.2], [0.9, 0.05, 0.05]])
     two = torch.tensor([[0.1, 0.8, 0.1], [0.9, 0.05, 0.05]])
-    together = zero_shot.agreed([one.log(), two.log()])
+    together = zero_shot.combine_predictions([one.log(), two.log()])
     means = numpy.sqrt(one.numpy() * two.numpy())
     assert together.numpy() == pytest.approx(means / means.sum(1, keepdims=True))
-    torch.testing.assert_close(zero_shot.agreed([one.log()]), one)
+    torch.testing.assert_close(zero_shot.combine_predictions([one.log()]), one)
 
 
 def test_nothing_to_tell_apart_is_refused(tiny: perceptor.OpenClipPerceptor) -> None:
     with pytest.raises(ValueError, match="labels and templates"):
-        zero_shot.learn(tiny, [])
+        zero_shot.build_classifier(tiny, [])
     with pytest.raises(ValueError, match="labels and templates"):
-        zero_shot.learn(tiny, LABELS, [])
+        zero_shot.build_classifier(tiny, LABELS, [])
 
 
 def test_the_templates_that_come_with_it_say_where_the_label_goes() -> None:
@@ -105,9 +105,9 @@ def test_many_texts_are_read_some_at_a_time(
     tiny: perceptor.OpenClipPerceptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [f"thing {number}" for number in range(7)]
-    whole = zero_shot.read(texts, tiny)
-    monkeypatch.setattr(zero_shot, "TEXTS", 3)
-    torch.testing.assert_close(zero_shot.read(texts, tiny), whole)
+    whole = zero_shot.embed_texts(texts, tiny)
+    monkeypatch.setattr(zero_shot, "TEXTS_AT_ONCE", 3)
+    torch.testing.assert_close(zero_shot.embed_texts(texts, tiny), whole)
 
 
 def test_damaged_pictures_are_told_and_the_others_seen(
@@ -117,12 +117,14 @@ def test_damaged_pictures_are_told_and_the_others_seen(
         picture.save(tmp_path / f"{number}.png")
     (tmp_path / "1.png").write_bytes(b"no picture")
     told: list[str] = []
-    monkeypatch.setattr(zero_shot, "BATCH", 2)
+    monkeypatch.setattr(zero_shot, "PICTURES_AT_ONCE", 2)
     paths = [tmp_path / f"{number}.png" for number in range(4)]
-    parts = list(zero_shot.look(paths, [tiny, tiny], lambda p, e: told.append(f"{p.name}: {e}")))
+    parts = list(
+        zero_shot.embed_files(paths, [tiny, tiny], lambda p, e: told.append(f"{p.name}: {e}"))
+    )
     assert [[p.name for p in there] for there, _ in parts] == [["0.png"], ["2.png", "3.png"]]
     for there, (one, two) in parts:
-        own = torch.cat([zero_shot.see(pillow.open(path), tiny) for path in there])
+        own = torch.cat([zero_shot.embed_picture(pillow.open(path), tiny) for path in there])
         torch.testing.assert_close(one, own)
         torch.testing.assert_close(two, own)
     (words,) = told
@@ -132,6 +134,6 @@ def test_damaged_pictures_are_told_and_the_others_seen(
 def test_a_strip_costs_no_more_than_its_middle(tiny: perceptor.OpenClipPerceptor) -> None:
     strip = pillow.new("RGB", (200_000, 1), "red")
     strip.paste("blue", (99_990, 0, 100_010, 1))
-    square = zero_shot.square(strip, tiny)
+    square = zero_shot.preprocess(strip, tiny)
     assert square.shape == (3, 32, 32)
     assert square[2].min() == 1 and square[0].max() == 0

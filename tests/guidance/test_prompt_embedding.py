@@ -160,19 +160,21 @@ def test_styles_go_around_pieces_and_sentences() -> None:
     assert fox.sentence == "an etching of A fox, dark"
     assert (fog, picture) == wishes[1:]
     assert prompt_embedding.styled(wishes, " ") == wishes
-    assert prompt_embedding.around("a fox", "in ink") == "a fox, in ink"
+    assert prompt_embedding.apply_style_to_text("a fox", "in ink") == "a fox, in ink"
 
 
 def test_words_come_in_pieces(tiny: OpenClipPerceptor) -> None:
-    assert prompt_embedding.tokens_of("fox", tiny) == ["fox"]
-    assert "".join(prompt_embedding.tokens_of("xylophone", tiny)) == "xylophone"
-    assert prompt_embedding.knows("fox", tiny)
+    assert prompt_embedding.split_word("fox", tiny) == ["fox"]
+    assert "".join(prompt_embedding.split_word("xylophone", tiny)) == "xylophone"
+    assert prompt_embedding.knows_word("fox", tiny)
 
 
 @pytest.mark.starter
 def test_the_starter_says_what_it_never_learnt() -> None:
     own = load_perceptor(str(registry.starter_clips()["starter"]))
-    assert prompt_embedding.knows("fox", own) and not prompt_embedding.knows("quokka", own)
+    assert prompt_embedding.knows_word("fox", own) and not prompt_embedding.knows_word(
+        "quokka", own
+    )
     word, fox = own.embed_text(["red"]), embed_prompt(wish("a fox with a red hat"), own)
     more = embed_prompt(wish("a fox with a (red:2) hat"), own)
     assert float((more * word).sum()) > float((fox * word).sum()) + 0.02
@@ -188,4 +190,4 @@ def test_text_without_spaces_is_parted_too(tiny: OpenClipPerceptor) -> None:
 def test_a_direction_that_leads_nowhere_is_refused(tiny: OpenClipPerceptor) -> None:
     rows = tiny.embed_text(["a"])
     with pytest.raises(PromptError, match="two sets mean the same here, so it leads nowhere"):
-        prompt_embedding.difference(rows, rows)
+        prompt_embedding.direction_between(rows, rows)

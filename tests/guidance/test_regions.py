@@ -13,7 +13,7 @@ from tests.conftest import Home
 from vqclip.errors import ConfigError, PictureError, PromptError
 from vqclip.generate import View
 from vqclip.guidance import regions
-from vqclip.guidance.regions import FINE, bounds, mask, part, paste
+from vqclip.guidance.regions import FINE, crop_region, mask, mask_bounds, paste
 from vqclip.language.prompt import Region
 from vqclip.language.prompts import parse_prompts
 from vqclip.run.runner import Runner
@@ -36,19 +36,19 @@ def test_a_mask_is_whole_inside_and_soft_towards_the_rest() -> None:
 
 
 def test_the_box_around_a_mask() -> None:
-    assert bounds(mask(Region("left"))) == pytest.approx((0, 0, 0.5, 1), abs=0.02)
-    assert bounds(mask(Region("25% 50% 25% 25%"))) == pytest.approx(
+    assert mask_bounds(mask(Region("left"))) == pytest.approx((0, 0, 0.5, 1), abs=0.02)
+    assert mask_bounds(mask(Region("25% 50% 25% 25%"))) == pytest.approx(
         (0.25, 0.5, 0.5, 0.75), abs=0.02
     )
-    assert bounds(torch.zeros(1, 1, FINE, FINE)) == (0, 0, 1, 1)
+    assert mask_bounds(torch.zeros(1, 1, FINE, FINE)) == (0, 0, 1, 1)
 
 
 @pytest.mark.parametrize("region", ["top right", "middle", "10% 60% 30% 30%"])
 def test_a_part_is_seen_as_it_is_and_moves_alone(region: str) -> None:
     picture = torch.rand(1, 3, 40, 56, requires_grad=True)
     where = mask(Region(region))
-    shown = part(picture, where)
-    left, top, right, bottom = bounds(where)
+    shown = crop_region(picture, where)
+    left, top, right, bottom = mask_bounds(where)
     box = (slice(int(top * 40), round(bottom * 40)), slice(int(left * 56), round(right * 56)))
     assert torch.equal(shown, picture[..., box[0], box[1]])
     shown.sum().backward()
@@ -122,7 +122,7 @@ def test_prompts_for_perceptors_that_are_not_there_are_refused(home: Home) -> No
 def test_where_nothing_is_masked_the_whole_is_looked_at() -> None:
     picture = torch.rand(1, 3, 8, 8)
     empty = torch.zeros(1, 1, FINE, FINE)
-    assert torch.equal(part(picture, empty), picture)
+    assert torch.equal(crop_region(picture, empty), picture)
 
 
 def test_half_the_squares_look_at_a_region() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from vqclip.errors import ConfigError
 from vqclip.guidance import scenes
-from vqclip.guidance.scenes import PromptTrack, SceneTimeline, slerp
+from vqclip.guidance.scenes import PromptTrack, SceneTimeline, slerp_embeddings
 from vqclip.language.clock import Clock, Timeline
 from vqclip.language.prompts import parse_prompts
 
@@ -45,50 +45,50 @@ def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
     for share in (0.0, 0.25, 0.5, 1.0):
         angle = torch.tensor(share * torch.pi / 2)
         wanted = torch.stack([angle.cos(), angle.sin(), torch.zeros(())])[None]
-        assert torch.allclose(slerp(a, b, share), wanted, atol=1e-5)
-    assert torch.allclose(slerp(a, a, 0.3), a)
-    assert torch.isfinite(slerp(a, -a, 0.3)).all()
+        assert torch.allclose(slerp_embeddings(a, b, share), wanted, atol=1e-5)
+    assert torch.allclose(slerp_embeddings(a, a, 0.3), a)
+    assert torch.isfinite(slerp_embeddings(a, -a, 0.3)).all()
 
 
 def test_what_stands_at_the_same_place_becomes_one_another() -> None:
     wishes = parse_prompts("a | b in(top) | @p.png ^ c | @p.png:2 | d in(top) | e")
-    lanes = scenes.tracks(wishes, SceneTimeline(2, Clock(10)))
+    lanes = scenes.group_tracks(wishes, SceneTimeline(2, Clock(10)))
     assert [lane.name for lane in lanes] == ["a ^ c", "b ^ d", "p.png ^ p.png", "e"]
 
 
 def test_weights_fade_with_their_scenes() -> None:
     tale = SceneTimeline(2, Clock(100), fade=0.4)
-    (both,) = scenes.tracks(parse_prompts("a:2 ^ b:4"), tale)
-    assert [scenes.weight(both, tale)(step) for step in (0, 50, 99)] == [2, 3, 4]
-    (_, alone) = scenes.tracks(parse_prompts("a | b:4 ^ c"), tale)
-    assert [scenes.weight(alone, tale)(step) for step in (0, 50, 99)] == [4, 2, 0]
+    (both,) = scenes.group_tracks(parse_prompts("a:2 ^ b:4"), tale)
+    assert [scenes.track_weight(both, tale)(step) for step in (0, 50, 99)] == [2, 3, 4]
+    (_, alone) = scenes.group_tracks(parse_prompts("a | b:4 ^ c"), tale)
+    assert [scenes.track_weight(alone, tale)(step) for step in (0, 50, 99)] == [4, 2, 0]
 
 
 def test_a_weight_may_be_a_schedule() -> None:
     tale = SceneTimeline(1, Clock(101))
-    (lane,) = scenes.tracks(parse_prompts("a:{0: 0, 50%: 2}"), tale)
-    assert [scenes.weight(lane, tale)(step) for step in (0, 25, 50, 100)] == [0, 1, 2, 2]
+    (lane,) = scenes.group_tracks(parse_prompts("a:{0: 0, 50%: 2}"), tale)
+    assert [scenes.track_weight(lane, tale)(step) for step in (0, 25, 50, 100)] == [0, 1, 2, 2]
 
 
 def test_stops_are_those_of_the_scene_of_which_there_is_most() -> None:
     tale = SceneTimeline(2, Clock(100), fade=1.0)
-    (lane,) = scenes.tracks(parse_prompts("a:1:0.5 ^ b:1:0.25"), tale)
-    assert [scenes.stop(lane, tale)(step) for step in (0, 99)] == [0.5, 0.25]
+    (lane,) = scenes.group_tracks(parse_prompts("a:1:0.5 ^ b:1:0.25"), tale)
+    assert [scenes.track_stop(lane, tale)(step) for step in (0, 99)] == [0.5, 0.25]
 
 
 def test_what_fades_out_keeps_its_stop() -> None:
     tale = SceneTimeline(2, Clock(100), fade=0.4)
     fog = next(
         lane
-        for lane in scenes.tracks(parse_prompts("a | fog:-1 ^ b"), tale)
+        for lane in scenes.group_tracks(parse_prompts("a | fog:-1 ^ b"), tale)
         if lane.name == "fog"
     )
-    assert {scenes.stop(fog, tale)(step) for step in range(100)} == {-(torch.pi**2) / 8}
+    assert {scenes.track_stop(fog, tale)(step) for step in range(100)} == {-(torch.pi**2) / 8}
 
 
 def test_what_is_avoided_never_becomes_what_is_wished_for() -> None:
     wishes = parse_prompts("fog:-1 | a fox ^ a bear | fog:-1 | a hen")
-    names = [lane.name for lane in scenes.tracks(wishes, SceneTimeline(2, Clock(10)))]
+    names = [lane.name for lane in scenes.group_tracks(wishes, SceneTimeline(2, Clock(10)))]
     assert names == ["fog ^ fog", "a fox ^ a bear", "a hen"]
 
 
@@ -96,10 +96,10 @@ def test_targets_go_from_one_to_the_other() -> None:
     tale = SceneTimeline(2, Clock(100), fade=0.4)
     a, b = unit(1, 0), unit(0, 1)
     lane = PromptTrack(parse_prompts("a ^ b"))
-    aim = scenes.target(lane, tale, [a, b])
+    aim = scenes.track_target(lane, tale, [a, b])
     assert torch.equal(aim(0), a) and torch.equal(aim(99), b)
     assert torch.allclose(aim(50), unit(1, 1))
-    assert torch.equal(scenes.target(lane, tale, [a, None])(99), a)
+    assert torch.equal(scenes.track_target(lane, tale, [a, None])(99), a)
 
 
 def most(tale: SceneTimeline) -> str:

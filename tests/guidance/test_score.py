@@ -23,7 +23,7 @@ def test_the_percentile_counts_the_words_that_fit_less_well(
     things = distractors.distractors_for(text, distractors.HELD_OUT)
     assert "fox" not in things and len(things) > 99
     words = torch.cat([tiny.embed_text([each]) for each in [text, *things]])
-    for row, found in zip(seen, zero_shot.scale(text, tiny).weigh(seen), strict=True):
+    for row, found in zip(seen, zero_shot.build_scorer(text, tiny).score(seen), strict=True):
         own, *others = (words @ row).tolist()
         assert found.cosine == pytest.approx(own, abs=1e-5)
         below = sum(other < own for other in others)
@@ -38,14 +38,14 @@ def test_the_best_and_the_worst_word_are_at_the_ends(
     cosines = (tiny.embed_text(things) @ seen[0]).tolist()
     for pick, percent in ((max, 100.0), (min, 0.0)):
         word = things[cosines.index(pick(cosines))]
-        (found,) = zero_shot.scale(word, tiny).weigh(seen)
+        (found,) = zero_shot.build_scorer(word, tiny).score(seen)
         assert found.percentile == percent
 
 
 def test_words_that_name_everything_have_no_percentile(
     tiny: perceptor.OpenClipPerceptor,
 ) -> None:
-    (found,) = zero_shot.scale(distractors.HELD_OUT, tiny).weigh(
+    (found,) = zero_shot.build_scorer(distractors.HELD_OUT, tiny).score(
         tiny.embed_image(torch.zeros(1, 3, 32, 32))
     )
     assert found.percentile is None and -1 <= found.cosine <= 1

@@ -11,7 +11,7 @@ import torch
 from vqclip.guidance import image_search
 
 
-def directions(count: int, wide: int = 16) -> image_search.RowArray:
+def directions(count: int, wide: int = 16) -> image_search.Rows:
     rows = numpy.random.default_rng(0).standard_normal((count, wide), dtype=numpy.float32)
     return rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -21,10 +21,10 @@ def directions(count: int, wide: int = 16) -> image_search.RowArray:
 def test_the_nearest_are_those_of_a_sort(
     rows: int, top: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_search, "ROWS", rows)
+    monkeypatch.setattr(image_search, "ROWS_AT_ONCE", rows)
     vectors = directions(333)
     query = torch.from_numpy(directions(334)[-1:])
-    hits = image_search.nearest(vectors, query, top)
+    hits = image_search.find_nearest(vectors, query, top)
     products = (vectors.astype(numpy.float64) @ query[0].numpy()).tolist()
     wanted = sorted(range(333), key=lambda row: -products[row])[:top]
     assert [row for row, _ in hits] == wanted
@@ -32,15 +32,15 @@ def test_the_nearest_are_those_of_a_sort(
 
 
 def test_equal_rows_come_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_search, "ROWS", 4)
+    monkeypatch.setattr(image_search, "ROWS_AT_ONCE", 4)
     vectors = numpy.ones((10, 2), numpy.float32)
     vectors[6] = 2
-    hits = image_search.nearest(vectors, torch.ones(2), 4)
+    hits = image_search.find_nearest(vectors, torch.ones(2), 4)
     assert hits == [(6, 4.0), (0, 2.0), (1, 2.0), (2, 2.0)]
 
 
 def test_no_rows_no_hits() -> None:
-    assert image_search.nearest(numpy.empty((0, 4), numpy.float32), torch.ones(4), 3) == []
+    assert image_search.find_nearest(numpy.empty((0, 4), numpy.float32), torch.ones(4), 3) == []
 
 
 class Faiss:
@@ -49,9 +49,7 @@ class Faiss:
     METRIC_INNER_PRODUCT = 0
     asked = 0
 
-    def knn(
-        self, query: image_search.RowArray, rows: image_search.RowArray, k: int, metric: int
-    ) -> Any:
+    def knn(self, query: image_search.Rows, rows: image_search.Rows, k: int, metric: int) -> Any:
         self.asked += 1
         products = query @ rows.T
         best = numpy.argsort(-products, axis=1)[:, :k]
@@ -60,29 +58,31 @@ class Faiss:
 
 def test_faiss_is_asked_about_many_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     faiss = Faiss()
-    monkeypatch.setattr(image_search, "installed", lambda: faiss)
-    monkeypatch.setattr(image_search, "MANY", 300)
+    monkeypatch.setattr(image_search, "import_faiss", lambda: faiss)
+    monkeypatch.setattr(image_search, "FAISS_FROM", 300)
     vectors, query = directions(301), torch.from_numpy(directions(302)[-1])
-    plain = image_search.by_product(vectors, query.numpy(), 10)
-    assert [row for row, _ in image_search.nearest(vectors[:300], query, 10)]
+    plain = image_search.search_by_product(vectors, query.numpy(), 10)
+    assert [row for row, _ in image_search.find_nearest(vectors[:300], query, 10)]
     assert faiss.asked == 0
-    hits = image_search.nearest(vectors, query, 10)
+    hits = image_search.find_nearest(vectors, query, 10)
     assert faiss.asked == 1
     assert [row for row, _ in hits] == [row for row, _ in plain]
 
 
 def test_without_faiss_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
-    monkeypatch.setattr(image_search, "MANY", 3)
-    assert image_search.installed() is None
-    assert image_search.nearest(directions(9), torch.from_numpy(directions(9)[4]), 1)[0][0] == 4
+    monkeypatch.setattr(image_search, "FAISS_FROM", 3)
+    assert image_search.import_faiss() is None
+    assert (
+        image_search.find_nearest(directions(9), torch.from_numpy(directions(9)[4]), 1)[0][0] == 4
+    )
 
 
 @pytest.mark.parametrize("top", [1, 10, 400])
 def test_faiss_finds_the_same(top: int) -> None:
     faiss = pytest.importorskip("faiss")
     vectors, query = directions(333, 64), directions(334, 64)[-1]
-    plain = image_search.by_product(vectors, query, top)
-    theirs = image_search.by_faiss(faiss, vectors, query, top)
+    plain = image_search.search_by_product(vectors, query, top)
+    theirs = image_search.search_by_faiss(faiss, vectors, query, top)
     assert [row for row, _ in theirs] == [row for row, _ in plain]
     assert [s for _, s in theirs] == pytest.approx([s for _, s in plain], abs=1e-5)

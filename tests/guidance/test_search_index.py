@@ -57,24 +57,24 @@ def files(place: Path) -> list[str]:
 
 def test_only_new_and_changed_pictures_are_looked_at(tmp_path: Path) -> None:
     pictures, looker = album(5), Looker()
-    assert holds(image_search.update(tmp_path, pictures, WIDE, looker), pictures)
+    assert holds(image_search.update_index(tmp_path, pictures, WIDE, looker), pictures)
     assert looker.seen == [picture.name for picture in pictures]
     before = sorted(path.stat().st_mtime_ns for path in tmp_path.iterdir())
     looker = Looker()
-    assert holds(image_search.update(tmp_path, pictures, WIDE, looker), pictures)
+    assert holds(image_search.update_index(tmp_path, pictures, WIDE, looker), pictures)
     assert looker.seen == []
     assert sorted(path.stat().st_mtime_ns for path in tmp_path.iterdir()) == before
     changed = image_search.Picture(pictures[2].name, pictures[2].size, 6)
     grown = image_search.Picture(pictures[3].name, 99, pictures[3].changed)
     new = image_search.Picture("zebra.png", 1, 1)
     now = [pictures[1], changed, grown, pictures[4], new]  # the first one has vanished
-    assert holds(image_search.update(tmp_path, now, WIDE, looker), now)
+    assert holds(image_search.update_index(tmp_path, now, WIDE, looker), now)
     assert looker.seen == [changed.name, grown.name, new.name]
     assert files(tmp_path) == [".json", ".npy"]
 
 
 def test_rows_are_mapped_floats_that_numpy_reads(tmp_path: Path) -> None:
-    found = image_search.update(tmp_path, album(3), WIDE, Looker())
+    found = image_search.update_index(tmp_path, album(3), WIDE, Looker())
     assert isinstance(found.vectors.base, numpy.memmap) and not found.vectors.flags.writeable
     (file,) = tmp_path.glob("*.npy")
     rows = numpy.load(file)
@@ -82,13 +82,13 @@ def test_rows_are_mapped_floats_that_numpy_reads(tmp_path: Path) -> None:
 
 
 def test_what_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_search, "EVERY", 4)
+    monkeypatch.setattr(image_search, "ROWS_PER_PART", 4)
     pictures = album(11)
     with pytest.raises(KeyboardInterrupt):
-        image_search.update(tmp_path, pictures, WIDE, Looker(stop=10))
+        image_search.update_index(tmp_path, pictures, WIDE, Looker(stop=10))
     assert files(tmp_path) == [*[".json"] * 3, *[".npy"] * 3]
     looker = Looker()
-    assert holds(image_search.update(tmp_path, pictures, WIDE, looker), pictures)
+    assert holds(image_search.update_index(tmp_path, pictures, WIDE, looker), pictures)
     assert looker.seen == ["010.png"]
     assert files(tmp_path) == [".json", ".npy"]
 
@@ -97,15 +97,15 @@ def test_a_process_that_dies_leaves_its_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a kill would: nothing after the last part is written, and half a part lies about."""
-    monkeypatch.setattr(image_search, "EVERY", 4)
+    monkeypatch.setattr(image_search, "ROWS_PER_PART", 4)
     pictures = album(10)
-    image_search.update(tmp_path, pictures[:8], WIDE, Looker())
+    image_search.update_index(tmp_path, pictures[:8], WIDE, Looker())
     half = "0123456789abcdef"
     for name in (f"{half}.npy", f"{half}.npy.part", f".{half}.json.01234567.part"):
         (tmp_path / name).write_bytes(b"half")
     (tmp_path / "mine.txt").write_text("not an index's")
     looker = Looker()
-    assert holds(image_search.update(tmp_path, pictures, WIDE, looker), pictures)
+    assert holds(image_search.update_index(tmp_path, pictures, WIDE, looker), pictures)
     assert looker.seen == ["008.png", "009.png"]
     assert files(tmp_path) == [".json", ".npy", ".txt"]
 
@@ -113,14 +113,14 @@ def test_a_process_that_dies_leaves_its_parts(
 def test_a_part_that_was_replaced_counts_no_more(tmp_path: Path) -> None:
     """As when a process dies between writing the joined part and clearing the old ones away."""
     pictures = album(3)
-    image_search.update(tmp_path, pictures, WIDE, Looker())
+    image_search.update_index(tmp_path, pictures, WIDE, Looker())
     (note,) = tmp_path.glob("*.json")
     old = tmp_path / "0123456789abcdef.json"
     old.write_text(note.read_text())
     numpy.save(old.with_suffix(".npy"), numpy.zeros((3, 3), numpy.float32))
     about = json.loads(note.read_text())
     note.write_text(json.dumps(about | {"replaces": [old.stem]}))
-    assert holds(image_search.update(tmp_path, pictures, WIDE, Looker(stop=0)), pictures)
+    assert holds(image_search.update_index(tmp_path, pictures, WIDE, Looker(stop=0)), pictures)
     assert not old.exists()
 
 
@@ -146,11 +146,11 @@ def test_a_part_that_was_replaced_counts_no_more(tmp_path: Path) -> None:
 )
 def test_a_damaged_part_is_made_again(tmp_path: Path, damage: object) -> None:
     pictures = album(3)
-    image_search.update(tmp_path, pictures, WIDE, Looker())
+    image_search.update_index(tmp_path, pictures, WIDE, Looker())
     (note,), (rows,) = tmp_path.glob("*.json"), tmp_path.glob("*.npy")
     damage(note, rows)  # type: ignore[operator]
     looker = Looker()
-    assert holds(image_search.update(tmp_path, pictures, WIDE, looker), pictures)
+    assert holds(image_search.update_index(tmp_path, pictures, WIDE, looker), pictures)
     assert len(looker.seen) == 3
     assert files(tmp_path) == [".json", ".npy"]
 
@@ -158,22 +158,22 @@ def test_a_damaged_part_is_made_again(tmp_path: Path, damage: object) -> None:
 def test_unreadable_pictures_are_not_in_it_and_are_tried_again(tmp_path: Path) -> None:
     pictures = album(3)
     looker = Looker(unreadable=["001.png"])
-    found = image_search.update(tmp_path, pictures, WIDE, looker)
+    found = image_search.update_index(tmp_path, pictures, WIDE, looker)
     assert holds(found, [pictures[0], pictures[2]])
-    found = image_search.update(tmp_path, pictures, WIDE, looker)
+    found = image_search.update_index(tmp_path, pictures, WIDE, looker)
     assert looker.seen[3:] == ["001.png"] and len(found.names) == 2
-    found = image_search.update(tmp_path / "none", pictures[1:2], WIDE, looker)
+    found = image_search.update_index(tmp_path / "none", pictures[1:2], WIDE, looker)
     assert found.names == [] and len(found.vectors) == 0
 
 
 def test_numbers_that_are_none_do_not_stay(tmp_path: Path) -> None:
     rows = iter([("000.png", numpy.array([numpy.nan, 1], numpy.float32))])
-    found = image_search.update(tmp_path, album(1), 2, lambda names: rows)
+    found = image_search.update_index(tmp_path, album(1), 2, lambda names: rows)
     assert found.vectors.tolist() == [[0, 1]]
 
 
 def test_two_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_search, "EVERY", 3)
+    monkeypatch.setattr(image_search, "ROWS_PER_PART", 3)
     pictures = album(20)
     told: list[str] = []
     inside, waits = threading.Event(), threading.Event()
@@ -187,8 +187,8 @@ def test_two_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             told.append(words)
             waits.set()
 
-        with image_search.alone(tmp_path, say):
-            results.append(image_search.update(tmp_path, pictures, WIDE, second))
+        with image_search.lock_index(tmp_path, say):
+            results.append(image_search.update_index(tmp_path, pictures, WIDE, second))
 
     def slowly(names: Sequence[str]) -> Iterator[tuple[str, image_search.Rows]]:
         for name in names:
@@ -198,8 +198,8 @@ def test_two_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     thread = threading.Thread(target=other)
     thread.start()
-    with image_search.alone(tmp_path):
-        results.append(image_search.update(tmp_path, pictures[:15], WIDE, slowly))
+    with image_search.lock_index(tmp_path):
+        results.append(image_search.update_index(tmp_path, pictures[:15], WIDE, slowly))
     thread.join(10)
     assert told == [f"another vqclip is busy with the index {tmp_path}; waiting for it"]
     assert second.seen == [picture.name for picture in pictures[15:]]
@@ -210,7 +210,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(OutputError, match="index cannot be written"),
-        image_search.alone(tmp_path / "file" / "index"),
+        image_search.lock_index(tmp_path / "file" / "index"),
     ):
         pass
 
@@ -223,17 +223,21 @@ def test_where_an_index_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         perceptor.load_perceptor(str(tiny_clip.write(tmp_path / f"clip-{seed}", seed)))
         for seed in (0, 1)
     )
-    place = image_search.place_of(photos, one)
+    place = image_search.index_folder(photos, one)
     assert place.parent == photos / ".vqclip-search" and not place.exists()
-    assert image_search.place_of(photos, one) == place != image_search.place_of(photos, other)
+    assert (
+        image_search.index_folder(photos, one)
+        == place
+        != image_search.index_folder(photos, other)
+    )
     renamed = replace(one, name="another name")
-    assert image_search.place_of(photos, renamed) != place
+    assert image_search.index_folder(photos, renamed) != place
     shown = replace(one, mean=one.mean + 0.1)
-    assert image_search.place_of(photos, shown) != place
+    assert image_search.index_folder(photos, shown) != place
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    hidden = image_search.place_of(photos, one)
+    hidden = image_search.index_folder(photos, one)
     assert hidden.parent.parent == tmp_path / "home" / "search" and hidden.name == place.name
-    assert image_search.place_of(tmp_path, one).parent != hidden.parent
+    assert image_search.index_folder(tmp_path, one).parent != hidden.parent
 
 
 def test_pictures_are_noted_as_they_are(tmp_path: Path) -> None:
@@ -241,5 +245,5 @@ def test_pictures_are_noted_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "a.png"
     path.write_bytes(b"12345")
     os.utime(path, ns=(7, 8_000_000_000))
-    found = image_search.pictures_of(tmp_path, [path, tmp_path / "gone.png"])
+    found = image_search.list_pictures(tmp_path, [path, tmp_path / "gone.png"])
     assert found == [image_search.Picture("sub/a.png", 5, 8_000_000_000)]

@@ -14,7 +14,7 @@ from vqclip.cli import main
 from vqclip.guidance import distractors, perceptor, zero_shot
 from vqclip.models.zoo import registry
 
-AVAILABLE = zero_shot.available  # `home` puts another in its place
+AVAILABLE = zero_shot.judge_available  # `home` puts another in its place
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptor.OpenClipPercepto
 def second(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of a small judge, which the runs of a test are judged by."""
     monkeypatch.setattr(registry, "STARTER", tmp_path)
-    monkeypatch.setattr(zero_shot, "available", AVAILABLE)
+    monkeypatch.setattr(zero_shot, "judge_available", AVAILABLE)
     tiny_clip.write(tmp_path / "second")
     return tmp_path / "second"
 
@@ -35,7 +35,7 @@ def test_the_verdict_counts_the_words_that_fit_better(
     tiny: perceptor.OpenClipPerceptor,
 ) -> None:
     image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
-    verdict = zero_shot.judge(image, "a fox in the fog", tiny)
+    verdict = zero_shot.judge_picture(image, "a fox in the fog", tiny)
     seen = tiny.embed_image(image)[0]
     things = distractors.distractors_for("a fox in the fog", distractors.HELD_OUT)
     cosines = [float(tiny.embed_text([word])[0] @ seen) for word in things]
@@ -44,7 +44,7 @@ def test_the_verdict_counts_the_words_that_fit_better(
     assert verdict.better == sum(each > wanted + 1e-6 for each in cosines)
     assert verdict.among == len(set(things)) > 99
     best = things[max(range(len(cosines)), key=cosines.__getitem__)]
-    assert zero_shot.judge(image, best, tiny).better == 0
+    assert zero_shot.judge_picture(image, best, tiny).better == 0
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_who_took_part_does_not_judge(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: perceptor.OpenClipPerceptor
 ) -> None:
     monkeypatch.setattr(registry, "STARTER", tmp_path)
-    assert not zero_shot.available(["starter"])  # it is not there
+    assert not zero_shot.judge_available(["starter"])  # it is not there
     tiny_clip.write(tmp_path / "second")
-    assert zero_shot.available(["starter"])
-    assert not zero_shot.available(["starter", "starter-second"])
+    assert zero_shot.judge_available(["starter"])
+    assert not zero_shot.judge_available(["starter", "starter-second"])
     image = torch.full((1, 3, 32, 32), 0.5)
-    assert zero_shot.judge(image, "grey").judge == "starter-second"
+    assert zero_shot.judge_picture(image, "grey").judge == "starter-second"
 
 
 def test_a_run_ends_with_a_verdict(
@@ -97,7 +97,7 @@ def test_a_run_that_dies_before_its_verdict_has_one_in_the_end(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(zero_shot, "judge", dying)
+        patch.setattr(zero_shot, "judge_picture", dying)
         with pytest.raises(Killed):
             main.main(["a fox", "--quiet", *home.words()])
     place = Path("outputs/0001-a-fox")

@@ -14,7 +14,7 @@ import yaml
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
 from vqclip.models.zoo import registry
-from vqclip.training.settings import VqganRecipe, check
+from vqclip.training.settings import VqganRecipe, check_recipe
 from vqclip.training.vqgan import architecture
 
 Tiny = Callable[..., dict[str, Any]]
@@ -56,7 +56,7 @@ def test_a_margin_is_a_few_codes(tiny: Tiny, margin: object) -> None:
 
 def test_training_writes_the_margin_down() -> None:
     assert "margin" not in architecture(VqganRecipe())
-    assert architecture(check(replace(VqganRecipe(), margin=2)))["margin"] == 2
+    assert architecture(check_recipe(replace(VqganRecipe(), margin=2)))["margin"] == 2
 
 
 def test_the_starter_leaves_no_speck_in_the_corners_of_white() -> None:

@@ -41,8 +41,8 @@ def model() -> Model:
 
 def forger(folder: Path, **changes: Any) -> Forgeries:
     free = ("permissive",)
-    pictures = archives.read(folder, "illustrations", side=32, classes=free)
-    photos = archives.read(folder, "photos", side=32, classes=free)
+    pictures = archives.read_pictures(folder, "illustrations", side=32, classes=free)
+    photos = archives.read_pictures(folder, "photos", side=32, classes=free)
     return Forgeries(replace(SMALL, **changes), pictures, photos)
 
 
@@ -227,13 +227,13 @@ def test_a_training_with_forgeries_goes_on_as_if_never_stopped(
 
 def test_the_real_thing_wins_over_its_forgery(folder: Path, tmp_path: Path) -> None:
     """What the loss is for: with time, a forgery pleases less than the real thing."""
-    from vqclip.training.clip import contrast
+    from vqclip.training.clip import contrastive_loss
 
     text = torch.eye(2)
     near = torch.nn.functional.normalize(text + 0.1, dim=1)
     scale = torch.tensor(20.0)
     same = torch.eye(2, dtype=torch.bool)
     forged = near.clone().requires_grad_()
-    loss = contrast(torch.cat([near, forged]), text, same, scale)
+    loss = contrastive_loss(torch.cat([near, forged]), text, same, scale)
     push = torch.autograd.grad(loss, forged)[0]
     assert ((push * text).sum(1) > 0).all()  # descending takes a forgery away from its text

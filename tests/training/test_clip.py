@@ -19,10 +19,17 @@ from tests.training.conftest import CONCEPTS, picture
 from vqclip.errors import ModelError
 from vqclip.guidance import perceptor
 from vqclip.training import clip, clip_model, distillation, loop, settings, vqgan
-from vqclip.training.clip import attack, contrast, examine, imitation, random_decodes, train
+from vqclip.training.clip import (
+    attack_images,
+    contrastive_loss,
+    evaluate,
+    load_teacher,
+    random_decodes,
+    train,
+)
 from vqclip.training.clip_model import Model
 from vqclip.training.data import archives
-from vqclip.training.data.batches import ClipBatches, nonsense, perturb
+from vqclip.training.data.batches import ClipBatches, make_nonsense, perturb_pictures
 from vqclip.training.loop import learning_rate
 from vqclip.training.settings import ClipRecipe
 
@@ -72,7 +79,7 @@ def test_contrast_is_the_formula(words: str, extra: int) -> None:
         of_image = logits[i] - numpy.log(numpy.exp(logits[i]).sum())
         of_text = logits[:, i] - numpy.log(numpy.exp(logits[:, i]).sum())  # nonsense, too
         loss -= (of_image[equals].mean() + of_text[equals].mean()) / 2 / 5
-    got = contrast(image, text, same_as(words), torch.tensor(scale))
+    got = contrastive_loss(image, text, same_as(words), torch.tensor(scale))
     assert float(got) == pytest.approx(loss, rel=1e-5)
 
 
@@ -81,23 +88,27 @@ def test_contrast_forgives_the_same_thing_and_minds_nonsense() -> None:
     image, scale = text.clone(), torch.tensor(50.0)
     right, wrong = same_as("aab"), same_as("abc")
     # Two equal pictures share a text's probability, and that is as good as it gets.
-    best = contrast(image, text, right, scale)
+    best = contrastive_loss(image, text, right, scale)
     assert float(best) == pytest.approx(2 / 3 * numpy.log(2), abs=1e-3)
-    gradient = torch.autograd.grad(contrast(image.requires_grad_(), text, right, scale), image)[0]
+    gradient = torch.autograd.grad(
+        contrastive_loss(image.requires_grad_(), text, right, scale), image
+    )[0]
     assert gradient[:2].abs().max() < 1e-4
-    assert contrast(torch.cat([image, text[2:]]), text, right, scale) > best + 0.05
-    assert contrast(image[[2, 1, 0]], text, right, scale) > best + 1
-    assert contrast(image, text, wrong, scale).item() == pytest.approx(float(best), abs=1e-3)
+    assert contrastive_loss(torch.cat([image, text[2:]]), text, right, scale) > best + 0.05
+    assert contrastive_loss(image[[2, 1, 0]], text, right, scale) > best + 1
+    assert contrastive_loss(image, text, wrong, scale).item() == pytest.approx(
+        float(best), abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("size", [31, 32])
 def test_perturb_stays_in_range_and_changes_most(size: int) -> None:
     images = torch.rand(40, 3, size, size, generator=stream())
     kept, before = images.clone(), torch.get_rng_state()
-    got = perturb(images, stream(1))
+    got = perturb_pictures(images, stream(1))
     assert got.shape == images.shape and got.min() >= 0 and got.max() <= 1
     assert torch.equal(images, kept) and torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(got, perturb(images, stream(1)))
+    assert torch.equal(got, perturb_pictures(images, stream(1)))
     away = (got - images).abs().mean((1, 2, 3))
     assert (away > 0.01).float().mean() > 0.9 and away.mean() < 0.25
 
@@ -108,16 +119,16 @@ def test_nonsense_has_the_shape_and_range_of_pictures(count: int, decodes: int) 
     images = torch.rand(7, 3, 32, 32, generator=stream())
     kept = images.clone()
     of_codes = torch.rand(decodes, 3, 32, 32, generator=stream(1))
-    got = nonsense(images, of_codes, count, stream(2))
+    got = make_nonsense(images, of_codes, count, stream(2))
     assert got.shape == (count, 3, 32, 32) and torch.equal(images, kept)
     assert count == 0 or (got.min() >= 0 and got.max() <= 1)
-    assert torch.equal(got, nonsense(images, of_codes, count, stream(2)))
+    assert torch.equal(got, make_nonsense(images, of_codes, count, stream(2)))
 
 
 def test_nonsense_is_of_four_kinds() -> None:
     images = torch.rand(2, 3, 32, 32, generator=stream())
     codes = torch.rand(4, 3, 32, 32, generator=stream(1))
-    got = nonsense(images, codes, 6, stream(3))
+    got = make_nonsense(images, codes, 6, stream(3))
 
     def values(picture: Tensor) -> Tensor:
         return picture.flatten(1).sort().values
@@ -131,7 +142,7 @@ def test_nonsense_is_of_four_kinds() -> None:
         assert any(torch.equal(decode, code) for code in codes)
     everything = [*images, *codes]
     assert not any(torch.equal(got[5], each) for each in everything)
-    noise = nonsense(images, torch.empty(0, 3, 0, 0), 6, stream(3))[3:]
+    noise = make_nonsense(images, torch.empty(0, 3, 0, 0), 6, stream(3))[3:]
     assert noise.std((1, 2, 3)).min() > 0.05
 
 
@@ -144,13 +155,13 @@ def test_attack_stays_near_and_raises_the_loss(model: Model) -> None:
 
     def loss(pictures: Tensor) -> float:
         with torch.no_grad():
-            return float(contrast(model.look(pictures), text, same, torch.tensor(20.0)))
+            return float(contrastive_loss(model.look(pictures), text, same, torch.tensor(20.0)))
 
     with torch.no_grad():
         model.clip.logit_scale.fill_(3.0)
     rms = 0.05
     for _ in range(20):
-        moved = attack(model, images, text, same, rms, contextlib.nullcontext)
+        moved = attack_images(model, images, text, same, rms, contextlib.nullcontext)
         away = (moved - images).pow(2).mean((1, 2, 3)).sqrt()
         assert rms / 2 < away.max() <= rms * 1.0001
     assert moved.min() >= 0 and moved.max() <= 1 and not moved.requires_grad
@@ -170,8 +181,8 @@ def test_model_gives_directions(model: Model) -> None:
 
 def test_batches_say_what_they_show(folder: Path) -> None:
     free = ("permissive",)
-    pictures = archives.read(folder, "illustrations", side=16, classes=free)
-    photos = archives.read(folder, "photos", side=16, classes=free)
+    pictures = archives.read_pictures(folder, "illustrations", side=16, classes=free)
+    photos = archives.read_pictures(folder, "photos", side=16, classes=free)
     for share in (0.0, 1.0):
         batches = ClipBatches(replace(SMALL, batch=12, tint_share=share), pictures, photos)
         images, captions, shown, *_ = batches.draw(stream())
@@ -197,7 +208,7 @@ def test_the_rate_warms_up_and_falls() -> None:
 def test_examine_counts_the_right_concepts(
     folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = archives.read(folder, "illustrations", side=32, classes=("permissive",))
+    pictures = archives.read_pictures(folder, "illustrations", side=32, classes=("permissive",))
     right = {concept: index for index, concept in enumerate(CONCEPTS)}
 
     def look(images: Tensor) -> Tensor:
@@ -212,8 +223,8 @@ def test_examine_counts_the_right_concepts(
 
     monkeypatch.setattr(model, "look", look)
     monkeypatch.setattr(model, "read", read)
-    assert examine(model, pictures, "known", SMALL) == {"known": round(5 / 6, 3)}
-    assert examine(model, pictures.subset([]), "held_out", SMALL) == {}
+    assert evaluate(model, pictures, "known", SMALL) == {"known": round(5 / 6, 3)}
+    assert evaluate(model, pictures.subset([]), "held_out", SMALL) == {}
     assert model.training
 
 
@@ -272,10 +283,10 @@ def test_training_imitates_a_teacher(folder: Path, tmp_path: Path) -> None:
         steps=1,
     )
     model = Model(recipe)
-    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",)).subset(
-        [4, 1]
-    )
-    assert torch.equal(imitation(recipe, model, pictures), targets[[4, 1]])
+    pictures = archives.read_pictures(
+        folder, "illustrations", side=8, classes=("permissive",)
+    ).subset([4, 1])
+    assert torch.equal(load_teacher(recipe, model, pictures), targets[[4, 1]])
     assert model.clip.logit_scale.item() == 1.5
     train(recipe)
     weights = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)["model"]
@@ -300,7 +311,7 @@ def trunk(
 ) -> ClipRecipe:
     """Two steps of a convolutional image tower, the second of them under attack."""
     asked: dict[str, dict[str, Tensor]] = {"tf_efficientnet_lite0": lite0}
-    monkeypatch.setattr(clip_model, "weights", asked.__getitem__)
+    monkeypatch.setattr(clip_model, "efficientnet_weights", asked.__getitem__)
     changes = {"trunk": "tf_efficientnet_lite0", "trunk_rate": 0.25}
     return replace(SMALL, **changes, data=str(folder), out=str(tmp_path / "out"))
 
@@ -357,8 +368,8 @@ def test_a_trunk_sees_what_timm_would(trunk: ClipRecipe, lite0: dict[str, Tensor
         torch.testing.assert_close(features, network(images * 2 - 1), atol=1e-5, rtol=1e-4)
         head = model.clip.visual.head(features)
         torch.testing.assert_close(model.look(images), functional.normalize(head, dim=1))
-    assert clip_model.colours(trunk) == ((0.5,) * 3, (0.5,) * 3)
-    assert clip_model.colours(SMALL) == (clip_model.MEAN, clip_model.STD)
+    assert clip_model.normalisation(trunk) == ((0.5,) * 3, (0.5,) * 3)
+    assert clip_model.normalisation(SMALL) == (clip_model.MEAN, clip_model.STD)
 
 
 def test_only_batch_norms_stay_as_they_are_in_training(trunk: ClipRecipe) -> None:
@@ -375,7 +386,7 @@ def test_only_batch_norms_stay_as_they_are_in_training(trunk: ClipRecipe) -> Non
 def test_every_weight_is_in_one_group(trunk: ClipRecipe) -> None:
     model = Model(trunk)
     names = {id(weight): name for name, weight in model.named_parameters()}
-    found = clip_model.groups(trunk, model)
+    found = clip_model.parameter_groups(trunk, model)
     listed = [id(weight) for group in found for weight in group["params"]]
     assert len(listed) == len(set(listed)) == len(names) and set(listed) == set(names)
     for group in found:
@@ -383,7 +394,7 @@ def test_every_weight_is_in_one_group(trunk: ClipRecipe) -> None:
             assert group["weight_decay"] == (0.1 if weight.ndim > 1 else 0)
             inside = names[id(weight)].startswith("clip.visual.trunk.")
             assert group["pace"] == (0.25 if inside else 1)
-    plain = clip_model.groups(SMALL, Model(SMALL))
+    plain = clip_model.parameter_groups(SMALL, Model(SMALL))
     assert [group["pace"] for group in plain] == [1, 1]
 
 
@@ -482,7 +493,7 @@ def test_a_run_may_begin_with_exported_weights(folder: Path, tmp_path: Path) -> 
 
 
 def test_a_teacher_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
-    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",))
+    pictures = archives.read_pictures(folder, "illustrations", side=8, classes=("permissive",))
     recipe = replace(SMALL, teacher=str(tmp_path / "teacher.pt"))
     model = Model(recipe)
     files = [row.file for row in pictures.rows]
@@ -498,18 +509,18 @@ def test_a_teacher_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) ->
     ):
         torch.save(taught | change, recipe.teacher)
         with pytest.raises(ModelError, match=complaint):
-            imitation(recipe, model, pictures)
+            load_teacher(recipe, model, pictures)
     torch.save({"targets": taught["targets"]}, recipe.teacher)
     with pytest.raises(ModelError, match=r"holds no text; give the teacher.pt of recipe: "):
-        imitation(recipe, model, pictures)
+        load_teacher(recipe, model, pictures)
     # What another tower's pictures are brought to is no part of what is taught.
     torch.save(taught | {"text": {"mean": torch.zeros_like(mean)}}, recipe.teacher)
-    imitation(recipe, model, pictures)
+    load_teacher(recipe, model, pictures)
     assert torch.equal(model.mean, mean)
 
 
 def test_what_is_exported_says_what_the_model_has_seen(folder: Path, tmp_path: Path) -> None:
-    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",))
+    pictures = archives.read_pictures(folder, "illustrations", side=8, classes=("permissive",))
     model = Model(SMALL)
     model.mean.fill_(0.25)
     clip_model.export(SMALL, model, pictures, tmp_path)
@@ -527,7 +538,7 @@ def test_a_teacher_is_trained_and_imitated(
         asked.append(len(pictures))
         return torch.randn(len(pictures), 7, generator=stream())
 
-    monkeypatch.setattr(distillation, "features", features)
+    monkeypatch.setattr(distillation, "compute_features", features)
     out = tmp_path / "taught"
     recipe = replace(SMALL, data=str(folder), out=str(out), recipe="teacher", steps=3, batch=8)
     distillation.train_teacher(recipe)

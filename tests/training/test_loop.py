@@ -26,7 +26,9 @@ class Settings:
     seed: int = 3
 
 
-def train(recipe: Settings, tell: settings.Tell = settings.nobody) -> tuple[loop.Run, nn.Linear]:
+def train(
+    recipe: Settings, tell: settings.EventListener = settings.ignore_event
+) -> tuple[loop.Run, nn.Linear]:
     """Learn from random numbers of both streams, with moments."""
     run = loop.prepare_run(recipe, tell)
     model = nn.Linear(3, 1)
@@ -42,7 +44,7 @@ def train(recipe: Settings, tell: settings.Tell = settings.nobody) -> tuple[loop
         optimiser.step()
         return loss
 
-    loop.go(recipe, run, {"model": model, "optimiser": optimiser}, advance)
+    loop.run_steps(recipe, run, {"model": model, "optimiser": optimiser}, advance)
     return run, model
 
 
@@ -86,9 +88,9 @@ def test_an_optimiser_of_other_groups_does_not_fit(recipe: Settings) -> None:
     path = Path(recipe.out) / checkpoints.CHECKPOINT
     parts = {"optimiser": torch.optim.AdamW([nn.Parameter(torch.zeros(3))])}
     with pytest.raises(ModelError, match=r"checkpoint.pt: optimiser does not fit \(.*; go on w"):
-        checkpoints.restore(path, parts, torch.Generator())
+        checkpoints.restore_checkpoint(path, parts, torch.Generator())
     with pytest.raises(ModelError, match="holds no critic: it is of another recipe"):
-        checkpoints.restore(path, {"critic": nn.Linear(1, 1)}, torch.Generator())
+        checkpoints.restore_checkpoint(path, {"critic": nn.Linear(1, 1)}, torch.Generator())
 
 
 def test_events_are_told_and_a_checkpoint_is_kept_now_and_then(
@@ -133,7 +135,7 @@ def test_fit_takes_all_or_nothing() -> None:
         (whole | {"eye": torch.ones(1)}, "here holds eye, which this model does not have"),
     ):
         with pytest.raises(ModelError, match=complaint):
-            checkpoints.fit(model, tensors, "here")
+            checkpoints.load_weights(model, tensors, "here")
         assert torch.equal(model.weight, kept)
-    checkpoints.fit(model, {"weight": whole["weight"]}, "here", own=("bias",))
+    checkpoints.load_weights(model, {"weight": whole["weight"]}, "here", own=("bias",))
     assert (model.weight == 1).all() and not (model.bias == 1).any()

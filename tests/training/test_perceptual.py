@@ -23,7 +23,7 @@ def state() -> dict[str, Tensor]:
 
 @pytest.fixture
 def alike(state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> Perceptual:
-    monkeypatch.setattr(perceptual, "weights", {TRUNK: state}.__getitem__)
+    monkeypatch.setattr(perceptual, "efficientnet_weights", {TRUNK: state}.__getitem__)
     return Perceptual()
 
 

@@ -23,7 +23,7 @@ from vqclip.training import loop, prior, settings, vqgan
 from vqclip.training import prior as training_prior
 from vqclip.training.data import archives
 from vqclip.training.data.compose import RELATIONS
-from vqclip.training.prior import Encoded, Reader, build, encode, train
+from vqclip.training.prior import EncodedPictures, TextTower, build_prior, encode_pictures, train
 from vqclip.training.settings import PriorRecipe
 
 CODES, FACTOR = 12, 4
@@ -69,7 +69,7 @@ def recipe(folder: Path, models: Path, tmp_path: Path) -> PriorRecipe:
 
 @pytest.fixture
 def pictures(folder: Path) -> archives.Pictures:
-    return archives.read(folder, "illustrations", side=16, classes=("permissive",))
+    return archives.read_pictures(folder, "illustrations", side=16, classes=("permissive",))
 
 
 def stream(seed: int = 0) -> Generator:
@@ -82,7 +82,7 @@ def state_of(recipe: PriorRecipe) -> dict[str, Tensor]:
 
 
 def test_the_reader_gives_states_of_a_frozen_text_tower(models: Path) -> None:
-    reader, texts = Reader(models / "clip"), ["a fox", "an owl on a red background"]
+    reader, texts = TextTower(models / "clip"), ["a fox", "an owl on a red background"]
     got = reader(texts)
     assert got.shape == (2, tiny_clip.CONTEXT_LENGTH, 32) and not got.requires_grad
     assert torch.equal(got, perceptor.load_perceptor(str(models / "clip")).read_tokens(texts))
@@ -96,7 +96,7 @@ def test_a_prior_is_built_for_its_vqgan_and_clip(recipe: PriorRecipe, models: Pa
         seen.append(texts)
         return torch.zeros(1, 77, 24)
 
-    model = build(replace(recipe, cells=6, dropout=0.3), reader)  # type: ignore[arg-type]
+    model = build_prior(replace(recipe, cells=6, dropout=0.3), reader)  # type: ignore[arg-type]
     assert (model.words, model.text_width, model.cells, model.block) == (6, 24, 6, 2)
     shape = model.stream.shape
     assert (shape.vocab_size, shape.block_size, shape.n_unmasked) == (CODES, 6 + 9, 6)
@@ -110,7 +110,7 @@ def test_codes_that_look_alike_begin_alike(
     found = models_vqgan.open_vqgan(models / "vqgan.yaml", models / "vqgan.safetensors")
     found.codebook[3] = found.codebook[7]
     monkeypatch.setattr(models_vqgan, "open_vqgan", lambda *_, **__: found)
-    table = build(recipe, lambda texts: torch.zeros(1, 7, 24)).codes.weight  # type: ignore
+    table = build_prior(recipe, lambda texts: torch.zeros(1, 7, 24)).codes.weight  # type: ignore
     tables = table.detach().view(4, CODES, 32)
     assert torch.equal(tables[:, 3], tables[:, 7])
     assert not torch.equal(tables[0], tables[1])
@@ -132,8 +132,8 @@ def test_training_leaves_a_prior_and_goes_on(
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
 
-    reader = Reader(models / "clip")
-    trained = build(recipe, reader)
+    reader = TextTower(models / "clip")
+    trained = build_prior(recipe, reader)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
     loaded = models_prior.load_prior(out)
@@ -144,10 +144,10 @@ def test_training_leaves_a_prior_and_goes_on(
     with torch.no_grad():
         torch.testing.assert_close(loaded(codes, prefix), trained(codes, prefix))
 
-    def never(*_: object) -> Encoded:
+    def never(*_: object) -> EncodedPictures:
         raise AssertionError("encoded already")
 
-    monkeypatch.setattr(training_prior, "encode", never)
+    monkeypatch.setattr(training_prior, "encode_pictures", never)
     steps: list[int] = []
     rate = loop.learning_rate
     monkeypatch.setattr(
@@ -181,7 +181,7 @@ def test_a_run_may_end_before_its_plan_does_and_begin_another(
 def test_silence_stands_in_for_the_words(recipe: PriorRecipe, share: float) -> None:
     train(replace(recipe, steps=1, silent_share=share))
     torch.manual_seed(recipe.seed)
-    first = build(recipe, Reader(Path(recipe.clip)))
+    first = build_prior(recipe, TextTower(Path(recipe.clip)))
     state = state_of(recipe)
     kept = torch.allclose(state["silence"], first.silence, rtol=1e-3)  # but for its decay
     assert kept == (share == 0)
@@ -196,12 +196,14 @@ def test_words_and_codes_are_learnt(
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1).expand(1, 6, 2, 2).contiguous()
     plain: list[list[str | None]] = [[None] * 6]
     monkeypatch.setattr(
-        training_prior, "encode", lambda *_: Encoded(codes, plain, plain, [[None] * 6])
+        training_prior,
+        "encode_pictures",
+        lambda *_: EncodedPictures(codes, plain, plain, [[None] * 6]),
     )
     monkeypatch.setattr(training_prior, "learning_rate", lambda *_: 5e-3)
     monkeypatch.setattr(archives.Pictures, "split", lambda self: (self, self.subset([])))
     train(replace(recipe, steps=60, batch=16))
-    loaded, reader = models_prior.load_prior(Path(recipe.out)), Reader(Path(recipe.clip))
+    loaded, reader = models_prior.load_prior(Path(recipe.out)), TextTower(Path(recipe.clip))
     prefix = loaded.prefix(reader(list(CONCEPTS)))
     logits = loaded(codes[0].long(), prefix)
     wanted = blocks(codes[0].long(), 2)
@@ -215,12 +217,12 @@ def test_words_and_codes_are_learnt(
 def test_styles_are_chosen(recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def spy(recipe: PriorRecipe, pictures: archives.Pictures, *_: object) -> Encoded:
+    def spy(recipe: PriorRecipe, pictures: archives.Pictures, *_: object) -> EncodedPictures:
         seen.append(len(pictures))
-        return encode(recipe, pictures)
+        return encode_pictures(recipe, pictures)
 
-    monkeypatch.setattr(training_prior, "encode", spy)
-    read = archives.read
+    monkeypatch.setattr(training_prior, "encode_pictures", spy)
+    read = archives.read_pictures
 
     def with_styles(
         folder: Path, name: str, *, side: int, classes: list[str]
@@ -229,7 +231,7 @@ def test_styles_are_chosen(recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch)
         rows = [replace(row, style=f"style {index}") for index, row in enumerate(found.rows)]
         return archives.Pictures(tuple(rows), found.pixels)
 
-    monkeypatch.setattr(archives, "read", with_styles)
+    monkeypatch.setattr(archives, "read_pictures", with_styles)
     train(replace(recipe, steps=1, styles=["style 1", "style 4"]))
     assert seen == [2]
 
@@ -237,7 +239,7 @@ def test_styles_are_chosen(recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch)
 def test_the_log_has_a_line_for_a_hundred_steps(
     recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Reader, "forward", lambda self, texts: torch.zeros(len(texts), 8, 32))
+    monkeypatch.setattr(TextTower, "forward", lambda self, texts: torch.zeros(len(texts), 8, 32))
     train(replace(recipe, steps=101, batch=1))
     assert '{"step": 100, "loss": ' in (Path(recipe.out) / "log.jsonl").read_text()
 
@@ -252,7 +254,7 @@ def test_the_rate_warms_up_and_falls() -> None:
 def test_export_is_in_half_precision(recipe: PriorRecipe, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    model = build(recipe, Reader(Path(recipe.clip)))
+    model = build_prior(recipe, TextTower(Path(recipe.clip)))
     prior.export(model, tmp_path)
     stored = load_file(tmp_path / "prior.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
@@ -288,14 +290,14 @@ def test_what_is_drawn_rarely_and_pairs_reach_the_training(
 ) -> None:
     """One concept is of people, who are shut out here, and every picture is of two things."""
     monkeypatch.setattr(prior, "PEOPLE", re.compile(r"\bfox\b"))
-    read = Reader.forward
+    read = TextTower.forward
     heard: list[str] = []
 
-    def spy(self: Reader, texts: list[str]) -> Tensor:
+    def spy(self: TextTower, texts: list[str]) -> Tensor:
         heard.extend(texts)
         return read(self, texts)
 
-    monkeypatch.setattr(Reader, "forward", spy)
+    monkeypatch.setattr(TextTower, "forward", spy)
     train(replace(recipe, steps=8, people=0.0, tint_share=0.0, pair_variants=9, sheet_every=0))
     told = heard[1:]  # the first is of `build`
     assert len(told) == 8 * 4 and not any(re.match("(a )?fox", text) for text in told)
@@ -307,12 +309,12 @@ def test_what_is_drawn_rarely_and_pairs_reach_the_training(
 
 
 def test_a_sheet_shows_drafts(recipe: PriorRecipe, models: Path) -> None:
-    reader = Reader(models / "clip")
-    model = build(recipe, reader).train()
-    made = training_prior.sheet(recipe, model, reader)
+    reader = TextTower(models / "clip")
+    model = build_prior(recipe, reader).train()
+    made = training_prior.draw_sheet(recipe, model, reader)
     assert model.training
     assert made.shape == (3, training_prior.ROWS * 10 + 2, len(training_prior.SHOWN) * 10 + 2)
-    assert torch.equal(made, training_prior.sheet(recipe, model, reader))
+    assert torch.equal(made, training_prior.draw_sheet(recipe, model, reader))
 
 
 def test_exported_weights_are_begun_with(recipe: PriorRecipe, tmp_path: Path) -> None:

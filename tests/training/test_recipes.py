@@ -346,7 +346,7 @@ def test_several_configs_are_trained_in_the_order_of_their_needs(
     names = [name for name in recipes.list_recipes() if name.startswith("starter")]
     order = [
         Path(recipe.out).name
-        for recipe in recipes.in_order([recipes.read_recipe(n) for n in names])
+        for recipe in recipes.sort_by_need([recipes.read_recipe(n) for n in names])
     ]
     assert sorted(order) == names
     for first, then in (

@@ -19,7 +19,12 @@ from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError
 from vqclip.training import distillation
 from vqclip.training.data import archives
-from vqclip.training.distillation import captions, meanings, phrases, vocabulary
+from vqclip.training.distillation import (
+    clip_vocabulary,
+    draw_captions,
+    embed_sentences,
+    make_phrases,
+)
 from vqclip.training.settings import SentencesRecipe
 
 WIDTH = 6
@@ -76,7 +81,7 @@ def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_the_vocabulary_is_of_words_that_are_one_token() -> None:
-    words = vocabulary()
+    words = clip_vocabulary()
     assert words == sorted(set(words)) and len(words) > 10_000
     assert {"fox", "red", "harbour"} < set(words)
     tokenizer = SimpleTokenizer()
@@ -87,7 +92,7 @@ def test_the_vocabulary_is_of_words_that_are_one_token() -> None:
 
 def test_phrases_use_every_word_about_as_often() -> None:
     words = [f"word{index}" for index in range(40)]
-    got = phrases(words, 4000, stream())
+    got = make_phrases(words, 4000, stream())
     assert len(got) == 4000
     uses = Counter(word for phrase in got for word in re.findall(r"word\d+", phrase))
     # A hundred times each by turns, and about 33 as the other one of two.
@@ -101,17 +106,17 @@ def test_phrases_use_every_word_about_as_often() -> None:
 
 def test_phrases_draw_from_their_generator_only() -> None:
     before = torch.get_rng_state()
-    some = [phrases(["fox", "owl", "cup"], 20, stream(seed)) for seed in (1, 1, 2)]
+    some = [make_phrases(["fox", "owl", "cup"], 20, stream(seed)) for seed in (1, 1, 2)]
     assert some[0] == some[1] != some[2]
     assert torch.equal(torch.get_rng_state(), before)
-    assert phrases(["fox"], 0, stream()) == []
+    assert make_phrases(["fox"], 0, stream()) == []
 
 
 def test_captions_are_of_the_pictures_with_grounds_and_tints(folder: Path) -> None:
-    pictures = archives.read(folder, "illustrations", side=8, classes=("permissive",))
+    pictures = archives.read_pictures(folder, "illustrations", side=8, classes=("permissive",))
     before = torch.get_rng_state()
-    got = captions(pictures.subset([1, 3]), 300, stream())
-    assert len(got) == 300 and got == captions(pictures.subset([1, 3]), 300, stream())
+    got = draw_captions(pictures.subset([1, 3]), 300, stream())
+    assert len(got) == 300 and got == draw_captions(pictures.subset([1, 3]), 300, stream())
     assert torch.equal(torch.get_rng_state(), before)
     foxes = sum("fox" in caption for caption in got)
     owls = sum("owl" in caption for caption in got)
@@ -126,7 +131,7 @@ def test_meanings_are_means_of_the_letters_that_are_there(
     encoder: list[Any], tmp_path: Path, bf16: bool
 ) -> None:
     texts = [f"{'fox' * (index % 7)} owl {index}" for index in range(300)]
-    got = meanings(texts, bf16)
+    got = embed_sentences(texts, bf16)
     assert got.shape == (300, WIDTH) and got.dtype == torch.float16
     folder = str(tmp_path / "package" / "model")
     assert encoder[:2] == [folder, folder] and encoder[2:] == [256, 44]
@@ -141,13 +146,13 @@ def test_a_missing_package_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModelError, match=rf"{missing}.*; install it: pip install 'vqclip\[tra"):
-        meanings(["a fox"])
+        embed_sentences(["a fox"])
 
 
 def test_training_writes_texts_and_their_meanings(
     encoder: list[Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distillation, "vocabulary", lambda: ["glade", "harbour"])
+    monkeypatch.setattr(distillation, "clip_vocabulary", lambda: ["glade", "harbour"])
     out = tmp_path / "new" / "out"
     few = {"captions": 60, "phrases": 40}
     distillation.train_sentences(
@@ -156,7 +161,7 @@ def test_training_writes_texts_and_their_meanings(
     book = torch.load(out / "sentences.pt", weights_only=True)
     texts = book["texts"]
     assert texts == sorted(set(texts)) and 40 < len(texts) <= 100
-    assert torch.equal(book["meanings"], meanings(texts))
+    assert torch.equal(book["meanings"], embed_sentences(texts))
     assert not any(CONCEPTS[0] in text for text in texts)  # the one that is held out
     for word in ("glade", "harbour", *CONCEPTS[1:3]):
         assert any(word in text for text in texts)

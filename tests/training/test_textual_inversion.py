@@ -33,22 +33,24 @@ def pictures() -> list[Tensor]:
 
 def learnt(
     perceptor: OpenClipPerceptor, pictures: list[Tensor], settings: InversionConfig
-) -> list[textual_inversion.Moment]:
-    lesson = textual_inversion.prepare(perceptor, pictures, settings, seed=1)
+) -> list[textual_inversion.WordProgress]:
+    lesson = textual_inversion.prepare_lesson(perceptor, pictures, settings, seed=1)
     return list(
-        textual_inversion.learn(perceptor, lesson, settings, torch.Generator().manual_seed(0))
+        textual_inversion.learn_word(
+            perceptor, lesson, settings, torch.Generator().manual_seed(0)
+        )
     )
 
 
 def test_a_lesson_is_squares_sentences_and_foils(
     perceptor: OpenClipPerceptor, pictures: list[Tensor]
 ) -> None:
-    lesson = textual_inversion.prepare(perceptor, pictures, SETTINGS, seed=1)
+    lesson = textual_inversion.prepare_lesson(perceptor, pictures, SETTINGS, seed=1)
     assert lesson.squares.shape == (3, 4, 32) and bool(lesson.about.all())
     torch.testing.assert_close(lesson.squares.norm(dim=2), torch.ones(3, 4))
     whole = F.interpolate(pictures[1], [32, 32], mode="bilinear", antialias=True)
     torch.testing.assert_close(lesson.squares[1, :1], perceptor.embed_image(whole))
-    words = textual_inversion.vocabulary()
+    words = textual_inversion.ordinary_words()
     assert len(set(words)) == len(words) > 200 and {"wolf", "goat", "apple"} < set(words)
     cosines = perceptor.embed_text(words) @ lesson.squares.mean((0, 1))
     assert lesson.begin == words[int(cosines.argmax())]
@@ -63,10 +65,10 @@ def test_a_lesson_is_squares_sentences_and_foils(
 def test_a_style_is_told_from_other_manners_of_the_same_thing(
     perceptor: OpenClipPerceptor, pictures: list[Tensor]
 ) -> None:
-    lesson = textual_inversion.prepare(
+    lesson = textual_inversion.prepare_lesson(
         perceptor, pictures, replace(SETTINGS, kind="style"), seed=1
     )
-    words = textual_inversion.vocabulary()
+    words = textual_inversion.ordinary_words()
     read = perceptor.embed_text(words)
     things = [words[int((each.mean(0) @ read.T).argmax())] for each in lesson.squares]
     assert len(lesson.sentences) == len(lesson.foils) == 4 * len(set(things))
@@ -85,7 +87,7 @@ def test_the_first_loss_is_the_formula(
     settings = replace(SETTINGS, views=1, steps=1, distinct=0.3, init="cat")
     one = pictures[:1]
     (moment,) = learnt(perceptor, one, settings)
-    lesson = textual_inversion.prepare(perceptor, one, settings, seed=1)
+    lesson = textual_inversion.prepare_lesson(perceptor, one, settings, seed=1)
     seen = lesson.squares[0, 0]
     texts = [text.replace("<slot>", "cat cat") for text in textual_inversion.OBJECTS]
     read = perceptor.embed_text(texts)
@@ -113,7 +115,7 @@ def test_words_come_nearer_to_their_pictures_and_equal_seeds_are_equal(
     taught = perceptor.with_words({"x": first[-1].vectors})
     mean = F.normalize(perceptor.embed_image(whole(pictures)).mean(0), dim=0)
     own = taught.embed_text(["<x>"])[0] @ mean
-    begun = textual_inversion.prepare(perceptor, pictures, SETTINGS, seed=1).begin
+    begun = textual_inversion.prepare_lesson(perceptor, pictures, SETTINGS, seed=1).begin
     assert own > perceptor.embed_text([begun])[0] @ mean
 
 
@@ -126,7 +128,7 @@ def whole(pictures: list[Tensor]) -> Tensor:
 def test_held_a_word_stays_near_where_it_began(
     perceptor: OpenClipPerceptor, pictures: list[Tensor]
 ) -> None:
-    begun = textual_inversion.beginning(perceptor, "cat", 2)
+    begun = textual_inversion.initial_vectors(perceptor, "cat", 2)
     moved = []
     for hold in (0.0, 100.0):
         settings = replace(SETTINGS, init="cat", hold=hold)
@@ -137,20 +139,22 @@ def test_held_a_word_stays_near_where_it_began(
 def test_a_word_begins_as_another_repeated_or_cut(perceptor: OpenClipPerceptor) -> None:
     cat = tokenizer.bare(perceptor.tokenizer, "cat")
     table = perceptor.model.token_embedding.weight
-    assert torch.equal(textual_inversion.beginning(perceptor, "cat", 3), table[cat * 3])
+    assert torch.equal(textual_inversion.initial_vectors(perceptor, "cat", 3), table[cat * 3])
     owls = tokenizer.bare(perceptor.tokenizer, "two owls")
     assert len(owls) == 2
-    assert torch.equal(textual_inversion.beginning(perceptor, "two owls", 1), table[owls[:1]])
+    assert torch.equal(
+        textual_inversion.initial_vectors(perceptor, "two owls", 1), table[owls[:1]]
+    )
     with pytest.raises(ConfigError, match=r"init=' ' holds no word to begin with"):
-        textual_inversion.beginning(perceptor, " ", 1)
+        textual_inversion.initial_vectors(perceptor, " ", 1)
 
 
 def test_a_word_means_what_it_is_nearest_to(perceptor: OpenClipPerceptor) -> None:
-    vectors = textual_inversion.beginning(perceptor, "goat", 1)
-    assert textual_inversion.meaning(perceptor, vectors)[0] == "goat"
-    vectors = textual_inversion.beginning(perceptor, "origami", 1)
-    found = textual_inversion.meaning(perceptor, vectors, "style")
-    assert found[0] in textual_inversion.manners() and len(found) == 3
+    vectors = textual_inversion.initial_vectors(perceptor, "goat", 1)
+    assert textual_inversion.nearest_words(perceptor, vectors)[0] == "goat"
+    vectors = textual_inversion.initial_vectors(perceptor, "origami", 1)
+    found = textual_inversion.nearest_words(perceptor, vectors, "style")
+    assert found[0] in textual_inversion.ordinary_styles() and len(found) == 3
 
 
 @pytest.mark.parametrize("family", ["siglip", "coca", "xlm-roberta", "mt5"])

@@ -17,17 +17,17 @@ from vqclip.models import vqgan as models_vqgan
 from vqclip.training import vqgan
 from vqclip.training import vqgan as training_vqgan
 from vqclip.training.data import archives
-from vqclip.training.data.batches import VqganBatches, sizes, supply
-from vqclip.training.settings import VqganRecipe, check
+from vqclip.training.data.batches import VqganBatches, open_batches, sides_and_counts
+from vqclip.training.settings import VqganRecipe, check_recipe
 from vqclip.training.vqgan import (
     Codebook,
     Model,
-    decibels,
-    edges,
-    examine,
+    draw_sheet,
+    edge_differences,
+    evaluate,
     learning_rate,
     picture_distance,
-    sheet,
+    psnr,
     train,
 )
 
@@ -146,7 +146,7 @@ def test_revive_draws_disused_codes_from_the_batch() -> None:
 
 def test_edges_are_differences_of_neighbours() -> None:
     x = torch.tensor([[1.0, 2, 4], [8, 16, 32], [0, 0, 0]])[None, None]
-    right, below = edges(x)[0]
+    right, below = edge_differences(x)[0]
     assert right.tolist() == [[1, 2], [8, 16]] and below.tolist() == [[7, 14], [-8, -16]]
 
 
@@ -161,8 +161,8 @@ def test_picture_distance_is_zero_for_equals_and_grows() -> None:
 
 def test_decibels_are_of_pictures_between_minus_one_and_one() -> None:
     real = torch.zeros(1, 3, 8, 8)
-    assert decibels(real + 0.2, real) == pytest.approx(20)  # a tenth of the range
-    assert decibels(real + 9, real + 1) > 100  # clamped
+    assert psnr(real + 0.2, real) == pytest.approx(20)  # a tenth of the range
+    assert psnr(real + 9, real + 1) > 100  # clamped
 
 
 def test_the_rate_warms_up_and_falls() -> None:
@@ -192,15 +192,15 @@ def test_batches_may_be_of_several_sizes(recipe: VqganRecipe, folder: Path, own:
     Image.fromarray(picture(3, 1, 300).permute(1, 2, 0).numpy()).save(folder / "mine.png")
     changes = {"pictures": str(folder)} if own else {}
     several = replace(recipe, batch=4, sizes=[16, 32, 64, 256], **changes)
-    assert sizes(several) == [(32, 4), (16, 16), (64, 1), (256, 1)]
-    draw, exam = supply(several, lambda kind, **words: None)
+    assert sides_and_counts(several) == [(32, 4), (16, 16), (64, 1), (256, 1)]
+    draw, exam = open_batches(several, lambda kind, **words: None)
     generator = torch.Generator().manual_seed(0)
     drawn = [draw(generator) for _ in range(40)]
-    assert {(each.shape[-1], len(each)) for each in drawn} == set(sizes(several))
+    assert {(each.shape[-1], len(each)) for each in drawn} == set(sides_and_counts(several))
     assert all(each.shape[1] == 3 and each.shape[2] == each.shape[3] for each in drawn)
     assert all(each.abs().max() < 1.0001 for each in drawn)
     assert exam.shape[2:] == (32, 32)
-    alone, _ = supply(replace(several, sizes=[]), lambda kind, **words: None)
+    alone, _ = open_batches(replace(several, sizes=[]), lambda kind, **words: None)
     assert {alone(generator).shape for _ in range(5)} == {torch.Size([4, 3, 32, 32])}
 
 
@@ -262,17 +262,17 @@ def test_no_picture_of_the_licences_is_an_error(recipe: VqganRecipe) -> None:
 def test_pictures_are_examined_and_laid_on_a_sheet(recipe: VqganRecipe, size: int) -> None:
     model = Model(recipe)
     exam = torch.rand(32, 3, size, size) * 2 - 1
-    first, second = examine(model, exam[:4], False), examine(model, exam[:4], True)
+    first, second = evaluate(model, exam[:4], False), evaluate(model, exam[:4], True)
     assert first["codes_in_exam"] == 0 and 0 < first["psnr"] < 20
     assert 1 <= second["codes_in_exam"] <= 12
     before = torch.get_rng_state()
-    made = sheet(model, exam, True)
+    made = draw_sheet(model, exam, True)
     assert torch.equal(torch.get_rng_state(), before)  # a sheet does not change the training
     assert made.shape == (3, 5 * (size + 2) + 2, 16 * (size + 2) + 2)
     assert made.min() >= 0 and made.max() <= 1 and model.training
     torch.testing.assert_close(made[:, 2 : 2 + size, 2 : 2 + size], exam[0] / 2 + 0.5)
-    torch.testing.assert_close(made, sheet(model, exam, True))
-    other = sheet(model, exam, False)
+    torch.testing.assert_close(made, draw_sheet(model, exam, True))
+    other = draw_sheet(model, exam, False)
     assert torch.equal(other[:, -size:], made[:, -size:])  # random codes are the same ones
     assert not torch.equal(other[:, size:-size], made[:, size:-size])
 
@@ -338,9 +338,9 @@ def test_a_decoder_alone_learns_to_draw(
     vqgan.export(recipe, model, kept)
     exams: list[float] = []
     monkeypatch.setattr(vqgan, "REPORT_EVERY", 1)
-    watch = examine
+    watch = evaluate
     monkeypatch.setattr(
-        vqgan, "examine", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
+        vqgan, "evaluate", lambda *args: (exams.append(watch(*args)["psnr"]), {})[1]
     )
     alone = replace(recipe, begin=str(kept), decoder_only=True, discriminate_from=99, rate=3e-3)
     train(replace(alone, steps=12, batch=4, sheet_every=0))
@@ -349,9 +349,9 @@ def test_a_decoder_alone_learns_to_draw(
 
 def test_codes_to_keep_must_come_from_somewhere(recipe: VqganRecipe) -> None:
     with pytest.raises(ConfigError, match="decoder_only is true, but from= does not say whose"):
-        check(replace(recipe, decoder_only=True))
+        check_recipe(replace(recipe, decoder_only=True))
     alone = replace(recipe, decoder_only=True, begin="starter")
-    assert check(alone) == alone
+    assert check_recipe(alone) == alone
 
 
 def test_what_is_kept_may_lie_between_before_and_after(
@@ -370,4 +370,4 @@ def test_what_is_kept_may_lie_between_before_and_after(
         torch.testing.assert_close(ends[0.25][key].float(), wanted, atol=2e-3, rtol=2e-3)
     assert any(not torch.equal(ends[1.0][key], tensor) for key, tensor in before.items())
     with pytest.raises(ConfigError, match=r"blend is 0.5, but from= does not say with what"):
-        check(replace(recipe, blend=0.5))
+        check_recipe(replace(recipe, blend=0.5))

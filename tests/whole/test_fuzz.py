@@ -144,7 +144,7 @@ def test_styles(text: str) -> None:
     except (PromptError, PictureError) as error:
         assert str(error)
         return
-    assert all("a fox" in prompt_embedding.around("a fox", each) for each in found)
+    assert all("a fox" in prompt_embedding.apply_style_to_text("a fox", each) for each in found)
 
 
 @fuzzed
@@ -521,7 +521,7 @@ def opened_index(place: Path, rows: bytes, whose: bytes) -> image_search.Index:
     def look(names: Sequence[str]) -> Iterator[tuple[str, image_search.Rows]]:
         yield from ((name, np.ones(2, np.float32)) for name in names)
 
-    return image_search.update(place, pictures, 2, look)
+    return image_search.update_index(place, pictures, 2, look)
 
 
 @fuzzed

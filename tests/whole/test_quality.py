@@ -240,7 +240,7 @@ def test_some_drawings_of_every_name_are_kept_from_the_judge(bench: Any) -> None
 
 def test_real_pictures_are_of_drawings_that_the_judge_never_saw(bench: Any, folder: Path) -> None:
     views = bench.judge_views
-    pictures = archives.read(folder, "illustrations", side=16, classes=views.CLASSES)
+    pictures = archives.read_pictures(folder, "illustrations", side=16, classes=views.CLASSES)
     held = views.held_out(pictures.rows)
     pictures.pixels[:] = 0
     for index in held:  # opaque and red, where all others are not there at all
@@ -305,7 +305,7 @@ def measured(
     ]
     monkeypatch.setattr(bench.quality_prompts, "wishes", lambda: wished)
     monkeypatch.setattr(draw, "_looker", lambda: lambda picture, prompt: 0.25)
-    rows = archives.read(folder, "illustrations", side=16, classes=["permissive"]).rows
+    rows = archives.read_pictures(folder, "illustrations", side=16, classes=["permissive"]).rows
     known = judge.Known(rows, torch.rand(6, 48, generator=torch.Generator().manual_seed(0)))
     head = nn.Linear(48, 384)
     ours = judge.Judge(see, head, meanings)

@@ -1,10 +1,9 @@
 """The 3-D camera: flights through a depth map.
 
-The eye sees along z, with x to the right and y downwards, as pixels count. A frame is found from
-the one before by following each of its rays to where it meets what is there
-(`animation.surfaces`), and looking from that place to the eye of the frame before. So nothing is
-torn, and what was hidden is known. Distances are along z, in any unit, so long as it is one and
-the same.
+The camera looks along z, with x to the right and y down, as pixels are counted. Each ray of a new
+frame is followed to where it meets a surface (`vqclip.animation.surfaces`), and that point is
+projected into the frame before. So the picture is never torn, and what was hidden is known.
+Distances are along z, all in the same unit, whichever it is.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from torch import Tensor
 from vqclip.animation.camera_2d import focal_length, require_field_of_view, require_finite
 from vqclip.errors import ConfigError
 
-BEHIND = 1e-9  # a distance so small that what is there lies beside every picture
+BEHIND = 1e-9  # the least distance that a division takes; points nearer are outside the picture
 
 
 @dataclass(frozen=True)
 class CameraMove3D:
-    """Where the camera goes from one frame to the next, and how it turns on the way.
+    """A 3-D camera's move from one frame to the next.
 
     Args:
         x: how far it goes to the right.
@@ -34,11 +33,11 @@ class CameraMove3D:
         pan: by how many degrees it turns to the right.
         tilt: by how many degrees it turns up.
         roll: by how many degrees things turn clockwise.
-        field_of_view: degrees that the picture's shorter side fills.
-        near: how far away the nearest thing of a depth map is.
-        far: how far away its furthest thing is; nothing goes on beyond.
-        centre: the point towards which z leads, where a horizon and the end of a tunnel are: (x,
-            y) in widths and heights from the upper left corner.
+        field_of_view: the angle, in degrees, under which the picture's shorter side is seen.
+        near: the distance of the nearest point of a depth map.
+        far: the distance of its furthest point; no surface is further away.
+        centre: the vanishing point of z, where a horizon and the end of a tunnel are: (x, y) in
+            widths and heights from the upper left corner.
 
     Raises:
         ConfigError: if a number is not finite, the field of view is not between 1 and 170
@@ -72,12 +71,12 @@ class CameraMove3D:
 
     @property
     def start(self) -> Tensor:
-        """Where the eye is, as seen from the frame before; [3] in float64."""
+        """The camera's position, as seen from the frame before; [3] in float64."""
         return torch.tensor([self.x, self.y, self.z], dtype=torch.float64)
 
     @property
     def turn(self) -> Tensor:
-        """Directions as seen from this frame → as seen from the one before; [3, 3] in float64."""
+        """The rotation from this frame's directions to those of the last; [3, 3] in float64."""
         (a, b), (c, d), (e, f) = (
             (math.cos(math.radians(each)), math.sin(math.radians(each)))
             for each in (self.pan, self.tilt, self.roll)
@@ -94,34 +93,34 @@ class CameraMove3D:
 
 
 class Pose(NamedTuple):
-    """Where the eye of a frame is, and how it looks, as seen from where a flight began.
+    """The camera's position and orientation in a frame, as seen from the start of the flight.
 
     Args:
-        place: where it is, [3] in float64.
-        turn: directions as seen from this frame → as seen from the first, [3, 3] in float64.
+        place: the position, [3] in float64.
+        turn: the rotation from this frame's directions to those of the first; [3, 3] in float64.
     """
 
     place: Tensor
     turn: Tensor
 
     def after(self, flight: CameraMove3D) -> Pose:
-        """That of the next frame."""
+        """Return the pose of the next frame."""
         return Pose(self.place + self.turn @ flight.start, self.turn @ flight.turn)
 
 
-def level() -> Pose:
-    """The pose in which a flight begins."""
+def initial_pose() -> Pose:
+    """The pose at the start of a flight."""
     return Pose(torch.zeros(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64))
 
 
 class Rays(NamedTuple):
-    """The rays of a frame, as seen from the frame before.
+    """The rays through the pixels of a frame, as seen from the frame before.
 
     Args:
         start: where they begin, [3].
-        ways: where they go, [h, w, 3]; of length 1 along the z of their own frame.
+        ways: their directions, [h, w, 3]; of length 1 along the z of their own frame.
         lens: (focal length, x and y of the centre), in pixels.
-        flight: the flight whose frame it is.
+        flight: the camera's move to that frame.
     """
 
     start: Tensor
@@ -130,10 +129,13 @@ class Rays(NamedTuple):
     flight: CameraMove3D
 
     def project(self, reach: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Where a point on each ray is in the frame before: x and y in pixels, and its distance.
+        """Project a point on each ray into the frame before.
 
         Args:
-            reach: how far along the ray, [h, w].
+            reach: how far along the ray the point is, [h, w].
+
+        Returns:
+            x and y in pixels, and the distance along z, [h, w] each.
         """
         x, y, z = (
             s + reach * way for s, way in zip(self.start, self.ways.unbind(-1), strict=True)
@@ -144,13 +146,13 @@ class Rays(NamedTuple):
 
 
 class Reprojection(NamedTuple):
-    """How a frame follows from the one before.
+    """How a new frame samples the one before.
 
     Args:
-        positions: [h, w, 2], for `vqclip.animation.resample`.
-        seen: [h, w] in [0, 1], less where something hid in the frame before what is there; what
-            lay beyond that frame's border is for `vqclip.animation.resample` to tell.
-        distance: [h, w], how far away things are now.
+        positions: [h, w, 2], (x, y) in pixels, for `vqclip.animation.resample`.
+        seen: [h, w] in [0, 1], less than 1 where the point was hidden in the frame before.
+            `vqclip.animation.resample` reports what lay beyond that frame's border.
+        distance: [h, w], the distance of each point along z in the new frame.
     """
 
     positions: Tensor
@@ -159,43 +161,48 @@ class Reprojection(NamedTuple):
 
 
 class Surface(Protocol):
-    """What is there, as a frame shows it."""
+    """A surface in space, as seen from a frame."""
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """[h, w] of how far along each ray of the next frame, and how surely in [0, 1] seen.
+        """Intersect the rays of the next frame with the surface.
+
+        Returns:
+            How far along each ray the surface is, [h, w]; and [h, w] in [0, 1], 1 where the
+            point was seen in this frame, less where it was hidden.
 
         Raises:
-            ConfigError: if the flight goes through it.
+            ConfigError: if the flight goes through the surface.
         """
 
     def after(self, flight: CameraMove3D, course: Callable[[int, int], Reprojection]) -> Surface:
-        """The same, as the next frame shows it.
+        """Return the surface as seen from the next frame.
 
         Args:
-            course: that of the flight over it, on a grid of (height, width).
+            flight: the camera's move to that frame.
+            course: (height, width) → the reprojection of that move.
         """
 
     def state(self) -> dict[str, Tensor]:
-        """What of it changes with the frames, by name; on the CPU."""
+        """Return what changes from frame to frame, by name; on the CPU."""
 
     def at(self, state: Mapping[str, Tensor]) -> Surface:
-        """The same, where a `state` was told.
+        """Return the surface with a state that `state` returned.
 
         Raises:
-            KeyError: if that was of another kind.
+            KeyError: if that is of another kind of surface.
         """
 
 
-def follow(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> Reprojection:
-    """Find where the pixels of a frame come from.
+def reproject(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> Reprojection:
+    """Reproject: find where the pixels of a new frame are in the frame before.
 
     Args:
-        terrain: as the frame before showed it.
-        width: of the frames, in pixels.
-        height: of the frames, in pixels.
+        flight: the camera's move to the new frame.
+        terrain: the surface, as seen from the frame before.
+        width, height: of the frames, in pixels.
 
     Raises:
-        ConfigError: if the flight goes through the terrain.
+        ConfigError: if the flight goes through the surface.
     """
     focal = focal_length(flight.field_of_view, width, height)
     across, down = flight.centre[0] * width - 0.5, flight.centre[1] * height - 0.5
@@ -209,10 +216,10 @@ def follow(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> R
     return Reprojection(torch.stack([x, y], -1), seen * (ahead > BEHIND), reach)
 
 
-def nearness(distance: Tensor, flight: CameraMove3D) -> Tensor:
-    """Distances → values of a `DepthMap`, so that one picture of depths lasts for many frames.
+def depth_values(distance: Tensor, flight: CameraMove3D) -> Tensor:
+    """Convert distances [h, w] to values of a `DepthMap` in [0, 1].
 
-    What has come nearer than the flight's `near` counts as that near.
+    Points nearer than the flight's `near` count as that near.
     """
     near, far = 1 / flight.near, 1 / flight.far
     return ((1 / distance.clamp(min=BEHIND) - far) / (near - far)).clamp(0, 1)

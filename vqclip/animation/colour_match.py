@@ -1,15 +1,15 @@
 """Colour matching: a picture in the colours of another.
 
     lab         mean and deviation of lightness and of both colour axes of CIELAB, after Reinhard
-                et al., 2001, "Color transfer between images", who take another such space
+                et al., 2001, "Color transfer between images", who use a similar colour space
     rgb         mean and deviation of red, green and blue
     hsv         mean and deviation of value; saturation is multiplied to the same mean, so that
                 greys stay grey; hues turn by the angle between the mean hues, in which pale
                 pixels count little
-    histogram   each of red, green and blue gets the reference's distribution, as scikit-image's
-                `match_histograms` has it
+    histogram   each of red, green and blue gets the reference's distribution, as in
+                scikit-image's `match_histograms`
 
-All of them look at whole pictures, not at where in them a colour is.
+All of them use the colours of the whole picture, wherever they are in it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from torch import Tensor
 from vqclip.errors import pick
 from vqclip.tensors import Image
 
-# In parts of a channel's range. A channel that deviates less is flat: to spread it would only
-# spread its noise.
+# As a share of a channel's range. A channel with a smaller deviation is flat: to spread it would
+# only amplify its noise.
 FLAT = 1 / 255
 
 
 def match_colours(image: Image, reference: Image, way: str) -> Image:
-    """Bring a picture's colours to those of another, whatever the size of that.
+    """Match a picture's colours to those of a reference, which may have another size.
 
     Args:
         image: [1, 3, H, W] in [0, 1].
@@ -87,13 +87,13 @@ def _hue(hsv: Tensor) -> Tensor:
 
 
 def _histogram(image: Image, reference: Image) -> Image:
-    # Places want 64 bits, which not every device has.
+    # Ranks need 64 bits, which not every device has.
     rows = zip(image[0].flatten(1).cpu(), reference[0].flatten(1).cpu(), strict=True)
     return torch.stack([_matched(own, wanted) for own, wanted in rows]).view_as(image).to(image)
 
 
 def _matched(own: Tensor, wanted: Tensor) -> Tensor:
-    """Bring the values [N] to the distribution of others [M]; equal ones stay equal."""
+    """Match values [N] to the distribution of others [M]; equal values stay equal."""
     ranked = own.sort().values
     place = torch.searchsorted(ranked, own, right=True).double() / len(own)  # in (0, 1]
     values, counts = wanted.unique(return_counts=True)

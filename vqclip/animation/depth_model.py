@@ -1,8 +1,7 @@
 """Monocular depth models of Hugging Face's transformers.
 
-A folder is as they are published: `config.json`, `preprocessor_config.json` and weights as
-safetensors. It is read as data: programs that a folder brings are never run, and the network is
-never asked.
+A model is a folder as it is published: `config.json`, `preprocessor_config.json` and weights as
+safetensors. Code in the folder is never run, and the network is never used.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from vqclip.errors import ModelError
 from vqclip.tensors import Image
 
 INSTALL = "pip install 'vqclip[depth]'"
-# What the models of a kind estimate: 1 / distance, up to a scale, or distances.
+# What each type of model estimates: 1 / distance up to a scale ("inverse"), or distance.
 KINDS = {
     "depth_anything": "inverse",
     "depth_pro": "inverse",
@@ -30,17 +29,17 @@ KINDS = {
     "glpn": "distance",
     "zoedepth": "distance",
 }
-_FLAT = 1e-6  # of the largest number; what differs by less is one depth
-_OUTLIERS = 0.01  # of the pixels, at either end, that do not count for what is near and far
+_FLAT = 1e-6  # range of depths, as a share of the largest, below which a picture is flat
+_OUTLIERS = 0.01  # share of the pixels, at either end, that do not set what is near and far
 
 
 class DepthModel:
-    """A model that tells near from far, without training it.
+    """A monocular depth model: estimates what is near and far in one picture.
 
     Args:
         model: of `transformers`, for depth estimation.
-        processor: what it is shown, made of a picture; of `transformers`, too.
-        distances: whether it gives distances, and not 1 / distance.
+        processor: prepares its input from a picture; of `transformers`, too.
+        distances: whether it estimates distances rather than 1 / distance.
     """
 
     def __init__(self, model: Any, processor: Any, distances: bool) -> None:
@@ -48,7 +47,7 @@ class DepthModel:
 
     @torch.no_grad()
     def __call__(self, image: Image) -> Tensor:
-        """Estimate what is near and far in a picture.
+        """Estimate the depth of a picture.
 
         Args:
             image: [1, 3, H, W] in [0, 1].
@@ -57,7 +56,7 @@ class DepthModel:
             [H, W] in [0, 1], values of a `vqclip.animation.surfaces.DepthMap`: 1 is nearest.
 
         Raises:
-            ModelError: if what the model gives is no depth.
+            ModelError: if the model's output is not finite.
         """
         pixels = image[0].detach().clamp(0, 1).mul(255).round().byte().cpu()
         shown = self._processor(images=pixels.permute(1, 2, 0).numpy(), return_tensors="pt")
@@ -70,7 +69,7 @@ class DepthModel:
             found = 1 / found.clamp(min=1e-3)
         size = list(image.shape[-2:])
         found = functional.interpolate(found, size, mode="bilinear", antialias=True)[0, 0]
-        # The extremes of a single pixel would make the rest of a film breathe.
+        # Extreme values of single pixels would make the depths of a film pulse.
         ordered = found.flatten().sort().values
         rank = round(_OUTLIERS * (len(ordered) - 1))
         low, high = float(ordered[rank]), float(ordered[-1 - rank])
@@ -80,11 +79,11 @@ class DepthModel:
 
 
 def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
-    """Read a depth model from a folder.
+    """Load a depth model from a folder.
 
     Raises:
-        ModelError: if `transformers` is not installed, the folder is not a depth model, is
-            damaged, or brings programs of its own.
+        ModelError: if `transformers` is not installed, or if the folder holds no depth model, is
+            damaged, or holds code of its own.
     """
     if find_spec("transformers") is None:
         raise ModelError(
@@ -138,7 +137,7 @@ def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthM
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the bars and warnings of `transformers` off the screen, for as long as this lasts."""
+    """Silence the progress bars and warnings of `transformers` within this context."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -153,7 +152,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """A file of settings as Hugging Face writes them."""
+    """Read a JSON file of settings, as Hugging Face writes them."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -1,9 +1,9 @@
 """Frame feedback: how each frame begins with the last one, warped and encoded.
 
-The picture is moved, and so are the optimiser's moments and what is shown; the drawer starts over
-from the moved picture. What of the last latent no picture can show, its distance from what the
-encoder makes of its own picture, is moved along with it: without a camera nothing is lost, and a
-still animation is the same as more steps.
+The last picture is warped and encoded, and the drawer starts the next frame from that latent. The
+optimiser's moments and the average of shown frames are warped, too. Encoding a decoded latent
+does not give the same latent; the difference, which no picture shows, is warped along and added.
+So without a camera move nothing is lost, and a still animation is the same as more steps.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from torch.nn import functional
 
 from vqclip.animation import colour_match
 from vqclip.animation.frame_motion import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
-from vqclip.animation.warp import Warp, inside, part, slerp, warp
+from vqclip.animation.warp import Warp, edges_without_fill, scale_warp, slerp_latents, warp
 from vqclip.generate import View
 from vqclip.models.vqgan import VQGAN
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Latent, Scalar
 
-FRESH = 0.3  # grain where something comes into view, so that there is something to work on
-LEVELS = 255  # what is kept between frames has as many levels as a picture in a file
+FRESH = 0.3  # noise where something comes into view, so that the optimiser has a start
+LEVELS = 255  # pictures kept between frames have as many levels as picture files
 
 
 class VqganDrawer(Protocol):
-    """A drawer that decodes a latent by a VQGAN: what frame feedback moves.
+    """A drawer that decodes a latent by a VQGAN, which frame feedback can warp.
 
-    `latent` is [1, C, h, w], the parameter that is optimised.
+    Args:
+        vqgan: encodes and decodes.
+        latent: [1, C, h, w], the parameter that is optimised.
     """
 
     vqgan: VQGAN
@@ -47,20 +49,23 @@ class VqganDrawer(Protocol):
 
 @dataclass
 class FrameFeedback:
-    """An animation on its way.
+    """Frame feedback: the state of an animation, and how each frame follows from the last.
 
     Attributes:
-        starts: the first step of each frame, and of one after the last.
-        back: where only a stretch is drawn.
-        target: what the frame began with: [1, 3, H, W] in [0, 1].
-        seen: where that was in view a frame ago: [1, 1, H, W] in [0, 1].
-        shown: what was last shown.
-        last: the latent that was last shown.
-        reference: the picture whose colours are kept.
-        kept: of an animation that closes, the latents of the frames before the first, and, where
-            others are drawn in between, of the first.
-        drafts: of scenes, by their number.
-        streams: where the cutters' random streams stood when the second frame began.
+        starts: the first step of each frame, and one after the last step.
+        route: the motion from frame to frame.
+        habits: what each frame keeps of the last.
+        seed: of the noise that frames begin with.
+        back: how a stretch that is drawn anew ends; None for a whole animation.
+        target: the picture that the frame began with: [1, 3, H, W] in [0, 1].
+        seen: where that was in view in the frame before: [1, 1, H, W] in [0, 1].
+        shown: the picture that was last shown, [1, 3, H, W] in [0, 1].
+        last: the latent of the last frame, [1, C, h, w].
+        reference: the picture whose colours are kept, [1, 3, H, W] in [0, 1].
+        kept: for a loop, the latents of the frames before the first, and, where frames are
+            interpolated, that of the first.
+        drafts: number of a scene → its draft.
+        streams: the states of the cutters' random streams when the second frame began.
     """
 
     starts: Sequence[int]
@@ -80,16 +85,16 @@ class FrameFeedback:
 
     @property
     def frames(self) -> int:
-        """How many frames are drawn; those before the first one that is shown, too."""
+        """How many frames are drawn, those before the first one shown included."""
         return len(self.starts) - 1
 
     @property
     def end(self) -> int:
-        """One after the last frame that is drawn."""
+        """The number after that of the last frame drawn."""
         return self.frames if self.back is None else self.back.until
 
     def final(self) -> Image | None:
-        """What is to be seen last; None before anything is."""
+        """The last picture of the animation so far; None before the first."""
         if self.back is not None and self.back.final is not None:
             return self.back.final()
         return self.shown
@@ -99,12 +104,12 @@ class FrameFeedback:
         return range(self.starts[frame], self.starts[frame + 1])
 
     def frame(self, done: int) -> int:
-        """The frame to go on with after so many steps."""
+        """The frame that step number `done`, counted from 0, belongs to."""
         return bisect_right(self.starts, done) - 1
 
     @torch.no_grad()
     def move(self, frame: int, drawer: VqganDrawer, optimiser: Scheduled) -> None:
-        """Move what was last shown to where it is in `frame`, and let the drawer start there."""
+        """Warp the last frame to its place in `frame`, and start the drawer from there."""
         assert self.last is not None
         habits, last = self.habits, self.last
         drawn = _levels(drawer.draw_latent(last))
@@ -128,32 +133,36 @@ class FrameFeedback:
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
         latent = drawer.vqgan.encode(self.target)
-        if habits.through == "latent":  # which takes what is done to the picture, and no more
+        if habits.through == "latent":  # only other changes of the picture, such as noise, count
             change = latent - drawer.vqgan.encode(plain)
-            latent = warp(last, way, inside(habits.edges))[0] + change
-        else:  # as far as it is the last picture, and not the film's own frame, that is shown
+            latent = warp(last, way, edges_without_fill(habits.edges))[0] + change
+        else:  # add the difference where the last picture, not the film's own frame, is shown
             rest = last - drawer.vqgan.encode(drawn)
             kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
             latent = latent + kept * warp(rest, way, _known(habits.edges), "linear")[0]
         for scene, taken in habits.arriving(frame).items():
             if scene in self.drafts:
-                latent = slerp(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
+                latent = slerp_latents(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
                 self.target = _levels(drawer.draw_latent(latent))
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
-            optimiser.move(lambda each: warp(each, way, inside(habits.edges), "linear")[0])
+            optimiser.move(
+                lambda each: warp(each, way, edges_without_fill(habits.edges), "linear")[0]
+            )
         else:
             optimiser.forget()
         if self.shown is not None and habits.smooth > 0:
-            self.shown = _levels(warp(self.shown, way, inside(habits.edges))[0].clamp(0, 1))
+            self.shown = _levels(
+                warp(self.shown, way, edges_without_fill(habits.edges))[0].clamp(0, 1)
+            )
 
     @torch.no_grad()
     def develop(self, frame: int, drawer: VqganDrawer, latent: Latent) -> tuple[Image, ...]:
-        """Give what is shown of a frame whose steps are taken.
+        """Return the pictures to show after a frame's steps are done: interpolated ones, and it.
 
         Args:
-            latent: that of the average of the steps.
+            latent: [1, C, h, w], the average over the steps.
         """
         habits = self.habits
         before, self.last = self.last, latent.clone()
@@ -166,7 +175,8 @@ class FrameFeedback:
         latent = self._closing(frame, latent, drawer)
         image = drawer.draw_latent(latent)
         if self.back is not None and (share := self.back.share(frame)) > 0:
-            image = image.lerp(self.back.old(frame), share**2)  # what no latent shows comes last
+            # The old picture itself comes late: most of the blend is between latents.
+            image = image.lerp(self.back.old(frame), share**2)
         if self.shown is not None and habits.smooth > 0:
             image = image + habits.smooth * self._stays(frame, image) * (self.shown - image)
         self.shown = _levels(image)
@@ -184,13 +194,13 @@ class FrameFeedback:
         return tuple(found)
 
     def ground(self, frame: int) -> SourceFrame | None:
-        """The film's own frame; the last one that was asked for is kept."""
+        """The film's own frame, if there is a film; the last one asked for is cached."""
         if self._ground[0] != frame:
             self._ground = (frame, self.route.ground(frame))
         return self._ground[1]
 
     def hold(self, view: View) -> Scalar:
-        """Want the pixels to stay near what the frame began with, where that was in view."""
+        """The hold loss: mean squared difference from the frame's start, where it was in view."""
         if self.target is None or self.seen is None:
             return view.image.new_zeros(())
         weight = self._stays(self.frame(view.step), view.image)
@@ -198,9 +208,9 @@ class FrameFeedback:
         return gaps.sum() / (3 * weight.sum()).clamp(min=1)
 
     def follow(self, view: View) -> Scalar:
-        """Want the pixels to be near the film's own frame: the mean squared difference.
+        """The source loss: the mean squared difference from the film's own frame, in [0, 1].
 
-        In a stage of another size the film's frame comes to it, a pixel the mean of its area.
+        For a stage of another size, the film's frame is resized by averaging areas.
         """
         ground = self.ground(self.frame(view.step))
         if ground is None:
@@ -211,7 +221,7 @@ class FrameFeedback:
         return functional.mse_loss(view.image, wanted)
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next frames depend on, by name."""
+        """Return everything that the next frames depend on, by name, for a checkpoint."""
         single = {
             "target": self.target,
             "seen": self.seen,
@@ -227,7 +237,7 @@ class FrameFeedback:
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Go on from a `state`."""
+        """Continue from a state that `state` returned, on a device."""
         route = {k: v for k, v in state.items() if k.startswith("route.")}
         self.route.restore({k.removeprefix("route."): v for k, v in route.items()})
         there = {k: v.to(device, copy=True) for k, v in state.items() if k not in route}
@@ -244,9 +254,9 @@ class FrameFeedback:
         }
 
     def _stays(self, frame: int, image: Image) -> Tensor:
-        """Where a frame may be held to what was there: [1, 1, H, W] in [0, 1].
+        """Where a frame may be held to its start: [1, 1, H, W] in [0, 1].
 
-        Not where something comes into view that is to be drawn, or that a film shows.
+        Less where something comes into view that is to be drawn, or that a film shows.
         """
         filled = self.habits.edges == "fill" or self.ground(frame) is not None
         if self.seen is None or not filled:
@@ -254,22 +264,23 @@ class FrameFeedback:
         return self.seen
 
     def _closing(self, frame: int, latent: Latent, drawer: VqganDrawer) -> Latent:
-        """What is shown of a frame: the last ones become those before the first, if it closes.
+        """The latent to show for a frame near the end.
 
-        Those of a stretch become what was there.
+        In a loop, the last frames are blended into those before the first; in a stretch that is
+        drawn anew, into the old frames.
         """
         if self.back is not None:
             share = self.back.share(frame)
             if share == 0:
                 return latent
-            return slerp(latent, drawer.vqgan.encode(self.back.old(frame)), share)
+            return slerp_latents(latent, drawer.vqgan.encode(self.back.old(frame)), share)
         closing = frame - (self.frames - self.habits.loop)
         if closing < 0 or self.habits.loop == 0:
             return latent
-        return slerp(latent, self.kept[closing], (closing + 1) / self.habits.loop)
+        return slerp_latents(latent, self.kept[closing], (closing + 1) / self.habits.loop)
 
     def _leading_on(self, frame: int, drawer: VqganDrawer, latent: Latent) -> list[Image]:
-        """Draw what lies between the end of a stretch and the frame that stays after it."""
+        """Interpolate between the last frame of a stretch and the old frame after it."""
         back = self.back
         if back is None or not back.leads_on:
             return []
@@ -281,37 +292,37 @@ class FrameFeedback:
     def _between(
         self, frame: int, drawer: VqganDrawer, before: Latent, after: Latent
     ) -> list[Image]:
-        """Draw what lies between two frames: both moved there, and their latents blended."""
+        """Interpolate between two frames: both are warped to there, and their latents blended."""
         drawn = [drawer.draw_latent(each) for each in (before, after)]
         way = self.route.way(frame, _levels(drawn[0]))
         found = []
         for number in range(1, self.habits.between + 1):
             share = number / (self.habits.between + 1)
             ends = [
-                self._moved(drawer, latent, picture, part(way, share_of))
+                self._moved(drawer, latent, picture, scale_warp(way, share_of))
                 for latent, picture, share_of in zip(
                     (before, after), drawn, (share, share - 1), strict=True
                 )
             ]
-            found.append(drawer.draw_latent(slerp(ends[0], ends[1], share)))
+            found.append(drawer.draw_latent(slerp_latents(ends[0], ends[1], share)))
         return found
 
     def _moved(self, drawer: VqganDrawer, latent: Latent, drawn: Image, way: Warp) -> Latent:
-        """A latent that is moved as its picture is, with what of it no picture shows."""
-        encode, edges = drawer.vqgan.encode, inside(self.habits.edges)
-        # What comes into view of one of two frames is in the other: black would darken it.
+        """Warp a latent by its picture; the difference that no picture shows is warped along."""
+        encode, edges = drawer.vqgan.encode, edges_without_fill(self.habits.edges)
+        # What comes into view in one of the frames is shown by the other: black would darken it.
         around = "mirror" if edges == "black" else edges
         moved = encode(warp(drawn, way, around)[0].clamp(0, 1))
         return moved + warp(latent - encode(drawn), way, _known(edges), "linear")[0]
 
 
 def _known(edges: str) -> str:
-    """What lies beyond the border of what no picture shows: nothing, unless all comes again."""
+    """The edges for the difference that no picture shows: zero, unless the picture repeats."""
     return edges if edges in ("wrap", "mirror") else "black"
 
 
 def _levels(image: Tensor) -> Tensor:
-    """Round to as many levels as a checkpoint keeps."""
+    """Round to the levels that a checkpoint keeps."""
     return image.mul(LEVELS).round().div(LEVELS)
 
 

@@ -1,14 +1,14 @@
 """Flicker of a film: the warping error between neighbouring frames.
 
 The warping error of Lai et al., 2018, "Learning Blind Video Temporal Consistency"
-(https://arxiv.org/abs/1808.00449): of two frames, the later one is laid on the earlier one along
-the optical flow, and E = Σ M |V - V'|² / Σ M over the pixels M that both show. The square is
-the mean over the colour channels here, which makes E a third of the formula's, and what a picture
-loses to noise of that variance. What both show is told by `flow.occluded`, edges of motion left
-out, too, as in that paper, which takes both from Ruder et al., 2016.
+(https://arxiv.org/abs/1808.00449): the later of two frames is warped to the earlier one along the
+optical flow, and E = Σ M |V - V'|² / Σ M over the pixels M that both show. Here the square is the
+mean over the colour channels, so that E is a third of the formula's: the variance of the noise
+that would give the same error. M is the complement of `optical_flow.occlusion_mask`, which also
+leaves out motion boundaries, as in that paper, which takes both from Ruder et al., 2016.
 
-A film in which nothing moves has no error, and one that is blurred has a small one: the measure
-says how steady a film is, not how good.
+A film in which nothing moves has no error, and a blurred one has a small one: the measure says
+how steady a film is, not how good.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vqclip.animation.optical_flow import Flow, occluded, warp
+from vqclip.animation.optical_flow import Flow, occlusion_mask, warp
 from vqclip.errors import PictureError
 from vqclip.tensors import Image
 
-OFTEN = 0.95  # the share of neighbours that differ less than `Flicker.usual`
+OFTEN = 0.95  # the share of neighbouring frames that differ by at most `Flicker.usual`
 
 
 @dataclass(frozen=True)
 class Flicker:
-    """How unsteady a film of N frames is; see `measure_flicker`.
+    """The flicker of a film of N frames; see `measure_flicker`.
 
     Args:
-        warped: of each of the N - 1 pairs of neighbours, the warping error: a mean square, with
+        warped: the warping error of each of the N - 1 pairs of neighbours: a mean square, with
             colours in [0, 1]. None where the two share no pixel.
-        shown: which share of the pixels of a pair's first frame its second one shows, too.
-        differences: of each pair, the mean absolute difference in [0, 1], as they are.
-        loop: the same between the last frame and the first.
+        shown: for each pair, the share of the first frame's pixels that the second shows, too.
+        differences: for each pair, the mean absolute difference in [0, 1], without warping.
+        loop: the same difference between the last frame and the first.
     """
 
     warped: tuple[float | None, ...]
@@ -45,18 +45,18 @@ class Flicker:
 
     @property
     def error(self) -> float | None:
-        """The film's warping error: the mean of those that there are."""
+        """The film's warping error: the mean over its pairs; None if no pair has one."""
         found = [each for each in self.warped if each is not None]
         return math.fsum(found) / len(found) if found else None
 
     @property
     def difference(self) -> float:
-        """The mean difference between neighbours."""
+        """The mean difference between neighbouring frames."""
         return math.fsum(self.differences) / len(self.differences)
 
     @property
     def usual(self) -> float:
-        """What 95 in a hundred neighbours differ by at most, between ranks as numpy has it."""
+        """The 95th percentile of the differences, interpolated as by numpy."""
         ranked = sorted(self.differences)
         place = OFTEN * (len(ranked) - 1)
         below = math.floor(place)
@@ -65,20 +65,20 @@ class Flicker:
 
     @property
     def closes(self) -> bool:
-        """Whether the step from the last frame to the first is one as others are."""
+        """Whether the film loops: the last frame and the first differ no more than others do."""
         return self.loop <= self.usual
 
 
 def measure_flicker(
     frames: Iterable[Image], flow: Flow, source: Iterable[Image] | None = None
 ) -> Flicker:
-    """Measure how unsteady frames are; two of them are held at a time, and the first.
+    """Measure the flicker of a film; no more than three frames are held at a time.
 
     Args:
         frames: [1, 3, H, W] in [0, 1] each; two or more.
-        flow: finds how things move.
-        source: frames of the same size to find that in, so that a film and what was made of it
-            are compared along the same ways; more of them than `frames` are not looked at.
+        flow: finds the optical flow.
+        source: frames of the same size to find the flow in, so that a film and what was made of
+            it can be compared by the same flow; those beyond the last of `frames` are ignored.
 
     Raises:
         PictureError: if there are fewer than two frames, or fewer of `source` than of `frames`.
@@ -90,7 +90,7 @@ def measure_flicker(
     with closing(_together(frames, source)) as pairs:
         for (now, seen), (later, seen_later) in pairwise(pairs):
             forward, backward = flow(seen, seen_later), flow(seen_later, seen)
-            both = 1 - occluded(forward, backward, boundaries=True)  # M
+            both = 1 - occlusion_mask(forward, backward, boundaries=True)  # M
             squares = (now - warp(later, forward).clamp(0, 1)).square().mean(1, keepdim=True)
             count = both.sum().item()
             error = (squares * both).double().sum().item()
@@ -110,7 +110,7 @@ def _difference(a: Image, b: Image) -> float:
 def _together(
     frames: Iterable[Image], source: Iterable[Image] | None
 ) -> Generator[tuple[Image, Image], None, None]:
-    """Each frame, with that of the source."""
+    """Pair each frame with that of the source, or with itself."""
     if source is None:
         for frame in frames:
             yield frame, frame

@@ -1,6 +1,6 @@
 """Frame motion: by a 2-D camera, a 3-D camera, or the optical flow of a film.
 
-Each route says where each pixel of a frame was a frame ago.
+Each of them gives, for every frame, a warp: where each pixel was in the frame before.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from vqclip.animation import camera_2d, optical_flow
 from vqclip.animation.camera_2d import CameraMove2D
-from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, follow
+from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, reproject
 from vqclip.animation.optical_flow import Flow
-from vqclip.animation.warp import SampleGrid, Warp, grid
+from vqclip.animation.warp import SampleGrid, Warp, pixel_grid
 from vqclip.errors import PictureError
 from vqclip.media.footage import Footage
 from vqclip.tensors import Image
@@ -26,11 +26,11 @@ from vqclip.tensors import Image
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """A film's own frame, that is drawn over.
+    """A frame of the source film that an animation is drawn over.
 
     Args:
-        image: at the run's size.
-        hidden: [1, 1, H, W] in [0, 1]: what the frame before could not show.
+        image: [1, 3, H, W] in [0, 1], at the run's size.
+        hidden: [1, 1, H, W] in [0, 1]: 1 where the frame before could not show it.
     """
 
     image: Image
@@ -38,33 +38,39 @@ class SourceFrame:
 
 
 class FrameMotion(Protocol):
-    """Where an animation goes, frame by frame; frames are asked for in order."""
+    """The motion of an animation, frame by frame; frames are asked for in order."""
 
     def way(self, frame: int, shown: Image) -> Warp:
-        """How things get to a frame from the one before, which is `shown`."""
+        """Return the warp to a frame from the one before, which is `shown`."""
 
     def ground(self, frame: int) -> SourceFrame | None:
-        """The film's own frame, if there is a film."""
+        """Return the source film's frame; None if there is no film."""
 
     def close(self) -> None:
-        """Let go of what is open; it opens again when it is asked."""
+        """Close open files; they are opened again when they are needed."""
 
     def state(self) -> dict[str, Tensor]:
-        """What of it frames leave to the next ones, by name; on the CPU."""
+        """Return what the next frames depend on, by name; on the CPU."""
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a `state`; one of none, or of another route, is none."""
+        """Continue from a state that `state` returned; an empty or foreign one is ignored."""
 
 
 @dataclass(frozen=True)
 class FeedbackOptions:
-    """What each frame keeps of the last, and how; see `MotionSettings`.
+    """Options of frame feedback: what each frame keeps of the last; see `MotionSettings`.
 
     Args:
-        arriving: how much of the draft of which scene each frame takes up, by frame.
-        noise: of what was moved, by frame.
-        blend: share of the film's own frame that each begins with, by frame.
-        loop: how many frames go before the first, and come again at the end.
+        edges: what lies beyond the picture; see `vqclip.animation.resample`.
+        through: "picture" warps the picture and encodes it; "latent" warps the latent.
+        smooth: share of the last frame, warped, in what is shown, in [0, 1].
+        moments: whether the optimiser's moments are warped; if not, they are forgotten.
+        colours: one of `COLOUR_MATCHES`, or "none".
+        between: how many frames are interpolated between two.
+        loop: how many frames are drawn before the first, and blended in at the end; 0: no loop.
+        arriving: frame → scene → share of that scene's draft that is blended in.
+        noise: frame → deviation of the noise added to the warped picture.
+        blend: frame → share of the film's own frame that the frame begins with.
     """
 
     edges: str = "fill"
@@ -82,14 +88,14 @@ class FeedbackOptions:
 
 @dataclass(frozen=True)
 class BlendBack:
-    """The end of a stretch that is drawn anew: back to frames that stay.
+    """How a stretch that is drawn anew is blended back into the old frames after it.
 
     Args:
-        until: one after the last frame that is drawn.
-        share: of what was there, by frame.
-        old: what was there, by frame.
-        leads_on: whether what was there follows.
-        final: the last frame of the film, where that is none of the stretch.
+        until: the number after that of the last frame drawn.
+        share: frame → share of the old frame.
+        old: frame → the old frame, [1, 3, H, W] in [0, 1].
+        leads_on: whether an old frame follows the stretch.
+        final: returns the last frame of the film, if it is not in the stretch.
     """
 
     until: int
@@ -101,39 +107,39 @@ class BlendBack:
 
 @dataclass(frozen=True)
 class CameraMotion2D:
-    """The camera moves over the picture.
+    """The motion of a 2-D camera.
 
     Args:
-        moves: what it does on the way to each frame.
+        moves: frame → the camera's move to it.
     """
 
     moves: Callable[[int], CameraMove2D]
 
     def way(self, frame: int, shown: Image) -> Warp:
-        """By the camera's move."""
-        return partial(_ridden, self.moves(frame))
+        """Return the warp of the camera's move."""
+        return partial(_warp_by_camera, self.moves(frame))
 
     def ground(self, frame: int) -> SourceFrame | None:
-        """There is no film."""
+        """Return None: there is no film."""
         return None
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing is kept."""
+        """Return nothing: frames do not depend on those before."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is no state."""
 
 
 class FilmFrames:
-    """The frames of a film, asked for in about their order; two of them are held.
+    """The frames of a film, asked for roughly in order; two of them are held.
 
     Args:
-        open_at: gives the film from one of its frames on.
-        device: where frames are wanted.
+        open_at: opens the film at a frame.
+        device: that frames are moved to.
     """
 
     def __init__(self, open_at: Callable[[int], Footage], device: torch.device) -> None:
@@ -143,10 +149,10 @@ class FilmFrames:
         self._pictures: Iterator[Image] = iter(())
 
     def frame(self, number: int) -> Image:
-        """One of them; after the film's end, the last one again.
+        """Return a frame, [1, 3, H, W] in [0, 1]; after the film's end, the last one again.
 
         Raises:
-            PictureError: if there is none at all.
+            PictureError: if the film has no frame at all.
         """
         if number not in self._held and not (self._held and number >= self._next):
             self._open(number)
@@ -155,14 +161,14 @@ class FilmFrames:
         return self._held[number]
 
     def close(self) -> None:
-        """End the film; it begins again when a frame is asked for."""
+        """Close the film; it is opened again when a frame is asked for."""
         close = getattr(self._pictures, "close", None)
         if close is not None:
             close()
         self._pictures, self._held = iter(()), {}
 
     def _open(self, number: int) -> None:
-        """Begin at a frame, or, where the film has ended before, at its last one or sooner."""
+        """Open the film at a frame; if it is shorter, somewhere before its end."""
         back = 0
         while True:
             self.close()
@@ -178,7 +184,7 @@ class FilmFrames:
             back = 2 * back or 1
 
     def _take(self) -> None:
-        """Hold the next frame, and the one before it."""
+        """Read the next frame, and keep the one before it."""
         last = self._held[self._next - 1]
         picture = next(self._pictures, None)
         now = last if picture is None else picture.to(self._device)
@@ -187,11 +193,11 @@ class FilmFrames:
 
 
 class FlowMotion:
-    """A film is drawn over, and things move as in it.
+    """The motion of a film that is drawn over, by its optical flow.
 
     Args:
         shots: the film's own frames.
-        flow: finds how things move between two of them.
+        flow: finds the optical flow between two of them.
     """
 
     def __init__(self, shots: FilmFrames, flow: Flow) -> None:
@@ -199,29 +205,29 @@ class FlowMotion:
         self._flows: tuple[int, Any] = (-1, None)
 
     def way(self, frame: int, shown: Image) -> Warp:
-        """As the film moves: by the flow from its frame to the one before."""
-        return partial(_flowed, self._moved(frame)[0])
+        """Return the warp of the flow from the film's frame to the one before."""
+        return partial(_warp_by_flow, self._flow_pair(frame)[0])
 
     def ground(self, frame: int) -> SourceFrame:
-        """The film's own frame, and what of it the one before could not show."""
+        """Return the film's own frame, and what of it the one before could not show."""
         image = self._shots.frame(frame)
         if frame == 0:
             return SourceFrame(image, torch.zeros_like(image[:, :1]))
-        return SourceFrame(image, optical_flow.occluded(*self._moved(frame)))
+        return SourceFrame(image, optical_flow.occlusion_mask(*self._flow_pair(frame)))
 
     def close(self) -> None:
-        """End the film."""
+        """Close the film."""
         self._shots.close()
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing is kept: the film is there."""
+        """Return nothing: frames depend on the film alone."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is no state."""
 
-    def _moved(self, frame: int) -> tuple[Tensor, Tensor]:
-        """The flow from a frame to the one before, and back again."""
+    def _flow_pair(self, frame: int) -> tuple[Tensor, Tensor]:
+        """The flow from a frame to the one before, and that from the one before to it."""
         if self._flows[0] != frame:
             before, image = self._shots.frame(frame - 1), self._shots.frame(frame)
             self._flows = (frame, (self._flow(image, before), self._flow(before, image)))
@@ -230,11 +236,11 @@ class FlowMotion:
 
 
 class DepthWarp:
-    """The way of a flight over a terrain; followed once for each size of grid.
+    """The warp of a 3-D camera's move past a surface; computed once for each size of grid.
 
     Args:
-        flight: where the camera goes.
-        terrain: as the frame before showed it.
+        flight: the camera's move.
+        terrain: the surface, as seen from the frame before.
     """
 
     def __init__(self, flight: CameraMove3D, terrain: Surface) -> None:
@@ -242,25 +248,26 @@ class DepthWarp:
         self._courses: dict[tuple[int, int], Reprojection] = {}
 
     def __call__(self, height: int, width: int) -> SampleGrid:
-        """Where each pixel of a grid was a frame ago."""
+        """Return where each pixel of a grid was in the frame before."""
         course = self.course(height, width)
         return SampleGrid(course.positions, course.seen)
 
     def course(self, height: int, width: int) -> Reprojection:
-        """The same, and how far away things are now."""
+        """Return the reprojection, which also holds the distances in the new frame."""
         if (height, width) not in self._courses:
-            self._courses[height, width] = follow(self.flight, self.terrain, width, height)
+            self._courses[height, width] = reproject(self.flight, self.terrain, width, height)
         return self._courses[height, width]
 
 
 class CameraMotion3D:
-    """The camera flies through what is near and far, which stays, or that each frame shows anew.
+    """The motion of a 3-D camera past a surface, which is fixed, or estimated for each frame.
 
     Args:
-        flights: where it goes on the way to each frame.
-        terrain: what is there, as a frame shows it that led to the one of this number.
-        stays: whether that is asked for frame 1 alone, and the flight passes it.
-        let_go: of what is open for it.
+        flights: frame → the camera's move to it.
+        terrain: makes the surface, as seen from the frame before, from the number of a frame and
+            the picture of the one before.
+        stays: whether the surface is fixed: made for frame 1 alone, and then moved past.
+        let_go: closes what `terrain` has open.
     """
 
     def __init__(
@@ -271,12 +278,12 @@ class CameraMotion3D:
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self._flights, self._terrain, self._stays, self._let_go = flights, terrain, stays, let_go
-        self._last: tuple[int, DepthWarp] | None = None  # the frame that it leads to, and the way
+        self._last: tuple[int, DepthWarp] | None = None  # a frame, and the warp to it
         self._left: Mapping[str, Tensor] = {}
         self._seen: tuple[int, Image, DepthWarp] | None = None
 
     def way(self, frame: int, shown: Image) -> Warp:
-        """By the flight over what was last shown, or over what has stayed."""
+        """Return the warp of the camera's move past the surface of the frame before."""
         if not self._stays:
             if self._seen is None or self._seen[0] != frame or not shown.equal(self._seen[1]):
                 flown = DepthWarp(self._flights(frame), self._terrain(frame, shown))
@@ -293,29 +300,29 @@ class CameraMotion3D:
         return last
 
     def ground(self, frame: int) -> SourceFrame | None:
-        """There is no film."""
+        """Return None: there is no film."""
         return None
 
     def close(self) -> None:
-        """Let go of a film of depths."""
+        """Close the film of depths, if there is one."""
         self._let_go()
 
     def state(self) -> dict[str, Tensor]:
-        """Where what has stayed is by now."""
+        """Return the number of the last frame, and the state of a fixed surface."""
         if self._last is None:
             return dict(self._left)
         at, last = self._last
         return {"frame": torch.tensor(at)} | last.terrain.state()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a `state`; without one, it is found from the first frame on."""
+        """Continue from a state; without one, the surface is followed from the first frame on."""
         self._left, self._last = state, None
 
     def _first(self, shown: Image) -> tuple[int, DepthWarp]:
         return 1, DepthWarp(self._flights(1), self._terrain(1, shown))
 
     def _begun(self, frame: int, shown: Image) -> tuple[int, DepthWarp]:
-        """Begin where it was left, if there was such a terrain then."""
+        """Begin at the restored state, if it is of this kind of surface; else at frame 1."""
         _, first = self._first(shown)
         try:
             at, terrain = int(self._left["frame"]), first.terrain.at(self._left)
@@ -324,16 +331,16 @@ class CameraMotion3D:
         return at, DepthWarp(self._flights(at), terrain)
 
 
-def _ridden(move: CameraMove2D, height: int, width: int) -> SampleGrid | None:
+def _warp_by_camera(move: CameraMove2D, height: int, width: int) -> SampleGrid | None:
     if move.still:
         return None
-    return SampleGrid(camera_2d.positions(move.matrix(width, height), width, height))
+    return SampleGrid(camera_2d.sample_positions(move.matrix(width, height), width, height))
 
 
-def _flowed(moved: Tensor, height: int, width: int) -> SampleGrid:
-    """Positions by a flow, on a grid of any size."""
+def _warp_by_flow(moved: Tensor, height: int, width: int) -> SampleGrid:
+    """Convert a flow to positions on a grid of any size."""
     high, wide = moved.shape[-2:]
     if (high, wide) != (height, width):
         moved = functional.interpolate(moved, [height, width], mode="bilinear", antialias=True)
         moved = moved * torch.tensor([width / wide, height / high]).to(moved)[None, :, None, None]
-    return SampleGrid(grid(height, width) + moved[0].permute(1, 2, 0).cpu().double())
+    return SampleGrid(pixel_grid(height, width) + moved[0].permute(1, 2, 0).cpu().double())

@@ -1,17 +1,18 @@
 """Optical flow between two frames, with occlusions.
 
 A flow from a to b is [1, 2, H, W] in pixels: what a shows at (x, y), b shows at
-(x + flow[0, 0, y, x], y + flow[0, 1, y, x]). So `warp(b, flow(a, b))` looks like a; to carry what
-was made of the last frame over to the next, ask for the flow from the next to the last.
+(x + flow[0, 0, y, x], y + flow[0, 1, y, x]). So `warp(b, flow(a, b))` looks like a. To warp the
+last frame to the next one, use the flow from the next to the last.
 
     dis         dense inverse search: quick, and good for most films (OpenCV; Kroeger et al.,
                 2016, https://arxiv.org/abs/1603.03590)
     farneback   polynomial expansion: smoother (OpenCV; Farnebäck, 2003)
-    raft        a network, the best of them where its weights are at hand (torchvision; Teed and
-                Deng, 2020, https://arxiv.org/abs/2003.12039)
-    none        nothing moves
+    raft        a network, the most accurate, if its weights are on this machine (torchvision;
+                Teed and Deng, 2020, https://arxiv.org/abs/2003.12039)
+    none        no motion
 
-OpenCV is the extra vqclip[video]. RAFT's weights are torchvision's files, never downloaded.
+OpenCV comes with the extra vqclip[video]. RAFT's weights are torchvision's files, and are never
+downloaded.
 """
 
 from __future__ import annotations
@@ -34,34 +35,34 @@ from vqclip.media import images
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.tensors import Image
 
-# What each must have of a picture's shorter side, in pixels, and what is good for it: smaller
-# ones are enlarged to be looked at, for its good by `MOST` times at most. DIS halves what it is
-# given: on a photograph that turned by 2° it was off by 0.07 pixels instead of 0.17 at 64x64, by
-# 0.10 instead of 0.21 at 192x192. Farnebäck's was better without.
+# The least shorter side of a picture that each method can take, and the side that it works best
+# from, in pixels. Smaller pictures are enlarged: to the best side by `MOST` times at most. DIS
+# works at half size; on a photograph turned by 2°, enlarging reduced its error from 0.17 pixels
+# to 0.07 at 64x64, and from 0.21 to 0.10 at 192x192. Farnebäck's was better without.
 SIDES = {"dis": (32, 256), "farneback": (32, 32), "raft": (128, 128)}
 MOST = 4
 PUBLISHED = ("raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_small_C_T_V2-01064c6d.pth")
 
 
 class Flow(Protocol):
-    """Two pictures of one size → the flow from the first to the second, on its device."""
+    """A method that finds the optical flow between two pictures of one size."""
 
     def __call__(self, a: Image, b: Image) -> Tensor:
-        """Find where the pixels of a are in b: [1, 2, H, W] in pixels, x before y."""
+        """Find the flow from a to b: [1, 2, H, W] in pixels, x before y, on a's device."""
 
 
 def open_flow(name: str, *, device: str = "cpu") -> Flow:
-    """Make what finds the flow between two pictures.
+    """Open an optical flow method by its name.
 
     Args:
         name: one of `FLOWS`, or a file of RAFT's weights, small or large, as torchvision
-            publishes them. "raft" takes them from where torchvision keeps its downloads.
-        device: on which RAFT is computed; OpenCV is always on the processor.
+            publishes them. "raft" finds them where torchvision keeps its downloads.
+        device: that RAFT runs on; OpenCV always runs on the processor.
 
     Raises:
-        ConfigError: if there is none of that name, or OpenCV is not installed.
-        ModelAbsent: if there are no weights for RAFT.
-        ModelError: if they are no weights of RAFT.
+        ConfigError: if there is no such method, or OpenCV is not installed.
+        ModelAbsent: if RAFT's weights are not on this machine.
+        ModelError: if the file does not hold RAFT's weights.
     """
     if name.lower().endswith(WEIGHTS):
         return _open_raft(device, os.path.expanduser(name))
@@ -69,34 +70,38 @@ def open_flow(name: str, *, device: str = "cpu") -> Flow:
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Fetch for each pixel what `picture` shows where `flow` points: [1, C, H, W] for any C.
+    """Warp a picture backwards along a flow: sample it at the positions that the flow points to.
 
-    Bicubic; beyond its edges a picture goes on with its outermost pixels. As cubic kernels do,
-    it may leave the range of the picture a little beside sharp edges.
+    Bicubic, so that values may leave the picture's range a little beside sharp edges. Beyond the
+    border, the outermost pixels are repeated.
 
     Args:
-        picture: [1, C, H, W], where the flow ends.
+        picture: [1, C, H, W], the one that the flow leads to.
         flow: [1, 2, H, W] in pixels.
+
+    Returns:
+        [1, C, H, W].
     """
     return _sample(picture, flow, "bicubic")
 
 
-def occluded(forward: Tensor, backward: Tensor, *, boundaries: bool = False) -> Tensor:
-    """Which pixels of a can b not show? Those that do not come back, or leave the picture.
+def occlusion_mask(forward: Tensor, backward: Tensor, *, boundaries: bool = False) -> Tensor:
+    """The occlusion mask: pixels of a that b does not show, by the forward-backward check.
 
-    A pixel that goes to b and back should be where it was. It is taken for hidden if
-    |w + w'|² > 0.01 (|w|² + |w'|²) + 0.5, with w its way and w' the way back from where it came
-    to (Sundaram et al., 2010, "Dense point trajectories by GPU-accelerated large displacement
-    optical flow"; Ruder et al., 2016, https://arxiv.org/abs/1604.08610).
+    Following the flow to b and back should lead to where one began. A pixel counts as occluded if
+    |w + w'|² > 0.01 (|w|² + |w'|²) + 0.5, with w the forward flow and w' the backward flow at the
+    point that w leads to (Sundaram et al., 2010, "Dense point trajectories by GPU-accelerated
+    large displacement optical flow"; Ruder et al., 2016, https://arxiv.org/abs/1604.08610), or if
+    it leaves the picture.
 
     Args:
         forward: the flow from a to b, [1, 2, H, W] in pixels.
-        backward: that from b to a.
-        boundaries: take the edges of what moves for hidden, too, as Ruder et al. do, since
-            flows are unsure there: |∇u|² + |∇v|² > 0.01 |w|² + 0.002.
+        backward: the flow from b to a, the same.
+        boundaries: count motion boundaries as occluded, too, as Ruder et al. do, since flows are
+            unreliable there: |∇u|² + |∇v|² > 0.01 |w|² + 0.002.
 
     Returns:
-        [1, 1, H, W]: 1 where b does not show what a does, else 0.
+        [1, 1, H, W]: 1 where occluded, else 0.
     """
     there_and_back = _sample(backward, forward, "bilinear")
     missed = (forward + there_and_back).square().sum(1, keepdim=True)
@@ -104,19 +109,19 @@ def occluded(forward: Tensor, backward: Tensor, *, boundaries: bool = False) -> 
     far = length + there_and_back.square().sum(1, keepdim=True)
     mask = missed > 0.01 * far + 0.5
     if boundaries:
-        # Differences between neighbours on both sides, as an image's gradient usually is.
+        # Central differences, the usual gradient of an image.
         down, right = torch.gradient(forward, dim=(2, 3))
         steep = (down.square() + right.square()).sum(1, keepdim=True)
         mask |= steep > 0.01 * length + 0.002
     height, width = forward.shape[2:]
     x, y = _places(forward)
-    # Half a pixel beyond the outermost centre is still the outermost pixel.
+    # The outermost pixels reach half a pixel beyond their centres.
     outside = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
     return (mask | outside[:, None]).to(forward.dtype)
 
 
 def _places(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a flow points to: x and y, [1, H, W] each, in pixels."""
+    """The positions that a flow points to: x and y, [1, H, W] each, in pixels."""
     height, width = flow.shape[2:]
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
     x = torch.arange(width, device=flow.device, dtype=flow.dtype)
@@ -133,14 +138,14 @@ def _sample(picture: Tensor, flow: Tensor, mode: str) -> Tensor:
 
 
 def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring to (height, width), bicubic; the same size: as it is."""
+    """Resize to (height, width), bicubic; a picture of that size is returned as it is."""
     if picture.shape[2:] == size:
         return picture
     return F.interpolate(picture, size, mode="bicubic", align_corners=False)
 
 
 def _enlarged(way: str, a: Image, b: Image, find: Callable[[Image, Image], Tensor]) -> Tensor:
-    """Find a flow between pictures enlarged as `SIDES` says, with sides that 8 divides."""
+    """Find a flow between pictures enlarged by `SIDES`, to sides that are multiples of 8."""
     height, width = a.shape[2:]
     if a.shape != b.shape:
         raise ValueError(f"pictures of {list(a.shape)} and {list(b.shape)}; expected one size")
@@ -175,8 +180,8 @@ def _dis(cv2: Any, a: Any, b: Any) -> Any:
 
 
 def _farneback(cv2: Any, a: Any, b: Any) -> Any:
-    # A neighbourhood of 7 wants a polynomial of that width, as OpenCV's manual has it; a wide
-    # window, since where nothing is to be seen it says that nothing moves.
+    # By OpenCV's manual, a neighbourhood of 7 needs a polynomial of that width. The window is
+    # wide, because in areas without detail a small one finds no motion.
     scale, levels, window, rounds, neighbours, width = 0.5, 6, 25, 5, 7, 1.5
     how = (scale, levels, window, rounds, neighbours, width, 0)
     return cv2.calcOpticalFlowFarneback(a, b, None, *how)
@@ -187,7 +192,7 @@ WAYS: dict[str, Callable[[Any, Any, Any], Any]] = {"dis": _dis, "farneback": _fa
 
 @contextmanager
 def _one_thread(cv2: Any) -> Iterator[None]:
-    """Several threads part a picture among them, and their number would be seen in the flow."""
+    """Use one thread: the flow depends on how many threads share a picture."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -208,7 +213,7 @@ def _opencv() -> Any:
 
 
 def _open_opencv(way: str, device: str) -> Flow:
-    _opencv()  # better now than at the second frame
+    _opencv()  # fail now rather than at the second frame
     return partial(_by_opencv, way)
 
 
@@ -246,7 +251,7 @@ def _by_raft(model: Any, a: Image, b: Image) -> Tensor:
 
     def find(a: Image, b: Image) -> Tensor:
         with torch.no_grad():
-            last: Tensor = model(2 * a - 1, 2 * b - 1)[-1]  # of guesses that grow better
+            last: Tensor = model(2 * a - 1, 2 * b - 1)[-1]  # the last of several refinements
         return last
 
     first, second = (x.detach().to(place, torch.float32) for x in (a, b))

@@ -1,20 +1,20 @@
 """Anti-aliased resampling of a picture at other positions.
 
 A position is (x, y) in pixels; (0, 0) is the middle of the upper left pixel, so that a picture
-reaches from -0.5 to width - 0.5. What lies beyond is a matter of `edges`:
+reaches from -0.5 to width - 0.5. What lies beyond is set by `edges`:
 
 | edges  | beyond the border                                                        |
 |--------|--------------------------------------------------------------------------|
 | wrap   | the picture again, as a tile                                             |
 | mirror | the picture's reflection                                                 |
 | smear  | the pixel of the border                                                  |
-| black  | nothing: zero, with a border as soft as a pixel                          |
-| fill   | the border's colours, softer with the distance; something to draw over   |
+| black  | zero, with a border one pixel soft                                       |
+| fill   | the border's colours, softer with the distance, as a start for drawing   |
 
-Between pixels a spline of the fifth degree interpolates (Unser, "Splines: a perfect fit", 1999);
-its coefficients are looked up in pairs (Sigg and Hadwiger, GPU Gems 2, chapter 20). Where the
-picture shrinks, it is softened first: by windowed sincs of ever narrower bands, √2 apart, between
-which each pixel has its own place.
+Pixels are interpolated by a spline of the fifth degree (Unser, "Splines: a perfect fit", 1999),
+whose coefficients are sampled in pairs (Sigg and Hadwiger, GPU Gems 2, chapter 20). Where the
+picture shrinks, it is low-pass filtered first: by windowed sincs at levels √2 apart, which are
+interpolated by how much each pixel shrinks.
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ Edges = Literal["wrap", "mirror", "smear", "black", "fill"]
 EDGES: tuple[str, ...] = get_args(Edges)
 KERNELS = ("spline", "linear")
 
-_PAD = 4  # coefficients beyond the border; the spline reaches three pixels far
-_DECAY = 24  # pixels after which a coefficient no longer depends on a pixel: 0.43 to this power
+_PAD = 4  # coefficients kept beyond the border; the spline reaches three pixels
+_DECAY = 24  # pixels after which the impulse response, 0.43 to this power, is negligible
 _LOBES = 3  # of the windowed sinc
-_SOFTEST = 10  # halves of an octave: softened for shrinking 32 times; beyond is the mean
-_ALIKE = 1e-3  # halves of an octave
+_SOFTEST = 10  # the last level, in halves of an octave: shrinking 32 times; beyond is the mean
+_ALIKE = 1e-3  # halves of an octave; pixels whose levels differ by less share one level
 _STRETCH = 64  # pixels that are filtered together
 _FAR = 1e6  # pixels; what lies further away is the horizon
-_LENIENT = 1.01  # a picture that shrinks less is left as sharp as it is
+_LENIENT = 1.01  # where the picture shrinks less, it is not filtered
 _EXACT = 1e-6  # pixels; nearer to a pixel's middle, the pixel is taken as it is
-_FADE = 0.6  # how much softer `fill` becomes by each pixel beyond the border
-_HAZE = 16.0  # how soft it becomes at the most
+_FADE = 0.6  # how much `fill` adds to the shrinkage for each pixel beyond the border
+_HAZE = 16.0  # the greatest shrinkage that `fill` filters for
 _KNOTS = (1 / 120, 26 / 120, 66 / 120, 26 / 120, 1 / 120)  # the spline at whole numbers
 
 
 def resample(
     image: Tensor, positions: Tensor, edges: str = "mirror", kernel: str = "spline"
 ) -> tuple[Tensor, Tensor]:
-    """Look a picture up at positions of its own.
+    """Resample a picture, or a latent, at other positions, without aliasing.
 
-    Positions at the middles of pixels give these pixels, to the bit. A position that is not
-    finite sees nothing: it gets the picture's mean, or zero where `edges` is black. So does one
-    that is a million pixels away, where the picture is repeated.
+    Positions at the middles of pixels give exactly these pixels. A position that is not finite
+    gets the picture's mean, or zero if `edges` is "black". So does one a million pixels away or
+    more, if the picture is repeated.
 
     Args:
         image: [B, C, H, W], of any range.
         positions: [h, w, 2], (x, y) in pixels of `image`, best in float64.
         edges: one of `EDGES`.
-        kernel: "spline", which goes a little beyond the picture's range at sharp borders, as
-            every sharp kernel does; or "linear", which softens, never leaves the range, and is
-            not softened further where the picture shrinks.
+        kernel: "spline", which overshoots the picture's range a little at sharp edges, as every
+            sharp kernel does; or "linear", which is softer, never leaves the range, and is not
+            filtered where the picture shrinks.
 
     Returns:
-        The picture, [B, C, h, w], and where it was seen, [1, 1, h, w] in [0, 1]: the share of a
-        pixel that lay within the picture, whatever `edges` made of the rest.
+        The resampled picture, [B, C, h, w], and [1, 1, h, w] in [0, 1]: the share of each pixel
+        that lay within the picture, whatever `edges` is.
 
     Raises:
         ConfigError: if `edges` or `kernel` is none of those.
@@ -101,15 +101,15 @@ def resample(
 
 
 def shrinkage(positions: Tensor) -> Tensor:
-    """How many pixels of the picture lie between neighbouring positions, at the most.
+    """How many times the picture shrinks at each position: the greatest distance of neighbours.
 
-    Where depth jumps, the side without the jump counts.
+    Of the neighbours on both sides, the nearer one counts, so that jumps in depth do not.
 
     Args:
-        positions: [h, w, 2], (x, y) in pixels; what is not finite counts for nothing.
+        positions: [h, w, 2], (x, y) in pixels; those that are not finite are ignored.
 
     Returns:
-        [h, w], 1 or more.
+        [h, w], in pixels of the picture, 1 or more.
     """
     if positions.shape[0] == 0 or positions.shape[1] == 0:
         return positions.new_ones(positions.shape[:2])
@@ -139,13 +139,13 @@ def _nearer(x: Tensor, y: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 
 def _within(place: Tensor, size: int, step: Tensor) -> Tensor:
-    """The share of a pixel of `step` pixels that lies between the borders of an axis."""
+    """The share of a pixel, `step` pixels wide, that lies between the borders of an axis."""
     low, high = (place + 0.5) / step + 0.5, (size - 0.5 - place) / step + 0.5
     return low.clamp(0, 1) * high.clamp(0, 1)
 
 
 def _fold(place: Tensor, size: int, edges: str) -> Tensor:
-    """Bring positions, or indices, along an axis to where the picture is."""
+    """Map positions, or indices, along an axis into the picture."""
     if edges == "wrap":
         return place.remainder(size)
     if edges == "mirror":
@@ -161,7 +161,7 @@ def _whole(place: Tensor) -> bool:
 
 
 def _linear(image: Tensor, columns: Tensor, rows: Tensor, edges: str) -> Tensor:
-    """Interpolate between the four pixels around; nothing is softened before."""
+    """Interpolate between the four nearest pixels, without a filter."""
     data = image
     for axis, size in ((2, image.shape[2]), (3, image.shape[3])):
         around = _fold(torch.arange(-_PAD, size + _PAD), size, edges)
@@ -171,14 +171,14 @@ def _linear(image: Tensor, columns: Tensor, rows: Tensor, edges: str) -> Tensor:
 
 
 def _spline(image: Tensor, columns: Tensor, rows: Tensor, soft: Tensor, edges: str) -> Tensor:
-    """Interpolate by splines between pictures that are softened as far as is needed."""
+    """Interpolate by splines, between pictures filtered for how much each pixel shrinks."""
     exact = image if image.dtype == torch.float64 else image.float()
     last = _SOFTEST + (1 if edges in ("wrap", "mirror") else 0)
     level = (2 * torch.log2(soft / _LENIENT)).clamp(0, last).flatten()
     x, y = columns.flatten(), rows.flatten()
     lowest, highest = float(level.min()), float(level.max())
     levels = range(math.floor(lowest), math.ceil(highest) + 1)
-    if highest - lowest < _ALIKE:  # one place between the levels does for all pixels
+    if highest - lowest < _ALIKE:  # one mixture of two levels serves all pixels
         data = sum(
             _softened(exact, index, edges) * share
             for index in levels
@@ -199,7 +199,7 @@ def _spline(image: Tensor, columns: Tensor, rows: Tensor, soft: Tensor, edges: s
 
 
 def _softened(image: Tensor, index: int, edges: str) -> Tensor:
-    """The spline's coefficients for a picture that shrinks by `index` halves of an octave.
+    """The spline's coefficients of a picture filtered for shrinking by `index` half octaves.
 
     Returns:
         [B, C, H + 2 * _PAD, W + 2 * _PAD].
@@ -213,7 +213,7 @@ def _softened(image: Tensor, index: int, edges: str) -> Tensor:
 
 
 def _surface(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-    """The spline with these coefficients at a list of K positions; [B, C, K]."""
+    """Evaluate the spline with these coefficients at K positions: [B, C, K]."""
     across, along = _pairs(columns, data), _pairs(rows, data)
     found = data.new_zeros(*data.shape[:2], len(columns))
     for y, row_share in along:
@@ -223,18 +223,18 @@ def _surface(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
 
 
 def _look(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-    """Bilinear lookups, at K positions, in data with a margin of `_PAD`; [B, C, K]."""
+    """Sample data that has a margin of `_PAD` bilinearly at K positions: [B, C, K]."""
     high, wide = data.shape[-2:]
     x, y = 2 * (columns + _PAD) / (wide - 1) - 1, 2 * (rows + _PAD) / (high - 1) - 1
     grid = torch.stack([x, y], -1).to(data)[None, None]
-    # All pictures of a batch are looked up in the same places: as channels they share the work.
+    # All pictures of a batch are sampled at the same positions: as channels they share the work.
     channels = data.reshape(1, -1, high, wide)
     found = functional.grid_sample(channels, grid, padding_mode="border", align_corners=True)
     return found.reshape(*data.shape[:2], -1)
 
 
 def _pairs(place: Tensor, like: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Where between two coefficients to look, and how much that counts, for three pairs."""
+    """For three pairs of coefficients: the position between the two to sample, and its weight."""
     base = place.floor()
     t = (place - base).to(like)
     base, u = base.to(like), 1 - t
@@ -263,7 +263,7 @@ def _crown(t: Tensor) -> Tensor:
 
 
 def _impulse(scale: float) -> Tensor:
-    """What a pixel does to the spline's coefficients around it, softened for a scale.
+    """The impulse response: a pixel's effect on the coefficients around it, for a scale.
 
     Returns:
         [2 * reach + 1] in float64, symmetric.
@@ -287,8 +287,8 @@ def _impulse(scale: float) -> Tensor:
 def _filtered(image: Tensor, impulse: Tensor, axis: int, edges: str) -> Tensor:
     """Filter along an axis, with `_PAD` more at each end.
 
-    A stretch of `_STRETCH` pixels, with what is around it, is multiplied with a small matrix,
-    which is the same for all stretches.
+    Each stretch of `_STRETCH` pixels, with those around it, is multiplied by the same small
+    matrix.
     """
     size, reach = image.shape[axis] + 2 * _PAD, len(impulse) // 2
     stretches = math.ceil(size / _STRETCH)

@@ -1,15 +1,15 @@
 """Surfaces that a 3-D camera flies past: a wall, a ground plane, a tunnel, a depth map.
 
-| terrain  | what it is                                                                   |
+| surface  | what it is                                                                   |
 |----------|------------------------------------------------------------------------------|
-| Flat     | a wall across the way                                                        |
-| Ground   | a plain below the eye, up to a horizon                                       |
-| Tunnel   | a round one, along the way                                                   |
-| DepthMap | what a picture of depths says, drawn or estimated: bright is near            |
+| Wall     | a plane across the direction of flight                                       |
+| Plane    | the ground below the camera, up to a horizon                                 |
+| Tunnel   | a round tunnel along the direction of flight                                 |
+| DepthMap | a picture of depths, drawn or estimated: bright is near                      |
 
-All are as the frame before showed them. The first three are exact. The wall is always as far away
-and across the way; plane and tunnel stay where they are while the eye turns and goes up, down or
-aside, frame for frame; the things of a depth map come along as the flight passes them.
+Each is described as seen from the frame before. The first three are exact. The wall always stays
+at the same distance ahead; plane and tunnel stay fixed in space while the camera turns and moves;
+a depth map is warped from frame to frame as the camera moves through it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from vqclip.animation.camera_3d import (
     Pose,
     Rays,
     Reprojection,
-    level,
-    nearness,
+    depth_values,
+    initial_pose,
 )
 from vqclip.errors import ConfigError
 
-_FINEST = 96  # steps along a ray
-_GIVE, _TORN = 0.15, 0.65  # pixels in a frame: what a surface may stretch, and what tears it
-_EDGE = 7  # numbers of a map; what is steep over more is a slope
+_FINEST = 96  # most steps along a ray
+# How far an edge is stretched in a frame, in pixels, until its points count as less than fully
+# seen, and until they count as hidden.
+_GIVE, _TORN = 0.15, 0.65
+_EDGE = 7  # cells of a map; what is steep over a wider range is a slope, not an edge
 _HALVINGS = 12  # of the step in which a ray meets a depth map
 
 Following = Callable[[int, int], Reprojection]
@@ -43,12 +45,12 @@ Following = Callable[[int, int], Reprojection]
 
 @dataclass(frozen=True)
 class Wall:
-    """A wall across the way, `distance` ahead of each frame."""
+    """A wall across the direction of flight, always `distance` ahead."""
 
     distance: float = 1.0
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """Meet the wall; what turns away from it is far.
+        """Intersect rays with the wall; for rays that point away from it, it is very far.
 
         Raises:
             ConfigError: if the flight goes through the wall.
@@ -61,37 +63,37 @@ class Wall:
         return _wall(rays, self.distance), torch.ones_like(rays.ways[..., 0])
 
     def after(self, flight: CameraMove3D, course: Following) -> Wall:
-        """The wall is as far from the next frame."""
+        """Return the same wall, which is as far from the next frame."""
         return self
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing of it changes."""
+        """Return nothing: the wall does not change."""
         return {}
 
     def at(self, state: Mapping[str, Tensor]) -> Wall:
-        """Nothing of it changes."""
+        """Return the same wall, which does not change."""
         return self
 
 
 @dataclass(frozen=True)
 class Plane:
-    """A plain; above the horizon all is far.
+    """A ground plane; above the horizon everything is at the flight's `far`.
 
     Args:
-        height: how far it is below where the flight began.
-        pose: of the frame before. Where that is level, the horizon is at the flight's `centre`.
+        height: how far it is below the start of the flight.
+        pose: of the frame before. If that is level, the horizon is at the flight's `centre`.
     """
 
     height: float = 1.0
-    pose: Pose = field(default_factory=level)
+    pose: Pose = field(default_factory=initial_pose)
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """Meet the plain.
+        """Intersect rays with the plane.
 
         Raises:
             ConfigError: if the flight goes through it.
         """
-        down = self.pose.turn[1]  # how far down a direction leads, as the frame before sees it
+        down = self.pose.turn[1]  # dotted with a direction in the frame before: how far it sinks
         height, sinks = self.height - float(self.pose.place[1]), float(down @ rays.start)
         if not height > sinks:
             raise ConfigError(
@@ -102,7 +104,7 @@ class Plane:
         return _before_far((height - sinks) / (rays.ways @ down).clamp(min=BEHIND), rays)
 
     def after(self, flight: CameraMove3D, course: Following) -> Plane:
-        """The plain stays, and the eye goes on."""
+        """Return the same plane, as seen from the next frame."""
         return replace(self, pose=self.pose.after(flight))
 
     def state(self) -> dict[str, Tensor]:
@@ -110,24 +112,24 @@ class Plane:
         return self.pose._asdict()
 
     def at(self, state: Mapping[str, Tensor]) -> Plane:
-        """The plain as seen from a pose."""
+        """Return the plane as seen from the pose of a state."""
         return replace(self, pose=Pose(state["place"], state["turn"]))
 
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A round tunnel, about the way on which the flight began.
+    """A round tunnel, whose axis is the direction in which the flight began.
 
     Args:
-        radius: how far its wall is from its middle.
+        radius: of the tunnel.
         pose: of the frame before.
     """
 
     radius: float = 1.0
-    pose: Pose = field(default_factory=level)
+    pose: Pose = field(default_factory=initial_pose)
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """Meet its wall.
+        """Intersect rays with the tunnel's wall.
 
         Raises:
             ConfigError: if the flight goes through it.
@@ -143,12 +145,12 @@ class Tunnel:
             )
         square = way.square().sum(-1).clamp(min=BEHIND**2)
         along = (way * start).sum(-1)
-        # Of the two places where a line meets a circle around its start, the one ahead.
+        # A line from inside a circle meets it at two points: take the one ahead.
         root = (along.square() + square * (self.radius**2 - aside**2)).sqrt()
         return _before_far((root - along) / square, rays)
 
     def after(self, flight: CameraMove3D, course: Following) -> Tunnel:
-        """The tunnel stays, and the eye goes on."""
+        """Return the same tunnel, as seen from the next frame."""
         return replace(self, pose=self.pose.after(flight))
 
     def state(self) -> dict[str, Tensor]:
@@ -156,21 +158,21 @@ class Tunnel:
         return self.pose._asdict()
 
     def at(self, state: Mapping[str, Tensor]) -> Tunnel:
-        """The tunnel as seen from a pose."""
+        """Return the tunnel as seen from the pose of a state."""
         return replace(self, pose=Pose(state["place"], state["turn"]))
 
 
 @dataclass(frozen=True)
 class DepthMap:
-    """What the frame before showed, near and far.
+    """A depth map of the frame before.
 
-    Depths are steps of 1 / distance, as MiDaS and its successors estimate them.
+    Values are linear in 1 / distance, as MiDaS and its successors estimate them.
 
     Args:
         values: [h, w] in [0, 1] of any size: 1 is at the flight's `near`, 0 at its `far`.
 
     Raises:
-        ConfigError: if it is none of that.
+        ConfigError: if the shape or a value is none of these.
     """
 
     values: Tensor
@@ -189,22 +191,22 @@ class DepthMap:
             )
 
     def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """Follow each ray from near to far until it is behind what the map shows.
+        """Follow each ray from near to far until it is behind the surface of the map.
 
-        What lies between two neighbours of the map, far apart in depth, was hidden by the nearer
-        one: there it was hardly seen, if at all.
+        A point between two neighbouring cells of very different depth was hidden by the nearer
+        one, and counts as hardly seen, or as hidden.
         """
         height, width = rays.ways.shape[:2]
         near, far = 1 / rays.flight.near, 1 / rays.flight.far
         map_ = self.values.detach().cpu().double() * (near - far) + far  # 1 / distance
 
         def reach(inverse: Tensor) -> Tensor:
-            """How far along the ray things are of this 1 / distance in the frame before."""
+            """How far along the ray the point with this 1 / distance in the frame before is."""
             ahead = rays.ways[..., 2]
             return (1 / inverse - rays.start[2]) / ahead.clamp(min=BEHIND)
 
         def behind(inverse: Tensor) -> Tensor:
-            """Is the ray, there, behind the surface?"""
+            """Whether the ray is behind the surface there."""
             x, y, _ = rays.project(reach(inverse))
             return _read(map_, x, y, width, height) >= inverse
 
@@ -216,7 +218,7 @@ class DepthMap:
         low = torch.full_like(drift, near)
         high = torch.full_like(drift, far)
         found = torch.zeros_like(drift, dtype=torch.bool)
-        # What the eye has passed is no longer met: a ray has to come from before a surface.
+        # A surface that the camera has passed is not met: a ray has to be in front of it first.
         before = reach(low) > 0
         for step in range(1, steps):
             inverse = torch.full_like(drift, near + (far - near) * step / steps)
@@ -237,21 +239,21 @@ class DepthMap:
         return along, self._certain(map_, rays, (low + high) / 2, along)
 
     def after(self, flight: CameraMove3D, course: Following) -> DepthMap:
-        """What the map shows, moved along, as near and far as it is now."""
+        """Return the map warped to the next frame, with its distances from there."""
         height, width = self.values.shape
-        # In 32 bits, so that a checkpoint that keeps it keeps all of it.
-        return DepthMap(nearness(course(height, width).distance, flight).float())
+        # In 32 bits, as a checkpoint stores it.
+        return DepthMap(depth_values(course(height, width).distance, flight).float())
 
     def state(self) -> dict[str, Tensor]:
-        """The map."""
+        """Return the map."""
         return {"values": self.values.detach().cpu()}
 
     def at(self, state: Mapping[str, Tensor]) -> DepthMap:
-        """Another map."""
+        """Return the map of a state."""
         return DepthMap(state["values"])
 
     def _certain(self, map_: Tensor, rays: Rays, inverse: Tensor, along: Tensor) -> Tensor:
-        """Less where a step between neighbours of the map is stretched over several pixels."""
+        """How surely points were seen: less where an edge of the map is stretched over pixels."""
         height, width = rays.ways.shape[:2]
         rows, columns = map_.shape
         x, y, _ = rays.project(along)
@@ -264,29 +266,29 @@ class DepthMap:
         drift = torch.hypot(shorter[0] - further[0], shorter[1] - further[1]) / (0.02 * inverse)
         wide = functional.pad(map_[None, None], (0, 1, 0, 1), mode="replicate")
         jump = functional.max_pool2d(wide, 2, 1) + functional.max_pool2d(-wide, 2, 1)
-        # A slope is steep all around, and hides nothing; an edge is not.
+        # A slope, which hides nothing, is steep over a wide range; an edge is not.
         jump = jump + functional.max_pool2d(-jump, _EDGE, 1, _EDGE // 2)
         place = [
             ((each + 0.5) * count / size - 0.5).floor().clamp(0, count - 1).long()
             for each, count, size in ((y, rows, height), (x, columns, width))
         ]
-        cell = max(width / columns, height / rows)  # pixels between two numbers of the map
+        cell = max(width / columns, height / rows)  # pixels of the frame for a cell of the map
         stretch = jump[0, 0][place[0], place[1]] * drift / cell
         return (1 - (stretch - _GIVE) / (_TORN - _GIVE)).clamp(0, 1)
 
 
 def _wall(rays: Rays, distance: float) -> Tensor:
-    """How far along each ray a wall is; very far where the ray turns away from it."""
+    """How far along each ray a wall is; very far for rays that point away from it."""
     return (distance - rays.start[2]) / rays.ways[..., 2].clamp(min=BEHIND)
 
 
 def _before_far(reach: Tensor, rays: Rays) -> tuple[Tensor, Tensor]:
-    """What is met, but nothing beyond `far`; all of it is seen."""
+    """Limit the reach of rays to the flight's `far`; every point counts as seen."""
     return torch.minimum(reach, _wall(rays, rays.flight.far)), torch.ones_like(reach)
 
 
 def _read(map_: Tensor, x: Tensor, y: Tensor, width: int, height: int) -> Tensor:
-    """A map at positions in a picture of that size, in pixels; beyond its border it goes on."""
+    """Sample a map at positions in a frame of that size, in pixels; its border is repeated."""
     grid = torch.stack([(x + 0.5) * 2 / width - 1, (y + 0.5) * 2 / height - 1], -1)[None]
     grid = grid.nan_to_num(0.0, 2.0, -2.0).clamp(-2, 2)
     found = functional.grid_sample(

@@ -8,22 +8,22 @@ import torch
 from torch import Tensor
 
 from vqclip.animation.resample import resample
-from vqclip.tensors import Latent
+from vqclip.tensors import Latent, slerp_weights
 
 
 class Warp(Protocol):
-    """How things move from one frame to the next."""
+    """A warp from one frame to the next, for grids of any size."""
 
     def __call__(self, height: int, width: int) -> SampleGrid | None:
-        """Where each pixel of a grid was a frame ago; None where nothing moves."""
+        """Return where each pixel of a grid was in the frame before; None if nothing moves."""
 
 
 class SampleGrid(NamedTuple):
-    """Where pixels were a frame ago.
+    """The positions in the frame before at which a new frame is sampled.
 
     Args:
-        positions: [h, w, 2], x before y, in pixels.
-        seen: [h, w] in [0, 1], less where something hid it then; None: all was to be seen.
+        positions: [h, w, 2], (x, y) in pixels.
+        seen: [h, w] in [0, 1], less than 1 where the point was hidden; None: nothing was.
     """
 
     positions: Tensor
@@ -31,10 +31,15 @@ class SampleGrid(NamedTuple):
 
 
 def warp(image: Tensor, way: Warp, edges: str, kernel: str = "spline") -> tuple[Tensor, Tensor]:
-    """Move what lies on a grid, be it pixels, a latent or moments: [1, C, h, w].
+    """Warp a picture, a latent or an optimiser's moments.
+
+    Args:
+        image: [1, C, h, w].
+        way: the warp.
+        edges, kernel: see `vqclip.animation.resample.resample`.
 
     Returns:
-        It, and where it was in view, [1, 1, h, w] in [0, 1].
+        The warped tensor, [1, C, h, w], and where it was in view, [1, 1, h, w] in [0, 1].
     """
     height, width = image.shape[-2:]
     places = way(height, width)
@@ -44,40 +49,41 @@ def warp(image: Tensor, way: Warp, edges: str, kernel: str = "spline") -> tuple[
     return moved, seen if places.seen is None else seen * places.seen.to(seen)
 
 
-def slerp(a: Latent, b: Latent, share: float) -> Latent:
-    """Go from one latent to another along an arc in every cell, so that codes keep their length.
+def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
+    """Interpolate latents along an arc in every cell, so that codes keep their length (slerp).
 
-    Shoemake, 1985; lengths go evenly.
+    Shoemake, 1985; lengths are interpolated linearly. It is not the slerp of embeddings in
+    `vqclip.guidance.scenes`, whose rows have length 1: the two round differently.
+
+    Args:
+        a, b: [1, C, h, w].
+        share: in [0, 1]; 0 gives `a`, 1 gives `b`.
     """
     lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
     tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
-    angle = (tips[0] * tips[1]).sum(1, keepdim=True).clamp(-1, 1).acos()
-    sine = angle.sin()
-    straight = sine < 1e-4
-    first = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
-    second = torch.where(straight, share, (share * angle).sin() / sine.clamp(min=1e-4))
+    first, second = slerp_weights((tips[0] * tips[1]).sum(1, keepdim=True), share)
     return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)
 
 
-def part(way: Warp, share: float) -> Warp:
-    """A share of a movement; below 0, back again. Straight on, which small ones nearly are."""
+def scale_warp(way: Warp, share: float) -> Warp:
+    """Scale a warp: a share of its motion, in straight lines; a negative share goes back."""
 
     def some(height: int, width: int) -> SampleGrid | None:
         places = way(height, width)
         if places is None:
             return None
-        here = grid(height, width).to(places.positions)
+        here = pixel_grid(height, width).to(places.positions)
         return SampleGrid(here + share * (places.positions - here))
 
     return some
 
 
-def grid(height: int, width: int) -> Tensor:
-    """Where each pixel is: [height, width, 2], x before y."""
+def pixel_grid(height: int, width: int) -> Tensor:
+    """The positions of a grid's own pixels: [height, width, 2] in float64, x before y."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([x, y], -1).double()
 
 
-def inside(edges: str) -> str:
-    """What lies beyond a grid that is no picture: nothing can be drawn there by itself."""
+def edges_without_fill(edges: str) -> str:
+    """The edges for a latent or moments: "mirror" for "fill", which is for pictures only."""
     return "mirror" if edges == "fill" else edges

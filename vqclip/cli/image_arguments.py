@@ -162,7 +162,7 @@ class ImageBatch:
 
         some, few = False, len(self.paths) <= FEW
         with nullcontext() if few else self.screen.bar(len(self.paths), 0, "picture") as bar:
-            for there, seen in zero_shot.look(self.paths, eyes, self._skip):
+            for there, seen in zero_shot.embed_files(self.paths, eyes, self._skip):
                 some = True
                 yield there, seen
                 if bar is not None:

@@ -1,4 +1,7 @@
-"""The latent drawer: a picture as the latent of a VQGAN."""
+"""The latent drawer: a picture as the latent of a VQGAN.
+
+Crowson et al., 2022, https://arxiv.org/abs/2204.08583.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from vqclip.tensors import Image, Latent
 
 
 class LatentDrawer:
-    """Draws by decoding a latent, quantised to the VQGAN's codebook on the way.
+    """A drawer that quantises a latent to the VQGAN's codebook, and decodes it.
 
-    The gradient passes the quantisation straight through, so the latent itself is continuous and
-    may lie between codes (Crowson et al., 2022, https://arxiv.org/abs/2204.08583).
+    The gradient passes straight through the quantisation, so the latent itself is continuous and
+    may lie between codes.
 
     Args:
-        vqgan: frozen.
-        latent: [1, C, h, w], where to start.
-        thrift: whether the decoder is worked out twice, and in tiles.
+        vqgan: a frozen VQGAN.
+        latent: [1, C, h, w], the start.
+        thrift: the memory policy: whether the decoder is computed twice, and in tiles.
     """
 
     def __init__(self, vqgan: VQGAN, latent: Latent, thrift: MemoryPolicy | None = None) -> None:
@@ -34,17 +37,20 @@ class LatentDrawer:
         return self.draw_latent(self.latent)
 
     def draw_latent(self, latent: Latent) -> Image:
-        """Draw another latent than the drawer's own, such as its running average."""
+        """Draw a given latent [1, C, h, w], such as a running average, instead of the own one."""
         codes = self.vqgan.quantise(latent)
         decode = self.vqgan.decode_in_tiles if self.thrift.tiles else self.vqgan.decode
         return self.thrift.through(self.vqgan.decoder, decode, codes)
 
     @torch.no_grad()
     def encode(self, image: Image) -> None:
-        """Start over from `image`, whose sides are multiples of the VQGAN's factor.
+        """Start again from a picture, which is encoded.
 
-        A picture of another size than the last gives a latent of another size, and so a new
-        parameter: see `Scheduled.carry`.
+        A picture of another size gives a latent of another size, and so a new parameter: see
+        `Scheduled.carry`.
+
+        Args:
+            image: [1, 3, H, W] in [0, 1]; the sides are multiples of the VQGAN's factor.
         """
         latent = self.vqgan.encode(image)
         if latent.shape == self.latent.shape:
@@ -54,19 +60,18 @@ class LatentDrawer:
 
     @torch.no_grad()
     def enlarge(self, width: int, height: int) -> None:
-        """Go on at another size in pixels, from the same picture: drawn, resized and encoded.
+        """Continue at another size, in pixels: the picture is drawn, resized and encoded.
 
-        Differs: resizing the latent is the other way; it repeats codes, and so doubles outlines.
+        Differs: other tools resize the latent, which repeats codes, and so doubles outlines.
 
-        So the new latent is not the old one resized, while `Scheduled.carry` does resize the
-        optimiser's moments. They are those of the same places, but of another latent: an
-        estimate. Adam's first moments have forgotten it some tens of steps later; the second
-        ones, which set how far a step goes, take hundreds.
+        `Scheduled.carry` does resize the optimiser's moments. They belong to the same places, but
+        to another latent, and so are only an estimate: Adam's first moments have forgotten it
+        after some tens of steps, the second ones, which set how far a step goes, after hundreds.
         """
         image = functional.interpolate(self.draw(), [height, width], mode="bicubic")
         self.encode(image.clamp(0, 1))
 
     @torch.no_grad()
     def clamp(self) -> None:
-        """Bring every channel back to the codebook's range, beyond which no code is nearer."""
+        """Clamp every channel to the codebook's range, beyond which no code is nearer."""
         self.latent.clamp_(self._low, self._high)

@@ -1,4 +1,4 @@
-"""The registry of drawers: from a name to what makes one."""
+"""The registry of drawers: from a name to its class."""
 
 from __future__ import annotations
 

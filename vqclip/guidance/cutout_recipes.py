@@ -1,7 +1,7 @@
 """Cutout recipes: the named ways to crop and augment.
 
-A recipe is all the numbers of one way, as plain data; `vqclip.guidance.cutouts` does the cutting.
-`RECIPES` holds our own and those of the tools that came before.
+A recipe holds the settings of one way to cut, as plain data; `vqclip.guidance.cutouts` uses them.
+`RECIPES` holds vqclip's own recipe and those of earlier tools.
 """
 
 from __future__ import annotations
@@ -19,37 +19,39 @@ Pooling = Literal["average+max", "average", "bilinear"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """All the numbers of a way of cutting. The defaults are vqclip's own: gentle.
+    """The settings of one way to make cutouts. The defaults are vqclip's own gentle recipe.
 
     Args:
-        overview: share of the cuts that see the whole picture, in [0, 1]. They come first.
+        overview: share of the cutouts that show the whole picture, in [0, 1]. They come first.
         fit: how a whole picture becomes a square: "squash" it, "pad" the shorter side, or
             "fill" the square with the middle of the longer side.
-        law: how the sides of the other cuts are drawn, in shorter sides of the picture.
-            "power": least + u**power * (most - least), u uniform in [0, 1]; "area": the root of
-            the same, so that `least` and `most` are shares of the area; "normal": most * v**power
-            with v drawn around 0.8 (deviation 0.3) and held in [least / most, 1].
+        law: the distribution of the sides of the other cutouts, as fractions of the picture's
+            shorter side. "power": least + u**power * (most - least), u uniform in [0, 1];
+            "area": the root of the same, so that `least` and `most` are shares of the area;
+            "normal": most * v**power, v normal with mean 0.8 and deviation 0.3, clamped to
+            [least / most, 1].
         least: smallest side or share; None is the side of the cutouts, in pixels of the picture.
-        most: largest side or share. Above 1, cuts look past the edges.
-        power: above 1 prefers small cuts, below 1 large ones.
-        ratio: least and greatest width / height of a cut.
-        border: how far a cut may poke out of the picture, as a fraction of its own side.
+        most: largest side or share. Above 1, cutouts reach beyond the picture's edges.
+        power: above 1 prefers small cutouts, below 1 large ones.
+        ratio: least and greatest width / height of a cutout.
+        border: how far a cutout may reach beyond the picture, as a fraction of its own side.
         edges: what lies outside: "mirror", "wrap", "black" or "smear" (the edge pixel repeated);
-            "clamp" is "smear", but cuts that would poke out are pushed back in.
+            "clamp" is "smear", but cutouts that would reach beyond the picture are moved inside.
         pooling: "bilinear" takes one sample per pixel (cheapest); "average" is the mean of 2x2;
             "average+max" halves the sum of their mean and maximum, which keeps thin bright lines.
         flip: probability of a left-right flip.
         degrees: largest rotation either way.
-        translate: largest shift, as a fraction of the cut's side.
+        translate: largest shift, as a fraction of the cutout's side.
         shear: largest shear, in degrees, in x and in y.
         affine: probability of rotation, shift and shear (together).
-        perspective: largest move of a corner inwards, in half sides. tilt: its probability.
+        perspective: largest move of a corner inwards, in half sides.
+        tilt: probability of the perspective.
         hue, saturation, brightness, contrast: ranges of the colour jitter; hue in turns.
         jitter: probability of the colour jitter.
         erase: probability that a rectangle is blanked.
-        erase_alike: whether it is the same rectangle in all the cuts of a step, or in none.
-        grey: probability that a cut loses its colour.
-        noise: each cut gets normal noise of a deviation drawn uniformly from [0, noise].
+        erase_alike: whether all the cutouts of a step lose the same rectangle, or none does.
+        grey: probability that a cutout loses its colour.
+        noise: each cutout gets normal noise of a deviation drawn uniformly from [0, noise].
 
     Raises:
         ConfigError: for a value outside its range; the message names the setting.

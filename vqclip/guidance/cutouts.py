@@ -1,11 +1,12 @@
 """Cutouts: random crops of the picture, augmented and resized.
 
-A cutter is `Image -> Cut`: random squares of the picture, each from another place, at another
-size and angle, so that no texture wins by working at one of them only. Crowson et al., 2022
+A cutter is `Image -> Cut`: random squares of the picture, each at its own place, size and angle,
+so that a texture that fits the prompt at one scale only does not win. Crowson et al., 2022
 (https://arxiv.org/abs/2204.08583).
 
-Where a square comes from (crop, flip, affine, perspective) is one homography per square. All of
-them together are one `grid_sample`, and doing it again to another picture is to keep 3x3 numbers.
+Crop, flip, affine and perspective of a square are one homography, a 3x3 matrix. All squares are
+sampled by one `grid_sample` per scale, and the matrices are kept, so that another picture can be
+cut in the same way.
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ _PADDING = {"clamp": "border", "smear": "border", "mirror": "reflection", "black
 _NORMAL = (0.8, 0.3)  # mean and deviation of pytti's side lengths
 _ERASED = (0.1, 0.4)  # share of a square that erasing takes: nerdyrodent
 _HORIZON = 0.05  # beyond a strong perspective's horizon, points would come back mirrored
-_EARLY = 0.3  # octaves before the exact power of two at which the halved picture is sampled
+_EARLY = 0.3  # the halved picture is sampled from so many octaves before the exact power of two
 
 
 @dataclass(frozen=True, eq=False)
 class Transform:
-    """What was done to a picture to get its cutouts, ready to be done to another one.
+    """The geometry and colour changes of one set of cutouts, to apply to any picture.
 
     Args:
         size: side of the squares, in pixels.
-        homographies: [N, 3, 3] float32 on the CPU: from a place in the square to the place in
-            the picture, both from -1 (the outer edge of the first pixel) to 1, x before y.
+        homographies: [N, 3, 3] float32 on the CPU: from a position in the square to that in the
+            picture, both from -1 (the outer edge of the first pixel) to 1, x before y.
+        edges: what lies outside the picture; see `Recipe`.
+        pooling: how samples become pixels; see `Recipe`.
         colours: jitter, grey and erasing, each with the parameters that were drawn for it.
     """
 
@@ -49,10 +52,13 @@ class Transform:
     colours: tuple[tuple[augment.AugmentationBase2D, dict[str, Tensor]], ...]
 
     def __call__(self, picture: Image) -> Cutouts:
-        """Cut `picture`, of any size, differentiably. Places are fractions of its sides.
+        """Cut a picture of any size, differentiably; draws no random numbers.
+
+        Args:
+            picture: [1, 3, H, W] in [0, 1]. Positions are fractions of its sides.
 
         Returns:
-            [N, 3, size, size] in [0, 1]. Draws no random numbers.
+            [N, 3, size, size] in [0, 1].
 
         Raises:
             ValueError: if `picture` is not [1, 3, H, W].
@@ -69,7 +75,7 @@ class Transform:
         return pixels
 
     def _warp(self, picture: Image) -> Cutouts:
-        """Sample all the squares, each from the halving of the picture that suits its scale."""
+        """Sample all squares, each from the picture halved as often as its scale asks for."""
         side = self.size * (1 if self.pooling == "bilinear" else 2)
         height, width = picture.shape[-2:]
         h = self.homographies
@@ -93,7 +99,7 @@ class Transform:
         return torch.cat(pieces).index_select(0, back)
 
     def _sample(self, source: Image, homographies: Tensor, side: int) -> Cutouts:
-        """Sample squares of `side` pixels from one level."""
+        """Sample squares of `side` pixels from the picture at one level of halving."""
         count = len(homographies)
         middles = (
             torch.arange(side, device=source.device, dtype=source.dtype) * 2 + 1
@@ -111,22 +117,27 @@ class Transform:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """Random squares of one picture, and how they were made."""
+    """Random squares of one picture, with the transform that made them.
+
+    Args:
+        pixels: [N, 3, S, S], in [0, 1] before noise.
+    """
 
     pixels: Cutouts
     transform: Transform
 
     def again(self, picture: Image) -> Cutouts:
-        """Cut another picture, of any size, in the same places, angles and colours.
+        """Cut another picture, of any size, at the same places and angles, in the same colours.
 
-        No noise is added: it is there to blur the judgement of the picture that is being made,
-        and a picture that serves as a target is better seen clearly.
+        Returns:
+            [N, 3, S, S] in [0, 1], without noise: noise blurs how the picture in the making is
+            judged, while a target picture is better seen clearly.
         """
         return self.transform(picture)
 
 
 class Cutter:
-    """Random squares of a picture, for perceptors that only take small squares.
+    """A cutter: makes random squares of a picture, for perceptors, which take small squares.
 
     Hashed by identity: perceptors that share a cutter see the same squares.
 
@@ -136,11 +147,12 @@ class Cutter:
 
     Args:
         size: side of the squares, in pixels.
-        count: squares per call, the most where it changes. Memory and time grow in proportion.
+        count: squares per call; the greatest number, where `counts` changes it. Memory and time
+            grow in proportion.
         recipe: how to cut; see `RECIPES`.
         seed: start of the cutter's own random stream, from 0 to 2**63 - 1.
-        counts: squares at each step, from 1 to `count`; None for `count` at all.
-        noises: the recipe's noise at each step; None for the recipe's own at all.
+        counts: step → squares, from 1 to `count`; None for `count` at every step.
+        noises: step → noise; None for the recipe's own at every step.
 
     Raises:
         ConfigError: if `size` or `count` is below 1, or `seed` is negative.
@@ -168,10 +180,13 @@ class Cutter:
         self._colours = _colours(self.recipe)
 
     def __call__(self, image: Image, step: int = 0) -> Cut:
-        """Cut `image`, differentiably, as it is done at a step.
+        """Cut a picture, differentiably, with the count and noise of a step.
 
-        Draws from the cutter's own stream only; the global state is left as it was. Equal states
-        give equal cuts.
+        Draws from the cutter's own random stream only; the global one is left as it was. Equal
+        states give equal cutouts.
+
+        Args:
+            image: [1, 3, H, W] in [0, 1].
 
         Returns:
             A Cut; its pixels are [count, 3, size, size], in [0, 1] before noise, so up to about
@@ -187,15 +202,15 @@ class Cutter:
         return Cut(pixels + self._noise(pixels, noise) if noise > 0 else pixels, transform)
 
     def state(self) -> Tensor:
-        """Where the random stream stands, as bytes for a checkpoint."""
+        """Return the state of the random stream, as bytes for a checkpoint."""
         return self._stream.get_state()
 
     def restore(self, state: Tensor) -> None:
-        """Put the random stream back to where `state` was taken."""
+        """Set the random stream to a state that `state` returned."""
         self._stream.set_state(state.cpu())
 
     def _draw(self, count: int, height: int, width: int) -> Transform:
-        """Draw the geometry and the colours of one set of cuts."""
+        """Draw the geometry and the colours of one set of cutouts."""
         shape = (count, 3, self.size, self.size)
         boxes = self._boxes(count, height, width)
         with _swapped(self._stream):
@@ -206,8 +221,8 @@ class Cutter:
             move = warp.compute_transformation(torch.empty(count, 1, 1, 1), params, warp.flags)
             applies = params["batch_prob"].view(-1, 1, 1) > 0.5
             moves = torch.where(applies, move @ moves, moves)
-        # Kornia moves pixels forward, counted from the first one's middle; sampling asks where a
-        # place came from, counted from -1 to 1.
+        # Kornia's matrices map the picture to the square, in pixels from the first one's middle;
+        # sampling needs the inverse, in positions from -1 to 1.
         half = self.size / 2
         pixel = torch.tensor([[half, 0, half - 0.5], [0, half, half - 0.5], [0, 0, 1]])
         back = boxes @ pixel.inverse() @ moves.inverse() @ pixel
@@ -215,7 +230,7 @@ class Cutter:
         return Transform(self.size, back, self.recipe.edges, self.recipe.pooling, tuple(colours))
 
     def _boxes(self, count: int, height: int, width: int) -> Tensor:
-        """Draw where the cuts lie: [N, 3, 3], from the square to the picture."""
+        """Draw the boxes of the cutouts: [N, 3, 3], from the square to the picture."""
         recipe, stream = self.recipe, self._stream
         whole = round(recipe.overview * count)
         picture = torch.tensor([float(width), float(height)])
@@ -224,9 +239,9 @@ class Cutter:
         low, high = torch.tensor(recipe.ratio).log().tolist()
         ratio = (low + (high - low) * torch.rand(crops, generator=stream)).exp().sqrt()
         extent = torch.stack([sides * ratio, sides / ratio], -1)  # [N, 2] pixels, x before y
-        if recipe.most <= 1:  # the ratio alone should not let a cut outgrow the picture
+        if recipe.most <= 1:  # the ratio alone must not make a cutout larger than the picture
             extent = torch.minimum(extent, picture)
-        slack = (picture - extent).clamp(min=0)  # a cut larger than the picture is centred
+        slack = (picture - extent).clamp(min=0)  # a cutout larger than the picture is centred
         reach = slack + 2 * recipe.border * extent
         offset = (torch.rand(crops, 2, generator=stream) - 0.5) * reach  # of the middles
         if recipe.edges == "clamp":
@@ -239,7 +254,7 @@ class Cutter:
         return boxes
 
     def _sides(self, crops: int, shorter: float) -> Tensor:
-        """Draw the sides of the cuts, in pixels of the picture."""
+        """Draw the sides of the cutouts, in pixels of the picture."""
         recipe, stream = self.recipe, self._stream
         most = recipe.most
         least = min(self.size / shorter, most) if recipe.least is None else recipe.least
@@ -251,7 +266,7 @@ class Cutter:
         return (sides.sqrt() if recipe.law == "area" else sides) * shorter
 
     def _noise(self, pixels: Cutouts, most: float) -> Tensor:
-        """Draw noise where the pixels are, seeded from the stream so that one state is enough."""
+        """Draw noise on the pixels' device, seeded from the stream, so that one state is kept."""
         seed = int(torch.randint(2**62, (), generator=self._stream))
         there = torch.Generator(pixels.device).manual_seed(seed)
         like: dict[str, Any] = {

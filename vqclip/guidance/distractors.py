@@ -1,12 +1,13 @@
 """Distractors: ordinary things that a prompt has to win against.
 
-A picture that pleases a perceptor is not yet recognisable: what pleases it may please as much
-under other names. So a prompt is also set against foils, things that it does not name, as CLIP's
-own training sets a caption against the other captions of a batch (Radford et al., 2021,
+A picture that scores well for its prompt is not yet recognisable: it may score as well for other
+things. So a prompt is also compared with distractors, ordinary things that it does not name, as
+CLIP's own training compares a caption with the other captions of a batch (Radford et al., 2021,
 https://arxiv.org/abs/2103.00020).
 
-There are two lists without a word in common: one that runs and drafts are held against, and one
-for `vqclip.guidance.zero_shot`, whose words no run was held against. Both were chosen by hand.
+There are two lists, with no word in common: `OPTIMISED_AGAINST` is used by runs and drafts;
+`HELD_OUT` by `vqclip.guidance.zero_shot` alone, to measure finished pictures by words that no run
+was optimised against. Both were chosen by hand.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ sun, sword, tent, tiger, train, tree, umbrella, whale, window
 
 
 def distractors_for(text: str, things: str = OPTIMISED_AGAINST) -> list[str]:
-    """Name the things of a list that a text does not name.
+    """List the distractors of a text: the things of a list that the text does not name.
+
+    Args:
+        things: names, parted by commas; `OPTIMISED_AGAINST` or `HELD_OUT`.
 
     >>> "wolf" in distractors_for("a red fox"), "wolf" in distractors_for("a grey Wolf")
     (True, False)
@@ -59,15 +63,15 @@ def distractors_for(text: str, things: str = OPTIMISED_AGAINST) -> list[str]:
 
 
 def log_certainty(seen: Embedding, wanted: Embedding, foils: Embedding) -> Tensor:
-    """How sure is a perceptor that pictures show what is wanted, and none of the foils?
+    """The log-probability that pictures show what is wanted rather than a distractor.
 
     Args:
-        seen: [N, D], rows of length 1, as are all.
-        wanted: [1, D].
-        foils: [F, D].
+        seen: [N, D], embeddings of pictures, rows of length 1.
+        wanted: [1, D], the embedding of what is wanted, of length 1.
+        foils: [F, D], embeddings of distractors, rows of length 1.
 
     Returns:
-        [N], logarithms of probabilities.
+        [N], natural logarithms, at most 0.
     """
     cosines = seen @ torch.cat([wanted, foils]).T
     return (SHARPNESS * cosines).log_softmax(1)[:, 0]
@@ -77,11 +81,14 @@ def contrast_loss(
     targets: Mapping[str, list[tuple[Embedding, Embedding]]],
     weights: Mapping[str, Callable[[int], float]] | None = None,
 ) -> Loss:
-    """Want the cutouts to be told from foils: minus the mean certainty, at least 0.
+    """The contrast loss: cross-entropy of the prompt among its distractors, 0 or more.
+
+    The mean of minus `log_certainty` over cutouts, prompts and perceptors.
 
     Args:
-        targets: of each perceptor, by its name: what is wanted [1, D], and its foils [F, D].
-        weights: of each perceptor, at each step; 1 where there is none.
+        targets: perceptor's name → pairs of a prompt's embedding [1, D] and those of its
+            distractors [F, D], rows of length 1.
+        weights: perceptor's name → weight at each step; 1 where there is none.
     """
     counts = weights or {}
 

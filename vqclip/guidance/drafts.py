@@ -1,11 +1,12 @@
 """Drafts: quick pictures of a prompt by the prior, ranked by CLIP.
 
-The starter prior writes codes from words (`vqclip.models.prior`), the starter VQGAN draws them,
-and the starter CLIPs put them in order, best first. A run with `init=dream` starts from the best
-and refines it; its own VQGAN and perceptors may be others, since a draft is a picture.
+The starter prior samples codes for a text (`vqclip.models.prior`), the starter VQGAN decodes
+them, and the starter CLIPs rank the pictures, best first. A run with `init=dream` starts from the
+best one and refines it; since a draft is a picture, the run may use another VQGAN and other
+perceptors.
 
 A class-conditional transformer (`vqclip.models.net2net`) may take the prior's place. It brings
-its own VQGAN, and reads no words: they choose one of ImageNet's classes.
+its own VQGAN, and it reads no text: the text chooses one of ImageNet's classes.
 """
 
 from __future__ import annotations
@@ -29,18 +30,21 @@ from vqclip.models.zoo import registry
 from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
 from vqclip.tensors import Image
 
-AT_ONCE = 32  # drafts written together
-CLASSES_AT_ONCE = 8  # the published transformer remembers 150 MB for each
-CLASSES_TOP_K = 600  # taming's own samples are drawn among so many codes
-READ_AT_ONCE = 100  # names of classes
+AT_ONCE = 32  # drafts sampled together
+CLASSES_AT_ONCE = 8  # the published transformer caches 150 MB for each
+CLASSES_TOP_K = 600  # taming's own samples are drawn from the so many likeliest codes
+READ_AT_ONCE = 100  # names of classes embedded together
 CLASSES = 1000  # of ImageNet
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A draft [1, 3, S, S] in [0, 1], and how surely it shows the words, in [0, 1].
+    """A quick picture of a prompt, with its score.
 
-    The latter is the geometric mean of what the judges say.
+    Args:
+        image: [1, 3, S, S] in [0, 1].
+        score: the geometric mean over the judges of the probability that it shows the text
+            rather than a distractor, in [0, 1].
     """
 
     image: Image
@@ -49,7 +53,13 @@ class Draft:
 
 @dataclass(frozen=True)
 class Choice:
-    """The class that a text was taken for. `named`: it stands in the text; else it is nearest."""
+    """The ImageNet class that is drawn for a text.
+
+    Args:
+        number: of the class, from 0.
+        name: its first name.
+        named: whether the text names it; if not, its name is the nearest one for the judge.
+    """
 
     number: int
     name: str
@@ -58,14 +68,20 @@ class Choice:
 
 @dataclass(frozen=True)
 class DraftModel:
-    """What writes drafts, what draws them, and who ranks them; the first judge also reads."""
+    """The models that make drafts of a text: a prior, a VQGAN, and CLIPs that rank.
+
+    Args:
+        prior: samples codes.
+        drawer: decodes them.
+        judges: rank the drafts; the first one also reads the text for the prior.
+    """
 
     prior: models_prior.Prior
     drawer: vqgan.VQGAN
     judges: tuple[OpenClipPerceptor, ...]
 
     def choose(self, text: str) -> Choice | None:
-        """Take no class: this one reads words."""
+        """Return None: this model reads the text itself, and needs no class."""
         return None
 
     @torch.no_grad()
@@ -78,7 +94,7 @@ class DraftModel:
             generator: on the processor; equal states give equal drafts there.
 
         Raises:
-            ConfigError: if the settings want what another dreamer writes.
+            ConfigError: if `settings.prior` is not "starter".
         """
         if settings.prior != "starter":
             raise ConfigError(
@@ -101,10 +117,12 @@ class DraftModel:
 
 @dataclass(frozen=True)
 class ClassDraftModel:
-    """The same with a transformer that knows classes instead of words.
+    """The models that make drafts of an ImageNet class: a transformer, its VQGAN, and CLIPs.
 
     Args:
-        names: of each class, with its synonyms.
+        model: the class-conditional transformer, with its VQGAN.
+        judges: rank the drafts; the first one also finds the nearest class.
+        names: the names of each class, its synonyms included.
     """
 
     model: net2net.Net2Net
@@ -113,10 +131,10 @@ class ClassDraftModel:
 
     @torch.no_grad()
     def choose(self, text: str) -> Choice:
-        """Take the class that the text names, or else the one whose name is nearest.
+        """Choose the class that the text names, or else the one whose name is nearest.
 
-        Of the classes without their name in the text, only the first name is read; the
-        others are often Latin, which it does not know.
+        Nearest is by the first judge's embeddings of first names; the other names are often
+        Latin, which it does not know.
         """
         found = net2net.named(text, self.names)
         if found is not None:
@@ -133,10 +151,11 @@ class ClassDraftModel:
     def dream(
         self, text: str, settings: DreamSettings, generator: torch.Generator
     ) -> list[Draft]:
-        """Draw `settings.count` drafts of a text's class, best first for the whole text.
+        """Draw `settings.count` drafts of a text's class, ranked by the whole text, best first.
 
         Args:
-            settings: without `guidance`, since the transformer never learnt to do without class.
+            settings: `guidance` is ignored, since the transformer never learnt to draw without a
+                class.
             generator: on the processor; equal states give equal drafts there.
         """
         label = self.choose(text).number
@@ -160,13 +179,14 @@ def load_draft_model(
     prior: str = "starter",
     loaded: Sequence[OpenClipPerceptor] = (),
 ) -> DraftModel | ClassDraftModel:
-    """Load the starter models, or the starter CLIPs and a class-conditional model of the zoo.
+    """Load the starter models, or the starter CLIPs with a class-conditional model of the zoo.
 
     Args:
-        loaded: perceptors on that device; those that are to judge are not loaded again.
+        prior: "starter", or the zoo's name of a class-conditional model.
+        loaded: perceptors on that device; a starter CLIP among them is not loaded again.
 
     Raises:
-        ModelError: if a model is not here, cannot be loaded, or does not know ImageNet's classes.
+        ModelError: if a model is absent, cannot be loaded, or has other classes than ImageNet's.
     """
     found = registry.find_vqgan(prior)
     there = {each.weights: each for each in loaded if each.dtype == torch.float32}
@@ -174,7 +194,9 @@ def load_draft_model(
     for folder in registry.starter_clips().values():
         if any(folder.glob("*.safetensors")):
             ready = there.get(clip.weights_in(folder))
-            judges.append(_plain(ready) if ready else load_perceptor(str(folder), device=device))
+            judges.append(
+                _with_defaults(ready) if ready else load_perceptor(str(folder), device=device)
+            )
     if prior == "starter":
         return DraftModel(
             prior=models_prior.load_prior(registry.starter_prior(), device=device),
@@ -190,8 +212,8 @@ def load_draft_model(
     return ClassDraftModel(model, tuple(judges), net2net.class_names())
 
 
-def _plain(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
-    """The same model as `perceptors.load` gives it when nothing else is said."""
+def _with_defaults(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
+    """The same perceptor with the defaults of `load_perceptor`."""
     own = Cutter(perceptor.size)
     return replace(perceptor, cut=own, contrast="absolute", thrift=MemoryPolicy(), words={})
 
@@ -199,7 +221,7 @@ def _plain(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
 def with_words(
     dreamer: DraftModel | ClassDraftModel, words: Sequence[WordEmbedding]
 ) -> DraftModel | ClassDraftModel:
-    """The same dreamer, whose judges know learnt words as far as their text towers fit."""
+    """Return the draft model with learnt words added to the judges whose text towers they fit."""
     judges = [j.with_words(fitting_width(words, j.width)) for j in dreamer.judges]
     return replace(dreamer, judges=tuple(judges))
 
@@ -208,28 +230,36 @@ def _ranked(
     write: Callable[[int], Tensor],
     text: str,
     count: int,
-    at_once: int,
+    batch: int,
     drawer: vqgan.VQGAN,
     judges: Sequence[OpenClipPerceptor],
 ) -> list[Draft]:
-    """Write codes [N, h, w] some at a time, draw them, and put the drafts in order."""
+    """Sample codes [N, h, w] in batches, decode them, and rank the drafts."""
     things = distractors.distractors_for(text)
     words = [(judge.embed_text([text]), judge.embed_text(things)) for judge in judges]
     drafts: list[Draft] = []
     while len(drafts) < count:
-        codes = write(min(at_once, count - len(drafts)))
+        codes = write(min(batch, count - len(drafts)))
         images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
-        told = [
-            distractors.log_certainty(judge.embed_image(images), wanted, away)
-            for judge, (wanted, away) in zip(judges, words, strict=True)
+        certainties = [
+            distractors.log_certainty(judge.embed_image(images), wanted, distractor_rows)
+            for judge, (wanted, distractor_rows) in zip(judges, words, strict=True)
         ]
-        scores = torch.stack(told).mean(0).exp().tolist()
+        scores = torch.stack(certainties).mean(0).exp().tolist()
         drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
     return sorted(drafts, key=lambda draft: -draft.score)
 
 
 def pad_to(draft: Image, width: int, height: int) -> Image:
-    """Enlarge a draft to the shorter side of a picture, in its middle; its border goes on."""
+    """Enlarge a square draft to a picture's shorter side, and repeat its edges at both ends.
+
+    Args:
+        draft: [1, 3, S, S] in [0, 1].
+        width, height: of the picture, in pixels.
+
+    Returns:
+        [1, 3, height, width] in [0, 1], the draft in the middle.
+    """
     side = min(width, height)
     square = functional.interpolate(
         draft, [side, side], mode="bicubic", align_corners=False, antialias=True

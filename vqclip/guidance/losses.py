@@ -1,10 +1,9 @@
 """Losses: distances to prompts, losses on pixels, and colours by name.
 
-Both losses compare what a perceptor sees with a prompt, or with another picture (Crowson et al.,
-2022, https://arxiv.org/abs/2204.08583). No function here draws random numbers.
-
-`LOSSES`, at the foot, names the losses. Their strength is the weight of their `Objective`, which
-may be negative: saturation with a negative weight takes colour away.
+`prompt_loss` compares a perceptor's embedding of the picture with that of a prompt, `image_loss`
+with that of another picture (Crowson et al., 2022, https://arxiv.org/abs/2204.08583). The losses
+on pixels are listed by name in `LOSSES`, at the foot. How strong they are is the weight of their
+`Objective`, which may be negative: saturation with a negative weight takes colour away.
 
 No function here draws random numbers.
 """
@@ -28,10 +27,11 @@ COLOUR = re.compile(r"#[0-9a-f]{3}|#[0-9a-f]{6}|[a-z]+", re.IGNORECASE)
 
 
 def parse_colours(colours: str | Sequence[str]) -> Tensor:
-    """Read colours into a tensor [K, 3], sRGB in [0, 1].
+    """Read colours by name into a tensor [K, 3], sRGB in [0, 1].
 
-    They are a text such as "#ff0000, gold, teal" or a sequence of such names: CSS names, and
-    three or six hex digits after a "#".
+    Args:
+        colours: a text such as "#ff0000, gold, teal", or a sequence of such names: CSS names, or
+            three or six hex digits after a "#".
 
     Raises:
         ConfigError: if there is none, or one is not a colour.
@@ -63,7 +63,7 @@ Changing = float | Callable[[int], float]  # a number, or one for each step
 
 
 def spherical_distance(a: Embedding, b: Embedding) -> Tensor:
-    """Measure half the squared angle between every row of `a` and every row of `b`.
+    """Spherical distance: half the squared angle between every row of `a` and every row of `b`.
 
     For unit vectors at angle t (radians) this is t**2 / 2: 0 when they agree, pi**2 / 2 (about
     4.93) when they are opposite. Its gradient, t, keeps growing where that of cosine distance,
@@ -98,20 +98,20 @@ def prompt_loss(
     weight: Changing = 1.0,
     stop: Changing = -math.inf,
 ) -> Loss:
-    """Want what `perceptor` sees to be near `target` (weight above 0) or far from it (below 0).
+    """The prompt loss: pulls cutouts towards a prompt (weight above 0) or away from it (below).
 
-    With d the distances of the cutouts, the value is `weight * mean(d)`. The gradient is that of
-    `abs(weight) * mean(max(sign(weight) * d, stop))`: a cutout whose signed distance is below
-    `stop` no longer pulls, cutout by cutout, while the value goes on being reported. So a
-    positive prompt rests where d < stop, a negative one where d > -stop.
+    With d the spherical distances of the cutouts, the value is `weight * mean(d)`. The gradient
+    is that of `abs(weight) * mean(max(sign(weight) * d, stop))`: a cutout whose signed distance
+    is below `stop` no longer pulls, while its distance still counts in the value that is
+    reported. So a positive prompt stops pulling where d < stop, a negative one where d > -stop.
 
-    Crowson's notebooks; pytti-book on why negative prompts want a stop.
+    Crowson's notebooks; pytti-book on why negative prompts need a stop.
 
     Args:
         perceptor: the name of one in the run.
-        target: [1, D] or [P, D], rows of length 1; the mean is over all of them. Like weight and
-            stop, it may be another one at each step.
-        stop: signed distance, in [-pi**2 / 2, pi**2 / 2] to matter; -inf for never.
+        target: [1, D] or [P, D], rows of length 1; the mean is over all of them. Target, weight
+            and stop may be functions of the step.
+        stop: signed distance; it has an effect within [-pi**2 / 2, pi**2 / 2]; -inf for never.
     """
     aim = target if callable(target) else (lambda step: target)
 
@@ -128,19 +128,24 @@ def image_loss(
     weight: Changing = 1.0,
     stop: Changing = -math.inf,
 ) -> Loss:
-    """Want the picture to look, to `perceptor`, as `pictures` do; of several, in turn.
+    """The image loss: pulls the picture towards target pictures, one of them at each step.
 
-    At every step a picture is cut exactly as the run's picture was, and cutout i is compared
-    with cutout i, so that place and size count as well as content: pixray's image prompts. It
-    costs one more look per step, without gradients. Weight and stop: see `prompt_loss`.
-    A picture may have any size; it is stretched to that of the run's picture.
+    The target is cut exactly as the run's picture was, and cutout i is compared with cutout i,
+    so that place and size count as well as content: pixray's image prompts. It costs one more
+    embedding per step, without gradients.
+
+    Args:
+        perceptor: one of the run.
+        pictures: [1, 3, H, W] in [0, 1], one or several, of any size; they are stretched to the
+            size of the run's picture, and taken in turn.
+        weight, stop: see `prompt_loss`.
     """
     several = [pictures] if isinstance(pictures, Tensor) else list(pictures)
 
     def loss(view: View) -> Scalar:
         picture = several[view.step % len(several)].detach()
         with torch.no_grad():
-            cutouts = view.cuts[perceptor.cut].again(fitted(picture, view.image))
+            cutouts = view.cuts[perceptor.cut].again(resize_like(picture, view.image))
             target = perceptor.embed_image(cutouts)
         distances = _half_squared_angle(view.embeddings[perceptor.name], target)  # [N]
         return _weigh(distances, _at(weight, view.step), _at(stop, view.step))
@@ -148,7 +153,7 @@ def image_loss(
     return loss
 
 
-def fitted(picture: Image, like: Image) -> Image:
+def resize_like(picture: Image, like: Image) -> Image:
     """Stretch a picture to the size, device and precision of another one."""
     picture = picture.to(like)
     if picture.shape[-2:] == like.shape[-2:]:
@@ -157,12 +162,12 @@ def fitted(picture: Image, like: Image) -> Image:
 
 
 def _at(number: Changing, step: int) -> float:
-    """The value of a number that may change, at a step."""
+    """The value, at a step, of a number that may change."""
     return number(step) if callable(number) else number
 
 
 def _half_squared_angle(x: Tensor, y: Tensor) -> Tensor:
-    """Measure t**2 / 2 for the angle t between the last dimensions of `x` and `y`, broadcast."""
+    """Half the squared angle between the last dimensions of `x` and `y`, broadcast."""
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(
             f"embeddings have {x.shape[-1]} and {y.shape[-1]} columns; "
@@ -175,7 +180,7 @@ def _half_squared_angle(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _weigh(distances: Tensor, weight: float, stop: float) -> Scalar:
-    """Average distances of any shape, with weight and stop as `prompt_loss` explains them."""
+    """Average distances of any shape, with the weight and stop of `prompt_loss`."""
     signed = distances * ((weight > 0) - (weight < 0))
     passing = signed.clamp(min=stop)  # its gradient is 0 below the stop
     # The value of `signed` with the gradient of `passing`; the difference adds exactly 0.
@@ -186,12 +191,12 @@ AXES = {"horizontal": -1, "vertical": -2}  # the dimension of an Image that a mi
 
 
 def smoothness() -> Loss:
-    """Want neighbouring pixels to be alike: less grain, larger shapes.
+    """The smoothness loss, total variation: less grain, larger shapes.
 
     The mean of (right neighbour - pixel)**2 + (lower neighbour - pixel)**2 over pixels and
     channels, in [0, 2]; the last row and column are their own neighbours. The squared ("L2")
     total variation of Crowson's notebooks, as pytti has it; after Mahendran and Vedaldi, 2015
-    (https://arxiv.org/abs/1412.0035). pixray's smoothness, a mean gradient magnitude, is another.
+    (https://arxiv.org/abs/1412.0035). pixray's smoothness is a mean gradient magnitude instead.
     """
 
     def loss(view: View) -> Scalar:
@@ -204,7 +209,7 @@ def smoothness() -> Loss:
 
 
 def saturation() -> Loss:
-    """Want more colour.
+    """The saturation loss: more colour.
 
     Minus the colourfulness of Hasler and Süsstrunk, 2003 ("Measuring colourfulness in natural
     images"): with rg = R - G and yb = (R + G) / 2 - B, the length of their standard deviations
@@ -224,7 +229,7 @@ def saturation() -> Loss:
 
 
 def symmetry(axis: str = "horizontal") -> Loss:
-    """Want the picture to equal its mirror image: the mean squared difference, in [0, 1].
+    """The symmetry loss: the mean squared difference from the mirror image, in [0, 1].
 
     "horizontal" mirrors left and right, like a face: pixray's symmetry loss. "vertical" mirrors
     top and bottom, like a lake.
@@ -241,9 +246,9 @@ def symmetry(axis: str = "horizontal") -> Loss:
 
 
 def palette(colours: str | Sequence[str]) -> Loss:
-    """Want every pixel to be one of a few colours.
+    """The palette loss: pulls every pixel towards the nearest of a few colours.
 
-    The mean Euclidean distance in sRGB to the nearest, in [0, 3**0.5]. pixray's palette loss.
+    The mean Euclidean distance in sRGB to it, in [0, 3**0.5]. pixray's palette loss.
     Differs: on the picture rather than on the cutouts, and not multiplied by their number.
 
     Raises:
@@ -263,21 +268,23 @@ def palette(colours: str | Sequence[str]) -> Loss:
 
 
 def closeness(picture: Image) -> Loss:
-    """Want the pixels to stay near `picture`: the mean squared difference, in [0, 1].
+    """The init loss: the mean squared difference from a picture, in [0, 1].
 
     Usually the picture that the run starts from: rkhamilton's and pytti's direct image loss.
-    `picture` may have any size; it is stretched to that of the run's picture.
+
+    Args:
+        picture: [1, 3, H, W] in [0, 1], of any size; it is stretched to that of the run's.
     """
     picture = picture.detach()
 
     def loss(view: View) -> Scalar:
-        return F.mse_loss(view.image, fitted(picture, view.image))
+        return F.mse_loss(view.image, resize_like(picture, view.image))
 
     return loss
 
 
 def edges(colour: str = "white", thickness: float = 0.05) -> Loss:
-    """Want a border of one colour: the mean squared difference on the border, in [0, 1].
+    """The edge loss, a border of one colour: the mean squared difference there, in [0, 1].
 
     pixray's edge loss.
     Differs: one thickness for all sides; no terms for the rest of the picture.

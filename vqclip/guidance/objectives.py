@@ -1,6 +1,6 @@
 """The objectives of a run: from prompts and weights to a list of losses.
 
-Every objective has a name of its own, under which its loss stands in the log.
+Every objective has a name of its own, under which the log records its loss.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from vqclip.tensors import Image
 
 @dataclass(frozen=True)
 class PromptInputs:
-    """What prompts name and only a session can bring.
+    """The pictures, masks and cutters that prompts refer to, and a session has loaded.
 
     Args:
-        pictures: of image prompts, by the body.
-        masks: of regions.
-        cutter: makes the cutter of a region's squares, for a perceptor and the region's number.
-        folders: where directions are looked for.
+        pictures: body of an image prompt → its pictures, [1, 3, H, W] in [0, 1].
+        masks: region → its mask.
+        cutter: makes the cutter of a region, from a perceptor and the region's number.
+        folders: where the files of directions are searched for.
     """
 
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
@@ -43,82 +43,93 @@ class PromptInputs:
 
 
 def from_prompts(
-    wishes: Sequence[Prompt],
+    prompts: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
-    tale: SceneTimeline,
-    material: PromptInputs | None = None,
+    timeline: SceneTimeline,
+    inputs: PromptInputs | None = None,
     reserved: Iterable[str] = (),
     weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
-    """Make one objective for each lane of prompts and each perceptor that is to read it.
+    """Make the prompt objectives: one for each track of prompts and perceptor that reads it.
 
     Args:
-        reserved: names that other objectives have; a prompt of such a text gets a number.
-        weights: of each perceptor, by its name; 1 where there is none.
+        inputs: needed for image prompts, regions and directions in files.
+        reserved: names of other objectives; a prompt with such a name gets a number.
+        weights: perceptor's name → weight at each step; 1 where there is none.
     """
     taken, counts = set(reserved), dict(weights or {})
-    found = PromptInputs() if material is None else material
+    found = PromptInputs() if inputs is None else inputs
     numbers: dict[Region, int] = {}
-    glances: dict[tuple[Region, str], RegionView] = {}
-    for lane in scenes.tracks(wishes, tale):
-        first = next(wish for wish in lane.wishes if wish is not None)
+    views: dict[tuple[Region, str], RegionView] = {}
+    for track in scenes.group_tracks(prompts, timeline):
+        first = next(prompt for prompt in track.prompts if prompt is not None)
         for perceptor in perceptors:
             if first.only and perceptor.name not in first.only:
                 continue
-            label = f"{lane.name} ({perceptor.name})" if len(perceptors) > 1 else lane.name
+            label = f"{track.name} ({perceptor.name})" if len(perceptors) > 1 else track.name
             names = itertools.chain([label], map(f"{label} {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            loss = _loss(lane, tale, perceptor, found)
+            loss = _track_loss(track, timeline, perceptor, found)
             if first.region is not None:
                 number = numbers.setdefault(first.region, len(numbers))
                 key = (first.region, perceptor.name)
-                if key not in glances:
+                if key not in views:
                     assert found.cutter is not None
                     cut = found.cutter(perceptor, number)
-                    glances[key] = RegionView(found.masks[first.region], perceptor, cut)
-                loss = regions.restrict_to_region(loss, glances[key])
-            yield Objective(name, counts.get(perceptor.name, _always(1.0)), loss)
+                    views[key] = RegionView(found.masks[first.region], perceptor, cut)
+                loss = regions.restrict_to_region(loss, views[key])
+            yield Objective(name, counts.get(perceptor.name, _constant(1.0)), loss)
 
 
-def _loss(
-    lane: PromptTrack, tale: SceneTimeline, perceptor: OpenClipPerceptor, material: PromptInputs
+def _track_loss(
+    track: PromptTrack,
+    timeline: SceneTimeline,
+    perceptor: OpenClipPerceptor,
+    inputs: PromptInputs,
 ) -> Loss:
-    """What a lane wants of a perceptor's view."""
-    first = next(wish for wish in lane.wishes if wish is not None)
-    weight, stop = scenes.weight(lane, tale), scenes.stop(lane, tale)
+    """The loss of a track of prompts for one perceptor."""
+    first = next(prompt for prompt in track.prompts if prompt is not None)
+    weight, stop = scenes.track_weight(track, timeline), scenes.track_stop(track, timeline)
     if first.kind == "image":
-        return losses.image_loss(perceptor, material.pictures[first.body], weight, stop)
+        return losses.image_loss(perceptor, inputs.pictures[first.body], weight, stop)
     embedded = [
-        wish if wish is None else prompt_embedding.embed_prompt(wish, perceptor, material.folders)
-        for wish in lane.wishes
+        prompt
+        if prompt is None
+        else prompt_embedding.embed_prompt(prompt, perceptor, inputs.folders)
+        for prompt in track.prompts
     ]
-    return losses.prompt_loss(perceptor.name, scenes.target(lane, tale, embedded), weight, stop)
+    return losses.prompt_loss(
+        perceptor.name, scenes.track_target(track, timeline, embedded), weight, stop
+    )
 
 
 def against_foils(
-    wishes: Sequence[Prompt],
+    prompts: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
-    tale: SceneTimeline,
+    timeline: SceneTimeline,
     weight: float | Schedule,
     style: str = "",
     weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
-    """Make the objectives that tell what is wished for from other things: one for each scene.
+    """Make the objectives that contrast prompts with distractors: one or more for each scene.
 
-    None without words that are wished for in the whole picture.
+    Only text prompts of positive weight for the whole picture count; without any, there is no
+    objective.
 
     Args:
-        style: put around each thing, as around the wishes.
-        weights: of each perceptor, by its name; 1 where there is none.
+        weight: of the objectives; 0 for none.
+        style: put around each distractor, as around the prompts.
+        weights: perceptor's name → weight at each step; 1 where there is none.
     """
     taken: set[str] = set()
-    for scene, wanted in _told(wishes, tale):
+    for scene, wanted in _contrasted_prompts(prompts, timeline):
         if weight == 0:
             continue
-        said = " ".join(wish.body for wish in wanted)
+        said = " ".join(prompt.body for prompt in wanted)
         things = [
-            prompt_embedding.around(thing, style) for thing in distractors.distractors_for(said)
+            prompt_embedding.apply_style_to_text(thing, style)
+            for thing in distractors.distractors_for(said)
         ]
         targets = {}
         for perceptor in perceptors:
@@ -133,38 +144,43 @@ def against_foils(
             names = itertools.chain([usual], map(f"{usual}, {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            curve = _share(tale.clock.of(weight), tale, scene, wanted[0])
+            curve = _scene_weight(timeline.clock.of(weight), timeline, scene, wanted[0])
             yield Objective(name, curve, distractors.contrast_loss(targets, weights or {}))
 
 
-def _told(wishes: Sequence[Prompt], tale: SceneTimeline) -> Iterator[tuple[int, list[Prompt]]]:
-    """What is to be told from other things together: a scene's wishes for the whole picture.
+def _contrasted_prompts(
+    prompts: Sequence[Prompt], timeline: SceneTimeline
+) -> Iterator[tuple[int, list[Prompt]]]:
+    """The prompts that are contrasted together: those of a scene, for the whole picture.
 
-    One whose weight changes stands alone: it counts only while it is wished for.
+    A prompt whose weight changes is contrasted alone, and only while its weight is positive.
     """
-    for scene in range(tale.scenes):
-        found = [w for w in positive_texts(wishes) if w.scene == scene and w.region is None]
-        steady = [wish for wish in found if not isinstance(wish.weight, Schedule)]
+    for scene in range(timeline.scenes):
+        found = [w for w in positive_texts(prompts) if w.scene == scene and w.region is None]
+        steady = [prompt for prompt in found if not isinstance(prompt.weight, Schedule)]
         if steady:
             yield scene, steady
-        for wish in found:
-            if isinstance(wish.weight, Schedule):
-                yield scene, [wish]
+        for prompt in found:
+            if isinstance(prompt.weight, Schedule):
+                yield scene, [prompt]
 
 
-def _share(weight: Curve, tale: SceneTimeline, scene: int, wish: Prompt) -> Curve:
-    """A weight, for as much as there is of a scene, while a wish of it is one."""
-    if not isinstance(wish.weight, Schedule):
-        return lambda step: weight(step) * tale.shares(step)[scene]
-    own = tale.clock.of(wish.weight)
-    return lambda step: weight(step) * tale.shares(step)[scene] * (own(step) > 0)
+def _scene_weight(weight: Curve, timeline: SceneTimeline, scene: int, prompt: Prompt) -> Curve:
+    """A weight times a scene's share; 0 while the prompt's changing weight is not above 0."""
+    if not isinstance(prompt.weight, Schedule):
+        return lambda step: weight(step) * timeline.shares(step)[scene]
+    own = timeline.clock.of(prompt.weight)
+    return lambda step: weight(step) * timeline.shares(step)[scene] * (own(step) > 0)
 
 
 def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iterator[Objective]:
-    """Make the objectives that are about the picture alone.
+    """Make the objectives of the losses on pixels, for those that have a weight.
 
     Args:
-        start: the picture that the run starts from, which `init` holds on to.
+        start: the picture that the run starts from, for the init loss.
+
+    Raises:
+        ConfigError: if a colour or a schedule cannot be read.
     """
     options: dict[str, dict[str, object]] = {
         "smoothness": {},
@@ -182,23 +198,27 @@ def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iter
 
 
 def at_first(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
-    """The same, with closeness to the start picture in the first `steps` steps only.
+    """Return the objectives, with the init loss switched off after the first `steps` steps.
 
-    An animation leaves it behind.
+    An animation moves away from its first picture.
     """
     for each in liked:
-        yield each if each.name != "init" else replace(each, weight=_until(each.weight, steps))
+        yield (
+            each
+            if each.name != "init"
+            else replace(each, weight=_first_steps(each.weight, steps))
+        )
 
 
 def names_of(wanted: LossSettings) -> list[str]:
-    """Name the losses that have a weight."""
+    """List the names of the losses that have a weight, "distinct" included."""
     order = ("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init")
     return [name for name in order if getattr(wanted, name) != 0]
 
 
-def _until(weight: Curve, steps: int) -> Curve:
+def _first_steps(weight: Curve, steps: int) -> Curve:
     return lambda step: weight(step) if step < steps else 0.0
 
 
-def _always(weight: float) -> Callable[[int], float]:
+def _constant(weight: float) -> Callable[[int], float]:
     return lambda step: weight

@@ -1,8 +1,9 @@
 """The perceptor: an open_clip model that embeds cutouts and prompts.
 
-A perceptor puts squares of a picture and sentences into one space, as directions: the smaller
-the angle, the better they fit. It is `Cutouts -> Embedding` and `list[str] -> Embedding`. Behind
-both verbs is a model of open_clip; input size, normalisation, tokens and precision stay in here.
+A perceptor maps squares of a picture and texts to directions in one space: the smaller the angle
+between two of them, the better they fit. It is `Cutouts -> Embedding` and
+`list[str] -> Embedding`. Both are done by a model of open_clip; its input size, normalisation,
+tokens and precision are handled here.
 
 CLIP: Radford et al., 2021, https://arxiv.org/abs/2103.00020; open_clip: Cherti et al., 2022,
 https://arxiv.org/abs/2212.07143.
@@ -30,26 +31,28 @@ from vqclip.tensors import Cutouts, Embedding
 
 _CONTRASTS = ("absolute", "stretch")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_LIFT = 1024.0  # what reaches a pixel is near 1e-6, and fp16 has no number between 0 and 6e-8
-_MARGIN = 1e-6  # a stretch of less is a flat colour
+_LIFT = 1024.0  # a pixel's gradient is near 1e-6, and fp16 has no number between 0 and 6e-8
+_MARGIN = 1e-6  # of contrast; less is taken for a flat colour
 
 
 @dataclass(frozen=True, eq=False)
 class OpenClipPerceptor:
-    """A model of open_clip as a judge; its weights are frozen. Made by `load_perceptor`.
+    """A perceptor: an open_clip model with frozen weights. Made by `load_perceptor`.
 
     Args:
         name: what it is called in logs: the name that it was loaded by.
-        size: side of the squares that it sees, in pixels.
+        size: side of its input squares, in pixels.
         cut: the cutter that makes its squares.
         context_length: how many tokens it reads, start and end included.
+        model, tokenizer: open_clip's.
         mean, std: [1, 3, 1, 1], what the model's training subtracted and divided by.
-        interpolation: how pictures of another size are resized: open_clip's own word.
+        dtype: precision of the model's weights.
+        interpolation: how pictures of another size are resized: open_clip's own name for it.
         squash: whether they are squashed to a square; if not, the middle is kept.
         weights: the file that the model was read from.
         contrast: "absolute" shows the pixels as they are; "stretch" first spreads the whole batch
-            from black to white, as pixray does, so that contrast earns nothing.
-        thrift: how many squares are looked at together.
+            from black to white, as pixray does, so that contrast alone gains nothing.
+        thrift: the memory policy: how many squares are embedded together.
         words: vectors of learnt words, by name; see `with_words`.
     """
 
@@ -71,11 +74,11 @@ class OpenClipPerceptor:
 
     @property
     def sharpness(self) -> float:
-        """What the model's own training multiplied cosines by: its inverse temperature."""
+        """The model's inverse temperature, by which its training multiplied cosines."""
         return float(self.model.logit_scale.detach().float().exp())
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
-        """Look at squares, differentiably in their pixels.
+        """Embed squares of a picture, differentiably in their pixels.
 
         Args:
             cutouts: [N, 3, H, W] in [0, 1], or a little beyond where noise was added. Those of
@@ -104,10 +107,13 @@ class OpenClipPerceptor:
 
     @torch.no_grad()
     def embed_text(self, texts: list[str]) -> Embedding:
-        """Read sentences: [len(texts), D] float32, rows of length 1, without a gradient.
+        """Embed texts, without a gradient.
 
-        A sentence of more than `context_length` tokens is cut short; see `count_tokens`. A learnt
+        A text of more than `context_length` tokens is cut short; see `count_tokens`. A learnt
         word in it, `<my-cat>`, is read by its vectors; see `with_words`.
+
+        Returns:
+            [len(texts), D] float32, rows of length 1.
 
         Raises:
             ValueError: if `texts` is empty.
@@ -120,10 +126,10 @@ class OpenClipPerceptor:
 
     @torch.no_grad()
     def read_tokens(self, texts: list[str]) -> Tensor:
-        """Give the state of every token instead of one embedding: [len(texts), L, W] float32.
+        """Return the text tower's state for every token: [len(texts), L, W] float32.
 
-        L is `context_length`, padding included, W the width of the text tower; each state knows
-        the tokens before it.
+        L is `context_length`, padding included, W the width of the text tower; each state depends
+        on the tokens before it.
         """
         tokens, inserted = self._spelled(texts)
         return text_encoder.states(self.model, tokens, inserted)
@@ -131,20 +137,20 @@ class OpenClipPerceptor:
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
 
-        More than `context_length` means that the model does not read the end of it. A learnt word
-        counts as many tokens as it has vectors.
+        With more than `context_length`, the model does not read the end of the text. A learnt
+        word counts as many tokens as it has vectors.
         """
         return self.spell([(text, 1.0)]).count
 
     def spell(self, pieces: list[tuple[str, float]]) -> models_tokenizer.Row:
-        """Write a text, in pieces with weights, in this model's tokens, learnt words included."""
+        """Tokenise a text given as (piece, weight) pairs, learnt words included."""
         return models_tokenizer.spell(self.tokenizer, pieces, self.words, self.context_length)
 
     def with_words(self, words: Mapping[str, Tensor]) -> OpenClipPerceptor:
-        """Return the same perceptor knowing words that were learnt later.
+        """Return the same perceptor with learnt words added.
 
         Args:
-            words: by name, [V, W] each, W being `width`; they stand in texts as `<name>`.
+            words: by name, [V, W] each, W being `width`; texts write them as `<name>`.
 
         Raises:
             ConfigError: if a word is of another width.
@@ -159,11 +165,11 @@ class OpenClipPerceptor:
 
     @property
     def width(self) -> int:
-        """How many numbers the text tower has for a token."""
+        """The width of the text tower: how many numbers it has for a token."""
         return text_encoder.width(self.model)
 
     def _spelled(self, texts: list[str]) -> tuple[Tensor, list[text_encoder.Insertion]]:
-        """Rows of tokens [B, L], and what stands in them that no tokenizer knows."""
+        """Tokenise texts: rows of tokens [B, L], and the vectors of learnt words in them."""
         if not any(named_in(text) for text in texts):
             return self.tokenizer(texts).to(self.mean.device), []
         rows = [self.spell([(text, 1.0)]) for text in texts]
@@ -172,7 +178,7 @@ class OpenClipPerceptor:
 
     @property
     def room(self) -> int:
-        """How many tokens it reads at a time, start and end left out."""
+        """How many tokens of a text it reads, start and end left out."""
         return self.context_length - sum(models_tokenizer.frame(self.tokenizer))
 
     @property
@@ -181,7 +187,7 @@ class OpenClipPerceptor:
         return getattr(self.tokenizer, "tokenizer", None) is not None
 
     def through(self, cutter: Cutter) -> OpenClipPerceptor:
-        """Return the same perceptor seeing squares of another cutter, perhaps a shared one.
+        """Return the same perceptor with another cutter, which others may share.
 
         Raises:
             ConfigError: if the cutter's squares are not of the perceptor's size.
@@ -194,7 +200,7 @@ class OpenClipPerceptor:
         return replace(self, cut=cutter)
 
     def _resized(self, pixels: Cutouts) -> Cutouts:
-        """Bring squares of another size to the perceptor's, as its training did."""
+        """Resize squares to the perceptor's size, as its training did."""
         height, width = pixels.shape[-2:]
         if height == width == self.size:
             return pixels
@@ -215,10 +221,10 @@ def load_perceptor(
     cut: Cutter | None = None,
     contrast: str = "absolute",
 ) -> OpenClipPerceptor:
-    """Load a perceptor.
+    """Load a perceptor by its open_clip name, or from a folder.
 
-    Weights that are not on this machine yet are downloaded by open_clip, except for a folder,
-    which is read without the network.
+    Weights that are not on this machine yet are downloaded by open_clip; a folder is read without
+    the network.
 
     Args:
         name: `model::weights` in open_clip's names, such as `ViT-B-32::openai`, or a folder

@@ -1,9 +1,9 @@
 """Prompt embeddings: from a prompt to its direction in a perceptor's space.
 
-Text that is longer than the perceptor reads at a time is not cut off: it is parted at the ends of
-sentences and clauses, each part is read for itself, and the directions are averaged by their
-number of tokens, as front ends for Stable Diffusion do it with parts of 75. Words with attention
-are read by `models.towers`.
+A text longer than the perceptor's context is not cut off: it is split at the ends of sentences
+and clauses, each chunk is embedded by itself, and the directions are averaged by their number of
+tokens, as front ends for Stable Diffusion do with chunks of 75. Words with attention weights are
+read by `vqclip.models.text_encoder`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.tensors import Embedding
 
-# Where a long text is parted, best first: sentences, clauses, words, and in the end letters.
+# Where a long text is split, best first: after sentences, clauses, words, and at last letters.
 BORDERS = (r"(?<=[.!?;])\s+|(?<=[。！？；])", r"(?<=,)\s+|(?<=[，、])", r"\s+", r"(?<=.)")
 NOTHING = 1e-5  # a difference of embeddings below this is rounding
 Pieces = tuple[TextSpan, ...]
@@ -35,17 +35,23 @@ Pieces = tuple[TextSpan, ...]
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is read at a time: pieces, and how many tokens they are, start and end left out."""
+    """A part of a text that a perceptor reads whole.
+
+    Args:
+        pieces: of text, each with its attention.
+        tokens: how many they are, start and end left out.
+    """
 
     pieces: Pieces
     tokens: int
 
 
 def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chunk]:
-    """Part a text into chunks that a perceptor reads whole.
+    """Split a text into chunks that a perceptor reads whole.
 
-    A text that fits is one chunk. Others are parted at the ends of sentences, where those are
-    too long at commas, and else between words, into as few chunks as that allows.
+    A text that fits is one chunk. Others are split at the ends of sentences; a sentence that is
+    too long, at commas; and what is still too long, between words. Neighbours that fit together
+    are one chunk.
     """
 
     def count(some: Sequence[TextSpan]) -> int:
@@ -65,28 +71,33 @@ def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chu
 
 
 def embed_prompt(
-    wish: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
+    prompt: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
 ) -> Embedding:
-    """Where a wish wants to go: [1, D], of length 1. Not for pictures.
+    """Embed a text, noise or direction prompt: [1, D], of length 1. Not for image prompts.
 
     Args:
-        folders: where directions are looked for.
+        folders: where the files of directions are searched for.
 
     Raises:
-        PromptError: for a direction that is not there.
+        PromptError: if a direction does not exist, or was made for other perceptors.
     """
-    if wish.kind == "noise":
+    if prompt.kind == "noise":
         like = perceptor.embed_text(["noise"])
-        seed = hashlib.sha256(f"noise prompt {wish.body}".encode()).digest()
+        seed = hashlib.sha256(f"noise prompt {prompt.body}".encode()).digest()
         stream = torch.Generator().manual_seed(int.from_bytes(seed[:8], "big") >> 1)
         return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
-    if wish.kind == "vector":
-        return along(assets.find_direction(wish.body, folders), wish.body, perceptor)
-    return embed_pieces(spoken(wish, perceptor), perceptor)
+    if prompt.kind == "vector":
+        return embed_direction(
+            assets.find_direction(prompt.body, folders), prompt.body, perceptor
+        )
+    return embed_pieces(spoken(prompt, perceptor), perceptor)
 
 
-def along(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embedding:
-    """A direction in a perceptor's space: [1, D], of length 1.
+def embed_direction(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embedding:
+    """Embed a direction that was made of words or pictures: [1, D], of length 1.
+
+    Args:
+        name: for messages.
 
     Raises:
         PromptError: if it was made of pictures, for other perceptors.
@@ -102,14 +113,20 @@ def along(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embe
             f"with vqclip direction … perceptors={perceptor.name}"
         )
     there, lacking = direction.there, direction.lacking
-    return difference(perceptor.embed_text(list(there)), perceptor.embed_text(list(lacking)))
+    return direction_between(
+        perceptor.embed_text(list(there)), perceptor.embed_text(list(lacking))
+    )
 
 
-def difference(there: Embedding, lacking: Embedding) -> Embedding:
-    """The direction from the mean of some rows to that of others: [1, D], of length 1.
+def direction_between(there: Embedding, lacking: Embedding) -> Embedding:
+    """The direction from the mean of `lacking` to the mean of `there`: [1, D], of length 1.
+
+    Args:
+        there: [N, D], embeddings of what has the quality.
+        lacking: [M, D], embeddings of what lacks it.
 
     Raises:
-        PromptError: if both are the same.
+        PromptError: if both means are the same.
     """
     found = there.mean(0, keepdim=True) - lacking.mean(0)
     if float(torch.linalg.vector_norm(found)) < NOTHING:
@@ -120,15 +137,17 @@ def difference(there: Embedding, lacking: Embedding) -> Embedding:
     return functional.normalize(found, dim=-1)
 
 
-def spoken(wish: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
-    """What a perceptor reads of a wish: the sentence, if there is one and it reads sentences."""
+def spoken(prompt: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
+    """The text of a prompt for a perceptor: its sentence if the perceptor reads sentences."""
     return (
-        (TextSpan(wish.sentence),) if wish.sentence and perceptor.reads_sentences else wish.spoken
+        (TextSpan(prompt.sentence),)
+        if prompt.sentence and perceptor.reads_sentences
+        else prompt.spoken
     )
 
 
 def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
-    """Read a text of any length: [1, D], of length 1."""
+    """Embed a text of any length: [1, D], of length 1."""
     parts = chunks(pieces, perceptor)
     rows = torch.cat([_read(part.pieces, perceptor) for part in parts])
     if len(parts) == 1:
@@ -137,8 +156,8 @@ def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     return functional.normalize((share[:, None] * rows).sum(0, keepdim=True), dim=-1)
 
 
-def tokens_of(word: str, perceptor: OpenClipPerceptor) -> list[str]:
-    """The pieces that a perceptor puts a word together from, as its tokenizer writes them."""
+def split_word(word: str, perceptor: OpenClipPerceptor) -> list[str]:
+    """Split a word into a perceptor's tokens, as text."""
     inner = getattr(perceptor.tokenizer, "tokenizer", None)
     if inner is not None:
         return [str(each).strip("▁Ġ") for each in inner.tokenize(word)]
@@ -146,10 +165,10 @@ def tokens_of(word: str, perceptor: OpenClipPerceptor) -> list[str]:
     return [tokenizer.decoder[each].removesuffix("</w>") for each in tokenizer.encode(word)]
 
 
-def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
-    """Whether a perceptor has learnt anything of a word: of the bundled ones, it may be nothing.
+def knows_word(word: str, perceptor: OpenClipPerceptor) -> bool:
+    """Whether a perceptor's training has seen all the tokens of a word.
 
-    Their tables of tokens hold zeros for those that training never reached.
+    The bundled perceptors' tables hold zeros for tokens that training never saw.
     """
     tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
     inside = tokens[:, : perceptor.count_tokens(word)]
@@ -157,20 +176,20 @@ def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
 
 
 def files(
-    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
+    prompts: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
 ) -> dict[str, Path]:
-    """The files of the learnt words that texts and their style name.
+    """Find the files of the learnt words in prompts and their style: name → path.
 
     Raises:
         PromptError: if a word has no file.
     """
-    return assets.used_words([style, *learnt_words_in(wishes)], folders)
+    return assets.used_words([style, *learnt_words_in(prompts)], folders)
 
 
 def taught(
-    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
+    prompts: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
 ) -> list[word_embedding.WordEmbedding]:
-    """Read those files.
+    """Read the learnt words in prompts and their style from their files.
 
     Raises:
         PromptError: if a word has no file.
@@ -178,26 +197,26 @@ def taught(
     """
     return [
         word_embedding.read_word(path, name)
-        for name, path in files(wishes, style, folders).items()
+        for name, path in files(prompts, style, folders).items()
     ]
 
 
 @torch.no_grad()
 def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
-    """Read a text that fits, whose parts get different attention: [1, D] float32, of length 1.
+    """Embed a text that fits, with attention weights: [1, D] float32, of length 1.
 
-    A token of attention w is read as if it stood there w times; see `models.towers`. That alone
-    moves the direction little, since towers are trained to read every word. So the direction
-    also goes on from what the text says without a word of attention w above 1 to what it says
-    with it, by w - 1 of the way between the two: a guidance, as the one of Ho and Salimans, 2022
-    (https://arxiv.org/abs/2207.12598), is in a model of pictures.
+    A token of attention w is read as if it were written w times; see
+    `vqclip.models.text_encoder`. That alone moves the direction little, since text towers are
+    trained to read every word. So for a word of attention w above 1, w - 1 times the difference
+    that the word makes, with it minus without it, is added: a guidance like that of Ho and
+    Salimans, 2022 (https://arxiv.org/abs/2207.12598), for diffusion models.
     """
     row = _spelled(pieces, perceptor)
     if not row.inserted and all(piece.attention == 1 for piece in pieces):
         return perceptor.embed_text(["".join(piece.written for piece in pieces)])
     found = _encoded(row, perceptor)
     raised = [number for number, piece in enumerate(pieces) if piece.attention > 1]
-    if len(raised) == len(pieces):  # a text that is raised as a whole is still the same text
+    if len(raised) == len(pieces):  # more attention to the whole text leaves it the same
         return found
     more = torch.zeros_like(found)
     for number in raised:
@@ -210,7 +229,7 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
 
 
 def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embedding:
-    """Read a row of tokens with its weights and learnt words: [1, D] float32, of length 1."""
+    """Embed a row of tokens with its weights and learnt words: [1, D] float32, of length 1."""
     place = perceptor.mean.device
     read = text_encoder.encode(
         perceptor.model,
@@ -225,33 +244,34 @@ def _spelled(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> models
     return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
 
 
-def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
-    """Put the words of a style around (or, without {}, after) every text that is wished for.
+def styled(prompts: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
+    """Put a style around (or, without {}, after) every text prompt of positive weight.
 
-    What is to be avoided is left alone: nobody means "fog, but not as an etching".
+    Negative prompts stay as they are: nobody means "fog, but not as an etching".
     """
     return tuple(
-        _styled(wish, style) if wish.kind == "text" and wish.most > 0 else wish for wish in wishes
+        _styled(prompt, style) if prompt.kind == "text" and prompt.most > 0 else prompt
+        for prompt in prompts
     )
 
 
-def around(text: str, style: str) -> str:
-    """Put the words of a style around a text."""
+def apply_style_to_text(text: str, style: str) -> str:
+    """Put a style around a text: "ink drawing of {}" and "a fox" → "ink drawing of a fox"."""
     before, after = _halves(style)
     return f"{before}{text}{after}".strip()
 
 
-def _styled(wish: Prompt, style: str) -> Prompt:
+def _styled(prompt: Prompt, style: str) -> Prompt:
     before, after = _halves(style)
     pieces: Pieces = ()
-    if wish.pieces:
+    if prompt.pieces:
         edges = [TextSpan(text) if text else None for text in (before, after)]
-        pieces = tuple(each for each in (edges[0], *wish.pieces, edges[1]) if each is not None)
+        pieces = tuple(each for each in (edges[0], *prompt.pieces, edges[1]) if each is not None)
     return replace(
-        wish,
-        body=around(wish.body, style),
+        prompt,
+        body=apply_style_to_text(prompt.body, style),
         pieces=pieces,
-        sentence=around(wish.sentence, style) if wish.sentence else "",
+        sentence=apply_style_to_text(prompt.sentence, style) if prompt.sentence else "",
     )
 
 
@@ -267,7 +287,7 @@ def _halves(style: str) -> tuple[str, str]:
 def _parts(
     pieces: Pieces, borders: Sequence[str], fits: Callable[[Pieces], bool]
 ) -> Iterator[Pieces]:
-    """Part a text at the first kind of border, and what is still too long at the next."""
+    """Split a text at the first kind of border, and what is still too long at the next."""
     if not borders or fits(pieces):
         yield pieces
         return
@@ -290,7 +310,7 @@ def _parts(
 
 
 def _joined(pieces: Pieces) -> Pieces:
-    """Put neighbours of equal attention together again."""
+    """Join neighbouring pieces of equal attention."""
     found: list[TextSpan] = []
     for piece in pieces:
         last = found[-1] if found else None

@@ -1,9 +1,8 @@
 """Regions: masks for prompts that see only a part of the picture.
 
-The perceptor is shown the region's surroundings, cut out of the picture as they are, and what it
-wants changed reaches the pixels of the region only, less towards its border, so that no seam
-appears. (pixray's spot prompts and pytti's masks blank what lies outside; then the perceptor
-judges a hole, too.)
+The perceptor is shown the box around the region, as it is in the picture, but the gradient
+reaches the region's pixels only, and fades towards its border, so that no seam appears. (pixray's
+spot prompts and pytti's masks blank what lies outside; then the perceptor judges the blank, too.)
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from vqclip.language.prompt import Region
 from vqclip.tensors import Image, Scalar
 
 FINE = 256  # side of masks, in pixels; they are stretched to the picture
-SOFT = 0.12  # of a region's shorter side: the border over which the wish fades
-FAINT = 0.05  # what is masked less than this is not looked at
+SOFT = 0.12  # width of the border over which the mask fades, as a share of the shorter side
+FAINT = 0.05  # mask values up to this do not count for the box
 
 Mask = Tensor  # [1, 1, FINE, FINE] in [0, 1]
 
 
 def count(squares: int) -> int:
-    """How many squares a region gets, where the picture has so many: half, or what there is."""
+    """The number of a region's cutouts: half the picture's, but at least 4, or all if fewer."""
     return min(squares, max(4, squares // 2))
 
 
@@ -34,7 +33,10 @@ def mask(region: Region, picture: Tensor | None = None) -> Mask:
     """Draw a region's mask.
 
     Args:
-        picture: [1, 1, H, W] in [0, 1], for a region that is a mask's file: 1 where it is.
+        picture: [1, 1, H, W] in [0, 1], for a region given by a mask file: 1 inside.
+
+    Returns:
+        [1, 1, FINE, FINE] in [0, 1], 1 inside the region.
     """
     if picture is not None:
         found = functional.interpolate(picture, [FINE, FINE], mode="bilinear", antialias=True)
@@ -48,7 +50,7 @@ def mask(region: Region, picture: Tensor | None = None) -> Mask:
 
 
 def _ramp(start: int, length: int, soft: float) -> Tensor:
-    """1 within a stretch of `FINE` pixels, 0 outside, less towards an end within the picture."""
+    """`FINE` numbers: 1 inside a stretch, 0 outside, fading at ends inside the picture."""
     place = torch.arange(FINE) + 0.5
     low = (place - start) / soft if start > 0 else torch.full_like(place, 1.0)
     end = start + length
@@ -56,10 +58,10 @@ def _ramp(start: int, length: int, soft: float) -> Tensor:
     return torch.minimum(low, high).clamp(0, 1)
 
 
-def bounds(where: Mask) -> tuple[float, float, float, float]:
-    """The box around a mask: left, top, right, bottom, as shares of the picture.
+def mask_bounds(where: Mask) -> tuple[float, float, float, float]:
+    """The bounding box of a mask: left, top, right, bottom, as shares of the picture.
 
-    An empty mask has the whole picture around it.
+    That of an empty mask is the whole picture.
     """
     there = where[0, 0] > FAINT
     columns, rows = there.any(0).nonzero(), there.any(1).nonzero()
@@ -70,26 +72,26 @@ def bounds(where: Mask) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def part(picture: Image, where: Mask) -> Image:
-    """Cut the box around a mask out of a picture; a gradient reaches what is masked only."""
+def crop_region(picture: Image, where: Mask) -> Image:
+    """Crop a picture [1, 3, H, W] to a mask's bounding box; the mask scales the gradient."""
     height, width = picture.shape[-2:]
-    left, top, right, bottom = bounds(where)
+    left, top, right, bottom = mask_bounds(where)
     first, last = int(left * width), max(int(left * width) + 1, round(right * width))
     above, below = int(top * height), max(int(top * height) + 1, round(bottom * height))
     there = functional.interpolate(
         where.to(picture), [height, width], mode="bilinear", antialias=True
     )
     still = picture.detach()
-    reached = still + (picture - still) * there  # the picture itself, with less of a gradient
+    reached = still + (picture - still) * there  # the same pixels, with a smaller gradient
     return reached[..., above:below, first:last]
 
 
 class RegionView:
-    """A perceptor's look at a part of the picture: one a step, however many wishes want it.
+    """A perceptor's view of a region, computed once a step, however many prompts share it.
 
     Args:
-        where: the part.
-        cut: makes the part's squares.
+        where: the region's mask.
+        cut: makes the region's squares.
     """
 
     def __init__(self, where: Mask, perceptor: OpenClipPerceptor, cut: Cutter) -> None:
@@ -97,9 +99,9 @@ class RegionView:
         self._last: tuple[View, View] | None = None
 
     def __call__(self, view: View) -> View:
-        """Turn a view of the picture into one of the part."""
+        """Turn a view of the whole picture into one of the region."""
         if self._last is None or self._last[0] is not view:
-            shown = part(view.image, self._where)
+            shown = crop_region(view.image, self._where)
             squares = self._cut(shown, view.step)
             seen = {self._perceptor.name: self._perceptor.embed_image(squares.pixels)}
             own = View(shown, {self._perceptor.cut: squares}, seen, view.step)
@@ -107,19 +109,28 @@ class RegionView:
         return self._last[1]
 
 
-def restrict_to_region(loss: Loss, glance: RegionView) -> Loss:
-    """Let a loss of `losses` look at, and move, a part of the picture only."""
+def restrict_to_region(loss: Loss, region_view: RegionView) -> Loss:
+    """Restrict a loss to a region: it sees, and moves, that part of the picture only."""
 
     def looked(view: View) -> Scalar:
-        return loss(glance(view))
+        return loss(region_view(view))
 
     return looked
 
 
 def paste(draft: Image, picture: Image, where: Mask) -> Image:
-    """Lay a square draft into a region of a picture: as large as fits, in the region's middle."""
+    """Paste a square draft into the middle of a region, as large as fits, with soft borders.
+
+    Args:
+        draft: [1, 3, S, S] in [0, 1].
+        picture: [1, 3, H, W] in [0, 1].
+        where: the region's mask.
+
+    Returns:
+        [1, 3, H, W] in [0, 1].
+    """
     height, width = picture.shape[-2:]
-    left, top, right, bottom = bounds(where)
+    left, top, right, bottom = mask_bounds(where)
     wide, high = max(1, round((right - left) * width)), max(1, round((bottom - top) * height))
     side = min(wide, high)
     small = functional.interpolate(draft, [side, side], mode="bilinear", antialias=True)
@@ -127,7 +138,7 @@ def paste(draft: Image, picture: Image, where: Mask) -> Image:
     y = round(top * height) + (high - side) // 2
     margins = [x, width - side - x, y, height - side - y]
     laid = functional.pad(small.clamp(0, 1), margins, mode="replicate")
-    # Its own border fades, too: the grounds of two drafts are seldom alike.
+    # The draft's own border fades, too, since the backgrounds of two drafts are seldom alike.
     own = torch.zeros(1, 1, height, width).to(picture)
     soft = max(1, round(SOFT * side))
     inner = functional.pad(torch.ones(1, 1, side, side).to(picture), margins)

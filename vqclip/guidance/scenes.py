@@ -1,9 +1,9 @@
 """Scenes: which prompt holds at a step, and the transitions between prompts.
 
-Scenes share the run's frames evenly (a picture's steps are its frames), or are as long as they
-say. Around the border between two of them there is a cross-fade: `fade` is its length, as a share
-of the shorter one's; half of it lies on either side. Directions in a perceptor's space fade along
-the shortest arc ("slerp"), Shoemake, 1985, as pytti's interpolation of scenes does with losses.
+Scenes share the run's frames evenly (for a picture, each step is a frame), or have the lengths
+that are given. Two scenes cross-fade around their border: `fade` is the length of that, as a
+share of the shorter scene's; half of it lies on either side. Directions in a perceptor's space
+are interpolated along the shortest arc ("slerp", Shoemake, 1985); pytti interpolates losses.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from vqclip.language.clock import Clock, Length
 from vqclip.language.expressions import digits
 from vqclip.language.prompt import Prompt
 from vqclip.language.schedules import Curve
-from vqclip.tensors import Embedding
+from vqclip.tensors import Embedding, slerp_weights
 
 Target = Callable[[int], Embedding]
 
 
 @dataclass(frozen=True)
 class SceneTimeline:
-    """How many scenes there are, when, and how long they fade.
+    """When each scene of a run begins and ends, and how long the cross-fades are.
 
     Args:
+        scenes: how many there are.
         clock: of the run.
         fade: in [0, 1], as a share of the shorter of two neighbours; 0 cuts from one to the next.
-        lengths: of each scene, None for a share of what the others leave; () for none at all.
-            Where all have one and the run goes on, so does the last scene.
-        loop: whether the last scene fades into the first, so that a film can begin anew. All of
-            that fade lies at the end, since the film begins with the first scene.
+        lengths: of each scene; None for an equal share of what the others leave; () if no scene
+            has one. If all have one and the run is longer, the last scene goes on.
+        loop: whether the last scene fades into the first, so that a film can loop. All of that
+            fade lies at the end, since the film begins with the first scene.
 
     Raises:
         ConfigError: if the lengths are more than the run, or leave nothing for a scene.
@@ -62,23 +63,23 @@ class SceneTimeline:
             )
 
     def shares(self, step: int) -> list[float]:
-        """How much of each scene there is at a step; they add up to 1.
+        """The share of each scene at a step; they add up to 1.
 
         >>> SceneTimeline(2, Clock(100), fade=0.2).shares(49)
         [0.6, 0.4]
         >>> SceneTimeline(2, Clock(100)).shares(50)
         [0.0, 1.0]
         """
-        place = self._place(self.clock.frame(step))
+        place = self._scenes_passed(self.clock.frame(step))
         found = [0.0] * self.scenes
         border, end = round(place), self.scenes
-        away = (place - border) * self._stretch(border, int(place))
+        away = (place - border) * self._relative_length(border, int(place))
         if 0 < border < end and abs(away) * 2 < self.fade:
             after = away / self.fade + 0.5
             found[border - 1], found[border] = round(1 - after, 6), round(after, 6)
             return found
-        # The fade at the end must not reach back into the one before.
-        back = (end - place) * self._stretch(end, end - 1)
+        # The fade at the end of a loop must not overlap the one before it.
+        back = (end - place) * self._relative_length(end, end - 1)
         closing = min(self.fade, 1 - self.fade / 2)
         if self.loop and end > 1 and back < closing:
             found[0] = round(1 - back / closing, 6)
@@ -87,16 +88,16 @@ class SceneTimeline:
         found[min(int(place), end - 1)] = 1.0
         return found
 
-    def _place(self, frame: int) -> float:
-        """How far the story is, in scenes."""
+    def _scenes_passed(self, frame: int) -> float:
+        """How many scenes have passed at a frame, with fractions."""
         edges = self._edges()
         if not edges:
             return frame / self.clock.frames * self.scenes
         scene = min(bisect_right(edges, frame), self.scenes) - 1
         return scene + (frame - edges[scene]) / (edges[scene + 1] - edges[scene])
 
-    def _stretch(self, border: int, scene: int) -> float:
-        """A scene's length in those of the shorter of the two that meet at a border."""
+    def _relative_length(self, border: int, scene: int) -> float:
+        """A scene's length, divided by that of the shorter of the two scenes at a border."""
         edges = self._edges()
         if not edges:
             return 1.0
@@ -106,7 +107,7 @@ class SceneTimeline:
         )
 
     def _edges(self) -> list[float]:
-        """The frames at which scenes begin, and the run's end; [] if all are equally long."""
+        """The frames at which scenes begin, and the run's end; [] if no scene has a length."""
         if not any(self.lengths):
             return []
         frames = self.clock.frames
@@ -118,84 +119,86 @@ class SceneTimeline:
 
 
 def scene_timeline(
-    wishes: Sequence[Prompt], clock: Clock, fade: float = 0.0, *, loop: bool = False
+    prompts: Sequence[Prompt], clock: Clock, fade: float = 0.0, *, loop: bool = False
 ) -> SceneTimeline:
-    """The story of a run's wishes.
+    """Make the timeline of scenes from a run's prompts.
+
+    Args:
+        fade, loop: see `SceneTimeline`.
 
     Raises:
         ConfigError: if the lengths of its scenes do not fit into the run.
     """
-    scenes = max(wish.scene for wish in wishes) + 1
-    said = {wish.scene: wish.lasting for wish in wishes if wish.lasting is not None}
+    scenes = max(prompt.scene for prompt in prompts) + 1
+    said = {prompt.scene: prompt.lasting for prompt in prompts if prompt.lasting is not None}
     lengths = tuple(said.get(scene) for scene in range(scenes)) if said else ()
     return SceneTimeline(scenes, clock, fade, lengths, loop)
 
 
 @dataclass(frozen=True)
 class PromptTrack:
-    """What stands at the same place in every scene, and so becomes one another.
+    """A track: prompts of consecutive scenes, each of which fades into the next.
 
     Args:
-        wishes: of each scene, None where it has none.
+        prompts: one of each scene; None where the scene has none.
     """
 
-    wishes: tuple[Prompt | None, ...]
+    prompts: tuple[Prompt | None, ...]
 
     @property
     def name(self) -> str:
-        """The bodies, in order."""
-        return " ^ ".join(wish.body if wish else "" for wish in self.wishes).strip(" ^")
+        """The bodies of the prompts, joined by "^"."""
+        return " ^ ".join(prompt.body if prompt else "" for prompt in self.prompts).strip(" ^")
 
 
-def tracks(wishes: Sequence[Prompt], story: SceneTimeline) -> list[PromptTrack]:
-    """Put together what fades into each other: of each scene its first wish of a kind, and so on.
+def group_tracks(prompts: Sequence[Prompt], timeline: SceneTimeline) -> list[PromptTrack]:
+    """Group prompts into tracks: the first prompt of a kind in each scene, the second, and so on.
 
-    Of a kind are words, noise and directions that are meant for the same part of the picture
-    and the same perceptors, and are all wished for, or all avoided. Pictures only fade in and
-    out.
+    Of one kind are text, noise and direction prompts for the same region and the same perceptors,
+    either all positive or all negative. An image prompt only joins the same picture.
     """
     found: dict[tuple[object, ...], list[Prompt | None]] = {}
-    for scene in range(story.scenes):
+    for scene in range(timeline.scenes):
         counts: dict[tuple[object, ...], int] = {}
-        for wish in (wish for wish in wishes if wish.scene == scene):
-            kind = ("image", wish.body) if wish.kind == "image" else ("words", "")
-            alike = (*kind, wish.region, wish.only, min(wish.values) < 0)
+        for prompt in (prompt for prompt in prompts if prompt.scene == scene):
+            kind = ("image", prompt.body) if prompt.kind == "image" else ("words", "")
+            alike = (*kind, prompt.region, prompt.only, min(prompt.values) < 0)
             counts[alike] = counts.get(alike, 0) + 1
             key = (*alike, counts[alike])
-            found.setdefault(key, [None] * story.scenes)[scene] = wish
+            found.setdefault(key, [None] * timeline.scenes)[scene] = prompt
     return [PromptTrack(tuple(each)) for each in found.values()]
 
 
-def weight(lane: PromptTrack, story: SceneTimeline) -> Curve:
-    """The weight of a lane at each step."""
-    curves = [story.clock.of(wish.weight) if wish else _nothing for wish in lane.wishes]
-    if story.scenes == 1:
+def track_weight(track: PromptTrack, timeline: SceneTimeline) -> Curve:
+    """The weight of a track at each step: the sum of its prompts', by the shares of scenes."""
+    curves = [timeline.clock.of(prompt.weight) if prompt else _zero for prompt in track.prompts]
+    if timeline.scenes == 1:
         return curves[0]
     return lambda step: sum(
         share * each(step)
-        for share, each in zip(story.shares(step), curves, strict=True)
+        for share, each in zip(timeline.shares(step), curves, strict=True)
         if share > 0
     )
 
 
-def stop(lane: PromptTrack, story: SceneTimeline) -> Curve:
-    """The stop of a lane at each step: that of its scene of which there is most."""
-    stops = {scene: wish.rest for scene, wish in enumerate(lane.wishes) if wish}
+def track_stop(track: PromptTrack, timeline: SceneTimeline) -> Curve:
+    """The stop of a track at each step: that of the scene with the largest share."""
+    stops = {scene: prompt.rest for scene, prompt in enumerate(track.prompts) if prompt}
 
     def value(step: int) -> float:
-        shares = story.shares(step)
+        shares = timeline.shares(step)
         return stops[max(stops, key=lambda scene: shares[scene])]
 
     return value
 
 
-def target(
-    lane: PromptTrack, story: SceneTimeline, embedded: Sequence[Embedding | None]
+def track_target(
+    track: PromptTrack, timeline: SceneTimeline, embedded: Sequence[Embedding | None]
 ) -> Target:
-    """Where a lane wants to go at each step.
+    """The target embedding of a track at each step, [1, D], of length 1.
 
     Args:
-        embedded: of each scene, [1, D], rows of length 1; None where the lane has no wish.
+        embedded: of each scene's prompt, [1, D], of length 1; None where there is no prompt.
     """
     there = [each for each in embedded if each is not None]
 
@@ -204,29 +207,30 @@ def target(
             return there[0]
         some = [
             (share, each)
-            for share, each in zip(story.shares(step), embedded, strict=True)
+            for share, each in zip(timeline.shares(step), embedded, strict=True)
             if share > 0 and each is not None
         ]
         if len(some) == 2:
-            return slerp(some[0][1], some[1][1], some[1][0])
-        return some[0][1] if some else there[0]  # without a wish the weight is 0
+            return slerp_embeddings(some[0][1], some[1][1], some[1][0])
+        return some[0][1] if some else there[0]  # without a prompt the weight is 0
 
     return value
 
 
-def slerp(a: Embedding, b: Embedding, share: float) -> Embedding:
-    """Go along the shortest arc between rows of length 1: 0 gives `a`, 1 gives `b`.
+def slerp_embeddings(a: Embedding, b: Embedding, share: float) -> Embedding:
+    """Interpolate along the shortest arc between rows of length 1 (slerp).
 
     Opposite directions have no shortest arc; the straight line between them is taken then.
+    Unlike the slerp of latents in `vqclip.animation.warp`, which keeps lengths, it gives rows of
+    length 1.
+
+    Args:
+        a, b: [N, D], rows of length 1.
+        share: in [0, 1]; 0 gives `a`, 1 gives `b`.
     """
-    cosine = (a * b).sum(-1, keepdim=True).clamp(-1, 1)
-    angle = cosine.acos()
-    sine = angle.sin()
-    near = sine < 1e-4
-    first = torch.where(near, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
-    second = torch.where(near, share, (share * angle).sin() / sine.clamp(min=1e-4))
+    first, second = slerp_weights((a * b).sum(-1, keepdim=True), share)
     return torch.nn.functional.normalize(first * a + second * b, dim=-1)
 
 
-def _nothing(step: int) -> float:
+def _zero(step: int) -> float:
     return 0.0

@@ -1,22 +1,20 @@
 """Zero-shot classification and scoring of finished pictures.
 
-The score that a run climbs is no measure of its picture: whatever is optimised against can be
-fooled (Goodhart's law; Santurkar et al., 2019, https://arxiv.org/abs/1906.09453). So another
-CLIP, of another architecture, looks at the end: how well does the picture fit its words, and how
-many ordinary words would have fitted it better?
+Each picture is embedded once, whole, with open_clip's own preprocessing for evaluation: resized
+by its shorter side, and the middle kept.
 
-A run looks at many squares of one picture; here each picture is looked at once, whole, as
-open_clip's own preprocessing for evaluation would show it: resized by its shorter side, and the
-middle kept.
-
-A label is put into several templates, such as "a drawing of {}"; the mean of their embeddings is
-its direction, and the picture's cosines with all labels' directions, times the sharpness that the
-model learnt, go through a softmax. CLIP: Radford et al., 2021, section 3.1,
+To classify, a label is put into several templates, such as "a drawing of {}", and the mean of
+their embeddings is its direction. The picture's cosines with all labels' directions, times the
+sharpness that the model learnt, go through a softmax. CLIP: Radford et al., 2021, section 3.1,
 https://arxiv.org/abs/2103.00020; the same as open_clip's `build_zero_shot_classifier` and logits.
 
-A cosine says little by itself: each model has a range of its own. So the words are also set
-against the things that `guidance.zero_shot` holds finished pictures against
-(`guidance.distractors.HELD_OUT`), but for those that they name themselves.
+To score, a text is compared with ordinary things (`vqclip.guidance.distractors.HELD_OUT`, without
+those that it names), since a cosine says little by itself: each model has a range of its own.
+
+The score that a run optimises is no measure of its picture: a model that is optimised against can
+be fooled (Goodhart's law; Santurkar et al., 2019, https://arxiv.org/abs/1906.09453). So another
+CLIP, of another architecture, judges the finished picture: how well it fits its prompt, and how
+many ordinary things fit it better.
 """
 
 from __future__ import annotations
@@ -39,16 +37,30 @@ from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
 from vqclip.tensors import Embedding, Image
 
 JUDGE = "starter-second"
+PICTURES_AT_ONCE = 32  # embedded together
+TEXTS_AT_ONCE = 256  # embedded together
+LONGEST = 8  # of a picture; if the longer side is more shorter sides, its middle is cut out
+TEMPLATES = (
+    "{}",
+    "{} on a white background",
+    "{} on a plain background",
+    "a picture of {}",
+    "a drawing of {}",
+    "a photo of {}",
+)
+
+Skip = Callable[[Path, PictureError], None]  # called with a picture that cannot be read, and why
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How well a picture fits its words, in the judge's eyes.
+    """The judge's verdict: how well a picture fits its prompt.
 
     Args:
         judge: the name of the perceptor that judged.
-        score: the cosine between picture and words, -1 to 1.
-        better: how many of `among` other words fit the picture better.
+        score: the cosine between picture and prompt, -1 to 1.
+        better: how many of the other things fit the picture better.
+        among: how many other things there are.
     """
 
     judge: str
@@ -57,7 +69,7 @@ class Verdict:
     among: int
 
     def in_words(self) -> str:
-        """Say it in a line, for people."""
+        """Say the verdict in one line."""
         count = {0: "none fits", 1: "one fits"}.get(self.better, f"{self.better} fit")
         return (
             f"{self.judge}, which the run did not climb, gives it {self.score:.2f}; "
@@ -65,24 +77,26 @@ class Verdict:
         )
 
 
-def available(perceptors: Sequence[str]) -> bool:
-    """Whether there is a judge that takes no part in a run of these perceptors."""
+def judge_available(perceptors: Sequence[str]) -> bool:
+    """Whether the judge is installed, and is none of a run's perceptors."""
     folder = registry.starter_clips()[JUDGE]
     return JUDGE not in perceptors and any(folder.glob("*.safetensors"))
 
 
 @torch.no_grad()
-def judge(
+def judge_picture(
     image: Image,
     text: str,
     perceptor: OpenClipPerceptor | None = None,
     words: Sequence[WordEmbedding] = (),
 ) -> Verdict:
-    """Judge a picture [1, 3, H, W] by the words that it was made from.
+    """Judge a finished picture by its prompt.
 
     Args:
-        perceptor: who judges; None is the bundled second CLIP, on the processor.
-        words: the learnt ones that stand in the text, as `<name>`.
+        image: [1, 3, H, W] in [0, 1].
+        text: the prompt.
+        perceptor: the judge; None is the bundled second CLIP, on the processor.
+        words: the learnt words in the text, written `<name>`.
 
     Raises:
         ModelError: if the judge cannot be loaded.
@@ -97,22 +111,10 @@ def judge(
     return Verdict(JUDGE, round(wanted, 4), better, len(things))
 
 
-BATCH = 32  # pictures that are looked at together
+def preprocess(picture: pillow.Image, perceptor: OpenClipPerceptor) -> Tensor:
+    """Resize and crop an RGB picture to the perceptor's input: [3, S, S] in [0, 1].
 
-
-TEXTS = 256  # that are read together
-
-
-LONGEST = 8  # a longer side than so many shorter ones is cut to its middle before it is resized
-
-
-Skip = Callable[[Path, PictureError], None]
-
-
-def square(picture: pillow.Image, perceptor: OpenClipPerceptor) -> Tensor:
-    """Bring an RGB picture to the perceptor's size: [3, S, S] in [0, 1].
-
-    Resized by Pillow, as open_clip does; its result differs a little from that of torch.
+    Resized by Pillow, as open_clip does; torch's result differs a little.
     """
     from torchvision.transforms import InterpolationMode, functional
 
@@ -122,7 +124,7 @@ def square(picture: pillow.Image, perceptor: OpenClipPerceptor) -> Tensor:
     else:
         to = [side]
         most = LONGEST * min(picture.size)
-        if max(picture.size) > most:  # what lies beyond would not be seen, but take memory
+        if max(picture.size) > most:  # what lies beyond is cropped later, but would take memory
             width, height = picture.size
             picture = functional.center_crop(picture, [min(height, most), min(width, most)])
     way = InterpolationMode(perceptor.interpolation)
@@ -131,27 +133,27 @@ def square(picture: pillow.Image, perceptor: OpenClipPerceptor) -> Tensor:
     return pixels
 
 
-def see(picture: pillow.Image, perceptor: OpenClipPerceptor) -> Embedding:
-    """Look at one RGB picture: [1, D] float32 on the processor, of length 1."""
-    return perceptor.embed_image(square(picture, perceptor)[None]).cpu()
+def embed_picture(picture: pillow.Image, perceptor: OpenClipPerceptor) -> Embedding:
+    """Embed one RGB picture: [1, D] float32 on the processor, of length 1."""
+    return perceptor.embed_image(preprocess(picture, perceptor)[None]).cpu()
 
 
-def look(
+def embed_files(
     paths: Sequence[Path], perceptors: Sequence[OpenClipPerceptor], skip: Skip
 ) -> Iterator[tuple[list[Path], list[Embedding]]]:
-    """Look at pictures of files, `BATCH` at a time, each of which is read once.
+    """Embed picture files by several perceptors, in batches; each file is read once.
 
     Args:
-        skip: hears of pictures that cannot be read.
+        skip: called with each picture that cannot be read.
 
     Yields:
-        Those that could be read, and for each perceptor their embeddings [N, D], float32 on the
-        processor, rows of length 1.
+        The paths of a batch that could be read, and for each perceptor their embeddings [N, D],
+        float32 on the processor, rows of length 1.
     """
-    for first in range(0, len(paths), BATCH):
+    for first in range(0, len(paths), PICTURES_AT_ONCE):
         there: list[Path] = []
         squares: list[list[Tensor]] = [[] for _ in perceptors]
-        for path in paths[first : first + BATCH]:
+        for path in paths[first : first + PICTURES_AT_ONCE]:
             try:
                 picture = images.open_rgb(path)
             except PictureError as error:
@@ -159,55 +161,48 @@ def look(
                 continue
             there.append(path)
             for perceptor, seen in zip(perceptors, squares, strict=True):
-                seen.append(square(picture, perceptor))
+                seen.append(preprocess(picture, perceptor))
         if there:
             pairs = zip(perceptors, squares, strict=True)
             yield there, [p.embed_image(torch.stack(seen)).cpu() for p, seen in pairs]
 
 
-def read(texts: Sequence[str], perceptor: OpenClipPerceptor) -> Embedding:
-    """Read texts, some at a time: [len(texts), D] float32 on the processor, rows of length 1."""
-    parts = [list(texts[first : first + TEXTS]) for first in range(0, len(texts), TEXTS)]
+def embed_texts(texts: Sequence[str], perceptor: OpenClipPerceptor) -> Embedding:
+    """Embed texts in batches: [len(texts), D] float32 on the processor, rows of length 1."""
+    parts = [
+        list(texts[first : first + TEXTS_AT_ONCE])
+        for first in range(0, len(texts), TEXTS_AT_ONCE)
+    ]
     return torch.cat([perceptor.embed_text(part).cpu() for part in parts])
-
-
-TEMPLATES = (
-    "{}",
-    "{} on a white background",
-    "{} on a plain background",
-    "a picture of {}",
-    "a drawing of {}",
-    "a photo of {}",
-)
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Tells labels apart in the eyes of one perceptor; made by `learn`.
+    """A zero-shot classifier by one perceptor; made by `build_classifier`.
 
     Args:
         directions: [L, D], one for each label, rows of length 1.
-        sharpness: what cosines are multiplied by.
+        sharpness: the inverse temperature, by which cosines are multiplied.
     """
 
     directions: Embedding
     sharpness: float
 
-    def judge(self, seen: Embedding) -> Tensor:
-        """Give the labels' log-probabilities [N, L] for pictures' embeddings [N, D].
+    def classify(self, seen: Embedding) -> Tensor:
+        """Compute the labels' log-probabilities [N, L] for pictures' embeddings [N, D].
 
-        A model that was trained with a sigmoid (SigLIP) adds a bias to all labels alike, which a
-        softmax does not see.
+        A model that was trained with a sigmoid (SigLIP) adds the same bias to all labels, which
+        does not change a softmax.
         """
         return (self.sharpness * seen @ self.directions.T).log_softmax(1)
 
 
-def learn(
+def build_classifier(
     perceptor: OpenClipPerceptor,
     labels: Sequence[str],
     templates: Sequence[str] = TEMPLATES,
 ) -> Classifier:
-    """Make a classifier of labels, each the mean of its templates.
+    """Build a classifier of labels, each the mean of its templates' embeddings.
 
     Args:
         templates: each holds `{}`, where the label goes.
@@ -218,26 +213,26 @@ def learn(
     if not labels or not templates:
         raise ValueError("a classifier wants labels and templates")
     texts = [template.replace("{}", label) for label in labels for template in templates]
-    rows = read(texts, perceptor).unflatten(0, (len(labels), len(templates)))
+    rows = embed_texts(texts, perceptor).unflatten(0, (len(labels), len(templates)))
     return Classifier(functional.normalize(rows.mean(1), dim=-1), perceptor.sharpness)
 
 
-def agreed(opinions: Sequence[Tensor]) -> Tensor:
-    """What several perceptors make of the same pictures: [N, L] probabilities.
+def combine_predictions(opinions: Sequence[Tensor]) -> Tensor:
+    """Combine several perceptors' log-probabilities [N, L] into probabilities [N, L].
 
-    The mean of their log-probabilities [N, L], made to sum to 1: a label has to please all.
+    Their geometric mean, made to sum to 1: a label has to be likely for all of them.
     """
     return torch.stack(list(opinions)).mean(0).softmax(1)
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well words fit a picture.
+    """How well a text fits a picture.
 
     Args:
         cosine: -1 to 1.
-        percentile: 0 to 100, how many of the other things fit it less well; None if the words
-            name all of them.
+        percentile: 0 to 100, the share of other things that fit the picture less well; None if
+            the text names all of them.
     """
 
     cosine: float
@@ -245,19 +240,19 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Words, and what they are measured against, as one perceptor reads them; made by `scale`.
+class Scorer:
+    """A scorer of pictures for one text, by one perceptor; made by `build_scorer`.
 
     Args:
-        wanted: [1, D].
-        others: [F, D]; F may be 0.
+        wanted: [1, D], the embedding of the text.
+        others: [F, D], those of the things that it is compared with; F may be 0.
     """
 
     wanted: Embedding
     others: Embedding
 
-    def weigh(self, seen: Embedding) -> list[Score]:
-        """Score pictures by their embeddings [N, D]."""
+    def score(self, seen: Embedding) -> list[Score]:
+        """Score pictures, given by their embeddings [N, D]: N scores."""
         cosines = (seen @ self.wanted.T)[:, 0]
         among = len(self.others)
         beaten = (seen @ self.others.T < cosines[:, None]).sum(1)
@@ -267,8 +262,8 @@ class Scale:
         ]
 
 
-def scale(text: str, perceptor: OpenClipPerceptor) -> Scale:
-    """Read words, and the ordinary things that they do not name."""
-    wanted = read([text], perceptor)
+def build_scorer(text: str, perceptor: OpenClipPerceptor) -> Scorer:
+    """Build a scorer: embed a text, and the ordinary things that it does not name."""
+    wanted = embed_texts([text], perceptor)
     things = distractors.distractors_for(text, distractors.HELD_OUT)
-    return Scale(wanted, read(things, perceptor) if things else wanted[:0])
+    return Scorer(wanted, embed_texts(things, perceptor) if things else wanted[:0])

@@ -1,17 +1,18 @@
 """Adversarial pictures for CLIP training, made by the method itself.
 
-With `forged_growth`, a forgery that starts from random codes passes through the smaller sizes
-that a run passes through, beside the real thing at that size.
+A pool of forgeries is optimised by the very method that the CLIP is made for: a latent is decoded
+by a VQGAN, cut, scored against a caption, and moved along the gradient. Each training step moves
+some forgeries one step further against the CLIP as it is now; the CLIP then learns, beside the
+real pictures, that they do not show their captions. So its weaknesses are corrected as they
+appear.
 
-A pool of pictures is drawn by the very method that the CLIP is made for: latent codes, decoded by
-a VQGAN, cut, scored against a caption, moved along the gradient. Each training step takes some of
-them one move further against the CLIP as it is now, and then learns that they are not what they
-were taken for, beside the real thing. So the holes are found as they open.
-
-Samples that go on from step to step are how energy-based models are trained (Du and Mordatch,
+Samples that are kept from step to step are how energy-based models are trained (Du and Mordatch,
 2019, "Implicit Generation and Generalization in Energy-Based Models",
 https://arxiv.org/abs/1903.08689). Differs: they move in the latent space of a VQGAN, each towards
-a caption. How one of them is drawn and moved: `vqclip.training.adversarial`.
+a caption.
+
+With `forged_growth`, a forgery that starts from random codes passes through the smaller sizes
+that a run passes through, beside the real picture at that size.
 """
 
 from __future__ import annotations
@@ -36,28 +37,29 @@ from vqclip.training.data import archives
 from vqclip.training.data.batches import ClipBatches
 from vqclip.training.settings import ClipRecipe
 
-LIVES = 16, 80  # moves until a forgery makes room for the next one
-
-
-GROWING = 40, 200  # the same for those that grow: as many as a run has, at most
-
-
+LIVES = 16, 80  # least and most moves until a forgery is replaced
+GROWING = 40, 200  # the same for forgeries that grow: at most as many as a run has
 BETAS = 0.9, 0.999  # Adam's
-
-
-TENSORS = "latent", "real", "original", "moments"
+TENSORS = "latent", "real", "original", "moments"  # the fields of a forgery that are tensors
+CELLS = 16  # side of a latent, without a prior
+AT_ONCE = 16  # forgeries that are started together
+VIEW = 0.6  # least side of the cutout that the CLIP sees, as a share of the picture's
+GUIDANCE = 2.5  # of the prior's drafts
 
 
 @dataclass
 class Forgery:
-    """A latent [C, h, w] on its way to a caption, and the real thing [3, H, W] in [0, 1].
+    """A forgery: a latent that is optimised towards a caption, beside a real picture of it.
 
     Attributes:
-        real: as the VQGAN draws it, as large as the latent is drawn.
-        original: the real thing itself.
-        things: what the caption names.
-        stages: how many moves it makes at which side, in pixels.
+        latent: [C, h, w].
+        real: the real picture, redrawn by the VQGAN at the latent's size; [3, H, W] in [0, 1].
+        original: the real picture itself; [3, H, W] in [0, 1].
+        caption: that both are of.
+        things: the things that the caption names.
+        stages: (side in pixels, how many moves at that size).
         moments: Adam's, [2, C, h, w].
+        age: how many moves it has made.
     """
 
     latent: Tensor
@@ -76,7 +78,7 @@ class Forgery:
 
     @property
     def side(self) -> int:
-        """How large it is to be drawn at its age, in pixels."""
+        """The side of its picture at its age, in pixels."""
         moved = 0
         for side, moves in self.stages:
             moved += moves
@@ -86,19 +88,23 @@ class Forgery:
 
 
 class Forger:
-    """Whoever draws forgeries, of a side in pixels, with a VQGAN."""
+    """Draws forgeries by a VQGAN, and moves their latents.
+
+    Args:
+        side: of a full-grown forgery, in pixels.
+    """
 
     def __init__(self, recipe: ClipRecipe, vqgan: VQGAN, side: int) -> None:
         self.recipe, self.vqgan, self.side = recipe, vqgan, side
         self.low, self.high = vqgan.limits()
 
     def half(self) -> Any:
-        """Half precision, where the recipe wants it."""
+        """A context of half precision, if the recipe says so."""
         enabled = self.recipe.forged_bf16
         return torch.autocast(self.low.device.type, torch.bfloat16, enabled=enabled)
 
     def drawn(self, latents: list[Tensor]) -> list[Tensor]:
-        """Decode latents [C, h, w], those of a size together: [3, H, W] each."""
+        """Decode latents [C, h, w], those of one size together: [3, H, W] each."""
         drawn: dict[int, Tensor] = {}
         for wide in {latent.shape[-1] for latent in latents}:
             some = [i for i, latent in enumerate(latents) if latent.shape[-1] == wide]
@@ -109,7 +115,7 @@ class Forger:
 
     @torch.no_grad()
     def redrawn(self, images: Tensor, side: int) -> Tensor:
-        """Pictures [N, 3, H, W] as the VQGAN draws them at a side in pixels."""
+        """Encode and decode pictures [N, 3, H, W] in [0, 1], at a side in pixels."""
         if images.shape[-1] != side:
             images = functional.interpolate(
                 images, [side, side], mode="bilinear", antialias=True
@@ -120,7 +126,7 @@ class Forger:
 
     @torch.no_grad()
     def grow(self, each: Forgery) -> None:
-        """Go on at the next size, as a run does: drawn, resized and encoded."""
+        """Continue at the next size, as a run does: drawn, resized and encoded."""
         shape = [each.side, each.side]
         picture = self.drawn([each.latent])[0]
         image = functional.interpolate(picture[None], shape, mode="bicubic").clamp(0, 1)
@@ -132,7 +138,11 @@ class Forger:
         each.real = self.redrawn(each.original[None], each.side)[0]
 
     def move(self, each: Forgery, slope: Tensor) -> None:
-        """One step of Adam, kept within the codebook's range."""
+        """Take one step of Adam, clamped to the codebook's range.
+
+        Args:
+            slope: the gradient of the latent, [C, h, w].
+        """
         each.age += 1
         each.moments = torch.stack(
             [
@@ -150,7 +160,7 @@ class Forger:
         each.latent = (each.latent - step).clamp(self.low[0], self.high[0])
 
     def stages(self, grows: bool, generator: torch.Generator) -> list[tuple[int, int]]:
-        """The sides that a forgery passes through, and for how many moves."""
+        """Draw the stages of a new forgery: (side in pixels, how many moves at that size)."""
         least, most = GROWING if grows else LIVES
         life = int(torch.randint(least, most, [], generator=generator))
         if not grows:
@@ -159,21 +169,15 @@ class Forger:
         return [(wide, moves) for wide, _, moves in plan_stages(run, self.vqgan.factor)]
 
 
-CELLS = 16  # side of a latent, if no prior says otherwise
-
-
-AT_ONCE = 16  # forgeries that are begun together
-
-
-VIEW = 0.6  # least side of the cutout that is shown, as a share of the picture's
-
-
-GUIDANCE = 2.5  # of drafts
-
-
 @dataclass(frozen=True)
-class Shown:
-    """Forgeries and the real things, [N, 3, size, size] in [0, 1], and what both should show."""
+class ShownForgeries:
+    """Cutouts of forgeries and of the real pictures, for a training step.
+
+    Args:
+        forged, real: [N, 3, size, size] in [0, 1].
+        captions: of both.
+        things: that the captions name.
+    """
 
     forged: Tensor
     real: Tensor
@@ -182,10 +186,10 @@ class Shown:
 
 
 class Forgeries:
-    """A pool of forgeries, at every age; see the module.
+    """A pool of forgeries of all ages.
 
     Attributes:
-        fooled: how often a forgery is preferred to the real thing; a running mean.
+        fooled: how often the CLIP prefers a forgery to the real picture; a running mean.
     """
 
     def __init__(
@@ -212,8 +216,8 @@ class Forgeries:
         self.waiting: list[Forgery] = []
         self.fooled = 0.0
 
-    def show(self, model: Model, generator: torch.Generator, autocast: Any) -> Shown:
-        """Take some forgeries one move further, and show them as they were before it."""
+    def show(self, model: Model, generator: torch.Generator, autocast: Any) -> ShownForgeries:
+        """Move some forgeries one step further, and return them as they were before it."""
         while len(self.pool) < self.recipe.pool:
             self.pool.append(self._next(model, generator))
         order = torch.randperm(len(self.pool), generator=generator)
@@ -240,7 +244,7 @@ class Forgeries:
         for each, gradient in zip(chosen, gradients, strict=True):
             each.latent = each.latent.detach()
             self.forger.move(each, gradient)
-        return Shown(
+        return ShownForgeries(
             forged=forged.detach().clamp(0, 1),
             real=_cut([each.real for each in chosen], grid).clamp(0, 1),
             captions=captions,
@@ -248,14 +252,19 @@ class Forgeries:
         )
 
     def judged(self, images: Tensor, text: Tensor) -> None:
-        """Hear what the CLIP made of [real things, forgeries, ...], and of texts that end so."""
+        """Update `fooled` by the CLIP's embeddings.
+
+        Args:
+            images: [N, D], rows of real pictures, then as many of forgeries, then any others.
+            text: [B, D], whose last rows are the forgeries' captions.
+        """
         count = self.recipe.forgeries
         real, forged = ((images[i : i + count] * text[-count:]).sum(1) for i in (0, count))
         self.fooled += 0.02 * (float((forged > real).float().mean()) - self.fooled)
 
     @torch.no_grad()
     def sheet(self) -> Tensor:
-        """The eight that have lived longest, each beneath the real thing: [3, H, W] in [0, 1]."""
+        """The eight oldest forgeries, each beneath its real picture: [3, H, W] in [0, 1]."""
         oldest = sorted(self.pool, key=lambda each: -each.age)[:8]
         side = self.cells * self.vqgan.factor
         forged = self.forger.drawn([each.latent for each in oldest])
@@ -268,12 +277,12 @@ class Forgeries:
         return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).clamp(0, 1).cpu()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that goes on from step to step."""
+        """Return the forgeries, for a checkpoint."""
         some = {"pool": self.pool, "waiting": self.waiting}
         return {name: [vars(each) for each in lot] for name, lot in some.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with what `state_dict` gave."""
+        """Continue with what `state_dict` returned."""
         self.pool, self.waiting = (
             [self._here(Forgery(**each)) for each in state[name]] for name in ("pool", "waiting")
         )
@@ -283,7 +292,7 @@ class Forgeries:
         return replace(each, **moved)
 
     def _views(self, count: int, generator: torch.Generator) -> Tensor:
-        """Where a square cutout of each picture is taken: a grid for `grid_sample`."""
+        """Draw a square cutout of each picture: a grid for `grid_sample`."""
         side = VIEW + (1 - VIEW) * torch.rand(count, generator=generator)
         place = (torch.rand(count, 2, generator=generator) * 2 - 1) * (1 - side[:, None])
         theta = torch.zeros(count, 2, 3)
@@ -293,14 +302,14 @@ class Forgeries:
         return functional.affine_grid(theta, shape, align_corners=False).to(self.device)
 
     def _next(self, model: Model, generator: torch.Generator) -> Forgery:
-        """A forgery that begins; they are prepared some at a time."""
+        """Return a new forgery; they are prepared in batches."""
         if not self.waiting:
             self.waiting = self._prepare(model, generator)
         return self.waiting.pop()
 
     @torch.no_grad()
     def _prepare(self, model: Model, generator: torch.Generator) -> list[Forgery]:
-        """Draw captions with their pictures, as the VQGAN draws them, and where to start from."""
+        """Draw captions and pictures, redraw these by the VQGAN, and choose latents to start."""
         images, captions, things, _ = self.batches.draw(generator)
         images = images.to(self.device)
         drafts = 0 if self.prior is None else len(captions) // 2

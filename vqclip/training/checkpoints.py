@@ -1,8 +1,8 @@
 """Checkpoints of trainings, and warm starts.
 
 A checkpoint is {part: its state_dict} with "step", a running "loss", and the states of the random
-numbers, so that two pieces equal one run. What is loaded fits, or is refused by its first
-mismatch.
+number generators, so that a training in two pieces equals one in one piece. What does not fit is
+refused, with its first mismatch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vqclip.models.zoo.checkpoint_file import read_checkpoint, unpack
 CHECKPOINT = "checkpoint.pt"
 
 
-def save(
+def save_checkpoint(
     path: Path,
     parts: Mapping[str, Any],
     *,
@@ -29,7 +29,7 @@ def save(
     loss: float | None,
     generator: torch.Generator,
 ) -> None:
-    """Write the state of every part, and of the random numbers, aside; then move it into place.
+    """Write a checkpoint: the state of every part, and of the random numbers.
 
     Raises:
         OutputError: if it cannot be written.
@@ -38,11 +38,11 @@ def save(
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
     state = {name: thing.state_dict() for name, thing in parts.items()}
-    write_aside(state | {"step": step, "loss": loss, "random": random}, path)
+    write_atomically(state | {"step": step, "loss": loss, "random": random}, path)
 
 
-def write_aside(content: Mapping[str, Any], path: Path) -> None:
-    """`torch.save` into a file of another name, which is then moved into place.
+def write_atomically(content: Mapping[str, Any], path: Path) -> None:
+    """Write a file by `torch.save`, under another name first, and move it into place.
 
     Raises:
         OutputError: if it cannot be written.
@@ -56,12 +56,15 @@ def write_aside(content: Mapping[str, Any], path: Path) -> None:
         raise OutputError(f"{path} cannot be written ({first}); is the disk full?") from error
 
 
-def restore(
+def restore_checkpoint(
     path: Path, parts: Mapping[str, Any], generator: torch.Generator
 ) -> tuple[int, float | None]:
-    """Load what `save` wrote: (steps that are done, running loss).
+    """Load a checkpoint into its parts, and set the random numbers.
 
-    Rates, and whatever else the recipe tells an optimiser, stay as they are set now.
+    Learning rates, and the other options of an optimiser, stay as they are set now.
+
+    Returns:
+        How many steps are done, and the running loss.
 
     Raises:
         ModelError: if it is damaged or does not fit.
@@ -72,7 +75,7 @@ def restore(
         if name not in state:
             raise ModelError(f"{path} holds no {name}: it is of another recipe; {remedy}")
         if isinstance(thing, nn.Module):
-            fit(thing, state[name], f"{path}: {name}", remedy=remedy)
+            load_weights(thing, state[name], f"{path}: {name}", remedy=remedy)
             continue
         now = [{k: v for k, v in g.items() if k != "params"} for g in _groups(thing)]
         try:
@@ -94,21 +97,24 @@ def restore(
 
 
 def _groups(thing: Any) -> list[dict[str, Any]]:
-    """An optimiser's groups of weights; nothing else has any."""
+    """The parameter groups of an optimiser; [] for other parts."""
     groups: list[dict[str, Any]] = getattr(thing, "param_groups", [])
     return groups
 
 
-def weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor], str]:
-    """Read what `from=` names: (tensors, where they were found).
+def read_weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor], str]:
+    """Read the weights for a warm start, which `from=` names.
 
     Args:
         begin: "starter", a checkpoint of a training, exported weights, or the folder of either.
         starter: the folder of the shipped weights.
-        file: what exported weights are called.
+        file: the name of a file of exported weights.
+
+    Returns:
+        The tensors by name, and what messages call their source.
 
     Raises:
-        ModelError: if there is nothing, or it holds no weights.
+        ModelError: if the file does not exist, or holds no weights.
     """
     path = starter if begin == "starter" else Path(begin)
     if path.is_dir():
@@ -130,7 +136,7 @@ def weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor], st
     return unpack(dict(found)), f"from={begin}"
 
 
-def fit(
+def load_weights(
     model: nn.Module,
     tensors: Mapping[str, Tensor],
     source: str,
@@ -138,13 +144,15 @@ def fit(
     remedy: str = "give the settings that these weights were trained with, or other weights",
     own: Collection[str] = (),
 ) -> None:
-    """Put tensors into a model, all of them, or none.
+    """Load tensors into a model, all of them or none.
 
     Args:
-        own: what may be absent, and then stays as the model has it.
+        source: what messages call the tensors.
+        remedy: what messages advise.
+        own: names that may be absent; the model keeps its own values for them.
 
     Raises:
-        ModelError: if something is absent, of another shape or too much; it names the first.
+        ModelError: if a tensor is absent, of another shape or unknown; it names the first.
     """
     wanted = model.state_dict()
     for key, tensor in wanted.items():

@@ -3,19 +3,20 @@
     vqclip train starter_clip_1_captions data=DIR
 
 Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision"
-(https://arxiv.org/abs/2103.00020), on open_clip's own model. Differs, because this CLIP will be
-optimised against rather than asked politely:
-- after a while every picture is first moved along the gradient that would fool the model, within
-  a small distance, and learnt like that: gradients of a network that withstands this draw shapes
+(https://arxiv.org/abs/2103.00020), with open_clip's own model. Differs, because pictures will be
+optimised against this CLIP:
+- after some steps, adversarial training: every picture is first moved, within a small distance,
+  along the gradient that fools the model most. The gradients of a robust network draw shapes
   instead of noise (Santurkar et al., 2019, "Image Synthesis with a Single (Robust) Classifier",
   https://arxiv.org/abs/1906.09453);
-- a text must also prefer its picture to pictures of nothing: shuffled tiles, double exposures,
-  noise, and random codes of a VQGAN;
+- a text must also fit its picture better than pictures of nothing: shuffled tiles, double
+  exposures, noise, and random codes of a VQGAN;
 - its image tower begins with ImageNet weights, or imitates a teacher that has them
-  (`training.distillation`): a few thousand captions are too few to learn what things look like;
-- its text tower recites what a sentence encoder makes of many words, so that those which no
-  caption holds find their places (`vqclip.training.distillation`);
-- the same thing in another style is not a mistake: every picture of a caption's concept counts.
+  (`vqclip.training.distillation`): a few thousand captions are too few to learn what things look
+  like;
+- its text tower imitates a sentence encoder on many words, so that words which are in no caption
+  are placed near words of similar meaning (`vqclip.training.distillation`);
+- the same concept in another style is no mistake: every picture of a caption's concept counts.
 """
 
 from __future__ import annotations
@@ -31,32 +32,33 @@ from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.training import loop, settings
 from vqclip.training.adversarial import Forgeries
-from vqclip.training.checkpoints import fit, weights
-from vqclip.training.clip_model import FILE, Model, export, groups, words_folder
+from vqclip.training.checkpoints import load_weights, read_weights
+from vqclip.training.clip_model import FILE, Model, export, parameter_groups, words_folder
 from vqclip.training.data import archives
-from vqclip.training.data.batches import ClipBatches, nonsense, perturb
+from vqclip.training.data.batches import ClipBatches, make_nonsense, perturb_pictures
 from vqclip.training.loop import learning_rate
 from vqclip.training.settings import ClipRecipe
 
 
-class Looker(Protocol):
-    """What can be fooled: a CLIP in training."""
+class ImageEncoder(Protocol):
+    """A CLIP in training, as an attack needs it."""
 
     clip: Any
 
     def look(self, images: Tensor) -> Tensor:
-        """[N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
+        """Embed pictures: [N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
 
     def parameters(self) -> Any:
-        """The weights."""
+        """Return the weights."""
 
 
-def contrast(image: Tensor, text: Tensor, same: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy both ways between [B + X, D] pictures and [B, D] texts.
+def contrastive_loss(image: Tensor, text: Tensor, same: Tensor, scale: Tensor) -> Tensor:
+    """The contrastive loss: cross-entropy both ways between pictures and texts.
 
     Args:
-        image: rows of length 1; the last X are nonsense, which no text wants.
-        same: [B, B] bool, which texts hold for which pictures.
+        image: [B + X, D], rows of length 1; the last X are nonsense, which fits no text.
+        text: [B, D], rows of length 1.
+        same: [B, B] bool, which texts are true of which pictures.
         scale: the inverse temperature.
     """
     wanted = same.float()
@@ -67,13 +69,21 @@ def contrast(image: Tensor, text: Tensor, same: Tensor, scale: Tensor) -> Tensor
     return (of_image + of_text) / 2
 
 
-def attack(
-    model: Looker, images: Tensor, text: Tensor, same: Tensor, rms: float, autocast: Any
+def attack_images(
+    model: ImageEncoder, images: Tensor, text: Tensor, same: Tensor, rms: float, autocast: Any
 ) -> Tensor:
-    """Move each picture by up to `rms` a pixel along the gradient that fools the model most.
+    """Adversarial attack: move each picture along the gradient that fools the model most.
 
-    One step from a random start, by the picture's own length (L2), as in "Fast is better than
-    free" (Wong et al., 2020, https://arxiv.org/abs/2001.03994), which does so by the sign.
+    One step from a random start, as in "Fast is better than free" (Wong et al., 2020,
+    https://arxiv.org/abs/2001.03994). Differs: the step is measured by L2, not by the sign.
+
+    Args:
+        images: [N, 3, S, S] in [0, 1].
+        text, same: see `contrastive_loss`.
+        rms: the greatest root mean square of the change, in units of a pixel's value.
+
+    Returns:
+        [N, 3, S, S] in [0, 1].
     """
     length = (
         rms * images[0].numel() ** 0.5 * torch.rand(len(images), 1, 1, 1, device=images.device)
@@ -85,7 +95,7 @@ def attack(
         parameter.requires_grad_(False)
     with autocast():
         seen = model.look(moved)
-    loss = contrast(seen, text, same, model.clip.logit_scale.exp())
+    loss = contrastive_loss(seen, text, same, model.clip.logit_scale.exp())
     gradient = torch.autograd.grad(loss, moved)[0]
     for parameter in model.parameters():
         parameter.requires_grad_(True)
@@ -95,56 +105,60 @@ def attack(
     return (images + move).clamp(0, 1).detach()
 
 
-# What exported weights do not hold: the colours that pictures are brought to, and the echo.
+# What exported weights lack: the normalisation, and the layer that imitates the sentence encoder.
 UNSAID = ("mean", "std", "echo.weight")
 
 
-def start(recipe: ClipRecipe, model: Model) -> None:
-    """Put the weights that `from=` names into a model, in a training's names or open_clip's.
+def load_start_weights(recipe: ClipRecipe, model: Model) -> None:
+    """Load the weights that `from=` names, under a training's names or open_clip's.
 
     Raises:
-        ModelError: if they are not there, or do not fit.
+        ModelError: if they do not exist, or do not fit.
     """
-    tensors, source = weights(recipe.begin, registry.starter_clip(), FILE)
+    tensors, source = read_weights(recipe.begin, registry.starter_clip(), FILE)
     if not any(key.startswith("clip.") for key in tensors):
         tensors = {f"clip.{key}": tensor for key, tensor in tensors.items()}
-    fit(model, tensors, source, own=UNSAID)
+    load_weights(model, tensors, source, own=UNSAID)
 
 
-def borrow(recipe: ClipRecipe, model: Model) -> None:
-    """Put the text tower of the CLIP that `words_of` names into a model.
+def load_text_tower(recipe: ClipRecipe, model: Model) -> None:
+    """Load the text tower of the CLIP that `words_of` names.
 
     Raises:
-        ModelError: if it is not there, or does not fit.
+        ModelError: if it does not exist, or does not fit.
     """
-    tensors, _ = weights(str(words_folder(recipe)), registry.starter_clip(), FILE)
+    tensors, _ = read_weights(str(words_folder(recipe)), registry.starter_clip(), FILE)
     words = {
         name: tensor
         for key, tensor in tensors.items()
         if not (name := f"clip.{key.removeprefix('clip.')}").startswith("clip.visual.")
         and name in model.state_dict()
     }
-    fit(model, words, f"words_of={recipe.words_of}", own=_eyes(model))
+    load_weights(model, words, f"words_of={recipe.words_of}", own=_image_tower(model))
 
 
-def _eyes(model: Model) -> list[str]:
+def _image_tower(model: Model) -> list[str]:
+    """The names of the weights that are not the text tower's."""
     return [key for key in model.state_dict() if key.startswith("clip.visual.")] + list(UNSAID)
 
 
-def imitation(recipe: ClipRecipe, model: Model, pictures: archives.Pictures) -> Tensor:
-    """Read the teacher's file: its text tower goes into `model`; returns targets [N, D].
+def load_teacher(recipe: ClipRecipe, model: Model, pictures: archives.Pictures) -> Tensor:
+    """Read the teacher's file, and load its text tower into a model.
+
+    Returns:
+        The teacher's embeddings of the pictures, [N, D], rows of length 1.
 
     Raises:
-        ModelError: if it cannot be read, does not fit, or knows other pictures.
+        ModelError: if it cannot be read, does not fit, or lacks one of the pictures.
     """
     taught = read_checkpoint(recipe.teacher)
     source = f"teacher={recipe.teacher}"
     absent = [key for key in ("text", "targets", "files") if key not in taught]
     if absent:
         raise ModelError(f"{source} holds no {absent[0]}; give the teacher.pt of recipe: teacher")
-    # Its colours are those of another image tower.
+    # Its normalisation belongs to another image tower.
     text = {key: tensor for key, tensor in taught["text"].items() if key not in UNSAID[:2]}
-    fit(model, text, source, own=model.state_dict().keys())
+    load_weights(model, text, source, own=model.state_dict().keys())
     row_of = {file: index for index, file in enumerate(taught["files"])}
     strange = next((row.file for row in pictures.rows if row.file not in row_of), None)
     if strange is not None:
@@ -155,7 +169,7 @@ def imitation(recipe: ClipRecipe, model: Model, pictures: archives.Pictures) -> 
     return targets
 
 
-def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run:
+def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_event) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
     run = loop.prepare_run(recipe, tell)
     device, generator = run.device, run.generator
@@ -164,23 +178,23 @@ def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run
         return torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16)
 
     folder = Path(recipe.data)
-    pictures, held = archives.read(
+    pictures, held = archives.read_pictures(
         folder, "illustrations", side=max(64, recipe.size), classes=recipe.licences
     ).split()
-    photos = archives.read(folder, "photos", side=128, classes=recipe.licences)
+    photos = archives.read_pictures(folder, "photos", side=128, classes=recipe.licences)
     batches = ClipBatches(recipe, pictures, photos)
 
     model = Model(recipe)
     if recipe.begin and not run.resumed:
-        start(recipe, model)
+        load_start_weights(recipe, model)
     if recipe.words_of and not run.resumed:
-        borrow(recipe, model)
+        load_text_tower(recipe, model)
     fixed = recipe.words_fixed or bool(recipe.words_of)
     model = model.to(device).train()
-    optimiser = torch.optim.AdamW(groups(recipe, model), betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW(parameter_groups(recipe, model), betas=(0.9, 0.98))
     targets = torch.zeros(len(pictures), recipe.embedding)
     if recipe.teacher:
-        targets = imitation(recipe, model, pictures)
+        targets = load_teacher(recipe, model, pictures)
     book = read_checkpoint(recipe.sentences) if recipe.sentences else None
     forger = Forgeries(recipe, pictures, photos, device) if recipe.forgeries > 0 else None
     decodes = random_decodes(recipe) if recipe.vqgan else torch.empty(0, 3, 0, 0)
@@ -195,12 +209,12 @@ def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run
             forged, images = lot.forged.cpu(), torch.cat([images, lot.real.cpu()])
             captions, shown = captions + lot.captions, shown + lot.things
             chosen = torch.cat([chosen, torch.full([len(lot.captions)], -1)])
-        # A text also holds for a picture that shows something else besides.
+        # A text is also true of a picture that shows a second thing.
         same = torch.tensor([[text <= here for text in shown] for here in shown], device=device)
-        images, forged = perturb(torch.cat([images, forged]), generator).split(
+        images, forged = perturb_pictures(torch.cat([images, forged]), generator).split(
             [len(images), len(forged)]
         )
-        empty = nonsense(images, decodes, recipe.nonsense, generator).to(device)
+        empty = make_nonsense(images, decodes, recipe.nonsense, generator).to(device)
         images, forged = images.to(device), forged.to(device)
         # Hiding patches makes early steps cheap (Li et al., 2022, FLIP, arXiv 2212.00794).
         if not recipe.trunk:
@@ -209,10 +223,10 @@ def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run
         if step >= recipe.attack_from:
             with torch.no_grad(), autocast():
                 text = model.read(captions)
-            # Stronger with time: an untrained model that is fooled learns nothing.
+            # Attacks grow stronger: under strong ones an untrained model learns nothing.
             rms = recipe.attack_rms * min(1.0, (step - recipe.attack_from + 1) / 500)
-            # Forgeries too, or the noise of an attack would tell the real thing.
-            both = attack(model, torch.cat([images, forged]), text, same, rms, autocast)
+            # Attack forgeries, too, or the attack's noise would give away the real pictures.
+            both = attack_images(model, torch.cat([images, forged]), text, same, rms, autocast)
             images, forged = both.split([len(images), len(forged)])
         with autocast():
             image = model.look(torch.cat([images, forged, empty]))
@@ -220,7 +234,7 @@ def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run
                 text = model.read(captions)
         if forger is not None:
             forger.judged(image.detach()[len(captions) - len(forged) :], text.detach())
-        loss = contrast(image, text, same, model.clip.logit_scale.exp())
+        loss = contrastive_loss(image, text, same, model.clip.logit_scale.exp())
         if recipe.teacher:
             untinted = chosen >= 0
             wanted = targets[chosen[untinted]].to(device)
@@ -242,15 +256,15 @@ def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run
         return loss
 
     def report() -> dict[str, float]:
-        line = examine(model, pictures, "known", recipe)
-        line |= examine(model, held, "held_out", recipe)
+        line = evaluate(model, pictures, "known", recipe)
+        line |= evaluate(model, held, "held_out", recipe)
         return line if forger is None else line | {"fooled": round(forger.fooled, 3)}
 
     parts: dict[str, Any] = {"model": model, "optimiser": optimiser}
     if forger is not None:
         parts["forgeries"] = forger
     sheet = None if forger is None else forger.sheet
-    loop.go(
+    loop.run_steps(
         recipe, run, parts, advance, report=report, report_every=250, sheet=sheet, sheet_every=250
     )
     if not run.interrupted:
@@ -259,10 +273,10 @@ def train(recipe: ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run
 
 
 @torch.no_grad()
-def examine(
+def evaluate(
     model: Model, pictures: archives.Pictures, name: str, recipe: ClipRecipe
 ) -> dict[str, float]:
-    """How often the right one of up to 256 concepts comes first, for its picture on white."""
+    """The accuracy of naming pictures on white, among up to 256 concepts: {name: share}."""
     if len(pictures) == 0:
         return {}
     model.eval()
@@ -279,7 +293,7 @@ def examine(
 
 @torch.no_grad()
 def random_decodes(recipe: ClipRecipe) -> Tensor:
-    """512 pictures of random codes of the VQGAN in the folder `recipe.vqgan`."""
+    """Decode random codes of `recipe.vqgan`: 512 pictures, [512, 3, size, size] in [0, 1]."""
     from vqclip.models import vqgan
 
     folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)

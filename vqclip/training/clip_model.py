@@ -17,17 +17,17 @@ from vqclip.models.clip import PACKED
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import pack
 from vqclip.training.data import archives
-from vqclip.training.perceptual import weights as imagenet
+from vqclip.training.perceptual import efficientnet_weights
 from vqclip.training.settings import ClipRecipe as Recipe
 
 FILE = PACKED
 
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, peers and papers alike
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI's, which most CLIPs use
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def architecture(recipe: Recipe) -> dict[str, Any]:
-    """The model as an open_clip_config.json."""
+    """The model's architecture, in the form of open_clip_config.json."""
     if recipe.trunk:
         vision: dict[str, Any] = {
             "image_size": recipe.size,
@@ -45,7 +45,7 @@ def architecture(recipe: Recipe) -> dict[str, Any]:
             "patch_size": recipe.patch,
             "patch_dropout": recipe.hide,
         }
-    mean, std = colours(recipe)
+    mean, std = normalisation(recipe)
     return {
         "model_cfg": {
             "embed_dim": recipe.embedding,
@@ -62,13 +62,13 @@ def architecture(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def colours(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The mean and the spread that pictures are brought to before the image tower sees them."""
+def normalisation(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and deviation of colours by which pictures are normalised, three each."""
     return ((0.5,) * 3, (0.5,) * 3) if recipe.trunk else (MEAN, STD)
 
 
 class Model(nn.Module):
-    """open_clip's CLIP between pictures in [0, 1] and words."""
+    """The CLIP in training: open_clip's model, with normalisation and tokeniser."""
 
     mean: Tensor
     std: Tensor
@@ -79,34 +79,35 @@ class Model(nn.Module):
 
         cfg = architecture(recipe)["model_cfg"]
         self.clip = CLIP(cfg["embed_dim"], cfg["vision_cfg"], cfg["text_cfg"])
-        mean, std = colours(recipe)
+        mean, std = normalisation(recipe)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
         self.memory = torch.contiguous_format
         if recipe.trunk:
             self.memory = torch.channels_last  # twice as fast for convolutions on a CPU
             self.clip.visual.to(memory_format=self.memory)
-            self.clip.visual.trunk.load_state_dict(imagenet(recipe.trunk), strict=False)
+            pretrained = efficientnet_weights(recipe.trunk)
+            self.clip.visual.trunk.load_state_dict(pretrained, strict=False)
         self.tokenizer = SimpleTokenizer(context_length=recipe.context)
         # From this CLIP's space to a sentence encoder's; not a part of what is exported.
         self.echo = nn.Linear(recipe.embedding, 384, bias=False)
 
     def look(self, images: Tensor) -> Tensor:
-        """[N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
+        """Embed pictures: [N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
         images = ((images - self.mean) / self.std).contiguous(memory_format=self.memory)
         return self.clip.encode_image(images, normalize=True).float()
 
     def read(self, captions: list[str]) -> Tensor:
-        """Texts → [N, D], rows of length 1."""
+        """Embed texts: [N, D], rows of length 1."""
         tokens = self.tokenizer(captions).to(self.mean.device)
         return self.clip.encode_text(tokens, normalize=True).float()
 
     def states(self, captions: list[str]) -> Tensor:
-        """Texts → the states of their tokens [N, L, text_width]."""
+        """Return the text tower's states for every token of texts: [N, L, text_width]."""
         return text_encoder.states(self.clip, self.tokenizer(captions).to(self.mean.device))
 
     def train(self, mode: bool = True) -> Model:
-        """Train, but keep ImageNet's batch statistics: attacked batches would spoil them."""
+        """Set training mode, but keep ImageNet's batch statistics, which attacks would spoil."""
         super().train(mode)
         for part in self.modules():
             if isinstance(part, nn.BatchNorm2d):
@@ -114,8 +115,8 @@ class Model(nn.Module):
         return self
 
 
-def groups(recipe: Recipe, model: Model) -> list[dict[str, Any]]:
-    """The weights by how they learn: matrices decay, a pretrained trunk moves slower."""
+def parameter_groups(recipe: Recipe, model: Model) -> list[dict[str, Any]]:
+    """The parameter groups: matrices have weight decay, a pretrained trunk a lower rate."""
     parts: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, weight in model.named_parameters():
         parts.setdefault((".trunk." in name, weight.ndim > 1), []).append(weight)
@@ -130,16 +131,16 @@ def groups(recipe: Recipe, model: Model) -> list[dict[str, Any]]:
 
 
 def words_folder(recipe: Recipe) -> Path:
-    """Give the folder of the CLIP whose text tower is borrowed."""
+    """The folder of the CLIP whose text tower is used (`words_of`)."""
     return registry.starter_clip() if recipe.words_of == "starter" else Path(recipe.words_of)
 
 
 def export(recipe: Recipe, model: Model, pictures: archives.Pictures, out: Path) -> None:
-    """Write open_clip's configuration and half-precision weights, the table of words packed.
+    """Write open_clip's configuration and half-precision weights, the table of tokens packed.
 
-    Tokens that no caption or sentence holds never moved from their random start; they are left
-    out, which reads as a word without a meaning rather than one with a random meaning. Words that
-    are borrowed (`words_of`) stay where they are.
+    Tokens that are in no caption or sentence never moved from their random start. Their rows are
+    set to zero: no meaning rather than a random one. With `words_of`, the text tower is not
+    written, and the configuration names the CLIP that has it.
     """
     from safetensors.torch import save_file
 
@@ -161,9 +162,9 @@ def export(recipe: Recipe, model: Model, pictures: archives.Pictures, out: Path)
     else:
         tensors = pack(tensors, "token_embedding.weight")
     save_file(tensors, out / FILE)
-    # What the model has seen in training, whichever recipe it began with.
+    # The normalisation that the model was trained with, whichever recipe it began with.
     seen = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
     config["preprocess_cfg"] = {key: [round(v, 8) for v in seen[key]] for key in seen}
-    config["model_cfg"]["vision_cfg"].pop("patch_dropout", None)  # a matter of training only
+    config["model_cfg"]["vision_cfg"].pop("patch_dropout", None)  # for training only
     text = json.dumps(config, indent=2)
     (out / "open_clip_config.json").write_text(text + "\n")

@@ -2,18 +2,20 @@
 
     vqclip train starter_clip_1_teacher data=DIR from=training/starter_clip_1_captions
 
-Features of a frozen EfficientNet-Lite0 (Apache 2.0; its weights come in a package of the [train]
-extra) are computed once for every picture, on white. A two-layer head and the text tower then
-learn together to agree on captions, which takes minutes, because nothing else moves. The head's
-embeddings are saved, and `vqclip.training.clip` draws its image tower towards them: distillation
-(Hinton et al., 2015, https://arxiv.org/abs/1503.02531) on the directions, not on the logits.
+The teacher: features of a frozen EfficientNet-Lite0 (Apache 2.0; its weights come in a package of
+the [train] extra) are computed once for every picture, on white. A two-layer head and the text
+tower then learn together to agree on captions, which takes minutes, since nothing else is
+trained. The head's embeddings are saved, and `vqclip.training.clip` pulls its image tower towards
+them: distillation (Hinton et al., 2015, https://arxiv.org/abs/1503.02531) on the directions, not
+on the logits.
 
     vqclip train starter_clip_3_sentences data=DIR
 
-all-MiniLM-L6-v2 (Reimers and Gurevych, 2019, https://arxiv.org/abs/1908.10084; Apache 2.0; its
-weights come in a package of the [train] extra) reads captions as they are drawn in training, and
-phrases made of the words that CLIP's tokenizer knows whole. A text tower that recites what it
-made of them puts a word that no caption holds near the words that it resembles.
+The sentence encoder: all-MiniLM-L6-v2 (Reimers and Gurevych, 2019,
+https://arxiv.org/abs/1908.10084; Apache 2.0; its weights come in a package of the [train] extra)
+embeds captions as they are drawn in training, and phrases made of the words that are single
+tokens to CLIP. A text tower that imitates these embeddings puts a word that is in no caption near
+words of similar meaning.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ from torch.nn import functional
 
 from vqclip.errors import ModelError
 from vqclip.training import clip, clip_model, loop, settings
-from vqclip.training.checkpoints import write_aside
-from vqclip.training.clip import contrast
+from vqclip.training.checkpoints import write_atomically
+from vqclip.training.clip import contrastive_loss
 from vqclip.training.data import archives
 from vqclip.training.settings import SentencesRecipe
 
@@ -38,8 +40,8 @@ SIDE = 112
 
 
 @torch.no_grad()
-def features(pictures: archives.Pictures, device: torch.device) -> Tensor:
-    """Frozen ImageNet features [N, 1280] of every picture on white, and where there is alpha.
+def compute_features(pictures: archives.Pictures, device: torch.device) -> Tensor:
+    """Compute frozen ImageNet features of every picture, on white: [N, 1280].
 
     Raises:
         ModelError: if the [train] extra is not installed.
@@ -63,24 +65,26 @@ def features(pictures: archives.Pictures, device: torch.device) -> Tensor:
     return torch.cat(rows)
 
 
-def train_teacher(recipe: settings.ClipRecipe, tell: settings.Tell = settings.nobody) -> loop.Run:
-    """Learn what the words and the features agree on; write `teacher.pt` into `recipe.out`.
+def train_teacher(
+    recipe: settings.ClipRecipe, tell: settings.EventListener = settings.ignore_event
+) -> loop.Run:
+    """Train the teacher: a head and a text tower; write `teacher.pt` into `recipe.out`.
 
     Raises:
         ModelError: if the [train] extra is not installed, or `from=` does not fit.
     """
     run = loop.prepare_run(recipe, tell)
-    pictures = archives.read(
+    pictures = archives.read_pictures(
         Path(recipe.data), "illustrations", side=128, classes=recipe.licences
     )
-    known = kept_features(run, pictures)
+    known = cached_features(run, pictures)
     learnt = [i for i, row in enumerate(pictures.rows) if not row.held_out]
     held = [i for i, row in enumerate(pictures.rows) if row.held_out]
     model = clip_model.Model(recipe)
     if recipe.begin:
-        clip.start(recipe, model)
+        clip.load_start_weights(recipe, model)
     model = model.to(run.device)
-    head = learn(recipe, run, model, known[learnt], pictures.subset(learnt))
+    head = train_head(recipe, run, model, known[learnt], pictures.subset(learnt))
     if run.interrupted:
         return run
     model.eval()
@@ -96,24 +100,24 @@ def train_teacher(recipe: settings.ClipRecipe, tell: settings.Tell = settings.no
                 tell("report", **{name: round(float(right), 3)})
     files = [row.file for row in pictures.rows]
     text = {k: v.cpu() for k, v in model.state_dict().items() if "visual" not in k}
-    write_aside({"targets": targets, "files": files, "text": text}, run.out / "teacher.pt")
+    write_atomically({"targets": targets, "files": files, "text": text}, run.out / "teacher.pt")
     return run
 
 
-def kept_features(run: loop.Run, pictures: archives.Pictures) -> Tensor:
-    """The features of these pictures, from `features.pt` if that holds just them."""
+def cached_features(run: loop.Run, pictures: archives.Pictures) -> Tensor:
+    """The features of pictures, read from `features.pt` if that is of the same pictures."""
     cache = run.out / "features.pt"
     files = [row.file for row in pictures.rows]
     found: Any = torch.load(cache, weights_only=True) if cache.is_file() else None
     if isinstance(found, dict) and found.get("files") == files:
         kept: Tensor = found["features"]
         return kept
-    made = features(pictures, run.device)
-    write_aside({"files": files, "features": made}, cache)
+    made = compute_features(pictures, run.device)
+    write_atomically({"files": files, "features": made}, cache)
     return made
 
 
-def learn(
+def train_head(
     recipe: settings.ClipRecipe,
     run: loop.Run,
     model: clip_model.Model,
@@ -133,7 +137,7 @@ def learn(
     optimiser = torch.optim.AdamW(
         [*head.parameters(), *text], betas=(0.9, 0.98), weight_decay=0.1
     )
-    weights = archives.weights(pictures.rows)
+    weights = archives.sampling_weights(pictures.rows)
     twice = recipe.batch > len(weights)  # only a small folder repeats itself in a batch
 
     def advance(step: int) -> Tensor:
@@ -141,13 +145,13 @@ def learn(
             group["lr"] = recipe.rate * min(1.0, (step + 1) / 50) * (1 - step / recipe.steps)
         chosen = torch.multinomial(weights, recipe.batch, twice, generator=run.generator)
         rows = [pictures.rows[i] for i in chosen.tolist()]
-        captions = [archives.caption(row, None, None, run.generator) for row in rows]
+        captions = [archives.write_caption(row, None, None, run.generator) for row in rows]
         names = [row.concept for row in rows]
         same = torch.tensor([[a == b for b in names] for a in names], device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
             words = model.read(captions)
             image = functional.normalize(head(known[chosen].to(device)).float(), dim=-1)
-        loss = contrast(image, words, same, model.clip.logit_scale.exp())
+        loss = contrastive_loss(image, words, same, model.clip.logit_scale.exp())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -156,23 +160,23 @@ def learn(
         return loss
 
     parts = {"model": model, "head": head, "optimiser": optimiser}
-    loop.go(recipe, run, parts, advance, report_every=50)
+    loop.run_steps(recipe, run, parts, advance, report_every=50)
     return head.eval()
 
 
 FORMS = ("{}", "{}", "a {}", "{colour} {}", "a {} and a {other}", "{} {other}")
 
 
-def vocabulary() -> list[str]:
-    """Words of three letters or more that are one token to CLIP."""
+def clip_vocabulary() -> list[str]:
+    """List the words of three letters or more that are a single token to CLIP."""
     from open_clip import SimpleTokenizer
 
     tokens = (t.removesuffix("</w>") for t in SimpleTokenizer().encoder if t.endswith("</w>"))
     return sorted(word for word in tokens if re.fullmatch("[a-z]{3,}", word))
 
 
-def phrases(words: list[str], count: int, generator: torch.Generator) -> list[str]:
-    """Put words into short phrases, each word about as often as any other."""
+def make_phrases(words: list[str], count: int, generator: torch.Generator) -> list[str]:
+    """Make short phrases of words, each word about equally often."""
 
     def pick(among: list[str]) -> str:
         return among[int(torch.randint(len(among), [1], generator=generator))]
@@ -186,9 +190,13 @@ def phrases(words: list[str], count: int, generator: torch.Generator) -> list[st
     ]
 
 
-def captions(pictures: archives.Pictures, count: int, generator: torch.Generator) -> list[str]:
-    """Draw captions as training does, of the pictures to learn from."""
-    chosen = torch.multinomial(archives.weights(pictures.rows), count, True, generator=generator)
+def draw_captions(
+    pictures: archives.Pictures, count: int, generator: torch.Generator
+) -> list[str]:
+    """Draw captions of pictures, as CLIP training does."""
+    chosen = torch.multinomial(
+        archives.sampling_weights(pictures.rows), count, True, generator=generator
+    )
     grounds = [None, *archives.COLOURS]
     tints = [None, None, *archives.TINTS]
 
@@ -196,20 +204,20 @@ def captions(pictures: archives.Pictures, count: int, generator: torch.Generator
         return among[int(torch.randint(len(among), [1], generator=generator))]
 
     rows = (pictures.rows[i] for i in chosen.tolist())
-    return [archives.caption(row, pick(grounds), pick(tints), generator) for row in rows]
+    return [archives.write_caption(row, pick(grounds), pick(tints), generator) for row in rows]
 
 
 @torch.no_grad()
-def meanings(
+def embed_sentences(
     texts: list[str],
     bf16: bool = False,
     device: torch.device | str = "cpu",
-    tell: settings.Tell = settings.nobody,
+    tell: settings.EventListener = settings.ignore_event,
 ) -> Tensor:
-    """What the sentence encoder makes of texts: [N, 384] float16, rows of length 1.
+    """Embed texts by the sentence encoder: [N, 384] float16, rows of length 1.
 
     Args:
-        tell: hears of each batch that is read, as of a step.
+        tell: is told of each batch, as a "step".
 
     Raises:
         ModelError: if the [train] extra is not installed.
@@ -243,15 +251,19 @@ def meanings(
     return out
 
 
-def train_sentences(recipe: SentencesRecipe, tell: settings.Tell = settings.nobody) -> loop.Run:
-    """Write `sentences.pt` into `recipe.out`: texts and their meanings."""
+def train_sentences(
+    recipe: SentencesRecipe, tell: settings.EventListener = settings.ignore_event
+) -> loop.Run:
+    """Write `sentences.pt` into `recipe.out`: texts and their sentence embeddings."""
     run = loop.prepare_run(recipe, tell)
-    pictures = archives.read(Path(recipe.data), "illustrations", side=8, classes=recipe.licences)
-    texts = captions(pictures.split()[0], recipe.captions, run.generator)
-    texts += phrases(vocabulary(), recipe.phrases, run.generator)
+    pictures = archives.read_pictures(
+        Path(recipe.data), "illustrations", side=8, classes=recipe.licences
+    )
+    texts = draw_captions(pictures.split()[0], recipe.captions, run.generator)
+    texts += make_phrases(clip_vocabulary(), recipe.phrases, run.generator)
     texts = sorted(set(texts))
     tell("start", out=str(run.out), device=run.device.type, step=0, steps=len(texts))
-    found = meanings(texts, recipe.bf16, run.device, tell)
-    write_aside({"texts": texts, "meanings": found}, run.out / "sentences.pt")
+    found = embed_sentences(texts, recipe.bf16, run.device, tell)
+    write_atomically({"texts": texts, "meanings": found}, run.out / "sentences.pt")
     run.step = len(texts)
     return run

@@ -1,8 +1,7 @@
 """The training loop, in pieces that continue from the last.
 
-`prepare_run` does what every recipe begins with; `go` takes the steps, and does between them what
-every recipe needs: the log, sheets of samples, a checkpoint every few minutes and when somebody
-presses Ctrl-C.
+`prepare_run` does what every recipe begins with. `run_steps` takes the steps and, between them,
+writes the log, sheets of samples, and checkpoints: every few minutes, and on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from vqclip.media.files import unwritable, write_whole
 from vqclip.media.images import save_png
 from vqclip.models.device import pick_device
 from vqclip.run.record.interrupts import catch_interrupts
-from vqclip.training.checkpoints import CHECKPOINT, restore, save
-from vqclip.training.settings import Tell, nobody
+from vqclip.training.checkpoints import CHECKPOINT, restore_checkpoint, save_checkpoint
+from vqclip.training.settings import EventListener, ignore_event
 
 SAVE_EVERY = 240.0  # seconds
 
 
-class Paced(Protocol):
-    """Settings that say how fast and how long to learn."""
+class RateSettings(Protocol):
+    """The settings of a learning rate's schedule."""
 
     @property
     def rate(self) -> float: ...
@@ -38,8 +37,8 @@ class Paced(Protocol):
     def steps(self) -> int: ...
 
 
-class Common(Protocol):
-    """Settings that every recipe has."""
+class CommonSettings(Protocol):
+    """The settings that every recipe has."""
 
     @property
     def out(self) -> str: ...
@@ -51,8 +50,8 @@ class Common(Protocol):
     def seed(self) -> int: ...
 
 
-class Planned(Common, Paced, Protocol):
-    """Settings of a recipe that takes steps."""
+class StepSettings(CommonSettings, RateSettings, Protocol):
+    """The settings of a recipe that takes steps."""
 
     @property
     def until(self) -> int: ...
@@ -62,37 +61,40 @@ class Planned(Common, Paced, Protocol):
 
 @dataclass
 class Run:
-    """A piece of a training: where it computes and writes, and how far it has come.
+    """A piece of a training: its folder, device and random numbers, and its progress.
 
     Attributes:
-        generator: where the recipe's random numbers come from; on the processor.
+        out: the folder that it writes to.
+        device: that it computes on.
+        generator: of the recipe's random numbers; on the processor.
+        tell: is told of events.
         resumed: whether an earlier piece left a checkpoint.
         step: how many steps are done.
         loss: a running mean; None before the first step.
-        interrupted: whether somebody asked it to stop.
+        interrupted: whether it was stopped by Ctrl-C.
     """
 
     out: Path
     device: torch.device
     generator: torch.Generator
-    tell: Tell
+    tell: EventListener
     resumed: bool = False
     step: int = 0
     loss: float | None = None
     interrupted: bool = False
 
 
-def prepare_run(recipe: Common, tell: Tell = nobody) -> Run:
-    """Choose the device, seed what draws random numbers, and make the folder.
+def prepare_run(recipe: CommonSettings, tell: EventListener = ignore_event) -> Run:
+    """Prepare a training: choose the device, seed the random numbers, make the folder.
 
     Raises:
-        ConfigError: if the device that is named is not there.
+        ConfigError: if the device does not exist.
         OutputError: if the folder cannot be made.
     """
     if recipe.threads > 0:
         torch.set_num_threads(recipe.threads)
     name = recipe.device
-    if name == "auto":  # Apple's GPU is used when it is named; nobody has trained on one yet
+    if name == "auto":  # Apple's GPU only by name, since training on it is untested
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = pick_device(name)
     out = Path(recipe.out)
@@ -105,8 +107,8 @@ def prepare_run(recipe: Common, tell: Tell = nobody) -> Run:
     return Run(out, device, generator, tell, (out / CHECKPOINT).exists())
 
 
-def go(
-    recipe: Planned,
+def run_steps(
+    recipe: StepSettings,
     run: Run,
     parts: Mapping[str, Any],
     advance: Callable[[int], Tensor],
@@ -116,25 +118,25 @@ def go(
     sheet: Callable[[], Tensor] | None = None,
     sheet_every: int = 0,
 ) -> None:
-    """Take steps until the plan, the minutes or somebody's patience end; leave a checkpoint.
+    """Run the training steps until the last step, the time limit or Ctrl-C; leave a checkpoint.
 
     Args:
         parts: what a checkpoint holds, by name: anything with a state_dict.
-        advance: takes the step of this number, and gives its loss.
-        report: figures for a line of log.jsonl.
+        advance: takes the step of a number, and returns its loss.
+        report: returns figures for a line of log.jsonl.
         sheet: makes a picture of samples, [3, H, W] in [0, 1]; it must not draw from
             `run.generator`, or a sheet would change the training.
 
     Raises:
-        ModelError: if the checkpoint that is there belongs to other settings.
-        ConfigError: if the loss is no longer a number.
+        ModelError: if the checkpoint in the folder belongs to other settings.
+        ConfigError: if the loss is no longer finite.
         OutputError: if the checkpoint, the log or a sheet cannot be written.
     """
     path = run.out / CHECKPOINT
     if run.resumed:
-        run.step, run.loss = restore(path, parts, run.generator)
+        run.step, run.loss = restore_checkpoint(path, parts, run.generator)
         _cut_log(run.out / "log.jsonl", run.step)
-    # The rate is planned for all `steps`; `until` ends the run before, for what comes next.
+    # The learning rate is planned for all `steps`; `until` may end this piece earlier.
     end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
     run.tell("start", out=str(run.out), device=run.device.type, step=run.step, steps=end)
     began = saved = time.monotonic()
@@ -175,15 +177,15 @@ def go(
         _draw(run, sheet)
 
 
-def learning_rate(recipe: Paced, step: int) -> float:
-    """A warm-up of 200 steps, then half a cosine down to a fiftieth."""
+def learning_rate(recipe: RateSettings, step: int) -> float:
+    """The learning rate at a step: a warm-up of 200 steps, then half a cosine to a fiftieth."""
     wave = 0.5 + 0.5 * torch.tensor(step / recipe.steps * torch.pi).clamp(max=torch.pi).cos()
     return recipe.rate * min(1.0, step / 200 + 0.005) * max(0.02, wave.item())
 
 
 def _keep(run: Run, parts: Mapping[str, Any]) -> None:
     path = run.out / CHECKPOINT
-    save(path, parts, step=run.step, loss=run.loss, generator=run.generator)
+    save_checkpoint(path, parts, step=run.step, loss=run.loss, generator=run.generator)
     run.tell("checkpoint", path=str(path), step=run.step)
 
 
@@ -199,7 +201,7 @@ def _log(run: Run, figures: Mapping[str, float]) -> None:
 
 
 def _cut_log(path: Path, step: int) -> None:
-    """Leave out lines of steps that were done after the checkpoint, and are done again."""
+    """Remove the log lines of steps after the checkpoint, which are done again."""
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if json.loads(line)["step"] <= step]
@@ -213,7 +215,7 @@ def _draw(run: Run, sheet: Callable[[], Tensor]) -> None:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable(path.parent, error) from error
-    with torch.random.fork_rng():  # whatever a sheet draws, the training goes on as without it
+    with torch.random.fork_rng():  # a sheet's random numbers must not change the training
         picture = sheet()
     save_png(path, picture[None], overwrite=True)
     run.tell("sheet", path=str(path), step=run.step)

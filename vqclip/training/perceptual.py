@@ -1,12 +1,13 @@
 """The perceptual loss on an EfficientNet-Lite.
 
-Tan and Le, 2019, https://arxiv.org/abs/1905.11946; the Lite variants and their weights are
-Google's, Apache 2.0 (https://github.com/tensorflow/tpu), converted for PyTorch by RangiLyu.
-
 Zhang et al., 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"
-(https://arxiv.org/abs/1801.03924): features of several layers, each place's scaled to length 1,
-and their squared differences. Differs: an EfficientNet-Lite0 instead of VGG, and no weights of
-channels that were fitted to people's judgements.
+(https://arxiv.org/abs/1801.03924): the squared differences between features of several layers,
+scaled to length 1 at each place. Differs: an EfficientNet-Lite0 instead of VGG, and no channel
+weights fitted to human judgements.
+
+EfficientNet: Tan and Le, 2019, https://arxiv.org/abs/1905.11946; the Lite variants and their
+weights are Google's, Apache 2.0 (https://github.com/tensorflow/tpu), converted for PyTorch by
+RangiLyu.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch.nn import functional
 from vqclip.errors import ModelError
 
 
-def weights(name: str) -> dict[str, Tensor]:
+def efficientnet_weights(name: str) -> dict[str, Tensor]:
     """Read the weights of timm's `tf_efficientnet_lite0` to `lite4`, under timm's names.
 
     Raises:
@@ -47,13 +48,11 @@ def weights(name: str) -> dict[str, Tensor]:
 
 
 TRUNK = "tf_efficientnet_lite0"
-
-
-LAYERS = (0, 1, 2, 3)  # of strides 2, 4, 8 and 16; the last, of 32, sees too little of a place
+LAYERS = (0, 1, 2, 3)  # of strides 2, 4, 8 and 16; the last one, of 32, is too coarse
 
 
 class Perceptual(nn.Module):
-    """Distance of pictures [B, 3, H, W] in [-1, 1]: 0 for equal ones, differentiable.
+    """The perceptual loss between pictures [B, 3, H, W] in [-1, 1]; 0 for equal ones.
 
     Raises:
         ModelError: if the [train] extra is not installed.
@@ -66,14 +65,14 @@ class Perceptual(nn.Module):
         self.network = timm.create_model(
             TRUNK, pretrained=False, features_only=True, out_indices=LAYERS
         )
-        known = weights(TRUNK)
+        known = efficientnet_weights(TRUNK)
         own = self.network.state_dict()
         self.network.load_state_dict({key: known[key] for key in own})
         self.requires_grad_(False)
         self.eval()
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """The mean over pictures and places, summed over layers."""
+        """Compute the loss: the mean over pictures and places, summed over layers."""
         with torch.no_grad():
             wanted = self._features(real)
         return torch.stack(
@@ -84,11 +83,11 @@ class Perceptual(nn.Module):
         ).sum()
 
     def train(self, mode: bool = True) -> Perceptual:
-        """Stay as it is: batch statistics are ImageNet's."""
+        """Stay in evaluation mode, with ImageNet's batch statistics."""
         super().train(False)
         return self
 
     def _features(self, pictures: Tensor) -> list[Tensor]:
-        """Lite networks take pictures in [-1, 1]."""
+        """The features of each layer, rows of length 1; Lite networks take [-1, 1]."""
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         return [functional.normalize(each.float(), dim=1) for each in self.network(pictures)]

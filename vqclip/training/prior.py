@@ -1,16 +1,15 @@
 """Prior training, and its encoded data.
 
-Pictures are encoded before the training, in several variants of ground and colour, because
-encoding costs more than learning does. Things stand still in the middle of calm grounds: what
-moves about and grows takes a small prior long to see. In further variants, each thing stands
-beside, above or below another one.
-
     vqclip train starter_prior data=DIR vqgan=starter clip=starter
 
-Ramesh et al., 2021, "Zero-Shot Text-to-Image Generation" (https://arxiv.org/abs/2102.12092), in
-small. Differs: the words are the states of the starter CLIP's frozen text tower, so that words
-which no caption holds arrive where their like are; and pictures are encoded before, as
-`encodings` says.
+A small version of Ramesh et al., 2021, "Zero-Shot Text-to-Image Generation"
+(https://arxiv.org/abs/2102.12092). Differs: the text is given as the states of the starter CLIP's
+frozen text tower, so that words which are in no caption are near words of similar meaning.
+
+Pictures are encoded before the training, in several variants of background and colour, because
+encoding costs more than learning. Each thing is in the middle of a plain background, always at
+the same size, since varied places and sizes take a small prior long to learn. In further
+variants, each thing is beside, above or below another one.
 """
 
 from __future__ import annotations
@@ -32,36 +31,34 @@ from vqclip.models.gpt import Shape
 from vqclip.models.prior import Prior, blocks
 from vqclip.models.zoo import registry
 from vqclip.training import loop, settings
-from vqclip.training.checkpoints import fit, weights, write_aside
+from vqclip.training.checkpoints import load_weights, read_weights, write_atomically
 from vqclip.training.data import archives, compose
 from vqclip.training.loop import learning_rate
 from vqclip.training.settings import PriorRecipe
 from vqclip.training.settings import PriorRecipe as Recipe
 
-# Pictures encoded at a time. On a processor four times as fast as 128, since what the layers hand
-# on stays in its cache.
+# Pictures encoded together. On a processor, 16 are four times as fast as 128, since the layers'
+# outputs stay in its cache.
 AT_ONCE = 16
 
-
-# Clip art is drawn in every manner, and the renders are furniture: few prompts ask for either.
+# Clip art is in many styles, and the renders show furniture: few prompts ask for either.
 MANNERED = ("clip art", "3d render")
 
-
-# Emoji hold more of them, in every gesture and job, than prompts ask for.
+# Emoji show people, in every gesture and job, more often than prompts ask for them.
 PEOPLE = re.compile(
     r"\b(man|woman|men|women|person|people|boy|girl|family|couple|kiss|hands?|finger)\b"
 )
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Pictures as codes, and what was made of each: V variants of N pictures.
+class EncodedPictures:
+    """V variants of N pictures, encoded as codes, with what each variant shows.
 
     Attributes:
         codes: [V, N, cells, cells], int16.
-        grounds: the name of the ground's colour, if it has one.
-        tints: the colour in which the thing was drawn again, if it was.
-        seconds: what else there is: the words between the two, and its name.
+        grounds: [V][N], the name of the background's colour, or None.
+        tints: [V][N], the colour that the thing was tinted with, or None.
+        seconds: [V][N], the relation to a second thing, such as "above", and its name; or None.
     """
 
     codes: Tensor
@@ -70,11 +67,11 @@ class Encoded:
     seconds: list[list[tuple[str, str] | None]]
 
 
-def drawer(recipe: PriorRecipe, device: torch.device | str = "cpu") -> vqgan.VQGAN:
-    """The VQGAN whose codes are learnt.
+def open_drawer(recipe: PriorRecipe, device: torch.device | str = "cpu") -> vqgan.VQGAN:
+    """Open the VQGAN whose codes the prior learns.
 
     Raises:
-        ModelError: if it is not there, or cannot be loaded.
+        ModelError: if it does not exist, or cannot be loaded.
     """
     config, file = _vqgan(recipe)
     return vqgan.open_vqgan(config, file, device=device)
@@ -92,13 +89,13 @@ def _vqgan(recipe: PriorRecipe) -> tuple[Path, Path]:
     return files
 
 
-def encoded(
+def cached_codes(
     recipe: PriorRecipe,
     pictures: archives.Pictures,
     cache: Path,
     device: torch.device | str = "cpu",
-) -> Encoded:
-    """The codes of pictures, from `cache` if that was made of the same, in the same way."""
+) -> EncodedPictures:
+    """The codes of pictures, read from `cache` if that has the same pictures and settings."""
     names = "\n".join(f"{row.file} {row.concept}" for row in pictures.rows)
     ways = ("variants", "pair_variants", "cells", "seed", "tint_share", "scale")
     made_with = {
@@ -112,30 +109,33 @@ def encoded(
     except Exception:  # a damaged file may raise nearly anything, and is made again
         found = None
     if isinstance(found, dict) and found.pop("made_with", None) == made_with:
-        return Encoded(**found)
-    fresh = encode(recipe, pictures, device)
-    write_aside({**vars(fresh), "made_with": made_with}, cache)
+        return EncodedPictures(**found)
+    fresh = encode_pictures(recipe, pictures, device)
+    write_atomically({**vars(fresh), "made_with": made_with}, cache)
     return fresh
 
 
 @torch.no_grad()
-def encode(
+def encode_pictures(
     recipe: PriorRecipe, pictures: archives.Pictures, device: torch.device | str = "cpu"
-) -> Encoded:
-    """Give every picture's codes: `variants` times alone, then `pair_variants` with another.
+) -> EncodedPictures:
+    """Encode every picture: `variants` times alone, then `pair_variants` times with another.
 
-    Grounds are calm ones; some things are drawn again in another colour. Equal recipes give equal
-    codes, and variants do not depend on how many there are.
+    Backgrounds are calm ones; some things are tinted. Equal recipes give equal codes, and a
+    variant does not depend on how many there are.
+
+    Args:
+        pictures: RGBA.
     """
-    model = drawer(recipe, device)
+    model = open_drawer(recipe, device)
     kind = torch.device(device).type
     side = recipe.cells * model.factor
-    weights = archives.weights(pictures.rows)
+    weights = archives.sampling_weights(pictures.rows)
     variants = recipe.variants + recipe.pair_variants
     shape = [variants, len(pictures), recipe.cells, recipe.cells]
-    made = Encoded(torch.empty(shape, dtype=torch.int16), [], [], [])
+    made = EncodedPictures(torch.empty(shape, dtype=torch.int16), [], [], [])
     for variant in range(variants):
-        # Pairs have a stream of their own, so that they stay when variants are added.
+        # Pairs have a random stream of their own, so that adding variants does not change them.
         paired = variant >= recipe.variants
         number = 2000 + variant - recipe.variants if paired else 1000 + variant
         generator = torch.Generator().manual_seed(recipe.seed + number)
@@ -143,20 +143,20 @@ def encode(
             told.append([])
         for some in torch.arange(len(pictures)).split(AT_ONCE):
             things, tints = _things(recipe, pictures, some, generator)
-            images, grounds = compose.calm(len(some), side, generator)
+            images, grounds = compose.draw_calm_grounds(len(some), side, generator)
             seconds: list[tuple[str, str] | None] = [None] * len(some)
             if paired:
                 others = torch.multinomial(weights, len(some), True, generator=generator)
                 others = torch.where(others == some, (others + 1) % len(pictures), others)
                 more, more_tints = _things(recipe, pictures, others, generator)
-                images, words = compose.pairs(things, more, images, generator)
+                images, words = compose.lay_pairs(things, more, images, generator)
                 for index, other in enumerate(others.tolist()):
-                    name = archives.named(pictures.rows[other], more_tints[index])
+                    name = archives.row_name(pictures.rows[other], more_tints[index])
                     seconds[index] = words[index], name
             else:
                 ones = torch.ones(len(some))
                 middle = torch.zeros(len(some), 2)
-                images = compose.lay(things, images, recipe.scale * ones, middle, ones)
+                images = compose.lay_cutouts(things, images, recipe.scale * ones, middle, ones)
             with torch.autocast(kind, torch.bfloat16, enabled=recipe.bf16):
                 latent = model.encode(images.to(device))
             made.codes[variant, some] = model.nearest(latent.float()).cpu().to(torch.int16)
@@ -169,7 +169,7 @@ def encode(
 def _things(
     recipe: PriorRecipe, pictures: archives.Pictures, chosen: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, list[str | None]]:
-    """Cut-outs, some of them drawn again in another colour, and those colours."""
+    """Take cut-outs, tint some of them, and return them with the names of the tints."""
     pixels = pictures.pixels[chosen]
     tints: list[str | None] = [None] * len(chosen)
     for index in range(len(chosen)):
@@ -178,17 +178,17 @@ def _things(
                 int(torch.randint(len(archives.TINTS), [1], generator=generator))
             ]
             tints[index] = tint
-            pixels[index] = archives.tint(pixels[index], archives.COLOURS[tint])
+            pixels[index] = archives.tint_picture(pixels[index], archives.COLOURS[tint])
     return pixels, tints
 
 
-def row_shares(recipe: PriorRecipe, rows: Sequence[archives.Row]) -> Tensor:
-    """How often each row is drawn: as `data.weights` has it, but less of people and clip art.
+def sampling_weights(recipe: PriorRecipe, rows: Sequence[archives.Row]) -> Tensor:
+    """The sampling weights of rows: those of `archives`, lower for people and clip art.
 
     Raises:
-        PictureError: if nothing is left to be drawn.
+        PictureError: if all weights are 0.
     """
-    weights = archives.weights(rows)
+    weights = archives.sampling_weights(rows)
     for index, row in enumerate(rows):
         if row.style in MANNERED:
             weights[index] *= recipe.clip_art
@@ -202,17 +202,17 @@ def row_shares(recipe: PriorRecipe, rows: Sequence[archives.Row]) -> Tensor:
     return weights
 
 
-def draw(
+def draw_batch(
     recipe: PriorRecipe,
     pictures: archives.Pictures,
-    learnt: Encoded,
+    learnt: EncodedPictures,
     weights: Tensor,
     generator: torch.Generator,
 ) -> tuple[Tensor, list[str]]:
-    """A batch: codes [batch, cells, cells] and captions that say what they show.
+    """Draw a batch: codes [batch, cells, cells], and captions of what they show.
 
     Args:
-        weights: [N], how often each picture is drawn; see `shares`.
+        weights: [N], the sampling weight of each picture; see `sampling_weights`.
     """
     twice = recipe.batch > int((weights > 0).sum())
     chosen = torch.multinomial(weights, recipe.batch, twice, generator=generator)
@@ -221,30 +221,27 @@ def draw(
     for v, i in zip(variant.tolist(), chosen.tolist(), strict=True):
         row, tint, second = pictures.rows[i], learnt.tints[v][i], learnt.seconds[v][i]
         if second is None:
-            captions.append(archives.caption(row, learnt.grounds[v][i], tint, generator))
+            captions.append(archives.write_caption(row, learnt.grounds[v][i], tint, generator))
             continue
-        word, *names = second[0], archives.named(row, tint), second[1]
+        word, *names = second[0], archives.row_name(row, tint), second[1]
         if torch.rand(1, generator=generator).item() < 0.5:
-            names = [archives.with_article(name) for name in names]
+            names = [archives.add_article(name) for name in names]
         captions.append(f" {word} ".join(names))
     return learnt.codes[variant, chosen].long(), captions
 
 
 FILE = "prior.safetensors"
 
-
-# What the sheets show: what the prior has seen, and two things that few captions hold.
+# The prompts of the sheets: things that the prior has seen, and two that are in few captions.
 SHOWN = (
     *("a red heart", "a fox", "a house", "a blue bird"),
     *("a green tree", "a sailing boat", "a castle", "a slice of melon"),
 )
-
-
 ROWS = 2  # drafts of each
 
 
-class Reader(nn.Module):
-    """The text tower of an open_clip model, frozen: texts → the states of their tokens."""
+class TextTower(nn.Module):
+    """The frozen text tower of an open_clip model."""
 
     def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
         super().__init__()
@@ -254,16 +251,16 @@ class Reader(nn.Module):
 
     @torch.no_grad()
     def forward(self, texts: list[str]) -> Tensor:
-        """[B, L, text width]."""
+        """Return the states of texts' tokens: [B, L, text width]."""
         return self.perceptor.read_tokens(texts)
 
 
-def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
+def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
     run = loop.prepare_run(recipe, tell)
     device, generator = run.device, run.generator
 
-    pictures = archives.read(
+    pictures = archives.read_pictures(
         Path(recipe.data), "illustrations", side=128, classes=recipe.licences
     ).split()[0]
     if recipe.styles:
@@ -274,15 +271,15 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
                 f"styles={','.join(recipe.styles)}: no picture is of them (there are: {known})"
             )
         pictures = pictures.subset(chosen)
-    shares = row_shares(recipe, pictures.rows)
-    learnt = encoded(recipe, pictures, run.out / "codes.pt", device)
+    shares = sampling_weights(recipe, pictures.rows)
+    learnt = cached_codes(recipe, pictures, run.out / "codes.pt", device)
 
     place = registry.starter_clip() if recipe.clip == "starter" else Path(recipe.clip)
-    reader = Reader(place, device)
-    model = build(recipe, reader)
+    reader = TextTower(place, device)
+    model = build_prior(recipe, reader)
     if recipe.begin and not run.resumed:
-        tensors, source = weights(recipe.begin, registry.starter_prior(), FILE)
-        fit(model, tensors, source)
+        tensors, source = read_weights(recipe.begin, registry.starter_prior(), FILE)
+        load_weights(model, tensors, source)
     model = model.to(device)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
@@ -294,7 +291,7 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
     def advance(step: int) -> Tensor:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
-        codes, captions = draw(recipe, pictures, learnt, shares, generator)
+        codes, captions = draw_batch(recipe, pictures, learnt, shares, generator)
         codes = codes.to(device)
         prefix = model.prefix(reader(captions))
         silent = torch.rand(len(codes), 1, 1, generator=generator) < recipe.silent_share
@@ -302,7 +299,7 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
             logits = model(codes, prefix)
         wanted = blocks(codes, recipe.block)
-        # As they come, in bf16: making floats of them first would take a tenth longer.
+        # Logits stay in bf16: converting them to float32 first would take a tenth longer.
         loss = functional.cross_entropy(logits.flatten(0, 2), wanted.flatten())
         optimiser.zero_grad()
         loss.backward()
@@ -310,13 +307,13 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
         optimiser.step()
         return loss
 
-    loop.go(
+    loop.run_steps(
         recipe,
         run,
         {"model": model, "optimiser": optimiser},
         advance,
         report_every=100,
-        sheet=lambda: sheet(recipe, model, reader, device),
+        sheet=lambda: draw_sheet(recipe, model, reader, device),
         sheet_every=recipe.sheet_every,
     )
     if not run.interrupted:
@@ -325,10 +322,10 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
 
 
 @torch.no_grad()
-def sheet(
-    recipe: Recipe, model: Prior, reader: Reader, device: torch.device | str = "cpu"
+def draw_sheet(
+    recipe: Recipe, model: Prior, reader: TextTower, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Drafts of `SHOWN`, side by side, [3, H, W] in [0, 1]; equal weights give equal drafts."""
+    """Draw drafts of `SHOWN` side by side: [3, H, W] in [0, 1]; equal for equal weights."""
     from torchvision.utils import make_grid
 
     model.eval()
@@ -336,15 +333,15 @@ def sheet(
     generator = torch.Generator().manual_seed(11)
     codes = model.dream(prefix, generator=generator, top_p=0.95, guidance=3.0)
     model.train()
-    book = drawer(recipe, device)
+    book = open_drawer(recipe, device)
     drafts = torch.cat([book.decode(book.lookup(each)) for each in codes])
     grid: Tensor = make_grid(drafts, nrow=len(SHOWN))
     return grid.cpu()
 
 
-def build(recipe: Recipe, reader: Reader) -> Prior:
-    """A prior that fits the VQGAN's codebook and the CLIP's text tower."""
-    book = drawer(recipe).codebook
+def build_prior(recipe: Recipe, reader: TextTower) -> Prior:
+    """Build a prior that fits the VQGAN's codebook and the CLIP's text tower."""
+    book = open_drawer(recipe).codebook
     shape = Shape(
         vocab_size=len(book),
         block_size=recipe.words + (recipe.cells // recipe.block) ** 2,
@@ -357,7 +354,7 @@ def build(recipe: Recipe, reader: Reader) -> Prior:
     model = Prior(
         shape, recipe.words, text_width, recipe.cells, recipe.block, dropout=recipe.dropout
     )
-    with torch.no_grad():  # codes that look alike begin alike
+    with torch.no_grad():  # similar codes start with similar embeddings
         alike = torch.randn(recipe.block**2, book.shape[1], recipe.width)
         alike = (book / book.std()) @ alike  # [K, codes, width]
         model.codes.weight.copy_(alike.flatten(0, 1) * 0.02 / book.shape[1] ** 0.5)
@@ -365,7 +362,7 @@ def build(recipe: Recipe, reader: Reader) -> Prior:
 
 
 def export(model: Prior, out: Path) -> None:
-    """Write prior.yaml and half-precision safetensors."""
+    """Write the prior: prior.yaml and half-precision safetensors."""
     import yaml
     from safetensors.torch import save_file
 

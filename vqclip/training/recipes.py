@@ -1,7 +1,7 @@
 """Training recipes: by name, with their settings, and the trainer of each.
 
-A config says by `recipe:` which of the schemas of `vqclip.training.settings` it fills, and holds
-what differs from its defaults.
+A config names, by `recipe:`, one of the schemas of `vqclip.training.settings`, and holds the
+settings that differ from its defaults.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from vqclip.config.layers import Layer, merge_layers, nest, parse_override, parse_yaml
 from vqclip.errors import ConfigError, pick
 from vqclip.training import settings
-from vqclip.training.settings import SCHEMAS, Recipe, check
+from vqclip.training.settings import SCHEMAS, Recipe, check_recipe
 
 if TYPE_CHECKING:
     from vqclip.training.loop import Run
 
-FILES = (".yaml", ".yml")  # how a config ends that is not one of ours, but a file
+FILES = (".yaml", ".yml")  # a config that ends so is a file, not one that comes with vqclip
 
 
 def list_recipes() -> dict[str, str]:
@@ -38,7 +38,7 @@ def list_recipes() -> dict[str, str]:
 
 
 def read_recipe(config: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Put a training's settings together.
+    """Read a training's settings from a config and overrides.
 
     Args:
         config: a YAML file, or the name of one that comes with vqclip.
@@ -65,11 +65,11 @@ def read_recipe(config: str, overrides: Sequence[str] = ()) -> Recipe:
     if not recipe.out:
         own = getattr(recipe, "name", "") or Path(config).stem
         recipe = dataclasses.replace(recipe, out=str(Path("training", own)))
-    return check(recipe)
+    return check_recipe(recipe)
 
 
 def read_recipes(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Recipe]:
-    """Put the settings of several trainings together; an override is for those that have it.
+    """Read the settings of several trainings; an override is for those that have the setting.
 
     Raises:
         ConfigError: as for `read_recipe`, and for an override that none of them has.
@@ -87,13 +87,13 @@ def read_recipes(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Re
 
 
 def _key(text: str) -> str:
-    """The setting that an override is about, by its field's name."""
+    """The name of the field that an override sets."""
     key = text.partition("=")[0].strip()
     return "begin" if key == "from" else key
 
 
-def in_order(recipes: Sequence[Any]) -> list[Any]:
-    """Put those first whose results others name: a teacher before the CLIP that imitates it."""
+def sort_by_need(recipes: Sequence[Any]) -> list[Any]:
+    """Sort recipes so that each follows those it needs, such as a CLIP its teacher."""
     inputs = ("begin", "vqgan", "clip", "teacher", "sentences", "words_of", "prior")
     needs: dict[int, list[int]] = {}
     for number, recipe in enumerate(recipes):
@@ -107,14 +107,14 @@ def in_order(recipes: Sequence[Any]) -> list[Any]:
 
 
 def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`from` as the field that it fills."""
+    """Rename `from` to `begin`, the field that it sets."""
     if "from" in values and "begin" in values:
         raise ConfigError(f"{where} holds both from and begin, which are the same; keep from")
     return {"begin" if key == "from" else key: value for key, value in values.items()}
 
 
 def _values(config: str, where: str) -> dict[str, Any]:
-    """What a config holds."""
+    """Read the values of a config."""
     if not config.endswith(FILES):
         pick(list_recipes(), config, "training")
     place = Path(config) if config == where else _folder() / f"{config}.yaml"
@@ -133,27 +133,30 @@ def _values(config: str, where: str) -> dict[str, Any]:
 
 
 def _folder() -> Traversable:
-    """The configs' folder: of the installed package, or in a checkout."""
+    """The folder of the configs: in the installed package, or in a checkout."""
     try:
         return resources.files("vqclip.configs") / "train"
     except ModuleNotFoundError:
         return Path(__file__).parents[2] / "configs" / "train"
 
 
-def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> Run:
-    """Train by a recipe, from where its folder says, as far as it says.
+def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) -> Run:
+    """Train by a recipe; a training whose folder has a checkpoint is continued.
 
     Args:
-        tell: hears of "pictures", "skipped", "start", "step", "report", "sheet" and "checkpoint".
+        tell: is told of the events "pictures", "skipped", "start", "step", "report", "sheet" and
+            "checkpoint".
 
     Returns:
-        How far it came.
+        The run, with its progress.
 
     Raises:
-        VqclipError: if something is absent, does not fit or cannot be written.
+        VqclipError: if a model or picture is absent or does not fit, or a file cannot be written.
     """
     module, function = TRAINERS[recipe.recipe]
-    trainer: Callable[[Any, settings.Tell], Run] = getattr(import_module(module), function)
+    trainer: Callable[[Any, settings.EventListener], Run] = getattr(
+        import_module(module), function
+    )
     return trainer(recipe, tell)
 
 

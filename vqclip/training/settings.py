@@ -1,7 +1,7 @@
 """Settings of trainings: a schema for each recipe.
 
-`from` is a word of Python's, so the field that `from=` fills is called `begin`. Nothing here
-imports torch: a mistyped key is answered at once.
+`from` is a keyword of Python, so the field that `from=` sets is called `begin`. Nothing here
+imports torch, so that a mistyped key is reported at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORD_KINDS = ("object", "style", "negative")
 
 @dataclass(frozen=True)
 class InversionConfig:
-    """How `vqclip invert` learns a word from pictures."""
+    """The settings of textual inversion, `vqclip invert`."""
 
     token: str = option("", "the word to learn, such as my-cat; prompts write <my-cat>")
     kind: str = option("object", "what the pictures share, or what to keep off", WORD_KINDS)
@@ -44,15 +44,15 @@ class InversionConfig:
     out: str = option("embeddings", "the folder for the word")
 
 
-class Tell(Protocol):
-    """Who is told what happens: the event's name, and its values, ready for JSON."""
+class EventListener(Protocol):
+    """A listener that is told of a training's events."""
 
     def __call__(self, name: str, /, **values: Any) -> None:
-        """Hear of an event."""
+        """Take an event: its name, and its values, ready for JSON."""
 
 
-def nobody(name: str, /, **values: Any) -> None:
-    """Hear of an event, and keep it to oneself."""
+def ignore_event(name: str, /, **values: Any) -> None:
+    """Ignore an event: the default listener."""
 
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -63,7 +63,7 @@ FREE = ["permissive", "public-domain"]
 
 @dataclass(frozen=True)
 class VqganRecipe:
-    """A small VQGAN, from the archives or from a folder of the user's pictures."""
+    """The settings of VQGAN training, on the archives or on a folder of the user's pictures."""
 
     recipe: str = option("vqgan", "what is trained")
     out: str = option("", "where the training lies; empty: training/NAME")
@@ -107,7 +107,7 @@ class VqganRecipe:
 
 @dataclass(frozen=True)
 class ClipRecipe:
-    """A small CLIP, or the teacher that it imitates."""
+    """The settings of CLIP training, and of its teacher's."""
 
     recipe: str = option("clip", "what is trained: clip or teacher")
     out: str = option("", "where the training lies; empty: training/NAME")
@@ -161,7 +161,7 @@ class ClipRecipe:
 
 @dataclass(frozen=True)
 class SentencesRecipe:
-    """What a sentence encoder makes of captions and phrases; nothing is trained."""
+    """The settings of sentence embeddings, which are computed without training."""
 
     recipe: str = option("sentences", "what is made")
     out: str = option("", "where sentences.pt is written; empty: training/NAME")
@@ -177,7 +177,7 @@ class SentencesRecipe:
 
 @dataclass(frozen=True)
 class PriorRecipe:
-    """A small prior: words → codes."""
+    """The settings of prior training."""
 
     recipe: str = option("prior", "what is trained")
     out: str = option("", "where the training lies; empty: training/NAME")
@@ -216,8 +216,12 @@ class PriorRecipe:
 Recipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe
 
 
-def check(recipe: Any) -> Any:
-    """Return the recipe, or raise a ConfigError that names the first value that does not fit."""
+def check_recipe(recipe: Any) -> Any:
+    """Check the values of a recipe, and return it.
+
+    Raises:
+        ConfigError: that names the first value that does not fit.
+    """
     for each in dataclasses.fields(recipe):
         key, value, bounds = each.name, getattr(recipe, each.name), each.metadata
         if bounds["choices"] and value not in bounds["choices"]:

@@ -1,28 +1,29 @@
 """Textual inversion: learning a word from pictures.
 
-Textual inversion (Gal et al., 2022, https://arxiv.org/abs/2208.01618) looks for a word whose text
-makes a diffusion model draw the pictures. Here nothing draws: as in the works that learn words
+Textual inversion (Gal et al., 2022, https://arxiv.org/abs/2208.01618) finds a word with which a
+diffusion model draws the given pictures. Here no picture is drawn: as in works that learn words
 for CLIP itself (PALAVRA: Cohen et al., 2022, https://arxiv.org/abs/2204.01694; Pic2Word: Saito et
 al., 2023, https://arxiv.org/abs/2302.03084; SEARLE: Baldrati et al., 2023,
-https://arxiv.org/abs/2303.15247), the word's sentences are brought to where the pictures are.
+https://arxiv.org/abs/2303.15247), the embeddings of sentences with the word are pulled towards
+those of the pictures.
 
-Of vectors v, with t_k the direction of the k-th template with v in its place, x the direction of
-a random square of a picture, x̄ that of their mean, and f those of other words, one step lowers
+With v the word's vectors, t_k the direction of the k-th template with v in its slot, x the
+direction of a random square of a picture, x̄ that of the mean of squares, and f those of
+distractors, the loss is
 
     mean_k [ 1 - t_k · x̄ ]
     + distinct · mean_k,x [ -log softmax(s · x · [t_k, f...])_1 ]
     + hold · |v - v0|² / |v0|²
 
-- The first part brings the sentences to the pictures; it is the cosine loss of SEARLE.
-- The second is CLIP's own way to tell a caption from others (`guidance.distractors`): the word
-has to
-  mean these pictures rather than a thing that has a word already. The words nearest to the
-  pictures are no foils: they are what it is, or nearly.
-- The third keeps the vectors near those of the word that they begin with, so that they go on to
-  behave as a word among others (PALAVRA's and SEARLE's regularisers, in their plainest form).
+- The first term pulls the sentences towards the pictures; it is the cosine loss of SEARLE.
+- The second is CLIP's contrastive loss (`vqclip.guidance.distractors`): the word has to mean
+  these pictures rather than a thing that has a name already. The words nearest to the pictures
+  are no distractors: they name the thing, or nearly.
+- The third keeps the vectors near those of the word that they start from, so that they still
+  behave like a word in a sentence (PALAVRA's and SEARLE's regularisers, in their simplest form).
 
-A style is learnt against its contents: in "a fox in the style of <x>", the fox is the word that
-is nearest to each picture, so that <x> has to say the rest.
+For a style, the content is named in the sentence: in "a fox in the style of <x>", "fox" is the
+word nearest to the picture, so that <x> has to describe the rest.
 """
 
 from __future__ import annotations
@@ -65,21 +66,21 @@ photograph, pencil sketch, watercolour, oil painting, woodcut, comic, pixel art,
 mosaic, stained glass, clay figure, engraving, graffiti, origami, embroidery, icon, line art,
 emoji
 """
-NEAREST = 5  # words that may be what the pictures show, and are no foils
-SENTENCES = 8  # read in a step
-SQUARES = 16  # that each of them is compared with
+NEAREST = 5  # words that may name what the pictures show, and so are no distractors
+SENTENCES = 8  # embedded in a step
+SQUARES = 16  # that each sentence is compared with
 AT_ONCE = 64  # squares, or texts, that are embedded together
 
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What a word is learnt from, in one perceptor's eyes.
+    """What a word is learnt from, embedded by one perceptor.
 
     Args:
-        squares: [P, N, D], directions of N random squares of each picture; the first is whole.
-        sentences: T texts, `<slot>` where the word stands.
+        squares: [P, N, D], embeddings of N squares of each picture: the whole, then random ones.
+        sentences: T texts, with `<slot>` in place of the word.
         about: [T, P], whether a sentence is about a picture.
-        foils: [T, F, D], what each sentence is told from.
+        foils: [T, F, D], the distractors of each sentence.
         begin: the ordinary word that is nearest to the pictures.
     """
 
@@ -91,11 +92,12 @@ class Lesson:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
-    """How a word stands after a step.
+class WordProgress:
+    """The progress of a word after a step.
 
     Args:
-        step: how many steps are taken.
+        step: how many steps are done.
+        loss: of the step.
         vectors: [V, W], on the processor, without a gradient.
         fit: the mean cosine between its sentences and the means of their pictures.
     """
@@ -106,28 +108,28 @@ class Moment:
     fit: float
 
 
-def vocabulary() -> list[str]:
-    """The ordinary words that a learnt one is compared with."""
+def ordinary_words() -> list[str]:
+    """List the ordinary words that a learnt word is compared with."""
     return distractors.distractors_for("") + distractors.distractors_for("", distractors.HELD_OUT)
 
 
-def manners() -> list[str]:
-    """The ordinary styles that a learnt one is compared with."""
+def ordinary_styles() -> list[str]:
+    """List the ordinary styles that a learnt style is compared with."""
     return " ".join(MANNERS.split()).split(", ")
 
 
 @torch.no_grad()
-def prepare(
+def prepare_lesson(
     perceptor: OpenClipPerceptor, pictures: Sequence[Image], settings: InversionConfig, seed: int
 ) -> Lesson:
-    """Look at the pictures, whole and in random squares, and choose the sentences.
+    """Embed the pictures, whole and in random squares, and choose the sentences.
 
     Args:
         pictures: [1, 3, H, W] each, in [0, 1], of any sizes.
         seed: of the cutter's random stream.
     """
     squares = _look(perceptor, pictures, settings.views, seed)
-    words = vocabulary()
+    words = ordinary_words()
     read = _read(perceptor, words)
     mean = squares.mean(1)
     order = (mean.mean(0) @ read.T).argsort(descending=True).tolist()
@@ -140,7 +142,7 @@ def prepare(
     distinct = list(dict.fromkeys(things))
     pairs = [(thing, form) for thing in distinct for form in STYLES]
     other = {
-        thing: _read(perceptor, [f"{thing}, {manner}" for manner in manners()])
+        thing: _read(perceptor, [f"{thing}, {manner}" for manner in ordinary_styles()])
         for thing in distinct
     }
     nearest = torch.stack(list(other.values())).mean(0) @ mean.mean(0)
@@ -149,12 +151,12 @@ def prepare(
         tuple(form.format(thing) for thing, form in pairs),
         torch.tensor([[thing == each for each in things] for thing, _ in pairs]),
         torch.stack([other[thing] for thing, _ in pairs]),
-        manners()[int(nearest.argmax())],
+        ordinary_styles()[int(nearest.argmax())],
     )
 
 
-def beginning(perceptor: OpenClipPerceptor, word: str, count: int) -> Tensor:
-    """The embeddings of a word's tokens, repeated or cut to `count`: [count, W].
+def initial_vectors(perceptor: OpenClipPerceptor, word: str, count: int) -> Tensor:
+    """The vectors that learning starts from: a word's tokens, repeated or cut: [count, W].
 
     Raises:
         ConfigError: if the word has no tokens.
@@ -167,21 +169,24 @@ def beginning(perceptor: OpenClipPerceptor, word: str, count: int) -> Tensor:
         return text_encoder.embed(perceptor.model, row).float()
 
 
-def learn(
+def learn_word(
     perceptor: OpenClipPerceptor,
     lesson: Lesson,
     settings: InversionConfig,
     generator: torch.Generator,
-) -> Iterator[Moment]:
-    """Learn vectors, yielding a Moment a step; nothing is written.
+) -> Iterator[WordProgress]:
+    """Learn a word's vectors, one step at a time; nothing is written.
 
     Args:
         generator: on the processor; equal states give equal words there.
 
+    Yields:
+        The progress after each step.
+
     Raises:
-        ConfigError: if the word to begin with has no tokens.
+        ConfigError: if the word to start from has no tokens.
     """
-    begun = beginning(perceptor, settings.init or lesson.begin, settings.vectors)
+    begun = initial_vectors(perceptor, settings.init or lesson.begin, settings.vectors)
     vectors = begun.clone().requires_grad_()
     rate = settings.rate * float(begun.square().mean().sqrt())
     optimiser = torch.optim.Adam([vectors], lr=rate)
@@ -206,15 +211,15 @@ def learn(
         loss.backward()
         optimiser.step()
         now = vectors.detach().float().cpu().clone()
-        yield Moment(step + 1, float(loss.detach()), now, float(fit.detach()))
+        yield WordProgress(step + 1, float(loss.detach()), now, float(fit.detach()))
 
 
 @torch.no_grad()
-def meaning(
+def nearest_words(
     perceptor: OpenClipPerceptor, vectors: Tensor, kind: str = "object", many: int = 3
 ) -> list[str]:
-    """Name the ordinary words that a learnt one is nearest to, the nearest first."""
-    words = manners() if kind == "style" else vocabulary()
+    """List the ordinary words that are nearest to a learnt one, the nearest first."""
+    words = ordinary_styles() if kind == "style" else ordinary_words()
     own = _sentences(perceptor, ["<slot>"], vectors.to(perceptor.mean.device))
     order = (_read(perceptor, words) @ own[0]).topk(many).indices
     return [words[i] for i in order.tolist()]
@@ -223,7 +228,7 @@ def meaning(
 def _look(
     perceptor: OpenClipPerceptor, pictures: Sequence[Image], views: int, seed: int
 ) -> Embedding:
-    """Directions of the whole pictures and of random squares of them: [P, views, D]."""
+    """Embed whole pictures and random squares of them: [P, views, D]."""
     cutter = Cutter(perceptor.size, count=max(views - 1, 1), recipe=RECIPES["vqclip"], seed=seed)
     seen = []
     for picture in pictures:
@@ -236,7 +241,7 @@ def _look(
 
 
 def _read(perceptor: OpenClipPerceptor, texts: list[str]) -> Embedding:
-    """Directions of texts, some at a time."""
+    """Embed texts in batches: [N, D]."""
     starts = range(0, len(texts), AT_ONCE)
     return torch.cat([perceptor.embed_text(texts[at : at + AT_ONCE]) for at in starts])
 
@@ -244,7 +249,7 @@ def _read(perceptor: OpenClipPerceptor, texts: list[str]) -> Embedding:
 def _sentences(
     perceptor: OpenClipPerceptor, sentences: Sequence[str], vectors: Tensor
 ) -> Embedding:
-    """Directions of sentences with the vectors in their slot, differentiable in these."""
+    """Embed sentences with the vectors in their slot, differentiably in these: [N, D]."""
     taught = perceptor.with_words({SLOT: vectors})
     rows = [taught.spell([(sentence, 1.0)]) for sentence in sentences]
     tokens = torch.stack([row.tokens for row in rows]).to(vectors.device)

@@ -1,20 +1,18 @@
 """VQGAN training, with an EMA codebook.
 
-`vqclip.models.vqgan` quantises with a codebook that is at rest.
-
     vqclip train starter_vqgan data=DIR
     vqclip train own_vqgan pictures=FOLDER name=mine
 
 Esser, Rombach, Ommer, 2021, "Taming Transformers for High-Resolution Image Synthesis"
 (https://arxiv.org/abs/2012.09841). Differs:
-- the codebook follows running means of its latents (van den Oord et al., 2017, appendix A.1), and
-  codes that fall out of use are drawn again from the batch: half of a codebook that is moved by
-  gradients alone dies in a short training;
-- quantisation starts late, from a codebook taken from the data: the first steps are about colour;
-- `decoder_only`, for afterwards: pictures keep the codes that they have, and so does whatever has
-  learnt those codes; they are only drawn better;
-- no LPIPS, whose VGG weights are not ours to ship: the picture, its blurred colours and its edges
-  are compared instead, and a patch discriminator joins at the end.
+- the codes are running means (EMA) of their latents (van den Oord et al., 2017, appendix A.1),
+  and codes that fall out of use are replaced by latents of the batch: of a codebook trained by
+  gradients alone, half dies in a short training;
+- quantisation starts late, with a codebook taken from the data: the first steps learn colours;
+- with `decoder_only`, codes stay as they are, so that models which have learnt them still work,
+  and only the decoder is trained further;
+- no LPIPS, since its VGG weights cannot be shipped: the pixels, blurred colours and edges are
+  compared instead, and a patch discriminator joins at the end.
 """
 
 from __future__ import annotations
@@ -31,14 +29,14 @@ from torch.nn import functional
 from vqclip.models import vqgan
 from vqclip.models.zoo import registry
 from vqclip.training import loop, settings
-from vqclip.training.checkpoints import fit, weights
-from vqclip.training.data.batches import EXAM, supply
+from vqclip.training.checkpoints import load_weights, read_weights
+from vqclip.training.data.batches import EXAM_PICTURES, open_batches
 from vqclip.training.perceptual import Perceptual
 from vqclip.training.settings import VqganRecipe as Recipe
 
 
 class Codebook(nn.Module):
-    """Vector quantisation whose codes are running means of the latents that chose them."""
+    """Vector quantisation by an EMA codebook: codes are running means of their latents."""
 
     usage: Tensor
     sums: Tensor
@@ -55,7 +53,7 @@ class Codebook(nn.Module):
         """Quantise z [B, C, h, w]: (straight-through codes, commitment loss, indices)."""
         flat = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]).float()
         codes = self.embedding.weight
-        # Half precision would confuse neighbours, hence no autocast.
+        # No autocast: half precision would confuse neighbouring codes.
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             distance = codes.pow(2).sum(1) - 2 * flat @ codes.T  # + |z|², the same for every code
             indices = distance.argmin(1)
@@ -78,7 +76,14 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def revive(self, z: Tensor, least: float) -> int:
-        """Replace codes chosen less than `least` times a step by latents of this batch."""
+        """Replace codes that are chosen less than `least` times a step by latents of the batch.
+
+        Args:
+            z: [B, C, h, w].
+
+        Returns:
+            How many were replaced.
+        """
         flat = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]).float()
         dead = (self.usage < least).nonzero()[:, 0]
         drawn = flat[torch.randint(len(flat), [len(dead)])]
@@ -89,20 +94,15 @@ class Codebook(nn.Module):
 
 
 FILE = "vqgan.safetensors"
-
-
 REPORT_EVERY = 200  # steps
+ACROSS = EXAM_PICTURES // 2  # pictures in a row of a sheet
 
-
-ACROSS = EXAM // 2  # pictures in a row of a sheet
-
-
-# What a training knows of its codes beside them; not a part of what is exported.
+# The running statistics of the codebook, which are not exported.
 USAGE = ("quantize.usage", "quantize.sums")
 
 
 def architecture(recipe: Recipe) -> dict[str, Any]:
-    """The model in taming's YAML layout, as the ordinary loader reads it."""
+    """The model's architecture in taming's YAML layout, as `vqclip.models.vqgan` reads it."""
     beside = {"margin": recipe.margin} if recipe.margin > 0 else {}
     return beside | {
         "model": {
@@ -128,7 +128,7 @@ def architecture(recipe: Recipe) -> dict[str, Any]:
 
 
 class Model(nn.Module):
-    """A VQModel under taming's key names."""
+    """The VQGAN in training, with taming's names of weights."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -144,79 +144,79 @@ class Model(nn.Module):
         self.post_quant_conv = nn.Conv2d(recipe.code_channels, recipe.z_channels, 1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """[B, 3, H, W] in [-1, 1] → latents before quantisation."""
+        """Encode pictures [B, 3, H, W] in [-1, 1]: [B, C, h, w], before quantisation."""
         return self.quant_conv(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Latents → [B, 3, H, W], about [-1, 1]."""
+        """Decode latents [B, C, h, w]: [B, 3, H, W], about [-1, 1]."""
         return vqgan.with_margin(self.decoder, self.post_quant_conv(z), self.margin)
 
 
-def edges(x: Tensor) -> Tensor:
-    """Differences to the right and to below, both [B, C, H-1, W-1], as one tensor."""
+def edge_differences(x: Tensor) -> Tensor:
+    """Differences from the right and lower neighbours: [B, C, H, W] → [B, 2 C, H-1, W-1]."""
     here = x[..., :-1, :-1]
     return torch.cat([x[..., :-1, 1:] - here, x[..., 1:, :-1] - here], 1)
 
 
 def picture_distance(made: Tensor, real: Tensor) -> Tensor:
-    """Pixels, blurred colours at two scales, and edges. Zero for equal pictures."""
+    """The reconstruction loss: pixels, blurred colours at two scales, and edges; 0 if equal."""
     loss = (made - real).abs().mean() + (made - real).pow(2).mean()
     for factor in (4, 16):
         loss = loss + functional.l1_loss(
             functional.avg_pool2d(made, factor), functional.avg_pool2d(real, factor)
         )
-    return loss + 2 * functional.l1_loss(edges(made), edges(real))
+    return loss + 2 * functional.l1_loss(edge_differences(made), edge_differences(real))
 
 
-def decibels(made: Tensor, real: Tensor) -> float:
-    """Peak signal-to-noise ratio of pictures in [-1, 1]."""
+def psnr(made: Tensor, real: Tensor) -> float:
+    """The peak signal-to-noise ratio of pictures in [-1, 1], in decibels."""
     error = (made.clamp(-1, 1) - real).pow(2).mean() / 4
     return float(-10 * error.log10())
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """A short warm-up, then a straight line down to a twentieth."""
+    """The learning rate at a step: a warm-up of 100 steps, then a line down to a twentieth."""
     return recipe.rate * min(1.0, step / 100 + 0.01) * max(0.05, 1 - step / recipe.steps)
 
 
-def start(recipe: Recipe, model: Model) -> None:
-    """Put the weights that `from=` names into a model.
+def load_start_weights(recipe: Recipe, model: Model) -> None:
+    """Load the weights that `from=` names.
 
     Raises:
-        ModelError: if they are not there, or do not fit.
+        ModelError: if they do not exist, or do not fit.
     """
-    tensors, source = weights(recipe.begin, registry.STARTER, FILE)
-    fit(model, tensors, source, own=USAGE)
-    if USAGE[0] not in tensors:  # every code counts as chosen once, where it is
+    tensors, source = read_weights(recipe.begin, registry.STARTER, FILE)
+    load_weights(model, tensors, source, own=USAGE)
+    if USAGE[0] not in tensors:  # as if every code had been chosen once
         model.quantize.sums.copy_(model.quantize.embedding.weight)
 
 
 def freeze_codes(model: Model) -> None:
-    """Keep gradients from all that turns a picture into codes; the decoder is what is left."""
+    """Freeze the encoder and the codebook, so that only the decoder learns."""
     for part in (model.encoder, model.quant_conv, model.quantize):
         part.requires_grad_(False)
 
 
 @torch.no_grad()
-def settled(model: Model, pictures: Tensor) -> Tensor:
-    """The codes of pictures [B, 3, H, W] in [-1, 1], as vectors; the codebook stays as it is."""
-    model.quantize.eval()  # in training it would follow what it sees
+def encode_quantised(model: Model, pictures: Tensor) -> Tensor:
+    """Encode and quantise pictures [B, 3, H, W] in [-1, 1] by a frozen codebook: [B, C, h, w]."""
+    model.quantize.eval()  # in training mode the codes would move
     z: Tensor = model.quantize(model.encode(pictures))[0]
     return z
 
 
-def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
+def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
     run = loop.prepare_run(recipe, tell)
     device = run.device
-    draw, exam = supply(recipe, tell)
+    draw, exam = open_batches(recipe, tell)
     exam = exam.to(device)
 
     from taming.modules.discriminator.model import NLayerDiscriminator
 
     model = Model(recipe)
     if recipe.begin and not run.resumed:
-        start(recipe, model)
+        load_start_weights(recipe, model)
     if recipe.decoder_only:
         freeze_codes(model)
     model = model.to(device)
@@ -232,7 +232,7 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
         "critic_optimiser": critic_optimiser,
     }
     likeness = Perceptual().to(device) if recipe.perceptual > 0 else None
-    # Weights that were trained before bring their codes, which are not taken anew.
+    # Weights of a warm start bring their codes, which are not taken from the data again.
     quantise_from = 0 if recipe.begin else recipe.quantise_from
 
     def advance(step: int) -> Tensor:
@@ -242,7 +242,7 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
         quantised = step >= quantise_from
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
             commitment = torch.zeros((), device=device)
-            z = settled(model, real) if recipe.decoder_only else model.encode(real)
+            z = encode_quantised(model, real) if recipe.decoder_only else model.encode(real)
             if step == quantise_from and not recipe.begin:
                 model.quantize.revive(z.detach(), float("inf"))
             if quantised and not recipe.decoder_only:
@@ -254,7 +254,7 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
         if step >= recipe.discriminate_from:
             fooled = -critic(made).mean()
             last = model.decoder.conv_out.weight
-            # Esser et al., equation 7: the critic pulls as hard as the pictures do.
+            # Esser et al., equation 7: both losses get gradients of equal length.
             ours = torch.autograd.grad(loss, last, retain_graph=True)[0].norm()
             theirs = torch.autograd.grad(fooled, last, retain_graph=True)[0].norm()
             balance = (ours / (theirs + 1e-4)).clamp(0, 10).detach()
@@ -274,14 +274,14 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
                 model.quantize.revive(model.encode(real), 0.01)
         return loss
 
-    loop.go(
+    loop.run_steps(
         recipe,
         run,
         parts,
         advance,
-        report=lambda: examine(model, exam, run.step > quantise_from),
+        report=lambda: evaluate(model, exam, run.step > quantise_from),
         report_every=REPORT_EVERY,
-        sheet=lambda: sheet(model, exam[:EXAM], run.step > quantise_from),
+        sheet=lambda: draw_sheet(model, exam[:EXAM_PICTURES], run.step > quantise_from),
         sheet_every=recipe.sheet_every,
     )
     if not run.interrupted:
@@ -290,15 +290,15 @@ def train(recipe: Recipe, tell: settings.Tell = settings.nobody) -> loop.Run:
 
 
 @torch.no_grad()
-def examine(model: Model, exam: Tensor, quantised: bool) -> dict[str, float]:
-    """How well pictures [N, 3, S, S] come back, in decibels, and how many codes they take."""
-    made, used = rebuild(model, exam, quantised)
-    return {"psnr": round(decibels(made, exam), 2), "codes_in_exam": used}
+def evaluate(model: Model, exam: Tensor, quantised: bool) -> dict[str, float]:
+    """The PSNR of reconstructed pictures [N, 3, S, S] in [-1, 1], and how many codes they use."""
+    made, used = reconstruct(model, exam, quantised)
+    return {"psnr": round(psnr(made, exam), 2), "codes_in_exam": used}
 
 
 @torch.no_grad()
-def rebuild(model: Model, pictures: Tensor, quantised: bool) -> tuple[Tensor, int]:
-    """Pictures there and back, and the number of codes in between."""
+def reconstruct(model: Model, pictures: Tensor, quantised: bool) -> tuple[Tensor, int]:
+    """Encode and decode pictures: (reconstructions, how many different codes they use)."""
     model.eval()
     z, used = model.encode(pictures), 0
     if quantised:
@@ -310,11 +310,11 @@ def rebuild(model: Model, pictures: Tensor, quantised: bool) -> tuple[Tensor, in
 
 
 @torch.no_grad()
-def sheet(model: Model, exam: Tensor, quantised: bool) -> Tensor:
-    """Originals over what becomes of them, over random codes: [3, H, W] in [0, 1]."""
+def draw_sheet(model: Model, exam: Tensor, quantised: bool) -> Tensor:
+    """Draw a sheet: originals, reconstructions and random codes: [3, H, W] in [0, 1]."""
     from torchvision.utils import make_grid
 
-    made, _ = rebuild(model, exam, quantised)
+    made, _ = reconstruct(model, exam, quantised)
     codes = model.quantize.embedding.weight
     cells = [size // 2 ** (model.decoder.num_resolutions - 1) for size in exam.shape[2:]]
     generator = torch.Generator().manual_seed(11)
@@ -329,10 +329,10 @@ def sheet(model: Model, exam: Tensor, quantised: bool) -> Tensor:
 
 
 def export(recipe: Recipe, model: Model, out: Path) -> None:
-    """Write what the ordinary loader reads: taming's YAML and half-precision safetensors.
+    """Write the VQGAN: taming's YAML and half-precision safetensors.
 
-    With `blend` the weights lie between those that the training began with and those that it
-    ended with, which may be better than either (Wortsman et al., 2021, "Robust fine-tuning of
+    With `blend`, the weights are interpolated between those at the start and at the end of the
+    training, which may be better than either (Wortsman et al., 2021, "Robust fine-tuning of
     zero-shot models", https://arxiv.org/abs/2109.01903).
     """
     import yaml
@@ -340,7 +340,7 @@ def export(recipe: Recipe, model: Model, out: Path) -> None:
 
     learnt = {k: v.cpu() for k, v in model.state_dict().items() if k not in USAGE}
     if recipe.blend < 1:
-        before = weights(recipe.begin, registry.STARTER, FILE)[0]
+        before = read_weights(recipe.begin, registry.STARTER, FILE)[0]
         learnt = {k: before[k].float().lerp(v.float(), recipe.blend) for k, v in learnt.items()}
     save_file({k: v.half().contiguous() for k, v in learnt.items()}, out / FILE)
     (out / "vqgan.yaml").write_text(yaml.safe_dump(architecture(recipe), sort_keys=False))

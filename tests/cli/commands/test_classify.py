@@ -42,8 +42,8 @@ def run(capsys: Capture, code: int, *words: str) -> tuple[list[dict[str, object]
 
 def expected(home: Home, path: Path, templates: tuple[str, ...]) -> dict[str, float]:
     eye = perceptor.load_perceptor(str(home.clip))
-    seen = zero_shot.see(images.open_rgb(path), eye)
-    shares = zero_shot.learn(eye, LABELS, templates).judge(seen)[0].exp().tolist()
+    seen = zero_shot.embed_picture(images.open_rgb(path), eye)
+    shares = zero_shot.build_classifier(eye, LABELS, templates).classify(seen)[0].exp().tolist()
     return dict(zip(LABELS, shares, strict=True))
 
 
@@ -132,7 +132,7 @@ def test_score_gives_cosine_and_percentile(home: Home, photos: Path, capsys: Cap
     first = events[0]
     assert set(first) == {"event", "image", "prompt", "perceptor", "cosine", "percentile"}
     eye = perceptor.load_perceptor(str(home.clip))
-    seen = zero_shot.see(images.open_rgb("photos/b.png"), eye)
+    seen = zero_shot.embed_picture(images.open_rgb("photos/b.png"), eye)
     things = ["a red fox", *distractors.distractors_for("a red fox", distractors.HELD_OUT)]
     own, *others = (eye.embed_text(things) @ seen[0]).tolist()
     assert first["cosine"] == pytest.approx(own, abs=1e-5)

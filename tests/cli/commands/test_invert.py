@@ -89,8 +89,8 @@ def test_a_file_that_comes_in_the_meantime_stays(
         Path("embeddings").mkdir()
         Path("embeddings/my-cat.safetensors").write_bytes(b"theirs")
 
-    usual = textual_inversion.learn
-    monkeypatch.setattr(textual_inversion, "learn", learn)
+    usual = textual_inversion.learn_word
+    monkeypatch.setattr(textual_inversion, "learn_word", learn)
     assert main.main(invert(home, photos)) == 0
     assert capsys.readouterr().out.strip() == "embeddings/my-cat-2.safetensors"
     assert Path("embeddings/my-cat.safetensors").read_bytes() == b"theirs"
@@ -108,8 +108,8 @@ def test_interrupted_it_saves_what_there_is_under_a_name_that_says_so(
                 signal.raise_signal(signal.SIGINT)
             yield moment
 
-    usual = textual_inversion.learn
-    monkeypatch.setattr(textual_inversion, "learn", learn)
+    usual = textual_inversion.learn_word
+    monkeypatch.setattr(textual_inversion, "learn_word", learn)
     assert main.main(invert(home, photos)) == 130
     err = capsys.readouterr().err
     assert "prompts may write <my-cat.unfinished>" in err and "Traceback" not in err

@@ -116,10 +116,10 @@ def test_frames_are_held_against_words(clip: Path, home: Home, capsys: Capture) 
         eye = perceptor.load_perceptor(str(home.clip))
         frames = list(open_footage(name))[::stride]
         seen = torch.cat(
-            [zero_shot.see(pillow.fromarray(images.to_bytes(f)), eye) for f in frames]
+            [zero_shot.embed_picture(pillow.fromarray(images.to_bytes(f)), eye) for f in frames]
         )
         for score in scores:
-            wanted = (seen @ zero_shot.read([str(score["prompt"])], eye).T).mean().item()
+            wanted = (seen @ zero_shot.embed_texts([str(score["prompt"])], eye).T).mean().item()
             assert score["cosine"] == pytest.approx(wanted, abs=1e-5)
             assert score["seen"] == len(frames) and score["perceptor"] == str(home.clip)
     assert main.main(["score", *words, "--quiet"]) == 0

@@ -50,13 +50,13 @@ def test_the_best_are_those_of_a_sort(home: Home, photos: Path, capsys: Capture)
     eye = perceptor.load_perceptor(str(home.clip))
     wanted = eye.embed_text(["a castle"])[0]
     scores = {
-        str(path): float(zero_shot.see(images.open_rgb(path), eye)[0] @ wanted)
+        str(path): float(zero_shot.embed_picture(images.open_rgb(path), eye)[0] @ wanted)
         for path in photos.rglob("*.png")
     }
     order = sorted(scores, key=lambda name: -scores[name])
     hits, err = run(capsys, home, "photos", "a castle", "--top", "4")
     assert "looking at 7 of 7 pictures …" in err
-    assert f"index: photos/{image_search.HIDDEN}/" in err
+    assert f"index: photos/{image_search.INDEX_HOME}/" in err
     assert hits == [
         {"event": "hit", "image": name, "score": pytest.approx(scores[name], abs=1e-5)}
         for name in order[:4]
@@ -94,7 +94,7 @@ def test_another_perceptor_has_another_index(home: Home, photos: Path, capsys: C
     place = Path("elsewhere")
     place.symlink_to(home.clip)
     assert main.main(["search", "photos", "a castle", "perceptors=elsewhere", "--quiet"]) == 0
-    assert len(list((photos / image_search.HIDDEN).iterdir())) == 2
+    assert len(list((photos / image_search.INDEX_HOME).iterdir())) == 2
 
 
 def test_hits_on_a_sheet_and_as_links(
@@ -162,7 +162,7 @@ def test_damaged_pictures_are_passed_over(home: Home, photos: Path, capsys: Capt
 def test_ctrl_c_keeps_what_was_looked_at(
     home: Home, photos: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(zero_shot, "BATCH", 2)
+    monkeypatch.setattr(zero_shot, "PICTURES_AT_ONCE", 2)
     read, seen = images.open_rgb, []
 
     def reading(path: Path) -> pillow.Image:
@@ -189,7 +189,7 @@ def test_a_folder_that_may_not_be_written_has_its_index_in_the_cache(
     )
     hits, err = run(capsys, home, "photos", "a castle")
     assert len(hits) == 7 and f"index: {tmp_path}/home/search/photos-" in err
-    assert not (photos / image_search.HIDDEN).exists()
+    assert not (photos / image_search.INDEX_HOME).exists()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_what_cannot_be_done_is_refused(
 ) -> None:
     Path("empty").mkdir()
     assert complaint in refused(*words)
-    assert not (photos / image_search.HIDDEN).exists()
+    assert not (photos / image_search.INDEX_HOME).exists()
 
 
 def test_a_picture_to_search_for_is_read_first(
@@ -228,7 +228,7 @@ def test_a_picture_to_search_for_is_read_first(
 ) -> None:
     words = ["search", "photos", "--image", "gone.png", f"perceptors={home.clip}"]
     assert "there is no picture at gone.png" in refused(*words)
-    assert not (photos / image_search.HIDDEN).exists()
+    assert not (photos / image_search.INDEX_HOME).exists()
 
 
 def test_torch_does_not_remember(home: Home, photos: Path, capsys: Capture) -> None:

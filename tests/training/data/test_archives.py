@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 from tests.training.conftest import CONCEPTS, picture, record, webp, write
 from vqclip.errors import PictureError
 from vqclip.training.data import archives
-from vqclip.training.data.archives import COLOURS, TINTS, Row, caption, tint
-from vqclip.training.data.compose import compose, crop, grounds
+from vqclip.training.data.archives import COLOURS, TINTS, Row, tint_picture, write_caption
+from vqclip.training.data.compose import compose, crop_photo, draw_grounds
 
 FREE = ("permissive", "public-domain")
 NO_PHOTOS = torch.empty(0, 3, 8, 8, dtype=torch.uint8)
@@ -33,14 +33,14 @@ def luminance(rgb: Tensor) -> Tensor:
 
 
 def test_read_gives_rows_and_the_very_pixels(folder: Path) -> None:
-    pictures = archives.read(folder, "illustrations", side=16, classes=FREE)
+    pictures = archives.read_pictures(folder, "illustrations", side=16, classes=FREE)
     assert len(pictures) == len(CONCEPTS) == len(pictures.pixels)
     assert pictures.pixels.dtype == torch.uint8
     for index, concept in enumerate(CONCEPTS):
         assert torch.equal(pictures.pixels[index], picture(4, index))
         assert pictures.rows[index].concept == concept
         assert pictures.rows[index].captions[0] == concept.title()
-    photos = archives.read(folder, "photos", side=8, classes=FREE)
+    photos = archives.read_pictures(folder, "photos", side=8, classes=FREE)
     assert photos.pixels.shape == (2, 3, 8, 8)
     assert [r.captions for r in photos.rows] == [("a beach",), ("a wood",)]
     corners = torch.stack([picture(3, seed)[:, 0, 0] for seed in (90, 91)])
@@ -49,7 +49,7 @@ def test_read_gives_rows_and_the_very_pixels(folder: Path) -> None:
 
 def test_only_the_licence_classes_asked_for_are_read(folder: Path) -> None:
     def count(name: str, *classes: str) -> int:
-        return len(archives.read(folder, name, side=8, classes=classes))
+        return len(archives.read_pictures(folder, name, side=8, classes=classes))
 
     assert count("illustrations", "permissive") == 6
     assert count("illustrations", "share-alike") == 1
@@ -59,16 +59,16 @@ def test_only_the_licence_classes_asked_for_are_read(folder: Path) -> None:
 
 def test_read_says_what_is_missing(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"holds no photos\.jsonl; give the data folder with"):
-        archives.read(tmp_path, "photos", side=8, classes=FREE)
+        archives.read_pictures(tmp_path, "photos", side=8, classes=FREE)
     none = (
         r"photos\.jsonl names no picture of the licence classes cc-by, gpl; add one to licences="
     )
     with pytest.raises(PictureError, match=none):
-        archives.read(folder, "photos", side=8, classes=("gpl", "cc-by"))
+        archives.read_pictures(folder, "photos", side=8, classes=("gpl", "cc-by"))
     (folder / "illustrations-1.zip").unlink()
     lacks = r"illustrations\.jsonl names flat/1\.webp, which is in none of its archives"
     with pytest.raises(PictureError, match=lacks):
-        archives.read(folder, "illustrations", side=8, classes=FREE)
+        archives.read_pictures(folder, "illustrations", side=8, classes=FREE)
 
 
 @pytest.mark.parametrize("damage", [b"not a picture", webp(picture(3, 0))[:20], b""])
@@ -76,7 +76,7 @@ def test_a_picture_that_cannot_be_decoded_is_named(folder: Path, damage: bytes) 
     with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
         archive.writestr("0.webp", damage)
     with pytest.raises(PictureError, match=r"0\.webp in the archive cannot be decoded: "):
-        archives.read(folder, "photos", side=8, classes=FREE)
+        archives.read_pictures(folder, "photos", side=8, classes=FREE)
 
 
 def test_a_damaged_archive_is_named(folder: Path) -> None:
@@ -85,16 +85,16 @@ def test_a_damaged_archive_is_named(folder: Path) -> None:
     middle = whole.index(b"VP8L") + 8
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
     with pytest.raises(PictureError, match=r"0\.webp in the archive cannot be decoded: Bad CRC"):
-        archives.read(folder, "photos", side=8, classes=FREE)
+        archives.read_pictures(folder, "photos", side=8, classes=FREE)
     path.write_bytes(whole[:-30])
     with pytest.raises(PictureError, match=r"photos\.zip cannot be opened: .*; copy it again"):
-        archives.read(folder, "photos", side=8, classes=FREE)
+        archives.read_pictures(folder, "photos", side=8, classes=FREE)
 
 
 def test_captions_are_cleaned(folder: Path) -> None:
     words = ["Owl (B and W)", "owl, HASH(0x5f3), bird, hash(0x12ab)", " , "]
     write(folder, "illustrations", [record("flat/0.webp", captions=words)])
-    (read,) = archives.read(folder, "illustrations", side=8, classes=FREE).rows
+    (read,) = archives.read_pictures(folder, "illustrations", side=8, classes=FREE).rows
     assert read.captions == ("Owl", "owl, bird")
 
 
@@ -117,8 +117,8 @@ def test_one_name_in_twenty_is_held_out() -> None:
 def test_flags_and_buttons_are_drawn_less_often() -> None:
     names = ("Flag: Chad", "a fox", "ok button", "waving hand: dark skin tone", "three o'clock")
     want = torch.tensor([0.1, 1.0, 0.25, 0.25, 0.25])
-    assert torch.equal(archives.weights([row(name) for name in names]), want)
-    assert torch.equal(archives.weights([row("buttonhole flag")]), torch.ones(1))
+    assert torch.equal(archives.sampling_weights([row(name) for name in names]), want)
+    assert torch.equal(archives.sampling_weights([row("buttonhole flag")]), torch.ones(1))
 
 
 def bands(side: int = 32) -> Tensor:
@@ -199,7 +199,7 @@ def test_compose_draws_from_its_generator_alone() -> None:
 
 def test_grounds_are_of_three_kinds() -> None:
     photos = torch.randint(0, 256, [2, 3, 16, 16], generator=stream(), dtype=torch.uint8)
-    out, names = grounds(600, photos, 12, stream())
+    out, names = draw_grounds(600, photos, 12, stream())
     assert out.shape == (600, 3, 12, 12) and out.min() >= 0 and out.max() <= 1
     plain = [name for name in names if name is not None]
     assert 0.52 < len(plain) / 600 < 0.68
@@ -214,7 +214,7 @@ def test_grounds_are_of_three_kinds() -> None:
 
 
 def test_without_photographs_grounds_are_gradients() -> None:
-    out, names = grounds(60, NO_PHOTOS, 8, stream())
+    out, names = draw_grounds(60, NO_PHOTOS, 8, stream())
     varied = out[[name is None for name in names]]
     along, across = (varied.diff(dim=d).abs().amax((1, 2, 3)) for d in (2, 3))
     assert len(varied) > 10 and (torch.minimum(along, across) < 1e-6).all()
@@ -224,20 +224,20 @@ def test_crop_takes_a_square_from_inside() -> None:
     ramp = torch.arange(40, dtype=torch.uint8).expand(3, 40, 40)
     spans = []
     for seed in range(40):
-        got = crop(ramp, 10, stream(seed))
+        got = crop_photo(ramp, 10, stream(seed))
         assert got.shape == (3, 10, 10)
         assert got.min() >= 0 and got.max() <= 39 / 255 + 1e-6
         assert (got.diff(dim=2) > 0).all() and got.diff(dim=1).abs().max() < 1e-6
         spans.append(float(got[0, 0, -1] - got[0, 0, 0]) * 255)
     assert 7 < min(spans) < 14 and 26 < max(spans) < 39  # from a quarter of 40 pixels upwards
-    assert torch.equal(crop(ramp, 10, stream(1)), crop(ramp, 10, stream(1)))
+    assert torch.equal(crop_photo(ramp, 10, stream(1)), crop_photo(ramp, 10, stream(1)))
 
 
 @pytest.mark.parametrize("name", TINTS)
 def test_tint_keeps_alpha_and_the_order_of_light(name: str) -> None:
     pixels = torch.randint(0, 256, [4, 16, 16], generator=stream(), dtype=torch.uint8)
     pixels[3] = torch.where(pixels[3] > 60, 255, 0)
-    got = tint(pixels, COLOURS[name])
+    got = tint_picture(pixels, COLOURS[name])
     assert got.dtype == torch.uint8 and torch.equal(got[3], pixels[3])
     before, after = luminance(pixels[:3].float()).flatten(), luminance(got[:3].float()).flatten()
     assert (after[before.argsort()].diff() >= -1e-3).all()
@@ -249,15 +249,15 @@ def test_tint_keeps_alpha_and_the_order_of_light(name: str) -> None:
 
 def test_tint_of_nothing_is_nothing() -> None:
     empty = torch.zeros(4, 8, 8, dtype=torch.uint8)
-    assert torch.equal(tint(empty, COLOURS["red"]), empty)
+    assert torch.equal(tint_picture(empty, COLOURS["red"]), empty)
     flat = torch.full([4, 8, 8], 255, dtype=torch.uint8)
-    assert tint(flat, COLOURS["red"])[:3].float().std((1, 2)).max() == 0
+    assert tint_picture(flat, COLOURS["red"])[:3].float().std((1, 2)).max() == 0
 
 
 def test_captions_vary_and_hold_what_is_shown() -> None:
     apple = row("Red Apple", "Red Apple face, fruit, food")
     generator = stream()
-    said = [caption(apple, "teal", None, generator) for _ in range(400)]
+    said = [write_caption(apple, "teal", None, generator) for _ in range(400)]
     assert all("red apple" in words or "fruit" in words or "food" in words for words in said)
     parts = "a red apple|a fruit| on a teal background|flat icon of |red apple face, food"
     for part in parts.split("|"):
@@ -265,21 +265,21 @@ def test_captions_vary_and_hold_what_is_shown() -> None:
     assert "red apple" in said
     assert 0.7 < sum("red apple" in words for words in said) / 400 < 0.99
     assert 0.12 < sum(" on a teal background" in words for words in said) / 400 < 0.28
-    assert not any("background" in caption(apple, None, None, generator) for _ in range(50))
+    assert not any("background" in write_caption(apple, None, None, generator) for _ in range(50))
 
 
 def test_captions_of_tinted_things_name_the_new_colour_alone() -> None:
     apple = row("Red Apple", "Red Apple face, fruit, food")
     generator = stream()
     for _ in range(100):
-        words = caption(apple, None, "blue", generator)
+        words = write_caption(apple, None, "blue", generator)
         assert "blue apple" in words and "red" not in words
 
 
 def test_captions_use_the_right_article() -> None:
     generator = stream()
-    owls = {caption(row("owl"), None, None, generator) for _ in range(100)}
+    owls = {write_caption(row("owl"), None, None, generator) for _ in range(100)}
     assert owls == {"owl", "an owl", "flat icon of owl", "flat icon of an owl"}
-    foxes = {caption(row("fox"), "pink", None, generator) for _ in range(200)}
+    foxes = {write_caption(row("fox"), "pink", None, generator) for _ in range(200)}
     assert any(re.fullmatch("a fox on a pink background", words) for words in foxes)
     assert not any("an fox" in words for words in foxes)

@@ -6,7 +6,7 @@ import torch
 from torch import Generator
 
 from vqclip.training.data.archives import COLOURS
-from vqclip.training.data.compose import RELATIONS, calm, pairs
+from vqclip.training.data.compose import RELATIONS, draw_calm_grounds, lay_pairs
 
 
 def stream(seed: int = 0) -> Generator:
@@ -34,7 +34,7 @@ def middle(share: torch.Tensor) -> torch.Tensor:
 def test_things_are_where_the_words_say() -> None:
     count = 200
     first, second = blot(255, 0).expand(count, -1, -1, -1), blot(0, 255).expand(count, -1, -1, -1)
-    images, words = pairs(first, second, torch.zeros(count, 3, 32, 32), stream())
+    images, words = lay_pairs(first, second, torch.zeros(count, 3, 32, 32), stream())
     assert images.shape == (count, 3, 32, 32) and images.min() >= 0 and images.max() <= 1
     assert set(words) == {word for word, _ in RELATIONS}
     apart = middle(images[:, 0]) - middle(images[:, 2])
@@ -55,14 +55,14 @@ def test_pairs_draw_from_their_generator_alone() -> None:
     grounds = torch.rand(4, 3, 24, 24, generator=stream(1))
     kept, before = grounds.clone(), torch.get_rng_state()
     things = [blot(200, 50).expand(4, -1, -1, -1), blot(20, 90).expand(4, -1, -1, -1)]
-    first, again, other = (pairs(*things, grounds, stream(seed)) for seed in (0, 0, 1))
+    first, again, other = (lay_pairs(*things, grounds, stream(seed)) for seed in (0, 0, 1))
     assert torch.equal(first[0], again[0]) and first[1] == again[1]
     assert not torch.equal(first[0], other[0])
     assert torch.equal(grounds, kept) and torch.equal(torch.get_rng_state(), before)
 
 
 def test_calm_grounds_are_white_a_paler_colour_or_a_pale_gradient() -> None:
-    images, names = calm(400, 4, stream())
+    images, names = draw_calm_grounds(400, 4, stream())
     assert images.shape == (400, 3, 4, 4) and images.min() >= 0 and images.max() <= 1
     assert set(names) == {None, *COLOURS}
     gradients = 0
@@ -90,8 +90,8 @@ def test_calm_grounds_are_white_a_paler_colour_or_a_pale_gradient() -> None:
 
 def test_calm_grounds_draw_from_their_generator_alone() -> None:
     before = torch.get_rng_state()
-    first, again, other = (calm(6, 4, stream(seed)) for seed in (0, 0, 1))
+    first, again, other = (draw_calm_grounds(6, 4, stream(seed)) for seed in (0, 0, 1))
     assert torch.equal(first[0], again[0]) and first[1] == again[1]
     assert not torch.equal(first[0], other[0])
     assert torch.equal(torch.get_rng_state(), before)
-    assert calm(0, 4, stream())[1] == []
+    assert draw_calm_grounds(0, 4, stream())[1] == []

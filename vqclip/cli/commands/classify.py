@@ -47,12 +47,12 @@ def classify_images(options: Any, screen: Console, progress: Progress) -> None:
     if len(eyes) > 1:
         names = ", ".join(config.perceptors)
         screen.say(f"{names}: the mean of their log-probabilities")
-    judges = [zero_shot.learn(eye, labels, templates) for eye in eyes]
+    judges = [zero_shot.build_classifier(eye, labels, templates) for eye in eyes]
     found: list[tuple[Path, list[float]]] = []
     for paths, seen in album.look(eyes):
         progress.started = True
-        opinions = [judge.judge(each) for judge, each in zip(judges, seen, strict=True)]
-        rows = zero_shot.agreed(opinions).tolist()
+        opinions = [judge.classify(each) for judge, each in zip(judges, seen, strict=True)]
+        rows = zero_shot.combine_predictions(opinions).tolist()
         found += zip(paths, rows, strict=True)
         for path, row in zip(paths, rows, strict=True):
             best = [[label, round(share, 6)] for label, share in ranked(labels, row)]
@@ -90,14 +90,14 @@ def score_images(options: Any, screen: Console, progress: Progress) -> None:
     from vqclip.guidance import zero_shot
 
     image_arguments.warn_of_length(texts, eyes, screen)
-    scales = [(text, [zero_shot.scale(text, eye) for eye in eyes]) for text in texts]
+    scales = [(text, [zero_shot.build_scorer(text, eye) for eye in eyes]) for text in texts]
     rows = [("cosine", "percentile", "perceptor", "prompt", "picture")]
     for paths, seen in album.look(eyes):
         progress.started = True
         for number, path in enumerate(paths):
             for text, each in scales:
                 for eye, scale, embedding in zip(eyes, each, seen, strict=True):
-                    (found,) = scale.weigh(embedding[number : number + 1])
+                    (found,) = scale.score(embedding[number : number + 1])
                     percent = None if found.percentile is None else round(found.percentile, 2)
                     screen.event(
                         "score",

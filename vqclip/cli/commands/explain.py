@@ -129,7 +129,7 @@ def _read_by(perceptor: OpenClipPerceptor, wish: Prompt) -> dict[str, Any]:
     words = dict.fromkeys(
         word for piece in pieces if not piece.learnt for word in re.findall(r"\w+", piece.text)
     )
-    split = {word: prompt_embedding.tokens_of(word, perceptor) for word in words}
+    split = {word: prompt_embedding.split_word(word, perceptor) for word in words}
     return {
         "perceptor": perceptor.name,
         "room": perceptor.room,
@@ -142,7 +142,7 @@ def _read_by(perceptor: OpenClipPerceptor, wish: Prompt) -> dict[str, Any]:
             for part in parts
         ],
         "put together": {word: told for word, told in split.items() if len(told) > 1},
-        "unknown": [word for word in words if not prompt_embedding.knows(word, perceptor)],
+        "unknown": [word for word in words if not prompt_embedding.knows_word(word, perceptor)],
     }
 
 
@@ -192,7 +192,7 @@ def make_direction(
         screen.say(f"asking {each} …")
         perceptor = load_perceptor(run_perceptors.perceptor_source(each))
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
-        found = prompt_embedding.difference(*sides)[0]
+        found = prompt_embedding.direction_between(*sides)[0]
         vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
     path.parent.mkdir(exist_ok=True)
     made = Direction(sets[0], sets[1], vectors)

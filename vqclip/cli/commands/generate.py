@@ -243,12 +243,12 @@ def _judged(ready: Runner, image: Image, screen: Console) -> Verdict | None:
     config = ready.config
     wishes = prompts.parse_all(config.prompts, config.negative)
     if not (
-        zero_shot.available(perceptor_spec.perceptor_names(config.perceptors))
+        zero_shot.judge_available(perceptor_spec.perceptor_names(config.perceptors))
         and prompt.positive_texts(wishes)
     ):
         return None
     try:
-        return zero_shot.judge(image, prompt.draft_text(wishes), words=ready.words)
+        return zero_shot.judge_picture(image, prompt.draft_text(wishes), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
         screen.say(f"\nnote: no verdict on the picture: {error}")
         return None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vqclip.guidance.perceptor import OpenClipPerceptor
     from vqclip.models.zoo.word_embedding import WordEmbedding
     from vqclip.tensors import Image
-    from vqclip.training.textual_inversion import Moment
+    from vqclip.training.textual_inversion import WordProgress
 
 
 DRAFTS = 4  # on a sheet of previews
@@ -59,7 +59,7 @@ class InversionMonitor:
         self.screen.say(f"learning <{self.config.token}>{whose}, from {word!r}")
         self.bar = self.screen.bar(self.config.steps, 0)
 
-    def show(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
+    def show(self, perceptor: OpenClipPerceptor, moment: WordProgress) -> None:
         """Show a step, and now and then what the word means by now."""
         self.screen.event("step", step=moment.step, loss=moment.loss, fit=moment.fit)
         self.bar.set_postfix_str(f"cosine {moment.fit:.2f}", False)
@@ -79,16 +79,16 @@ class InversionMonitor:
         if self.bar is not None:
             self.bar.close()
 
-    def _preview(self, perceptor: OpenClipPerceptor, moment: Moment) -> None:
+    def _preview(self, perceptor: OpenClipPerceptor, moment: WordProgress) -> None:
         from vqclip.training import textual_inversion
 
-        near = textual_inversion.meaning(perceptor, moment.vectors, self.config.kind)
+        near = textual_inversion.nearest_words(perceptor, moment.vectors, self.config.kind)
         self.screen.event("preview", step=moment.step, nearest=near)
         self.screen.say(f"step {moment.step}: cosine {moment.fit:.2f}; near {', '.join(near)}")
         if perceptor.name == "starter":
             self._draw(moment)
 
-    def _draw(self, moment: Moment) -> None:
+    def _draw(self, moment: WordProgress) -> None:
         """Lay the pictures, and drafts of the word under them, on a sheet."""
         import torch
         from torch.nn import functional
@@ -202,7 +202,7 @@ def learn_word(
     seen = [images.read_picture(path) for path in paths]
     students = list(_students(config, device, screen))
     board = InversionMonitor(config, screen, seen)
-    done: list[Moment] = []
+    done: list[WordProgress] = []
     with catch_interrupts() as asked:
         for student in students:
             moment = _learn(student, seen, config, board, progress, asked)
@@ -282,7 +282,7 @@ def _learn(
     board: InversionMonitor,
     progress: Progress,
     asked: Interrupt,
-) -> Moment | None:
+) -> WordProgress | None:
     """Learn a perceptor's vectors, up to the last step or a wish to stop; None: not one step."""
     import torch
 
@@ -292,7 +292,7 @@ def _learn(
     if asked:
         return None
     stream = models_device.purpose_seed(config.seed, f"views of {perceptor.name}")
-    lesson = textual_inversion.prepare(perceptor, seen, config, stream)
+    lesson = textual_inversion.prepare_lesson(perceptor, seen, config, stream)
     generator = torch.Generator().manual_seed(
         models_device.purpose_seed(config.seed, f"steps of {perceptor.name}")
     )
@@ -300,7 +300,7 @@ def _learn(
     last = None
     progress.started = True
     try:
-        for last in textual_inversion.learn(perceptor, lesson, config, generator):
+        for last in textual_inversion.learn_word(perceptor, lesson, config, generator):
             board.show(perceptor, last)
             if asked:
                 break
@@ -313,7 +313,7 @@ def _word(
     config: InversionConfig,
     paths: Sequence[Path],
     students: Sequence[OpenClipPerceptor],
-    done: Sequence[Moment],
+    done: Sequence[WordProgress],
 ) -> WordEmbedding:
     """Put together what was learnt, and what made it."""
     from vqclip.models.zoo.word_embedding import WordEmbedding

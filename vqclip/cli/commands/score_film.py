@@ -165,11 +165,11 @@ def _fitting(
     for frame in _opened(options.of_film, run, stride):
         picture = pillow.fromarray(images.to_bytes(frame))
         for eye, rows in zip(eyes, seen, strict=True):
-            rows.append(zero_shot.see(picture, eye))
+            rows.append(zero_shot.embed_picture(picture, eye))
     told = []
     for eye, rows in zip(eyes, seen, strict=True):
         for text in texts:
-            cosine = (torch.cat(rows) @ zero_shot.read([text], eye).T).mean().item()
+            cosine = (torch.cat(rows) @ zero_shot.embed_texts([text], eye).T).mean().item()
             screen.event(
                 "score", prompt=text, perceptor=eye.name, cosine=round(cosine, 6), seen=len(rows)
             )

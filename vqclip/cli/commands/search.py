@@ -63,7 +63,7 @@ def search_images(options: Any, screen: Console, progress: Progress) -> None:
         raise PictureError(f"none of the {len(paths)} pictures in {folder} can be read")
     hits = [
         (folder / index.names[row], score)
-        for row, score in image_search.nearest(index.vectors, query, top)
+        for row, score in image_search.find_nearest(index.vectors, query, top)
     ]
     for path, score in hits:
         screen.event("hit", image=str(path), score=round(score, 6))
@@ -109,9 +109,9 @@ def _query(eye: OpenClipPerceptor, text: str | None, image: str, screen: Console
     from vqclip.media import images
 
     if text is None:
-        return zero_shot.see(images.open_rgb(os.path.expanduser(image)), eye)
+        return zero_shot.embed_picture(images.open_rgb(os.path.expanduser(image)), eye)
     image_arguments.warn_of_length([text], [eye], screen)
-    return zero_shot.read([text], eye)
+    return zero_shot.embed_texts([text], eye)
 
 
 def _index(
@@ -125,7 +125,7 @@ def _index(
     """Bring the folder's index up to date, with a bar."""
     from vqclip.guidance import image_search, zero_shot
 
-    place = image_search.place_of(folder, eye)
+    place = image_search.index_folder(folder, eye)
     screen.say(f"index: {place}")
 
     def look(names: Sequence[str]) -> Iterator[tuple[str, Rows]]:
@@ -138,7 +138,7 @@ def _index(
                 screen.say(f"passed over: {error}")
                 bar.update()
 
-            for there, (seen,) in zero_shot.look([folder / n for n in names], [eye], skip):
+            for there, (seen,) in zero_shot.embed_files([folder / n for n in names], [eye], skip):
                 progress.started = True
                 for path, row in zip(there, seen.numpy(), strict=True):
                     yield path.relative_to(folder).as_posix(), row
@@ -149,8 +149,10 @@ def _index(
                     screen.say("stopped; what was looked at is kept: the same command goes on")
                     raise KeyboardInterrupt
 
-    with image_search.alone(place, screen.say):
-        return image_search.update(place, image_search.pictures_of(folder, paths), wide, look)
+    with image_search.lock_index(place, screen.say):
+        return image_search.update_index(
+            place, image_search.list_pictures(folder, paths), wide, look
+        )
 
 
 def lay_out(path: Path, hits: Sequence[Found]) -> None:

@@ -79,7 +79,7 @@ def run_trainings(
         )
     for recipe in recipes:
         _require(recipe)
-    *before, last = training_recipes.in_order(recipes)
+    *before, last = training_recipes.sort_by_need(recipes)
     for recipe in before:
         if not _train(recipe, screen, started, command):
             screen.say("the trainings after it are not begun; to go on, the same command")

@@ -1,12 +1,12 @@
 """Archives of gathered pictures: reading them.
 
-A data folder holds `illustrations.jsonl` with the `illustrations-*.zip` that it names pictures in
-(RGBA WebP, 128 px), and `photos.jsonl` with `photos.zip` (RGB WebP, 256 px). A row has captions
-(or one `caption`), a style, a source package and a licence. Only rows of the licence classes that
-are asked for are read.
+A data folder holds `illustrations.jsonl`, with its pictures in `illustrations-*.zip` (RGBA WebP,
+128 px), and `photos.jsonl`, with its pictures in `photos.zip` (RGB WebP, 256 px). A row has
+`captions` (or one `caption`), a style, a source package and a licence. Only rows of the licence
+classes that are asked for are read.
 
-Pictures never reach a model as they are stored: `compose` lays them on grounds of one colour,
-gradients or photographs, at random sizes and places.
+Pictures never reach a model as they are stored: `vqclip.training.data.compose` lays them on
+backgrounds of one colour, gradients or photographs, at random sizes and places.
 """
 
 from __future__ import annotations
@@ -48,7 +48,15 @@ TINTS = tuple(name for name in COLOURS if name not in ("black", "grey", "white")
 
 @dataclass(frozen=True)
 class Row:
-    """One picture's line in a `.jsonl` file."""
+    """One picture's row in a `.jsonl` file.
+
+    Args:
+        file: its name in an archive.
+        captions: the shortest first.
+        style: such as "flat emoji".
+        source: the package that it comes from.
+        licence: of the picture.
+    """
 
     file: str
     captions: tuple[str, ...]
@@ -58,12 +66,12 @@ class Row:
 
     @property
     def concept(self) -> str:
-        """The shortest name, lower case: what the same thing is called in every style."""
+        """The shortest caption in lower case, which is the same in every style."""
         return self.captions[0].lower() if self.captions else ""
 
     @property
     def held_out(self) -> bool:
-        """Whether the concept is kept for evaluation: one name in twenty, in all its styles."""
+        """Whether the concept is kept for evaluation: one in twenty, in all its styles."""
         return zlib.crc32(self.concept.encode()) % 20 == 0
 
 
@@ -82,17 +90,18 @@ class Pictures:
         return Pictures(tuple(self.rows[i] for i in indexes), self.pixels[list(indexes)])
 
     def split(self) -> tuple[Pictures, Pictures]:
-        """Part into (to learn from, held out), by concept."""
+        """Split by concept: (to learn from, held out)."""
         held = [i for i, row in enumerate(self.rows) if row.held_out]
         kept = [i for i, row in enumerate(self.rows) if not row.held_out]
         return self.subset(kept), self.subset(held)
 
 
-def read(folder: Path, name: str, *, side: int, classes: Iterable[str]) -> Pictures:
-    """Read one set, "illustrations" or "photos", at `side` pixels.
+def read_pictures(folder: Path, name: str, *, side: int, classes: Iterable[str]) -> Pictures:
+    """Read one set of pictures, resized to `side` pixels.
 
     Args:
-        folder: where the `.jsonl` and the `.zip` files lie.
+        folder: of the `.jsonl` and the `.zip` files.
+        name: "illustrations" (RGBA) or "photos" (RGB).
         classes: the licence classes to keep, such as "permissive" and "public-domain".
 
     Raises:
@@ -158,8 +167,8 @@ def _decode(archive: zipfile.ZipFile, file: str, mode: str, side: int) -> Tensor
         raise PictureError(f"{file} in the archive cannot be decoded: {error}") from error
 
 
-def weights(rows: Sequence[Row]) -> Tensor:
-    """How often each row is drawn: flags and writing are many, alike, and rarely asked for."""
+def sampling_weights(rows: Sequence[Row]) -> Tensor:
+    """The sampling weights of rows: lower for flags and signs, which are many and much alike."""
 
     def weight(row: Row) -> float:
         if row.concept.startswith("flag"):
@@ -171,14 +180,14 @@ def weights(rows: Sequence[Row]) -> Tensor:
     return torch.tensor([weight(row) for row in rows])
 
 
-def tint(pixels: Tensor, colour: tuple[float, float, float]) -> Tensor:
-    """Draw uint8 [4, S, S] again in shades of one colour; the shading and the alpha stay."""
+def tint_picture(pixels: Tensor, colour: tuple[float, float, float]) -> Tensor:
+    """Tint a picture, uint8 [4, S, S]: shades of one colour, with its shading and alpha."""
     rgb = pixels[:3].float() / 255
     light = (rgb * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0)
     opaque = light[pixels[3] > 127]
     if len(opaque) == 0:
         return pixels
-    # Darkest to lightest is stretched over the colour's own range, so that a yellow stays yellow.
+    # The range of lightness is stretched over the colour's own shades: a yellow stays yellow.
     low, high = opaque.quantile(0.05), opaque.quantile(0.95)
     light = ((light - low) / (high - low).clamp(min=0.15)).clamp(0, 1)
     base = torch.tensor(colour)[:, None, None]
@@ -186,24 +195,26 @@ def tint(pixels: Tensor, colour: tuple[float, float, float]) -> Tensor:
     return torch.cat([(shade.clamp(0, 1) * 255).to(torch.uint8), pixels[3:]])
 
 
-def caption(row: Row, ground: str | None, colour: str | None, generator: torch.Generator) -> str:
-    """Say in words what `compose` made of a row; the wording varies.
+def write_caption(
+    row: Row, ground: str | None, colour: str | None, generator: torch.Generator
+) -> str:
+    """Write a caption for a composed picture of a row; the wording varies at random.
 
     Args:
-        ground: the colour of a plain ground, or None.
-        colour: the colour in which the thing was drawn again (see `tint`), or None.
+        ground: the colour of a plain background, or None.
+        colour: the colour that the thing was tinted with (see `tint_picture`), or None.
     """
 
     def chance() -> float:
         return torch.rand(1, generator=generator).item()
 
-    name = named(row, colour)
+    name = row_name(row, colour)
     if colour is None and len(row.captions) > 1 and chance() < 0.35:
         words = row.captions[1].lower().split(", ")
         keep = [word for word in words[1:] if chance() < 0.5]
         name = ", ".join([words[0], *keep]) if chance() < 0.7 else ", ".join(keep) or name
     if chance() < 0.3:
-        name = with_article(name)
+        name = add_article(name)
     if ground is not None and chance() < 0.2:
         name = f"{name} on a {ground} background"
     if chance() < 0.15:
@@ -211,14 +222,14 @@ def caption(row: Row, ground: str | None, colour: str | None, generator: torch.G
     return name
 
 
-def named(row: Row, colour: str | None) -> str:
-    """Name a row, and the colour in which it was drawn again, if it was."""
+def row_name(row: Row, colour: str | None) -> str:
+    """The name of a row's thing, with the colour that it was tinted with, if it was."""
     if colour is None:
         return row.concept
     colours = "|".join(COLOURS)
     return f"{colour} {re.sub(rf'^({colours}) ', '', row.concept)}"
 
 
-def with_article(name: str) -> str:
+def add_article(name: str) -> str:
     """Put "a" or "an" before a name."""
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"

@@ -1,4 +1,8 @@
-"""Batches and views for each trainer."""
+"""Batches and views for each trainer.
+
+VQGAN training takes pictures alone; CLIP training takes pictures with captions, disturbed copies
+of them, and pictures of nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,24 @@ from torch.nn import functional
 from vqclip.training import settings
 from vqclip.training.data import archives, compose
 from vqclip.training.data.compose import restyle
-from vqclip.training.data.user_folder import Squares, find, part
+from vqclip.training.data.user_folder import RandomSquares, find_pictures, split_paths
 from vqclip.training.settings import ClipRecipe, VqganRecipe
 
-EXAM = 32  # pictures to examine with, at least
-
-
-Draw = Callable[[torch.Generator], Tensor]
+EXAM_PICTURES = 32  # the least number of pictures to evaluate with
+Draw = Callable[[torch.Generator], Tensor]  # draws a batch
 
 
 class VqganBatches:
-    """Endless pictures [batch, 3, size, size] in [-1, 1]."""
+    """Batches for VQGAN training: composed pictures, and photographs."""
 
     def __init__(
         self, recipe: VqganRecipe, pictures: archives.Pictures, photos: archives.Pictures
     ) -> None:
         self.recipe, self.pictures, self.photos = recipe, pictures, photos
-        self.weights = archives.weights(pictures.rows)
+        self.weights = archives.sampling_weights(pictures.rows)
 
     def draw(self, generator: torch.Generator) -> Tensor:
+        """Draw a batch: [batch, 3, size, size] in [-1, 1]."""
         recipe = self.recipe
         twice = recipe.batch > len(self.weights)  # only a small folder repeats itself in a batch
         chosen = torch.multinomial(self.weights, recipe.batch, twice, generator=generator)
@@ -40,24 +43,23 @@ class VqganBatches:
         images, _ = compose.compose(pixels, self.photos.pixels, recipe.size, zoom, generator)
         for index in range(round(recipe.batch * recipe.photo_share)):
             pick = int(torch.randint(len(self.photos), [1], generator=generator))
-            images[index] = compose.crop(self.photos.pixels[pick], recipe.size, generator)
+            images[index] = compose.crop_photo(self.photos.pixels[pick], recipe.size, generator)
         return images * 2 - 1
 
 
-def sizes(recipe: VqganRecipe) -> list[tuple[int, int]]:
-    """The sides that pictures are drawn at, and how many make a batch of about as many pixels.
+def sides_and_counts(recipe: VqganRecipe) -> list[tuple[int, int]]:
+    """The sides of training pictures, each with how many make a batch of about equal pixels.
 
-    A layer that pads with zeros and then norms over the whole picture takes small pictures, which
-    are border for a good part, otherwise than large ones: what has learnt from one size draws
-    others too dark or too bright.
+    Layers pad with zeros and normalise over the whole picture, and of a small picture a larger
+    part is near the border. So a VQGAN trained at one size decodes others too dark or too bright.
     """
     pixels = recipe.batch * recipe.size**2
     every = [recipe.size, *(side for side in recipe.sizes if side != recipe.size)]
     return [(side, max(1, round(pixels / side**2))) for side in every]
 
 
-def any_of(draws: Sequence[Draw]) -> Draw:
-    """Draw from one of these each time, whichever comes."""
+def draw_from_any(draws: Sequence[Draw]) -> Draw:
+    """Combine draws into one that takes one of them at random each time."""
     if len(draws) == 1:
         return draws[0]
     return lambda generator: draws[int(torch.randint(len(draws), [], generator=generator))](
@@ -65,18 +67,29 @@ def any_of(draws: Sequence[Draw]) -> Draw:
     )
 
 
-def supply(recipe: VqganRecipe, tell: settings.Tell) -> tuple[Draw, Tensor]:
-    """What draws batches, and 32 pictures or more to examine with: [N, 3, size, size]."""
+def open_batches(recipe: VqganRecipe, tell: settings.EventListener) -> tuple[Draw, Tensor]:
+    """Open the pictures of VQGAN training.
+
+    Args:
+        tell: is told of "pictures", and of those "skipped".
+
+    Returns:
+        What draws batches, and `EXAM_PICTURES` or more pictures to evaluate with:
+        [N, 3, size, size] in [-1, 1].
+
+    Raises:
+        PictureError: if there are no pictures, or they cannot be read.
+    """
     judge = torch.Generator().manual_seed(7)
     if recipe.pictures:
 
         def skip(path: Path, reason: str) -> None:
             tell("skipped", file=str(path), reason=reason)
 
-        paths = find(Path(recipe.pictures), skip)
-        largest = max(side for side, _ in sizes(recipe))
+        paths = find_pictures(Path(recipe.pictures), skip)
+        largest = max(side for side, _ in sides_and_counts(recipe))
         known, held = (
-            Squares(
+            RandomSquares(
                 some,
                 size=largest,
                 crop=(recipe.crop[0], recipe.crop[1]),
@@ -84,41 +97,41 @@ def supply(recipe: VqganRecipe, tell: settings.Tell) -> tuple[Draw, Tensor]:
                 room=recipe.memory * 10**6,
                 skip=skip,
             )
-            for some in part(paths)
+            for some in split_paths(paths)
         )
         tell("pictures", count=len(paths), folder=recipe.pictures)
-        exam = _small(held.draw(EXAM, judge), recipe.size)
+        exam = _small(held.draw(EXAM_PICTURES, judge), recipe.size)
         held.held.clear()
 
         def at(side: int, count: int) -> Draw:
             return lambda generator: _small(known.draw(count, generator), side)
 
-        return any_of([at(*each) for each in sizes(recipe)]), exam
+        return draw_from_any([at(*each) for each in sides_and_counts(recipe)]), exam
     folder = Path(recipe.data)
-    pictures, kept = archives.read(
+    pictures, kept = archives.read_pictures(
         folder, "illustrations", side=128, classes=recipe.licences
     ).split()
-    photos = archives.read(folder, "photos", side=128, classes=recipe.licences)
+    photos = archives.read_pictures(folder, "photos", side=128, classes=recipe.licences)
     examined = kept if len(kept) > 0 else pictures  # a small folder may have none to hold out
     exams = VqganBatches(recipe, examined, photos)
-    least = -(-EXAM // recipe.batch)
+    least = -(-EXAM_PICTURES // recipe.batch)
     exam = torch.cat([exams.draw(judge) for _ in range(max(4, least))])
     draws = [
         VqganBatches(replace(recipe, size=side, batch=count), pictures, photos).draw
-        for side, count in sizes(recipe)
+        for side, count in sides_and_counts(recipe)
     ]
-    return any_of(draws), exam
+    return draw_from_any(draws), exam
 
 
 def _small(squares: Tensor, side: int) -> Tensor:
-    """Squares [N, 3, S, S] in [-1, 1] at a side that is no larger."""
+    """Resize squares [N, 3, S, S] to a side that is no larger."""
     if squares.shape[-1] == side:
         return squares
     return functional.interpolate(squares, [side, side], mode="bilinear", antialias=True)
 
 
-def perturb(images: Tensor, generator: torch.Generator) -> Tensor:
-    """What cutouts do to a picture: noise, blur, changed brightness and colour, holes."""
+def perturb_pictures(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Disturb pictures [N, 3, S, S] in [0, 1] as cutouts do: noise, blur, colours, holes."""
     count, _, size, _ = images.shape
     u = torch.rand(count, 6, generator=generator)[..., None, None]
     blurred = functional.interpolate(
@@ -138,9 +151,14 @@ def perturb(images: Tensor, generator: torch.Generator) -> Tensor:
     return images.clamp(0, 1)
 
 
-def nonsense(images: Tensor, decodes: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Pictures of nothing: a third tiles of a picture in disorder, a sixth double exposures,
-    the rest noise or, when there are any, random codes of a VQGAN."""
+def make_nonsense(
+    images: Tensor, decodes: Tensor, count: int, generator: torch.Generator
+) -> Tensor:
+    """Make pictures of nothing: [count, 3, S, S] in [0, 1].
+
+    A third are shuffled tiles of a picture, a sixth double exposures, and the rest noise or, if
+    there are any, decoded random codes of a VQGAN.
+    """
     size = images.shape[-1]
     chosen = images[torch.randint(len(images), [count], generator=generator)].clone()
     for index in range(count):
@@ -165,20 +183,22 @@ def nonsense(images: Tensor, decodes: Tensor, count: int, generator: torch.Gener
 
 
 class ClipBatches:
-    """Endless pictures [batch, 3, size, size] in [0, 1], captions, and what each shows."""
+    """Batches for CLIP training: composed pictures with captions."""
 
     def __init__(
         self, recipe: ClipRecipe, pictures: archives.Pictures, photos: archives.Pictures
     ) -> None:
         self.recipe, self.pictures, self.photos = recipe, pictures, photos
-        self.weights = archives.weights(pictures.rows)
+        self.weights = archives.sampling_weights(pictures.rows)
 
     def draw(
         self, generator: torch.Generator
     ) -> tuple[Tensor, list[str], list[frozenset[str]], Tensor]:
-        """Draw a batch: pictures, captions, the things that each shows, and each one's index.
+        """Draw a batch.
 
-        The index is -1 if the picture was tinted or shows a second thing.
+        Returns:
+            Pictures, [batch, 3, size, size] in [0, 1]; captions; the names of the things that
+            each shows; and its index among the pictures, -1 if it was tinted or shows two things.
         """
         recipe = self.recipe
         chosen, pixels, tints = self._things(recipe.batch, generator)
@@ -188,30 +208,31 @@ class ClipBatches:
         )
         rows = [self.pictures.rows[i] for i in chosen.tolist()]
         captions = [
-            archives.caption(*each, generator) for each in zip(rows, grounds, tints, strict=True)
+            archives.write_caption(*each, generator)
+            for each in zip(rows, grounds, tints, strict=True)
         ]
-        names = [archives.named(*each) for each in zip(rows, tints, strict=True)]
+        names = [archives.row_name(*each) for each in zip(rows, tints, strict=True)]
         shown = [frozenset([name]) for name in names]
         plain = torch.tensor([tint is None for tint in tints])
         pairs = round(recipe.batch * recipe.pair_share)
         if pairs > 0:
             others, more, other_tints = self._things(pairs, generator)
-            under, _ = compose.grounds(pairs, self.photos.pixels, recipe.size, generator)
-            images[:pairs], words = compose.pairs(pixels[:pairs], more, under, generator)
+            under, _ = compose.draw_grounds(pairs, self.photos.pixels, recipe.size, generator)
+            images[:pairs], words = compose.lay_pairs(pixels[:pairs], more, under, generator)
             plain[:pairs] = False
             for index, other in enumerate(others.tolist()):
-                second = archives.named(self.pictures.rows[other], other_tints[index])
+                second = archives.row_name(self.pictures.rows[other], other_tints[index])
                 shown[index] = frozenset([names[index], second])
                 parts = [names[index], second]
                 if torch.rand(1, generator=generator).item() < 0.5:
-                    parts = [archives.with_article(part) for part in parts]
+                    parts = [archives.add_article(part) for part in parts]
                 captions[index] = f" {words[index]} ".join(parts)
         return images, captions, shown, chosen.where(plain, torch.tensor(-1))
 
     def _things(
         self, count: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, list[str | None]]:
-        """Choose cut-outs, some of them drawn again in another colour: indexes, pixels, tints."""
+        """Choose cut-outs, and tint some of them: (indexes, pixels, names of tints)."""
         twice = count > len(self.weights)  # only a small folder repeats itself in a batch
         chosen = torch.multinomial(self.weights, count, twice, generator=generator)
         pixels = self.pictures.pixels[chosen]
@@ -222,7 +243,7 @@ class ClipBatches:
                     int(torch.randint(len(archives.TINTS), [1], generator=generator))
                 ]
                 tints[index] = tint
-                pixels[index] = archives.tint(pixels[index], archives.COLOURS[tint])
+                pixels[index] = archives.tint_picture(pixels[index], archives.COLOURS[tint])
         if self.recipe.restyle_share > 0:
             pixels = restyle(pixels, self.recipe.restyle_share, generator)
         return chosen, pixels, tints

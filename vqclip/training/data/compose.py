@@ -1,14 +1,14 @@
 """Composition of training pictures from cut-outs, and their restyling.
 
-`compose` lays each on a ground of one colour, a gradient or a photograph, at a random size and
-place; `pairs` lays two, and says where: "a red balloon above a green hill". `calm` makes quieter
-grounds, for `lay` and for `pairs`.
+`compose` lays a cut-out on a background of one colour, a gradient or a photograph, at a random
+size and place; `lay_pairs` lays two, and returns the words for their relation: "a red balloon
+above a green hill". `draw_calm_grounds` makes calmer backgrounds, for `lay_cutouts` and
+`lay_pairs`.
 
-Emoji sets draw one thing in many ways, yet a model that has seen ten hands still stumbles over
-the eleventh. These cheap changes to cut-outs stand in for it: lines where colours meet, few
-colours, shifted shades, and a gently bent shape. (Geirhos et al., 2019,
-https://arxiv.org/abs/1811.12231: networks that see one texture learn texture; those that see many
-learn shape.)
+`restyle` imitates further styles. Emoji sets draw each thing in many ways, yet a model that has
+seen ten hands may fail at the eleventh. So some cut-outs get outlines where colours meet, fewer
+colours, shifted shades, and bent shapes. (Geirhos et al., 2019, https://arxiv.org/abs/1811.12231:
+networks that see one texture learn texture; those that see many learn shape.)
 """
 
 from __future__ import annotations
@@ -21,16 +21,14 @@ from torch.nn import functional
 
 from vqclip.training.data.archives import COLOURS
 
-# Shares of the three kinds of ground under an illustration.
+# Shares of two kinds of background under an illustration; the rest are photographs.
 PLAIN, GRADIENT = 0.6, 0.2
 
-
-# Shares of two of the three kinds of calm ground; the rest are pale gradients.
+# Shares of two kinds of calm background; the rest are pale gradients.
 CALM_WHITE, CALM_COLOUR = 0.4, 0.4
 
-
-# Words between two things, and where the first then is: right and down, where the picture's
-# middle is 0 and its borders are 1. None: wherever.
+# A relation between two things, and the position of the first: to the right and down from the
+# picture's middle, whose border is at 1. None: left or right of the other.
 RELATIONS: tuple[tuple[str, tuple[float, float] | None], ...] = (
     ("above", (0.0, -0.5)),
     ("over", (0.0, -0.5)),
@@ -44,7 +42,7 @@ RELATIONS: tuple[tuple[str, tuple[float, float] | None], ...] = (
 
 
 def uniform(shape: Sequence[int], low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Numbers in [low, high)."""
+    """Draw uniform numbers in [low, high)."""
     return torch.rand(*shape, generator=generator) * (high - low) + low
 
 
@@ -55,38 +53,41 @@ def compose(
     zoom: tuple[float, float],
     generator: torch.Generator,
 ) -> tuple[Tensor, list[str | None]]:
-    """Lay cut-outs on grounds, each at a random size, place and side.
+    """Compose pictures: lay cut-outs on backgrounds, at random sizes and places, some mirrored.
 
     Args:
         pixels: uint8 [B, 4, S, S], with alpha.
-        photos: uint8 [P, 3, T, T], from which the photographic grounds are taken; may be empty.
+        photos: uint8 [P, 3, T, T], for photographic backgrounds; may be empty.
+        size: side of the pictures, in pixels.
         zoom: the least and the greatest side of the cut-out, as a fraction of the picture's;
-            above 1 the picture is a detail of it. Drawn evenly in the logarithm.
-        generator: where every random number comes from.
+            above 1 the picture shows a detail of it. The logarithm is drawn uniformly.
+        generator: of all random numbers.
 
     Returns:
-        [B, 3, size, size] in [0, 1], and for each the name of its plain ground's colour, if any.
+        [B, 3, size, size] in [0, 1], and for each the name of its background's colour, or None.
     """
     count = len(pixels)
     low, high = (torch.tensor(z).log().item() for z in zoom)
     scale = uniform([count], low, high, generator).exp()
-    # A whole cut-out may slide as far as the border; of a detail, any part may be seen.
+    # A whole cut-out may be anywhere up to the border; of a larger one, any part may be shown.
     room = (1 - scale).abs() + 0.05
     shift = uniform([count, 2], -1, 1, generator) * room[:, None]
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    ground, names = grounds(count, photos, size, generator)
-    return lay(pixels, ground, scale, shift, flip), names
+    ground, names = draw_grounds(count, photos, size, generator)
+    return lay_cutouts(pixels, ground, scale, shift, flip), names
 
 
-def lay(pixels: Tensor, under: Tensor, scale: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
+def lay_cutouts(
+    pixels: Tensor, under: Tensor, scale: Tensor, shift: Tensor, flip: Tensor
+) -> Tensor:
     """Lay a cut-out on each picture.
 
     Args:
         pixels: uint8 [B, 4, S, S], with alpha.
         under: [B, 3, size, size] in [0, 1].
         scale: [B], the cut-out's side as a fraction of the picture's.
-        shift: [B, 2], how far its middle is from the picture's, to the left and up, where the
-            picture is 2 wide and high.
+        shift: [B, 2], how far its middle is from the picture's, to the left and up, in half
+            sides of the picture.
         flip: [B], -1 to mirror, 1 to leave as it is.
     """
     size = under.shape[-1]
@@ -103,10 +104,14 @@ def lay(pixels: Tensor, under: Tensor, scale: Tensor, shift: Tensor, flip: Tenso
     return (laid[:, :3] + under * (1 - laid[:, 3:])).clamp(0, 1)
 
 
-def grounds(
+def draw_grounds(
     count: int, photos: Tensor, size: int, generator: torch.Generator
 ) -> tuple[Tensor, list[str | None]]:
-    """Make `count` grounds: of one colour, of a gradient, or from a photograph."""
+    """Draw backgrounds: of one colour, a gradient, or a part of a photograph.
+
+    Returns:
+        [count, 3, size, size] in [0, 1], and for each the name of its colour, or None.
+    """
     palette = list(COLOURS)
     names: list[str | None] = []
     out = torch.empty(count, 3, size, size)
@@ -115,7 +120,7 @@ def grounds(
         kind = torch.rand(1, generator=generator).item()
         if kind < PLAIN:
             name = palette[int(torch.randint(len(palette), [1], generator=generator))]
-            # White is the ground that illustrations are drawn for; a third are on it.
+            # Most illustrations are meant for a white background: a third are on white.
             name = "white" if torch.rand(1, generator=generator).item() < 0.33 else name
             colour = torch.tensor(COLOURS[name]) + uniform([3], -0.06, 0.06, generator)
             out[index] = colour[:, None, None]
@@ -129,12 +134,14 @@ def grounds(
             out[index] = ends[0] + (ends[1] - ends[0]) * along
         else:
             photo = photos[int(torch.randint(len(photos), [1], generator=generator))]
-            out[index] = crop(photo, size, generator)
+            out[index] = crop_photo(photo, size, generator)
     return out.clamp(0, 1), names
 
 
-def calm(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, list[str | None]]:
-    """Make `count` quiet grounds: about white, of a colour made paler, or of a pale gradient.
+def draw_calm_grounds(
+    count: int, size: int, generator: torch.Generator
+) -> tuple[Tensor, list[str | None]]:
+    """Draw calm backgrounds: nearly white, of a paler colour, or a pale gradient.
 
     Returns:
         [count, 3, size, size] in [0, 1], and for each the name of its colour; None for gradients,
@@ -161,8 +168,12 @@ def calm(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, lis
     return out, names
 
 
-def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Take a random square of uint8 [3, T, T], a quarter of its side or more, at `size`."""
+def crop_photo(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Crop a random square of a photograph: [3, size, size] in [0, 1].
+
+    Args:
+        photo: uint8 [3, T, T]; the square is a quarter of its side or more.
+    """
     whole = photo.shape[-1]
     side = int(uniform([1], whole / 4, whole, generator))
     top, left = torch.randint(whole - side + 1, [2], generator=generator).tolist()
@@ -170,17 +181,18 @@ def crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
     return functional.interpolate(square, [size, size], mode="bilinear", antialias=True)[0]
 
 
-def pairs(
+def lay_pairs(
     first: Tensor, second: Tensor, grounds: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, list[str]]:
-    """Lay two cut-outs on each ground, apart from each other.
+    """Lay two cut-outs on each background, side by side or one above the other.
 
     Args:
         first, second: uint8 [B, 4, S, S], with alpha.
         grounds: [B, 3, size, size] in [0, 1].
 
     Returns:
-        The pictures, and for each the words that belong between first and second.
+        The pictures, [B, 3, size, size] in [0, 1], and for each the words between the names of
+        first and second, such as "next to".
     """
     count = len(first)
     words, places = [], torch.empty(count, 2)
@@ -196,19 +208,19 @@ def pairs(
         scale = uniform([count], 0.4, 0.62, generator)
         flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
         where = towards + uniform([count, 2], -0.12, 0.12, generator)
-        # `lay` mirrors the cut-out before it moves it, so a mirrored one is moved the other way.
+        # Mirroring comes before moving, so a mirrored cut-out is moved the other way.
         move = -where * torch.stack([flip, torch.ones_like(flip)], 1)
-        grounds = lay(things, grounds, scale, move, flip)
+        grounds = lay_cutouts(things, grounds, scale, move, flip)
     return grounds, words
 
 
 def restyle(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Draw some cut-outs again in another manner.
+    """Change the style of some cut-outs: their shapes, colours, shades and outlines.
 
     Args:
         pixels: uint8 [B, 4, S, S], with alpha.
-        share: how likely each of the changes is for each cut-out, 0 to 1.
-        generator: where every random number comes from.
+        share: the probability of each change for each cut-out, 0 to 1; some are rarer.
+        generator: of all random numbers.
 
     Returns:
         uint8 [B, 4, S, S], a copy.
@@ -218,17 +230,21 @@ def restyle(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
         return torch.rand(len(pixels), generator=generator) < share * part
 
     rgba = pixels.float() / 255
-    for change, chosen in ((bend, some(1)), (shade, some(1)), (flatten, some(0.4))):
+    for change, chosen in (
+        (bend_shapes, some(1)),
+        (shift_colours, some(1)),
+        (reduce_shades, some(0.4)),
+    ):
         if chosen.any():
             rgba[chosen] = change(rgba[chosen], generator)
     lined = some(0.7)
     if lined.any():
-        rgba[lined] = outline(rgba[lined], generator)
+        rgba[lined] = draw_outlines(rgba[lined], generator)
     return (rgba.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def bend(rgba: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn, stretch and bend a little: [B, 4, S, S] → the same."""
+def bend_shapes(rgba: Tensor, generator: torch.Generator) -> Tensor:
+    """Rotate, stretch and bend shapes a little: [B, 4, S, S] in [0, 1] → the same."""
     count = len(rgba)
     angle = uniform([count], -0.25, 0.25, generator)
     wide, high = uniform([2, count], 0.0, 0.35, generator)
@@ -246,8 +262,8 @@ def bend(rgba: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat([moved[:, :3] / moved[:, 3:].clamp(min=1e-3), moved[:, 3:]], 1).clamp(0, 1)
 
 
-def shade(rgba: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift colours so far that they keep their names: [B, 4, S, S] → the same."""
+def shift_colours(rgba: Tensor, generator: torch.Generator) -> Tensor:
+    """Shift colours a little, so that their names still fit: [B, 4, S, S] → the same."""
     count = len(rgba)
     rgb = rgba[:, :3]
     grey = rgb.mean(1, keepdim=True)
@@ -257,22 +273,22 @@ def shade(rgba: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat([(colour + light).clamp(0, 1) ** power, rgba[:, 3:]], 1)
 
 
-def flatten(rgba: Tensor, generator: torch.Generator) -> Tensor:
-    """Leave few shades: [B, 4, S, S] → the same."""
+def reduce_shades(rgba: Tensor, generator: torch.Generator) -> Tensor:
+    """Reduce each colour channel to a few shades: [B, 4, S, S] → the same."""
     levels = torch.randint(2, 6, [len(rgba), 1, 1, 1], generator=generator)
     soft = functional.avg_pool2d(rgba[:, :3], 3, 1, 1, count_include_pad=False)
     return torch.cat([(soft * levels).round() / levels, rgba[:, 3:]], 1)
 
 
-def outline(rgba: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a dark line round the shape and where its colours meet: [B, 4, S, S] → the same.
+def draw_outlines(rgba: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw dark outlines around shapes, and where colours meet: [B, 4, S, S] → the same.
 
-    A third lose their colours to white or to a paler shade, as drawings in ink do.
+    A third also become paler, or white, like ink drawings.
     """
     count, side = len(rgba), rgba.shape[-1]
     rgb, alpha = rgba[:, :3], rgba[:, 3:]
     within = torch.where(alpha > 0.5, rgb, torch.ones(()))
-    step = _most(within) + _most(-within)  # greatest less least among neighbours
+    step = _most(within) + _most(-within)  # the range among neighbours
     threshold = uniform([count, 1, 1, 1], 0.25, 0.5, generator)
     line = (step.amax(1, keepdim=True) > threshold).float()
     border = _most(alpha) * (1 + _most(-alpha))
@@ -286,5 +302,5 @@ def outline(rgba: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _most(x: Tensor) -> Tensor:
-    """The greatest among a pixel and its neighbours."""
+    """The maximum of each pixel and its neighbours."""
     return functional.max_pool2d(x, 3, 1, 1)

@@ -2,10 +2,10 @@
 
     python -m vqclip.training.data.gather out=DIR [only=noto,twemoji]
 
-It writes `illustrations-a.zip`…, `illustrations.jsonl`, `photos.zip` and `photos.jsonl`, as
-`training.data.archives` reads them, from the sources in `training.data.sources`; with `only`,
-from those alone. What a source gave is kept in `DIR/parts`, so that none is fetched twice; when
-all is there, that folder may go.
+It writes `illustrations-a.zip`…, `illustrations.jsonl`, `photos.zip` and `photos.jsonl`, which
+`vqclip.training.data.archives` reads, from the sources in `vqclip.training.data.sources`; with
+`only`, from the sources named. Each source's pictures are kept in `DIR/parts`, so that none is
+fetched twice; when all are there, that folder may be deleted.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from vqclip.training.data import readers
 from vqclip.training.data.rasterise import (
     SIDE,
     Rasterise,
-    blank,
-    fit,
-    glyph,
-    look,
+    cut_squares,
+    duplicate_key,
+    encode_webp,
+    is_blank,
+    is_glyph,
+    load_resvg,
     render,
-    resvg,
-    squares,
-    webp,
+    trim_and_centre,
 )
 from vqclip.training.data.sources import (
     EMOJI_NAMES,
     EMOJI_WORDS,
     SOURCES,
     Fetch,
-    Found,
+    FoundPicture,
     Names,
     Reader,
     Source,
-    fetch,
+    fetch_package,
 )
 
 READERS: dict[str, Reader] = {
-    "iconify": readers.iconify,
-    "icons": readers.icons,
-    "pictures": readers.pictures,
-    "clip art": readers.clip_art,
-    "catalogue": readers.furniture,
-    "landscapes": readers.landscapes,
+    "iconify": readers.read_iconify,
+    "icons": readers.read_icons,
+    "pictures": readers.read_assets,
+    "clip art": readers.read_clip_art,
+    "catalogue": readers.read_furniture,
+    "landscapes": readers.read_landscapes,
 }
 NAMED = ("iconify", "pictures")  # kinds that ask for the names of emoji
 DRAWN = ("iconify", "icons", "clip art")  # kinds that hold SVGs
@@ -70,7 +70,12 @@ Record = dict[str, Any]
 
 @dataclass
 class Recipe:
-    """The settings; `only` names sources, all of them if it is empty."""
+    """The settings of gathering.
+
+    Args:
+        out: the folder that is written to.
+        only: names of sources; all of them if empty.
+    """
 
     out: str = "data"
     only: list[str] = field(default_factory=list)
@@ -78,7 +83,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of a source's pictures, or of a set's: how many are kept, and left out why."""
+    """The counts of a source or a set: pictures kept, and pictures left out by reason."""
 
     name: str
     counts: dict[str, int]
@@ -89,20 +94,22 @@ def gather(
     only: Sequence[str] = (),
     *,
     table: dict[str, Source] = SOURCES,
-    fetch: Fetch = fetch,
+    fetch: Fetch = fetch_package,
     rasterise: Rasterise | None = None,
 ) -> Iterator[Tally]:
-    """Fetch and convert each source that is not done, then write the sets.
+    """Gather training archives: fetch and convert each source not done yet, write the sets.
 
     Args:
         only: names of sources, all of `table` if empty.
-        rasterise: what draws the SVGs; resvg, if None.
+        table: the sources, by name.
+        fetch: downloads a package into a folder.
+        rasterise: draws SVGs; resvg, if None.
 
     Yields:
         A Tally for each source that was converted, then one for each set.
 
     Raises:
-        ConfigError: if `only` names no source.
+        ConfigError: if a name in `only` is no source.
         OutputError: if `out` cannot be written.
         VqclipError: if a program, a package or resvg-py is missing.
     """
@@ -113,7 +120,7 @@ def gather(
         parts.mkdir(parents=True, exist_ok=True)
         todo = [source for source in chosen if not _part(parts, source).is_file()]
         if rasterise is None:
-            rasterise = resvg() if any(source.kind in DRAWN for source in todo) else _no_svg
+            rasterise = load_resvg() if any(source.kind in DRAWN for source in todo) else _no_svg
         names: Names = {}
         if any(source.kind in NAMED for source in todo):
             with tempfile.TemporaryDirectory(dir=parts, prefix=".names-") as place:
@@ -121,7 +128,7 @@ def gather(
                 for package, folder in zip((EMOJI_NAMES, EMOJI_WORDS), folders, strict=True):
                     folder.mkdir()
                     fetch(package, folder)
-                names = readers.emoji_names(*folders)
+                names = readers.read_emoji_names(*folders)
         for source in todo:
             with tempfile.TemporaryDirectory(dir=parts, prefix=".source-") as place:
                 folder = Path(place, "package")
@@ -142,17 +149,17 @@ def _no_svg(svg: str, side: int) -> Image:
 
 
 def _part(parts: Path, source: Source) -> Path:
-    """The archive that holds a source's pictures once it is done, of this very version."""
+    """The archive of a source's converted pictures, for its version."""
     return parts / f"{source.name}-{source.package.version.replace(':', '-')}.zip"
 
 
 def convert(
-    source: Source, found: Iterator[Found], rasterise: Rasterise, part: Path
+    source: Source, found: Iterator[FoundPicture], rasterise: Rasterise, part: Path
 ) -> dict[str, int]:
-    """Write a source's pictures and their rows aside, then move them to `part`.
+    """Convert a source's pictures, and write them with their rows to the archive `part`.
 
     Returns:
-        How many pictures are kept and how many left out: broken, blank, glyphs or flat.
+        How many pictures are kept, and how many are left out: broken, blank, glyphs or flat.
     """
     counts: Counter[str] = Counter(kept=0)
     rows: list[Record] = []
@@ -175,11 +182,11 @@ def convert(
 
 
 def _made(
-    source: Source, found: Found, rasterise: Rasterise, counts: Counter[str]
+    source: Source, found: FoundPicture, rasterise: Rasterise, counts: Counter[str]
 ) -> Iterator[tuple[Record, bytes]]:
-    """Turn one find into rows and encoded pictures; none if it is to be left out."""
+    """Convert one picture into rows and encoded pictures; none if it is to be left out."""
     picture = render(found.picture, rasterise, source.scale * SIDE)
-    # data.Row's keys, in the order in which people read them; `look` stays in the part.
+    # The keys of `archives.Row`, in a readable order; `look` stays in the part.
     rights = {
         "source": str(source.package),
         "licence": found.licence or source.licence,
@@ -187,7 +194,7 @@ def _made(
     }
     if source.group == "photos":
         caption = found.captions[0] if found.captions else ""
-        cut = list(squares(picture, found.name))
+        cut = list(cut_squares(picture, found.name))
         counts["flat"] += len(cut) == 0
         for index, (crop, square) in enumerate(cut):
             words = {"caption": caption if crop == "full" else "", "parent_caption": caption}
@@ -197,13 +204,13 @@ def _made(
                     **words,
                     **notes,
                     "file": f"{source.name}/{found.name}-{index}.webp",
-                    "look": look(square.convert("RGBA")),
+                    "look": duplicate_key(square.convert("RGBA")),
                 },
-                webp(square),
+                encode_webp(square),
             )
         return
-    picture = fit(picture)
-    reasons = (("blank", blank), ("glyph", glyph if source.drop_glyphs else None))
+    picture = trim_and_centre(picture)
+    reasons = (("blank", is_blank), ("glyph", is_glyph if source.drop_glyphs else None))
     for reason, test in reasons:
         if test is not None and test(picture):
             counts[reason] += 1
@@ -216,19 +223,19 @@ def _made(
             "group": found.group,
             **rights,
             "file": f"{source.name}/{found.name}.webp",
-            "look": look(picture),
+            "look": duplicate_key(picture),
         },
-        webp(picture),
+        encode_webp(picture),
     )
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    """A member without a date, so that the same pictures give the same archive."""
+    """An archive member without a date, so that the same pictures give the same archive."""
     return zipfile.ZipInfo(name)
 
 
 def merge(out: Path, group: str, chosen: Sequence[Source]) -> dict[str, int]:
-    """Write the parts of `chosen` as one set, without near-duplicates, and nothing else in it.
+    """Merge the parts of sources into one set, without near-duplicates.
 
     Returns:
         How many pictures are kept, how many are duplicates, and in how many archives they are.
@@ -269,7 +276,7 @@ def _archive(group: str, index: int) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Read `out=DIR [only=NAME,NAME]`, gather, and report a line of JSON for each source."""
+    """Gather by `out=DIR [only=NAME,NAME]`, and print a line of JSON for each source."""
     strange = [word for word in arguments if "=" not in word]
     if strange:
         raise ConfigError(f"{strange[0]!r} is no setting; write out=DIR [only=NAME,NAME]")

@@ -1,7 +1,7 @@
 """Rasterising of drawings into square pictures.
 
-Illustrations are RGBA, 128 x 128 pixels, their colour not multiplied by the alpha, so that they
-can be laid on any ground. Photographs are squares of 256 x 256 pixels.
+Illustrations are RGBA, 128 x 128 pixels, with straight (not premultiplied) alpha, so that they
+can be laid on any background. Photographs are RGB squares of 256 x 256 pixels.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SIDE, PHOTO_SIDE = 128, 256
 MARGIN = 0.04  # on each side, as a fraction of the picture's
 QUALITY = 90  # of the WebP
 
-# An SVG's text, and the most pixels that its picture may have on a side.
+# Draws an SVG, given its text and the greatest side of its picture in pixels.
 Rasterise = Callable[[str, int], Image]
 
 
-def resvg() -> Rasterise:
-    """Return a rasteriser of SVGs, resvg's.
+def load_resvg() -> Rasterise:
+    """Load resvg, and return a rasteriser of SVGs.
 
     Raises:
         VqclipError: if resvg-py is not installed.
@@ -74,10 +74,14 @@ def _open(encoded: bytes) -> Image:
         raise PictureError(f"this picture cannot be decoded: {error}; leave it out") from error
 
 
-def fit(picture: Image, side: int = SIDE, margin: float = MARGIN) -> Image:
-    """Trim an RGBA picture to what can be seen and centre it, its shape kept, on `side` pixels.
+def trim_and_centre(picture: Image, side: int = SIDE, margin: float = MARGIN) -> Image:
+    """Trim the transparent border of an RGBA picture, resize it and centre it in a square.
 
-    An opaque one fills the whole side; around the others a margin is left.
+    Its proportions are kept. An opaque picture fills the longer side; others get a margin.
+
+    Args:
+        side: of the square, in pixels.
+        margin: on each side, as a fraction of the square's.
     """
     seen = picture.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox()
     trimmed = picture if seen is None else picture.crop(seen)
@@ -86,7 +90,7 @@ def fit(picture: Image, side: int = SIDE, margin: float = MARGIN) -> Image:
     scale = (side if opaque else round(side * (1 - 2 * margin))) / max(trimmed.size)
     size = max(1, round(trimmed.width * scale)), max(1, round(trimmed.height * scale))
     filtering = Resampling.LANCZOS if scale < 1 else Resampling.BICUBIC
-    # Multiplied by the alpha while it is filtered: what is transparent lends no colour.
+    # Premultiplied for the filter, so that transparent pixels lend no colour.
     small = trimmed.convert("RGBa").resize(size, filtering).convert("RGBA")
     centred = Pillow.new("RGBA", (side, side))
     centred.paste(small, ((side - size[0]) // 2, (side - size[1]) // 2))
@@ -100,14 +104,14 @@ def on_white(picture: Image) -> NDArray[numpy.uint8]:
     return numpy.asarray(ground.convert("RGB"))
 
 
-def blank(picture: Image) -> bool:
-    """Whether hardly anything can be seen on white."""
+def is_blank(picture: Image) -> bool:
+    """Whether a picture shows hardly anything on white."""
     alpha = numpy.asarray(picture.getchannel("A"))
     return bool(alpha.mean() < 0.01 * 255 or on_white(picture).std() < 4)
 
 
-def glyph(picture: Image) -> bool:
-    """Whether it is a silhouette: hardly any colour, and two tones of grey at the most."""
+def is_glyph(picture: Image) -> bool:
+    """Whether a picture is a glyph: hardly any colour, and two tones of grey at the most."""
     pixels = on_white(picture)[numpy.asarray(picture.getchannel("A")) > 128].astype(int)
     if len(pixels) < 50:
         return True
@@ -116,17 +120,17 @@ def glyph(picture: Image) -> bool:
     return bool(colourful.mean() <= 0.02 and numpy.sort(tones)[-2:].sum() > 0.75 * len(pixels))
 
 
-def look(picture: Image) -> str:
-    """A name that near-duplicates share: that of 12 x 12 pixels on white, of 16 levels each."""
+def duplicate_key(picture: Image) -> str:
+    """A key that near-duplicates share: a hash of 12 x 12 pixels on white, of 16 levels each."""
     tiny = Pillow.fromarray(on_white(picture)).resize((12, 12), Resampling.BOX)
     return hashlib.md5((numpy.asarray(tiny) >> 4).tobytes(), usedforsecurity=False).hexdigest()
 
 
-def squares(photo: Image, name: str, extra: int = 2) -> Iterator[tuple[str, Image]]:
+def cut_squares(photo: Image, name: str, extra: int = 2) -> Iterator[tuple[str, Image]]:
     """Cut squares of 256 pixels from a photograph: ("full" or "random", RGB picture).
 
     The middle one is "full"; those at both ends of a long picture, and `extra` of random size and
-    place, are "random". Which ones is drawn from `name`; flat ones are left out.
+    place, are "random". The name seeds the random numbers. Flat squares are left out.
     """
     drawn = random.Random(zlib.crc32(name.encode()))
     width, height = photo.size
@@ -156,8 +160,8 @@ def _flat(square: Image) -> bool:
     return bool(pixels.std() < 9 or steps.mean() < 0.25)
 
 
-def webp(picture: Image) -> bytes:
-    """Encode a picture; what is fully transparent may change its colour."""
+def encode_webp(picture: Image) -> bytes:
+    """Encode a picture as WebP; the colours of fully transparent pixels may change."""
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=QUALITY)
     return file.getvalue()

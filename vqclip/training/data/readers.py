@@ -1,7 +1,7 @@
 """Readers of emoji sets, clip art, furniture and photographs.
 
-Labels and keywords are Unicode's, by code point or, in sets that go by names, by name. Variants
-in a skin tone are left out: they are many and alike.
+Emoji get Unicode's labels and keywords, by code point or, in sets without code points, by name.
+Variants in a skin tone are left out: they are many and alike.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vqclip.errors import PictureError
-from vqclip.training.data.sources import Emoji, Found, Names
+from vqclip.training.data.sources import Emoji, FoundPicture, Names
 
-# emojibase's numbers; 2 is for parts of emoji, which are no pictures of their own.
+# emojibase's groups; 2 is for components of emoji, which are no pictures of their own.
 GROUPS = {
     "0": "smiley",
     "1": "people",
@@ -33,13 +33,8 @@ GROUPS = {
 }
 
 
-# At most so many keywords in the tags, and so many of those in the second caption.
-TAGS, SPOKEN = 12, 4
-
-
-_SELECTORS = ("FE0E", "FE0F")  # as text, as a picture: they name no other emoji
-
-
+TAGS, SPOKEN = 12, 4  # the most keywords in the tags, and in the second caption
+_SELECTORS = ("FE0E", "FE0F")  # "as text" and "as a picture", which do not change the emoji
 _TONE = re.compile(r"-(medium-light|medium-dark|light|medium|dark)(-skin-tone)?$")
 
 
@@ -53,12 +48,12 @@ _JUNK = (
 )
 
 
-def words(text: str) -> str:
-    """Turn a label, a title or a file name into words.
+def clean_text(text: str) -> str:
+    """Clean the text of a label, a title or a file name.
 
-    >>> words("washing_machine-2")
+    >>> clean_text("washing_machine-2")
     'washing machine 2'
-    >>> words("BlueWhale, by someone@example.org")
+    >>> clean_text("BlueWhale, by someone@example.org")
     'Blue Whale, by'
     """
     for pattern, instead in _JUNK:
@@ -67,7 +62,7 @@ def words(text: str) -> str:
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """Keep the first of those that differ in case only, and nothing empty."""
+    """Remove empty texts, and repetitions that differ in case only."""
     kept: dict[str, str] = {}
     for text in texts:
         kept.setdefault(text.strip().lower(), text.strip())
@@ -76,7 +71,7 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def code_points(text: str) -> str:
-    """Write hexadecimal code points in one way: capitals, no leading zeros, no selectors.
+    """Normalise hexadecimal code points: capitals, no leading zeros, no selectors.
 
     >>> code_points("0023_fe0f_20e3")
     '23-20E3'
@@ -85,7 +80,7 @@ def code_points(text: str) -> str:
     return "-".join(part for part in parts if part and part not in _SELECTORS)
 
 
-def emoji_names(base: Path, keywords: Path) -> Names:
+def read_emoji_names(base: Path, keywords: Path) -> Names:
     """Read emojibase's English labels and emojilib's keywords, from their unpacked packages."""
     extra = {
         code_points("-".join(f"{ord(c):X}" for c in emoji)): texts
@@ -94,7 +89,7 @@ def emoji_names(base: Path, keywords: Path) -> Names:
     names: dict[str, Emoji] = {}
     for entry in _json(base / "en" / "data.json"):
         code = code_points(entry["hexcode"])
-        every = map(words, [*entry.get("tags", []), *extra.get(code, [])])
+        every = map(clean_text, [*entry.get("tags", []), *extra.get(code, [])])
         tags = tuple(t for t in distinct(every) if re.fullmatch(r"[A-Za-z' ]{3,24}", t))
         group = GROUPS.get(str(entry.get("group", "")), "")
         names[code] = Emoji(entry["label"], tags, group, toned=False)
@@ -103,32 +98,32 @@ def emoji_names(base: Path, keywords: Path) -> Names:
     return names
 
 
-def captions(emoji: Emoji) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Say an emoji in words: (captions, tags).
+def emoji_captions(emoji: Emoji) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The captions and the tags of an emoji.
 
-    >>> captions(Emoji("flag: Chile", ("CL",), "flag", False))
+    >>> emoji_captions(Emoji("flag: Chile", ("CL",), "flag", False))
     (('flag of Chile',), ('flag', 'Chile'))
-    >>> captions(Emoji("fox", ("face", "red fox"), "animal or nature", False))[0]
+    >>> emoji_captions(Emoji("fox", ("face", "red fox"), "animal or nature", False))[0]
     ('fox', 'fox, face, red fox')
     """
     if emoji.label.startswith("flag: "):
-        land = words(emoji.label.removeprefix("flag: "))
+        land = clean_text(emoji.label.removeprefix("flag: "))
         return (f"flag of {land}",), ("flag", land)
-    label = words(emoji.label.replace(":", ","))
+    label = clean_text(emoji.label.replace(":", ","))
     extra = [tag for tag in emoji.tags if tag.lower() not in label.lower()][:TAGS]
     longer = ", ".join([label, *extra[:SPOKEN]])
     return distinct([label, longer]), (label, *extra)
 
 
-def iconify(folder: Path, names: Names) -> Iterator[Found]:
-    """Read a set of the @iconify-json packages: SVG bodies by name, with their boxes."""
+def read_iconify(folder: Path, names: Names) -> Iterator[FoundPicture]:
+    """Read a set of emoji of the @iconify-json packages: SVG bodies by name."""
     icons = _json(folder / "icons.json")
     chars = folder / "chars.json"
     codes: dict[str, str] = {}
     for code, name in (_json(chars) if chars.is_file() else {}).items():
         codes.setdefault(name, code_points(code))
     slugs = {re.sub(r"[^a-z0-9]+", "-", e.label.lower()).strip("-"): e for e in names.values()}
-    # Some sets run the words of a name together.
+    # Some sets write the words of a name without hyphens.
     joined = {slug.replace("-", ""): emoji for slug, emoji in slugs.items()}
     for name, icon in icons["icons"].items():
         if icon.get("hidden"):
@@ -145,11 +140,11 @@ def iconify(folder: Path, names: Names) -> Iterator[Found]:
         if emoji is None:
             emoji = Emoji(name.replace("-", " "), (), "", toned=False)
         if not emoji.toned and "skin tone" not in emoji.label:
-            yield Found(name, *captions(emoji), emoji.group, _svg(icon, icons))
+            yield FoundPicture(name, *emoji_captions(emoji), emoji.group, _svg(icon, icons))
 
 
 def _svg(icon: dict[str, Any], icons: dict[str, Any]) -> str:
-    """Wrap an icon's body in its box; what it does not state, the set does."""
+    """Wrap an icon's body into an SVG; sizes that it does not state are the set's."""
     ordinary = {"left": 0, "top": 0, "width": 16, "height": 16}
     box = " ".join(str(icon.get(k, icons.get(k, value))) for k, value in ordinary.items())
     return (
@@ -158,17 +153,17 @@ def _svg(icon: dict[str, Any], icons: dict[str, Any]) -> str:
     )
 
 
-def icons(folder: Path, _names: Names) -> Iterator[Found]:
-    """Read a set of @iconify-json that is not of emoji: its own names are all that is known."""
-    return iconify(folder, {})
+def read_icons(folder: Path, _names: Names) -> Iterator[FoundPicture]:
+    """Read a set of icons of the @iconify-json packages, captioned by their own names."""
+    return read_iconify(folder, {})
 
 
-def pictures(folder: Path, names: Names) -> Iterator[Found]:
-    """Read a folder `assets` of pictures that are named by code points."""
+def read_assets(folder: Path, names: Names) -> Iterator[FoundPicture]:
+    """Read emoji from a folder `assets` of WebP pictures that are named by code points."""
     for path in sorted((folder / "assets").glob("*.webp")):
         emoji = names.get(code_points(path.stem))
         if emoji is not None and not emoji.toned and "skin tone" not in emoji.label:
-            yield Found(path.stem, *captions(emoji), emoji.group, path.read_bytes())
+            yield FoundPicture(path.stem, *emoji_captions(emoji), emoji.group, path.read_bytes())
 
 
 def _json(path: Path) -> Any:
@@ -180,7 +175,7 @@ def _json(path: Path) -> Any:
         ) from error
 
 
-# Folders of near-equal drawings, of which this share is kept.
+# Folders of nearly equal drawings, of which only this share is kept.
 REPETITIVE = (
     (re.compile(r"(^|/)mimetypes"), 0.0),
     (re.compile(r"/playing_cards"), 0.0),
@@ -202,19 +197,19 @@ EMPTY_SUBJECTS = {
 }
 
 
-SERIAL = 6  # a title that so many drawings share is a collection's
+SERIAL = 6  # a title that so many drawings share is that of a collection
 
 
 # The catalogues of sweethome3d-furniture that are not under the package's CC-BY-3.0.
 FURNITURE_LICENCES = {"BlendSwap-CC-0": "CC0-1.0"}
 
 
-# Names of files that say who took the photograph, not what it shows.
+# Names of files that name the photographer, not what the photograph shows.
 PHOTOGRAPHERS = ("bwerner", "dmottl", "loc", "mfield", "myrabella", "nasa", "spfld")
 
 
-def clip_art(folder: Path, _names: Names) -> Iterator[Found]:
-    """Read openclipart-svg: drawings with title, description and subjects in their metadata."""
+def read_clip_art(folder: Path, _names: Names) -> Iterator[FoundPicture]:
+    """Read the clip art of openclipart-svg, captioned by its metadata."""
     root = _below(folder, "usr/share/openclipart/svg")
     drawings = {
         path.relative_to(root).as_posix(): path.read_text(encoding="utf-8", errors="replace")
@@ -226,47 +221,47 @@ def clip_art(folder: Path, _names: Names) -> Iterator[Found]:
             continue
         path = PurePosixPath(name)
         title, stem = _title(text), _stem(path.stem)
-        subjects = distinct(words(s) for s in _all("rdf:li", text))
+        subjects = distinct(clean_text(s) for s in _all("rdf:li", text))
         subjects = tuple(s for s in subjects if s.lower() not in EMPTY_SUBJECTS)
         of_a_series = shared[title] >= SERIAL and len(re.findall("[a-z]", stem.lower())) > 3
         if len(title) > 2 and not EMPTY_TITLE.search(title) and not of_a_series:
             label = title
         else:
-            label = stem if len(stem) > 2 else words(path.parent.name)
+            label = stem if len(stem) > 2 else clean_text(path.parent.name)
         spoken = [s for s in subjects if s.lower() not in label.lower()][:4]
         said = [label, ", ".join([label, *spoken])]
-        description = words(next(_all("dc:description", text), ""))
+        description = clean_text(next(_all("dc:description", text), ""))
         if 8 < len(description) < 120 and not EMPTY_TITLE.search(description):
             said.append(description)
-        tags = distinct([*subjects, *(words(part) for part in path.parent.parts)])
-        yield Found(name.removesuffix(".svg"), distinct(said), tags, path.parts[0], text)
+        tags = distinct([*subjects, *(clean_text(part) for part in path.parent.parts)])
+        yield FoundPicture(name.removesuffix(".svg"), distinct(said), tags, path.parts[0], text)
 
 
 def _share(name: str) -> float:
-    """Which share of the drawings in this one's folder is kept."""
+    """The share of the drawings in this one's folder that is kept."""
     return next((share for pattern, share in REPETITIVE if pattern.search(name)), 1.0)
 
 
 def _all(tag: str, text: str) -> Iterator[str]:
-    """Find what stands in each `tag` of an SVG's metadata."""
+    """Find the content of each `tag` in an SVG's metadata."""
     metadata = re.search(r"<metadata.*?</metadata>", text, re.DOTALL)
     if metadata is not None:
         yield from re.findall(rf"<{tag}[^>]*>([^<]*)</{tag}>", metadata[0])
 
 
 def _title(text: str) -> str:
-    return words(next(_all("dc:title", text), ""))
+    return clean_text(next(_all("dc:title", text), ""))
 
 
 def _stem(stem: str) -> str:
-    """A file's name in words, without its author and number: `barn_owl_john_doe_01`."""
+    """Clean a file's name, without author and number: `barn_owl_john_doe_01` → "barn owl"."""
     if re.search(r"_\d+[a-z]?$|_$|_01", stem):
         stem = re.sub(r"_[a-z]+_[a-z]+_*\d*[a-z]?$", "", stem, flags=re.IGNORECASE)
-    return words(re.sub(r"\d+[a-z]?$", "", stem))
+    return clean_text(re.sub(r"\d+[a-z]?$", "", stem))
 
 
-def furniture(folder: Path, _names: Names) -> Iterator[Found]:
-    """Read sweethome3d-furniture: catalogues of models, each with a picture and a category."""
+def read_furniture(folder: Path, _names: Names) -> Iterator[FoundPicture]:
+    """Read the furniture of sweethome3d-furniture: catalogues of models with pictures."""
     shelf = _below(folder, "usr/share/sweethome3d/furniture")
     for path in sorted(shelf.glob("*.sh3f")):
         try:
@@ -278,7 +273,7 @@ def furniture(folder: Path, _names: Names) -> Iterator[Found]:
             ) from error
 
 
-def _models(name: str, catalogue: zipfile.ZipFile) -> Iterator[Found]:
+def _models(name: str, catalogue: zipfile.ZipFile) -> Iterator[FoundPicture]:
     lines = catalogue.read("PluginFurnitureCatalog.properties").decode("latin-1").splitlines()
     notes = dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
     members = set(catalogue.namelist())
@@ -287,10 +282,10 @@ def _models(name: str, catalogue: zipfile.ZipFile) -> Iterator[Found]:
         if not key.startswith("icon#") or icon not in members:
             continue
         number = key.removeprefix("icon#")
-        label = re.sub(r" \d+$", "", words(notes.get(f"name#{number}", "")))
-        category = words(notes.get(f"category#{number}", ""))
-        tags = map(words, notes.get(f"tags#{number}", "").split(","))
-        yield Found(
+        label = re.sub(r" \d+$", "", clean_text(notes.get(f"name#{number}", "")))
+        category = clean_text(notes.get(f"category#{number}", ""))
+        tags = map(clean_text, notes.get(f"tags#{number}", "").split(","))
+        yield FoundPicture(
             f"{name}/{icon.rsplit('.', 1)[0]}",
             distinct([label, f"{label}, {category}"]),
             distinct([label, category, *tags]),
@@ -300,25 +295,25 @@ def _models(name: str, catalogue: zipfile.ZipFile) -> Iterator[Found]:
         )
 
 
-def landscapes(folder: Path, _names: Names) -> Iterator[Found]:
-    """Read endless-sky-data: landscapes that its copyright file puts in the public domain."""
+def read_landscapes(folder: Path, _names: Names) -> Iterator[FoundPicture]:
+    """Read the landscape photographs of endless-sky-data that are in the public domain."""
     copyright_file = _below(folder, "usr/share/doc/endless-sky-data/copyright")
-    stanzas = licences(copyright_file.read_text(encoding="utf-8"))
+    stanzas = read_licences(copyright_file.read_text(encoding="utf-8"))
     root = _below(folder, "usr/share/games/endless-sky")
     for path in sorted((root / "images" / "land").glob("*.jpg")):
-        # Of the patterns that match, the last should hold; but here "fields1*" (free) comes after
-        # "*-sfiera*" (share-alike) and matches fields10-sfiera too. So all must agree.
-        if licences_of(path.relative_to(root).as_posix(), stanzas) != {"public-domain"}:
+        # By DEP 5 the last pattern that matches decides; but here "fields1*" (free) comes after
+        # "*-sfiera*" (share-alike), and matches fields10-sfiera, too. So all must agree.
+        if find_licences(path.relative_to(root).as_posix(), stanzas) != {"public-domain"}:
             continue
-        what = words(re.sub(r"\d.*", "", path.stem))
+        what = clean_text(re.sub(r"\d.*", "", path.stem))
         said = () if what in PHOTOGRAPHERS else (f"{what} landscape",)
-        yield Found(path.stem, said, (), "", path.read_bytes())
+        yield FoundPicture(path.stem, said, (), "", path.read_bytes())
 
 
-def licences(text: str) -> list[tuple[str, str]]:
+def read_licences(text: str) -> list[tuple[str, str]]:
     """Read Debian's machine-readable copyright format (DEP 5): (pattern of files, licence).
 
-    >>> licences("Files: a/* b/c?\\nCopyright: me\\nLicense: GPL-3+\\n more of it\\n")
+    >>> read_licences("Files: a/* b/c?\\nCopyright: me\\nLicense: GPL-3+\\n more of it\\n")
     [('a/*', 'GPL-3+'), ('b/c?', 'GPL-3+')]
     """
     found = []
@@ -330,11 +325,11 @@ def licences(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def licences_of(name: str, stanzas: list[tuple[str, str]]) -> set[str]:
-    """Find every licence that is stated for a file by a pattern in its own folder.
+def find_licences(name: str, stanzas: list[tuple[str, str]]) -> set[str]:
+    """Find all licences that patterns in a file's own folder state for it.
 
     >>> stanzas = [("*", "MIT"), ("a/*", "CC0"), ("a/b*", "GPL-3+"), ("a/c*", "MIT")]
-    >>> sorted(licences_of("a/b.png", stanzas))
+    >>> sorted(find_licences("a/b.png", stanzas))
     ['CC0', 'GPL-3+']
     """
     folder = name.rpartition("/")[0] + "/"

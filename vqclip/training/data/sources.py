@@ -1,10 +1,10 @@
 """Public packages that training pictures come from.
 
-A source is a package at the version that the shipped weights rest on, with its licence, the style
-that its captions name, and the kind of reader that knows its layout. A reader is
-`(unpacked package, emoji names) -> Found, Found, …`.
+A source is a package, at the version that the shipped weights were trained on, with its licence,
+the style that its captions name, and the kind of reader for its layout. A reader is
+`(unpacked package, emoji names) -> iterator of FoundPicture`.
 
-Nothing is installed: npm and apt-get only download, each from where it is set up to.
+Nothing is installed: npm and apt-get only download, from wherever they are configured to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class Package:
-    """One release of a public package; `manager` is "npm" or "deb"."""
+    """A public package at one version; `manager` is "npm" or "deb"."""
 
     manager: str
     name: str
@@ -40,11 +40,17 @@ class Package:
 
 @dataclass(frozen=True)
 class Source:
-    """A package as a set of pictures, all of one style.
+    """A source of pictures: a package whose pictures are all of one style.
 
-    `kind` names its reader; `licence` is that of every picture for which the reader finds no
-    other. Drawings that may fill a corner of their page only are drawn `scale` times as large
-    before they are trimmed. Black two-tone glyphs are left out where `drop_glyphs`.
+    Args:
+        kind: of its reader.
+        licence: of every picture for which the reader finds no other.
+        licence_class: such as "permissive".
+        style: that captions name.
+        group: "illustrations" or "photos".
+        drop_glyphs: whether black two-tone glyphs are left out.
+        scale: drawings that fill only a part of their page are drawn so many times as large
+            before they are trimmed.
     """
 
     name: str
@@ -59,11 +65,11 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A picture as a package holds it.
+class FoundPicture:
+    """A picture as it is found in a package.
 
     Args:
-        name: unique in its source; may hold slashes.
+        name: unique in its source; may contain slashes.
         captions: the shortest name first; none if nothing is known.
         picture: an SVG's text, or an encoded picture's bytes.
         licence: its own licence, where the package states one for each file.
@@ -79,7 +85,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Emoji:
-    """What Unicode calls an emoji; `toned` if it is another's variant in a skin tone."""
+    """Unicode's label and keywords of an emoji; `toned` if it is a variant in a skin tone."""
 
     label: str
     tags: tuple[str, ...]
@@ -88,7 +94,7 @@ class Emoji:
 
 
 Names = Mapping[str, Emoji]
-Reader = Callable[[Path, Names], Iterator[Found]]
+Reader = Callable[[Path, Names], Iterator[FoundPicture]]
 Run = Callable[[Sequence[str], Path], None]
 Fetch = Callable[[Package, Path], None]
 
@@ -109,7 +115,7 @@ def _debian(name: str, version: str, kind: str, licence: str, style: str) -> Sou
     return Source(name, kind, package, licence, "permissive", style, group, clip_art, scale)
 
 
-# Of two pictures that look alike, the one further up stays.
+# Of two near-duplicates, the one of the source listed first is kept.
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
@@ -135,11 +141,11 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def command(words: Sequence[str], folder: Path) -> None:
-    """Run a program in `folder`, silently.
+def run_command(words: Sequence[str], folder: Path) -> None:
+    """Run a program in a folder, without showing its output.
 
     Raises:
-        VqclipError: if the program is not on this machine, or fails; with what it said last.
+        VqclipError: if the program does not exist, or fails; with the end of its output.
     """
     try:
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, errors="replace")
@@ -154,12 +160,12 @@ def command(words: Sequence[str], folder: Path) -> None:
         )
 
 
-def fetch(package: Package, folder: Path, run: Run = command) -> None:
-    """Download a package into a temporary folder and unpack its files into `folder`.
+def fetch_package(package: Package, folder: Path, run: Run = run_command) -> None:
+    """Download a package, and unpack its files into `folder`.
 
     Raises:
-        VqclipError: if npm, apt-get or dpkg is missing, if this version of the package is not to
-            be had, or if what came is no archive.
+        VqclipError: if npm, apt-get or dpkg is missing, if this version of the package cannot be
+            downloaded, or if the download is no archive.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as place:
         download = Path(place)
@@ -192,7 +198,7 @@ def _download(
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack what npm packed, without the folder that it puts around everything."""
+    """Unpack an npm archive, without its top folder."""
     try:
         with tarfile.open(archive) as packed:
             for member in packed:

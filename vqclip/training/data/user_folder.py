@@ -1,9 +1,9 @@
 """The user's own pictures, from a folder.
 
-At the start only their headers are looked at. A picture is decoded when it is first drawn, made
-small, and held as bytes while there is room; beyond that it is read again each time, so that
-20,000 photographs neither fill the memory nor delay the first step. What cannot be read is named
-once, and passed over.
+At the start only the headers are read. A picture is decoded and made small when it is first
+drawn, and kept as bytes while there is room; later pictures are read again each time, so that
+20,000 photographs neither fill the memory nor delay the first step. A picture that cannot be read
+is reported once, and skipped.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from vqclip.errors import PictureError
 from vqclip.media import images
 from vqclip.media.paths import GALLERY_SUFFIXES, list_kinds
 
-KEPT = 3  # a picture's shorter side is kept this many squares wide: room for crops
-LONGEST = 8  # a longer side than so many shorter ones is cut to its middle
-EXAMINED = 20  # of enough pictures, one in so many is not learnt from
+KEPT = 3  # the most squares across a picture's shorter side: room for crops
+LONGEST = 8  # if the longer side is more shorter sides than this, the middle is cut out
+EXAMINED = 20  # of enough pictures, one in so many is kept for evaluation
 Skip = Callable[[Path, str], None]
 
 
-def find(folder: Path, skip: Skip) -> list[Path]:
+def find_pictures(folder: Path, skip: Skip) -> list[Path]:
     """List the pictures in a folder and below it, in the order of their names.
 
-    Hidden files and folders are passed over. `skip` hears of pictures whose header cannot be
-    read, and why.
+    Hidden files and folders are skipped. `skip` is called with each picture whose header cannot
+    be read, and the reason.
 
     Raises:
         PictureError: if there is no such folder, or no picture in it.
@@ -66,19 +66,19 @@ def find(folder: Path, skip: Skip) -> list[Path]:
     return found
 
 
-def part(paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Part into (to learn from, to examine with); few pictures serve as both."""
+def split_paths(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Split into (to learn from, to evaluate with); if there are few, both are all of them."""
     if len(paths) < 2 * EXAMINED:
         return paths, paths
     held = paths[::EXAMINED]
     return [path for index, path in enumerate(paths) if index % EXAMINED > 0], held
 
 
-def small(path: Path, size: int) -> Tensor:
-    """Read a picture as it is meant to be seen, small: uint8 [3, H, W].
+def read_small(path: Path, size: int) -> Tensor:
+    """Read a picture, and make it small: uint8 [3, H, W].
 
-    Turned as its EXIF orientation says; what is transparent is laid on white; of an animation
-    the first frame. The shorter side is at most 3 `size` and at least `size` pixels.
+    It is rotated by its EXIF orientation; transparent parts are laid on white; of an animation
+    the first frame is taken. The shorter side is at least `size` and at most 3 `size` pixels.
 
     Raises:
         PictureError: if it cannot be read.
@@ -116,17 +116,18 @@ def small(path: Path, size: int) -> Tensor:
     return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1).contiguous()
 
 
-class Squares:
-    """Random squares of pictures.
+class RandomSquares:
+    """Random squares of the user's pictures.
 
     Args:
+        paths: of the pictures.
         size: side of a square in pixels.
         crop: the least and the greatest side of a square, as a share of the picture's shorter
-            side; drawn evenly in the logarithm. No square is enlarged, but those of pictures
-            that are smaller than it.
-        flips: mirror half of them.
-        room: bytes of pictures to hold.
-        skip: hears of pictures that turn out to be damaged.
+            side; the logarithm is drawn uniformly. Squares are not enlarged, unless the picture
+            itself is smaller.
+        flips: whether half of them are mirrored.
+        room: bytes of pictures to keep in memory.
+        skip: called with pictures that turn out to be damaged.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class Squares:
         """Draw [count, 3, size, size] in [-1, 1].
 
         Raises:
-            PictureError: if not one of the pictures can be read.
+            PictureError: if none of the pictures can be read.
         """
         return torch.stack([self._square(generator) for _ in range(count)])
 
@@ -170,7 +171,7 @@ class Squares:
         return square / 127.5 - 1
 
     def _any(self, generator: torch.Generator) -> Tensor:
-        """A random picture; a damaged one is drawn past, the same way each time."""
+        """Draw a random picture; a damaged one is skipped, the same way each time."""
         while len(self.broken) < len(self.paths):
             index = int(torch.randint(len(self.paths), [1], generator=generator))
             if index in self.broken:
@@ -178,7 +179,7 @@ class Squares:
             if index in self.held:
                 return self.held[index]
             try:
-                pixels = small(self.paths[index], self.size)
+                pixels = read_small(self.paths[index], self.size)
             except PictureError as error:
                 self.broken.add(index)
                 self.skip(self.paths[index], str(error).removeprefix(f"{self.paths[index]}: "))
