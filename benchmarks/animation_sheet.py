@@ -6,8 +6,8 @@ Each is drawn by the command that stands beside it, at the preset's own settings
 length and the settings that are given here; `stylise` is drawn over the film of `zoom-in`, and
 `music` follows a few seconds of a tune that tests/helpers/melody.py makes. What is in `out` is
 not drawn again. Writes docs/pages/images/animation_sheet.webp, eight frames of each, evenly
-spread, and three of the films as small animated WebP. The seed is the first; prompts are chosen to suit
-the presets, those of `drift` and `music` after looking at three each.
+spread, and three of the films as small animated WebP. The seed is the first; prompts are
+chosen to suit the presets, those of `drift` and `music` after looking at three each.
 """
 
 from __future__ import annotations

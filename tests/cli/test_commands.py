@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as pillow
 from PIL.PngImagePlugin import PngInfo
 
+from tests.cli.test_console import plain, terminal
 from tests.conftest import VQGAN, Home, Refusal
 from vqclip.cli import arguments, main
 from vqclip.config import yaml_files
@@ -247,8 +248,10 @@ def test_fetching_says_how_large_a_model_is_and_shows_a_bar(
     assert main.main(["models", "fetch", "sflckr"]) == 0
     out, err = capsys.readouterr()
     assert out == "cache/sflckr\n"
-    assert err.startswith("sflckr: 4.3 GB, licence: none stated")
-    assert "3.00M/4.00M" in err
+    assert err.startswith("sflckr: 4.3 GB, licence: none stated") and len(err.splitlines()) == 1
+    stream = terminal(monkeypatch)
+    assert main.main(["models", "fetch", "sflckr"]) == 0
+    assert "3.0 MB of 4.0 MB" in plain(stream.getvalue())
 
 
 def test_fetching_a_perceptor(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import sys
+import time
 
 import pytest
 import torch
 
-from vqclip.cli.console import Console, table
+from vqclip.cli import bars
+from vqclip.cli.console import Console
+from vqclip.cli.terminal import table
 from vqclip.generate import Step
 
 Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
 
 
 def steps(*losses: float) -> list[Step]:
@@ -54,12 +61,166 @@ def test_scripts_read_one_object_a_line(capsys: Capture) -> None:
     assert err == "loading\nerror: no room\n"
 
 
-def test_the_bar_shows_step_loss_and_time_left(capsys: Capture) -> None:
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def terminal(monkeypatch: Patch, name: str = "stderr") -> Terminal:
+    """A terminal of 80 columns as stderr, and an environment that says nothing of colours.
+
+    No fixture: pytest puts its own streams back before the test itself.
+    """
+    for key in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = Terminal()
+    monkeypatch.setattr(sys, name, stream)
+    return stream
+
+
+def test_the_bar_shows_step_loss_and_time_left(monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    monkeypatch.setattr(bars, "PAUSE", 0.0)
+    watched = Console().watch(iter(steps(0.5, 0.25, 0.125)), 3)
+    passed = [next(watched).index for _ in range(3)]
+    time.sleep(0.01)
+    assert passed == [0, 1, 2] and list(watched) == []
+    shown = plain(stderr.getvalue())
+    assert "100%" in shown and "step 3/3, loss 0.125" in shown
+    assert re.search(r" 67% \S+ step 2/3, loss 0\.250, 00:0\d left", shown)
+    assert stderr.getvalue().count("\x1b[?25l") == stderr.getvalue().count("\x1b[?25h") - 1
+
+
+def plain(text: str) -> str:
+    """A text without what moves the cursor and colours."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_nobody_sees_a_bar_in_a_pipe(capsys: Capture) -> None:
     passed = list(Console().watch(iter(steps(0.25, 0.125)), 2))
     assert [step.index for step in passed] == [0, 1]
+    with Console().bar(2) as bar:
+        bar.set_postfix_str("loss 1")
+        bar.update()
+    assert (bar.n, bar.console) == (1, None)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("screen", [Console(quiet=True), Console(json=True)])
+def test_nobody_sees_a_bar_who_asked_for_none(screen: Console, monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    list(screen.watch(iter(steps(0.25)), 1))
+    with screen.bar(3):
+        pass
+    assert stderr.getvalue() == ""
+
+
+def test_a_dumb_terminal_has_no_bar(monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    monkeypatch.setenv("TERM", "dumb")
+    list(Console().watch(iter(steps(0.25)), 1))
+    Console().error("no room")
+    assert stderr.getvalue() == "error: no room\n"
+
+
+def test_lines_stand_above_the_bar(monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    with Console().bar(2) as bar:
+        Console().say("passed over [red]x.png[/red]")
+        Console().error("no [room]")
+        bar.update(2)
+    lines = [line.split("\r")[-1] for line in plain(stderr.getvalue()).strip().split("\n")]
+    assert lines[-3:] == ["passed over [red]x.png[/red]", "error: no [room]", lines[-1]]
+    assert lines[-1].startswith("100%") and lines[-1].endswith("step 2/2")
+
+
+def test_a_download_counts_bytes(monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    with Console().bar(None, what=bars.BYTES) as bar:
+        bar.total = 5_000_000
+        bar.update(2_500_000)
+        bar.refresh()
+        assert "2.5 MB of 5.0 MB" in plain(stderr.getvalue())
+
+
+def test_errors_are_red_on_a_terminal_alone(monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    Console().error("there is no [bold]x[/bold]")
+    said = stderr.getvalue()
+    assert said == "\x1b[1;31merror:\x1b[0m there is no [bold]x[/bold]\n"
+
+
+@pytest.mark.parametrize("name", ["NO_COLOR", "TERM"])
+def test_colours_can_be_refused(name: str, monkeypatch: Patch) -> None:
+    stderr = terminal(monkeypatch)
+    monkeypatch.setenv(name, "dumb")
+    Console().error("no room")
+    Console().say("note: short")
+    assert stderr.getvalue() == "error: no room\nnote: short\n"
+
+
+def test_colours_can_be_forced(capsys: Capture, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    Console().error("no room")
+    Console().table([("a", "x " * 200)])
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "100%" in err and "step 2/2" in err and "loss 0.125" in err and "left" in err
+    assert err.startswith("\x1b[1;31merror:")
+    assert len(out.splitlines()) == 1  # nothing wraps in a pipe
+    monkeypatch.setenv("NO_COLOR", "1")
+    Console().error("no room")
+    assert capsys.readouterr().err == "error: no room\n"
+
+
+def test_a_table_wraps_on_a_terminal_and_is_never_markup(monkeypatch: Patch) -> None:
+    stream = terminal(monkeypatch, "stdout")
+    Console().table(
+        [("name", "about"), ("[red]ink[/red]", "words " * 30), ("\x1b[2J", "x")], heads=True
+    )
+    shown = plain(stream.getvalue())
+    assert max(map(len, shown.splitlines())) <= 80 and len(shown.splitlines()) > 4
+    assert "[red]ink[/red]  words words" in shown
+    assert "\\x1b[2J" in shown and "\x1b[2J" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(("columns", "shown"), [("80", False), ("120", True)])
+def test_a_spare_column_wants_a_wide_window(
+    columns: str, shown: bool, monkeypatch: Patch
+) -> None:
+    stream = terminal(monkeypatch, "stdout")
+    monkeypatch.setenv("COLUMNS", columns)
+    Console().table([("name", "licence", "about"), ("x", "MIT", "y")], heads=True, spare=1)
+    assert ("licence" in stream.getvalue()) is shown and ("MIT" in stream.getvalue()) is shown
+
+
+def test_a_table_in_a_pipe_is_plain_and_as_wide_as_it_is(capsys: Capture) -> None:
+    Console().table([("name", "about"), ("[red]", "words " * 30)], heads=True)
+    assert capsys.readouterr().out == f"name   about\n[red]  {('words ' * 30).rstrip()}\n"
+    Console(json=True).table([("a", "b")])
+    Console().table([])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_that_lacks_letters_is_written_to(monkeypatch: Patch) -> None:
+    """Such as that of Windows, which has a code page."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="cp437", errors="backslashreplace")
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with Console().bar(2) as bar:
+        bar.update()
+    Console().table([("…", "狐 ×2")])
+    Console().error("狐")
+    stream.flush()
+    assert b"\\u72d0" in raw.getvalue() and b"step 1/2" in raw.getvalue()
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

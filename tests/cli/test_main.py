@@ -129,22 +129,6 @@ for words in (
     assert "Traceback" not in done.stderr
 
 
-def test_help_names_every_command_and_setting(capsys: Capture) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main.main(["--help"])
-    out = capsys.readouterr().out
-    for name in main.COMMANDS:
-        assert f"  {name} " in out
-    for setting in describe_settings():
-        assert setting.key == "prompts" or f"  {setting.key}={setting.default}" in out
-        assert all(choice in out for choice in setting.choices)
-    for option in ("--preset", "--size", "--steps", "--seed", "--init", "--film", "--out"):
-        assert option in out
-    for flag in ("--json", "--quiet", "--debug", "--version"):
-        assert flag in out
-    assert max(map(len, out.splitlines())) < 160
-
-
 @pytest.mark.parametrize("name", [name for name in main.COMMANDS if name != "generate"])
 def test_every_command_has_help_of_its_own(name: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit, match="0"):
@@ -159,7 +143,7 @@ def test_help_of_dream_lists_its_settings(capsys: Capture) -> None:
         main.main(["dream", "--help"])
     out = capsys.readouterr().out
     dreamt = [setting for setting in describe_settings() if setting.key.startswith("dream.")]
-    assert dreamt and all(f"  {s.key}={s.default}" in out for s in dreamt)
+    assert dreamt and all(f"  {s.key}={s.default} " in out for s in dreamt)
     assert "--size" in out
 
 

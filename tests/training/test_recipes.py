@@ -196,8 +196,10 @@ def test_the_configs_are_listed(place: Path, capsys: Capture) -> None:
     with pytest.raises(SystemExit):
         main.main(["train", "--help"])
     shown = capsys.readouterr().out
-    assert "settings of clip and teacher" in shown and "  from=" in shown
-    assert "begin=" not in shown
+    assert "  pictures= " in shown and "  from=" in shown
+    assert "begin=" not in shown and "vqclip help settings train" in shown
+    assert main.main(["help", "settings", "train"]) == 0
+    assert "settings of clip and teacher" in capsys.readouterr().out
 
 
 BAD = [

@@ -217,7 +217,7 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
     trained = Model(recipe)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
-    loaded = models_vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
+    loaded = vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
     assert loaded.factor == 4 and loaded.channels == 8 and len(loaded.codebook) == 12
     pictures = torch.stack([picture(3, seed, 32) for seed in (1, 2)]) / 255
     with torch.no_grad():

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqclip.cli import terminal
+from vqclip.cli.bars import Bar
 from vqclip.config.schema import RunConfig
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class Console:
     def say(self, words: str) -> None:
         """Tell people something, on stderr."""
         if not self.quiet:
-            _to_people(words)
+            head = "note:" if words.startswith("note:") else ""
+            _to_people(words.removeprefix(head), head, "yellow")
 
     def event(self, name: str, /, **values: Any) -> None:
         """Tell a script something, on stdout; nothing without `--json`."""
@@ -63,10 +66,26 @@ class Console:
         if not self.json:
             print(words, flush=True)
 
+    def table(
+        self,
+        rows: Sequence[tuple[str, ...]],
+        *,
+        heads: bool = False,
+        spare: int | None = None,
+    ) -> None:
+        """Print rows in columns, on stdout; nothing with `--json`, which has its own events.
+
+        Args:
+            heads: whether the first row says what the columns are.
+            spare: a column that is left out where a terminal is narrow.
+        """
+        if not self.json and rows:
+            terminal.print_table(rows, heads=heads, spare=spare)
+
     def error(self, words: str) -> None:
         """Say what went wrong, to both."""
         self.event("error", message=words)
-        _to_people(f"error: {words}")
+        _to_people(f" {words}", "error:", "bold red")
 
     def watch(
         self, steps: Iterator[Step], total: int, done: int = 0, frames: int = 0
@@ -76,13 +95,8 @@ class Console:
         Args:
             frames: of an animation; 0 for a still.
         """
-        from tqdm import tqdm
-
-        form = "{percentage:3.0f}% {bar:24} step {n_fmt}/{total_fmt}{postfix}, {remaining} left"
         hidden = self.quiet or self.json
-        with tqdm(
-            total=total, initial=done, bar_format=form, disable=hidden, file=sys.stderr
-        ) as bar:
+        with Bar(total, done, left=True, hidden=hidden) as bar:
             for step in steps:
                 if self.json:
                     values = {name: loss.item() for name, loss in step.losses.items()}
@@ -90,40 +104,21 @@ class Console:
                     losses = {k: v if math.isfinite(v) else None for k, v in values.items()}
                     which = {"frame": step.frame} if frames else {}
                     self.event("step", step=step.index, **which, losses=losses)
-                elif not hidden:
+                elif bar.console is not None:  # a loss is fetched for nobody else
                     where = f"frame {step.frame + 1}/{frames}, " if frames else ""
                     bar.set_postfix_str(f"{where}loss {step.total():.3f}", refresh=False)
                     bar.update()
                 yield step
 
-    def bar(self, total: int, done: int, what: str = "step") -> Any:
+    def bar(self, total: int | None, done: int = 0, what: str = "step") -> Bar:
         """Make a bar of steps, `done` of `total` taken; its postfix says the rest.
 
         It stays hidden where there is nobody to see it.
         """
-        from tqdm import tqdm
-
-        form = "{percentage:3.0f}% {bar:24} " + what + " {n_fmt}/{total_fmt}{postfix}"
-        hidden = self.quiet or self.json
-        return tqdm(total=total, initial=done, bar_format=form, disable=hidden, file=sys.stderr)
+        return Bar(total, done, what, hidden=self.quiet or self.json)
 
 
-def _to_people(words: str) -> None:
+def _to_people(words: str, head: str = "", style: str = "") -> None:
     """Print on stderr; where the terminal is closed, there is nobody to tell."""
     with suppress(OSError):
-        print(words, file=sys.stderr, flush=True)
-
-
-def table(rows: Sequence[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:
-    """Lay out rows of words in columns as wide as their widest cell."""
-    if not rows:
-        return ""
-    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    for column, width in (widths or {}).items():
-        wide[column] = width
-    return "\n".join(
-        "  ".join(
-            [*(cell.ljust(w) for cell, w in zip(row, wide, strict=False)), row[-1]]
-        ).rstrip()
-        for row in rows
-    )
+        terminal.print_line(words, sys.stderr, head, style)

@@ -18,6 +18,7 @@ from typing import Any
 
 from vqclip.cli.commands import (
     classify,
+    completion,
     dream,
     explain,
     film,
@@ -48,10 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Console(json="--json" in words, quiet="--quiet" in words)
     try:
         name, rest = _command(words)
-        options = parser_of(name, abouts()).parse_intermixed_args(rest)
+        named = len(rest) < len(words)
+        if name == "help" and (about := _about(rest)):
+            name, rest = about, ["--help"]
+        options = parser_of(name, abouts(), named=named).parse_intermixed_args(rest)
         screen = Console(json=options.json, quiet=options.quiet)
-        options.named_generate = name == "generate" and len(rest) < len(words)
+        options.named_generate = name == "generate" and named
         options.command = sys.argv if arguments is None else ["vqclip", *words]
+        if name == "completion":
+            options.parsers = {each: parser_of(each, abouts()) for each in COMMANDS}
         COMMANDS[name](options, screen, progress)
         return 0
     except VqclipError as error:
@@ -143,6 +149,12 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
     return "generate", words
 
 
+def _about(words: Sequence[str]) -> str | None:
+    """The command that `vqclip help` is asked about, if it is one."""
+    bare = [word for word in words if word not in FLAGS]
+    return bare[0] if len(bare) == 1 and bare[0] in COMMANDS else None
+
+
 def _slip(words: Sequence[str]) -> list[str]:
     """What a first word that draws nothing may have been meant for, in words."""
     first = next((word for word in words if word not in FLAGS), "")
@@ -178,4 +190,5 @@ COMMANDS: dict[str, Command] = {
     "train": train.train,
     "invert": invert.invert,
     "help": explain.help,
+    "completion": completion.completion,
 }

@@ -1,107 +1,79 @@
-"""The argument parser: the words, options and help of each command.
+"""The argument parser: the words and options of each command.
 
-`vqclip.cli.main` asks for a parser; what the words mean is the business of `vqclip.commands`.
+`vqclip.cli.main` asks for a parser; `vqclip.cli.arguments` and the commands read what they find.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 from vqclip import __version__
-from vqclip.cli import arguments, image_arguments
-from vqclip.cli.commands import models
+from vqclip.cli import arguments, help_pages
+from vqclip.cli.commands import completion, models
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.score_film import FLOW
-from vqclip.cli.console import table
-from vqclip.config.animation_checks import GROUPS
-from vqclip.config.describe import Setting, describe_settings
+from vqclip.cli.epilogs import epilog, first_page, option_help, option_rows
+from vqclip.cli.help_pages import Block
 from vqclip.errors import ConfigError, suggest
-from vqclip.training.settings import SCHEMAS, WORD_KINDS, InversionConfig
-
-GENERAL = ("generate", "plan")  # what takes every setting shows every setting
-
-
-DREAMT = ("negative", "style", "seed", "out", "device")
-
-
-TIMED = ("frames", "length", "fps", "loop", "fade", "size", "steps", "seed", "out")
-
-
-def epilog(name: str, abouts: Mapping[str, str]) -> str | None:
-    """What stands below the options in a command's help; None: nothing.
-
-    Args:
-        abouts: what each command does, in a line.
-    """
-    if name in GENERAL:
-        commands = table([(f"  {each}", about) for each, about in abouts.items()])
-        return "\n".join(["commands:", commands, "", _settings(_all())])
-    if name == "train":
-        return _recipes()
-    if name == "animate":
-        return f"{_settings(_taken(name))}\nall others: vqclip --help"
-    return _settings(_taken(name)) if name in TAKEN else None
-
-
-def _all() -> list[Setting]:
-    return [each for each in describe_settings() if each.key != "prompts"]
-
-
-def _taken(name: str) -> Iterable[Setting]:
-    settings = describe_settings(InversionConfig) if name == "invert" else _all()
-    return [each for each in settings if TAKEN[name](each.key)]
-
-
-def _settings(settings: Iterable[Setting]) -> str:
-    rows = [(f"  {each.key}={each.default}", each.told) for each in settings]
-    return "\n".join(["settings (key=value; here with their defaults):", table(rows, {0: 30})])
-
-
-def _recipes() -> str:
-    """The settings of every recipe of `train`."""
-    lines = []
-    for schema in dict.fromkeys(SCHEMAS.values()):
-        names = " and ".join(name for name, each in SCHEMAS.items() if each is schema)
-        rows = [
-            (f"  {s.key.replace('begin', 'from')}={s.default}", s.help.removeprefix("from=: "))
-            for s in describe_settings(schema)
-            if s.key != "recipe"
-        ]
-        lines += [f"settings of {names} (here with their defaults):", table(rows, {0: 30}), ""]
-    return "\n".join(lines)
-
-
-# Which settings a command that takes some of them shows, by their keys.
-TAKEN: dict[str, Callable[[str], bool]] = {
-    "animate": lambda key: key in TIMED or key.partition(".")[0] in (*GROUPS, "film"),
-    "invert": lambda key: True,
-    "film": lambda key: key.startswith("film.") and key != "film.every",
-    "dream": lambda key: key.startswith("dream.") or key in DREAMT,
-    **dict.fromkeys(("classify", "score", "search"), lambda key: key in image_arguments.TAKEN),
-}
-
+from vqclip.training.settings import WORD_KINDS, InversionConfig
 
 PROMPTED = ("generate", "animate", "plan", "dream", "explain")  # the commands that take a prompt
-
-
 LOOKING = ("classify", "score", "search")  # those that look at pictures
-
-
-ANIMATED = {  # options of animations, what follows them, and what they say
-    "--frames": ("N", "frames=N"),
-    "--fps": ("N", "fps=N"),
-    "--length": ("SECONDS", "length=SECONDS"),
-    "--source": ("FILM", "source.film=FILM: draw over it"),
-    "--sound": ("FILE", "sound.file=FILE"),
-    "--loop": ("", "loop=true"),
+ANIMATED = {  # options of animations, what follows them, and which settings they are
+    "--frames": ("N", "frames"),
+    "--fps": ("N", "fps"),
+    "--length": ("SECONDS", "length"),
+    "--source": ("FILM", "source.film"),
+    "--sound": ("FILE", "sound.file"),
+    "--loop": ("", "loop"),
 }
+EVERYWHERE = ("-h, --help", "--version", "--json", "--quiet", "--debug")  # the last three: told
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are ConfigErrors with a suggestion."""
+    """argparse whose complaints are ConfigErrors with a suggestion, and whose help is a page.
+
+    Args:
+        below: what the help says below usage and description; None: options and `rest`.
+        rest: what it says below the options.
+    """
+
+    def __init__(
+        self, *, below: list[Block] | None = None, rest: list[Block] | None = None, **words: Any
+    ) -> None:
+        super().__init__(**words)
+        self.color = False  # pages have colours of their own
+        self.below, self.rest = below, rest or []
+
+    def page(self) -> list[Block]:
+        """The help, in blocks."""
+        if self.below is not None:
+            return self.below
+        usage = re.sub(r"\[--?(help|version|json|quiet|debug|h)\] *", "", self.format_usage())
+        usage = re.sub(r"\s*\n\s*", " ", usage.strip())  # wrapped anew
+        top = [Block(text=usage), Block(text=self.description or "")]
+        words, options = (option_rows(self, positional=each) for each in (True, False))
+        own = [row for row in options if row[0] not in EVERYWHERE]
+        common = [row for row in options if row[0] in EVERYWHERE[2:]]
+        wide = max(len(row[0]) for row in [*words, *own, *common])
+        blocks = [
+            Block(rows=[*words, *own], least=wide),
+            *self.rest,
+            Block(rows=common, least=wide),
+        ]
+        return [*top, *(block for block in blocks if block.rows or block.text)]
+
+    def format_help(self) -> str:
+        """The help as plain text."""
+        return help_pages.as_text(self.page())
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, as wide and colourful as the terminal is."""
+        help_pages.print_page(self.page(), file or sys.stdout)
 
     def error(self, message: str) -> NoReturn:
         """Turn argparse's exit into our error."""
@@ -123,18 +95,19 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message} (see {self.prog} --help){draw}")
 
 
-def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:
+def parser_of(name: str, abouts: Mapping[str, str], *, named: bool = True) -> Parser:
     """Make the parser of one command.
 
     Args:
         abouts: what each command does, in a line.
+        named: whether somebody named it; the help of none is the first page.
     """
     parser = Parser(
         prog=f"vqclip {name}" if name != "generate" else "vqclip",
         description=abouts[name],
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=epilog(name, abouts),
+        below=None if named else first_page(abouts),
+        rest=epilog(name, abouts),
     )
     parser.add_argument("--version", action="version", version=f"vqclip {__version__}")
     if name in PROMPTED:
@@ -152,29 +125,40 @@ def parser_of(name: str, abouts: Mapping[str, str]) -> Parser:
 
 def _add_prompted(parser: Parser, name: str) -> None:
     """Add what the commands take that read a prompt."""
-    parser.usage = f'{parser.prog} "PROMPT" | FILE.yaml | FILE.txt  [--option …] [key=value …]'
-    parser.add_argument("words", nargs="*", metavar="PROMPT", help='such as "a fox:2 | fog:-0.5"')
+    parser.usage = f'{parser.prog} "PROMPT" | FILE  [--option …] [key=value …]'
+    shapes = 'such as "a fox:2 | fog:-0.5", or FILE.yaml, FILE.txt'
+    parser.add_argument("words", nargs="*", metavar="PROMPT", help=shapes)
     parser.add_argument(
-        "--preset", action="append", default=[], metavar="NAME", help="NAME,… or FILE.yaml"
+        "--preset",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="looks and qualities: NAME,… or FILE.yaml (vqclip presets)",
     )
-    parser.add_argument("--seed", metavar="N", help="seed=N")
-    parser.add_argument("--negative", metavar="PROMPT", help="negative=PROMPT")
-    parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    parser.add_argument("--seed", metavar="N", help=option_help("seed"))
+    parser.add_argument("--negative", metavar="PROMPT", help=option_help("negative"))
+    parser.add_argument("--out", metavar="DIR", help=option_help("out"))
     if name == "dream":
-        parser.add_argument("--count", metavar="N", help="dream.count=N")
+        parser.add_argument("--count", metavar="N", help=option_help("dream.count"))
         parser.add_argument(
             "--size", metavar="WxH", help="size=WxH of a run that goes on from one"
         )
     if name in ("generate", "animate", "plan"):
-        parser.add_argument("--size", metavar="WxH", help="size=WxH")
-        parser.add_argument("--steps", metavar="N", help="steps=N")
-        parser.add_argument("--init", metavar="IMG", help="init=IMG")
-        parser.add_argument("--film", action="store_true", help="film.format=mp4")
-    for option, (metavar, what) in ANIMATED.items() if name in ("animate", "plan") else ():
+        parser.add_argument("--size", metavar="WxH", help=option_help("size"))
+        parser.add_argument("--steps", metavar="N", help=option_help("steps"))
+        parser.add_argument("--init", metavar="IMG", help=option_help("init"))
+        parser.add_argument(
+            "--film", action="store_true", help="a film of the making, too; film.format=mp4"
+        )
+    for option, (metavar, key) in ANIMATED.items() if name in ("animate", "plan") else ():
         if metavar:
-            parser.add_argument(option, metavar=metavar, help=what)
+            parser.add_argument(option, metavar=metavar, help=option_help(key))
         else:
-            parser.add_argument(option, action="store_const", const="true", help=what)
+            parser.add_argument(option, action="store_const", const="true", help=option_help(key))
+    if name == "plan":
+        parser.add_argument(
+            "--all", action="store_true", help="every setting, not only what differs"
+        )
     if name in ("generate", "animate", "plan"):
         parser.add_argument(
             "--draft",
@@ -185,7 +169,7 @@ def _add_prompted(parser: Parser, name: str) -> None:
 
 def _add_again(parser: Parser) -> None:
     parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
-    parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    parser.add_argument("--out", metavar="DIR", help=option_help("out"))
     parser.add_argument(
         "--frames", metavar="A:B", help="of an animation: draw the frames from A to B - 1 anew"
     )
@@ -206,7 +190,21 @@ def _add_direction(parser: Parser) -> None:
 
 
 def _add_help(parser: Parser) -> None:
-    parser.add_argument("topic", nargs="?", default="prompts", help=", ".join(TOPICS))
+    topics = ", ".join(TOPICS)
+    parser.usage = f"{parser.prog} [TOPIC | COMMAND | settings [GROUP | KEY | WORD …]]"
+    parser.add_argument(
+        "topic", nargs="?", default="prompts", metavar="TOPIC", help=f"{topics}, or a command"
+    )
+    parser.add_argument(
+        "about", nargs="*", metavar="WORD", help="of settings: a group, a key, or words to find"
+    )
+
+
+def _add_completion(parser: Parser) -> None:
+    parser.usage = f"{parser.prog} {'|'.join(completion.SHELLS)}"
+    parser.add_argument(
+        "shell", metavar="SHELL", help=f"{', '.join(completion.SHELLS)}: print its script"
+    )
 
 
 def _add_plot(parser: Parser) -> None:
@@ -237,8 +235,14 @@ def _add_train(parser: Parser) -> None:
 
 
 def _add_models(parser: Parser) -> None:
-    parser.add_argument("action", type=models.action, metavar="|".join(models.ACTIONS))
-    parser.add_argument("name", nargs="?", help="of the model; for import, its checkpoint file")
+    actions = "|".join(models.ACTIONS)
+    parser.usage = f"{parser.prog} {actions} [NAME]  [--option …]"
+    parser.add_argument(
+        "action", type=models.action, metavar="ACTION", help=actions.replace("|", ", ")
+    )
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="of the model; for import, its checkpoint file"
+    )
     parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
     parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
 
@@ -249,12 +253,12 @@ def _add_film(parser: Parser) -> None:
         "words", nargs="*", metavar="FRAMES", help="a run, a folder, pictures, '*.png', a film"
     )
     parser.add_argument("--format", metavar="KIND", help="mp4, mov, webm, gif, webp or frames")
-    parser.add_argument("--fps", metavar="N", help="film.fps=N; of a film: its own")
+    parser.add_argument("--fps", metavar="N", help="pictures a second; of a film: its own")
     parser.add_argument("--size", metavar="WxH", help="of the film; else that of the first")
-    parser.add_argument("--codec", metavar="NAME", help="film.codec=NAME")
-    parser.add_argument("--crf", metavar="N", help="film.crf=N")
-    parser.add_argument("--quality", metavar="N", help="film.quality=N")
-    parser.add_argument("--between", metavar="N", help="film.between=N")
+    parser.add_argument("--codec", metavar="NAME", help=option_help("film.codec"))
+    parser.add_argument("--crf", metavar="N", help=option_help("film.crf"))
+    parser.add_argument("--quality", metavar="N", help=option_help("film.quality"))
+    parser.add_argument("--between", metavar="N", help=option_help("film.between"))
     parser.add_argument("--sound", metavar="FILE", help="what is heard: a song, another film")
     parser.add_argument("--sound-start", metavar="SECONDS", help="where in it the film begins")
     parser.add_argument("--sheet", metavar="N", help="lay every Nth picture on a sheet instead")
@@ -265,14 +269,14 @@ def _add_invert(parser: Parser) -> None:
     parser.usage = f"{parser.prog} PHOTO … --token NAME  [--option …] [key=value …]"
     parser.add_argument("words", nargs="*", metavar="PHOTO", help="3 to 10, of one thing")
     parser.add_argument("--token", metavar="NAME", help="the word; prompts write <NAME>")
-    parser.add_argument("--init", metavar="WORD", help="init=WORD")
-    parser.add_argument("--vectors", metavar="N", help="vectors=N")
+    parser.add_argument("--init", metavar="WORD", help="an ordinary word to begin with")
+    parser.add_argument("--vectors", metavar="N", help=option_help("vectors", InversionConfig))
     parser.add_argument(
-        "--perceptor", dest="perceptors", metavar="NAME", help="perceptors=NAME,…"
+        "--perceptor", dest="perceptors", metavar="NAME", help="whose text towers learn it"
     )
-    parser.add_argument("--kind", metavar="KIND", help=f"kind={'|'.join(WORD_KINDS)}")
-    parser.add_argument("--steps", metavar="N", help="steps=N")
-    parser.add_argument("--out", metavar="DIR", help="out=DIR")
+    parser.add_argument("--kind", metavar="KIND", help=", ".join(WORD_KINDS))
+    parser.add_argument("--steps", metavar="N", help=option_help("steps", InversionConfig))
+    parser.add_argument("--out", metavar="DIR", help=option_help("out", InversionConfig))
 
 
 OTHERS: dict[str, Callable[[Parser], None]] = {
@@ -282,6 +286,7 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "invert": _add_invert,
     "film": _add_film,
     "help": _add_help,
+    "completion": _add_completion,
     "plot": _add_plot,
     "show": _add_show,
     "diff": _add_diff,

@@ -49,6 +49,15 @@ def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Se
         )
 
 
+def groups(schema: type = RunConfig) -> dict[str, str]:
+    """The groups of settings, `camera.…`, each with what it is about."""
+    return {
+        each.name: each.metadata.get("help", "")
+        for each in dataclasses.fields(schema)
+        if dataclasses.is_dataclass(each.default_factory)
+    }
+
+
 def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
     """Give the settings as plain dicts and lists; `load(overrides=...)` takes them back.
 

@@ -14,4 +14,5 @@ Begin with `generate`.
     classify    The commands classify and score
     score_film  The command score --film
     search      The command search
+    completion  The command completion: scripts by which bash, zsh and fish complete commands
 """

@@ -16,7 +16,7 @@ from typing import Any
 from vqclip.cli import image_arguments
 from vqclip.cli.commands import score_film
 from vqclip.cli.commands.score_film import FLOW
-from vqclip.cli.console import Console, Progress, table
+from vqclip.cli.console import Console, Progress
 from vqclip.cli.image_arguments import texts_of
 from vqclip.errors import ConfigError
 from vqclip.media import files
@@ -65,7 +65,7 @@ def classify_images(options: Any, screen: Console, progress: Progress) -> None:
             files.write_whole(options.csv, lines.encode("utf-8", "surrogateescape"))
             screen.say(f"written: {options.csv}")
     if not to_stdout:
-        screen.result(in_a_table(labels, found))
+        screen.table(in_a_table(labels, found))
     album.close()
 
 
@@ -109,7 +109,7 @@ def score_images(options: Any, screen: Console, progress: Progress) -> None:
                     )
                     shown = "–" if percent is None else f"{percent:.0f} %"
                     rows.append((f"{found.cosine:.3f}", shown, eye.name, text, str(path)))
-    screen.result(table(rows))
+    screen.table(rows, heads=True)
     album.close()
 
 
@@ -159,14 +159,16 @@ def ranked(labels: Sequence[str], shares: Sequence[float]) -> list[tuple[str, fl
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
-def in_a_table(labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]) -> str:
-    """Lay out the best labels of each picture for people."""
-    rows = []
+def in_a_table(
+    labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]
+) -> list[tuple[str, ...]]:
+    """The best labels of each picture, for people."""
+    rows: list[tuple[str, ...]] = []
     for path, shares in found:
         best = ranked(labels, shares)[:SHOWN]
         cells = [cell for label, share in best for cell in (f"{100 * share:5.1f} %", label)]
         rows.append((*cells, str(path)))
-    return table(rows)
+    return rows
 
 
 def in_csv(labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]) -> str:
@@ -201,7 +203,7 @@ def classify(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def score(options: Any, screen: Console, progress: Progress) -> None:
-    """Say how well words fit each picture, by CLIP; or how steady a film is."""
+    """Say how well words fit pictures, or how steady a film is."""
     if options.of_film is not None:
         score_film.score(options, screen)
     elif options.source is not None or options.flow != FLOW:

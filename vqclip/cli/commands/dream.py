@@ -136,7 +136,7 @@ def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
 
 
 def dream(options: Any, screen: Console, progress: Progress) -> None:
-    """Draw drafts of a prompt in seconds, the best first; nothing is optimised."""
+    """Draw drafts of a prompt in seconds, the best first."""
     for config in arguments.configs(options):
         files.require_folder(Path(config.out))
         draw(config, screen)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli import arguments
+from vqclip.cli import arguments, settings_help
 from vqclip.cli.console import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
@@ -45,8 +45,8 @@ def topic(name: str) -> str:
     """
     if name not in TOPICS:
         raise ConfigError(
-            f"there is no help about {name!r}{suggest(name, TOPICS)}; there is about: "
-            f"{', '.join(TOPICS)}, and about each command: vqclip COMMAND --help"
+            f"there is no help about {name!r}{suggest(name, [*TOPICS, 'settings'])}; there is "
+            f"about: {', '.join(TOPICS)}, settings, and about each command: vqclip COMMAND --help"
         )
     return textwrap.dedent((TOPICS[name].__doc__ or "").strip())
 
@@ -238,12 +238,12 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
 
 
 def explain(options: Any, screen: Console, progress: Progress) -> None:
-    """Say how a prompt is understood, and what each perceptor will read."""
+    """Say how a prompt is understood, and what each CLIP reads."""
     explain_prompts(arguments.configs(options), screen)
 
 
 def direction(options: Any, screen: Console, progress: Progress) -> None:
-    """Make a direction for vector(NAME) from two sets of words or pictures."""
+    """Make a direction for vector(NAME) of words or pictures."""
     words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
     if len(words) != 2:
         raise ConfigError(
@@ -256,5 +256,13 @@ def direction(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def help(options: Any, screen: Console, progress: Progress) -> None:
-    """Explain a part of the language: prompts, templates, structured, schedules, perceptors."""
-    print(topic(options.topic))
+    """Explain the language of prompts, a setting or a command."""
+    if options.topic == "settings":
+        settings_help.show(options.about, screen)
+        return
+    if options.about:
+        raise ConfigError(
+            f"{options.about[0]!r} stands alone after {options.topic!r}; about one thing at a "
+            "time (see vqclip help --help)"
+        )
+    screen.result(topic(options.topic))

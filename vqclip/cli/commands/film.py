@@ -306,5 +306,5 @@ def _seconds(text: str | None) -> float:
 
 
 def film(options: Any, screen: Console, progress: Progress) -> None:
-    """Make a film, or a contact sheet, of a run, a folder, pictures or another film."""
+    """Make a film or a contact sheet of a run or of pictures."""
     make_film(options, screen, progress)

@@ -215,12 +215,10 @@ def _play(
             for step in watched:
                 if step.failed:
                     screen.say(
-                        f"\nstep {step.index} gave no numbers at first; the rate is lower now"
+                        f"step {step.index} gave no numbers at first; the rate is lower now"
                     )
                 if step.saved:
-                    screen.say(
-                        f"\nmemory ran out at step {step.index}; {step.saved} from here on"
-                    )
+                    screen.say(f"memory ran out at step {step.index}; {step.saved} from here on")
                 if asked and step.index + 1 < ready.total:
                     break
     if asked and ready.done < ready.total:
@@ -250,7 +248,7 @@ def _judged(ready: Runner, image: Image, screen: Console) -> Verdict | None:
     try:
         return zero_shot.judge_picture(image, prompt.draft_text(wishes), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
-        screen.say(f"\nnote: no verdict on the picture: {error}")
+        screen.say(f"note: no verdict on the picture: {error}")
         return None
 
 
@@ -281,12 +279,12 @@ def _is_read(name: str) -> bool:
 
 
 def generate(options: Any, screen: Console, progress: Progress) -> None:
-    """Draw a picture from a prompt (the command when none is named)."""
+    """Draw a picture from a prompt; its name may be left out."""
     _draw_all(arguments.configs(options), options, screen, progress)
 
 
 def animate(options: Any, screen: Console, progress: Progress) -> None:
-    """Draw an animation: a camera, a story, or over a film of your own."""
+    """Draw an animation: a camera, a story, or over a film."""
     arguments.require_frames([*arguments.short(options), *options.words])
     found = [arguments.animated(config) for config in arguments.configs(options)]
     _draw_all(found, options, screen, progress)
@@ -308,7 +306,7 @@ def _draw_all(
 
 
 def again(options: Any, screen: Console, progress: Progress) -> None:
-    """Make a picture again from the notes in it, with other settings if you like."""
+    """Make a picture again, with other settings if you like."""
     first, overrides = arguments.parted(options.words)
     if first is None:
         raise ConfigError(
@@ -328,7 +326,7 @@ def again(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def resume(options: Any, screen: Console, progress: Progress) -> None:
-    """Go on with a run that was stopped, killed or is to take more steps."""
+    """Go on with a run that stopped, or is to take more steps."""
     first, overrides = arguments.parted(options.words)
     if first is None:
         raise ConfigError(

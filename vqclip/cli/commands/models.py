@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Console, Progress, table
+from vqclip.cli.bars import BYTES
+from vqclip.cli.console import Console, Progress
 from vqclip.errors import ConfigError, ModelError, pick
-from vqclip.models.zoo import download, registry
+from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
 
 CARD = "see models/starter/MODEL_CARD.md"
@@ -54,8 +54,9 @@ def list_(options: Any, screen: Console) -> None:
         (row.name, row.kind, registry.readable(row.bytes), row.where, row.licence, row.about)
         for row in found
     ]
-    screen.result(table([heads, *lines]))
+    screen.table([heads, *lines], heads=True, spare=heads.index("licence"))
     screen.result("\nmore perceptors: every model::weights that open_clip knows")
+    screen.result("licences: in a wide window, by --json, and before a model is fetched")
 
 
 def where(options: Any, screen: Console) -> None:
@@ -73,6 +74,7 @@ def import_(options: Any, screen: Console) -> None:
     if options.config is None or options.as_name is None:
         raise ConfigError("write: vqclip models import FILE --config YAML --name NAME")
     from vqclip.models import vqgan
+    from vqclip.models.zoo import download
 
     vqgan.open_vqgan(Path(options.config), Path(file))  # refused before it is taken in
     found = download.import_model(Path(file), Path(options.config), options.as_name)
@@ -86,12 +88,12 @@ def fetch(options: Any, screen: Console) -> None:
     if "::" in name:
         _fetch_perceptor(name, screen)
         return
-    from tqdm import tqdm
+    from vqclip.models.zoo import download
 
     row = CHECKPOINTS.get(name)
     if row is not None:
         screen.say(f"{name}: {registry.readable(row.bytes)}, licence: {row.licence}")
-    with tqdm(unit="B", unit_scale=True, disable=screen.quiet, file=sys.stderr) as bar:
+    with screen.bar(None, what=BYTES) as bar:
 
         def progress(done: int, total: int | None) -> None:
             bar.total = total
@@ -172,5 +174,5 @@ ACTIONS: dict[str, Callable[[Any, Console], None]] = {
 
 
 def models(options: Any, screen: Console, progress: Progress) -> None:
-    """List, fetch, import, verify or remove models, or say where they are."""
+    """List, fetch, import, verify or remove models."""
     ACTIONS[options.action](options, screen)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console, table
+from vqclip.cli.console import Console
 from vqclip.errors import ConfigError
 from vqclip.language import assets
 from vqclip.media import paths
@@ -82,7 +82,7 @@ def score(options: Any, screen: Console) -> None:
             "the loop closes" if found.closes else "the loop does not close",
         ),
     ]
-    screen.result(table([*rows, *means]))
+    screen.table([*rows, *means])
 
 
 def _run_of(film: Path) -> Path | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console, Progress, table
+from vqclip.cli.console import Console, Progress
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media import files
 from vqclip.media import paths as media_paths
@@ -68,7 +68,7 @@ def search_images(options: Any, screen: Console, progress: Progress) -> None:
     for path, score in hits:
         screen.event("hit", image=str(path), score=round(score, 6))
     rows = [(str(n), f"{score:.3f}", str(path)) for n, (path, score) in enumerate(hits, start=1)]
-    screen.result(table(rows))
+    screen.table(rows)
     if options.sheet is not None:
         lay_out(Path(options.sheet), hits)
         screen.say(f"contact sheet: {options.sheet}")
@@ -202,5 +202,5 @@ def link(folder: Path, hits: Sequence[Found]) -> None:
 
 
 def search(options: Any, screen: Console, progress: Progress) -> None:
-    """Find the pictures of a folder that fit words, or another picture, best."""
+    """Find the pictures of a folder that fit words or a picture."""
     search_images(options, screen, progress)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress, table
+from vqclip.cli.console import Console, Progress
 from vqclip.config import animation_checks, loading, yaml_files
-from vqclip.config.describe import plain_value, to_dict
+from vqclip.config.describe import describe_settings, plain_value, to_dict
 from vqclip.config.layers import flat
 from vqclip.config.schema import RunConfig
 from vqclip.language import assets, prompts
@@ -18,7 +18,7 @@ from vqclip.run.preflight import require_files
 
 
 def show(options: Any, screen: Console, progress: Progress) -> None:
-    """Show what made a picture: prompt, seed, settings, models, versions."""
+    """Show what made a picture: prompt, seed, settings, models."""
     from vqclip.run.record import provenance
 
     notes = provenance.read_provenance(Path(options.picture))
@@ -31,20 +31,21 @@ def show(options: Any, screen: Console, progress: Progress) -> None:
         for lines in (usual, flat(notes.config))
     )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
-    lines = [f"prompt  {notes.prompt}", f"seed    {notes.seed}", "", "settings that differ:"]
-    lines.append(table(changed) or "  none")
+    screen.result(f"prompt  {notes.prompt}\nseed    {notes.seed}\n\nsettings that differ:")
+    screen.table(changed or [("  none",)])
     for change in notes.changes:
         before = ", ".join(
             f"{key}={plain_value(value)}" for key, value in change["settings"].items()
         )
-        lines += ["", f"changed on the way: up to step {change['step']} it was {before}"]
-    lines += ["", "models (sha256):", table([(f"  {k}", v) for k, v in notes.models.items()])]
-    lines += ["", "versions:", table([(f"  {k}", v) for k, v in notes.versions.items()])]
-    print("\n".join(lines))
+        screen.result(f"\nchanged on the way: up to step {change['step']} it was {before}")
+    screen.result("\nmodels (sha256):")
+    screen.table([(f"  {k}", v) for k, v in notes.models.items()])
+    screen.result("\nversions:")
+    screen.table([(f"  {k}", v) for k, v in notes.versions.items()])
 
 
 def diff(options: Any, screen: Console, progress: Progress) -> None:
-    """Say which prompt, seed, settings, models and versions of two pictures differ."""
+    """Say in what two pictures were made differently."""
     from vqclip.run.record import provenance
 
     pair = [provenance.read_provenance(Path(each)) for each in (options.first, options.second)]
@@ -53,20 +54,23 @@ def diff(options: Any, screen: Console, progress: Progress) -> None:
         screen.event("diff", differences=[dataclasses.asdict(each) for each in found])
         return
     if not found:
-        print("made in the same way: prompt, seed, settings, models and versions are equal")
+        screen.result(
+            "made in the same way: prompt, seed, settings, models and versions are equal"
+        )
         return
     rows = [("", str(options.first), str(options.second))]
     for each in found:
         name = f"{each.kind} {each.name}" if each.kind != each.name else each.kind
         rows.append((name, _side(each.kind, each.first), _side(each.kind, each.second)))
-    print(table(rows))
+    screen.table(rows, heads=True)
 
 
 def plan(options: Any, screen: Console, progress: Progress) -> None:
     """Say what a run would do, load and cost, and run nothing.
 
-    Printed: the prompts as they are understood, every setting, the sizes and steps, the device,
-    what would have to be downloaded, and about how much memory and time it would take.
+    Printed: the prompts as they are understood, the settings that differ from the defaults (with
+    `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
+    about how much memory and time it would take.
     """
     for config in arguments.configs(options):
         _plan(config, options, screen)
@@ -92,11 +96,18 @@ def _plan(config: RunConfig, options: Any, screen: Console) -> None:
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
-    print("\n".join(f"  {line}" for line in prompts.echo(wishes)))
+    screen.result("\n".join(f"  {line}" for line in prompts.echo(wishes)))
     for note in [*prompts.lint_prompts(config.prompts, config.negative), *notes]:
-        print(f"note: {note}")
-    print(table([(f"  {k}", str(plain_value(v))) for k, v in flat(to_dict(config)).items()]))
-    print(run_estimate.describe_estimate(estimate))
+        screen.result(f"note: {note}")
+    every = {key: str(plain_value(value)) for key, value in flat(to_dict(config)).items()}
+    defaults = {each.key: each.default for each in describe_settings()}
+    shown = {k: v for k, v in every.items() if options.all or v != defaults[k]}
+    how = (
+        "settings:" if options.all else "settings that differ from the defaults (others: --all):"
+    )
+    screen.result(how)
+    screen.table([(f"  {key}", value) for key, value in shown.items()])
+    screen.result(run_estimate.describe_estimate(estimate))
 
 
 def presets(options: Any, screen: Console, progress: Progress) -> None:
@@ -104,7 +115,7 @@ def presets(options: Any, screen: Console, progress: Progress) -> None:
     found = yaml_files.list_presets()
     for name, about in found.items():
         screen.event("preset", name=name, about=about)
-    screen.result(table(list(found.items())))
+    screen.table(list(found.items()))
 
 
 def _side(kind: str, value: Any) -> str:

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Console, Progress, table
+from vqclip.cli.console import Console, Progress
 from vqclip.errors import ConfigError, ModelError, PictureError, suggest
 from vqclip.media import files
-from vqclip.models.zoo import download, registry
+from vqclip.models.zoo import registry
 from vqclip.training import recipes as training_recipes
 from vqclip.training.settings import Recipe, VqganRecipe
 
@@ -92,7 +92,7 @@ def _list(screen: Console) -> None:
     found = training_recipes.list_recipes()
     for name, about in found.items():
         screen.event("training", name=name, about=about)
-    screen.result(table(list(found.items())))
+    screen.table(list(found.items()))
     screen.result("\nyour own pictures: vqclip train own_vqgan pictures=FOLDER name=mine")
 
 
@@ -172,6 +172,8 @@ def _shelve(recipe: VqganRecipe, screen: Console) -> None:
     vqgan.open_vqgan(config, weights)  # refused before it is taken in
     _refuse_taken(recipe)  # somebody may have taken the name while it was trained
     shutil.rmtree(registry.cache_dir() / recipe.name, ignore_errors=True)  # its own, of last time
+    from vqclip.models.zoo import download
+
     found = download.import_model(weights, config, recipe.name)
     note = {"name": recipe.name, "sha256": registry.sha256(found.weights)}
     (out / SHELVED).write_text(json.dumps(note) + "\n", encoding="utf-8")
@@ -241,7 +243,7 @@ def _clock(seconds: float) -> str:
 
 
 def train(options: Any, screen: Console, progress: Progress) -> None:
-    """Train by a config: the starter models' own, or a VQGAN on your pictures."""
+    """Train a VQGAN on your pictures, or the starter models."""
 
     def started(folder: Path) -> None:
         progress.started, progress.folder = True, folder

@@ -1,0 +1,177 @@
+"""Epilogs: what stands below the options in each command's help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from vqclip.cli import image_arguments
+from vqclip.cli.help_pages import Block, Row
+from vqclip.config.animation_checks import GROUPS
+from vqclip.config.describe import Setting, describe_settings
+from vqclip.config.schema import RunConfig
+from vqclip.training.settings import InversionConfig, VqganRecipe
+
+SORTED = {  # the commands, as they stand on the first page
+    "draw": ("generate", "animate", "dream", "again", "resume"),
+    "before": ("plan", "explain", "plot", "presets", "models"),
+    "after": ("show", "diff", "film", "classify", "score", "search"),
+    "teach": ("train", "invert", "direction"),
+    "help": ("help", "completion"),
+}
+# The ten settings on the first page, as they are typed, and below them where the rest is.
+FIRST = {
+    "preset": "--preset NAME,…",
+    "negative": "--negative PROMPT",
+    "style": "style=TEXT",
+    "size": "--size WxH",
+    "steps": "--steps N",
+    "seed": "--seed N",
+    "init": "--init IMG",
+    "vqgan": "vqgan=NAME",
+    "perceptors": "perceptors=NAME,…",
+    "out": "--out DIR",
+}
+USAGE = 'usage: vqclip [COMMAND] "PROMPT" | FILE  [--option …] [key=value …]'
+PRESET = "looks and qualities: ink,better (vqclip presets)"
+REST = (
+    ("vqclip COMMAND --help", "a command's options; vqclip generate --help has more"),
+    ("vqclip help settings", "every setting; vqclip help settings colour finds some"),
+    ("vqclip help prompts", "the language of prompts; also: schedules, templates …"),
+    ("anywhere", "--json --quiet --debug --version"),
+)
+DREAMT = ("negative", "style", "seed", "out", "device")
+DRAWN = (
+    *("style", "vqgan", "perceptors", "cutouts.count", "optimiser.rate"),
+    *("losses.distinct", "losses.smoothness", "losses.saturation", "film.format", "device"),
+)
+MOVED = (
+    *("camera.zoom", "camera.pan_x", "camera.roll", "camera.depth", "camera.forward"),
+    *("motion.steps", "motion.hold"),
+)
+TAUGHT = ("pictures", "name", "steps", "minutes", "size", "rate", "begin", "out", "device")
+
+# Which settings a command's help shows, by their keys.
+TAKEN: dict[str, Sequence[str]] = {
+    "generate": DRAWN,
+    "animate": MOVED,
+    "dream": DREAMT,
+    **dict.fromkeys(("classify", "score", "search"), image_arguments.TAKEN),
+}
+GENERAL = ("generate", "animate", "plan", "dream", "explain", "again", "resume", "direction")
+
+
+@cache
+def settings(schema: type = RunConfig) -> Mapping[str, Setting]:
+    """All settings of a run, or of another schema, by their keys."""
+    return {each.key: each for each in describe_settings(schema)}
+
+
+def first_page(abouts: Mapping[str, str]) -> list[Block]:
+    """What `vqclip --help` says.
+
+    Args:
+        abouts: what each command does, in a line.
+    """
+    commands: list[Row] = []
+    for kind, names in SORTED.items():
+        commands += [(kind * (n == 0), name, abouts[name]) for n, name in enumerate(names)]
+    rows: list[Row] = []
+    for key, typed in FIRST.items():
+        told = PRESET if key == "preset" else brief(settings()[key])
+        rows.append(("settings" * (not rows), typed, told))
+    wide = len("settings")
+    return [
+        Block(text=USAGE),
+        Block(rows=commands, least=wide, indent=0),
+        Block(rows=rows, least=wide, indent=0),
+        Block(rows=REST, indent=0),
+    ]
+
+
+def brief(setting: Setting) -> str:
+    """The help of a setting as far as its first pause, and its default."""
+    told = re.split(r"[;:] |, or ", setting.help)[0]
+    plain = setting.default in ("", "null", "auto") or told.endswith(")")
+    return told if plain else f"{told} ({setting.default})"
+
+
+def option_help(key: str, schema: type = RunConfig) -> str:
+    """The help of an option that is another way to write a setting, for argparse."""
+    setting = settings(schema)[key]
+    usual = setting.default not in ("", "null", "auto", "false", "0", "0.0")
+    return (setting.help + f" ({setting.default})" * usual).replace("%", "%%")
+
+
+def epilog(name: str, abouts: Mapping[str, str]) -> list[Block]:
+    """What stands below the options in a command's help: settings, and where the rest is.
+
+    Args:
+        abouts: what each command does, in a line.
+    """
+    found = []
+    shown = list(_taken(name))
+    if shown:
+        rows = []
+        for each in shown:
+            choices = f" ({', '.join(each.choices)})" * bool(each.choices)
+            rows.append((f"{each.key}={each.default}", each.help + choices))
+        title = "settings (key=value; here with their defaults):"
+        found.append(Block("more " * (name in GENERAL) + title, rows))
+    if rest := _rest(name):
+        found.append(Block(text=rest))
+    return found
+
+
+def setting_row(setting: Setting) -> Row:
+    """A setting with its default, and what it does."""
+    return f"{setting.key}={setting.default}", setting.told
+
+
+def _taken(name: str) -> Iterable[Setting]:
+    """The settings that a command's help shows."""
+    if name == "invert":
+        return describe_settings(InversionConfig)
+    if name == "train":
+        return [as_typed(each) for each in describe_settings(VqganRecipe) if each.key in TAUGHT]
+    keys = TAKEN.get(name, ())
+    if name == "film":
+        keys = ["film.between_by"]  # the others are options
+    elif name == "dream":
+        keys = [*(k for k in settings() if k.startswith("dream.")), *keys]
+    return [settings()[key] for key in keys]
+
+
+def as_typed(setting: Setting) -> Setting:
+    """A setting of a training: `from` is a word of Python's, so that its field is `begin`."""
+    if setting.key != "begin":
+        return setting
+    told = setting.help.removeprefix("from=: ")
+    return Setting("from", setting.kind, setting.default, told, setting.choices)
+
+
+def _rest(name: str) -> str:
+    """Where a command's other settings are told of."""
+    if name == "animate":
+        return f"all settings: vqclip help settings {'|'.join(GROUPS)}"
+    if name == "train":
+        return "the trainings: vqclip train; all their settings: vqclip help settings train"
+    if name in GENERAL:
+        return "all settings: vqclip help settings"
+    return ""
+
+
+def option_rows(parser: argparse.ArgumentParser, positional: bool) -> list[Row]:
+    """The options of a parser, or its positional arguments, with their help."""
+    formatter = parser._get_formatter()
+    rows: list[Row] = []
+    for action in parser._actions:
+        if bool(action.option_strings) == positional or action.help == argparse.SUPPRESS:
+            continue
+        names = ", ".join(action.option_strings)
+        metavar = action.metavar or "" if action.nargs != 0 else ""
+        term = f"{names} {metavar}".strip()
+        rows.append((term, formatter._expand_help(action) if action.help else ""))
+    return rows
