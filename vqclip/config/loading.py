@@ -25,7 +25,7 @@ from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
 from vqclip.language.prompts import parse_prompts as read_prompts
-from vqclip.language.templates import MOST, expand
+from vqclip.language.templates import MOST_PROMPTS, expand
 
 TEXTS = frozenset(("prompts", "negative"))  # what may have one of the `shapes` of YAML
 
@@ -103,10 +103,10 @@ def load_all(
         _variants(merged.negative, where, empty=True),
         expand(merged.style, where, slot=True),
     ]
-    if math.prod(map(len, several)) > MOST:
+    if math.prod(map(len, several)) > MOST_PROMPTS:
         raise PromptError(
             f"the templates of prompt, negative and style stand for "
-            f"{math.prod(map(len, several))} runs; at most {MOST} are drawn at a time"
+            f"{math.prod(map(len, several))} runs; at most {MOST_PROMPTS} are drawn at a time"
         )
     return [
         _load([*layers, ("the templates", {"negative": negative, "style": style})], text)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import schedules
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import lex, plain, split, strip
+from vqclip.language.lexer import lex, split, strip, text_of
 from vqclip.language.prompt import Prompt
 from vqclip.language.prompt_parser import ENDLESS
 from vqclip.language.prompts import show
@@ -53,7 +53,7 @@ def parse_perceptor(text: str) -> PerceptorSpec:
     fields = split(lex(text.replace("\\", "\\\\")), ":", outside="{")
     found: list[str] = []
     while len(fields) > 1 and len(found) < 2:
-        field = plain(strip(fields[-1]))
+        field = text_of(strip(fields[-1]))
         scheduled = field.startswith("{") and field.endswith("}")
         if not (scheduled or NUMBER.fullmatch(field)):
             break
@@ -61,12 +61,12 @@ def parse_perceptor(text: str) -> PerceptorSpec:
         fields.pop()
         if scheduled:
             break
-    name = ":".join(map(plain, fields)).strip()
-    last = plain(strip(fields[-1]))
+    name = ":".join(map(text_of, fields)).strip()
+    last = text_of(strip(fields[-1]))
     if len(fields) > 1 and ENDLESS.fullmatch(last):
         raise ConfigError(
             f"perceptors: {text!r} ends in {last}, which is no number to weigh or count with; "
-            f"write one, such as {plain(fields[0]).strip() or 'starter'}:0.5"
+            f"write one, such as {text_of(fields[0]).strip() or 'starter'}:0.5"
         )
     if re.search(r":\s*\{", name):
         raise ConfigError(

@@ -15,10 +15,10 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.language import functions, schedules
 from vqclip.language.clock import Clock, Timeline
-from vqclip.language.expressions import NUMBER, unknown_names
+from vqclip.language.expressions import NUMBER, unknown_variable
 from vqclip.language.schedules import Curve, Schedule
 
-LOOKS = 1000  # frames, to learn how much memory a run needs about
+SAMPLES = 1000  # frames, to learn how much memory a run needs about
 NOTHING = ("", "null", "~")
 
 
@@ -87,7 +87,7 @@ def check_scheduled(
     known = [*functions.VARIABLES, *heard]
     for name in found.names:
         if name not in known:
-            raise ConfigError(f"{key}: {unknown_names(name, text, known)}")
+            raise ConfigError(f"{key}: {unknown_variable(name, text, known)}")
     for value in found.numbers:
         Timeline(1).within(value, f"{key}, {text!r},", least, most)
 
@@ -138,7 +138,7 @@ def greatest_value(config: RunConfig, key: str) -> float:
     sound = [name for name in found.names if name not in functions.TIME]
     values = [[loud] * min(clock.frames, 10_000) for loud in (0.0, 1.0)]
     lines = [Timeline(clock.frames, clock.fps, dict.fromkeys(sound, each)) for each in values]
-    return max(line.extent(found, LOOKS)[1] for line in lines)
+    return max(line.extent(found, SAMPLES)[1] for line in lines)
 
 
 def changing(schema: type) -> Iterable[Field[Any]]:

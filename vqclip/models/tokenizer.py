@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vqclip.language.assets import parts
+from vqclip.language.assets import split_learnt_words
 from vqclip.models.text_encoder import Insertion
 
 STAND_IN = "a"  # what is written where a vector will stand; any token that is not special
@@ -61,7 +61,7 @@ def spell(
     weights: list[float] = []
     places: list[tuple[int, Tensor]] = []
     for text, weight in pieces:
-        for piece, named in parts(text):
+        for piece, named in split_learnt_words(text):
             if named and piece in words:
                 places.append((len(numbers), words[piece]))
                 added = bare(tokenizer, STAND_IN)[:1] * len(words[piece])

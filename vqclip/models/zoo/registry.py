@@ -42,7 +42,12 @@ class ModelFiles:
 
 @dataclass(frozen=True)
 class ZooRow:
-    """A line of `list_models`; `where` is "bundled", "cached" or "absent", `bytes` may be about."""
+    """A row of `list_models`.
+
+    Args:
+        bytes: the size; approximate if the model is absent, None if unknown.
+        where: "bundled", "cached" or "absent".
+    """
 
     name: str
     kind: str
