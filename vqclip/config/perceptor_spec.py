@@ -28,12 +28,12 @@ from vqclip.language.schedules import Schedule
 
 @dataclass(frozen=True)
 class PerceptorSpec:
-    """A perceptor of a run, by its name.
+    """An entry of the setting `perceptors`.
 
     Args:
-        name: as `perceptors.load` takes it.
-        weight: of all that it wants, 0 or more; it may change on the way.
-        squares: how many it looks at in a step; None for as many as `cutouts.count` says.
+        name: of the perceptor: `model::weights`, a bundled one, or a folder.
+        weight: the weight of its losses, 0 or more, or a schedule.
+        squares: its number of cutouts in a step; None for `cutouts.count`.
     """
 
     name: str
@@ -42,10 +42,10 @@ class PerceptorSpec:
 
 
 def parse_perceptor(text: str) -> PerceptorSpec:
-    """Read an entry of `perceptors`.
+    """Parse an entry of `perceptors`.
 
     Raises:
-        ConfigError: if it has no name, or a number that cannot be.
+        ConfigError: if it has no name, or a number that is not valid.
 
     >>> parse_perceptor("ViT-B-32::openai:0.5:8")
     PerceptorSpec(name='ViT-B-32::openai', weight=0.5, squares=8)
@@ -100,12 +100,12 @@ def parse_perceptor(text: str) -> PerceptorSpec:
 
 
 def perceptor_names(entries: Sequence[str]) -> list[str]:
-    """The names alone."""
+    """The names of the perceptors in the entries of `perceptors`."""
     return [parse_perceptor(entry).name for entry in entries]
 
 
 def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:
-    """Refuse prompts for perceptors that are not there, and perceptors that read nothing.
+    """Check that prompts name existing perceptors, and that each perceptor reads a prompt.
 
     Raises:
         ConfigError: that names the perceptor.
