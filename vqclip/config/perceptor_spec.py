@@ -104,20 +104,24 @@ def perceptor_names(entries: Sequence[str]) -> list[str]:
     return [parse_perceptor(entry).name for entry in entries]
 
 
-def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:
+def check_readers(prompts: Sequence[Prompt], names: Sequence[str]) -> None:
     """Check that prompts name existing perceptors, and that each perceptor reads a prompt.
 
     Raises:
         ConfigError: that names the perceptor.
     """
-    for wish in wishes:
-        for name in wish.only:
+    for prompt in prompts:
+        for name in prompt.only:
             if name not in names:
                 raise ConfigError(
-                    f"'{show([wish])}' is for {name!r}{suggest(name, names)}; "
+                    f"'{show([prompt])}' is for {name!r}{suggest(name, names)}; "
                     f"this run has the perceptors {', '.join(names)}"
                 )
-    idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]
+    idle = [
+        name
+        for name in names
+        if all(prompt.only and name not in prompt.only for prompt in prompts)
+    ]
     if idle:
         raise ConfigError(
             f"no prompt is for the perceptor {idle[0]}; leave it out of perceptors, or give it "
