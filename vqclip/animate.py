@@ -1,9 +1,9 @@
 """The frame loop. Read it after `generate`, which it repeats for every frame.
 
-A frame begins with what the last one showed, moved to where the camera, the flight or the film
-underneath has taken it; then come a few steps of `generate`; then it is shown. So a picture
-keeps what it has, and grows what comes into view. VQGAN+CLIP animation: chigozienri, 2021;
-nerdyrodent's and pytti's are alike.
+A frame starts from the frame before, moved by the camera or by the motion of the source film;
+then come a few steps of `generate`; then it is shown. So the picture keeps its content as it
+moves, and new content grows where the camera uncovers it. VQGAN+CLIP animation: chigozienri,
+2021; nerdyrodent's and pytti's work alike.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Traveller(Protocol):
-    """Something that draws, and can be moved along."""
+    """An animated picture, which can be moved from frame to frame."""
 
     def move(self, frame: int) -> None:
-        """Move what the last frame showed to where it is in this one, and start over from it."""
+        """Warp the frame before to this frame, and start over from it."""
 
     def refine(self, frame: int) -> Iterator[Step]:
-        """Take the steps of a frame that are left; at least one."""
+        """Take the remaining steps of a frame, at least one."""
 
     def develop(self, frame: int) -> tuple[Image, ...]:
-        """Give what is shown, once all steps of a frame are taken: in-between frames first."""
+        """Return the images that are shown of a finished frame: in-between frames first."""
 
     def last(self, frame: int) -> int:
         """The number of a frame's last step."""
@@ -37,11 +37,11 @@ class Traveller(Protocol):
 def animate(traveller: Traveller, frames: Iterable[int], begun: bool = False) -> Iterator[Step]:
     """Draw one frame after another, yielding a Step at a time.
 
-    The last step of each frame brings what is shown of it, in `Step.shown`.
+    The last step of each frame has the images that are shown of it, in `Step.shown`.
 
     Args:
-        frames: their numbers; 0 has nothing to be moved from.
-        begun: whether the first of them was moved already, and some of its steps taken.
+        frames: their numbers; frame 0 is not moved.
+        begun: whether the first of them has been moved already, as when a run is resumed.
     """
     for frame in frames:
         if frame > 0 and not begun:

@@ -1,4 +1,4 @@
-"""What can go wrong in words that an artist can act on.
+"""The errors that users see: what was found, what was expected, what to do.
 
     VqclipError          the base: one sentence or two, printed without a traceback
     ├── PromptError      a prompt that cannot be read
@@ -10,9 +10,8 @@
     ├── OutputError      a place that cannot be written
     └── NumbersError     a step that gives infinite numbers, or none
 
-A message has three parts: what was found, with its value; what was expected; what to do. Whether
-it ends a run with exit code 2 (refused before the start) or 1 (failed after it) is decided by
-when it was raised, not by its class: see `vqclip.cli.main`.
+A message has these three parts. Whether a run ends with exit code 2 (refused before the start) or
+1 (failed after it) depends on when the error was raised, not on its class: see `vqclip.cli.main`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Value = TypeVar("Value")
 
 
 class VqclipError(Exception):
-    """An error that is the user's to mend; its text is shown as it is."""
+    """An error that the user can fix; its text is shown as it is."""
 
 
 class PromptError(VqclipError):
@@ -61,7 +60,7 @@ class NumbersError(VqclipError):
 
 
 def suggest(name: str, names: Iterable[str]) -> str:
-    """Say what `name` may have been meant as: "; did you mean 'adam'?", or nothing.
+    """Suggest the nearest of some names, for a message: "; did you mean 'adam'?", or "".
 
     >>> suggest("adm", ["adam", "rmsprop"])
     "; did you mean 'adam'?"
@@ -73,7 +72,13 @@ def suggest(name: str, names: Iterable[str]) -> str:
 
 
 def pick(table: Mapping[str, Value], name: str, kind: str) -> Value:
-    """Return `table[name]`, or raise a ConfigError that names the nearest entry and all of them.
+    """Look up `table[name]`.
+
+    Args:
+        kind: what the entries are, for the message.
+
+    Raises:
+        ConfigError: if there is no such entry; the message lists all, and suggests the nearest.
 
     >>> pick({"adam": 1, "rmsprop": 2}, "adm", "optimiser")  # doctest: +ELLIPSIS
     Traceback (most recent call last):

@@ -1,12 +1,12 @@
-"""The algorithm. Start reading here.
+"""The optimisation loop, the algorithm of VQGAN+CLIP. Start reading here.
 
-A drawer turns a latent into a picture; the picture is cut into random squares; perceptors turn
-the squares into embeddings; losses say how far those are from what was asked for; the gradient
-flows back through all of it into the latent. VQGAN-CLIP: Crowson et al., 2022,
+A drawer decodes a latent into a picture; random cutouts are taken of the picture; perceptors
+embed the cutouts; losses compare the embeddings with those of the prompts; the gradient flows
+back through all of it into the latent. VQGAN-CLIP: Crowson et al., 2022,
 https://arxiv.org/abs/2204.08583; the split into parts follows lucid (Olah et al.).
 
-`generate` never prints, saves or reads settings: it yields a `Step`, and everything else (bars,
-films, checkpoints, early stopping) is done by whoever consumes the steps.
+`generate` never prints, saves or reads settings: it yields a `Step` each time, and everything
+else (progress bars, films, checkpoints, early stopping) is done by the caller.
 """
 
 from __future__ import annotations
@@ -22,61 +22,68 @@ if TYPE_CHECKING:
 
 
 class Drawer(Protocol):
-    """What is optimised: something that can draw a picture, and that a gradient can improve."""
+    """A differentiable picture: draws an image from parameters that are optimised."""
 
     def draw(self) -> Image:
-        """Draw the picture as it is now, differentiably in the drawer's parameters."""
+        """Draw the picture as it is now, differentiably in the drawer's parameters: Image."""
 
     def clamp(self) -> None:
-        """Bring the parameters back to where they mean something, after a step."""
+        """Clamp the parameters to their valid range, after a step."""
 
 
 class Cut(Protocol):
-    """Random squares of one picture."""
+    """The random cutouts of one picture."""
 
     @property
     def pixels(self) -> Cutouts:
-        """The squares, noise included."""
+        """The cutouts [N, 3, S, S], noise included."""
 
     def again(self, picture: Image) -> Cutouts:
-        """Cut another picture in exactly the same way."""
+        """Take the same cutouts of another picture."""
 
 
 class Cutter(Protocol):
-    """Takes random squares of a picture. Hashed by identity: perceptors may share one."""
+    """Takes random cutouts of pictures. Hashed by identity, since perceptors may share one."""
 
     def __call__(self, image: Image, step: int, /) -> Cut:
-        """Cut `image` as it is done at a step, drawing from the cutter's own random stream."""
+        """Take the cutouts of a step, by random numbers from the cutter's own generator."""
 
 
 class Perceptor(Protocol):
-    """A judge: sees squares, and gives each a direction in a space that it shares with words."""
+    """An image encoder, such as CLIP's: embeds cutouts in a space shared with text."""
 
     @property
     def name(self) -> str:
-        """What the perceptor is called in logs; unique within a run."""
+        """The perceptor's name in logs; unique within a run."""
 
     @property
     def cut(self) -> Cutter:
-        """The cutter that makes its squares."""
+        """The cutter that makes its cutouts."""
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
-        """Look at the squares: [N, 3, size, size] in [0, 1] → [N, D], rows of length 1."""
+        """Embed cutouts: [N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
 
 
 class Optimiser(Protocol):
-    """Moves the parameters of a drawer along their gradient."""
+    """Updates the parameters of a drawer by their gradients."""
 
     def zero_grad(self) -> None:
-        """Forget the last gradient."""
+        """Clear the gradients."""
 
     def step(self) -> None:
-        """Move."""
+        """Update the parameters."""
 
 
 @dataclass(frozen=True)
 class View:
-    """All that a loss may look at."""
+    """The input of a loss: the picture of a step, its cutouts and their embeddings.
+
+    Args:
+        image: [1, 3, H, W] in [0, 1].
+        cuts: cutter → its cutouts.
+        embeddings: name of a perceptor → [N, D], rows of length 1.
+        step: the number of the step, from 0.
+    """
 
     image: Image
     cuts: dict[Cutter, Cut]
@@ -89,7 +96,11 @@ Loss = Callable[[View], "Scalar"]
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss with its place in the sum and in the log; `weight` is a curve over steps."""
+    """A loss with its name in the log and its weight in the sum.
+
+    Args:
+        weight: step → weight.
+    """
 
     name: str
     weight: Callable[[int], float]
@@ -98,12 +109,16 @@ class Objective:
 
 @dataclass(frozen=True)
 class Step:
-    """What happened in one step. `image` is what was judged, before the latent moved.
+    """The result of one step.
 
-    `failed` is how often it had been taken before, without giving numbers, and `saved` what was
-    done to make it fit into memory, in words; both are for whoever plays a session. `frame` is
-    the frame of an animation that it is for, and `shown` what is to be seen of that frame, with
-    its last step.
+    Args:
+        index: the number of the step, from 0.
+        image: the picture before the latent was updated, [1, 3, H, W] in [0, 1], detached.
+        losses: name of an objective → weighted loss, detached.
+        failed: how often the step had failed before, with numbers that were not finite.
+        saved: what was done to make it fit into memory, in words.
+        frame: the frame of an animation that it belongs to.
+        shown: the images that the animation shows of that frame, with the frame's last step.
     """
 
     index: int
@@ -115,7 +130,7 @@ class Step:
     shown: tuple[Image, ...] = ()
 
     def total(self) -> float:
-        """The sum that was minimised. Waits for the device."""
+        """The sum of the losses. Waits for the device."""
         return float(sum(loss.item() for loss in self.losses.values()))
 
 
@@ -126,15 +141,22 @@ def generate(
     optimiser: Optimiser,
     steps: Iterable[int],
 ) -> Iterator[Step]:
-    """Improve the drawer's picture once per step, yielding a Step each time.
+    """Optimise a drawer's picture, yielding a `Step` after each step.
+
+    Args:
+        drawer: the picture.
+        perceptors: the image encoders.
+        objectives: the weighted losses; their sum is minimised.
+        optimiser: of the drawer's parameters.
+        steps: the numbers of the steps.
 
     Raises:
-        ValueError: if two objectives have the same name: one would hide the other.
+        ValueError: if two objectives have the same name.
     """
     names = [o.name for o in objectives]
     if len(set(names)) < len(names):
         raise ValueError(f"objectives of the same name: {', '.join(names)}")
-    # Shared cutters cut once, in a fixed order, because cutting draws random numbers.
+    # A shared cutter is called once, in a fixed order, because it draws random numbers.
     cutters = list(dict.fromkeys(p.cut for p in perceptors))
     for index in steps:
         image = drawer.draw()  # decode

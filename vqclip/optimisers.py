@@ -3,8 +3,8 @@
 An optimiser is `(parameters, lr=...) -> torch.optim.Optimizer`; a schedule is
 `step -> factor`, and multiplies the learning rate. `build_optimiser` joins the two.
 
-A loss or a latent that is infinite, or no number at all, would stay so for the rest of the run.
-The step is taken again from where it began, at half the rate and with other cutouts.
+A loss or a latent that is infinite or NaN would stay so for the rest of the run. `NanGuard` takes
+such a step again from where it began, at half the rate and with other cutouts.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from torch.optim import Adagrad, Adam, Adamax, AdamW, Optimizer, RAdam, RMSprop
 from vqclip.errors import ConfigError, NumbersError, pick
 from vqclip.generate import Step
 
-Factor = Callable[[int], float]
+Factor = Callable[[int], float]  # step → factor of the learning rate
 
 
 class Scheduled:
-    """An optimiser whose learning rate follows a schedule; what `generate` calls optimiser.
+    """An optimiser whose learning rate follows a schedule; the `Optimiser` of `generate`.
 
-    It counts its own steps, so that a run which goes on with another range of steps, or another
-    frame, goes on along the same curve.
+    It counts its own steps, so that the schedule continues if a run goes on with another range of
+    steps, or another frame.
 
     Args:
-        optimiser: any of torch's. Its learning rates at this moment are those that the factor
-            multiplies.
-        factor: step, counted from 0, to factor.
+        optimiser: any of torch's; the factor multiplies its present learning rates.
+        factor: step, from 0 → factor.
 
     Attributes:
-        slowed: a further factor, 1 unless something went wrong.
+        taken: the number of steps taken.
+        slowed: a further factor, 1 unless steps have failed (`NanGuard`).
     """
 
     def __init__(self, optimiser: Optimizer, factor: Factor) -> None:
@@ -48,11 +48,11 @@ class Scheduled:
         self._rates = [float(group["lr"]) for group in optimiser.param_groups]
 
     def zero_grad(self) -> None:
-        """Forget the last gradient."""
+        """Clear the gradients."""
         self.optimiser.zero_grad(set_to_none=True)
 
     def step(self) -> None:
-        """Move, at the rate of this step."""
+        """Update the parameters, at the learning rate of this step."""
         factor = self.factor(self.taken) * self.slowed
         for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
@@ -60,7 +60,7 @@ class Scheduled:
         self.taken += 1
 
     def carry(self, old: Tensor, new: Tensor) -> None:
-        """Move `new`, the latent `old` at another size, from here on; its moments go with it.
+        """Optimise `new`, the latent `old` at another size, from now on; moments are resized.
 
         Moments are resized bilinearly, so that second moments stay positive. They belong to
         `old`, resized, which `new` need not be: `LatentDrawer.enlarge` encodes the picture anew.
@@ -80,11 +80,11 @@ class Scheduled:
         }
 
     def move(self, along: Callable[[Tensor], Tensor]) -> None:
-        """Move the moments along with what they are moments of.
+        """Warp the moments as the parameters have been warped.
 
         Args:
-            along: takes those of a parameter's shape to where they belong now; what is not
-                negative must stay so.
+            along: warps a tensor of a parameter's shape; it must keep values that are not
+                negative so.
         """
         for parameter in self._parameters():
             kept = self.optimiser.state.get(parameter, {})
@@ -93,7 +93,7 @@ class Scheduled:
                     kept[name] = along(value)
 
     def forget(self) -> None:
-        """Begin without moments, at the place of the schedule where it stands."""
+        """Reset the moments, but not the schedule."""
         self.optimiser.state.clear()
         if isinstance(
             self.optimiser, Adagrad
@@ -101,9 +101,9 @@ class Scheduled:
             self.optimiser.state.update(Adagrad(list(self._parameters())).state)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return `moments`, copies named NUMBER.NAME by parameter, `taken`, and `slowed`.
+        """Return the state: `moments` (copies, NUMBER.NAME by parameter), `taken` and `slowed`.
 
-        Rates and schedule are not in it: they are made from settings.
+        Learning rates and schedule are not in it: they come from the settings.
         """
         moments = {
             f"{number}.{name}": value.clone()
@@ -113,7 +113,7 @@ class Scheduled:
         return {"moments": moments, "taken": self.taken, "slowed": self.slowed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`, at the rate and on the schedule that this object was made with."""
+        """Restore `state`, keeping this object's learning rates and schedule."""
         for number, parameter in enumerate(self._parameters()):
             mine = f"{number}."
             self.optimiser.state[parameter] = {
@@ -130,14 +130,14 @@ class Scheduled:
 
 
 class Average:
-    """An exponential moving average of a parameter: a calmer picture than the last one.
+    """An exponential moving average of a parameter, which gives a calmer picture.
 
     Bias-corrected, so that it is exact from the first update on: after n updates the value is
     sum(decay**(n - i) * x_i) / sum(decay**(n - i)) over i = 1...n. pytti's default decay, .99,
     remembers about the last 100 steps.
 
     Args:
-        parameter: what is averaged; `update` reads it anew each time. Its shape must not change.
+        parameter: the tensor to average; its shape must not change.
         decay: in [0, 1); 0 keeps only the latest.
 
     Raises:
@@ -155,23 +155,23 @@ class Average:
         self._sum = torch.zeros_like(parameter, requires_grad=False)
 
     def update(self) -> None:
-        """Take the parameter as it is now into the average."""
+        """Add the present value of the parameter to the average."""
         with torch.no_grad():
             self._sum.lerp_(self.parameter.detach(), 1 - self.decay)
         self.taken += 1
 
     def value(self) -> Tensor:
-        """Return the average, without gradient; before any update, a copy of the parameter."""
+        """The average, without gradient; before any update, a copy of the parameter."""
         if self.taken == 0:
             return self.parameter.detach().clone()
         return self._sum / (1 - self.decay**self.taken)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that `load_state_dict` needs to go on."""
+        """Return the state for `load_state_dict`."""
         return {"sum": self._sum.clone(), "taken": self.taken}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
+        """Restore `state`."""
         self._sum.copy_(state["sum"])
         self.taken = state["taken"]
 
@@ -184,25 +184,26 @@ def build_optimiser(
     factor: Factor | None = None,
     **options: Any,
 ) -> Scheduled:
-    """Make an optimiser that follows a schedule.
+    """Build an optimiser whose learning rate follows a schedule.
 
     Args:
         name: one of `OPTIMISERS`.
-        parameters: what it moves.
-        rate: learning rate, or one for each step; None for that of `RATES`. 0 is allowed and
-            moves nothing.
-        factor: the schedule, which multiplies it; None for a constant one.
-        options: what else torch's optimiser takes, such as `betas`.
+        parameters: the tensors to optimise.
+        rate: the learning rate, or a curve of it over steps; None for that of `RATES`. 0 is
+            allowed, and changes nothing.
+        factor: the schedule, which multiplies the rate; None for a constant one.
+        options: further arguments of torch's optimiser, such as `betas`.
 
     Raises:
         ConfigError: if there is no such optimiser, or the rate is negative or not finite.
     """
     factory = pick(OPTIMISERS, name, "optimiser")
-    follow = constant(1) if factor is None else factor
+    schedule = constant(1) if factor is None else factor
     if callable(rate):
         moving = rate
         return Scheduled(
-            factory(list(parameters), lr=1.0, **options), lambda step: moving(step) * follow(step)
+            factory(list(parameters), lr=1.0, **options),
+            lambda step: moving(step) * schedule(step),
         )
     chosen = RATES[name] if rate is None else rate
     if not (math.isfinite(chosen) and chosen >= 0):
@@ -210,11 +211,11 @@ def build_optimiser(
             f"the learning rate {chosen} must be 0 or above; {RATES[name]} suits {name}"
         )
     optimiser = factory(list(parameters), lr=chosen, **options)
-    return Scheduled(optimiser, follow)
+    return Scheduled(optimiser, schedule)
 
 
 def rate_schedule(name: str, steps: int, **options: float) -> Factor:
-    """Make the schedule called `name` for a run of `steps` steps.
+    """Build a learning-rate schedule by name, for a run of `steps` steps.
 
     Raises:
         ConfigError: if there is no such schedule, or an option is outside its range.
@@ -227,12 +228,12 @@ def rate_schedule(name: str, steps: int, **options: float) -> Factor:
 
 
 def constant(steps: int) -> Factor:
-    """Keep the rate."""
+    """Constant schedule: the rate stays as it is."""
     return lambda step: 1.0
 
 
 def drop(steps: int, at: float = 0.75, factor: float = 0.1) -> Factor:
-    """Multiply the rate by `factor` from the fraction `at` of the run on: details settle.
+    """Step schedule: the rate is multiplied by `factor` from the share `at` of the run on.
 
     pixray's default: a tenth, at 75 %.
     Differs: pixray takes the percentage of one step less.
@@ -243,13 +244,13 @@ def drop(steps: int, at: float = 0.75, factor: float = 0.1) -> Factor:
 
 
 def linear(steps: int, floor: float = 0.0) -> Factor:
-    """Fall from 1 at the first step towards `floor`, which is reached just after the last."""
+    """Linear schedule: from 1 at the first step to `floor` just after the last."""
     _within("floor", floor)
     return lambda step: 1 + (floor - 1) * _progress(step, steps)
 
 
 def cosine(steps: int, floor: float = 0.0) -> Factor:
-    """Fall from 1 to `floor` along half a cosine: slowly, fast, slowly.
+    """Cosine schedule: from 1 to `floor` along half a cosine.
 
     Loshchilov and Hutter, 2016 (https://arxiv.org/abs/1608.03983), without restarts.
     """
@@ -258,7 +259,7 @@ def cosine(steps: int, floor: float = 0.0) -> Factor:
 
 
 def _progress(step: int, steps: int) -> float:
-    """Return how far a run is, in [0, 1]; the last step of a run is not yet at 1, so it moves."""
+    """The share of a run that has passed, in [0, 1]; below 1 at the last step."""
     return min(1.0, step / max(1, steps))
 
 
@@ -270,8 +271,8 @@ def _within(name: str, value: float) -> None:
 
 OPTIMISERS: dict[str, Callable[..., Optimizer]] = {
     "adam": Adam,
-    # torch's default weight decay, 0.01, would pull the latent towards 0, which is no picture in
-    # particular. Without it AdamW is Adam; it is here for those who pass weight_decay.
+    # torch's default weight decay, 0.01, would pull the latent towards 0, which is no useful
+    # picture. Without it AdamW is Adam; it is here for those who pass weight_decay.
     "adamw": partial(AdamW, weight_decay=0.0),
     "radam": RAdam,
     "adamax": Adamax,
@@ -303,53 +304,56 @@ TRIES = 6  # of one step; the last one at a thirty-second of the rate
 
 
 class NanGuard:
-    """Watches the steps of one size, between `generate` and whoever consumes them.
+    """Repeats steps that give infinite numbers or NaN, at half the learning rate.
 
     Args:
-        latent: what the optimiser moves; written back in place when a step failed.
-        optimiser: is slowed down by each failure, for good.
+        latent: the parameter that is optimised; restored in place when a step fails.
+        optimiser: its learning rate is halved by each failure, permanently.
 
     Attributes:
-        failed: how often the step that passed last had failed before.
+        failed: how often the last successful step had failed before.
     """
 
     def __init__(self, latent: nn.Parameter, optimiser: Scheduled) -> None:
         self.latent = latent
         self.optimiser = optimiser
         self.failed = 0
-        self._good = True
+        self._last_good = True
         self._latent = latent.detach().clone()
         self._moves: dict[str, Any] = optimiser.state_dict()
 
     def again(self, steps: Iterable[int]) -> Iterator[int]:
-        """Hand on the numbers of steps, each as often as it takes."""
+        """Yield the numbers of steps, each until it succeeds: the `steps` of `generate`."""
         for step in steps:
             yield step
-            while not self._good:
+            while not self._last_good:
                 yield step
 
     def back(self) -> None:
-        """Put latent, moments and rate back to where the last good step left them."""
+        """Restore latent, moments and rate to those after the last good step."""
         with torch.no_grad():
             self.latent.copy_(self._latent)
         self.optimiser.load_state_dict(self._moves)
 
     def passed(self, step: Step) -> bool:
-        """Tell whether a step gave numbers; if not, all is as before it, but for the rate.
+        """Check that a step gave finite numbers; if not, restore the state, at half the rate.
+
+        Returns:
+            Whether it did.
 
         Raises:
-            NumbersError: if it failed as often as it is tried. All is as before it then, too.
+            NumbersError: if it failed `TRIES` times; the state is restored then, too.
         """
         moves = self.optimiser.state_dict()
         wrong = _wrong(step, self.latent.detach(), moves["moments"].values())
         if not wrong:
-            self.failed = 0 if self._good else self.failed
-            self._good = True
+            self.failed = 0 if self._last_good else self.failed
+            self._last_good = True
             self._latent.copy_(self.latent.detach())
             self._moves = moves
             return True
-        self.failed = 1 if self._good else self.failed + 1
-        self._good = False
+        self.failed = 1 if self._last_good else self.failed + 1
+        self._last_good = False
         slowed = self.optimiser.slowed / 2
         self.back()
         self.optimiser.slowed = slowed
@@ -363,7 +367,7 @@ class NanGuard:
 
 
 def _wrong(step: Step, latent: Tensor, moments: Iterable[Tensor]) -> str:
-    """What is no number, or not finite, after a step; empty if nothing is."""
+    """Describe what is not finite after a step; "" if nothing is."""
     if _finite([*step.losses.values(), latent, *moments]):
         return ""
     losses = [name for name, loss in step.losses.items() if not _finite([loss])]
@@ -371,7 +375,7 @@ def _wrong(step: Step, latent: Tensor, moments: Iterable[Tensor]) -> str:
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether all numbers are finite. Waits for the device once."""
+    """Whether all tensors are finite. Waits for the device once for each device."""
     each = [tensor.isfinite().all() for tensor in tensors]
     devices = {one.device for one in each}
     return all(bool(torch.stack([o for o in each if o.device == d]).all()) for d in devices)

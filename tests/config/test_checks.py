@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.config.test_schema import changed
-from vqclip.config.checks import check_settings, unfit
+from vqclip.config.checks import check_settings, describe_misfit
 from vqclip.config.loading import load
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.errors import ConfigError
@@ -178,10 +178,10 @@ def test_the_defaults_are_checked_without_pillow() -> None:
 
 
 def test_what_a_value_should_have_been() -> None:
-    assert unfit("steps", 2.5, RunConfig, "steps") == (
+    assert describe_misfit("steps", 2.5, RunConfig, "steps") == (
         "steps is 2.5; it must be a whole number, such as 200"
     )
-    assert unfit("growth[0]", "x", RunConfig, "growth") == (
+    assert describe_misfit("growth[0]", "x", RunConfig, "growth") == (
         "growth[0] is 'x'; write a list such as [{size: 25%, steps: 60%}]"
     )
 

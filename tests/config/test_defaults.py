@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from vqclip.config.defaults import (
-    FROM_A_DRAFT,
-    FROM_ANYTHING,
-    FROM_RANDOM_CODES,
+    DRAFT_DEFAULTS,
+    NO_DEFAULTS,
+    RANDOM_CODES_DEFAULTS,
     defaults_for,
     resolve_auto,
 )
@@ -34,9 +34,9 @@ def test_words_for_the_starter_begin_with_a_draft(prompt: str, vqgan: str, start
 
 
 def test_what_suits_a_start() -> None:
-    assert defaults_for("dream", "mine") is FROM_A_DRAFT
-    assert defaults_for("random", "starter") is FROM_RANDOM_CODES
-    assert defaults_for("random", "mine") is defaults_for("x.png", "starter") is FROM_ANYTHING
+    assert defaults_for("dream", "mine") is DRAFT_DEFAULTS
+    assert defaults_for("random", "starter") is RANDOM_CODES_DEFAULTS
+    assert defaults_for("random", "mine") is defaults_for("x.png", "starter") is NO_DEFAULTS
 
 
 def test_random_codes_of_the_starter_get_a_border() -> None:

@@ -47,4 +47,4 @@ def test_a_sound_that_is_there_is_heard() -> None:
 @pytest.mark.parametrize("value", [True, [1], 2.5, "2.5", None])
 def test_values_of_another_kind_are_told(value: object) -> None:
     with pytest.raises(ValueError, match=r"cutouts|2.5"):
-        scheduled.canonical("cutouts.count", value, whole=True, optional=False)
+        scheduled.canonical_value("cutouts.count", value, whole=True, optional=False)

@@ -12,7 +12,7 @@ from vqclip.language.expressions import (
     Expression,
     digits,
     expression_to_text,
-    unknown_names,
+    unknown_variable,
 )
 
 
@@ -39,5 +39,5 @@ def test_bounds_are_never_nan() -> None:
 
 
 def test_the_error_for_a_name_suggests_functions_too() -> None:
-    assert isinstance(unknown_names("sine", "sine", ["t"]), ConfigError)
-    assert "did you mean 'sin'" in str(unknown_names("sine", "sine", ["t"]))
+    assert isinstance(unknown_variable("sine", "sine", ["t"]), ConfigError)
+    assert "did you mean 'sin'" in str(unknown_variable("sine", "sine", ["t"]))

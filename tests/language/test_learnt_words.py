@@ -38,7 +38,9 @@ def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> P
 )
 def test_names_stand_in_angle_brackets(text: str, names: list[str]) -> None:
     assert assets.named_in(text) == names
-    assert "".join(f"<{p}>" if named else p for p, named in assets.parts(text)) == text
+    assert (
+        "".join(f"<{p}>" if named else p for p, named in assets.split_learnt_words(text)) == text
+    )
 
 
 @pytest.mark.parametrize("name", ["my cat", "", "a/b", "../x", "-x", "<x", "x" * 101, "a:b"])

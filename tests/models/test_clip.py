@@ -78,7 +78,7 @@ def test_a_tower_of_timm_has_an_outline_and_a_cost(tmp_path: Path, caplog: Any) 
         k: v.shape for k, v in real.state_dict().items()
     }
     pixels = torch.zeros(3, 3, 64, 64, requires_grad=True)
-    wanted = cost.count(lambda: real.encode_image(pixels), real)
+    wanted = cost.count_cost(lambda: real.encode_image(pixels), real)
     got = cost.look_cost(model, 3)
     assert got.flops == wanted.flops > 0 and got.kept > 0
     assert got.kept == pytest.approx(wanted.kept, rel=0.1)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from vqclip.models.gpt import GPT, Shape, Stream, begin, pick
+from vqclip.models.gpt import GPT, Shape, Transformer, init_weights, sample_code
 
 SHAPE = Shape(vocab_size=11, block_size=9, n_layer=2, n_head=2, n_embd=16)
 MINGPT = "taming.modules.transformer.mingpt"
@@ -140,7 +140,7 @@ def test_writing_draws_from_its_generator_only() -> None:
 
 def often(logits: Tensor, count: int = 20000, **how: Any) -> Tensor:
     """How often each code is picked."""
-    picked = pick(logits.expand(count, -1), stream(), **how)
+    picked = sample_code(logits.expand(count, -1), stream(), **how)
     return torch.bincount(picked, minlength=len(logits)) / count
 
 
@@ -157,9 +157,9 @@ def test_temperature_flattens_the_odds(temperature: float) -> None:
 def test_temperature_zero_takes_the_likeliest_and_draws_nothing() -> None:
     generator = stream()
     rows = torch.randn(50, 7, generator=stream(3))
-    assert torch.equal(pick(rows, generator, 0, 3, 0.5), rows.argmax(1))
+    assert torch.equal(sample_code(rows, generator, 0, 3, 0.5), rows.argmax(1))
     assert torch.equal(generator.get_state(), stream().get_state())
-    assert torch.equal(pick(rows, generator, 1e-4), rows.argmax(1))
+    assert torch.equal(sample_code(rows, generator, 1e-4), rows.argmax(1))
 
 
 @pytest.mark.parametrize("top_k", [0, 1, 3, 6, 7])
@@ -181,7 +181,7 @@ def test_each_row_is_picked_by_its_own_odds() -> None:
     rows = torch.full([5, 8], -torch.inf)
     rows[torch.arange(5), torch.tensor([3, 0, 7, 7, 2])] = 0.0
     for how in ({}, {"top_k": 1}, {"top_p": 0.5}):
-        assert pick(rows, stream(), **how).tolist() == [3, 0, 7, 7, 2]  # type: ignore[arg-type]
+        assert sample_code(rows, stream(), **how).tolist() == [3, 0, 7, 7, 2]  # type: ignore[arg-type]
 
 
 def test_a_new_transformer_begins_small() -> None:
@@ -194,12 +194,12 @@ def test_a_new_transformer_begins_small() -> None:
         else:
             assert float(weight.std()) == pytest.approx(0.02, rel=0.1)
     norm = nn.LayerNorm(3)
-    begin(norm)
+    init_weights(norm)
     assert (norm.weight == 1).all()
 
 
 def test_dropout_is_for_training_only() -> None:
-    stream_of = Stream(SHAPE, dropout=0.5)
+    stream_of = Transformer(SHAPE, dropout=0.5)
     x = torch.ones(1, 4, SHAPE.n_embd)
     assert not torch.equal(stream_of.read(x)[0], stream_of.read(x)[0])
     stream_of.eval()

@@ -162,7 +162,7 @@ def test_weights_work_in_half_the_numbers(perceptor: Any) -> None:
 def test_vectors_stand_in_for_embeddings_and_learn(perceptor: Any) -> None:
     model, tokens = perceptor.model, rows(perceptor)
     wide = text_encoder.width(model)
-    assert wide == 32 and text_encoder.vocabulary(model) >= 300
+    assert wide == 32
     own = text_encoder.embed(model, tokens[0, 1:3])
     assert own.shape == (2, wide)
     masked = tokens.clone()

@@ -53,22 +53,24 @@ def test_a_decoder_is_cut_after_its_last_attention(
     attention: list[int], first: int, scale: int
 ) -> None:
     model = decoder(attention)
-    parts = memory.split(model)
+    parts = memory.split_decoder(model)
     assert (len(parts.first), parts.scale) == (first, scale)
     assert not any(isinstance(each, AttnBlock) for each in parts.rest)
     latent = noise(1, 8, 5, 7)
-    together = memory.through([*parts.first, *parts.rest], latent)
+    together = memory.apply_layers([*parts.first, *parts.rest], latent)
     assert torch.allclose(together, model(latent), rtol=1e-4, atol=1e-4)  # SiLU, written out
 
 
 def test_a_pixel_depends_on_no_more_than_its_reach() -> None:
-    parts = memory.split(decoder([]))
+    parts = memory.split_decoder(decoder([]))
     hidden, norms = noise(1, 64, 24, 24), {}  # type: ignore[var-annotated]
-    with memory.normed(parts.rest, lambda norm, x: memory.measured(norms, norm, x)):
-        before = memory.through(parts.rest, hidden)
+    with memory.patched_norms(parts.rest, lambda norm, x: memory.measure_norm(norms, norm, x)):
+        before = memory.apply_layers(parts.rest, hidden)
     hidden[:, :, 12, 12] += 1
-    with memory.normed(parts.rest, lambda norm, x: memory.as_measured(norms, norm, x)):
-        moved = (memory.through(parts.rest, hidden) - before).abs().sum(dim=(0, 1)) > 0
+    with memory.patched_norms(
+        parts.rest, lambda norm, x: memory.apply_measured_norm(norms, norm, x)
+    ):
+        moved = (memory.apply_layers(parts.rest, hidden) - before).abs().sum(dim=(0, 1)) > 0
     first = int(moved.any(dim=0).nonzero()[0])
     # As far as said, and no pixel farther; enlarging by repetition adds less than a cell.
     assert 12 * parts.scale - parts.reach <= first <= 12 * parts.scale - parts.reach + parts.scale
@@ -79,7 +81,7 @@ def test_a_pixel_depends_on_no_more_than_its_reach() -> None:
 def test_the_picture_is_the_whole_one(attention: list[int], shape: tuple[int, int]) -> None:
     model, latent = decoder(attention), noise(1, 8, *shape)
     whole, _ = gradient(model, latent)
-    tiled, got = gradient(lambda each: memory.draw(model, each, side=16), latent)
+    tiled, got = gradient(lambda each: memory.draw_in_tiles(model, each, side=16), latent)
     assert (whole - tiled).abs().max() < 1e-4 * whole.abs().max()
     assert got.abs().max() > 0 and got.isfinite().all()
     assert not any("forward" in vars(each) for each in model.modules())  # as it was
@@ -87,15 +89,18 @@ def test_the_picture_is_the_whole_one(attention: list[int], shape: tuple[int, in
 
 def steady(model: Any) -> Any:
     """A way to draw whose later norms have means and spreads that no gradient passes."""
-    parts = memory.split(model)
+    parts = memory.split_decoder(model)
 
     def draw(latent: Tensor) -> Tensor:
         norms: memory.Norms = {}
-        hidden = memory.through(parts.first, latent)
-        with torch.no_grad(), memory.normed(parts.rest, partial(memory.measured, norms)):
-            memory.through(parts.rest, hidden)
-        with memory.normed(parts.rest, partial(memory.as_measured, norms)):
-            return memory.through(parts.rest, hidden)
+        hidden = memory.apply_layers(parts.first, latent)
+        with (
+            torch.no_grad(),
+            memory.patched_norms(parts.rest, partial(memory.measure_norm, norms)),
+        ):
+            memory.apply_layers(parts.rest, hidden)
+        with memory.patched_norms(parts.rest, partial(memory.apply_measured_norm, norms)):
+            return memory.apply_layers(parts.rest, hidden)
 
     return draw
 
@@ -105,14 +110,14 @@ def test_a_gradient_is_that_of_steady_norms(
     attention: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a margin as wide as the reach, one tile and many give it to the last digits."""
-    monkeypatch.setattr(memory, "MARGIN", 1)
+    monkeypatch.setattr(memory, "TILE_MARGIN", 1)
     model, latent = decoder(attention), noise(2, 8, 24, 20)
     _, right = gradient(steady(model), latent)
     for side in (1000, 20):
-        _, got = gradient(lambda each, side=side: memory.draw(model, each, side), latent)
+        _, got = gradient(lambda each, side=side: memory.draw_in_tiles(model, each, side), latent)
         assert (got - right).abs().max() < 1e-4 * right.abs().max()
-    monkeypatch.setattr(memory, "MARGIN", 0)
-    _, cut = gradient(lambda each: memory.draw(model, each, side=20), latent)
+    monkeypatch.setattr(memory, "TILE_MARGIN", 0)
+    _, cut = gradient(lambda each: memory.draw_in_tiles(model, each, side=20), latent)
     assert (right - cut).norm() > 0.01 * right.norm()  # a margin is needed
 
 

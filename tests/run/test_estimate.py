@@ -47,7 +47,7 @@ def test_operations_and_what_is_kept_are_counted() -> None:
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(10, 20), nn.GELU()).requires_grad_(False)
         rows = torch.empty(8, 10, requires_grad=True)
-    cost = models_cost.count(lambda: model(rows), model)
+    cost = models_cost.count_cost(lambda: model(rows), model)
     # Two operations a weight and row, forwards, and again backwards to the rows.
     assert cost.flops == 2 * (2 * 8 * 10 * 20)
     # GELU keeps what came in. The weights are needed too, but they are there anyway.

@@ -1,6 +1,6 @@
 """Checks of animation settings that need no model.
 
-Told before torch is imported.
+They run before torch is imported, so that mistakes are reported at once.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
 OPENCV = ("dis", "farneback")  # flows that OpenCV finds
 FLOWS = (*OPENCV, "raft", "none")
 WEIGHTS = (".pth", ".pt", ".safetensors")  # a flow that ends so is a file
-FLAT = ("zoom", "pan_x", "pan_y")  # what the camera does over a picture
-FLYING = ("forward", "right", "up")  # and through what is near and far
+MOVES_2D = ("zoom", "pan_x", "pan_y")  # moves of the 2D camera
+MOVES_3D = ("forward", "right", "up")  # moves of the 3D camera
 GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alone
-MOVES = (*FLAT, "roll", "tilt", "swing", *FLYING)
+MOVES = (*MOVES_2D, "roll", "tilt", "swing", *MOVES_3D)
 
 
 def check_animation(config: RunConfig) -> None:
-    """Refuse settings of an animation that do not go together, or of a still that has none.
+    """Check that settings of an animation go together, and that a still has none of them.
 
     Raises:
         ConfigError: for the first of them.
@@ -58,12 +58,12 @@ def check_animation(config: RunConfig) -> None:
             "go together; leave one of them out, or write film.between_by=flow"
         )
     if config.sound.file == "":
-        for key in _set(config, "sound"):
+        for key in _changed_keys(config, "sound"):
             raise ConfigError(f"{key} is set, but there is no sound; write sound.file=music.mp3")
     if config.source.film:
         _check_source(config)
     else:
-        for key in _set(config, "source"):
+        for key in _changed_keys(config, "source"):
             raise ConfigError(
                 f"{key} is set, but there is no film to draw over; write source.film=clip.mp4"
             )
@@ -76,30 +76,30 @@ def check_animation(config: RunConfig) -> None:
 
 
 def idle_settings(config: RunConfig, scenes: int) -> Iterator[str]:
-    """Say what of an animation is set and does nothing, though a preset may have set it.
+    """Yield notes about animation settings that are set but have no effect.
 
     Args:
-        scenes: how many its prompts have.
+        scenes: the number of scenes in the prompts.
     """
     if not config.frames:
         return
     drafts = config.motion.drafts
     if drafts not in (0, MotionSettings().drafts):
-        taken = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
+        meaning = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
         if scenes == 1:
-            yield f"{taken}, and there is one scene; write several: a fox ^ an owl"
+            yield f"{meaning}, and there is one scene; write several: a fox ^ an owl"
         elif config.init != "dream":
-            yield f"{taken}, and with init={config.init} there are none"
+            yield f"{meaning}, and with init={config.init} there are none"
     if config.film.between_by == "latent" and not config.film.between:
         yield "film.between_by=latent draws nothing without film.between=1"
     if not config.source.film:
-        yield from _idle_lens(config)
+        yield from _idle_camera(config)
 
 
-def _idle_lens(config: RunConfig) -> Iterator[str]:
-    """Say what of the camera changes nothing that it does."""
-    depth, moving = config.camera.depth, {*_set(config, "camera")}
-    changes = {  # of which moves a setting changes something, where the camera does not fly
+def _idle_camera(config: RunConfig) -> Iterator[str]:
+    """Yield notes about camera settings that have no effect."""
+    depth, moving = config.camera.depth, {*_changed_keys(config, "camera")}
+    changes = {  # setting of the 2D camera → the moves that it affects
         "view": ("tilt", "swing"),
         "x": ("zoom", "roll"),
         "y": ("zoom", "roll"),
@@ -115,28 +115,28 @@ def _idle_lens(config: RunConfig) -> Iterator[str]:
             yield f"{key} changes nothing over a flat picture; it goes with camera.depth"
         if name == "near" and depth in ("", *TERRAINS):
             yield f"{key} changes nothing here; it goes with a picture of depths (camera.depth)"
-    if depth and not moving & {f"camera.{each}" for each in (*FLYING, "roll", "tilt", "swing")}:
+    if depth and not moving & {f"camera.{each}" for each in (*MOVES_3D, "roll", "tilt", "swing")}:
         yield f"camera.depth={depth}, and the camera stands still; write camera.forward=0.05"
 
 
 def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
-    """Refuse an animation that names a file which is not here, or lacks what reads it.
+    """Check that the files of an animation exist, and that the packages to read them do.
 
     Raises:
-        ConfigError: for what is not installed, with the command that installs it.
-        PictureError: for a film or depths that are not here.
-        SoundError: for a sound that is not here.
+        ConfigError: for a package that is not installed, with the command that installs it.
+        PictureError: for a film or a depth picture that does not exist.
+        SoundError: for a sound that does not exist.
     """
     source, depth = config.source, config.camera.depth
     if source.film:
-        if not _there(source.film, folders):
+        if not _exists(source.film, folders):
             raise PictureError(
                 f"source.film is {source.film}, and there is no such film, folder or pattern "
                 f"from here ({os.getcwd()}); check the name, or write its whole path: "
                 "source.film=…"
             )
         if source.flow in OPENCV:
-            _installed("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
+            _require_package("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
         elif source.flow not in FLOWS and not os.path.isfile(os.path.expanduser(source.flow)):
             raise PictureError(
                 f"source.flow is {source.flow}, and there is no such file; check the name"
@@ -147,19 +147,21 @@ def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -
                 f"sound.file is {config.sound.file}, and there is no such file from here "
                 f"({os.getcwd()}); check the name, or write its whole path: sound.file=…"
             )
-        _installed("librosa", "listening to sound.file", "sound", "no sound.file")
+        _require_package("librosa", "listening to sound.file", "sound", "no sound.file")
     if depth and depth not in TERRAINS:
-        if not _there(depth, folders):
+        if not _exists(depth, folders):
             raise PictureError(
                 f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a picture, "
                 f"film or model of depths that is here{suggest(depth, TERRAINS)}"
             )
         if (find_asset(depth, folders) / "config.json").is_file():
-            _installed("transformers", "a depth model", "depth", "camera.depth=plane")
+            _require_package("transformers", "a depth model", "depth", "camera.depth=plane")
 
 
 def parse_retake(text: str) -> tuple[int, int] | None:
-    """Read `retake.frames`: the first frame that is drawn anew, and the one after the last.
+    """Parse `retake.frames`: the first frame of the retake, and the one after its last.
+
+    None if the text is not A:B.
 
     >>> parse_retake("40 : 60")
     (40, 60)
@@ -169,17 +171,17 @@ def parse_retake(text: str) -> tuple[int, int] | None:
 
 
 def comes_from_a_frame(config: RunConfig) -> bool:
-    """Whether what is drawn begins with a frame that is there: a stretch, not from the first on.
+    """Whether a retake starts from a frame that is kept, the one before its first.
 
-    In an animation that closes, the last one comes before the first.
+    In an animation that loops, the last frame comes before the first.
     """
     read = parse_retake(config.retake.frames) if config.retake.of else None
     return read is not None and (read[0] > 0 or config.loop)
 
 
 def _check_still(config: RunConfig) -> None:
-    """Refuse what only an animation has."""
-    groups = [key for group in GROUPS for key in _set(config, group)]
+    """Refuse settings that only an animation has."""
+    groups = [key for group in GROUPS for key in _changed_keys(config, group)]
     alone = [key for key in ("loop", "fps") if getattr(config, key) not in (False, None)]
     latent = ["film.between_by"] if config.film.between_by == "latent" else []
     for key in [*groups, *alone, *latent]:
@@ -191,7 +193,7 @@ def _check_still(config: RunConfig) -> None:
 
 
 def _check_source(config: RunConfig) -> None:
-    """Refuse what cannot be where a film is drawn over."""
+    """Refuse settings that cannot be combined with a source film."""
     flow = config.source.flow
     if flow not in FLOWS and not flow.lower().endswith(WEIGHTS):
         raise ConfigError(
@@ -207,7 +209,7 @@ def _check_source(config: RunConfig) -> None:
         raise ConfigError(
             "camera.through=latent moves no picture, and source.film is one; leave it out"
         )
-    for key in _set(config, "camera"):
+    for key in _changed_keys(config, "camera"):
         if key != "camera.edges":
             raise ConfigError(
                 f"{key} is set, but where a film is drawn over, things move as in the film; "
@@ -216,21 +218,21 @@ def _check_source(config: RunConfig) -> None:
 
 
 def _check_camera(config: RunConfig) -> None:
-    """Refuse what a camera over a picture, or one that flies, does not do."""
+    """Refuse moves that the 2D camera, or the 3D camera, does not have."""
     camera = config.camera
     if not 0 < camera.near < camera.far:
         raise ConfigError(
             f"camera.near is {camera.near:g} and camera.far {camera.far:g}; the far must be "
             "farther away, such as 1 and 20"
         )
-    for key in _set(config, "camera"):
+    for key in _changed_keys(config, "camera"):
         name = key.partition(".")[2]
-        if camera.depth and name in FLAT:
+        if camera.depth and name in MOVES_2D:
             raise ConfigError(
                 f"{key} moves over a flat picture, and with camera.depth={camera.depth} the "
                 "camera flies; write camera.forward=0.05, camera.right or camera.up"
             )
-        if not camera.depth and name in FLYING:
+        if not camera.depth and name in MOVES_3D:
             raise ConfigError(
                 f"{key} flies through what is near and far; say what: camera.depth=plane, or "
                 f"{', '.join(TERRAINS)}, a picture of depths …; over a flat picture it is "
@@ -238,8 +240,8 @@ def _check_camera(config: RunConfig) -> None:
             )
 
 
-def _set(config: RunConfig, group: str) -> Iterator[str]:
-    """The settings of a group that are not as they are by default."""
+def _changed_keys(config: RunConfig, group: str) -> Iterator[str]:
+    """Yield the keys of a group's settings that differ from their defaults."""
     values: Any = getattr(config, group)
     usual = type(values)()
     for each in dataclasses.fields(values):
@@ -247,13 +249,13 @@ def _set(config: RunConfig, group: str) -> Iterator[str]:
             yield f"{group}.{each.name}"
 
 
-def _there(name: str, folders: Sequence[Path]) -> bool:
-    """Whether a name stands for a file, a folder or a pattern of files."""
+def _exists(name: str, folders: Sequence[Path]) -> bool:
+    """Whether a name is a file, a folder or a pattern that matches files."""
     path = find_asset(name, folders)
     return os.path.exists(path) or bool(glob.glob(str(path), recursive=True))
 
 
-def _installed(module: str, what: str, extra: str, instead: str) -> None:
+def _require_package(module: str, what: str, extra: str, instead: str) -> None:
     if find_spec(module) is None:
         raise ConfigError(
             f"{what} needs {module}, which is not installed: pip install 'vqclip[{extra}]'; or "

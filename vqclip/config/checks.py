@@ -1,7 +1,7 @@
 """Checks of settings that need no model.
 
-`check_settings` looks at values of the right kind: names, bounds, and what must go together.
-`unfit` says of a value of the wrong kind what it should have been, from the schema alone.
+`check_settings` checks values of the right kind: names, bounds, and settings that must go
+together. `describe_misfit` describes what a value of the wrong kind should have been.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from vqclip.language import audio_bands
 from vqclip.media.paths import FILMS
 
 # As `guidance.losses` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
-HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
-NAME = re.compile(r"[a-z]+", re.IGNORECASE)
+HEX_COLOUR = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
+COLOUR_NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 
-CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codecs with a crf, and its end
+MOST_CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codec → greatest crf
 
 
 def check_settings(config: RunConfig) -> RunConfig:
-    """Return the config, or raise a ConfigError that names the first value that does not fit."""
+    """Check all settings but those of animations, and return them.
+
+    Raises:
+        ConfigError: for the first value that is not valid.
+    """
     check_bounds(config, audio_bands.parse_bands(config.sound.bands))
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
@@ -46,15 +50,16 @@ def check_settings(config: RunConfig) -> RunConfig:
 
 
 def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
-    """Refuse the first value of a schema that is none of its choices, or out of its bounds.
+    """Check all values of a schema against their choices and bounds.
 
     Args:
-        heard: what schedules may name besides the usual.
+        config: an instance of any schema.
+        heard: further variables that schedules may name.
 
     Raises:
-        ConfigError: that names it.
+        ConfigError: for the first value that is not valid.
     """
-    for key, value, metadata in _leaves(config):
+    for key, value, metadata in _settings(config):
         choices = metadata.get("choices")
         if choices and value not in choices:
             raise ConfigError(
@@ -71,10 +76,10 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
 
 
 def check_film(film: FilmSettings) -> None:
-    """Refuse settings of a film that do not go together.
+    """Check that a film's format, codec and other settings go together.
 
     Raises:
-        ConfigError: with a kind of film, or a codec, that would do.
+        ConfigError: if they do not; the message names a format or a codec that would.
     """
     codecs = FILMS[film.format]
     if film.codec != "auto" and film.codec not in codecs:
@@ -85,9 +90,9 @@ def check_film(film: FilmSettings) -> None:
             f"write film.format={fitting}{own}"
         )
     codec = (*codecs, "")[0] if film.codec == "auto" else film.codec
-    most = CRF.get(codec)
+    most = MOST_CRF.get(codec)
     if film.crf is not None and most is None:
-        having = ", ".join(CRF)
+        having = ", ".join(MOST_CRF)
         raise ConfigError(
             f"film.crf is {film.crf}, but {codec or film.format} has no crf ({having} have); "
             "leave it out"
@@ -101,10 +106,10 @@ def check_film(film: FilmSettings) -> None:
         )
 
 
-def unfit(key: str, value: Any, schema: type, name: str) -> str:
-    """Say what `value`, found at `key`, must be to fit the field `name` of a schema.
+def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
+    """Describe what `value`, found at `key`, must be to fit the field `name` of a schema.
 
-    >>> unfit("steps", 2.5, RunConfig, "steps")
+    >>> describe_misfit("steps", 2.5, RunConfig, "steps")
     'steps is 2.5; it must be a whole number, such as 200'
     """
     shown = "empty" if value is None else repr(value)[:60]
@@ -120,38 +125,38 @@ def unfit(key: str, value: Any, schema: type, name: str) -> str:
 
 
 def _check_losses(config: RunConfig) -> None:
-    """Check what is liked apart from the prompt, and the colours."""
-    wanted = config.losses
-    if wanted.palette and not wanted.colours.strip():
+    """Check the losses, and all settings that are colours."""
+    losses = config.losses
+    if losses.palette and not losses.colours.strip():
         raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
-    if wanted.init and config.init == "random":
+    if losses.init and config.init == "random":
         raise ConfigError(
             "losses.init is closeness to a start picture; give one with init=, such as "
             "init=photo.png or init=fractal"
         )
-    if wanted.colours.strip():
-        for name in wanted.colours.split(","):
+    if losses.colours.strip():
+        for name in losses.colours.split(","):
             _check_colour("losses.colours", name.strip())
-    _check_colour("losses.edge_colour", wanted.edge_colour.strip())
+    _check_colour("losses.edge_colour", losses.edge_colour.strip())
     _check_colour("init_colour", config.init_colour.strip())
 
 
 def _check_colour(key: str, name: str) -> None:
-    if name == "white" or HEX.fullmatch(name):  # the default costs no import
+    if name == "white" or HEX_COLOUR.fullmatch(name):  # the default costs no import
         return
     from PIL import ImageColor
 
-    if NAME.fullmatch(name) is None or name.lower() not in ImageColor.colormap:
+    if COLOUR_NAME.fullmatch(name) is None or name.lower() not in ImageColor.colormap:
         raise ConfigError(
             f"{key}: {name!r} is not a colour{suggest(name.lower(), ImageColor.colormap)}; "
             "write a CSS name such as gold, or hex digits such as #ff0000"
         )
 
 
-def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+def _settings(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     for each in dataclasses.fields(config):
         value = getattr(config, each.name)
         if dataclasses.is_dataclass(value):
-            yield from _leaves(value, f"{prefix}{each.name}.")
+            yield from _settings(value, f"{prefix}{each.name}.")
         else:
             yield prefix + each.name, value, each.metadata

@@ -13,10 +13,10 @@ from vqclip.language.prompt import positive_texts
 from vqclip.language.prompts import parse_prompts
 from vqclip.media.paths import FPS
 
-# A draft is a picture already: what begins with it needs a fifth of the way that random codes
-# need, in smaller steps, and would lose its outlines in a smaller picture. Held on to, it keeps
-# its calm ground.
-FROM_A_DRAFT: dict[str, Any] = {
+# From a draft, which is a picture already, a run needs a fifth of the steps that random codes
+# need, at a lower rate. Growth from a smaller picture would lose its outlines, and the init loss
+# keeps its plain background.
+DRAFT_DEFAULTS: dict[str, Any] = {
     "steps": 60,
     "growth": [],
     "optimiser": {"rate": 0.1},
@@ -24,29 +24,30 @@ FROM_A_DRAFT: dict[str, Any] = {
 }
 
 
-# Random codes have no composition, and every cutout would like to hold the whole thing: it fills
-# the picture and runs over its edges. With a border of one colour it stands whole on plain
-# ground, as things do in what the starter learnt from; and then more of the run can go into
-# details. It begins at 64 pixels, however large or small it gets: a grid of 4x4 codes has no room
-# for an eye, and what is not there at first hardly comes later.
-FROM_RANDOM_CODES: dict[str, Any] = {
+# Random codes have no composition: every cutout tends to show the whole subject, which fills the
+# picture and runs over its edges. A border of one colour keeps the subject whole on a plain
+# background, as in the pictures that the starter learnt from, and more of the run can go into
+# details. Growth begins at 64 pixels, whatever the final size: a grid of 4x4 codes has no room
+# for an eye, and what is missing at first hardly appears later.
+RANDOM_CODES_DEFAULTS: dict[str, Any] = {
     "growth": [{"size": "64", "steps": "40%"}, {"size": "128", "steps": "25%"}],
     "losses": {"edges": 3.0},
 }
 
 
-# A film's own frame is a picture already, and whatever is drawn over it has little time for it.
-FROM_A_FILM: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": {"rate": 0.1}}
+# A frame of a source film is a picture already, so a few steps at a lower rate are enough.
+SOURCE_FILM_DEFAULTS: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": {"rate": 0.1}}
 
 
-FROM_ANYTHING: dict[str, Any] = {}
+# Any other start keeps the defaults of the schema.
+NO_DEFAULTS: dict[str, Any] = {}
 
 
 def resolve_auto(config: RunConfig) -> RunConfig:
-    """Decide what init=auto is, and how many frames are so many seconds.
+    """Resolve init=auto, and turn `length` in seconds into `frames`.
 
-    It is the first frame of a film that is drawn over; or a draft, if the starter VQGAN is to
-    draw words; else random.
+    init becomes "source" if there is a source film; "dream", a draft, if the VQGAN is the starter
+    and a text prompt has a positive weight; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -61,7 +62,7 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     try:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
-        words = []  # empty, or unreadable: whoever draws it says so
+        words = []  # empty or not valid, which is reported when the run is planned
     start = "dream" if words and config.vqgan == "starter" else "random"
     return dataclasses.replace(config, init=start)
 
@@ -77,41 +78,49 @@ def _frames(seconds: float, fps: float) -> int:
 
 
 def defaults_for(init: Any, vqgan: Any) -> dict[str, Any]:
-    """What suits a way to begin, where it is not the defaults."""
+    """The defaults for a start: settings that differ from the schema's, as nested dicts.
+
+    Args:
+        init: the setting, resolved (`resolve_auto`).
+        vqgan: the name of the VQGAN.
+    """
     if init == "dream":
-        return FROM_A_DRAFT
+        return DRAFT_DEFAULTS
     if init == "source":
-        return FROM_A_FILM
-    return FROM_RANDOM_CODES if (init, vqgan) == ("random", "starter") else FROM_ANYTHING
+        return SOURCE_FILM_DEFAULTS
+    return RANDOM_CODES_DEFAULTS if (init, vqgan) == ("random", "starter") else NO_DEFAULTS
 
 
 def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What holds on of a picture's settings where it is made again from another start.
+    """The settings that carry over when a picture is drawn again from another start.
+
+    Those that were only the defaults of its old start do not.
 
     Args:
-        now: what suits the new one, as `defaults_for` gives it.
+        notes: the settings recorded in the picture.
+        now: the defaults for the new start, as `defaults_for` gives them.
     """
     before = defaults_for(notes.get("init"), notes.get("vqgan"))
-    return notes if before is now else _without(_without(notes, before), _usual(now))
+    return notes if before is now else _without(_without(notes, before), _schema_defaults(now))
 
 
-def _usual(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of these settings."""
-    every = to_dict(RunConfig())
+def _schema_defaults(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema's defaults of these settings."""
+    all_defaults = to_dict(RunConfig())
     return {
-        key: {inner: every[key][inner] for inner in value}
+        key: {inner: all_defaults[key][inner] for inner in value}
         if isinstance(value, Mapping)
-        else every[key]
+        else all_defaults[key]
         for key, value in keys.items()
     }
 
 
-def _without(notes: Mapping[str, Any], suited: Mapping[str, Any]) -> dict[str, Any]:
-    """Notes without the settings that only suited a start which is no longer theirs."""
+def _without(notes: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes without the settings that equal these defaults."""
     kept = {}
     for key, value in notes.items():
         if isinstance(value, Mapping):
-            kept[key] = _without(value, suited.get(key, {}))
-        elif key not in suited or value != suited[key]:
+            kept[key] = _without(value, defaults.get(key, {}))
+        elif key not in defaults or value != defaults[key]:
             kept[key] = value
     return kept

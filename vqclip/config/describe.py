@@ -10,13 +10,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.config.schema import RunConfig
 
-# Settings that change what a run leaves, and where, but not what it draws: the notes lack them.
-ELSEWHERE = ("checkpoint", "out")
+# Settings that change what a run writes, and where, but not what it draws: the provenance
+# omits them.
+OUTPUT_SETTINGS = ("checkpoint", "out")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of help: a key, what it may be, its default, and what it does."""
+    """The description of a setting, as text: key, kind of value, default, help and choices."""
 
     key: str
     kind: str
@@ -26,13 +27,13 @@ class Setting:
 
     @property
     def told(self) -> str:
-        """The help, and what the setting takes where that is not plain."""
+        """The help, with the choices, or that the setting may be a schedule."""
         taken = "number or schedule" if "schedule" in self.kind else ", ".join(self.choices)
         return self.help + (f" ({taken})" if taken else "")
 
 
 def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
-    """List all settings in order, nested ones as `group.key`."""
+    """Yield the descriptions of all settings in order, nested ones as `group.key`."""
     hints = get_type_hints(schema)
     for each in dataclasses.fields(schema):
         hint = hints[each.name]
@@ -43,7 +44,7 @@ def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Se
         yield Setting(
             key=prefix + each.name,
             kind=_kind(hint, each.metadata.get("changing", False)),
-            default=_show(value),
+            default=_format(value),
             help=each.metadata.get("help", ""),
             choices=each.metadata.get("choices", ()),
         )
@@ -59,14 +60,14 @@ def groups(schema: type = RunConfig) -> dict[str, str]:
 
 
 def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
-    """Give the settings as plain dicts and lists; `load(overrides=...)` takes them back.
+    """Return the settings as plain dicts and lists, which `load(overrides=...)` accepts.
 
     Args:
-        everywhere: False leaves out what does not change the picture (`ELSEWHERE`).
+        everywhere: False leaves out settings that do not change the picture: `OUTPUT_SETTINGS`.
     """
     values = dataclasses.asdict(config)
     if not everywhere:
-        for key in ELSEWHERE:
+        for key in OUTPUT_SETTINGS:
             del values[key]
     return values
 
@@ -78,7 +79,7 @@ def _default(each: dataclasses.Field[Any]) -> Any:
 
 
 def _kind(hint: Any, changes: bool = False) -> str:
-    """What a value is, in words."""
+    """The kind of value that a type hint allows, in words."""
     if isinstance(hint, types.UnionType):
         kinds = [_kind(part) for part in get_args(hint)]
         return " or ".join("schedule" if changes and k == "text" else k for k in kinds)
@@ -89,7 +90,7 @@ def _kind(hint: Any, changes: bool = False) -> str:
     return names.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-def _show(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -102,7 +103,7 @@ def _show(value: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """A value as `describe` shows defaults."""
+    """Format a value as `describe_settings` formats defaults."""
     if value is None:
         return "null"
     if isinstance(value, bool):

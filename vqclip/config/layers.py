@@ -1,8 +1,8 @@
 """Layers of values, merged over the schema, with errors that name the setting.
 
-A schema is a dataclass, as `config.schema.RunConfig`; a layer is where values come from, in
-words, and the values. What does not fit is refused with its place and what it should have been:
-OmegaConf does the merging and converting, and its own words never reach the user.
+A schema is a dataclass such as `vqclip.config.schema.RunConfig`; a layer is a pair of where its
+values come from, in words, and the values. OmegaConf merges and converts them. A value that does
+not fit is refused with its place and what was expected; OmegaConf's own messages are not shown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.config import scheduled
-from vqclip.config.checks import unfit
+from vqclip.config.checks import describe_misfit
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, suggest
@@ -23,7 +23,12 @@ Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its val
 
 
 def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
-    """Lay values over a schema's defaults; `prompts` is left out: a prompt never goes through.
+    """Merge layers over a schema's defaults, later ones over earlier ones.
+
+    `prompts` is left out: prompts are kept verbatim.
+
+    Returns:
+        An instance of `schema`.
 
     Raises:
         ConfigError: for an unknown key, or a value of the wrong kind.
@@ -35,86 +40,96 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     for where, values in layers:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
-        plain = _tidied(plain, schema, where)
+        plain = _convert_scheduled(plain, schema, where)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(_verbatim(plain)))
+            merged = OmegaConf.merge(merged, OmegaConf.create(_escape_interpolation(plain)))
         except (OmegaConfBaseException, ValueError, TypeError) as error:
-            raise ConfigError(f"{where}: {_blame(plain, schema) or repr(plain)}") from error
+            raise ConfigError(
+                f"{where}: {_describe_misfit(plain, schema) or repr(plain)}"
+            ) from error
     return OmegaConf.to_object(merged)
 
 
-def _tidied(values: Mapping[str, Any], schema: type, where: str, prefix: str = "") -> Any:
-    """Values with those that may change as numbers, or as schedules in canonical text."""
+def _convert_scheduled(
+    values: Mapping[str, Any], schema: type, where: str, prefix: str = ""
+) -> Any:
+    """Convert settings that may be schedules to numbers, or to canonical text."""
     found, hints = dict(values), get_type_hints(schema)
     for key, value in values.items():
         if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
-            found[key] = _tidied(value, hints[key], where, f"{prefix}{key}.")
-    for each in (each for each in scheduled.changing(schema) if each.name in values):
+            found[key] = _convert_scheduled(value, hints[key], where, f"{prefix}{key}.")
+    for each in (each for each in scheduled.scheduled_fields(schema) if each.name in values):
         key, kinds = prefix + each.name, get_args(hints[each.name])
         try:
-            found[each.name] = scheduled.canonical(
+            found[each.name] = scheduled.canonical_value(
                 key, values[each.name], whole=int in kinds, optional=types.NoneType in kinds
             )
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from error
         except ValueError as error:
-            told = unfit(key, values[each.name], schema, each.name)
-            raise ConfigError(f"{where}: {told}") from error
+            message = describe_misfit(key, values[each.name], schema, each.name)
+            raise ConfigError(f"{where}: {message}") from error
     return found
 
 
-def _verbatim(value: Any) -> Any:
-    """Escape `${`, by which OmegaConf would look things up, the user's environment included."""
+def _escape_interpolation(value: Any) -> Any:
+    """Escape `${`, which OmegaConf would interpolate, even from the environment."""
     if isinstance(value, str):
         return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     if isinstance(value, Mapping):
-        return {key: _verbatim(inner) for key, inner in value.items()}
-    return [_verbatim(each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: _escape_interpolation(inner) for key, inner in value.items()}
+    return (
+        [_escape_interpolation(each) for each in value]
+        if isinstance(value, list | tuple)
+        else value
+    )
 
 
-def _blame(values: Mapping[str, Any], schema: type, prefix: str = "") -> str:
-    """Find the first value that OmegaConf does not take, and say what it should have been."""
+def _describe_misfit(values: Mapping[str, Any], schema: type, prefix: str = "") -> str:
+    """Describe the first value that OmegaConf refuses, and what was expected; else ""."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     hints = get_type_hints(schema)
     for key, value in values.items():
-        inner = _inner(hints[key])
+        inner = _item_schema(hints[key])
         if dataclasses.is_dataclass(hints[key]):
-            found = _blame(value, hints[key], f"{prefix}{key}.")
+            found = _describe_misfit(value, hints[key], f"{prefix}{key}.")
         elif inner is not None:
             parts = [(i, each) for i, each in enumerate(value) if isinstance(each, Mapping)]
-            said = (_blame(each, inner, f"{prefix}{key}[{i}].") for i, each in parts)
-            found = next((words for words in said if words), "")
+            messages = (
+                _describe_misfit(each, inner, f"{prefix}{key}[{i}].") for i, each in parts
+            )
+            found = next((words for words in messages if words), "")
         else:
             found = ""
             try:
-                one = OmegaConf.create(_verbatim({key: value}))
+                one = OmegaConf.create(_escape_interpolation({key: value}))
                 OmegaConf.merge(OmegaConf.structured(schema), one)
             except (OmegaConfBaseException, ValueError, TypeError):
-                found = unfit(prefix + key, value, schema, key)
+                found = describe_misfit(prefix + key, value, schema, key)
         if found:
             return found
     return ""
 
 
-def _inner(hint: Any) -> Any:
-    """The schema of a list's items, if they have one."""
+def _item_schema(hint: Any) -> Any:
+    """The schema of a list's items, or None if they have none."""
     inside = get_args(hint) if get_origin(hint) is list else ()
     return inside[0] if inside and dataclasses.is_dataclass(inside[0]) else None
 
 
 def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
-    """Refuse keys that the schema does not have, with the nearest that it has."""
+    """Refuse keys that are not in the schema, suggesting the nearest."""
     if not isinstance(values, Mapping):
         raise ConfigError(
             f"{where}: {prefix.rstrip('.') or 'it'} must hold key: value lines, not {values!r}"
-            f"{_meant(values, schema, prefix)}"
+            f"{_meant_setting(values, schema, prefix)}"
         )
     hints = get_type_hints(schema)
     for key, value in values.items():
         if key not in hints:
-            # A key of another group ("count" for "cutouts.count") is a near miss, too.
+            # A key of another group ("count" for "cutouts.count") is suggested, too.
             names = [s.key for s in describe_settings(schema)]
             names += [prefix + name for name in hints if prefix + name not in names]
             ends = [n for n in names if n.rpartition(".")[2] == key]
@@ -125,7 +140,7 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
             if key == "preset" and not prefix:
                 hint = f"; did you mean --preset {value}? (in a file: extends: {value})"
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
-        if isinstance(value, str) and value == "???":  # OmegaConf would pass over it in silence
+        if isinstance(value, str) and value == "???":  # OmegaConf would ignore it silently
             raise ConfigError(f"{where}: {prefix}{key} is '???'; write a value, or leave it out")
         if dataclasses.is_dataclass(hints[key]):
             _check_keys(value, hints[key], where, f"{prefix}{key}.")
@@ -134,22 +149,23 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
 
 
 def _check_items(values: Any, schema: Any, name: str, where: str, prefix: str) -> None:
-    """Refuse what is no list, and items that are of another kind than the schema's."""
+    """Refuse a value that is not a list, and items of the wrong kind."""
     key = prefix + name
     if not isinstance(values, list | tuple):
-        raise ConfigError(f"{where}: {unfit(key, values, schema, name)}")
-    inner = _inner(get_type_hints(schema)[name])
+        raise ConfigError(f"{where}: {describe_misfit(key, values, schema, name)}")
+    inner = _item_schema(get_type_hints(schema)[name])
     for index, item in enumerate(values):
         if inner is not None and isinstance(item, Mapping):
             _check_keys(item, inner, where, f"{key}[{index}].")
         elif inner is not None and not isinstance(item, inner):
-            raise ConfigError(f"{where}: {unfit(f'{key}[{index}]', item, schema, name)}")
+            place = f"{key}[{index}]"
+            raise ConfigError(f"{where}: {describe_misfit(place, item, schema, name)}")
         elif inner is None and (item is None or isinstance(item, list | tuple | Mapping)):
-            raise ConfigError(f"{where}: {unfit(key, values, schema, name)}")
+            raise ConfigError(f"{where}: {describe_misfit(key, values, schema, name)}")
 
 
-def _meant(value: Any, schema: Any, prefix: str) -> str:
-    """What a value that stands where a group belongs may have been meant for."""
+def _meant_setting(value: Any, schema: Any, prefix: str) -> str:
+    """Suggest the setting that a value given for a whole group was meant for."""
     takes = [
         s.key for s in describe_settings(schema) if isinstance(value, str) and value in s.choices
     ]
@@ -157,7 +173,11 @@ def _meant(value: Any, schema: Any, prefix: str) -> str:
 
 
 def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
-    """Read `key=value`; a setting that is text takes the rest verbatim, others as YAML."""
+    """Parse `key=value`: verbatim if the setting is text, else as YAML.
+
+    Raises:
+        ConfigError: if there is no key, or the value is not valid YAML.
+    """
     key, equals, raw = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -166,7 +186,7 @@ def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     if hint is str or (isinstance(hint, types.UnionType) and str in get_args(hint)):
         return key, raw
     if get_origin(hint) is list and not raw.lstrip().startswith("["):
-        # A schedule's commas part its keys: perceptors=starter:{0: 0, 50%: 1},starter-second
+        # Commas in braces belong to a schedule: perceptors=starter:{0: 0, 50%: 1},starter-second
         return key, [part.strip() for part in re.split(r",(?![^{]*\})", raw) if part.strip()]
     return key, parse_yaml(raw, f"{key}=")
 
@@ -180,7 +200,7 @@ def _hint(schema: Any, key: str) -> Any:
 
 
 def nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """{"cutouts.count": 8} → {"cutouts": {"count": 8}}."""
+    """Nest dotted keys: {"cutouts.count": 8} → {"cutouts": {"count": 8}}."""
     nested: dict[str, Any] = {}
     for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
         *parents, last = key.split(".")
@@ -194,7 +214,7 @@ def nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"cutouts": {"count": 8}} → {"cutouts.count": 8}."""
+    """Flatten to dotted keys: {"cutouts": {"count": 8}} → {"cutouts.count": 8}."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -205,10 +225,13 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Read YAML.
+    """Parse YAML.
+
+    Args:
+        where: what it was read from, for messages.
 
     Raises:
-        ConfigError: if it cannot be read or says something twice, with its place.
+        ConfigError: if it is not valid or has a key twice, with its place.
     """
     import yaml
 
@@ -226,7 +249,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def _check_nodes(node: Any, where: str, above: tuple[int, ...] = ()) -> None:
-    """Refuse what YAML allows but nobody means: a key that stands twice, a list in itself."""
+    """Refuse what YAML allows but nobody means: duplicate keys, and nodes within themselves."""
     if node is None or isinstance(node.value, str):
         return
     place = f"{where}, line {node.start_mark.line + 1}"

@@ -1,11 +1,11 @@
 """Loading of settings: presets, run files and `key=value` into a RunConfig.
 
-    dataclass defaults ← what suits a draft, if the run starts from one
+    the schema's defaults ← defaults for the start (a draft, random codes, a film)
         ← presets, in order ← run file ← key=value overrides ← the prompt, verbatim
 
 A preset is a YAML file in `configs/`, or any other YAML file; it holds only what differs, and may
-say `extends: another`. A prompt goes around `config.layers`, never through it: `a # b` would
-become `a`.
+say `extends: another`. A prompt is never merged as YAML (`vqclip.config.layers`), in which
+`a # b` would become `a`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
 from vqclip.language.prompts import parse_prompts as read_prompts
-from vqclip.language.templates import MOST, expand
+from vqclip.language.templates import MOST_PROMPTS, expand
 
-TEXTS = frozenset(("prompts", "negative"))  # what may have one of the `shapes` of YAML
-
-
-TEMPLATED = ("prompts", "negative", "style")
+TEXTS = frozenset(("prompts", "negative"))  # may be lists or mappings in YAML
+TEMPLATED = ("prompts", "negative", "style")  # may hold templates
 
 
 def load(
@@ -42,39 +40,39 @@ def load(
     base: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> RunConfig:
-    """Put a run's settings together.
+    """Load the settings of a run.
 
     Args:
         prompts: what to draw, verbatim; None to take it from `file` or a preset.
-        preset: one or more names or files, applied in order; `"normal,ink"` is two.
-        file: a run file; like a preset, and may hold `prompts:`.
+        preset: names or files, applied in order; `"normal,ink"` is two.
+        file: a run file: a preset that may hold `prompts:`.
         overrides: `["steps=10", "cutouts.count=8"]`, or the same as a mapping.
         base: settings to start from instead of the defaults, as `config.to_dict` gives them.
         settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
     Returns:
-        The settings, with init=auto decided (`beginnings.settled`).
+        The settings, with init=auto resolved (`vqclip.config.defaults.resolve_auto`).
 
     Raises:
-        ConfigError: for an unknown key or name, a value that does not fit, or a template where
-            one text is wanted, with its place.
+        ConfigError: for an unknown key or name, a value that is not valid, or a template, which
+            stands for several runs; the message names the place.
     """
     layers = _layers(preset, file, overrides, base, settings)
     for where, values in layers if base is None else layers[1:]:
-        # Prompts are refused as they are read, unless somebody draws from notes and can be told.
+        # Templates in prompts are refused when the prompts are parsed, unless `base` is given.
         _refuse_templates(where, values, ("style",) if base is None else TEMPLATED)
-    return _load(layers, _wanted(layers) if prompts is None else prompts, base)
+    return _load(layers, _prompt_of(layers) if prompts is None else prompts, base)
 
 
 def _load(layers: Sequence[Layer], text: str, base: Mapping[str, Any] | None = None) -> RunConfig:
-    """Merge layers, with what suits the start below them; the notes are the first, if any."""
+    """Merge layers over the defaults for the start; `base` is the first layer, if given."""
     layers = list(layers)
     merged = merge_layers(layers)
     start = defaults.resolve_auto(dataclasses.replace(merged, prompts=text)).init
-    suited = defaults.defaults_for(start, merged.vqgan)
+    start_defaults = defaults.defaults_for(start, merged.vqgan)
     if base is not None:
-        layers[0] = ("the notes", dict(defaults.carry_over(base, suited)))
-    layers.insert(0, ("what suits the start", suited))
+        layers[0] = ("the notes", dict(defaults.carry_over(base, start_defaults)))
+    layers.insert(0, ("what suits the start", start_defaults))
     return check_settings(
         defaults.resolve_auto(dataclasses.replace(merge_layers(layers), prompts=text, init=start))
     )
@@ -87,9 +85,9 @@ def load_all(
     file: Path | str | None = None,
     overrides: Sequence[str] | Mapping[str, Any] = (),
 ) -> list[RunConfig]:
-    """Put settings together as `load` does, for each run that templates stand for.
+    """Load the settings of all runs that templates stand for; see `load`.
 
-    They may stand in the prompt, in `negative` and in `style`; the last one changes fastest.
+    Templates may be in the prompt, in `negative` and in `style`; the last one changes fastest.
 
     Raises:
         ConfigError, PromptError, PictureError: as for `load` and `templates.expand`; also for
@@ -98,27 +96,27 @@ def load_all(
     layers = _layers(preset, file, overrides)
     merged = merge_layers(layers)
     where = assets.search_path(merged.assets)
-    several = [
-        _variants(_wanted(layers) if prompts is None else prompts, where),
+    expanded = [
+        _variants(_prompt_of(layers) if prompts is None else prompts, where),
         _variants(merged.negative, where, empty=True),
         expand(merged.style, where, slot=True),
     ]
-    if math.prod(map(len, several)) > MOST:
+    if math.prod(map(len, expanded)) > MOST_PROMPTS:
         raise PromptError(
             f"the templates of prompt, negative and style stand for "
-            f"{math.prod(map(len, several))} runs; at most {MOST} are drawn at a time"
+            f"{math.prod(map(len, expanded))} runs; at most {MOST_PROMPTS} are drawn at a time"
         )
     return [
         _load([*layers, ("the templates", {"negative": negative, "style": style})], text)
-        for text, negative, style in itertools.product(*several)
+        for text, negative, style in itertools.product(*expanded)
     ]
 
 
 def _variants(text: str, where: Sequence[Path], empty: bool = False) -> list[str]:
-    """Expand a text; of several, each has to be a prompt.
+    """Expand the templates in a text, and check that each result is a prompt.
 
     Args:
-        empty: whether there may be nothing in it.
+        empty: whether a result may be empty.
     """
     found = expand(text, where)
     for each in found if len(found) > 1 else []:
@@ -133,7 +131,7 @@ def _variants(text: str, where: Sequence[Path], empty: bool = False) -> list[str
 
 
 def _refuse_templates(where: str, values: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """Refuse a template where there is one run."""
+    """Refuse a template in the settings of a single run."""
     for key in keys:
         text = values.get(key)
         found = expand(text, slot=key == "style") if isinstance(text, str) else [text]
@@ -152,7 +150,7 @@ def _layers(
     base: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Layer]:
-    """What lies over the defaults, in order."""
+    """The layers over the defaults, in order."""
     layers: list[Layer] = [] if base is None else [("the notes", dict(base))]
     names = preset.split(",") if isinstance(preset, str) else list(preset)
     for name in (n.strip() for n in names if n.strip()):
@@ -177,17 +175,17 @@ def _layers(
 
 
 def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """Let who says how long an animation is in frames forget a length from below, or vice versa.
+    """Let a layer's `frames` override a `length` from below, and the other way round.
 
-    And who says a size that is no square, a shape from below.
+    A `size` that is not square overrides an `aspect` from below, too.
 
     Raises:
-        ConfigError: if both are said in one place.
+        ConfigError: if one layer gives both `frames` and `length`.
     """
-    said: dict[str, dict[str, Any]] = {}
+    lengths: dict[str, dict[str, Any]] = {}
     for where, values in layers:
         own: dict[str, Any] = {k: values[k] for k in ("frames", "length") if k in values}
-        said.setdefault(where, {}).update(own)
+        lengths.setdefault(where, {}).update(own)
         other: dict[str, Any] = (
             {"length": 0.0} if own.get("frames") else {"frames": 0} if own.get("length") else {}
         )
@@ -195,7 +193,7 @@ def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
         if len(set(sides)) == 2 and "aspect" not in values:
             other["aspect"] = ""
         yield where, values | other
-    for where, both in said.items():
+    for where, both in lengths.items():
         if both.get("frames") and both.get("length"):
             raise ConfigError(
                 f"{where}: frames={both['frames']} and length={both['length']} both say how long "
@@ -203,8 +201,8 @@ def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
             )
 
 
-def _wanted(layers: Sequence[Layer]) -> str:
-    """The prompt that the last of some layers brings."""
+def _prompt_of(layers: Sequence[Layer]) -> str:
+    """The prompt of the last layer that has one."""
     found = None
     for _, values in layers:
         found = values.get("prompts", found)

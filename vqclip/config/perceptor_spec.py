@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import schedules
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import lex, plain, split, strip
+from vqclip.language.lexer import lex, split, strip, text_of
 from vqclip.language.prompt import Prompt
 from vqclip.language.prompt_parser import ENDLESS
 from vqclip.language.prompts import show
@@ -28,12 +28,12 @@ from vqclip.language.schedules import Schedule
 
 @dataclass(frozen=True)
 class PerceptorSpec:
-    """A perceptor of a run, by its name.
+    """An entry of the setting `perceptors`.
 
     Args:
-        name: as `perceptors.load` takes it.
-        weight: of all that it wants, 0 or more; it may change on the way.
-        squares: how many it looks at in a step; None for as many as `cutouts.count` says.
+        name: of the perceptor: `model::weights`, a bundled one, or a folder.
+        weight: the weight of its losses, 0 or more, or a schedule.
+        squares: its number of cutouts in a step; None for `cutouts.count`.
     """
 
     name: str
@@ -42,10 +42,10 @@ class PerceptorSpec:
 
 
 def parse_perceptor(text: str) -> PerceptorSpec:
-    """Read an entry of `perceptors`.
+    """Parse an entry of `perceptors`.
 
     Raises:
-        ConfigError: if it has no name, or a number that cannot be.
+        ConfigError: if it has no name, or a number that is not valid.
 
     >>> parse_perceptor("ViT-B-32::openai:0.5:8")
     PerceptorSpec(name='ViT-B-32::openai', weight=0.5, squares=8)
@@ -53,7 +53,7 @@ def parse_perceptor(text: str) -> PerceptorSpec:
     fields = split(lex(text.replace("\\", "\\\\")), ":", outside="{")
     found: list[str] = []
     while len(fields) > 1 and len(found) < 2:
-        field = plain(strip(fields[-1]))
+        field = text_of(strip(fields[-1]))
         scheduled = field.startswith("{") and field.endswith("}")
         if not (scheduled or NUMBER.fullmatch(field)):
             break
@@ -61,12 +61,12 @@ def parse_perceptor(text: str) -> PerceptorSpec:
         fields.pop()
         if scheduled:
             break
-    name = ":".join(map(plain, fields)).strip()
-    last = plain(strip(fields[-1]))
+    name = ":".join(map(text_of, fields)).strip()
+    last = text_of(strip(fields[-1]))
     if len(fields) > 1 and ENDLESS.fullmatch(last):
         raise ConfigError(
             f"perceptors: {text!r} ends in {last}, which is no number to weigh or count with; "
-            f"write one, such as {plain(fields[0]).strip() or 'starter'}:0.5"
+            f"write one, such as {text_of(fields[0]).strip() or 'starter'}:0.5"
         )
     if re.search(r":\s*\{", name):
         raise ConfigError(
@@ -100,24 +100,28 @@ def parse_perceptor(text: str) -> PerceptorSpec:
 
 
 def perceptor_names(entries: Sequence[str]) -> list[str]:
-    """The names alone."""
+    """The names of the perceptors in the entries of `perceptors`."""
     return [parse_perceptor(entry).name for entry in entries]
 
 
-def check_readers(wishes: Sequence[Prompt], names: Sequence[str]) -> None:
-    """Refuse prompts for perceptors that are not there, and perceptors that read nothing.
+def check_readers(prompts: Sequence[Prompt], names: Sequence[str]) -> None:
+    """Check that prompts name existing perceptors, and that each perceptor reads a prompt.
 
     Raises:
         ConfigError: that names the perceptor.
     """
-    for wish in wishes:
-        for name in wish.only:
+    for prompt in prompts:
+        for name in prompt.only:
             if name not in names:
                 raise ConfigError(
-                    f"'{show([wish])}' is for {name!r}{suggest(name, names)}; "
+                    f"'{show([prompt])}' is for {name!r}{suggest(name, names)}; "
                     f"this run has the perceptors {', '.join(names)}"
                 )
-    idle = [name for name in names if all(wish.only and name not in wish.only for wish in wishes)]
+    idle = [
+        name
+        for name in names
+        if all(prompt.only and name not in prompt.only for prompt in prompts)
+    ]
     if idle:
         raise ConfigError(
             f"no prompt is for the perceptor {idle[0]}; leave it out of perceptors, or give it "

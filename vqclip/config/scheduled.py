@@ -1,8 +1,8 @@
 """Settings that may be a number or a schedule.
 
 `optimiser.rate=0.3` and `optimiser.rate="0: 0.3, 75%: 0.03 hold"` are both settings. Here the
-text is read, put in its canonical form, checked, and becomes a curve of the run's clock. A number
-stays the number that it was.
+text is parsed, put in its canonical form, checked, and turned into a curve over the run's steps.
+A plain number stays a number.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.language import functions, schedules
 from vqclip.language.clock import Clock, Timeline
-from vqclip.language.expressions import NUMBER, unknown_names
+from vqclip.language.expressions import NUMBER, unknown_variable
 from vqclip.language.schedules import Curve, Schedule
 
-LOOKS = 1000  # frames, to learn how much memory a run needs about
-NOTHING = ("", "null", "~")
+SAMPLES = 1000  # frames that are sampled to estimate how much memory a run needs
+NULL_TEXTS = ("", "null", "~")  # texts that mean None
 
 
 def clock_of(config: RunConfig) -> Clock:
-    """The clock of a picture: every step is a frame, and a second has film.fps of them."""
+    """The clock of a still: every step is a frame, and a second has film.fps frames."""
     return Clock(config.steps, fps=float(config.film.fps))
 
 
-def canonical(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | None:
-    """A value from the command line, a file or Python as the setting holds it.
+def canonical_value(key: str, value: Any, *, whole: bool, optional: bool) -> float | str | None:
+    """Convert a value from the command line, a file or Python to a number or canonical text.
 
     Args:
         value: a number, a schedule as text (also in braces), or its keys: `{0: 1, "50%": 2}`.
-        whole: whether a number must be a whole one.
+        whole: whether numbers must be whole.
         optional: whether it may be None.
 
     Raises:
-        ConfigError: for a text that is no schedule, with the key.
-        ValueError: for what is of another kind.
+        ConfigError: for a text that is not a schedule, with the key.
+        ValueError: for a value of another kind.
 
-    >>> canonical("optimiser.rate", "{0:0.3,75 %:.03}", whole=False, optional=True)
+    >>> canonical_value("optimiser.rate", "{0:0.3,75 %:.03}", whole=False, optional=True)
     '0: 0.3, 75%: 0.03'
     """
     if isinstance(value, Mapping):
         value = ", ".join(f"{place}: {each}" for place, each in value.items())
     if isinstance(value, str):
         text = value.strip()
-        if optional and text in NOTHING:
+        if optional and text in NULL_TEXTS:
             return None
         if text.startswith("{") and text.endswith("}"):
             text = text[1:-1].strip()
@@ -63,10 +63,10 @@ def canonical(key: str, value: Any, *, whole: bool, optional: bool) -> float | s
 
 
 def read_scheduled(key: str, value: float | str) -> float | Schedule:
-    """A setting's value as a number, or as one that changes.
+    """Parse a setting's value: a number, or text that is a schedule.
 
     Raises:
-        ConfigError: for a text that is no schedule, with the key.
+        ConfigError: for a text that is not a schedule, with the key.
     """
     return _read(key, value) if isinstance(value, str) else value
 
@@ -74,34 +74,33 @@ def read_scheduled(key: str, value: float | str) -> float | Schedule:
 def check_scheduled(
     key: str, text: str, least: float, most: float, heard: Collection[str] = ()
 ) -> None:
-    """Check what can be told of a setting's schedule before the run is known.
+    """Check a setting's schedule as far as possible before the length of the run is known.
 
     Args:
-        heard: what a sound brings besides the usual: bands of the user's own.
+        heard: further variables of a sound: the user's own frequency bands.
 
     Raises:
-        ConfigError: if it cannot be read, names what is neither time nor sound, or a key lies out
-            of its bounds.
+        ConfigError: if it cannot be read, names an unknown variable, or a key is out of bounds.
     """
     found = _read(key, text)
     known = [*functions.VARIABLES, *heard]
     for name in found.names:
         if name not in known:
-            raise ConfigError(f"{key}: {unknown_names(name, text, known)}")
+            raise ConfigError(f"{key}: {unknown_variable(name, text, known)}")
     for value in found.numbers:
         Timeline(1).within(value, f"{key}, {text!r},", least, most)
 
 
 def curve(config: RunConfig, key: str, clock: Clock) -> Curve:
-    """A setting that may change, as a value at each step, within its bounds at every frame.
+    """The curve of a setting: step → value, checked to stay within the setting's bounds.
 
     Args:
         key: such as "cutouts.noise"; its value must not be None.
 
     Raises:
-        ConfigError: for a value out of bounds, or none, with the key and the frame.
+        ConfigError: for a value that is out of bounds or not finite, with the key and the frame.
     """
-    value, field = _place(config, key)
+    value, field = _value_and_field(config, key)
     try:
         return clock.within(
             read_scheduled(key, value), key, field.metadata["least"], field.metadata["most"]
@@ -111,7 +110,7 @@ def curve(config: RunConfig, key: str, clock: Clock) -> Curve:
 
 
 def curves(config: RunConfig, clock: Clock) -> dict[str, Curve]:
-    """All settings that may change, but those that are null, as values at each step.
+    """The curves of all settings that may be schedules, except those that are null: key → curve.
 
     Raises:
         ConfigError: as `curve`.
@@ -121,32 +120,32 @@ def curves(config: RunConfig, clock: Clock) -> dict[str, Curve]:
         f"{group}.{each.name}": curve(config, f"{group}.{each.name}", clock)
         for group, values in groups
         if is_dataclass(values)
-        for each in changing(type(values))
+        for each in scheduled_fields(type(values))
         if getattr(values, each.name) is not None
     }
 
 
 def greatest_value(config: RunConfig, key: str) -> float:
-    """About the greatest value that a setting has on the way.
+    """Estimate the greatest value of a setting during the run.
 
-    What a sound will say is not known: silence and the loudest are tried.
+    The sound is not known yet: silence and the greatest levels are tried.
     """
-    found = read_scheduled(key, _place(config, key)[0])
+    found = read_scheduled(key, _value_and_field(config, key)[0])
     if not isinstance(found, Schedule):
         return found
     clock = clock_of(config)
     sound = [name for name in found.names if name not in functions.TIME]
     values = [[loud] * min(clock.frames, 10_000) for loud in (0.0, 1.0)]
     lines = [Timeline(clock.frames, clock.fps, dict.fromkeys(sound, each)) for each in values]
-    return max(line.extent(found, LOOKS)[1] for line in lines)
+    return max(line.extent(found, SAMPLES)[1] for line in lines)
 
 
-def changing(schema: type) -> Iterable[Field[Any]]:
-    """The settings of a group that may change on the way."""
+def scheduled_fields(schema: type) -> Iterable[Field[Any]]:
+    """The fields of a schema that may be schedules."""
     return (each for each in fields(schema) if each.metadata.get("changing"))
 
 
-def _place(config: RunConfig, key: str) -> tuple[Any, Field[Any]]:
+def _value_and_field(config: RunConfig, key: str) -> tuple[Any, Field[Any]]:
     group: Any = config
     *parents, name = key.split(".")
     for parent in parents:

@@ -1,12 +1,9 @@
 """The settings schema: every setting as a field of a frozen dataclass.
 
-Part of the schema that `vqclip.config.schema` puts together.
-
 The same fields feed the command line, YAML files, `--help`, the README's table, validation and
-the notes in the picture (`describe`, `to_dict`). Allowed names are literals here, so that a
-mistyped one is refused before torch is imported; a test holds them equal to the registries.
-Where values come from is the business of `vqclip.config.loading`, whether they fit that of
-`vqclip.config.checks`.
+the provenance in the picture (`vqclip.config.describe`). Allowed names are literals here, so that
+a mistyped one is refused before torch is imported; a test compares them with the registries.
+`vqclip.config.loading` reads the values, `vqclip.config.checks` validates them.
 """
 
 from __future__ import annotations
@@ -22,60 +19,50 @@ from vqclip.media.paths import BETWEENS, CODECS, FILMS
 def option(
     default: Any, help: str, choices: Sequence[str] = (), least: float = -inf, most: float = inf
 ) -> Any:
-    """A setting: a dataclass field with its help, the names that it may take, and its bounds."""
+    """A setting: a dataclass field with its help, the names allowed, and its bounds."""
     metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
-def changing(default: float | None, help: str, least: float = -inf, most: float = inf) -> Any:
-    """A setting that may change on the way: a number, or a schedule as text."""
+def schedulable(default: float | None, help: str, least: float = -inf, most: float = inf) -> Any:
+    """A setting that may be a schedule: a number, or a schedule as text."""
     metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
     return field(default=default, metadata=metadata)
 
 
 def group(schema: type, help: str) -> Any:
-    """A setting that holds further settings."""
+    """A group of settings, as a field that holds another schema."""
     return field(default_factory=schema, metadata={"help": help})
 
 
 EDGES = ("fill", "mirror", "wrap", "smear", "black")
-
-
 PERIODS = ("frame", "second")
-
-
 THROUGH = ("picture", "latent")
-
-
 TINTS = ("none", "lab", "rgb", "hsv", "histogram")
-
-
-MOST_FRAMES = 100_000  # two hours at 12 a second; a checkpoint notes each of them
-
-
+MOST_FRAMES = 100_000  # two hours at 12 a second; a checkpoint records each of them
 FITS = ("cover", "contain", "stretch")
 
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """How the camera moves from frame to frame; every number may be a schedule."""
+    """The camera's movement from frame to frame; most numbers may be schedules."""
 
-    zoom: float | str = changing(1.0, "how much nearer; 1.02: by 2 %, below 1: away")
-    pan_x: float | str = changing(0.0, "to the right, in widths of the picture")
-    pan_y: float | str = changing(0.0, "down, in heights of the picture")
-    roll: float | str = changing(0.0, "degrees clockwise")
-    tilt: float | str = changing(0.0, "degrees that the top leans back; in a flight: looks up")
-    swing: float | str = changing(
+    zoom: float | str = schedulable(1.0, "how much nearer; 1.02: by 2 %, below 1: away")
+    pan_x: float | str = schedulable(0.0, "to the right, in widths of the picture")
+    pan_y: float | str = schedulable(0.0, "down, in heights of the picture")
+    roll: float | str = schedulable(0.0, "degrees clockwise")
+    tilt: float | str = schedulable(0.0, "degrees that the top leans back; in a flight: looks up")
+    swing: float | str = schedulable(
         0.0, "degrees that the right goes back; in a flight: looks right"
     )
     depth: str = option(
         "", "fly through flat|plane|tunnel, a picture or film of depths, or what a model sees"
     )
-    forward: float | str = changing(0.0, "flight into the depth; a wall of flat is 1 away")
-    right: float | str = changing(0.0, "flight to the right, likewise")
-    up: float | str = changing(0.0, "flight upwards, likewise")
+    forward: float | str = schedulable(0.0, "flight into the depth; a wall of flat is 1 away")
+    right: float | str = schedulable(0.0, "flight to the right, likewise")
+    up: float | str = schedulable(0.0, "flight upwards, likewise")
     view: float = option(60.0, "how wide it sees, in degrees", least=1, most=170)
     near: float = option(1.0, "how far away the nearest is, in a depth picture", least=0.001)
     far: float = option(20.0, "how far away the farthest is", least=0.002)
@@ -88,15 +75,17 @@ class CameraSettings:
 
 @dataclass(frozen=True)
 class MotionSettings:
-    """What each frame after the first is given, and what it keeps of the last."""
+    """The frames after the first: their steps, and what they keep of the frame before."""
 
-    steps: int | str = changing(8, "steps of each frame after the first", least=0)
-    rate: float | str = changing(0.1, "learning rate of those steps", least=0)
-    hold: float | str = changing(3.0, "closeness to the last frame, moved along", least=0)
+    steps: int | str = schedulable(8, "steps of each frame after the first", least=0)
+    rate: float | str = schedulable(0.1, "learning rate of those steps", least=0)
+    hold: float | str = schedulable(3.0, "closeness to the last frame, moved along", least=0)
     smooth: float = option(
         0.0, "share of the last frame, moved along, in what is shown", least=0, most=0.99
     )
-    noise: float | str = changing(0.0, "noise on what was moved: brings in new things", least=0)
+    noise: float | str = schedulable(
+        0.0, "noise on what was moved: brings in new things", least=0
+    )
     drafts: float = option(
         0.5, "how much a new scene takes from a draft of its own", least=0, most=1
     )
@@ -107,11 +96,11 @@ class MotionSettings:
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """A film to draw over."""
+    """The source film of an animation that draws over one."""
 
     film: str = option("", "a film, a folder or a pattern of pictures to draw over")
-    weight: float | str = changing(2.0, "closeness to the film's own frames", least=0)
-    blend: float | str = changing(
+    weight: float | str = schedulable(2.0, "closeness to the film's own frames", least=0)
+    blend: float | str = schedulable(
         0.2, "share of the film's own frame that each begins with", least=0, most=1
     )
     flow: str = option(
@@ -125,7 +114,7 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class RetakeSettings:
-    """A stretch of an animation that is drawn anew: `vqclip again RUN --frames A:B`."""
+    """A retake of some frames of an animation: `vqclip again RUN --frames A:B`."""
 
     of: str = option("", "the run whose other frames stay")
     frames: str = option("", "A:B, the frames from A to B - 1; the first is 0")
@@ -133,7 +122,7 @@ class RetakeSettings:
 
 @dataclass(frozen=True)
 class SoundSettings:
-    """Music that schedules may follow."""
+    """Sound that schedules may follow."""
 
     file: str = option("", "a wav, mp3 or other file; schedules know low, mid, high, beat …")
     start: float = option(0.0, "seconds of it to leave out", least=0)
@@ -141,32 +130,18 @@ class SoundSettings:
 
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
-
-
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
-
-
 SCHEDULES = ("constant", "drop", "linear", "cosine")
-
-
 NOISES = ("fractal", "gradient", "uniform", "colour")
-
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
-
 CONTRASTS = ("absolute", "stretch")
-
-
 AXES = ("horizontal", "vertical")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a run at a smaller size, before `size` itself."""
+    """A stage of multi-resolution growth: steps at a smaller size than `size`."""
 
     size: str = option("50%", "WxH or the shorter side in pixels, or a share of the final size")
     steps: str = option("50%", "how many steps, or a share of all steps")
@@ -174,11 +149,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class CutoutSettings:
-    """How perceptors see the picture."""
+    """The cutouts that perceptors see."""
 
-    count: int | str = changing(16, "squares a step; time and memory grow with it", least=1)
+    count: int | str = schedulable(16, "squares a step; time and memory grow with it", least=1)
     recipe: str = option("vqclip", "how squares are cut and shaken", RECIPES)
-    noise: float | str | None = changing(
+    noise: float | str | None = schedulable(
         None, "noise on the squares, in [0, 1]; null: the recipe's", least=0, most=1
     )
     contrast: str = option(
@@ -188,10 +163,10 @@ class CutoutSettings:
 
 @dataclass(frozen=True)
 class OptimiserSettings:
-    """How the latent moves."""
+    """The optimiser of the latent, and its learning rate."""
 
     name: str = option("adam", "which optimiser", OPTIMISERS)
-    rate: float | str | None = changing(
+    rate: float | str | None = schedulable(
         0.3, "learning rate; from a dream: 0.1; null: what suits the optimiser", least=0
     )
     schedule: str = option("drop", "how the rate changes; drop: a tenth at 75 %", SCHEDULES)
@@ -200,25 +175,31 @@ class OptimiserSettings:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """What is liked apart from the prompt: weights, 0 to leave out."""
+    """Weights of the losses other than the prompts'; 0 leaves a loss out."""
 
-    distinct: float | str = changing(0.15, "more like the prompt than like ordinary other things")
-    smoothness: float | str = changing(10.0, "few differences between neighbours: calm grounds")
-    saturation: float | str = changing(0.0, "strong colours; negative: pale ones")
-    symmetry: float | str = changing(0.0, "one half mirrors the other")
+    distinct: float | str = schedulable(
+        0.15, "more like the prompt than like ordinary other things"
+    )
+    smoothness: float | str = schedulable(
+        10.0, "few differences between neighbours: calm grounds"
+    )
+    saturation: float | str = schedulable(0.0, "strong colours; negative: pale ones")
+    symmetry: float | str = schedulable(0.0, "one half mirrors the other")
     axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
-    palette: float | str = changing(0.0, "only the colours that `colours` names")
+    palette: float | str = schedulable(0.0, "only the colours that `colours` names")
     colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
-    edges: float | str = changing(0.0, "a border of one colour; from random codes of starter: 3")
+    edges: float | str = schedulable(
+        0.0, "a border of one colour; from random codes of starter: 3"
+    )
     edge_colour: str = option("white", "the border's colour")
-    init: float | str = changing(
+    init: float | str = schedulable(
         0.0, "closeness to the picture that the run starts from; a draft: 3"
     )
 
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """The film of the picture's making."""
+    """The film: of a picture's making, or the animation itself."""
 
     format: str = option("mp4", "what kind of film; frames: numbered pictures", tuple(FILMS))
     codec: str = option("auto", "auto: h264 in mp4, prores in mov, vp9 in webm", CODECS)
@@ -236,7 +217,7 @@ class FilmSettings:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """How much is held at a time. Less on the way when memory runs out, which is slower."""
+    """Memory use; it is reduced during a run when memory runs out, which is slower."""
 
     chunk: int = option(0, "squares that a perceptor looks at together; 0: all", least=0)
     recompute: bool = option(False, "work the decoder out twice rather than keep it")
@@ -245,14 +226,14 @@ class MemorySettings:
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """What a run leaves so that it can go on: `vqclip resume`."""
+    """Checkpoints, from which `vqclip resume` continues a run."""
 
     every: int = option(25, "a checkpoint every so many steps; 0: only when it ends", least=0)
 
 
 @dataclass(frozen=True)
 class DreamSettings:
-    """The drafts of init=dream, and of `vqclip dream`."""
+    """Drafts drawn by a prior: those of init=dream, and of `vqclip dream`."""
 
     count: int = option(16, "how many drafts are drawn; the best is kept", least=1, most=1024)
     temperature: float = option(0.7, "0: the likeliest; above 1: wilder", least=0, most=10)
@@ -263,7 +244,7 @@ class DreamSettings:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that a run depends on."""
+    """All settings of a run."""
 
     prompts: str = option("", 'what to draw: "a fox:2 | fog:-0.5 | @photo.png:0.3"')
     negative: str = option("", 'what to avoid, as prompts: "fog | lettering:0.5"')

@@ -10,11 +10,11 @@ from vqclip.errors import ConfigError
 
 
 def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
-    """Work out the sizes and steps that a run passes through: a list of (width, height, steps).
+    """Plan the stages of a run's growth: a list of (width, height, steps), sizes in pixels.
 
     Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell. The last
-    stage is `size` itself, and takes the steps that are left, at least one; stages of a shorter
-    side that is none shorter are left out, and those of one size follow each other as one.
+    stage is `size` itself, and takes the steps that are left, at least one. A stage given by its
+    shorter side is left out if it is not smaller than `size`; stages of equal size are merged.
 
     Raises:
         ConfigError: for a size or a number of steps that cannot be read or is too small.
@@ -42,7 +42,7 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
 
 
 def _smaller(text: str, final: tuple[int, int], factor: int, where: str) -> tuple[int, int]:
-    """Read the size of a stage: "64x48", a share "25%", or the shorter side alone, "64"."""
+    """Parse the size of a stage: "64x48", a share "25%", or the shorter side alone, "64"."""
     if text.endswith("%"):
         share = _percent(text, where)
     elif text.isdecimal() and int(text) > 0:
@@ -54,7 +54,11 @@ def _smaller(text: str, final: tuple[int, int], factor: int, where: str) -> tupl
 
 
 def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:
-    """Work out (width, height) from `size` and `aspect`, in multiples of `factor`."""
+    """Compute (width, height) in pixels from `size` and `aspect`, as multiples of `factor`.
+
+    Raises:
+        ConfigError: if one of them cannot be read, or is out of range.
+    """
     width, height = read_size(config.size, factor)
     if not config.aspect.strip():
         return width, height
@@ -69,7 +73,10 @@ def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:
 
 
 def read_size(text: str, factor: int = 1, key: str = "size") -> tuple[int, int]:
-    """Read "640x480" → (width, height), rounded down to multiples of `factor`.
+    """Parse "640x480" → (width, height), rounded down to multiples of `factor`.
+
+    Raises:
+        ConfigError: if it cannot be read, or a side is out of range.
 
     >>> read_size("100x50", 8)
     (96, 48)

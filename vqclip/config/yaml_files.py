@@ -19,18 +19,23 @@ from vqclip.language.prompts import show
 
 
 def list_presets() -> dict[str, str]:
-    """List the presets that come with vqclip: name → its opening comment."""
+    """List the bundled presets: name → the comment at the head of its file."""
     found = {}
     for entry in sorted(presets_folder().iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".yaml"):
             lines = entry.read_text(encoding="utf-8").splitlines()
-            comment = [line.lstrip("# ") for line in lines[: _opening(lines)]]
+            comment = [line.lstrip("# ") for line in lines[: _comment_length(lines)]]
             found[entry.name.removesuffix(".yaml")] = " ".join(comment)
     return found
 
 
 def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> Any:
-    """Read another schema than RunConfig (the training recipes) from YAML and overrides.
+    """Read settings of another schema, such as a training recipe's, from YAML and overrides.
+
+    Args:
+        schema: a dataclass; its defaults apply where nothing is given.
+        path: the YAML file, or None.
+        overrides: `key=value` each.
 
     Raises:
         ConfigError: as for `load`.
@@ -59,15 +64,22 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
-    """A YAML file as layers: what it extends, then itself."""
+    """Read a run file as layers: those that it extends, then its own.
+
+    Args:
+        chain: the files that extend it, so that a circle is found.
+
+    Raises:
+        ConfigError: if it cannot be read, extends itself, or has keys that do not fit.
+    """
     if str(path.resolve()) in chain:
         shown = " → ".join(Path(each).name for each in (*chain, str(path)))
         raise ConfigError(f'{path} extends itself: {shown}; take one "extends" out')
     values = _yaml(path)
-    if said := [key for key in structured.SAYING if key in values and key != "style"]:
+    if found := [key for key in structured.SAYING if key in values and key != "style"]:
         raise ConfigError(
-            f"{path}: {' and '.join(said)} belong to a structured prompt, which stands in a run "
-            f"file under prompts: such as prompts: {{{said[0]}: …}} (see vqclip help structured)"
+            f"{path}: {' and '.join(found)} belong to a structured prompt, which stands in a run "
+            f"file under prompts: such as prompts: {{{found[0]}: …}} (see vqclip help structured)"
         )
     parents = values.pop("extends", [])
     if isinstance(parents, str):  # several, as for --preset
@@ -95,7 +107,11 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
 
 
 def read_preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
-    """A preset by name or path as layers."""
+    """Read a preset, by name or path, as layers; see `read_run_file`.
+
+    Raises:
+        ConfigError: if there is no such preset, or as `read_run_file`.
+    """
     if name.endswith((".yaml", ".yml")):
         return read_run_file(Path(name), chain)
     with resources.as_file(presets_folder() / f"{name}.yaml") as path:
@@ -108,26 +124,26 @@ def read_preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
 
 
 def presets_folder() -> Traversable:
-    """The presets' folder: of the installed package, or beside it in a checkout (`run.py`)."""
+    """The folder of the bundled presets, installed or in a checkout (`run.py`)."""
     try:
         return resources.files("vqclip.configs")
     except ModuleNotFoundError:
         return Path(__file__).parents[2] / "configs"
 
 
-def _opening(lines: Sequence[str]) -> int:
+def _comment_length(lines: Sequence[str]) -> int:
     return next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
 
 
 def prompt_text(value: Any, key: str = "prompts") -> str:
-    """A prompt as text, whether it is one, a list, `{body: weight}` verbatim, or a structure.
+    """Convert a prompt in YAML to text: from text, a list, `{body: weight}` or a structure.
 
     Args:
-        key: the setting that it is of, for messages.
+        key: the setting that it belongs to, for messages.
 
     Raises:
-        ConfigError: if it is none of these, or a weight is no number.
-        PromptError: for a structure that says nothing.
+        ConfigError: if it is none of these, or a weight is not a number.
+        PromptError: for a structured prompt with nothing to draw in it.
 
     >>> prompt_text(["a fox", {"fog": -0.5}])
     'a fox | fog:-0.5'
@@ -137,23 +153,23 @@ def prompt_text(value: Any, key: str = "prompts") -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        told = any(each in value for each in structured.SAYING)
-        if told and not all(map(_is_number, value.values())):
+        is_structured = any(each in value for each in structured.SAYING)
+        if is_structured and not all(map(_is_number, value.values())):
             return show(structured.translate(value))
-        return show(_wish(body, weight, key) for body, weight in value.items())
+        return show(_weighted_prompt(body, weight, key) for body, weight in value.items())
     if isinstance(value, Sequence):
         return " | ".join(prompt_text(part, key) for part in value)
     raise ConfigError(f"{key} is {value!r}; it must be text in quotes, or a list of texts")
 
 
 def scene_text(value: Any, where: str) -> str:
-    """A scene as text; `{prompts: a fox, for: 2s}` says how long it takes.
+    """Convert a scene in YAML to text; `{prompts: a fox, for: 2s}` gives it a length.
 
     Args:
         where: what it was read from, for messages.
 
     Raises:
-        ConfigError, PromptError: as for `prompt_text`; also for what is no length.
+        ConfigError, PromptError: as `prompt_text`; also for a length that is not one.
     """
     if not isinstance(value, Mapping) or "for" not in value or len(value) < 2:
         return prompt_text(value)
@@ -170,7 +186,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _wish(body: Any, weight: Any, key: str) -> Prompt:
+def _weighted_prompt(body: Any, weight: Any, key: str) -> Prompt:
     if not _is_number(weight) or (isinstance(weight, int) and abs(weight) > 10**300):
         raise ConfigError(f"{key}: {body} has the weight {weight!r}; it must be a number")
     words = str(body).strip()

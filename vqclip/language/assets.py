@@ -1,19 +1,18 @@
 """The search path for pictures, masks, learnt words and named directions.
 
-Pictures, masks, learnt words, directions and files of choices are looked for where you stand,
-then beside the picture or run that is made again or goes on, then in the folder `assets`, which
-is that of the run file, or of the file of prompts, unless it is set.
+Files are searched for in the working directory, then beside the picture or run that is drawn
+again or resumed, then in the folder of the setting `assets`, by default that of the run file or
+of the file of prompts. The same goes for files of choices (`vqclip.language.templates`).
 
-A word lies in a folder `embeddings/`, under its name: `embeddings/my-cat.safetensors`, as
-`vqclip invert` writes it, or `.pt` or `.bin`, as others do. The folder is looked for where the
-user stands and wherever else `vqclip.language.assets` says. `<my-cat.pt>` names the file itself.
-What is in the file is the business of `models.zoo.word_embedding`; here nothing is opened, and a
-missing word is refused before torch is imported.
+A learnt word is a file in a folder `embeddings/`: `<my-cat>` is `embeddings/my-cat.safetensors`,
+as `vqclip invert` writes it, or `.pt` or `.bin`, as other tools do. `<my-cat.pt>` names the file
+itself. Nothing is opened here, so that a missing word is refused before torch is imported;
+`vqclip.models.zoo.word_embedding` reads the files.
 
-`vqclip direction "letters | a caption" "a picture" --name plain` writes the file
-`directions/plain.json`: both lists, and the direction itself for each perceptor that was asked.
-`vector(plain)` in a prompt goes along it, `vector(plain):-1` away from it. pixray's vector
-prompts came from such differences of means, made by its `vectorize.py`.
+A named direction is a file in a folder `directions/`: `vqclip direction "letters | a caption"
+"a picture" --name plain` writes `directions/plain.json`, with both lists of words and the
+direction for each perceptor. `vector(plain)` in a prompt goes along it, `vector(plain):-1` away
+from it. pixray's vector prompts are such differences of means, made by its `vectorize.py`.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ from typing import Any
 
 from vqclip.errors import ConfigError, OutputError, PromptError, suggest
 
-HERE = (Path(),)  # where the user stands
+HERE = (Path(),)  # the working directory
 
 
 def search_path(assets: str = "", run: Path | None = None) -> tuple[Path, ...]:
-    """List the folders of a run, in the order in which they are asked.
+    """List the folders in which a run's files are searched for, in order.
 
     Args:
         assets: the setting; "" for none.
-        run: the folder of what is made again or goes on.
+        run: the folder of the picture or run that is drawn again or resumed.
     """
     further = [] if run is None else [run]
     further += [Path(os.path.expanduser(assets))] if assets else []
@@ -45,59 +44,50 @@ def search_path(assets: str = "", run: Path | None = None) -> tuple[Path, ...]:
 
 
 def find_asset(name: str, folders: Sequence[Path] = HERE) -> Path:
-    """Find a file or folder; in none of them it is taken from where the user stands.
-
-    So errors name what was written.
-    """
+    """Find a file or folder: the first match in `folders`, else the path as written."""
     path = Path(os.path.expanduser(name))
     return next((f / path for f in folders if os.path.exists(f / path)), path)
 
 
 def assets_beside(file: Path) -> str:
-    """What `assets` is for a run file: its folder, or "" where that is where the user stands."""
+    """The setting `assets` of a run file: its folder, or "" for the working directory."""
     here = file.parent.resolve() == Path().resolve()
     return "" if here else str(file.parent)
 
 
 WORD_FOLDER = "embeddings"
-
-
 WORD_SUFFIXES = (".safetensors", ".pt", ".bin")  # in the order of preference
-
-
-MARK = re.compile(r"<([A-Za-z0-9_](?:[\w.-]*\w)?)>")
-
-
+WORD_MARK = re.compile(r"<([A-Za-z0-9_](?:[\w.-]*\w)?)>")
 WORD_NAME = re.compile(r"[A-Za-z0-9_](?:[\w.-]*\w)?")
 
 
 def named_in(text: str) -> list[str]:
-    """Name the words that a text asks for, each once, in order.
+    """List the names of the learnt words in a text, each once, in order.
 
     >>> named_in("a photo of <my-cat> and <my-dog>, like <my-cat>")
     ['my-cat', 'my-dog']
     >>> named_in("a < b, c> and <3")
     []
     """
-    return list(dict.fromkeys(MARK.findall(text)))
+    return list(dict.fromkeys(WORD_MARK.findall(text)))
 
 
-def parts(text: str) -> list[tuple[str, bool]]:
-    """Part a text into (piece, whether it is the name of a word), in order, none empty.
+def split_learnt_words(text: str) -> list[tuple[str, bool]]:
+    """Split a text into (piece, is the name of a learnt word), in order, none empty.
 
-    >>> parts("a photo of <my-cat>, wet")
+    >>> split_learnt_words("a photo of <my-cat>, wet")
     [('a photo of ', False), ('my-cat', True), (', wet', False)]
     """
-    pieces = MARK.split(text)
+    pieces = WORD_MARK.split(text)
     found = [(piece, index % 2 == 1) for index, piece in enumerate(pieces)]
     return [(piece, named) for piece, named in found if piece]
 
 
 def check_name(name: str) -> str:
-    """Return a name that a new word may have.
+    """Check the name of a new word, and return it without angle brackets.
 
     Raises:
-        ConfigError: if it could not be written between angle brackets, or is no name for a file.
+        ConfigError: if it cannot be written between angle brackets, or as a file's name.
     """
     inner = name.removeprefix("<").removesuffix(">")
     if WORD_NAME.fullmatch(inner) is None or len(inner) > 100:
@@ -109,10 +99,13 @@ def check_name(name: str) -> str:
 
 
 def find_word(name: str, folders: Sequence[Path]) -> Path:
-    """Find the file that teaches a word.
+    """Find the embedding file of a learnt word.
+
+    Args:
+        folders: the folders `embeddings/`, in order.
 
     Raises:
-        PromptError: if there is none, with the nearest that there is.
+        PromptError: if there is none; the message suggests the nearest name.
     """
     for folder in folders:
         for path in (folder / name, *(folder / f"{name}{kind}" for kind in WORD_SUFFIXES)):
@@ -129,7 +122,7 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
 
 
 def list_words(folders: Iterable[Path]) -> list[str]:
-    """Name the words that lie in folders, in order of the alphabet."""
+    """List the names of the learnt words in folders, sorted."""
     found = {
         path.stem
         for folder in folders
@@ -141,36 +134,32 @@ def list_words(folders: Iterable[Path]) -> list[str]:
 
 
 def used_words(texts: Iterable[str], folders: Sequence[Path] = HERE) -> dict[str, Path]:
-    """Find the files of all words that texts ask for: name → file, in order.
+    """Find the embedding files of all learnt words in texts: name → file, in order.
 
     Args:
-        folders: in which a folder `embeddings/` is looked for.
+        folders: those that may hold a folder `embeddings/`, in order.
 
     Raises:
-        PromptError: for the first that is missing.
+        PromptError: for the first word that is missing.
     """
     names = dict.fromkeys(name for text in texts for name in named_in(text))
     inside = [folder / WORD_FOLDER for folder in folders]
     return {name: find_word(name, inside) for name in names}
 
 
-DIRECTION_FOLDER = "directions"  # in one of the folders of `vqclip.language.assets`
-
-
+DIRECTION_FOLDER = "directions"
 DIRECTION_NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
-
-
-MOST_BYTES = 2**24
+MOST_BYTES = 2**24  # of a direction's file
 
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction in the space of perceptors.
+    """A direction in the embedding spaces of perceptors.
 
     Args:
-        there: words that have it, or "@" and a picture.
+        there: words that have the property, or "@" and the path of a picture.
         lacking: words or pictures that lack it.
-        vectors: of perceptors, by the sha256 of their weights: numbers, of length 1 together.
+        vectors: sha256 of a perceptor's weights → a unit vector [D].
     """
 
     there: tuple[str, ...]
@@ -179,12 +168,12 @@ class Direction:
 
     @property
     def in_words(self) -> bool:
-        """Whether it is made of words only, so that any perceptor can work it out."""
+        """Whether it is defined by words alone, so that any perceptor can compute it."""
         return not any(each.startswith("@") for each in (*self.there, *self.lacking))
 
 
-# Away from lettering, which CLIP's captions bring into pictures; the name is pixray's.
-KNOWN = {
+# Away from lettering, which CLIP learnt from captioned pictures; the name is pixray's.
+BUILT_IN = {
     "textoff": Direction(
         there=("a picture", "a drawing", "a photograph", "a painting"),
         lacking=("text", "letters", "a caption", "a watermark", "a signature", "handwriting"),
@@ -193,20 +182,23 @@ KNOWN = {
 
 
 def find_direction(name: str, folders: Sequence[Path] = HERE) -> Direction:
-    """Look a direction up: in `directions/` in one of some folders, or among the known.
+    """Find a direction by name: in a folder `directions/`, else among the built-in ones.
+
+    Args:
+        folders: those that may hold a folder `directions/`, in order.
 
     Raises:
-        PromptError: if there is none of the name, or its file is none.
+        PromptError: if there is none of that name, or its file cannot be read.
     """
     inside = [folder / DIRECTION_FOLDER for folder in folders]
     for folder in inside if DIRECTION_NAME.fullmatch(name) else []:
         path = folder / f"{name}.json"
         if path.is_file():
-            return _read(path)
-    if name in KNOWN:
-        return KNOWN[name]
+            return _read_direction(path)
+    if name in BUILT_IN:
+        return BUILT_IN[name]
     there = {path.stem for folder in inside if folder.is_dir() for path in folder.glob("*.json")}
-    names = sorted({*KNOWN, *there})
+    names = sorted({*BUILT_IN, *there})
     raise PromptError(
         f"there is no direction {name[:60]!r}{suggest(name[:60], names)} (there are: "
         f"{', '.join(names)}); vqclip direction makes one"
@@ -214,11 +206,11 @@ def find_direction(name: str, folders: Sequence[Path] = HERE) -> Direction:
 
 
 def path_of(name: str) -> Path:
-    """Where a new direction goes.
+    """The path of a new direction's file.
 
     Raises:
-        PromptError: if the name is no name.
-        OutputError: if there is one already.
+        PromptError: if the name is not valid.
+        OutputError: if the file exists, or `directions` is not a folder.
     """
     if DIRECTION_NAME.fullmatch(name) is None:
         raise PromptError(
@@ -235,29 +227,33 @@ def path_of(name: str) -> Path:
 
 
 def to_json(direction: Direction) -> str:
-    """What stands in a direction's file."""
+    """Write a direction as JSON, as its file holds it."""
     return json.dumps(asdict(direction), ensure_ascii=False, indent=1) + "\n"
 
 
 def digest(direction: Direction) -> str:
-    """A sha256 of what a direction says, for the notes."""
+    """The sha256 of a direction's JSON, for the provenance."""
     return hashlib.sha256(to_json(direction).encode()).hexdigest()
 
 
-def _read(path: Path) -> Direction:
+def _read_direction(path: Path) -> Direction:
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(MOST_BYTES + 1)
         found = json.loads(text) if len(text) <= MOST_BYTES else None
-        return _checked(found)
+        return _parse_direction(found)
     except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise PromptError(
             f"{path} cannot be read as a direction ({error}); make it again with vqclip direction"
         ) from error
 
 
-def _checked(found: Any) -> Direction:
-    """Make a direction of what a file holds."""
+def _parse_direction(found: Any) -> Direction:
+    """Check the content of a direction's file, and build the direction.
+
+    Raises:
+        ValueError, KeyError, TypeError: if it is not a direction.
+    """
     there, lacking = (tuple(found[key]) for key in ("there", "lacking"))
     if not (there and lacking and all(isinstance(each, str) for each in (*there, *lacking))):
         raise ValueError("it lacks words")

@@ -3,8 +3,8 @@
     bands = band { "," band }
     band  = name "=" number "-" number        in Hz; 6k is 6000
 
-A band becomes a variable of schedules under its name. `low`, `mid` and `high` are always there;
-writing one of them gives it other edges.
+A band becomes a variable of schedules, by its name. `low`, `mid` and `high` are always there;
+a band of one of these names replaces it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Bands = Mapping[str, tuple[float, float]]  # name → lowest and highest frequen
 DEFAULT: Bands = {"low": (20.0, 250.0), "mid": (250.0, 4000.0), "high": (4000.0, 16000.0)}
 AUDIBLE = (20.0, 20000.0)
 HIGHEST = 22050.0  # Hz; sound is read at twice this rate
+# Names that mean something else in schedules.
 TAKEN = ("t", "frame", "loud", "onset", "beat", "pulse", "tempo", *EASINGS)
 BAND = re.compile(
     r"(?P<name>[^=]*?)\s*=\s*(?P<low>[0-9]{1,5}(?:\.[0-9]*)?)\s*(?P<lows>k?)"
@@ -30,21 +31,21 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 def parse_bands(text: str, *, taken: Collection[str] = ()) -> Bands:
-    """Read bands; an empty text has none.
+    """Parse frequency bands: name → (lowest, highest) in Hz; an empty text has none.
 
     Args:
         taken: names that mean something in schedules, besides `TAKEN`.
 
     Raises:
-        ConfigError: for what is none, naming the band.
+        ConfigError: for a band that cannot be read, or a name that cannot be used.
 
     >>> parse_bands("kick=40-100, hats=6k-12k")
     {'kick': (40.0, 100.0), 'hats': (6000.0, 12000.0)}
     """
     found: dict[str, tuple[float, float]] = {}
     for raw in text.split(",") if text.strip() else []:
-        name, edges = _band(raw.strip())
-        if name in TAKEN or name in taken or not _can_be_named(name):
+        name, edges = _parse_band(raw.strip())
+        if name in TAKEN or name in taken or not _is_variable_name(name):
             raise ConfigError(
                 f"a band cannot be called {name!r}, which means something else in schedules; "
                 f"choose another name, such as {name}_band"
@@ -57,26 +58,15 @@ def parse_bands(text: str, *, taken: Collection[str] = ()) -> Bands:
     return found
 
 
-def show(bands: Bands) -> str:
-    """Write bands in a canonical way, which `parse_bands` reads back.
-
-    >>> show(parse_bands("hats = 6k - 12k Hz"))
-    'hats=6000-12000'
-    """
-    return ", ".join(
-        f"{name}={digits(low)}-{digits(high)}" for name, (low, high) in bands.items()
-    )
-
-
-def _can_be_named(name: str) -> bool:
-    """Whether an expression that is nothing but this name reads it: `if` and `nan` are none."""
+def _is_variable_name(name: str) -> bool:
+    """Whether an expression can use this name as a variable; `if` and `nan` cannot be."""
     try:
         return expressions.parse_expression(name).root == name
     except ConfigError:
         return False
 
 
-def _band(raw: str) -> tuple[str, tuple[float, float]]:
+def _parse_band(raw: str) -> tuple[str, tuple[float, float]]:
     read = BAND.fullmatch(raw)
     if read is None:
         raise ConfigError(

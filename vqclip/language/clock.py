@@ -1,13 +1,13 @@
 """The clock of a run: from a step to its frame, second and beat.
 
-A run takes steps. In a picture, each step is a frame of its own; in an animation a frame takes
-several, and all of them see the numbers of that frame. Everything that changes on the way asks
-the one clock of the run.
+A run takes steps. In a picture, each step is a frame of its own; in an animation, a frame takes
+several steps, which share the values of that frame. A run has one clock, which evaluates all its
+schedules.
 
     timeline = Timeline(frames=48, fps=12.0)
-    counts = [max(1, round(steps_of(frame))) for frame in range(48)]   # a schedule, too
+    counts = [max(1, round(steps_of(frame))) for frame in range(48)]   # may be a schedule, too
     clock = timeline.clock(counts)
-    weight = clock.of(schedules.parse("1 + sin(t)"))                   # step -> number
+    weight = clock.of(parse_schedule("1 + sin(t)"))                    # step → number
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from vqclip.language.expressions import NUMBER, digits
 from vqclip.language.schedules import FPS, Curve, Schedule, schedule_to_text
 
 LENGTH = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
-MOST_LOOKS = 20_000  # frames of a curve that are looked at to find how far it goes
+MOST_SAMPLES = 20_000  # frames of a curve that are sampled to find its extent
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long something takes.
+    """A length of time.
 
     Args:
-        number: of frames, percents of the run or seconds, as `unit` says; above 0.
+        number: in frames, per cent of the run or seconds, by `unit`; above 0.
         unit: "" for frames, "%" or "s".
 
     Raises:
@@ -50,22 +50,22 @@ class Length:
             )
 
     def frames(self, timeline: Timeline) -> float:
-        """How many frames that is."""
+        """The length in frames of a timeline."""
         if self.unit == "%":
             return self.number / 100 * timeline.frames
         return self.number * timeline.fps if self.unit == "s" else self.number
 
     @property
     def written(self) -> str:
-        """As it is read back."""
+        """The length as text, which `parse_length` reads back."""
         return f"{digits(self.number)}{self.unit}"
 
 
 def parse_length(text: str) -> Length:
-    """Read a length: `24` frames, `2s` or `30%`.
+    """Parse a length: `24` frames, `2s` or `30%`.
 
     Raises:
-        ConfigError: if it is none.
+        ConfigError: if the text is not a length.
 
     >>> parse_length("2.50 s").written
     '2.5s'
@@ -81,16 +81,16 @@ def parse_length(text: str) -> Length:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The frames of a run, before anybody knows how many steps each takes.
+    """The frames of a run and their times, without the steps of each frame.
 
     Args:
-        frames: how many; at least 1.
-        fps: frames a second.
-        variables: what expressions may name besides the time, by name: a number for each frame;
-            0 after its end. `vqclip.language.functions.SOUND` lists the usual ones.
+        frames: the number of frames, at least 1.
+        fps: frames a second, above 0.
+        variables: name → value at each frame, for expressions; 0 after the last value.
+            `vqclip.language.functions.SOUND` lists the usual names.
 
     Raises:
-        ConfigError: if there are no frames, or there is no time for one.
+        ConfigError: if `frames` or `fps` is out of range.
     """
 
     frames: int
@@ -105,41 +105,47 @@ class Timeline:
             )
 
     def seconds(self, frame: int) -> float:
-        """When a frame is, counted from the first one."""
+        """The time of a frame, in seconds after the first one."""
         return frame / self.fps
 
     def of(self, number: float | Schedule) -> Curve:
-        """A number, or one that changes, as a value at each frame.
+        """The curve of a number or a schedule: frame → value.
 
         Raises:
-            ConfigError: if an expression names what is not there; the curve raises it where an
-                expression has no finite value.
+            ConfigError: if an expression names an unknown variable; the curve raises it where
+                an expression has no finite value.
         """
         if not isinstance(number, Schedule):
             return lambda frame: number
         return number.curve(self.frames, self.fps, self.variables)
 
-    def extent(self, number: float | Schedule, looks: int = MOST_LOOKS) -> tuple[float, float]:
-        """The least and the greatest value on the way; of very long runs, of so many frames."""
+    def extent(
+        self, number: float | Schedule, samples: int = MOST_SAMPLES
+    ) -> tuple[float, float]:
+        """The least and the greatest value of a number or a schedule.
+
+        Args:
+            samples: about how many frames are sampled at most.
+        """
         if not isinstance(number, Schedule):
             return number, number
         curve = self.of(number)
-        looked = [curve(frame) for frame in self._some(looks)]
-        return min(looked), max(looked)
+        values = [curve(frame) for frame in self._sample_frames(samples)]
+        return min(values), max(values)
 
     def within(
         self, number: float | Schedule, name: str, least: float, most: float = float("inf")
     ) -> Curve:
-        """A number as a value at each frame, none of them below `least` or above `most`.
+        """The curve of a number or a schedule, checked to stay in [least, most].
 
         Args:
             name: what it is called in errors.
 
         Raises:
-            ConfigError: as `of`; also if there is one that is, with its frame.
+            ConfigError: as `of`; also for a value out of the range, with its frame.
         """
         curve = self.of(number)
-        for frame in self._some(MOST_LOOKS) if isinstance(number, Schedule) else (0,):
+        for frame in self._sample_frames(MOST_SAMPLES) if isinstance(number, Schedule) else (0,):
             value = curve(frame)
             if least <= value <= most:
                 continue
@@ -153,32 +159,33 @@ class Timeline:
         return curve
 
     def clock(self, counts: Sequence[int], lead: int = 0) -> Clock:
-        """The clock of an animation whose frames take so many steps each, at least one.
+        """The clock of an animation whose frames take several steps each.
 
         Args:
-            lead: how many of them come before the first; see `Clock`.
+            counts: the number of steps of each frame, at least 1.
+            lead: how many of them come before the first frame; see `Clock`.
         """
         starts = tuple(itertools.accumulate(counts[:-1], initial=0))
         return Clock(sum(counts), starts, self.fps, self.variables, lead)
 
-    def _some(self, looks: int) -> Iterator[int]:
-        """All frames, or evenly spread ones of very many, the last one always."""
-        yield from range(0, self.frames, -(-self.frames // looks))
+    def _sample_frames(self, samples: int) -> Iterator[int]:
+        """Yield all frames, or about `samples` evenly spread ones, and always the last."""
+        yield from range(0, self.frames, -(-self.frames // samples))
         yield self.frames - 1
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Which frame it is at a step.
+    """The clock of a run: maps each step to its frame.
 
     Args:
-        steps: of the whole run; at least 1.
+        steps: of the whole run, at least 1.
         starts: the first step of each frame, ascending from 0; () where every step is a frame of
             its own, as in a picture.
         fps: frames a second.
         variables: see `Timeline`.
-        lead: how many of `starts` belong to frames before the first, in a film that closes: they
-            are what its last ones become.
+        lead: how many of `starts` belong to frames before the first, in an animation that loops;
+            they count as its last frames.
 
     Raises:
         ConfigError: if a frame has no step, or as for `Timeline`.
@@ -203,26 +210,26 @@ class Clock:
 
     @property
     def frames(self) -> int:
-        """How many frames there are."""
+        """The number of frames, without those of `lead`."""
         return len(self.starts) - self.lead if self.starts else self.steps
 
     @property
     def timeline(self) -> Timeline:
-        """The same frames, without their steps: for what is asked a frame at a time."""
+        """The timeline of the same frames, without their steps."""
         return Timeline(self.frames, self.fps, self.variables)
 
     def frame(self, step: int) -> int:
-        """The frame that a step belongs to; one before the first is the last one, and so on."""
+        """The frame of a step; the frame before the first is the last one, and so on."""
         if not self.starts:
             return step
         return (bisect_right(self.starts, step) - 1 - self.lead) % self.frames
 
     def seconds(self, frame: int) -> float:
-        """When a frame is, counted from the first one."""
+        """The time of a frame, in seconds after the first one."""
         return self.timeline.seconds(frame)
 
     def of(self, number: float | Schedule) -> Curve:
-        """A number, or one that changes, as a value at each step: that of the step's frame.
+        """The curve of a number or a schedule over steps: step → value at its frame.
 
         Raises:
             ConfigError: see `Timeline.of`.
@@ -237,9 +244,9 @@ class Clock:
     def within(
         self, number: float | Schedule, name: str, least: float, most: float = float("inf")
     ) -> Curve:
-        """As `of`, but refuses values below `least` or above `most`: `Timeline.within`."""
+        """As `of`, checked to stay in [least, most]; see `Timeline.within`."""
         return self.by_step(self.timeline.within(number, name, least, most))
 
     def by_step(self, curve: Curve) -> Curve:
-        """A curve over frames as one over steps."""
+        """Turn a curve over frames into one over steps."""
         return (lambda step: curve(self.frame(step))) if self.starts else curve

@@ -1,6 +1,6 @@
 """Arithmetic expressions over time: parsing, evaluating and printing them.
 
-A tree of calls, names and numbers. `vqclip.language.expressions` reads it from text.
+The grammar:
 
     expression = choice [ "if" choice "else" expression ]
     choice     = sum [ ( "<" | "<=" | ">" | ">=" | "==" | "!=" ) sum ]
@@ -10,9 +10,10 @@ A tree of calls, names and numbers. `vqclip.language.expressions` reads it from 
     power      = atom [ "**" signed ]
     atom       = number | name | name "(" expression { "," expression } ")" | "(" expression ")"
 
-Everything is a floating-point number; what is compared gives 1 or 0, and 0 is the one that does
-not hold. A parser of its own reads this and a table says what each name does: nothing that is
-typed is ever run as Python, and a text that would take long is refused by its size.
+Every value is a floating-point number; a comparison gives 1 or 0, and 0 counts as false. The
+parser builds a tree of calls, names and numbers, and a table (`vqclip.language.functions`) gives
+the function of each name: no text is ever run as Python, and one that would take long to
+evaluate is refused by its size.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ CONSTANTS: Mapping[str, float] = {"pi": math.pi, "tau": math.tau, "e": math.e}
 
 @dataclass(frozen=True)
 class Call:
-    """A function, or a sign between numbers, with what it is given."""
+    """A call of a function or an operator, with its arguments."""
 
     name: str
-    given: tuple[Node, ...]
+    arguments: tuple[Node, ...]
 
 
 Node = float | str | Call  # a number, a name, or a call
@@ -41,23 +42,23 @@ Node = float | str | Call  # a number, a name, or a call
 
 @dataclass(frozen=True)
 class Expression:
-    """A sum that was understood."""
+    """A parsed expression: the root of its tree."""
 
     root: Node
 
     @property
     def names(self) -> list[str]:
-        """The variables in it, each once."""
+        """The names of its variables, each once."""
         return list(dict.fromkeys(n for n in _leaves(self.root) if n not in CONSTANTS))
 
     @property
     def bounds(self) -> functions.Bounds:
-        """Between which values it stays whatever the time is; wider than it needs to be."""
+        """Bounds of its value at any time; they may be wider than necessary."""
         return _bounds(self.root)
 
     @property
     def opening(self) -> tuple[float, ...]:
-        """Its value at the first frame, in silence, if it has one."""
+        """Its value at the first frame without sound, as (value,); () if it has none."""
         try:
             return (self.at({**dict.fromkeys(self.names, 0.0), "frames": 1.0}),)
         except ConfigError:
@@ -65,14 +66,17 @@ class Expression:
 
     @property
     def negative(self) -> Expression:
-        """The same, the other way round."""
+        """The negated expression."""
         return Expression(Call("neg", (self.root,)))
 
     def at(self, variables: Mapping[str, float]) -> float:
-        """Work it out.
+        """Evaluate it.
+
+        Args:
+            variables: name → value.
 
         Raises:
-            ConfigError: if a variable is not there, or the result is no finite number.
+            ConfigError: if a variable is missing, or the result is not a finite number.
         """
         try:
             value = _value(self.root, variables)
@@ -94,16 +98,21 @@ def digits(number: float) -> str:
 
 
 def expression_to_text(expression: Expression) -> str:
-    """Write an expression in a canonical way, which `expressions.parse_expression` reads back.
+    """Write an expression as canonical text, which `parse_expression` reads back.
 
     >>> expression_to_text(Expression(Call("*", (Call("+", ("t", 1.0)), "pi"))))
     '(t + 1) * pi'
     """
-    return _written(expression.root, 0)
+    return _to_text(expression.root, 0)
 
 
-def unknown_names(name: str, text: str, known: list[str]) -> ConfigError:
-    """The error for a variable that nobody brings."""
+def unknown_variable(name: str, text: str, known: list[str]) -> ConfigError:
+    """Build the error for a variable that does not exist.
+
+    Args:
+        text: the expression, for the message.
+        known: the variables that there are.
+    """
     if name in functions.SOUND:
         return ConfigError(
             f"{text!r} asks for {name!r}, which a sound brings; this run has none "
@@ -116,7 +125,7 @@ def unknown_names(name: str, text: str, known: list[str]) -> ConfigError:
     )
 
 
-COMPARED: Mapping[str, Callable[[float, float], bool]] = {
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
@@ -126,19 +135,19 @@ COMPARED: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-SIGNS: Mapping[str, Callable[[float, float], float]] = {
+OPERATORS: Mapping[str, Callable[[float, float], float]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
-    "%": lambda a, b: a % b,  # with the sign of b, so that a phase is one before 0, too
+    "%": lambda a, b: a % b,  # with the sign of b, so that phases below 0 work, too
     "**": math.pow,  # refuses what is too large, and gives no complex numbers
-    **COMPARED,
+    **COMPARISONS,
 }
 
 
-STRENGTH = {
-    **dict.fromkeys(COMPARED, 1),
+PRECEDENCE = {
+    **dict.fromkeys(COMPARISONS, 1),
     "+": 2,
     "-": 2,
     "*": 3,
@@ -153,47 +162,47 @@ def _leaves(node: Node) -> Iterator[str]:
     if isinstance(node, str):
         yield node
     elif isinstance(node, Call):
-        for each in node.given:
+        for each in node.arguments:
             yield from _leaves(each)
 
 
 def _value(node: Node, variables: Mapping[str, float]) -> float:
     if isinstance(node, str):
         if node not in CONSTANTS and node not in variables:
-            raise unknown_names(node, node, list(variables))
+            raise unknown_variable(node, node, list(variables))
         return CONSTANTS[node] if node in CONSTANTS else variables[node]
     if not isinstance(node, Call):
         return node
-    if node.name == "if":  # only the side that counts is worked out: 1 / t if t > 0 else 0
-        condition, yes, no = node.given
+    if node.name == "if":  # only one branch is evaluated: 1 / t if t > 0 else 0
+        condition, yes, no = node.arguments
         return _value(yes if _value(condition, variables) else no, variables)
-    given = [_value(each, variables) for each in node.given]
+    arguments = [_value(each, variables) for each in node.arguments]
     if node.name == "neg":
-        return -given[0]
-    if node.name in SIGNS:
-        return float(SIGNS[node.name](*given))
-    return float(functions.FUNCTIONS[node.name].run(*given))
+        return -arguments[0]
+    if node.name in OPERATORS:
+        return float(OPERATORS[node.name](*arguments))
+    return float(functions.FUNCTIONS[node.name].run(*arguments))
 
 
-def _written(node: Node, around: int) -> str:
-    """A node as text, in brackets where what stands around it binds as strongly."""
+def _to_text(node: Node, around: int) -> str:
+    """Write a node as text, in brackets if its precedence is below `around`."""
     if isinstance(node, str):
         return node
     if not isinstance(node, Call):
         return digits(node)
-    own = STRENGTH.get(node.name, 0)
+    own = PRECEDENCE.get(node.name, 0)
     if node.name == "if":
-        condition, yes, no = node.given
-        text = f"{_written(yes, 1)} if {_written(condition, 1)} else {_written(no, 0)}"
+        condition, yes, no = node.arguments
+        text = f"{_to_text(yes, 1)} if {_to_text(condition, 1)} else {_to_text(no, 0)}"
     elif node.name == "neg":
-        text = f"-{_written(node.given[0], own)}"
-    elif node.name in SIGNS:
-        left, right = node.given
-        # Signs of the same strength belong together from the left; ** takes a sign on its right.
+        text = f"-{_to_text(node.arguments[0], own)}"
+    elif node.name in OPERATORS:
+        left, right = node.arguments
+        # Operators of equal precedence associate to the left; ** takes a minus on its right.
         sides = {1: (2, 2), 5: (6, 4)}.get(own, (own, own + 1))
-        text = f"{_written(left, sides[0])} {node.name} {_written(right, sides[1])}"
+        text = f"{_to_text(left, sides[0])} {node.name} {_to_text(right, sides[1])}"
     else:
-        return f"{node.name}({', '.join(_written(each, 0) for each in node.given)})"
+        return f"{node.name}({', '.join(_to_text(each, 0) for each in node.arguments)})"
     return f"({text})" if own < around else text
 
 
@@ -201,22 +210,24 @@ def _bounds(node: Node) -> functions.Bounds:
     if isinstance(node, str):
         value = CONSTANTS.get(node)
         return (
-            functions.VARIABLES.get(node, functions.ANYTHING) if value is None else (value, value)
+            functions.VARIABLES.get(node, functions.UNBOUNDED)
+            if value is None
+            else (value, value)
         )
     if not isinstance(node, Call):
         return node, node
-    given = [_bounds(each) for each in node.given]
+    arguments = [_bounds(each) for each in node.arguments]
     if node.name == "if":
-        return min(low for low, _ in given[1:]), max(high for _, high in given[1:])
+        return min(low for low, _ in arguments[1:]), max(high for _, high in arguments[1:])
     if node.name == "neg":
-        return -given[0][1], -given[0][0]
-    if node.name in COMPARED:
+        return -arguments[0][1], -arguments[0][0]
+    if node.name in COMPARISONS:
         return 0.0, 1.0
-    if node.name in SIGNS:
-        found = functions.between(node.name, *given)
+    if node.name in OPERATORS:
+        found = functions.operator_bounds(node.name, *arguments)
     else:
-        found = functions.FUNCTIONS[node.name].bounds(*given)
-    return functions.ANYTHING if any(map(math.isnan, found)) else found
+        found = functions.FUNCTIONS[node.name].bounds(*arguments)
+    return functions.UNBOUNDED if any(map(math.isnan, found)) else found
 
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -228,27 +239,27 @@ TOKEN = re.compile(
 )
 
 
-LONGEST, MOST, DEEPEST = 1000, 200, 30  # characters, tokens, brackets within brackets
+LONGEST, MOST, DEEPEST = 1000, 200, 30  # characters, tokens, nested brackets
 
 
 def parse_expression(text: str) -> Expression:
-    """Read an expression; the grammar is at the top of this module.
+    """Parse an expression; the grammar is at the top of this module.
 
-    Variables may have any name; who brings them says which there are: `unknown_names`.
+    Variables may have any name; the caller checks that they exist, and raises `unknown_variable`.
 
     Raises:
-        ConfigError: for what is none, with the place.
+        ConfigError: if the text is not an expression.
 
     >>> parse_expression("2*sin(pi/2)").at({})
     2.0
     >>> expression_to_text(parse_expression("(1+(2*t))**-2 if where(t<1,1,0) else 3"))
     '(1 + 2 * t) ** -2 if (1 if t < 1 else 0) else 3'
     """
-    return Expression(_Reader(text).whole())
+    return Expression(_Parser(text).whole())
 
 
-class _Reader:
-    """Reads tokens from left to right."""
+class _Parser:
+    """A recursive-descent parser, which reads tokens from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text if len(text) <= 60 else f"{text[:60]}…"
@@ -291,7 +302,7 @@ class _Reader:
         if not sign:
             return left
         found = Call(sign, (left, self._sum()))
-        if self.tokens[self.place][1] in COMPARED:
+        if self.tokens[self.place][1] in COMPARISONS:
             raise self._error("compares twice in a row; write (0 < t) * (t < 1)")
         return found
 
@@ -344,21 +355,21 @@ class _Reader:
         return text
 
     def _call(self, name: str) -> Node:
-        given = [] if self.tokens[self.place][1] == ")" else [self._expression()]
+        arguments = [] if self.tokens[self.place][1] == ")" else [self._expression()]
         while self._take(","):
-            given.append(self._expression())
+            arguments.append(self._expression())
         self._close()
         if name not in functions.FUNCTIONS:
             hint = suggest(name, functions.FUNCTIONS)
             names = ", ".join(sorted(functions.FUNCTIONS))
             raise self._error(f"calls {name}, which is no function{hint} (one of: {names})")
         entry = functions.FUNCTIONS[name]
-        if not entry.least <= len(given) <= entry.most:
-            raise self._error(f"gives {name} {len(given)} numbers; write {entry.usage}")
-        return Call("if" if name == "where" else name, tuple(given))
+        if not entry.least <= len(arguments) <= entry.most:
+            raise self._error(f"gives {name} {len(arguments)} numbers; write {entry.usage}")
+        return Call("if" if name == "where" else name, tuple(arguments))
 
     def _take(self, *signs: str) -> str:
-        """The next token, if it is one of these; else nothing."""
+        """Take the next token if it is one of these; else return ""."""
         text = self.tokens[self.place][1]
         if text not in signs:
             return ""

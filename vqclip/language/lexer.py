@@ -1,8 +1,8 @@
 r"""The lexer of prompts: which characters are signs and which are text.
 
-The first step of reading: every character becomes a letter, a pair of itself and whether it is
+The first step of parsing: every character becomes a pair of the character and whether it is
 literal. A backslash before a sign makes it literal, and so do double quotes around it; both are
-gone afterwards. What comes next can then look for signs without thinking of escapes.
+removed. The parser can then look for signs without handling escapes.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ _SIGN = re.compile(f"[{re.escape(SIGNS)}]")
 
 
 def lex(text: str) -> Chars:
-    r"""Read escapes and quotes.
+    r"""Lex a text: resolve its escapes and quotes into (character, is literal) pairs.
 
-    >>> plain(lex(r'a \| b "c | d" C:\x.png 5"'))
+    >>> text_of(lex(r'a \| b "c | d" C:\x.png 5"'))
     'a | b c | d C:\\x.png 5"'
     """
     return [(each, literal) for _, each, literal in _scan(text)]
 
 
-def signs(text: str) -> Iterator[tuple[int, str]]:
-    """Find the signs that are not literal: place in the text, and sign."""
+def find_signs(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the signs that are not literal, as (index in the text, sign)."""
     for index, each, literal in _scan(text):
         if not literal and each in SIGNS:
             yield index, each
 
 
 def _scan(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Every letter with its place in the text."""
+    """Yield (index in the text, character, is literal)."""
     last = text.rfind('"')
     index, quoted = 0, False
     while index < len(text):
@@ -58,72 +58,72 @@ def _closes(text: str, start: int, last: int) -> bool:
     return False
 
 
-def plain(letters: Iterable[tuple[str, bool]]) -> str:
-    """The text of letters."""
-    return "".join(each for each, _ in letters)
+def text_of(chars: Iterable[tuple[str, bool]]) -> str:
+    """Return the text of lexed characters."""
+    return "".join(each for each, _ in chars)
 
 
-def strip(letters: Sequence[tuple[str, bool]]) -> Chars:
-    """Letters without the white space around them."""
-    start, end = 0, len(letters)
-    while start < end and letters[start][0].isspace():
+def strip(chars: Sequence[tuple[str, bool]]) -> Chars:
+    """Return lexed characters without the white space around them."""
+    start, end = 0, len(chars)
+    while start < end and chars[start][0].isspace():
         start += 1
-    while start < end and letters[end - 1][0].isspace():
+    while start < end and chars[end - 1][0].isspace():
         end -= 1
-    return list(letters[start:end])
+    return list(chars[start:end])
 
 
-def pairs(letters: Sequence[tuple[str, bool]], openings: str = "([{") -> dict[int, int]:
-    """Find brackets that belong together: the place of the opening one → that of its partner.
+def match_brackets(chars: Sequence[tuple[str, bool]], openings: str = "([{") -> dict[int, int]:
+    """Match brackets: index of each opening bracket → index of its closing one.
 
-    Those without a partner are left out; where pairs of two kinds cross, the one that closes
+    Brackets without a partner are left out; where pairs of two kinds cross, the one that closes
     first counts.
     """
     found: dict[int, int] = {}
-    open_ones: list[int] = []
-    waiting = dict.fromkeys(BRACKETS, 0)
+    opened: list[int] = []
+    unmatched = dict.fromkeys(BRACKETS, 0)
     opening_of = {closing: opening for opening, closing in BRACKETS.items()}
-    for index, (each, literal) in enumerate(letters):
+    for index, (each, literal) in enumerate(chars):
         if literal:
             continue
         if each in BRACKETS:
-            open_ones.append(index)
-            waiting[each] += 1
-        elif each in opening_of and waiting[opening_of[each]] > 0:
+            opened.append(index)
+            unmatched[each] += 1
+        elif each in opening_of and unmatched[opening_of[each]] > 0:
             while True:
-                start = open_ones.pop()
-                kind = letters[start][0]
-                waiting[kind] -= 1
+                start = opened.pop()
+                kind = chars[start][0]
+                unmatched[kind] -= 1
                 if kind == opening_of[each]:
                     break
             found[start] = index
-    return {start: end for start, end in found.items() if letters[start][0] in openings}
+    return {start: end for start, end in found.items() if chars[start][0] in openings}
 
 
-def split(letters: Sequence[tuple[str, bool]], separator: str, outside: str = "") -> list[Chars]:
-    """Split at a sign.
+def split(chars: Sequence[tuple[str, bool]], separator: str, outside: str = "") -> list[Chars]:
+    """Split lexed characters at a separator that is not literal.
 
     Args:
         outside: opening brackets; what stands between one and its partner is not split.
     """
-    ends = pairs(letters, outside) if outside else {}
+    ends = match_brackets(chars, outside) if outside else {}
     pieces: list[Chars] = [[]]
     until = -1
-    for index, letter in enumerate(letters):
+    for index, char in enumerate(chars):
         if index > until and index in ends:
             until = ends[index]
-        if letter == (separator, False) and index > until:
+        if char == (separator, False) and index > until:
             pieces.append([])
         else:
-            pieces[-1].append(letter)
+            pieces[-1].append(char)
     return pieces
 
 
-def escaped(text: str) -> str:
-    r"""Write text so that none of it is a sign; an "@" only matters where it comes first.
+def escape(text: str) -> str:
+    r"""Escape all signs in a text; an "@" only where it comes first.
 
-    >>> escaped("a:b @home")
+    >>> escape("a:b @home")
     'a\\:b @home'
     """
-    signs = _SIGN.sub(lambda found: "@" if found[0] == "@" else "\\" + found[0], text)
-    return "\\" + signs if text.startswith("@") else signs
+    written = _SIGN.sub(lambda found: "@" if found[0] == "@" else "\\" + found[0], text)
+    return "\\" + written if text.startswith("@") else written

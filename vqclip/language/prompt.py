@@ -13,7 +13,7 @@ from vqclip.language.assets import WORD_NAME
 from vqclip.language.clock import Length
 from vqclip.language.schedules import Schedule
 
-RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `losses.spherical_distance`
+RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `guidance.losses.spherical_distance`
 MOST_ATTENTION = 10.0
 Kind = Literal["text", "image", "noise", "vector"]
 Box = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture
@@ -27,11 +27,11 @@ _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
 @dataclass(frozen=True)
 class TextSpan:
-    """A stretch of text that gets the same attention.
+    """A span of text with one attention weight.
 
     Args:
         text: the words, or a learnt word's name.
-        attention: how much more than other words it counts, in [0, 10]; 1 is as usual.
+        attention: its attention weight, in [0, 10]; 1 is the default.
         learnt: whether `text` names a word that was learnt from pictures: `<my-cat>`.
 
     Raises:
@@ -59,14 +59,14 @@ class TextSpan:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the picture: words such as "top right", a box in percents, or a mask's file.
+    """A region of the picture: words such as "top right", a box in per cent, or a mask file.
 
     Args:
         place: as it was written, without the minus sign.
-        outside: whether everything else is meant.
+        outside: whether everything outside of it is meant.
 
     Raises:
-        PromptError: for a place that is neither.
+        PromptError: if `place` is none of these.
     """
 
     place: str
@@ -89,12 +89,12 @@ class Region:
 
     @property
     def mask(self) -> str | None:
-        """The file of a mask: white, or opaque where it is partly transparent, is the region."""
+        """The mask's file, or None; the region is white, or opaque if it has transparency."""
         return self.place if _PICTURE.fullmatch(self.place) else None
 
     @property
     def box(self) -> Box | None:
-        """The region as a box, if words or percents say it."""
+        """The box of words or percentages, in shares of the picture; None for a mask."""
         words = self.place.lower().split()
         if size := _percents(self.place):
             left, top, wide, high = (each / 100 for each in size)
@@ -112,7 +112,7 @@ class Region:
 
 
 def _percents(place: str) -> Box | None:
-    """Four numbers in percent, if a place is just that."""
+    """The four numbers of a box in per cent, or None if `place` is not one."""
     words = place.split()
     if len(words) != 4 or not all(_PERCENT.fullmatch(word) for word in words):
         return None
@@ -121,7 +121,7 @@ def _percents(place: str) -> Box | None:
 
 
 def _misfit(left: float, top: float, wide: float, high: float) -> str:
-    """Say why a box in percents is no part of the picture, and what would be."""
+    """Explain why a box does not fit into the picture, and how it would."""
     if wide <= 0 or high <= 0:
         return "and has no size; give it a width and a height above 0%"
     if left >= 100 or top >= 100:
@@ -136,20 +136,20 @@ def _misfit(left: float, top: float, wide: float, high: float) -> str:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One wish, still in words.
+    """A prompt as it was parsed, not yet embedded.
 
     Args:
-        body: what is wished for, escapes resolved; of an image prompt the picture's path, of
-            noise its seed, of a vector its name.
-        weight: strength; finite. Below 0 pushes away, 0 has no effect. It may change on the way.
-        stop: where the prompt no longer pulls, as signed distance; -inf where none is written.
-        kind: what `body` is.
-        pieces: the body, where its parts get different attention or are learnt words; else ().
-        region: the part of the picture that is meant; None for all of it.
-        only: the perceptors that are to read it; () for all.
-        sentence: what a perceptor that reads sentences reads instead of the body; "" for none.
-        scene: in which scene it holds, counted from 0.
-        lasting: how long that scene takes; None where nothing is written beside this wish.
+        body: the text, escapes resolved; for an image prompt its path, for noise its seed, for
+            a vector its name.
+        weight: strength, a finite number or a schedule; below 0 pushes away, 0 has no effect.
+        stop: signed distance at which the prompt no longer pulls; -inf if none is written.
+        kind: what `body` is: "text", "image", "noise" or "vector".
+        pieces: the spans of the body, if any has attention or is a learnt word; else ().
+        region: where in the picture it holds; None for all of it.
+        only: names of the perceptors that read it; () for all.
+        sentence: text for perceptors that read sentences, instead of the body; "" for none.
+        scene: the number of its scene, from 0.
+        lasting: the length of its scene; None if it is not written beside this prompt.
 
     Raises:
         PromptError: if the body is empty or begins or ends in white space, the weight is not
@@ -184,51 +184,49 @@ class Prompt:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """The weights that it passes through."""
+        """The values of its weight: one, or those of `Schedule.values`."""
         return self.weight.values if isinstance(self.weight, Schedule) else (self.weight,)
 
     @property
     def most(self) -> float:
-        """The greatest weight that it has on the way."""
+        """The greatest weight during the run."""
         return max(self.values)
 
     @property
     def rest(self) -> float:
-        """The stop that holds: what is written, or else a right angle for one that pushes."""
+        """The stop in effect: as written, else a right angle if the weight is ever below 0."""
         return -RIGHT_ANGLE if min(self.values) < 0 and self.stop == -math.inf else self.stop
 
     @property
     def spoken(self) -> tuple[TextSpan, ...]:
-        """The body as pieces, also where it is a single plain one."""
+        """The body as spans, also where it is a single plain one."""
         return self.pieces or (TextSpan(self.body),)
 
 
-def learnt_words_in(wishes: Iterable[Prompt]) -> list[str]:
-    """The learnt words of texts, in their angle brackets."""
-    pieces = (piece for wish in wishes if wish.kind == "text" for piece in wish.pieces)
+def learnt_words_in(prompts: Iterable[Prompt]) -> list[str]:
+    """List the learnt words in text prompts, as `<name>`."""
+    pieces = (piece for prompt in prompts if prompt.kind == "text" for piece in prompt.pieces)
     return [piece.written for piece in pieces if piece.learnt]
 
 
-def positive_texts(wishes: Iterable[Prompt]) -> list[Prompt]:
-    """Keep the texts that are wished for, rather than avoided."""
-    return [wish for wish in wishes if wish.kind == "text" and wish.most > 0]
+def positive_texts(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """Keep the text prompts whose weight is ever above 0."""
+    return [prompt for prompt in prompts if prompt.kind == "text" and prompt.most > 0]
 
 
-def draft_text(wishes: Iterable[Prompt]) -> str:
-    """Join the texts that are wished for into one, the weightiest first, for a draft.
-
-    Of several scenes, only the first is meant.
+def draft_text(prompts: Iterable[Prompt]) -> str:
+    """Join the positive texts of the first scene, greatest weight first, to draw a draft.
 
     Raises:
         PromptError: if there is none.
     """
-    found = positive_texts(wishes)
+    found = positive_texts(prompts)
     if not found:
         raise PromptError(
             "a draft is made from words, and the prompt wishes for none; add some, or start "
             "with init=random"
         )
-    first = [wish for wish in found if wish.scene == min(each.scene for each in found)]
-    # What is only wished for later is not in the draft, unless nothing else is.
-    now = [wish for wish in first if wish.values[0] > 0] or first
-    return ", ".join(wish.body for wish in sorted(now, key=lambda wish: -wish.values[0]))
+    first = [prompt for prompt in found if prompt.scene == min(each.scene for each in found)]
+    # Prompts whose weight rises above 0 later are left out, unless there are no others.
+    now = [prompt for prompt in first if prompt.values[0] > 0] or first
+    return ", ".join(prompt.body for prompt in sorted(now, key=lambda prompt: -prompt.values[0]))

@@ -70,19 +70,19 @@ from itertools import groupby
 from vqclip.errors import PromptError
 from vqclip.language import prompt_parser, schedules, structured
 from vqclip.language.expressions import digits
-from vqclip.language.lexer import Chars, escaped, lex, pairs, split, strip
+from vqclip.language.lexer import Chars, escape, lex, match_brackets, split, strip
 from vqclip.language.prompt import Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
-GRAMMAR = 2  # rises when an old prompt would come to mean something else
+GRAMMAR = 2  # version of the grammar; raised when old prompts would change their meaning
 
 
 def parse_prompts(text: str) -> tuple[Prompt, ...]:
-    r"""Read prompts; the grammar is at the top of this module.
+    r"""Parse prompts; the grammar is at the top of this module.
 
     Raises:
         PromptError: if a part is empty, has numbers or an "@" but no body, or a number that is
-            not finite; for a region, a schedule or an attention that cannot be; and for a
+            not finite; for a region, a schedule or an attention that is not valid; and for a
             template that was not expanded. The message names the part.
 
     >>> parse_prompts("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
@@ -96,40 +96,40 @@ def parse_prompts(text: str) -> tuple[Prompt, ...]:
         raise PromptError(
             'the prompt is empty; write what you would like to see, such as "a fox"'
         )
-    told = structured.read_structured(text)
-    if told is not None:
-        return structured.translate(told)
-    letters = lex(text)
-    _refuse_templates(letters, text)
-    scenes = _scenes(letters)
+    parsed = structured.read_structured(text)
+    if parsed is not None:
+        return structured.translate(parsed)
+    chars = lex(text)
+    _refuse_templates(chars, text)
+    scenes = _scenes(chars)
     count, number, found = sum(map(len, scenes)), 0, []
     for scene, parts in enumerate(scenes):
-        wishes: list[Prompt] = []
+        prompts: list[Prompt] = []
         lengths = []
         for raw in map(strip, parts):
             number += 1
             place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
-            alone = prompt_parser.scene_length(raw, place)
-            if alone is None:
-                wishes.append(replace(prompt_parser.parse_part(raw, place), scene=scene))
-            lengths += [each for each in (alone or wishes[-1].lasting,) if each is not None]
-        if len(lengths) > 1 or not wishes:
-            why = "is said twice" if wishes else "has no words"
+            length = prompt_parser.scene_length(raw, place)
+            if length is None:
+                prompts.append(replace(prompt_parser.parse_part(raw, place), scene=scene))
+            lengths += [each for each in (length or prompts[-1].lasting,) if each is not None]
+        if len(lengths) > 1 or not prompts:
+            why = "is said twice" if prompts else "has no words"
             raise PromptError(
                 f"{text!r}: how long scene {scene + 1} takes {why}; write a fox lasting(2s) once"
             )
-        # Where it stood as a part of its own, it goes with the scene's first wish.
-        if lengths and not any(wish.lasting for wish in wishes):
-            wishes[0] = replace(wishes[0], lasting=lengths[0])
-        found += wishes
+        # A length that is a part of its own is kept with the scene's first prompt.
+        if lengths and not any(prompt.lasting for prompt in prompts):
+            prompts[0] = replace(prompts[0], lasting=lengths[0])
+        found += prompts
     return tuple(found)
 
 
 def parse_all(text: str, negative: str = "") -> tuple[Prompt, ...]:
-    """Read what is wished for, and what is to be avoided, which holds in every scene.
+    """Parse prompts and negative prompts; the negative ones hold in every scene.
 
     Args:
-        negative: prompts of the same language, whose weights are turned round.
+        negative: prompts in the same language, whose weights and stops are negated.
 
     Raises:
         PromptError: as `parse_prompts`; also if `negative` has scenes.
@@ -139,24 +139,29 @@ def parse_all(text: str, negative: str = "") -> tuple[Prompt, ...]:
     """
     found = list(parse_prompts(text))
     if negative.strip():
-        avoided = parse_prompts(negative)
-        if any(wish.scene or wish.lasting for wish in avoided):
+        negatives = parse_prompts(negative)
+        if any(prompt.scene or prompt.lasting for prompt in negatives):
             raise PromptError(
                 f"negative is {negative!r}; what is to be avoided holds in all scenes, so it "
                 "has none of its own: put | where ^ is"
             )
-        scenes = range(max(wish.scene for wish in found) + 1)
-        found += [replace(turned(wish), scene=scene) for scene in scenes for wish in avoided]
-    return tuple(sorted(found, key=lambda wish: wish.scene))
+        scenes = range(max(prompt.scene for prompt in found) + 1)
+        found += [
+            replace(negated(prompt), scene=scene) for scene in scenes for prompt in negatives
+        ]
+    return tuple(sorted(found, key=lambda prompt: prompt.scene))
 
 
-def check_scenes(wishes: Iterable[Prompt], steps: int, of: str = "steps") -> None:
-    """Refuse more scenes than steps, or frames: there would be some that none shows.
+def check_scenes(prompts: Iterable[Prompt], steps: int, of: str = "steps") -> None:
+    """Refuse more scenes than steps or frames: some scenes would never be shown.
+
+    Args:
+        of: the setting that `steps` comes from, for the message.
 
     Raises:
         PromptError: with both numbers.
     """
-    scenes = max(wish.scene for wish in wishes) + 1
+    scenes = max(prompt.scene for prompt in prompts) + 1
     if scenes > steps:
         raise PromptError(
             f"the prompt has {scenes} scenes, and {of} is {steps}, too few to show each; write "
@@ -165,41 +170,41 @@ def check_scenes(wishes: Iterable[Prompt], steps: int, of: str = "steps") -> Non
 
 
 def lint_prompts(*several: str) -> list[str]:
-    """Say which modifiers and calls in some texts are only words where they stand.
+    """List hints about signs that are read as plain words, and about misspelt keys.
 
     Raises:
-        PromptError: if the text cannot be read.
+        PromptError: if a text cannot be read.
 
     >>> lint_prompts("a moon in(top) shining")
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
-    told = {text: structured.read_structured(text) for text in several if text.strip()}
+    parsed = {text: structured.read_structured(text) for text in several if text.strip()}
     keys = [
-        slip
-        for each in told.values()
+        hint
+        for each in parsed.values()
         if each is not None
-        for slip in structured.lint_structured(each)
+        for hint in structured.lint_structured(each)
     ]
-    plain = [text for text, each in told.items() if each is None]
+    plain = [text for text, each in parsed.items() if each is None]
     parts = (part for text in plain for scene in _scenes(lex(text)) for part in scene)
     return keys + [each for part in parts for each in prompt_parser.find_lookalikes(strip(part))]
 
 
-def _scenes(letters: Chars) -> list[list[Chars]]:
-    """Part letters into scenes, and those into parts."""
-    return [split(scene, "|", outside="{") for scene in split(letters, "^", outside="{")]
+def _scenes(chars: Chars) -> list[list[Chars]]:
+    """Split lexed text into scenes, and each scene into parts."""
+    return [split(scene, "|", outside="{") for scene in split(chars, "^", outside="{")]
 
 
-def turned(wish: Prompt) -> Prompt:
-    """The same wish, the other way round."""
-    stop = wish.stop if wish.stop == -math.inf else -wish.stop
-    if not isinstance(wish.weight, Schedule):
-        return replace(wish, weight=-wish.weight, stop=stop)
-    return replace(wish, weight=wish.weight.negative, stop=stop)
+def negated(prompt: Prompt) -> Prompt:
+    """Return the prompt with weight and stop negated."""
+    stop = prompt.stop if prompt.stop == -math.inf else -prompt.stop
+    if not isinstance(prompt.weight, Schedule):
+        return replace(prompt, weight=-prompt.weight, stop=stop)
+    return replace(prompt, weight=prompt.weight.negative, stop=stop)
 
 
 def show(prompts: Iterable[Prompt]) -> str:
-    r"""Write prompts as one canonical text, from which `parse_prompts` reads the same prompts.
+    r"""Write prompts as one canonical text, which `parse_prompts` reads back.
 
     >>> show([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
     'a fox:2 | 16\\:9:1:0.75'
@@ -213,7 +218,7 @@ def show(prompts: Iterable[Prompt]) -> str:
 
 
 def echo(prompts: Iterable[Prompt]) -> list[str]:
-    """Say in one line per prompt what was understood, for people.
+    """Describe prompts, one line each, so that people see what was understood.
 
     >>> echo(parse_prompts("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
     ['a fox ×2', 'fog ×-0.5 (stops at -0.9)', 'picture sketch.png ×0.3']
@@ -228,34 +233,34 @@ def echo(prompts: Iterable[Prompt]) -> list[str]:
     ]
 
 
-def _refuse_templates(letters: Chars, text: str) -> None:
-    """Refuse braces that are no schedule: whoever draws expands templates first."""
-    for start in pairs(letters, "{"):  # a pair that lies in a schedule is its own affair
-        if start == 0 or letters[start - 1] != (":", False):
+def _refuse_templates(chars: Chars, text: str) -> None:
+    """Refuse braces that are not a schedule: templates are expanded before parsing."""
+    for start in match_brackets(chars, "{"):
+        if start == 0 or chars[start - 1] != (":", False):
             raise PromptError(
                 f"the prompt {text!r} is a template, which stands for several prompts; expand it "
                 r"first (vqclip.expand), or write \{ and \} where braces are meant"
             )
 
 
-# Before a bracket these mean something, if they are whole words.
-CALL = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
+# Whole words that would make a call or a modifier of a bracket after them.
+CALL_NAME = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
 
 
 def prompt_to_text(prompt: Prompt) -> str:
-    """Write one prompt, leaving out what is the default."""
+    """Write one prompt as text, leaving out defaults."""
     if prompt.kind == "text":
-        body = _joined(prompt.spoken)
+        body = _join_spans(prompt.spoken)
     else:
-        body = escaped(prompt.body)
+        body = escape(prompt.body)
         marks = {"image": ("@", ""), "noise": ("noise(", ")"), "vector": ("vector(", ")")}
         body = body.join(marks[prompt.kind])
     if prompt.region is not None:
-        body += f" in({'-' * prompt.region.outside}{escaped(prompt.region.place)})"
+        body += f" in({'-' * prompt.region.outside}{escape(prompt.region.place)})"
     if prompt.only:
-        body += f" for({', '.join(map(escaped, prompt.only))})"
+        body += f" for({', '.join(map(escape, prompt.only))})"
     if prompt.sentence:
-        body += f" sentence({escaped(prompt.sentence)})"
+        body += f" sentence({escape(prompt.sentence)})"
     if prompt.lasting is not None:
         body += f" lasting({prompt.lasting.written})"
     if prompt.stop != -math.inf:
@@ -263,19 +268,19 @@ def prompt_to_text(prompt: Prompt) -> str:
     return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
 
 
-def _joined(pieces: Sequence[TextSpan]) -> str:
-    """Write pieces one after another, so that none makes a call of what stands before it."""
+def _join_spans(pieces: Sequence[TextSpan]) -> str:
+    """Join the text of spans, quoting a word that a bracket after it would make a call."""
     found = ""
     for piece in pieces:
-        text = _written_piece(piece)
-        if text.startswith("(") and (call := CALL.search(found)):
+        text = _span_to_text(piece)
+        if text.startswith("(") and (call := CALL_NAME.search(found)):
             found = f'{found[: call.start()]}"{call[0]}"'
         found += text
     return found
 
 
-def _written_piece(piece: TextSpan) -> str:
-    text = piece.written if piece.learnt else escaped(piece.text)
+def _span_to_text(piece: TextSpan) -> str:
+    text = piece.written if piece.learnt else escape(piece.text)
     return text if piece.attention == 1 else f"({text}:{digits(piece.attention)})"
 
 
@@ -286,7 +291,7 @@ def _weight(prompt: Prompt) -> str:
 
 
 def describe_prompt(prompt: Prompt) -> str:
-    """Say in a line what was understood."""
+    """Describe one prompt in a line."""
     first = {"text": "", "image": "picture ", "noise": "noise of seed ", "vector": "direction "}
     words = first[prompt.kind] + "".join(
         p.written if p.attention == 1 else f"({p.written} ×{digits(p.attention)})"
@@ -304,12 +309,12 @@ def describe_prompt(prompt: Prompt) -> str:
 
 
 def where(region: Region) -> str:
-    """Say which part of the picture is meant."""
+    """Describe a region in words, such as "in the top right"."""
     return f"{'outside' if region.outside else 'in'} the {region.place}"
 
 
 def _remark(prompt: Prompt) -> str:
-    """Say what the numbers will do where that may surprise."""
+    """Remark on the weight and the stop where their effect may surprise."""
     if not any(prompt.values):
         return " (no effect)"
     if prompt.rest == -math.inf:

@@ -1,8 +1,5 @@
 """Schedules: numbers that change over time, by keyframes or by an expression.
 
-Shares of the way, from 0 to 1, by shares of the time. Penner's quadratic easing, 2001; splines
-are those of Catmull and Rom, 1974, at places that need not be even.
-
     schedule   = key { "," key } | expression
     key        = place ":" value [ easing ]
     place      = number [ "%" | "s" | "f" ]
@@ -55,22 +52,31 @@ from vqclip.errors import ConfigError, pick
 from vqclip.language import expressions, functions
 from vqclip.language.expressions import NUMBER, Expression, digits
 
+# Share of the time between two keys, in [0, 1] → share of the way from one value to the next.
+# Quadratic easing: Penner, 2001.
 EASINGS: Mapping[str, Callable[[float], float]] = {
     "linear": lambda share: share,
     "ease": lambda share: 2 * share**2 if share < 0.5 else 1 - 2 * (1 - share) ** 2,
     "in": lambda share: share**2,
     "out": lambda share: 1 - (1 - share) ** 2,
     "hold": lambda share: 0.0,
-    "spline": lambda share: share,  # of two keys alone; see `spline`
+    "spline": lambda share: share,  # between two keys alone; see `spline`
 }
 
 
 def spline(
     places: Sequence[float], heights: Mapping[int, float], after: int, share: float
 ) -> float:
-    """Go from key `after - 1` to `after`: a cubic whose slopes are those between neighbours.
+    """Interpolate between the keys `after - 1` and `after` by a Catmull-Rom spline.
 
-    At the first and the last key the slope is that of the stretch itself.
+    The slope at a key is that of the line between its neighbours; at the first and the last key,
+    that of the segment itself. Catmull and Rom, 1974, for keys that need not be evenly spaced.
+
+    Args:
+        places: of all keys, ascending.
+        heights: number of a key → its value, for these two and their neighbours.
+        after: number of the key that is approached, from 1.
+        share: of the way between the two keys, in [0, 1].
     """
     ends = [max(min(heights), min(max(heights), index)) for index in range(after - 2, after + 2)]
 
@@ -90,26 +96,20 @@ def spline(
     )
 
 
-Curve = Callable[[int], float]  # a value at each step, or each frame
-
-
+Curve = Callable[[int], float]  # step or frame → value
 Value = float | Expression
-
-
 PLACE = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
-
-
-FPS = 15.0  # as film.fps, where nobody says
+FPS = 15.0  # the default of film.fps
 
 
 @dataclass(frozen=True)
 class Key:
-    """A value at a place.
+    """A keyframe: a value at a place in the run.
 
     Args:
-        place: frames, percents of the run, or seconds, as `unit` says; 0 or more, at most 100 %.
+        place: in frames, per cent of the run, or seconds, by `unit`; at least 0, at most 100 %.
         unit: "" for frames, "%" or "s".
-        easing: how the value comes here from the key before; one of `EASINGS`.
+        easing: how the value changes from the key before to this one; one of `EASINGS`.
 
     Raises:
         ConfigError: if place or value is not finite, or the place lies outside the run.
@@ -135,7 +135,7 @@ class Key:
             )
 
     def frame(self, frames: int, fps: float) -> float:
-        """The place in a run of so many frames, in frames."""
+        """The place as a frame number, in a run of `frames` frames."""
         if self.unit == "%":
             return self.place / 100 * (frames - 1)
         return self.place * fps if self.unit == "s" else self.place
@@ -143,12 +143,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Keys in the order in which they were written; at least one.
+    """A schedule: its keyframes in the order in which they were written, at least one.
 
-    An expression that holds all along is a single key of it.
+    An expression without keyframes is a single key at 0.
 
     Raises:
-        ConfigError: if there is none, or those counted in the same way do not ascend.
+        ConfigError: if there are no keys, or those of one unit do not ascend.
     """
 
     keys: tuple[Key, ...]
@@ -171,33 +171,33 @@ class Schedule:
         fps: float = FPS,
         variables: Mapping[str, Sequence[float]] | None = None,
     ) -> Curve:
-        """Give the value at each frame of a run of `frames` frames; see `vqclip.language.clock`.
+        """Return the curve over the frames of a run: frame → value.
 
         Where two keys fall on the same frame, the one that was written last holds.
 
         Args:
+            frames: the number of frames.
             fps: frames a second.
-            variables: what expressions may name besides the time, a number a frame; 0 after its
-                end.
+            variables: name → value at each frame, for expressions; 0 after the last value.
 
         Raises:
-            ConfigError: if an expression names what is not there; the curve raises it where an
-                expression has no finite value.
+            ConfigError: if an expression names an unknown variable; the curve raises it where
+                an expression has no finite value.
         """
-        brought = dict(variables or {})
-        known = [*functions.TIME, *brought]
+        given = dict(variables or {})
+        known = [*functions.TIME, *given]
         for name in self.names:
             if name not in known:
-                raise expressions.unknown_names(name, schedule_to_text(self), known)
+                raise expressions.unknown_variable(name, schedule_to_text(self), known)
         keys = sorted(self.keys, key=lambda key: key.frame(frames, fps))
         places = [key.frame(frames, fps) for key in keys]
 
-        def of(key: Key, frame: int) -> float:
+        def key_value(key: Key, frame: int) -> float:
             if not isinstance(key.value, Expression):
                 return key.value
             now = {
                 name: float(each[frame]) if frame < len(each) else 0.0
-                for name, each in brought.items()
+                for name, each in given.items()
             }
             return key.value.at(
                 {
@@ -212,27 +212,27 @@ class Schedule:
         def value(frame: int) -> float:
             passed = sum(1 for place in places if place <= frame)
             if passed == 0:
-                return of(keys[0], frame)
+                return key_value(keys[0], frame)
             if passed == len(keys):
-                return of(keys[-1], frame)
+                return key_value(keys[-1], frame)
             before, after = keys[passed - 1], keys[passed]
             start, end = places[passed - 1], places[passed]
             share = (frame - start) / (end - start)
             if after.easing == "spline":
                 four = range(max(0, passed - 2), min(len(keys), passed + 2))
-                heights = {index: of(keys[index], frame) for index in four}
+                heights = {index: key_value(keys[index], frame) for index in four}
                 return spline(places, heights, passed, share)
-            low = of(before, frame)
-            return low + EASINGS[after.easing](share) * (of(after, frame) - low)
+            low = key_value(before, frame)
+            return low + EASINGS[after.easing](share) * (key_value(after, frame) - low)
 
         return value
 
     @property
     def values(self) -> tuple[float, ...]:
-        """The values of the keys, the first one first.
+        """The values of the keys, in order.
 
-        Of an expression, its value at the first frame, in silence, and bounds that it keeps to,
-        which may be infinite: nobody knows here how long the run will be.
+        For an expression: its value at the first frame without sound, and its bounds, which may
+        be infinite, since the length of the run is not known here.
         """
         found: list[float] = []
         for key in self.keys:
@@ -244,13 +244,13 @@ class Schedule:
 
     @property
     def names(self) -> list[str]:
-        """The variables of its expressions, each once."""
+        """The names of the variables in its expressions, each once."""
         found = [k.value.names for k in self.keys if isinstance(k.value, Expression)]
         return list(dict.fromkeys(itertools.chain.from_iterable(found)))
 
     @property
     def constant(self) -> float | None:
-        """The number that it always is, if it is written as one."""
+        """The number, if the schedule is a single plain number; else None."""
         value = self.keys[0].value
         alone = self.keys == (Key(0.0, value),)
         return value if alone and not isinstance(value, Expression) else None
@@ -262,21 +262,21 @@ class Schedule:
 
     @property
     def negative(self) -> Schedule:
-        """The same, the other way round."""
-        turned = (
+        """The negated schedule."""
+        negated = (
             key.value.negative if isinstance(key.value, Expression) else -key.value
             for key in self.keys
         )
         return Schedule(
-            tuple(replace(k, value=v) for k, v in zip(self.keys, turned, strict=True))
+            tuple(replace(k, value=v) for k, v in zip(self.keys, negated, strict=True))
         )
 
 
 def parse_schedule(text: str) -> Schedule:
-    """Read a schedule; the grammar is at the top of this module.
+    """Parse a schedule; the grammar is at the top of this module.
 
     Raises:
-        ConfigError: for what is none, naming the key.
+        ConfigError: if the text is not a schedule; the message names the key.
 
     >>> parse_schedule("0: 0, 50%: 2 ease").curve(101)(25)
     1.0
@@ -288,12 +288,12 @@ def parse_schedule(text: str) -> Schedule:
     if ":" not in text:
         if not text.strip():
             return Schedule(())
-        return Schedule((Key(0.0, _value(text.strip())),))
-    return Schedule(tuple(_key(raw.strip()) for raw in _split(text)))
+        return Schedule((Key(0.0, _parse_value(text.strip())),))
+    return Schedule(tuple(_parse_key(raw.strip()) for raw in _split_keys(text)))
 
 
 def schedule_to_text(schedule: Schedule) -> str:
-    """Write a schedule in a canonical way, which `parse_schedule` reads back.
+    """Write a schedule as canonical text, which `parse_schedule` reads back.
 
     >>> schedule_to_text(parse_schedule(" 0:0 ,50 % : 2.0 ease, 3s: t*2"))
     '0: 0, 50%: 2 ease, 3s: (t * 2)'
@@ -304,13 +304,13 @@ def schedule_to_text(schedule: Schedule) -> str:
     if isinstance(first.value, Expression) and schedule.keys == (Key(0.0, first.value),):
         return expressions.expression_to_text(first.value)
     return ", ".join(
-        f"{digits(key.place)}{key.unit}: {_shown(key.value)}"
+        f"{digits(key.place)}{key.unit}: {_value_to_text(key.value)}"
         + (f" {key.easing}" if key.easing != "linear" else "")
         for key in schedule.keys
     )
 
 
-def _shown(value: Value) -> str:
+def _value_to_text(value: Value) -> str:
     return (
         f"({expressions.expression_to_text(value)})"
         if isinstance(value, Expression)
@@ -318,8 +318,8 @@ def _shown(value: Value) -> str:
     )
 
 
-def _split(text: str) -> list[str]:
-    """The keys of a schedule: parted by commas, but for those in brackets."""
+def _split_keys(text: str) -> list[str]:
+    """Split a schedule's text into keys, at commas outside of brackets."""
     found, depth = [""], 0
     for each in text:
         depth += (each == "(") - (each == ")")
@@ -330,8 +330,8 @@ def _split(text: str) -> list[str]:
     return found
 
 
-def _key(raw: str) -> Key:
-    """Read one key."""
+def _parse_key(raw: str) -> Key:
+    """Parse one key."""
     place, colon, rest = (part.strip() for part in raw.partition(":"))
     where = PLACE.fullmatch(place)
     try:
@@ -341,24 +341,26 @@ def _key(raw: str) -> Key:
             )
         front, _, last = rest.rpartition(" ")
         easing = "linear"
-        if front.strip() and (last in EASINGS or _stands_alone(front.strip(), last)):
+        if front.strip() and (last in EASINGS or _is_meant_as_easing(front.strip(), last)):
             rest, easing = front.strip(), last
             pick(EASINGS, easing, "easing")
-        return Key(float(where[1]), _value(rest), where[where.lastindex or 0].strip("f"), easing)
+        return Key(
+            float(where[1]), _parse_value(rest), where[where.lastindex or 0].strip("f"), easing
+        )
     except ConfigError as error:
         if "the schedule's" in str(error):
             raise
         raise ConfigError(f"the schedule's key {raw!r} cannot be read: {error}") from error
 
 
-def _stands_alone(front: str, last: str) -> bool:
-    """Whether a word comes after a value that is whole, so that an easing was meant."""
+def _is_meant_as_easing(front: str, last: str) -> bool:
+    """Whether `last` follows a complete value, so that it was meant as an easing."""
     whole = NUMBER.fullmatch(front) or (front.startswith("(") and front.endswith(")"))
     return bool(whole) and last.isalpha()
 
 
-def _value(text: str) -> Value:
-    """A number, or an expression; one that never changes is the number that it gives."""
+def _parse_value(text: str) -> Value:
+    """Parse a number or an expression; a constant expression becomes its number."""
     if NUMBER.fullmatch(text):
         return float(text)
     found = expressions.parse_expression(text)

@@ -39,32 +39,32 @@ from typing import Any
 from vqclip.errors import PromptError, suggest
 from vqclip.language.prompt import Prompt
 
-NEGATIVE, MOST = -0.5, 1e300
+NEGATIVE, MOST = -0.5, 1e300  # the default weight of what to avoid; the largest weight
 SETTINGS = ("setting", "place", "background")
 KNOWN = ("subject", "appearance", "action", *SETTINGS, "style")
 OWN = ("keywords", "sentence", "negative", "negative_weight", "weight")
 KEYS = (*KNOWN, *OWN)
 SAYING = (*KNOWN, "keywords", "sentence")  # one of these makes a mapping a structured prompt
-
-
-_BEGUN = re.compile(r'\{\s*"([^"]*)"\s*:')
+_OPENING = re.compile(r'\{\s*"([^"]*)"\s*:')
 
 
 def read_structured(text: str) -> Mapping[str, Any] | None:
-    """Read a text that is a JSON object as a whole; None for a text that is no JSON.
+    """Parse a structured prompt, a JSON object as a whole; None for any other text.
 
     Raises:
-        PromptError: for a structure that something follows, or that is no whole JSON.
+        PromptError: if text follows the structured prompt, or its JSON is broken.
     """
     stripped = text.strip()
-    begun = _BEGUN.match(stripped)
-    ours = begun is not None and (begun[1] in KEYS or bool(suggest(begun[1], KEYS)))
-    if not (ours or (stripped.startswith("{") and stripped.endswith("}"))):
+    opening = _OPENING.match(stripped)
+    is_structured = opening is not None and (
+        opening[1] in KEYS or bool(suggest(opening[1], KEYS))
+    )
+    if not (is_structured or (stripped.startswith("{") and stripped.endswith("}"))):
         return None
     try:
         found, end = json.JSONDecoder().raw_decode(stripped)
     except json.JSONDecodeError as error:
-        if not ours:
+        if not is_structured:
             return None
         place = f"line {error.lineno}, " * ("\n" in stripped) + f"column {error.colno}"
         raise PromptError(
@@ -75,7 +75,7 @@ def read_structured(text: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     if rest := stripped[end:].strip():
-        if not ours:
+        if not is_structured:
             return None
         raise PromptError(
             f"a structured prompt must be the whole prompt, and {rest[:40]!r} follows it; say it "
@@ -84,37 +84,37 @@ def read_structured(text: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def lint_structured(told: Mapping[str, Any]) -> list[str]:
-    """Say which keys, read as properties of the picture, look like slips.
+def lint_structured(structure: Mapping[str, Any]) -> list[str]:
+    """List hints about unknown keys that look like misspelt ones.
 
     >>> lint_structured({"subject": "a fox", "stlye": "ink"})
     ["'stlye' is read as a property of the picture; did you mean 'style'?"]
     """
     return [
         f"{key!r} is read as a property of the picture{hint}"
-        for key in told
+        for key in structure
         if key not in KEYS and (hint := suggest(key, KEYS))
     ]
 
 
-def translate(told: Mapping[str, Any]) -> tuple[Prompt, ...]:
-    """Turn a structure into prompts: what is wished for, and what is to be avoided.
+def translate(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
+    """Translate a structured prompt into prompts: a positive one, then the negative ones.
 
     Raises:
         PromptError: if there is nothing to draw in it, or a value that is neither text nor
-            number, nor a list or an object of those.
+            a number, nor a list or an object of those.
 
-    >>> told = {"subject": "a fox", "appearance": {"fur": "red"}, "negative": "fog"}
-    >>> fox, fog = translate(told)
+    >>> prompt = {"subject": "a fox", "appearance": {"fur": "red"}, "negative": "fog"}
+    >>> fox, fog = translate(prompt)
     >>> fox.body, fox.sentence
     ('a fox, red fur', 'A fox with red fur.')
     >>> fog.body, fog.weight
     ('fog', -0.5)
     """
-    for key, value in told.items():
+    for key, value in structure.items():
         _check(key, value)
-    keywords = _own(told, "keywords") or ", ".join(_keywords(told))
-    sentence = _own(told, "sentence") or _sentence(told)
+    keywords = _joined(structure, "keywords") or ", ".join(_keywords(structure))
+    sentence = _joined(structure, "sentence") or _sentence(structure)
     if not (keywords or sentence):
         raise PromptError(
             'the structured prompt says nothing to draw; give it a subject: {"subject": "a fox"}'
@@ -122,45 +122,45 @@ def translate(told: Mapping[str, Any]) -> tuple[Prompt, ...]:
     found = [
         Prompt(
             keywords or sentence,
-            _number(told, "weight", 1.0),
+            _number(structure, "weight", 1.0),
             sentence="" if sentence == keywords else sentence,
         )
     ]
     avoided = [
         part.strip()
-        for each in _said(told.get("negative"))
+        for each in _phrases(structure.get("negative"))
         for part in each.split("|")
         if part.strip()
     ]
-    weight = _number(told, "negative_weight", NEGATIVE)
+    weight = _number(structure, "negative_weight", NEGATIVE)
     return (*found, *(Prompt(each, weight) for each in avoided))
 
 
-def _keywords(told: Mapping[str, Any]) -> Iterator[str]:
-    """What there is, then how it looks, does and stands, then how it is drawn."""
+def _keywords(structure: Mapping[str, Any]) -> Iterator[str]:
+    """Yield keywords: subject to setting, then other properties, then the style."""
     for key in KNOWN[:-1]:
-        yield from _said(told.get(key))
-    for key, value in told.items():
+        yield from _phrases(structure.get(key))
+    for key, value in structure.items():
         if key not in KEYS:
-            yield from (f"{each} {_spaced(key)}" for each in _said(value))
-    yield from _said(told.get("style"))
+            yield from (f"{each} {_spaced(key)}" for each in _phrases(value))
+    yield from _phrases(structure.get("style"))
 
 
-def _sentence(told: Mapping[str, Any]) -> str:
-    """The same as a person would say it."""
-    words = _listed(_said(told.get("subject"))) or "a picture"
-    looks = _listed(_said(told.get("appearance")))
-    words += f" with {looks}" if looks else ""
-    action = _listed(_said(told.get("action")))
+def _sentence(structure: Mapping[str, Any]) -> str:
+    """Write the structured prompt as an English sentence; "" if there is nothing in it."""
+    words = _enumerated(_phrases(structure.get("subject"))) or "a picture"
+    appearance = _enumerated(_phrases(structure.get("appearance")))
+    words += f" with {appearance}" if appearance else ""
+    action = _enumerated(_phrases(structure.get("action")))
     words += f", {action}" if action else ""
     for key in SETTINGS:
-        for place in _said(told.get(key)):
-            settled = place.split()[0].lower() in _PREPOSITIONS
-            words += f", {place}" if settled else f", in {place}"
-    for key, value in told.items():
+        for place in _phrases(structure.get(key)):
+            has_preposition = place.split()[0].lower() in _PREPOSITIONS
+            words += f", {place}" if has_preposition else f", in {place}"
+    for key, value in structure.items():
         if key not in KEYS:
-            words += "".join(f", {each} {_spaced(key)}" for each in _said(value))
-    style = _listed(_said(told.get("style")))
+            words += "".join(f", {each} {_spaced(key)}" for each in _phrases(value))
+    style = _enumerated(_phrases(structure.get("style")))
     words += f", in the style of {style}" if style else ""
     if words == "a picture":
         return ""
@@ -185,20 +185,22 @@ _PREPOSITIONS = frozenset(
 )
 
 
-def _said(value: Any) -> list[str]:
-    """What a value says, as a list of phrases; a nested one says its keys after their values."""
+def _phrases(value: Any) -> list[str]:
+    """List the phrases in a value; in an object, each key follows its value: "red fur"."""
     if value is None:
         return []
     if isinstance(value, Mapping):
-        return [f"{each} {_spaced(key)}" for key, inner in value.items() for each in _said(inner)]
+        return [
+            f"{each} {_spaced(key)}" for key, inner in value.items() for each in _phrases(inner)
+        ]
     if isinstance(value, list | tuple):
-        return [each for inner in value for each in _said(inner)]
+        return [each for inner in value for each in _phrases(inner)]
     text = " ".join(str(value).split())
     return [text] if text else []
 
 
-def _listed(phrases: Sequence[str]) -> str:
-    """Phrases as a person lists them: a, b and c."""
+def _enumerated(phrases: Sequence[str]) -> str:
+    """Join phrases as in an English sentence: a, b and c."""
     if len(phrases) < 2:
         return "".join(phrases)
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
@@ -208,22 +210,23 @@ def _spaced(key: Any) -> str:
     return " ".join(str(key).replace("_", " ").split())
 
 
-def _own(told: Mapping[str, Any], key: str) -> str:
-    return ", ".join(_said(told.get(key)))
+def _joined(structure: Mapping[str, Any], key: str) -> str:
+    return ", ".join(_phrases(structure.get(key)))
 
 
-def _number(told: Mapping[str, Any], key: str, usual: float) -> float:
-    value = told.get(key, usual)
+def _number(structure: Mapping[str, Any], key: str, default: float) -> float:
+    value = structure.get(key, default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not abs(value) <= MOST:
         raise PromptError(
-            f"the structured prompt's {key} is {value!r}; it must be a number, such as {usual:g}"
+            f"the structured prompt's {key} is {value!r}; it must be a number, such as "
+            f"{default:g}"
         )
     return float(value)
 
 
 def _check(key: str, value: Any, depth: int = 0) -> None:
-    """Refuse what cannot be said."""
+    """Refuse values that are neither text nor numbers, nor lists or objects of those."""
     if depth > 8:
         raise PromptError(f"the structured prompt's {key!r} is nested too deeply; flatten it")
     if isinstance(value, Mapping):

@@ -30,24 +30,24 @@ from pathlib import Path
 from vqclip.errors import PictureError, PromptError
 from vqclip.language import structured
 from vqclip.language.assets import HERE, find_asset
-from vqclip.language.lexer import signs
+from vqclip.language.lexer import find_signs
 
-MOST = 1000  # prompts of a text, and lines of a file: a night's work, or a slip
-MOST_BYTES = 2**20
+MOST_PROMPTS = 1000  # prompts of one text, and lines of one file
+MOST_BYTES = 2**20  # of one file
 DEEPEST = 8  # templates within templates
-_SOME = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
+_COUNT_OF = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
 
 
 def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> list[str]:
-    r"""List the prompts that a text stands for; a text without templates stands for itself.
+    r"""Expand the templates in a text: list all prompts that it stands for.
 
     Args:
-        folders: where files of choices are looked for.
+        folders: where files of choices are searched for, in order.
         slot: whether braces without a choice are left alone: in a style, `{}` is the place of
             the prompt.
 
     Raises:
-        PromptError: for a template that stands for nothing, or for more than 1000 prompts.
+        PromptError: for a template without choices, or for more than 1000 prompts.
         PictureError: for a file that cannot be read.
 
     >>> expand("{red|blue} fox:{0: 1}")
@@ -63,7 +63,7 @@ def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> lis
 
 
 def lines(path: Path) -> list[str]:
-    """Read a file of prompts or choices, one a line; empty lines and those after # are left out.
+    """Read a text file of prompts or choices, one a line, without empty lines and # comments.
 
     Raises:
         PictureError: if it cannot be read, or holds none, or too many.
@@ -78,14 +78,16 @@ def lines(path: Path) -> list[str]:
         ) from error
     found = [line.strip() for line in text.splitlines()]
     found = [line for line in found if line and not line.startswith("#")]
-    if not found or len(found) > MOST or len(text) > MOST_BYTES:
-        many = "no lines" if not found else f"more than {MOST}"
-        raise PictureError(f"{path} holds {many}; write from 1 to {MOST} prompts, one a line")
+    if not found or len(found) > MOST_PROMPTS or len(text) > MOST_BYTES:
+        many = "no lines" if not found else f"more than {MOST_PROMPTS}"
+        raise PictureError(
+            f"{path} holds {many}; write from 1 to {MOST_PROMPTS} prompts, one a line"
+        )
     return found
 
 
 def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[str]:
-    """Expand the templates of a text, each with those in it."""
+    """Expand the templates in a text, and those within them."""
     parts: list[list[str]] = []
     end = 0
     for start, after, bars in _templates(text):
@@ -93,27 +95,27 @@ def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[
         edges = [start, *bars, after - 1]
         choices = [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
         found = _choices(choices, text[start:after], folders, slot, depth)
-        parts.append([_trimmed(each, text, start, after, depth) for each in found])
+        parts.append([_trim(each, text, start, after, depth) for each in found])
         end = after
-    if math.prod(map(len, parts)) > MOST:
+    if math.prod(map(len, parts)) > MOST_PROMPTS:
         raise PromptError(
-            f"the prompt stands for {math.prod(map(len, parts))} prompts; at most {MOST} are "
-            "drawn at a time: take out some choices"
+            f"the prompt stands for {math.prod(map(len, parts))} prompts; at most {MOST_PROMPTS} "
+            "are drawn at a time: take out some choices"
         )
-    return [_joined(each) for each in itertools.product(*parts, [text[end:]])]
+    return [_join(each) for each in itertools.product(*parts, [text[end:]])]
 
 
-def _trimmed(choice: str, text: str, start: int, after: int, depth: int) -> str:
-    """A choice without the white space that would stand at the border of a part."""
-    borders = {index for index, sign in signs(text) if sign in "|^:"}
+def _trim(choice: str, text: str, start: int, after: int, depth: int) -> str:
+    """Remove the white space of a choice that would stand at the edge of a part."""
+    borders = {index for index, sign in find_signs(text) if sign in "|^:"}
     if depth == 0:
         borders |= {-1, len(text)}
     choice = choice.lstrip() if start - 1 in borders else choice
     return choice.rstrip() if after in borders else choice
 
 
-def _joined(parts: Sequence[str]) -> str:
-    """Put parts together; white space that two of them bring to a seam stands there once."""
+def _join(parts: Sequence[str]) -> str:
+    """Join parts; where two of them have white space at a seam, it is kept once."""
     found = ""
     for part in parts:
         found += part.lstrip() if found[-1:].isspace() else part
@@ -123,22 +125,22 @@ def _joined(parts: Sequence[str]) -> str:
 def _choices(
     choices: list[str], whole: str, folders: Sequence[Path], slot: bool, depth: int
 ) -> list[str]:
-    """What a template may become."""
+    """List the texts that a template stands for."""
     if depth == DEEPEST:
         raise PromptError(
             f"the template {whole[:60]!r} has more than {DEEPEST} templates around it, or names "
             "a file that names itself"
         )
     count = 1
-    some = _SOME.fullmatch(choices[0])
-    if some is not None:
-        count, choices = int(some[1]), [some[2], *choices[1:]]
-    only = choices[0].strip()
-    if len(choices) == 1 and only.endswith(".txt"):
-        choices = lines(find_asset(only, folders))
-    elif len(choices) == 1 and some is None and slot:
+    counted = _COUNT_OF.fullmatch(choices[0])
+    if counted is not None:
+        count, choices = int(counted[1]), [counted[2], *choices[1:]]
+    single = choices[0].strip()
+    if len(choices) == 1 and single.endswith(".txt"):
+        choices = lines(find_asset(single, folders))
+    elif len(choices) == 1 and counted is None and slot:
         return [whole]
-    elif len(choices) == 1 and some is None:
+    elif len(choices) == 1 and counted is None:
         raise PromptError(
             f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
             r"\{ and \} where braces are meant"
@@ -151,16 +153,16 @@ def _choices(
             f"the template {whole[:60]!r} wants {count} of {len(found)} choices; write from 1 "
             f"to {len(found)}"
         )
-    if math.comb(len(found), count) > MOST:
+    if math.comb(len(found), count) > MOST_PROMPTS:
         raise PromptError(
             f"the template {whole[:60]!r} stands for {math.comb(len(found), count)} prompts; at "
-            f"most {MOST} are drawn at a time"
+            f"most {MOST_PROMPTS} are drawn at a time"
         )
-    return [_listed(each) for each in itertools.combinations(found, count)]
+    return [_join_choices(each) for each in itertools.combinations(found, count)]
 
 
-def _listed(choices: Sequence[str]) -> str:
-    """Choices with commas between them; white space stays around all of them only."""
+def _join_choices(choices: Sequence[str]) -> str:
+    """Join choices by commas, with white space around the whole only."""
     whole = ", ".join(choices)
     before, after = (len(whole) - len(e) for e in (whole.lstrip(), whole.rstrip()))
     inner = ", ".join(each.strip() for each in choices)
@@ -168,17 +170,17 @@ def _listed(choices: Sequence[str]) -> str:
 
 
 def _templates(text: str) -> list[tuple[int, int, list[int]]]:
-    """Find the outermost templates: start, the place after the end, and the bars in them."""
-    open_ones: list[tuple[int, list[int]]] = []
+    """Find the outermost templates: (start, index after the end, indices of their bars)."""
+    opened: list[tuple[int, list[int]]] = []
     found: list[tuple[int, int, list[int]]] = []
-    colons = {index for index, sign in signs(text) if sign == ":"}
-    for index, sign in signs(text):
+    colons = {index for index, sign in find_signs(text) if sign == ":"}
+    for index, sign in find_signs(text):
         if sign == "{":
-            open_ones.append((index, []))
-        elif sign == "|" and open_ones:
-            open_ones[-1][1].append(index)
-        elif sign == "}" and open_ones:
-            start, bars = open_ones.pop()
+            opened.append((index, []))
+        elif sign == "|" and opened:
+            opened[-1][1].append(index)
+        elif sign == "}" and opened:
+            start, bars = opened.pop()
             if start - 1 not in colons:
                 found = [each for each in found if each[0] < start]
                 found.append((start, index + 1, bars))

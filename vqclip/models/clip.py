@@ -1,13 +1,14 @@
 """CLIP models: which ones open_clip knows, and where their weights and tokenizers are.
 
-SigLIP and CLIPA read with a tokenizer of `transformers`; open_clip's multilingual models (XLM-R,
-mT5, NLLB) with a whole encoder. A published folder holds the weights of that encoder, and names
-its shape by the repository that it was trained from. Without the network such a name says
-nothing, so the shapes that open_clip's models name are written down here; another stands in a
-`config.json` of Hugging Face's form beside the weights, or is asked for on the hub.
+A CLIP's name is `model::weights` in open_clip's names, or a folder that holds a model. `fetch`
+downloads weights, `absent` looks for them without the network, `outline` builds a model without
+weights.
 
-A perceptor's name is `model::weights` in open_clip's words, or a folder that holds a model.
-`fetch` downloads, `absent` looks without the network, `outline` gives the shapes alone.
+SigLIP and CLIPA use a tokenizer of `transformers`; open_clip's multilingual models (XLM-R, mT5,
+NLLB) use a whole text encoder of it. A published folder holds the weights of that encoder, but
+gives its shape only by the name of a repository. So that no network is needed, the shapes that
+open_clip's models name are listed here (`SHAPES`); another is read from a `config.json` beside
+the weights, in Hugging Face's form, or asked for on the hub.
 """
 
 from __future__ import annotations
@@ -30,9 +31,7 @@ from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import unpack
 from vqclip.models.zoo.registry import MissingModel, canonical_name, in_hub_cache
 
-SHAPE = "config.json"
-
-
+SHAPE = "config.json"  # the shape of a text encoder, beside the weights
 INSTALL = "pip install 'vqclip[multilingual]'"
 
 
@@ -70,14 +69,14 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def require(name: str, settings: Mapping[str, Any]) -> None:
-    """Refuse a model that wants `transformers` where that is not installed.
+    """Check that `transformers` is installed if a model needs it.
 
     Args:
-        name: the perceptor, for the message.
+        name: of the perceptor, for the message.
         settings: the "text_cfg" of its configuration.
 
     Raises:
-        ModelError: that says what to install.
+        ModelError: if it is not installed.
     """
     wants = settings.get("hf_model_name") or settings.get("hf_tokenizer_name")
     if wants and find_spec("transformers") is None:
@@ -90,14 +89,14 @@ def require(name: str, settings: Mapping[str, Any]) -> None:
 
 @contextmanager
 def shaped(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[str, Any]]:
-    """Bring the shape of a text tower's encoder into reach, for as long as this lasts.
+    """Provide the shape of a Hugging Face text encoder as a file, within the context.
 
     Args:
         settings: the "text_cfg" of a model.
-        folder: where the model lies; None for one that open_clip fetches.
+        folder: of the model; None for one that open_clip fetches.
 
     Yields:
-        What has to differ in the settings; nothing for a tower that is not Hugging Face's.
+        Changes to the settings, which point to that file; {} if none are needed.
 
     Raises:
         ModelError: if a `config.json` beside the weights cannot be read.
@@ -109,19 +108,19 @@ def shaped(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[st
         return
     shape = SHAPES.get(name)
     if beside is not None and beside.is_file():
-        shape = _read(beside)
+        shape = _read_shape(beside)
     with tempfile.TemporaryDirectory(prefix="vqclip-") as place:
         (Path(place) / SHAPE).write_text(json.dumps(shape), encoding="utf-8")
         yield {"hf_model_name": place, "hf_model_pretrained": False}
 
 
 def tokenizer_options(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a tokenizer is told so that nothing of its folder is run, whatever that asks for."""
+    """Options of a tokenizer that keep it from running code of its folder."""
     return {"trust_remote_code": False} if settings.get("hf_tokenizer_name") else {}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A shape as Hugging Face writes it, without the names of programs that would build it."""
+def _read_shape(path: Path) -> dict[str, Any]:
+    """Read a shape in Hugging Face's form, without the names of code that would build it."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {key: value for key, value in found.items() if key != "auto_map"}
@@ -133,18 +132,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 CONFIG = "open_clip_config.json"
-
-
-PACKED = "packed.safetensors"  # vqclip's own, see `vqclip.models.zoo.checkpoint_file`
-
-
+PACKED = "packed.safetensors"  # vqclip's own; see `vqclip.models.zoo.checkpoint_file`
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 
 
 def fetch(name: str) -> None:
-    """Download the weights of `model::weights` into open_clip's cache, with open_clip's own bar.
-
-    What is there is not downloaded again.
+    """Download the weights of `model::weights` into open_clip's cache, if they are not there.
 
     Raises:
         ConfigError: if open_clip knows no such name.
@@ -155,10 +148,13 @@ def fetch(name: str) -> None:
 
 
 def absent(name: str) -> MissingModel | None:
-    """Tell whether the weights of a perceptor are absent, without asking the network.
+    """Look for the weights of a perceptor on this machine, without the network.
 
     Args:
-        name: as for `load`; a folder is never absent.
+        name: `model::weights`, or a folder, which is never absent.
+
+    Returns:
+        None if they are here; else the model that is missing, with its size.
 
     Raises:
         ConfigError: if open_clip knows no such name.
@@ -176,17 +172,17 @@ def absent(name: str) -> MissingModel | None:
     if here:
         return None
     bare = outline(f"{model}::{tag}")
-    return MissingModel(f"{model}::{tag}", None if bare is None else _bytes(bare))
+    return MissingModel(f"{model}::{tag}", None if bare is None else _count_bytes(bare))
 
 
 def outline(name: str) -> Any | None:
-    """Build a perceptor's model without any weights, on the meta device: shapes, no memory.
+    """Build a perceptor's model without weights, on the meta device, which takes no memory.
 
     Args:
-        name: as for `load`.
+        name: `model::weights`, or a folder.
 
     Returns:
-        The open_clip model, or None if its shape is described elsewhere, perhaps on a hub.
+        The open_clip model, or None if its shape may have to be asked for on a hub.
 
     Raises:
         ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
@@ -213,7 +209,7 @@ def outline(name: str) -> Any | None:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keep open_clip from warning that a model without weights has none."""
+    """Silence open_clip's warning that a model is built without weights."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -223,10 +219,10 @@ def hushed() -> Iterator[None]:
 
 
 def package() -> ModuleType:
-    """Import open_clip, which takes seconds, only when a perceptor is wanted.
+    """Import open_clip, which takes seconds, only when it is needed.
 
     Raises:
-        ModelError: if it does not work.
+        ModelError: if the import fails.
     """
     try:
         import open_clip
@@ -243,7 +239,11 @@ def package() -> ModuleType:
 
 
 def folder(path: Path) -> str:
-    """Check that a folder holds a model; return open_clip's address of it."""
+    """Check that a folder holds a model, and return its name for open_clip.
+
+    Raises:
+        ModelError: if it holds none.
+    """
     if not (path / CONFIG).is_file():
         raise ModelError(
             f"the folder {path} holds no {CONFIG}; a perceptor's folder holds that and "
@@ -254,7 +254,7 @@ def folder(path: Path) -> str:
 
 
 def settings(path: Path) -> dict[str, Any]:
-    """What a folder's configuration says about the model, "text_cfg" and "vision_cfg" in it.
+    """Read the configuration of the model in a folder, with its "text_cfg" and "vision_cfg".
 
     Raises:
         ModelError: if it cannot be read, or lacks one of them.
@@ -272,7 +272,11 @@ def settings(path: Path) -> dict[str, Any]:
 
 
 def known(clip: ModuleType, name: str) -> tuple[str, str]:
-    """Split a name that open_clip knows into model and weights."""
+    """Split `model::weights` into the two names, checked and spelt as open_clip does.
+
+    Raises:
+        ConfigError: if open_clip knows no such name.
+    """
     model, _, tag = name.partition("::")
     model = model.replace("/", "-")  # OpenAI writes ViT-B/32
     tags = {known: known for known in clip.list_pretrained_tags_by_model(model)}
@@ -294,9 +298,9 @@ def known(clip: ModuleType, name: str) -> tuple[str, str]:
 
 
 def packed(path: Path) -> dict[str, Tensor] | None:
-    """Read a folder's weights if they are packed, or None if they are as open_clip writes them.
+    """Read the packed weights of a folder; None if it has none.
 
-    Where the configuration says `"words_of": FOLDER`, the text tower is the one of that folder,
+    If the configuration has `"words_of": FOLDER`, the text tower is that of FOLDER, which lies
     beside this one.
 
     Raises:
@@ -322,7 +326,7 @@ def packed(path: Path) -> dict[str, Tensor] | None:
 
 
 def weights_in(path: Path) -> Path:
-    """Say which file open_clip loads from a folder.
+    """The file of weights in a folder, by the same preference as open_clip's.
 
     Raises:
         ModelError: if there is none.
@@ -340,28 +344,32 @@ def weights_in(path: Path) -> Path:
 
 
 def bring(clip: ModuleType, model: str, tag: str) -> Path:
-    """Have open_clip bring the weights into its cache, or say how to do without."""
+    """Have open_clip download weights into its cache, and return their path.
+
+    Raises:
+        ModelAbsent: if the download fails.
+    """
     try:
         return Path(clip.download_pretrained(clip.get_pretrained_cfg(model, tag)))
     except Exception as error:  # each hub and each kind of broken network has its own class
         raise ModelAbsent(
-            f"the weights of perceptor {model}::{tag}{_bulk(model, tag)} are not on this "
+            f"the weights of perceptor {model}::{tag}{_size_note(model, tag)} are not on this "
             f"machine and cannot be downloaded; while online, run: vqclip models fetch "
             f'"{model}::{tag}"; or do without them: --preset starter'
         ) from error
 
 
 def quick_gelu(clip: ModuleType, model: str, tag: str) -> bool:
-    """Whether weights were trained with QuickGELU, which the model's name alone does not say."""
+    """Whether weights were trained with QuickGELU, which the model's name does not tell."""
     return bool(clip.get_pretrained_cfg(model, tag).get("quick_gelu"))
 
 
-def _bulk(model: str, tag: str) -> str:
-    """Say how large a model's weights are, from its shape alone; "" if that needs the network."""
+def _size_note(model: str, tag: str) -> str:
+    """The size of a model's weights, for a message; "" if it cannot be known offline."""
     bare = outline(f"{model}::{tag}")
-    return "" if bare is None else f" (about {_bytes(bare) / 1e9:.1f} GB)"
+    return "" if bare is None else f" (about {_count_bytes(bare) / 1e9:.1f} GB)"
 
 
-def _bytes(model: Any) -> int:
-    """Count the bytes of a model's weights as they are published, four each."""
+def _count_bytes(model: Any) -> int:
+    """The bytes of a model's weights as published: four for each."""
     return sum(int(weight.numel()) for weight in model.parameters()) * 4

@@ -17,21 +17,21 @@ from vqclip.errors import ConfigError
 
 
 def pick_seed(seed: int | None) -> int:
-    """Take the seed that is given, or draw one."""
+    """Return the given seed, or draw one in [0, 2**32)."""
     return secrets.randbelow(2**32) if seed is None else seed
 
 
 def purpose_seed(seed: int, purpose: str) -> int:
-    """Derive the seed of one purpose, so that a new purpose never shifts another's numbers."""
+    """Derive a seed for one purpose, so that a new purpose never changes another's numbers."""
     digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def pick_device(name: str) -> torch.device:
-    """Choose where to compute: what is named, or CUDA, then Apple's GPU, then the processor.
+    """Choose the device: as named; for "auto" CUDA, else Apple's GPU (MPS), else the CPU.
 
     Raises:
-        ConfigError: if the machine does not have the device that is named.
+        ConfigError: if the named device is not available.
     """
     there = {
         "cuda": torch.cuda.is_available(),
@@ -47,7 +47,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> str:
-    """Choose the perceptors' number format: what is named; else half on CUDA, full elsewhere."""
+    """Choose the perceptors' number format: as named; for "auto" half on CUDA, else fp32."""
     if name != "auto":
         return name
     if device.type != "cuda":
@@ -56,7 +56,7 @@ def pick_precision(name: str, device: torch.device) -> str:
 
 
 def price_of_order(device: torch.device) -> str:
-    """Say what `deterministic` costs on a device. The CPU's figure is benchmarks/faults.py's."""
+    """Describe what `deterministic` costs on a device; measured by benchmarks/faults.py."""
     if device.type == "cpu":
         return (
             "deterministic=true costs no time on a CPU, and changes nothing: the same seed gives "
@@ -70,10 +70,11 @@ def price_of_order(device: torch.device) -> str:
 
 @contextmanager
 def deterministic(on: bool) -> Iterator[list[str]]:
-    """Let torch take the algorithms that add numbers in the same order each time.
+    """Use torch's deterministic algorithms, within the context, for the whole process.
 
-    They hold within the context, for the whole process. An operation that has none runs as ever,
-    and its name goes into the list that is given.
+    Yields:
+        A list to which the names of operations without a deterministic algorithm are added, as
+        they run.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -81,12 +82,12 @@ def deterministic(on: bool) -> Iterator[list[str]]:
     if not on:
         yield without
         return
-    # cuBLAS reads it when the first product is taken, which has to be after this.
+    # cuBLAS reads it at the first matrix product, which has to come later.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     cudnn, was = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     tuned, chosen = cudnn.benchmark, cudnn.deterministic
-    # Memory that nobody has written yet would be filled, in case somebody reads it. Nobody does.
+    # torch would fill uninitialised memory, in case it is read, which it is not.
     memory: Any = torch.utils.deterministic
     filled = memory.fill_uninitialized_memory
 

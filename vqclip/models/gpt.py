@@ -2,8 +2,8 @@
 
 The second stage of Esser et al., 2021, "Taming Transformers" (https://arxiv.org/abs/2012.09841),
 which is minGPT's architecture. Names and shapes of the weights are those of the published
-`transformer.*` keys, so their files load; the code is not taming's, whose module no longer
-imports. Writing keeps keys and values.
+`transformer.*` keys, so that their files load; the code is not taming's, whose module can no
+longer be imported. Sampling caches keys and values.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-Past = tuple[Tensor, Tensor]
+Past = tuple[Tensor, Tensor]  # cached keys and values of a layer, [B, heads, T, C / heads]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a transformer is, in the words of taming's YAML.
+    """The size of a transformer, in the names of taming's YAML.
 
     Args:
-        vocab_size: how many different codes it writes.
-        block_size: how many places a stream has, prefix and codes together.
-        n_unmasked: how many of the first places see each other whatever their order.
+        vocab_size: number of different codes.
+        block_size: greatest length of a sequence, prefix and codes together.
+        n_layer: number of layers.
+        n_head: number of attention heads.
+        n_embd: width, C.
+        n_unmasked: number of first positions that attend to each other in both directions.
     """
 
     vocab_size: int
@@ -35,7 +38,7 @@ class Shape:
 
 
 class Attention(nn.Module):
-    """Every place looks at those before it."""
+    """Causal self-attention."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -48,15 +51,20 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None, past: Past | None = None
     ) -> tuple[Tensor, Past]:
-        """[B, T, C] → [B, T, C], and the keys and values to look back at."""
+        """Attend: [B, T, C] → [B, T, C], and the keys and values to cache.
+
+        Args:
+            mask: [T, all positions] bool, True where a position may attend; None for all.
+            past: the cached keys and values of earlier positions.
+        """
         query, key, value = (
             part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in (self.query, self.key, self.value)
         )
         if past is not None:
             key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
-        # Written out: on a processor, the way back through torch's fused kernel takes a third of
-        # a training step at these lengths, and this a tenth.
+        # Written out: on a CPU, the backward pass of torch's fused kernel takes a third of a
+        # training step at these lengths, and this a tenth.
         weights = (query * key.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         if mask is not None:
             weights = weights.masked_fill(~mask, -torch.inf)
@@ -65,7 +73,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Look around, then think."""
+    """A transformer layer: attention, then an MLP, with pre-norms and residuals."""
 
     def __init__(self, shape: Shape, dropout: float) -> None:
         super().__init__()
@@ -82,14 +90,14 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None, past: Past | None = None
     ) -> tuple[Tensor, Past]:
-        """[B, T, C] → [B, T, C], and what `Attention` remembers."""
+        """Apply the layer: [B, T, C] → [B, T, C], and the keys and values to cache."""
         seen, present = self.attn(self.ln1(x), mask, past)
         x = x + self.drop(seen)
         return x + self.mlp(self.ln2(x)), present
 
 
-class Stream(nn.Module):
-    """Embeddings in a row → what each place makes of those before it."""
+class Transformer(nn.Module):
+    """A causal transformer over embeddings, without input and output layers."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
@@ -100,17 +108,17 @@ class Stream(nn.Module):
         self.ln_f = nn.LayerNorm(shape.n_embd)
 
     def read(self, x: Tensor, past: list[Past] | None = None) -> tuple[Tensor, list[Past]]:
-        """Read on after what was read before.
+        """Process the next positions of a sequence.
 
         Args:
-            x: [B, T, n_embd], the new places.
-            past: what the last reading gave, or None at the beginning.
+            x: [B, T, n_embd], the new positions.
+            past: the cache of the last call, or None at the beginning.
 
         Returns:
-            [B, T, n_embd], and what to read on from.
+            Hidden states [B, T, n_embd], and the cache for the next call.
 
         Raises:
-            ValueError: if the stream becomes longer than `block_size`.
+            ValueError: if the sequence becomes longer than `block_size`.
         """
         before = 0 if past is None else past[0][0].shape[2]
         length = before + x.shape[1]
@@ -125,33 +133,33 @@ class Stream(nn.Module):
         return self.ln_f(x), presents
 
     def _mask(self, length: int, device: torch.device) -> Tensor:
-        """[T, T] bool: who may look at whom."""
+        """The mask [T, T], True where a position (row) may attend to another (column)."""
         mask = torch.ones(length, length, dtype=torch.bool, device=device).tril()
         mask[: self.shape.n_unmasked, : self.shape.n_unmasked] = True
         return mask
 
 
-class GPT(Stream):
-    """Codes in a row, perhaps after a prefix of explicit embeddings → what comes next."""
+class GPT(Transformer):
+    """A GPT over codes, with an optional prefix of embeddings."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__(shape, dropout)
         self.tok_emb = nn.Embedding(shape.vocab_size, shape.n_embd)
         self.head = nn.Linear(shape.n_embd, shape.vocab_size, bias=False)
-        self.apply(begin)
+        self.apply(init_weights)
 
     def forward(self, codes: Tensor, prefix: Tensor | None = None) -> Tensor:
-        """Say what follows each place.
+        """Predict the code after each position.
 
         Args:
-            codes: [B, T] whole numbers below `vocab_size`.
-            prefix: [B, P, n_embd], which stands before them, or None.
+            codes: [B, T], int64, below `vocab_size`.
+            prefix: [B, P, n_embd], embeddings before the codes, or None.
 
         Returns:
             Logits [B, P + T, vocab_size].
 
         Raises:
-            ValueError: if the stream is longer than `block_size`.
+            ValueError: if the sequence is longer than `block_size`.
         """
         x = self.tok_emb(codes)
         if prefix is not None:
@@ -170,49 +178,50 @@ class GPT(Stream):
         top_p: float = 1.0,
         allowed: int | None = None,
     ) -> Tensor:
-        """Write `count` codes after `start`, one at a time.
+        """Sample `count` codes after `start`, one at a time.
 
         Args:
-            start: [B, T] codes to begin with, T at least 1.
-            generator: where the random numbers come from; on the processor, wherever the
-                transformer is, so that machines agree.
-            temperature, top_k, top_p: see `pick`.
-            allowed: write the first `allowed` codes only: those of the picture, where the
-                vocabulary holds others too.
+            start: [B, T], the first codes, T at least 1.
+            generator: the source of random numbers, on the CPU, so that all devices draw the
+                same.
+            temperature, top_k, top_p: see `sample_code`.
+            allowed: sample only codes below this number: those of pictures, if the vocabulary
+                holds others, too.
 
         Returns:
-            [B, count].
+            Codes [B, count], int64.
         """
         past: list[Past] | None = None
         codes, written = start, []
         for _ in range(count):
             states, past = self.read(self.tok_emb(codes), past)
             last = self.head(states[:, -1])[:, :allowed].float().cpu()
-            chosen = pick(last, generator, temperature, top_k, top_p).to(start.device)
+            chosen = sample_code(last, generator, temperature, top_k, top_p).to(start.device)
             written.append(chosen)
             codes = chosen[:, None]
         return torch.stack(written, 1)
 
 
-def begin(part: nn.Module) -> None:
-    """Give a new transformer's part small random weights, as minGPT does."""
+def init_weights(part: nn.Module) -> None:
+    """Initialise a module's weights as minGPT does: normal, of standard deviation 0.02."""
     if isinstance(part, (nn.Linear, nn.Embedding)):
         nn.init.normal_(part.weight, std=0.02)
     if isinstance(part, nn.Linear) and part.bias is not None:
         nn.init.zeros_(part.bias)
 
 
-def pick(
+def sample_code(
     logits: Tensor,
     generator: torch.Generator,
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
 ) -> Tensor:
-    """Draw one code for each row of [B, V] logits: [B].
+    """Sample a code for each row of logits: [B, V] → [B].
 
     Args:
-        temperature: 0 takes the likeliest code, 1 samples as often as learnt.
+        generator: the source of random numbers.
+        temperature: 0 takes the likeliest code, 1 samples from the learnt distribution.
         top_k: sample among the k likeliest only; 0 among all.
         top_p: sample among the likeliest that together have this share (Holtzman et al., 2020,
             "The Curious Case of Neural Text Degeneration", https://arxiv.org/abs/1904.09751).

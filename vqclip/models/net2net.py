@@ -1,13 +1,13 @@
 """The class-conditional transformers of taming-transformers (Net2Net).
 
 A class-conditional Net2Net transformer writes the codes of its first stage, a VQGAN, one after
-another. What precedes them is the number of the class, a token that shares its embedding with
-the codes: the stream is [class, codes row by row]. `load_net2net` reads one in the layout of
-taming-transformers, both stages out of the same file.
+another. The number of the class comes before them, as a token of the same embedding table: the
+sequence is [class, codes row by row]. `load_net2net` reads a checkpoint in the layout of
+taming-transformers, which holds both stages.
 
 Esser et al., 2021, https://arxiv.org/abs/2012.09841; the classes: Russakovsky et al., 2015,
 https://arxiv.org/abs/1409.0575. The published layout is that of Net2NetTransformer with a
-Labelator; the code is not taming's, whose module no longer imports.
+Labelator; the code is not taming's, whose module can no longer be imported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABELATOR = "taming.modules.util.Labelator"
 MINGPT = "taming.modules.transformer.mingpt.GPT"
 IDENTITY = "taming.modules.transformer.permuter.Identity"
 UNCONDITIONAL = "__is_unconditional__"
-# What taming's other transformers are conditioned on, by the last word of the stage's target.
+# Last part of the condition stage's target → what such a transformer is conditioned on.
 OTHERS = {
     "CoordStage": "coordinates",
     "VQSegmentationModel": "segmentations",
@@ -52,9 +52,9 @@ class Net2Net:
     """A class-conditional transformer and the VQGAN whose codes it writes; both frozen.
 
     Args:
-        classes: how many classes it knows.
-        cells: side of the square grid of codes that it learnt.
-        order: [cells²] int64, where in the stream each cell's code stands, if not row by row.
+        classes: the number of classes.
+        cells: side of the square grid of codes.
+        order: [cells²], int64: position of each cell's code in the sequence; None if row by row.
     """
 
     transformer: GPT
@@ -73,15 +73,15 @@ class Net2Net:
         top_k: int = 0,
         top_p: float = 1.0,
     ) -> Tensor:
-        """Write the codes of `count` pictures of a class: [count, cells, cells] int64.
+        """Sample the codes of `count` pictures of a class: [count, cells, cells], int64.
 
         Args:
             label: the number of the class, from 0.
-            generator: where the random numbers come from; on the processor.
-            temperature, top_k, top_p: see `vqclip.models.gpt.pick`.
+            generator: the source of random numbers, on the CPU.
+            temperature, top_k, top_p: see `vqclip.models.gpt.sample_code`.
 
         Raises:
-            ValueError: if there is no such class.
+            ValueError: if `label` is out of range.
         """
         if not 0 <= label < self.classes:
             raise ValueError(f"class {label}; there are {self.classes}, from 0")
@@ -106,8 +106,7 @@ def load_net2net(
 
     Args:
         config: its YAML, with transformer, first stage and condition.
-        weights: the `.ckpt` or `.safetensors` of the whole: `transformer.*` and
-            `first_stage_model.*`.
+        weights: a `.ckpt` or `.safetensors` with `transformer.*` and `first_stage_model.*`.
 
     Raises:
         ModelError: if a file cannot be read, they do not belong together, or the transformer is
@@ -136,7 +135,7 @@ def load_net2net(
 
 
 def class_names() -> tuple[tuple[str, ...], ...]:
-    """Name ImageNet's 1000 classes in the order of their numbers, each with its synonyms.
+    """The names of ImageNet's 1000 classes by number, each with its synonyms.
 
     >>> class_names()[1]
     ('goldfish', 'Carassius auratus')
@@ -151,10 +150,10 @@ def class_names() -> tuple[tuple[str, ...], ...]:
 
 
 def named(text: str, names: Sequence[Sequence[str]]) -> tuple[int, str] | None:
-    """Find the class that a text names, and the name, or None: the longest that stands in it.
+    """Find the class with the longest name in a text: (number, name), or None.
 
-    Whole words count, in any case; if none fits, then also without a final s. Of classes that
-    share the name, the one in whose list it stands further ahead is taken, then the first.
+    Whole words count, in any case; if there is none, they are compared without a final s, too. Of
+    classes that share a name, the one that lists it earlier is taken, then the first.
 
     >>> named("Two golden owls!", [["crane"], ["owl"], ["bird", "golden owl"]])
     (2, 'golden owl')
@@ -173,13 +172,13 @@ def named(text: str, names: Sequence[Sequence[str]]) -> tuple[int, str] | None:
 
 
 def _words(text: str, ending: str) -> str:
-    """Give the words of a text, lower case, without an ending, each between spaces."""
+    """The words of a text in lower case, without an ending, each between spaces."""
     words = re.findall(r"[^\W_]+", text.lower())
     return " ".join(["", *(word.removesuffix(ending) for word in words), ""])
 
 
 def _params(model: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Give the parameters of a Net2Net's config."""
+    """The parameters in a Net2Net's config."""
     if model.get("target") != NET2NET:
         raise ModelError(
             f"{source}: 'target: {model.get('target')}' is no transformer, so it cannot write "
@@ -190,7 +189,7 @@ def _params(model: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _classes(params: Mapping[str, Any], source: str) -> int:
-    """Count the classes of a class-conditional transformer; refuse every other."""
+    """The number of classes of a class-conditional transformer; others are refused."""
     stage = params.get("cond_stage_config")
     target = stage.get("target") if isinstance(stage, Mapping) else stage
     if params.get("unconditional") or target == UNCONDITIONAL:
@@ -213,7 +212,7 @@ def _classes(params: Mapping[str, Any], source: str) -> int:
 
 
 def _shape(params: Mapping[str, Any], source: str) -> Shape:
-    """Read how large the transformer is; what only its training needs is left out."""
+    """Read the size of the transformer, without what only training needs."""
     config = params.get("transformer_config")
     if not isinstance(config, Mapping) or config.get("target") != MINGPT:
         shown = config.get("target") if isinstance(config, Mapping) else config
@@ -242,7 +241,7 @@ def _check_fit(shape: Shape, classes: int, cells: int, source: str) -> None:
             f"{source}: {classes} classes, but the transformer's vocab_size is "
             f"{shape.vocab_size}; a class is one of its tokens"
         )
-    # The last code is written, and never read.
+    # The last code is written, but never read.
     if cells**2 > shape.block_size:
         raise ModelError(
             f"{source}: a grid of {cells} by {cells} codes is longer than the transformer's "
@@ -256,7 +255,7 @@ def _check_fit(shape: Shape, classes: int, cells: int, source: str) -> None:
 
 
 def _transformer(shape: Shape, state: Mapping[str, Tensor], weights: str, source: str) -> GPT:
-    """Build the transformer from `transformer.*`; its masks, which are known, are left alone."""
+    """Build the transformer from `transformer.*`, ignoring its stored masks."""
     with torch.device("meta"):  # a billion random numbers would only be replaced
         model = GPT(shape)
     wanted = model.state_dict()
@@ -275,7 +274,7 @@ def _transformer(shape: Shape, state: Mapping[str, Tensor], weights: str, source
                 f"{source} asks for {list(expected.shape)}; use files that were published "
                 "together"
             )
-    # Copies, because the file may be mapped into memory, and stays the user's to move.
+    # Copies, because the file may be memory-mapped, and the user may move it.
     own = {key: state[TRANSFORMER + key].to(torch.float32, copy=True) for key in wanted}
     model.load_state_dict(own, assign=True)
     return model.eval().requires_grad_(False)
@@ -284,7 +283,7 @@ def _transformer(shape: Shape, state: Mapping[str, Tensor], weights: str, source
 def _order(
     params: Mapping[str, Any], state: Mapping[str, Tensor], cells: int, source: str
 ) -> Tensor | None:
-    """Give the order in which the transformer writes, which lies in the checkpoint."""
+    """The order in which the transformer writes the codes, from the checkpoint."""
     config = params.get("permuter_config") or {"target": IDENTITY}
     target = config.get("target") if isinstance(config, Mapping) else config
     if target == IDENTITY:

@@ -1,11 +1,11 @@
 """The prior: from a text embedding to the codes of a picture.
 
-A transformer continues the words, as a CLIP's text tower reads them, with the codes of a picture,
-row by row: the second stage of a VQGAN, conditioned as in DALL·E (Ramesh et al., 2021,
-https://arxiv.org/abs/2102.12092). It moves in steps of a block of codes, and a small head writes
-those of a block one after another (as in RQ-Transformer, Lee et al., 2022,
-https://arxiv.org/abs/2203.01941): a quarter of the places for blocks of 2 by 2, which is what
-makes training on a processor bearable. Drafts are sampled with classifier-free guidance
+A transformer continues the hidden states of a CLIP's text tower with the codes of a picture, row
+by row: the second stage of a VQGAN, conditioned as in DALL·E (Ramesh et al., 2021,
+https://arxiv.org/abs/2102.12092). Each position is a block of codes, and a small head writes the
+codes of a block one after another (as in RQ-Transformer, Lee et al., 2022,
+https://arxiv.org/abs/2203.01941). Blocks of 2 by 2 need a quarter of the positions, which makes
+training on a CPU feasible. Drafts are sampled with classifier-free guidance
 (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598).
 """
 
@@ -20,19 +20,20 @@ import yaml
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models.gpt import Past, Shape, Stream, begin, pick
+from vqclip.models.gpt import Past, Shape, Transformer, init_weights, sample_code
 
 
 class Prior(nn.Module):
-    """Words → codes.
+    """The prior: a transformer from text to the codes of a picture.
 
     Args:
         shape: of the transformer; `vocab_size` is the number of codes, `block_size` that of
-            words and blocks together.
-        words: how many tokens of the text it reads, start and end included.
+            tokens and blocks together.
+        words: the number of text tokens that it reads, start and end included.
         text_width: width of the CLIP's text tower.
-        cells: side of the square grid of codes that it writes.
+        cells: side of the square grid of codes.
         block: side of a block of codes.
+        dropout: in training.
     """
 
     def __init__(
@@ -47,9 +48,9 @@ class Prior(nn.Module):
         super().__init__()
         self.words, self.text_width, self.cells, self.block = words, text_width, cells, block
         width, inside = shape.n_embd, block * block
-        self.stream = Stream(shape, dropout)
+        self.stream = Transformer(shape, dropout)
         self.reader = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, width))
-        # What stands in the place of the words when nothing is asked for.
+        # Replaces the text where there is none, for classifier-free guidance.
         self.silence = nn.Parameter(torch.zeros(1, words, width))
         self.codes = nn.Embedding(inside * shape.vocab_size, width)  # a table for each place
         self.places = nn.Parameter(torch.zeros(inside, width))
@@ -60,21 +61,21 @@ class Prior(nn.Module):
             nn.Linear(2 * width, width),
         )
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, shape.vocab_size))
-        self.apply(begin)
-        # At exactly zero, every LayerNorm on the way multiplies the gradient by hundreds.
+        self.apply(init_weights)
+        # At exactly zero, every LayerNorm would multiply the gradient by hundreds.
         nn.init.normal_(self.silence, std=0.02)
         nn.init.normal_(self.stream.pos_emb, std=0.02)
 
     def prefix(self, states: Tensor) -> Tensor:
-        """States of a text tower [B, L, text_width], L at least `words` → [B, words, n_embd]."""
+        """Embed text: hidden states [B, L, text_width] → [B, words, n_embd], L ≥ words."""
         result: Tensor = self.reader(states[:, : self.words])
         return result
 
     def forward(self, codes: Tensor, prefix: Tensor) -> Tensor:
-        """Say what each code would be, given the words and the codes before it.
+        """Predict each code from the text and the codes before it.
 
         Args:
-            codes: [B, cells, cells].
+            codes: [B, cells, cells], int64.
             prefix: [B, words, n_embd].
 
         Returns:
@@ -85,7 +86,7 @@ class Prior(nn.Module):
         states = self.stream.read(x)[0][:, self.words - 1 :]
         known = embedded.cumsum(2).roll(1, 2)
         known = torch.cat([torch.zeros_like(known[:, :, :1]), known[:, :, 1:]], 2)
-        return self._say(states[:, :, None] + known + self.places)
+        return self._logits(states[:, :, None] + known + self.places)
 
     @torch.no_grad()
     def dream(
@@ -97,12 +98,13 @@ class Prior(nn.Module):
         top_p: float = 1.0,
         guidance: float = 1.0,
     ) -> Tensor:
-        """Write the codes of a draft for each row of `prefix`: [B, cells, cells].
+        """Sample a draft for each row of `prefix`: codes [B, cells, cells], int64.
 
         Args:
-            generator: where the random numbers come from; on the processor.
-            temperature, top_p: see `vqclip.models.gpt.pick`.
-            guidance: how much more the words count than was learnt; 1 is as learnt.
+            prefix: [B, words, n_embd], from `Prior.prefix`.
+            generator: the source of random numbers, on the CPU.
+            temperature, top_p: see `vqclip.models.gpt.sample_code`.
+            guidance: strength of classifier-free guidance; 1 is none.
         """
         count, inside = len(prefix), self.block**2
         x = prefix
@@ -116,23 +118,23 @@ class Prior(nn.Module):
             state = states[:, -1]
             known = torch.zeros_like(state)
             for place in range(inside):
-                logits = self._say(state + known + self.places[place]).float().cpu()
+                logits = self._logits(state + known + self.places[place]).float().cpu()
                 if guidance != 1:
                     asked, silent = logits.log_softmax(-1).chunk(2)
                     logits = silent + guidance * (asked - silent)
-                chosen = pick(logits, generator, temperature, 0, top_p).to(prefix.device)
+                chosen = sample_code(logits, generator, temperature, 0, top_p).to(prefix.device)
                 written.append(chosen)
                 known = known + self._table(place)[chosen].repeat(twice, 1)
             x = known[:, None]
         return unblocks(torch.stack(written, 1).view(count, -1, inside), self.cells, self.block)
 
     def config(self) -> dict[str, Any]:
-        """What `load_prior` needs besides the weights."""
+        """The arguments that build this prior, as `prior.yaml` holds them."""
         own = {key: getattr(self, key) for key in ("words", "text_width", "cells", "block")}
         return {"transformer": asdict(self.stream.shape), **own}
 
     def _embed(self, numbers: Tensor) -> Tensor:
-        """[..., K] codes of a block, each from the table of its place → [..., K, C]."""
+        """Embed the codes of a block, each by the table of its place: [..., K] → [..., K, C]."""
         shift = torch.arange(numbers.shape[-1], device=numbers.device)
         result: Tensor = self.codes(numbers + shift * self.stream.shape.vocab_size)
         return result
@@ -141,29 +143,29 @@ class Prior(nn.Module):
         size = self.stream.shape.vocab_size
         return self.codes.weight[place * size : (place + 1) * size]
 
-    def _say(self, state: Tensor) -> Tensor:
+    def _logits(self, state: Tensor) -> Tensor:
         result: Tensor = self.head(state + self.think(state))
         return result
 
 
 def blocks(codes: Tensor, side: int) -> Tensor:
-    """Cut a grid [B, H, W] into blocks, both read row by row: [B, H * W / side², side²]."""
+    """Cut grids into blocks, row by row: [B, H, W] → [B, H * W / side², side²]."""
     count, height, width = codes.shape
     cut = codes.view(count, height // side, side, width // side, side)
     return cut.permute(0, 1, 3, 2, 4).reshape(count, -1, side * side)
 
 
 def unblocks(parts: Tensor, cells: int, side: int) -> Tensor:
-    """Undo `blocks` of a square grid: [B, N, side²] → [B, cells, cells]."""
+    """Put the blocks of square grids together again: [B, N, side²] → [B, cells, cells]."""
     grid = parts.view(len(parts), cells // side, cells // side, side, side)
     return grid.permute(0, 1, 3, 2, 4).reshape(len(parts), cells, cells)
 
 
 def load_prior(folder: Path, *, device: torch.device | str = "cpu") -> Prior:
-    """Load `prior.yaml` and `prior.safetensors`, frozen, in float32.
+    """Load a prior from `prior.yaml` and `prior.safetensors`, frozen, in float32.
 
     Raises:
-        ModelError: if they are not there, cannot be read, or do not fit together.
+        ModelError: if they are missing, cannot be read, or do not belong together.
     """
     from safetensors.torch import load_file
 

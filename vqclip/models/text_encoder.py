@@ -1,17 +1,16 @@
 """Text encoders: from tokens to an embedding, with learnt words and attention.
 
-open_clip's models read tokens in one way only: `encode_text(tokens)`. Two things more are wanted
-of them here, and both are done from outside, by hooks that last for one reading, so that nothing
-of a tower is written a second time:
+open_clip's models have one method for text: `encode_text(tokens)`. Two things are added here, by
+hooks that last for one call, so that no text tower is written a second time:
 
 - **weights**: a token of weight w is attended to as if it stood there w times. In a softmax, w
   equal terms are one term whose logit is larger by log(w): that much is added to the attention
-  towards the token, in every layer, whoever attends. Where a tower ends in the mean of its
-  tokens, the token counts w times there too. The token's own state is left as it is, so nothing
-  leaves the range that the tower was trained in, as it does where embeddings are multiplied.
+  towards the token, in every layer. If the tower ends in the mean of its tokens, the token counts
+  w times there, too. The token's own state is not changed, so nothing leaves the range that the
+  tower was trained in, as it would if embeddings were multiplied.
 - **insertions**: vectors in the place of the embeddings of some tokens, for words that were
-  learnt later (textual inversion: Gal et al., 2022, https://arxiv.org/abs/2208.01618). Positions
-  are added after, by the tower.
+  learnt later (textual inversion: Gal et al., 2022, https://arxiv.org/abs/2208.01618). The tower
+  adds positions afterwards.
 
 The families: CLIP's own tower (OpenAI, LAION, DataComp, EVA, ConvNeXt), whose parts are
 attributes of the model; `TextTransformer`, with or without a causal mask, with or without a class
@@ -29,17 +28,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LEAST = 1e-15  # the weight of a token that is not attended to; log(0) would leave some rows empty
+LEAST_WEIGHT = 1e-15  # used for weight 0: with log(0), some rows would attend to nothing
 
 
 @dataclass(frozen=True)
 class Insertion:
-    """Vectors in the place of the embeddings of a few tokens that follow each other.
+    """Vectors that replace the embeddings of consecutive tokens.
 
     Args:
-        row: in which row of the tokens.
-        at: the first position that is replaced, counted from the start token, which is 0.
-        vectors: [V, W], of the tower's width; positions `at` to `at + V - 1` become these.
+        row: the row of the batch.
+        at: the first position that is replaced; the start token is at 0.
+        vectors: [V, W], W being the tower's width; they replace positions `at` to `at + V - 1`.
     """
 
     row: int
@@ -54,17 +53,17 @@ def encode(
     weights: Tensor | None = None,
     inserted: Sequence[Insertion] = (),
 ) -> Tensor:
-    """Read rows of tokens, differentiably in what is inserted and in the weights.
+    """Encode rows of tokens, differentiably in the insertions and the weights.
 
     Args:
-        model: an open_clip model, in its evaluation mode.
+        model: an open_clip model, in evaluation mode.
         tokens: [B, L], as the model's tokenizer gives them, start, end and padding included.
-        weights: [B, L] of 0 and above, how often each token counts; 1 is as it stands. A token of
-            weight 0 is not attended to, unless there is no other to attend to, as for the start
-            token in a tower that reads from left to right. Of padding, 1 is as the model does.
+        weights: [B, L], 0 or above; 1 is the model's own. A token of weight 0 is not attended to,
+            unless there is no other, as for the start token in a causal tower.
+        inserted: vectors that replace token embeddings.
 
     Returns:
-        [B, D], what the model's own `encode_text` gives: of most, not of length 1.
+        Embeddings [B, D], as of `encode_text`; with most models not of length 1.
 
     Raises:
         ValueError: if the weights or an insertion do not fit the tokens or the tower.
@@ -72,21 +71,21 @@ def encode(
     if weights is not None and (weights.shape != tokens.shape or bool((weights < 0).any())):
         raise ValueError(f"weights are {list(tokens.shape)}, of 0 and above")
     for each in inserted:
-        _check(each, tokens, width(model))
+        _check_insertion(each, tokens, width(model))
     with ExitStack() as hooks:
         if inserted:
-            hooks.enter_context(_inserting(model, inserted))
+            hooks.enter_context(_inserted(model, inserted))
         if weights is not None:
-            hooks.enter_context(_weighing(model, weights.to(tokens.device)))
+            hooks.enter_context(_weighted(model, weights.to(tokens.device)))
         read: Tensor = model.encode_text(tokens)
     return read
 
 
 def settle(model: Any, dtype: torch.dtype) -> None:
-    """Mend what open_clip leaves half done when it loads a model in half precision.
+    """Complete open_clip's conversion of a model to half precision.
 
-    An encoder of Hugging Face's gets back to float32, which mT5 needs and a tower that reads once
-    in a run can afford; the parts of CoCa that are parameters by themselves follow their layers.
+    A Hugging Face encoder goes back to float32, which mT5 needs, and which costs little since the
+    tower runs once. Parameters of CoCa that belong to no layer are converted like their layers.
     """
     if dtype == torch.float32:
         return
@@ -101,26 +100,21 @@ def settle(model: Any, dtype: torch.dtype) -> None:
 
 
 def embed(model: Any, tokens: Tensor) -> Tensor:
-    """The embeddings of tokens as they enter the tower, before positions: [...] → [..., W]."""
+    """Embed tokens by the tower's table, without positions: [...] → [..., W]."""
     embedded: Tensor = _embedding(model)(tokens)
     return embedded
 
 
 def width(model: Any) -> int:
-    """How many numbers the embedding of a token has."""
+    """The width W of token embeddings."""
     return int(_embedding(model).embedding_dim)
 
 
-def vocabulary(model: Any) -> int:
-    """How many tokens the tower has embeddings for."""
-    return int(_embedding(model).num_embeddings)
-
-
 def states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Tensor:
-    """The states of tokens where the tower ends: [B, L] → [B, L, W], float32, padding included.
+    """The last hidden states of tokens: [B, L] → [B, L, W], float32, padding included.
 
-    They are taken after the last norm, but for a tower with a class token (CoCa), which norms
-    that one alone: there they are what its decoder is given.
+    They are taken after the last norm. A tower with a class token (CoCa) norms that one alone:
+    its states are those that its decoder is given.
     """
     tower = _tower(model)
     kept: list[Tensor] = []
@@ -141,7 +135,7 @@ def states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Te
 
 
 def _tower(model: Any) -> Any:
-    """The part of a model that reads: CLIP's own tower is spread over the model itself."""
+    """The text tower of a model; in CLIP's own, its parts are attributes of the model."""
     return getattr(model, "text", model)
 
 
@@ -154,14 +148,14 @@ def _has_class_token(tower: Any) -> bool:
 
 
 def _embedding(model: Any) -> Any:
-    """The table of token embeddings: a module, [...] → [..., W]."""
+    """The module of token embeddings, [...] → [..., W]."""
     tower = _tower(model)
     if _is_hugging_face(tower):
         return tower.transformer.get_input_embeddings()
     return tower.token_embedding
 
 
-def _check(each: Insertion, tokens: Tensor, wide: int) -> None:
+def _check_insertion(each: Insertion, tokens: Tensor, wide: int) -> None:
     rows, length = tokens.shape
     if each.vectors.dim() != 2 or each.vectors.shape[1] != wide:
         raise ValueError(f"vectors are [V, {wide}], not {list(each.vectors.shape)}")
@@ -173,8 +167,8 @@ def _check(each: Insertion, tokens: Tensor, wide: int) -> None:
 
 
 @contextmanager
-def _inserting(model: Any, inserted: Sequence[Insertion]) -> Iterator[None]:
-    """Have the table of embeddings give vectors in the place of some rows of its own."""
+def _inserted(model: Any, inserted: Sequence[Insertion]) -> Iterator[None]:
+    """Replace outputs of the token embedding by the inserted vectors, within the context."""
 
     def replaced(module: Any, given: Any, made: Tensor) -> Tensor:
         for each in inserted:
@@ -191,10 +185,10 @@ def _inserting(model: Any, inserted: Sequence[Insertion]) -> Iterator[None]:
 
 
 @contextmanager
-def _weighing(model: Any, weights: Tensor) -> Iterator[None]:
-    """Have every layer add log(weight) to the attention towards each token."""
+def _weighted(model: Any, weights: Tensor) -> Iterator[None]:
+    """Add log(weight) to the attention towards each token in all layers, within the context."""
     tower = _tower(model)
-    floored = weights.float().clamp(min=LEAST)
+    floored = weights.float().clamp(min=LEAST_WEIGHT)
     if _is_hugging_face(tower):
         handles = _weigh_hugging_face(tower, floored)
     else:
@@ -209,7 +203,7 @@ def _weighing(model: Any, weights: Tensor) -> Iterator[None]:
 def _weigh_open_clip(tower: Any, weights: Tensor) -> Any:
     """Add to the mask that all layers of a `Transformer` share: [batch · heads, from, to]."""
     heads = tower.transformer.resblocks[0].attn.num_heads
-    if _has_class_token(tower):  # it comes last, and nobody asked for more of it
+    if _has_class_token(tower):  # it comes last; its weight is 1
         weights = torch.cat([weights, torch.ones_like(weights[:, :1])], 1)
     towards = weights.log().repeat_interleave(heads, 0)[:, None, :]
 
@@ -223,9 +217,9 @@ def _weigh_open_clip(tower: Any, weights: Tensor) -> Any:
 
 
 def _weigh_hugging_face(tower: Any, weights: Tensor) -> list[Any]:
-    """Give the encoder a mask that is finished already, [batch, 1, from, to], and the mean too.
+    """Give the encoder a complete mask, [batch, 1, from, to], and weigh the mean, too.
 
-    `transformers` takes a mask of four dimensions as it is, and adds it to the attention.
+    `transformers` adds a mask of four dimensions to the attention as it is.
     """
 
     def masked(module: Any, given: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

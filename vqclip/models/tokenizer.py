@@ -1,13 +1,13 @@
 """Tokenizers, with learnt words.
 
-A tokenizer knows no such word. So a text is spelled in pieces: what stands between the words by
-the tokenizer, a word as so many tokens as it has vectors, whose embeddings the vectors will
-replace (`models.text_encoder`). Then the row gets what the tokenizer puts around any text: its
-start and end, its padding, and its cut where it is too long. A text without such words is spelled
-by the tokenizer alone, to the same row.
+A tokenizer knows no learnt words. So a text is tokenized in pieces: the text between learnt words
+by the tokenizer, a learnt word as one stand-in token for each of its vectors, which will replace
+their embeddings (`vqclip.models.text_encoder`). Then the row is completed as the tokenizer does:
+start and end tokens, padding, and truncation if it is too long. A text without learnt words gives
+the same row as the tokenizer alone.
 
-A piece after a word begins a word of its own for a sentencepiece tokenizer: ", wet" is there
-" , wet", which is how the same text would be read with a blank before the comma.
+A sentencepiece tokenizer begins a new word after a learnt one: ", wet" is read as " , wet", like
+the same text with a space before the comma.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vqclip.language.assets import parts
+from vqclip.language.assets import split_learnt_words
 from vqclip.models.text_encoder import Insertion
 
-STAND_IN = "a"  # what is written where a vector will stand; any token that is not special
+STAND_IN = "a"  # the token that a vector will replace; any that is not special
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class Row:
 
     Args:
         tokens: [L], start, end and padding included.
-        weights: [L], how much each token counts; 1 where nobody asked.
-        inserted: (position, vectors [V, W]) of each learnt word that is not cut off.
-        count: how many tokens the text has in full, start and end included, padding not.
+        weights: [L], the weight of each token; 1 is the default.
+        inserted: (position, vectors [V, W]) of each learnt word that is not truncated.
+        count: the tokens of the whole text, with start and end, without padding.
     """
 
     tokens: Tensor
@@ -48,44 +48,44 @@ def spell(
     words: Mapping[str, Tensor],
     length: int,
 ) -> Row:
-    """Write a text in tokens.
+    """Tokenize a text with weights and learnt words.
 
     Args:
         tokenizer: one of open_clip's.
-        pieces: the text in order, each piece with its weight; ("a fox", 1.0) is a whole text.
-        words: the learnt ones, by name: [V, W]. A name in angle brackets that is not among them
-            is read as it stands, without the brackets.
-        length: how many tokens the model reads, L.
+        pieces: the text in order, as (text, weight); ("a fox", 1.0) may be all of it.
+        words: learnt words: name → vectors [V, W]. An unknown name in angle brackets is read as
+            plain text, without the brackets.
+        length: the model's context length, L.
     """
-    numbers: list[int] = []
+    ids: list[int] = []
     weights: list[float] = []
-    places: list[tuple[int, Tensor]] = []
+    positions: list[tuple[int, Tensor]] = []
     for text, weight in pieces:
-        for piece, named in parts(text):
+        for piece, named in split_learnt_words(text):
             if named and piece in words:
-                places.append((len(numbers), words[piece]))
-                added = bare(tokenizer, STAND_IN)[:1] * len(words[piece])
+                positions.append((len(ids), words[piece]))
+                new_ids = bare(tokenizer, STAND_IN)[:1] * len(words[piece])
             else:
-                added = bare(tokenizer, piece)
-            numbers += added
-            weights += [weight] * len(added)
+                new_ids = bare(tokenizer, piece)
+            ids += new_ids
+            weights += [weight] * len(new_ids)
     before, after = frame(tokenizer)
     room = length - before - after
-    row = framed(tokenizer, numbers, length)
+    row = framed(tokenizer, ids, length)
     counts = torch.ones(length)
     kept = weights[:room]
     counts[before : before + len(kept)] = torch.tensor(kept)
-    inserted = [(at, vectors[: max(room - at, 0)]) for at, vectors in places]
+    inserted = [(at, vectors[: max(room - at, 0)]) for at, vectors in positions]
     return Row(
         tokens=row,
         weights=counts,
         inserted=tuple((before + at, rows) for at, rows in inserted if len(rows)),
-        count=before + len(numbers) + after,
+        count=before + len(ids) + after,
     )
 
 
 def insertions(rows: Sequence[Row]) -> list[Insertion]:
-    """What is inserted into the rows of a batch."""
+    """The insertions of all rows of a batch."""
     return [
         Insertion(index, at, vectors)
         for index, row in enumerate(rows)
@@ -94,7 +94,7 @@ def insertions(rows: Sequence[Row]) -> list[Insertion]:
 
 
 def bare(tokenizer: Any, text: str) -> list[int]:
-    """A text's tokens without start and end."""
+    """The tokens of a text, without start, end and padding."""
     inner = getattr(tokenizer, "tokenizer", None)  # a Hugging Face tokenizer has one
     if inner is None:
         return list(tokenizer.encode(text))
@@ -103,46 +103,46 @@ def bare(tokenizer: Any, text: str) -> list[int]:
 
 
 def frame(tokenizer: Any) -> tuple[int, int]:
-    """How many tokens the tokenizer puts before and after a text, and after its padding."""
+    """The number of special tokens before a text, and after it or its padding."""
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is None:
         return 1, 1
     if _ends_in_class(tokenizer):
         return 1, 2
-    head, tail = _marks(inner)
+    head, tail = _special_tokens(inner)
     return len(head), len(tail)
 
 
-def framed(tokenizer: Any, numbers: Sequence[int], length: int) -> Tensor:
-    """Make a whole row [length] of bare tokens, as the tokenizer does of a text."""
+def framed(tokenizer: Any, ids: Sequence[int], length: int) -> Tensor:
+    """Complete bare tokens to a row [length], as the tokenizer does."""
     before, after = frame(tokenizer)
-    kept = list(numbers[: length - before - after])
+    kept = list(ids[: length - before - after])
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is None:
         row = [tokenizer.sot_token_id, *kept, tokenizer.eot_token_id]
-        return _padded(row, length, 0)
+        return _pad(row, length, 0)
     if _ends_in_class(tokenizer):
         row = [inner.bos_token_id, *kept, inner.eos_token_id]
-        padded = _padded(row, length - 1, inner.pad_token_id)
+        padded = _pad(row, length - 1, inner.pad_token_id)
         return torch.cat([padded, torch.tensor([inner.cls_token_id])])
-    head, tail = _marks(inner)
+    head, tail = _special_tokens(inner)
     row = [*head, *kept, *tail]
     if getattr(tokenizer, "strip_sep_token", False):
         row = [0 if number == inner.sep_token_id else number for number in row]
-    return _padded(row, length, inner.pad_token_id)
+    return _pad(row, length, inner.pad_token_id)
 
 
 def _ends_in_class(tokenizer: Any) -> bool:
     return getattr(tokenizer, "tokenizer_mode", "") == "clips"
 
 
-def _marks(inner: Any) -> tuple[list[int], list[int]]:
-    """What a Hugging Face tokenizer puts before and after a text."""
+def _special_tokens(inner: Any) -> tuple[list[int], list[int]]:
+    """The special tokens that a Hugging Face tokenizer puts before and after a text."""
     alone = list(inner(STAND_IN, add_special_tokens=False)["input_ids"])
     whole = list(inner(STAND_IN)["input_ids"])
     before = next(i for i in range(len(whole)) if whole[i : i + len(alone)] == alone)
     return whole[:before], whole[before + len(alone) :]
 
 
-def _padded(row: Sequence[int], length: int, pad: int) -> Tensor:
+def _pad(row: Sequence[int], length: int, pad: int) -> Tensor:
     return torch.tensor([*row, *[pad] * (length - len(row))], dtype=torch.long)

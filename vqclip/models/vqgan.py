@@ -1,18 +1,18 @@
 """The VQGAN: loading it, encoding, quantising and decoding pictures.
 
-Zeros, as convolutions are padded; and some decoders learn to leave a bright speck in a corner,
-which no loss over a whole picture minds, and by which they steer the norms of all that they draw
-(in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
-such specks fall beyond the border: the outermost codes are drawn once more around the picture,
-and cut off.
-
-A VQGAN is an encoder, a codebook and a decoder. `load` builds one from a config in the layout of
-taming-transformers and a checkpoint of it; `build_vqgan` makes one that has yet to be trained.
+A VQGAN is an encoder, a codebook and a decoder. `load_vqgan` loads one by name, `open_vqgan` from
+a config in the layout of taming-transformers and its checkpoint; `build_vqgan` makes one that is
+yet to be trained.
 
 Esser et al., 2021, https://arxiv.org/abs/2012.09841; the Gumbel kind: Ramesh et al., 2021,
 https://arxiv.org/abs/2102.12092. Encoder and Decoder are those of taming-transformers.
-Differs: `encode` draws no random numbers and does not quantise (a Gumbel model answers with the
-likeliest code), so that an image comes back the same every time and keeps its residual.
+Differs: `encode` draws no random numbers and does not quantise (a Gumbel model gives the
+likeliest code), so that a picture gives the same latent every time and keeps its residual.
+
+The decoder may draw with a margin. Convolutions see zeros beyond the border, and some decoders
+learn to leave a bright speck in a corner, by which they control the norms of the whole picture
+(in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
+the outermost codes are repeated around the picture, and specks fall into what is cut off.
 """
 
 from __future__ import annotations
@@ -39,33 +39,34 @@ from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.models.zoo.verify import changed_message, check_weights, file_stamp
 from vqclip.tensors import Image, Latent
 
-COPY, NOTE = "light.safetensors", "light.json"
+COPY, NOTE = "light.safetensors", "light.json"  # see `vqclip.models.zoo.verify`
 
 
 def load_vqgan(name: str, device: torch.device | str = "cpu") -> tuple[VQGAN, str]:
-    """Load a VQGAN by its name, and give the sha256 of its weights.
+    """Load a VQGAN by its name, and return it with the sha256 of its weights.
 
     Raises:
-        ModelAbsent: if the model is known but not here.
-        ModelError: if it cannot be read, or is not what it was when it came.
+        ModelAbsent: if the model is known but not on this machine.
+        ModelError: if it cannot be read, or its checksum has changed.
     """
-
     found = registry.find_vqgan(name)
-    light = _light(found.weights)
-    if light is not None:
-        return open_vqgan(found.config, found.weights.with_name(COPY), device=device), light
+    copied_sha256 = _valid_copy(found.weights)
+    if copied_sha256 is not None:
+        return open_vqgan(
+            found.config, found.weights.with_name(COPY), device=device
+        ), copied_sha256
     checked = check_weights(name, found.weights)
     if not checked.same:
         raise ModelError(changed_message(checked))
     model = open_vqgan(found.config, found.weights, device=device)
     if registry.cache_dir() in found.weights.parents and found.weights.suffix != ".safetensors":
         with suppress(OSError):  # a full disk, or one that is only read: next time, then
-            _copy(model, found.weights, checked.sha256)
+            _write_copy(model, found.weights, checked.sha256)
     return model, checked.sha256
 
 
-def _light(weights: Path) -> str | None:
-    """The sha256 of weights, if there is a good copy of them that is not out of date."""
+def _valid_copy(weights: Path) -> str | None:
+    """The sha256 of weights if there is a valid, current copy of them; else None."""
     try:
         note: Any = json.loads(weights.with_name(NOTE).read_text(encoding="utf-8"))
         if note["stamp"] == file_stamp(weights) and note["copy"] == registry.sha256(
@@ -73,12 +74,12 @@ def _light(weights: Path) -> str | None:
         ):
             return str(note["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # there is none, or it is damaged: it is made again
+        pass  # no copy, or a damaged one: it is written again
     return None
 
 
-def _copy(model: VQGAN, weights: Path, digest: str) -> None:
-    """Write the copy, and then the note without which it is not looked at."""
+def _write_copy(model: VQGAN, weights: Path, digest: str) -> None:
+    """Write the copy, then the note, without which the copy is ignored."""
     from safetensors.torch import save_file
 
     copy, note = weights.with_name(COPY), weights.with_name(NOTE)
@@ -98,11 +99,15 @@ def _copy(model: VQGAN, weights: Path, digest: str) -> None:
 
 
 def with_margin(draw: Callable[[Tensor], Tensor], latent: Tensor, margin: int) -> Tensor:
-    """Draw a latent with its outermost cells repeated `margin` times, and cut those off.
+    """Draw a latent with its outermost cells repeated as a margin, which is then cut off.
 
     Args:
         draw: [N, C, h, w] → [N, 3, H, W].
         latent: [N, C, h, w].
+        margin: the width of the margin, in cells; 0 for none.
+
+    Returns:
+        [N, 3, H, W], as large as without a margin.
     """
     if margin == 0:
         return draw(latent)
@@ -114,8 +119,7 @@ def with_margin(draw: Callable[[Tensor], Tensor], latent: Tensor, margin: int) -
 
 FIRST_STAGE = "first_stage_model."
 
-
-# Distances held at once while looking for the nearest codes: 2**24 floats are 64 MiB.
+# Distances held at once in the search for the nearest codes: 2**24 floats are 64 MiB.
 DISTANCES = 2**24
 
 
@@ -144,9 +148,9 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def clamp_with_grad(x: Tensor, low: float, high: float) -> Tensor:
-    """Clamp `x` to [low, high], letting through the gradients that lead back into the range.
+    """Clamp `x` to [low, high], keeping gradients that lead back into the range.
 
-    A plain clamp has no gradient outside the range, so what strays there never returns.
+    A plain clamp has no gradient outside the range, so that values there never return.
     Crowson et al., 2022, https://arxiv.org/abs/2204.08583.
 
     >>> x = torch.tensor([2.0], requires_grad=True)
@@ -159,7 +163,7 @@ def clamp_with_grad(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def straight_through(value: Tensor, gradient_to: Tensor) -> Tensor:
-    """Give `value` forwards, and hand its gradient to `gradient_to` as if they were the same.
+    """Return `value`, and pass its gradient to `gradient_to`: a straight-through estimator.
 
     Bengio et al., 2013, https://arxiv.org/abs/1308.3432.
 
@@ -172,15 +176,15 @@ def straight_through(value: Tensor, gradient_to: Tensor) -> Tensor:
 
 
 class _Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
-    """taming's attention, by a kernel that does not hold the weight of every pair of cells.
+    """taming's attention, by a fused kernel that does not hold the weights of all pairs.
 
     A picture of 1024 pixels has 16,384 cells where a cell is 8 pixels: the weights are 1 GiB, and
-    a gradient needs them three times. Where torch has no such kernel, it holds them all the same.
+    a gradient needs them three times. Where torch has no such kernel, they are held anyway.
     """
 
     def forward(self, given: Tensor) -> Tensor:
         normed = self.norm(given)
-        # In one piece, or the kernel that holds all is taken after all.
+        # Contiguous, or torch falls back to the kernel that holds all weights.
         rows = [x(normed).flatten(2).mT.contiguous()[:, None] for x in (self.q, self.k, self.v)]
         seen = nn.functional.scaled_dot_product_attention(*rows)  # [N, 1, h * w, C]
         projected: Tensor = self.proj_out(seen.squeeze(1).mT.reshape(given.shape))
@@ -188,16 +192,16 @@ class _Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
 
 
 class VQGAN(nn.Module):
-    """An encoder, a codebook and a decoder; the names of its weights are those of taming.
+    """A VQGAN: encoder, codebook and decoder; the names of its weights are taming's.
 
-    Made by `load` (frozen) or `build_vqgan` (to be trained).
+    Made by `open_vqgan` (frozen) or `build_vqgan` (to be trained).
 
     Attributes:
-        kind: "vq" (nearest code) or "gumbel" (the encoder votes for codes).
+        kind: "vq" (nearest code) or "gumbel" (the encoder scores codes).
         factor: pixels per side of a latent cell.
         channels: length of a code.
         margin: codes that are repeated around a picture as it is drawn, and cut off; 0 in
-            taming's own, which this decodes exactly as taming does.
+            published models, which are decoded exactly as taming does.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -224,13 +228,13 @@ class VQGAN(nn.Module):
 
     @property
     def codebook(self) -> Tensor:
-        """The codes, [N, C]."""
+        """The codebook, [codes, C]."""
         weight = self.quantize["embedding" if self.kind == "vq" else "embed"].weight
         assert isinstance(weight, Tensor)
         return weight
 
     def encode(self, image: Image) -> Latent:
-        """Give the latent of a picture: before quantisation, or the likeliest codes if Gumbel.
+        """Encode a picture: the latent before quantisation, or the likeliest codes if Gumbel.
 
         Args:
             image: [N, 3, H, W] in [0, 1]. Sides that `factor` does not divide are rounded down.
@@ -242,50 +246,53 @@ class VQGAN(nn.Module):
         if self.kind == "vq":
             return hidden
         votes = self.quantize["proj"](hidden)  # [N, codes, h, w]
-        return self._spread(votes.argmax(dim=1))
+        return self._embed_codes(votes.argmax(dim=1))
 
     def quantise(self, latent: Latent) -> Latent:
-        """Replace every cell by its nearest code; the gradient passes as if nothing had."""
-        return straight_through(self._spread(self.nearest(latent)), latent)
+        """Quantise: every cell becomes its nearest code; gradients pass straight through."""
+        return straight_through(self._embed_codes(self.nearest(latent)), latent)
 
     def lookup(self, indices: Tensor) -> Latent:
-        """Give the codes of these numbers: [h, w], int64, to [1, C, h, w]."""
-        return self._spread(indices[None])
+        """Look up codes by their numbers: [h, w], int64 → [1, C, h, w]."""
+        return self._embed_codes(indices[None])
 
     def decode(self, latent: Latent) -> Image:
-        """Draw the picture of a latent (not quantised here): [N, C, h, w] to [0, 1].
+        """Decode a latent, which is not quantised here: [N, C, h, w] → [N, 3, H, W] in [0, 1].
 
-        Out-of-range colours are clamped, with a gradient that can still bring them back.
+        Colours out of range are clamped, by `clamp_with_grad`.
         """
-        return _coloured(with_margin(self.decoder, self.post_quant_conv(latent), self.margin))
+        return _to_colours(with_margin(self.decoder, self.post_quant_conv(latent), self.margin))
 
     def decode_in_tiles(self, latent: Latent) -> Image:
-        """Draw the same picture, holding less for an approximate gradient; see `tiles`."""
-        draw = partial(memory.draw, self.decoder)
-        return _coloured(with_margin(draw, self.post_quant_conv(latent), self.margin))
+        """Decode to the same picture with less memory and an approximate gradient.
+
+        See `vqclip.models.memory`.
+        """
+        draw = partial(memory.draw_in_tiles, self.decoder)
+        return _to_colours(with_margin(draw, self.post_quant_conv(latent), self.margin))
 
     def limits(self) -> tuple[Tensor, Tensor]:
-        """Give the least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
+        """The least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
         low, high = self.codebook.aminmax(dim=0)
         return low.view(1, -1, 1, 1), high.view(1, -1, 1, 1)
 
     def random(self, height: int, width: int, generator: torch.Generator) -> Latent:
-        """Give random codes, [1, C, height, width], in cells; draws from `generator`."""
+        """A latent of random codes, [1, C, height, width]; the size is in cells."""
         book = self.codebook
         numbers = torch.randint(
             len(book), (height, width), generator=generator, device=generator.device
         )
         return self.lookup(numbers.to(book.device))
 
-    def _spread(self, indices: Tensor) -> Latent:
-        """Put the codes [N, h, w] in the place of channels."""
+    def _embed_codes(self, indices: Tensor) -> Latent:
+        """Look up a batch of codes by number: [N, h, w] → [N, C, h, w]."""
         return nn.functional.embedding(indices, self.codebook).permute(0, 3, 1, 2).contiguous()
 
     def nearest(self, latent: Latent) -> Tensor:
-        """Find the numbers of the nearest codes, [N, C, h, w] to [N, h, w], some rows at a time.
+        """Find the numbers of the nearest codes: [N, C, h, w] → [N, h, w], int64, in chunks.
 
         The squared distance is |z|² + |c|² - 2zc; |z|² is the same for every code, so it is left
-        out. Half precision would confuse neighbours, hence no autocast.
+        out. Half precision could pick another code, hence no autocast.
         """
         with torch.no_grad(), torch.autocast(latent.device.type, enabled=False):
             book = self.codebook.float()
@@ -296,8 +303,8 @@ class VQGAN(nn.Module):
             return torch.cat(found).view(latent.shape[0], *latent.shape[2:])
 
 
-def _coloured(drawn: Tensor) -> Image:
-    """From what a decoder gives, [-1, 1] and beyond, to [0, 1]."""
+def _to_colours(drawn: Tensor) -> Image:
+    """Convert a decoder's output, about [-1, 1], to colours in [0, 1]."""
     return clamp_with_grad((drawn + 1) / 2, 0, 1)
 
 
@@ -309,7 +316,7 @@ def build_vqgan(config: Mapping[str, Any], *, source: str = "the config") -> VQG
         source: what to call the config in errors.
 
     Raises:
-        ModelError: if the config lacks something, or describes something else.
+        ModelError: if the config is incomplete, or of another kind of model.
     """
     layout = describe_layout(config, source)
     try:
@@ -323,22 +330,22 @@ def open_vqgan(
 ) -> VQGAN:
     """Load a VQGAN, frozen, in float32, from its YAML and its checkpoint.
 
-    Reads taming's `.ckpt` (plain, Gumbel, first stage of a Net2Net) and `.safetensors`; what is
-    in the file beside the VQGAN (losses, transformer, optimiser) is left alone.
+    Reads taming's `.ckpt` (plain, Gumbel, first stage of a Net2Net) and `.safetensors`; other
+    tensors in the file (losses, transformer, optimiser) are ignored.
 
     Raises:
         ModelError: if a file cannot be read, or they do not belong together.
     """
     parsed = read_config(config)
-    with torch.device("meta"):  # no time spent on random weights that are then replaced
+    with torch.device("meta"):  # no random weights, which would be replaced anyway
         model = build_vqgan(parsed, source=str(config))
-    state = _state(read_checkpoint(weights))
+    state = _vqgan_state(read_checkpoint(weights))
     wanted = model.state_dict()
     missing = [key for key in wanted if key not in state]
     if missing:
         raise ModelError(
             f"{weights} lacks {len(missing)} of the {len(wanted)} tensors that {config} asks for "
-            f"({_grouped(missing)}); use the YAML that was published with this checkpoint"
+            f"({_group_keys(missing)}); use the YAML that was published with this checkpoint"
         )
     for key, expected in wanted.items():
         if state[key].shape != expected.shape:
@@ -347,16 +354,16 @@ def open_vqgan(
                 f"{list(expected.shape)}: a checkpoint of another architecture. Use the YAML "
                 "that was published with it"
             )
-    # Copies, because the file may be mapped into memory, and stays the user's to move.
+    # Copies, because the file may be memory-mapped, and the user may move it.
     own = {key: state[key].to(device, torch.float32, copy=True) for key in wanted}
     model.load_state_dict(own, assign=True)
     return model.requires_grad_(False).eval()
 
 
-def _grouped(keys: list[str]) -> str:
-    """Name keys by their first part, one that is alone in full.
+def _group_keys(keys: list[str]) -> str:
+    """Group keys by their first part, for messages; a single key is written in full.
 
-    >>> _grouped(["decoder.conv_in.weight", "decoder.conv_in.bias", "quant_conv.bias"])
+    >>> _group_keys(["decoder.conv_in.weight", "decoder.conv_in.bias", "quant_conv.bias"])
     'decoder.* (2 keys), quant_conv.bias'
     """
     groups: dict[str, list[str]] = {}
@@ -368,7 +375,7 @@ def _grouped(keys: list[str]) -> str:
     )
 
 
-def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+def _vqgan_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """Find the VQGAN's tensors in a checkpoint, under the names that VQGAN uses."""
     nested = checkpoint.get("state_dict")
     source = nested if isinstance(nested, Mapping) else checkpoint

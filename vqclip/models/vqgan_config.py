@@ -41,10 +41,10 @@ MOST_MARGIN = 8
 
 @dataclass(frozen=True)
 class Layout:
-    """The architecture of a VQGAN: all that has to be known to build one."""
+    """The architecture of a VQGAN: all that `build_vqgan` needs."""
 
     kind: str  # "vq" or "gumbel"
-    ddconfig: Mapping[str, Any]  # of the encoder and the decoder, in taming's words
+    ddconfig: Mapping[str, Any]  # of the encoder and the decoder, in taming's names
     codes: int
     channels: int  # length of a code
     margin: int = 0  # codes repeated around a picture as it is drawn, and cut off
@@ -56,7 +56,7 @@ class Layout:
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """Read a config in taming's layout, without importing anything that it names.
+    """Read a config file in taming's layout, without importing anything that it names.
 
     Raises:
         ModelError: if the file is absent, a web page, not YAML, or has no "model".
@@ -91,7 +91,7 @@ def read_config(path: Path | str) -> dict[str, Any]:
 
 
 def describe_layout(config: Mapping[str, Any], source: str = "the config") -> Layout:
-    """Find the architecture in a config; in a Net2Net's, that of its first stage.
+    """Extract the architecture from a config; from a Net2Net's, that of its first stage.
 
     Args:
         config: as `read_config` gives it.
@@ -140,7 +140,7 @@ def describe_layout(config: Mapping[str, Any], source: str = "the config") -> La
 
 
 def _section(mapping: Mapping[str, Any], key: str, source: str, *, within: str) -> dict[str, Any]:
-    """Give a section of a config, which must be one."""
+    """Return a section of a config, checked to be a mapping."""
     _require(mapping, key, source, within=within)
     section = mapping[key]
     if not isinstance(section, Mapping):

@@ -188,7 +188,7 @@ def test_a_second_process_waits_for_the_first(mine: Path, monkeypatch: Patch) ->
         waiting.start()
         while not said:
             time.sleep(0.01)
-        place = registry.place_of("gumbel_f8_8192")
+        place = registry.model_folder("gumbel_f8_8192")
         place.mkdir()
         (place / "weights.ckpt").write_bytes(b"x")
         first.stdin.write("\n")

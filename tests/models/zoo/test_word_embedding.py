@@ -134,7 +134,7 @@ def test_what_is_no_word_is_refused(
 def test_a_whole_model_is_refused_by_its_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(word_embedding, "LARGEST", 1000)
+    monkeypatch.setattr(word_embedding, "MOST_BYTES", 1000)
     save_file({"w": rows()}, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=r"has 0 MB, and a word.*is it a whole model\?"):
         word_embedding.read_word(tmp_path / "x.safetensors")

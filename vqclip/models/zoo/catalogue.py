@@ -1,8 +1,8 @@
 """The catalogue of published models.
 
-Source: the addresses are those that taming-transformers, latent-diffusion, pixray and
-latentshift publish, and that the notebooks of 2021 mirrored; several may be gone by now, so each
-row lists all that are known.
+Source: the addresses that taming-transformers, latent-diffusion, pixray and latentshift publish,
+and mirrors from the notebooks of 2021. Some may be gone by now, so each row lists all that are
+known.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ BUNDLED = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model that is known by name."""
+    """A published VQGAN checkpoint: a row of the catalogue."""
 
     name: str
     kind: str  # "vq", "gumbel", or "net2net": a first stage, and a transformer
     config: str  # bundled YAML, relative to this folder
     mirrors: tuple[str, ...]
-    bytes: int | None  # about, None if not published; a server's own word is what is checked
+    bytes: int | None  # approximate; None if not published
     sha256: str | None
     licence: str
     about: str
@@ -48,15 +48,15 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class KnownPerceptor:
-    """A perceptor whose size is known without asking open_clip."""
+    """A published CLIP whose size is known without open_clip: a row of the catalogue."""
 
     name: str  # model::weights
     repository: str  # on the Hugging Face hub, where open_clip fetches it
-    bytes: int  # about
+    bytes: int  # approximate
 
 
-# Those that presets use. OpenAI's own files are in half precision (ViT-B-32: 354 MB); open_clip
-# prefers their ports on the hub, in single precision: four bytes a weight, which a test counts.
+# The CLIPs of the presets. OpenAI's own files are in half precision (ViT-B-32: 354 MB); open_clip
+# prefers ports of them on the hub, in single precision: four bytes a weight, which a test checks.
 PERCEPTORS = {
     row.name: row
     for row in (
@@ -68,14 +68,14 @@ PERCEPTORS = {
     )
 }
 
-# Published, and not listed:
-# - coco: its first stage may have 1,024 codes, as that of its segmentations has, or 8,192, as
-#   that of the later model of whole scenes has; the published configs do not settle it;
-# - ade20k, ffhq, celebahq: no config of theirs has been seen, so a row would be a guess;
-# - latent-diffusion's f16: a grid as coarse as that of imagenet_f16_16384, and by its authors'
-#   measure (reconstruction FID 5.15, against 4.98) no better at it;
+# Published, but not listed:
+# - coco: its first stage may have 1,024 codes, like that of its segmentations, or 8,192, like
+#   that of the later model of whole scenes; the published configs do not tell;
+# - ade20k, ffhq, celebahq: no config has been seen, so a row would be a guess;
+# - latent-diffusion's f16: as coarse as imagenet_f16_16384, and by its authors' measure
+#   (reconstruction FID 5.15, against 4.98) no better;
 # - latent-diffusion's f4: four times the cells of an f8 model, each little more than a patch of
-#   colour, so that the codebook lends a picture hardly any of its look.
+#   colour, so that the codebook hardly affects the look of a picture.
 CHECKPOINTS = {
     row.name: row
     for row in (

@@ -1,13 +1,15 @@
 """Checkpoint files: reading tensors without running anything that is in the file.
 
-CLIP's tokenizer has 49,408 tokens, and a small CLIP's table of them outweighs both its towers.
-Rows that training never reached carry no meaning and are left out; the others are kept as whole
-numbers of one byte with a scale for each row. Reading gives the whole table back: a row that was
-left out is zero, a token without a meaning, and any other is off by at most half a step.
-
 A `.ckpt`, `.pt`, `.pth` or `.bin` file is a pickle: a small program that may call any function of
 any installed package when it is opened. `read_checkpoint` is the only place where vqclip opens
-one. Torch does the storages; every name that the pickle asks for goes through `gate`.
+one. torch reads the storages; every name that the pickle uses is checked by
+`vqclip.models.zoo.safe_pickle`.
+
+`pack` and `unpack` quantise one table of a checkpoint to 8 bits. CLIP's tokenizer has 49,408
+tokens, and in a small CLIP their embeddings are larger than both towers. Rows of zeros, which
+training never reached, are left out; the others are stored as integers of one byte, with a scale
+for each row. Unpacking restores the whole table: rows that were left out are zero, and the others
+are off by at most half a step.
 """
 
 from __future__ import annotations
@@ -25,23 +27,23 @@ from vqclip.errors import ModelError
 from vqclip.models.zoo.download import is_html
 from vqclip.models.zoo.safe_pickle import Refused, gate
 
-_STEPS = 127  # of one byte, either side of zero
-
-
+_STEPS = 127  # of a signed byte, on either side of zero
 _VALUES, _SCALES, _ROWS, _COUNT = (
     f".packed_{part}" for part in ("values", "scales", "rows", "count")
 )
 
 
 def pack(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Pack one table, [N, W] of any floating type; what else there is stays as it is.
+    """Quantise one table to 8 bits a value, without its rows of zeros.
 
-    Rows of nothing but zeros are left out.
+    Args:
+        tensors: a state dict; its other tensors are returned as they are.
+        name: of the table, [N, W] of any floating type.
     """
     table = tensors[name].float()
     rows = table.abs().amax(1).nonzero()[:, 0]
     kept = table[rows]
-    # The scale is rounded to half precision first, so that the steps count what will be read.
+    # The scale is rounded to half precision first, since it is stored so.
     scales = (kept.abs().amax(1) / _STEPS).half().clamp(min=torch.finfo(torch.half).tiny)
     values = (kept / scales.float()[:, None]).round().clamp(-_STEPS, _STEPS).to(torch.int8)
     packed = {key: tensor for key, tensor in tensors.items() if key != name}
@@ -53,7 +55,7 @@ def pack(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def unpack(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give back what `pack` packed, in float32; tensors that are not packed stay as they are.
+    """Restore the tables that `pack` quantised, in float32; other tensors stay as they are.
 
     Raises:
         KeyError: if a part of a packed table is missing.
@@ -69,20 +71,16 @@ def unpack(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return whole
 
 
-LONGEST_PROGRAM = 8 * 2**20  # bytes of a zip archive's pickle: without weights, small
-
-
-MOST_UNPACKED = 20  # times; weights shrink to nine tenths, and zeros are few
-
-
+LONGEST_PICKLE = 8 * 2**20  # bytes of a zip archive's pickle, which is small without weights
+MOST_COMPRESSION = 20  # greatest compression; weights usually shrink to nine tenths
 AGAIN = "download it again, and compare its size with the one that the source states"
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
-    """Read a checkpoint's dictionary, with its tensors on the CPU, running none of its code.
+    """Read a checkpoint as a dictionary, tensors on the CPU, without running its code.
 
-    Tensors of large files are mapped, not read: those that nobody touches cost no memory. Copy
-    what you keep, since mapped tensors need the file to stay as it is.
+    Tensors of torch files are memory-mapped where possible: those that are not used cost no
+    memory. Copy those that you keep, since the file has to stay as it is.
 
     Args:
         path: a `.safetensors` file, or a torch file (zip, or the format before torch 1.6).
@@ -92,8 +90,8 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         Objects of training tools are inert stand-ins.
 
     Raises:
-        ModelError: if the file is absent, empty, a web page, text, cut short, of another kind, or
-            asks for a function that has no business in a checkpoint.
+        ModelError: if the file is absent, empty, a web page, text, truncated, of another kind, or
+            uses a function that does not belong in a checkpoint.
     """
     path = Path(path)
     if path.is_dir():
@@ -105,14 +103,14 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
             head = file.read(1024)
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); check its rights") from error
-    _refuse_what_is_no_checkpoint(path, head)
+    _refuse_other_files(path, head)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     return _read_torch(path, is_zip=head.startswith(b"PK"))
 
 
-def _refuse_what_is_no_checkpoint(path: Path, head: bytes) -> None:
-    """Name the usual mishaps of a download, each with its cure."""
+def _refuse_other_files(path: Path, head: bytes) -> None:
+    """Refuse files that are no checkpoints, such as failed downloads, with a remedy."""
     if not head:
         raise ModelError(f"{path} is empty; {AGAIN}")
     if is_html(head):
@@ -143,18 +141,20 @@ def _refuse_what_is_no_checkpoint(path: Path, head: bytes) -> None:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    """Read a file that holds tensors and nothing else."""
+    """Read a `.safetensors` file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return dict(load_file(str(path)))
     except (SafetensorError, ValueError, KeyError, OSError) as error:
-        raise ModelError(f"{path} is damaged or cut short ({_short(error)}); {AGAIN}") from error
+        raise ModelError(
+            f"{path} is damaged or cut short ({_first_line(error)}); {AGAIN}"
+        ) from error
 
 
 def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
-    """Let torch read the storages, and our gate the names."""
+    """Read a torch file: torch reads the storages, `safe_pickle.gate` the pickle."""
     sizes = _check_zip(path) if is_zip else None
     if not is_zip and tarfile.is_tarfile(path):
         raise ModelError(f"{path} is a tar archive under a pickle's first byte; it is not read")
@@ -169,7 +169,7 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
             path,
             map_location="cpu",
             pickle_module=shim,
-            # False because torch's own gate is replaced by ours, which is narrower.
+            # False because `gate` replaces torch's own check, and is stricter.
             weights_only=False,
             mmap=sizes is not None and _is_mappable(path),
         )
@@ -187,7 +187,9 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
                 f"{path} cannot be read while TORCH_FORCE_WEIGHTS_ONLY_LOAD is set; unset it "
                 "(vqclip's own reader runs nothing from the file), or use .safetensors"
             ) from error
-        raise ModelError(f"{path} is damaged or cut short ({_short(error)}); {AGAIN}") from error
+        raise ModelError(
+            f"{path} is damaged or cut short ({_first_line(error)}); {AGAIN}"
+        ) from error
     if not isinstance(content, dict):
         raise ModelError(
             f"{path} holds a {type(content).__name__}, not a dictionary of weights; save the "
@@ -197,12 +199,14 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
 
 
 def _check_zip(path: Path) -> dict[str, int]:
-    """Refuse archives that are not torch checkpoints; give the size of each storage, in bytes."""
+    """Refuse archives that are not torch checkpoints; storage → its size in bytes."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise ModelError(f"{path} is damaged or cut short ({_short(error)}); {AGAIN}") from error
+        raise ModelError(
+            f"{path} is damaged or cut short ({_first_line(error)}); {AGAIN}"
+        ) from error
     names = [entry.filename for entry in entries]
     if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
         raise ModelError(
@@ -217,12 +221,12 @@ def _check_zip(path: Path) -> dict[str, int]:
             f"{path} is a zip archive but not a torch checkpoint (it has no data.pkl); if the "
             "checkpoint is packed in it, unpack it first"
         )
-    strange = _strange(entries, path.stat().st_size)
-    if strange is None and any(each.file_size > LONGEST_PROGRAM for each in programs):
-        strange = f"its data.pkl has {programs[0].file_size:,} bytes"
-    if strange is not None:
+    fault = _find_fault(entries, path.stat().st_size)
+    if fault is None and any(each.file_size > LONGEST_PICKLE for each in programs):
+        fault = f"its data.pkl has {programs[0].file_size:,} bytes"
+    if fault is not None:
         raise ModelError(
-            f"{path} is no archive as torch writes it: {strange}; it was not opened. Get the "
+            f"{path} is no archive as torch writes it: {fault}; it was not opened. Get the "
             "file from a source that you trust, as .safetensors if there is one"
         )
     return {
@@ -230,8 +234,8 @@ def _check_zip(path: Path) -> dict[str, int]:
     }
 
 
-def _strange(entries: list[zipfile.ZipInfo], size: int) -> str | None:
-    """What no checkpoint has: names twice or leading elsewhere, more than the file can hold."""
+def _find_fault(entries: list[zipfile.ZipInfo], size: int) -> str | None:
+    """Describe what is wrong with a zip archive: its names, its compression or its sizes."""
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names):
         return "it holds two files of one name"
@@ -247,7 +251,7 @@ def _strange(entries: list[zipfile.ZipInfo], size: int) -> str | None:
         if entry.compress_size > size or (not packed and entry.file_size != entry.compress_size):
             return f"{name[:40]!r} claims {entry.file_size:,} bytes"
     unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MOST_UNPACKED * size + 2**20:
+    if unpacked > MOST_COMPRESSION * size + 2**20:
         return f"{size:,} bytes claim to unpack to {unpacked:,}"
     return None
 
@@ -257,7 +261,7 @@ def _is_mappable(path: Path) -> bool:
         return all(e.compress_type == zipfile.ZIP_STORED for e in archive.infolist())
 
 
-def _short(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """The first line of an error, cut to what fits a message."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     return line[:120]

@@ -1,14 +1,15 @@
 """Downloads of models, resumable, and the import of one's own files.
 
-`download` fills a `.part` file from one address, taking up again what an earlier try left. It
-says why in `Refused`, so that the caller may try another mirror. `unpack` takes one file out of
-an archive that came. Only the standard library.
+`fetch_model` downloads a model of the catalogue from one of its mirrors, `import_model` copies
+files of one's own. Files appear in the cache whole or not at all, with their sha256 beside them,
+and only one process at a time writes a model. Nothing here imports torch or opens the models,
+which `vqclip.models.vqgan.open_vqgan` does.
+
+`download` resumes a `.part` file that an earlier try left. If one address fails it raises
+`Refused`, so that the caller may try another mirror. `unpack` extracts one file from a downloaded
+archive. All of this uses the standard library alone.
 
 Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
-
-Files appear in the cache whole or not at all, with the sha256 that they had beside them, and one
-process at a time brings them. Nothing here loads torch, nor looks into the files:
-`vqclip.models.vqgan.open_vqgan` does.
 """
 
 from __future__ import annotations
@@ -45,30 +46,29 @@ def is_html(head: bytes) -> bool:
 
 
 BLOCK = 2**18  # bytes between two reports of progress
-
-
-TRIES = 4  # that may go on where the last one broke, as long as each brings something
-
-
+TRIES = 4  # attempts that resume the last one, as long as each brings some bytes
 TIMEOUT = 30.0  # seconds without an answer
 
 
 class Refused(Exception):
-    """Why one address did not give the file; a mirror's reason, not yet the user's error."""
+    """The reason why one address failed; the caller may try another mirror."""
 
 
 def download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> Path:
-    """Download `url` into `part`, and give `part` once it is complete.
+    """Download `url` into the file `part`, resuming an earlier attempt.
 
     Args:
-        part: where to write. What is there is continued if it came from the same address and the
-            server says that it still has the same file, and replaced otherwise. Beside it,
-            `PART.from` notes where it came from.
-        progress: called with the bytes that are here, and all of them if the server says so.
+        part: where to write. A partial file is resumed if it came from the same address and the
+            server still has the same file, else replaced. `PART.from` beside it records the
+            address.
+        progress: called with the bytes so far, and their total if it is known.
+
+    Returns:
+        `part`, once it is complete.
 
     Raises:
-        Refused: if the server does not answer, answers with a web page, or keeps breaking off.
-        OutputError: if the folder cannot be written, or is too full.
+        Refused: if the server does not answer, sends a web page, or breaks off each time.
+        OutputError: if the folder cannot be written, or the disk is too full.
     """
     note = part.with_name(part.name + ".from")
     try:
@@ -80,38 +80,38 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
             "one that you may write to"
         ) from error
     for _ in range(TRIES):
-        before = _here(part, note, url)
+        before = _resumable_bytes(part, note, url)
         reason: object = "the connection breaks off, and no more comes"
-        came: list[int] = []
+        received: list[int] = []
 
-        def seen(done: int, total: int | None, came: list[int] = came) -> None:
-            came[:] = [done]
+        def seen(done: int, total: int | None, received: list[int] = received) -> None:
+            received[:] = [done]
             progress(done, total)
 
         try:
-            if _once(url, part, note, seen):
+            if _attempt(url, part, note, seen):
                 note.unlink()
                 return part
         except urllib.error.HTTPError as error:
             if error.code != 416 or not before:
                 raise Refused(f"the server answers {error.code} {error.reason}") from error
-            if error.headers.get("Content-Range") == f"bytes */{before}":  # all was here
+            if error.headers.get("Content-Range") == f"bytes */{before}":  # it was complete
                 note.unlink()
                 return part
-            part.unlink()  # not a beginning of what the server has now
+            part.unlink()  # not part of the file that the server has now
             continue
         except (http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
-        if not came:
+        if not received:
             raise Refused(f"{reason}")
-    kept = "what came is kept: try again" if _here(part, note, url) else "try again"
+    kept = "what came is kept: try again" if _resumable_bytes(part, note, url) else "try again"
     raise Refused(f"the connection broke off {TRIES} times; {kept}")
 
 
 def unpack(part: Path, name: str) -> Path:
-    """Put the file `name` that a downloaded zip archive holds in the archive's place.
+    """Replace a downloaded zip archive by the file `name` in it.
 
-    Nothing in the archive decides where anything is written.
+    Paths in the archive do not affect where anything is written.
 
     Returns:
         `part`.
@@ -123,7 +123,7 @@ def unpack(part: Path, name: str) -> Path:
     aside = part.with_name(f"unpacked-{part.name}")
     try:
         with zipfile.ZipFile(part) as archive, archive.open(name) as inside:
-            _need_room(part.parent, archive.getinfo(name).file_size, 0)
+            _check_room(part.parent, archive.getinfo(name).file_size, 0)
             with aside.open("wb") as file:
                 shutil.copyfileobj(inside, file, BLOCK)
         aside.replace(part)
@@ -141,18 +141,20 @@ def unpack(part: Path, name: str) -> Path:
     return part
 
 
-def _here(part: Path, note: Path, url: str) -> int:
-    """Count the bytes that an earlier try from the same address left, and that can be gone on.
+def _resumable_bytes(part: Path, note: Path, url: str) -> int:
+    """The bytes of an earlier attempt from the same address that can be resumed.
 
-    Not without a mark of the version: the end of another file might be put behind its beginning.
+    0 without an ETag or a date, since the rest might come from another version of the file.
     """
     from_, _, mark = note.read_text().partition("\n") if note.is_file() else ("", "", "")
     return part.stat().st_size if from_ == url and mark and part.is_file() else 0
 
 
-def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None], None]) -> bool:
-    """Try once; tell whether the file is complete."""
-    here = _here(part, note, url)
+def _attempt(
+    url: str, part: Path, note: Path, progress: Callable[[int, int | None], None]
+) -> bool:
+    """Try once, and return whether the file is complete."""
+    here = _resumable_bytes(part, note, url)
     noted = note.read_text().partition("\n")[2] if here else ""
     request = urllib.request.Request(url, headers={"User-Agent": "vqclip"})
     if here:
@@ -172,19 +174,19 @@ def _once(url: str, part: Path, note: Path, progress: Callable[[int, int | None]
         if here == 0 or mark in (noted, ""):
             length = answer.headers.get("Content-Length") or ""
             total = here + int(length) if re.fullmatch("[0-9]{1,15}", length) else None
-            _need_room(part.parent, total, here)
+            _check_room(part.parent, total, here)
             note.write_text(f"{url}\n{mark or noted}")
             done = _copy(answer, part, here, lambda done: progress(done, total))
             return total is None or done == total
     part.unlink()  # the end of another version, from a server that does not heed If-Range
-    return _once(url, part, note, progress)
+    return _attempt(url, part, note, progress)
 
 
 def _copy(answer: Any, part: Path, here: int, progress: Callable[[int], None]) -> int:
-    """Write what comes behind the first `here` bytes; give the size in the end."""
+    """Append the answer after the first `here` bytes; return the size in the end."""
     with part.open("ab" if here else "wb") as file:
         while True:
-            # read1, so that what came before a break is written before the break is met
+            # read1 returns the bytes that came before a break, so that they are written
             block = answer.read1(BLOCK)
             if not block:
                 return here
@@ -198,7 +200,7 @@ def _copy(answer: Any, part: Path, here: int, progress: Callable[[int], None]) -
             progress(here)
 
 
-def _need_room(folder: Path, total: int | None, here: int) -> None:
+def _check_room(folder: Path, total: int | None, here: int) -> None:
     """Refuse a download for which the disk has no room, before it starts."""
     free = shutil.disk_usage(folder).free
     if total is not None and total - here > free:
@@ -216,22 +218,22 @@ def fetch_model(
     progress: Progress = lambda done, total: None,
     say: Callable[[str], None] = lambda words: None,
 ) -> Path:
-    """Download a model from the first of its mirrors that works, and give its weights.
+    """Download a model from the first of its mirrors that works, and return its weights.
 
-    What was interrupted is taken up again. A model that is here is not downloaded again, nor by
-    two processes at once: the second waits for the first. Out of a mirror's `.zip`, which is
-    latent-diffusion's way, `model.ckpt` is taken.
+    An interrupted download is resumed. A model that is here is not downloaded again, nor by two
+    processes at once: the second waits for the first. From a `.zip`, as latent-diffusion
+    publishes them, `model.ckpt` is extracted.
 
     Args:
-        progress: called with the bytes that are here, and all of them if the server says so.
-        say: is told when there is somebody to wait for.
+        progress: called with the bytes so far, and their total if it is known.
+        say: called with a message if another process has to be waited for.
 
     Raises:
         ModelError: if the name is unknown, downloads are forbidden ($HF_HUB_OFFLINE), or every
             mirror fails (with each one's reason).
         OutputError: if the files cannot be written.
     """
-    if name == "starter" or registry.weights_in(registry.place_of(name)) is not None:
+    if name == "starter" or registry.weights_in(registry.model_folder(name)) is not None:
         return registry.find_vqgan(name).weights
     row = CHECKPOINTS.get(name)
     if row is None:
@@ -247,14 +249,14 @@ def fetch_model(
         )
     with locked_model(name, say):
         here = registry.weights_in(
-            registry.place_of(name)
+            registry.model_folder(name)
         )  # somebody else may have brought it meanwhile
         return _fetch(name, row, progress) if here is None else here
 
 
 @contextmanager
 def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> Iterator[None]:
-    """See to it that no other process writes a model meanwhile; wait until it is done.
+    """Lock a model against other processes within the context; wait for the lock if necessary.
 
     Raises:
         OutputError: if the cache cannot be written.
@@ -281,18 +283,18 @@ def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> 
 
 def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
     """Try the mirrors in order."""
-    target = registry.place_of(name) / "weights.ckpt"
+    target = registry.model_folder(name) / "weights.ckpt"
     failures = []
     for mirror in row.mirrors:
         try:
             part = download(mirror, target.with_name("weights.ckpt.part"), progress)
             if mirror.endswith(".zip"):
                 part = unpack(part, "model.ckpt")
-            digest = _check(part, row)
+            digest = _check_download(part, row)
         except Refused as reason:
             failures.append(f"\n  {mirror}: {reason}")
             continue
-        _record(target, digest)
+        _write_digest(target, digest)
         part.replace(target)
         return target
     raise ModelError(
@@ -302,13 +304,17 @@ def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
     )
 
 
-def _check(part: Path, row: Checkpoint) -> str:
-    """Check a finished download, delete it if it is not the file, and give its digest."""
+def _check_download(part: Path, row: Checkpoint) -> str:
+    """Check a finished download, delete it if it is wrong, and return its sha256.
+
+    Raises:
+        Refused: if the sha256 or the size is wrong.
+    """
     size, digest = part.stat().st_size, registry.sha256(part)
     reason = None
     if row.sha256 is not None and digest != row.sha256:
         reason = f"its sha256 is {digest}, not {row.sha256}: another or a damaged file"
-    # Sizes are known roughly, and ports without the discriminator are smaller.
+    # Sizes are approximate, and ports without the discriminator are smaller.
     elif row.sha256 is None and row.bytes is not None and size < row.bytes / 4:
         reason = (
             f"only {registry.readable(size)}, where {registry.readable(row.bytes)} were expected"
@@ -322,13 +328,13 @@ def _check(part: Path, row: Checkpoint) -> str:
 def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
     """Copy a user's checkpoint and its YAML into the cache, under a name.
 
-    The files are not looked into: have `vqclip.models.vqgan.open_vqgan` try them first.
+    The files are not opened: try them with `vqclip.models.vqgan.open_vqgan` first.
 
     Raises:
         ModelError: if the name cannot be used or is taken, or a file is absent.
         OutputError: if the cache cannot be written.
     """
-    folder = registry.place_of(name)
+    folder = registry.model_folder(name)
     if name == "starter" or registry.weights_in(folder) is not None:
         raise ModelError(
             f"there is already a model called {name!r}; choose another --name"
@@ -343,8 +349,8 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(config, folder / "config.yaml")
         shutil.copyfile(file, part)
-        _record(weights, registry.sha256(part))
-        part.replace(weights)  # last: the model is here when its weights are
+        _write_digest(weights, registry.sha256(part))
+        part.replace(weights)  # last, since the weights mark the model as complete
     except OSError as error:
         raise OutputError(
             f"{file} cannot be copied to {folder} ({error.strerror}); set VQCLIP_HOME to a "
@@ -356,6 +362,6 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
     return registry.ModelFiles(folder / "config.yaml", weights)
 
 
-def _record(weights: Path, digest: str) -> None:
-    """Note the digest of weights that are about to appear."""
+def _write_digest(weights: Path, digest: str) -> None:
+    """Write the sha256 of weights that are about to be put in place."""
     weights.with_name("weights.sha256").write_text(digest + "\n")

@@ -1,14 +1,14 @@
 """The model registry: from a name to files on this machine, or how to get them.
 
-`catalogue.CHECKPOINTS` is the table. `find` gives the two files of a model, `list_models` says
-what is where. A model lies in `cache_dir()/NAME`: `weights.*`, its digest `weights.sha256`, and
-`config.yaml` if imported; `arrivals` brings them. Nothing here loads torch, nor looks into the
-files: `vqclip.models.vqgan.open_vqgan` does.
+`vqclip.models.zoo.catalogue` lists the published models. `find_vqgan` returns the two files of a
+model, `list_models` all models and where they are. A model is a folder `cache_dir()/NAME` with
+`weights.*`, its digest `weights.sha256`, and `config.yaml` if imported;
+`vqclip.models.zoo.download` fetches and imports them. Nothing here imports torch or opens the
+files, which `vqclip.models.vqgan.open_vqgan` does.
 
-Answered before torch is imported, so that a preset whose models are absent is refused at once,
-with all that it lacks in one message: the VQGAN, and the perceptors that the catalogue knows.
-About other perceptors only open_clip knows; `vqclip.models.clip.absent` asks it, and is handed
-in.
+So a preset whose models are absent is refused at once, with all of them in one message
+(`require_models`): the VQGAN, and the perceptors of the catalogue. Only open_clip knows other
+perceptors; the caller passes `vqclip.models.clip.absent`, which asks it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,7 @@ from vqclip.errors import ModelAbsent, ModelError, suggest
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
-
-
 HERE = Path(__file__).parents[1]  # vqclip/models/
-
-
 STARTER = HERE / "starter"
 
 
@@ -42,7 +38,12 @@ class ModelFiles:
 
 @dataclass(frozen=True)
 class ZooRow:
-    """A line of `list_models`; `where` is "bundled", "cached" or "absent"; `bytes` is rough."""
+    """A row of `list_models`.
+
+    Args:
+        bytes: the size; approximate if the model is absent, None if unknown.
+        where: "bundled", "cached" or "absent".
+    """
 
     name: str
     kind: str
@@ -53,42 +54,42 @@ class ZooRow:
 
 
 def cache_dir() -> Path:
-    """Give the folder of downloaded and imported models; it need not exist.
+    """The folder of downloaded and imported models; it need not exist.
 
     $VQCLIP_HOME/models, else $XDG_CACHE_HOME/vqclip/models, else ~/.cache/vqclip/models.
     """
     home = os.environ.get("VQCLIP_HOME")
     if home:
         return Path(home).expanduser() / "models"
-    # XDG says that a relative path there is to be ignored.
+    # By the XDG specification, a relative path is ignored.
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return (cache if cache.is_absolute() else Path.home() / ".cache") / "vqclip" / "models"
 
 
 def starter_clip() -> Path:
-    """Give the folder of the bundled open_clip model (config and weights)."""
+    """The folder of the bundled CLIP `starter`, in open_clip's format."""
     return STARTER / "clip"
 
 
 def starter_clips() -> dict[str, Path]:
-    """Name the bundled CLIPs, and give the folder of each."""
+    """The bundled CLIPs: name → folder."""
     return {"starter": starter_clip(), "starter-second": STARTER / "second"}
 
 
 def starter_prior() -> Path:
-    """Give the folder of the bundled prior (config and weights)."""
+    """The folder of the bundled prior (config and weights)."""
     return STARTER / "prior"
 
 
 def find_vqgan(name: str) -> ModelFiles:
-    """Find the files of a model that is on this machine.
+    """Find the files of a VQGAN on this machine by its name.
 
     Raises:
-        ModelAbsent: if the model is known but not here.
+        ModelAbsent: if the model is known but not on this machine.
         ModelError: if nothing is known by that name.
     """
     row = CHECKPOINTS.get(name)
-    folder = place_of(name)
+    folder = model_folder(name)
     if name == "starter":
         found = ModelFiles(STARTER / "vqgan.yaml", STARTER / "vqgan.safetensors")
         if not (found.config.is_file() and found.weights.is_file()):
@@ -104,7 +105,7 @@ def find_vqgan(name: str) -> ModelFiles:
     if weights is not None and config.is_file():
         return ModelFiles(config, weights)
     if row is None:
-        names = sorted({*CHECKPOINTS, *_imported()})
+        names = sorted({*CHECKPOINTS, *_imported_models()})
         raise ModelError(
             f"no model is called {name!r}{suggest(name, names)} (one of: {', '.join(names)}); "
             "your own files come in by 'vqclip models import FILE --config YAML --name NAME'"
@@ -116,12 +117,12 @@ def find_vqgan(name: str) -> ModelFiles:
 
 
 def list_models() -> list[ZooRow]:
-    """List the known and the imported models; bytes are exact for those that are here."""
+    """List the models of the catalogue and the imported ones; sizes of local files are exact."""
     rows = []
-    for name in [*CHECKPOINTS, *_imported()]:
+    for name in [*CHECKPOINTS, *_imported_models()]:
         row = CHECKPOINTS.get(name)
         weights = (
-            STARTER / "vqgan.safetensors" if name == "starter" else weights_in(place_of(name))
+            STARTER / "vqgan.safetensors" if name == "starter" else weights_in(model_folder(name))
         )
         here = weights is not None and weights.is_file()
         size = None if row is None else row.bytes
@@ -136,7 +137,7 @@ def list_models() -> list[ZooRow]:
 
 
 def sha256(path: Path) -> str:
-    """Give the SHA-256 of a file, in hexadecimal, reading a mebibyte at a time."""
+    """The SHA-256 of a file in hexadecimal, read a mebibyte at a time."""
     digest = new_sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):
@@ -145,7 +146,7 @@ def sha256(path: Path) -> str:
 
 
 def readable(size: int | None) -> str:
-    """Say a number of bytes as a person would.
+    """Format a number of bytes for people.
 
     >>> readable(980_000_000), readable(4_260_000_000), readable(None)
     ('980 MB', '4.3 GB', 'size unknown')
@@ -158,8 +159,12 @@ def readable(size: int | None) -> str:
     return f"{size} bytes"
 
 
-def place_of(name: str) -> Path:
-    """Give a model's folder, once its name cannot lead out of the cache."""
+def model_folder(name: str) -> Path:
+    """The folder of a model in the cache.
+
+    Raises:
+        ModelError: if the name is not valid, such as one that leads out of the cache.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
         raise ModelError(
             f"{name!r} cannot be a model's name; use letters, digits, '_', '-' and '.', and "
@@ -169,13 +174,13 @@ def place_of(name: str) -> Path:
 
 
 def weights_in(folder: Path) -> Path | None:
-    """Give the finished weights in a folder, if they are there."""
+    """The weights in a model's folder, or None if they are not complete."""
     found = sorted(folder.glob("weights.*"))
     return next((p for p in found if p.suffix not in (".part", ".sha256", ".from")), None)
 
 
-def _imported() -> list[str]:
-    """Name the models in the cache that the table does not know."""
+def _imported_models() -> list[str]:
+    """List the models in the cache that are not in the catalogue."""
     folders = sorted(cache_dir().glob("*/"))
     return [f.name for f in folders if f.name not in CHECKPOINTS and weights_in(f) is not None]
 
@@ -188,44 +193,50 @@ PERCEPTOR_WEIGHTS = (
 
 @dataclass(frozen=True)
 class MissingModel:
-    """A model that is known but not on this machine. `bytes`: about, None if unknown."""
+    """A model that is known but not on this machine.
+
+    Args:
+        bytes: its approximate size; None if unknown.
+    """
 
     name: str
     bytes: int | None
 
     @property
     def command(self) -> str:
-        """What brings it here."""
+        """The command that downloads it."""
         return f"vqclip models fetch {self.name}"
 
 
-Look = Callable[[str], MissingModel | None]
+Look = Callable[[str], MissingModel | None]  # name of a perceptor → None if it is here
 
 
 def require_models(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None) -> None:
-    """Refuse to go on without a model: raise one error that names all that are absent.
+    """Check that all models of a run are on this machine; one error names all that are not.
 
     Args:
-        look: asked about the perceptors that the catalogue does not know.
+        vqgan: name of the VQGAN.
+        perceptors: names of the perceptors.
+        look: called for perceptors that are not in the catalogue.
 
     Raises:
         ModelAbsent: with the size of each absent model and the command that fetches it.
         ModelError: if there is no VQGAN of that name.
     """
-    lacking = missing_models(vqgan, perceptors, look)
-    if not lacking:
+    missing = missing_models(vqgan, perceptors, look)
+    if not missing:
         return
-    if [each.name for each in lacking] == [vqgan]:
-        find_vqgan(vqgan)  # says it for one
-    if len(lacking) == 1:
-        name, size = lacking[0].name, readable(lacking[0].bytes)
+    if [each.name for each in missing] == [vqgan]:
+        find_vqgan(vqgan)  # raises the error for one
+    if len(missing) == 1:
+        name, size = missing[0].name, readable(missing[0].bytes)
         raise ModelAbsent(
             f"the perceptor {name!r} is not on this machine ({size}); run "
-            f"'{lacking[0].command}', or use the bundled one: --preset starter"
+            f"'{missing[0].command}', or use the bundled one: --preset starter"
         )
-    lines = [f"\n  {each.command}  ({readable(each.bytes)})" for each in lacking]
+    lines = [f"\n  {each.command}  ({readable(each.bytes)})" for each in missing]
     raise ModelAbsent(
-        f"{len(lacking)} models are not on this machine; run{''.join(lines)}\n"
+        f"{len(missing)} models are not on this machine; run{''.join(lines)}\n"
         "or use the bundled ones: --preset starter"
     )
 
@@ -233,25 +244,25 @@ def require_models(vqgan: str, perceptors: Sequence[str], look: Look = lambda na
 def missing_models(
     vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None
 ) -> list[MissingModel]:
-    """List what a run lacks, the VQGAN first; see `require_models`.
+    """List the models of a run that are absent, the VQGAN first; see `require_models`.
 
     Raises:
         ModelError: if there is no VQGAN of that name, or the bundled models are incomplete.
     """
-    lacking: list[MissingModel | None] = []
+    missing: list[MissingModel | None] = []
     try:
         find_vqgan(vqgan)
     except ModelAbsent:
         row = CHECKPOINTS[vqgan]
         if vqgan == "starter":  # nothing can be fetched
             raise
-        lacking.append(MissingModel(vqgan, row.bytes))
-    lacking += [_perceptor(name, look) for name in perceptors]
-    return [each for each in lacking if each is not None]
+        missing.append(MissingModel(vqgan, row.bytes))
+    missing += [_missing_perceptor(name, look) for name in perceptors]
+    return [each for each in missing if each is not None]
 
 
 def canonical_name(name: str) -> str:
-    """Spell `model::weights` as open_clip does, which forgives what OpenAI and others write.
+    """Spell `model::weights` as open_clip does; OpenAI's and other spellings are accepted.
 
     >>> canonical_name("ViT-B/32::OpenAI")
     'ViT-B-32::openai'
@@ -261,14 +272,18 @@ def canonical_name(name: str) -> str:
 
 
 def in_hub_cache(repository: str, files: Sequence[str] = PERCEPTOR_WEIGHTS) -> bool:
-    """Whether Hugging Face's cache holds one of a repository's files; never asks the network."""
+    """Whether Hugging Face's cache holds one of a repository's files; works offline."""
     from huggingface_hub import try_to_load_from_cache  # a quarter of a second
 
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
 
 
-def _perceptor(name: str, look: Look) -> MissingModel | None:
-    """Tell whether a perceptor is absent."""
+def _missing_perceptor(name: str, look: Look) -> MissingModel | None:
+    """Look for a perceptor; None if it is here.
+
+    Raises:
+        ModelAbsent: if a bundled one is missing.
+    """
     bundled = starter_clips().get(name)
     if bundled is not None:
         if not any(bundled.glob("*.safetensors")):

@@ -1,23 +1,21 @@
 """The safe unpickler: an allow-list of what a checkpoint may contain.
 
-Tensors lie within their storages; plain containers are made of plain things, with keys that are
-quickly hashed; whatever a training tool left behind is a stand-in.
-
 A pickle is a small program: it pushes values, calls functions by name, writes attributes. Every
-name that it asks for goes through one gate:
+name that it uses goes through one gate:
 
-- what rebuilds tensors, and plain containers: allowed, through wrappers made for this file;
-- what training tools leave behind (Lightning, OmegaConf, argparse, and what is in
-  `INERT_NAMES`): replaced by an inert stand-in that swallows all it is given and runs nothing;
+- functions that rebuild tensors, and plain containers: allowed, through wrappers made for this
+  file;
+- objects of training tools (Lightning, OmegaConf, argparse, and `INERT_NAMES`): replaced by an
+  inert stand-in that accepts any use and runs nothing;
 - anything else: refused, by name, before it is looked up.
 
-Nor can it exhaust the machine: it is no longer than `LONGEST`, storages are as large as what the
-file holds of them, tensors no larger than their storages, and keys quickly hashed.
+Nor can a pickle exhaust the machine: it has at most `LONGEST` opcodes, storages are as large as
+their bytes in the file, tensors lie within their storages, and keys are quick to hash.
 
 Source: the pickle protocol (Python's `pickletools`); torch's own `weights_only` reader, which
 refuses the Lightning classes that the published VQGAN checkpoints contain.
-Differs: those become stand-ins, so the published files open as they are. Python's own slow
-unpickler runs the program, since the fast one makes room for any number of memos at once.
+Differs: those become stand-ins, so that the published files can be read. The program is run by
+Python's slow unpickler, since the fast one allocates any number of memo entries at once.
 """
 
 from __future__ import annotations
@@ -37,35 +35,34 @@ from torch import Tensor
 from vqclip.errors import ModelError
 
 CONTAINERS = (set, frozenset, dict, list, tuple, int, float, complex, bytearray, slice)
-
-
 PLAIN = (str, bytes, bytearray, int, float, complex, list, tuple, set, frozenset, dict)
-
-
 KEYS = (str, bytes, int, float, type(None), torch.dtype, torch.device, type)
 
 
 class Refused(pickle.UnpicklingError):
-    """What a pickle wants is not for a checkpoint to want; the text says what."""
+    """A pickle asks for something that does not belong in a checkpoint; the text names it."""
 
 
 class StandIn:
-    """What takes the place of an object of a training tool: does nothing, whatever is done."""
+    """An inert replacement for an object of a training tool: it accepts any use."""
 
     def __new__(cls, *_: Any, **__: Any) -> StandIn:
-        """Make one, whatever it is made of."""
+        """Make a stand-in, whatever the arguments."""
         return object.__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        """Forget what it is made of."""
+        """Ignore the arguments."""
 
     def __call__(self, *_: Any, **__: Any) -> StandIn:
-        """Give itself, as the result of whatever was called."""
+        """Return itself, as the result of any call."""
         return self
 
 
-def allowed() -> dict[tuple[str, str], Any]:
-    """Make the table of usable names, afresh, since a pickle can write on what it is given."""
+def allow_list() -> dict[tuple[str, str], Any]:
+    """Make the allow-list: (module, name) → a safe replacement.
+
+    It is made anew for each file, since a pickle can change the objects in it.
+    """
 
     def parameter(data: Tensor, *_: Any) -> Tensor:
         return data
@@ -76,7 +73,7 @@ def allowed() -> dict[tuple[str, str], Any]:
         return text.encode("latin1")
 
     def default(factory: Any = None, *rest: Any) -> defaultdict[Any, Any]:
-        return defaultdict(None)  # nothing is missing in what is read
+        return defaultdict(None)  # no default is needed for reading
 
     def size(numbers: Any) -> torch.Size:
         return torch.Size(_numbers(numbers))
@@ -85,8 +82,8 @@ def allowed() -> dict[tuple[str, str], Any]:
         return torch.device(kind) if index is None else torch.device(kind, index)
 
     table: dict[tuple[str, str], Any] = {
-        ("torch._utils", "_rebuild_tensor"): _tensor,
-        ("torch._utils", "_rebuild_tensor_v2"): lambda *parts: _tensor(*parts[:4]),
+        ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): lambda *parts: _rebuild_tensor(*parts[:4]),
         ("torch._utils", "_rebuild_parameter"): parameter,
         ("torch", "Size"): size,
         ("torch", "device"): device,
@@ -95,12 +92,12 @@ def allowed() -> dict[tuple[str, str], Any]:
         ("_codecs", "encode"): text_to_bytes,
     }
     for kind in CONTAINERS:
-        table["builtins", kind.__name__] = _plain(kind)
+        table["builtins", kind.__name__] = _plain_constructor(kind)
     return table
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any) -> Tensor:
-    """Rebuild a tensor, which has to lie within its storage."""
+def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any) -> Tensor:
+    """Rebuild a tensor, checked to lie within its storage."""
     sides, steps = _numbers(size), _numbers(stride)
     (first,) = _numbers((offset,))
     if not isinstance(storage, torch.storage.TypedStorage) or len(sides) != len(steps):
@@ -121,8 +118,8 @@ def _numbers(given: Any) -> tuple[int, ...]:
     return tuple(given)
 
 
-def _plain(kind: type) -> Callable[..., Any]:
-    """Make a plain object's constructor take plain objects only, and no sizes."""
+def _plain_constructor(kind: type) -> Callable[..., Any]:
+    """Wrap a plain type's constructor, so that it takes plain objects only, and no sizes."""
 
     def make(*parts: Any) -> Any:
         if not all(part is None or isinstance(part, PLAIN) for part in parts):
@@ -138,10 +135,10 @@ def _plain(kind: type) -> Callable[..., Any]:
 
 
 def stand_in(module: str, name: str) -> type:
-    """Make a stand-in for a class or a function.
+    """Make the stand-in class for a class or a function.
 
-    Pickle wants a class where the file says class; each name gets its own, because Lightning
-    keys its dictionaries by class.
+    It has to be a class, as pickle expects one; each name gets its own, because Lightning keys
+    its dictionaries by class.
     """
 
     def describe(self: Any) -> str:
@@ -152,7 +149,7 @@ def stand_in(module: str, name: str) -> type:
 
 
 def require_key(key: Any) -> None:
-    """Refuse keys that take long to hash, such as tuples of tuples of tuples."""
+    """Refuse a dictionary key that may take long to hash, such as nested tuples."""
     flat = key if type(key) is tuple and len(key) <= 8 else (key,)
     if not all(isinstance(each, (*KEYS, StandIn)) for each in flat):
         raise Refused(f"a {type(key).__name__} as a key")
@@ -160,16 +157,15 @@ def require_key(key: Any) -> None:
 
 INERT_FAMILIES = ("pytorch_lightning", "lightning", "omegaconf", "argparse")
 
-
-# Single names beyond these families, without which checkpoints of theirs do not open.
+# Further names that checkpoints of these tools use.
 INERT_NAMES = {
-    # OmegaConf notes with each setting which type it may have.
+    # OmegaConf stores the type of each setting.
     ("typing", "Any"),
-    # Lightning saves a callback's score and a schedule's last rate as they are; schedules that
-    # are computed with numpy, as latent-diffusion's, leave numpy's numbers there.
+    # Lightning stores a callback's score and a schedule's last rate, which are numpy's numbers if
+    # the schedule is computed with numpy, as in latent-diffusion.
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
-    # The second module is what numpy 2 calls the first.
+    # numpy 2 renamed the module.
     *((f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")),
     *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
 }
@@ -179,39 +175,39 @@ LONGEST = 1_000_000  # opcodes; a checkpoint of a thousand tensors has some ten 
 
 
 def gate(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
-    """Make the unpickler for one file: a subclass, as torch wants to make one of it in turn.
+    """Make the unpickler class for one file, of which torch derives its own.
 
     Args:
-        path: for messages.
-        sizes: storage → how many bytes the file holds of it; None for the format before torch
-            1.6, where no storage can be larger than the file.
+        path: of the file, for messages.
+        sizes: storage → its bytes in the file; None for the format before torch 1.6, where no
+            storage can be larger than the file.
     """
-    table = allowed()
+    table = allow_list()
     callables = {id(each) for each in table.values()}
     largest = path.stat().st_size
 
     slow: Any = pickle._Unpickler  # not known to all type checkers
 
     class Gate(slow):
-        """Resolves names by the table, to stand-ins, or not at all."""
+        """An unpickler that resolves names by the allow-list, or to stand-ins."""
 
         dispatch = slow.dispatch.copy()
 
         def __init__(self, file: BinaryIO, **options: Any) -> None:
-            _measure(file)
+            _check_length(file)
             super().__init__(file, **options)
 
         def find_class(self, module: str, name: str, /) -> Any:
-            module, name = _today(module, name)
+            module, name = _modern_name(module, name)
             found = table.get((module, name))
             if found is not None:
                 return found
-            # Not getattr: that would import torch's lazy parts.
+            # Not getattr, which would import torch's lazy submodules.
             if module == "torch" and isinstance(vars(torch).get(name), torch.dtype):
                 return vars(torch)[name]
             family = module.partition(".")[0]
             if family in INERT_FAMILIES or (module, name) in INERT_NAMES:
-                # Kept, so that the same class stays the same dictionary key.
+                # Stored, so that a class is the same dictionary key each time.
                 return table.setdefault((module, name), stand_in(module, name))
             raise ModelError(
                 f"{path} would run {module}.{name} when opened; a checkpoint of weights needs "
@@ -220,9 +216,9 @@ def gate(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
             )
 
         def __setattr__(self, name: str, value: Any) -> None:
-            """Take torch's way to storages, and look at what it is asked for."""
+            """Wrap the function by which torch loads storages, so that requests are checked."""
             if name == "persistent_load":
-                value = _checked(value, sizes, largest)
+                value = _checked_loader(value, sizes, largest)
             super().__setattr__(name, value)
 
         def load_reduce(self) -> None:
@@ -235,11 +231,11 @@ def gate(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
             super().load_reduce()
 
         def load_newobj(self) -> None:
-            _made(self.stack[-2])
+            _check_class(self.stack[-2])
             super().load_newobj()
 
         def load_newobj_ex(self) -> None:
-            _made(self.stack[-3])
+            _check_class(self.stack[-3])
             super().load_newobj_ex()
 
         def load_build(self) -> None:
@@ -318,12 +314,12 @@ def gate(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
     return Gate
 
 
-def _measure(file: BinaryIO) -> None:
-    """Read through a program, and back to where it begins.
+def _check_length(file: BinaryIO) -> None:
+    """Check the length and the memo indices of a pickle, and seek back to its beginning.
 
     Raises:
-        Refused: if it is too long, or remembers things far away.
-        pickle.UnpicklingError: if it is broken.
+        Refused: if it is too long, or has a memo index that is too large.
+        pickle.UnpicklingError: if it is malformed.
     """
     start = file.tell()
     try:
@@ -337,10 +333,10 @@ def _measure(file: BinaryIO) -> None:
     file.seek(start)
 
 
-def _checked(
+def _checked_loader(
     load: Callable[[Any], Any], sizes: Mapping[str, int] | None, largest: int
 ) -> Callable[[Any], Any]:
-    """Wrap what loads a storage: it gets no more than there is."""
+    """Wrap the function that loads a storage, and check the storage's size."""
 
     def storage(asked: Any) -> Any:
         if (
@@ -364,14 +360,14 @@ def _checked(
     return storage
 
 
-def _made(kind: Any) -> None:
-    """Let objects be made of stand-ins and of ordered dictionaries alone."""
+def _check_class(kind: Any) -> None:
+    """Refuse to make objects of classes other than stand-ins and ordered dictionaries."""
     if not (isinstance(kind, type) and issubclass(kind, StandIn | OrderedDict)):
         raise Refused(f"an object of {getattr(kind, '__name__', type(kind))}")
 
 
-def _today(module: str, name: str) -> tuple[str, str]:
-    """Translate the Python 2 names that torch's pickles use, as pickle itself does."""
+def _modern_name(module: str, name: str) -> tuple[str, str]:
+    """Translate the Python 2 names in torch's pickles, as pickle itself does."""
     if (module, name) in NAME_MAPPING:
         return NAME_MAPPING[module, name]
     return IMPORT_MAPPING.get(module, module), name

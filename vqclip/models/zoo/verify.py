@@ -1,9 +1,9 @@
 """Verification of model files by checksum, and their removal.
 
-Beside the weights of a model in the cache lies the sha256 that they had when they came: it is
-asked for each time they are read. A `.ckpt` holds much beside its VQGAN (a discriminator, an
-optimiser, a transformer), and is a program; so after the first load a copy lies beside it,
-`light.safetensors`, which is the VQGAN's tensors alone, and serves from then on.
+Beside the weights of a model in the cache is the sha256 that they had when they were downloaded
+or imported; it is compared each time they are loaded. A `.ckpt` holds more than a VQGAN (a
+discriminator, an optimiser, a transformer), and is a pickle. So the first load writes a copy
+beside it, `light.safetensors`, with the VQGAN's tensors alone, which is loaded from then on.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vqclip.errors import ModelError, OutputError
 from vqclip.models.zoo import download, registry
 from vqclip.models.zoo.catalogue import BUNDLED, CHECKPOINTS
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Verification:
-    """What became of a file: `noted` is the sha256 that it had, `sha256` the one that it has."""
+    """The verification of a file.
+
+    Args:
+        sha256: of the file now.
+        noted: as published, or when the file came; None if unknown.
+    """
 
     name: str
     file: Path
@@ -33,20 +34,23 @@ class Verification:
 
     @property
     def verdict(self) -> str:
-        """One word."""
+        """The result in one word: "unknown", "same" or "CHANGED"."""
         return "unknown" if self.noted is None else "same" if self.same else "CHANGED"
 
     @property
     def same(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether the checksum is unchanged or unknown."""
         return self.noted in (None, self.sha256)
 
 
 def verify_models(names: list[str] | None = None) -> Iterator[Verification]:
-    """Read the weights of models through: of those that are named, or of all that are here.
+    """Verify the weights of models by their checksums.
+
+    Args:
+        names: of models; None for all that are on this machine.
 
     Raises:
-        ModelError: if there is no model of a name; ModelAbsent if it is not here.
+        ModelAbsent: if a named model is not on this machine.
     """
     for row in registry.list_models():
         if names is None and row.where == "absent":
@@ -62,7 +66,7 @@ def verify_models(names: list[str] | None = None) -> Iterator[Verification]:
 
 
 def remove_model(name: str) -> int:
-    """Delete a model from the cache: how many bytes that freed.
+    """Delete a model from the cache, and return the number of bytes freed.
 
     Raises:
         ModelError: if there is no such model here, or it came with vqclip.
@@ -86,7 +90,7 @@ def remove_model(name: str) -> int:
 
 
 def check_weights(name: str, weights: Path) -> Verification:
-    """Compare weights with what is published, or else with what was noted when they came."""
+    """Compare the sha256 of weights with the published one, else with that noted on arrival."""
     row = CHECKPOINTS.get(name)
     noted = None if row is None else row.sha256
     if name == "starter":
@@ -97,6 +101,7 @@ def check_weights(name: str, weights: Path) -> Verification:
 
 
 def changed_message(checked: Verification) -> str:
+    """The message for a file whose checksum has changed."""
     return (
         f"{checked.file} is not the file that came as {checked.name} (its sha256 is "
         f"{checked.sha256[:12]}…, and was {str(checked.noted)[:12]}…): it is damaged, or "
@@ -106,6 +111,6 @@ def changed_message(checked: Verification) -> str:
 
 
 def file_stamp(weights: Path) -> list[int]:
-    """What changes when somebody writes a file."""
+    """Size and time of modification of a file, which change when it is written."""
     about = weights.stat()
     return [about.st_size, about.st_mtime_ns]

@@ -11,9 +11,9 @@ The layouts that are read, all as data:
 | the same, several vectors  | .bin, .safetensors | {"<token>": [W], "<token>_1": [W], …}      |
 | SDXL, for its two towers   | .safetensors, .pt  | {"clip_l": [V, 768], "clip_g": [V, 1280]}  |
 
-A word fits a text tower whose token embeddings are as wide as its vectors. It means there what it
-was learnt to mean only if the tower is the one that it was learnt with; which one that was, most
-files do not say, but the width nearly does (`WIDTHS`).
+A word fits a text tower whose token embeddings are as wide as its vectors, but it has its meaning
+only in the tower that it was learnt with. Most files do not tell which one that was; the width
+nearly does (`WIDTHS`).
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ from vqclip.errors import ModelError
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 
 NOTES = "vqclip"  # the key of our notes in a .safetensors file
-OURS = "vectors."
-MOST = 75  # vectors of a word; CLIP reads no more tokens
-LARGEST = 64 * 2**20  # bytes; a word has kilobytes
+VECTORS_PREFIX = "vectors."
+MOST_VECTORS = 75  # vectors of a word; CLIP reads no more tokens than that
+MOST_BYTES = 64 * 2**20  # bytes of a file; a word has kilobytes
+# Width of token embeddings → a perceptor that has it.
 WIDTHS = {
     128: "the starter",
     512: "ViT-B-32::openai",
@@ -45,10 +46,12 @@ WIDTHS = {
 
 @dataclass(frozen=True, eq=False)
 class WordEmbedding:
-    """A word: for each width of a text tower that it knows, its vectors [V, W], float32.
+    """A learnt word.
 
     Args:
-        notes: what made it, if its file says so.
+        name: as prompts write it, without angle brackets.
+        vectors: width W of a text tower → vectors [V, W], float32.
+        notes: how it was learnt, if its file says so.
     """
 
     name: str
@@ -56,7 +59,7 @@ class WordEmbedding:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def would_fit(self) -> str:
-        """Say which perceptors' towers are as wide as these vectors.
+        """Describe the text towers that are as wide as these vectors.
 
         >>> WordEmbedding("my-cat", {768: torch.zeros(1, 768)}).would_fit()
         'text towers of width 768, such as that of ViT-L-14::openai'
@@ -70,17 +73,17 @@ class WordEmbedding:
 
 
 def read_word(path: Path, name: str | None = None) -> WordEmbedding:
-    """Read a word's file; nothing in it is ever run.
+    """Read the embedding file of a learnt word, without running anything in it.
 
     Args:
-        name: what the prompt calls it; None is the file's own name. Where a file holds several
-            words, it says which.
+        name: as the prompt writes it; None for the file's own name. It selects a word where the
+            file holds several.
 
     Raises:
         ModelError: if the file is damaged, hostile, or holds no word.
     """
     wanted = path.stem if name is None else name
-    if path.is_file() and path.stat().st_size > LARGEST:
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
         raise ModelError(
             f"{path} has {path.stat().st_size / 1e6:.0f} MB, and a word of a few vectors has "
             "kilobytes; is it a whole model?"
@@ -91,32 +94,34 @@ def read_word(path: Path, name: str | None = None) -> WordEmbedding:
         raise ModelError(f"{path} teaches no word: it holds no vectors")
     widths: dict[int, Tensor] = {}
     for key, tensor in found.items():
-        rows = _checked(path, key, tensor)
+        rows = _to_rows(path, key, tensor)
         if rows.shape[1] in widths:
-            raise _several(path, found)
+            raise _ambiguous(path, found)
         widths[rows.shape[1]] = rows
     return WordEmbedding(wanted, widths, _notes(path))
 
 
 def pack_word(word: WordEmbedding) -> bytes:
-    """Write a word as a `.safetensors` file holds it, with its notes."""
+    """Serialise a word with its notes, as a `.safetensors` file."""
     from safetensors.torch import save
 
-    tensors = {f"{OURS}{wide}": rows.contiguous() for wide, rows in word.vectors.items()}
+    tensors = {
+        f"{VECTORS_PREFIX}{wide}": rows.contiguous() for wide, rows in word.vectors.items()
+    }
     notes = json.dumps(dict(word.notes), sort_keys=True, ensure_ascii=False)
     return bytes(save(tensors, metadata={NOTES: notes}))
 
 
 def fitting_width(words: Iterable[WordEmbedding], wide: int) -> dict[str, Tensor]:
-    """Keep what fits a text tower: name → [V, W]."""
+    """Select the words that fit a text tower of width `wide`: name → vectors [V, W]."""
     return {word.name: word.vectors[wide] for word in words if wide in word.vectors}
 
 
 def unknown_words(words: Iterable[WordEmbedding], widths: Mapping[str, int]) -> list[str]:
-    """Say which perceptors do not know which words, and how they read them instead.
+    """List notes about perceptors that do not know a word, and read its name as plain text.
 
     Args:
-        widths: of each perceptor, by its name.
+        widths: name of a perceptor → width of its text tower.
 
     Raises:
         ModelError: if no perceptor knows a word.
@@ -139,7 +144,7 @@ def unknown_words(words: Iterable[WordEmbedding], widths: Mapping[str, int]) -> 
 
 
 def _vectors(path: Path, content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Take the tensors of one word out of what a file holds."""
+    """Select the tensors of one word from the content of a file."""
     inner = content.get("string_to_param")
     if inner is not None:
         if not isinstance(inner, Mapping) or not inner:
@@ -151,7 +156,10 @@ def _vectors(path: Path, content: Mapping[str, Any], name: str) -> dict[str, Any
     tensors = {key: each for key, each in content.items() if isinstance(each, Tensor)}
     if len(tensors) < 2:
         return tensors
-    if all(key.startswith(OURS) for key in tensors) or set(tensors) == {"clip_l", "clip_g"}:
+    if all(key.startswith(VECTORS_PREFIX) for key in tensors) or set(tensors) == {
+        "clip_l",
+        "clip_g",
+    }:
         return tensors
     grouped: dict[str, dict[int, Tensor]] = {}
     for key, each in tensors.items():
@@ -162,21 +170,21 @@ def _vectors(path: Path, content: Mapping[str, Any], name: str) -> dict[str, Any
     if chosen is None and len(grouped) == 1:
         chosen = next(iter(grouped))
     if chosen is None:
-        raise _several(path, grouped)
-    rows = [_checked(path, f"{chosen}_{n}", each) for n, each in sorted(grouped[chosen].items())]
+        raise _ambiguous(path, grouped)
+    rows = [_to_rows(path, f"{chosen}_{n}", each) for n, each in sorted(grouped[chosen].items())]
     if len({each.shape[1] for each in rows}) > 1:
-        raise _several(path, tensors)
+        raise _ambiguous(path, tensors)
     return {chosen: torch.cat(rows)}
 
 
-def _checked(path: Path, key: str, tensor: Any) -> Tensor:
-    """A tensor as finite float32 rows [V, W]."""
+def _to_rows(path: Path, key: str, tensor: Any) -> Tensor:
+    """Convert a tensor to float32 rows [V, W], and refuse what cannot be vectors."""
     shape = list(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
     fits = isinstance(tensor, Tensor) and tensor.is_floating_point() and tensor.dim() in (1, 2)
-    if not fits or tensor.numel() == 0 or (tensor.dim() == 2 and len(tensor) > MOST):
+    if not fits or tensor.numel() == 0 or (tensor.dim() == 2 and len(tensor) > MOST_VECTORS):
         raise ModelError(
-            f"{path} teaches no word: {key[:40]!r} in it is {shape}; expected 1 to {MOST} rows "
-            "of numbers, each as wide as a text tower"
+            f"{path} teaches no word: {key[:40]!r} in it is {shape}; expected 1 to "
+            f"{MOST_VECTORS} rows of numbers, each as wide as a text tower"
         )
     rows = tensor.detach().float().clone()
     rows = rows[None] if rows.dim() == 1 else rows
@@ -185,7 +193,7 @@ def _checked(path: Path, key: str, tensor: Any) -> Tensor:
     return rows
 
 
-def _several(path: Path, found: Iterable[str]) -> ModelError:
+def _ambiguous(path: Path, found: Iterable[str]) -> ModelError:
     names = ", ".join(str(key)[:40] for key in list(found)[:8])
     return ModelError(
         f"{path} holds several words ({names}); name its file like one of them, or keep one"
@@ -193,7 +201,7 @@ def _several(path: Path, found: Iterable[str]) -> ModelError:
 
 
 def _notes(path: Path) -> dict[str, Any]:
-    """Our notes in a `.safetensors` file; {} if there are none."""
+    """Read vqclip's notes in a `.safetensors` file; {} if there are none."""
     if path.suffix != ".safetensors":
         return {}
     from safetensors import safe_open
