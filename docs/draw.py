@@ -47,16 +47,12 @@ PICTURES = {
     "house-symmetry": 'vqclip "a house" losses.symmetry=2',
     "house-palette": 'vqclip "a house" losses.palette=2 "losses.colours=navy, gold, white"',
     "house-strawberry": 'vqclip "a house | @strawberry.png:0.5"',
-    "strawberry-fractal": 'vqclip "a strawberry" --init fractal',
     "heart-draft": 'vqclip "a red heart" --preset draft --seed 7 --size 128x128',
 }
 FILMS = {
     "camera-zoom": 'vqclip animate "a sunflower" camera.zoom=1.03',
     "camera-pan": 'vqclip animate "colourful houses" camera.pan_x=0.02',
-    "camera-roll": 'vqclip animate "a sunflower" camera.roll=3',
     "flight-plane": 'vqclip animate "a field of flowers" camera.depth=plane camera.forward=0.1',
-    "flight-tunnel": 'vqclip animate "a coral reef with fish" camera.depth=tunnel '
-    "camera.forward=0.1",
     "stylised": 'vqclip animate "a stained glass window" --preset stylise --source film.mp4',
 }
 OTHERS = {
@@ -64,7 +60,7 @@ OTHERS = {
     "growth": "the previews of strawberry-random, after 25, 100 and 175 steps",
     "dream": 'vqclip dream "a house" --count 16',
     "contact-sheet": "vqclip film film.mp4 --sheet 4",
-    "search": 'vqclip search pictures "something red" --top 5 --sheet red.png',
+    "search": 'vqclip search pictures "a heart" --top 5 --sheet hearts.png',
     "curves": 'vqclip plot "0: 0, 50%: 2 ease" "1 + 0.5 * sin(2 * pi * t)" '
     "--frames 120 --fps 12 --out curves.png",
 }
@@ -142,9 +138,9 @@ class Desk:
             for each in PICTURES:
                 for final in self.out.glob(f"{each}/0001-*/final.png"):
                     Image.open(final).save(self.out / "pictures" / f"{each}.png")
-            (self.out / "red.png").unlink(missing_ok=True)
+            (self.out / "hearts.png").unlink(missing_ok=True)
             self.type([*shlex.split(OTHERS[name])[1:], "--quiet"])
-            save(Image.open(self.out / "red.png"), name)
+            save(Image.open(self.out / "hearts.png"), name)
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])
