@@ -11,7 +11,7 @@ from PIL import Image as pillow
 
 import vqclip
 from tests.conftest import Home
-from vqclip import session
+from tests.helpers import building
 from vqclip.generate import Step
 from vqclip.run.runner import Runner
 
@@ -22,7 +22,7 @@ def ready(home: Home, beside: Path | None = None, start: Any = None, **settings:
     usual: dict[str, Any] = {"seed": 1, "frames": 4, "init": "random"}
     prompt = settings.pop("prompts", "a fox")
     config = vqclip.load(prompt, **home.settings(**usual | settings, motion=motion))
-    return session.build(config, beside=beside, start=start)
+    return building.build(config, beside=beside, start=start)
 
 
 def shown(steps: Any) -> list[torch.Tensor]:

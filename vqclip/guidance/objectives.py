@@ -20,7 +20,7 @@ from vqclip.guidance.regions import Mask, RegionView
 from vqclip.guidance.scenes import PromptTrack, SceneTimeline
 from vqclip.language.assets import HERE
 from vqclip.language.clock import Clock
-from vqclip.language.prompt import Prompt, Region, positive_texts
+from vqclip.language.prompt import Prompt, Region, around, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.tensors import Image
 
@@ -117,9 +117,7 @@ def against_foils(
         if weight == 0:
             continue
         said = " ".join(wish.body for wish in wanted)
-        things = [
-            prompt_embedding.around(thing, style) for thing in distractors.distractors_for(said)
-        ]
+        things = [around(thing, style) for thing in distractors.distractors_for(said)]
         targets = {}
         for perceptor in perceptors:
             own = [w for w in wanted if not w.only or perceptor.name in w.only]

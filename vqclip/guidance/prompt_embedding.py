@@ -22,6 +22,7 @@ from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
 from vqclip.language.assets import HERE, Direction
 from vqclip.language.prompt import Prompt, TextSpan, learnt_words_in
+from vqclip.language.prompt import styled as styled
 from vqclip.models import text_encoder
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import registry, word_embedding
@@ -156,30 +157,17 @@ def knows(word: str, perceptor: OpenClipPerceptor) -> bool:
     return bool((text_encoder.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
 
 
-def files(
-    wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
-) -> dict[str, Path]:
-    """The files of the learnt words that texts and their style name.
-
-    Raises:
-        PromptError: if a word has no file.
-    """
-    return assets.used_words([style, *learnt_words_in(wishes)], folders)
-
-
 def taught(
     wishes: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
 ) -> list[word_embedding.WordEmbedding]:
-    """Read those files.
+    """Read the learnt words that texts and their style name.
 
     Raises:
         PromptError: if a word has no file.
         ModelError: if its file cannot be read.
     """
-    return [
-        word_embedding.read_word(path, name)
-        for name, path in files(wishes, style, folders).items()
-    ]
+    found = assets.used_words([style, *learnt_words_in(wishes)], folders)
+    return [word_embedding.read_word(path, name) for name, path in found.items()]
 
 
 @torch.no_grad()
@@ -223,45 +211,6 @@ def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embeddi
 
 def _spelled(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> models_tokenizer.Row:
     return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
-
-
-def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
-    """Put the words of a style around (or, without {}, after) every text that is wished for.
-
-    What is to be avoided is left alone: nobody means "fog, but not as an etching".
-    """
-    return tuple(
-        _styled(wish, style) if wish.kind == "text" and wish.most > 0 else wish for wish in wishes
-    )
-
-
-def around(text: str, style: str) -> str:
-    """Put the words of a style around a text."""
-    before, after = _halves(style)
-    return f"{before}{text}{after}".strip()
-
-
-def _styled(wish: Prompt, style: str) -> Prompt:
-    before, after = _halves(style)
-    pieces: Pieces = ()
-    if wish.pieces:
-        edges = [TextSpan(text) if text else None for text in (before, after)]
-        pieces = tuple(each for each in (edges[0], *wish.pieces, edges[1]) if each is not None)
-    return replace(
-        wish,
-        body=around(wish.body, style),
-        pieces=pieces,
-        sentence=around(wish.sentence, style) if wish.sentence else "",
-    )
-
-
-def _halves(style: str) -> tuple[str, str]:
-    if not style.strip():
-        return "", ""
-    halves = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
-    # A backslash keeps braces from being a template's; see `vqclip.language.templates`.
-    before, _, after = (re.sub(r"\\([{|}])", r"\1", half) for half in halves)
-    return before, after
 
 
 def _parts(

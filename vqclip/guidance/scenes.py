@@ -12,17 +12,18 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from vqclip.errors import ConfigError
 from vqclip.language.clock import Clock, Length
 from vqclip.language.expressions import digits
 from vqclip.language.prompt import Prompt
 from vqclip.language.schedules import Curve
-from vqclip.tensors import Embedding
 
-Target = Callable[[int], Embedding]
+if TYPE_CHECKING:
+    from vqclip.tensors import Embedding
+
+    Target = Callable[[int], Embedding]
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,8 @@ def slerp(a: Embedding, b: Embedding, share: float) -> Embedding:
 
     Opposite directions have no shortest arc; the straight line between them is taken then.
     """
+    import torch  # here: which scene it is at a step is told without
+
     cosine = (a * b).sum(-1, keepdim=True).clamp(-1, 1)
     angle = cosine.acos()
     sine = angle.sin()

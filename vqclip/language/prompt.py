@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vqclip.errors import PromptError, suggest
@@ -232,3 +232,42 @@ def draft_text(wishes: Iterable[Prompt]) -> str:
     # What is only wished for later is not in the draft, unless nothing else is.
     now = [wish for wish in first if wish.values[0] > 0] or first
     return ", ".join(wish.body for wish in sorted(now, key=lambda wish: -wish.values[0]))
+
+
+def styled(wishes: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
+    """Put the words of a style around (or, without {}, after) every text that is wished for.
+
+    What is to be avoided is left alone: nobody means "fog, but not as an etching".
+    """
+    return tuple(
+        _styled(wish, style) if wish.kind == "text" and wish.most > 0 else wish for wish in wishes
+    )
+
+
+def around(text: str, style: str) -> str:
+    """Put the words of a style around a text."""
+    before, after = _halves(style)
+    return f"{before}{text}{after}".strip()
+
+
+def _styled(wish: Prompt, style: str) -> Prompt:
+    before, after = _halves(style)
+    pieces: tuple[TextSpan, ...] = ()
+    if wish.pieces:
+        edges = [TextSpan(text) if text else None for text in (before, after)]
+        pieces = tuple(each for each in (edges[0], *wish.pieces, edges[1]) if each is not None)
+    return replace(
+        wish,
+        body=around(wish.body, style),
+        pieces=pieces,
+        sentence=around(wish.sentence, style) if wish.sentence else "",
+    )
+
+
+def _halves(style: str) -> tuple[str, str]:
+    if not style.strip():
+        return "", ""
+    halves = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
+    # A backslash keeps braces from being a template's; see `vqclip.language.templates`.
+    before, _, after = (re.sub(r"\\([{|}])", r"\1", half) for half in halves)
+    return before, after
