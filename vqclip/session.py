@@ -23,11 +23,12 @@ from vqclip.language import assets
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import pick_device, pick_seed, price_of_order, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.run import frames, init_image, memory_fit, motion, perceptors, preflight
+from vqclip.run import frames, init_image, memory_fit, motion, perceptors, preflight, resume
 from vqclip.run import start as run_start
 from vqclip.run.init_image import InitImage
 from vqclip.run.perceptors import PerceptorSet
 from vqclip.run.preflight import Request
+from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
 from vqclip.tensors import Image
 
@@ -46,17 +47,18 @@ def play(config: RunConfig) -> Iterator[Step]:
 def build(
     request: Request,
     say: Callable[[str], None] = lambda words: None,
-    start: Image | None = None,
+    point: ResumePoint | None = None,
 ) -> Runner:
-    """Turn a request into a session, loading the models.
+    """Turn a request into a session, loading the models; the only place that makes one.
 
     Args:
         say: is told what is being done, for people to read.
-        start: the picture that the run began with, if it is to go on: it is not made again.
+        point: where the run stopped, if it is to go on; the request has to be that of the run.
 
     Raises:
         VqclipError: if a model, or a file that the request names, cannot be used.
     """
+    start = None if point is None else resume.read_start_picture(point)
     config = request.config
     registry.require_models(config.vqgan, request.names, perceptors.look)
     words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
@@ -101,8 +103,10 @@ def build(
         if request.frames is not None
         else (lambda step: 0.0),
     )
-    if request.retake is not None:
-        run_start.begin_retake(ready, request.retake)
+    if trip is not None and request.retake is not None:
+        run_start.begin_retake(ready, trip, request.retake)
+    if point is not None:
+        resume.restore_into(ready, point)
     return ready
 
 

@@ -9,7 +9,7 @@ Begin with `preflight` and `runner`.
     motion      The motion of a run: from settings to a frame motion and its feedback options
     runner      The runner: steps from any point on, and the state that has to be kept
     retake      Retakes: a range of an animation's frames, drawn again
-    start       Starts of a run in the middle: from a frame of another run
+    start       Starts in the middle of another run: a retake's first frame
     resume      Resuming a run from its last checkpoint
     recording   Recording of a run: its steps into a folder, its film and its notes
     memory_fit  Memory fit: whether a run fits into memory, and what to change if not

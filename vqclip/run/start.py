@@ -1,7 +1,6 @@
-"""Starts of a run in the middle: from a frame of another run.
+"""Starts in the middle of another run: a retake's first frame, from the one before it.
 
-Its first frame comes from the one before it, as any frame does, though all that is left of that
-is a picture.
+All that is left of that frame is a picture; a latent that draws it is found here.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from vqclip import optimisers
+from vqclip.animation.feedback import FrameFeedback
 from vqclip.animation.frame_motion import BlendBack
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
@@ -40,10 +40,9 @@ def read_first_frame(there: Retake, size: tuple[int, int]) -> Image | None:
     return picture if there.comes_from else None
 
 
-def begin_retake(ready: Runner, there: Retake) -> None:
+def begin_retake(ready: Runner, trip: FrameFeedback, there: Retake) -> None:
     """Let a session draw a stretch only: from the frame before it, and back to what was there."""
-    trip, device = ready.voyage, ready.drawer.latent.device
-    assert trip is not None
+    device = ready.drawer.latent.device
     lead = trip.habits.loop
 
     def read(path: Path) -> Image:

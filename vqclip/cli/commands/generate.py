@@ -110,10 +110,7 @@ def _draw(
     from vqclip.run.record import run_folder
 
     config = request.config
-    start = None if point is None else run_resume.read_start_picture(point)
-    ready = session.build(request, screen.say, start)
-    if point is not None:
-        run_resume.restore_into(ready, point)
+    ready = session.build(request, screen.say, point)
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
     for note in [*ready.notes, *_changed(compared, ready.models)]:
         screen.say(f"note: {note}")
