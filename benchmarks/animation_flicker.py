@@ -24,6 +24,7 @@ from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.media import images
 from vqclip.media.footage import open_footage
+from vqclip.run.preflight import make_request
 from vqclip.tensors import Image
 
 PRESET = "stylise"
@@ -110,7 +111,9 @@ def anew(config: RunConfig, clip: Path, out: Path, steps: int) -> Path:
         *(f"losses.{name}={getattr(config.losses, name)}" for name in ("distinct", "smoothness")),
     ]
     for frame in sorted(clip.iterdir()):
-        alone = session.build(loading.load(config.prompts, overrides=[*wanted, f"init={frame}"]))
+        alone = session.build(
+            make_request(loading.load(config.prompts, overrides=[*wanted, f"init={frame}"]))
+        )
         for _ in alone.play():
             pass
         images.save_png(out / frame.name, alone.final())

@@ -115,9 +115,10 @@ def steps(settings: list[str], repeat: int) -> None:
 
     from vqclip import session
     from vqclip.config import loading
+    from vqclip.run.preflight import make_request
 
     config = loading.load(PROMPT, overrides=[*settings, "seed=0"])
-    stages = session.build(config).stages
+    stages = session.build(make_request(config)).stages
     threads = torch.get_num_threads()
     print(f"\na step, in milliseconds (torch {torch.__version__}, {threads} threads)")
     print(f"  {'size':>10}{'run':>8}{'bare':>8}{'ratio':>8}")
@@ -126,7 +127,7 @@ def steps(settings: list[str], repeat: int) -> None:
         only = replace(
             config, size=f"{width}x{height}", aspect="", growth=[], steps=WARM + repeat
         )
-        ready = session.build(only)
+        ready = session.build(make_request(only))
         run_step = partial(next, ready.play())
         bare = bare_models(ready, width, height)
         times = [(clock(run_step), clock(bare)) for _ in range(WARM + repeat)][WARM:]

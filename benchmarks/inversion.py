@@ -42,6 +42,7 @@ from vqclip.media.contact_sheet import Cell, sheet
 from vqclip.models import device
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.run.preflight import make_request
 from vqclip.training import settings as training_settings
 from vqclip.training import textual_inversion
 from vqclip.training.data import archives
@@ -147,7 +148,9 @@ def draw(word: WordEmbedding) -> Tensor:
         path.parent.mkdir()
         path.write_bytes(word_embedding.pack_word(word))
         text = f"a drawing of <{word.name}>"
-        run = session.build(loading.load(text, size="128x128", seed=1, assets=folder))
+        run = session.build(
+            make_request(loading.load(text, size="128x128", seed=1, assets=folder))
+        )
         for _ in run.play():
             pass
         return run.final()

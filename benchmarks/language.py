@@ -35,6 +35,7 @@ from vqclip.guidance import distractors, perceptor
 from vqclip.media import images
 from vqclip.media.contact_sheet import Cell, sheet
 from vqclip.run import perceptors
+from vqclip.run.preflight import make_request
 
 THINGS = [
     "apple",
@@ -114,7 +115,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
             config = loading.load(
                 case.ways()[way], overrides=[*settings, f"seed={1000 + case.number}"]
             )
-            run = session.build(config)
+            run = session.build(make_request(config))
             for _ in run.play():
                 pass
             path.parent.mkdir(parents=True, exist_ok=True)

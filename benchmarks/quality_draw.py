@@ -33,6 +33,7 @@ from vqclip.models import device
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import registry
 from vqclip.run import perceptors
+from vqclip.run.preflight import make_request
 from vqclip.training.data import archives
 
 VARIANTS = ("real", "noise", "dream", "default", "random")
@@ -179,7 +180,7 @@ def drawer(
 
     def run(number: int, wish: Wish) -> Iterator[Drawing]:
         began = time.monotonic()
-        ready = session.build(config(number, wish))
+        ready = session.build(make_request(config(number, wish)))
         for _ in ready.play():
             pass
         yield Drawing(ready.final(), time.monotonic() - began)

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 import vqclip
 from vqclip import session
 from vqclip.media import images
+from vqclip.run.preflight import make_request
 
 PROMPTS = (
     "red heart",
@@ -42,7 +43,7 @@ def main(overrides: list[str], path: Path) -> None:
     pen = ImageDraw.Draw(sheet)
     for index, prompt in enumerate(PROMPTS):
         began = time.monotonic()
-        run = session.build(vqclip.load(prompt, seed=SEED, overrides=overrides))
+        run = session.build(make_request(vqclip.load(prompt, seed=SEED, overrides=overrides)))
         for _ in run.play():
             pass
         picture = Image.fromarray(images.to_bytes(run.final())).resize((SIDE, SIDE))

@@ -1,14 +1,13 @@
-"""The session builder: from settings to the objects of the loop. Read second.
+"""The session builder: from a request to the objects of the loop. Read second.
 
-What the settings say is understood by `agenda`, who looks is loaded by `audience`, and what is
-drawn first comes from `starts`; here they are put together.
+What the settings say is understood by `run.preflight`, the perceptors are loaded by
+`run.perceptors`, and what is drawn first comes from `run.init_image`; here they are put together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -18,16 +17,18 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.registry import DRAWERS
 from vqclip.generate import Objective, Step
-from vqclip.guidance import objectives, prompt_embedding
+from vqclip.guidance import objectives
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import pick_device, pick_seed, price_of_order, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.run import frames, init_image, memory_fit, motion, perceptors, plan, preflight, retake
+from vqclip.run import frames, init_image, memory_fit, motion, perceptors, preflight, resume
+from vqclip.run import start as run_start
 from vqclip.run.init_image import InitImage
 from vqclip.run.perceptors import PerceptorSet
-from vqclip.run.plan import RunPlan
+from vqclip.run.preflight import Request
+from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
 from vqclip.tensors import Image
 
@@ -40,79 +41,79 @@ def play(config: RunConfig) -> Iterator[Step]:
     Raises:
         VqclipError: if the settings or a model cannot be used.
     """
-    yield from build(config).play()
+    yield from build(preflight.make_request(config)).play()
 
 
 def build(
-    config: RunConfig,
+    request: Request,
     say: Callable[[str], None] = lambda words: None,
-    beside: Path | None = None,
-    start: Image | None = None,
+    point: ResumePoint | None = None,
 ) -> Runner:
-    """Turn settings into a session, loading the models.
+    """Turn a request into a session, loading the models; the only place that makes one.
 
     Args:
         say: is told what is being done, for people to read.
-        beside: the folder of what is made again or goes on; see `vqclip.language.assets`.
-        start: the picture that the run began with, if it is to go on: it is not made again.
+        point: where the run stopped, if it is to go on; the request has to be that of the run.
 
     Raises:
-        VqclipError: if a prompt, a setting or a model cannot be used.
+        VqclipError: if a model, or a file that the request names, cannot be used.
     """
-    run = plan.make_plan(config, say, beside, begun=start is not None)
-    registry.require_models(run.config.vqgan, run.names, perceptors.look)
-    device = pick_device(run.config.device)
-    if run.config.threads > 0:
-        torch.set_num_threads(run.config.threads)
-    seed = pick_seed(run.config.seed)
-    say(f"loading the VQGAN {run.config.vqgan} …")
-    vqgan, digest = models_vqgan.load_vqgan(run.config.vqgan, device)
-    stages = plan_stages(run.config, vqgan.factor)
+    start = None if point is None else resume.read_start_picture(point)
+    config = request.config
+    registry.require_models(config.vqgan, request.names, perceptors.look)
+    words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
+    device = pick_device(config.device)
+    if config.threads > 0:
+        torch.set_num_threads(config.threads)
+    seed = pick_seed(config.seed)
+    say(f"loading the VQGAN {config.vqgan} …")
+    vqgan, digest = models_vqgan.load_vqgan(config.vqgan, device)
+    stages = plan_stages(config, vqgan.factor)
     size = stages[-1][:2]
-    notes = list(_notes(run, device, size, vqgan.factor))
-    if run.stretch is not None:
-        before = retake.read_first_frame(run.stretch, size)
+    notes = list(_notes(request, device, size, vqgan.factor))
+    if request.retake is not None:
+        before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
-    thrift = memory_fit.choose(run.config, device, perceptors.perceptor_source, notes)
-    watching = perceptors.load_perceptors(run, seed, device, thrift, say)
-    notes += word_embedding.unknown_words(
-        run.taught, {p.name: p.width for p in watching.perceptors}
-    )
-    masks = init_image.masks(run.wishes, run.folders)
-    opening = InitImage(run, masks, size, device, seed, watching.perceptors)
-    start = _start(run, opening, start, say)
+    thrift = memory_fit.choose(request, device, perceptors.perceptor_source, notes)
+    watching = perceptors.load_perceptors(request, words, seed, device, thrift, say)
+    notes += word_embedding.unknown_words(words, {p.name: p.width for p in watching.perceptors})
+    masks = init_image.masks(request.wishes, request.folders)
+    opening = InitImage(request, words, masks, size, device, seed, watching.perceptors)
+    start = _start(request, opening, start, say)
     latent = init_image.latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
-    models = {run.config.vqgan: digest} | _digests(run, watching)
-    notes += init_image.stretched(_pictures(run), size, run.folders)
-    trip = _voyage(run, opening)
+    models = {config.vqgan: digest} | _digests(request, watching)
+    notes += init_image.stretched(_pictures(request), size, request.folders)
+    trip = _voyage(request, opening)
     ready = Runner(
-        config=run.config,
+        config=config,
         seed=seed,
-        clock=run.clock,
+        clock=request.clock,
         drawer=DRAWERS["latent"](vqgan, latent, thrift),
         thrift=thrift,
         perceptors=watching.perceptors,
         cutters=watching.cutters,
-        objectives=list(_liked(run, watching, opening, start, trip)),
+        objectives=list(_liked(request, watching, opening, start, trip)),
         stages=stages,
         models=models,
         notes=notes,
         start=start,
-        words=run.taught,
+        words=words,
         voyage=trip,
-        rates=motion.step_rates(run.config, run.tour)
-        if run.tour is not None
+        rates=motion.step_rates(config, request.frames)
+        if request.frames is not None
         else (lambda step: 0.0),
     )
-    if run.stretch is not None:
-        retake.begin_retake(ready, run.stretch)
+    if trip is not None and request.retake is not None:
+        run_start.begin_retake(ready, trip, request.retake)
+    if point is not None:
+        resume.restore_into(ready, point)
     return ready
 
 
-def _notes(run: RunPlan, device: torch.device, size: Size, factor: int) -> Iterator[str]:
+def _notes(request: Request, device: torch.device, size: Size, factor: int) -> Iterator[str]:
     """Say what does nothing, or costs time, and what the VQGAN's `factor` makes of the size."""
-    config = run.config
-    yield from animation_checks.idle_settings(config, run.tale.scenes)
+    config = request.config
+    yield from animation_checks.idle_settings(config, request.scenes.scenes)
     if config.deterministic:
         yield price_of_order(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
@@ -121,85 +122,91 @@ def _notes(run: RunPlan, device: torch.device, size: Size, factor: int) -> Itera
 
 
 def _start(
-    run: RunPlan, opening: InitImage, there: Image | None, say: Callable[[str], None]
+    request: Request, opening: InitImage, there: Image | None, say: Callable[[str], None]
 ) -> Image | None:
     """The picture that it starts from, made now unless it is there; None for random codes."""
-    if run.dreams:
+    if request.dreams:
         say("dreaming …")
-    first = opening.picture() if run.fresh else there
+    first = opening.picture() if request.fresh else there
     return None if first is None else init_image.levels(first, opening.device)
 
 
-def _voyage(run: RunPlan, opening: InitImage) -> FrameFeedback | None:
+def _voyage(request: Request, opening: InitImage) -> FrameFeedback | None:
     """Where an animation goes, with the drafts that its scenes take up."""
-    if run.tour is None:
+    if request.frames is None:
         return None
     grain, device = purpose_seed(opening.seed, "grain"), opening.device
     trip = motion.build_feedback(
-        run.config, run.tour, opening.size, grain, device, run.tale, run.folders
+        *(request.config, request.frames, opening.size, grain, device),
+        *(request.scenes, request.folders),
     )
-    for scene in run.scenes_with_drafts:
+    for scene in request.scenes_with_drafts:
         drawn = opening.draft(purpose_seed(opening.seed, f"init {scene}"), scene)
         trip.drafts[scene] = init_image.levels(drawn, device)
     return trip
 
 
 def _liked(
-    run: RunPlan,
+    request: Request,
     watching: PerceptorSet,
     opening: InitImage,
     start: Image | None,
     trip: FrameFeedback | None,
 ) -> Iterator[Objective]:
     """All that is liked about the picture, or about a frame."""
-    config = run.config
+    config = request.config
     eyes = watching.perceptors
     told = list(
         objectives.against_foils(
-            *(run.wishes, eyes, run.tale),
+            *(request.wishes, eyes, request.scenes),
             *(scheduled.read_scheduled("losses.distinct", config.losses.distinct), config.style),
-            run.weights,
+            request.weights,
         )
     )
     reserved = [*objectives.names_of(config.losses), *(each.name for each in told)]
-    reserved += motion.NAMES if run.tour is not None else ()
+    reserved += motion.NAMES if request.frames is not None else ()
     material = PromptInputs(
         pictures=init_image.read_target_images(
-            run.wishes, opening.size, opening.device, run.folders
+            request.wishes, opening.size, opening.device, request.folders
         ),
         masks=opening.masks,
         cutter=watching.region_cutter,
-        folders=run.folders,
+        folders=request.folders,
     )
     liked = [
-        *objectives.from_prompts(run.wishes, eyes, run.tale, material, reserved, run.weights),
+        *objectives.from_prompts(
+            request.wishes, eyes, request.scenes, material, reserved, request.weights
+        ),
         *told,
-        *objectives.from_losses(config.losses, start, run.clock),
+        *objectives.from_losses(config.losses, start, request.clock),
     ]
-    if run.tour is None or trip is None:
+    if request.frames is None or trip is None:
         yield from liked
         return
     yield from objectives.at_first(liked, config.steps)
-    yield from motion.frame_objectives(config, run.tour, trip)
+    yield from motion.frame_objectives(config, request.frames, trip)
 
 
-def _digests(run: RunPlan, watching: PerceptorSet) -> dict[str, str]:
+def _digests(request: Request, watching: PerceptorSet) -> dict[str, str]:
     """The sha256 of every file that the picture depends on, but for the VQGAN's, by its name."""
-    config, found = run.config, {}
-    if run.stretch is not None:
-        found[f"frames {config.retake.of}"] = init_image.digest(run.stretch.files)
+    config, found = request.config, {}
+    if request.retake is not None:
+        found[f"frames {config.retake.of}"] = init_image.digest(request.retake.files)
     found |= watching.digests()
-    for name, path in prompt_embedding.files(run.wishes, config.style, run.folders).items():
+    for name, path in request.words.items():
         found[f"word {name}"] = registry.sha256(path)
-    if run.dreams:
+    if request.dreams:
         found["starter prior"] = registry.sha256(registry.starter_prior() / "prior.safetensors")
-    found |= init_image.digests(_pictures(run), run.folders)
-    for name, files in frames.source_files(config, run.folders).items() if run.tour else ():
-        found[name] = init_image.digest(files)
-    return found | {f"direction {n}": assets.digest(each) for n, each in run.directions.items()}
+    found |= init_image.digests(_pictures(request), request.folders)
+    if request.frames is not None:
+        read = frames.source_files(config, request.folders)
+        found |= {name: init_image.digest(files) for name, files in read.items()}
+    return found | {
+        f"direction {n}": assets.digest(each) for n, each in request.directions.items()
+    }
 
 
-def _pictures(run: RunPlan) -> list[str]:
+def _pictures(request: Request) -> list[str]:
     """The names of the pictures that it reads."""
-    config = run.config if run.fresh else replace(run.config, init="random")
-    return list(preflight.images_of_run(config, run.wishes))
+    config = request.config if request.fresh else replace(request.config, init="random")
+    return list(preflight.images_of_run(config, request.wishes))

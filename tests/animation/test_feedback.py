@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.conftest import FACTOR, Home
-from tests.helpers.moving import pattern, ready, shown
+from tests.helpers.moving import frames, pattern, ready, shown
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.feedback import FrameFeedback
 from vqclip.animation.frame_motion import CameraMotion2D, FeedbackOptions, SourceFrame
@@ -33,7 +33,7 @@ def first_frame(home: Home, **settings: Any) -> Runner:
 def moved(home: Home, frame: int = 1, **settings: Any) -> Runner:
     """One that is moved to the second frame."""
     run = first_frame(home, **settings)
-    run.move(frame)
+    frames(run).move(frame)
     return run
 
 
@@ -57,7 +57,7 @@ def test_a_pan_moves_picture_latent_and_moments_alike(home: Home, through: str) 
     assert run.voyage is not None and run.voyage.last is not None and run._optimiser is not None
     moments = {k: v.clone() for k, v in run._optimiser.state_dict()["moments"].items()}
     drawn = run.drawer.draw_latent(run.voyage.last)
-    run.move(1)
+    frames(run).move(1)
     target = run.voyage.target
     assert target is not None
     assert torch.allclose(target, drawn.roll(-2 * FACTOR, -1), atol=0.01)
@@ -93,7 +93,7 @@ def test_what_is_done_to_the_picture_is_done_to_a_latent_that_moves(
         way = trip.route.way(1, drawn)
         plain = warp(drawn, way, camera["edges"])[0].clamp(0, 1).mul(255).round().div(255)
         latent = warp(trip.last, way, "mirror" if camera["edges"] == "fill" else "wrap")[0]
-        run.move(1)
+        frames(run).move(1)
         assert trip.target is not None and not torch.equal(trip.target, plain)
         latent = latent + encode(trip.target) - encode(plain)
     wanted = latent.clamp(run.drawer._low, run.drawer._high)
@@ -108,7 +108,7 @@ def test_what_no_picture_shows_moves_along(home: Home, edges: str) -> None:
     encode = run.drawer.vqgan.encode
     with torch.no_grad():
         rest = trip.last - encode(run.drawer.draw_latent(trip.last).mul(255).round().div(255))
-        run.move(1)
+        frames(run).move(1)
         assert trip.target is not None
         found = run.drawer.latent - encode(trip.target)
     wanted = rest.roll(-2, -1)  # by two cells; beyond the border is nothing, or all of it again
@@ -181,10 +181,10 @@ def test_each_frame_is_cut_as_the_second_is(home: Home) -> None:
         (cutter,) = run.cutters.values()
         found = []
         for frame in (1, 2, 3):
-            run.move(frame)
+            frames(run).move(frame)
             found.append(cutter.state())
-            list(run.refine(frame))
-            run.develop(frame)
+            list(frames(run).refine(frame))
+            frames(run).develop(frame)
         return found
 
     one, two, three = streams(True)
@@ -292,7 +292,7 @@ def test_what_a_film_shows_is_neither_held_nor_carried(home: Home, blend: float)
     assert trip is not None and trip.last is not None
     trip.route = route  # type: ignore[assignment]
     trip.habits = replace(trip.habits, blend=lambda frame: blend)
-    run.move(1)
+    frames(run).move(1)
     assert trip.seen is not None and trip.target is not None
     assert torch.equal(trip.seen, 1 - route.hidden)
     # What the film had hidden is taken from it, and may become what it likes.
@@ -400,4 +400,4 @@ def test_which_frame_it_is_after_some_steps(home: Home) -> None:
     run = ready(home)
     assert run.voyage is not None
     assert [run.voyage.frame(done) for done in range(10)] == [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]
-    assert run.total == 9 and [run.last(frame) for frame in range(4)] == [2, 4, 6, 8]
+    assert run.total == 9 and [run.voyage.steps(each)[-1] for each in range(4)] == [2, 4, 6, 8]

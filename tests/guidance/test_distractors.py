@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional
 
 from tests.conftest import Home
-from vqclip import generate, session
+from tests.helpers import building
+from vqclip import generate
 from vqclip.config.loading import load
 from vqclip.generate import View
 from vqclip.guidance import distractors, objectives
@@ -84,7 +85,7 @@ def test_a_run_is_held_against_foils_in_its_own_style(
 
     monkeypatch.setattr(guidance_perceptor.OpenClipPerceptor, "embed_text", watched)
     words = home.words(f"losses.distinct={weight}", "style=an etching of {}")
-    ready = session.build(load("a fox", overrides=words))
+    ready = building.build(load("a fox", overrides=words))
     names = [each.name for each in ready.objectives]
     assert ("distinct" in names) == there
     assert ("an etching of wolf" in read) == there

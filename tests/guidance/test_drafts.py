@@ -12,8 +12,7 @@ import yaml
 from torch import Generator
 
 from tests.conftest import VQGAN, Home, Refusal
-from tests.helpers import tiny_clip
-from vqclip import session
+from tests.helpers import building, tiny_clip
 from vqclip.cli import main
 from vqclip.cli.commands.dream import MARGIN, sheet
 from vqclip.config.loading import load
@@ -135,7 +134,7 @@ def test_a_run_starts_from_its_best_draft(
     home: Home, bundled: guidance_drafts.DraftModel
 ) -> None:
     config = load("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
-    run = session.build(config)
+    run = building.build(config)
     generator = stream(device.purpose_seed(4, "init"))
     best = bundled.dream("a fox", config.dream, generator)[0].image
     start = guidance_drafts.pad_to(best, 32, 32).mul(255).round().div(255)
@@ -143,14 +142,14 @@ def test_a_run_starts_from_its_best_draft(
     assert run.models["starter prior"] == registry.sha256(
         registry.starter_prior() / "prior.safetensors"
     )
-    assert "starter prior" not in session.build(load("a fox", overrides=home.words())).models
+    assert "starter prior" not in building.build(load("a fox", overrides=home.words())).models
 
 
 def test_closeness_to_the_draft_may_be_liked(
     home: Home, bundled: guidance_drafts.DraftModel
 ) -> None:
     words = home.words("init=dream", "losses.init=1")
-    (first, *_) = session.build(load("a fox", overrides=words)).play()
+    (first, *_) = building.build(load("a fox", overrides=words)).play()
     assert first.losses["init"].isfinite()
 
 

@@ -16,7 +16,7 @@ from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.guidance.prompt_embedding import chunks, embed_prompt
 from vqclip.language import assets
 from vqclip.language.assets import Direction
-from vqclip.language.prompt import Prompt, TextSpan
+from vqclip.language.prompt import Prompt, TextSpan, apply_style_to_text, styled
 from vqclip.language.prompts import parse_prompts
 from vqclip.models import text_encoder
 from vqclip.models.zoo import registry
@@ -152,15 +152,15 @@ def test_a_sentence_is_for_those_who_read_sentences(tiny: OpenClipPerceptor) -> 
 
 def test_styles_go_around_pieces_and_sentences() -> None:
     wishes = parse_prompts("a (red) fox sentence(A fox) | fog:-1 | @p.png")
-    fox, fog, picture = prompt_embedding.styled(wishes, "an etching of {}, dark")
+    fox, fog, picture = styled(wishes, "an etching of {}, dark")
     assert fox.body == "an etching of a red fox, dark"
     assert [piece.text for piece in fox.pieces] == [
         *("an etching of ", "a ", "red", " fox", ", dark")
     ]
     assert fox.sentence == "an etching of A fox, dark"
     assert (fog, picture) == wishes[1:]
-    assert prompt_embedding.styled(wishes, " ") == wishes
-    assert prompt_embedding.apply_style_to_text("a fox", "in ink") == "a fox, in ink"
+    assert styled(wishes, " ") == wishes
+    assert apply_style_to_text("a fox", "in ink") == "a fox, in ink"
 
 
 def test_words_come_in_pieces(tiny: OpenClipPerceptor) -> None:

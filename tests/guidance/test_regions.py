@@ -10,6 +10,7 @@ from PIL import Image as pillow
 
 import vqclip
 from tests.conftest import Home
+from tests.helpers.building import build
 from vqclip.errors import ConfigError, PictureError, PromptError
 from vqclip.generate import View
 from vqclip.guidance import regions
@@ -17,7 +18,6 @@ from vqclip.guidance.regions import FINE, crop_region, mask, mask_bounds, paste
 from vqclip.language.prompt import Region
 from vqclip.language.prompts import parse_prompts
 from vqclip.run.runner import Runner
-from vqclip.session import build
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:
@@ -109,7 +109,7 @@ def test_prompts_for_perceptors_that_are_not_there_are_refused(home: Home) -> No
     with pytest.raises(ConfigError, match=r"is for 'strater'; this run has the perceptors"):
         ready(home, "a fox for(strater)")
     with pytest.raises(ConfigError, match="no prompt is for the perceptor other"):
-        vqclip.session.build(
+        build(
             vqclip.load(
                 f"a fox for({home.clip})",
                 **home.settings() | {"perceptors": [str(home.clip), "other"]},

@@ -11,18 +11,24 @@ from PIL import Image as pillow
 
 import vqclip
 from tests.conftest import Home
-from vqclip import session
+from tests.helpers import building
 from vqclip.generate import Step
-from vqclip.run.runner import Runner
+from vqclip.run.runner import FrameRunner, Runner
 
 
-def ready(home: Home, beside: Path | None = None, start: Any = None, **settings: Any) -> Runner:
+def ready(home: Home, beside: Path | None = None, **settings: Any) -> Runner:
     """A session of 4 frames at 32x32, 3 steps and then 2 each."""
     motion = {"steps": 2} | settings.pop("motion", {})
     usual: dict[str, Any] = {"seed": 1, "frames": 4, "init": "random"}
     prompt = settings.pop("prompts", "a fox")
     config = vqclip.load(prompt, **home.settings(**usual | settings, motion=motion))
-    return session.build(config, beside=beside, start=start)
+    return building.build(config, beside=beside)
+
+
+def frames(run: Runner) -> FrameRunner:
+    """What takes a session that has begun from frame to frame."""
+    assert run.voyage is not None and run._optimiser is not None
+    return FrameRunner(run, run.voyage, run._optimiser)
 
 
 def shown(steps: Any) -> list[torch.Tensor]:

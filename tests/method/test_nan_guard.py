@@ -13,6 +13,7 @@ from torch import Tensor
 
 import vqclip
 from tests.conftest import Home
+from tests.helpers import building
 from vqclip import session
 from vqclip.cli import main
 from vqclip.errors import NumbersError
@@ -53,7 +54,7 @@ def exploding(at: int) -> Callable[[View], Tensor]:
 
 
 def with_loss(home: Home, loss: Callable[[View], Tensor], **settings: Any) -> Runner:
-    ready = session.build(vqclip.load("a fox", **home.settings(seed=1, steps=5) | settings))
+    ready = building.build(vqclip.load("a fox", **home.settings(seed=1, steps=5) | settings))
     ready.objectives = [*ready.objectives, Objective("strange", lambda step: 1.0, loss)]
     return ready
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.conftest import Home
-from tests.helpers import tiny_clip
+from tests.helpers import building, tiny_clip
 from vqclip import session
 from vqclip.cli.main import main
 from vqclip.config import loading
@@ -139,7 +139,7 @@ def test_a_session_is_refused_before_anything_is_loaded(
     words = home.words("perceptors=ViT-B-32::openai,ViT-B-16::laion400m_e31")
     config = loading.load("a fox", overrides=words)
     with pytest.raises(ModelAbsent, match=r"2 models are not(?s:.)*laion400m_e31  \(598 MB\)"):
-        session.build(config)
+        building.build(config)
     assert not loaded
 
 

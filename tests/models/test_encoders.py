@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import Home, Refusal
-from tests.helpers import tiny_families
-from vqclip import session
+from tests.helpers import building, tiny_families
 from vqclip.config import loading
 from vqclip.errors import ModelError
 from vqclip.guidance import perceptor as guidance_perceptor
@@ -32,7 +31,7 @@ def test_every_family_draws(
     folder = tiny_families.write(tmp_path / family, family)
     words = [w for w in home.words("seed=1", "steps=2") if not w.startswith("perceptors=")]
     config = loading.load("a red fox | fog:-0.5", overrides=[*words, f"perceptors={folder}"])
-    run = session.build(config)
+    run = building.build(config)
     steps = list(run.play())
     assert len(steps) == 2 and steps[0].total() != steps[1].total()
     perceptor = run.perceptors[0]

@@ -15,6 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import vqclip
 from tests.conftest import Home
+from tests.helpers import building
 from vqclip import session
 from vqclip.cli import main
 from vqclip.models import vqgan
@@ -31,7 +32,7 @@ LACK = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to 
 
 def build(home: Home, **settings: Any) -> Runner:
     settings = {"steps": 3, "cutouts": {"count": 8}} | settings
-    return session.build(vqclip.load("a fox", **home.settings(seed=1) | settings))
+    return building.build(vqclip.load("a fox", **home.settings(seed=1) | settings))
 
 
 def gradient(ready: Runner) -> Tensor:

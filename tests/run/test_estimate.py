@@ -25,6 +25,7 @@ from vqclip.models import vqgan, vqgan_config
 from vqclip.models.zoo import checkpoint_file
 from vqclip.run import estimate as run_estimate
 from vqclip.run import memory_fit
+from vqclip.run.preflight import make_request
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +38,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def nothing_here(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+
+
+def cost_of(config: RunConfig) -> run_estimate.Estimate:
+    return run_estimate.estimate_cost(make_request(config, complete=False))
 
 
 def tiny_config(home: Home, **more: object) -> RunConfig:
@@ -105,7 +110,7 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     threads = torch.get_num_threads()
     state = torch.random.get_rng_state()
     config = tiny_config(home, threads=1, growth=[{"size": "50%", "steps": "1"}])
-    result = run_estimate.estimate_cost(config)
+    result = cost_of(config)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.random.get_rng_state(), state)
     assert result.stages == ((16, 16, 1), (32, 32, 2))
@@ -114,12 +119,12 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     assert result.memory is not None and result.seconds is not None
     assert memory_fit.BASE < result.memory < memory_fit.BASE * 1.2
     assert result.seconds > run_estimate.START
-    larger = run_estimate.estimate_cost(tiny_config(home, size="256x256"))
+    larger = cost_of(tiny_config(home, size="256x256"))
     assert larger.memory is not None and larger.memory > result.memory
 
 
 def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
-    result = run_estimate.estimate_cost(loading.load("a fox", "normal", overrides=["device=cpu"]))
+    result = cost_of(loading.load("a fox", "normal", overrides=["device=cpu"]))
     assert result.downloads == (
         ("imagenet_f16_16384", 980_000_000),
         ("ViT-B-32::openai", 605_000_000),
@@ -141,7 +146,7 @@ def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
             "device=cpu",
         ],
     )
-    result = run_estimate.estimate_cost(config)
+    result = cost_of(config)
     assert result.memory is None and result.seconds is None
     assert result.downloads == (("roberta-ViT-B-32::laion2b_s12b_b32k", None),)
     words = run_estimate.describe_estimate(result)
@@ -151,15 +156,13 @@ def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
 
 def test_a_perceptor_in_the_home_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home.clip.parent))
-    result = run_estimate.estimate_cost(tiny_config(home, perceptors=["~/clip"]))
+    result = cost_of(tiny_config(home, perceptors=["~/clip"]))
     assert result.memory is not None and result.downloads == ()
 
 
 def test_a_name_that_does_not_exist(home: Home) -> None:
     with pytest.raises(ConfigError, match="no perceptor is called 'ViT-B-33::openai'"):
-        run_estimate.estimate_cost(
-            dataclasses.replace(tiny_config(home), perceptors=["ViT-B-33::openai"])
-        )
+        cost_of(dataclasses.replace(tiny_config(home), perceptors=["ViT-B-33::openai"]))
 
 
 def test_in_words() -> None:
@@ -200,9 +203,10 @@ def test_the_command(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_steps_of_an_animation_are_those_of_all_frames(home: Home) -> None:
+    moving: dict[str, Any] = {"frames": 8, "motion": {"steps": 5}}
     still, film, loop = (
-        run_estimate.estimate_cost(tiny_config(home, init="random", motion={"steps": 5}, **more))
-        for more in ({}, {"frames": 8, "fps": 4.0}, {"frames": 8, "loop": True})
+        cost_of(tiny_config(home, init="random", **more))
+        for more in ({}, moving | {"fps": 4.0}, moving | {"loop": True})
     )
     assert (still.frames, still.steps, still.length) == (0, 0, 0)
     assert (film.frames, film.steps, film.length) == (8, 35, 2)
@@ -230,8 +234,8 @@ def test_a_stretch_costs_its_own_frames(home: Home) -> None:
     assert main(["animate", "a fox", *words, "--quiet"]) == 0
     retake = {"of": "outputs/0001-a-fox", "frames": "2:5"}
     more = {"frames": 6, "motion": {"steps": 2}, "init": "random", "retake": retake}
-    told = run_estimate.estimate_cost(tiny_config(home, **more))
+    told = cost_of(tiny_config(home, **more))
     assert (told.frames, told.stages, told.steps) == (3, ((32, 32, 6),), 0)
     more["retake"] = retake | {"frames": "0:5"}
-    told = run_estimate.estimate_cost(tiny_config(home, **more))
+    told = cost_of(tiny_config(home, **more))
     assert (told.frames, told.stages, told.steps) == (5, ((32, 32, 3),), 8)

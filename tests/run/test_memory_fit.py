@@ -11,10 +11,12 @@ import vqclip
 from tests.conftest import Home
 from vqclip.cli import main
 from vqclip.config.describe import to_dict
+from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
 from vqclip.run import memory_fit, perceptors
+from vqclip.run.preflight import make_request
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -28,7 +30,16 @@ def large() -> RunConfig:
 
 
 def models(config: RunConfig) -> memory_fit.Shapes:
-    return memory_fit.shapes(config, perceptors.perceptor_source)
+    return memory_fit.shapes(config, looking(config), 0, perceptors.perceptor_source)
+
+
+def looking(config: RunConfig) -> list[PerceptorSpec]:
+    return [parse_perceptor(each) for each in config.perceptors]
+
+
+def chosen(config: RunConfig, notes: list[str]) -> MemoryPolicy:
+    request = make_request(config, complete=False)
+    return memory_fit.choose(request, CPU, perceptors.perceptor_source, notes)
 
 
 def test_thrift_needs_less_each_time() -> None:
@@ -67,7 +78,7 @@ def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
 def test_the_remedies_fit() -> None:
     config = large()
     free = memory_fit.needed(config, models(config), memory_fit.MOST) * 3 // 4
-    found = memory_fit.shrunk(config, perceptors.perceptor_source)
+    found = memory_fit.shrunk(config, looking(config), 0, perceptors.perceptor_source)
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
         other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())
@@ -87,9 +98,9 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
     monkeypatch.setattr(memory_fit, "shapes", never)
     monkeypatch.setattr(memory_fit, "room", lambda device: 8 * 10**9)
     config = vqclip.load("a fox")
-    assert memory_fit.choose(config, CPU, perceptors.perceptor_source, []) == MemoryPolicy()
+    assert chosen(config, []) == MemoryPolicy()
     monkeypatch.setattr(memory_fit, "room", lambda device: None)  # nobody says
-    assert memory_fit.choose(large(), CPU, perceptors.perceptor_source, []) == MemoryPolicy()
+    assert chosen(large(), []) == MemoryPolicy()
 
 
 @pytest.mark.parametrize("size", ["256x256", "768x512"])
@@ -97,14 +108,14 @@ def test_the_quick_answer_is_never_wrong(size: str) -> None:
     both = ["starter", "starter-second"]
     config = vqclip.load("a fox", size=size, cutouts={"count": 40}, perceptors=both)
     need = memory_fit.needed(config, models(config))
-    assert not memory_fit.fits_surely(config, need)
+    assert not memory_fit.fits_surely(config, looking(config), 0, need)
 
 
 def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
     config, notes = large(), list[str]()
     need = memory_fit.needed(config, models(config))
     monkeypatch.setattr(memory_fit, "room", lambda device: need * 3 // 4)
-    found = memory_fit.choose(config, CPU, perceptors.perceptor_source, notes)
+    found = chosen(config, notes)
     assert found.chunk > 0 and not found.recompute
     assert notes == [
         f"the run would need about {need / 1e9:.1f} GB, and {need * 0.75 / 1e9:.1f} GB are free: "
@@ -117,7 +128,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) ->
     most = memory_fit.needed(config, models(config), memory_fit.MOST)
     monkeypatch.setattr(memory_fit, "room", lambda device: most * 9 // 10)
     notes: list[str] = []
-    found = memory_fit.choose(config, CPU, perceptors.perceptor_source, notes)
+    found = chosen(config, notes)
     assert (found, len(notes)) == (memory_fit.MOST, 1)  # the estimate may be wrong
     assert "may need more memory than the" in notes[0]
     monkeypatch.setattr(memory_fit, "room", lambda device: most * 3 // 4)
@@ -125,7 +136,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) ->
         ConfigError,
         match=r"would need about .* are free; it would fit with size=\S+ .*, or .*, or ",
     ):
-        memory_fit.choose(config, CPU, perceptors.perceptor_source, [])
+        chosen(config, [])
 
 
 def test_a_run_is_refused_before_it_starts(

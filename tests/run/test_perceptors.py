@@ -11,13 +11,13 @@ from vqclip.config.loading import load
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
 from vqclip.run import perceptors as run_perceptors
-from vqclip.run import plan
 from vqclip.run.perceptors import PerceptorSet
+from vqclip.run.preflight import make_request
 
 
 def gather(home: Home, *perceptors: str, seed: int = 1) -> PerceptorSet:
-    run = plan.make_plan(load("a fox", perceptors=list(perceptors), init="random"))
-    return run_perceptors.load_perceptors(run, seed, torch.device("cpu"), MemoryPolicy(3))
+    run = make_request(load("a fox", perceptors=list(perceptors), init="random"))
+    return run_perceptors.load_perceptors(run, [], seed, torch.device("cpu"), MemoryPolicy(3))
 
 
 def test_those_of_one_size_share_squares_and_others_have_their_own(home: Home) -> None:

@@ -9,8 +9,14 @@ from PIL import Image as pillow
 
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError, PromptError, VqclipError
+from vqclip.language.assets import search_path
 from vqclip.language.prompts import parse_all
-from vqclip.run.preflight import check_run, require_files, without_unused_assets
+from vqclip.run.preflight import (
+    check_run,
+    make_request,
+    require_files,
+    without_unused_assets,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,14 +45,14 @@ def run(prompts: str, **settings: str) -> RunConfig:
 def test_what_is_not_here_is_refused(prompt: str, message: str) -> None:
     config = run(prompt, assets="art")
     with pytest.raises(VqclipError, match=message):
-        require_files(config, parse_all(prompt))
+        require_files(config, parse_all(prompt), search_path(config.assets))
 
 
 def test_the_run_itself_may_hold_it() -> None:
     config = run("@a.png")
-    require_files(config, parse_all("@a.png"), Path("art"))
+    require_files(config, parse_all("@a.png"), search_path("", Path("art")))
     with pytest.raises(PictureError, match=r"a.png cannot be read"):
-        require_files(config, parse_all("@a.png"))
+        require_files(config, parse_all("@a.png"), search_path())
 
 
 def test_wishes_are_given_understood() -> None:
@@ -58,7 +64,7 @@ def test_wishes_are_given_understood() -> None:
 def test_a_folder_is_forgotten_where_it_is_not_needed() -> None:
     def kept(prompts: str, beside: Path | None = None, **settings: str) -> str:
         config = run(prompts, assets="art", **settings)
-        return without_unused_assets(config, parse_all(prompts), beside).assets
+        return without_unused_assets(make_request(config, beside=beside), beside).config.assets
 
     assert kept("a fox") == "" and kept("@art/a.png") == ""
     assert kept("@a.png") == kept("a fox", init="a.png") == "art"

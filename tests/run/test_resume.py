@@ -16,7 +16,7 @@ from PIL import Image as pillow
 
 import vqclip
 from tests.conftest import Home, Refusal
-from vqclip import session
+from tests.helpers import building
 from vqclip.cli import console, main
 from vqclip.config.schema import OPTIMISERS
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_every_optimiser_goes_on(home: Home, name: str) -> None:
     def built() -> runner.Runner:
-        return session.build(
+        return building.build(
             vqclip.load(
                 "a fox",
                 **home.settings(
@@ -135,13 +135,13 @@ def test_every_optimiser_goes_on(home: Home, name: str) -> None:
 
 
 def test_a_run_that_has_not_begun_has_no_state(home: Home) -> None:
-    run = session.build(vqclip.load("a fox", **home.settings(seed=1)))
+    run = building.build(vqclip.load("a fox", **home.settings(seed=1)))
     with pytest.raises(ValueError, match="has no state"):
         run.state()
 
 
 def test_a_state_of_another_run_does_not_fit(home: Home) -> None:
-    run = session.build(vqclip.load("a fox", **home.settings(seed=1)))
+    run = building.build(vqclip.load("a fox", **home.settings(seed=1)))
     next(run.play())
     state = run.state()
     for change, message in (

@@ -16,18 +16,17 @@ from torch import Tensor
 
 import vqclip
 from tests.conftest import FACTOR, VQGAN, Home
+from tests.helpers.building import build
 from vqclip import optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
 from vqclip.guidance import cutout_recipes
-from vqclip.guidance.prompt_embedding import styled
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt import Prompt, styled
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import images
 from vqclip.models import clip, device
 from vqclip.models.zoo import registry
 from vqclip.run.runner import Runner
-from vqclip.session import build
 
 
 def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Runner:

@@ -10,13 +10,13 @@ from PIL import Image as pillow
 
 import vqclip
 from tests.conftest import Home
+from tests.helpers.building import build
 from vqclip.errors import PictureError
 from vqclip.language.prompt import draft_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import paths
 from vqclip.run import init_image
 from vqclip.run.runner import Runner
-from vqclip.session import build
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:

@@ -39,8 +39,9 @@ from vqclip.config import loading, perceptor_spec, yaml_files
 from vqclip.config.describe import describe_settings, to_dict
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
-from vqclip.guidance import image_search, prompt_embedding
+from vqclip.guidance import image_search
 from vqclip.language import assets, audio_bands, expressions, schedules
+from vqclip.language.prompt import apply_style_to_text
 from vqclip.language.prompts import echo, lint_prompts, parse_prompts, show
 from vqclip.language.templates import expand
 from vqclip.media import footage, images
@@ -144,7 +145,7 @@ def test_styles(text: str) -> None:
     except (PromptError, PictureError) as error:
         assert str(error)
         return
-    assert all("a fox" in prompt_embedding.apply_style_to_text("a fox", each) for each in found)
+    assert all("a fox" in apply_style_to_text("a fox", each) for each in found)
 
 
 @fuzzed

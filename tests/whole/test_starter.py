@@ -12,8 +12,7 @@ from PIL import Image as pillow
 from PIL import ImageDraw
 
 import vqclip
-from tests.helpers import readme
-from vqclip import session
+from tests.helpers import building, readme
 from vqclip.cli import main
 from vqclip.media import images
 from vqclip.models.zoo import registry
@@ -62,7 +61,7 @@ def test_the_loss_falls_and_the_wish_shows() -> None:
         # From noise: a draft is near the wish from the start, and has little way to go.
         words = f"a {colour} heart"
         config = vqclip.load(words, seed=1, size="64x64", steps=40, growth=[], init="random")
-        run = session.build(config)
+        run = building.build(config)
         totals = [step.total() for step in run.play()]
         assert sum(totals[-5:]) < 0.9 * sum(totals[:5])
         means[colour] = run.final().mean((0, 2, 3))

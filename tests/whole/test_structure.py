@@ -26,9 +26,9 @@ LONGEST = 400  # lines of a file; one that grows beyond has two responsibilities
 MOST_MODULES = 13  # of a folder
 PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a run need
     "errors language.assets language.prompts config.yaml_files config.schema config.describe "
-    "config.checks config.defaults config.loading run.preflight models.vqgan_config "
-    "models.zoo.catalogue models.zoo.download models.zoo.registry media.paths "
-    "media.audio_features cli.console cli.image_arguments cli.parser cli.main "
+    "config.checks config.defaults config.loading run.preflight run.frames run.retake "
+    "models.vqgan_config models.zoo.catalogue models.zoo.download models.zoo.registry "
+    "media.paths media.audio_features cli.console cli.image_arguments cli.parser cli.main "
     "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
 )
 

@@ -32,8 +32,10 @@ from vqclip.cli.commands import (
 )
 from vqclip.cli.console import Console, Progress
 from vqclip.cli.parser import parser_of
+from vqclip.config.perceptor_spec import parse_perceptor
 from vqclip.config.sizes import final_size
 from vqclip.errors import VqclipError
+from vqclip.language import prompts
 from vqclip.media.files import CHECKPOINT
 
 FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
@@ -131,7 +133,10 @@ def _less_memory(progress: Progress) -> str:
     width, height = final_size(config)
     would: list[str] = []
     with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
-        would = memory_fit.shrunk(config, perceptors.perceptor_source)
+        looking = [parse_perceptor(each) for each in config.perceptors]
+        wishes = prompts.parse_all(config.prompts, config.negative)
+        regions = len({each.region for each in wishes if each.region is not None})
+        would = memory_fit.shrunk(config, looking, regions, perceptors.perceptor_source)
     less = " or ".join(would or ["a smaller --size"])
     return f"not enough memory for {width}x{height}, even a square at a time; {less} needs less"
 

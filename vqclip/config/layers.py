@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.config import scheduled
@@ -222,6 +222,30 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[prefix + key] = value
     return found
+
+
+def keys_in(
+    values: Mapping[str, Any], schema: Any = RunConfig, prefix: str = ""
+) -> Iterator[str]:
+    """The keys of the settings that a layer has: "cutouts.count", whatever its value is."""
+    hints = get_type_hints(schema)
+    for key, value in values.items():
+        if dataclasses.is_dataclass(hints[key]):
+            yield from keys_in(value, hints[key], f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def with_values(config: Any, values: Mapping[str, Any]) -> Any:
+    """A config with some other values, by their keys, which fit: {"losses.init": 3.0}."""
+    hints, found = get_type_hints(type(config)), dict[str, Any]()
+    for key, value in nest(values).items():
+        inner = _item_schema(hints[key])
+        if dataclasses.is_dataclass(hints[key]):
+            found[key] = with_values(getattr(config, key), value)
+        else:
+            found[key] = value if inner is None else [inner(**each) for each in value]
+    return dataclasses.replace(config, **found)
 
 
 def parse_yaml(text: str, where: str) -> Any:

@@ -19,7 +19,16 @@ from typing import Any
 
 from vqclip.config import defaults, yaml_files
 from vqclip.config.checks import check_settings
-from vqclip.config.layers import Layer, merge_layers, nest, parse_override
+from vqclip.config.describe import to_dict
+from vqclip.config.layers import (
+    Layer,
+    flat,
+    keys_in,
+    merge_layers,
+    nest,
+    parse_override,
+    with_values,
+)
 from vqclip.config.schema import RunConfig
 from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
@@ -61,20 +70,32 @@ def load(
     for where, values in layers if base is None else layers[1:]:
         # Templates in prompts are refused when the prompts are parsed, unless `base` is given.
         _refuse_templates(where, values, ("style",) if base is None else TEMPLATED)
-    return _load(layers, _prompt_of(layers) if prompts is None else prompts, base)
-
-
-def _load(layers: Sequence[Layer], text: str, base: Mapping[str, Any] | None = None) -> RunConfig:
-    """Merge layers over the defaults for the start; `base` is the first layer, if given."""
-    layers = list(layers)
     merged = merge_layers(layers)
-    start = defaults.resolve_auto(dataclasses.replace(merged, prompts=text)).init
-    start_defaults = defaults.defaults_for(start, merged.vqgan)
+    text = _prompt_of(layers) if prompts is None else prompts
+    return _settled(dataclasses.replace(merged, prompts=text), layers, base)
+
+
+def _settled(
+    merged: RunConfig, layers: Sequence[Layer], base: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """Decide what is automatic, and set what suits the start where no layer says another.
+
+    Args:
+        merged: what the layers say; they are not merged again.
+        base: the first of the layers, if it is the notes of a picture.
+    """
+    config = defaults.resolve_auto(merged)
+    suited = defaults.defaults_for(config.init, config.vqgan)
+    values, layers = flat(suited), list(layers)
     if base is not None:
-        layers[0] = ("the notes", dict(defaults.carry_over(base, start_defaults)))
-    layers.insert(0, ("what suits the start", start_defaults))
+        kept = dict(defaults.carry_over(base, suited))
+        usual = flat(to_dict(RunConfig()))
+        freed = {*keys_in(base)} - {*keys_in(kept)}
+        values = {key: usual[key] for key in sorted(freed)} | values
+        layers[0] = ("the notes", kept)
+    said = {key for _, own in layers for key in keys_in(own)}
     return check_settings(
-        defaults.resolve_auto(dataclasses.replace(merge_layers(layers), prompts=text, init=start))
+        with_values(config, {key: each for key, each in values.items() if key not in said})
     )
 
 
@@ -107,7 +128,9 @@ def load_all(
             f"{math.prod(map(len, expanded))} runs; at most {MOST_PROMPTS} are drawn at a time"
         )
     return [
-        _load([*layers, ("the templates", {"negative": negative, "style": style})], text)
+        _settled(
+            dataclasses.replace(merged, prompts=text, negative=negative, style=style), layers
+        )
         for text, negative, style in itertools.product(*expanded)
     ]
 

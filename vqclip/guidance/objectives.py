@@ -20,7 +20,7 @@ from vqclip.guidance.regions import Mask, RegionView
 from vqclip.guidance.scenes import PromptTrack, SceneTimeline
 from vqclip.language.assets import HERE
 from vqclip.language.clock import Clock
-from vqclip.language.prompt import Prompt, Region, positive_texts
+from vqclip.language.prompt import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.tensors import Image
 
@@ -128,8 +128,7 @@ def against_foils(
             continue
         said = " ".join(prompt.body for prompt in wanted)
         things = [
-            prompt_embedding.apply_style_to_text(thing, style)
-            for thing in distractors.distractors_for(said)
+            apply_style_to_text(thing, style) for thing in distractors.distractors_for(said)
         ]
         targets = {}
         for perceptor in perceptors:

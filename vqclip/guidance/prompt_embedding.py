@@ -175,17 +175,6 @@ def knows_word(word: str, perceptor: OpenClipPerceptor) -> bool:
     return bool((text_encoder.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
 
 
-def files(
-    prompts: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
-) -> dict[str, Path]:
-    """Find the files of the learnt words in prompts and their style: name → path.
-
-    Raises:
-        PromptError: if a word has no file.
-    """
-    return assets.used_words([style, *learnt_words_in(prompts)], folders)
-
-
 def taught(
     prompts: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
 ) -> list[word_embedding.WordEmbedding]:
@@ -195,10 +184,8 @@ def taught(
         PromptError: if a word has no file.
         ModelError: if its file cannot be read.
     """
-    return [
-        word_embedding.read_word(path, name)
-        for name, path in files(prompts, style, folders).items()
-    ]
+    found = assets.used_words([style, *learnt_words_in(prompts)], folders)
+    return [word_embedding.read_word(path, name) for name, path in found.items()]
 
 
 @torch.no_grad()
@@ -242,46 +229,6 @@ def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embeddi
 
 def _spelled(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> models_tokenizer.Row:
     return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
-
-
-def styled(prompts: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
-    """Put a style around (or, without {}, after) every text prompt of positive weight.
-
-    Negative prompts stay as they are: nobody means "fog, but not as an etching".
-    """
-    return tuple(
-        _styled(prompt, style) if prompt.kind == "text" and prompt.most > 0 else prompt
-        for prompt in prompts
-    )
-
-
-def apply_style_to_text(text: str, style: str) -> str:
-    """Put a style around a text: "ink drawing of {}" and "a fox" → "ink drawing of a fox"."""
-    before, after = _halves(style)
-    return f"{before}{text}{after}".strip()
-
-
-def _styled(prompt: Prompt, style: str) -> Prompt:
-    before, after = _halves(style)
-    pieces: Pieces = ()
-    if prompt.pieces:
-        edges = [TextSpan(text) if text else None for text in (before, after)]
-        pieces = tuple(each for each in (edges[0], *prompt.pieces, edges[1]) if each is not None)
-    return replace(
-        prompt,
-        body=apply_style_to_text(prompt.body, style),
-        pieces=pieces,
-        sentence=apply_style_to_text(prompt.sentence, style) if prompt.sentence else "",
-    )
-
-
-def _halves(style: str) -> tuple[str, str]:
-    if not style.strip():
-        return "", ""
-    halves = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
-    # A backslash keeps braces from being a template's; see `vqclip.language.templates`.
-    before, _, after = (re.sub(r"\\([{|}])", r"\1", half) for half in halves)
-    return before, after
 
 
 def _parts(

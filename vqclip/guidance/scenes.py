@@ -12,17 +12,18 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from vqclip.errors import ConfigError
 from vqclip.language.clock import Clock, Length
 from vqclip.language.expressions import digits
 from vqclip.language.prompt import Prompt
 from vqclip.language.schedules import Curve
-from vqclip.tensors import Embedding, slerp_weights
 
-Target = Callable[[int], Embedding]
+if TYPE_CHECKING:
+    from vqclip.tensors import Embedding
+
+    Target = Callable[[int], Embedding]
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,10 @@ def slerp_embeddings(a: Embedding, b: Embedding, share: float) -> Embedding:
         a, b: [N, D], rows of length 1.
         share: in [0, 1]; 0 gives `a`, 1 gives `b`.
     """
+    import torch  # here: which scene it is at a step is told without
+
+    from vqclip.tensors import slerp_weights
+
     first, second = slerp_weights((a * b).sum(-1, keepdim=True), share)
     return torch.nn.functional.normalize(first * a + second * b, dim=-1)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vqclip.errors import PromptError, suggest
@@ -230,3 +230,43 @@ def draft_text(prompts: Iterable[Prompt]) -> str:
     # Prompts whose weight rises above 0 later are left out, unless there are no others.
     now = [prompt for prompt in first if prompt.values[0] > 0] or first
     return ", ".join(prompt.body for prompt in sorted(now, key=lambda prompt: -prompt.values[0]))
+
+
+def styled(prompts: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
+    """Put a style around (or, without {}, after) every text prompt of positive weight.
+
+    Negative prompts stay as they are: nobody means "fog, but not as an etching".
+    """
+    return tuple(
+        _styled(prompt, style) if prompt.kind == "text" and prompt.most > 0 else prompt
+        for prompt in prompts
+    )
+
+
+def apply_style_to_text(text: str, style: str) -> str:
+    """Put a style around a text: "ink drawing of {}" and "a fox" → "ink drawing of a fox"."""
+    before, after = _halves(style)
+    return f"{before}{text}{after}".strip()
+
+
+def _styled(prompt: Prompt, style: str) -> Prompt:
+    before, after = _halves(style)
+    spans: tuple[TextSpan, ...] = ()
+    if prompt.pieces:
+        edges = [TextSpan(text) if text else None for text in (before, after)]
+        spans = tuple(each for each in (edges[0], *prompt.pieces, edges[1]) if each is not None)
+    return replace(
+        prompt,
+        body=apply_style_to_text(prompt.body, style),
+        pieces=spans,
+        sentence=apply_style_to_text(prompt.sentence, style) if prompt.sentence else "",
+    )
+
+
+def _halves(style: str) -> tuple[str, str]:
+    if not style.strip():
+        return "", ""
+    halves = (style if "{}" in style else f"{{}}, {style}").strip().partition("{}")
+    # A backslash keeps braces from being a template's; see `vqclip.language.templates`.
+    before, _, after = (re.sub(r"\\([{|}])", r"\1", half) for half in halves)
+    return before, after

@@ -65,6 +65,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 
 from vqclip.errors import PromptError
@@ -92,6 +93,11 @@ def parse_prompts(text: str) -> tuple[Prompt, ...]:
     >>> parse_prompts(r"ratio 16\:9 | @C:\x.png:.3")[1].body
     'C:\\x.png'
     """
+    return _parsed(text)
+
+
+@lru_cache(maxsize=256)  # who decides init=auto and who draws ask for the same text
+def _parsed(text: str) -> tuple[Prompt, ...]:
     if not text.strip():
         raise PromptError(
             'the prompt is empty; write what you would like to see, such as "a fox"'

@@ -22,17 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image as pillow
 from PIL import ImageColor, ImageOps
 
 from vqclip.errors import ConfigError, PictureError, pick
 from vqclip.media import decode, images
 from vqclip.media import paths as media_paths
-from vqclip.tensors import Image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from vqclip.tensors import Image
 
 
 SHAPES = 0.01  # proportions that differ by no more are stretched
@@ -165,6 +165,8 @@ class Footage:
         Raises:
             PictureError: at a frame that cannot be read; those before it were given.
         """
+        import torch  # here: how long a film is, and of which size, is told without
+
         for frame in self._decode():
             fitted = self._fit(frame, self.size, self._ground)
             pixels = torch.from_numpy(np.array(fitted, dtype=np.float32))  # [H, W, 3] to 255

@@ -18,13 +18,13 @@ import numpy as np
 from PIL import Image as pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
-from torch import Tensor
 
 from vqclip.errors import PictureError
 from vqclip.media.files import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from vqclip.tensors import Image
 

@@ -2,14 +2,14 @@
 
 Begin with `preflight` and `runner`.
 
-    preflight   Preflight checks: everything that can be refused before torch is loaded
+    preflight   Preflight checks, before torch is loaded, and the Request that comes of them
     frames      The frame plan of an animation: how many frames, in-betweens, and sound
-    plan        The plan of a run, made before any model is loaded
     perceptors  The perceptors of a run: loading them, their cutouts and random streams
     init_image  The init image of a run: a file, a draft or noise; and the pictures of prompts
     motion      The motion of a run: from settings to a frame motion and its feedback options
     runner      The runner: steps from any point on, and the state that has to be kept
     retake      Retakes: a range of an animation's frames, drawn again
+    start       Starts in the middle of another run: a retake's first frame
     resume      Resuming a run from its last checkpoint
     recording   Recording of a run: its steps into a folder, its film and its notes
     memory_fit  Memory fit: whether a run fits into memory, and what to change if not

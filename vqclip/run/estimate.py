@@ -1,6 +1,6 @@
 """Estimates of a run: sizes, downloads, memory and time.
 
-`RunConfig -> Estimate`. Operations and memory are counted by `footprint`, on models without
+`Request -> Estimate`. Operations and memory are counted by `footprint`, on models without
 weights. How fast this machine is at such work is measured, for half a second. The answers are
 about right, not right.
 """
@@ -16,14 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip.config import perceptor_spec
-from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
-from vqclip.language import assets
 from vqclip.models.cost import Cost
 from vqclip.models.zoo import registry
 from vqclip.run import frames as run_frames
-from vqclip.run import memory_fit, perceptors, retake
+from vqclip.run import memory_fit, perceptors
+from vqclip.run.preflight import Request
 
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
 START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
@@ -71,19 +69,20 @@ class Speed:
     move: float
 
 
-def estimate_cost(config: RunConfig) -> Estimate:
+def estimate_cost(request: Request) -> Estimate:
     """Work out what a run would need. Loads no weights, asks no network, takes a few seconds.
 
     Raises:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
-    lacking = registry.missing_models(
-        config.vqgan, perceptor_spec.perceptor_names(config.perceptors), perceptors.look
+    config = request.config
+    lacking = registry.missing_models(config.vqgan, request.names, perceptors.look)
+    models = memory_fit.shapes(
+        config, request.perceptors, request.regions, perceptors.perceptor_source
     )
-    models = memory_fit.shapes(config, perceptors.perceptor_source)
     stages = plan_stages(config, models.drawer.factor)
-    drawn, first, more = _frames(config)
+    drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
         stages, more = [(*stages[-1][:2], more)], 0
     memory, seconds, notes = None, None, []
@@ -150,24 +149,18 @@ def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> S
     )
 
 
-def _frames(config: RunConfig) -> tuple[int, bool, int]:
-    """How many frames are drawn, whether the first is one of them, and the steps of the others.
-
-    Raises:
-        ConfigError: if an animation cannot be so.
-    """
-    if not config.frames:
+def _frames(request: Request) -> tuple[int, bool, int]:
+    """How many frames are drawn, whether the first is among them, and the others' steps."""
+    tour, there = request.frames, request.retake
+    if tour is None:
         return 0, True, 0
-    heard = run_frames.analyse_sound(config)
-    tour = run_frames.plan_frames(config, heard.variables if heard else {})
     starts = (*tour.clock.starts, tour.clock.steps)
     first, until = 0, len(starts) - 1
-    there = retake.find_retake(config, assets.search_path(config.assets))
     if there is not None:
         begins = 0 if there.comes_from is None else there.first + tour.lead
         first, until = begins, there.until + tour.lead
     steps = starts[until] - starts[first]
-    return until - first, first == 0, steps - (config.steps if first == 0 else 0)
+    return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
 
 
 def _glance(work: Callable[[], Tensor]) -> float:

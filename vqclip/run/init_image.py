@@ -36,9 +36,10 @@ from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import registry
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run import preflight
 from vqclip.run.frames import footage_of
-from vqclip.run.plan import RunPlan
+from vqclip.run.preflight import Request
 from vqclip.tensors import Image, Latent
 
 
@@ -223,7 +224,8 @@ class InitImage:
     """What a run may begin with.
 
     Args:
-        run: what it wants.
+        request: what the run is to be.
+        words: the learnt ones that its prompts name.
         masks: of the regions that its prompts name.
         size: width and height of the finished picture, in pixels.
         device: where pictures are wanted.
@@ -231,7 +233,8 @@ class InitImage:
         loaded: its perceptors; one that judges drafts, too, is not loaded again.
     """
 
-    run: RunPlan
+    request: Request
+    words: Sequence[WordEmbedding]
     masks: Mapping[Region, Mask]
     size: tuple[int, int]
     device: torch.device
@@ -244,21 +247,21 @@ class InitImage:
         Raises:
             PictureError: if `init` is no picture that can be read.
         """
-        config, (width, height) = self.run.config, self.size
+        config, (width, height) = self.request.config, self.size
         stream = purpose_seed(self.seed, "init")
         if config.init == "random":
             return None
         if config.init == "dream":
-            shares = self.run.tale.shares(0)
+            shares = self.request.scenes.shares(0)
             return self.draft(stream, shares.index(max(shares)))
         if config.init == "source":
-            return _first_frame(config, self.size, self.run.folders).to(self.device)
+            return _first_frame(config, self.size, self.request.folders).to(self.device)
         if config.init in NOISES:
             generator = torch.Generator().manual_seed(stream)
             options = {"name": config.init_colour} if config.init == "colour" else {}
             drawn = NOISE_IMAGES[config.init](width, height, generator, **options)
             return drawn.to(self.device)
-        path = find_asset(config.init, self.run.folders)
+        path = find_asset(config.init, self.request.folders)
         if not os.path.exists(path) and path.suffix == "":
             raise PictureError(preflight.no_start(config.init))
         return images.read_picture(path, size=self.size).to(self.device)
@@ -269,7 +272,7 @@ class InitImage:
         Each has a random stream of its own: another region does not change the others. Where the
         scene has no words, it is that of the first one that has some.
         """
-        found = positive_texts(self.run.wishes)
+        found = positive_texts(self.request.wishes)
         spoken = {wish.scene for wish in found}
         scene = scene if scene in spoken else min(spoken)
         first = [wish for wish in found if wish.scene == scene]
@@ -295,12 +298,13 @@ class InitImage:
     def _dreamer(self) -> guidance_drafts.DraftModel | guidance_drafts.ClassDraftModel:
         """What writes all drafts of the run."""
         return guidance_drafts.with_words(
-            guidance_drafts.load_draft_model(self.device, loaded=self.loaded), self.run.taught
+            guidance_drafts.load_draft_model(self.device, loaded=self.loaded), self.words
         )
 
     def _best(self, wishes: Sequence[Prompt], seed: int) -> Image:
         generator = torch.Generator().manual_seed(seed)
-        return self._dreamer.dream(draft_text(wishes), self.run.config.dream, generator)[0].image
+        options = self.request.config.dream
+        return self._dreamer.dream(draft_text(wishes), options, generator)[0].image
 
 
 def levels(picture: Image, device: torch.device) -> Image:

@@ -18,19 +18,20 @@ from typing import Any
 
 import torch
 
-from vqclip.config import perceptor_spec, scheduled
+from vqclip.config import scheduled
+from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.errors import ConfigError, ModelAbsent
-from vqclip.guidance import regions
+from vqclip.guidance import regions as guidance_regions
 from vqclip.guidance.cutout_recipes import RECIPES
-from vqclip.language import prompts
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
 from vqclip.models.cost import Cost, draw_cost, look_cost, side
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS
+from vqclip.run.preflight import Request
 
 # Measured on two processor cores with the starter models, torch 2.15: a process that has imported
 # everything and read open_clip's vocabulary.
@@ -51,10 +52,14 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Shapes:
-    """The models of a run, on the meta device.
+    """The models of a run, on the meta device, and who looks at how much.
 
     `judges` is None if open_clip has no shape of one; `unknown` names those. `counted` is what
     has been counted already, since that takes half a second each time.
+
+    Attributes:
+        perceptors: as the settings name them, in the order of `judges`.
+        regions: how many parts of the picture have prompts of their own.
     """
 
     drawer: vqgan.VQGAN
@@ -62,13 +67,22 @@ class Shapes:
     unknown: tuple[str, ...]
     device: torch.device
     dtype: torch.dtype
+    perceptors: Sequence[PerceptorSpec]
+    regions: int
     counted: dict[Any, Cost] = field(default_factory=dict)
 
 
-def shapes(config: RunConfig, source: Callable[[str], str]) -> Shapes:
+def shapes(
+    config: RunConfig,
+    perceptors: Sequence[PerceptorSpec],
+    regions: int,
+    source: Callable[[str], str],
+) -> Shapes:
     """Build the models of a run without weights.
 
     Args:
+        perceptors: as the settings name them.
+        regions: how many parts of the picture have prompts of their own.
         source: perceptor → folder or name, as open_clip is to be asked for it.
 
     Raises:
@@ -80,13 +94,11 @@ def shapes(config: RunConfig, source: Callable[[str], str]) -> Shapes:
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
         drawer = vqgan.build_vqgan(layout).requires_grad_(False).eval()
-    judges = {
-        name: clip.outline(source(name))
-        for name in perceptor_spec.perceptor_names(config.perceptors)
-    }
+    judges = {each.name: clip.outline(source(each.name)) for each in perceptors}
     unknown = tuple(name for name, judge in judges.items() if judge is None)
     known = tuple(judge.to(dtype) for judge in judges.values() if judge is not None)
-    return Shapes(drawer, None if unknown else known, unknown, device, dtype)
+    known_or_not = None if unknown else known
+    return Shapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions)
 
 
 def costs(config: RunConfig, models: Shapes, thrift: MemoryPolicy) -> tuple[list[Cost], Cost]:
@@ -96,18 +108,13 @@ def costs(config: RunConfig, models: Shapes, thrift: MemoryPolicy) -> tuple[list
     return draws, _looking(config, models, thrift, work=True)
 
 
-def cutout_counts(config: RunConfig) -> list[int]:
+def cutout_counts(
+    config: RunConfig, perceptors: Sequence[PerceptorSpec], regions: int
+) -> list[int]:
     """How many squares each perceptor looks at in a step; those of regions, too."""
-    parts = {
-        wish.region: wish
-        for wish in prompts.parse_all(config.prompts, config.negative)
-        if wish.region is not None
-    }
-    found, most = [], squares_asked(config)
-    for entry in config.perceptors:
-        own = perceptor_spec.parse_perceptor(entry).squares or most
-        found.append(own + len(parts) * regions.count(own))
-    return found
+    most = squares_asked(config)
+    counts = [each.squares or most for each in perceptors]
+    return [own + regions * guidance_regions.count(own) for own in counts]
 
 
 def squares_asked(config: RunConfig) -> int:
@@ -127,12 +134,13 @@ def _looking(config: RunConfig, models: Shapes, thrift: MemoryPolicy, *, work: b
     assert models.judges is not None
     counted = models.counted
     looks = [_cutting(config, models.judges)]
+    squares = cutout_counts(config, models.perceptors, models.regions)
     for index, judge in enumerate(models.judges):
         key = (index, work)
         if key not in counted:  # what is looked at together costs in proportion
             counted[key] = look_cost(judge, 1, models.dtype, work=work)
         layers = sum(1 for each in judge.visual.modules() if not list(each.children()))
-        looks.append(_some(counted[key], cutout_counts(config)[index], thrift.chunk, layers))
+        looks.append(_some(counted[key], squares[index], thrift.chunk, layers))
     return Cost(*(sum(x) for x in zip(*map(astuple, looks), strict=True)))
 
 
@@ -192,7 +200,7 @@ MOST = MemoryPolicy(1, recompute=True, tiles=True)
 
 
 def choose(
-    config: RunConfig, device: torch.device, source: Callable[[str], str], notes: list[str]
+    request: Request, device: torch.device, source: Callable[[str], str], notes: list[str]
 ) -> MemoryPolicy:
     """How much is to be held at a time, so that the run fits into the memory that there is.
 
@@ -203,11 +211,12 @@ def choose(
     Raises:
         ConfigError: if it fits by no means, by far.
     """
+    config, parts = request.config, (request.perceptors, request.regions)
     asked = thrift_of(config)
     free = room(device)
-    if free is None or fits_surely(config, free):
+    if free is None or fits_surely(config, *parts, free):
         return asked
-    models = shapes(config, source)
+    models = shapes(config, *parts, source)
     if models.judges is None:
         return asked
     found = least(config, models, free)
@@ -219,7 +228,7 @@ def choose(
         notes.append(f"the run would need about {need}, and {there} are free: {found.in_words()}")
         return found
     if needed(config, models, MOST) > DOUBT * free:
-        would = remedies(config, free, source)
+        would = remedies(config, *parts, free, source)
         raise ConfigError(
             f"the run would need about {need} of memory, and {there} are free; it would fit with "
             f"{', or '.join(would) if would else 'no setting here: close other programs'}"
@@ -243,14 +252,15 @@ def thrift_of(config: RunConfig) -> MemoryPolicy:
     return MemoryPolicy(memory.chunk, memory.recompute, memory.tiles)
 
 
-def fits_surely(config: RunConfig, free: int) -> bool:
+def fits_surely(
+    config: RunConfig, perceptors: Sequence[PerceptorSpec], regions: int, free: int
+) -> bool:
     """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
-    if config.vqgan != "starter" or not set(
-        perceptor_spec.perceptor_names(config.perceptors)
-    ) <= set(registry.starter_clips()):
+    names = {each.name for each in perceptors}
+    if config.vqgan != "starter" or not names <= set(registry.starter_clips()):
         return False
     width, height = final_size(config)
-    squares = sum(cutout_counts(config))
+    squares = sum(cutout_counts(config, perceptors, regions))
     return free > 2 * (BASE + 6_000 * width * height + 16_000_000 * squares)
 
 
@@ -272,14 +282,22 @@ def room(device: torch.device) -> int | None:
     return own + min(limits)
 
 
-def remedies(config: RunConfig, free: int, source: Callable[[str], str]) -> list[str]:
+def remedies(
+    config: RunConfig,
+    perceptors: Sequence[PerceptorSpec],
+    regions: int,
+    free: int,
+    source: Callable[[str], str],
+) -> list[str]:
     """Up to three settings with which a run would fit, each for itself: the least changes."""
     built: dict[tuple[str, ...], Shapes] = {}
+    read = dict(zip(config.perceptors, perceptors, strict=True))
 
     def fits(one: RunConfig) -> bool:
-        key = (one.vqgan, *perceptor_spec.perceptor_names(one.perceptors))
+        key = (one.vqgan, *one.perceptors)
         if key not in built:
-            built[key] = shapes(one, source)
+            looking = [read.get(each) or parse_perceptor(each) for each in one.perceptors]
+            built[key] = shapes(one, looking, regions, source)
         models = built[key]
         return models.judges is not None and needed(one, models, MOST) <= free
 
@@ -318,13 +336,18 @@ def _fewer(config: RunConfig, share: int) -> RunConfig:
     return replace(config, cutouts=replace(config.cutouts, count=count))
 
 
-def shrunk(config: RunConfig, source: Callable[[str], str]) -> list[str]:
+def shrunk(
+    config: RunConfig,
+    perceptors: Sequence[PerceptorSpec],
+    regions: int,
+    source: Callable[[str], str],
+) -> list[str]:
     """Up to three settings with which a run would need a quarter less than at its thriftiest."""
-    models = shapes(config, source)
+    models = shapes(config, perceptors, regions, source)
     if models.judges is None:
         return []
     need = needed(config, models, MOST)
-    return remedies(config, need * 3 // 4, source)
+    return remedies(config, perceptors, regions, need * 3 // 4, source)
 
 
 def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfig:

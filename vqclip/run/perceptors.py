@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -22,7 +22,8 @@ from vqclip.models import clip
 from vqclip.models.device import pick_precision, purpose_seed
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.run.plan import RunPlan
+from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
 
 
@@ -68,13 +69,15 @@ class PerceptorSet:
     """The perceptors of a run, and what cuts squares for them.
 
     Args:
-        agenda: of the run.
-        seed: likewise.
+        request: what the run is to be.
+        words: the learnt ones that its prompts name.
+        seed: of the run.
         perceptors: in the order of the settings.
         cutters: all that cut, by a name that a checkpoint can keep; those of regions join later.
     """
 
-    agenda: RunPlan
+    request: Request
+    words: Sequence[WordEmbedding]
     seed: int
     perceptors: list[OpenClipPerceptor] = field(default_factory=list)
     cutters: dict[str, Cutter] = field(default_factory=dict)
@@ -84,7 +87,7 @@ class PerceptorSet:
     ) -> None:
         """Take one in, with the words that it is to know."""
         perceptor = perceptor.with_words(
-            word_embedding.fitting_width(self.agenda.taught, perceptor.width)
+            word_embedding.fitting_width(self.words, perceptor.width)
         )
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
@@ -94,7 +97,7 @@ class PerceptorSet:
     def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:
         """Find or make the cutter of a region's squares, which are fewer."""
         own = next(key for key, cutter in self.cutters.items() if cutter is perceptor.cut)
-        (seen,) = (eye.squares for eye in self.agenda.eyes if eye.name == perceptor.name)
+        (seen,) = (eye.squares for eye in self.request.perceptors if eye.name == perceptor.name)
         return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, regions.count)
 
     def digests(self) -> dict[str, str]:
@@ -105,7 +108,7 @@ class PerceptorSet:
         """Say how many tokens each one reads of each text, and in how many parts."""
         for perceptor in self.perceptors:
             told = []
-            for wish in self.agenda.wishes:
+            for wish in self.request.wishes:
                 if wish.kind == "text" and (not wish.only or perceptor.name in wish.only):
                     parts = prompt_embedding.chunks(
                         prompt_embedding.spoken(wish, perceptor), perceptor
@@ -119,12 +122,13 @@ class PerceptorSet:
         self, key: str, size: int, seen: int | None, share: Callable[[int], int] = int
     ) -> Cutter:
         stream = purpose_seed(self.seed, f"cutouts {key}")
-        run = self.agenda
+        run = self.request
         return make_cutter(run.config, run.clock, self.cutters, stream, key, size, seen, share)
 
 
 def load_perceptors(
-    agenda: RunPlan,
+    request: Request,
+    words: Sequence[WordEmbedding],
     seed: int,
     device: torch.device,
     thrift: MemoryPolicy,
@@ -133,14 +137,15 @@ def load_perceptors(
     """Load the perceptors of a run.
 
     Args:
+        words: the learnt ones that its prompts name.
         thrift: how much they are to hold at a time.
         say: is told which one is loaded, and then how each reads the prompts.
 
     Raises:
         VqclipError: if one cannot be loaded.
     """
-    config, found = agenda.config, PerceptorSet(agenda, seed)
-    for eye in agenda.eyes:
+    config, found = request.config, PerceptorSet(request, words, seed)
+    for eye in request.perceptors:
         say(f"loading the perceptor {eye.name} …")
         perceptor = load_perceptor(
             perceptor_source(eye.name),

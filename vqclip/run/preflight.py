@@ -1,20 +1,44 @@
-"""Preflight checks: everything that can be refused before torch is loaded."""
+"""Preflight checks: everything that can be refused before torch is loaded.
+
+What they understand is the run's `Request`: settings, prompts, perceptors, scenes, frames. It is
+made once, by `make_request`; whatever comes after takes it, and parses and checks nothing again.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vqclip.config import animation_checks, perceptor_spec
+from vqclip.config import animation_checks, perceptor_spec, scheduled
+from vqclip.config.checks import check_settings
+from vqclip.config.defaults import resolve_auto
+from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import PictureError, VqclipError, suggest
+from vqclip.guidance import scenes as guidance_scenes
+from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, prompts
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language import prompt as language_prompt
+from vqclip.language.assets import HERE, Direction, find_asset
+from vqclip.language.clock import Clock
 from vqclip.language.prompt import Prompt, learnt_words_in
-from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
+from vqclip.language.schedules import Curve
+from vqclip.media.paths import (
+    PATTERN,
+    check_image,
+    check_images,
+    find_images,
+    shorten_name,
+)
 from vqclip.models.zoo import registry
+
+if TYPE_CHECKING:
+    from vqclip.run.frames import FramePlan
+    from vqclip.run.retake import Retake
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 
@@ -72,6 +96,177 @@ def no_start(name: str) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Request:
+    """A run as it is to be, with everything in its settings understood and checked.
+
+    Args:
+        config: its settings, with nothing left open but the seed.
+        folders: where what they name is looked for.
+        prompts: its prompts, as they were written.
+        wishes: the same, with the style around them.
+        perceptors: who is to look.
+        weights: how much each of them counts at a step, by name.
+        words: the files of the learnt words that the prompts and the style name, by name.
+        directions: of vectors, by name.
+        clock: which frame it is at a step.
+        scenes: which scene it is.
+        frames: the frames of an animation; None for a still.
+        retake: the frames of another run that are drawn again; None for a run of its own.
+        begun: whether it goes on, and has its start picture from a checkpoint.
+        notes: what may not be as somebody expects it, for people to read.
+    """
+
+    config: RunConfig
+    folders: Sequence[Path]
+    prompts: Sequence[Prompt]
+    wishes: Sequence[Prompt]
+    perceptors: Sequence[PerceptorSpec]
+    weights: Mapping[str, Curve]
+    words: Mapping[str, Path]
+    directions: Mapping[str, Direction]
+    clock: Clock
+    scenes: SceneTimeline
+    frames: FramePlan | None = None
+    retake: Retake | None = None
+    begun: bool = False
+    notes: Sequence[str] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the perceptors."""
+        return [each.name for each in self.perceptors]
+
+    @property
+    def regions(self) -> int:
+        """How many parts of the picture have prompts of their own."""
+        return len({each.region for each in self.prompts if each.region is not None})
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it begins with a picture of its own, and not with one that is there."""
+        return not self.begun and (self.retake is None or self.retake.comes_from is None)
+
+    @property
+    def dreams(self) -> bool:
+        """Whether that is a draft."""
+        return self.fresh and self.config.init == "dream"
+
+    @property
+    def scenes_with_drafts(self) -> range:
+        """The scenes that take up a draft of their own on the way."""
+        config, count = self.config, self.scenes.scenes
+        several = self.frames is not None and count > 1 and config.motion.drafts > 0
+        wanted = several and config.init == "dream" and not self.begun
+        return range(count if wanted else 0)
+
+
+def make_request(
+    config: RunConfig,
+    say: Callable[[str], None] = lambda words: None,
+    beside: Path | None = None,
+    *,
+    begun: bool = False,
+    clipped: bool = False,
+    complete: bool = True,
+) -> Request:
+    """Understand settings, and refuse what cannot be drawn.
+
+    Args:
+        say: is told how the prompts are understood, the notes, and what is heard in a sound.
+        beside: the folder of what is made again or goes on; see `vqclip.language.assets`.
+        begun: whether it goes on, and has its start picture from a checkpoint.
+        clipped: whether an animation ends with the film that it is drawn over.
+        complete: whether the models have to be here.
+
+    Raises:
+        VqclipError: for a prompt, a setting or a file that cannot be used, or is absent.
+    """
+    config = check_settings(resolve_auto(config))  # one put together by hand is neither yet
+    folders = assets.search_path(config.assets, beside)
+    # What begins with a picture that is there does not look for its own.
+    there = begun or animation_checks.comes_from_a_frame(config)
+    wishes = _check(config, folders, starts=not there, complete=complete)
+    hints = list[str]()
+    if config.source.film or config.frames:
+        from vqclip.run import frames as run_frames
+
+        if clipped and not config.retake.of:  # else its length and size are settled
+            asked, config = config, run_frames.clipped_to_source(config, folders)
+            hints += run_frames.list_hints(asked, config, folders)
+        config = run_frames.with_source_length(config, folders)
+    notes = [*hints, *prompts.lint_prompts(config.prompts, config.negative)]
+    for line in (*(f"  {each}" for each in prompts.echo(wishes)), *(f"note: {n}" for n in notes)):
+        say(line)
+    return _request(config, folders, wishes, notes, begun, say)
+
+
+def _request(
+    config: RunConfig,
+    folders: Sequence[Path],
+    written: Sequence[Prompt],
+    notes: Sequence[str],
+    begun: bool,
+    say: Callable[[str], None],
+) -> Request:
+    """Work out what holds at which step of a run that has everything that it names."""
+    _check_scenes(config, written)
+    wishes = language_prompt.styled(written, config.style)
+    retake = None
+    if config.retake.of:
+        from vqclip.run.retake import find_retake
+
+        retake = find_retake(config, folders)
+    frames = _plan_frames(config, folders, say)
+    clock = scheduled.clock_of(config) if frames is None else frames.clock
+    scenes = guidance_scenes.scene_timeline(wishes, clock, config.fade, loop=config.loop)
+    scheduled.curves(config, clock)  # refuses what cannot be at some frame, as do the next ones
+    for wish in wishes:
+        clock.within(wish.weight, f"the weight of {wish.body!r}", -math.inf)
+    perceptors = [perceptor_spec.parse_perceptor(entry) for entry in config.perceptors]
+    found = Request(
+        config=config,
+        folders=folders,
+        prompts=written,
+        wishes=wishes,
+        perceptors=perceptors,
+        weights={
+            each.name: clock.within(each.weight, f"perceptors: the weight of {each.name}", 0)
+            for each in perceptors
+        },
+        words=assets.used_words([config.style, *learnt_words_in(written)], folders),
+        directions={
+            wish.body: assets.find_direction(wish.body, folders)
+            for wish in written
+            if wish.kind == "vector"
+        },
+        clock=clock,
+        scenes=scenes,
+        frames=frames,
+        retake=retake,
+        begun=begun,
+        notes=notes,
+    )
+    if found.dreams:
+        language_prompt.draft_text(wishes)  # refuses a draft without words
+    return found
+
+
+def _plan_frames(
+    config: RunConfig, folders: Sequence[Path], say: Callable[[str], None]
+) -> FramePlan | None:
+    """The frames of an animation, and what is heard meanwhile."""
+    if not config.frames:
+        return None
+    from vqclip.media import audio_features
+    from vqclip.run import frames
+
+    heard = frames.analyse_sound(config, folders)
+    if heard is not None:
+        say(audio_features.describe_audio(heard))
+    return frames.plan_frames(config, heard.variables if heard else {})
+
+
 def check_run(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:
     """Refuse settings that name what is not here; give the prompts, understood.
 
@@ -83,46 +278,73 @@ def check_run(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]
             no perceptor, or one that is not in the run, is to read, too many scenes, and an
             animation that does not fit together.
     """
+    return _check(config, assets.search_path(config.assets, beside))
+
+
+def _check(
+    config: RunConfig, folders: Sequence[Path], *, starts: bool = True, complete: bool = True
+) -> Sequence[Prompt]:
+    """The same, where it is looked for in some folders.
+
+    Args:
+        starts: whether the picture that it starts from has to be there.
+        complete: whether the models have to be.
+    """
     animation_checks.check_animation(config)
     wishes = prompts.parse_all(config.prompts, config.negative)
     if config.frames or not config.source.film:  # else how many they are is told by the film
-        prompts.check_scenes(
-            wishes, config.frames or config.steps, "frames" if config.frames else "steps"
-        )
+        _check_scenes(config, wishes)
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(wishes, names)
-    registry.require_models(config.vqgan, names)
-    require_files(config, wishes, beside)
+    if complete:
+        registry.require_models(config.vqgan, names)
+    require_files(config if starts else replace(config, init="random"), wishes, folders)
     return wishes
 
 
-def require_files(
-    config: RunConfig, wishes: Sequence[Prompt], beside: Path | None = None
-) -> None:
+def _check_scenes(config: RunConfig, wishes: Sequence[Prompt]) -> None:
+    """Refuse more scenes than frames, or than steps of a still."""
+    prompts.check_scenes(
+        wishes, config.frames or config.steps, "frames" if config.frames else "steps"
+    )
+
+
+def require_files(config: RunConfig, wishes: Sequence[Prompt], folders: Sequence[Path]) -> None:
     """Refuse settings that name a file which is not here, or cannot be used.
 
     Raises:
         VqclipError: for the first picture, film, sound, learnt word or direction.
     """
-    where = assets.search_path(config.assets, beside)
-    animation_checks.require_animation_files(config, where)
-    require_images(config, wishes, where)
-    assets.used_words([config.style, *learnt_words_in(wishes)], where)
+    animation_checks.require_animation_files(config, folders)
+    require_images(config, wishes, folders)
+    assets.used_words([config.style, *learnt_words_in(wishes)], folders)
     for wish in wishes:
         if wish.kind == "vector":
-            assets.find_direction(wish.body, where)
+            assets.find_direction(wish.body, folders)
 
 
-def without_unused_assets(
-    config: RunConfig, wishes: Sequence[Prompt], beside: Path | None = None
-) -> RunConfig:
+def without_unused_assets(request: Request, beside: Path | None = None) -> Request:
     """Forget `assets` where nothing in it is needed: notes need not tell where people keep files.
 
     What is found without it is what is found with it: it comes last.
     """
-    without = replace(config, assets="")
+    config = request.config
+    without = assets.search_path("", beside)
     try:
-        require_files(without, wishes, beside)
+        where = [list(_places(request, each)) for each in (request.folders, without)]
     except VqclipError:
-        return config
-    return without
+        return request
+    if where[0] != where[1]:
+        return request
+    return replace(request, config=replace(config, assets=""), folders=without)
+
+
+def _places(request: Request, folders: Sequence[Path]) -> Iterator[object]:
+    """Where the files lie that a run names."""
+    config = request.config
+    named = (config.source.film, config.sound.file, config.camera.depth, config.retake.of)
+    yield from (find_asset(name, folders) for name in named if name)
+    for name in images_of_run(config, request.prompts):
+        yield find_images(name, folders)
+    yield assets.used_words([f"<{name}>" for name in request.words], folders)
+    yield {name: assets.find_direction(name, folders) for name in request.directions}

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from vqclip.config.schema import RunConfig
-from vqclip.language import assets
 from vqclip.media import film as media_film
 from vqclip.media.film import Film
 from vqclip.run import frames as run_frames
-from vqclip.run import retake
+from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
-from vqclip.run.retake import Retake
 
 
 def begin_film(
-    config: RunConfig, place: Path, size: tuple[int, int], point: ResumePoint | None
+    request: Request, place: Path, size: tuple[int, int], point: ResumePoint | None
 ) -> Film | None:
     """Begin the film, or go on with the one that there is, if it goes up to here."""
+    config = request.config
     if config.frames:
-        where = assets.search_path(config.assets, place if point else None)
-        stretch = retake.find_retake(config, where)
-        film = _animation(config, place, size, point, where, stretch)
-        if point is None and stretch is not None:
-            film.take(stretch.before)
+        film = _animation(request, place, size, point)
+        if point is None and request.retake is not None:
+            film.take(request.retake.before)
         return film
     if config.film.format == "none":
         return None
@@ -59,18 +54,14 @@ def begin_film(
 
 
 def _animation(
-    config: RunConfig,
-    place: Path,
-    size: tuple[int, int],
-    point: ResumePoint | None,
-    where: Sequence[Path],
-    stretch: Retake | None,
+    request: Request, place: Path, size: tuple[int, int], point: ResumePoint | None
 ) -> Film:
     """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
+    config, stretch = request.config, request.retake
     kind = config.film.format
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    sound, start = run_frames.sound_of(config, where)
+    sound, start = run_frames.sound_of(config, request.folders)
     return media_film.open_film(
         place / ("frames" if whole else f"film.{kind}"),
         fps=run_frames.fps_of(config) * (config.film.between + 1 if latent else 1),

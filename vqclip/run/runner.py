@@ -31,7 +31,7 @@ from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.optimisers import NanGuard
 from vqclip.run.record.provenance import Provenance, versions
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Latent
 
 REGION = " region "  # in the name of a region's cutter
 
@@ -108,42 +108,9 @@ class Runner:
         """Run to the last step: from the first one, or from a `restore`."""
         self._optimiser = self._begun()
         if self.voyage is None:
-            yield from self._grow()
+            yield from self.grow(self._optimiser)
             return
-        frame = self.voyage.frame(self.done)
-        begun = frame < self.voyage.end and self.done > self.voyage.starts[frame]
-        try:
-            yield from animate(self, range(frame, self.voyage.end), begun)
-        finally:
-            self.voyage.route.close()
-
-    def move(self, frame: int) -> None:
-        """Move what the last frame showed to where it is in this one; see `Voyage.move`."""
-        assert self.voyage is not None and self._optimiser is not None
-        self.voyage.move(frame, self.drawer, self._optimiser)
-        if self.config.motion.steady:
-            for key, cutter in self.cutters.items():
-                cutter.restore(self.voyage.streams.setdefault(key, cutter.state()))
-
-    def refine(self, frame: int) -> Iterator[Step]:
-        """Take the steps of a frame that are left."""
-        assert self.voyage is not None and self._optimiser is not None
-        if frame == 0:
-            yield from self._grow()
-            return
-        steps = self.voyage.steps(frame)
-        self._average = self._averaged(steps.start < self.done)
-        yield from self._steps(self._optimiser, self._average, range(self.done, steps.stop))
-
-    def develop(self, frame: int) -> tuple[Image, ...]:
-        """Give what is shown of a frame; see `Voyage.develop`."""
-        assert self.voyage is not None and self._average is not None
-        return self.voyage.develop(frame, self.drawer, self._average.value())
-
-    def last(self, frame: int) -> int:
-        """The number of a frame's last step."""
-        assert self.voyage is not None
-        return self.voyage.steps(frame)[-1]
+        yield from FrameRunner(self, self.voyage, self._optimiser).play()
 
     def _begun(self) -> optimisers.Scheduled:
         """Make the optimiser, or take up the one of a `restore`."""
@@ -174,11 +141,9 @@ class Runner:
             average.load_state_dict(kept)
         return average
 
-    def _grow(self) -> Iterator[Step]:
+    def grow(self, optimiser: optimisers.Scheduled) -> Iterator[Step]:
         """Take the steps of a picture, or of a film's first frame, through all sizes."""
-        optimiser, state = self._optimiser, self._from
-        assert optimiser is not None
-        first = 0
+        state, first = self._from, 0
         for width, height, count in self.stages:
             last = first + count
             if self.done >= last < self.config.steps:  # this size is behind us
@@ -191,6 +156,15 @@ class Runner:
             self._average = self._averaged(state is not None and first < state.done <= last)
             yield from self._steps(optimiser, self._average, range(self.done, last))
             first = last
+
+    def refine(self, optimiser: optimisers.Scheduled, steps: range) -> Iterator[Step]:
+        """Take those steps of a later frame that are left."""
+        self._average = self._averaged(steps.start < self.done)
+        yield from self._steps(optimiser, self._average, range(self.done, steps.stop))
+
+    def averaged_latent(self) -> Latent:
+        """The average of the latent, if it is on and begun; else the latent."""
+        return self.drawer.latent if self._average is None else self._average.value()
 
     def _steps(
         self, optimiser: optimisers.Scheduled, average: optimisers.Average, steps: range
@@ -305,6 +279,52 @@ class Runner:
         prompt = settings.pop("prompts")
         known = self.models, versions()
         return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
+
+
+@dataclass(frozen=True)
+class FrameRunner:
+    """The frames of an animation, each drawn from the one before it.
+
+    Attributes:
+        run: whose frames they are; it takes the steps.
+        voyage: what takes it from frame to frame.
+        optimiser: of the run's latent.
+    """
+
+    run: Runner
+    voyage: FrameFeedback
+    optimiser: optimisers.Scheduled
+
+    def play(self) -> Iterator[Step]:
+        """Draw the frames that are left."""
+        frame = self.voyage.frame(self.run.done)
+        begun = frame < self.voyage.end and self.run.done > self.voyage.starts[frame]
+        try:
+            yield from animate(self, range(frame, self.voyage.end), begun)
+        finally:
+            self.voyage.route.close()
+
+    def move(self, frame: int) -> None:
+        """Move what the last frame showed into place for this one: `FrameFeedback.move`."""
+        self.voyage.move(frame, self.run.drawer, self.optimiser)
+        if self.run.config.motion.steady:
+            for key, cutter in self.run.cutters.items():
+                cutter.restore(self.voyage.streams.setdefault(key, cutter.state()))
+
+    def refine(self, frame: int) -> Iterator[Step]:
+        """Take the steps of a frame that are left."""
+        if frame == 0:
+            yield from self.run.grow(self.optimiser)
+        else:
+            yield from self.run.refine(self.optimiser, self.voyage.steps(frame))
+
+    def develop(self, frame: int) -> tuple[Image, ...]:
+        """Give what is shown of a frame; see `FrameFeedback.develop`."""
+        return self.voyage.develop(frame, self.run.drawer, self.run.averaged_latent())
+
+    def last(self, frame: int) -> int:
+        """The number of a frame's last step."""
+        return self.voyage.steps(frame)[-1]
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ import torch
 
 import vqclip
 from tests.conftest import VQGAN, Home, Refusal
-from vqclip import session
+from tests.helpers import building
 from vqclip.cli import main
 from vqclip.errors import ModelAbsent, ModelError, OutputError
 from vqclip.models import vqgan
@@ -104,7 +104,7 @@ def test_weights_that_were_exchanged_are_refused(mine: Path, refused: Refusal) -
 
 def test_runs_note_the_same_digest_from_both(mine: Path, home: Home) -> None:
     config = vqclip.load("a fox", **home.settings() | {"vqgan": NAME})
-    first, second = (session.build(config).models[NAME] for _ in range(2))
+    first, second = (building.build(config).models[NAME] for _ in range(2))
     assert first == second == registry.sha256(mine)
     assert mine.with_name(vqgan.COPY).is_file()
 

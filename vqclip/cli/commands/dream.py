@@ -64,7 +64,7 @@ def draw(config: RunConfig, screen: Console) -> Path:
     for note in word_embedding.unknown_words(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")
     generator = torch.Generator().manual_seed(models_device.purpose_seed(seed, "init"))
-    text = prompt.draft_text(prompt_embedding.styled(wishes, config.style))
+    text = prompt.draft_text(prompt.styled(wishes, config.style))
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)

@@ -17,7 +17,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import assets, expressions, prompts, schedules, structured, templates
 from vqclip.language.assets import Direction
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt import Prompt, styled
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import registry
@@ -71,9 +71,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         for name in names
     ]
     for config in configs:
-        wishes = prompt_embedding.styled(
-            prompts.parse_all(config.prompts, config.negative), config.style
-        )
+        wishes = styled(prompts.parse_all(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
         strays = prompts.lint_prompts(config.prompts, config.negative)
         lines += [f"note: {stray}" for stray in strays]

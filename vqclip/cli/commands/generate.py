@@ -7,18 +7,18 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments
 from vqclip.cli.console import Console, Progress
-from vqclip.config import animation_checks, loading, perceptor_spec
+from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, VqclipError
-from vqclip.language import assets, prompt, prompts
+from vqclip.language import prompt, prompts
 from vqclip.media import files
-from vqclip.run.preflight import check_run, without_unused_assets
+from vqclip.run.preflight import Request, check_run, make_request, without_unused_assets
 from vqclip.run.record.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
@@ -58,34 +58,18 @@ def draw_run(
     """
     progress.config = config
     began = time.monotonic()
-    beside = point.folder if point else before.folder if before else None
-    # What is absent is refused before torch is imported.
-    begun = animation_checks.comes_from_a_frame(config)
-    begun = begun or (point is not None and "start" in point.state.tensors)
-    wishes = check_run(replace(config, init="random") if begun else config, beside)
-    if point is None:  # what a run has noted stays as it is
-        config = without_unused_assets(config, wishes, beside)
-    progress.config = config
     files.require_folder(Path(config.out))
-    notes: list[str] = []
-    if config.frames or config.source.film:
-        from vqclip.run import frames as run_frames
-
-        asked, where = config, assets.search_path(config.assets, beside)
-        if point is None and not config.retake.of:  # else its length and size are settled
-            config = run_frames.clipped_to_source(config, where)
-            notes = list(run_frames.list_hints(asked, config, where))
-        progress.config = config
-    for line in prompts.echo(wishes):
-        screen.say(f"  {line}")
-    for note in notes:
-        screen.say(f"note: {note}")
-    for stray in prompts.lint_prompts(config.prompts, config.negative):
-        screen.say(f"note: {stray}")
+    # What is absent is refused before torch is imported.
+    beside = point.folder if point else before.folder if before else None
+    begun = point is not None and "start" in point.state.tensors
+    request = make_request(config, screen.say, beside, begun=begun, clipped=point is None)
+    if point is None:  # what a run has noted stays as it is
+        request = without_unused_assets(request, beside)
+    progress.config = config = request.config
     from vqclip.models import device
 
     with device.deterministic(config.deterministic) as unsteady:
-        place, film = _draw(config, wishes, screen, progress, command, before, point)
+        place, film = _draw(request, screen, progress, command, before, point)
     if unsteady:
         screen.say(
             f"note: torch has no deterministic {', '.join(unsteady)} here: made again, the "
@@ -112,8 +96,7 @@ def draw_run(
 
 
 def _draw(
-    config: RunConfig,
-    wishes: Sequence[prompt.Prompt],
+    request: Request,
     screen: Console,
     progress: Progress,
     command: Sequence[str],
@@ -126,20 +109,16 @@ def _draw(
     from vqclip.run import resume as run_resume
     from vqclip.run.record import run_folder
 
-    beside = point.folder if point else before.folder if before else None
-    start = None if point is None else run_resume.read_start_picture(point)
-    ready = session.build(config, screen.say, beside, start)
-    if point is not None:
-        run_resume.restore_into(ready, point)
+    config = request.config
+    ready = session.build(request, screen.say, point)
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
     for note in [*ready.notes, *_changed(compared, ready.models)]:
         screen.say(f"note: {note}")
-    place = (
-        point.folder if point else run_folder.make_run_folder(Path(config.out), wishes[0].body)
-    )
+    title = request.prompts[0].body
+    place = point.folder if point else run_folder.make_run_folder(Path(config.out), title)
     with nullcontext() if point else run_folder.locked_folder(place):
         progress.folder = place
-        film = recording.begin_film(config, place, ready.size, point)
+        film = recording.begin_film(request, place, ready.size, point)
         put_aside = run_folder.set_final_aside(place)
         screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
         if point is not None:
@@ -154,18 +133,19 @@ def _draw(
             **({"frames": config.frames} if config.frames else {}),
             seed=ready.seed,
             size=list(ready.size),
-            prompts=prompts.show(wishes),
+            prompts=prompts.show(request.prompts),
         )
         progress.started = True
         if point is not None and len(ready.changes) > len(point.notes.changes):
             run_resume.write_resume_point(
                 ready, place, point.state, point.reel
             )  # what is asked for now holds
-        _play(ready, place, film, point, screen, progress, command)
+        _play(request, ready, place, film, point, screen, progress, command)
     return place, film
 
 
 def _play(
+    request: Request,
     ready: Runner,
     place: Path,
     film: Film | None,
@@ -182,7 +162,7 @@ def _play(
     verdicts: list[Verdict] = []
 
     def look(image: Image) -> dict[str, object]:
-        verdict = _judged(ready, image, screen)
+        verdict = _judged(request, ready, image, screen)
         if verdict is None:
             return {}
         verdicts.append(verdict)
@@ -234,16 +214,12 @@ def _play(
         screen.say(verdict.in_words())
 
 
-def _judged(ready: Runner, image: Image, screen: Console) -> Verdict | None:
+def _judged(request: Request, ready: Runner, image: Image, screen: Console) -> Verdict | None:
     """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
     from vqclip.guidance import zero_shot
 
-    config = ready.config
-    wishes = prompts.parse_all(config.prompts, config.negative)
-    if not (
-        zero_shot.judge_available(perceptor_spec.perceptor_names(config.perceptors))
-        and prompt.positive_texts(wishes)
-    ):
+    wishes = request.prompts
+    if not (zero_shot.judge_available(request.names) and prompt.positive_texts(wishes)):
         return None
     try:
         return zero_shot.judge_picture(image, prompt.draft_text(wishes), words=ready.words)

@@ -9,12 +9,12 @@ from typing import Any
 
 from vqclip.cli import arguments
 from vqclip.cli.console import Console, Progress
-from vqclip.config import animation_checks, loading, yaml_files
+from vqclip.config import loading, yaml_files
 from vqclip.config.describe import describe_settings, plain_value, to_dict
 from vqclip.config.layers import flat
 from vqclip.config.schema import RunConfig
-from vqclip.language import assets, prompts
-from vqclip.run.preflight import require_files
+from vqclip.language import prompts
+from vqclip.run.preflight import make_request
 
 
 def show(options: Any, screen: Console, progress: Progress) -> None:
@@ -77,27 +77,15 @@ def plan(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def _plan(config: RunConfig, options: Any, screen: Console) -> None:
-    wishes = prompts.parse_all(config.prompts, config.negative)
-    animation_checks.check_animation(config)
-    require_files(config, wishes)
-    notes: list[str] = []
-    if config.frames or config.source.film:
-        from vqclip.run import frames
-
-        asked, where = config, assets.search_path(config.assets)
-        config = frames.clipped_to_source(config, where)
-        notes = list(frames.list_hints(asked, config, where))
-    prompts.check_scenes(
-        wishes, config.frames or config.steps, "frames" if config.frames else "steps"
-    )
+    request = make_request(config, clipped=True, complete=False)
     from vqclip.run import estimate as run_estimate
 
-    estimate = run_estimate.estimate_cost(config)
+    config, estimate = request.config, run_estimate.estimate_cost(request)
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
-    screen.result("\n".join(f"  {line}" for line in prompts.echo(wishes)))
-    for note in [*prompts.lint_prompts(config.prompts, config.negative), *notes]:
+    screen.result("\n".join(f"  {line}" for line in prompts.echo(request.prompts)))
+    for note in request.notes:
         screen.result(f"note: {note}")
     every = {key: str(plain_value(value)) for key, value in flat(to_dict(config)).items()}
     defaults = {each.key: each.default for each in describe_settings()}
