@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def film(
     card = source or BLOCKS.format(rate=rate, seconds=seconds)
     ffmpeg("-f", "lavfi", "-i", card, *options, path)
     return path
+
+
+def held(path: Path) -> bool:
+    """Whether this process has a file open."""
+    found = (Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
+    return str(path.absolute()) in [os.readlink(each) for each in found if each.is_symlink()]
 
 
 def levels(frame: Image, x: int, y: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import wave
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_same_pictures_same_bytes(tmp_path: Path, kind: str, codec: str) -> None
     assert first == second
 
 
+@pytest.mark.parametrize("kind", ["mp4", "gif", "webp"])
+def test_no_more_than_a_picture_is_held(tmp_path: Path, kind: str) -> None:
+    given: list[weakref.ref[Any]] = []
+    held: list[int] = []
+
+    def each() -> Iterator[Any]:
+        for picture in pictures(count=8):
+            given.append(weakref.ref(picture))
+            held.append(sum(one() is not None for one in given))
+            yield picture
+
+    look = encode.resolve_options(kind, encode.EncodeOptions(Fraction(10)))
+    encode.encode(each, 8, (WIDE, HIGH), False, tmp_path / f"film.{kind}", look)
+    assert max(held) <= 2
+
+
 def test_crf_stands_for_quality(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     for kind, codec in (("mp4", "h264"), ("mp4", "h265"), ("webm", "vp9"), ("webm", "av1")):
@@ -179,8 +196,9 @@ def test_sounds_stay_as_loud_as_they_are(tmp_path: Path, channels: int) -> None:
     many = ("-af", f"pan={channels}c|" + "|".join(f"c{n}=c0" for n in range(channels)))
     films.ffmpeg("-i", mono, *many, tmp_path / "many.wav")
     path = made(tmp_path / "film.mp4", sound=tmp_path / "many.wav")
-    raw = ffmpeg.run(
-        [ffmpeg.find_ffmpeg(), "-i", str(path), "-f", "s16le", "-ar", "16000", "-"]
+    raw = subprocess.run(
+        [ffmpeg.find_ffmpeg(), "-i", str(path), "-f", "s16le", "-ar", "16000", "-"],
+        capture_output=True,
     ).stdout
     found = np.frombuffer(raw, "<i2").reshape(-1, min(channels, 2)).astype(float)
     assert abs(len(found) / 16000 - 0.4) < 0.1

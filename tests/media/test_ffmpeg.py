@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
-from math import inf
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -15,33 +14,12 @@ import pytest
 from vqclip.errors import ConfigError, OutputError
 from vqclip.media import ffmpeg
 
-SONG = """
-  Duration: 00:03:05.50, start: 0.000000, bitrate: 128 kb/s
-  Stream #0:0: Audio: mp3, 44100 Hz, stereo, fltp, 128 kb/s
-  Stream #0:1: Video: mjpeg (Baseline), yuvj420p, 300x300, 90k tbr, 90k tbn (attached pic)
-"""
-
 
 def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     path = folder / "fake-ffmpeg"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(path))
-
-
-@pytest.mark.parametrize(
-    ("song", "seconds"),
-    [
-        (SONG, 185.5),
-        (SONG.replace("00:03:05.50", "N/A"), inf),
-        (SONG.replace("Audio: mp3", "Data: none"), None),
-    ],
-)
-def test_how_long_a_sound_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, song: str, seconds: float | None
-) -> None:
-    fake(tmp_path, monkeypatch, f"cat >&2 <<'END'\n{song}\nEND")
-    assert ffmpeg.sound(tmp_path / "song.mp3") == seconds
 
 
 @pytest.mark.parametrize(
@@ -74,7 +52,7 @@ def test_encoders_are_listed_or_not_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(tmp_path / "gone"))
     assert ffmpeg.encoders() is None
     with pytest.raises(ConfigError, match="ffmpeg does not start"):
-        ffmpeg.sound(tmp_path / "film.mp4")
+        ffmpeg.start(ffmpeg.command())
 
 
 def test_one_that_ends_early_is_heard_out(

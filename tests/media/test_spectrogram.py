@@ -97,6 +97,13 @@ def test_sound_that_begins_late_in_a_film_begins_late(tmp_path: Path) -> None:
     assert np.argmax(loud) * HOP / RATE == pytest.approx(0.5, abs=0.015)
 
 
+def test_a_song_ends_where_its_file_says(tmp_path: Path) -> None:
+    """Its last packet holds more."""
+    sound = melody.save(tmp_path / "a.wav", melody.tone(1000, 1.0))
+    ffmpeg("-i", sound, "-c:a", "aac", tmp_path / "a.m4a")
+    assert sums(tmp_path / "a.m4a", ALL)[1] == 1
+
+
 def test_a_damaged_end_leaves_the_beginning(tmp_path: Path) -> None:
     ffmpeg("-i", melody.save(tmp_path / "a.wav", melody.melody(4.0)), tmp_path / "a.mp3")
     whole = (tmp_path / "a.mp3").read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ def test_all_that_is_read_is_noted(material: Home) -> None:
 
 
 def test_a_film_is_left_when_a_run_is(material: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.helpers.films import film
+    from tests.helpers.films import film, held
 
     film(Path("long.mkv"), seconds="60")
     run = ready(material, source={"film": "long.mkv", "flow": "none"}, init="auto", frames=3)
@@ -106,19 +105,9 @@ def test_a_film_is_left_when_a_run_is(material: Home, monkeypatch: pytest.Monkey
     for step in playing:
         if step.frame == 1:
             break
-    assert children() == 1
+    assert held(Path("long.mkv"))
     playing.close()  # type: ignore[attr-defined]
-    assert children() == 0
-
-
-def children() -> int:
-    """How many ffmpegs this process runs."""
-    found = 0
-    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            name = Path(f"/proc/{child}/comm")
-            found += name.exists() and name.read_text().startswith("ffmpeg")
-    return found
+    assert not held(Path("long.mkv"))
 
 
 def test_a_picture_of_depths_comes_along_and_a_film_shows_its_own(material: Home) -> None:

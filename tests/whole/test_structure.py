@@ -92,7 +92,7 @@ def test_the_median_module_is_neither_scrap_nor_wall() -> None:
 
 def test_plain_words_do_not_import_torch() -> None:
     modules = ", ".join(f"vqclip.{name}" for name in PLAIN_WORDS.split())
-    heavy = ("torch", "open_clip", "kornia", "taming", "torchvision")
+    heavy = ("torch", "open_clip", "kornia", "taming", "torchvision", "av", "imageio")
     code = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

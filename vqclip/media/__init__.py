@@ -16,4 +16,5 @@ Begin with `images` and `film`.
     live_film       Live films, which can be watched while the run goes on
     audio_analysis  Audio analysis: spectrogram, onsets and beats of a sound file
     audio_features  Audio features for each frame of a film: loudness, bands and beats
+    pyav            PyAV: films and sounds opened, and decoded frame by frame
 """

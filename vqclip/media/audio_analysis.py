@@ -1,7 +1,8 @@
 """Audio analysis: spectrogram, onsets and beats of a sound file.
 
 ffmpeg decodes into a pipe, and the spectrogram is summed up on the way, so that an hour of music
-is never held.
+is never held. By ffmpeg's process, as a film's sound is made: PyAV 18 lets some songs end
+later (test_a_song_ends_where_its_file_says).
 
 Both are librosa's (McFee et al. 2015; its beats are those of Ellis, "Beat Tracking by Dynamic
 Programming", 2007), found where loudness in sones rises: by Stevens' power law instead of in
@@ -91,7 +92,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
     # In a film whose sound begins late, silence comes first.
     mono = f"aresample={RATE}:async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1"
     read = (*ffmpeg.opened(path), "-map", "0:a:0", "-af", mono)
-    command = ffmpeg.command("-nostats", *read, "-f", "f32le", "-", level="info")
+    command = ffmpeg.command(*read, "-f", "f32le", "-")
     with tempfile.TemporaryFile() as said:
         process = ffmpeg.start(command, stdin=DEVNULL, stdout=PIPE, stderr=said)
         assert process.stdout is not None
@@ -100,17 +101,21 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
                 samples = np.frombuffer(block[: len(block) // 4 * 4], "<f4")
                 yield np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
             if process.wait() != 0:
-                raise _complaint(path, ffmpeg.read(said))
+                raise _complaint(path, ffmpeg.last(said))
         finally:
             ffmpeg.end(process)
 
 
 def _complaint(path: Path, said: str) -> SoundError:
     """Put what ffmpeg said in an artist's words."""
-    if "Input #0" in said and "Audio:" not in said:
-        return SoundError(f"{path.name} has no sound in it; name a sound, or a film with sound")
+    from vqclip.media import pyav
+
+    name = path.name
+    with suppress(OSError), pyav.opened(path) as file:
+        if not file.streams.audio:
+            return SoundError(f"{name} has no sound in it; name a sound, or a film with sound")
     return SoundError(
-        f"{path.name} cannot be read as sound (ffmpeg: {ffmpeg.last(said)}); is it damaged? "
+        f"{name} cannot be read as sound (ffmpeg: {said}); is it damaged? "
         "Choose a wav, mp3, flac or ogg, or a film with sound"
     )
 

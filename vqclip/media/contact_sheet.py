@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from vqclip.media.encode import Pixels, ready
 from vqclip.media.files import write_whole
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from vqclip.media.images import to_png
 
 SIDE, MARGIN, LINE = 128, 8, 16
 
@@ -70,15 +67,13 @@ def sheet(
                 paper.paste(whole, corner)
             below = (corner[0], corner[1] + side + 1)
             pen.text(below, _fit(pen, cell.words, SIDE), fill="black")
-    buffer = io.BytesIO()
-    paper.save(buffer, "PNG", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, buffer.getvalue(), overwrite=overwrite)
+    write_whole(path, to_png(np.asarray(paper), optimize=True), overwrite=overwrite)
 
 
 def every(
     path: Path,
-    pictures: Iterable[NDArray[np.uint8]],
+    pictures: Iterable[Pixels],
     step: int,
     *,
     fps: float | None = None,
@@ -101,10 +96,8 @@ def every(
     cells = []
     for index, pixels in enumerate(pictures):
         if index % step == 0:
-            picture = Image.fromarray(pixels)
-            if picture.mode == "RGBA":
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-            small = ImageOps.contain(picture.convert("RGB"), (SIDE, SIDE))
+            opaque = Image.fromarray(ready(pixels, keeps=False, even=False))
+            small = ImageOps.contain(opaque, (SIDE, SIDE))
             words = f"{index}" if fps is None else f"{index}: {index / fps:.2f} s"
             cells.append(Cell(small, words))
     rows = [("", cells[at : at + across]) for at in range(0, len(cells), across)]

@@ -1,28 +1,30 @@
 """Decoding of films and animated pictures: what is in them, and their frames at a rate.
 
-ffmpeg decodes, turns frames as the file says, makes a varying rate constant and pixels square,
-and hands the frames over by a pipe. The first frame is that of the file's first moment: where
-pictures begin later than the sound, or an edit cuts them, they stay in step with it. A film
-larger than television's used to be that names no colour matrix is taken for BT.709, as players
-do. High dynamic range is not mapped to the usual one. Moving GIFs and WebPs are Pillow's.
+Frames are turned as the file says, a varying rate is made constant and pixels square. The first
+frame is that of the file's first moment: where pictures begin later than the sound, or an edit
+cuts them, they stay in step with it. A film larger than television's used to be that names no
+colour matrix is taken for BT.709, as players do. High dynamic range is not mapped to the usual
+one. Moving GIFs and WebPs are Pillow's, by imageio.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
-import tempfile
+import struct
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from av.container import InputContainer
+from av.filter import Graph
+from av.stream import Disposition
 from PIL import Image as pillow
 
 from vqclip.errors import PictureError
-from vqclip.media import ffmpeg, images
+from vqclip.media import images, pyav
+from vqclip.media.encode import Pixels
 from vqclip.media.paths import ANIMATIONS
 
 JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
@@ -55,12 +57,10 @@ def look(path: Path) -> AnimatedImage:
         PictureError: if one cannot be read.
     """
     times, alpha, size = [], False, (0, 0)
-    for picture in pages(path):
-        time = round(picture.info.get("duration", 0))
-        times.append(time if time > HURRIED else 100)
-        if picture.has_transparency_data and not alpha:
-            alpha = bool(np.asarray(picture.convert("RGBA"))[..., 3].min() < 255)
-        size = picture.size
+    for picture, shown in pages(path):
+        times.append(round(shown) if round(shown) > HURRIED else 100)
+        alpha = alpha or bool(picture[..., 3].min() < 255)
+        size = (picture.shape[1], picture.shape[0])
     if max(times) - min(times) <= JITTER:
         even = Fraction(sum(times), 1000 * len(times))
         return AnimatedImage(size, (even,) * len(times), 1 / even, alpha)
@@ -68,17 +68,16 @@ def look(path: Path) -> AnimatedImage:
     return AnimatedImage(size, exact, Fraction(1000, min(times)), alpha)
 
 
-def pages(path: Path) -> Iterator[pillow.Image]:
-    """Its pictures, one after another.
+def pages(path: Path) -> Iterator[tuple[Pixels, float]]:
+    """Its pictures, [H, W, 4], and how many milliseconds each says to stay.
 
     Raises:
         PictureError: at one that cannot be read.
     """
-    with images.opened(path) as film:
-        for number in range(getattr(film, "n_frames", 1)):
-            film.seek(number)
-            film.load()
-            yield film
+    with images.guarded(path) as file, images.opened(file) as film:
+        for number in range(film.properties(index=...).n_images):
+            picture = film.read(index=number, mode="RGBA")
+            yield picture, film.metadata(index=number).get("duration", 0)
 
 
 def slots(book: AnimatedImage, rate: Fraction) -> list[int]:
@@ -95,16 +94,16 @@ def slots(book: AnimatedImage, rate: Fraction) -> list[int]:
     return [*found[:-1], max(1, found[-1])]
 
 
-HARDLY, A_LITTLE = Fraction(6, 1000), 0.02  # what ffmpeg rounds, and what a rate may vary
+A_LITTLE = 0.02  # what a rate may vary
 
 
 LONGEST = 1_000_000  # frames; times that are damaged may ask for any number
 
 
-MATRICES = re.compile(r"bt\d|smpte|fcc|gbr|rgb|bgr|argb|abgr|pal8")  # or none is needed
+UNNAMED = 2  # the colour matrix of films that name none
 
 
-PLANES = re.compile(r"\b(yuva\d|rgba|bgra|argb|abgr|gbrap|ya8|ya16|ayuv|vuya|pal8)")  # alpha
+EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,6 @@ class FilmInfo:
         size: (width, height) as it is meant to be seen: turned, with square pixels.
         rate: frames per second that it is meant to have; the mean if it varies much.
         alpha: whether some may be transparent.
-        decoder: options that have to stand before the film.
         matrix: the colour matrix to take it for, if it names none that it needs.
         book: of a GIF or WebP, its pictures' times.
     """
@@ -124,7 +122,6 @@ class FilmInfo:
     rate: Fraction
     sound: bool = False
     alpha: bool = False
-    decoder: tuple[str, ...] = ()
     matrix: str | None = None
     book: AnimatedImage | None = None
 
@@ -134,81 +131,74 @@ def probe_film(path: Path) -> FilmInfo:
 
     Raises:
         PictureError: if it is no film, or it cannot be read.
-        ConfigError: if there is no ffmpeg.
     """
     if path.suffix.lower() in ANIMATIONS:
         book = look(path)
         return FilmInfo(size=book.size, rate=book.rate, alpha=book.alpha, book=book)
-    one = ("-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "yuv444p", "-f", "yuv4mpegpipe", "-")
-    done = ffmpeg.run(ffmpeg.command(*ffmpeg.opened(path), *one, level="info"))
-    words = done.stderr.decode("utf-8", "replace")
-    # The header knows the rate exactly, and the size after the film was turned.
-    header = re.match(rb"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) \S+ A(\d+):(\d+)", done.stdout)
-    if header is None or b"FRAME" not in done.stdout[:200]:
-        raise PictureError(_unreadable(path, words))
-    width, height, top, bottom, wide, high = (int(each) for each in header.groups())
-    # A cover of a song is a picture stream, too, but no film.
-    pictures = (each for each in ffmpeg.streams(words) if ": Video: " in each)
-    video = next((each for each in pictures if "(attached pic)" not in each), "")
-    if wide > high > 0:
-        width = round(width * wide / high)
-    elif high > wide > 0:
-        height = round(height * high / wide)
+    words = "it has no frames"
+    try:
+        with pyav.opened(path) as film:
+            stream = _pictures(film)
+            if stream is None:
+                raise PictureError(
+                    f"{path} holds no moving picture; expected a film (mp4, mov, webm, gif …)"
+                )
+            frame, _ = next(pyav.frames(film, stream))
+            if frame is not None:
+                return _told(path, film, stream, frame)
+    except OSError as error:
+        words = str(error)
+    raise PictureError(
+        f"{path} cannot be read as a film (ffmpeg: {words}); is it damaged, or still being "
+        "written? Expected mp4, mov, webm, gif …, or a folder of pictures"
+    )
+
+
+def _pictures(film: InputContainer) -> Any:
+    """Its moving pictures, if any; the cover of a song is a picture stream, too, but no film."""
+    cover, found = Disposition.attached_pic, film.streams.video
+    return next((s for s in found if s.codec_context and not s.disposition & cover), None)
+
+
+def _told(path: Path, film: InputContainer, stream: Any, frame: Any) -> FilmInfo:
+    """What a film's stream and its first frame tell."""
+    size, wide = (frame.width, frame.height), stream.sample_aspect_ratio or Fraction(1)
+    if any(name == "transpose" for name, _ in _turns(frame)):
+        size, wide = size[::-1], 1 / wide
+    width, height = round(size[0] * max(1, wide)), round(size[1] / min(1, wide))
     if width * height > images.LARGEST:
         raise PictureError(
             f"{path} has frames of {width}x{height}; they may have up to "
             f"{images.LARGEST // 1_000_000} million pixels; make it smaller first"
         )
-    described = video.partition("\n")[0]
-    large = max(width, height) >= 1280 or min(width, height) > 576
-    coded = re.search(r"Video: (vp[89])\b", described)
-    hidden = coded is not None and re.search(r"alpha_mode *: *1", video) is not None
+    large, planes = max(width, height) >= 1280 or min(width, height) > 576, frame.format
+    named = frame.colorspace != UNNAMED or planes.is_rgb or planes.has_palette
+    rate = stream.guessed_rate or Fraction(25)
+    mean = stream.average_rate or rate
     return FilmInfo(
         size=(width, height),
-        rate=_rate(Fraction(top, bottom) if top > 0 and bottom > 0 else Fraction(25), described),
-        sound=ffmpeg.has_sound(words),
-        # A strange title may hide what is said of the film; then anything may be.
-        alpha=hidden or not video or PLANES.search(described) is not None,
-        # ffmpeg's own decoders of these leave the transparency out.
-        decoder=("-c:v", f"libvpx{'-vp9' if coded[1] == 'vp9' else ''}")
-        if hidden and coded is not None
-        else (),
-        matrix="bt709" if MATRICES.search(described) is None and large else None,
+        # A frame missing here and there varies the mean, but the film is meant to have its rate.
+        rate=rate if abs(mean / rate - 1) <= A_LITTLE else mean,
+        sound=bool(film.streams.audio),
+        alpha=planes.has_palette or any(each.is_alpha for each in planes.components),
+        matrix="bt709" if large and not named else None,
     )
 
 
-def _rate(rate: Fraction, described: str) -> Fraction:
-    """The rate that a film is meant to have, by what its header and ffmpeg's words say."""
-    mean, said = rate, re.search(r" (\d+(?:\.\d+)?)(k?) fps", described)
-    if said is not None and float(said[1]) > 0:
-        rounded = Fraction(said[1]) * (1000 if said[2] else 1)
-        mean = mean if abs(rounded - mean) <= HARDLY + mean / 10_000 else rounded
-    # A frame missing here and there varies the mean, but the film is meant to have its rate.
-    return rate if abs(mean / rate - 1) <= A_LITTLE else mean
-
-
-def count(path: Path, told: FilmInfo, rate: Fraction) -> int:
-    """How many frames `decode_frames` gives at a rate, with none passed over; all are decoded.
+def count(path: Path, told: FilmInfo, rate: Fraction, *, stride: int = 1, first: int = 0) -> int:
+    """How many frames `decode_frames` gives; all are decoded, even those that it passes over.
 
     Raises:
         PictureError: if the film breaks off.
     """
-    if told.book is not None:
-        return slots(told.book, rate)[-1]
-    ends = ("-frames:v", str(LONGEST), "-f", "null", "-progress", "-", "-")
-    chain = ("-vf", _paced(rate), "-fps_mode", "passthrough")
-    read = (*ffmpeg.opened(path, *told.decoder), "-map", "0:V:0")
-    done = ffmpeg.run(ffmpeg.command(*read, *chain, *ends))
-    numbers = re.findall(rb"^frame=\s*(\d+)", done.stdout, re.MULTILINE)
-    found = int(numbers[-1]) if numbers else 0
-    if done.returncode != 0:
-        raise _broken(path, found, done.stderr.decode("utf-8", "replace"))
-    if found >= LONGEST:
-        raise PictureError(
-            f"{path} would be more than {LONGEST:,} frames long; its times "
-            "are damaged, or the rate is too high"
-        )
-    return found
+    found = 0
+    for _, _, found in _spans(path, told, rate):
+        if found >= LONGEST:
+            raise PictureError(
+                f"{path} would be more than {LONGEST:,} frames long; its times "
+                "are damaged, or the rate is too high"
+            )
+    return max(0, -(-found // stride) - first)
 
 
 def decode_frames(
@@ -220,7 +210,7 @@ def decode_frames(
     first: int = 0,
     ground: str | None = "white",
 ) -> Generator[pillow.Image, None, None]:
-    """Decode a film, frame by frame; leaving early ends its ffmpeg.
+    """Decode a film, frame by frame; leaving early closes it.
 
     Args:
         rate: frames per second to bring it to.
@@ -233,85 +223,82 @@ def decode_frames(
         frames of the size that was told, in RGB, or without a ground in RGBA, if it has alpha.
 
     Raises:
-        PictureError: if ffmpeg gives up; what it could decode was given.
+        PictureError: if it breaks off; what could be decoded was given.
     """
-    shown = _leafed if told.book is not None else _decoded
-    with closing(shown(path, told, rate, stride, first * stride)) as frames:
-        for frame in frames:
-            yield frame if ground is None else _opaque(frame, ground)
+    skip, graphs = first * stride, dict[Any, Graph]()
+    with closing(_spans(path, told, rate)) as spans:
+        for shot, begins, ends in spans:
+            wanted = range(skip + -(-max(0, begins - skip) // stride) * stride, ends, stride)
+            if wanted:  # and only then something is made of it
+                picture = _developed(shot, told, graphs)
+                picture = picture if ground is None else images.laid(picture, ground)
+                yield from (picture for _ in wanted)
 
 
-def _leafed(
-    path: Path, told: FilmInfo, rate: Fraction, stride: int, skip: int
-) -> Generator[pillow.Image, None, None]:
-    """The pictures of a GIF or a WebP, each as often as it is shown."""
-    assert told.book is not None
-    places = slots(told.book, rate)
-    spans = zip(pages(path), places[:-1], places[1:], strict=True)
-    for page, begins, ends in spans:
-        wanted = range(skip + -(-max(0, begins - skip) // stride) * stride, ends, stride)
-        if wanted:
-            picture = page.convert("RGBA" if told.alpha else "RGB")
-            yield from (picture for _ in wanted)
+def _spans(
+    path: Path, told: FilmInfo, rate: Fraction
+) -> Generator[tuple[Any, int, int], None, None]:
+    """What is decoded, and from which frame of a rate up to which it is shown."""
+    if told.book is not None:
+        places = slots(told.book, rate)
+        for (page, _), begins, ends in zip(pages(path), places[:-1], places[1:], strict=True):
+            yield page, begins, ends
+        return
+    shown, held = 0, None
+    try:
+        with pyav.opened(path) as film:
+            for frame, time in pyav.frames(film, _pictures(film)):
+                until = int(max(time * rate, Fraction(0)) + Fraction(1, 2))
+                if held is not None and until > shown:
+                    yield held, shown, until
+                    shown = until
+                held = frame
+    except OSError as error:
+        raise PictureError(
+            f"{path} breaks off after {shown} frames (ffmpeg: {error}); is the file "
+            "whole? To mend it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
+        ) from error
 
 
-def _decoded(
-    path: Path, told: FilmInfo, rate: Fraction, stride: int, skip: int
-) -> Generator[pillow.Image, None, None]:
-    """What ffmpeg gives."""
-    (width, height), mode = told.size, "RGBA" if told.alpha else "RGB"
-    chosen = f"select=gte(n\\,{skip})*not(mod(n-{skip}\\,{stride}))" if skip or stride > 1 else ""
-    matrix = f":in_color_matrix={told.matrix}" if told.matrix else ""
-    exact = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-    planes = "format=rgba" if told.alpha else "format=rgb24"
-    # Frames that are not wanted are left out before anything is made of them.
-    filters = [_paced(rate), chosen, f"scale={width}:{height}:{exact}{matrix}", planes]
-    read = (*ffmpeg.opened(path, *told.decoder), "-map", "0:V:0")
-    chain = ("-vf", ",".join(filter(None, filters)), "-fps_mode", "passthrough")
-    given, size = skip, width * height * len(mode)
-    with tempfile.TemporaryFile() as said:  # a pipe that nobody reads would fill up
-        process = ffmpeg.start(
-            ffmpeg.command(*read, *chain, "-f", "rawvideo", "-"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=said,
-        )
-        assert process.stdout is not None
-        try:
-            while len(pixels := process.stdout.read(size)) == size:
-                yield pillow.frombuffer(mode, told.size, pixels, "raw", mode, 0, 1)
-                given, skip = skip + 1, skip + stride
-            if process.wait() != 0:
-                raise _broken(path, given, ffmpeg.read(said))
-        finally:
-            ffmpeg.end(process)
+def _developed(shot: Any, told: FilmInfo, graphs: dict[Any, Graph]) -> pillow.Image:
+    """Make a picture of what was decoded: turned, scaled and in RGB or RGBA, by ffmpeg's filters.
+
+    Args:
+        graphs: keeps them; a film may change what it is in its midst.
+    """
+    if told.book is not None:
+        return pillow.fromarray(shot if told.alpha else shot[..., :3])
+    kind = (shot.width, shot.height, shot.format.name, shot.colorspace, shot.color_range)
+    if kind not in graphs:
+        graphs.clear()
+        graphs[kind] = Graph()
+        source = "video_size={}x{}:pix_fmt={}:colorspace={:d}:range={:d}:time_base=1/1"
+        matrix = f":in_color_matrix={told.matrix}" if told.matrix else ""
+        filters = [
+            ("buffer", source.format(*kind)),
+            *_turns(shot),
+            ("scale", f"{told.size[0]}:{told.size[1]}:{EXACT}{matrix}"),
+            ("format", "rgba" if told.alpha else "rgb24"),
+            ("buffersink", None),
+        ]
+        nodes = [graphs[kind].add(name, how) for name, how in filters]
+        graphs[kind].link_nodes(*nodes).configure()
+    graphs[kind].push(shot)
+    return pillow.fromarray(graphs[kind].vpull().to_ndarray())
 
 
-def _paced(rate: Fraction) -> str:
-    """The filter that brings a film to a rate, from the file's first moment on."""
-    return f"fps={rate}:start_time=0"
-
-
-def _opaque(frame: pillow.Image, ground: str) -> pillow.Image:
-    """Lay an RGBA frame on the ground."""
-    if frame.mode == "RGB" or frame.getchannel("A").getextrema() == (255, 255):
-        return frame.convert("RGB")
-    return pillow.alpha_composite(pillow.new("RGBA", frame.size, ground), frame).convert("RGB")
-
-
-def _unreadable(path: Path, words: str) -> str:
-    """Say why a film cannot be read, from what ffmpeg said."""
-    if "matches no streams" in words:
-        return f"{path} holds no moving picture; expected a film (mp4, mov, webm, gif …)"
-    return (
-        f"{path} cannot be read as a film (ffmpeg: {ffmpeg.last(words)}); is it damaged, or "
-        "still being written? Expected mp4, mov, webm, gif …, or a folder of pictures"
-    )
-
-
-def _broken(path: Path, given: int, words: str) -> PictureError:
-    """Say that a film breaks off after so many frames."""
-    return PictureError(
-        f"{path} breaks off after {given} frames (ffmpeg: {ffmpeg.last(words)}); is the file "
-        "whole? To mend it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
-    )
+def _turns(frame: Any) -> Iterator[tuple[str, str | None]]:
+    """The filters that turn a frame as its file says."""
+    said = frame.side_data.get("DISPLAYMATRIX")
+    if said is None:
+        return
+    across, _, _, down, along = struct.unpack_from("5i", bytes(said))
+    angle = -frame.rotation % 360
+    if angle == 90:
+        yield "transpose", "cclock_flip" if down > 0 else "clock"
+    elif angle == 270:
+        yield "transpose", "clock_flip" if down < 0 else "cclock"
+    elif angle in (0, 180):
+        yield from [("hflip", None)] * (across < 0) + [("vflip", None)] * (along < 0)
+    else:
+        yield "rotate", f"{angle}*PI/180"

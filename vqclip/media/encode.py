@@ -8,22 +8,28 @@
 
 Where there is no alpha, what is transparent is laid on white, as everywhere in vqclip. Equal
 pictures give equal bytes on the same machine, as long as ffmpeg stays the same.
+
+It is written by ffmpeg's process, by tests/record/test_codecs.py: imageio's PyAV plugin takes no
+option of an encoder (test_crf_stands_for_quality, test_prores_is_4444) and no sound
+(test_sound_goes_with_the_film), and its Pillow holds all pictures of a gif or a WebP until the
+last (test_no_more_than_a_picture_is_held).
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from vqclip.config.schema import FilmSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.media import ffmpeg
+from vqclip.media import ffmpeg, pyav
 from vqclip.media.paths import FILMS
 
 if TYPE_CHECKING:
@@ -160,6 +166,11 @@ SOONER = 60.0  # seconds of a sound that are listened to before it begins
 
 
 FLOW = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
+
+
+def wanted(settings: FilmSettings) -> dict[str, Any]:
+    """What a run's settings say of its film's `EncodeOptions`."""
+    return {key: it for key, it in asdict(settings).items() if key not in ("format", "every")}
 
 
 def resolve_options(kind: str, look: EncodeOptions) -> EncodeOptions:
@@ -313,7 +324,7 @@ def _bitexact(arguments: Iterable[str], file: Path) -> list[str]:
 def _check_sound(sound: Path, start: float) -> None:
     if not sound.is_file():
         raise PictureError(f"there is no sound at {sound}; check the name")
-    seconds = ffmpeg.sound(sound)
+    seconds = pyav.sound(sound)
     if seconds is None:
         raise PictureError(f"{sound} has no sound that ffmpeg can read; expected wav, mp3, …")
     if not 0 <= start < seconds:

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -49,9 +48,9 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def command(*arguments: str, level: str = "error") -> list[str]:
-    """A command line that asks nothing and, at this level, speaks of errors only."""
-    return [find_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", level, "-y", *arguments]
+def command(*arguments: str) -> list[str]:
+    """A command line that asks nothing and speaks of errors only."""
+    return [find_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *arguments]
 
 
 def opened(path: Path, *options: str) -> list[str]:
@@ -96,25 +95,6 @@ def start(
     return process
 
 
-def run(
-    arguments: Sequence[str], seconds: float | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Let it run to its end, and give what it wrote and said.
-
-    Raises:
-        ConfigError: if it does not start.
-        subprocess.TimeoutExpired: if it takes longer than some seconds.
-    """
-    pipe = subprocess.PIPE
-    process = start(arguments, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
-    try:
-        written, said = process.communicate(timeout=seconds)
-    except BaseException:
-        end(process)
-        raise
-    return subprocess.CompletedProcess(arguments, process.returncode, written, said)
-
-
 def raw(size: tuple[int, int], alpha: bool, fps: Fraction) -> list[str]:
     """Arguments by which raw pictures of `size`, (width, height), are read from stdin."""
     return [
@@ -145,17 +125,13 @@ def feed(arguments: Sequence[str], pictures: Iterable[NDArray[np.uint8]]) -> Non
             end(process)
             raise
         if code != 0:
-            raise OutputError(f"ffmpeg stopped: {last(read(said))}")
+            raise OutputError(f"ffmpeg stopped: {last(said)}")
 
 
-def read(said: IO[bytes]) -> str:
-    """All that ffmpeg said into a file."""
+def last(said: IO[bytes]) -> str:
+    """The last thing that ffmpeg said into a file which tells something; not its bookkeeping."""
     said.seek(0)
-    return said.read().decode("utf-8", "replace")
-
-
-def last(words: str) -> str:
-    """The last thing that ffmpeg said which tells something, without its bookkeeping."""
+    words = said.read().decode("utf-8", "replace")
     lines = [re.sub(r"^(\[[^]]*\] *)+", "", line).strip() for line in words.splitlines()]
     telling = [line for line in lines if not DULL.search(line)]
     return (telling[-1] if telling else "it said nothing").rstrip(".")[:200]
@@ -179,32 +155,9 @@ def encoders() -> frozenset[str] | None:
     """
     arguments = command("-encoders")
     try:
-        done = run(arguments, seconds=30)
-    except (ConfigError, subprocess.TimeoutExpired):
+        done = subprocess.run(arguments, capture_output=True, timeout=30, **apart())
+    except (OSError, subprocess.TimeoutExpired):
         return None
     text = done.stdout.decode("utf-8", "replace")
     found = re.findall(r"^ [VAS][A-Z.]{5} ([\w-]+) ", text, re.MULTILINE)
     return frozenset(found) if done.returncode == 0 and found else None
-
-
-def streams(words: str) -> list[str]:
-    """What ffmpeg said of each stream of what it opened."""
-    return re.split(r"\n *Stream #", re.split(r"\n(?:Stream mapping|Output #)", words)[0])[1:]
-
-
-def has_sound(words: str) -> bool:
-    """Whether one of those streams is sound."""
-    return any(": Audio: " in stream for stream in streams(words))
-
-
-def sound(path: Path) -> float | None:
-    """How many seconds a file with sound has, infinite if it does not say; None: no sound.
-
-    Raises:
-        ConfigError: if there is no ffmpeg, or it does not start.
-    """
-    words = run(command(*opened(path), level="info")).stderr.decode("utf-8", "replace")
-    if not has_sound(words):
-        return None
-    long = re.search(r"Duration: (\d+):(\d\d):(\d\d\.\d+)", words)
-    return inf if long is None else int(long[1]) * 3600 + int(long[2]) * 60 + float(long[3])

@@ -18,16 +18,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqclip.errors import OutputError, VqclipError, suggest
 from vqclip.media import encode, files, footage, images, live_film
+from vqclip.media.encode import Pixels
 from vqclip.media.paths import FILMS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from vqclip.tensors import Image
 
 SUFFIXES = (*(f".{kind}" for kind in FILMS if kind not in ("frames", "none")), "")
@@ -80,7 +78,7 @@ class Film:
             found[number].unlink()  # it is taken again
         self.count = start
 
-    def add(self, frame: Image | NDArray[np.uint8]) -> None:
+    def add(self, frame: Image | Pixels) -> None:
         """Append [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or with alpha [H, W, 4] uint8.
 
         Raises:
@@ -190,35 +188,19 @@ def open_film(
     path: Path | str,
     *,
     fps: float = 30,
-    quality: int = 80,
-    codec: str = "auto",
-    crf: int | None = None,
-    between: int = 0,
-    between_by: str = "blend",
-    sound: Path | None = None,
-    sound_start: float = 0.0,
     size: tuple[int, int] | None = None,
     overwrite: bool = False,
     start: int | None = None,
     grows: bool = True,
     folder: Path | None = None,
     tail: Sequence[Path] = (),
+    **how: Any,
 ) -> Film:
     """Begin a film, or go on with it; its suffix says of which kind (see the top of this module).
 
     Args:
         fps: frames per second. A gif counts in hundredths of a second, and few players go
             above 50. Without meaning for a folder of PNGs.
-        quality: 0 (small) to 100 (near lossless); 80 shows no loss at normal speed. gif, prores
-            and folders of PNGs lose nothing to it.
-        codec: see `vqclip.media.paths.FILMS`; "auto" is the usual one of the kind.
-        crf: the codec's own number for quality, instead of `quality`.
-        between: so many frames more between every two, when the film is closed. It plays as long
-            as without, at `between` + 1 times as many frames a second.
-        between_by: "blend" lays two frames over each other, "flow" moves what moves.
-        sound: what is to be heard: any file with a sound stream, such as a song or another film.
-            It ends with the film. Kinds without sound leave it out; `Film.notes` says so.
-        sound_start: the second of the sound with which the film begins.
         size: (width, height) in pixels; by default that of the first frame. Other frames are
             resized (bicubic). Most codecs get even sides by repeating the last row or column.
         overwrite: replace a film of that name. A folder of PNGs is always continued instead.
@@ -227,6 +209,7 @@ def open_film(
         grows: whether the film can be watched before it is closed, if its kind allows it.
         folder: where frames wait, and then stay; None: in a folder that goes with the last one.
         tail: frames of another film that follow when the film is closed; see `Film.take`.
+        how: more of `media.encode.EncodeOptions`. What a kind has no use for, it leaves out.
 
     Raises:
         OutputError: if the kind, `fps`, `quality` or `size` cannot be, the film exists, there is
@@ -243,14 +226,11 @@ def open_film(
         )
     if not 0 < fps <= 1000:
         raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")
-    if not 0 <= quality <= 100:
-        raise OutputError(f"the quality of a film is {quality}; expected 0 to 100")
+    look = encode.EncodeOptions(Fraction(fps).limit_denominator(1001), **how)
+    if not 0 <= look.quality <= 100:
+        raise OutputError(f"the quality of a film is {look.quality}; expected 0 to 100")
     if size is not None and min(size) < 1:
         raise OutputError(f"the size of a film is {size[0]}x{size[1]}; expected 1x1 or more")
-    rate = Fraction(fps).limit_denominator(1001)
-    look = encode.EncodeOptions(
-        rate, quality, codec, crf, between, between_by, sound, sound_start
-    )
     if kind:
         look = encode.resolve_options(
             kind.removeprefix("."), look

@@ -30,10 +30,8 @@ from vqclip.media import decode, images
 from vqclip.media import paths as media_paths
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from vqclip.media.encode import Pixels
     from vqclip.tensors import Image
-
 
 SHAPES = 0.01  # proportions that differ by no more are stretched
 
@@ -55,7 +53,7 @@ class Strip:
     count: int
     size: tuple[int, int]
     alpha: bool
-    pictures: Callable[[], Generator[NDArray[np.uint8], None, None]]
+    pictures: Callable[[], Generator[Pixels, None, None]]
     fps: Fraction | None = None
     others: int = 0
     sound: bool = False
@@ -77,7 +75,7 @@ def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> S
     alpha = any(transparent for _, transparent in heads)
     wanted = size or heads[0][0]
 
-    def pictures() -> Generator[NDArray[np.uint8], None, None]:
+    def pictures() -> Generator[Pixels, None, None]:
         for path in paths:
             yield _fitted(images.open_rgb(path, alpha=alpha), wanted, alpha)
 
@@ -96,7 +94,7 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     told = decode.probe_film(path)
     wanted, count = size or told.size, decode.count(path, told, told.rate)
 
-    def pictures() -> Generator[NDArray[np.uint8], None, None]:
+    def pictures() -> Generator[Pixels, None, None]:
         with closing(decode.decode_frames(path, told, told.rate, ground=None)) as frames:
             for frame in frames:
                 yield _fitted(frame, wanted, told.alpha)
@@ -105,7 +103,7 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     return Strip(count, wanted, told.alpha, pictures, told.rate, others, told.sound)
 
 
-def _fitted(picture: pillow.Image, size: tuple[int, int], alpha: bool) -> NDArray[np.uint8]:
+def _fitted(picture: pillow.Image, size: tuple[int, int], alpha: bool) -> Pixels:
     """Bring a picture to a size: stretched, if the shape is the same; else with bars."""
     picture = picture.convert("RGBA" if alpha else "RGB")
     if picture.size != size:
@@ -131,7 +129,7 @@ SLOWEST, FASTEST = 0.001, 1000  # frames per second
 class Footage:
     """Frames in their order; iterating gives each as an Image [1, 3, H, W] in [0, 1].
 
-    Each iteration begins anew. Leaving one early ends its ffmpeg.
+    Each iteration begins anew. Leaving one early closes the file.
 
     Attributes:
         path: what was opened: a film, a folder or a pattern.
@@ -165,12 +163,8 @@ class Footage:
         Raises:
             PictureError: at a frame that cannot be read; those before it were given.
         """
-        import torch  # here: how long a film is, and of which size, is told without
-
         for frame in self._decode():
-            fitted = self._fit(frame, self.size, self._ground)
-            pixels = torch.from_numpy(np.array(fitted, dtype=np.float32))  # [H, W, 3] to 255
-            yield pixels.div_(255).permute(2, 0, 1)[None].contiguous()
+            yield images.tensor(self._fit(frame, self.size, self._ground))
 
 
 def open_footage(
@@ -214,28 +208,27 @@ def open_footage(
         film = Path(name)
         told = decode.probe_film(film)
         rate = told.rate if fps is None else Fraction(fps).limit_denominator(100_000)
+        chosen = {"stride": stride, "first": first}
         return Footage(
             path=Path(path),
             size=size or told.size,
             fps=float(rate / stride),
             sound=film if told.sound else None,
-            _count=lambda: max(0, -(-decode.count(film, told, rate) // stride) - first),
-            _decode=lambda: decode.decode_frames(
-                film, told, rate, stride=stride, first=first, ground=ground
-            ),
+            _count=lambda: decode.count(film, told, rate, **chosen),
+            _decode=lambda: decode.decode_frames(film, told, rate, **chosen, ground=ground),
             _fit=fitting,
             _ground=ground,
         )
     paths = _pictures(name, str(path))
     own = images.open_rgb(paths[0], ground).size
-    chosen = paths[first * stride :: stride]
+    shown = paths[first * stride :: stride]
     return Footage(
         path=Path(path),
         size=size or own,
         fps=None if fps is None else fps / stride,
         sound=None,
-        _count=lambda: len(chosen),
-        _decode=lambda: (images.open_rgb(each, ground) for each in chosen),
+        _count=shown.__len__,
+        _decode=lambda: (images.open_rgb(each, ground) for each in shown),
         _fit=fitting,
         _ground=ground,
     )
@@ -279,14 +272,7 @@ Fit = Callable[[pillow.Image, tuple[int, int], str], pillow.Image]
 
 
 def _cover(frame: pillow.Image, size: tuple[int, int], ground: str) -> pillow.Image:
-    if frame.size == size:
-        return frame
-    (width, height), scale = size, max(size[0] / frame.width, size[1] / frame.height)
-    left, top = (frame.width - width / scale) / 2, (frame.height - height / scale) / 2
-    box = (max(left, 0), max(top, 0), min(frame.width - left, frame.width))
-    return frame.resize(
-        size, pillow.Resampling.LANCZOS, (*box, min(frame.height - top, frame.height))
-    )
+    return ImageOps.fit(frame, size, pillow.Resampling.LANCZOS)
 
 
 def _contain(frame: pillow.Image, size: tuple[int, int], ground: str) -> pillow.Image:
@@ -314,9 +300,9 @@ def _pictures(name: str, given: str) -> list[Path]:
     if os.path.isfile(name):
         return [Path(name)]
     if os.path.isdir(name):
-        found = [entry.path for entry in os.scandir(name) if not entry.name.startswith(".")]
+        found = media_paths.inside(Path(name))
     elif re.search(r"[*?[]", name):
-        found = glob.glob(name, recursive=True)
+        found = [Path(each) for each in glob.glob(name, recursive=True)]
         if not found:
             raise PictureError(f"nothing matches {given}; check the pattern")
     else:
@@ -324,8 +310,7 @@ def _pictures(name: str, given: str) -> list[Path]:
         if re.search(r"%0?\d*d", given):
             web = f"; for pictures in a row write {re.sub(r'%0?[0-9]*d', '*', given)!r}"
         raise PictureError(f"there is no film or folder at {given}{web}")
-    paths = [Path(each) for each in found if each.lower().endswith(PICTURES)]
-    paths = [each for each in paths if each.is_file()]
+    paths = [each for each in found if each.suffix.lower() in PICTURES and each.is_file()]
     if not paths:
         kinds = ", ".join(each.removeprefix(".") for each in PICTURES)
         raise PictureError(f"{given} holds no pictures to make a film of ({kinds})")

@@ -6,17 +6,18 @@ place, and moved there when it is complete. Whoever looks sees the old file or t
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+import imageio.v3 as iio
 import numpy as np
+from imageio.core.request import InitializationError
 from PIL import Image as pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from vqclip.errors import PictureError
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from vqclip.tensors import Image
 
 
-Found = TypeVar("Found")
-
-
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
+
+
+TURNS = {number: pillow.Transpose(turn) for number, turn in enumerate((0, 3, 1, 5, 4, 6, 2), 2)}
 
 
 class Noted(Protocol):
@@ -63,14 +64,15 @@ def save_png(
     return write_whole(path, to_png(to_bytes(image), notes), overwrite=overwrite)
 
 
-def to_png(pixels: NDArray[np.uint8], notes: Mapping[str, str] | None = None) -> bytes:
+def to_png(
+    pixels: NDArray[np.uint8], notes: Mapping[str, str] | None = None, *, optimize: bool = False
+) -> bytes:
     """Encode [H, W, 3] or [H, W, 4] uint8 as PNG, with `notes` (name → text) as iTXt chunks."""
     info = PngInfo()
     for name, text in (notes or {}).items():
         info.add_itxt(name, text, zip=False)
-    buffer = io.BytesIO()
-    pillow.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
-    return buffer.getvalue()
+    how: dict[str, Any] = {"pnginfo": info, "optimize": optimize, "is_batch": False}
+    return bytes(iio.imwrite("<bytes>", pixels, plugin="pillow", extension=".png", **how))
 
 
 def to_bytes(image: Image) -> NDArray[np.uint8]:
@@ -129,13 +131,18 @@ def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Im
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
-    import torch
-
     picture = open_rgb(path)
     if size is not None and picture.size != size:
         picture = picture.resize(size, pillow.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.array(picture, dtype=np.float32))  # [H, W, 3] in [0, 255]
-    return pixels.div(255).permute(2, 0, 1)[None].contiguous()
+    return tensor(picture)
+
+
+def tensor(picture: pillow.Image) -> Tensor:
+    """Turn a picture of Pillow's into [1, channels, H, W] in [0, 1]."""
+    import torch
+
+    pixels = torch.from_numpy(np.array(picture, dtype=np.float32, ndmin=3))  # to 255
+    return pixels.reshape(*picture.size[::-1], -1).div_(255).permute(2, 0, 1)[None].contiguous()
 
 
 def read_mask(path: Path | str) -> Tensor:
@@ -147,12 +154,10 @@ def read_mask(path: Path | str) -> Tensor:
     Raises:
         PictureError: as for `read_picture`.
     """
-    mask = _opened(path, lambda each: _opacity(ImageOps.exif_transpose(each)))
-    if mask is None:
-        return read_picture(path).mean(1, keepdim=True)
-    import torch
-
-    return torch.from_numpy(np.array(mask, dtype=np.float32)).div(255)[None, None]
+    seen = _seen(path)
+    if seen.mode != "RGBA" or seen.getchannel("A").getextrema() == (255, 255):
+        return tensor(laid(seen, "white")).mean(1, keepdim=True)
+    return tensor(seen.getchannel("A"))
 
 
 def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
@@ -168,7 +173,29 @@ def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) ->
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
-    return _opened(path, lambda each: _to_rgb(ImageOps.exif_transpose(each), ground, alpha))
+    picture = _seen(path)
+    return picture if alpha else laid(picture, ground)
+
+
+def laid(picture: pillow.Image, ground: str) -> pillow.Image:
+    """Lay what is transparent of an RGBA picture on the ground."""
+    if picture.mode == "RGB":
+        return picture
+    below = pillow.new("RGBA", picture.size, ground)
+    return pillow.alpha_composite(below, picture).convert("RGB")
+
+
+def _seen(path: Path | str) -> pillow.Image:
+    """Decode a picture, turned: in RGBA if something may be transparent, else in RGB."""
+    with guarded(path) as file, opened(file) as picture:
+        told, palette = picture.metadata(index=0), picture.properties(index=0).shape[2:] == (4,)
+        mode, deep = told["mode"], told["mode"].startswith(("I", "F"))
+        clear = "transparency" in told or mode[-1] in "Aa" or (mode == "P" and palette)
+        pixels = picture.read(index=0, mode=None if deep else "RGBA" if clear else "RGB")
+        # Asked for afterwards: a TIFF is turned when it is decoded.
+        turn = TURNS.get(picture.metadata(index=0, exclude_applied=False).get("Orientation"))
+    seen = pillow.fromarray(np.stack([_eight_bits(pixels)] * 3, -1) if deep else pixels)
+    return seen if turn is None else seen.transpose(turn)
 
 
 def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
@@ -178,41 +205,31 @@ def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
     Raises:
         PictureError: as for `open_rgb`; damage further on is not noticed.
     """
-
-    def head(picture: pillow.Image) -> tuple[tuple[int, int], bool]:
-        wide, high = picture.size
-        # Of a PNG, its own getexif would decode the whole picture.
+    # Not by imageio, whose metadata decode the whole PNG: see test_a_glance_decodes_nothing.
+    with guarded(path) as file, pillow.open(file) as picture:
+        size = picture.size
         turned = pillow.Image.getexif(picture).get(0x0112, 1) in (5, 6, 7, 8)
-        return (high, wide) if turned else (wide, high), bool(picture.has_transparency_data)
-
-    return _opened(path, head)
-
-
-def _opened(path: Path | str, take: Callable[[pillow.Image], Found]) -> Found:
-    """Open a picture, and take something of it."""
-    with opened(Path(path)) as picture:
-        return take(picture)
+        return size[::-1] if turned else size, bool(picture.has_transparency_data)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[pillow.Image]:
-    """Open a picture; whatever is wrong with it becomes a sentence."""
+def guarded(path: Path | str) -> Iterator[BinaryIO]:
+    """Open a picture's file; whatever is wrong with it becomes a sentence."""
     if os.path.isdir(path):
         raise PictureError(f"{path} is a folder; expected a picture")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(path, "rb") as file:
             # Other warnings are about oddities that do not show; this one stops the read.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
-            with pillow.open(path) as opened:
-                yield opened
+            yield file
     except FileNotFoundError:
         raise PictureError(f"there is no picture at {path}; check the name") from None
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
         raise PictureError(
             f"{path} has more than {LARGEST // 1_000_000} million pixels; make it smaller first"
         ) from None
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, InitializationError):
         raise PictureError(
             f"{path} is not a picture that can be read; expected PNG, JPEG, WebP, GIF, TIFF, "
             "AVIF or BMP"
@@ -223,32 +240,18 @@ def opened(path: Path) -> Iterator[pillow.Image]:
         ) from error
 
 
-def _to_rgb(picture: pillow.Image, ground: str, alpha: bool = False) -> pillow.Image:
-    """Bring any mode of Pillow's to RGB, or, to keep what is transparent, to RGBA."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return pillow.fromarray(_eight_bits(picture)).convert("RGB")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        if alpha:
-            return picture
-        below = pillow.new("RGBA", picture.size, ground)
-        picture = pillow.alpha_composite(below, picture)
-    return picture.convert("RGB")
+def opened(file: BinaryIO) -> Any:
+    """Open a picture or an animation by imageio; what Pillow raises comes as it was."""
+    try:
+        return iio.imopen(file, "r", plugin="pillow")
+    except OSError as error:
+        raise error.__cause__ or error from None
 
 
-def _opacity(picture: pillow.Image) -> pillow.Image | None:
-    """The alpha channel of a picture, if something in it is transparent."""
-    if not picture.has_transparency_data:
-        return None
-    alpha = picture.convert("RGBA").getchannel("A")
-    return None if alpha.getextrema() == (255, 255) else alpha
-
-
-def _eight_bits(picture: pillow.Image) -> NDArray[np.uint8]:
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale wide grey values to bytes; Pillow's own conversion clips them to white."""
-    values: NDArray[Any] = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-    top = 65535.0
-    if not picture.mode.startswith("I;16"):
-        # "I" and "F" do not say what their white is: the lowest usual one that holds them all.
+    values, top = np.nan_to_num(pixels.astype(np.float64)), 65535.0
+    if pixels.dtype.kind != "u":
+        # Signed ones and floats do not say what their white is: the lowest usual one that holds.
         top = next((t for t in (1.0, 255.0, 65535.0) if values.max() <= t), values.max())
     return np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8)

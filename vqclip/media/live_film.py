@@ -5,6 +5,10 @@ after whatever ended the run. It is not the film: when that is closed, it is enc
 frames, and takes the place of this one. So nothing here may matter: it runs in a thread of its
 own at a low priority, the run waits for it at no time, and whatever goes wrong ends it alone.
 
+That wants a process, not imageio, by tests/record/test_live.py: what an encoder holds has to play
+after a kill -9 (test_after_a_kill_the_film_plays), and one that dies takes nothing along
+(test_an_encoder_that_dies_is_given_up).
+
 A gif's and a WebP's pictures cannot be added to; these films come at the end.
 """
 
@@ -18,8 +22,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as pillow
+import imageio.v3 as iio
 
 from vqclip.media import encode, ffmpeg, files
 from vqclip.media.encode import Pixels, ready
@@ -161,6 +164,5 @@ def _listen(live: LiveFilm, process: subprocess.Popen[bytes]) -> None:
 def _frame(live: LiveFilm, number: int) -> Pixels:
     # Not by `images.open_rgb`, which touches the filters of warnings, and those are one for all
     # threads.
-    with pillow.open(live.folder / f"{number:05d}.png") as picture:
-        pixels = np.asarray(picture)
+    pixels = iio.imread(live.folder / f"{number:05d}.png", plugin="pillow")
     return ready(pixels, keeps=False, even=True)

@@ -207,6 +207,12 @@ def below(folder: Path) -> list[Path]:
     return _pictures(found)
 
 
+def inside(folder: Path) -> list[Path]:
+    """The pictures that lie in a folder itself but are not hidden, if there is such a folder."""
+    found = folder.iterdir() if os.path.isdir(folder) else []
+    return _pictures(path for path in found if not path.name.startswith("."))
+
+
 def list_kinds() -> str:
     """Say which files are taken for pictures where they are not named one by one."""
     return ", ".join(suffix.removeprefix(".") for suffix in GALLERY_SUFFIXES)
@@ -286,7 +292,7 @@ def find_source(words: Sequence[str]) -> Source:
         if os.path.isdir(path):
             if len(words) == 1:
                 return _of_folder(path)
-            paths += natural(_pictures_in(path))
+            paths += natural(inside(path))
         elif re.search(r"[*?[]", word) and not os.path.lexists(path):
             there = [Path(each) for each in glob.glob(str(path), recursive=True)]
             if not there:
@@ -311,7 +317,7 @@ def find_source(words: Sequence[str]) -> Source:
 def _of_folder(folder: Path) -> Source:
     """A run's frames, or else its film, or its previews; of another folder, its pictures."""
     if not (folder / "run.json").is_file():
-        found = natural(_pictures_in(folder))
+        found = natural(inside(folder))
         if not found:
             raise PictureError(f"{folder} holds no picture ({list_kinds()})")
         absolute = folder.absolute()
@@ -321,12 +327,12 @@ def _of_folder(folder: Path) -> Source:
         told = json.loads((folder / "run.json").read_bytes())["config"]
         fps = _rate(told)
     for place in ("frames", "film.frames"):
-        if found := natural(_pictures_in(folder / place)):
+        if found := natural(inside(folder / place)):
             return Source(found, None, folder / "film", fps, folder)
     for kind in FILMS:
         if (folder / f"film.{kind}").is_file():
             return Source([], folder / f"film.{kind}", folder / "film", fps, folder)
-    if found := natural(_pictures_in(folder / "steps")):
+    if found := natural(inside(folder / "steps")):
         return Source(found, None, folder / "film", fps, folder)
     raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
 
@@ -338,11 +344,3 @@ def _rate(told: Mapping[str, Any]) -> float:
         return float(film["fps"])
     drawn = film.get("between", 0) if film.get("between_by") == "latent" else 0
     return float(told.get("fps") or FPS) * (int(drawn) + 1)
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    """The pictures that lie in a folder itself; none, if there is no such folder."""
-    if not os.path.isdir(folder):
-        return []
-    found = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return [path for path in found if path.suffix.lower() in GALLERY_SUFFIXES]

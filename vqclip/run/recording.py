@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from vqclip.media import encode
 from vqclip.media import film as media_film
 from vqclip.media.film import Film
 from vqclip.run import frames as run_frames
@@ -41,15 +43,10 @@ def begin_film(
             path = place / f"{name}-from-{done:05d}{suffix}"
     return media_film.open_film(
         path,
-        fps=config.film.fps,
-        quality=config.film.quality,
-        codec=config.film.codec,
-        crf=config.film.crf,
-        between=config.film.between,
-        between_by=config.film.between_by,
         size=size,
         start=frames,
         overwrite=point is not None,
+        **encode.wanted(config.film),
     )
 
 
@@ -62,19 +59,15 @@ def _animation(
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
     sound, start = run_frames.sound_of(config, request.folders)
+    how: dict[str, Any] = {"sound": None if whole else sound, "sound_start": start}
+    how |= {"fps": run_frames.fps_of(config) * (config.film.between + 1 if latent else 1)}
+    how |= {"between": 0, "between_by": "blend"} if latent else {"between": 0} if whole else {}
     return media_film.open_film(
         place / ("frames" if whole else f"film.{kind}"),
-        fps=run_frames.fps_of(config) * (config.film.between + 1 if latent else 1),
-        quality=config.film.quality,
-        codec=config.film.codec,
-        crf=config.film.crf,
-        between=0 if latent or whole else config.film.between,
-        between_by="blend" if latent else config.film.between_by,
-        sound=None if whole else sound,
-        sound_start=start,
         size=size,
         start=0 if point is None or point.reel is None else point.reel.frames,
         overwrite=point is not None,
         folder=None if whole else place / "frames",
         tail=() if stretch is None else stretch.after,
+        **encode.wanted(config.film) | how,
     )

@@ -13,7 +13,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,11 +176,8 @@ def _film(
     if sound is not None and settings.format not in encode.SOUNDS:
         screen.say(f"note: {settings.format} has no sound; that of {sound} is left out")
         sound = None
-    values = asdict(settings)
-    for key in ("format", "every"):
-        del values[key]
-    look = encode.EncodeOptions(**values | {"fps": rate, "sound": sound, "sound_start": start})
-    look = encode.resolve_options(settings.format, look)
+    how = encode.wanted(settings) | {"fps": rate, "sound": sound, "sound_start": start}
+    look = encode.resolve_options(settings.format, encode.EncodeOptions(**how))
     wide, high = encode.sides(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
         screen.say(f"note: {look.codec} has even sides, and the film is {wide}x{high}")
@@ -207,7 +203,7 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
     if source.run is None:
         return None, 0.0
     from vqclip.language import assets
-    from vqclip.media import encode, ffmpeg
+    from vqclip.media import encode, pyav
     from vqclip.run import frames
     from vqclip.run.record import provenance
 
@@ -216,7 +212,7 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
         film = source.run / f"film.{config.film.format}"
         if not config.frames:
             return None, 0.0
-        if config.film.format in encode.SOUNDS and film.is_file() and ffmpeg.sound(film):
+        if config.film.format in encode.SOUNDS and film.is_file() and pyav.sound(film):
             return film, 0.0
         sound, start = frames.sound_of(config, assets.search_path(config.assets, source.run))
         if sound is not None and not sound.is_file():

@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 from PIL.Image import Image, Resampling
 
 from vqclip.errors import PictureError, VqclipError
+from vqclip.media.images import laid
 
 SIDE, PHOTO_SIDE = 128, 256
 MARGIN = 0.04  # on each side, as a fraction of the picture's
@@ -99,9 +100,7 @@ def trim_and_centre(picture: Image, side: int = SIDE, margin: float = MARGIN) ->
 
 def on_white(picture: Image) -> NDArray[numpy.uint8]:
     """Lay an RGBA picture on white: [H, W, 3]."""
-    ground = Pillow.new("RGBA", picture.size, "white")
-    ground.alpha_composite(picture)
-    return numpy.asarray(ground.convert("RGB"))
+    return numpy.asarray(laid(picture, "white"))
 
 
 def is_blank(picture: Image) -> bool:

@@ -92,11 +92,9 @@ def read_small(path: Path, size: int) -> Tensor:
                 opened.draft(None, (most, most))  # a JPEG need not be decoded in full
                 turned = ImageOps.exif_transpose(opened)
                 if turned.mode.startswith("I") or turned.mode == "F":  # more than eight bits
-                    turned = Pillow.fromarray(images.to_bytes(images.read_picture(path)))
+                    turned = images.open_rgb(path)
                 elif turned.has_transparency_data:
-                    over = turned.convert("RGBA")
-                    under = Pillow.new("RGBA", over.size, "white")
-                    turned = Pillow.alpha_composite(under, over)
+                    turned = images.laid(turned.convert("RGBA"), "white")
                 picture = turned.convert("RGB")
     except Exception as error:  # readers of damaged files raise whatever they stumble on
         raise PictureError(f"{path}: {_reason(error)}") from error
