@@ -305,7 +305,7 @@ class FrameRunner:
             self.voyage.route.close()
 
     def move(self, frame: int) -> None:
-        """Move what the last frame showed into place for this one: `FrameFeedback.move`."""
+        """Move what the last frame showed on to this one; see `FrameFeedback.move`."""
         self.voyage.move(frame, self.run.drawer, self.optimiser)
         if self.run.config.motion.steady:
             for key, cutter in self.run.cutters.items():

@@ -18,6 +18,7 @@ from vqclip.generate import Step
 from vqclip.media import images
 from vqclip.run.record import provenance, run_folder, writer
 from vqclip.run.record.provenance import Provenance
+from vqclip.run.record.writer import RecordOptions
 
 FOX = Provenance({"steps": 4}, "a fox", 7, {"starter": "ab"}, {"torch": "2"})
 FINAL = torch.full([1, 3, 4, 4], 0.25)
@@ -68,7 +69,7 @@ class Source:
 
 def kept(source: Source, place: Path, **options: Any) -> Generator[Step, None, None]:
     every: dict[str, Any] = {"provenance": lambda: FOX, "draw_final": lambda: FINAL, "every": 2}
-    return writer.record_steps(source.steps, place, **(every | options))
+    return writer.record_steps(source.steps, place, RecordOptions(**(every | options)))
 
 
 def log_of(place: Path) -> list[dict[str, Any]]:
@@ -144,7 +145,7 @@ def test_zero_is_never(place: Path) -> None:
 def test_the_log_is_json_even_when_losses_are_not_numbers(place: Path) -> None:
     losses = {"a": torch.tensor(float("nan")), "b": torch.tensor(float("inf"))}
     steps = iter([Step(0, FINAL, losses)])
-    list(writer.record_steps(steps, place, provenance=lambda: FOX, draw_final=lambda: FINAL))
+    list(writer.record_steps(steps, place, RecordOptions(lambda: FOX, lambda: FINAL)))
     assert log_of(place) == [{"step": 0, "losses": {"a": None, "b": None}, "total": None}]
 
 

@@ -174,9 +174,7 @@ def _play(
             reel = run_resume.FilmProgress(film.folder.name, film.count, ready.done)
         run_resume.write_resume_point(ready, place, ready.state(), reel)
 
-    kept = writer.record_steps(
-        ready.play(),
-        place,
+    options = writer.RecordOptions(
         provenance=ready.provenance,
         draw_final=ready.final,
         look=look,
@@ -188,6 +186,7 @@ def _play(
         first=ready.done,
         command=command,
     )
+    kept = writer.record_steps(ready.play(), place, options)
     frames = 0 if ready.voyage is None else ready.voyage.frames
     with catch_interrupts() as asked:
         shown = screen.watch(kept, ready.total, ready.done, frames)

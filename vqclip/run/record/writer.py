@@ -17,6 +17,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,28 +48,11 @@ def write_json(path: Path | str, obj: object) -> Path:
     return write_whole(path, (text + "\n").encode(), overwrite=True)
 
 
-def record_steps(
-    steps: Iterator[Step],
-    folder: Path | str,
-    *,
-    provenance: Callable[[], Provenance],
-    draw_final: Callable[[], Image],
-    look: Callable[[Image], Mapping[str, object]] = lambda image: {},
-    every: int = 50,
-    film: Film | None = None,
-    film_every: int = 1,
-    save: Callable[[], object] | None = None,
-    save_every: int = 0,
-    first: int = 0,
-    command: Sequence[str] = (),
-) -> Generator[Step, None, None]:
-    """Write steps down as they pass, and yield them on.
-
-    A step is written before it is yielded. A folder that already holds part of the run is
-    continued: what it says of steps that are taken again is dropped, and times add up.
+@dataclass(frozen=True)
+class RecordOptions:
+    """What is written down of a run, and when.
 
     Args:
-        folder: the run's own; see `vqclip.run.record.run_folder`.
         provenance: tells what makes the pictures; asked for each, since a setting may change.
         draw_final: draws the finished picture, after the last step; called without gradients.
         look: looks at the finished picture; what it gives is noted in `run.json`. Before the
@@ -80,26 +64,54 @@ def record_steps(
             after the last one, and when the consumer leaves.
         first: the number of the first step.
         command: the words that started the run, for `run.json`.
+    """
+
+    provenance: Callable[[], Provenance]
+    draw_final: Callable[[], Image]
+    look: Callable[[Image], Mapping[str, object]] = lambda image: {}
+    every: int = 50
+    film: Film | None = None
+    film_every: int = 1
+    save: Callable[[], object] | None = None
+    save_every: int = 0
+    first: int = 0
+    command: Sequence[str] = ()
+
+    def saves_after(self, index: int) -> bool:
+        """Whether a checkpoint is due after a step, by its number."""
+        return self.save_every > 0 and (index + 1) % self.save_every == 0
+
+
+def record_steps(
+    steps: Iterator[Step], folder: Path | str, options: RecordOptions
+) -> Generator[Step, None, None]:
+    """Write steps down as they pass, and yield them on.
+
+    A step is written before it is yielded. A folder that already holds part of the run is
+    continued: what it says of steps that are taken again is dropped, and times add up.
+
+    Args:
+        folder: the run's own; see `vqclip.run.record.run_folder`.
 
     Raises:
         OutputError: if something cannot be written, or the folder holds a `final.png`.
     """
-    folder = Path(folder)
+    folder, film, save = Path(folder), options.film, options.save
     notes: dict[str, Any] = {}
     clock = time.perf_counter()
     saved = True
     try:
         refuse_to_replace(folder / "final.png")
-        notes = _start(folder, provenance(), command)
-        _forget(folder, first)
+        notes = _start(folder, options.provenance(), options.command)
+        _forget(folder, options.first)
         for step in steps:
-            _log(folder / "log.jsonl", step, animated=film_every == 0)
-            if every > 0 and step.index % every == 0 and step.frame == 0:
-                _preview(folder / "steps", step, provenance())
+            _log(folder / "log.jsonl", step, animated=options.film_every == 0)
+            if options.every > 0 and step.index % options.every == 0 and step.frame == 0:
+                _preview(folder / "steps", step, options.provenance())
             if film is not None:
-                for picture in _taken(step, film_every):
+                for picture in _taken(step, options.film_every):
                     film.add(picture)
-            saved = save is None or (save_every > 0 and (step.index + 1) % save_every == 0)
+            saved = save is None or options.saves_after(step.index)
             if save is not None and saved:
                 save()
             yield step
@@ -109,10 +121,11 @@ def record_steps(
         if film is not None:
             film.close()
         with torch.no_grad():
-            final = draw_final()
-        notes |= json.loads(provenance().to_json()) | look(final) | {"finished": _now()}
+            final = options.draw_final()
+        made = json.loads(options.provenance().to_json())
+        notes |= made | options.look(final) | {"finished": _now()}
         _note_time(folder, notes, clock)
-        save_png(folder / "final.png", final, provenance())
+        save_png(folder / "final.png", final, options.provenance())
     except GeneratorExit:
         try:
             if save is not None and not saved:
@@ -129,7 +142,7 @@ def record_steps(
         try:
             _stop(film, folder, notes, clock)
             if isinstance(error, NumbersError):
-                best = _best(folder, draw_final, provenance())
+                best = _best(folder, options.draw_final, options.provenance())
                 error.add_note(f"the picture of the last good steps is {best}")
         except VqclipError as other:
             error.add_note(str(other))
