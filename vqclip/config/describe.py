@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from vqclip.config.schema import RunConfig
+from vqclip.config.schema import FilmSettings, RunConfig
 
 # Settings that change what a run writes, and where, but not what it draws: the provenance
 # omits them.
@@ -100,6 +100,12 @@ def _format(value: Any) -> str:
             return ", ".join(" × ".join(dataclasses.astuple(v)) for v in value)
         return ", ".join(map(str, value))
     return str(value)
+
+
+def encoding_settings(film: FilmSettings) -> dict[str, Any]:
+    """The settings of a film that say how it is encoded, as keywords of `open_film`."""
+    values = dataclasses.asdict(film)
+    return {key: value for key, value in values.items() if key not in ("format", "every")}
 
 
 def plain_value(value: Any) -> Any:

@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from vqclip.config.schema import FilmSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.media import ffmpeg, pyav
 from vqclip.media.paths import FILMS
@@ -166,11 +165,6 @@ SOONER = 60.0  # seconds of a sound that are listened to before it begins
 
 
 FLOW = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
-
-
-def wanted(settings: FilmSettings) -> dict[str, Any]:
-    """What a run's settings say of its film's `EncodeOptions`."""
-    return {key: it for key, it in asdict(settings).items() if key not in ("format", "every")}
 
 
 def resolve_options(kind: str, look: EncodeOptions) -> EncodeOptions:

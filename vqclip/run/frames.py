@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vqclip.config import animation_checks, scheduled
 from vqclip.config.defaults import resolve_auto
@@ -17,10 +18,12 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.language import audio_bands, expressions, functions
 from vqclip.language.assets import HERE, find_asset
 from vqclip.language.clock import Clock, Timeline
-from vqclip.media import audio_features, footage
+from vqclip.media import audio_features
 from vqclip.media.audio_features import AudioFeatures
-from vqclip.media.footage import Footage, open_footage
 from vqclip.media.paths import FPS
+
+if TYPE_CHECKING:
+    from vqclip.media.footage import Footage
 
 NEAR = 0.02  # of a picture, by which a loop's camera may miss where it began
 
@@ -214,6 +217,8 @@ def clipped_to_source(config: RunConfig, folders: Sequence[Path] = HERE) -> RunC
     """
     if not config.source.film:
         return config
+    from vqclip.media import footage  # here and elsewhere in functions: only films need PyAV
+
     footage.glance(find_asset(config.source.film, folders))
     named = bool(config.frames or config.length)
     config = with_source_length(config, folders)
@@ -247,6 +252,8 @@ def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | 
         return find_asset(config.sound.file, folders), config.sound.start
     if config.source.film and config.source.sound:
         source = config.source
+        from vqclip.media.footage import open_footage
+
         found = open_footage(find_asset(source.film, folders))
         if found.sound is not None:
             return found.sound, source.start
@@ -280,6 +287,8 @@ def source_files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str,
     Raises:
         PictureError: if a film or depths are not there.
     """
+    from vqclip.media import footage
+
     found = {}
     source, name = config.source, config.camera.depth
     if source.film:
@@ -300,6 +309,8 @@ def footage_of(
     config: RunConfig, frame: int, size: tuple[int, int] | None, folders: Sequence[Path]
 ) -> Footage:
     """The film that is drawn over, from one of the animation's frames on."""
+    from vqclip.media.footage import open_footage
+
     source = config.source
     path = find_asset(source.film, folders)
     rate = None if config.fps is None else config.fps * source.stride

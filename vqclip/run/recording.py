@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vqclip.media import encode
+from vqclip.config.describe import encoding_settings
 from vqclip.media import film as media_film
 from vqclip.media.film import Film
 from vqclip.run import frames as run_frames
@@ -46,7 +46,7 @@ def begin_film(
         size=size,
         start=frames,
         overwrite=point is not None,
-        **encode.wanted(config.film),
+        **encoding_settings(config.film),
     )
 
 
@@ -69,5 +69,5 @@ def _animation(
         overwrite=point is not None,
         folder=None if whole else place / "frames",
         tail=() if stretch is None else stretch.after,
-        **encode.wanted(config.film) | how,
+        **encoding_settings(config.film) | how,
     )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqclip.cli.console import Console, Progress
 from vqclip.config import loading
-from vqclip.config.describe import describe_settings
+from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings
 from vqclip.config.sizes import read_size
 from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
@@ -176,7 +176,7 @@ def _film(
     if sound is not None and settings.format not in encode.SOUNDS:
         screen.say(f"note: {settings.format} has no sound; that of {sound} is left out")
         sound = None
-    how = encode.wanted(settings) | {"fps": rate, "sound": sound, "sound_start": start}
+    how = encoding_settings(settings) | {"fps": rate, "sound": sound, "sound_start": start}
     look = encode.resolve_options(settings.format, encode.EncodeOptions(**how))
     wide, high = encode.sides(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
