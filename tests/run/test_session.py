@@ -372,7 +372,7 @@ def test_what_is_done_is_told(home: Home) -> None:
         ({"vqgan": "tinny"}, ModelError, "no model is called 'tinny'; did you mean 'tiny'"),
         ({"vqgan": "sflckr"}, ModelAbsent, "'vqclip models fetch sflckr'.*--preset starter"),
         ({"init": "foxx"}, PictureError, "init=foxx is neither a picture file nor one of: auto"),
-        ({"init": "foxx.png"}, PictureError, "there is no picture at foxx.png"),
+        ({"init": "foxx.png"}, PictureError, "foxx.png cannot be read"),
         ({"losses": {"init": 1}}, ConfigError, "losses.init is closeness to a start picture;"),
         ({"losses": {"edges": 1, "edge_colour": "fog"}}, ConfigError, "'fog' is not a colour"),
         ({"size": "16x16", "vqgan": "tiny", "prompts": ""}, PromptError, "the prompt is empty"),
