@@ -9,7 +9,7 @@
 Where there is no alpha, what is transparent is laid on white, as everywhere in vqclip. Equal
 pictures give equal bytes on the same machine, as long as ffmpeg stays the same.
 
-It is written by ffmpeg's process, by tests/record/test_codecs.py: imageio's PyAV plugin takes no
+It is written by ffmpeg's process, by tests/media/test_encode.py: imageio's PyAV plugin takes no
 option of an encoder (test_crf_stands_for_quality, test_prores_is_4444) and no sound
 (test_sound_goes_with_the_film), and its Pillow holds all pictures of a gif or a WebP until the
 last (test_no_more_than_a_picture_is_held).

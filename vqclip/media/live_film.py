@@ -5,8 +5,8 @@ after whatever ended the run. It is not the film: when that is closed, it is enc
 frames, and takes the place of this one. So nothing here may matter: it runs in a thread of its
 own at a low priority, the run waits for it at no time, and whatever goes wrong ends it alone.
 
-That wants a process, not imageio, by tests/record/test_live.py: what an encoder holds has to play
-after a kill -9 (test_after_a_kill_the_film_plays), and one that dies takes nothing along
+That wants a process, not imageio, by tests/media/test_live_film.py: what an encoder holds has to
+play after a kill -9 (test_after_a_kill_the_film_plays), and one that dies takes nothing along
 (test_an_encoder_that_dies_is_given_up).
 
 A gif's and a WebP's pictures cannot be added to; these films come at the end.

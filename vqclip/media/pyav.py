@@ -1,7 +1,7 @@
 """PyAV: containers and streams of a film, decoded frame by frame.
 
-imageio's PyAV plugin does not do, by tests/test_projector.py: it takes ffmpeg's first choice of
-decoders (test_transparent_webm_keeps_what_is_transparent) and a cover for a film
+imageio's PyAV plugin does not do, by tests/media/test_decode.py: it takes ffmpeg's first choice
+of decoders (test_transparent_webm_keeps_what_is_transparent) and a cover for a film
 (test_what_a_still_cover_is_no_film), ends at the first damage
 (test_damage_in_the_midst_is_passed_over), and gives frames without their times
 (test_a_rate_that_varies_is_counted_to_the_end).
