@@ -74,8 +74,8 @@ def build(
     if request.retake is not None:
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
-    thrift = memory_fit.choose(request, device, perceptors.perceptor_source, notes)
-    watching = perceptors.load_perceptors(request, words, seed, device, thrift, say)
+    memory_policy = memory_fit.choose(request, device, perceptors.perceptor_source, notes)
+    watching = perceptors.load_perceptors(request, words, seed, device, memory_policy, say)
     notes += word_embedding.unknown_words(words, {p.name: p.width for p in watching.perceptors})
     masks = init_image.masks(request.wishes, request.folders)
     opening = InitImage(request, words, masks, size, device, seed, watching.perceptors)
@@ -88,8 +88,8 @@ def build(
         config=config,
         seed=seed,
         clock=request.clock,
-        drawer=DRAWERS["latent"](vqgan, latent, thrift),
-        thrift=thrift,
+        drawer=DRAWERS["latent"](vqgan, latent, memory_policy),
+        memory_policy=memory_policy,
         perceptors=watching.perceptors,
         cutters=watching.cutters,
         objectives=list(_liked(request, watching, opening, start, trip)),

@@ -374,7 +374,7 @@ def test_what_is_loaded_already_is_not_loaded_again(
     monkeypatch.setattr("vqclip.models.prior.load_prior", lambda *given, **_: None)
     words = {"my-cat": torch.zeros(1, 32)}
     one = load_perceptor(str(home.clip), contrast="stretch").with_words(words)
-    one = replace(one, thrift=MemoryPolicy(chunk=1))
+    one = replace(one, memory_policy=MemoryPolicy(chunk=1))
     half = load_perceptor(str(home.clip), precision="bf16")
     fresh, shared, again = (
         guidance_drafts.load_draft_model(loaded=given) for given in ([], [one], [half])
@@ -384,6 +384,6 @@ def test_what_is_loaded_already_is_not_loaded_again(
     pictures = torch.rand(2, 3, 40, 40, generator=stream())
     for mine, other in zip(shared.judges, fresh.judges, strict=True):
         assert mine.model is not other.model
-        assert (mine.contrast, mine.thrift, mine.words) == ("absolute", MemoryPolicy(), {})
+        assert (mine.contrast, mine.memory_policy, mine.words) == ("absolute", MemoryPolicy(), {})
         assert torch.equal(mine.embed_image(pictures), other.embed_image(pictures))
         assert torch.equal(mine.embed_text(["a fox"]), other.embed_text(["a fox"]))

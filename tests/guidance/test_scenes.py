@@ -17,8 +17,8 @@ def unit(*numbers: float) -> torch.Tensor:
 
 
 def test_scenes_share_the_steps_evenly() -> None:
-    tale = SceneTimeline(3, Clock(90))
-    assert [max(range(3), key=tale.shares(step).__getitem__) for step in range(90)] == [
+    timeline = SceneTimeline(3, Clock(90))
+    assert [max(range(3), key=timeline.shares(step).__getitem__) for step in range(90)] == [
         *[0] * 30,
         *[1] * 30,
         *[2] * 30,
@@ -27,8 +27,8 @@ def test_scenes_share_the_steps_evenly() -> None:
 
 @pytest.mark.parametrize("fade", [0.0, 0.1, 0.5, 1.0])
 def test_shares_add_up_and_change_slowly(fade: float) -> None:
-    tale = SceneTimeline(4, Clock(200), fade)
-    shares = torch.tensor([tale.shares(step) for step in range(200)])
+    timeline = SceneTimeline(4, Clock(200), fade)
+    shares = torch.tensor([timeline.shares(step) for step in range(200)])
     assert torch.allclose(shares.sum(1), torch.ones(200))
     assert shares.min() >= 0
     if fade > 0:  # a scene of 50 steps fades within fade * 50 of them
@@ -57,33 +57,38 @@ def test_what_stands_at_the_same_place_becomes_one_another() -> None:
 
 
 def test_weights_fade_with_their_scenes() -> None:
-    tale = SceneTimeline(2, Clock(100), fade=0.4)
-    (both,) = scenes.group_tracks(parse_prompts("a:2 ^ b:4"), tale)
-    assert [scenes.track_weight(both, tale)(step) for step in (0, 50, 99)] == [2, 3, 4]
-    (_, alone) = scenes.group_tracks(parse_prompts("a | b:4 ^ c"), tale)
-    assert [scenes.track_weight(alone, tale)(step) for step in (0, 50, 99)] == [4, 2, 0]
+    timeline = SceneTimeline(2, Clock(100), fade=0.4)
+    (both,) = scenes.group_tracks(parse_prompts("a:2 ^ b:4"), timeline)
+    assert [scenes.track_weight(both, timeline)(step) for step in (0, 50, 99)] == [2, 3, 4]
+    (_, alone) = scenes.group_tracks(parse_prompts("a | b:4 ^ c"), timeline)
+    assert [scenes.track_weight(alone, timeline)(step) for step in (0, 50, 99)] == [4, 2, 0]
 
 
 def test_a_weight_may_be_a_schedule() -> None:
-    tale = SceneTimeline(1, Clock(101))
-    (lane,) = scenes.group_tracks(parse_prompts("a:{0: 0, 50%: 2}"), tale)
-    assert [scenes.track_weight(lane, tale)(step) for step in (0, 25, 50, 100)] == [0, 1, 2, 2]
+    timeline = SceneTimeline(1, Clock(101))
+    (lane,) = scenes.group_tracks(parse_prompts("a:{0: 0, 50%: 2}"), timeline)
+    assert [scenes.track_weight(lane, timeline)(step) for step in (0, 25, 50, 100)] == [
+        0,
+        1,
+        2,
+        2,
+    ]
 
 
 def test_stops_are_those_of_the_scene_of_which_there_is_most() -> None:
-    tale = SceneTimeline(2, Clock(100), fade=1.0)
-    (lane,) = scenes.group_tracks(parse_prompts("a:1:0.5 ^ b:1:0.25"), tale)
-    assert [scenes.track_stop(lane, tale)(step) for step in (0, 99)] == [0.5, 0.25]
+    timeline = SceneTimeline(2, Clock(100), fade=1.0)
+    (lane,) = scenes.group_tracks(parse_prompts("a:1:0.5 ^ b:1:0.25"), timeline)
+    assert [scenes.track_stop(lane, timeline)(step) for step in (0, 99)] == [0.5, 0.25]
 
 
 def test_what_fades_out_keeps_its_stop() -> None:
-    tale = SceneTimeline(2, Clock(100), fade=0.4)
+    timeline = SceneTimeline(2, Clock(100), fade=0.4)
     fog = next(
         lane
-        for lane in scenes.group_tracks(parse_prompts("a | fog:-1 ^ b"), tale)
+        for lane in scenes.group_tracks(parse_prompts("a | fog:-1 ^ b"), timeline)
         if lane.name == "fog"
     )
-    assert {scenes.track_stop(fog, tale)(step) for step in range(100)} == {-(torch.pi**2) / 8}
+    assert {scenes.track_stop(fog, timeline)(step) for step in range(100)} == {-(torch.pi**2) / 8}
 
 
 def test_what_is_avoided_never_becomes_what_is_wished_for() -> None:
@@ -93,19 +98,19 @@ def test_what_is_avoided_never_becomes_what_is_wished_for() -> None:
 
 
 def test_targets_go_from_one_to_the_other() -> None:
-    tale = SceneTimeline(2, Clock(100), fade=0.4)
+    timeline = SceneTimeline(2, Clock(100), fade=0.4)
     a, b = unit(1, 0), unit(0, 1)
     lane = PromptTrack(parse_prompts("a ^ b"))
-    aim = scenes.track_target(lane, tale, [a, b])
+    aim = scenes.track_target(lane, timeline, [a, b])
     assert torch.equal(aim(0), a) and torch.equal(aim(99), b)
     assert torch.allclose(aim(50), unit(1, 1))
-    assert torch.equal(scenes.track_target(lane, tale, [a, None])(99), a)
+    assert torch.equal(scenes.track_target(lane, timeline, [a, None])(99), a)
 
 
-def most(tale: SceneTimeline) -> str:
+def most(timeline: SceneTimeline) -> str:
     """Of which scene there is most, frame by frame."""
-    shares = (tale.shares(step) for step in range(tale.clock.steps))
-    return "".join(str(max(range(tale.scenes), key=each.__getitem__)) for each in shares)
+    shares = (timeline.shares(step) for step in range(timeline.clock.steps))
+    return "".join(str(max(range(timeline.scenes), key=each.__getitem__)) for each in shares)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +152,10 @@ def test_long_and_short_scenes_fade_as_slowly_as_the_shorter_allows(
 
 
 def test_a_loop_ends_where_it_begins() -> None:
-    tale = SceneTimeline(3, Clock(300), fade=0.4, loop=True)
-    assert tale.shares(0) == [1, 0, 0] and tale.shares(250) == [0, 0, 1]
-    assert tale.shares(280) == [0.5, 0, 0.5]  # the last 40 frames are a fade
-    assert tale.shares(299)[0] > 0.97
+    timeline = SceneTimeline(3, Clock(300), fade=0.4, loop=True)
+    assert timeline.shares(0) == [1, 0, 0] and timeline.shares(250) == [0, 0, 1]
+    assert timeline.shares(280) == [0.5, 0, 0.5]  # the last 40 frames are a fade
+    assert timeline.shares(299)[0] > 0.97
     assert SceneTimeline(1, Clock(9), fade=0.4, loop=True).shares(8) == [1]
 
 

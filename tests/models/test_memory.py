@@ -75,12 +75,12 @@ def test_it_keeps_less(home: Home) -> None:
     ready = build(home)
     perceptor, drawer = ready.perceptors[0], ready.drawer
     squares = torch.rand(8, 3, perceptor.size, perceptor.size, requires_grad=True)
-    thrifty = replace(perceptor, thrift=MemoryPolicy(chunk=2))
+    thrifty = replace(perceptor, memory_policy=MemoryPolicy(chunk=2))
     assert kept(lambda: thrifty.embed_image(squares)) < kept(
         lambda: perceptor.embed_image(squares)
     )
     before = kept(drawer.draw)
-    drawer.thrift.recompute = True
+    drawer.memory_policy.recompute = True
     assert kept(drawer.draw) < before / 2
 
 
@@ -89,8 +89,8 @@ def test_the_starter_decoder_keeps_a_fraction() -> None:
     model = vqgan.open_vqgan(found.config, found.weights)
     latent = model.random(8, 8, torch.Generator().manual_seed(1)).requires_grad_()
 
-    def draw(thrift: MemoryPolicy) -> Tensor:
-        return thrift.through(model.decoder, model.decode, latent)
+    def draw(memory_policy: MemoryPolicy) -> Tensor:
+        return memory_policy.through(model.decoder, model.decode, latent)
 
     whole, thrifty = (
         kept(lambda t=t: draw(t)) for t in (MemoryPolicy(), MemoryPolicy(recompute=True))
@@ -120,8 +120,8 @@ def test_without_gradients_nothing_is_done_twice() -> None:
 
 
 def test_how_it_is_tightened() -> None:
-    thrift, said = MemoryPolicy(), []
-    while (words := thrift.tighten(30)) is not None:
+    memory_policy, said = MemoryPolicy(), []
+    while (words := memory_policy.tighten(30)) is not None:
         said.append(words)
     assert said == [
         "looking at 7 of 30 squares at a time",
@@ -202,14 +202,14 @@ def test_then_the_decoder_is_worked_out_twice(home: Home) -> None:
     decode = ready.drawer.vqgan.decode
 
     def starving(latent: Tensor) -> Tensor:
-        if torch.is_grad_enabled() and not ready.thrift.recompute:
+        if torch.is_grad_enabled() and not ready.memory_policy.recompute:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return decode(latent)
 
     ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
     steps = list(ready.play())
     assert steps[0].saved.endswith(", then working the decoder out twice")
-    assert (ready.thrift.chunk, ready.thrift.recompute) == (1, True)
+    assert (ready.memory_policy.chunk, ready.memory_policy.recompute) == (1, True)
 
 
 def test_then_its_gradient_in_tiles(home: Home) -> None:
@@ -226,13 +226,13 @@ def test_then_its_gradient_in_tiles(home: Home) -> None:
     assert steps[0].saved.endswith(
         ", then correcting the picture piece by piece, which changes it a little"
     )
-    assert ready.thrift == MemoryPolicy(1, recompute=True, tiles=True)
+    assert ready.memory_policy == MemoryPolicy(1, recompute=True, tiles=True)
     assert torch.allclose(whole[0].image, steps[0].image, atol=1e-5)
 
 
 def test_tiles_can_be_asked_for(home: Home) -> None:
     asked = build(home, memory={"tiles": True})
-    assert asked.drawer.thrift.tiles and len(list(asked.play())) == 3
+    assert asked.drawer.memory_policy.tiles and len(list(asked.play())) == 3
     right, near = gradient(build(home)), gradient(build(home, memory={"tiles": True}))
     assert torch.cosine_similarity(right.flatten(), near.flatten(), dim=0) > 0.5
 
@@ -295,4 +295,4 @@ def test_other_errors_go_through(home: Home) -> None:
     ready.perceptors[0].model.encode_image = broken
     with pytest.raises(RuntimeError, match="shapes cannot"):
         next(ready.play())
-    assert ready.thrift == MemoryPolicy()
+    assert ready.memory_policy == MemoryPolicy()

@@ -29,22 +29,26 @@ def load(**settings: Any) -> RunConfig:
 
 
 def test_the_first_frame_has_the_steps_of_a_picture() -> None:
-    tour = run_frames.plan_frames(load(frames=4, motion={"steps": 3}))
-    assert (tour.clock.starts, tour.clock.steps, tour.lead) == ((0, 5, 8, 11), 14, 0)
-    assert (tour.timeline.frames, tour.timeline.fps) == (4, 12.0)
+    frame_plan = run_frames.plan_frames(load(frames=4, motion={"steps": 3}))
+    assert (frame_plan.clock.starts, frame_plan.clock.steps, frame_plan.lead) == (
+        (0, 5, 8, 11),
+        14,
+        0,
+    )
+    assert (frame_plan.timeline.frames, frame_plan.timeline.fps) == (4, 12.0)
 
 
 def test_steps_follow_a_schedule_by_the_frame() -> None:
-    tour = run_frames.plan_frames(load(frames=5, motion={"steps": "1: 1, 4: 4"}))
-    assert tour.clock.starts == (0, 5, 6, 8, 11) and tour.clock.steps == 15
+    frame_plan = run_frames.plan_frames(load(frames=5, motion={"steps": "1: 1, 4: 4"}))
+    assert frame_plan.clock.starts == (0, 5, 6, 8, 11) and frame_plan.clock.steps == 15
     with pytest.raises(ConfigError, match=r"motion.steps is 0 at frame 4 .* 1 or more"):
         run_frames.plan_frames(load(frames=5, motion={"steps": "4 - frame"}))
 
 
 def test_an_animation_that_closes_begins_earlier() -> None:
-    tour = run_frames.plan_frames(load(frames=8, loop=True, motion={"steps": 2}))
-    assert (tour.lead, tour.clock.lead, len(tour.clock.starts)) == (2, 2, 10)
-    assert [tour.film(frame) for frame in range(10)] == [6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
+    frame_plan = run_frames.plan_frames(load(frames=8, loop=True, motion={"steps": 2}))
+    assert (frame_plan.lead, frame_plan.clock.lead, len(frame_plan.clock.starts)) == (2, 2, 10)
+    assert [frame_plan.film(frame) for frame in range(10)] == [6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
     assert run_frames.lead_of(load(frames=2000, loop=True)) == 24
     assert run_frames.lead_of(load(frames=1, loop=True)) == 1
 
@@ -205,8 +209,10 @@ def test_music_moves_what_follows_it() -> None:
     assert heard is not None
     assert {"kick", "low", "mid", "high", "beat", "pulse"} <= heard.variables.keys()
     assert all(len(values) == 12 for values in heard.variables.values())
-    tour = run_frames.plan_frames(config, heard.variables)
-    counts = [b - a for a, b in zip(tour.clock.starts, tour.clock.starts[1:], strict=False)]
+    frame_plan = run_frames.plan_frames(config, heard.variables)
+    counts = [
+        b - a for a, b in zip(frame_plan.clock.starts, frame_plan.clock.starts[1:], strict=False)
+    ]
     assert counts[1:] == [round(1 + pulse) for pulse in heard.variables["pulse"][1:-1]]
     assert {1, 2} <= set(counts[1:])
     assert run_frames.analyse_sound(load(frames=2)) is None

@@ -191,8 +191,8 @@ def test_a_scene_takes_its_share_of_a_draft_in_all(share: float, frames: int) ->
     config = vqclip.load(
         "a fox ^ a bear ^ an owl", frames=frames, fade=0.8, motion={"drafts": share}
     )
-    tour = run_frames.plan_frames(config)
-    arriving = motion._arriving(tour, SceneTimeline(3, tour.clock, 0.8), share)
+    frame_plan = run_frames.plan_frames(config)
+    arriving = motion._arriving(frame_plan, SceneTimeline(3, frame_plan.clock, 0.8), share)
     left = [1.0, 1.0, 1.0]
     for frame in range(frames):
         for scene, taken in arriving(frame).items():

@@ -25,7 +25,7 @@ def test_those_of_one_size_share_squares_and_others_have_their_own(home: Home) -
     found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1")
     one, two = found.perceptors
     assert one.cut is two.cut and list(found.cutters) == [str(one.size)]
-    assert one.thrift == MemoryPolicy(3)
+    assert one.memory_policy == MemoryPolicy(3)
     found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1:4")
     assert [each.cut.count for each in found.perceptors] == [16, 4]
     assert list(found.cutters) == [str(one.size), f"{one.size} 4"]

@@ -23,12 +23,14 @@ class LatentDrawer:
     Args:
         vqgan: a frozen VQGAN.
         latent: [1, C, h, w], the start.
-        thrift: the memory policy: whether the decoder is computed twice, and in tiles.
+        memory_policy: the memory policy: whether the decoder is computed twice, and in tiles.
     """
 
-    def __init__(self, vqgan: VQGAN, latent: Latent, thrift: MemoryPolicy | None = None) -> None:
+    def __init__(
+        self, vqgan: VQGAN, latent: Latent, memory_policy: MemoryPolicy | None = None
+    ) -> None:
         self.vqgan = vqgan
-        self.thrift = MemoryPolicy() if thrift is None else thrift
+        self.memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
         self.latent = nn.Parameter(latent.detach().clone())
         self._low, self._high = vqgan.limits()
 
@@ -39,8 +41,8 @@ class LatentDrawer:
     def draw_latent(self, latent: Latent) -> Image:
         """Draw a given latent [1, C, h, w], such as a running average, instead of the own one."""
         codes = self.vqgan.quantise(latent)
-        decode = self.vqgan.decode_in_tiles if self.thrift.tiles else self.vqgan.decode
-        return self.thrift.through(self.vqgan.decoder, decode, codes)
+        decode = self.vqgan.decode_in_tiles if self.memory_policy.tiles else self.vqgan.decode
+        return self.memory_policy.through(self.vqgan.decoder, decode, codes)
 
     @torch.no_grad()
     def encode(self, image: Image) -> None:

@@ -215,7 +215,9 @@ def load_draft_model(
 def _with_defaults(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
     """The same perceptor with the defaults of `load_perceptor`."""
     own = Cutter(perceptor.size)
-    return replace(perceptor, cut=own, contrast="absolute", thrift=MemoryPolicy(), words={})
+    return replace(
+        perceptor, cut=own, contrast="absolute", memory_policy=MemoryPolicy(), words={}
+    )
 
 
 def with_words(

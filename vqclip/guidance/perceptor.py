@@ -52,7 +52,7 @@ class OpenClipPerceptor:
         weights: the file that the model was read from.
         contrast: "absolute" shows the pixels as they are; "stretch" first spreads the whole batch
             from black to white, as pixray does, so that contrast alone gains nothing.
-        thrift: the memory policy: how many squares are embedded together.
+        memory_policy: the memory policy: how many squares are embedded together.
         words: vectors of learnt words, by name; see `with_words`.
     """
 
@@ -69,7 +69,7 @@ class OpenClipPerceptor:
     squash: bool
     weights: Path
     contrast: str
-    thrift: MemoryPolicy = field(default_factory=MemoryPolicy)
+    memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     words: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -100,7 +100,7 @@ class OpenClipPerceptor:
         lifted = self.dtype == torch.float16 and pixels.requires_grad
         if lifted:
             pixels.register_hook(lambda gradient: gradient / _LIFT)
-        features = self.thrift.look(self.model.encode_image, pixels.to(self.dtype)).float()
+        features = self.memory_policy.look(self.model.encode_image, pixels.to(self.dtype)).float()
         if lifted:
             features.register_hook(lambda gradient: gradient * _LIFT)
         return F.normalize(features, dim=-1)

@@ -151,14 +151,14 @@ def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> S
 
 def _frames(request: Request) -> tuple[int, bool, int]:
     """How many frames are drawn, whether the first is among them, and the others' steps."""
-    tour, there = request.frames, request.retake
-    if tour is None:
+    frame_plan, there = request.frames, request.retake
+    if frame_plan is None:
         return 0, True, 0
-    starts = (*tour.clock.starts, tour.clock.steps)
+    starts = (*frame_plan.clock.starts, frame_plan.clock.steps)
     first, until = 0, len(starts) - 1
     if there is not None:
-        begins = 0 if there.comes_from is None else there.first + tour.lead
-        first, until = begins, there.until + tour.lead
+        begins = 0 if there.comes_from is None else there.first + frame_plan.lead
+        first, until = begins, there.until + frame_plan.lead
     steps = starts[until] - starts[first]
     return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
 

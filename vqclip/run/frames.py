@@ -98,11 +98,11 @@ def _of_the_loop(config: RunConfig) -> Iterator[str]:
     camera = config.camera
     if config.sound.file:
         return
-    tour = plan_frames(config)
+    frame_plan = plan_frames(config)
     pace = 1 / fps_of(config) if camera.per == "second" else 1.0
 
     def sum_of(name: str, change: Callable[[float], float] = float) -> float:
-        curve = tour.timeline.of(
+        curve = frame_plan.timeline.of(
             scheduled.read_scheduled(f"camera.{name}", getattr(camera, name))
         )
         return pace * sum(change(curve(frame)) for frame in range(config.frames))

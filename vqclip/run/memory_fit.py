@@ -101,11 +101,13 @@ def shapes(
     return Shapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions)
 
 
-def costs(config: RunConfig, models: Shapes, thrift: MemoryPolicy) -> tuple[list[Cost], Cost]:
+def costs(
+    config: RunConfig, models: Shapes, memory_policy: MemoryPolicy
+) -> tuple[list[Cost], Cost]:
     """What drawing costs at each size, and what looking costs, in one step."""
     stages = plan_stages(config, models.drawer.factor)
-    draws = [_drawing(models, wide, high, thrift, work=True) for wide, high, _ in stages]
-    return draws, _looking(config, models, thrift, work=True)
+    draws = [_drawing(models, wide, high, memory_policy, work=True) for wide, high, _ in stages]
+    return draws, _looking(config, models, memory_policy, work=True)
 
 
 def cutout_counts(
@@ -122,15 +124,19 @@ def squares_asked(config: RunConfig) -> int:
     return max(1, round(scheduled.greatest_value(config, "cutouts.count")))
 
 
-def _drawing(models: Shapes, wide: int, high: int, thrift: MemoryPolicy, *, work: bool) -> Cost:
+def _drawing(
+    models: Shapes, wide: int, high: int, memory_policy: MemoryPolicy, *, work: bool
+) -> Cost:
     counted = models.counted
-    key = (wide, high, thrift.recompute, thrift.tiles, work)
+    key = (wide, high, memory_policy.recompute, memory_policy.tiles, work)
     if key not in counted:
-        counted[key] = draw_cost(models.drawer, wide, high, thrift, work=work)
+        counted[key] = draw_cost(models.drawer, wide, high, memory_policy, work=work)
     return counted[key]
 
 
-def _looking(config: RunConfig, models: Shapes, thrift: MemoryPolicy, *, work: bool) -> Cost:
+def _looking(
+    config: RunConfig, models: Shapes, memory_policy: MemoryPolicy, *, work: bool
+) -> Cost:
     assert models.judges is not None
     counted = models.counted
     looks = [_cutting(config, models.judges)]
@@ -140,7 +146,7 @@ def _looking(config: RunConfig, models: Shapes, thrift: MemoryPolicy, *, work: b
         if key not in counted:  # what is looked at together costs in proportion
             counted[key] = look_cost(judge, 1, models.dtype, work=work)
         layers = sum(1 for each in judge.visual.modules() if not list(each.children()))
-        looks.append(_some(counted[key], squares[index], thrift.chunk, layers))
+        looks.append(_some(counted[key], squares[index], memory_policy.chunk, layers))
     return Cost(*(sum(x) for x in zip(*map(astuple, looks), strict=True)))
 
 
@@ -163,13 +169,13 @@ def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:
     return int(base + weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
 
 
-def needed(config: RunConfig, models: Shapes, thrift: MemoryPolicy | None = None) -> int:
+def needed(config: RunConfig, models: Shapes, memory_policy: MemoryPolicy | None = None) -> int:
     """Bytes at the peak of a run; see `peak`."""
-    thrift = MemoryPolicy() if thrift is None else thrift
+    memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
     stages = plan_stages(config, models.drawer.factor)
     wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
-    draw = _drawing(models, wide, high, thrift, work=False)
-    return peak(models, [draw], _looking(config, models, thrift, work=False))
+    draw = _drawing(models, wide, high, memory_policy, work=False)
+    return peak(models, [draw], _looking(config, models, memory_policy, work=False))
 
 
 def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
@@ -239,11 +245,11 @@ def choose(
 
 def least(config: RunConfig, models: Shapes, free: int) -> MemoryPolicy | None:
     """The least thrift with which a run fits into so many bytes; None if none is enough."""
-    thrift = thrift_of(config)
-    while needed(config, models, thrift) > free:
-        if thrift.tighten(squares_asked(config)) is None:
+    memory_policy = thrift_of(config)
+    while needed(config, models, memory_policy) > free:
+        if memory_policy.tighten(squares_asked(config)) is None:
             return None
-    return thrift
+    return memory_policy
 
 
 def thrift_of(config: RunConfig) -> MemoryPolicy:

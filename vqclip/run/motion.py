@@ -38,11 +38,11 @@ NAMES = ("hold", "source")  # of what is liked about a frame apart from the prom
 
 def build_feedback(
     config: RunConfig,
-    tour: FramePlan,
+    frame_plan: FramePlan,
     size: tuple[int, int],
     seed: int,
     device: torch.device,
-    tale: SceneTimeline,
+    timeline: SceneTimeline,
     folders: Sequence[Path] = HERE,
 ) -> FrameFeedback:
     """Put together what takes an animation from frame to frame.
@@ -50,7 +50,7 @@ def build_feedback(
     Args:
         size: width and height of its frames, in pixels.
         seed: of the grain on what comes into view.
-        tale: which scene it is.
+        timeline: which scene it is.
         folders: where films and pictures are looked for.
 
     Raises:
@@ -66,46 +66,48 @@ def build_feedback(
         steady=motion.steady,
         colours=motion.colours,
         between=config.film.between if config.film.between_by == "latent" else 0,
-        loop=tour.lead,
-        arriving=_arriving(tour, tale, motion.drafts),
-        noise=_by_frame(tour, "motion.noise", motion.noise),
-        blend=_by_frame(tour, "source.blend", source.blend),
+        loop=frame_plan.lead,
+        arriving=_arriving(frame_plan, timeline, motion.drafts),
+        noise=_by_frame(frame_plan, "motion.noise", motion.noise),
+        blend=_by_frame(frame_plan, "source.blend", source.blend),
     )
-    route = _route(config, tour, size, device, folders)
-    ends = (*tour.clock.starts, tour.clock.steps)
+    route = _route(config, frame_plan, size, device, folders)
+    ends = (*frame_plan.clock.starts, frame_plan.clock.steps)
     return FrameFeedback(ends, route, habits, seed)
 
 
 def frame_objectives(
-    config: RunConfig, tour: FramePlan, trip: FrameFeedback
+    config: RunConfig, frame_plan: FramePlan, trip: FrameFeedback
 ) -> Iterator[Objective]:
     """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
     first = config.steps
-    hold = scheduled.curve(config, "motion.hold", tour.clock)
+    hold = scheduled.curve(config, "motion.hold", frame_plan.clock)
     yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, trip.hold)
     if config.source.film:
-        weight = scheduled.curve(config, "source.weight", tour.clock)
+        weight = scheduled.curve(config, "source.weight", frame_plan.clock)
         yield Objective("source", weight, trip.follow)
 
 
-def step_rates(config: RunConfig, tour: FramePlan) -> Curve:
+def step_rates(config: RunConfig, frame_plan: FramePlan) -> Curve:
     """The learning rate at each step after the first frame.
 
     Raises:
         ConfigError: if it is negative.
     """
-    return scheduled.curve(config, "motion.rate", tour.clock)
+    return scheduled.curve(config, "motion.rate", frame_plan.clock)
 
 
 def _arriving(
-    tour: FramePlan, tale: SceneTimeline, share: float
+    frame_plan: FramePlan, timeline: SceneTimeline, share: float
 ) -> Callable[[int], Mapping[int, float]]:
     """How much of which scene's draft each frame takes up: together, `share` of it."""
 
     def arriving(frame: int) -> dict[int, float]:
-        if share == 0 or frame == 0 or tale.scenes == 1:
+        if share == 0 or frame == 0 or timeline.scenes == 1:
             return {}
-        before, now = (tale.shares(tour.clock.starts[each]) for each in (frame - 1, frame))
+        before, now = (
+            timeline.shares(frame_plan.clock.starts[each]) for each in (frame - 1, frame)
+        )
         return {
             scene: share * (new - old) / (1 - share * old)  # of what is left to be taken
             for scene, (old, new) in enumerate(zip(before, now, strict=True))
@@ -117,7 +119,7 @@ def _arriving(
 
 def _route(
     config: RunConfig,
-    tour: FramePlan,
+    frame_plan: FramePlan,
     size: tuple[int, int],
     device: torch.device,
     folders: Sequence[Path],
@@ -131,14 +133,14 @@ def _route(
         finder = optical_flow.open_flow(source.flow, device=str(device))
         return FlowMotion(FilmFrames(open_at, device), finder)
     if config.camera.depth:
-        return _air(config, tour, size, device, folders)
-    return CameraMotion2D(_moves(config, tour))
+        return _air(config, frame_plan, size, device, folders)
+    return CameraMotion2D(_moves(config, frame_plan))
 
 
-def _moves(config: RunConfig, tour: FramePlan) -> Callable[[int], CameraMove2D]:
+def _moves(config: RunConfig, frame_plan: FramePlan) -> Callable[[int], CameraMove2D]:
     """What the camera does on the way to each frame."""
     camera, names = config.camera, ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
-    numbers = _numbers(config, tour, names)
+    numbers = _numbers(config, frame_plan, names)
     pace = _pace(config)
 
     def move(frame: int) -> CameraMove2D:
@@ -151,13 +153,13 @@ def _moves(config: RunConfig, tour: FramePlan) -> Callable[[int], CameraMove2D]:
             field_of_view=camera.view,
         )
 
-    return _tried(move, tour)
+    return _tried(move, frame_plan)
 
 
-def _flights(config: RunConfig, tour: FramePlan) -> Callable[[int], CameraMove3D]:
+def _flights(config: RunConfig, frame_plan: FramePlan) -> Callable[[int], CameraMove3D]:
     """Where the camera flies on the way to each frame."""
     camera, names = config.camera, ("forward", "right", "up", "swing", "tilt", "roll")
-    numbers = _numbers(config, tour, names)
+    numbers = _numbers(config, frame_plan, names)
     pace = _pace(config)
 
     def flight(frame: int) -> CameraMove3D:
@@ -175,28 +177,28 @@ def _flights(config: RunConfig, tour: FramePlan) -> Callable[[int], CameraMove3D
             centre=(camera.x, camera.y),
         )
 
-    return _tried(flight, tour)
+    return _tried(flight, frame_plan)
 
 
 def _air(
     config: RunConfig,
-    tour: FramePlan,
+    frame_plan: FramePlan,
     size: tuple[int, int],
     device: torch.device,
     folders: Sequence[Path],
 ) -> CameraMotion3D:
     """A flight, and what it goes through."""
-    name, flights = config.camera.depth, _flights(config, tour)
+    name, flights = config.camera.depth, _flights(config, frame_plan)
     if name in TERRAINS:
         there = TERRAINS[name]()
-        _passed(flights, there, tour)
+        _passed(flights, there, frame_plan)
         return CameraMotion3D(flights, lambda frame, shown: there, stays=True)
     path = find_asset(name, folders)
     if (path / "config.json").is_file():
         model = depth_model.load_depth_model(path, device)
         return CameraMotion3D(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)
     stands = open_footage(path).count == 1
-    fps = tour.timeline.fps
+    fps = frame_plan.timeline.fps
 
     def open_at(frame: int) -> Footage:
         return open_footage(path, size=size, fps=fps, first=0 if stands else frame)
@@ -204,40 +206,43 @@ def _air(
     film = FilmFrames(open_at, torch.device("cpu"))
 
     def seen(frame: int, shown: Image) -> Surface:
-        return DepthMap(film.frame(tour.film(frame - 1))[0].mean(0).double())
+        return DepthMap(film.frame(frame_plan.film(frame - 1))[0].mean(0).double())
 
     return CameraMotion3D(flights, seen, stands, film.close)
 
 
-def _passed(flights: Callable[[int], CameraMove3D], terrain: Surface, tour: FramePlan) -> None:
+def _passed(
+    flights: Callable[[int], CameraMove3D], terrain: Surface, frame_plan: FramePlan
+) -> None:
     """Refuse a flight that would go through a terrain, before the first step.
 
     Raises:
         ConfigError: that says at which frame.
     """
-    for frame in range(1, tour.timeline.frames + tour.lead):
+    for frame in range(1, frame_plan.timeline.frames + frame_plan.lead):
         way = DepthWarp(flights(frame), terrain)
         try:
             way.course(1, 1)
         except ConfigError as error:
-            raise ConfigError(f"at frame {tour.film(frame)}, {error}") from None
+            raise ConfigError(f"at frame {frame_plan.film(frame)}, {error}") from None
         terrain = terrain.after(way.flight, way.course)
 
 
 def _numbers(
-    config: RunConfig, tour: FramePlan, names: Sequence[str]
+    config: RunConfig, frame_plan: FramePlan, names: Sequence[str]
 ) -> Callable[[int], dict[str, float]]:
     """The camera's numbers on the way to each frame."""
     curves = {
-        name: _by_frame(tour, f"camera.{name}", getattr(config.camera, name)) for name in names
+        name: _by_frame(frame_plan, f"camera.{name}", getattr(config.camera, name))
+        for name in names
     }
     return lambda frame: {name: curve(frame) for name, curve in curves.items()}
 
 
-def _by_frame(tour: FramePlan, key: str, number: float | str) -> Curve:
+def _by_frame(frame_plan: FramePlan, key: str, number: float | str) -> Curve:
     """A setting as a value at each frame that is drawn."""
-    curve = tour.timeline.of(scheduled.read_scheduled(key, number))
-    return lambda frame: curve(tour.film(frame))
+    curve = frame_plan.timeline.of(scheduled.read_scheduled(key, number))
+    return lambda frame: curve(frame_plan.film(frame))
 
 
 def _pace(config: RunConfig) -> float:
@@ -248,10 +253,10 @@ def _pace(config: RunConfig) -> float:
 T = TypeVar("T")
 
 
-def _tried(move: Callable[[int], T], tour: FramePlan) -> Callable[[int], T]:
+def _tried(move: Callable[[int], T], frame_plan: FramePlan) -> Callable[[int], T]:
     """The same; what cannot be is refused before the first step."""
-    for frame in range(tour.timeline.frames):
-        move(frame + tour.lead)
+    for frame in range(frame_plan.timeline.frames):
+        move(frame + frame_plan.lead)
     return move
 
 

@@ -83,7 +83,7 @@ class PerceptorSet:
     cutters: dict[str, Cutter] = field(default_factory=dict)
 
     def join(
-        self, eye: PerceptorSpec, perceptor: OpenClipPerceptor, thrift: MemoryPolicy
+        self, eye: PerceptorSpec, perceptor: OpenClipPerceptor, memory_policy: MemoryPolicy
     ) -> None:
         """Take one in, with the words that it is to know."""
         perceptor = perceptor.with_words(
@@ -92,7 +92,9 @@ class PerceptorSet:
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
         cutter = self._cutter(key, perceptor.size, eye.squares)
-        self.perceptors.append(replace(perceptor, name=eye.name, cut=cutter, thrift=thrift))
+        self.perceptors.append(
+            replace(perceptor, name=eye.name, cut=cutter, memory_policy=memory_policy)
+        )
 
     def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:
         """Find or make the cutter of a region's squares, which are fewer."""
@@ -131,14 +133,14 @@ def load_perceptors(
     words: Sequence[WordEmbedding],
     seed: int,
     device: torch.device,
-    thrift: MemoryPolicy,
+    memory_policy: MemoryPolicy,
     say: Callable[[str], None] = lambda words: None,
 ) -> PerceptorSet:
     """Load the perceptors of a run.
 
     Args:
         words: the learnt ones that its prompts name.
-        thrift: how much they are to hold at a time.
+        memory_policy: how much they are to hold at a time.
         say: is told which one is loaded, and then how each reads the prompts.
 
     Raises:
@@ -153,7 +155,7 @@ def load_perceptors(
             precision=pick_precision(config.precision, device),
             contrast=config.cutouts.contrast,
         )
-        found.join(eye, perceptor, thrift)
+        found.join(eye, perceptor, memory_policy)
     for line in found.told():
         say(line)
     return found

@@ -65,7 +65,7 @@ class Runner:
         stages: (width, height, steps) of each size, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
-        thrift: of drawer and perceptors; tightened when memory runs out.
+        memory_policy: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
         words: the learnt ones that its prompts name.
         voyage: where an animation goes; None for a still.
@@ -84,7 +84,7 @@ class Runner:
     models: dict[str, str]
     notes: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
-    thrift: MemoryPolicy = field(default_factory=MemoryPolicy)
+    memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     start: Image | None = None
     words: Sequence[WordEmbedding] = ()
     voyage: FrameFeedback | None = None
@@ -211,7 +211,7 @@ class Runner:
     def _tighten(self, squares: int) -> str | None:
         """Hold less from now on, and note what was held before; see `Thrift.tighten`."""
         before = flat(to_dict(self.as_it_is(), everywhere=False))
-        words = self.thrift.tighten(squares)
+        words = self.memory_policy.tighten(squares)
         now = flat(to_dict(self.as_it_is(), everywhere=False))
         other = {key: before[key] for key, value in now.items() if before[key] != value}
         if other and self.done > 0:
@@ -220,7 +220,7 @@ class Runner:
 
     def as_it_is(self) -> RunConfig:
         """The settings, with what is held at a time as it became for want of memory."""
-        return replace(self.config, memory=MemorySettings(**asdict(self.thrift)))
+        return replace(self.config, memory=MemorySettings(**asdict(self.memory_policy)))
 
     @torch.no_grad()
     def final(self) -> Image:
