@@ -41,7 +41,8 @@ def play(config: RunConfig) -> Iterator[Step]:
     Raises:
         VqclipError: if the settings or a model cannot be used.
     """
-    yield from build(preflight.make_request(config)).play()
+    # `build` names every model that is absent; the request would name those of the catalogue.
+    yield from build(preflight.make_request(config, complete=False)).play()
 
 
 def build(

@@ -15,7 +15,6 @@ from tests.training.conftest import picture, record, write
 from vqclip.errors import ConfigError, PictureError
 from vqclip.models import vqgan as models_vqgan
 from vqclip.training import vqgan
-from vqclip.training import vqgan as training_vqgan
 from vqclip.training.data import archives
 from vqclip.training.data.batches import VqganBatches, open_batches, sides_and_counts
 from vqclip.training.settings import VqganRecipe, check_recipe
@@ -217,7 +216,7 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
     trained = Model(recipe)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
-    loaded = vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
+    loaded = models_vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
     assert loaded.factor == 4 and loaded.channels == 8 and len(loaded.codebook) == 12
     pictures = torch.stack([picture(3, seed, 32) for seed in (1, 2)]) / 255
     with torch.no_grad():
@@ -229,9 +228,9 @@ def test_training_leaves_what_the_ordinary_loader_reads_and_goes_on(
         torch.testing.assert_close(loaded.decode(codes), made, atol=1e-5, rtol=0)
 
     steps: list[int] = []
-    rate = training_vqgan.learning_rate
+    rate = vqgan.learning_rate
     monkeypatch.setattr(
-        training_vqgan,
+        vqgan,
         "learning_rate",
         lambda recipe, step: (steps.append(step), rate(recipe, step))[1],
     )

@@ -263,7 +263,7 @@ def test_the_judge_learns_once(
     judge = sys.modules["judge"]
     monkeypatch.setattr(judge, "network", lambda bf16: see)
     monkeypatch.setattr(judge, "redrawn", lambda bf16: lambda images: images)
-    monkeypatch.setattr(judge.distillation, "meanings", meanings)
+    monkeypatch.setattr(judge.distillation, "embed_sentences", meanings)
     small = {"SINGLES": 6, "PAIRS": 2, "STEPS": 2, "SIDE": 16, "BATCH": 32, "WIDTH": 64}
     for name, value in small.items():
         monkeypatch.setattr(judge, name, value)
@@ -360,7 +360,7 @@ def test_without_a_prior_the_dream_is_left_out(
     def absent() -> None:
         raise errors.ModelError("there is no prior here")
 
-    monkeypatch.setattr(sys.modules["quality_draw"].drafts, "load", absent)
+    monkeypatch.setattr(sys.modules["quality_draw"].drafts, "load_draft_model", absent)
     said: list[str] = []
     bench.main([*measured, "variants=noise,dream"], say=said.append)
     assert "dream is left out: there is no prior here" in said
