@@ -72,15 +72,19 @@ class Console:
         *,
         heads: bool = False,
         spare: int | None = None,
-    ) -> None:
+    ) -> bool:
         """Print rows in columns, on stdout; nothing with `--json`, which has its own events.
 
         Args:
             heads: whether the first row says what the columns are.
             spare: a column that is left out where a terminal is narrow.
+
+        Returns:
+            Whether every column is there.
         """
-        if not self.json and rows:
-            terminal.print_table(rows, heads=heads, spare=spare)
+        if self.json or not rows:
+            return True
+        return terminal.print_table(rows, heads=heads, spare=spare)
 
     def error(self, words: str) -> None:
         """Say what went wrong, to both."""

@@ -87,21 +87,26 @@ def print_line(words: str, stream: TextIO, head: str = "", style: str = "bold") 
 
 def print_table(
     rows: Sequence[tuple[str, ...]], *, heads: bool = False, spare: int | None = None
-) -> None:
+) -> bool:
     """Print rows of words on stdout: in columns that wrap on a terminal, plain in a pipe.
 
     Args:
         heads: whether the first row says what the columns are.
         spare: a column that is left out where the terminal is narrow.
+
+    Returns:
+        Whether every column is there.
     """
     if not (is_live(sys.stdout) or has_colours(sys.stdout)):
         print(table(rows), flush=True)
-        return
+        return True
     out = console(sys.stdout)
-    if spare is not None and out.width < ROOMY:
+    narrow = spare is not None and out.width < ROOMY
+    if spare is not None and narrow:
         rows = [(*row[:spare], *row[spare + 1 :]) for row in rows]
     out.print(_grid(rows[1:] if heads else rows, rows[0] if heads else None))
     sys.stdout.flush()
+    return not narrow
 
 
 def table(rows: Sequence[tuple[str, ...]], widths: Mapping[int, int] | None = None) -> str:

@@ -54,9 +54,10 @@ def list_(options: Any, screen: Console) -> None:
         (row.name, row.kind, registry.readable(row.bytes), row.where, row.licence, row.about)
         for row in found
     ]
-    screen.table([heads, *lines], heads=True, spare=heads.index("licence"))
+    whole = screen.table([heads, *lines], heads=True, spare=heads.index("licence"))
     screen.result("\nmore perceptors: every model::weights that open_clip knows")
-    screen.result("licences: in a wide window, by --json, and before a model is fetched")
+    if not whole:
+        screen.result("licences: in a wider window, with --json, and before a model is fetched")
 
 
 def where(options: Any, screen: Console) -> None:
