@@ -1,4 +1,4 @@
-"""What the completion scripts of shells hold beside shtab's part: settings, presets, models.
+"""Shell completion templates for bash, zsh and fish: settings, presets and models.
 
 Each template has functions named after what they complete: `_vqclip_run` for a prompt and the
 settings of a run, `_vqclip_presets`, and so on. `@RUN@` and its like are filled in by

@@ -45,8 +45,6 @@ TAKEN = (
 
 
 SETTING = re.compile(r"([A-Za-z][A-Za-z_]*(?:\.[A-Za-z_]+)*)=")
-
-
 FEW = 32  # pictures that pass without a bar
 
 

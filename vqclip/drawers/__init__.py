@@ -1,4 +1,4 @@
-"""What is optimised to make a picture: one drawer a module.
+"""Drawers: what a run optimises to make a picture, one drawer a module.
 
 Begin with `registry`.
 

@@ -1,4 +1,4 @@
-"""What a picture is pulled towards: cutouts, perceptors, prompts and losses.
+"""Guidance: cutouts, perceptors, prompts and losses, which pull a picture towards its prompt.
 
 Begin with `objectives`.
 

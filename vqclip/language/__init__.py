@@ -1,4 +1,4 @@
-"""What an artist types, as data: prompts, templates, schedules and expressions.
+"""The languages that an artist types: prompts, templates, schedules and expressions.
 
 Begin with `prompts`.
 

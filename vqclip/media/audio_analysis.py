@@ -28,11 +28,7 @@ from vqclip.errors import SoundError
 from vqclip.media import ffmpeg
 
 RATE = 44100  # samples a second, whatever the file has
-
-
 WINDOW, HOP = 2048, 512  # samples
-
-
 BLOCK = 1 << 20  # bytes from the decoder at a time: six seconds
 
 
@@ -121,35 +117,15 @@ def _complaint(path: Path, said: str) -> SoundError:
 
 
 INSTALL = "pip install 'vqclip[sound]'"
-
-
 MELS = 64  # bands, as wide as the ear's, in which onsets are looked for
-
-
 SONES = 0.3  # loudness is power to this exponent (Stevens, 1957)
-
-
 FULL = 95  # the percentile that counts as full strength
-
-
 FAINT = 0.15  # an onset this strong, as a share of the loudness, may become a whole one
-
-
 CLEAR = 0.2  # weaker onsets than this share of a whole one are left out
-
-
 FEWEST = 4  # beats that make a rhythm
-
-
 STEADY = 1.8  # how much stronger onsets are on the beats of a piece that has beats; noise: 1.5
-
-
 LAGS = 8 * RATE // HOP  # what is compared for a tempo: 8 s, as librosa does
-
-
 PART = 1 << 12  # hops that are looked through for a tempo at once: 48 s
-
-
 REACH = 5  # hops around a beat in which the onset is that it belongs to: 58 ms
 
 

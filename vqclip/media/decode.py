@@ -28,8 +28,6 @@ from vqclip.media.encode import Pixels
 from vqclip.media.paths import ANIMATIONS
 
 JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
-
-
 HURRIED = 10  # no longer than so many milliseconds is no time: browsers show it for 100
 
 
@@ -95,14 +93,8 @@ def slots(book: AnimatedImage, rate: Fraction) -> list[int]:
 
 
 A_LITTLE = 0.02  # what a rate may vary
-
-
 LONGEST = 1_000_000  # frames; times that are damaged may ask for any number
-
-
 UNNAMED = 2  # the colour matrix of films that name none
-
-
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 

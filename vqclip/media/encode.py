@@ -156,14 +156,8 @@ CODECS = {
 
 
 SOUNDS = {"mp4": ("aac",), "mov": ("aac",), "webm": ("libopus", "libvorbis")}
-
-
 EVEN = ("yuv420p", "yuva420p")  # the colour planes have half the sides
-
-
 SOONER = 60.0  # seconds of a sound that are listened to before it begins
-
-
 FLOW = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
 
 

@@ -117,11 +117,7 @@ def _fitted(picture: pillow.Image, size: tuple[int, int], alpha: bool) -> Pixels
 
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")  # of a folder or pattern
-
-
 STILLS = tuple(each for each in PICTURES if each != ".webp")  # a file of these is no film
-
-
 SLOWEST, FASTEST = 0.001, 1000  # frames per second
 
 

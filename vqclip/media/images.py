@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
-
-
 TURNS = {number: pillow.Transpose(turn) for number, turn in enumerate((0, 3, 1, 5, 4, 6, 2), 2)}
 
 

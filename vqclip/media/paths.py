@@ -37,23 +37,11 @@ FILMS = {
 
 
 CODECS = ("auto", "h264", "h265", "prores", "vp9", "av1")
-
-
 BETWEENS = ("blend", "flow", "latent")
-
-
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
-
-
 IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
-
-
 PATTERN = re.compile(r"[*?\[]")
-
-
 MOST = 256  # pictures of a name; all are held in memory
-
-
 _SLACK = 1.05  # how far shapes may differ before it shows
 
 
@@ -153,8 +141,6 @@ def shorten_name(name: str) -> str:
 
 
 GALLERY_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
-
 RUN, FINAL = "run.json", "final.png"  # by these a run's folder is known
 
 
@@ -245,8 +231,6 @@ def _pictures(paths: Iterable[Path]) -> list[Path]:
 
 
 ANIMATIONS = (".gif", ".webp")  # one picture, or many
-
-
 FILM_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mpg", ".mpeg", ".ogv")
 
 

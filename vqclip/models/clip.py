@@ -33,8 +33,6 @@ from vqclip.models.zoo.registry import MissingModel, canonical_name, in_hub_cach
 
 SHAPE = "config.json"  # the shape of a text encoder, beside the weights
 INSTALL = "pip install 'vqclip[multilingual]'"
-
-
 _ROBERTA: dict[str, Any] = {
     **{"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5},
     **{"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "vocab_size": 250002},
@@ -52,8 +50,6 @@ _MT5: dict[str, Any] = {
 
 
 _LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
-
-
 _XL = {"d_model": 2048, "d_ff": 5120, "num_layers": 24, "num_heads": 32}
 
 

@@ -31,11 +31,7 @@ NET2NET = "taming.models.cond_transformer.Net2NetTransformer"
 
 
 DDCONFIG = "ch out_ch ch_mult num_res_blocks attn_resolutions in_channels resolution z_channels"
-
-
 GROUPS = 32  # of taming's GroupNorm: every width is a multiple
-
-
 MOST_MARGIN = 8
 
 

@@ -26,11 +26,7 @@ if TYPE_CHECKING:
     from vqclip.media.footage import Footage
 
 NEAR = 0.02  # of a picture, by which a loop's camera may miss where it began
-
-
 SHAPE = 0.02  # by which a film's shape may be another than the run's
-
-
 STEP = 16  # pixels; what most VQGANs draw in
 
 
@@ -41,7 +37,7 @@ def list_hints(
 
     Args:
         asked: the settings as they were given.
-        config: the same with what the film that is drawn over says (`itinerary.counted`).
+        config: the same with what the film that is drawn over says (`with_source_length`).
     """
     if config.source.film:
         yield from _of_the_film(asked, config, folders)
@@ -131,8 +127,6 @@ def _of_the_loop(config: RunConfig) -> Iterator[str]:
 
 
 LEAST_ZOOM = 0.001
-
-
 LEAD = 4  # a film that closes draws one frame more for so many,
 
 

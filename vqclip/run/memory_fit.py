@@ -36,17 +36,9 @@ from vqclip.run.preflight import Request
 # Measured on two processor cores with the starter models, torch 2.15: a process that has imported
 # everything and read open_clip's vocabulary.
 BASE = 900_000_000
-
-
 CONTEXT = 500_000_000  # of a CUDA process before its first tensor; varies with the GPU
-
-
 SLACK = 1.15  # what the allocator holds beyond what is in use
-
-
 SQUARES = 12  # tensors of the size of the squares that cutting keeps
-
-
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -200,8 +192,6 @@ def _config_of(name: str) -> dict[str, Any]:
 
 
 DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is not refused
-
-
 MOST = MemoryPolicy(1, recompute=True, tiles=True)
 
 

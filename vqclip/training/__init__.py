@@ -1,4 +1,4 @@
-"""How the starter models were made, and how users train their own.
+"""Training: the recipes of the starter models, and of models of one's own.
 
 Begin with `recipes`.
 

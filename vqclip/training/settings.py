@@ -56,8 +56,6 @@ def ignore_event(name: str, /, **values: Any) -> None:
 
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
 FREE = ["permissive", "public-domain"]
 
 

@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 
 
 MOST = 1000  # pictures on a sheet
-
-
 SHORT = ("format", "fps", "codec", "crf", "quality", "between")  # --fps 24 is film.fps=24
-
-
 KINDS = tuple(kind for kind in FILMS if kind not in ("frames", "none"))
 
 

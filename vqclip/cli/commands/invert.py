@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 
 DRAFTS = 4  # on a sheet of previews
-
-
 SHOWN = {"object": "a <{}>", "style": "a house in the style of <{}>", "negative": "<{}>"}
 
 
@@ -134,14 +132,8 @@ def free(folder: Path, name: str, suffix: str) -> Path:
 
 
 FEW = 3  # pictures, from which on what they share is told from what one of them shows
-
-
 MOST = 100
-
-
 UNFINISHED = ".unfinished"
-
-
 USED = {
     "object": "a drawing of <{}>",
     "style": "a house in the style of <{}>",

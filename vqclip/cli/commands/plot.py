@@ -26,20 +26,10 @@ from vqclip.language.schedules import FPS
 from vqclip.media import files
 
 FRAMES = 200  # as steps, where nobody says
-
-
 MOST = 100_000  # frames: more than anybody can look at
-
-
 LEAST_WIDE, MOST_WIDE = 40, 160  # characters
-
-
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille character
-
-
 SETTING = re.compile(r"[a-z_]+(\.[a-z_]+)+=")  # camera.zoom=…, as it stands in a command
-
-
 INK, PAPER, FAINT = "#1b3a57", "#ffffff", "#c9d3dc"
 
 

@@ -194,7 +194,7 @@ def link(folder: Path, hits: Sequence[Found]) -> None:
             files.refuse_to_replace(path)
             try:
                 path.symlink_to(picture.resolve())
-            except (OSError, NotImplementedError):
+            except (OSError, NotImplementedError):  # a system without links: a copy, then
                 files.refuse_to_replace(path)
                 shutil.copy2(picture, path)
         except OSError as error:

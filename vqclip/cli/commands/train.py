@@ -24,8 +24,6 @@ from vqclip.training import recipes as training_recipes
 from vqclip.training.settings import Recipe, VqganRecipe
 
 SHELVED = "shelved.json"  # under which name, and which file, a training's VQGAN is in the zoo
-
-
 SETTING = re.compile(r"\s*[A-Za-z]\w*\s*=")  # bf16= has digits
 
 

@@ -1,4 +1,4 @@
-"""Where model weights come from, and how they are opened safely.
+"""The model zoo: downloads of model weights, and opening them safely.
 
 Begin with `registry`.
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind: pictures, notes and checkpoints in its folder.
+"""The record of a run: pictures, notes and checkpoints in its folder.
 
 Begin with `writer`.
 

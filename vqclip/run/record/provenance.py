@@ -32,20 +32,10 @@ from vqclip.language.prompts import GRAMMAR
 from vqclip.run.record.grammar_v1 import modern
 
 CHUNK = "vqclip"
-
-
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes
-
-
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
 _MOST_CHUNKS = 1_000_000  # a 4 GB file of empty chunks would take minutes to walk
-
-
 _LIBRARIES = ("torch", "open_clip_torch", "kornia")
-
-
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -311,8 +301,6 @@ def _text(data: bytes, path: Path) -> str:
 
 
 LACKING = "not noted"
-
-
 KINDS = ("prompt", "seed", "setting", "changes", "model", "version")
 
 

@@ -36,8 +36,6 @@ GROUPS = {
 TAGS, SPOKEN = 12, 4  # the most keywords in the tags, and in the second caption
 _SELECTORS = ("FE0E", "FE0F")  # "as text" and "as a picture", which do not change the emoji
 _TONE = re.compile(r"-(medium-light|medium-dark|light|medium|dark)(-skin-tone)?$")
-
-
 _JUNK = (
     (re.compile(r"&(?:amp|quot|apos|lt|gt|#\w+);"), " "),
     (re.compile(r"\S+@\S+|https?://\S+"), " "),
