@@ -2,7 +2,7 @@
 
 Each template has functions named after what they complete: `_vqclip_run` for a prompt and the
 settings of a run, `_vqclip_presets`, and so on. `@RUN@` and its like are filled in by
-`vqclip.completion`. Keys are completed in two steps: `camera.` first, then `camera.zoom=`.
+`cli.commands.completion`. Keys are completed in two steps: `camera.` first, then `camera.zoom=`.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ def load(
         preset: names or files, applied in order; `"normal,ink"` is two.
         file: a run file: a preset that may hold `prompts:`.
         overrides: `["steps=10", "cutouts.count=8"]`, or the same as a mapping.
-        base: settings to start from instead of the defaults, as `config.to_dict` gives them.
-        settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
+        base: settings to start from instead of the defaults, as `config.describe.to_dict` gives
+        them. settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
     Returns:
         The settings, with init=auto resolved (`vqclip.config.defaults.resolve_auto`).

@@ -1,7 +1,7 @@
 """The command completion: scripts by which bash, zsh and fish complete commands.
 
 shtab writes them for commands and options, from the parsers themselves. What it has no words for
-is added by `vqclip.completion_shells`: prompts without a command, and settings,
+is added by `vqclip.cli.completion_shells`: prompts without a command, and settings,
 `film.format=mp4`. Commands, options, settings and their choices stand in the script; the presets
 and models of this machine are asked for when one is completed (`vqclip completion presets`).
 """
