@@ -57,7 +57,8 @@ def load(
         file: a run file: a preset that may hold `prompts:`.
         overrides: `["steps=10", "cutouts.count=8"]`, or the same as a mapping.
         base: settings to start from instead of the defaults, as `config.describe.to_dict` gives
-        them. settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
+            them.
+        settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
     Returns:
         The settings, with init=auto resolved (`vqclip.config.defaults.resolve_auto`).
