@@ -124,7 +124,7 @@ def test_settings_of_trainings_are_found_too(capsys: Capture) -> None:
     text = found(capsys, "train")
     assert "settings of clip and teacher" in text and "  from=" in text and "begin=" not in text
     assert all(name in text for name in SCHEMAS)
-    assert "settings of vqgan" in found(capsys, "critic")
+    assert "settings of vqgan" in found(capsys, "discriminator")
 
 
 @pytest.mark.parametrize(

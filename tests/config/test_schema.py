@@ -85,7 +85,7 @@ def test_help_covers_every_setting_with_its_default() -> None:
         "optimiser.rate",
         "number or schedule or null",
         "0.3",
-        "learning rate; from a dream: 0.1; null: what suits the optimiser",
+        "learning rate; init=dream: 0.1; null: the optimiser's own",
         (),
     )
     assert lines["device"].choices == schema.DEVICES

@@ -35,11 +35,11 @@ FIRST = {
     "out": "--out DIR",
 }
 USAGE = 'usage: vqclip [COMMAND] "PROMPT" | FILE  [--option …] [key=value …]'
-PRESET = "looks and qualities: ink,better (vqclip presets)"
+PRESET = "styles and qualities: ink,better (vqclip presets)"
 REST = (
     ("vqclip COMMAND --help", "a command's options; vqclip generate --help has more"),
     ("vqclip help settings", "every setting; vqclip help settings colour finds some"),
-    ("vqclip help prompts", "the language of prompts; also: schedules, templates …"),
+    ("vqclip help prompts", "how to write prompts; also: schedules, templates …"),
     ("anywhere", "--json --quiet --debug --version"),
 )
 DREAMT = ("negative", "style", "seed", "out", "device")

@@ -82,8 +82,8 @@ class Parser(argparse.ArgumentParser):
             options = [o for action in self._actions for o in action.option_strings]
             if unknown[1] in ANIMATED and self.prog in ("vqclip", "vqclip dream"):
                 raise ConfigError(
-                    f"there is no option {unknown[1]} here, but in vqclip animate (see vqclip "
-                    "animate --help)"
+                    f"there is no option {unknown[1]} here; it belongs to vqclip animate (see "
+                    "vqclip animate --help)"
                 )
             hint = arguments.setting_of(unknown[1]) or suggest(unknown[1], options)
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
@@ -117,7 +117,7 @@ def parser_of(name: str, abouts: Mapping[str, str], *, named: bool = True) -> Pa
     if name in OTHERS:
         OTHERS[name](parser)
     parser.set_defaults(named_generate=False, command=(), film=False, draft=False)
-    parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
+    parser.add_argument("--json", action="store_true", help="for scripts: one JSON object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     return parser
@@ -133,7 +133,7 @@ def _add_prompted(parser: Parser, name: str) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="looks and qualities: NAME,… or FILE.yaml (vqclip presets)",
+        help="styles and qualities: NAME,… or FILE.yaml (vqclip presets)",
     )
     parser.add_argument("--seed", metavar="N", help=option_help("seed"))
     parser.add_argument("--negative", metavar="PROMPT", help=option_help("negative"))
@@ -141,14 +141,14 @@ def _add_prompted(parser: Parser, name: str) -> None:
     if name == "dream":
         parser.add_argument("--count", metavar="N", help=option_help("dream.count"))
         parser.add_argument(
-            "--size", metavar="WxH", help="size=WxH of a run that goes on from one"
+            "--size", metavar="WxH", help="final size of a run that starts from a draft"
         )
     if name in ("generate", "animate", "plan"):
         parser.add_argument("--size", metavar="WxH", help=option_help("size"))
         parser.add_argument("--steps", metavar="N", help=option_help("steps"))
         parser.add_argument("--init", metavar="IMG", help=option_help("init"))
         parser.add_argument(
-            "--film", action="store_true", help="a film of the making, too; film.format=mp4"
+            "--film", action="store_true", help="also make a film (film.format=mp4)"
         )
     for option, (metavar, key) in ANIMATED.items() if name in ("animate", "plan") else ():
         if metavar:
@@ -157,13 +157,13 @@ def _add_prompted(parser: Parser, name: str) -> None:
             parser.add_argument(option, action="store_const", const="true", help=option_help(key))
     if name == "plan":
         parser.add_argument(
-            "--all", action="store_true", help="every setting, not only what differs"
+            "--all", action="store_true", help="show every setting, not only those that differ"
         )
     if name in ("generate", "animate", "plan"):
         parser.add_argument(
             "--draft",
             action="store_true",
-            help="half of each side, a tenth of the steps",
+            help="half the width and height, a tenth of the steps",
         )
 
 
@@ -171,7 +171,7 @@ def _add_again(parser: Parser) -> None:
     parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
     parser.add_argument("--out", metavar="DIR", help=option_help("out"))
     parser.add_argument(
-        "--frames", metavar="A:B", help="of an animation: draw the frames from A to B - 1 anew"
+        "--frames", metavar="A:B", help="in an animation: draw the frames from A to B - 1 again"
     )
 
 
@@ -182,11 +182,11 @@ def _add_resume(parser: Parser) -> None:
 
 
 def _add_direction(parser: Parser) -> None:
-    parser.usage = f"{parser.prog} THERE LACKING --name NAME [perceptors=NAME,…]"
+    parser.usage = f"{parser.prog} WITH WITHOUT --name NAME [perceptors=NAME,…]"
     parser.add_argument(
         "words", nargs="*", metavar="SET", help='words, or pictures: "sunny | @sun/*.jpg"'
     )
-    parser.add_argument("--name", dest="as_name", metavar="NAME", help="what to call it")
+    parser.add_argument("--name", dest="as_name", metavar="NAME", help="the name to give it")
 
 
 def _add_help(parser: Parser) -> None:
@@ -196,7 +196,10 @@ def _add_help(parser: Parser) -> None:
         "topic", nargs="?", default="prompts", metavar="TOPIC", help=f"{topics}, or a command"
     )
     parser.add_argument(
-        "about", nargs="*", metavar="WORD", help="of settings: a group, a key, or words to find"
+        "about",
+        nargs="*",
+        metavar="WORD",
+        help=("after settings: a group, a key, or words to find"),
     )
 
 
@@ -211,10 +214,14 @@ def _add_plot(parser: Parser) -> None:
     parser.add_argument(
         "words", nargs="+", metavar="SCHEDULE", help='such as "0: 0, 50%%: 2" "1 + sin(t)"'
     )
-    parser.add_argument("--frames", metavar="N", help="of an animation (200)")
-    parser.add_argument("--steps", metavar="N", help="of a picture, where a step is a frame")
+    parser.add_argument("--frames", metavar="N", help="frames of an animation (200)")
+    parser.add_argument(
+        "--steps", metavar="N", help=("steps of a picture, where each step is a frame")
+    )
     parser.add_argument("--fps", metavar="N", help="frames a second (15)")
-    parser.add_argument("--sound", metavar="FILE", help="what low, beat and so on come from")
+    parser.add_argument(
+        "--sound", metavar="FILE", help=("the sound that low, beat and so on follow")
+    )
     parser.add_argument("--out", metavar="FILE.png", help="a picture of the curves")
 
 
@@ -241,10 +248,15 @@ def _add_models(parser: Parser) -> None:
         "action", type=models.action, metavar="ACTION", help=actions.replace("|", ", ")
     )
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="of the model; for import, its checkpoint file"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=("the model's name; for import, its checkpoint file"),
     )
     parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
-    parser.add_argument("--name", dest="as_name", metavar="NAME", help="import: how to call it")
+    parser.add_argument(
+        "--name", dest="as_name", metavar="NAME", help=("import: the name to give it")
+    )
 
 
 def _add_film(parser: Parser) -> None:
@@ -253,26 +265,39 @@ def _add_film(parser: Parser) -> None:
         "words", nargs="*", metavar="FRAMES", help="a run, a folder, pictures, '*.png', a film"
     )
     parser.add_argument("--format", metavar="KIND", help="mp4, mov, webm, gif, webp or frames")
-    parser.add_argument("--fps", metavar="N", help="pictures a second; of a film: its own")
-    parser.add_argument("--size", metavar="WxH", help="of the film; else that of the first")
+    parser.add_argument("--fps", metavar="N", help="frames a second; for a film: as it has")
+    parser.add_argument(
+        "--size", metavar="WxH", help=("size of the film; otherwise the first picture's")
+    )
     parser.add_argument("--codec", metavar="NAME", help=option_help("film.codec"))
     parser.add_argument("--crf", metavar="N", help=option_help("film.crf"))
     parser.add_argument("--quality", metavar="N", help=option_help("film.quality"))
     parser.add_argument("--between", metavar="N", help=option_help("film.between"))
-    parser.add_argument("--sound", metavar="FILE", help="what is heard: a song, another film")
-    parser.add_argument("--sound-start", metavar="SECONDS", help="where in it the film begins")
-    parser.add_argument("--sheet", metavar="N", help="lay every Nth picture on a sheet instead")
-    parser.add_argument("--out", metavar="FILE", help="such as film.webm; its suffix is the kind")
+    parser.add_argument(
+        "--sound", metavar="FILE", help=("the sound to add: a song, or another film")
+    )
+    parser.add_argument(
+        "--sound-start", metavar="SECONDS", help=("where in the sound the film begins")
+    )
+    parser.add_argument(
+        "--sheet", metavar="N", help=("a contact sheet of every Nth picture instead")
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", help=("such as film.webm; the suffix sets the format")
+    )
 
 
 def _add_invert(parser: Parser) -> None:
     parser.usage = f"{parser.prog} PHOTO … --token NAME  [--option …] [key=value …]"
-    parser.add_argument("words", nargs="*", metavar="PHOTO", help="3 to 10, of one thing")
-    parser.add_argument("--token", metavar="NAME", help="the word; prompts write <NAME>")
-    parser.add_argument("--init", metavar="WORD", help="an ordinary word to begin with")
+    parser.add_argument("words", nargs="*", metavar="PHOTO", help="3 to 10 photos of one thing")
+    parser.add_argument("--token", metavar="NAME", help="the word's name; prompts write <NAME>")
+    parser.add_argument("--init", metavar="WORD", help="an ordinary word to start from")
     parser.add_argument("--vectors", metavar="N", help=option_help("vectors", InversionConfig))
     parser.add_argument(
-        "--perceptor", dest="perceptors", metavar="NAME", help="whose text towers learn it"
+        "--perceptor",
+        dest="perceptors",
+        metavar="NAME",
+        help=("the CLIP models whose text encoders learn it"),
     )
     parser.add_argument("--kind", metavar="KIND", help=", ".join(WORD_KINDS))
     parser.add_argument("--steps", metavar="N", help=option_help("steps", InversionConfig))
@@ -310,27 +335,38 @@ def _add_looking(parser: Parser, name: str) -> None:
     parser.add_argument("words", nargs=many, metavar=metavar, help=what)
     if name == "score":
         parser.add_argument(
-            "--film", dest="of_film", metavar="FILM", help="how steady is a film, or a folder?"
+            "--film",
+            dest="of_film",
+            metavar="FILM",
+            help=("measure how steady a film or folder of frames is"),
         )
         parser.add_argument(
-            "--source", metavar="FILM", help="the film it was made from, to find motion in"
+            "--source", metavar="FILM", help="the film it was made from, for its optical flow"
         )
         parser.add_argument(
             "--flow",
             default=FLOW,
             metavar="NAME",
-            help=f"dis, farneback, raft, FILE.pth or none ({FLOW})",
+            help=f"optical flow: dis, farneback, raft, FILE.pth or none ({FLOW})",
         )
     if name == "classify":
         parser.add_argument(
             "--labels", required=True, metavar="A|B", help='"a cat | a dog", or FILE.txt'
         )
         parser.add_argument(
-            "--templates", metavar="T", help='"a drawing of {} | {}", or FILE.txt; "{}": none'
+            "--templates", metavar="T", help='"a drawing of {} | {}", or FILE.txt; "{}" for none'
         )
-        parser.add_argument("--csv", metavar="FILE", help="a table for other programs; - prints")
+        parser.add_argument(
+            "--csv", metavar="FILE", help=("write a table for other programs; - prints it")
+        )
     if name == "search":
-        parser.add_argument("--image", metavar="IMAGE", help="find what looks like a picture")
-        parser.add_argument("--top", default="10", metavar="K", help="how many (10)")
-        parser.add_argument("--sheet", metavar="FILE.png", help="lay what is found on a sheet")
-        parser.add_argument("--links", metavar="DIR", help="links to what is found, best first")
+        parser.add_argument(
+            "--image", metavar="IMAGE", help=("find pictures that look like this one")
+        )
+        parser.add_argument("--top", default="10", metavar="K", help="how many to show (10)")
+        parser.add_argument(
+            "--sheet", metavar="FILE.png", help=("a contact sheet of what is found")
+        )
+        parser.add_argument(
+            "--links", metavar="DIR", help=("a folder of links to what is found, best first")
+        )

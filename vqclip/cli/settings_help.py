@@ -17,7 +17,7 @@ MORE = (
     ("vqclip help settings camera", "the settings of a group"),
     ("vqclip help settings camera.zoom", "one setting"),
     ("vqclip help settings colour", "the settings with that word in their help"),
-    ("vqclip help settings invert", "those of vqclip invert; train: of vqclip train"),
+    ("vqclip help settings invert", "the settings of vqclip invert (or of vqclip train)"),
 )
 
 

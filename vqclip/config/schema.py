@@ -49,49 +49,70 @@ FITS = ("cover", "contain", "stretch")
 class CameraSettings:
     """The camera's movement from frame to frame; most numbers may be schedules."""
 
-    zoom: float | str = schedulable(1.0, "how much nearer; 1.02: by 2 %, below 1: away")
-    pan_x: float | str = schedulable(0.0, "to the right, in widths of the picture")
-    pan_y: float | str = schedulable(0.0, "down, in heights of the picture")
-    roll: float | str = schedulable(0.0, "degrees clockwise")
-    tilt: float | str = schedulable(0.0, "degrees that the top leans back; in a flight: looks up")
+    zoom: float | str = schedulable(1.0, "zoom factor; 1.02: 2 % closer, below 1: farther away")
+    pan_x: float | str = schedulable(0.0, "movement to the right, in picture widths")
+    pan_y: float | str = schedulable(0.0, "movement down, in picture heights")
+    roll: float | str = schedulable(0.0, "rotation, in degrees clockwise")
+    tilt: float | str = schedulable(
+        0.0, "degrees by which the top leans back; in a flight, the camera looks up"
+    )
     swing: float | str = schedulable(
-        0.0, "degrees that the right goes back; in a flight: looks right"
+        0.0, "degrees by which the right side leans back; in a flight, the camera looks right"
     )
     depth: str = option(
-        "", "fly through flat|plane|tunnel, a picture or film of depths, or what a model sees"
+        "",
+        "what to fly through: flat|plane|tunnel, a depth map (picture or film), or the "
+        "folder of a depth model",
     )
-    forward: float | str = schedulable(0.0, "flight into the depth; a wall of flat is 1 away")
-    right: float | str = schedulable(0.0, "flight to the right, likewise")
-    up: float | str = schedulable(0.0, "flight upwards, likewise")
-    view: float = option(60.0, "how wide it sees, in degrees", least=1, most=170)
-    near: float = option(1.0, "how far away the nearest is, in a depth picture", least=0.001)
-    far: float = option(20.0, "how far away the farthest is", least=0.002)
-    x: float = option(0.5, "the point that zoom and roll keep, in widths")
-    y: float = option(0.5, "likewise, in heights")
-    per: str = option("frame", "zoom, pan, roll, tilt, swing and flight are per …", PERIODS)
-    edges: str = option("fill", "what comes into view; fill: drawn anew", EDGES)
-    through: str = option("picture", "what moves: the picture or the latent", THROUGH)
+    forward: float | str = schedulable(0.0, "flight forward; with depth=flat, the wall is 1 away")
+    right: float | str = schedulable(0.0, "flight to the right, in the same units")
+    up: float | str = schedulable(0.0, "flight upwards, in the same units")
+    view: float = option(60.0, "field of view, in degrees", least=1, most=170)
+    near: float = option(1.0, "distance of the nearest points of a depth map", least=0.001)
+    far: float = option(20.0, "distance of the farthest points of a depth map", least=0.002)
+    x: float = option(
+        0.5, "the point that zoom and roll leave in place, in picture widths from the left"
+    )
+    y: float = option(0.5, "the same point, in picture heights from the top")
+    per: str = option(
+        "frame",
+        "whether zoom, pan, roll, tilt, swing and flight are per frame or per second",
+        PERIODS,
+    )
+    edges: str = option(
+        "fill", "what appears where new parts come into view; fill: newly drawn", EDGES
+    )
+    through: str = option("picture", "what the camera moves: the picture or the latent", THROUGH)
 
 
 @dataclass(frozen=True)
 class MotionSettings:
     """The frames after the first: their steps, and what they keep of the frame before."""
 
-    steps: int | str = schedulable(8, "steps of each frame after the first", least=0)
+    steps: int | str = schedulable(
+        8, "optimisation steps for each frame after the first", least=0
+    )
     rate: float | str = schedulable(0.1, "learning rate of those steps", least=0)
-    hold: float | str = schedulable(3.0, "closeness to the last frame, moved along", least=0)
+    hold: float | str = schedulable(
+        3.0, "weight of staying close to the warped previous frame", least=0
+    )
     smooth: float = option(
-        0.0, "share of the last frame, moved along, in what is shown", least=0, most=0.99
+        0.0,
+        "share of the warped previous frame that is blended into what is shown",
+        least=0,
+        most=0.99,
     )
     noise: float | str = schedulable(
-        0.0, "noise on what was moved: brings in new things", least=0
+        0.0, "noise added to the warped frame; brings in new things", least=0
     )
     drafts: float = option(
         0.5, "how much a new scene takes from a draft of its own", least=0, most=1
     )
-    moments: bool = option(True, "the optimiser's memory moves along")
-    steady: bool = option(True, "the same cutouts in every frame: less flicker")
-    colours: str = option("none", "keep the first frame's colours, by …", TINTS)
+    moments: bool = option(True, "warp the optimiser's moments along with the frame")
+    steady: bool = option(True, "use the same cutouts in every frame; less flicker")
+    colours: str = option(
+        "none", "how to match every frame's colours to the first frame's", TINTS
+    )
 
 
 @dataclass(frozen=True)
@@ -99,24 +120,30 @@ class SourceSettings:
     """The source film of an animation that draws over one."""
 
     film: str = option("", "a film, a folder or a pattern of pictures to draw over")
-    weight: float | str = schedulable(2.0, "closeness to the film's own frames", least=0)
+    weight: float | str = schedulable(
+        2.0, "weight of staying close to the film's own frames", least=0
+    )
     blend: float | str = schedulable(
-        0.2, "share of the film's own frame that each begins with", least=0, most=1
+        0.2,
+        "share of the film's own frame that is blended into each frame before its steps",
+        least=0,
+        most=1,
     )
     flow: str = option(
-        "dis", "how its movement is found: dis, farneback, raft, a file of RAFT's, or none"
+        "dis",
+        "how optical flow is computed: dis, farneback, raft, a file of RAFT weights, or none",
     )
     start: float = option(0.0, "seconds of it to leave out", least=0)
-    stride: int = option(1, "every so many of its frames", least=1)
-    fit: str = option("cover", "how it comes to the run's size", FITS)
-    sound: bool = option(True, "the film's sound is copied")
+    stride: int = option(1, "use every Nth frame of the film", least=1)
+    fit: str = option("cover", "how its frames are fitted to the run's size", FITS)
+    sound: bool = option(True, "copy the film's sound")
 
 
 @dataclass(frozen=True)
 class RetakeSettings:
     """A retake of some frames of an animation: `vqclip again RUN --frames A:B`."""
 
-    of: str = option("", "the run whose other frames stay")
+    of: str = option("", "the run whose other frames are kept")
     frames: str = option("", "A:B, the frames from A to B - 1; the first is 0")
 
 
@@ -124,9 +151,11 @@ class RetakeSettings:
 class SoundSettings:
     """Sound that schedules may follow."""
 
-    file: str = option("", "a wav, mp3 or other file; schedules know low, mid, high, beat …")
+    file: str = option("", "a sound file (wav, mp3 …), for schedules with low, beat …")
     start: float = option(0.0, "seconds of it to leave out", least=0)
-    bands: str = option("", 'bands of your own in hertz: "kick=40-100, hats=6000-12000"')
+    bands: str = option(
+        "", 'frequency bands of your own, in hertz: "kick=40-100, hats=6000-12000"'
+    )
 
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
@@ -144,20 +173,22 @@ class Stage:
     """A stage of multi-resolution growth: steps at a smaller size than `size`."""
 
     size: str = option("50%", "WxH or the shorter side in pixels, or a share of the final size")
-    steps: str = option("50%", "how many steps, or a share of all steps")
+    steps: str = option("50%", "number of steps, or a share of all steps")
 
 
 @dataclass(frozen=True)
 class CutoutSettings:
     """The cutouts that perceptors see."""
 
-    count: int | str = schedulable(16, "squares a step; time and memory grow with it", least=1)
-    recipe: str = option("vqclip", "how squares are cut and shaken", RECIPES)
+    count: int | str = schedulable(
+        16, "cutouts per step; more take more time and memory", least=1
+    )
+    recipe: str = option("vqclip", "how cutouts are cropped and augmented", RECIPES)
     noise: float | str | None = schedulable(
-        None, "noise on the squares, in [0, 1]; null: the recipe's", least=0, most=1
+        None, "noise added to the cutouts, in [0, 1]; null: as the recipe says", least=0, most=1
     )
     contrast: str = option(
-        "absolute", "stretch: perceptors see full contrast (pixray)", CONTRASTS
+        "absolute", "contrast of the cutouts; stretch: always full contrast (pixray)", CONTRASTS
     )
 
 
@@ -167,10 +198,12 @@ class OptimiserSettings:
 
     name: str = option("adam", "which optimiser", OPTIMISERS)
     rate: float | str | None = schedulable(
-        0.3, "learning rate; from a dream: 0.1; null: what suits the optimiser", least=0
+        0.3, "learning rate; init=dream: 0.1; null: the optimiser's own", least=0
     )
-    schedule: str = option("drop", "how the rate changes; drop: a tenth at 75 %", SCHEDULES)
-    average: float = option(0.9, "memory of the latent's running average; 0: none", least=0)
+    schedule: str = option(
+        "drop", "how the learning rate changes; drop: to a tenth at 75 %", SCHEDULES
+    )
+    average: float = option(0.9, "decay of the latent's running average; 0: no average", least=0)
 
 
 @dataclass(frozen=True)
@@ -181,19 +214,19 @@ class LossSettings:
         0.15, "more like the prompt than like ordinary other things"
     )
     smoothness: float | str = schedulable(
-        10.0, "few differences between neighbours: calm grounds"
+        10.0, "smoothness of neighbouring pixels: calm backgrounds"
     )
     saturation: float | str = schedulable(0.0, "strong colours; negative: pale ones")
     symmetry: float | str = schedulable(0.0, "one half mirrors the other")
     axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
-    palette: float | str = schedulable(0.0, "only the colours that `colours` names")
+    palette: float | str = schedulable(0.0, "only the colours listed in losses.colours")
     colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
     edges: float | str = schedulable(
-        0.0, "a border of one colour; from random codes of starter: 3"
+        0.0, "a border of one colour; with init=random and vqgan=starter: 3"
     )
     edge_colour: str = option("white", "the border's colour")
     init: float | str = schedulable(
-        0.0, "closeness to the picture that the run starts from; a draft: 3"
+        0.0, "stay close to the picture that the run starts from; with init=dream: 3"
     )
 
 
@@ -201,17 +234,22 @@ class LossSettings:
 class FilmSettings:
     """The film: of a picture's making, or the animation itself."""
 
-    format: str = option("mp4", "what kind of film; frames: numbered pictures", tuple(FILMS))
-    codec: str = option("auto", "auto: h264 in mp4, prores in mov, vp9 in webm", CODECS)
-    fps: int = option(15, "pictures a second", least=1, most=1000)
-    every: int = option(1, "a picture every so many steps", least=1)
-    quality: int = option(80, "from 0, small, to 100, near lossless", least=0, most=100)
-    crf: int | None = option(
-        None, "the codec's own number for quality; null: from quality", least=0, most=63
+    format: str = option(
+        "mp4", "file format of the film; frames: numbered pictures", tuple(FILMS)
     )
-    between: int = option(0, "so many pictures more between every two", least=0, most=15)
+    codec: str = option("auto", "auto: h264 in mp4, prores in mov, vp9 in webm", CODECS)
+    fps: int = option(15, "frames a second", least=1, most=1000)
+    every: int = option(1, "one frame every N steps", least=1)
+    quality: int = option(80, "from 0 (small file) to 100 (nearly lossless)", least=0, most=100)
+    crf: int | None = option(
+        None, "the codec's own quality number; null: derived from film.quality", least=0, most=63
+    )
+    between: int = option(0, "number of extra frames between every two", least=0, most=15)
     between_by: str = option(
-        "blend", "blend: dissolves; flow: what moves, moves on; latent: drawn", BETWEENS
+        "blend",
+        "how extra frames are made; blend: cross-fades, flow: motion is interpolated, "
+        "latent: decoded from codes in between",
+        BETWEENS,
     )
 
 
@@ -219,27 +257,40 @@ class FilmSettings:
 class MemorySettings:
     """Memory use; it is reduced during a run when memory runs out, which is slower."""
 
-    chunk: int = option(0, "squares that a perceptor looks at together; 0: all", least=0)
-    recompute: bool = option(False, "work the decoder out twice rather than keep it")
-    tiles: bool = option(False, "correct large pictures piece by piece; changes them a little")
+    chunk: int = option(0, "cutouts per batch of a perceptor; 0: all together", least=0)
+    recompute: bool = option(
+        False, "compute the decoder twice instead of keeping its activations"
+    )
+    tiles: bool = option(False, "decode large pictures in tiles; changes them a little")
 
 
 @dataclass(frozen=True)
 class CheckpointSettings:
     """Checkpoints, from which `vqclip resume` continues a run."""
 
-    every: int = option(25, "a checkpoint every so many steps; 0: only when it ends", least=0)
+    every: int = option(25, "a checkpoint every N steps; 0: only at the end", least=0)
 
 
 @dataclass(frozen=True)
 class DreamSettings:
     """Drafts drawn by a prior: those of init=dream, and of `vqclip dream`."""
 
-    count: int = option(16, "how many drafts are drawn; the best is kept", least=1, most=1024)
-    temperature: float = option(0.7, "0: the likeliest; above 1: wilder", least=0, most=10)
-    top_p: float = option(0.9, "keep the likeliest codes of this share", least=0.01, most=1)
-    guidance: float = option(4.0, "weight of words in starter; 1: as learnt", least=0, most=50)
-    prior: str = option("starter", "what writes: starter, or cin_transformer (no guidance)")
+    count: int = option(16, "how many drafts to draw; the best is kept", least=1, most=1024)
+    temperature: float = option(
+        0.7, "sampling temperature; 0: the likeliest codes, above 1: wilder", least=0, most=10
+    )
+    top_p: float = option(
+        0.9,
+        "nucleus sampling: choose among the likeliest codes, up to this share of probability",
+        least=0.01,
+        most=1,
+    )
+    guidance: float = option(
+        4.0, "classifier-free guidance of the starter prior; 1: none", least=0, most=50
+    )
+    prior: str = option(
+        "starter", "which prior draws: starter, or cin_transformer (without guidance)"
+    )
 
 
 @dataclass(frozen=True)
@@ -249,60 +300,80 @@ class RunConfig:
     prompts: str = option("", 'what to draw: "a fox:2 | fog:-0.5 | @photo.png:0.3"')
     negative: str = option("", 'what to avoid, as prompts: "fog | lettering:0.5"')
     fade: float = option(
-        0.3, "how long scenes, a ^ b, fade into each other; 1: always", least=0, most=1
+        0.3,
+        "how long scenes (a ^ b) fade into each other, as a share of a scene; 1: all the time",
+        least=0,
+        most=1,
     )
     seed: int | None = option(
-        None, "equal seeds give equal pictures; null: drawn, and noted", least=0
+        None, "the same seed gives the same picture; null: random, and recorded", least=0
     )
     style: str = option(
-        "", 'words for every text prompt, {} being the prompt: "an etching of {}"'
+        "", 'words around every text prompt; {} is the prompt: "an etching of {}"'
     )
     size: str = option("256x256", "width x height in pixels")
-    aspect: str = option("", "width:height, such as 16:9, for as many pixels as size has")
-    steps: int = option(200, "how often the latent moves; from a dream: 60", least=1)
+    aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
+    steps: int = option(200, "number of optimisation steps; with init=dream: 60", least=1)
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
         metadata={
-            "help": "smaller sizes to pass through first; from a dream: none; "
-            "from random codes of starter: 64 and 128 pixels"
+            "help": (
+                "smaller sizes to draw at first; with init=dream: none; with init=random and "
+                "vqgan=starter: 64 and 128 pixels"
+            )
         },
     )
     frames: int = option(
-        0, "an animation of so many frames; 0: a still", least=0, most=MOST_FRAMES
+        0, "number of frames of an animation; 0: a still picture", least=0, most=MOST_FRAMES
     )
-    length: float = option(0.0, "an animation of so many seconds, instead of frames", least=0)
+    length: float = option(0.0, "length of an animation in seconds, instead of frames", least=0)
     fps: float | None = option(
-        None, "frames a second of an animation; null: 12, or as source", least=0.01, most=1000
+        None,
+        "frames a second of an animation; null: 12, or the source's",
+        least=0.01,
+        most=1000,
     )
-    loop: bool = option(False, "the animation's last frame flows into the first")
+    loop: bool = option(False, "make the animation's last frame lead back to the first")
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(
-        ["starter"], "which CLIPs look: NAME, NAME:weight or NAME:weight:squares"
+        ["starter"], "which CLIP models to use: NAME, NAME:weight or NAME:weight:cutouts"
     )
     init: str = option(
         "auto",
-        "dream (a draft), random, a picture file, or fractal|gradient|uniform|colour; "
-        "auto: dream for the VQGAN starter",
+        "dream (a draft), random, a picture file, or fractal|gradient|uniform|colour; auto: "
+        "dream with vqgan=starter",
     )
     init_colour: str = option("white", "the colour of init=colour")
     assets: str = option(
-        "", "where pictures, words and directions are, too; unset: beside the run file"
+        "",
+        "another folder to search for pictures, learnt words and directions; unset: the run "
+        "file's folder",
     )
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
-    cutouts: CutoutSettings = group(CutoutSettings, "how perceptors see the picture")
-    optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent moves")
-    losses: LossSettings = group(LossSettings, "what is liked apart from the prompt")
+    cutouts: CutoutSettings = group(
+        CutoutSettings, "how the picture is cut up for the perceptors"
+    )
+    optimiser: OptimiserSettings = group(OptimiserSettings, "how the latent is optimised")
+    losses: LossSettings = group(
+        LossSettings, "what else the picture should be like, apart from the prompt"
+    )
     camera: CameraSettings = group(CameraSettings, "how the camera of an animation moves")
-    motion: MotionSettings = group(MotionSettings, "what a frame is given and keeps")
+    motion: MotionSettings = group(MotionSettings, "how each frame is made from the one before")
     source: SourceSettings = group(SourceSettings, "a film to draw over")
-    sound: SoundSettings = group(SoundSettings, "music that schedules follow")
-    retake: RetakeSettings = group(RetakeSettings, "a stretch that is drawn anew")
-    film: FilmSettings = group(FilmSettings, "the film: of the making, or the animation")
-    checkpoint: CheckpointSettings = group(CheckpointSettings, "what a run goes on from")
-    memory: MemorySettings = group(MemorySettings, "how much is held at a time")
-    previews: int = option(25, "a picture into steps/ every so many steps; 0: none", least=0)
-    device: str = option("auto", "where to compute", DEVICES)
+    sound: SoundSettings = group(SoundSettings, "sound that schedules can follow")
+    retake: RetakeSettings = group(RetakeSettings, "frames of an animation that are drawn again")
+    film: FilmSettings = group(
+        FilmSettings, "the film of the picture's making, or the animation itself"
+    )
+    checkpoint: CheckpointSettings = group(
+        CheckpointSettings, "checkpoints, from which a run can resume"
+    )
+    memory: MemorySettings = group(MemorySettings, "how to use less memory")
+    previews: int = option(25, "a preview in steps/ every N steps; 0: none", least=0)
+    device: str = option("auto", "the device to compute on", DEVICES)
     precision: str = option("auto", "number format of the perceptors", PRECISIONS)
-    deterministic: bool = option(False, "a GPU adds in the same order each time; slower there")
-    threads: int = option(0, "processor threads; 0: as torch chooses", least=0)
-    out: str = option("outputs", "the folder in which run folders are made")
+    deterministic: bool = option(
+        False, "on a GPU, add numbers in the same order each time; slower"
+    )
+    threads: int = option(0, "processor threads; 0: torch chooses", least=0)
+    out: str = option("outputs", "the folder for run folders")

@@ -198,12 +198,12 @@ def _list(given: str, option: str) -> list[str]:
 
 
 def classify(options: Any, screen: Console, progress: Progress) -> None:
-    """Say which of some labels is in each picture, by CLIP."""
+    """Find which of your labels fits each picture, by CLIP."""
     classify_images(options, screen, progress)
 
 
 def score(options: Any, screen: Console, progress: Progress) -> None:
-    """Say how well words fit pictures, or how steady a film is."""
+    """Rate how well words fit pictures, or how steady a film is."""
     if options.of_film is not None:
         score_film.score(options, screen)
     elif options.source is not None or options.flow != FLOW:

@@ -187,5 +187,5 @@ def _choices(key: str) -> list[str]:
 
 
 def completion(options: Any, screen: Console, progress: Progress) -> None:
-    """Print a script by which a shell completes commands by TAB."""
+    """Print a script that lets a shell complete commands by TAB."""
     complete(options, screen)

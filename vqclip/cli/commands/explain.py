@@ -236,12 +236,12 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
 
 
 def explain(options: Any, screen: Console, progress: Progress) -> None:
-    """Say how a prompt is understood, and what each CLIP reads."""
+    """Show how a prompt is understood, and what each CLIP reads."""
     explain_prompts(arguments.configs(options), screen)
 
 
 def direction(options: Any, screen: Console, progress: Progress) -> None:
-    """Make a direction for vector(NAME) of words or pictures."""
+    """Make a direction for vector(NAME) from words or pictures."""
     words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
     if len(words) != 2:
         raise ConfigError(

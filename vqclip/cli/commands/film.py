@@ -298,5 +298,5 @@ def _seconds(text: str | None) -> float:
 
 
 def film(options: Any, screen: Console, progress: Progress) -> None:
-    """Make a film or a contact sheet of a run or of pictures."""
+    """Make a film or a contact sheet from a run or pictures."""
     make_film(options, screen, progress)

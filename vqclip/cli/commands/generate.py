@@ -254,12 +254,12 @@ def _is_read(name: str) -> bool:
 
 
 def generate(options: Any, screen: Console, progress: Progress) -> None:
-    """Draw a picture from a prompt; its name may be left out."""
+    """Draw a picture from a prompt (the default command)."""
     _draw_all(arguments.configs(options), options, screen, progress)
 
 
 def animate(options: Any, screen: Console, progress: Progress) -> None:
-    """Draw an animation: a camera, a story, or over a film."""
+    """Draw an animation: with a camera, scenes, or over a film."""
     arguments.require_frames([*arguments.short(options), *options.words])
     found = [arguments.animated(config) for config in arguments.configs(options)]
     _draw_all(found, options, screen, progress)
@@ -301,7 +301,7 @@ def again(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def resume(options: Any, screen: Console, progress: Progress) -> None:
-    """Go on with a run that stopped, or is to take more steps."""
+    """Continue a run that stopped, or give it more steps."""
     first, overrides = arguments.parted(options.words)
     if first is None:
         raise ConfigError(

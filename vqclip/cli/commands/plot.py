@@ -240,5 +240,5 @@ def _short(number: float) -> str:
 
 
 def plot(options: Any, screen: Console, progress: Progress) -> None:
-    """Draw what schedules do, in the terminal or as a picture."""
+    """Plot schedules, in the terminal or as a picture."""
     plot_schedules(options, screen)

@@ -202,5 +202,5 @@ def link(folder: Path, hits: Sequence[Found]) -> None:
 
 
 def search(options: Any, screen: Console, progress: Progress) -> None:
-    """Find the pictures of a folder that fit words or a picture."""
+    """Find pictures in a folder that fit words or a picture."""
     search_images(options, screen, progress)

@@ -45,7 +45,7 @@ def show(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def diff(options: Any, screen: Console, progress: Progress) -> None:
-    """Say in what two pictures were made differently."""
+    """Show how two pictures were made differently."""
     from vqclip.run.record import provenance
 
     pair = [provenance.read_provenance(Path(each)) for each in (options.first, options.second)]
@@ -66,7 +66,7 @@ def diff(options: Any, screen: Console, progress: Progress) -> None:
 
 
 def plan(options: Any, screen: Console, progress: Progress) -> None:
-    """Say what a run would do, load and cost, and run nothing.
+    """Show what a run would load and cost, without running it.
 
     Printed: the prompts as they are understood, the settings that differ from the defaults (with
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
