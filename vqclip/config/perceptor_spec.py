@@ -1,10 +1,10 @@
 """Perceptor specs: `NAME:weight:cutouts`, an entry of the setting `perceptors`.
 
-    perceptor = name [ ":" weight [ ":" squares ] ]
+    perceptor = name [ ":" weight [ ":" cutouts ] ]
     weight    = number | "{" schedule "}"
 
-    ViT-B-32::openai                        as much as any other
-    starter-second:0.5:8                    half as much, looking at 8 squares
+    ViT-B-32::openai                        with weight 1, like any other
+    starter-second:0.5:8                    with weight 0.5, looking at 8 cutouts
     starter-second:{0: 0, 50%: 1 hold}      only in the second half
 
 As in prompts, numbers are read from the right and only when they are numbers.

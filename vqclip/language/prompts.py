@@ -2,8 +2,8 @@ r"""The prompt language: parsing, checking and printing prompts.
 
     prompts   = scene { "^" scene }
     scene     = part { "|" part }
-    part      = wish { modifier } [ ":" weight [ ":" stop ] ]
-    wish      = "@" path | "noise(" seed ")" | "vector(" name ")" | words
+    part      = body { modifier } [ ":" weight [ ":" stop ] ]
+    body      = "@" path | "noise(" seed ")" | "vector(" name ")" | words
     words     = { character | "(" words [ ":" number ] ")" | "[" words "]" | "<" name ">" }
     modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
               | " sentence(" text ")" | " lasting(" length ")"
@@ -14,7 +14,7 @@ r"""The prompt language: parsing, checking and printing prompts.
     a fox:2 | fog:-0.5:-0.9            twice as much fox; away from fog up to a distance of 0.9
     a (red:1.4) fox in a [dark] wood   more attention to red, less to dark
     a forest | a moon in(top right)    the moon in the upper right quarter
-    a fox | @sketch.png:0.3            towards a picture too; @photos/*.jpg: several, in turn
+    a fox | @sketch.png:0.3            like a picture, too; @photos/*.jpg: several, in turn
     a fox:{0: 0, 50%: 2 ease}          a weight that rises until the middle of the run
     spring ^ summer ^ autumn           scenes, which fade into each other
     a fox lasting(2s) ^ an owl         two seconds of fox, then owl; lasting(30%), lasting(24)
@@ -25,38 +25,43 @@ r"""The prompt language: parsing, checking and printing prompts.
 
 Read these rules from top to bottom:
 
-1. A prompt that is a JSON object as a whole is a structured one (vqclip help structured). Else
-   templates, {red|blue} fox, are expanded before anything is read here (vqclip help templates).
+1. A prompt that is one JSON object is a structured prompt (vqclip help structured). In any
+   other prompt, templates such as {red|blue} fox are expanded first (vqclip help templates).
 2. A backslash before one of | : ( ) [ ] { } ^ @ < > " \ makes that character part of the text,
-   and so do double quotes around it, which vanish. Before anything else a backslash stands for
-   itself: `C:\x.png` needs no care. (Two backslashes are one, so the network path `\\host\x.png`
-   is written `\\\\host\x.png`.) A bracket or a quote without its partner stands for itself.
-3. `^` separates scenes, `|` their parts. White space around parts, bodies and numbers is dropped.
+   and so do double quotes around it, which are then removed. Before any other character a
+   backslash is an ordinary one, so `C:\x.png` works as it is. (Two backslashes are read as
+   one, so the network path `\\host\x.png` is written `\\\\host\x.png`.) A bracket or a quote
+   without its partner is part of the text.
+3. `^` separates scenes, `|` their parts. White space around parts, bodies and numbers is
+   dropped.
 4. Numbers are read from the right, at most two, and only when they are numbers: digits with an
-   optional sign, point and exponent. One is the weight; of two, the first is the weight and the
-   second the stop. So `12:30 train` and `http://a/b` are all body, and `ratio 16:9` has weight
-   9: vqclip prints it back, and `ratio 16\:9` mends it. `nan`, `inf` and `infinity` are refused.
-   A `{` directly after the weight's colon opens a schedule.
-5. A modifier stands at the end of its part, after a space, its bracket directly after its name;
-   one that stands elsewhere is read as words, and a note says so. A
-   mask is its opacity if anything in it is transparent, else its brightness: white is inside.
-   How long a scene takes is said once in it, beside any of its wishes or as a part of its own;
-   scenes without a length share what is left of the run evenly. What should stand in all scenes
-   is said by style="an ink drawing of {}".
-6. `@` first makes an image prompt; the body is the picture's path. Elsewhere it is only an "@".
-7. Each `( )` multiplies the attention to what it holds by 1.1, or by the number that stands in it
-   after a colon; each `[ ]` divides it by 1.1.
+   optional sign, point and exponent. One is the weight; of two, the first is the weight and
+   the second the stop. So `12:30 train` and `http://a/b` are only text, but `ratio 16:9` has
+   the weight 9. vqclip shows how it read a prompt; to keep the colon, write `ratio 16\:9`.
+   `nan`, `inf` and `infinity` are refused. A `{` directly after the weight's colon begins a
+   schedule.
+5. A modifier stands at the end of its part, after a space, with its bracket directly after its
+   name. Anywhere else it is read as words, and a note says so. A mask counts by its opacity if
+   any of it is transparent, otherwise by its brightness: white is inside. The length of a
+   scene is given once in the scene, after any of its parts or as a part of its own; scenes
+   without a length share the rest of the run evenly. For what all scenes have in common, use
+   style="an ink drawing of {}".
+6. `@` at the beginning makes an image prompt; the path of a picture follows it. Anywhere else
+   it is only an "@".
+7. Each `( )` multiplies the attention to the words in it by 1.1, or by a number after a colon
+   in it; each `[ ]` divides it by 1.1.
 
-The weight is the strength: 0 has no effect, below 0 pushes away. The stop is a distance between
-picture and words, with the weight's sign. The distance is half the square of the angle between
-them as the perceptor sees it, in radians: 0 where they are the same, 1.23 at a right angle,
-where they have nothing to do with each other. `sky:1:0.75` no longer pulls once the distance is
-below 0.75, so that there is some sky and no more; `text:-1:-0.95` no longer pushes once it is
-above 0.95, so that what looks like text goes, and what only hints at it stays. Without one, a
-prompt that pulls never stops, and one that pushes rests at a right angle, -1.23, where nothing
-in the picture speaks of it: pushed further, pictures go astray (pytti-book). The order
-`text:weight:stop` is that of Crowson's notebooks; reading numbers from the right is pixray's;
-round and square brackets are those of Stable Diffusion front ends; `^` is nerdyrodent's.
+The weight is the strength of a part: 0 has no effect, below 0 pushes away. The stop is a
+distance between picture and words, with the sign of the weight. The distance is half the
+square of the angle in radians between their embeddings: 0 where they are the same, 1.23 at a
+right angle, where they have nothing to do with each other. `sky:1:0.75` no longer pulls once
+the distance is below 0.75, so that there is some sky and no more; `text:-1:-0.95` no longer
+pushes once it is above 0.95, so that what looks like text goes, and what only hints at it
+stays. Without a stop, a prompt that pulls never stops, and one that pushes away stops at a
+right angle, -1.23, where nothing in the picture is like it: pushed further, pictures
+deteriorate (pytti-book). The order `text:weight:stop` comes from Crowson's notebooks, reading
+numbers from the right from pixray, round and square brackets from Stable Diffusion front ends,
+and `^` from nerdyrodent.
 """
 
 from __future__ import annotations

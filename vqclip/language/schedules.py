@@ -1,7 +1,7 @@
 """Schedules: numbers that change over time, by keyframes or by an expression.
 
-    schedule   = key { "," key } | expression
-    key        = place ":" value [ easing ]
+    schedule   = keyframe { "," keyframe } | expression
+    keyframe   = place ":" value [ easing ]
     place      = number [ "%" | "s" | "f" ]
     value      = number | "(" expression ")" | expression
     easing     = "linear" | "ease" | "in" | "out" | "hold" | "spline"
@@ -9,35 +9,36 @@
     0: 0, 50%: 2 ease            rises until the middle, slowly at both ends
     0s: 0.5, 2s: 1 hold          0.5 for two seconds, then 1
     1 + 0.5 * sin(2 * pi * t)    swings once a second
-    0: 1, 80%: (1 + beat), 100%: 0   keys may hold expressions
+    0: 1, 80%: (1 + beat), 100%: 0   keyframes may hold expressions
     1 if t < 2 else 0            on for two seconds
 
 A place is a frame, counted from 0 (`40` or `40f`), a share of the run (0% is its first frame,
-100% its last), or a time in seconds. In a picture every step is a frame of its own, and a second
-has as many as film.fps says. The easing of a key says how the value comes there from the key
-before: evenly (linear, where none is written), slowly at both ends (ease), at the start (in) or
-at the end (out), at once, when the place is reached (hold), or along a smooth line through all
-keys (spline). Before the first key and after the last the value rests; an expression goes on.
+100% its last), or a time in seconds. In a picture every step is a frame of its own, and a
+second has film.fps of them. The easing of a keyframe says how the value gets there from the
+keyframe before: evenly (linear, the default), slowly at both ends (ease), slowly at the start
+(in) or at the end (out), with a jump when the place is reached (hold), or along a smooth curve
+through all keyframes (spline). Before the first keyframe and after the last the value stays
+the same; an expression goes on.
 
-In expressions stand numbers, + - * / % **, comparisons, `a if condition else b`, pi, tau, e, and
+Expressions may use numbers, + - * / % **, comparisons, `a if condition else b`, pi, tau, e, and
 
     t                   seconds since the first frame
-    frame, frames       which frame it is, from 0 on, and how many there are
+    frame, frames       the number of the frame, from 0, and how many there are
     share               how much of the run has passed, from 0 to 1
-    low, mid, high, loud, onset     how strong that is in the film's sound, from 0 to 1
-    pulse               1 on each of its beats, and then falling: to kick with
-    beat, tempo         which of its beats it is, from 0 on, and beats a minute
+    low, mid, high, loud, onset     how strong that is in the sound, from 0 to 1
+    pulse               1 on each beat of the sound, and then falling
+    beat, tempo         the number of the beat, from 0, and beats a minute
     sin cos tan abs sqrt exp log floor ceil round     of one number
     min(a, b) max(a, b) clamp(x, a, b) lerp(a, b, x) smoothstep(a, b, x)
     triangle(x) saw(x) square(x)   waves from -1 to 1, as sin; one each whole x: saw(t / 4)
-    pulse(x, width)     without a sound, too: 1 in the first `width` of each whole x (0.1), else 0
-    noise(x, seed)      wanders smoothly from -1 to 1, a new height at each whole x
+    pulse(x, width)     needs no sound: 1 in the first `width` (0.1) of each whole x, else 0
+    noise(x, seed)      varies smoothly between -1 and 1, with a new value at each whole x
     where(condition, a, b)
 
-`vqclip plot "SCHEDULE"` draws what a schedule does.
+`vqclip plot "SCHEDULE"` draws the curve of a schedule.
 
-Keyframes with values between them are chigozienri's `{10: 1, 20: 0}` and deforum's, as are
-expressions of time.
+Keyframes with values between them come from chigozienri (`{10: 1, 20: 0}`) and deforum, and so
+do expressions over time.
 """
 
 from __future__ import annotations

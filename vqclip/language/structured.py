@@ -1,23 +1,23 @@
 """Structured prompts, in JSON or YAML.
 
-CLIP's text tower learnt from captions and tags, and to it braces and quotes are noise; so the
-structure is translated. What a perceptor of CLIP's own kind reads is a list of keywords; one
-whose text tower is a language model reads a sentence. Both are shown before anything is drawn,
-and `keywords` and `sentence` say them outright:
+CLIP's text encoder was trained on captions and tags, and braces and quotes mean nothing to it.
+So the structure is translated: most perceptors read a list of keywords, and those whose text
+encoder is a language model read a sentence. Both are shown before anything is drawn. To write
+them yourself, use the keys `keywords` and `sentence`. The other keys are:
 
     subject      what there is: text, or a list of it
     appearance   what it looks like: text, a list, or {"hair": "long", "eyes": "green"}
     action       what it does
     setting      where it is; also place, background
     style        how it is drawn: text or a list
-    negative     what is to be avoided, parted by |, of weight -0.5 or what `negative_weight` says
-    weight       of the whole
+    negative     what to avoid, separated by |, with weight -0.5 or that of `negative_weight`
+    weight       the weight of the whole prompt
 
-Any other key is a property of the picture, such as {"mood": "calm"}, and is said with its name
-after its value: "calm mood".
+Any other key is a property of the picture, such as {"mood": "calm"}, and is read as its value
+and its name: "calm mood".
 
-A structure is the whole prompt: nothing stands before or after it. In a run file it stands under
-`prompts:`, without most of the signs:
+A structure is the whole prompt: nothing stands before or after it. In a run file it stands
+under `prompts:`, without most of the brackets and quotes:
 
     prompts:
       subject: a fox
@@ -26,7 +26,7 @@ A structure is the whole prompt: nothing stands before or after it. In a run fil
       style: ink
       negative: fog | lettering
 
-A file that holds one as JSON is drawn by its name: vqclip fox.json.
+To draw a structured prompt from a JSON file, name the file: vqclip fox.json.
 """
 
 from __future__ import annotations

@@ -7,15 +7,15 @@ r"""Prompt templates: `a {red|blue} fox`, one text for several prompts.
     a {colours.txt} fox           a run for each line of the file
 
 Choices may hold templates, and may be empty: `{old |}fox` is an old fox and a fox. White space
-in a choice counts, but never twice beside other white space. Several templates are combined, the
-last one changing fastest, also those of `negative` and of `style`; in a style, braces without a
-choice are left alone, since `{}` is the place of the prompt. `again` and `resume` make one
-picture, so what is set anew there is no template.
+in a choice is kept, but two spaces in a row become one. Several templates are combined, the
+last one changing fastest, also those of `negative` and of `style`; in a style, empty braces
+are left alone, since `{}` stands for the prompt. `again` and `resume` make one picture, so
+settings changed there cannot be templates.
 
-Braces directly after a colon are a weight's schedule, and a text that is a JSON object is a
-structured prompt: both are left as they are, as are braces that are escaped or in quotes, or
-that have no partner. Braces and bar are those of the dynamic-prompts extension for Stable
-Diffusion front ends.
+Braces directly after a colon are a weight's schedule, and a text that is one JSON object is a
+structured prompt. Both are left as they are, and so are braces that are escaped, in quotes or
+without a partner. The notation is that of the dynamic-prompts extension for Stable Diffusion
+front ends.
 """
 
 from __future__ import annotations
