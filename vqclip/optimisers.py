@@ -359,9 +359,9 @@ class NanGuard:
         self.optimiser.slowed = slowed
         if self.failed == TRIES:
             raise NumbersError(
-                f"step {step.index} gives no numbers ({wrong}), even at {slowed * 2:g} of the "
-                "rate; try another seed, a lower optimiser.rate, smaller weights, or "
-                "precision=fp32"
+                f"step {step.index} gives values that are not finite ({wrong}), even at "
+                f"{slowed * 2:g} of the learning rate; try another seed, a lower "
+                "optimiser.rate, smaller weights, or precision=fp32"
             )
         return False
 

@@ -119,7 +119,10 @@ def _notes(request: Request, device: torch.device, size: Size, factor: int) -> I
         yield price_of_order(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
     if found != wanted:
-        yield (f"size {wanted} becomes {found}: this VQGAN draws in squares of {factor} pixels")
+        yield (
+            f"size {wanted} becomes {found}: for this VQGAN, each side must be a multiple of "
+            f"{factor} pixels"
+        )
 
 
 def _start(

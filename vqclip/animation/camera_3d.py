@@ -65,8 +65,8 @@ class CameraMove3D:
             )
         if self.z >= self.far:
             raise ConfigError(
-                f"the flight's z is {self.z:g}, as far as its far, {self.far:g}, or further; go "
-                f"less far in a frame, such as z={self.near / 20:g}, or set far higher"
+                f"the flight's z is {self.z:g}, but the farthest point (far) is {self.far:g} "
+                f"away; fly less far in a frame, such as z={self.near / 20:g}, or set far higher"
             )
 
     @property

@@ -88,30 +88,30 @@ def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthM
     if find_spec("transformers") is None:
         raise ModelError(
             f"the depth model {folder} needs transformers, which is not installed; install it: "
-            f"{INSTALL} (or fly over ground, or through a tunnel, which need none)"
+            f"{INSTALL} (or use camera.depth=plane or tunnel, which need no model)"
         )
     settings = _settings(folder / "config.json")
     kind = settings.get("model_type")
     preparation = _settings(folder / "preprocessor_config.json")
     if "auto_map" in settings or "auto_map" in preparation:
         raise ModelError(
-            f"{folder} brings programs of its own (auto_map in its configuration), which vqclip "
-            "never runs; choose a depth model without, such as Depth Anything V2"
+            f"{folder} brings code of its own (auto_map in its configuration), which vqclip "
+            "never runs; choose a depth model without such code, such as Depth Anything V2"
         )
     if not isinstance(kind, str) or kind not in KINDS:
         raise ModelError(
-            f"{folder} is a model of the kind {str(kind)[:60]!r}; depth is estimated by one of: "
-            f"{', '.join(sorted(KINDS))}"
+            f"{folder} is a model of type {str(kind)[:60]!r}, which does not estimate depth; "
+            f"use one of: {', '.join(sorted(KINDS))}"
         )
     if settings.get("backbone") and not settings.get("backbone_config"):
         raise ModelError(
-            f"{folder} wants a part from elsewhere, {str(settings['backbone'])[:60]!r}, which is "
-            "never fetched; choose a depth model that is whole, such as Depth Anything V2"
+            f"{folder} needs a part from elsewhere, {str(settings['backbone'])[:60]!r}, which "
+            "vqclip never downloads; choose a complete depth model, such as Depth Anything V2"
         )
     if not any(folder.glob("*.safetensors")):
         raise ModelError(
-            f"{folder} holds no *.safetensors; download the weights in that form: others may "
-            "hide programs, and are not read"
+            f"{folder} holds no *.safetensors; download the weights in that format: others may "
+            "hide code, and are not read"
         )
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 

@@ -99,7 +99,7 @@ def measure_flicker(
             differences.append(_difference(now, later))
             start, last = now if start is None else start, later
     if start is None or last is None:
-        raise PictureError("there is one frame, or none; two or more can flicker")
+        raise PictureError("there is one frame, or none; measuring flicker needs two or more")
     return Flicker(tuple(warped), tuple(shown), tuple(differences), _difference(last, start))
 
 

@@ -206,8 +206,8 @@ def _opencv() -> Any:
         import cv2
     except ImportError as error:
         raise ConfigError(
-            "this optical flow is computed by OpenCV, which is not installed: "
-            "pip install 'vqclip[video]'; or take another flow: raft or none"
+            "this optical flow is computed by OpenCV, which is not installed: pip install "
+            "'vqclip[video]'; or use another flow: raft or none"
         ) from error
     return cv2
 
@@ -226,7 +226,8 @@ def _open_raft(device: str, weights: Path | str | None = None) -> Flow:
         if weights is None:
             raise ModelAbsent(
                 f"RAFT's weights are not on this machine; put torchvision's {PUBLISHED[0]} (or "
-                f"{PUBLISHED[1]}) into {kept}, or name the file instead of raft, or take dis"
+                f"{PUBLISHED[1]}) into {kept}, or write the file's path instead of raft, or use "
+                "dis"
             )
     state = read_checkpoint(weights)
     first = state.get("feature_encoder.convnormrelu.0.weight")
@@ -241,7 +242,9 @@ def _open_raft(device: str, weights: Path | str | None = None) -> Flow:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelError(f"{weights} is not the RAFT that it begins like: {error}") from error
+        raise ModelError(
+            f"{weights} begins like RAFT's weights, but does not fit them: {error}"
+        ) from error
     model.requires_grad_(False).eval().to(device)
     return partial(_by_raft, model)
 

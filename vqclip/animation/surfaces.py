@@ -58,7 +58,7 @@ class Wall:
         if not self.distance > rays.flight.z:
             raise ConfigError(
                 f"the flight goes {rays.flight.z:g} forward, and the wall is only "
-                f"{self.distance:g} away; go less far in a frame"
+                f"{self.distance:g} away; fly less far in a frame"
             )
         return _wall(rays, self.distance), torch.ones_like(rays.ways[..., 0])
 
@@ -98,7 +98,7 @@ class Plane:
         if not height > sinks:
             raise ConfigError(
                 f"the flight goes {sinks:.4g} down, and the ground is only {height:.4g} below; "
-                "go less far down, or up again sooner (camera.up; with camera.tilt, "
+                "fly less far down, or up again sooner (camera.up; with camera.tilt, "
                 "camera.forward leads down or up, too)"
             )
         return _before_far((height - sinks) / (rays.ways @ down).clamp(min=BEHIND), rays)
@@ -140,8 +140,9 @@ class Tunnel:
         if not self.radius > aside:
             raise ConfigError(
                 f"the flight goes {aside:.4g} away from the tunnel's middle, and its wall is "
-                f"{self.radius:g} away; go less far aside, or back again sooner (camera.right, "
-                "camera.up; with camera.swing and camera.tilt, camera.forward leads aside, too)"
+                f"{self.radius:g} away; fly less far to the side, or back sooner (camera.right, "
+                "camera.up; with camera.swing and camera.tilt, camera.forward leads to the "
+                "side, too)"
             )
         square = way.square().sum(-1).clamp(min=BEHIND**2)
         along = (way * start).sum(-1)

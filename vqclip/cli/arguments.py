@@ -80,7 +80,7 @@ def _structure(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read ({reason}); check the file") from error
     try:
         told = structured.read_structured(text)
@@ -146,7 +146,9 @@ def parted(words: list[str]) -> tuple[str | None, list[str]]:
     """
     bare = [word for word in words if not OVERRIDE.match(word)]
     if len(bare) > 1:
-        raise ConfigError(f"{bare[1]!r} stands alone after {bare[0]!r}; {_joined(bare, words)}")
+        raise ConfigError(
+            f"{bare[0]!r} and {bare[1]!r} are separate words; {_joined(bare, words)}"
+        )
     if not bare:
         bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
     rest = list(words)
@@ -160,9 +162,9 @@ def _joined(bare: Sequence[str], words: Sequence[str]) -> str:
     keys = {each.key for each in describe_settings()}
     for word, after in itertools.pairwise(words):
         if word in keys and "." in word and after in bare:
-            return f"a setting is written in one: {word}={after}"
+            return f"write the setting as one word: {word}={after}"
     kinds = next(each.choices for each in describe_settings() if each.key == "film.format")
-    film = f"; for a film of that kind: film.format={bare[-1]}" * (bare[-1] in kinds)
+    film = f"; to set the film's format: film.format={bare[-1]}" * (bare[-1] in kinds)
     return f'put the prompt in quotes: "{" ".join(bare)}"{film}'
 
 

@@ -32,7 +32,9 @@ def texts_of(prompt: str) -> list[str]:
     """
     texts = [wish.body for wish in prompts.parse_prompts(prompt) if wish.kind == "text"]
     if not texts:
-        raise PromptError(f"{prompt!r} holds no words to score; pictures are found by search")
+        raise PromptError(
+            f"{prompt!r} holds no words to score; to look for a picture, use vqclip search"
+        )
     return list(dict.fromkeys(texts))
 
 
@@ -67,8 +69,8 @@ def parted(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
         elif key[1] in known - set(TAKEN):
             takes = ", ".join(f"{each}=" for each in TAKEN)
             raise ConfigError(
-                f"{key[1]}= is a setting of drawing; vqclip {command} takes {takes} and options "
-                f"(see vqclip {command} --help)"
+                f"{key[1]}= is a setting for drawing; vqclip {command} takes {takes} and "
+                f"options (see vqclip {command} --help)"
             )
         else:
             settings.append(word)
@@ -176,7 +178,7 @@ class ImageBatch:
         """
         if self.failed > 0:
             raise PictureError(
-                f"{self.failed} {'was' if self.failed == 1 else 'were'} passed over (see above); "
+                f"{self.failed} {'was' if self.failed == 1 else 'were'} skipped (see above); "
                 "the other pictures are done"
             )
 

@@ -68,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes = [*getattr(error, "__notes__", []), *_slip(words)]
         screen.error("; ".join([str(error), *notes]))
         if progress.started and progress.folder and (progress.folder / CHECKPOINT).is_file():
-            screen.say(f"to go on from the last checkpoint: vqclip resume {progress.folder}")
+            screen.say(f"to continue from the last checkpoint: vqclip resume {progress.folder}")
         return 1 if progress.started else 2
     except KeyboardInterrupt:
-        folder = f"; what there is lies in {progress.folder}" if progress.folder else ""
+        folder = f"; what was written so far is in {progress.folder}" if progress.folder else ""
         screen.error(f"interrupted{folder}")
         return 128 + (progress.signal or signal.SIGINT)
     except BrokenPipeError:
@@ -88,8 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         kind = type(error).__name__
         screen.error(
-            f"this is a mistake in vqclip, not in what you did: {kind}: {error} "
-            "(run it again with --debug for the details to report)"
+            f"this is a bug in vqclip, not a mistake of yours: {kind}: {error} (run it again "
+            "with --debug for the details to report)"
         )
         return 1
 
@@ -138,7 +138,10 @@ def _less_memory(progress: Progress) -> str:
         regions = len({each.region for each in wishes if each.region is not None})
         would = memory_fit.shrunk(config, looking, regions, perceptors.perceptor_source)
     less = " or ".join(would or ["a smaller --size"])
-    return f"not enough memory for {width}x{height}, even a square at a time; {less} needs less"
+    return (
+        f"not enough memory for {width}x{height}, even with one cutout at a time; {less} needs "
+        "less"
+    )
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:

@@ -35,27 +35,24 @@ def check_animation(config: RunConfig) -> None:
         ConfigError: for the first of them.
     """
     if config.init == "source" and not config.source.film:
-        raise ConfigError(
-            "init=source is the first frame of a film that is drawn over, and there is none; "
-            "write source.film=clip.mp4"
-        )
+        raise ConfigError("init=source needs a film to draw over; write source.film=clip.mp4")
     if not (config.frames or config.length or config.source.film):
         _check_still(config)
         return
     if config.film.fps != FilmSettings().fps:
         raise ConfigError(
-            f"film.fps is {config.film.fps}, which is for the film of a picture's making; an "
-            f"animation's pace is fps={config.film.fps}"
+            f"film.fps is {config.film.fps}, which is for the film of a picture's making; for "
+            f"an animation, write fps={config.film.fps}"
         )
     if config.film.every != 1:
         raise ConfigError(
             f"film.every is {config.film.every}, which is for the film of a picture's making; "
-            "an animation shows each of its frames: leave it out, or write fewer frames"
+            "an animation shows every frame: leave it out, or write fewer frames"
         )
     if config.film.between and config.film.between_by == "latent" and config.motion.smooth:
         raise ConfigError(
-            "motion.smooth blends pictures, and film.between_by=latent draws them: they do not "
-            "go together; leave one of them out, or write film.between_by=flow"
+            "motion.smooth and film.between_by=latent do not go together; leave one of them "
+            "out, or write film.between_by=flow"
         )
     if config.sound.file == "":
         for key in _changed_keys(config, "sound"):
@@ -70,8 +67,8 @@ def check_animation(config: RunConfig) -> None:
     _check_camera(config)
     if bool(config.retake.of) != bool(config.retake.frames):
         raise ConfigError(
-            "retake.of is a run, and retake.frames the stretch of it that is drawn anew; both "
-            "come with: vqclip again outputs/0007-a-fox --frames 40:60"
+            "retake.of (a run) and retake.frames (its frames to draw again) go together; write: "
+            "vqclip again outputs/0007-a-fox --frames 40:60"
         )
 
 
@@ -87,11 +84,11 @@ def idle_settings(config: RunConfig, scenes: int) -> Iterator[str]:
     if drafts not in (0, MotionSettings().drafts):
         meaning = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
         if scenes == 1:
-            yield f"{meaning}, and there is one scene; write several: a fox ^ an owl"
+            yield f"{meaning}, but there is only one scene; write several: a fox ^ an owl"
         elif config.init != "dream":
-            yield f"{meaning}, and with init={config.init} there are none"
+            yield f"{meaning}, but with init={config.init} there are no drafts"
     if config.film.between_by == "latent" and not config.film.between:
-        yield "film.between_by=latent draws nothing without film.between=1"
+        yield "film.between_by=latent has no effect without film.between=1 or more"
     if not config.source.film:
         yield from _idle_camera(config)
 
@@ -110,13 +107,13 @@ def _idle_camera(config: RunConfig) -> Iterator[str]:
         needed = changes.get(name, ())
         if needed and not depth and not any(f"camera.{each}" in moving for each in needed):
             some = " or ".join(f"camera.{each}" for each in needed[:2])
-            yield f"{key} changes nothing here; it goes with {some}"
+            yield f"{key} has no effect here; it needs {some}"
         if name == "far" and not depth:
-            yield f"{key} changes nothing over a flat picture; it goes with camera.depth"
+            yield f"{key} has no effect on a flat picture; it needs camera.depth"
         if name == "near" and depth in ("", *TERRAINS):
-            yield f"{key} changes nothing here; it goes with a picture of depths (camera.depth)"
+            yield f"{key} has no effect here; it needs a depth map (camera.depth)"
     if depth and not moving & {f"camera.{each}" for each in (*MOVES_3D, "roll", "tilt", "swing")}:
-        yield f"camera.depth={depth}, and the camera stands still; write camera.forward=0.05"
+        yield f"camera.depth={depth}, but the camera stands still; write camera.forward=0.05"
 
 
 def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
@@ -131,28 +128,27 @@ def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -
     if source.film:
         if not _exists(source.film, folders):
             raise PictureError(
-                f"source.film is {source.film}, and there is no such film, folder or pattern "
-                f"from here ({os.getcwd()}); check the name, or write its whole path: "
-                "source.film=…"
+                f"source.film is {source.film}, but no such film, folder or pattern is found "
+                f"from {os.getcwd()}; check the name, or write the full path: source.film=…"
             )
         if source.flow in OPENCV:
             _require_package("cv2", f"source.flow={source.flow}", "video", "source.flow=none")
         elif source.flow not in FLOWS and not os.path.isfile(os.path.expanduser(source.flow)):
             raise PictureError(
-                f"source.flow is {source.flow}, and there is no such file; check the name"
+                f"source.flow is {source.flow}, but there is no such file; check the name"
             )
     if config.sound.file:
         if not os.path.isfile(find_asset(config.sound.file, folders)):
             raise SoundError(
-                f"sound.file is {config.sound.file}, and there is no such file from here "
-                f"({os.getcwd()}); check the name, or write its whole path: sound.file=…"
+                f"sound.file is {config.sound.file}, but no such file is found from "
+                f"{os.getcwd()}; check the name, or write the full path: sound.file=…"
             )
-        _require_package("librosa", "listening to sound.file", "sound", "no sound.file")
+        _require_package("librosa", "analysing sound.file", "sound", "no sound.file")
     if depth and depth not in TERRAINS:
         if not _exists(depth, folders):
             raise PictureError(
-                f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a picture, "
-                f"film or model of depths that is here{suggest(depth, TERRAINS)}"
+                f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a depth "
+                f"map or depth model that can be found{suggest(depth, TERRAINS)}"
             )
         if (find_asset(depth, folders) / "config.json").is_file():
             _require_package("transformers", "a depth model", "depth", "camera.depth=plane")
@@ -187,8 +183,8 @@ def _check_still(config: RunConfig) -> None:
     for key in [*groups, *alone, *latent]:
         pace = "; the film of a picture's making has film.fps" if key == "fps" else ""
         raise ConfigError(
-            f"{key} is for animations, and this is a still; write frames=60, or begin with: "
-            f"vqclip animate{pace}"
+            f"{key} is for animations, but this is a still picture; write frames=60, or begin "
+            f"with: vqclip animate{pace}"
         )
 
 
@@ -202,18 +198,15 @@ def _check_source(config: RunConfig) -> None:
         )
     if config.loop:
         raise ConfigError(
-            "loop=true cannot close a film that is drawn over: how it ends is the film's; leave "
-            "one of them out"
+            "loop=true does not go with source.film, whose end is given; leave one of them out"
         )
     if config.camera.through == "latent":
-        raise ConfigError(
-            "camera.through=latent moves no picture, and source.film is one; leave it out"
-        )
+        raise ConfigError("camera.through=latent does not go with source.film; leave it out")
     for key in _changed_keys(config, "camera"):
         if key != "camera.edges":
             raise ConfigError(
-                f"{key} is set, but where a film is drawn over, things move as in the film; "
-                "leave out the camera, or source.film"
+                f"{key} is set, but with source.film, things move as in that film; leave out "
+                "the camera, or source.film"
             )
 
 
@@ -229,14 +222,14 @@ def _check_camera(config: RunConfig) -> None:
         name = key.partition(".")[2]
         if camera.depth and name in MOVES_2D:
             raise ConfigError(
-                f"{key} moves over a flat picture, and with camera.depth={camera.depth} the "
-                "camera flies; write camera.forward=0.05, camera.right or camera.up"
+                f"{key} works on a flat picture only; with camera.depth={camera.depth} the "
+                "camera flies: write camera.forward=0.05, camera.right or camera.up"
             )
         if not camera.depth and name in MOVES_3D:
             raise ConfigError(
-                f"{key} flies through what is near and far; say what: camera.depth=plane, or "
-                f"{', '.join(TERRAINS)}, a picture of depths …; over a flat picture it is "
-                "camera.zoom, camera.pan_x and camera.pan_y"
+                f"{key} is for flights and needs something to fly through: camera.depth=plane, "
+                f"or {', '.join(TERRAINS)}, a depth map …; for a flat picture, use camera.zoom, "
+                "camera.pan_x and camera.pan_y"
             )
 
 
@@ -259,5 +252,5 @@ def _require_package(module: str, what: str, extra: str, instead: str) -> None:
     if find_spec(module) is None:
         raise ConfigError(
             f"{what} needs {module}, which is not installed: pip install 'vqclip[{extra}]'; or "
-            f"go on with {instead}"
+            f"use {instead}"
         )

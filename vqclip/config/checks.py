@@ -38,11 +38,13 @@ def check_settings(config: RunConfig) -> RunConfig:
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     names = perceptor_spec.perceptor_names(config.perceptors)
     if len(set(names)) < len(names):
-        raise ConfigError(f"perceptors names one twice: {', '.join(names)}")
+        raise ConfigError(f"perceptors names a CLIP model twice: {', '.join(names)}")
     if config.optimiser.average >= 1:
         raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
     if config.style.count("{}") > 1:
-        raise ConfigError(f"style is {config.style!r}; {{}} stands once, where the prompt goes")
+        raise ConfigError(
+            f"style is {config.style!r}; it must hold {{}} once, where the prompt goes"
+        )
     _check_losses(config)
     check_film(config.film)
     plan_stages(config, 1)
@@ -101,8 +103,8 @@ def check_film(film: FilmSettings) -> None:
         raise ConfigError(f"film.crf is {film.crf}; for {codec} it must be {most} or less")
     if film.between and film.format == "frames" and film.between_by != "latent":
         raise ConfigError(
-            f"film.between is {film.between}, but pictures in between are made when a film is "
-            "encoded, and film.format is frames; write film.format=mp4 or another kind"
+            f"film.between is {film.between}, but extra frames are made when a film is encoded, "
+            "and film.format is frames; write film.format=mp4 or another kind"
         )
 
 
@@ -131,7 +133,7 @@ def _check_losses(config: RunConfig) -> None:
         raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
     if losses.init and config.init == "random":
         raise ConfigError(
-            "losses.init is closeness to a start picture; give one with init=, such as "
+            "losses.init needs a picture to start from; give one with init=, such as "
             "init=photo.png or init=fractal"
         )
     if losses.colours.strip():

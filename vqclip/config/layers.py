@@ -181,7 +181,7 @@ def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     key, equals, raw = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise ConfigError(f"{text!r} is no setting; write key=value, such as steps=100")
+        raise ConfigError(f"{text!r} is not a setting; write key=value, such as steps=100")
     hint = _hint(schema, key)
     if hint is str or (isinstance(hint, types.UnionType) and str in get_args(hint)):
         return key, raw
@@ -263,7 +263,7 @@ def parse_yaml(text: str, where: str) -> Any:
         _check_nodes(yaml.compose(text, Loader=yaml.SafeLoader), where)
         return yaml.safe_load(text)
     except RecursionError as error:
-        raise ConfigError(f"{where}: lists within lists, too deep to be settings") from error
+        raise ConfigError(f"{where}: lists are nested too deeply to be settings") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -278,14 +278,14 @@ def _check_nodes(node: Any, where: str, above: tuple[int, ...] = ()) -> None:
         return
     place = f"{where}, line {node.start_mark.line + 1}"
     if id(node) in above:
-        raise ConfigError(f"{place}: a part that holds itself; write it out")
+        raise ConfigError(f"{place}: a part that contains itself; write it out")
     keys = [pair[0] for pair in node.value] if node.id == "mapping" else []
     seen: set[str] = set()
     for key in keys:
         name = key.value if isinstance(key.value, str) else ""
         if name in seen:
             line = key.start_mark.line + 1
-            raise ConfigError(f"{where}, line {line}: {name} stands twice; take one of them out")
+            raise ConfigError(f"{where}, line {line}: {name} is given twice; remove one of them")
         seen |= {name} - {"", "<<"}
     for child in node.value:
         _check_nodes(child[1] if keys else child, where, (*above, id(node)))

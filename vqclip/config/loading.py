@@ -125,8 +125,8 @@ def load_all(
     ]
     if math.prod(map(len, expanded)) > MOST_PROMPTS:
         raise PromptError(
-            f"the templates of prompt, negative and style stand for "
-            f"{math.prod(map(len, expanded))} runs; at most {MOST_PROMPTS} are drawn at a time"
+            f"the templates in prompt, negative and style make {math.prod(map(len, expanded))} "
+            f"runs; at most {MOST_PROMPTS} are allowed at a time"
         )
     return [
         _settled(
@@ -161,8 +161,8 @@ def _refuse_templates(where: str, values: Mapping[str, Any], keys: Sequence[str]
         found = expand(text, slot=key == "style") if isinstance(text, str) else [text]
         if found != [text]:
             raise ConfigError(
-                f"{where}: {key} is {text!r}, a template, which stands for a run each, and this "
-                f"is one run; write out which you mean, such as {key}={found[0]!r}, or "
+                f"{where}: {key} is {text!r}, a template for several runs, but this is one "
+                f"run; write out the one you mean, such as {key}={found[0]!r}, or "
                 r"\{ and \} where braces are meant"
             )
 

@@ -65,19 +65,19 @@ def parse_perceptor(text: str) -> PerceptorSpec:
     last = text_of(strip(fields[-1]))
     if len(fields) > 1 and ENDLESS.fullmatch(last):
         raise ConfigError(
-            f"perceptors: {text!r} ends in {last}, which is no number to weigh or count with; "
-            f"write one, such as {text_of(fields[0]).strip() or 'starter'}:0.5"
+            f"perceptors: {text!r} ends in {last}, which is not a number; write a weight, such "
+            f"as {text_of(fields[0]).strip() or 'starter'}:0.5"
         )
     if re.search(r":\s*\{", name):
         raise ConfigError(
-            f"perceptors: {text!r} has a schedule that does not end, or that something else "
-            "follows; write it in braces after the name, and at most a number of squares after "
-            "it: starter:{0: 0, 50%: 1}:8"
+            f"perceptors: {text!r} has a schedule without its closing brace, or something else "
+            "after it; write the schedule in braces after the name, and then at most a number "
+            "of cutouts: starter:{0: 0, 50%: 1}:8"
         )
     bundled = re.fullmatch(r"(starter(?:-second)?):([^:].*|)", name)
     if bundled:  # no folder, nor a model of open_clip, is called so
         raise ConfigError(
-            f"perceptors: {text!r} gives {bundled[1]} the weight {bundled[2]!r}, which is no "
+            f"perceptors: {text!r} gives {bundled[1]} the weight {bundled[2]!r}, which is not a "
             f"number; write one, such as {bundled[1]}:0.5"
         )
     if not name:
@@ -132,6 +132,7 @@ def check_readers(prompts: Sequence[Prompt], names: Sequence[str]) -> None:
 def _squares(name: str, text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise ConfigError(
-            f"perceptors: {name} is to look at {text} squares; write a whole number, such as 16"
+            f"perceptors: {name} has {text} as its number of cutouts; write a whole number, "
+            "such as 16"
         )
     return int(text)

@@ -99,5 +99,5 @@ def _percent(text: str, where: str) -> float:
     except ValueError:
         share = nan
     if not 0 < share <= 1:
-        raise ConfigError(f"{where}: {text!r} is no share; write a percentage, such as 50%")
+        raise ConfigError(f"{where}: {text!r} is not a share; write a percentage, such as 50%")
     return share

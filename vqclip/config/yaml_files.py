@@ -74,7 +74,7 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     """
     if str(path.resolve()) in chain:
         shown = " → ".join(Path(each).name for each in (*chain, str(path)))
-        raise ConfigError(f'{path} extends itself: {shown}; take one "extends" out')
+        raise ConfigError(f'{path} extends itself: {shown}; remove one "extends"')
     values = _yaml(path)
     if found := [key for key in structured.SAYING if key in values and key != "style"]:
         raise ConfigError(
@@ -99,8 +99,8 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     if scenes is not None:
         if "prompts" in values or not isinstance(scenes, list) or not scenes:
             raise ConfigError(
-                f"{path}: scenes must be a list of prompts, one a scene, and stand there instead "
-                "of prompts"
+                f"{path}: scenes must be a list with one prompt for each scene, and replaces "
+                "prompts"
             )
         values["prompts"] = " ^ ".join(scene_text(each, str(path)) for each in scenes)
     return [*layers, (str(path), values)]

@@ -98,8 +98,8 @@ class DraftModel:
         """
         if settings.prior != "starter":
             raise ConfigError(
-                f"dream.prior={settings.prior} is for 'vqclip dream', whose drafts a run can "
-                "start from (--init draft-01.png); init=dream takes dream.prior=starter"
+                f"dream.prior={settings.prior} works with 'vqclip dream' only, whose drafts a "
+                "run can start from (--init draft-01.png); init=dream needs dream.prior=starter"
             )
         prefix = self.prior.prefix(self.judges[0].read_tokens([text]))
 
@@ -206,8 +206,8 @@ def load_draft_model(
     model = net2net.load_net2net(found.config, found.weights, device=device)
     if model.classes != CLASSES:
         raise ModelError(
-            f"{prior!r} knows {model.classes} classes, whose names vqclip cannot tell; "
-            f"dream.prior takes models of ImageNet's {CLASSES}"
+            f"{prior!r} has {model.classes} classes, whose names vqclip does not know; "
+            f"dream.prior needs a model of ImageNet's {CLASSES} classes"
         )
     return ClassDraftModel(model, tuple(judges), net2net.class_names())
 

@@ -158,7 +158,7 @@ class OpenClipPerceptor:
         for name, vectors in words.items():
             if vectors.dim() != 2 or vectors.shape[1] != self.width:
                 raise ConfigError(
-                    f"the word <{name}> is {list(vectors.shape)}, but the text tower of "
+                    f"the word <{name}> is {list(vectors.shape)}, but the text encoder of "
                     f"{self.name} is {self.width} wide; use a word that was learnt with it"
                 )
         return replace(self, words={**self.words, **words})
@@ -194,8 +194,8 @@ class OpenClipPerceptor:
         """
         if cutter.size != self.size:
             raise ConfigError(
-                f"perceptor {self.name} sees squares of {self.size} pixels, but the cutter makes "
-                f"{cutter.size}; make the cutter with size={self.size}"
+                f"perceptor {self.name} sees cutouts of {self.size} pixels, but the cutter "
+                f"makes {cutter.size}; make the cutter with size={self.size}"
             )
         return replace(self, cut=cutter)
 

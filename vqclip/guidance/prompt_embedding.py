@@ -109,8 +109,8 @@ def embed_direction(direction: Direction, name: str, perceptor: OpenClipPercepto
             return functional.normalize(torch.tensor([kept]).to(like), dim=-1)
     if not direction.in_words:
         raise PromptError(
-            f"vector({name}) was made of pictures, and not for {perceptor.name}; make it again "
-            f"with vqclip direction … perceptors={perceptor.name}"
+            f"vector({name}) was made from pictures, but not for {perceptor.name}; make it "
+            f"again with vqclip direction … perceptors={perceptor.name}"
         )
     there, lacking = direction.there, direction.lacking
     return direction_between(
@@ -131,8 +131,8 @@ def direction_between(there: Embedding, lacking: Embedding) -> Embedding:
     found = there.mean(0, keepdim=True) - lacking.mean(0)
     if float(torch.linalg.vector_norm(found)) < NOTHING:
         raise PromptError(
-            "a direction's two sets mean the same here, so it leads nowhere; write what one has "
-            "and the other lacks"
+            "the two sides of this direction mean the same, so it leads nowhere; write what one "
+            "has and the other lacks"
         )
     return functional.normalize(found, dim=-1)
 

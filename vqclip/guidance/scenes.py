@@ -57,9 +57,9 @@ class SceneTimeline:
         if left < -1e-6 * frames or (left < 1e-6 * frames and len(said) < self.scenes):
             written = ", ".join(each.written for each in self.lengths if each is not None)
             raise ConfigError(
-                f"the scenes' lengths ({written}) are {digits(round(sum(said), 3))} of the run's "
-                f"{frames} frames, {digits(self.clock.fps)} a second"
-                + (", and leave none for the others" if left >= -1e-6 * frames else "")
+                f"the scenes' lengths ({written}) add up to {digits(round(sum(said), 3))} of "
+                f"the run's {frames} frames (at {digits(self.clock.fps)} a second)"
+                + (", which leaves none for the other scenes" if left >= -1e-6 * frames else "")
                 + "; write shorter ones, or make the run longer"
             )
 

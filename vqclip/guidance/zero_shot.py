@@ -72,8 +72,8 @@ class Verdict:
         """Say the verdict in one line."""
         count = {0: "none fits", 1: "one fits"}.get(self.better, f"{self.better} fit")
         return (
-            f"{self.judge}, which the run did not climb, gives it {self.score:.2f}; "
-            f"of {self.among} other things, {count} it better"
+            f"{self.judge}, which this run did not optimise, gives the picture "
+            f"{self.score:.2f}; of {self.among} other things, {count} it better"
         )
 
 

@@ -115,8 +115,8 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
     where = " nor in ".join(str(folder) for folder in folders)
     known = f" (there are: {', '.join(f'<{each}>' for each in there)})" if there else ""
     raise PromptError(
-        f"nobody has taught the word <{name}>: {name}{WORD_SUFFIXES[0]} is not in {where}"
-        f"{suggest(name, there)}{known}; learn it from pictures: vqclip invert PHOTOS… "
+        f"the word <{name}> has not been learnt: {name}{WORD_SUFFIXES[0]} is not in "
+        f"{where}{suggest(name, there)}{known}; learn it from pictures: vqclip invert PHOTOS… "
         f"--token {name}; or write it without < and >"
     )
 
@@ -214,7 +214,7 @@ def path_of(name: str) -> Path:
     """
     if DIRECTION_NAME.fullmatch(name) is None:
         raise PromptError(
-            f"a direction cannot be called {name[:60]!r}; take letters, digits, - and _"
+            f"a direction cannot be called {name[:60]!r}; use letters, digits, - and _"
         )
     path = Path(DIRECTION_FOLDER) / f"{name}.json"
     if os.path.exists(DIRECTION_FOLDER) and not os.path.isdir(DIRECTION_FOLDER):
@@ -222,7 +222,7 @@ def path_of(name: str) -> Path:
             f"{DIRECTION_FOLDER} is a file, and directions go into a folder of that name"
         )
     if os.path.lexists(path):
-        raise OutputError(f"{path} is there already; take another --name, or move it away")
+        raise OutputError(f"{path} already exists; choose another --name, or move it away")
     return path
 
 

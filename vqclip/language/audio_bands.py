@@ -83,7 +83,7 @@ def _parse_band(raw: str) -> tuple[str, tuple[float, float]]:
     )
     if not low < high <= HIGHEST:
         raise ConfigError(
-            f"the band {raw[:60]!r} has to rise, and end at {digits(HIGHEST)} Hz at most; write "
-            "the lower frequency first, such as kick=40-100"
+            f"the band {raw[:60]!r} must go from a lower to a higher frequency, at most "
+            f"{digits(HIGHEST)} Hz; write the lower frequency first, such as kick=40-100"
         )
     return read["name"], (low, high)

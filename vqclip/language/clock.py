@@ -45,8 +45,8 @@ class Length:
     def __post_init__(self) -> None:
         if not 0 < self.number < math.inf or (self.unit == "%" and self.number > 100):
             raise ConfigError(
-                f"a length of {digits(self.number)}{self.unit} cannot be; write frames above 0, "
-                "such as 24, seconds (2s), or up to 100%"
+                f"a length of {digits(self.number)}{self.unit} is not possible; write frames "
+                "above 0, such as 24, seconds (2s), or up to 100%"
             )
 
     def frames(self, timeline: Timeline) -> float:
@@ -73,8 +73,8 @@ def parse_length(text: str) -> Length:
     found = LENGTH.fullmatch(text.strip())
     if found is None:
         raise ConfigError(
-            f"{text.strip()[:40]!r} is no length; write frames, such as 24, seconds (2s), or a "
-            "share of the run (30%)"
+            f"{text.strip()[:40]!r} is not a length; write frames, such as 24, seconds (2s), or "
+            "a share of the run (30%)"
         )
     return Length(float(found[1]), found[found.lastindex or 0].strip("f"))
 

@@ -85,9 +85,8 @@ class Expression:
         if not math.isfinite(value):
             place = f" at frame {digits(variables['frame'])}" if "frame" in variables else ""
             raise ConfigError(
-                f"{expression_to_text(self)!r} is no finite number{place}; keep it from dividing "
-                "by 0, from "
-                "roots and logarithms of negative numbers, and from growing without end"
+                f"{expression_to_text(self)!r} is not a finite number{place}; avoid division by "
+                "0, roots and logarithms of negative numbers, and growth without end"
             )
         return value
 
@@ -115,12 +114,12 @@ def unknown_variable(name: str, text: str, known: list[str]) -> ConfigError:
     """
     if name in functions.SOUND:
         return ConfigError(
-            f"{text!r} asks for {name!r}, which a sound brings; this run has none "
-            "(sound.file=music.mp3, of an animation)"
+            f"{text!r} uses {name!r}, which needs a sound, but this run has none (write "
+            "sound.file=music.mp3, in an animation)"
         )
     hint = suggest(name, [*known, *CONSTANTS, *functions.FUNCTIONS])
     return ConfigError(
-        f"{text!r} asks for {name!r}, which nothing here is called{hint} (there are: "
+        f"{text!r} uses {name!r}, which is not a known name{hint} (there are: "
         f"{', '.join(known)}; {', '.join(CONSTANTS)})"
     )
 
@@ -349,7 +348,7 @@ class _Parser:
         if text in functions.FUNCTIONS and text not in functions.SOUND:  # pulse is both
             raise self._error(f"names the function {text} without brackets; write {text}(…)")
         if text.lower() in ("nan", "inf", "infinity"):
-            raise self._error(f"holds {text}, which is no finite number")
+            raise self._error(f"holds {text}, which is not a finite number")
         return text
 
     def _call(self, name: str) -> Node:
@@ -360,10 +359,10 @@ class _Parser:
         if name not in functions.FUNCTIONS:
             hint = suggest(name, functions.FUNCTIONS)
             names = ", ".join(sorted(functions.FUNCTIONS))
-            raise self._error(f"calls {name}, which is no function{hint} (one of: {names})")
+            raise self._error(f"calls {name}, which is not a function{hint} (one of: {names})")
         entry = functions.FUNCTIONS[name]
         if not entry.least <= len(arguments) <= entry.most:
-            raise self._error(f"gives {name} {len(arguments)} numbers; write {entry.usage}")
+            raise self._error(f"gives {name} {len(arguments)} arguments; write {entry.usage}")
         return Call("if" if name == "where" else name, tuple(arguments))
 
     def _take(self, *signs: str) -> str:
@@ -385,7 +384,9 @@ class _Parser:
 
     def _unexpected(self, more: str = "") -> ConfigError:
         kind, text = self.tokens[self.place]
-        return self._error(f"ends too early{more}" if kind == "end" else f"stumbles at {text!r}")
+        return self._error(
+            f"ends too early{more}" if kind == "end" else (f"cannot be read at {text!r}")
+        )
 
     def _error(self, why: str) -> ConfigError:
         comma = re.fullmatch(r"\s*([+-]?\d+),(\d+)\s*", self.text)

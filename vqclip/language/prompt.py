@@ -84,7 +84,7 @@ class Region:
                 f"in({self.place}) names no part of a picture"
                 f"{suggest(self.place.lower(), words)}; write top, bottom, left, right, middle "
                 "or two of them, a box as left top width height in percent (10% 10% 40% 30%), or "
-                r"a black and white picture (mask.png); for words in brackets write in\("
+                r"a black and white picture (mask.png); for brackets in the text write in\("
             )
 
     @property
@@ -223,8 +223,8 @@ def draft_text(prompts: Iterable[Prompt]) -> str:
     found = positive_texts(prompts)
     if not found:
         raise PromptError(
-            "a draft is made from words, and the prompt wishes for none; add some, or start "
-            "with init=random"
+            "a draft is drawn from words, but no words of this prompt have a positive weight; "
+            "add some, or start with init=random"
         )
     first = [prompt for prompt in found if prompt.scene == min(each.scene for each in found)]
     # Prompts whose weight rises above 0 later are left out, unless there are no others.

@@ -34,7 +34,7 @@ def parse_part(raw: Chars, place: str) -> Prompt:
         PromptError: if it cannot be read.
     """
     if not raw:
-        raise PromptError(f'{place} is empty; put words there, or take out a "|" or a "^"')
+        raise PromptError(f'{place} is empty; put words there, or remove a "|" or a "^"')
     kind: Kind = "image" if raw[0] == ("@", False) else "text"
     fields = split(raw[1:] if kind == "image" else raw, ":", outside="([{")
     weight, stop = split_numbers(fields, place)
@@ -57,12 +57,12 @@ def parse_part(raw: Chars, place: str) -> Prompt:
         missing = "the path of a picture" if kind == "image" else "words"
         written = text_of(raw)
         raise PromptError(
-            f'{place}, {written!r}, has no body; put {missing} after the "@"'
+            f'{place}, {written!r}, is incomplete; put {missing} after the "@"'
             if kind == "image" and written == "@"
-            else f"{place}, {written!r}, has no body; put {missing} before the number"
+            else f"{place}, {written!r}, is incomplete; put {missing} before the number"
         )
     if kind == "noise" and not re.fullmatch("[0-9]{1,18}", body):
-        raise PromptError(f"{place}: noise({body}) wants a seed, a whole number such as 7")
+        raise PromptError(f"{place}: noise({body}) needs a seed, a whole number such as 7")
     ordinary = [piece for piece in pieces if piece.attention == 1 and not piece.learnt]
     return Prompt(
         body,
@@ -123,7 +123,9 @@ def _length(chars: Chars, place: str) -> Length:
     try:
         return parse_length(text_of(chars))
     except ConfigError as error:
-        raise PromptError(f"{place}: {error}; for words in brackets write lasting\\(") from error
+        raise PromptError(
+            f"{place}: {error}; for brackets in the text write lasting\\("
+        ) from error
 
 
 def split_numbers(fields: list[Chars], place: str) -> tuple[float | Schedule, float]:
@@ -224,7 +226,7 @@ def _perceptor_names(chars: Chars | None, place: str) -> tuple[str, ...]:
         return ()
     names = tuple(text_of(strip(each)) for each in split(chars, ","))
     if not all(names):
-        raise PromptError(f"{place}: for( ) wants names of perceptors, such as for(starter)")
+        raise PromptError(f"{place}: for( ) needs names of perceptors, such as for(starter)")
     return names
 
 
@@ -331,8 +333,8 @@ def find_lookalikes(raw: Chars) -> list[str]:
     tail = text_of(last[-1]) if last else " "
     if not re.search(r"\s|^/", tail):  # what looks like a weight, not 12:30 train, nor http://
         found.append(
-            f"{':' + tail!r} is read as words, since what follows the colon of a weight is a "
-            r"number, at most two of them: a fox:2:0.8 (a colon of the text is written \:)"
+            f"{':' + tail!r} is read as words, since only numbers, at most two, can follow the "
+            r"colon of a weight: a fox:2:0.8 (a colon of the text is written \:)"
         )
     for start, end in sorted(match_brackets(content, "(").items()):
         name = name_before(content, start)

@@ -125,9 +125,9 @@ def _parsed(text: str) -> tuple[Prompt, ...]:
                 prompts.append(replace(prompt_parser.parse_part(raw, place), scene=scene))
             lengths += [each for each in (length or prompts[-1].lasting,) if each is not None]
         if len(lengths) > 1 or not prompts:
-            why = "is said twice" if prompts else "has no words"
+            why = "is given twice" if prompts else "stands without words"
             raise PromptError(
-                f"{text!r}: how long scene {scene + 1} takes {why}; write a fox lasting(2s) once"
+                f"{text!r}: the length of scene {scene + 1} {why}; write a fox lasting(2s) once"
             )
         # A length that is a part of its own is kept with the scene's first prompt.
         if lengths and not any(prompt.lasting for prompt in prompts):
@@ -153,8 +153,8 @@ def parse_all(text: str, negative: str = "") -> tuple[Prompt, ...]:
         negatives = parse_prompts(negative)
         if any(prompt.scene or prompt.lasting for prompt in negatives):
             raise PromptError(
-                f"negative is {negative!r}; what is to be avoided holds in all scenes, so it "
-                "has none of its own: put | where ^ is"
+                f"negative is {negative!r}; it holds in all scenes, so it cannot have scenes "
+                "itself: write | instead of ^"
             )
         scenes = range(max(prompt.scene for prompt in found) + 1)
         found += [
@@ -249,7 +249,7 @@ def _refuse_templates(chars: Chars, text: str) -> None:
     for start in match_brackets(chars, "{"):
         if start == 0 or chars[start - 1] != (":", False):
             raise PromptError(
-                f"the prompt {text!r} is a template, which stands for several prompts; expand it "
+                f"the prompt {text!r} is a template for several prompts; expand it "
                 r"first (vqclip.expand), or write \{ and \} where braces are meant"
             )
 

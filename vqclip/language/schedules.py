@@ -126,8 +126,8 @@ class Key:
         plain = 0.0 if isinstance(self.value, Expression) else self.value
         if not (math.isfinite(self.place) and math.isfinite(plain)):
             raise ConfigError(
-                f"the schedule's key {self.place:g}{self.unit}: {plain:g} is not finite; write "
-                "numbers"
+                f"the schedule's keyframe {self.place:g}{self.unit}: {plain:g} is not finite; "
+                "write numbers"
             )
         if self.place < 0 or (self.unit == "%" and self.place > 100):
             raise ConfigError(
@@ -156,14 +156,14 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not self.keys:
-            raise ConfigError('the schedule is empty; write keys, such as "0: 0, 50%: 1"')
+            raise ConfigError('the schedule is empty; write keyframes, such as "0: 0, 50%: 1"')
         for unit in ("", "%", "s"):
             places = [key.place for key in self.keys if key.unit == unit]
             for before, after in itertools.pairwise(places):
                 if after <= before:
                     raise ConfigError(
                         f"the schedule's place {digits(after)}{unit} comes after "
-                        f"{digits(before)}{unit}; write the keys in order"
+                        f"{digits(before)}{unit}; write the keyframes in order"
                     )
 
     def curve(
@@ -351,7 +351,7 @@ def _parse_key(raw: str) -> Key:
     except ConfigError as error:
         if "the schedule's" in str(error):
             raise
-        raise ConfigError(f"the schedule's key {raw!r} cannot be read: {error}") from error
+        raise ConfigError(f"the schedule's keyframe {raw!r} cannot be read: {error}") from error
 
 
 def _is_meant_as_easing(front: str, last: str) -> bool:

@@ -68,8 +68,8 @@ def read_structured(text: str) -> Mapping[str, Any] | None:
             return None
         place = f"line {error.lineno}, " * ("\n" in stripped) + f"column {error.colno}"
         raise PromptError(
-            f"the prompt begins as a structured prompt, which is a JSON object as a whole, but "
-            f"is no JSON: {error.msg[0].lower()}{error.msg[1:]}, at {place}, "
+            "the prompt begins like a structured prompt, but is not valid JSON: "
+            f"{error.msg[0].lower()}{error.msg[1:]}, at {place}, "
             f"{stripped[max(0, error.pos - 12) : error.pos + 12]!r}; see vqclip help structured"
         ) from error
     except (ValueError, RecursionError):
@@ -78,8 +78,8 @@ def read_structured(text: str) -> Mapping[str, Any] | None:
         if not is_structured:
             return None
         raise PromptError(
-            f"a structured prompt must be the whole prompt, and {rest[:40]!r} follows it; say it "
-            'inside, as "negative": "fog", or by an option, as --negative fog'
+            f"a structured prompt must be the whole prompt, but {rest[:40]!r} follows it; put "
+            'it inside, such as "negative": "fog", or use an option, such as --negative fog'
         )
     return found if isinstance(found, dict) else None
 

@@ -72,7 +72,7 @@ def lines(path: Path) -> list[str]:
         with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
             text = file.read(MOST_BYTES + 1)
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise PictureError(
             f"the prompts in {path} cannot be read ({reason}); give a text file, one a line"
         ) from error
@@ -99,8 +99,8 @@ def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[
         end = after
     if math.prod(map(len, parts)) > MOST_PROMPTS:
         raise PromptError(
-            f"the prompt stands for {math.prod(map(len, parts))} prompts; at most {MOST_PROMPTS} "
-            "are drawn at a time: take out some choices"
+            f"the prompt makes {math.prod(map(len, parts))} prompts; at most {MOST_PROMPTS} are "
+            "allowed at a time: remove some choices"
         )
     return [_join(each) for each in itertools.product(*parts, [text[end:]])]
 
@@ -128,8 +128,8 @@ def _choices(
     """List the texts that a template stands for."""
     if depth == DEEPEST:
         raise PromptError(
-            f"the template {whole[:60]!r} has more than {DEEPEST} templates around it, or names "
-            "a file that names itself"
+            f"the template {whole[:60]!r} is nested more than {DEEPEST} levels deep, or names a "
+            "file that names itself"
         )
     count = 1
     counted = _COUNT_OF.fullmatch(choices[0])
@@ -144,19 +144,19 @@ def _choices(
         raise PromptError(
             f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
             r"\{ and \} where braces are meant"
-            "; a weight's schedule stands directly after its colon, a fox:{0: 0, 50%: 1}, and a "
-            "structured prompt is a JSON object as a whole"
+            "; the schedule of a weight directly follows its colon, a fox:{0: 0, 50%: 1}, and a "
+            "structured prompt is one JSON object and nothing else"
         )
     found = [e for each in choices for e in _expand(each, folders, slot, depth + 1)]
     if not 1 <= count <= len(found):
         raise PromptError(
-            f"the template {whole[:60]!r} wants {count} of {len(found)} choices; write from 1 "
-            f"to {len(found)}"
+            f"the template {whole[:60]!r} asks for {count} of {len(found)} choices; write from "
+            f"1 to {len(found)}"
         )
     if math.comb(len(found), count) > MOST_PROMPTS:
         raise PromptError(
-            f"the template {whole[:60]!r} stands for {math.comb(len(found), count)} prompts; at "
-            f"most {MOST_PROMPTS} are drawn at a time"
+            f"the template {whole[:60]!r} makes {math.comb(len(found), count)} prompts; at most "
+            f"{MOST_PROMPTS} are allowed at a time"
         )
     return [_join_choices(each) for each in itertools.combinations(found, count)]
 

@@ -142,7 +142,7 @@ def librosa() -> Any:
             _ = librosa.beat.beat_track, librosa.onset.onset_detect, librosa.filters.mel
     except (ImportError, RuntimeError, ValueError) as error:
         raise SoundError(
-            f"no music can be listened to ({error}); install what listens: {INSTALL}"
+            f"sound cannot be analysed ({error}); install what is missing: {INSTALL}"
         ) from error
     return librosa
 

@@ -94,8 +94,8 @@ def analyse_audio(
     powers, seconds = audio_analysis.sums(path, weights)
     if not 0 <= start < seconds:
         raise SoundError(
-            f"{path.name} is {_duration(seconds)} long, and the film's sound would start at "
-            f"{start:g} s; let it start at 0 s or later, before the end"
+            f"{path.name} is {_duration(seconds)} long, but the sound should start at {start:g} "
+            "s; start it at 0 s or later, and before its end"
         )
     levels = np.sqrt(powers[:, len(ears) :])  # [hops, bands]: RMS
     sounding = levels[:, 0] > SILENCE
@@ -137,7 +137,7 @@ def describe_audio(heard: AudioFeatures) -> str:
     pace = f"about {heard.tempo:.0f} beats a minute" if heard.beats else "no steady beat"
     rest = ""
     if heard.silent > 0.05:
-        rest = f"; it ends {_duration(heard.silent)} before the film, where they rest"
+        rest = f"; it ends {_duration(heard.silent)} before the film, where they do not change"
     names = ", ".join(heard.variables)
     return f"{heard.name}: {_duration(heard.seconds)}, {pace}; variables: {names}{rest}"
 

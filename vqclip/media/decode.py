@@ -247,8 +247,8 @@ def _spans(
                 held = frame
     except OSError as error:
         raise PictureError(
-            f"{path} breaks off after {shown} frames (ffmpeg: {error}); is the file "
-            "whole? To mend it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
+            f"{path} breaks off after {shown} frames (ffmpeg: {error}); is the file complete? "
+            "To repair it: ffmpeg -i FILM -c:v libx264 -crf 12 NEW.mp4"
         ) from error
 
 

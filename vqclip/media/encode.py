@@ -182,8 +182,8 @@ def resolve_options(kind: str, look: EncodeOptions) -> EncodeOptions:
         instead = next(_possible(there), "film.format=frames")
         raise OutputError(
             f"the ffmpeg at {ffmpeg.find_ffmpeg()} cannot encode {name} (it lacks "
-            f"{' and '.join(CODECS[name].encoders)}); write {instead}, or let "
-            "$IMAGEIO_FFMPEG_EXE name another"
+            f"{' and '.join(CODECS[name].encoders)}); write {instead}, or set "
+            "$IMAGEIO_FFMPEG_EXE to another ffmpeg"
         )
     if look.sound is not None:
         _check_sound(look.sound, look.sound_start)
@@ -316,8 +316,10 @@ def _check_sound(sound: Path, start: float) -> None:
     if seconds is None:
         raise PictureError(f"{sound} has no sound that ffmpeg can read; expected wav, mp3, …")
     if not 0 <= start < seconds:
-        long = f"from 0 to {seconds:g}, its end" if seconds < inf else "0 or more"
-        raise PictureError(f"the sound cannot begin at second {start:g}; {sound} has {long}")
+        long = f"from 0 to {seconds:g}, its end" if seconds < inf else "from 0 on"
+        raise PictureError(
+            f"the sound cannot start at second {start:g} of {sound}; choose one {long}"
+        )
 
 
 def _sound(kind: str, look: EncodeOptions, seconds: float) -> tuple[list[str], list[str]]:

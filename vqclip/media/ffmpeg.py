@@ -42,8 +42,8 @@ def find_ffmpeg() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise ConfigError(
-            "there is no ffmpeg, by which films and sounds are read and made; `pip install "
-            "imageio-ffmpeg` brings one, or let $IMAGEIO_FFMPEG_EXE name yours; folders of "
+            "ffmpeg, which reads and writes films and sounds, is not installed; `pip install "
+            "imageio-ffmpeg` installs one, or set $IMAGEIO_FFMPEG_EXE to yours; folders of "
             "pictures need none (film.format=frames)"
         ) from error
 
@@ -87,7 +87,7 @@ def start(
         process = subprocess.Popen(arguments, env=quiet, **apart(), **pipes)
     except OSError as error:
         raise ConfigError(
-            f"ffmpeg does not start ({error}); let $IMAGEIO_FFMPEG_EXE name one that does"
+            f"ffmpeg does not start ({error}); set $IMAGEIO_FFMPEG_EXE to one that does"
         ) from error
     if nice and hasattr(os, "setpriority"):
         with suppress(OSError):

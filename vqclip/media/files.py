@@ -62,8 +62,8 @@ def refuse_to_replace(path: Path) -> None:
     """Raise an OutputError if `path` exists."""
     if os.path.lexists(path):
         raise OutputError(
-            f"{path} is there already, and vqclip does not overwrite; "
-            "move it away or choose another name"
+            f"{path} already exists, and vqclip does not overwrite; move it away or choose "
+            "another name"
         )
 
 
@@ -119,7 +119,7 @@ def require_folder(out: Path, option: str = "--out") -> None:
         place = place.parent
     if not place.is_dir():
         raise OutputError(
-            f"{place} is no folder, so no runs can be made in {out}; choose another {option}"
+            f"{place} is not a folder, so no runs can be made in {out}; choose another {option}"
         )
     if not os.access(place, os.W_OK):
         raise OutputError(f"{place} may not be written to; choose another {option}")
@@ -137,7 +137,7 @@ def require_new_file(file: Path, option: str) -> None:
     require_folder(file.parent, option)
     if os.path.lexists(file):
         raise OutputError(
-            f"{file} is there already, and vqclip does not overwrite; move it away or give "
+            f"{file} already exists, and vqclip does not overwrite; move it away or give "
             f"another {option}"
         )
 

@@ -71,7 +71,7 @@ class Film:
         if lacking:
             raise OutputError(
                 f"{self.folder} lacks {len(lacking)} of the {start} frames that the film had, "
-                f"such as {lacking[0]:05d}.png; bring them back, or go on without: "
+                f"such as {lacking[0]:05d}.png; put them back, or continue without a film: "
                 "film.format=none"
             )
         for number in found.keys() - set(range(start)):
@@ -164,8 +164,8 @@ class Film:
         found = footage.of_pictures(paths)
         if found.alpha and not encode.has_alpha(self._look.codec):
             self._note(
-                f"{self._look.codec} in {_called(self._kind)} has no transparency; what is "
-                "transparent is laid on white"
+                f"{self._look.codec} in {_called(self._kind)} has no transparency; transparent "
+                "parts become white"
             )
         encode.encode(found.pictures, found.count, found.size, found.alpha, part, self._look)
 
@@ -221,8 +221,9 @@ def open_film(
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise OutputError(
-            f"{path.name} would be a film of the kind {kind!r}{suggest(kind, SUFFIXES)}; "
-            f"expected {', '.join(filter(None, SUFFIXES))}, or no suffix for a folder of pictures"
+            f"{path.name} has the suffix {kind!r}, which is not a film "
+            f"format{suggest(kind, SUFFIXES)}; expected {', '.join(filter(None, SUFFIXES))}, or "
+            "no suffix for a folder of pictures"
         )
     if not 0 < fps <= 1000:
         raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")

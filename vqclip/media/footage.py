@@ -250,7 +250,7 @@ def glance(path: Path | str) -> None:
         try:
             images.glance(each)
         except PictureError as error:
-            raise PictureError(f"{error}; mend it, or take it out of {path}") from error
+            raise PictureError(f"{error}; repair it, or remove it from {path}") from error
 
 
 def _meant(path: Path | str) -> tuple[str, float | None]:
@@ -318,7 +318,7 @@ def _check(
 ) -> None:
     """Refuse arguments that cannot be."""
     if size is not None and (min(size) < 1 or size[0] * size[1] > images.LARGEST):
-        raise ConfigError(f"frames of {size[0]}x{size[1]} cannot be; expected 1x1 or more")
+        raise ConfigError(f"frames of {size[0]}x{size[1]} are not possible; expected 1x1 or more")
     if fps is not None and not SLOWEST <= fps <= FASTEST:
         raise ConfigError(f"fps is {fps}; expected {SLOWEST} to {FASTEST} frames a second")
     if stride < 1:
@@ -328,4 +328,4 @@ def _check(
     try:
         ImageColor.getrgb(ground)
     except ValueError:
-        raise ConfigError(f"{ground!r} is no colour; expected white, #20c0ff, …") from None
+        raise ConfigError(f"{ground!r} is not a colour; expected white, #20c0ff, …") from None

@@ -293,7 +293,7 @@ def find_source(words: Sequence[str]) -> Source:
         return Source([], paths[0], paths[0].with_suffix(""))
     if films:
         raise PictureError(
-            f"{films[0]} is a film, and does not stand alone; name one film, or pictures"
+            f"{films[0]} is a film, but not the only file; name one film, or only pictures"
         )
     return Source(paths, None, Path("film"))
 

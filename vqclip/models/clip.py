@@ -77,8 +77,8 @@ def require(name: str, settings: Mapping[str, Any]) -> None:
     wants = settings.get("hf_model_name") or settings.get("hf_tokenizer_name")
     if wants and find_spec("transformers") is None:
         raise ModelError(
-            f"perceptor {name} reads with tools of Hugging Face's that are not installed; "
-            f"install them: {INSTALL} (or choose a perceptor that does without, such as "
+            f"perceptor {name} needs tools of Hugging Face that are not installed; install "
+            f"them: {INSTALL} (or choose a perceptor that works without them, such as "
             "ViT-B-32::openai)"
         )
 
@@ -350,8 +350,8 @@ def bring(clip: ModuleType, model: str, tag: str) -> Path:
     except Exception as error:  # each hub and each kind of broken network has its own class
         raise ModelAbsent(
             f"the weights of perceptor {model}::{tag}{_size_note(model, tag)} are not on this "
-            f"machine and cannot be downloaded; while online, run: vqclip models fetch "
-            f'"{model}::{tag}"; or do without them: --preset starter'
+            "machine and cannot be downloaded; while online, run: vqclip models fetch "
+            f'"{model}::{tag}"; or use the bundled ones: --preset starter'
         ) from error
 
 

@@ -235,21 +235,21 @@ class MemoryPolicy:
         held = min(self.chunk, count) if self.chunk > 0 else count
         if held > 1:
             self.chunk = max(1, held // CHUNK_DIVISOR)
-            return f"looking at {self.chunk} of {count} squares at a time"
+            return f"looking at {self.chunk} of {count} cutouts at a time"
         if not self.recompute:
             self.recompute = True
-            return "working the decoder out twice"
+            return "computing the decoder twice"
         if not self.tiles:
             self.tiles = True
-            return "correcting the picture piece by piece, which changes it a little"
+            return "decoding the picture in tiles, which changes it a little"
         return None
 
     def in_words(self) -> str:
         """Describe the policy in words."""
-        some = "1 square is" if self.chunk == 1 else f"{self.chunk} squares are"
-        words = [f"{some} looked at together"] if self.chunk > 0 else []
-        words += ["the decoder is worked out twice"] if self.recompute else []
-        words += ["the picture is corrected piece by piece"] if self.tiles else []
+        some = "1 cutout is" if self.chunk == 1 else f"{self.chunk} cutouts are"
+        words = [f"{some} looked at at a time"] if self.chunk > 0 else []
+        words += ["the decoder is computed twice"] if self.recompute else []
+        words += ["the picture is decoded in tiles"] if self.tiles else []
         described = ", and ".join(words) or "everything is held"
         return f"{described}, which changes it a little" if self.tiles else described
 

@@ -42,8 +42,8 @@ OTHERS = {
     "SOSProvider": "nothing",
 }
 SUPPORTED = (
-    f"vqclip writes with class-conditional ones only (cond_stage_config: {LABELATOR}), such as "
-    "cin_transformer"
+    f"vqclip can use only class-conditional transformers (cond_stage_config: {LABELATOR}), such "
+    "as cin_transformer"
 )
 
 
@@ -181,8 +181,8 @@ def _params(model: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The parameters in a Net2Net's config."""
     if model.get("target") != NET2NET:
         raise ModelError(
-            f"{source}: 'target: {model.get('target')}' is no transformer, so it cannot write "
-            f"codes (expected {NET2NET}); {SUPPORTED}"
+            f"{source}: 'target: {model.get('target')}' is not a transformer, so it cannot draw "
+            f"drafts (expected {NET2NET}); {SUPPORTED}"
         )
     params = model.get("params")
     return dict(params) if isinstance(params, Mapping) else {}
@@ -194,7 +194,8 @@ def _classes(params: Mapping[str, Any], source: str) -> int:
     target = stage.get("target") if isinstance(stage, Mapping) else stage
     if params.get("unconditional") or target == UNCONDITIONAL:
         raise ModelError(
-            f"{source}: its transformer is unconditional, deaf to words; {SUPPORTED}"
+            f"{source}: its transformer is unconditional, so words have no effect on it; "
+            f"{SUPPORTED}"
         )
     if target != LABELATOR:
         what = OTHERS.get(str(target).rpartition(".")[2], f"{target!r}")

@@ -105,8 +105,8 @@ def describe_layout(config: Mapping[str, Any], source: str = "the config") -> La
     if target not in KINDS:
         known = [*KINDS, NET2NET]
         raise ModelError(
-            f"{source}: 'target: {target}' is no VQGAN that vqclip can build"
-            f"{suggest(str(target), known)} (one of: {', '.join(known)})"
+            f"{source}: 'target: {target}' is not a VQGAN that vqclip can "
+            f"build{suggest(str(target), known)} (one of: {', '.join(known)})"
         )
     params = _section(model, "params", source, within="model.")
     ddconfig = _section(params, "ddconfig", source, within="params.")

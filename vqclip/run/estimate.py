@@ -88,7 +88,7 @@ def estimate_cost(request: Request) -> Estimate:
     memory, seconds, notes = None, None, []
     if models.judges is None:
         names = ", ".join(models.unknown)
-        notes.append(f"memory and time are not known: open_clip has no shape of {names}")
+        notes.append(f"memory and time are not known: open_clip does not describe {names}")
     else:
         draws, look = memory_fit.costs(config, models, memory_fit.thrift_of(config))
         memory = memory_fit.peak(models, draws, look)

@@ -46,11 +46,11 @@ def list_hints(
     if config.fps and config.film.between and config.film.format not in ("none", "frames"):
         plays = config.fps * (config.film.between + 1)
         yield (
-            f"film.between={config.film.between} puts pictures between those of "
-            f"fps={config.fps:g}, so that it plays at {plays:g} a second"
+            f"film.between={config.film.between} adds frames between those of "
+            f"fps={config.fps:g}, so the film plays at {plays:g} a second"
         )
     if config.sound.file and config.film.format in ("gif", "webp", "frames"):
-        yield f"{config.film.format} has no sound; what is heard only moves the picture"
+        yield f"{config.film.format} has no sound; {config.sound.file} is used by schedules only"
 
 
 def _of_the_film(asked: RunConfig, config: RunConfig, folders: Sequence[Path]) -> Iterator[str]:

@@ -190,7 +190,7 @@ def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Regi
             where = regions.mask(wish.region, picture)
             if float(where.max()) <= regions.FAINT:
                 raise PictureError(
-                    f"in({'-' * wish.region.outside}{wish.region.place}) leaves nothing of the "
+                    f"in({'-' * wish.region.outside}{wish.region.place}) covers nothing of the "
                     "picture; a mask is white, or opaque, where the region is"
                 )
             found[wish.region] = where

@@ -94,7 +94,7 @@ def find_run_folder(place: Path) -> Path:
     folder = place if os.path.isdir(place) else place.parent
     if not os.path.lexists(place) or not (folder / "run.json").is_file():
         raise PictureError(
-            f"{place} is no run; name the folder of one, such as outputs/0001-a-fox"
+            f"{place} is not a run; name the folder of a run, such as outputs/0001-a-fox"
         )
     return folder
 
@@ -131,8 +131,8 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
     config = loading.load(base=base, overrides=overrides)
     if config.out != base["out"]:
         raise ConfigError(
-            f"out is {config.out}, but a run goes on in its own folder, {point.folder}; to have "
-            "it elsewhere, move that folder, and go on there"
+            f"out is {config.out}, but a run continues in its own folder, {point.folder}; to "
+            "continue it elsewhere, move that folder first"
         )
     asked = [text.partition("=")[0].strip() for text in overrides]
     # Those that were typed come first: a start brings other settings with it.
@@ -140,8 +140,9 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
         fixed = FIXED + FIXED_FRAMES if point.notes.config.get("frames") else FIXED
         if key in fixed or key.partition(".")[0] in fixed:
             raise ConfigError(
-                f"{key} cannot change on the way; it belongs to what the run has drawn so far. "
-                f"To draw it so from the start: vqclip again {point.folder} {key}=…"
+                f"{key} cannot change when a run is resumed, because what is drawn so far "
+                f"depends on it. To draw with it from the start: vqclip again {point.folder} "
+                f"{key}=…"
             )
     if config.frames or point.notes.config.get("frames"):
         _check_frames(point, config)
@@ -154,7 +155,7 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
         )
     if config.steps == point.state.done and (point.folder / "final.png").exists():
         raise ConfigError(
-            f"{point.folder} is complete; to take it further: vqclip resume {point.folder} "
+            f"{point.folder} is complete; to continue it: vqclip resume {point.folder} "
             f"steps={config.steps + max(1, config.steps // 2)}"
         )
     return config
@@ -179,7 +180,7 @@ def _check_frames(point: ResumePoint, config: RunConfig) -> None:
         )
     if config.frames == before and (point.folder / "final.png").exists():
         more = before + max(1, before // 2)
-        longer = f"; to take it further: vqclip resume {point.folder} frames={more}"
+        longer = f"; to continue it: vqclip resume {point.folder} frames={more}"
         raise ConfigError(f"{point.folder} is complete{'' if whole else longer}")
 
 
@@ -209,16 +210,16 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     for name, digest in point.notes.models.items():
         if ready.models.get(name, digest) != digest:
             raise ModelError(
-                f"{name} is not the file that the run began with, so it cannot go on as it was; "
-                f"bring that one back, or draw it again from the start: vqclip again "
+                f"{name} is not the file that the run began with, so the run cannot continue; "
+                "put the old file back, or draw the picture again from the start: vqclip again "
                 f"{point.folder}"
             )
     drawn = bisect_right(point.starts, point.state.done)
     if ready.clock.starts[:drawn] != point.starts[:drawn]:
         raise ConfigError(
-            f"motion.steps is {ready.config.motion.steps!r}, which depends on how many frames "
-            "there are: those that are drawn already would have had other steps. Write it "
-            "without percents and shares next time; this one cannot become longer"
+            f"motion.steps is {ready.config.motion.steps!r}, which depends on the number of "
+            "frames, so the frames drawn so far would have had other steps: this run cannot "
+            "become longer. Next time, write it without percentages and shares"
         )
     before = sum(count for _, _, count in point.stages[:-1])
     wide, high, _ = point.stages[-1]
@@ -235,5 +236,6 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     ]
     if moved:
         ready.notes.append(
-            f"the run began with {', '.join(moved)}; its last digits may differ from here on"
+            f"the run began with {', '.join(moved)}; results may differ very slightly from here "
+            "on"
         )

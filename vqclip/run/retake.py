@@ -105,12 +105,12 @@ def find_retake(config: RunConfig, folders: Sequence[Path] = HERE) -> Retake | N
     folder = find_asset(of, folders)
     if not (folder / "run.json").is_file():
         raise PictureError(
-            f"retake.of is {of}, which is no run here; name the folder of the animation, such as "
+            f"retake.of is {of}, which is not a run; name the folder of the animation, such as "
             "outputs/0007-a-fox"
         )
     before = provenance.read_provenance(folder).config
     if not before.get("frames"):
-        raise ConfigError(f"{of} is a still, and has no frames to draw anew")
+        raise ConfigError(f"{of} is a still picture, and has no frames to draw again")
     _same(config, before, of)
     first, until = animation_checks.parse_retake(config.retake.frames) or (0, 0)
     if not 0 <= first < until <= config.frames:
@@ -131,8 +131,8 @@ def find_retake(config: RunConfig, folders: Sequence[Path] = HERE) -> Retake | N
     gone = [path for path in there.files if not path.is_file()]
     if gone:
         raise PictureError(
-            f"{len(gone)} of the frames of {of} are gone, such as {gone[0]}; bring them back, or "
-            f"complete that run first: vqclip resume {of}"
+            f"{len(gone)} of the frames of {of} are missing, such as {gone[0]}; put them back, "
+            f"or complete that run first: vqclip resume {of}"
         )
     return there
 
@@ -147,6 +147,6 @@ def _same(config: RunConfig, before: dict[str, object], of: str) -> None:
             then = then.get(name) if isinstance(then, dict) else None
         if now != then:
             raise ConfigError(
-                f"{key} is {now}, and was {then} in {of}, of which only a stretch is drawn anew; "
-                "leave it as it was"
+                f"{key} is {now}, and was {then} in {of}, of which only some frames are drawn "
+                "again; leave it as it was"
             )

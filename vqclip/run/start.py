@@ -35,7 +35,7 @@ def read_first_frame(there: Retake, size: tuple[int, int]) -> Image | None:
     if (width, height) != size:
         raise ConfigError(
             f"the frames in {there.folder} are {width}x{height}, and this run's would be "
-            f"{size[0]}x{size[1]}; a stretch has the size of the rest"
+            f"{size[0]}x{size[1]}; frames that are drawn again must have the same size"
         )
     return picture if there.comes_from else None
 

@@ -70,7 +70,9 @@ def restore_checkpoint(
         ModelError: if it is damaged or does not fit.
     """
     state = read_checkpoint(path)
-    remedy = "go on with the settings that it began with, or begin another one with out=FOLDER"
+    remedy = (
+        "continue with the settings that it began with, or begin another training with out=FOLDER"
+    )
     for name, thing in parts.items():
         if name not in state:
             raise ModelError(f"{path} holds no {name}: it is of another recipe; {remedy}")

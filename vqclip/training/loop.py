@@ -148,8 +148,8 @@ def run_steps(
             if not math.isfinite(loss):
                 kept = "the last checkpoint is kept" if path.exists() else "nothing was saved"
                 raise ConfigError(
-                    f"the loss is {loss} at step {run.step}, which no further step can mend; "
-                    f"{kept}; go on with a lower rate= (it is {recipe.rate:g}) or bf16=false"
+                    f"the loss is {loss} at step {run.step}, from which it cannot recover; "
+                    f"{kept}; continue with a lower rate= (it is {recipe.rate:g}) or bf16=false"
                 )
             run.step += 1
             run.loss = loss if run.loss is None else 0.98 * run.loss + 0.02 * loss

@@ -127,7 +127,7 @@ def labels_of(given: str) -> list[str]:
         )
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise ConfigError(f"--labels names {twice!r} twice; take one of them out")
+        raise ConfigError(f"--labels names {twice!r} twice; remove one of them")
     return labels
 
 
@@ -192,7 +192,7 @@ def _list(given: str, option: str) -> list[str]:
     except OSError as error:
         raise ConfigError(
             f"{option}: {given} cannot be read ({error.strerror or error}); check the name, or "
-            'write the words themselves, parted by |: "a cat | a dog"'
+            'write the words themselves, separated by |: "a cat | a dog"'
         ) from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 

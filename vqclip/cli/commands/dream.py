@@ -68,7 +68,7 @@ def draw(config: RunConfig, screen: Console) -> Path:
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)
-        how = "" if choice.named else " (it names no class; this one is nearest)"
+        how = "" if choice.named else " (names no class; this one is the nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
     drafts = dreamer.dream(text, config.dream, generator)
     place = run_folder.make_run_folder(Path(config.out), f"dream {text}")
@@ -81,8 +81,8 @@ def draw(config: RunConfig, screen: Console) -> Path:
     screen.event("done", run=str(place), seed=seed, seconds=seconds)
     size = f" --size {config.size}" * (config.size != RunConfig().size)
     screen.say(
-        f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to go on from one of them:\n"
-        f"  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}{size}"
+        f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to start a run from one of "
+        f"them:\n  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}{size}"
     )
     screen.result(str(place / "sheet.png"))
     return place
@@ -95,8 +95,8 @@ def _without_regions(wishes: Sequence[prompt.Prompt]) -> Iterator[str]:
     }
     if some:
         yield (
-            f"a draft shows all words anywhere, not {' and '.join(sorted(some))}; a run that "
-            "begins with one (init=dream) lays a draft into each region"
+            f"drafts ignore regions ({', '.join(sorted(some))}); a run with init=dream puts a "
+            "draft of its own into each region"
         )
 
 

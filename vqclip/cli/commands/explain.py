@@ -153,7 +153,7 @@ def _in_words(told: dict[str, Any]) -> Iterator[str]:
             yield f"              {text.strip()!r} ×{expressions.digits(attention)}"
     if told["put together"]:
         rows = [f"{word} = {' + '.join(t)}" for word, t in told["put together"].items()]
-        yield f"  put together from pieces: {', '.join(rows)}"
+        yield f"  split into pieces: {', '.join(rows)}"
     if told["unknown"]:
         yield f"  it never learnt: {', '.join(told['unknown'])}"
 
@@ -245,8 +245,8 @@ def direction(options: Any, screen: Console, progress: Progress) -> None:
     words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
     if len(words) != 2:
         raise ConfigError(
-            "write what has it, then what lacks it: vqclip direction "
-            '"a sunny day | bright light" "a rainy day | dusk" --name sunny'
+            'write two arguments, what has it and what lacks it: vqclip direction "a sunny day '
+            '| bright light" "a rainy day | dusk" --name sunny'
         )
     overrides = [word for word in options.words if arguments.OVERRIDE.match(word)]
     config = loading.load("a picture", overrides=overrides)
@@ -260,7 +260,7 @@ def help(options: Any, screen: Console, progress: Progress) -> None:
         return
     if options.about:
         raise ConfigError(
-            f"{options.about[0]!r} stands alone after {options.topic!r}; about one thing at a "
-            "time (see vqclip help --help)"
+            f"{options.about[0]!r} after {options.topic!r} is one word too many; ask for help "
+            "about one thing at a time (see vqclip help --help)"
         )
     screen.result(topic(options.topic))

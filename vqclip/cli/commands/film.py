@@ -64,12 +64,12 @@ def make_film(options: Any, screen: Console, progress: Progress) -> None:
     wide, high = material.size
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
-        screen.say(f"note: of another size, and fitted to {wide}x{high}: {material.others}")
+        screen.say(f"note: pictures of another size, fitted to {wide}x{high}: {material.others}")
     own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
     # Who says both means how fast it plays in the end, with what lies in between.
     rate = Fraction(settings.fps) / (settings.between + 1) if "fps" in said else own
     if options.sound is not None and (every is not None or settings.format == "frames"):
-        screen.say(f"note: pictures have no sound; that of {options.sound} is left out")
+        screen.say(f"note: a folder of pictures has no sound; {options.sound} is left out")
     if every is not None:
         _sheet(material, every, rate, out, screen)
     elif settings.format == "frames":
@@ -81,7 +81,9 @@ def make_film(options: Any, screen: Console, progress: Progress) -> None:
             sound, begins = _sound_of(source, material, screen)
             start += begins
             if sound is not None and rate != own:
-                screen.say("note: at another fps the film's sound would not fit, and is left out")
+                screen.say(
+                    "note: the film's sound is left out, since it does not fit another fps"
+                )
                 sound = None
         _film(material, settings, (rate, sound, start), out, screen)
     seconds = round(max(0.0, time.monotonic() - began), 1)
@@ -99,7 +101,7 @@ def _parted(options: Any) -> tuple[list[str], list[str]]:
             alone.append(word)
         elif key[1] not in known:
             raise ConfigError(
-                f"{key[1]}= is no setting of a film{suggest(key[1], known)} (one of: "
+                f"{key[1]}= is not a setting of films{suggest(key[1], known)} (one of: "
                 f"{', '.join(known)})"
             )
         else:
@@ -118,23 +120,23 @@ def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
     if names_a_film and "format" not in said:
         if kind and kind not in KINDS:
             raise ConfigError(
-                f"--out {options.out}: no kind of film is called .{kind}{suggest(kind, KINDS)}; "
+                f"--out {options.out}: there is no film format .{kind}{suggest(kind, KINDS)}; "
                 f"expected .{', .'.join(KINDS)}, or no suffix for a folder of frames"
             )
         given = [*given, f"film.format={kind or 'frames'}"]
     settings = loading.load("a film", overrides=given).film
     if settings.format == "none":
-        raise ConfigError(f"film.format is none; name a kind of film, such as {KINDS[0]}")
+        raise ConfigError(f"film.format is none; name a film format, such as {KINDS[0]}")
     if "between_by" in said and settings.between_by == "latent":
         raise ConfigError(
-            "film.between_by=latent draws what lies between two codes, and pictures have none; "
-            "write film.between_by=blend or flow, or give it to vqclip animate"
+            "film.between_by=latent needs the latents of a run, which finished pictures do not "
+            "have; write film.between_by=blend or flow, or use it with vqclip animate"
         )
     if names_a_film and (kind or "frames") != settings.format:
         how = "have no suffix" if settings.format == "frames" else f"end in .{settings.format}"
         raise ConfigError(
-            f"--out {options.out} and film.format={settings.format} do not go together; let the "
-            f"name {how}"
+            f"--out {options.out} and film.format={settings.format} do not go together; the "
+            f"name must {how}"
         )
     return settings, said
 
@@ -145,7 +147,9 @@ def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
     if options.sheet is not None:
         stem, suffix = "sheet", ".png"
         if options.out is not None and not options.out.lower().endswith(".png"):
-            raise ConfigError(f"--out {options.out}: a sheet is a PNG; let its name end in .png")
+            raise ConfigError(
+                f"--out {options.out}: a contact sheet is a PNG, so its name must end in .png"
+            )
     elif settings.format == "frames":
         stem, suffix = f"{stem}-frames", ""
     if options.out is not None:
@@ -170,17 +174,15 @@ def _film(
 
     rate, sound, start = heard
     if sound is not None and settings.format not in encode.SOUNDS:
-        screen.say(f"note: {settings.format} has no sound; that of {sound} is left out")
+        screen.say(f"note: {settings.format} has no sound; {sound} is left out")
         sound = None
     how = encoding_settings(settings) | {"fps": rate, "sound": sound, "sound_start": start}
     look = encode.resolve_options(settings.format, encode.EncodeOptions(**how))
     wide, high = encode.sides(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
-        screen.say(f"note: {look.codec} has even sides, and the film is {wide}x{high}")
+        screen.say(f"note: {look.codec} needs even sides, so the film is {wide}x{high}")
     if material.alpha and not encode.has_alpha(look.codec):
-        screen.say(
-            f"note: {look.codec} has no transparency; what is transparent is laid on white"
-        )
+        screen.say(f"note: {look.codec} has no transparency; transparent parts become white")
     screen.event(
         "start",
         film=str(out),
@@ -269,7 +271,7 @@ def _sheet(material: Strip, every: int, rate: Fraction, out: Path, screen: Conso
     many = -(-material.count // every)
     if many > MOST:
         raise ConfigError(
-            f"--sheet {every} would lay {many} pictures on a sheet, on which {MOST} have room; "
+            f"--sheet {every} would put {many} pictures on a sheet, which has room for {MOST}; "
             f"write --sheet {-(-material.count // MOST)} or more"
         )
     with screen.bar(material.count, 0, "frame") as bar:
@@ -285,7 +287,7 @@ def _watched(material: Strip, bar: Any) -> Iterator[Pixels]:
 
 def _number(option: str, text: str) -> int:
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
-        raise ConfigError(f"{option} {text}: it must be a whole number from 1 on, such as 10")
+        raise ConfigError(f"{option} {text}: it must be a whole number, 1 or more, such as 10")
     return int(text)
 
 

@@ -72,8 +72,8 @@ def draw_run(
         place, film = _draw(request, screen, progress, command, before, point)
     if unsteady:
         screen.say(
-            f"note: torch has no deterministic {', '.join(unsteady)} here: made again, the "
-            "picture may differ in its last digits"
+            f"note: torch has no deterministic {', '.join(unsteady)} here: if you make the "
+            "picture again, it may differ very slightly"
         )
     seconds = round(max(0.0, time.monotonic() - began), 1)
     final = place / "final.png"
@@ -122,9 +122,9 @@ def _draw(
         put_aside = run_folder.set_final_aside(place)
         screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
         if point is not None:
-            screen.say(f"going on after step {ready.done} of {ready.total}")
+            screen.say(f"continuing after step {ready.done} of {ready.total}")
         if put_aside is not None:
-            screen.say(f"the picture that was there is now {put_aside}")
+            screen.say(f"the earlier picture is now {put_aside}")
         screen.event(
             "start",
             run=str(place),
@@ -194,7 +194,8 @@ def _play(
             for step in watched:
                 if step.failed:
                     screen.say(
-                        f"step {step.index} gave no numbers at first; the rate is lower now"
+                        f"step {step.index} gave values that are not finite at first; the "
+                        "learning rate is lower now"
                     )
                 if step.saved:
                     screen.say(f"memory ran out at step {step.index}; {step.saved} from here on")
@@ -204,8 +205,8 @@ def _play(
         progress.signal = asked.signal
         screen.event("stopped", run=str(place), step=ready.done)
         screen.say(
-            f"stopped after step {ready.done} of {ready.total}, and saved; to go on: "
-            f"vqclip resume {place}"
+            f"stopped after step {ready.done} of {ready.total}, and saved; to continue: vqclip "
+            f"resume {place}"
         )
         raise KeyboardInterrupt
     for verdict in verdicts:
@@ -223,7 +224,7 @@ def _judged(request: Request, ready: Runner, image: Image, screen: Console) -> V
     try:
         return zero_shot.judge_picture(image, prompt.draft_text(wishes), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
-        screen.say(f"note: no verdict on the picture: {error}")
+        screen.say(f"note: the picture could not be judged: {error}")
         return None
 
 
@@ -235,12 +236,12 @@ def _changed(before: EarlierPicture | None, models: dict[str, str]) -> Iterator[
         keys = ", ".join(change["settings"])
         yield (
             f"the picture was made with other values of {keys} up to step {change['step']}; "
-            "it is made again with the last ones, and will differ"
+            "this run uses the last values throughout, so the picture will differ"
         )
     then = before.notes.models
     pair = [{k: v for k, v in each.items() if not _is_read(k)} for each in (then, models)]
     if pair[0] != pair[1]:
-        yield "the models are not those that made the picture; it will differ"
+        yield "these are not the models that made the picture, so it will differ"
     for name, digest in models.items():
         if _is_read(name) and then.get(name, digest) != digest:
             kind, _, own = name.partition(" ")
@@ -305,8 +306,8 @@ def resume(options: Any, screen: Console, progress: Progress) -> None:
     first, overrides = arguments.parted(options.words)
     if first is None:
         raise ConfigError(
-            "name the run to go on with: vqclip resume outputs/0001-a-fox; "
-            "to draw the word itself: vqclip generate resume"
+            "name the run to continue: vqclip resume outputs/0001-a-fox; to draw the word "
+            "itself: vqclip generate resume"
         )
     from vqclip.run import resume as run_resume
     from vqclip.run.record import run_folder

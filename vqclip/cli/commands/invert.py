@@ -176,8 +176,9 @@ def learn_word(
     _require(paths, config)
     if len(paths) < FEW:
         screen.say(
-            f"note: of {len(paths)} picture{'s' * (len(paths) > 1)} the word learns all that is "
-            f"in them; {FEW} to 10 that share one thing teach that thing"
+            f"note: from {len(paths)} picture{'s' * (len(paths) > 1)} the word learns "
+            f"everything in them; use {FEW} to 10 that have one thing in common to learn that "
+            "thing"
         )
     if config.steps < config.previews:
         config = dataclasses.replace(config, previews=0)
@@ -209,8 +210,8 @@ def learn_word(
     if interrupted:
         screen.event("stopped", word=str(file), token=file.stem)
         screen.say(
-            f"stopped, and saved as far as it is: prompts may write <{file.stem}>; the same "
-            "command learns it from the beginning"
+            f"stopped, and saved what was learnt so far: prompts can use <{file.stem}>; the "
+            "same command starts from the beginning"
         )
         raise KeyboardInterrupt
     _tell(config, file, learnt, board, screen)
@@ -221,7 +222,7 @@ def _require(paths: Sequence[Path], config: InversionConfig) -> None:
     """Refuse what can be told before torch is imported."""
     if not paths:
         raise PictureError(
-            "there is no picture to learn from; name 3 to 10 that share one thing: "
+            "there is no picture to learn from; name 3 to 10 that have one thing in common: "
             f"vqclip invert a.jpg b.jpg c.jpg --token {config.token}"
         )
     if len(paths) > MOST:
@@ -233,7 +234,7 @@ def _require(paths: Sequence[Path], config: InversionConfig) -> None:
         taken = Path(config.out) / f"{config.token}{kind}"
         if os.path.lexists(taken):
             raise OutputError(
-                f"{taken} is there already, and vqclip does not overwrite; choose another "
+                f"{taken} already exists, and vqclip does not overwrite; choose another "
                 "--token, or move it away"
             )
 
@@ -259,9 +260,9 @@ def _students(
         )
         if perceptor.width in widths:
             raise ConfigError(
-                f"{name} and {widths[perceptor.width]} have text towers of one width, "
-                f"{perceptor.width}, and a word has one set of vectors for each; learn one word "
-                "for each of them"
+                f"{name} and {widths[perceptor.width]} have text encoders of the same width, "
+                f"{perceptor.width}, and a word holds only one set of vectors per width; learn "
+                "a separate word for each of them"
             )
         widths[perceptor.width] = name
         yield perceptor

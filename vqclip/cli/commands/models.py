@@ -57,7 +57,9 @@ def list_(options: Any, screen: Console) -> None:
     whole = screen.table([heads, *lines], heads=True, spare=heads.index("licence"))
     screen.result("\nmore perceptors: every model::weights that open_clip knows")
     if not whole:
-        screen.result("licences: in a wider window, with --json, and before a model is fetched")
+        screen.result(
+            "licences are shown in a wider window, with --json, and before a model is fetched"
+        )
 
 
 def where(options: Any, screen: Console) -> None:
@@ -136,9 +138,9 @@ def verify(options: Any, screen: Console) -> None:
         changed += [] if check.same else [check.name]
     if changed:
         raise ModelError(
-            f"not what they were: {', '.join(changed)}. Models of the cache: 'vqclip models "
-            "remove NAME', then fetch or import them again; those that came with vqclip: install "
-            "it again"
+            f"these weights have changed: {', '.join(changed)}. If you fetched or imported "
+            "them: 'vqclip models remove NAME', then fetch or import them again; if they came "
+            "with vqclip: install vqclip again"
         )
 
 

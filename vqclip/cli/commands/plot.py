@@ -97,7 +97,7 @@ def timeline(options: Any) -> Timeline:
     if options.sound is None:
         return line
     if options.steps is not None:
-        raise ConfigError("--sound is heard in an animation; write --frames instead of --steps")
+        raise ConfigError("--sound needs an animation; write --frames instead of --steps")
     from vqclip.media import audio_features
 
     path = Path(os.path.expanduser(options.sound))

@@ -39,7 +39,7 @@ def score(options: Any, screen: Console) -> None:
     words, config = image_arguments.parted(options.words, "score")
     if len(words) > 1:
         raise ConfigError(
-            f"after --film there may be one prompt, in quotes; {len(words)} words were given"
+            f"--film takes at most one prompt, in quotes; {len(words)} words were given"
         )
     from vqclip.animation import flicker
     from vqclip.animation.optical_flow import open_flow
@@ -72,10 +72,15 @@ def score(options: Any, screen: Console) -> None:
         (
             "warp error ×1000",
             "–" if error is None else f"{1000 * error:.3f}",
-            f"of the {100 * shown:.0f} % of the pixels that neighbours share, by {options.flow}",
+            f"on the {100 * shown:.0f} % of pixels that neighbouring frames share, by "
+            f"{options.flow}",
         ),
-        ("neighbours", _levels(found.difference), "levels of 255 that they differ by"),
-        ("neighbours, 95 %", _levels(found.usual), "that so many of them differ by at most"),
+        (
+            "neighbours",
+            _levels(found.difference),
+            "mean difference of neighbouring frames, in levels of 255",
+        ),
+        ("neighbours, 95 %", _levels(found.usual), "the difference that 95 % of them stay below"),
         (
             "last to first",
             _levels(found.loop),
@@ -118,7 +123,7 @@ def _beside(film: Footage, name: str, run: Path | None, screen: Console) -> Foot
         )
         taken = f"source.start={config.source.start:g} source.stride={config.source.stride}"
         if config.source.start or config.source.stride > 1:
-            screen.say(f"note: {name} is taken as the run took it: {taken}")
+            screen.say(f"note: {name} is read as in the run: {taken}")
         return run_frames.footage_of(config, 0, film.size, assets.HERE)
     source = open_footage(name, size=film.size)
     counts, rates = (film.count, source.count), (film.fps, source.fps)

@@ -44,8 +44,8 @@ def search_images(options: Any, screen: Console, progress: Progress) -> None:
     folder, text, top = _wanted(words, options)
     if len(config.perceptors) > 1:
         raise ConfigError(
-            f"perceptors={','.join(config.perceptors)}: a search has one perceptor, each of "
-            "which has an index of its own; name one"
+            f"perceptors={','.join(config.perceptors)}: a search uses one perceptor, since each "
+            "has an index of its own; name one"
         )
     if options.sheet is not None:
         files.require_new_file(Path(options.sheet), "--sheet")
@@ -83,7 +83,7 @@ def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
         raise ConfigError('name a folder and what to find there: vqclip search photos "a castle"')
     if len(words) > 2:
         raise ConfigError(
-            f"{words[2]!r} stands alone after {words[1]!r}; put what to find in quotes: "
+            f"{words[1]!r} and {words[2]!r} are separate words; put what to find in quotes: "
             f'"{" ".join(words[1:])}"'
         )
     text = words[1].strip() if len(words) == 2 else None
@@ -97,9 +97,13 @@ def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
     if text == "":
         raise ConfigError('there is nothing to find in ""; write some words')
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", options.top):
-        raise ConfigError(f"--top {options.top}: it must be a whole number from 1 on, such as 10")
+        raise ConfigError(
+            f"--top {options.top}: it must be a whole number, 1 or more, such as 10"
+        )
     if options.sheet is not None and not options.sheet.lower().endswith(".png"):
-        raise ConfigError(f"--sheet {options.sheet}: a sheet is a PNG; let its name end in .png")
+        raise ConfigError(
+            f"--sheet {options.sheet}: a contact sheet is a PNG, so its name must end in .png"
+        )
     return Path(os.path.expanduser(words[0])), text, int(options.top)
 
 
@@ -129,13 +133,13 @@ def _index(
     screen.say(f"index: {place}")
 
     def look(names: Sequence[str]) -> Iterator[tuple[str, Rows]]:
-        others = "; the others are known" if len(names) < len(paths) else ""
+        others = "; the others are in the index already" if len(names) < len(paths) else ""
         screen.say(f"looking at {len(names)} of {len(paths)} pictures{others} …")
         with screen.bar(len(names), 0, "picture") as bar, catch_interrupts() as asked:
 
             def skip(path: Path, error: PictureError) -> None:
                 bar.clear()
-                screen.say(f"passed over: {error}")
+                screen.say(f"skipped: {error}")
                 bar.update()
 
             for there, (seen,) in zero_shot.embed_files([folder / n for n in names], [eye], skip):
@@ -146,7 +150,9 @@ def _index(
                 if asked:
                     progress.signal = asked.signal
                     bar.clear()
-                    screen.say("stopped; what was looked at is kept: the same command goes on")
+                    screen.say(
+                        "stopped; the index so far is kept, and the same command continues"
+                    )
                     raise KeyboardInterrupt
 
     with image_search.lock_index(place, screen.say):

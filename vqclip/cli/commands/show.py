@@ -37,7 +37,7 @@ def show(options: Any, screen: Console, progress: Progress) -> None:
         before = ", ".join(
             f"{key}={plain_value(value)}" for key, value in change["settings"].items()
         )
-        screen.result(f"\nchanged on the way: up to step {change['step']} it was {before}")
+        screen.result(f"\nchanged during the run: up to step {change['step']} it was {before}")
     screen.result("\nmodels (sha256):")
     screen.table([(f"  {k}", v) for k, v in notes.models.items()])
     screen.result("\nversions:")

@@ -73,14 +73,17 @@ def run_trainings(
     twice = next((out for out in folders if folders.count(out) > 1), None)
     if twice is not None:
         raise ConfigError(
-            f"two trainings would lie in {twice}; train them by two commands, each with its out="
+            f"two trainings would write to {twice}; run them as two commands, each with its own "
+            "out="
         )
     for recipe in recipes:
         _require(recipe)
     *before, last = training_recipes.sort_by_need(recipes)
     for recipe in before:
         if not _train(recipe, screen, started, command):
-            screen.say("the trainings after it are not begun; to go on, the same command")
+            screen.say(
+                "the trainings after it were not started; to continue, run the same command again"
+            )
             return
     _train(last, screen, started, command)
 
@@ -147,7 +150,10 @@ def _train(recipe: Recipe, screen: Console, started: Started, command: Sequence[
     if run.interrupted:
         screen.event("stopped", out=str(run.out), step=run.step, seconds=seconds)
         again = f": {shlex.join(['vqclip', *command[1:]])}" if command else ""
-        screen.say(f"stopped after step {run.step}, and saved; to go on, the same command{again}")
+        screen.say(
+            f"stopped after step {run.step}, and saved; to continue, run the same command "
+            f"again{again}"
+        )
         raise KeyboardInterrupt
     if isinstance(recipe, VqganRecipe) and recipe.name:
         _shelve(recipe, screen)
@@ -156,7 +162,10 @@ def _train(recipe: Recipe, screen: Console, started: Started, command: Sequence[
     if ended:
         screen.say(f"done: {run.step} steps, {seconds:.0f} s")
     else:
-        screen.say(f"its minutes are over: {run.step} of {board.steps} steps, {seconds:.0f} s")
+        screen.say(
+            f"its time limit (minutes) is over: {run.step} of {board.steps} steps, "
+            f"{seconds:.0f} s"
+        )
     screen.result(str(run.out))
     return ended
 
@@ -177,7 +186,7 @@ def _shelve(recipe: VqganRecipe, screen: Console) -> None:
     (out / SHELVED).write_text(json.dumps(note) + "\n", encoding="utf-8")
     row = next(row for row in registry.list_models() if row.name == recipe.name)
     screen.event("model", **dataclasses.asdict(row), path=str(found.weights))
-    screen.say(f'in the zoo as {recipe.name}: vqclip "a fox" vqgan={recipe.name}')
+    screen.say(f'listed as {recipe.name}; to use it: vqclip "a fox" vqgan={recipe.name}')
 
 
 class _TrainingMonitor:
@@ -204,7 +213,7 @@ class _TrainingMonitor:
             )
             self.bar.update(values["step"] - self.bar.n)
         elif name == "skipped":
-            self._say(f"passed over {values['file']}: {values['reason']}")
+            self._say(f"skipped {values['file']}: {values['reason']}")
         elif name == "pictures":
             self._say(f"{values['count']} pictures in {values['folder']}")
         elif name == "report":

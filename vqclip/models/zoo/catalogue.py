@@ -116,7 +116,7 @@ CHECKPOINTS = {
             bytes=958_000_000,
             sha256=None,
             licence=UNSTATED,
-            about="anything; a coarser vocabulary, bolder shapes",
+            about="anything; a smaller codebook, bolder shapes",
         ),
         Checkpoint(
             name="gumbel_f8_8192",
@@ -126,7 +126,7 @@ CHECKPOINTS = {
             bytes=376_000_000,
             sha256=None,
             licence=UNSTATED,
-            about="OpenImages; finer, four times the cells, more memory",
+            about="OpenImages; finer, four times as many codes, more memory",
         ),
         Checkpoint(
             name="openimages_f8_16384",
@@ -136,7 +136,7 @@ CHECKPOINTS = {
             bytes=None,
             sha256=None,
             licence=UNSTATED,
-            about="anything; the truest to detail, fine cells; size not published",
+            about="anything; the most faithful details, a fine grid of codes; size not published",
         ),
         Checkpoint(
             name="openimages_f8_256",
@@ -146,7 +146,7 @@ CHECKPOINTS = {
             bytes=None,
             sha256=None,
             licence=UNSTATED,
-            about="anything; few codes, fine cells; size not published",
+            about="anything; a small codebook, a fine grid of codes; size not published",
         ),
         Checkpoint(
             name="wikiart_f16_1024",
@@ -170,7 +170,7 @@ CHECKPOINTS = {
             bytes=1_000_000_000,
             sha256=None,
             licence="none stated",
-            about="paintings; a finer vocabulary",
+            about="paintings; a larger codebook",
         ),
         Checkpoint(
             name="sflckr",

@@ -104,7 +104,11 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
             reason = getattr(error, "reason", error)
         if not received:
             raise Refused(f"{reason}")
-    kept = "what came is kept: try again" if _resumable_bytes(part, note, url) else "try again"
+    kept = (
+        "the part that was downloaded is kept: try again"
+        if _resumable_bytes(part, note, url)
+        else "try again"
+    )
     raise Refused(f"the connection broke off {TRIES} times; {kept}")
 
 
@@ -129,11 +133,13 @@ def unpack(part: Path, name: str) -> Path:
         aside.replace(part)
     except KeyError:
         part.unlink()
-        raise Refused(f"the archive that came holds no {name}") from None
+        raise Refused(f"the downloaded archive holds no {name}") from None
     # RuntimeError is for a password, or a way of packing that Python does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         part.unlink()
-        raise Refused(f"what came is no zip archive, or a damaged one ({error})") from error
+        raise Refused(
+            f"what was downloaded is not a zip archive, or is damaged ({error})"
+        ) from error
     except OSError as error:
         raise OutputError(f"{aside} cannot be written ({error.strerror})") from error
     finally:
@@ -205,8 +211,8 @@ def _check_room(folder: Path, total: int | None, here: int) -> None:
     free = shutil.disk_usage(folder).free
     if total is not None and total - here > free:
         raise OutputError(
-            f"{folder} has {free / 1e9:.1f} GB free, and {(total - here) / 1e9:.1f} GB are to "
-            "come; make room, or set VQCLIP_HOME to a folder on another disk"
+            f"{folder} has {free / 1e9:.1f} GB free, but {(total - here) / 1e9:.1f} GB more are "
+            "needed; make room, or set VQCLIP_HOME to a folder on another disk"
         )
 
 

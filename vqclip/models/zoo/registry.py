@@ -108,7 +108,7 @@ def find_vqgan(name: str) -> ModelFiles:
         names = sorted({*CHECKPOINTS, *_imported_models()})
         raise ModelError(
             f"no model is called {name!r}{suggest(name, names)} (one of: {', '.join(names)}); "
-            "your own files come in by 'vqclip models import FILE --config YAML --name NAME'"
+            "to add your own files: 'vqclip models import FILE --config YAML --name NAME'"
         )
     raise ModelAbsent(
         f"the model {name!r} is not on this machine ({readable(row.bytes)}); run "
@@ -130,7 +130,7 @@ def list_models() -> list[ZooRow]:
             size = weights.stat().st_size
         where = "absent" if not here else "bundled" if name == "starter" else "cached"
         if row is None:
-            rows.append(ZooRow(name, "own", size, "yours to know", where, "imported"))
+            rows.append(ZooRow(name, "own", size, "not known to vqclip", where, "imported"))
         else:
             rows.append(ZooRow(name, row.kind, size, row.licence, where, row.about))
     return rows

@@ -73,11 +73,13 @@ def remove_model(name: str) -> int:
         OutputError: if it cannot be deleted.
     """
     if name == "starter":
-        raise ModelError("the starter models came with vqclip; they go when it is uninstalled")
+        raise ModelError(
+            "the starter models came with vqclip, and are removed when it is uninstalled"
+        )
     if "::" in name:
         raise ModelError(
-            f"{name} lies in the cache that open_clip shares with others; 'hf cache delete' of "
-            "huggingface_hub takes it out there"
+            f"{name} is in the cache that open_clip shares with other programs; 'hf cache "
+            "delete' of huggingface_hub removes it from there"
         )
     folder = registry.find_vqgan(name).weights.parent
     freed = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

@@ -65,7 +65,7 @@ class WordEmbedding:
         'text towers of width 768, such as that of ViT-L-14::openai'
         """
         known = [
-            f"text towers of width {wide}"
+            f"text encoders of width {wide}"
             + (f", such as that of {WIDTHS[wide]}" if wide in WIDTHS else "")
             for wide in sorted(self.vectors)
         ]
@@ -91,7 +91,7 @@ def read_word(path: Path, name: str | None = None) -> WordEmbedding:
     content = read_checkpoint(path)
     found = _vectors(path, content, wanted)
     if not found:
-        raise ModelError(f"{path} teaches no word: it holds no vectors")
+        raise ModelError(f"{path} holds no learnt word: it holds no vectors")
     widths: dict[int, Tensor] = {}
     for key, tensor in found.items():
         rows = _to_rows(path, key, tensor)
@@ -183,13 +183,13 @@ def _to_rows(path: Path, key: str, tensor: Any) -> Tensor:
     fits = isinstance(tensor, Tensor) and tensor.is_floating_point() and tensor.dim() in (1, 2)
     if not fits or tensor.numel() == 0 or (tensor.dim() == 2 and len(tensor) > MOST_VECTORS):
         raise ModelError(
-            f"{path} teaches no word: {key[:40]!r} in it is {shape}; expected 1 to "
-            f"{MOST_VECTORS} rows of numbers, each as wide as a text tower"
+            f"{path} holds no learnt word: {key[:40]!r} in it is {shape}; expected 1 to "
+            f"{MOST_VECTORS} rows of numbers, each as wide as a text encoder"
         )
     rows = tensor.detach().float().clone()
     rows = rows[None] if rows.dim() == 1 else rows
     if not bool(rows.isfinite().all()):
-        raise ModelError(f"{path} holds numbers that are infinite, or none; get another copy")
+        raise ModelError(f"{path} holds values that are not finite numbers; get another copy")
     return rows
 
 

@@ -59,7 +59,7 @@ def read_run_checkpoint(folder: Path) -> Checkpoint:
     path = folder / CHECKPOINT
     remedy = f"to draw it again from the start: vqclip again {folder}"
     if not path.is_file():
-        raise PictureError(f"{folder} holds no checkpoint to go on from; {remedy}")
+        raise PictureError(f"{folder} holds no checkpoint to continue from; {remedy}")
     try:
         with safe_open(path, framework="pt") as file:
             known = json.loads((file.metadata() or {})[KEY])
@@ -68,9 +68,11 @@ def read_run_checkpoint(folder: Path) -> Checkpoint:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise PictureError(f"{path} cannot be read ({error}); {remedy}") from error
     if form > FORM:
-        raise PictureError(f"{path} is of a newer vqclip (form {form}); install that one")
+        raise PictureError(
+            f"{path} was written by a newer vqclip (format {form}); install that version"
+        )
     if digest != _digest(tensors, text):
-        raise PictureError(f"{path} is damaged: its digest does not fit; {remedy}")
+        raise PictureError(f"{path} is damaged: its checksum is wrong; {remedy}")
     notes: dict[str, Any] = json.loads(text)
     return Checkpoint(tensors, notes)
 

@@ -90,12 +90,12 @@ def from_json(text: str, where: str = "the text") -> Provenance:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PictureError(
-            f"the notes in {where} are broken ({error}); expected JSON as vqclip writes it. "
+            f"the metadata in {where} is broken ({error}); expected JSON as vqclip writes it. "
             "Try another copy of the picture, or the run.json of its run"
         ) from None
     if not isinstance(found, dict):
         raise PictureError(
-            f"the notes in {where} are a {type(found).__name__}; expected a JSON object with "
+            f"the metadata in {where} is a {type(found).__name__}; expected a JSON object with "
             f"the keys {', '.join(field.name for field in fields(Provenance))}"
         )
     found.setdefault("grammar", 1)
@@ -134,7 +134,7 @@ def in_modern_words(notes: Provenance) -> Provenance:
         prompt = modern(notes.prompt, notes.grammar) if notes.prompt.strip() else notes.prompt
     except (PromptError, KeyError, TypeError, AttributeError) as error:
         raise PictureError(
-            f"the notes hold a prompt that cannot be read ({error}); were they edited by hand?"
+            f"the metadata holds a prompt that cannot be read ({error}); was it edited by hand?"
         ) from error
     return replace(notes, prompt=prompt, changes=changes, grammar=GRAMMAR)
 
@@ -151,13 +151,13 @@ def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
     wanted = _WORDS[kind]
     if key not in found:
         raise PictureError(
-            f"the notes in {where} lack {key!r} ({wanted}); were they edited by hand?"
+            f"the metadata in {where} lacks {key!r} ({wanted}); was it edited by hand?"
         )
     value = found[key]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise PictureError(
-            f"{key!r} in {where} is {str(value)[:40]!r}; expected {wanted}. "
-            "Were the notes edited by hand?"
+            f"{key!r} in {where} is {str(value)[:40]!r}; expected {wanted}. Was the metadata "
+            "edited by hand?"
         )
     return value
 
@@ -189,8 +189,8 @@ def read_provenance(path: Path | str) -> Provenance:
                 return from_json(_notes(file, path), where=str(path))
             if path.suffix.lower() != ".json":
                 raise PictureError(
-                    f"{path} is not a PNG; vqclip's notes are in the PNGs that it writes, "
-                    "in run.json and in run folders"
+                    f"{path} is not a PNG; vqclip's metadata is in the PNGs that it writes, in "
+                    "run.json and in run folders"
                 )
             data = head + file.read(MOST + 1)
     except OSError as error:
@@ -198,7 +198,7 @@ def read_provenance(path: Path | str) -> Provenance:
             f"{path} cannot be read ({error.strerror or error}); check the name of the file"
         ) from error
     if len(data) > MOST:
-        raise PictureError(f"{path} is larger than {MOST // 2**20} MB; that is no run.json")
+        raise PictureError(f"{path} is larger than {MOST // 2**20} MB; so it is not a run.json")
     return from_json(_text(data, path), where=str(path))
 
 
@@ -245,13 +245,13 @@ def _notes(file: BinaryIO, path: Path) -> str:
             continue
         if checksum != struct.pack(">I", zlib.crc32(kind + body)):
             raise PictureError(
-                f"the notes in {path} are damaged (their checksum is wrong, or the file is cut "
+                f"the metadata in {path} is damaged (its checksum is wrong, or the file is cut "
                 "short); try another copy of the picture, or the run.json of its run"
             )
         return _text(_unpack(body, path), path)
     raise PictureError(
-        f"{path} holds no notes of vqclip: this picture was not made by vqclip, or its notes "
-        "were stripped by an editor. Give the run's folder or its run.json instead"
+        f"{path} holds no metadata of vqclip: this picture was not made by vqclip, or an editor "
+        "removed its metadata. Give the run's folder or its run.json instead"
     )
 
 
@@ -275,8 +275,8 @@ def _unpack(body: bytes, path: Path) -> bytes:
         text = unpacker.decompress(text, MOST + 1)
     except zlib.error as error:
         raise PictureError(
-            f"the notes in {path} are broken (compression {method}: {error}); try another copy "
-            "of the picture, or the run.json of its run"
+            f"the metadata in {path} is broken (compression {method}: {error}); try another "
+            "copy of the picture, or the run.json of its run"
         ) from None
     if len(text) > MOST:
         raise _too_long(path)
@@ -285,8 +285,8 @@ def _unpack(body: bytes, path: Path) -> bytes:
 
 def _too_long(path: Path) -> PictureError:
     return PictureError(
-        f"the notes in {path} are longer than {MOST // 2**20} MB; vqclip wrote nothing like "
-        "that, so they are not read"
+        f"the metadata in {path} is longer than {MOST // 2**20} MB; vqclip never writes as "
+        "much, so it is not read"
     )
 
 
@@ -295,8 +295,8 @@ def _text(data: bytes, path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PictureError(
-            f"the notes in {path} are broken ({error}); expected UTF-8 text. "
-            "Try another copy of the picture"
+            f"the metadata in {path} is broken ({error}); expected UTF-8 text. Try another copy "
+            "of the picture"
         ) from None
 
 

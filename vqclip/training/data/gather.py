@@ -279,7 +279,7 @@ def main(arguments: list[str]) -> None:
     """Gather by `out=DIR [only=NAME,NAME]`, and print a line of JSON for each source."""
     strange = [word for word in arguments if "=" not in word]
     if strange:
-        raise ConfigError(f"{strange[0]!r} is no setting; write out=DIR [only=NAME,NAME]")
+        raise ConfigError(f"{strange[0]!r} is not a setting; write out=DIR [only=NAME,NAME]")
     recipe = yaml_files.read_settings(Recipe, None, arguments)
     for tally in gather(Path(recipe.out), recipe.only):
         print(json.dumps({"source": tally.name, **tally.counts}), flush=True)
