@@ -125,7 +125,7 @@ def test_a_picture_of_one_depth_is_no_division_by_zero() -> None:
 def test_programs_in_a_folder_are_refused(folder: Path, name: str) -> None:
     (folder / "own.py").write_text("raise SystemExit('run')")
     spoil(folder / name, auto_map={"AutoModelForDepthEstimation": "own.Model"})
-    with pytest.raises(ModelError, match=r"brings programs of its own .* never runs; choose"):
+    with pytest.raises(ModelError, match=r"brings code of its own .* never runs; choose"):
         depth_model.load_depth_model(folder)
 
 
@@ -146,10 +146,12 @@ def test_folders_that_are_no_depth_model_are_refused(folder: Path, tmp_path: Pat
     with pytest.raises(ModelError, match=r"holds no \*.safetensors; download the weights"):
         depth_model.load_depth_model(folder)
     spoil(folder / "config.json", backbone="a/repository", backbone_config=None)
-    with pytest.raises(ModelError, match="wants a part from elsewhere, 'a/repository', which is"):
+    with pytest.raises(ModelError, match="needs a part from elsewhere, 'a/repository', which is"):
         depth_model.load_depth_model(folder)
     spoil(folder / "config.json", model_type="bert")
-    with pytest.raises(ModelError, match="of the kind 'bert'; depth is estimated by one of: dep"):
+    with pytest.raises(
+        ModelError, match=("of the kind 'bert', which does not estimate depth; use one of: dep")
+    ):
         depth_model.load_depth_model(folder)
     for words in ("{", "[1]", '"x"', "[" * 100_000):
         (folder / "config.json").write_text(words)

@@ -83,7 +83,7 @@ def test_again_says_when_the_models_have_changed(home: Home, capsys: Capture) ->
     chunk.add_itxt("vqclip", text)
     pillow.new("RGB", (9, 9)).save("other.png", pnginfo=chunk)
     assert main.main(["again", "other.png"]) == 0
-    warning = "note: the models are not those that made the picture; it will differ\n"
+    warning = "note: not the models those that made the picture; it will differ\n"
     assert warning in capsys.readouterr().err
     assert main.main(["again", str(first)]) == 0
     assert warning not in capsys.readouterr().err
@@ -143,7 +143,7 @@ def test_again_finds_and_compares_the_pictures(
     assert main.main(["again", str(tmp_path / first)]) == 0
     err = capsys.readouterr().err
     assert "note: start.png has changed since; the picture will differ\n" in err
-    assert "wish.png has changed" not in err and "the models are not" not in err
+    assert "wish.png has changed" not in err and "not the models" not in err
     (tmp_path / first).with_name("wish.png").unlink()
     assert main.main(["again", str(tmp_path / first)]) == 2
     assert "error: wish.png cannot be read (No such file" in capsys.readouterr().err
@@ -233,7 +233,7 @@ def test_importing_a_model(home: Home, capsys: Capture, monkeypatch: pytest.Monk
     event = json.loads(capsys.readouterr().out)
     assert (event["name"], event["path"]) == ("second", "new/models/second/weights.ckpt")
     assert main.main(["models", "fetch", "mine", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["licence"] == "yours to know"
+    assert json.loads(capsys.readouterr().out)["licence"] == "not known to vqclip"
 
 
 def test_fetching_says_how_large_a_model_is_and_shows_a_bar(
@@ -306,7 +306,7 @@ def test_settings_are_told_from_the_prompt() -> None:
         assert arguments.parted([setting]) == (None, [setting])
     # Beside a prompt, it is a setting that was mistyped.
     assert arguments.parted(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
-    with pytest.raises(ConfigError, match="'fox' stands alone after 'a'"):
+    with pytest.raises(ConfigError, match="'a' and 'fox' are separate words"):
         arguments.parted(["a", "fox", "steps=3"])
 
 
@@ -348,7 +348,7 @@ def test_diff_of_models_versions_and_changes(home: Home, capsys: Capture) -> Non
     assert {name for kind, name in told if kind == "model"} == {*models, "another"}
     assert told[("changes", "changes")]["first"] == []
     assert main.main(["show", "other.json"]) == 0
-    told = "changed on the way: up to step 1 it was prompts=a cat, losses.edges=1\n"
+    told = "changed during the run: up to step 1 it was prompts=a cat, losses.edges=1\n"
     assert told in capsys.readouterr().out
     assert main.main(["diff", str(run), "other.json"]) == 0
     out = capsys.readouterr().out

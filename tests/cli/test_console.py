@@ -130,11 +130,11 @@ def test_a_dumb_terminal_has_no_bar(monkeypatch: Patch) -> None:
 def test_lines_stand_above_the_bar(monkeypatch: Patch) -> None:
     stderr = terminal(monkeypatch)
     with Console().bar(2) as bar:
-        Console().say("passed over [red]x.png[/red]")
+        Console().say("skipped [red]x.png[/red]")
         Console().error("no [room]")
         bar.update(2)
     lines = [line.split("\r")[-1] for line in plain(stderr.getvalue()).strip().split("\n")]
-    assert lines[-3:] == ["passed over [red]x.png[/red]", "error: no [room]", lines[-1]]
+    assert lines[-3:] == ["skipped [red]x.png[/red]", "error: no [room]", lines[-1]]
     assert lines[-1].startswith("100%") and lines[-1].endswith("step 2/2")
 
 

@@ -145,7 +145,7 @@ def test_words_that_nobody_uses_are_refused(
 
 
 def test_a_topic_stands_alone(refused: Refusal) -> None:
-    assert "'colour' stands alone after 'prompts'" in refused("help", "prompts", "colour")
+    assert "'colour' after 'prompts' is one word too many" in refused("help", "prompts", "colour")
 
 
 def test_settings_for_scripts(capsys: Capture) -> None:

@@ -33,10 +33,10 @@ def test_settings_are_told_from_words(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("word", "complaint"),
     [
-        ("steps=3", "steps= is a setting of drawing; vqclip score takes perceptors=, device=, "),
+        ("steps=3", "steps= is a setting for drawing; vqclip score takes perceptors=, device=, "),
         ("perceptor=x", "no setting perceptor; did you mean 'perceptors'"),
         ("perceptors=", "perceptors is empty"),
-        ("perceptors=a,a", "perceptors names one twice"),
+        ("perceptors=a,a", "perceptors names a CLIP model twice"),
         ("device=gpu", "device is 'gpu'"),
         ("threads=-1", "threads is -1"),
     ],
@@ -104,7 +104,7 @@ def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     _, config = image_arguments.parted([f"perceptors={home.clip}"], "score")
-    with pytest.raises(PromptError, match="nobody has taught the word <nil>"):
+    with pytest.raises(PromptError, match="has not been learnt the word <nil>"):
         image_arguments.load_named_perceptors(config, Console(), ["a <nil>"])
     assert "loading" not in capsys.readouterr().err
 

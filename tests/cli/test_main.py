@@ -245,9 +245,9 @@ def test_who_asks_once_gets_everything_put_away(
     folder = Path("outputs/0001-a-fox")
     *_, stopped, last = map(json.loads, out.splitlines())
     assert stopped == {"event": "stopped", "run": str(folder), "step": 1}
-    message = f"interrupted; what there is lies in {folder}"
+    message = f"interrupted; what was written so far is in {folder}"
     assert last == {"event": "error", "message": message}
-    assert f"stopped after step 1 of 3, and saved; to go on: vqclip resume {folder}\n" in err
+    assert f"stopped after step 1 of 3, and saved; to continue: vqclip resume {folder}\n" in err
     assert err.endswith(f"error: {message}\n")
     assert (folder / "film.mp4").stat().st_size > 500
     assert not list(folder.glob("*.part*"))
@@ -320,7 +320,10 @@ def test_what_fails_after_the_start_is_exit_code_one(
 
 
 OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
-LESS = "error: not enough memory for 32x32, even a square at a time; a smaller --size needs less"
+LESS = (
+    "error: not enough memory for 32x32, even with one cutout at a time; a smaller --size needs "
+    "less"
+)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +367,7 @@ def test_a_mistake_of_ours_is_owned(home: Home, capsys: Capture, monkeypatch: Pa
     generating(monkeypatch, ZeroDivisionError("by nought"))
     assert main.main(["a fox", "--quiet", *home.words()]) == 1
     assert capsys.readouterr().err == (
-        "error: this is a mistake in vqclip, not in what you did: ZeroDivisionError: by nought "
+        "error: this is a bug in vqclip, not a mistake of yours: ZeroDivisionError: by nought "
         "(run it again with --debug for the details to report)\n"
     )
     with pytest.raises(ZeroDivisionError):

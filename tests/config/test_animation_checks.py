@@ -18,38 +18,41 @@ from vqclip.config import animation_checks, loading, yaml_files
 from vqclip.errors import ConfigError, VqclipError
 
 STILLS = [
-    ({"camera": {"zoom": 1.02}}, "camera.zoom is for animations, and this is a still; write "),
+    (
+        {"camera": {"zoom": 1.02}},
+        "camera.zoom is for animations, but this is a still picture; write ",
+    ),
     ({"motion": {"steps": 3}}, "motion.steps is for animations"),
     ({"source": {"weight": 1.0}}, "source.weight is for animations"),
     ({"sound": {"file": "a.wav"}}, "sound.file is for animations"),
     ({"loop": True}, "loop is for animations"),
     ({"fps": 24.0}, "fps is for .*animate; the film of a picture's making has film.fps"),
     ({"film": {"between": 1, "between_by": "latent"}}, "film.between_by is for animations"),
-    ({"init": "source"}, "init=source is the first frame of a film .* write source.film="),
+    ({"init": "source"}, "init=source needs a film to draw over; write source.film="),
 ]
 FILMS = [
-    ({"film": {"fps": 24}}, "film.fps is 24, which is .*; an animation's pace is fps=24"),
+    ({"film": {"fps": 24}}, "film.fps is 24, which is .*; for an animation, write fps=24"),
     ({"film": {"every": 2}}, "film.every is 2, which is for the film of a picture's making"),
     (
         {"film": {"between": 1, "between_by": "latent"}, "motion": {"smooth": 0.5}},
-        "motion.smooth blends pictures, and film.between_by=latent draws them",
+        "motion.smooth and film.between_by=latent do not go together",
     ),
     ({"sound": {"start": 2.0}}, "sound.start is set, but there is no sound; write sound.file="),
     ({"source": {"weight": 1.0}}, "source.weight is set, but there is no film to draw over"),
-    ({"source": {"film": "a.mp4"}, "loop": True}, "loop=true cannot close a film that is dra"),
+    ({"source": {"film": "a.mp4"}, "loop": True}, "loop=true does not go with source.film, wh"),
     (
         {"source": {"film": "a.mp4", "flow": "dos"}},
         r"source.flow is 'dos'; did you mean 'dis'\?; write one of dis, farneback, raft, none",
     ),
-    ({"init": "source"}, "init=source is the first frame of a film .* write source.film="),
+    ({"init": "source"}, "init=source needs a film to draw over; write source.film="),
     (
         {"source": {"film": "a.mp4"}, "camera": {"zoom": "1 + t"}},
-        "camera.zoom is set, but where a film is drawn over, things move as in the film",
+        "camera.zoom is set, but with source.film, things move as in that film",
     ),
     *(
         (
             {"source": {"film": "a.mp4"}, "camera": {name: value}},
-            f"camera.{name} is set, but where a film is drawn over, things move as in the film",
+            f"camera.{name} is set, but with source.film, things move as in that film",
         )
         for name, value in (
             *(("view", 40.0), ("x", 0.2), ("y", 0.2), ("near", 0.5), ("far", 9.0)),
@@ -58,7 +61,7 @@ FILMS = [
     ),
     (
         {"source": {"film": "a.mp4"}, "camera": {"through": "latent"}},
-        "camera.through=latent moves no picture",
+        "camera.through=latent does not go with source.film",
     ),
     (
         {"camera": {"depth": "plane", "near": 3.0, "far": 2.0}},
@@ -66,9 +69,12 @@ FILMS = [
     ),
     (
         {"camera": {"depth": "plane", "pan_y": 0.1}},
-        "camera.pan_y moves over a flat picture, and with camera.depth=plane the camera flies",
+        "camera.pan_y works on a flat picture only; with camera.depth=plane the camera flies",
     ),
-    ({"camera": {"forward": 0.1}}, "camera.forward flies through .*; say what: camera.depth="),
+    (
+        {"camera": {"forward": 0.1}},
+        "camera.forward is for flights .*something to fly through: camera.depth=",
+    ),
 ]
 
 
@@ -112,19 +118,19 @@ def test_what_does(settings: dict[str, Any]) -> None:
 IDLE: list[tuple[dict[str, Any], str]] = [
     (
         {"view": 40.0, "roll": 1.0},
-        "camera.view changes nothing here; it goes with camera.tilt or",
+        "camera.view has no effect here; it needs camera.tilt or",
     ),
     (
         {"x": 0.2, "pan_x": 0.1},
-        "camera.x changes nothing here; it goes with camera.zoom or camera",
+        "camera.x has no effect here; it needs camera.zoom or camera",
     ),
     ({"y": 0.2}, "camera.y changes nothing here"),
     (
         {"per": "second"},
-        "camera.per changes nothing here; it goes with camera.zoom or camera.pan",
+        "camera.per has no effect here; it needs camera.zoom or camera.pan",
     ),
     ({"far": 9.0, "zoom": 1.1}, "camera.far changes nothing over a flat picture"),
-    ({"near": 2.0}, "camera.near changes nothing here; it goes with a picture of depths"),
+    ({"near": 2.0}, "camera.near has no effect here; it needs a depth map"),
     ({"near": 2.0, "depth": "plane", "forward": 0.1}, "camera.near changes nothing here"),
     ({"depth": "plane"}, "camera.depth=plane, and the camera stands still"),
     ({"depth": "plane", "roll": 1.0}, ""),
@@ -143,16 +149,16 @@ def test_what_changes_nothing_is_said(camera: dict[str, Any], said: str) -> None
 
 def test_it_is_refused_before_anything_is_made(home: Home, refused: Refusal) -> None:
     assert refused("a fox", *home.words("camera.zoom=1.02")) == (
-        "camera.zoom is for animations, and this is a still; write frames=60, or begin with: "
-        "vqclip animate"
+        "camera.zoom is for animations, but this is a still picture; write frames=60, or begin "
+        "with: vqclip animate"
     )
     assert "camera.zoom is for animations" in refused("plan", "a fox", "camera.zoom=1.02")
     words = home.words("frames=3", "camera.zoom=1 + low")
     assert refused("animate", "a fox", *words).endswith(
-        "asks for 'low', which a sound brings; this run has none (sound.file=music.mp3, of an "
-        "animation)"
+        "uses 'low', which needs a sound, but this run has none (write sound.file=music.mp3, in "
+        "an animation)"
     )
-    assert "asks for 'kick', which nothing here is called" in refused(
+    assert "uses 'kick', which is not a known name" in refused(
         "animate", "a fox", *home.words("frames=3", "camera.zoom=1 + kick")
     )
 
@@ -252,8 +258,12 @@ def test_only_the_first_frame_comes_from_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "scenes", "told"),
     [
-        ({"motion": {"drafts": 1.0}, "init": "dream"}, 1, "drafts=1 is .* there is one scene; "),
-        ({"motion": {"drafts": 0.2}}, 2, "drafts=0.2 is .* with init=random there are none"),
+        (
+            {"motion": {"drafts": 1.0}, "init": "dream"},
+            1,
+            "drafts=1 is .* there is only one scene; ",
+        ),
+        ({"motion": {"drafts": 0.2}}, 2, "drafts=0.2 is .* with init=random there are no drafts"),
         ({"motion": {"drafts": 1.0}, "init": "dream"}, 2, ""),
         ({"motion": {"drafts": 0.0}}, 1, ""),
         ({}, 1, ""),
@@ -272,4 +282,4 @@ def test_no_preset_is_refused_for_what_it_sets() -> None:
         over = {"film": "a.mp4"} if name == "stylise" else {}
         animation_checks.check_animation(loading.load("a fox", preset=name, source=over))
     story = loading.load("a fox", preset="story")
-    assert "there is one scene" in "".join(animation_checks.idle_settings(story, 1))
+    assert "there is only one scene" in "".join(animation_checks.idle_settings(story, 1))

@@ -65,10 +65,10 @@ def test_a_number_is_a_number(value: float) -> None:
         ({"optimiser__name": "adm"}, "optimiser.name is 'adm'; did you mean 'adam'"),
         ({"perceptors": []}, "perceptors is empty; name at least one"),
         ({"perceptors": [""]}, "perceptors is empty; name at least one"),
-        ({"perceptors": ["a", "b", "a"]}, "perceptors names one twice: a, b, a"),
+        ({"perceptors": ["a", "b", "a"]}, "perceptors names a CLIP model twice: a, b, a"),
         ({"optimiser__average": 1.0}, r"optimiser.average is 1.0; it must be below 1"),
         ({"losses__palette": 1.0}, "losses.palette needs colours, such as losses.colours="),
-        ({"style": "{} and {}"}, r"style is '\{\} and \{\}'; \{\} stands once"),
+        ({"style": "{} and {}"}, r"style is '\{\} and \{\}'; it must hold \{\} once"),
         ({"size": "0"}, "size is '0'; write width x height in pixels, such as 256x256"),
         ({"size": "7x7"}, "size is 7x7; each side must be 16 pixels or more"),
         ({"size": "-64x64"}, "size is '-64x64'; write width x height"),
@@ -81,7 +81,7 @@ def test_a_number_is_a_number(value: float) -> None:
         ({"growth": [Stage("8x8", "1")]}, "growth, stage 1: size is 8x8; each side must be 16"),
         (
             {"growth": [Stage("50%", "1"), Stage("0%", "1")]},
-            "growth, stage 2: '0%' is no share; write a percentage, such as 50%",
+            "growth, stage 2: '0%' is not a share; write a percentage, such as 50%",
         ),
         ({"growth": [Stage("x%", "1")]}, "growth, stage 1: 'x%' is no share"),
         ({"growth": [Stage("200%", "1")]}, "growth, stage 1: '200%' is no share"),
@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: 
         ({"init_colour": "#ff000080"}, "init_colour: '#ff000080' is not a colour"),
         (
             {"losses__init": 1.0, "init": "random"},
-            "losses.init is closeness to a start picture; give one with ini",
+            "losses.init needs a picture to start from; give one with ini",
         ),
     ],
 )
@@ -198,5 +198,5 @@ def test_bands_of_ones_own_may_be_named() -> None:
 def test_latent_pictures_in_between_may_be_kept_as_pictures() -> None:
     film = {"format": "frames", "between": 2}
     load("a fox", frames=3, film=film | {"between_by": "latent"})
-    with pytest.raises(ConfigError, match="pictures in between are made when a film is encoded"):
+    with pytest.raises(ConfigError, match="extra frames are made when a film is encoded"):
         load("a fox", frames=3, film=film)

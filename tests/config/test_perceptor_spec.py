@@ -38,14 +38,20 @@ def test_parse(text: str, wanted: PerceptorSpec) -> None:
         ),
         ("starter:{0: 1, 9: -1}", "starter has the weight -1"),
         ("starter:{0: 1 +}", r"starter: the schedule's key '0: 1 \+' cannot be read"),
-        ("starter:1:0", "starter is to look at 0 squares; write a whole number, such as 16"),
-        ("starter:1:2.5", "starter is to look at 2.5 squares"),
+        (
+            "starter:1:0",
+            "starter has 0 as its number of cutouts; write a whole number, such as 16",
+        ),
+        ("starter:1:2.5", "starter has 2.5 as its number of cutouts"),
         ("starter:1e999", "starter has the weight inf"),
         ("starter:nan", "'starter:nan' ends in nan, which is no number .*such as starter:0.5"),
         ("a::b:1:-Infinity", "'a::b:1:-Infinity' ends in -Infinity, which is no number"),
         ("starter:{0: 1", r"'starter:\{0: 1' has a schedule that does not end, .*: 1\}:8"),
-        ("starter: {0: 1}x", "has a schedule that does not end, or that something else follows"),
-        ("starter:{0: 1}:8:9", "at most a number of squares after it"),
+        (
+            "starter: {0: 1}x",
+            "has a schedule without its closing brace, or something else after it",
+        ),
+        ("starter:{0: 1}:8:9", "then at most a number of cutouts"),
     ],
 )
 def test_what_cannot_be_is_refused(text: str, message: str) -> None:
@@ -55,7 +61,9 @@ def test_what_cannot_be_is_refused(text: str, message: str) -> None:
 
 def test_a_perceptor_is_named_once() -> None:
     assert perceptor_names(["a:2", "b::c:0.5:3"]) == ["a", "b::c"]
-    with pytest.raises(ConfigError, match="perceptors names one twice: starter, starter"):
+    with pytest.raises(
+        ConfigError, match="perceptors names a CLIP model twice: starter, starter"
+    ):
         loading.load("a fox", perceptors=["starter", "starter:0.5"])
 
 

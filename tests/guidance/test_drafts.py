@@ -126,7 +126,7 @@ def test_a_draft_is_laid_in_the_middle_and_goes_on(width: int, height: int) -> N
 def test_what_is_wished_for_in_words_is_drafted() -> None:
     wishes = prompts.parse_prompts("a fox:0.5 | a red moon:2 | fog:-1 | @a.png:9 | snow:0")
     assert prompt.draft_text(wishes) == "a red moon, a fox"
-    with pytest.raises(PromptError, match=r"made from words.*init=random"):
+    with pytest.raises(PromptError, match=r"drawn from words.*init=random"):
         prompt.draft_text(prompts.parse_prompts("@a.png | fog:-1"))
 
 
@@ -156,7 +156,7 @@ def test_closeness_to_the_draft_may_be_liked(
 def test_a_dream_without_words_is_refused(home: Home, refused: Refusal) -> None:
     images.save_png(Path("a.png"), torch.rand(1, 3, 32, 32))
     for words in (["@a.png", *home.words("init=dream")], ["dream", "@a.png", *home.words()]):
-        assert "a draft is made from words" in refused(*words)
+        assert "a draft is drawn from words" in refused(*words)
 
 
 def test_dream_leaves_drafts_and_a_sheet(
@@ -191,8 +191,8 @@ def test_dream_says_that_regions_do_not_show(
     assert main.main(["dream", text, "--count", "1", *home.words()]) == 0
     err = capsys.readouterr().err
     assert (
-        "note: a draft shows all words anywhere, not in the top right and outside the left; a "
-        "run that begins with one (init=dream) lays a draft into each region\n"
+        "note: drafts ignore regions (in the top right and outside the left); a run with "
+        "init=dream puts a draft of its own into each region\n"
     ) in err
     assert "note: in(top) is read as words, since it does not end its part" in err
     assert main.main(["dream", "a fox", "--count", "1", *home.words()]) == 0
@@ -321,7 +321,7 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
         torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,
     )
     assert main.main(["dream", "fog over hills", *words]) == 0
-    assert "(it names no class; this one is nearest)" in capsys.readouterr().err
+    assert "(names no class; this one is the nearest)" in capsys.readouterr().err
     assert main.main(["dream", "zebra", "--json", *words]) == 0
     first, *_, done = map(json.loads, capsys.readouterr().out.splitlines())
     assert first == {"event": "class", "number": 340, "name": "zebra", "named": True}
@@ -340,7 +340,7 @@ def test_a_run_starts_from_the_starters_drafts_only(
 ) -> None:
     said = refused("a fox", *home.words("init=dream", "dream.prior=cin_transformer"))
     assert "dream.prior=cin_transformer is for 'vqclip dream'" in said
-    assert "init=dream takes dream.prior=starter" in said
+    assert "init=dream needs dream.prior=starter" in said
     assert bundled.choose("a goldfish") is None
 
 
@@ -352,7 +352,7 @@ def test_priors_that_cannot_be_used(classes: str, home: Home, refused: Refusal) 
     assert "'vqclip models fetch cin_transformer', or leave dream" in prior("cin_transformer")
     assert "no model is called 'clases'; did you mean 'classes'?" in prior("clases")
     download.import_model(home.checkpoint, home.config, "plain")
-    assert "is no transformer, so it cannot write codes" in prior("plain")
+    assert "is not a transformer, so it cannot draw drafts" in prior("plain")
     with pytest.raises(ModelAbsent, match="'faceshq' is not on this machine"):
         guidance_drafts.load_draft_model(prior="faceshq")
 

@@ -141,7 +141,7 @@ def test_a_direction_of_pictures_is_for_those_it_was_made_for(
     path.write_text(assets.to_json(Direction(there, lacking, {digest: numbers})))
     assert embed_prompt(wish("vector(sunny)"), tiny)[0, -1] == 1
     path.write_text(assets.to_json(Direction(there, lacking, {"other": numbers})))
-    with pytest.raises(PromptError, match=r"was made of pictures, and not for .*make it again"):
+    with pytest.raises(PromptError, match=r"was made from pictures, but not for .*make it again"):
         embed_prompt(wish("vector(sunny)"), tiny)
 
 
@@ -189,5 +189,7 @@ def test_text_without_spaces_is_parted_too(tiny: OpenClipPerceptor) -> None:
 
 def test_a_direction_that_leads_nowhere_is_refused(tiny: OpenClipPerceptor) -> None:
     rows = tiny.embed_text(["a"])
-    with pytest.raises(PromptError, match="two sets mean the same here, so it leads nowhere"):
+    with pytest.raises(
+        PromptError, match="the two sides of this direction mean the same, so it leads nowhere"
+    ):
         prompt_embedding.direction_between(rows, rows)

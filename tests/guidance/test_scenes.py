@@ -168,7 +168,7 @@ def test_a_loop_ends_where_it_begins() -> None:
         ),
         (
             "a lasting(100%) ^ b",
-            "are 10 of the run's 10 .*, and leave none for the others; write",
+            "are 10 of the run's 10 .*, which leaves none for the other scenes; write",
         ),
     ],
 )

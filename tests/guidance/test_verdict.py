@@ -52,7 +52,7 @@ def test_the_verdict_counts_the_words_that_fit_better(
 )
 def test_the_verdict_in_words(better: int, words: str) -> None:
     said = zero_shot.Verdict("starter-second", 0.25, better, 100).in_words()
-    assert words in said and "0.25" in said and "did not climb" in said
+    assert words in said and "0.25" in said and "did not optimise" in said
 
 
 def test_who_took_part_does_not_judge(
@@ -78,7 +78,7 @@ def test_a_run_ends_with_a_verdict(
     assert run["verdict"]["judge"] == "starter-second" and run["finished"] is not None
     assert -1 <= told["score"] <= 1 and 0 <= told["better"] <= told["among"]
     assert main.main(["a fox", *home.words()]) == 0
-    assert "starter-second, which the run did not climb, gives it" in capsys.readouterr().err
+    assert "starter-second, which the run did not optimise, gives it" in capsys.readouterr().err
 
 
 def test_no_words_no_verdict(home: Home, second: Path) -> None:
@@ -113,6 +113,6 @@ def test_a_judge_that_cannot_judge_costs_no_picture(
     next(second.glob("*.safetensors")).write_bytes(b"torn")
     assert main.main(["a fox", *home.words()]) == 0
     out, err = capsys.readouterr()
-    assert "note: no verdict on the picture: " in err and "torn" not in out
+    assert "note: the picture could not be judged: " in err and "torn" not in out
     assert Path(out.strip()).is_file()
     assert "verdict" not in json.loads(Path(out.strip()).with_name("run.json").read_bytes())

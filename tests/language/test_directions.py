@@ -68,5 +68,5 @@ def test_new_ones_overwrite_nothing() -> None:
     write(Path())
     with pytest.raises(OutputError, match=r"sunny.json is there already; take another --name"):
         assets.path_of("sunny")
-    with pytest.raises(PromptError, match="cannot be called 'a/b'; take letters"):
+    with pytest.raises(PromptError, match="cannot be called 'a/b'; use letters"):
         assets.path_of("a/b")

@@ -85,9 +85,9 @@ def test_a_run_with_a_missing_word_is_refused_before_a_model_loads(
     load = lambda *given, **_: loaded.append(given)  # noqa: E731
     monkeypatch.setattr(session.models_vqgan, "load_vqgan", load)
     said = refused("a photo of <my-cat>", *home.words())  # type: ignore[operator]
-    assert "nobody has taught the word <my-cat>" in said
+    assert "the word <my-cat> has not been learnt" in said
     said = refused("a fox", *home.words("style=in the style of <ink>"))  # type: ignore[operator]
-    assert "nobody has taught the word <ink>" in said and not loaded
+    assert "the word <ink> has not been learnt" in said and not loaded
 
 
 def test_a_run_reads_its_words_and_notes_their_files(home: Home, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_where_one_of_two_fits_the_other_is_named() -> None:
     word = WordEmbedding("cat", {32: torch.zeros(1, 32)})
     (note,) = word_embedding.unknown_words([word], {"one": 32, "two": 48})
     assert note == (
-        "two does not know <cat>, which was learnt for text towers of width 32; it reads the "
+        "two does not know <cat>, which was learnt for text encoders of width 32; it reads the "
         "name as ordinary words"
     )
 

@@ -171,7 +171,7 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
         ("a in(10% 0% 0% 10%)", "and has no size; give it a width and a height above 0%"),
         ("a in(100% 0% 20% 10%)", "and lies outside the picture; left and top are less"),
         ("a in()", r"in\(\) names no part"),
-        ("a for()", r"for\( \) wants names of perceptors"),
+        ("a for()", r"for\( \) needs names of perceptors"),
         ("noise(x)", r"noise\(x\) wants a seed, a whole number"),
         ("a:{0: 1 eese}", "the prompt .*: no easing is called 'eese'; did you mean 'ease'"),
         ("a:{b|c}", r"the expression 'b\|c' cannot be read from '\|c' on"),
@@ -198,7 +198,7 @@ def test_what_cannot_be_is_refused(text: str, message: str) -> None:
 
 
 def test_what_is_avoided_has_no_scenes() -> None:
-    with pytest.raises(PromptError, match=r"it has none of its own: put \| where"):
+    with pytest.raises(PromptError, match=r"it cannot have scenes itself: write \| instead"):
         parse_all("a", "b ^ c")
 
 
@@ -284,11 +284,11 @@ def test_lengths_of_scenes(text: str, wanted: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a fox lasting(ages)", "'ages' is no length; write frames.*write lasting"),
+        ("a fox lasting(ages)", "'ages' is not a length; write frames.*write lasting"),
         ("a fox lasting(0s)", "a length of 0s cannot be"),
         ("a fox lasting(120%)", "a length of 120% cannot be"),
-        ("a lasting(2) | b lasting(3)", "how long scene 1 takes is said twice"),
-        ("a ^ lasting(3)", "how long scene 2 takes has no words"),
+        ("a lasting(2) | b lasting(3)", "the length of scene 1 is given twice"),
+        ("a ^ lasting(3)", "the length of scene 2 stands without words"),
     ],
 )
 def test_lengths_that_cannot_be_are_refused(text: str, message: str) -> None:

@@ -52,7 +52,7 @@ def test_steps_and_percents_may_be_mixed_and_the_last_of_one_step_holds() -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", 'the schedule is empty; write keys, such as "0: 0, 50%: 1"'),
+        ("", 'the schedule is empty; write keyframes, such as "0: 0, 50%: 1"'),
         ("a: 1", "the schedule's key 'a: 1' cannot be read: write place: value"),
         ("5:", "the schedule's key '5:' cannot be read: write place: value"),
         ("0: 1 + (2", "the schedule's key '0: 1 \\+ \\(2' cannot be read: the expression"),
@@ -60,8 +60,8 @@ def test_steps_and_percents_may_be_mixed_and_the_last_of_one_step_holds() -> Non
         ("0: 1 2 3", "the schedule's key '0: 1 2 3' cannot be read"),
         ("0: nan", "the schedule's key '0: nan' cannot be read"),
         ("0: 1 eese", "no easing is called 'eese'; did you mean 'ease'"),
-        ("10: 1, 5: 2", "place 5 comes after 10; write the keys in order"),
-        ("50%: 1, 50%: 2", "place 50% comes after 50%; write the keys in order"),
+        ("10: 1, 5: 2", "place 5 comes after 10; write the keyframes in order"),
+        ("50%: 1, 50%: 2", "place 50% comes after 50%; write the keyframes in order"),
         ("-1: 2", "place -1 lies outside the run; write a step from 0 on"),
         ("101%: 2", "place 101% lies outside the run"),
         ("0: 1e999", "is not finite; write numbers"),
@@ -118,9 +118,7 @@ def test_the_other_way_round() -> None:
 
 
 def test_unknown_names_are_refused_when_the_clock_is_known() -> None:
-    with pytest.raises(
-        ConfigError, match="asks for 'lowe', which nothing here is called; did you"
-    ):
+    with pytest.raises(ConfigError, match="uses 'lowe', which is not a known name; did you"):
         parse_schedule("0: (1 + lowe)").curve(10, 15, {"low": [0.0]})
 
 

@@ -73,11 +73,11 @@ def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: li
         ("a {} fox", r"the template '{}' holds no choices; write some, \{red\|blue\}"),
         ("{a fox}", r"holds no choices; .* a weight's schedule stands directly after its colon"),
         ("a: {0: 1}", "holds no choices"),
-        ('{"subject": "a fox",}', "structured prompt, which is a JSON object as a whole"),
+        ('{"subject": "a fox",}', "is not valid JSON"),
         ("{3 of a|b}", r"wants 3 of 2 choices; write from 1 to 2"),
         ("{0 of a|b}", r"wants 0 of 2 choices"),
-        ("{a|b}" * 11, "stands for 2048 prompts; at most 1000 are drawn at a time"),
-        ("{10 of " + "|".join("abcdefghijklmnopqrst") + "}", "stands for 184756 prompts"),
+        ("{a|b}" * 11, "makes 2048 prompts; at most 1000 are allowed at a time"),
+        ("{10 of " + "|".join("abcdefghijklmnopqrst") + "}", "makes 184756 prompts"),
         ("{a|" * 30 + "b" + "}" * 30, "has more than 8 templates around it"),
     ],
 )
@@ -94,7 +94,7 @@ def test_files_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="holds no lines; write from 1 to 1000 prompts"):
         lines(path)
     path.write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(PictureError, match="it is no UTF-8 text"):
+    with pytest.raises(PictureError, match="it is not UTF-8 text"):
         lines(path)
     path.write_text("a\n" * 1001)
     with pytest.raises(PictureError, match="holds more than 1000"):

@@ -125,7 +125,9 @@ def test_a_short_sound_in_a_long_film(tmp_path: Path) -> None:
     heard = analyse_audio(path, fps=10, frames=30)
     assert heard.silent == pytest.approx(2.9)
     assert heard.variables["loud"][0] > 0.5 and set(heard.variables["loud"][1:]) == {0.0}
-    assert describe_audio(heard).endswith("; it ends 2.9 s before the film, where they rest")
+    assert describe_audio(heard).endswith(
+        "; it ends 2.9 s before the film, where they do not change"
+    )
 
 
 def test_at_the_end_of_the_music_the_beats_stay(music: Path) -> None:
@@ -150,9 +152,7 @@ def test_every_kind_of_file_is_the_same_music(tmp_path: Path, music: Path, kind:
 
 @pytest.mark.parametrize("start", [-1, 6.0, 60, float("nan")])
 def test_a_start_beyond_the_music_is_refused(music: Path, start: float) -> None:
-    with pytest.raises(
-        SoundError, match=r"music.wav is 6.0 s long, .* start at .*; let it start"
-    ):
+    with pytest.raises(SoundError, match=r"music.wav is 6.0 s long, .* start at .*; start it"):
         analyse_audio(music, fps=24, frames=10, start=start)
 
 

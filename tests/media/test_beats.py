@@ -116,7 +116,7 @@ def test_beats_are_counted_evenly() -> None:
 
 def test_librosa_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "librosa", None)
-    with pytest.raises(SoundError, match=r"no music can be .*pip install 'vqclip\[sound\]'"):
+    with pytest.raises(SoundError, match=r"sound cannot be .*pip install 'vqclip\[sound\]'"):
         audio_analysis.librosa()
 
 

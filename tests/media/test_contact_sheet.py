@@ -37,7 +37,7 @@ def test_a_sheet_may_be_held_back_from_replacing(tmp_path: Path) -> None:
     before = path.read_bytes()
     contact_sheet.sheet(path, ["", ""], [("", [cell, cell])])
     assert path.read_bytes() != before
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         contact_sheet.sheet(path, [""], [("", [cell])], overwrite=False)
 
 
@@ -71,5 +71,5 @@ def test_every_third_of_some_pictures(tmp_path: Path) -> None:
             255,
             255,
         )
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         contact_sheet.every(path, [clear], 1)

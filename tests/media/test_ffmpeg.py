@@ -64,7 +64,7 @@ def test_one_that_ends_early_is_heard_out(
         ffmpeg.feed(ffmpeg.command(), large)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="asks for process ids")
+@pytest.mark.skipif(sys.platform == "win32", reason="uses process ids")
 def test_what_goes_wrong_while_it_is_fed_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,7 +220,7 @@ def test_no_film_is_overwritten_unless_told(tmp_path: Path) -> None:
         (
             "a.mpg4",
             {},
-            "a.mpg4 would be a film of the kind '.mpg4'; did you mean '.mp4'\\?; expe",
+            "a.mpg4 has the suffix '.mpg4'; did you mean '.mp4'\\?; expe",
         ),
         ("a.mp4", {"fps": 0}, "fps is 0; expected more than 0 and at most 1000"),
         ("a.mp4", {"fps": float("nan")}, "fps is nan"),
@@ -248,7 +248,9 @@ def test_no_ffmpeg_is_said_before_the_run(
         raise RuntimeError("No ffmpeg exe could be found")
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", absent)
-    with pytest.raises(ConfigError, match=r"there is no ffmpeg.*pip install imageio-ffmpeg"):
+    with pytest.raises(
+        ConfigError, match=r"ffmpeg, which reads and writes.*pip install imageio-ffmpeg"
+    ):
         open_film(tmp_path / f"film{kind}")
 
 
@@ -317,7 +319,7 @@ def test_a_percent_sign_in_a_folder_is_no_pattern(tmp_path: Path) -> None:
 def test_what_a_film_leaves_out_is_noted(tmp_path: Path) -> None:
     clear = np.zeros((16, 16, 4), np.uint8)
     for kind, words in (
-        (".mp4", "h264 in an mp4 has no transparency; what is transparent is laid on white"),
+        (".mp4", "h264 in an mp4 has no transparency; transparent parts become white"),
         (".mov", None),
     ):
         film = open_film(tmp_path / f"film{kind}", grows=False)

@@ -133,7 +133,9 @@ def test_what_a_run_leaves(home: Home, monkeypatch: Patch, capsys: Capture, time
     if times == 1:
         assert code == 0
         assert [line.get("failed") for line in log] == [None, None, 1, None]
-        assert "step 2 gave no numbers at first; the rate is lower now" in err
+        assert (
+            "step 2 gave values that are not finite at first; the learning rate is lower now"
+        ) in err
         assert not (place / "best.png").exists()
     else:
         assert code == 1

@@ -124,12 +124,12 @@ def test_how_it_is_tightened() -> None:
     while (words := memory_policy.tighten(30)) is not None:
         said.append(words)
     assert said == [
-        "looking at 7 of 30 squares at a time",
-        "looking at 1 of 30 squares at a time",
-        "working the decoder out twice",
-        "correcting the picture piece by piece, which changes it a little",
+        "looking at 7 of 30 cutouts at a time",
+        "looking at 1 of 30 cutouts at a time",
+        "computing the decoder twice",
+        "decoding the picture in tiles, which changes it a little",
     ]
-    assert MemoryPolicy(chunk=64).tighten(16) == "looking at 4 of 16 squares at a time"
+    assert MemoryPolicy(chunk=64).tighten(16) == "looking at 4 of 16 cutouts at a time"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_step_is_taken_again_with_less(home: Home, from_step: int) -> None:
     starve(ready, 1, from_step)
     steps = list(ready.play())
     assert [step.index for step in steps] == [0, 1, 2]
-    words = "looking at 2 of 8 squares at a time, then looking at 1 of 8 squares at a time"
+    words = "looking at 2 of 8 cutouts at a time, then looking at 1 of 8 cutouts at a time"
     assert [step.saved for step in steps] == [words if i == from_step else "" for i in range(3)]
     for one, other in zip(whole, steps, strict=True):
         assert torch.allclose(one.image, other.image, atol=1e-3)
@@ -208,7 +208,7 @@ def test_then_the_decoder_is_worked_out_twice(home: Home) -> None:
 
     ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
     steps = list(ready.play())
-    assert steps[0].saved.endswith(", then working the decoder out twice")
+    assert steps[0].saved.endswith(", then computing the decoder twice")
     assert (ready.memory_policy.chunk, ready.memory_policy.recompute) == (1, True)
 
 
@@ -224,7 +224,7 @@ def test_then_its_gradient_in_tiles(home: Home) -> None:
     ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
     whole, steps = list(build(home).play()), list(ready.play())
     assert steps[0].saved.endswith(
-        ", then correcting the picture piece by piece, which changes it a little"
+        ", then decoding the picture in tiles, which changes it a little"
     )
     assert ready.memory_policy == MemoryPolicy(1, recompute=True, tiles=True)
     assert torch.allclose(whole[0].image, steps[0].image, atol=1e-5)
@@ -243,7 +243,7 @@ def test_in_the_end_it_is_said_what_would_fit(
     starve_runs(monkeypatch, 0, 1)
     assert main.main(["a fox", *home.words("steps=3")]) == 1
     err = capsys.readouterr().err
-    assert "error: not enough memory for 32x32, even a square at a time; " in err
+    assert "error: not enough memory for 32x32, even with one cutout at a time; " in err
     log = Path("outputs/0001-a-fox/log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [0]
 
@@ -252,7 +252,7 @@ def test_a_run_says_what_it_did(home: Home, monkeypatch: Patch, capsys: Capture)
     starve_runs(monkeypatch, 2, 1)
     assert main.main(["a fox", *home.words("steps=3", "cutouts.count=8")]) == 0
     err = capsys.readouterr().err
-    assert "memory ran out at step 1; looking at 2 of 8 squares at a time from here on" in err
+    assert "memory ran out at step 1; looking at 2 of 8 cutouts at a time from here on" in err
     log = Path("outputs/0001-a-fox/log.jsonl").read_text().splitlines()
     assert ["saved" in json.loads(line) for line in log] == [False, True, False]
 

@@ -258,8 +258,11 @@ DEPTHS = {"target": "taming.models.vqgan.VQModel", "params": {}}
 @pytest.mark.parametrize(
     ("params", "why"),
     [
-        ({"unconditional": True}, "is unconditional, deaf to words"),
-        ({"cond_stage_config": "__is_unconditional__"}, "is unconditional, deaf to words"),
+        ({"unconditional": True}, "is unconditional, so words have no effect on it"),
+        (
+            {"cond_stage_config": "__is_unconditional__"},
+            "is unconditional, so words have no effect on it",
+        ),
         ({"cond_stage_config": COORDINATES}, "conditioned on coordinates"),
         ({"cond_stage_config": SEGMENTS}, "conditioned on segmentations"),
         ({"cond_stage_config": DEPTHS}, "conditioned on another picture, such as a depth map"),

@@ -69,7 +69,7 @@ def without(*path: str) -> Callable[[dict[str, Any]], object]:
         (without("model", "params", "ddconfig"), r"has no 'params\.ddconfig'"),
         (without("model", "params", "n_embed"), r"has no 'params\.n_embed'"),
         (without("model", "params", "ddconfig", "ch_mult"), r"has no 'ddconfig\.ch_mult'"),
-        (without("model", "target"), "'target: None' is no VQGAN that vqclip can build"),
+        (without("model", "target"), "'target: None' is not a VQGAN that vqclip can build"),
         (
             lambda c: c["model"].update(target="taming.models.vqgan.VQModle"),
             "did you mean 'taming.models.vqgan.VQModel'.*one of: .*GumbelVQ.*Net2NetTransformer",

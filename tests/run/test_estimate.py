@@ -150,7 +150,7 @@ def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
     assert result.memory is None and result.seconds is None
     assert result.downloads == (("roberta-ViT-B-32::laion2b_s12b_b32k", None),)
     words = run_estimate.describe_estimate(result)
-    assert "note: memory and time are not known: open_clip has no shape of roberta-" in words
+    assert "note: memory and time are not known: open_clip does not describe roberta-" in words
     assert "about" not in words and words.endswith("roberta-ViT-B-32::laion2b_s12b_b32k")
 
 

@@ -37,7 +37,7 @@ def run(prompts: str, **settings: str) -> RunConfig:
         ("a fox in(nil.png)", r"^nil.png cannot be read"),
         (
             "<nil>",
-            "nobody has taught the word <nil>: .* is not in embeddings nor in art/e",
+            "the word <nil> has not been learnt: .* is not in embeddings nor in art/e",
         ),
         ("vector(nil)", "no direction 'nil'"),
     ],

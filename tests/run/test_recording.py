@@ -103,7 +103,7 @@ def test_an_animation_may_become_longer(home: Home, capsys: Capture) -> None:
     place = Path("outputs/0001-a-fox")
     before = frames(place)
     assert main.main(["resume", str(place)]) == 2
-    said = f"{place} is complete; to take it further: vqclip resume {place} frames=6"
+    said = f"{place} is complete; to continue it: vqclip resume {place} frames=6"
     assert said in capsys.readouterr().err
     go("resume", str(place), "frames=6")
     after = frames(place)
@@ -123,7 +123,7 @@ def test_an_animation_may_become_longer(home: Home, capsys: Capture) -> None:
         ("steps=9", "steps cannot change on the way"),
         ("fps=9", "fps cannot change on the way"),
         ("motion.steps=9", "motion.steps cannot change on the way"),
-        ("loop=true", "loop cannot change on the way"),
+        ("loop=true", "loop cannot change when a run is resumed"),
         ("film.between=2", "film.between cannot change on the way"),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     if count == 1:  # there was no checkpoint yet
         assert main.main(["resume", str(place)]) == 2
         assert (
-            "pieces/0001-a-fox holds no checkpoint to go on from; to draw it again from the "
+            "pieces/0001-a-fox holds no checkpoint to continue from; to draw it again from the "
             "start: vqclip again pieces/0001-a-fox" in capsys.readouterr().err
         )
         return
@@ -96,7 +96,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     out, err = capsys.readouterr()
     start = json.loads(out.splitlines()[0])
     assert (start["from_step"], start["steps"]) == (count - count % 2, 8)
-    assert f"going on after step {count - count % 2} of 8" in err
+    assert f"continuing after step {count - count % 2} of 8" in err
     assert contents(place) == contents(Path("whole/0001-a-fox"))
     assert not (place / "film.frames").exists()
     notes = json.loads((place / "run.json").read_text())
@@ -189,11 +189,11 @@ def test_a_complete_run_may_be_taken_further(
     final, film = ((place / name).read_bytes() for name in ("final.png", "film.mp4"))
     capsys.readouterr()
     assert main.main(["resume", str(place)]) == 2
-    message = f"{place} is complete; to take it further: vqclip resume {place} steps=4"
+    message = f"{place} is complete; to continue it: vqclip resume {place} steps=4"
     assert message in capsys.readouterr().err
     assert main.main(["resume", str(place), "steps=5"]) == 0
     err = capsys.readouterr().err
-    assert f"the picture that was there is now {place}/final-1.png" in err
+    assert f"the earlier picture is now {place}/final-1.png" in err
     assert (place / "final-1.png").read_bytes() == final
     assert (place / "film.mp4").read_bytes() == film  # nothing is lost
     assert (place / "film-from-00003.mp4").is_file()
@@ -253,13 +253,13 @@ def test_steps_that_are_taken_stay_taken(home: Home, monkeypatch: Patch, capsys:
 
 def test_what_is_no_run_is_refused(home: Home, refused: Refusal) -> None:
     assert refused("resume") == (
-        "name the run to go on with: vqclip resume outputs/0001-a-fox; to draw the word itself: "
+        "name the run to continue: vqclip resume outputs/0001-a-fox; to draw the word itself: "
         "vqclip generate resume"
     )
     Path("empty").mkdir()
     for name in ("gone", "empty"):
         assert refused("resume", name) == (
-            f"{name} is no run; name the folder of one, such as outputs/0001-a-fox"
+            f"{name} is not a run; name the folder of a run, such as outputs/0001-a-fox"
         )
 
 
@@ -270,8 +270,8 @@ def test_a_damaged_checkpoint_is_refused(home: Home, monkeypatch: Patch, capsys:
     for damaged, message in (
         (whole[: len(whole) // 2], "cannot be read"),
         (b"", "cannot be read"),
-        (whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], "is damaged: its digest does not fit"),
-        (whole.replace(rb"\"form\": 1", rb"\"form\": 9"), "is of a newer vqclip"),
+        (whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], "is damaged: its checksum is wrong"),
+        (whole.replace(rb"\"form\": 1", rb"\"form\": 9"), "was written by a newer vqclip"),
     ):
         path.write_bytes(damaged)
         capsys.readouterr()
@@ -425,7 +425,7 @@ def test_a_failure_says_how_to_go_on(home: Home, monkeypatch: Patch, capsys: Cap
     assert main.main(["a fox", *home.words(*WORDS)]) == 1
     err = capsys.readouterr().err
     assert "error: the disk is full" in err
-    assert "to go on from the last checkpoint: vqclip resume outputs/0001-a-fox" in err
+    assert "to continue from the last checkpoint: vqclip resume outputs/0001-a-fox" in err
     monkeypatch.undo()
 
 

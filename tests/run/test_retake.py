@@ -151,8 +151,8 @@ def test_it_begins_from_the_picture_before(old: Home) -> None:
         (["--frames", "3:5", "fps=9"], "fps is 9.0, and was None in"),
         (["--frames", "3:5", "length=1"], "frames is 12, and was 8 in"),
         (["--frames", "3:5", "size=64x64"], "are 32x32, and this run's would be 64x64"),
-        (["retake.frames=3:5"], "retake.of is a run, and retake.frames the stretch of it"),
-        (["retake.frames=3:5", "retake.of=nil"], "retake.of is nil, which is no run here"),
+        (["retake.frames=3:5"], "retake.of (a run) and retake.frames (its frames"),
+        (["retake.frames=3:5", "retake.of=nil"], "retake.of is nil, which is not a run"),
     ],
 )
 def test_stretches_that_cannot_be(
@@ -177,14 +177,14 @@ def test_what_a_stretch_needs_is_missed(old: Home, capsys: Capture, monkeypatch:
     assert f"frames {OLD} is not the file that the run began with" in capsys.readouterr().err
     frame.unlink()
     assert main.main(["resume", str(place)]) == 2
-    said = f"1 of the frames of {OLD} are gone, such as {frame}; bring them back, or complete"
+    said = f"1 of the frames of {OLD} are missing, such as {frame}; put them back, or complete"
     assert said in capsys.readouterr().err
 
 
 def test_a_still_has_no_stretch(home: Home, capsys: Capture) -> None:
     go("a fox", *home.words())
     assert main.main(["again", OLD, "--frames", "1:2", "frames=4"]) == 2
-    assert f"{OLD} is a still, and has no frames to draw anew" in capsys.readouterr().err
+    assert f"{OLD} is a still picture, and has no frames to draw again" in capsys.readouterr().err
 
 
 def test_a_latent_is_found_for_a_picture(home: Home) -> None:

@@ -154,7 +154,8 @@ def test_sizes_are_rounded_and_said(home: Home) -> None:
     run = ready(home, size="35x33")
     assert run.size == (32, 32)
     assert run.notes == [
-        f"size 35x33 becomes 32x32: this VQGAN draws in squares of {FACTOR} pixels"
+        f"size 35x33 becomes 32x32: for this VQGAN, each side must be a multiple of {FACTOR} "
+        "pixels"
     ]
     assert ready(home).notes == []
 
@@ -271,7 +272,7 @@ def test_a_prompt_may_have_the_name_of_a_loss(home: Home) -> None:
 
 def test_a_config_that_was_put_together_by_hand_is_checked(home: Home) -> None:
     run = vqclip.load("a fox", **home.settings())
-    with pytest.raises(ConfigError, match=r"^losses.init is closeness to a start pic"):
+    with pytest.raises(ConfigError, match=r"^losses.init needs a picture to start f"):
         build(replace(run, losses=replace(run.losses, init=1.0)))
 
 
@@ -373,7 +374,7 @@ def test_what_is_done_is_told(home: Home) -> None:
         ({"vqgan": "sflckr"}, ModelAbsent, "'vqclip models fetch sflckr'.*--preset starter"),
         ({"init": "foxx"}, PictureError, "init=foxx is neither a picture file nor one of: auto"),
         ({"init": "foxx.png"}, PictureError, "foxx.png cannot be read"),
-        ({"losses": {"init": 1}}, ConfigError, "losses.init is closeness to a start picture;"),
+        ({"losses": {"init": 1}}, ConfigError, "losses.init needs a picture to start from;"),
         ({"losses": {"edges": 1, "edge_colour": "fog"}}, ConfigError, "'fog' is not a colour"),
         ({"size": "16x16", "vqgan": "tiny", "prompts": ""}, PromptError, "the prompt is empty"),
     ],

@@ -79,10 +79,10 @@ def test_a_folder_of_pictures_becomes_a_vqgan_that_draws(
     assert out == "training/mine\n"
     for line in (
         "5 pictures in own",
-        "passed over own/f.png: no picture that can be read",
+        "skipped own/f.png: no picture that can be read",
         "on cpu, from step 0 to 4",
         "samples: training/mine/samples/step-000002.png",
-        'in the zoo as mine: vqclip "a fox" vqgan=mine',
+        'listed as mine: vqclip "a fox" vqgan=mine',
         "done: 4 steps",
     ):
         assert line in err
@@ -135,8 +135,14 @@ def test_an_interrupt_ends_the_step_saves_and_says_how_to_go_on(
         assert train("name=mine") == 130
     assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
-    assert out == "" and "stopped after step 2, and saved; to go on, the same command" in err
-    assert "vqclip train own_vqgan size=32" in err and "interrupted; what there is lies in" in err
+    assert (
+        out == ""
+        and ("stopped after step 2, and saved; to continue, run the same command again") in err
+    )
+    assert (
+        "vqclip train own_vqgan size=32" in err
+        and ("interrupted; what was written so far is in") in err
+    )
     assert torch.load("training/mine/checkpoint.pt", weights_only=True)["step"] == 2
     assert not Path("training/mine/vqgan.safetensors").exists()
     assert not (registry.cache_dir() / "mine").exists()
@@ -220,7 +226,7 @@ BAD = [
     (["own_vqgan", "pictures=own", "from=own"], "there is no file own/checkpoint.pt"),
     (["own_vqgan", "pictures=own", "from=own/f.png"], "own/f.png is text, not a checkpoint"),
     (["own_vqgan", "pictures=own", "codes=7"], "from=starter: quantize.embedding.weight is [10"),
-    (["own_vqgan", "starter_vqgan", "out=x"], "two trainings would lie in x"),
+    (["own_vqgan", "starter_vqgan", "out=x"], "two trainings would write to x"),
     (["starter_prior", "data=own", "threads=1"], "own holds no illustrations.jsonl"),
 ]
 
@@ -295,7 +301,7 @@ def test_what_does_not_fit_is_named(place: Path, refused: Refusal) -> None:
     said = refused(*words, "out=first", "codes=13")
     assert said.startswith(
         "first/checkpoint.pt: model: quantize.usage is [12], but these settings make it [13]; "
-        "go on with the settings that it began with"
+        "continue with the settings that it began with"
     )
     torch.save({"weights": 3}, "odd.pt")
     assert "odd.pt is no checkpoint of a training" in refused(*words, "out=x", "from=odd.pt")
@@ -326,7 +332,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(
     )
     assert train("out=here") == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "error: the loss is nan at step 1, which no further step can mend; the last" in said
+    assert "error: the loss is nan at step 1, from which it cannot recover; the last" in said
     assert Path("here/checkpoint.pt").read_bytes() == kept
 
 
@@ -389,8 +395,10 @@ def test_what_follows_waits_where_the_time_was_too_short(place: Path, capsys: Ca
     words = ["train", "first.yaml", "second.yaml", *TINY]
     assert main.main([*words, "minutes=0"]) == 0
     said = capsys.readouterr().err
-    assert "its minutes are over: 0 of 4 steps" in said
-    assert "the trainings after it are not begun; to go on, the same command" in said
+    assert "its time limit (minutes) is over: 0 of 4 steps" in said
+    assert (
+        "the trainings after it were not started; to continue, run the same command again" in said
+    )
     assert not Path("training/second").exists()
     assert main.main(words) == 0
     assert capsys.readouterr().out == "training/first\ntraining/second\n"

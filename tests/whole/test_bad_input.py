@@ -55,8 +55,14 @@ LONG = "x" * 5000
         (["a fox", "init=folder.png"], "folder.png cannot be read .Is a directory"),
         (["a fox | @bad.png:0.3"], "bad.png cannot be read .it is damaged or no picture"),
         (["@no.png"], "no.png cannot be read .No such file or directory.; try another file"),
-        (["a fox", "--out", "bad.png"], "bad.png is no folder, so no runs can be made in bad.p"),
-        (["a fox", "out=bad.png/x/y"], "bad.png is no folder, so no runs can be made in bad.p"),
+        (
+            ["a fox", "--out", "bad.png"],
+            "bad.png is not a folder, so no runs can be made in bad.p",
+        ),
+        (
+            ["a fox", "out=bad.png/x/y"],
+            "bad.png is not a folder, so no runs can be made in bad.p",
+        ),
         (["a fox", "init=fractl"], "init=fractl is neither .*; did you mean 'fractal'"),
         (["a fox", f"init={LONG}"], f"init={LONG[:60]}… is neither a picture file nor one of: a"),
         (["a fox", f"init={LONG}.png"], f"{LONG[:60]}… cannot be read .File name too long.; try"),
@@ -87,7 +93,7 @@ LONG = "x" * 5000
         ),
         (
             ["a fox", "init=random", "losses.init=1"],
-            "losses.init is closeness to a start picture; give one with",
+            "losses.init needs a picture to start from; give one with",
         ),
         (
             ["a fox", "film=none"],
@@ -101,13 +107,13 @@ LONG = "x" * 5000
             ["plan", "a fox", "prompts=a dog"],
             "there are two prompts, 'a fox' and 'prompts=a dog'; ",
         ),
-        (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
-        (["rain", "fox"], "'fox' stands alone after 'rain'; put the prompt in quotes"),
+        (["a", "fox"], "'a' and 'fox' are separate words; put the prompt in quotes: \"a fox\""),
+        (["rain", "fox"], "'rain' and 'fox' are separate words; put the prompt in quotes"),
         (
             ["a fox", "camera.zoom", "1.1"],
-            ".*stands alone.*; a setting is written in one: camera.zoom=1.1",
+            ".*are separate words; write the setting as one word: camera.zoom=1.1",
         ),
-        (["a fox", "gif"], '.*"a fox gif"; for a film of that kind: film.format=gif'),
+        (["a fox", "gif"], '.*"a fox gif"; to set the film\'s format: film.format=gif'),
         (["animat", "a fox"], ".*; if you meant a command: vqclip animate …"),
         (
             ["animate", "a fox", "--camera.zoom=1.1"],
@@ -139,7 +145,7 @@ LONG = "x" * 5000
             ["animate", "a fox", "--frames", "4.5"],
             "the command line: frames is 4.5; it must be a whole number$",
         ),
-        (["animate", "a fox", "camera.zoom=1,03"], ".*stumbles at ','; write 1.03"),
+        (["animate", "a fox", "camera.zoom=1,03"], ".*cannot be read at ','; write 1.03"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
         (
             ["a fox", "--style", "ink"],
@@ -159,7 +165,7 @@ LONG = "x" * 5000
         (["again", "no.png"], "no.png cannot be read .No such file or directory.; check the"),
         (["again", "bad.png"], "bad.png is not a PNG; vqclip's notes are in the PNGs that it"),
         (["again", "alien.png"], "alien.png holds no notes of vqclip: this picture was not made"),
-        (["again", "a", "b"], "'b' stands alone after 'a'"),
+        (["again", "a", "b"], "'a' and 'b' are separate words"),
         (["show", "alien.png"], "alien.png holds no notes of vqclip: this picture was not made"),
         (["show", "."], r"there is no run.json in \.; expected the folder of a run"),
         (["show"], r"the following arguments are required: PNG \(see vqclip show --help\)"),

@@ -220,7 +220,7 @@ FILES = {
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["a", "fox"], "'fox' stands alone after 'a'; put the prompt in quotes: \"a fox\""),
+        (["a", "fox"], "'a' and 'fox' are separate words; put the prompt in quotes: \"a fox\""),
         (
             ["a fox|"],
             "part 2 of 'a fox|' is empty; put words there, or take out a \"|\"",
@@ -235,7 +235,7 @@ FILES = {
         (["f.yaml"], "f.yaml: camera must hold key: value lines, not False"),
         (["a fox", "stepz=3"], "there is no setting stepz; did you mean 'steps'?"),
         (["a fox", "--seed", "1", "seed=2"], "seed is given twice, as 1 and as 2"),
-        (["<my-cat>"], "nobody has taught the word <my-cat>: my-cat.safetensors is not in"),
+        (["<my-cat>"], "the word <my-cat> has not been learnt: my-cat.safetensors is not in"),
         (["a fox | vector(sunny)"], "there is no direction 'sunny' (there are: textoff)"),
         (["a fox", "vqgan=mine"], "no model is called 'mine'"),
         (["a fox", "film.codec=prores"], "film.codec is prores, which does not go into"),
@@ -245,8 +245,8 @@ FILES = {
             "frames=60 and length=5 both say how long the animation is; leave one of them out",
         ),
         (["a fox", "--init", "nothere.png"], "nothere.png cannot be read (No such file"),
-        (["show", "0.png"], "0.png holds no notes of vqclip"),
-        (["resume", "outputs/0001-a-fox"], "outputs/0001-a-fox is no run; name the folder of"),
+        (["show", "0.png"], "0.png holds no metadata of vqclip"),
+        (["resume", "outputs/0001-a-fox"], "outputs/0001-a-fox is not a run; name the folder of"),
         (["a fox", "--size", "9x16"], "size is 9x16; each side must be 16 pixels or more"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",

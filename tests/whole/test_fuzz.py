@@ -250,7 +250,7 @@ def test_learnt_words_in_texts(tmp_path: Path, text: str) -> None:
     assert list(dict.fromkeys(p for p, named in pieces if named)) == assets.named_in(text)
     for name in assets.named_in(text):
         assert assets.check_name(name) == name
-        with pytest.raises(PromptError, match="nobody has taught"):
+        with pytest.raises(PromptError, match="has not been learnt"):
             assets.find_word(name, [tmp_path])
 
 

@@ -65,12 +65,12 @@ def test_a_disk_that_fills_up(
         assert main.main(["a fox", *home.words(*WORDS)]) == 1
     err = capsys.readouterr().err
     assert "cannot be written (No space left on device); free some space on the disk" in err
-    assert "Traceback" not in err and "mistake in vqclip" not in err
+    assert "Traceback" not in err and "bug in vqclip" not in err
     require_good(RUN)
     assert not list(RUN.rglob("*.part*"))
     if not (RUN / CHECKPOINT).exists():
         return
-    assert f"to go on from the last checkpoint: vqclip resume {RUN}" in err
+    assert f"to continue from the last checkpoint: vqclip resume {RUN}" in err
     assert main.main(["resume", str(RUN), "--quiet"]) == 0
     for name in ("final.png", "film.gif"):
         assert (RUN / name).read_bytes() == (Path("whole") / RUN.name / name).read_bytes()
@@ -93,7 +93,7 @@ def test_a_folder_that_is_removed(home: Home, capsys: Capture, monkeypatch: Patc
     assert main.main(["a fox", "--json", *home.words(*WORDS)]) == 1
     err = capsys.readouterr().err
     assert "was its folder moved or deleted? Put it back, or start again" in err
-    assert "to go on from" not in err  # there is nothing to go on from
+    assert "to continue from" not in err  # there is nothing to continue from
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])

@@ -160,7 +160,7 @@ def test_a_picture_that_cannot_be_read_stops_no_other(
     assert errors[0] == "no picture matches x*.gif; check the pattern"
     assert "bad.png is not a picture that can be read" in errors[1]
     assert "there is no picture at gone.png" in errors[2]
-    assert errors[3] == "3 were passed over (see above); the other pictures are done"
+    assert errors[3] == "3 were skipped (see above); the other pictures are done"
     assert all(f"error: {message}\n" in err for message in errors)
     events, _ = run(capsys, 2, name, "photos/bad.png", *words)
     assert events[-1]["message"] == "none of the pictures can be read"
@@ -181,7 +181,7 @@ def test_a_picture_that_cannot_be_read_stops_no_other(
         (["classify", "a.png", "--labels", "a|b", "--templates", "{} {}"], "hold {} once"),
         (["classify", "a.png", "--labels", "a|b", "--templates", " | "], "--templates is empty"),
         (["classify", "a.png", "--labels", "a|b", "--csv", "a.png"], "a.png is there already"),
-        (["classify", "a.png", "--labels", "a|b", "steps=3"], "is a setting of drawing"),
+        (["classify", "a.png", "--labels", "a|b", "steps=3"], "is a setting for drawing"),
         (["classify", "x*.gif", "--labels", "a|b"], "no picture matches"),
         (["score"], "to draw the word itself: vqclip generate score"),
         (["score", "a.png"], "the prompt comes last"),

@@ -99,7 +99,7 @@ def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
     assert out.startswith(prompts.show(prompts.parse_prompts(text)))
     assert "  scene 1: a (red ×1.4) fox, xylophone ×1\n" in out
     assert "reads, up to 75 tokens at a time:" in out
-    assert "'red' ×1.4" in out and "put together from pieces: xylophone = xy + lo + phone" in out
+    assert "'red' ×1.4" in out and "split into pieces: xylophone = xy + lo + phone" in out
     assert not Path("outputs").exists()
 
 
@@ -130,7 +130,7 @@ def test_a_direction_is_made_and_used(home: Home, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a"], "write what has it, then what lacks it: vqclip direction"),
+        (["a"], "write two arguments, what has it and what lacks it: vqclip direction"),
         (["a", "b"], "name the direction: vqclip direction A B --name sunny"),
         (["a", "b", "--name", "../x"], r"cannot be called '../x'"),
         (["a:2", "b", "--name", "x"], "is made of words and pictures without weights"),
@@ -180,9 +180,9 @@ def test_scenes_may_stand_in_a_run_file(home: Home) -> None:
 
 def test_scenes_that_are_no_list_are_refused(home: Home, refused: Refusal) -> None:
     Path("run.yaml").write_text("scenes: a fox\n")
-    assert "scenes must be a list of prompts" in refused("run.yaml")
+    assert "scenes must be a list with one prompt for each scene" in refused("run.yaml")
     Path("run.yaml").write_text("scenes: [a fox]\nprompts: b\n")
-    assert "stand there instead of prompts" in refused("run.yaml")
+    assert "replaces prompts" in refused("run.yaml")
 
 
 def test_what_to_avoid_has_an_option(home: Home, capsys: Capture) -> None:
@@ -222,7 +222,9 @@ def test_directions_want_a_folder(home: Home, refused: Refusal) -> None:
 
 def test_plan_and_explain_want_what_they_name(home: Home, refused: Refusal) -> None:
     assert "nil.png" in refused("explain", "@nil.png", *home.words())
-    assert "nobody has taught the word <my-cat>" in refused("explain", "<my-cat>", *home.words())
+    assert ("the word <my-cat> has not been learnt") in refused(
+        "explain", "<my-cat>", *home.words()
+    )
     assert "no direction 'nil'" in refused("plan", "a | vector(nil)", *home.words())
 
 

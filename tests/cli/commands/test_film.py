@@ -60,9 +60,9 @@ def test_a_folder_becomes_a_film(frames: Path, capsys: Capture) -> None:
     assert (start["frames"], start["fps"], start["codec"]) == (12, 12.0, "h264")
     assert (done["frames"], start["size"]) == (12, [17, 11])
     assert "12 pictures of 17x11 from frames\n" in err
-    assert "note: of another size, and fitted to 17x11: 1\n" in err
-    assert "note: h264 has no transparency; what is transparent is laid on white\n" in err
-    assert "note: h264 has even sides, and the film is 18x12\n" in err
+    assert "note: pictures of another size, fitted to 17x11: 1\n" in err
+    assert "note: h264 has no transparency; transparent parts become white\n" in err
+    assert "note: h264 needs even sides, so the film is 18x12\n" in err
     again, events, _ = made(capsys, "frames", "--size", "20x16", "film.codec=h265")
     assert Path(events[0]["film"]).name == "frames-2.mp4"
     assert (again.size, again.fps) == ((20, 16), 15)
@@ -77,9 +77,9 @@ def test_a_film_becomes_another(frames: Path, capsys: Capture) -> None:
     assert (found.count, found.fps) == (24, 24)
     assert heard(Path("b.webm"))[1] == pytest.approx(440, abs=5)  # it keeps its sound
     found, _, err = made(capsys, str(film), "--fps", "6", "--format", "mov")
-    assert found.fps == 6 and not found.sound and "the film's sound would not fit" in err
+    assert found.fps == 6 and not found.sound and "the film's sound is left out, since" in err
     found, _, err = made(capsys, str(film), "--out", "film.gif")
-    assert found.count == 12 and "note: gif has no sound; that of film.mp4 is left out" in err
+    assert found.count == 12 and "note: gif has no sound; film.mp4 is left out" in err
     assert main.main(["film", str(film), "--out", "single", "--quiet"]) == 0
     assert sorted(os.listdir("single")) == [f"{number:05d}.png" for number in range(12)]
 
@@ -109,9 +109,12 @@ def test_a_run_keeps_its_sound(home: Home, capsys: Capture) -> None:
     made(capsys, str(run), "--sound", "tone.wav", "--out", "other.mp4")
     assert heard(Path("other.mp4"))[1] == pytest.approx(220, abs=5)
     found, _, err = made(capsys, str(run), "--fps", "8", "--out", "fast.mp4")
-    assert not found.sound and "the film's sound would not fit, and is left out" in err
+    assert (
+        not found.sound
+        and "the film's sound is left out, since it does not fit another fps" in err
+    )
     _, _, err = made(capsys, str(run), "--format", "gif")
-    assert f"note: gif has no sound; that of {run / 'film.mp4'} is left out" in err
+    assert f"note: gif has no sound; {run / 'film.mp4'} is left out" in err
     (run / "film.mp4").unlink()
     made(capsys, str(run), "--out", "again.mov", "--between", "1")
     assert heard(Path("again.mov")) == third
@@ -138,8 +141,8 @@ def test_every_fifth_frame_on_a_sheet(frames: Path, capsys: Capture) -> None:
         ),
         (["gone"], "there is no gone; name a run"),
         (["frames", "--format", "mp5"], "film.format is 'mp5'; did you mean 'mp4'"),
-        (["frames", "--format", "none"], "film.format is none; name a kind of film, such as mp4"),
-        (["frames", "--out", "a.mp5"], "--out a.mp5: no kind of film is called .mp5; did you"),
+        (["frames", "--format", "none"], "film.format is none; name a film format, such as mp4"),
+        (["frames", "--out", "a.mp5"], "--out a.mp5: there is no film format .mp5; did you"),
         (
             ["frames", "--out", "a.gif", "--format", "mp4"],
             "--out a.gif and film.format=mp4 do no",
@@ -148,15 +151,19 @@ def test_every_fifth_frame_on_a_sheet(frames: Path, capsys: Capture) -> None:
         (["frames", "--out", "tone.wav/a.mp4"], "tone.wav is no folder"),
         (
             ["frames", "--out", "there.mp4"],
-            "there.mp4 is there already, and vqclip does not over",
+            "there.mp4 already exists, and vqclip does not over",
         ),
         (["frames", "--size", "big"], "--size is 'big'; write width x height"),
         (["frames", "--fps", "0"], "film.fps is 0; it must be 1 or more"),
         (["frames", "fps=3"], r"fps= is no setting of a film \(one of: film.format, film.codec"),
-        (["frames", "film.fsp=3"], "film.fsp= is no setting of a film; did you mean 'film.fps'"),
+        (
+            ["frames", "film.fsp=3"],
+            "film.fsp= is not a setting of films; did you mean 'film.fps'",
+        ),
         (
             ["frames", "--between", "1", "film.between_by=latent"],
-            "film.between_by=latent draws what lies between two codes, and pictures have none",
+            "film.between_by=latent needs the latents of a run, which finished pictures do not "
+            "have",
         ),
         (["frames", "--sound", "gone.mp3"], "there is no sound at gone.mp3"),
         (["frames", "--sound-start", "x"], "--sound-start x: write seconds, such as 12.5"),
@@ -188,7 +195,9 @@ def test_a_sheet_of_too_many_is_refused(
 ) -> None:
     monkeypatch.setattr(commands_film, "MOST", 5)
     sentence = refused("film", "frames", "--sheet", "2")
-    assert sentence.startswith("--sheet 2 would lay 6 pictures on a sheet, on which 5 have room")
+    assert sentence.startswith(
+        "--sheet 2 would put 6 pictures on a sheet, which has room for 5 have room"
+    )
     assert sentence.endswith("write --sheet 3 or more")
 
 

@@ -181,7 +181,7 @@ def test_few_pictures_are_remarked_upon(
 ) -> None:
     assert main.main(invert(home, photos[:1], "--kind", "negative")) == 0
     err = capsys.readouterr().err
-    assert "note: of 1 picture the word learns all that is in them" in err
+    assert "note: from 1 picture the word learns all that is in them" in err
     assert 'vqclip "a fox | <my-cat>:-0.5"' in err
 
 
@@ -191,7 +191,7 @@ def test_two_towers_of_one_width_are_refused(
     twin = tmp_path / "twin"
     twin.symlink_to(home.clip)
     said = refused(*invert(home, photos, f"perceptors={home.clip},{twin}"))
-    assert "have text towers of one width, 32" in said
+    assert "have text encoders of the same width, 32" in said
 
 
 def test_a_word_has_an_equals_sign_only_in_its_pictures_name(

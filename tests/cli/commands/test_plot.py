@@ -97,15 +97,15 @@ def test_a_picture_of_curves(tmp_path: Path, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["1 + low"], "'1 + low' asks for 'low', which a sound brings; this run has none"),
-        (["1 + tt"], "asks for 'tt', which nothing here is called"),
-        (["1 / t"], "'1 / t' is no finite number at frame 0"),
+        (["1 + low"], "'1 + low' uses 'low', which a sound brings; this run has none"),
+        (["1 + tt"], "uses 'tt', which is not a known name"),
+        (["1 / t"], "'1 / t' is not a finite number at frame 0"),
         (["t", "--frames", "0"], "--frames is 0; write a whole number from 1 to 100000"),
         (["t", "--steps", "x"], "--steps is x; write a whole number"),
         (["t", "--fps", "0"], "--fps is 0; write a number above 0"),
         (["t", "--steps", "3", "--frames", "3"], "write one of them"),
         (["beat", "--sound", "no.wav"], "--sound is no.wav, and there is no such file"),
-        (["t", "--sound", "no.wav", "--steps", "3"], "--sound is heard in an animation"),
+        (["t", "--sound", "no.wav", "--steps", "3"], "--sound needs an animation"),
         (["t", "--out", "a.jpg"], "--out is a.jpg; a plot is a PNG"),
         (["t", "--out", __file__.replace(".py", ".png")], ""),
     ],
@@ -114,6 +114,6 @@ def test_what_cannot_be_drawn_is_refused(
     refused: Refusal, words: list[str], message: str, tmp_path: Path
 ) -> None:
     if not message:
-        words[2], message = str(tmp_path / "a.png"), "is there already, and vqclip does not"
+        words[2], message = str(tmp_path / "a.png"), "already exists, and vqclip does not"
         (tmp_path / "a.png").touch()
     assert message in refused("plot", *words)

@@ -103,7 +103,7 @@ def test_the_source_of_a_run_is_taken_as_the_run_took_it(
     wanted = flicker.measure_flicker(drawn, open_flow("farneback"), source)
     assert found["frames"] == 6 * many and found["warp_errors"] == list(wanted.warped)
     assert main.main(["score", "--film", name, "--source", "wide.mkv"]) == 0
-    said = "note: wide.mkv is taken as the run took it: source.start=1.5 source.stride=2\n"
+    said = "note: wide.mkv is read as in the run: source.start=1.5 source.stride=2\n"
     assert said in capsys.readouterr().err
 
 
@@ -132,13 +132,13 @@ def test_frames_are_held_against_words(clip: Path, home: Home, capsys: Capture) 
         (["--film", "gone.mp4"], "there is no film or folder at gone.mp4"),
         (["--film", "a.mp4", "--source", "gone/"], "there is no film or folder at gone/"),
         (["--film", "note.txt"], "note.txt cannot be read as a film"),
-        (["--film", "row/1.png"], "two or more can flicker"),
+        (["--film", "row/1.png"], "measuring flicker needs two or more"),
         (["--film", "a.mp4", "--source", "row"], "the source ends after 3 frames"),
         (["--film", "a.mp4", "--flow", "diss"], "did you mean 'dis'"),
         (["--film", "a.mp4", "--flow", "gone.pth"], "there is no checkpoint at gone.pth"),
         (["--film", "a.mp4", "a", "fox"], "one prompt, in quotes; 2 words"),
         (["--film", "a.mp4", "@row/1.png"], "holds no words to score"),
-        (["--film", "a.mp4", "steps=3"], "is a setting of drawing"),
+        (["--film", "a.mp4", "steps=3"], "is a setting for drawing"),
         (["--film"], "expected one argument"),
         (["row/1.png", "a fox", "--source", "a.mp4"], "--source and --flow belong to --film"),
         (["row/1.png", "a fox", "--flow", "none"], "--source and --flow belong to --film"),

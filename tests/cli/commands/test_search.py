@@ -76,7 +76,7 @@ def test_only_what_changed_is_looked_at(home: Home, photos: Path, capsys: Captur
     pillow.new("RGB", (5, 5), "blue").save(photos / "gold.png")
     pillow.new("RGB", (5, 5), "blue").save(photos / "blue.png")
     hits, err = run(capsys, home, "photos", "a castle")
-    assert "looking at 2 of 7 pictures; the others are known" in err
+    assert "looking at 2 of 7 pictures; the others are in the index already" in err
     names = sorted(Path(hit["image"]).name for hit in hits)
     assert names == sorted(f"{name}.png" for name in {*COLOURS, "blue"} - {"red"})
     assert {hit["score"] for hit in hits if "gold" in hit["image"]} == {
@@ -134,11 +134,11 @@ def test_links_take_nothing_away(tmp_path: Path) -> None:
     best = tmp_path / "best"
     best.mkdir()
     (best / "1-a.png").write_text("mine")
-    with pytest.raises(OutputError, match=r"1-a\.png is there already"):
+    with pytest.raises(OutputError, match=r"1-a\.png already exists"):
         search.link(best, [(tmp_path / "a.png", 0.5)])
     assert (best / "1-a.png").read_text() == "mine"
     (tmp_path / "sheet.png").write_text("mine")
-    with pytest.raises(OutputError, match=r"sheet\.png is there already"):
+    with pytest.raises(OutputError, match=r"sheet\.png already exists"):
         search.lay_out(tmp_path / "sheet.png", [(tmp_path / "a.png", 0.5)])
 
 
@@ -151,7 +151,7 @@ def test_a_sheet_has_room_for_what_has_vanished(tmp_path: Path) -> None:
 def test_damaged_pictures_are_passed_over(home: Home, photos: Path, capsys: Capture) -> None:
     (photos / "bad.png").write_bytes(b"no picture")
     hits, err = run(capsys, home, "photos", "a castle")
-    assert len(hits) == 7 and "passed over: photos/bad.png is not a picture" in err
+    assert len(hits) == 7 and "skipped: photos/bad.png is not a picture" in err
     for path in photos.rglob("*.png"):
         path.write_bytes(b"no picture")
     words = ["search", "photos", "a castle", f"perceptors={home.clip}"]
@@ -173,7 +173,7 @@ def test_ctrl_c_keeps_what_was_looked_at(
 
     monkeypatch.setattr(images, "open_rgb", reading)
     assert main.main(["search", "photos", "a castle", f"perceptors={home.clip}"]) == 130
-    assert "what was looked at is kept: the same command goes on" in capsys.readouterr().err
+    assert "the index so far is kept, and the same command continues" in capsys.readouterr().err
     assert len(seen) == 4
     hits, err = run(capsys, home, "photos", "a castle")
     assert "looking at 3 of 7 pictures" in err and len(hits) == 7
@@ -203,16 +203,16 @@ def test_a_folder_that_may_not_be_written_has_its_index_in_the_cache(
         (["search", "photos", "a castle", "--image", "a.png"], "not for both"),
         (["search", "photos", "a castle", "--top", "0"], "--top 0: it must be a whole number"),
         (["search", "photos", "a castle", "--top", "9" * 5000], "must be a whole number"),
-        (["search", "photos", "a castle", "--sheet", "x.jpg"], "let its name end in .png"),
+        (["search", "photos", "a castle", "--sheet", "x.jpg"], "its name must end in .png"),
         (["search", "photos", "a castle", "--top", "x"], "--top x: it must be a whole number"),
         (["search", "gone", "a castle"], "gone does not exist; expected a folder"),
         (["search", "photos/red.png", "a castle"], "red.png is a file; expected a folder"),
         (["search", "empty", "a castle"], "empty holds no picture (png, "),
-        (["search", "photos", "a castle", "--sheet", "photos/red.png"], "is there already"),
+        (["search", "photos", "a castle", "--sheet", "photos/red.png"], "already exists"),
         (["search", "photos", "a castle", "--links", "photos"], "photos is not empty"),
         (["search", "photos", "a castle", "--links", "photos/red.png/x"], "red.png is no folder"),
-        (["search", "photos", "a castle", "perceptors=a,b"], "a search has one perceptor"),
-        (["search", "photos", "a castle", "steps=3"], "is a setting of drawing"),
+        (["search", "photos", "a castle", "perceptors=a,b"], "a search uses one perceptor"),
+        (["search", "photos", "a castle", "steps=3"], "is a setting for drawing"),
     ],
 )
 def test_what_cannot_be_done_is_refused(

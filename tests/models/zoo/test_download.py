@@ -132,7 +132,9 @@ def test_a_server_without_ranges_starts_over(part: Path) -> None:
 def test_a_later_run_goes_on_where_the_last_one_stopped(part: Path) -> None:
     with serve(breaks=[1000, 10, 10, 10]) as served:
         url = f"{served.url}/x"
-        with pytest.raises(Refused, match="broke off 4 times; what came is kept: try again"):
+        with pytest.raises(
+            Refused, match=("broke off 4 times; the part that was downloaded is kept: try again")
+        ):
             download(url, part, nothing)
         download(url, part, nothing)
     assert part.read_bytes() == DATA
@@ -301,7 +303,9 @@ def test_archives_that_are_none_or_damaged_are_refused_and_deleted(part: Path) -
     turned = bytes([whole[2000] ^ 255])
     for data in (b"no archive", whole[:-30], whole[:2000] + turned + whole[2001:]):
         part.write_bytes(data)
-        with pytest.raises(Refused, match="what came is no zip archive, or a damaged one"):
+        with pytest.raises(
+            Refused, match="what was downloaded is not a zip archive, or is damaged"
+        ):
             unpack(part, "model.ckpt")
         assert list(part.parent.iterdir()) == []
     with pytest.raises(Refused, match=r"the archive that came holds no model\.ckpt"):

@@ -123,7 +123,7 @@ def test_verify(mine: Path, capsys: Capture) -> None:
     out, err = capsys.readouterr()
     first = json.loads(out.splitlines()[0])
     assert (first["event"], first["noted"], first["file"]) == ("verified", "00", str(mine))
-    assert "not what they were: mine" in err and "vqclip models remove NAME" in err
+    assert "these weights have changed: mine" in err and "vqclip models remove NAME" in err
 
 
 def test_verify_and_remove_what_is_not_there(mine: Path, refused: Refusal) -> None:
@@ -133,7 +133,7 @@ def test_verify_and_remove_what_is_not_there(mine: Path, refused: Refusal) -> No
         )
         assert "is not on this machine" in refused("models", action, "sflckr")
     assert "models remove needs a name" in refused("models", "remove")
-    assert "they go when it is uninstalled" in refused("models", "remove", "starter")
+    assert "are removed when it is uninstalled" in refused("models", "remove", "starter")
     assert "'hf cache delete'" in refused("models", "remove", "ViT-B-32::openai")
 
 

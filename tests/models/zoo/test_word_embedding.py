@@ -109,13 +109,13 @@ def test_strange_notes_are_no_notes(tmp_path: Path, notes: str) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ({}, "teaches no word: it holds no vectors"),
-        ({"name": "x"}, "teaches no word: it holds no vectors"),
+        ({}, "holds no learnt word: it holds no vectors"),
+        ({"name": "x"}, "holds no learnt word: it holds no vectors"),
         ({"<x>": torch.zeros(76, 8)}, r"'<x>' in it is \[76, 8\]; expected 1 to 75 rows"),
         ({"<x>": torch.zeros(1, 2, 8)}, r"is \[1, 2, 8\]"),
         ({"<x>": torch.zeros(0, 8)}, r"is \[0, 8\]"),
         ({"<x>": torch.zeros(1, 8, dtype=torch.int64)}, r"is \[1, 8\]; expected"),
-        ({"<x>": torch.full([1, 8], torch.nan)}, "numbers that are infinite, or none"),
+        ({"<x>": torch.full([1, 8], torch.nan)}, "values that are not finite numbers"),
         ({"string_to_param": {"*": "x"}}, r"'\*' in it is str"),
         ({"string_to_param": {"*": torch.ones(1, 8), "+": torch.ones(1, 8)}}, "several words"),
         ({"string_to_param": torch.ones(1, 8)}, "keeps its vectors in a Tensor"),

@@ -68,6 +68,6 @@ def test_notes_are_read_in_modern_words() -> None:
 def test_old_notes_that_were_edited_are_refused() -> None:
     old = {"config": {}, "seed": 1, "models": {}, "versions": {}, "grammar": 1, "prompt": "a | "}
     with pytest.raises(
-        PictureError, match=r"hold a prompt that cannot be read .* edited by hand"
+        PictureError, match=r"holds a prompt that cannot be read .* edited by hand"
     ):
         provenance.from_json(json.dumps(old))

@@ -114,9 +114,9 @@ LONG = b" " * (provenance.MOST + 1)
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"GIF89a", "is not a PNG; vqclip's notes are in the PNGs"),
+        (b"GIF89a", "is not a PNG; vqclip's metadata is in the PNGs"),
         (b"", "is not a PNG"),
-        (png(), "was not made by vqclip, or its notes were stripped by an editor"),
+        (png(), "was not made by vqclip, or an editor removed its metadata"),
         (SIGNATURE + b"\0\0", "was not made by vqclip"),
         (png(itxt(b"{}", keyword=b"vqclipper")), "was not made by vqclip"),
         (png(itxt(b"{broken")), "are broken \\(Expecting property name"),
@@ -157,7 +157,7 @@ def test_a_walk_through_chunks_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"seed": "7"}, "'seed' in the text is '7'; expected a whole number"),
         ({"seed": True}, "'seed' in the text is 'True'"),
         ({"config": None}, "'config' in the text is 'None'; expected an object"),
-        ({"prompt": 3}, "'prompt' in the text is '3'; expected text. Were the notes edited"),
+        ({"prompt": 3}, "'prompt' in the text is '3'; expected text. Was the metadata edited"),
         ({"prompt": ["a fox"]}, r"'prompt' in the text is \"\['a fox'\]\"; expected text"),
         ({"prompt": {"text": "a fox"}}, "'prompt' in the text is .*; expected text"),
         ({"models": {"a": 1}}, "'a' in 'models' of the text is '1'; expected text"),

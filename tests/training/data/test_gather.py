@@ -469,7 +469,7 @@ def test_the_command_line_is_checked(tmp_path: Path) -> None:
         ConfigError, match="no source is called 'twemojy'; did you mean 'twemoji'"
     ):
         gather.main([f"out={tmp_path}", "only=noto,twemojy"])
-    with pytest.raises(ConfigError, match="'noto' is no setting; write out=DIR"):
+    with pytest.raises(ConfigError, match="'noto' is not a setting; write out=DIR"):
         gather.main(["noto"])
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
