@@ -124,15 +124,15 @@ IDLE: list[tuple[dict[str, Any], str]] = [
         {"x": 0.2, "pan_x": 0.1},
         "camera.x has no effect here; it needs camera.zoom or camera",
     ),
-    ({"y": 0.2}, "camera.y changes nothing here"),
+    ({"y": 0.2}, "camera.y has no effect here"),
     (
         {"per": "second"},
         "camera.per has no effect here; it needs camera.zoom or camera.pan",
     ),
-    ({"far": 9.0, "zoom": 1.1}, "camera.far changes nothing over a flat picture"),
+    ({"far": 9.0, "zoom": 1.1}, "camera.far has no effect on a flat picture"),
     ({"near": 2.0}, "camera.near has no effect here; it needs a depth map"),
-    ({"near": 2.0, "depth": "plane", "forward": 0.1}, "camera.near changes nothing here"),
-    ({"depth": "plane"}, "camera.depth=plane, and the camera stands still"),
+    ({"near": 2.0, "depth": "plane", "forward": 0.1}, "camera.near has no effect here"),
+    ({"depth": "plane"}, "camera.depth=plane, but the camera stands still"),
     ({"depth": "plane", "roll": 1.0}, ""),
     ({"zoom": 1.1, "x": 0.2, "per": "second"}, ""),
     ({"depth": "d.png", "near": 2.0, "far": 9.0, "view": 40.0, "up": 0.1}, ""),
@@ -166,13 +166,13 @@ def test_it_is_refused_before_anything_is_made(home: Home, refused: Refusal) -> 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"source": {"film": "nil.mp4"}}, "source.film is nil.mp4, and there is no such film"),
+        ({"source": {"film": "nil.mp4"}}, "source.film is nil.mp4, but no such film"),
         (
             {"source": {"film": "clip", "flow": "raft.pth"}},
-            "source.flow is raft.pth, and there is no such file",
+            "source.flow is raft.pth, but there is no such file",
         ),
-        ({"source": {"film": "nil/*.png"}}, r"source.film is nil/\*.png, and there is no"),
-        ({"sound": {"file": "clip"}}, "sound.file is clip, and there is no such file"),
+        ({"source": {"film": "nil/*.png"}}, r"source.film is nil/\*.png, but no such"),
+        ({"sound": {"file": "clip"}}, "sound.file is clip, but no such file"),
         (
             {"camera": {"depth": "tunel"}},
             "camera.depth is tunel, which is neither flat, plane, tunnel nor .*'tunnel'",

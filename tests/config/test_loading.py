@@ -239,11 +239,11 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("aspect: 16:9", r"aspect is '969'; write .* \(in YAML: \"4:5\"\)"),
         ("cutouts:\n\tcount: 3", "art.yaml, line 2, column 1: a tab; YAML is indented with"),
         ("steps: 3\nsteps: 4", "art.yaml, line 2: steps is given twice; remove one of them"),
-        ("film:\n  fps: 3\n  fps: 4", "art.yaml, line 3: fps stands twice"),
-        ("growth: [{size: 50%, size: 40%}]", "art.yaml, line 1: size stands twice"),
-        ("prompts: {a fox: 1, a fox: 2}", "art.yaml, line 1: a fox stands twice"),
+        ("film:\n  fps: 3\n  fps: 4", "art.yaml, line 3: fps is given twice"),
+        ("growth: [{size: 50%, size: 40%}]", "art.yaml, line 1: size is given twice"),
+        ("prompts: {a fox: 1, a fox: 2}", "art.yaml, line 1: a fox is given twice"),
         ("growth: &a [*a]", "art.yaml, line 1: a part that contains itself; write it out"),
-        ("growth: " + "[" * 1000 + "]" * 1000, "art.yaml: lists within lists, too deep"),
+        ("growth: " + "[" * 1000 + "]" * 1000, "art.yaml: lists are nested too deeply"),
         ("- steps", "art.yaml must hold key: value lines, not list"),
         ("a red fox", "art.yaml must hold key: value lines, not str"),
         ("steps: [", "art.yaml, line 1, column 9: expected the node content"),
@@ -276,7 +276,7 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
         ("cutouts.cuont=3", "the command line: there is no setting cutouts.cuont"),
         (
             "cutouts.count.x=3",
-            "the command line: cutouts.count: the schedule's key 'x: 3' cannot be",
+            "the command line: cutouts.count: the schedule's keyframe 'x: 3' cannot be",
         ),
         (
             "cutouts.count=2.5",
@@ -320,7 +320,7 @@ def test_unknown_arguments_and_notes_are_refused_too() -> None:
 def test_circles_are_refused(door: str, write: Any, tmp_path: Path) -> None:
     write("one.yaml", "extends: two.yaml")
     write("two.yaml", f"extends: ../{tmp_path.name}/one.yaml")
-    message = "one.yaml extends itself: one.yaml → two.yaml → one.yaml; take one"
+    message = "one.yaml extends itself: one.yaml → two.yaml → one.yaml; remove one"
     with pytest.raises(ConfigError, match=message):
         load("a fox", **{door: "one.yaml"})
     with pytest.raises(ConfigError, match=r"self.yaml extends itself: self.yaml → self.yaml"):
@@ -447,7 +447,7 @@ def test_templates_stand_in_what_to_avoid_and_in_a_style() -> None:
         (["a", "negative=b | {c|}"], r"part 2 of 'b \| ' is empty.*2 that 'b \| \{c\|\}' stands"),
         (
             ["{a|b}" * 6, "negative={c|d}", "style=" + "{e|f}" * 4],
-            "style stand for 2048 runs; at m",
+            "style make 2048 runs; at m",
         ),
         (["a", "style={nil.txt} {}"], "the prompts in nil.txt cannot be read"),
     ],
@@ -461,8 +461,8 @@ def test_templates_that_stand_for_no_runs_are_refused(words: list[str], message:
 def test_one_run_takes_no_templates(key: str) -> None:
     base = to_dict(RunConfig(prompts="a fox", style="{old|older} {}", init="random"))
     message = (
-        rf"^the command line: {key} is '\{{red\|blue\}} ink', a template, which stands for a run "
-        rf"each, and this is one run; write out which you mean, such as {key}='red ink', or "
+        rf"^the command line: {key} is '\{{red\|blue\}} ink', a template for several runs, "
+        rf"but this is one run; write out the one you mean, such as {key}='red ink', or "
     )
     with pytest.raises(ConfigError, match=message):
         load(base=base, overrides=[f"{key}={{red|blue}} ink"])
@@ -495,7 +495,7 @@ def test_scenes_in_a_run_file_may_have_lengths(tmp_path: Path) -> None:
     }
     path.write_text("scenes: [{prompts: a fox, for: ages}, a bear]")
     with pytest.raises(
-        ConfigError, match=r"art.yaml: scenes: for: 'ages' is no length; write fr"
+        ConfigError, match=r"art.yaml: scenes: for: 'ages' is not a length; write fr"
     ):
         load(file=path)
 

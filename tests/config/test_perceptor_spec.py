@@ -30,23 +30,29 @@ def test_parse(text: str, wanted: PerceptorSpec) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("starter:x", "'starter:x' gives starter the weight 'x', which is no number; write one"),
+        (
+            "starter:x",
+            "'starter:x' gives starter the weight 'x', which is not a number; write one",
+        ),
         (":0.5", "':0.5' has no name; write one, such as starter:0.5"),
         (
             "starter:-1",
             r"starter has the weight -1; it must be 0 or more. .*fog:-0.5 for\(starter\)",
         ),
         ("starter:{0: 1, 9: -1}", "starter has the weight -1"),
-        ("starter:{0: 1 +}", r"starter: the schedule's key '0: 1 \+' cannot be read"),
+        ("starter:{0: 1 +}", r"starter: the schedule's keyframe '0: 1 \+' cannot be read"),
         (
             "starter:1:0",
             "starter has 0 as its number of cutouts; write a whole number, such as 16",
         ),
         ("starter:1:2.5", "starter has 2.5 as its number of cutouts"),
         ("starter:1e999", "starter has the weight inf"),
-        ("starter:nan", "'starter:nan' ends in nan, which is no number .*such as starter:0.5"),
-        ("a::b:1:-Infinity", "'a::b:1:-Infinity' ends in -Infinity, which is no number"),
-        ("starter:{0: 1", r"'starter:\{0: 1' has a schedule that does not end, .*: 1\}:8"),
+        ("starter:nan", "'starter:nan' ends in nan, which is not a number.*such as starter:0.5"),
+        ("a::b:1:-Infinity", "'a::b:1:-Infinity' ends in -Infinity, which is not a number"),
+        (
+            "starter:{0: 1",
+            r"'starter:\{0: 1' has a schedule without its closing brace, .*: 1\}:8",
+        ),
         (
             "starter: {0: 1}x",
             "has a schedule without its closing brace, or something else after it",
@@ -68,7 +74,7 @@ def test_a_perceptor_is_named_once() -> None:
 
 
 def test_an_open_schedule_is_refused_on_the_command_line() -> None:
-    with pytest.raises(ConfigError, match=r"'starter:\{0: 0' has a schedule that does not end"):
+    with pytest.raises(ConfigError, match=r"'starter:\{0: 0' has a schedule without its"):
         loading.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1"])
 
 

@@ -40,7 +40,7 @@ def test_a_sound_that_is_there_is_heard() -> None:
     clock = Timeline(3, 10.0, {"beat": [0.0, 1.0, 0.5]}).clock([1, 2, 1])
     count = scheduled.curve(SOUND, "cutouts.count", clock)
     assert [count(step) for step in range(4)] == [8, 15, 15, 10]
-    with pytest.raises(ConfigError, match=r"cutouts.count: .* 'beat', which a sound brings"):
+    with pytest.raises(ConfigError, match=r"cutouts.count: .* 'beat', which needs a sound"):
         scheduled.curve(SOUND, "cutouts.count", scheduled.clock_of(SOUND))
 
 

@@ -45,7 +45,7 @@ def test_bands_are_read_with_and_without_room_and_thousands() -> None:
             "'kick=100-40' must go from a lower to a higher frequency, at most 22050 Hz; write",
         ),
         ("kick=40-40", "must go from a lower to a higher frequency"),
-        ("hiss=10k-30k", "end at 22050 Hz at most"),
+        ("hiss=10k-30k", "at most 22050 Hz"),
     ],
 )
 def test_what_is_no_band_is_said(text: str, message: str) -> None:

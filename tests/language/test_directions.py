@@ -66,7 +66,7 @@ def test_a_file_that_holds_none_is_refused(text: str) -> None:
 
 def test_new_ones_overwrite_nothing() -> None:
     write(Path())
-    with pytest.raises(OutputError, match=r"sunny.json is there already; take another --name"):
+    with pytest.raises(OutputError, match=r"sunny.json already exists; choose another --name"):
         assets.path_of("sunny")
     with pytest.raises(PromptError, match="cannot be called 'a/b'; use letters"):
         assets.path_of("a/b")

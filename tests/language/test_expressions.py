@@ -115,8 +115,8 @@ def test_names_are_those_of_variables() -> None:
         ("sinn(t)", "calls sinn, which is not a function; did you mean 'sin'"),
         ("__import__(1)", "calls __import__, which is not a function"),
         ("sin", r"names the function sin without brackets; write sin\(…\)"),
-        ("sin(1, 2)", r"gives sin 2 numbers; write sin\(x\)"),
-        ("max()", r"gives max 0 numbers; write max\(a, b\)"),
+        ("sin(1, 2)", r"gives sin 2 arguments; write sin\(x\)"),
+        ("max()", r"gives max 0 arguments; write max\(a, b\)"),
         ("1e999", "holds 1e999, which is not finite"),
         ("nan", "holds nan, which is not a finite number"),
         ("(" * 60 + "1" + ")" * 60, "is nested too deeply"),
@@ -145,7 +145,7 @@ def test_what_is_not_finite_is_refused_by_its_name_and_frame(text: str) -> None:
 
 def test_variables_that_are_not_there_are_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"asks for 'lwo', which .* did you mean 'low'.* are: t, fr"
+        ConfigError, match=r"uses 'lwo', which .* did you mean 'low'.* are: t, fr"
     ):
         parse_expression("1 + lwo").at(NOW)
 

@@ -70,7 +70,9 @@ def test_files_are_found_by_name_nearest_first(tmp_path: Path) -> None:
 def test_a_missing_word_is_refused_with_the_nearest(tmp_path: Path) -> None:
     teach(tmp_path)
     folder = tmp_path / assets.WORD_FOLDER
-    with pytest.raises(PromptError, match=r"taught the word <my-cta>.*did you mean 'my-cat'"):
+    with pytest.raises(
+        PromptError, match=r"the word <my-cta> has not been learnt.*did you mean 'my-cat'"
+    ):
         assets.find_word("my-cta", [folder])
     with pytest.raises(PromptError, match=r"there are: <my-cat>.*vqclip invert PHOTOS"):
         assets.find_word("zebra", [folder])

@@ -172,7 +172,7 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
         ("a in(100% 0% 20% 10%)", "and lies outside the picture; left and top are less"),
         ("a in()", r"in\(\) names no part"),
         ("a for()", r"for\( \) needs names of perceptors"),
-        ("noise(x)", r"noise\(x\) wants a seed, a whole number"),
+        ("noise(x)", r"noise\(x\) needs a seed, a whole number"),
         ("a:{0: 1 eese}", "the prompt .*: no easing is called 'eese'; did you mean 'ease'"),
         ("a:{b|c}", r"the expression 'b\|c' cannot be read from '\|c' on"),
         ("(a b:11)", r"\(a b:11\) has the attention 11; it is from 0 to 10.*is written"),
@@ -185,10 +185,10 @@ def test_regions_are_boxes(region: str, box: tuple[float, ...]) -> None:
         ("a:1:{0: 1}", "the stop cannot be a schedule; write the weight's schedule first"),
         ("noise()", r"noise\( \) is empty; write a seed, such as noise\(7\)"),
         ("(a:nan)", "the number nan in the prompt .* is not finite"),
-        ("{red|blue} fox", r"is a template, which stands for several prompts; .*vqclip.expand"),
+        ("{red|blue} fox", r"is a template for several prompts; .*vqclip.expand"),
         (
             "a ^ ",
-            r"part 2 of 'a \^ ' is empty; put words there, or take out a \"\|\" or a \"\^\"",
+            r"part 2 of 'a \^ ' is empty; put words there, or remove a \"\|\" or a \"\^\"",
         ),
     ],
 )
@@ -285,8 +285,8 @@ def test_lengths_of_scenes(text: str, wanted: str | None) -> None:
     ("text", "message"),
     [
         ("a fox lasting(ages)", "'ages' is not a length; write frames.*write lasting"),
-        ("a fox lasting(0s)", "a length of 0s cannot be"),
-        ("a fox lasting(120%)", "a length of 120% cannot be"),
+        ("a fox lasting(0s)", "a length of 0s is not possible"),
+        ("a fox lasting(120%)", "a length of 120% is not possible"),
         ("a lasting(2) | b lasting(3)", "the length of scene 1 is given twice"),
         ("a ^ lasting(3)", "the length of scene 2 stands without words"),
     ],

@@ -71,11 +71,14 @@ def test_parse(text: str, expected: list[Prompt]) -> None:
     [
         ("", "the prompt is empty; write what you would like to see"),
         (" \n ", "the prompt is empty"),
-        ("a | | b", r"part 2 of 'a \| \| b' is empty; put words there, or take out a \"\|\""),
+        ("a | | b", r"part 2 of 'a \| \| b' is empty; put words there, or remove a \"\|\""),
         ("a |", r"part 2 of 'a \|' is empty"),
         ("|", r"part 1 of '\|' is empty"),
         (":2", "the prompt ':2', ':2', is incomplete; put words before the number"),
-        ("a | :2:3", r"part 2 of 'a \| :2:3', ':2:3', has no body; put words before the number"),
+        (
+            "a | :2:3",
+            r"part 2 of 'a \| :2:3', ':2:3', is incomplete; put words before the number",
+        ),
         ("@:2", "'@:2', is incomplete; put the path of a picture before the number"),
         ("@", "'@', is incomplete; put the path of a picture after the \"@\""),
         ("a:nan", "the number nan in the prompt 'a:nan' is not finite; write one such as 2"),

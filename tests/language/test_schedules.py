@@ -53,12 +53,12 @@ def test_steps_and_percents_may_be_mixed_and_the_last_of_one_step_holds() -> Non
     ("text", "message"),
     [
         ("", 'the schedule is empty; write keyframes, such as "0: 0, 50%: 1"'),
-        ("a: 1", "the schedule's key 'a: 1' cannot be read: write place: value"),
-        ("5:", "the schedule's key '5:' cannot be read: write place: value"),
-        ("0: 1 + (2", "the schedule's key '0: 1 \\+ \\(2' cannot be read: the expression"),
+        ("a: 1", "the schedule's keyframe 'a: 1' cannot be read: write place: value"),
+        ("5:", "the schedule's keyframe '5:' cannot be read: write place: value"),
+        ("0: 1 + (2", "the schedule's keyframe '0: 1 \\+ \\(2' cannot be read: the expression"),
         ("0: (1 + t) eese", "no easing is called 'eese'; did you mean 'ease'"),
-        ("0: 1 2 3", "the schedule's key '0: 1 2 3' cannot be read"),
-        ("0: nan", "the schedule's key '0: nan' cannot be read"),
+        ("0: 1 2 3", "the schedule's keyframe '0: 1 2 3' cannot be read"),
+        ("0: nan", "the schedule's keyframe '0: nan' cannot be read"),
         ("0: 1 eese", "no easing is called 'eese'; did you mean 'ease'"),
         ("10: 1, 5: 2", "place 5 comes after 10; write the keyframes in order"),
         ("50%: 1, 50%: 2", "place 50% comes after 50%; write the keyframes in order"),
@@ -125,7 +125,9 @@ def test_unknown_names_are_refused_when_the_clock_is_known() -> None:
 def test_what_has_no_value_names_its_frame() -> None:
     value = parse_schedule("1 / (frame - 3)").curve(10)
     assert value(2) == -1
-    with pytest.raises(ConfigError, match=r"'1 / \(frame - 3\)' is no finite number at frame 3"):
+    with pytest.raises(
+        ConfigError, match=r"'1 / \(frame - 3\)' is not a finite number at frame 3"
+    ):
         value(3)
 
 

@@ -71,14 +71,14 @@ def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: li
     ("text", "message"),
     [
         ("a {} fox", r"the template '{}' holds no choices; write some, \{red\|blue\}"),
-        ("{a fox}", r"holds no choices; .* a weight's schedule stands directly after its colon"),
+        ("{a fox}", r"holds no choices; .* the schedule of a weight directly follows its colon"),
         ("a: {0: 1}", "holds no choices"),
         ('{"subject": "a fox",}', "is not valid JSON"),
-        ("{3 of a|b}", r"wants 3 of 2 choices; write from 1 to 2"),
-        ("{0 of a|b}", r"wants 0 of 2 choices"),
+        ("{3 of a|b}", r"asks for 3 of 2 choices; write from 1 to 2"),
+        ("{0 of a|b}", r"asks for 0 of 2 choices"),
         ("{a|b}" * 11, "makes 2048 prompts; at most 1000 are allowed at a time"),
         ("{10 of " + "|".join("abcdefghijklmnopqrst") + "}", "makes 184756 prompts"),
-        ("{a|" * 30 + "b" + "}" * 30, "has more than 8 templates around it"),
+        ("{a|" * 30 + "b" + "}" * 30, "is nested more than 8 levels deep"),
     ],
 )
 def test_what_stands_for_nothing_or_for_too_much_is_refused(text: str, message: str) -> None:

@@ -206,7 +206,7 @@ def test_a_film_whose_frames_are_gone_does_not_go_on(tmp_path: Path) -> None:
 
 def test_no_film_is_overwritten_unless_told(tmp_path: Path) -> None:
     path = made(tmp_path / "film.gif")
-    with pytest.raises(OutputError, match=r"film.gif is there already"):
+    with pytest.raises(OutputError, match=r"film.gif already exists"):
         open_film(path)
     film = open_film(path, overwrite=True)
     film.add(frame(COLOURS[0]))

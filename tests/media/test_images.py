@@ -48,7 +48,7 @@ def test_same_picture_same_bytes_and_nothing_beside(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
     path = images.save_png(tmp_path / "a.png", torch.zeros(1, 3, 2, 2))
     before = path.read_bytes()
-    with pytest.raises(OutputError, match=r"a.png is there already, and vqclip does not over"):
+    with pytest.raises(OutputError, match=r"a.png already exists, and vqclip does not over"):
         images.save_png(path, torch.ones(1, 3, 2, 2))
     assert path.read_bytes() == before
     images.save_png(path, torch.ones(1, 3, 2, 2), overwrite=True)

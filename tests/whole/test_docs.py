@@ -223,7 +223,7 @@ FILES = {
         (["a", "fox"], "'a' and 'fox' are separate words; put the prompt in quotes: \"a fox\""),
         (
             ["a fox|"],
-            "part 2 of 'a fox|' is empty; put words there, or take out a \"|\"",
+            "part 2 of 'a fox|' is empty; put words there, or remove a \"|\"",
         ),
         (["a.yaml"], "a.yaml, line 1, column 15: mapping values are not allowed here"),
         (["c.yaml"], "c.yaml, line 1, column 21: expected <block end>, but found '<scalar>'"),

@@ -99,7 +99,7 @@ def test_classify_writes_csv(home: Home, photos: Path, capsys: Capture, refused:
     assert all(sum(map(float, row[1:])) == pytest.approx(1, abs=1e-5) for row in rows[1:])
     assert main.main([*words, "found.csv"]) == 0
     assert Path("found.csv").read_text() == out
-    assert "found.csv is there already" in refused(*words, "found.csv")
+    assert "found.csv already exists" in refused(*words, "found.csv")
     capsys.readouterr()
     assert main.main([*words, "-", "--json"]) == 2
     assert "both write to stdout" in capsys.readouterr().err
@@ -180,7 +180,7 @@ def test_a_picture_that_cannot_be_read_stops_no_other(
         (["classify", "a.png", "--labels", "a|b", "--templates", "a drawing"], "hold {} once"),
         (["classify", "a.png", "--labels", "a|b", "--templates", "{} {}"], "hold {} once"),
         (["classify", "a.png", "--labels", "a|b", "--templates", " | "], "--templates is empty"),
-        (["classify", "a.png", "--labels", "a|b", "--csv", "a.png"], "a.png is there already"),
+        (["classify", "a.png", "--labels", "a|b", "--csv", "a.png"], "a.png already exists"),
         (["classify", "a.png", "--labels", "a|b", "steps=3"], "is a setting for drawing"),
         (["classify", "x*.gif", "--labels", "a|b"], "no picture matches"),
         (["score"], "to draw the word itself: vqclip generate score"),

@@ -74,7 +74,7 @@ def test_what_is_there_is_never_replaced(home: Home, photos: list[str], refused:
     mine = Path("embeddings/my-cat.pt")
     mine.write_bytes(b"mine")
     said = refused(*invert(home, photos))
-    assert "embeddings/my-cat.pt is there already" in said and "another --token" in said
+    assert "embeddings/my-cat.pt already exists" in said and "another --token" in said
     assert mine.read_bytes() == b"mine"
 
 

@@ -240,7 +240,7 @@ def test_a_complete_run_is_not_overwritten(place: Path) -> None:
     list(kept(Source(range(2)), place))
     before = (place / "run.json").read_bytes()
     source = Source(range(2))
-    with pytest.raises(OutputError, match=r"final.png is there already"):
+    with pytest.raises(OutputError, match=r"final.png already exists"):
         next(kept(source, place))
     assert (place / "run.json").read_bytes() == before
 
