@@ -83,7 +83,7 @@ def test_again_says_when_the_models_have_changed(home: Home, capsys: Capture) ->
     chunk.add_itxt("vqclip", text)
     pillow.new("RGB", (9, 9)).save("other.png", pnginfo=chunk)
     assert main.main(["again", "other.png"]) == 0
-    warning = "note: not the models those that made the picture; it will differ\n"
+    warning = "note: these are not the models that made the picture, so it will differ\n"
     assert warning in capsys.readouterr().err
     assert main.main(["again", str(first)]) == 0
     assert warning not in capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_an_album_tells_what_is_not_there(tmp_path: Path, capsys: Capture) -> No
     album = image_arguments.find_images([str(tmp_path), str(tmp_path / "x*.png")], Console())
     assert [path.name for path in album.paths] == ["a.png"] and album.failed == 1
     assert "error: no picture matches" in capsys.readouterr().err
-    with pytest.raises(PictureError, match="1 was passed over"):
+    with pytest.raises(PictureError, match="1 was skipped"):
         album.close()
     image_arguments.ImageBatch([], Console()).close()
     with pytest.raises(PictureError, match="no picture matches"):
@@ -104,7 +104,7 @@ def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     _, config = image_arguments.parted([f"perceptors={home.clip}"], "score")
-    with pytest.raises(PromptError, match="has not been learnt the word <nil>"):
+    with pytest.raises(PromptError, match="the word <nil> has not been learnt"):
         image_arguments.load_named_perceptors(config, Console(), ["a <nil>"])
     assert "loading" not in capsys.readouterr().err
 

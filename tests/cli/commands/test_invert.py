@@ -112,7 +112,7 @@ def test_interrupted_it_saves_what_there_is_under_a_name_that_says_so(
     monkeypatch.setattr(textual_inversion, "learn_word", learn)
     assert main.main(invert(home, photos)) == 130
     err = capsys.readouterr().err
-    assert "prompts may write <my-cat.unfinished>" in err and "Traceback" not in err
+    assert "prompts can use <my-cat.unfinished>" in err and "Traceback" not in err
     word = word_embedding.read_word(Path("embeddings/my-cat.unfinished.safetensors"))
     assert word.notes["steps"] == {str(home.clip): 2}
     monkeypatch.undo()
@@ -181,7 +181,7 @@ def test_few_pictures_are_remarked_upon(
 ) -> None:
     assert main.main(invert(home, photos[:1], "--kind", "negative")) == 0
     err = capsys.readouterr().err
-    assert "note: from 1 picture the word learns all that is in them" in err
+    assert "note: from 1 picture the word learns everything in them" in err
     assert 'vqclip "a fox | <my-cat>:-0.5"' in err
 
 

@@ -97,7 +97,7 @@ def test_a_picture_of_curves(tmp_path: Path, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["1 + low"], "'1 + low' uses 'low', which a sound brings; this run has none"),
+        (["1 + low"], "'1 + low' uses 'low', which needs a sound, but this run has none"),
         (["1 + tt"], "uses 'tt', which is not a known name"),
         (["1 / t"], "'1 / t' is not a finite number at frame 0"),
         (["t", "--frames", "0"], "--frames is 0; write a whole number from 1 to 100000"),

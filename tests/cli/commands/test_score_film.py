@@ -60,7 +60,7 @@ def test_a_film_is_measured(clip: Path, capsys: Capture) -> None:
     ]
     # Of three channels, one differs by 40 levels from frame to frame, and by 80 over the loop.
     assert out.count("13.33") == 2 and "26.67  the loop does not close" in out
-    assert f"{1000 * (40 / 255) ** 2 / 3:.3f}  of the 100 % of the pixels" in out
+    assert f"{1000 * (40 / 255) ** 2 / 3:.3f}  on the 100 % of pixels" in out
 
 
 def test_motion_is_found_in_the_source(clip: Path, capsys: Capture) -> None:

@@ -210,7 +210,10 @@ def test_a_folder_that_may_not_be_written_has_its_index_in_the_cache(
         (["search", "empty", "a castle"], "empty holds no picture (png, "),
         (["search", "photos", "a castle", "--sheet", "photos/red.png"], "already exists"),
         (["search", "photos", "a castle", "--links", "photos"], "photos is not empty"),
-        (["search", "photos", "a castle", "--links", "photos/red.png/x"], "red.png is no folder"),
+        (
+            ["search", "photos", "a castle", "--links", "photos/red.png/x"],
+            "red.png is not a folder",
+        ),
         (["search", "photos", "a castle", "perceptors=a,b"], "a search uses one perceptor"),
         (["search", "photos", "a castle", "steps=3"], "is a setting for drawing"),
     ],
