@@ -299,7 +299,7 @@ def test_made_again_or_gone_on_with_there_is_one_run(home: Home, refused: Refusa
     (place,) = (each for each in Path("there").iterdir() if each.is_dir())
     for command in ("again", "resume"):
         said = refused(command, str(place), "negative={fog|rain}", "steps=2")
-        assert "negative is '{fog|rain}', a template, which stands for a run each" in said
+        assert "negative is '{fog|rain}', a template for several runs" in said
         assert "such as negative='fog'" in said
     assert "prompts is '{a|b}', a template" in refused("again", str(place), "prompts={a|b}")
 
