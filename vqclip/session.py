@@ -20,6 +20,7 @@ from vqclip.generate import Objective, Step
 from vqclip.guidance import objectives
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
+from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import pick_device, pick_seed, price_of_order, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
@@ -61,7 +62,7 @@ def build(
     """
     start = None if point is None else resume.read_start_picture(point)
     config = request.config
-    registry.require_models(config.vqgan, request.names, perceptors.look)
+    registry.require_models(config.vqgan, request.names, clip.absent)
     words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
     device = pick_device(config.device)
     if config.threads > 0:
@@ -75,7 +76,7 @@ def build(
     if request.retake is not None:
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
-    memory_policy = memory_fit.choose(request, device, perceptors.perceptor_source, notes)
+    memory_policy = memory_fit.choose(request, device, notes)
     watching = perceptors.load_perceptors(request, words, seed, device, memory_policy, say)
     notes += word_embedding.unknown_words(words, {p.name: p.width for p in watching.perceptors})
     masks = init_image.masks(request.wishes, request.folders)

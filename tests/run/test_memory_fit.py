@@ -15,7 +15,7 @@ from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
-from vqclip.run import memory_fit, perceptors
+from vqclip.run import memory_fit
 from vqclip.run.preflight import make_request
 
 Capture = pytest.CaptureFixture[str]
@@ -30,7 +30,7 @@ def large() -> RunConfig:
 
 
 def models(config: RunConfig) -> memory_fit.Shapes:
-    return memory_fit.shapes(config, looking(config), 0, perceptors.perceptor_source)
+    return memory_fit.shapes(config, looking(config), 0)
 
 
 def looking(config: RunConfig) -> list[PerceptorSpec]:
@@ -39,7 +39,7 @@ def looking(config: RunConfig) -> list[PerceptorSpec]:
 
 def chosen(config: RunConfig, notes: list[str]) -> MemoryPolicy:
     request = make_request(config, complete=False)
-    return memory_fit.choose(request, CPU, perceptors.perceptor_source, notes)
+    return memory_fit.choose(request, CPU, notes)
 
 
 def test_thrift_needs_less_each_time() -> None:
@@ -78,7 +78,7 @@ def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
 def test_the_remedies_fit() -> None:
     config = large()
     free = memory_fit.needed(config, models(config), memory_fit.MOST) * 3 // 4
-    found = memory_fit.shrunk(config, looking(config), 0, perceptors.perceptor_source)
+    found = memory_fit.shrunk(config, looking(config), 0)
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
         other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())

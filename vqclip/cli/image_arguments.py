@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,27 +96,21 @@ def load_named_perceptors(
 
         from vqclip.guidance.perceptor import load_perceptor
         from vqclip.guidance.prompt_embedding import taught
+        from vqclip.models import clip
         from vqclip.models import device as models_device
         from vqclip.models.zoo import word_embedding
-        from vqclip.run import perceptors
 
-        registry.require_models("starter", config.perceptors, perceptors.look)
+        registry.require_models("starter", config.perceptors, clip.absent)
     except ModelAbsent as error:
         told = str(error).replace("--preset starter", "perceptors=starter")
         raise ModelAbsent(told) from error
     device = models_device.pick_device(config.device)
-    precision = models_device.pick_precision(config.precision, device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     own, found = taught((), " ".join(texts), where), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
-        eye = load_perceptor(
-            perceptors.perceptor_source(name), device=device, precision=precision
-        )
-        found.append(
-            replace(eye.with_words(word_embedding.fitting_width(own, eye.width)), name=name)
-        )
+        found.append(load_perceptor(name, device=device, precision=config.precision, words=own))
     for note in word_embedding.unknown_words(own, {eye.name: eye.width for eye in found}):
         screen.say(f"note: {note}")
     return found

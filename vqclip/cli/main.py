@@ -128,7 +128,7 @@ def _less_memory(progress: Progress) -> str:
     config = progress.config
     if config is None:
         return "not enough memory; close other programs, and try again"
-    from vqclip.run import memory_fit, perceptors
+    from vqclip.run import memory_fit
 
     width, height = final_size(config)
     would: list[str] = []
@@ -136,7 +136,7 @@ def _less_memory(progress: Progress) -> str:
         looking = [parse_perceptor(each) for each in config.perceptors]
         wishes = prompts.parse_all(config.prompts, config.negative)
         regions = len({each.region for each in wishes if each.region is not None})
-        would = memory_fit.shrunk(config, looking, regions, perceptors.perceptor_source)
+        would = memory_fit.shrunk(config, looking, regions)
     less = " or ".join(would or ["a smaller --size"])
     return f"not enough memory for {width}x{height}, even a square at a time; {less} needs less"
 

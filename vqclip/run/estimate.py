@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.config.sizes import plan_stages
+from vqclip.models import clip
 from vqclip.models.cost import Cost
 from vqclip.models.zoo import registry
 from vqclip.run import frames as run_frames
-from vqclip.run import memory_fit, perceptors
+from vqclip.run import memory_fit
 from vqclip.run.preflight import Request
 
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
@@ -77,10 +78,8 @@ def estimate_cost(request: Request) -> Estimate:
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     config = request.config
-    lacking = registry.missing_models(config.vqgan, request.names, perceptors.look)
-    models = memory_fit.shapes(
-        config, request.perceptors, request.regions, perceptors.perceptor_source
-    )
+    lacking = registry.missing_models(config.vqgan, request.names, clip.absent)
+    models = memory_fit.shapes(config, request.perceptors, request.regions)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning

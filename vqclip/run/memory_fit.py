@@ -10,7 +10,7 @@ longer; by no means, and then with which settings it would.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -68,14 +68,12 @@ def shapes(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
     regions: int,
-    source: Callable[[str], str],
 ) -> Shapes:
     """Build the models of a run without weights.
 
     Args:
         perceptors: as the settings name them.
         regions: how many parts of the picture have prompts of their own.
-        source: perceptor → folder or name, as open_clip is to be asked for it.
 
     Raises:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
@@ -86,7 +84,7 @@ def shapes(
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
         drawer = vqgan.build_vqgan(layout).requires_grad_(False).eval()
-    judges = {each.name: clip.outline(source(each.name)) for each in perceptors}
+    judges = {each.name: clip.outline(each.name) for each in perceptors}
     unknown = tuple(name for name, judge in judges.items() if judge is None)
     known = tuple(judge.to(dtype) for judge in judges.values() if judge is not None)
     known_or_not = None if unknown else known
@@ -195,13 +193,10 @@ DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is 
 MOST = MemoryPolicy(1, recompute=True, tiles=True)
 
 
-def choose(
-    request: Request, device: torch.device, source: Callable[[str], str], notes: list[str]
-) -> MemoryPolicy:
+def choose(request: Request, device: torch.device, notes: list[str]) -> MemoryPolicy:
     """How much is to be held at a time, so that the run fits into the memory that there is.
 
     Args:
-        source: perceptor → folder or name, as open_clip is to be asked for it.
         notes: gets a sentence where it is less than everything.
 
     Raises:
@@ -212,7 +207,7 @@ def choose(
     free = room(device)
     if free is None or fits_surely(config, *parts, free):
         return asked
-    models = shapes(config, *parts, source)
+    models = shapes(config, *parts)
     if models.judges is None:
         return asked
     found = least(config, models, free)
@@ -224,7 +219,7 @@ def choose(
         notes.append(f"the run would need about {need}, and {there} are free: {found.in_words()}")
         return found
     if needed(config, models, MOST) > DOUBT * free:
-        would = remedies(config, *parts, free, source)
+        would = remedies(config, *parts, free)
         raise ConfigError(
             f"the run would need about {need} of memory, and {there} are free; it would fit with "
             f"{', or '.join(would) if would else 'no setting here: close other programs'}"
@@ -283,7 +278,6 @@ def remedies(
     perceptors: Sequence[PerceptorSpec],
     regions: int,
     free: int,
-    source: Callable[[str], str],
 ) -> list[str]:
     """Up to three settings with which a run would fit, each for itself: the least changes."""
     built: dict[tuple[str, ...], Shapes] = {}
@@ -293,7 +287,7 @@ def remedies(
         key = (one.vqgan, *one.perceptors)
         if key not in built:
             looking = [read.get(each) or parse_perceptor(each) for each in one.perceptors]
-            built[key] = shapes(one, looking, regions, source)
+            built[key] = shapes(one, looking, regions)
         models = built[key]
         return models.judges is not None and needed(one, models, MOST) <= free
 
@@ -336,14 +330,13 @@ def shrunk(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
     regions: int,
-    source: Callable[[str], str],
 ) -> list[str]:
     """Up to three settings with which a run would need a quarter less than at its thriftiest."""
-    models = shapes(config, perceptors, regions, source)
+    models = shapes(config, perceptors, regions)
     if models.judges is None:
         return []
     need = needed(config, models, MOST)
-    return remedies(config, perceptors, regions, need * 3 // 4, source)
+    return remedies(config, perceptors, regions, need * 3 // 4)
 
 
 def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfig:

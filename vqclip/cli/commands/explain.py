@@ -61,15 +61,11 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         check_run(replace(config, init="random"))
     from vqclip.guidance import prompt_embedding
     from vqclip.guidance.perceptor import load_perceptor
-    from vqclip.models.zoo import word_embedding
-    from vqclip.run import perceptors as run_perceptors
+    from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
-    registry.require_models("starter", names, run_perceptors.look)
-    perceptors = [
-        replace(load_perceptor(run_perceptors.perceptor_source(name)), name=name)
-        for name in names
-    ]
+    registry.require_models("starter", names, clip.absent)
+    perceptors = [load_perceptor(name) for name in names]
     for config in configs:
         wishes = styled(prompts.parse_all(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
@@ -81,7 +77,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
             screen.event("wish", **_told(wish, where))
         taught = prompt_embedding.taught(wishes, config.style, where)
         for each in perceptors:
-            perceptor = each.with_words(word_embedding.fitting_width(taught, each.width))
+            perceptor = each.with_fitting_words(taught)
             for wish in wishes:
                 if wish.kind != "text" or (wish.only and perceptor.name not in wish.only):
                     continue
@@ -181,14 +177,14 @@ def make_direction(
     from vqclip.guidance import prompt_embedding
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.media import files
-    from vqclip.run import perceptors as run_perceptors
+    from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(perceptors)
-    registry.require_models("starter", names, run_perceptors.look)
+    registry.require_models("starter", names, clip.absent)
     vectors = {}
     for each in names:
         screen.say(f"asking {each} …")
-        perceptor = load_perceptor(run_perceptors.perceptor_source(each))
+        perceptor = load_perceptor(each)
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = prompt_embedding.direction_between(*sides)[0]
         vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]

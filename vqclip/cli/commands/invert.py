@@ -184,10 +184,10 @@ def learn_word(
     import torch
 
     from vqclip.media import images
+    from vqclip.models import clip
     from vqclip.models import device as models_device
-    from vqclip.run import perceptors
 
-    registry.require_models("starter", config.perceptors, perceptors.look)
+    registry.require_models("starter", config.perceptors, clip.absent)
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
@@ -243,20 +243,11 @@ def _students(
 ) -> Iterator[OpenClipPerceptor]:
     """Load the perceptors, each of another width: a file has one set of vectors for each."""
     from vqclip.guidance.perceptor import load_perceptor
-    from vqclip.models import device as models_device
-    from vqclip.run import perceptors
 
     widths: dict[int, str] = {}
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
-        perceptor = dataclasses.replace(
-            load_perceptor(
-                perceptors.perceptor_source(name),
-                device=device,
-                precision=models_device.pick_precision(config.precision, device),
-            ),
-            name=name,
-        )
+        perceptor = load_perceptor(name, device=device, precision=config.precision)
         if perceptor.width in widths:
             raise ConfigError(
                 f"{name} and {widths[perceptor.width]} have text towers of one width, "
