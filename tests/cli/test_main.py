@@ -18,6 +18,7 @@ from tests.conftest import Home
 from vqclip import generate as generate_module
 from vqclip import session
 from vqclip.cli import console, main
+from vqclip.cli.options import CommonOptions
 from vqclip.config.describe import describe_settings
 from vqclip.errors import ConfigError, OutputError
 from vqclip.generate import Step
@@ -135,7 +136,7 @@ def test_every_command_has_help_of_its_own(name: str, capsys: Capture) -> None:
         main.main([name, "--help"])
     out = capsys.readouterr().out
     assert f"usage: vqclip {name}" in out
-    assert (main.COMMANDS[name].__doc__ or "?").split("\n")[0] in " ".join(out.split())
+    assert main.COMMANDS[name].about in " ".join(out.split())
 
 
 def test_help_of_dream_lists_its_settings(capsys: Capture) -> None:
@@ -355,7 +356,7 @@ def test_too_little_memory_without_a_run(capsys: Capture, monkeypatch: Patch) ->
     def listing(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setitem(main.COMMANDS, "presets", listing)
+    monkeypatch.setitem(main.COMMANDS, "presets", main.Command(listing, CommonOptions))
     assert main.main(["presets"]) == 1
     assert capsys.readouterr().err.startswith("error: not enough memory; close other programs")
 
@@ -377,7 +378,7 @@ def test_a_reader_that_has_gone_is_no_mistake(monkeypatch: Patch) -> None:
     def gone(*_: Any) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setitem(main.COMMANDS, "presets", gone)
+    monkeypatch.setitem(main.COMMANDS, "presets", main.Command(gone, CommonOptions))
     monkeypatch.setattr(sys, "stdout", sys.stdout)  # main replaces it; put it back afterwards
     assert main.main(["presets"]) == 1
     sys.stdout.close()

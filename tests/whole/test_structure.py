@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import dataclasses
 import re
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import vqclip
 from tests.helpers import readme
 from vqclip.cli import arguments, main
+from vqclip.cli.options import read_options
 from vqclip.cli.parser import parser_of
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
@@ -136,17 +138,19 @@ def test_command_lines_that_cannot_be_typed_are_found(words: list[str], complain
 def understand(words: list[str]) -> None:
     """Read a command line as far as it goes without a model or a picture."""
     name, rest = main._command(words)
-    options = parser_of(name, main.abouts()).parse_intermixed_args(rest)
+    namespace = parser_of(name, main.abouts()).parse_intermixed_args(rest)
+    options = read_options(main.COMMANDS[name].options, namespace)
     if name in ("generate", "plan", "animate"):
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")
-        options.preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
+        preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
+        options = dataclasses.replace(options, preset=preset)
         if not any(word.endswith((*own, ".txt", ".json")) for word in rest):
             arguments.configs(options)
     elif name == "again":
         picture, overrides = arguments.parted(options.words)
         assert picture is not None
-        loading.load("a fox", overrides=arguments.short(options) + overrides)
+        loading.load("a fox", overrides=options.overrides() + overrides)
 
 
 def test_the_documentation_shows_the_settings_as_they_are() -> None:

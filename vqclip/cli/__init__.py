@@ -4,6 +4,7 @@ Begin with `main`.
 
     main               Parsing, dispatch, and errors as sentences with exit codes
     parser             The argument parser: the words and options of each command
+    options            Options of commands as values: what the parser read, with types
     epilogs            Help texts: the first page, and what stands below each command's options
     help_pages         Help pages: usage, blocks of terms with what they mean
     settings_help      `vqclip help settings`: every setting, by group, key or words of its help

@@ -116,7 +116,6 @@ def parser_of(name: str, abouts: Mapping[str, str], *, named: bool = True) -> Pa
         _add_looking(parser, name)
     if name in OTHERS:
         OTHERS[name](parser)
-    parser.set_defaults(named_generate=False, command=(), film=False, draft=False)
     parser.add_argument("--json", action="store_true", help="for scripts: one object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")

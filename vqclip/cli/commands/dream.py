@@ -6,11 +6,13 @@ import math
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqclip.cli import arguments
 from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import PromptOptions, to_overrides
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.language import assets, prompt, prompts
@@ -135,7 +137,20 @@ def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
     return functional.pad(torch.cat(rows, 2), [MARGIN, 0, MARGIN, 0], value=1.0)
 
 
-def dream(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DreamOptions(PromptOptions):
+    """The options of `dream`."""
+
+    count: str | None
+    size: str | None
+
+    def overrides(self) -> list[str]:
+        """See `PromptOptions`."""
+        given = {"dream.count": self.count, "size": self.size}
+        return [*super().overrides(), *to_overrides(given)]
+
+
+def dream(options: DreamOptions, screen: Console, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first."""
     for config in arguments.configs(options):
         files.require_folder(Path(config.out))

@@ -6,12 +6,13 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments, settings_help
 from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -231,12 +232,28 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
     return torch.cat(rows)
 
 
-def explain(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DirectionOptions(CommonOptions):
+    """The options of `direction`."""
+
+    words: list[str]
+    as_name: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpOptions(CommonOptions):
+    """The options of `help`."""
+
+    topic: str
+    about: list[str]
+
+
+def explain(options: PromptOptions, screen: Console, progress: Progress) -> None:
     """Say how a prompt is understood, and what each CLIP reads."""
     explain_prompts(arguments.configs(options), screen)
 
 
-def direction(options: Any, screen: Console, progress: Progress) -> None:
+def direction(options: DirectionOptions, screen: Console, progress: Progress) -> None:
     """Make a direction for vector(NAME) of words or pictures."""
     words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
     if len(words) != 2:
@@ -249,7 +266,7 @@ def direction(options: Any, screen: Console, progress: Progress) -> None:
     make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
 
 
-def help(options: Any, screen: Console, progress: Progress) -> None:
+def help(options: HelpOptions, screen: Console, progress: Progress) -> None:
     """Explain the language of prompts, a setting or a command."""
     if options.topic == "settings":
         settings_help.show(options.about, screen)

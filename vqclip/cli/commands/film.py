@@ -13,11 +13,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions, to_overrides
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings
@@ -32,11 +34,40 @@ if TYPE_CHECKING:
 
 
 MOST = 1000  # pictures on a sheet
-SHORT = ("format", "fps", "codec", "crf", "quality", "between")  # --fps 24 is film.fps=24
 KINDS = tuple(kind for kind in FILMS if kind not in ("frames", "none"))
 
 
-def make_film(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions(CommonOptions):
+    """The options of `film`."""
+
+    words: list[str]
+    format: str | None
+    fps: str | None
+    size: str | None
+    codec: str | None
+    crf: str | None
+    quality: str | None
+    between: str | None
+    sound: str | None
+    sound_start: str | None
+    sheet: str | None
+    out: str | None
+
+    def overrides(self) -> list[str]:
+        """The options that are another way to write a setting, as `key=value`."""
+        given = {
+            "film.format": self.format,
+            "film.fps": self.fps,
+            "film.codec": self.codec,
+            "film.crf": self.crf,
+            "film.quality": self.quality,
+            "film.between": self.between,
+        }
+        return to_overrides(given)
+
+
+def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None:
     """Make a film, or a contact sheet, of what the words name.
 
     Raises:
@@ -89,7 +120,7 @@ def make_film(options: Any, screen: Console, progress: Progress) -> None:
     screen.result(str(out))
 
 
-def _parted(options: Any) -> tuple[list[str], list[str]]:
+def _parted(options: FilmOptions) -> tuple[list[str], list[str]]:
     """The words that stand alone, and the settings of a film among them, `film.fps=24`."""
     known = [each.key for each in describe_settings() if each.key.startswith("film.")]
     alone, settings = [], []
@@ -104,13 +135,10 @@ def _parted(options: Any) -> tuple[list[str], list[str]]:
             )
         else:
             settings.append(word)
-    for name in SHORT:
-        if (value := getattr(options, name, None)) is not None:
-            settings.append(f"film.{name}={value}")
-    return alone, settings
+    return alone, [*settings, *options.overrides()]
 
 
-def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
+def _settings(given: list[str], options: FilmOptions) -> tuple[FilmSettings, set[str]]:
     """The film's settings, and which of them were said; the name of --out says the format."""
     said = {text.partition("=")[0].removeprefix("film.") for text in given}
     names_a_film = options.out is not None and options.sheet is None
@@ -139,7 +167,7 @@ def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
     return settings, said
 
 
-def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
+def _place(options: FilmOptions, source: Source, settings: FilmSettings) -> Path:
     """Where the result goes: as asked for, or beside what it is made of, under a free name."""
     stem, suffix = source.home.name, f".{settings.format}"
     if options.sheet is not None:
@@ -297,6 +325,6 @@ def _seconds(text: str | None) -> float:
     return float(text)
 
 
-def film(options: Any, screen: Console, progress: Progress) -> None:
+def film(options: FilmOptions, screen: Console, progress: Progress) -> None:
     """Make a film or a contact sheet of a run or of pictures."""
     make_film(options, screen, progress)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import arguments
 from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions, to_overrides
 from vqclip.config import checks, layers
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -350,10 +352,34 @@ def _tell(
     screen.result(str(file))
 
 
-INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
+@dataclass(frozen=True, kw_only=True)
+class InvertOptions(CommonOptions):
+    """The options of `invert`."""
+
+    words: list[str]
+    token: str | None
+    init: str | None
+    vectors: str | None
+    perceptors: str | None
+    kind: str | None
+    steps: str | None
+    out: str | None
+
+    def overrides(self) -> list[str]:
+        """The options that are another way to write a setting, as `key=value`."""
+        given = {
+            "token": self.token,
+            "init": self.init,
+            "vectors": self.vectors,
+            "perceptors": self.perceptors,
+            "kind": self.kind,
+            "steps": self.steps,
+            "out": self.out,
+        }
+        return to_overrides(given)
 
 
-def invert(options: Any, screen: Console, progress: Progress) -> None:
+def invert(options: InvertOptions, screen: Console, progress: Progress) -> None:
     """Learn a word of your own from a few pictures: <my-cat>."""
     photos = [
         word
@@ -361,6 +387,5 @@ def invert(options: Any, screen: Console, progress: Progress) -> None:
         if os.path.exists(word) or not arguments.OVERRIDE.match(word)
     ]
     overrides = [word for word in options.words if word not in photos]
-    given = [(key, getattr(options, key)) for key in INVERT]
-    short = [f"{key}={value}" for key, value in given if value is not None]
-    learn_word(photos, inversion_settings(short + overrides), screen, progress)
+    config = inversion_settings(options.overrides() + overrides)
+    learn_word(photos, config, screen, progress)
