@@ -10,7 +10,7 @@ import torch
 from tests.conftest import Home
 from tests.language.test_learnt_words import teach
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console
+from vqclip.cli.output import Console
 from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.guidance import zero_shot
 from vqclip.guidance.perceptor import load_perceptor

@@ -17,7 +17,7 @@ from PIL import Image as pillow
 from tests.conftest import Home
 from vqclip import generate as generate_module
 from vqclip import session
-from vqclip.cli import console, main
+from vqclip.cli import main, output
 from vqclip.cli.options import CommonOptions
 from vqclip.config.describe import describe_settings
 from vqclip.errors import ConfigError, OutputError
@@ -231,14 +231,14 @@ def generating(monkeypatch: Patch, error: BaseException) -> None:
 def test_who_asks_once_gets_everything_put_away(
     home: Home, capsys: Capture, monkeypatch: Patch, number: int
 ) -> None:
-    event = console.Console.event
+    event = output.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
         if values.get("step") == 0 and name == "step":
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(console.Console, "event", asking)
+    monkeypatch.setattr(output.Console, "event", asking)
     before = signal.getsignal(number)
     assert main.main(["a fox", "--json", *home.words("film.format=mp4")]) == 128 + number
     assert signal.getsignal(number) is before
@@ -271,14 +271,14 @@ def test_who_asks_twice_stops_it_now(home: Home, capsys: Capture, monkeypatch: P
 def test_asking_during_the_last_step_changes_nothing(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    event = console.Console.event
+    event = output.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         if values.get("step") == 2:
             os.kill(os.getpid(), signal.SIGINT)
         event(self, name, **values)
 
-    monkeypatch.setattr(console.Console, "event", asking)
+    monkeypatch.setattr(output.Console, "event", asking)
     assert main.main(["a fox", "--json", *home.words()]) == 0
     assert Path("outputs/0001-a-fox/final.png").is_file()
 
@@ -286,14 +286,14 @@ def test_asking_during_the_last_step_changes_nothing(
 def test_an_interrupt_while_a_step_is_shown_closes_the_film_too(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    event = console.Console.event
+    event = output.Console.event
 
     def interrupted(self: Any, name: str, **values: Any) -> None:
         if values.get("step") == 1:
             raise KeyboardInterrupt
         event(self, name, **values)
 
-    monkeypatch.setattr(console.Console, "event", interrupted)
+    monkeypatch.setattr(output.Console, "event", interrupted)
     assert main.main(["a fox", "--json", *home.words("film.format=gif")]) == 130
     assert Path("outputs/0001-a-fox/film.gif").is_file()
     assert not Path("outputs/0001-a-fox/final.png").exists()

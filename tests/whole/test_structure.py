@@ -15,7 +15,7 @@ import pytest
 
 import vqclip
 from tests.helpers import readme
-from vqclip.cli import arguments, main
+from vqclip.cli import main, prompt_arguments
 from vqclip.cli.options import read_options
 from vqclip.cli.parser import parser_of
 from vqclip.config import loading
@@ -30,7 +30,7 @@ PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a 
     "errors language.assets language.prompts config.yaml_files config.schema config.describe "
     "config.checks config.defaults config.loading run.preflight run.frames run.retake "
     "models.vqgan_config models.zoo.catalogue models.zoo.download models.zoo.registry "
-    "media.paths media.audio_features cli.console cli.image_arguments cli.parser cli.main "
+    "media.paths media.audio_features cli.output cli.image_arguments cli.parser cli.main "
     "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
 )
 
@@ -146,9 +146,9 @@ def understand(words: list[str]) -> None:
         preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
         options = dataclasses.replace(options, preset=preset)
         if not any(word.endswith((*own, ".txt", ".json")) for word in rest):
-            arguments.configs(options)
+            prompt_arguments.configs(options)
     elif name == "again":
-        picture, overrides = arguments.parted(options.words)
+        picture, overrides = prompt_arguments.parted(options.words)
         assert picture is not None
         loading.load("a fox", overrides=options.overrides() + overrides)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.cli.console import Console
+from vqclip.cli.output import Console
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig

@@ -32,7 +32,6 @@ from vqclip.cli.commands import (
     show,
     train,
 )
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -41,6 +40,7 @@ from vqclip.cli.options import (
     PromptOptions,
     read_options,
 )
+from vqclip.cli.output import Console, Progress
 from vqclip.cli.parser import parser_of
 from vqclip.config.perceptor_spec import parse_perceptor
 from vqclip.config.sizes import final_size

@@ -16,9 +16,9 @@ from pathlib import Path
 from vqclip.cli import image_arguments
 from vqclip.cli.commands import score_film
 from vqclip.cli.commands.score_film import FLOW, ScoreOptions
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.image_arguments import texts_of
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError
 from vqclip.media import files
 

@@ -12,11 +12,11 @@ import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from vqclip.cli.command_help import as_typed
 from vqclip.cli.commands import models
 from vqclip.cli.completion_shells import TEMPLATES
-from vqclip.cli.console import Console, Progress
-from vqclip.cli.epilogs import as_typed
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.config import yaml_files
 from vqclip.config.describe import Setting, describe_settings, groups
 from vqclip.errors import pick

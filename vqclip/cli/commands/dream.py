@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
 from vqclip.cli.options import PromptOptions, to_overrides
+from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.language import assets, prompt, prompts
@@ -152,6 +152,6 @@ class DreamOptions(PromptOptions):
 
 def dream(options: DreamOptions, screen: Console, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first."""
-    for config in arguments.configs(options):
+    for config in prompt_arguments.configs(options):
         files.require_folder(Path(config.out))
         draw(config, screen)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli import arguments, settings_help
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments, settings_help
 from vqclip.cli.options import CommonOptions, PromptOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -250,18 +250,18 @@ class HelpOptions(CommonOptions):
 
 def explain(options: PromptOptions, screen: Console, progress: Progress) -> None:
     """Say how a prompt is understood, and what each CLIP reads."""
-    explain_prompts(arguments.configs(options), screen)
+    explain_prompts(prompt_arguments.configs(options), screen)
 
 
 def direction(options: DirectionOptions, screen: Console, progress: Progress) -> None:
     """Make a direction for vector(NAME) of words or pictures."""
-    words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
+    words = [word for word in options.words if not prompt_arguments.OVERRIDE.match(word)]
     if len(words) != 2:
         raise ConfigError(
             "write what has it, then what lacks it: vqclip direction "
             '"a sunny day | bright light" "a rainy day | dusk" --name sunny'
         )
-    overrides = [word for word in options.words if arguments.OVERRIDE.match(word)]
+    overrides = [word for word in options.words if prompt_arguments.OVERRIDE.match(word)]
     config = loading.load("a picture", overrides=overrides)
     make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
 

@@ -18,8 +18,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.options import CommonOptions, to_overrides
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -20,6 +19,7 @@ from vqclip.cli.options import (
     frames_key,
     to_overrides,
 )
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, VqclipError
@@ -282,13 +282,13 @@ class ResumeOptions(CommonOptions):
 
 def generate(options: GenerateOptions, screen: Console, progress: Progress) -> None:
     """Draw a picture from a prompt; its name may be left out."""
-    _draw_all(arguments.configs(options), options, screen, progress)
+    _draw_all(prompt_arguments.configs(options), options, screen, progress)
 
 
 def animate(options: AnimateOptions, screen: Console, progress: Progress) -> None:
     """Draw an animation: a camera, a story, or over a film."""
-    arguments.require_frames([*options.overrides(), *options.words])
-    found = [arguments.animated(config) for config in arguments.configs(options)]
+    prompt_arguments.require_frames([*options.overrides(), *options.words])
+    found = [prompt_arguments.animated(config) for config in prompt_arguments.configs(options)]
     _draw_all(found, options, screen, progress)
 
 
@@ -309,7 +309,7 @@ def _draw_all(
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     """Make a picture again, with other settings if you like."""
-    first, overrides = arguments.parted(options.words)
+    first, overrides = prompt_arguments.parted(options.words)
     if first is None:
         raise ConfigError(
             "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
@@ -329,7 +329,7 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
 
 def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
     """Go on with a run that stopped, or is to take more steps."""
-    first, overrides = arguments.parted(options.words)
+    first, overrides = prompt_arguments.parted(options.words)
     if first is None:
         raise ConfigError(
             "name the run to go on with: vqclip resume outputs/0001-a-fox; "

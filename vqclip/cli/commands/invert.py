@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
 from vqclip.cli.options import CommonOptions, to_overrides
+from vqclip.cli.output import Console, Progress
 from vqclip.config import checks, layers
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -384,7 +384,7 @@ def invert(options: InvertOptions, screen: Console, progress: Progress) -> None:
     photos = [
         word
         for word in options.words
-        if os.path.exists(word) or not arguments.OVERRIDE.match(word)
+        if os.path.exists(word) or not prompt_arguments.OVERRIDE.match(word)
     ]
     overrides = [word for word in options.words if word not in photos]
     config = inversion_settings(options.overrides() + overrides)

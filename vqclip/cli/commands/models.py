@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqclip.cli.bars import BYTES
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
+from vqclip.cli.progress_bar import BYTES
 from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, SoundError
 from vqclip.language import expressions, schedules
 from vqclip.language.clock import Timeline

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console
 from vqclip.errors import ConfigError
 from vqclip.language import assets
 from vqclip.media import paths

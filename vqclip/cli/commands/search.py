@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media import files
 from vqclip.media import paths as media_paths

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, yaml_files
 from vqclip.config.describe import describe_settings, plain_value, to_dict
 from vqclip.config.layers import flat
@@ -96,7 +96,7 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
-    for config in arguments.configs(options):
+    for config in prompt_arguments.configs(options):
         _plan(config, options, screen)
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Console, Progress
 from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, ModelError, PictureError, suggest
 from vqclip.media import files
 from vqclip.models.zoo import registry
