@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vqclip.config.schema import LossSettings
 from vqclip.generate import View
-from vqclip.guidance import losses
+from vqclip.guidance import pixel_losses
 from vqclip.guidance.objectives import from_losses, from_prompts, names_of
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.scenes import SceneTimeline
@@ -24,7 +24,7 @@ from vqclip.models.tokenizer import Row
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
-    assert set(names_of(everything)) == {"distinct", *losses.LOSSES} == set(numbers)
+    assert set(names_of(everything)) == {"distinct", *pixel_losses.LOSSES} == set(numbers)
     assert names_of(LossSettings(distinct=0, smoothness=0)) == []
     assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
 

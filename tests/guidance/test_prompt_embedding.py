@@ -18,7 +18,7 @@ from vqclip.language import assets
 from vqclip.language.assets import Direction
 from vqclip.language.prompt import Prompt, TextSpan, apply_style_to_text, styled
 from vqclip.language.prompts import parse_prompts
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models.zoo import registry
 
 
@@ -51,7 +51,9 @@ def test_a_raised_word_counts_more_than_the_text_without_it(tiny: OpenClipPercep
         words = ("a ", "red", " fox in a ", "dark", " wood")
         pairs = zip(words, attention, strict=True)
         spelt = tiny.spell(list(pairs))
-        found = text_encoder.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+        found = clip_text_tower.encode(
+            tiny.model, spelt.tokens[None], weights=spelt.weights[None]
+        )
         return functional.normalize(found.float(), dim=-1)
 
     base = read(1, 1.5, 1, 1.2, 1)
@@ -64,7 +66,7 @@ def test_a_text_that_is_raised_as_a_whole_says_the_same(tiny: OpenClipPerceptor)
     """There is nothing without it to be told from."""
     got = embed_prompt(wish("(a red fox:1.5)"), tiny)
     spelt = tiny.spell([("a red fox", 1.5)])
-    found = text_encoder.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+    found = clip_text_tower.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
     torch.testing.assert_close(got, functional.normalize(found.float(), dim=-1))
 
 

@@ -62,19 +62,6 @@ def test_thrift_needs_less_each_time() -> None:
     assert memory_fit.least(config, shapes, need[0]) == MemoryPolicy()
 
 
-def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
-    config = vqclip.load("a fox", size="64x64", device="cpu", init="random", growth=[])
-    shapes = models(config)
-    assert shapes.judges is not None
-    layers = len([m for m in shapes.judges[0].visual.modules() if not list(m.children())])
-    whole, some, single = (
-        memory_footprint.costs(config, shapes, MemoryPolicy(n))[1] for n in (0, 4, 1)
-    )
-    assert some.flops == single.flops == pytest.approx(1.5 * whole.flops, rel=1e-6)
-    assert (whole.calls, some.calls, single.calls) == (0, 3 * 3 * layers, 15 * 3 * layers)
-    assert single.kept < some.kept < whole.kept
-
-
 def test_the_remedies_fit() -> None:
     config = large()
     free = memory_footprint.needed(config, models(config), memory_fit.MOST) * 3 // 4

@@ -13,7 +13,14 @@ from pathlib import Path
 from vqclip.config import scheduled
 from vqclip.config.schema import LossSettings
 from vqclip.generate import Loss, Objective
-from vqclip.guidance import distractors, losses, prompt_embedding, regions, scenes
+from vqclip.guidance import (
+    distractors,
+    pixel_losses,
+    prompt_embedding,
+    prompt_losses,
+    regions,
+    scenes,
+)
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask, RegionView
@@ -92,14 +99,14 @@ def _track_loss(
     first = next(prompt for prompt in track.prompts if prompt is not None)
     weight, stop = scenes.track_weight(track, timeline), scenes.track_stop(track, timeline)
     if first.kind == "image":
-        return losses.image_loss(perceptor, inputs.pictures[first.body], weight, stop)
+        return prompt_losses.image_loss(perceptor, inputs.pictures[first.body], weight, stop)
     embedded = [
         prompt
         if prompt is None
         else prompt_embedding.embed_prompt(prompt, perceptor, inputs.folders)
         for prompt in track.prompts
     ]
-    return losses.prompt_loss(
+    return prompt_losses.prompt_loss(
         perceptor.name, scenes.track_target(track, timeline, embedded), weight, stop
     )
 
@@ -191,7 +198,7 @@ def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iter
     }
     for name in names_of(wanted):
         if name in options:
-            loss = losses.LOSSES[name](**options[name])
+            loss = pixel_losses.LOSSES[name](**options[name])
             weight = clock.of(scheduled.read_scheduled(f"losses.{name}", getattr(wanted, name)))
             yield Objective(name, weight, loss)
 

@@ -24,7 +24,7 @@ from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.guidance.cutouts import Cutter
 from vqclip.language.assets import named_in
 from vqclip.models import clip as models_clip
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.device import pick_precision
 from vqclip.models.memory import MemoryPolicy
@@ -123,7 +123,7 @@ class OpenClipPerceptor:
         if len(texts) == 0:
             raise ValueError("no texts to embed")
         tokens, inserted = self._spelled(texts)
-        read = text_encoder.encode(self.model, tokens, inserted=inserted)
+        read = clip_text_tower.encode(self.model, tokens, inserted=inserted)
         return F.normalize(read.float(), dim=-1)
 
     @torch.no_grad()
@@ -134,7 +134,7 @@ class OpenClipPerceptor:
         on the tokens before it.
         """
         tokens, inserted = self._spelled(texts)
-        return text_encoder.states(self.model, tokens, inserted)
+        return clip_text_tower.states(self.model, tokens, inserted)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
@@ -172,9 +172,9 @@ class OpenClipPerceptor:
     @property
     def width(self) -> int:
         """The width of the text tower: how many numbers it has for a token."""
-        return text_encoder.width(self.model)
+        return clip_text_tower.width(self.model)
 
-    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[text_encoder.Insertion]]:
+    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[clip_text_tower.Insertion]]:
         """Tokenise texts: rows of tokens [B, L], and the vectors of learnt words in them."""
         if not any(named_in(text) for text in texts):
             return self.tokenizer(texts).to(self.mean.device), []
@@ -293,7 +293,7 @@ def load_perceptor(
             "another configuration: fetch or export them again"
         ) from error
     model.eval().requires_grad_(False)
-    text_encoder.settle(model, dtype)
+    clip_text_tower.settle(model, dtype)
     if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
         model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg

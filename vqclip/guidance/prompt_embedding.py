@@ -3,7 +3,7 @@
 A text longer than the perceptor's context is not cut off: it is split at the ends of sentences
 and clauses, each chunk is embedded by itself, and the directions are averaged by their number of
 tokens, as front ends for Stable Diffusion do with chunks of 75. Words with attention weights are
-read by `vqclip.models.text_encoder`.
+read by `vqclip.models.clip_text_tower`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
 from vqclip.language.assets import HERE, Direction
 from vqclip.language.prompt import Prompt, TextSpan, learnt_words_in
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.tensors import Embedding
@@ -172,7 +172,7 @@ def knows_word(word: str, perceptor: OpenClipPerceptor) -> bool:
     """
     tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
     inside = tokens[:, : perceptor.count_tokens(word)]
-    return bool((text_encoder.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
+    return bool((clip_text_tower.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
 
 
 def taught(
@@ -193,7 +193,7 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a text that fits, with attention weights: [1, D] float32, of length 1.
 
     A token of attention w is read as if it were written w times; see
-    `vqclip.models.text_encoder`. That alone moves the direction little, since text towers are
+    `vqclip.models.clip_text_tower`. That alone moves the direction little, since text towers are
     trained to read every word. So for a word of attention w above 1, w - 1 times the difference
     that the word makes, with it minus without it, is added: a guidance like that of Ho and
     Salimans, 2022 (https://arxiv.org/abs/2207.12598), for diffusion models.
@@ -218,7 +218,7 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
 def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a row of tokens with its weights and learnt words: [1, D] float32, of length 1."""
     place = perceptor.mean.device
-    read = text_encoder.encode(
+    read = clip_text_tower.encode(
         perceptor.model,
         row.tokens[None].to(place),
         weights=row.weights[None].to(place),

@@ -27,8 +27,8 @@ from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
-from vqclip.guidance.losses import parse_colours
 from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.guidance.pixel_losses import parse_colours
 from vqclip.guidance.regions import Mask
 from vqclip.language.assets import HERE, find_asset
 from vqclip.language.prompt import Prompt, Region, draft_text, positive_texts
@@ -103,7 +103,7 @@ def gradient(
     """Draw a smooth passage between colours, in a random direction.
 
     Args:
-        colours: as for `losses.parse_colours`; None for two, three or four random ones.
+        colours: as for `pixel_losses.parse_colours`; None for two, three or four random ones.
 
     Returns:
         In [0, 1].
