@@ -30,7 +30,7 @@ PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a 
     "errors language.assets language.prompts config.yaml_files config.schema config.describe "
     "config.checks config.defaults config.loading run.preflight run.frames run.retake "
     "models.vqgan_config models.zoo.catalogue models.zoo.download models.zoo.registry "
-    "media.paths media.audio_features cli.output cli.image_arguments cli.parser cli.main "
+    "media.paths media.audio.features cli.output cli.image_arguments cli.parser cli.main "
     "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
 )
 

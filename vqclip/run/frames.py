@@ -18,8 +18,8 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.language import audio_bands, expressions, functions
 from vqclip.language.assets import HERE, find_asset
 from vqclip.language.clock import Clock, Timeline
-from vqclip.media import audio_features
-from vqclip.media.audio_features import AudioFeatures
+from vqclip.media.audio import features as audio_features
+from vqclip.media.audio.features import AudioFeatures
 from vqclip.media.paths import FPS
 
 if TYPE_CHECKING:

@@ -258,7 +258,7 @@ def _plan_frames(
     """The frames of an animation, and what is heard meanwhile."""
     if not config.frames:
         return None
-    from vqclip.media import audio_features
+    from vqclip.media.audio import features as audio_features
     from vqclip.run import frames
 
     heard = frames.analyse_sound(config, folders)

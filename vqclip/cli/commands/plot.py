@@ -110,7 +110,7 @@ def timeline(options: PlotOptions) -> Timeline:
         return line
     if options.steps is not None:
         raise ConfigError("--sound is heard in an animation; write --frames instead of --steps")
-    from vqclip.media import audio_features
+    from vqclip.media.audio import features as audio_features
 
     path = Path(os.path.expanduser(options.sound))
     if not path.is_file():
