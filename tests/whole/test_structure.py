@@ -250,3 +250,35 @@ def test_no_placeholder_is_left_and_every_picture_is_there() -> None:
             assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
         for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)#:]+)[^):]*\)", text):
             assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
+
+
+def defaults_of_search_paths(source: str) -> list[str]:
+    """The parameters and fields whose type is a search path and that have a default."""
+    found: list[tuple[str, ast.expr | None]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+            found += [(ast.unparse(f.target), f.annotation) for f in fields if f.value]
+        if isinstance(node, ast.arguments):
+            given = [*node.posonlyargs, *node.args]
+            given = given[len(given) - len(node.defaults) :]
+            given += [a for a, d in zip(node.kwonlyargs, node.kw_defaults, strict=True) if d]
+            found += [(each.arg, each.annotation) for each in given]
+    return [name for name, hint in found if hint and "SearchPath" in ast.unparse(hint)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(a, b: SearchPath = HERE): ...",
+        "def f(a, *, b: 'assets.SearchPath | None' = None): ...",
+        "class A:\n    b: SearchPath = HERE",
+    ],
+)
+def test_a_default_of_a_search_path_is_noticed(source: str) -> None:
+    assert defaults_of_search_paths(source) == ["b"]
+
+
+@pytest.mark.parametrize("path", sources(PACKAGE), ids=str)
+def test_no_search_path_can_be_forgotten(path: Path) -> None:
+    assert defaults_of_search_paths((PACKAGE / path).read_text(encoding="utf-8")) == []

@@ -16,6 +16,7 @@ from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.language import assets, prompts
+from vqclip.language.assets import SearchPath
 from vqclip.media import paths as media_paths
 from vqclip.models.zoo import registry
 
@@ -88,8 +89,8 @@ def load_named_perceptors(
         PromptError: if nobody has taught a word that stands in a text.
         VqclipError: if there is none of that name, or it cannot be used.
     """
-    where = assets.search_path(config.assets)
-    assets.used_words(texts, where)
+    search_path = SearchPath.from_settings(config.assets)
+    assets.find_learnt_words(texts, search_path)
     try:
         registry.require_models("starter", config.perceptors)  # before torch is imported
         import torch
@@ -107,7 +108,7 @@ def load_named_perceptors(
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    own, found = taught((), " ".join(texts), where), []
+    own, found = taught((), " ".join(texts), search_path), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
         found.append(load_perceptor(name, device=device, precision=config.precision, words=own))

@@ -55,11 +55,11 @@ def configs(options: PromptOptions) -> list[RunConfig]:
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
         file_of_prompts = Path(os.path.expanduser(first))
         listed = [*templates.lines(file_of_prompts)]
-        if folder := assets.assets_beside(file_of_prompts):
+        if folder := assets.infer_assets(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
     if first is not None and first.endswith(".json") and os.path.isfile(first):
         listed = [_structure(Path(first))]
-        if folder := assets.assets_beside(Path(first)):
+        if folder := assets.infer_assets(Path(first)):
             overrides.insert(0, f"assets={folder}")
     found: list[RunConfig] = []
     for text in listed:

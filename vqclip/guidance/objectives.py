@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from vqclip.config import scheduled
 from vqclip.config.schema import LossSettings
@@ -25,7 +24,7 @@ from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask, RegionView
 from vqclip.guidance.scenes import PromptTrack, SceneTimeline
-from vqclip.language.assets import HERE
+from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompt import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
@@ -37,35 +36,33 @@ class PromptInputs:
     """The pictures, masks and cutters that prompts refer to, and a session has loaded.
 
     Args:
+        search_path: where the files of directions are searched for.
         pictures: body of an image prompt → its pictures, [1, 3, H, W] in [0, 1].
         masks: region → its mask.
         cutter: makes the cutter of a region, from a perceptor and the region's number.
-        folders: where the files of directions are searched for.
     """
 
+    search_path: SearchPath
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     masks: Mapping[Region, Mask] = field(default_factory=dict)
     cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
-    folders: Sequence[Path] = HERE
 
 
 def from_prompts(
     prompts: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
     timeline: SceneTimeline,
-    inputs: PromptInputs | None = None,
+    inputs: PromptInputs,
     reserved: Iterable[str] = (),
     weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
     """Make the prompt objectives: one for each track of prompts and perceptor that reads it.
 
     Args:
-        inputs: needed for image prompts, regions and directions in files.
         reserved: names of other objectives; a prompt with such a name gets a number.
         weights: perceptor's name → weight at each step; 1 where there is none.
     """
     taken, counts = set(reserved), dict(weights or {})
-    found = PromptInputs() if inputs is None else inputs
     numbers: dict[Region, int] = {}
     views: dict[tuple[Region, str], RegionView] = {}
     for track in scenes.group_tracks(prompts, timeline):
@@ -77,14 +74,14 @@ def from_prompts(
             names = itertools.chain([label], map(f"{label} {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            loss = _track_loss(track, timeline, perceptor, found)
+            loss = _track_loss(track, timeline, perceptor, inputs)
             if first.region is not None:
                 number = numbers.setdefault(first.region, len(numbers))
                 key = (first.region, perceptor.name)
                 if key not in views:
-                    assert found.cutter is not None
-                    cut = found.cutter(perceptor, number)
-                    views[key] = RegionView(found.masks[first.region], perceptor, cut)
+                    assert inputs.cutter is not None
+                    cut = inputs.cutter(perceptor, number)
+                    views[key] = RegionView(inputs.masks[first.region], perceptor, cut)
                 loss = regions.restrict_to_region(loss, views[key])
             yield Objective(name, counts.get(perceptor.name, _constant(1.0)), loss)
 
@@ -103,7 +100,7 @@ def _track_loss(
     embedded = [
         prompt
         if prompt is None
-        else prompt_embedding.embed_prompt(prompt, perceptor, inputs.folders)
+        else prompt_embedding.embed_prompt(prompt, perceptor, inputs.search_path)
         for prompt in track.prompts
     ]
     return prompt_losses.prompt_loss(
@@ -143,7 +140,7 @@ def against_foils(
             if own:
                 away = perceptor.embed_text(things)
                 targets[perceptor.name] = [
-                    (prompt_embedding.embed_prompt(w, perceptor), away) for w in own
+                    (prompt_embedding.embed_text_prompt(w, perceptor), away) for w in own
                 ]
         if targets:
             usual = "distinct" if scene == 0 else f"distinct {scene + 1}"

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.guidance.cutouts import Cutter
-from vqclip.language.assets import named_in
+from vqclip.language.assets import find_word_names
 from vqclip.models import clip as models_clip
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
@@ -176,7 +176,7 @@ class OpenClipPerceptor:
 
     def _spelled(self, texts: list[str]) -> tuple[Tensor, list[clip_text_tower.Insertion]]:
         """Tokenise texts: rows of tokens [B, L], and the vectors of learnt words in them."""
-        if not any(named_in(text) for text in texts):
+        if not any(find_word_names(text) for text in texts):
             return self.tokenizer(texts).to(self.mean.device), []
         rows = [self.spell([(text, 1.0)]) for text in texts]
         tokens = torch.stack([row.tokens for row in rows]).to(self.mean.device)

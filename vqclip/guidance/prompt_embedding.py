@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch.nn import functional
@@ -20,7 +19,7 @@ from torch.nn import functional
 from vqclip.errors import PromptError
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
-from vqclip.language.assets import HERE, Direction
+from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt import Prompt, TextSpan, learnt_words_in
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
@@ -71,12 +70,12 @@ def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chu
 
 
 def embed_prompt(
-    prompt: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
+    prompt: Prompt, perceptor: OpenClipPerceptor, search_path: SearchPath
 ) -> Embedding:
     """Embed a text, noise or direction prompt: [1, D], of length 1. Not for image prompts.
 
     Args:
-        folders: where the files of directions are searched for.
+        search_path: where the files of directions are searched for.
 
     Raises:
         PromptError: if a direction does not exist, or was made for other perceptors.
@@ -88,8 +87,13 @@ def embed_prompt(
         return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
     if prompt.kind == "vector":
         return embed_direction(
-            assets.find_direction(prompt.body, folders), prompt.body, perceptor
+            assets.find_direction(prompt.body, search_path), prompt.body, perceptor
         )
+    return embed_text_prompt(prompt, perceptor)
+
+
+def embed_text_prompt(prompt: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
+    """Embed a text prompt: [1, D], of length 1."""
     return embed_pieces(spoken(prompt, perceptor), perceptor)
 
 
@@ -176,7 +180,7 @@ def knows_word(word: str, perceptor: OpenClipPerceptor) -> bool:
 
 
 def taught(
-    prompts: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
+    prompts: Sequence[Prompt], style: str, search_path: SearchPath
 ) -> list[word_embedding.WordEmbedding]:
     """Read the learnt words in prompts and their style from their files.
 
@@ -184,7 +188,7 @@ def taught(
         PromptError: if a word has no file.
         ModelError: if its file cannot be read.
     """
-    found = assets.used_words([style, *learnt_words_in(prompts)], folders)
+    found = assets.find_learnt_words([style, *learnt_words_in(prompts)], search_path)
     return [word_embedding.read_word(path, name) for name, path in found.items()]
 
 

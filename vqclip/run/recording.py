@@ -58,7 +58,7 @@ def _animation(
     kind = config.film.format
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    sound, start = run_frames.sound_of(config, request.folders)
+    sound, start = run_frames.sound_of(config, request.search_path)
     how: dict[str, Any] = {"sound": None if whole else sound, "sound_start": start}
     how |= {"fps": run_frames.fps_of(config) * (config.film.between + 1 if latent else 1)}
     how |= {"between": 0, "between_by": "blend"} if latent else {"between": 0} if whole else {}

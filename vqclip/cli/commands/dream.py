@@ -16,6 +16,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.language import assets, prompt, prompts
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompt import learnt_words_in
 from vqclip.media import files
 from vqclip.models.zoo import registry
@@ -47,8 +48,8 @@ def draw(config: RunConfig, screen: Console) -> Path:
     ]:
         screen.say(f"note: {note}")
     _check_prior(config.dream)
-    where = assets.search_path(config.assets)
-    assets.used_words([config.style, *learnt_words_in(wishes)], where)
+    search_path = SearchPath.from_settings(config.assets)
+    assets.find_learnt_words([config.style, *learnt_words_in(wishes)], search_path)
     import torch
 
     from vqclip.guidance import drafts as guidance_drafts
@@ -61,7 +62,7 @@ def draw(config: RunConfig, screen: Console) -> Path:
     device = models_device.pick_device(config.device)
     seed = models_device.pick_seed(config.seed)
     dreamer = guidance_drafts.load_draft_model(device, config.dream.prior)
-    taught = prompt_embedding.taught(wishes, config.style, where)
+    taught = prompt_embedding.taught(wishes, config.style, search_path)
     dreamer = guidance_drafts.with_words(dreamer, taught)
     for note in word_embedding.unknown_words(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")

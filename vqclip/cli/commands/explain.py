@@ -17,7 +17,7 @@ from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import assets, expressions, prompts, schedules, structured, templates
-from vqclip.language.assets import Direction
+from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt import Prompt, styled
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
@@ -73,10 +73,10 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         strays = prompts.lint_prompts(config.prompts, config.negative)
         lines += [f"note: {stray}" for stray in strays]
         screen.event("understood", prompt=prompts.show(wishes), notes=strays)
-        where = assets.search_path(config.assets)
+        search_path = SearchPath.from_settings(config.assets)
         for wish in wishes:
-            screen.event("wish", **_told(wish, where))
-        taught = prompt_embedding.taught(wishes, config.style, where)
+            screen.event("wish", **_told(wish, search_path))
+        taught = prompt_embedding.taught(wishes, config.style, search_path)
         for each in perceptors:
             perceptor = each.with_fitting_words(taught)
             for wish in wishes:
@@ -88,7 +88,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         screen.result("\n".join(lines))
 
 
-def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
+def _told(wish: Prompt, search_path: SearchPath) -> dict[str, Any]:
     """What a wish is, in plain values; null for what it has not."""
     weight = wish.weight
     region: dict[str, Any] | None = None
@@ -98,9 +98,9 @@ def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
             "place": wish.region.place,
             "outside": wish.region.outside,
             "box": wish.region.box,
-            "mask": None if mask is None else str(assets.find_asset(mask, where)),
+            "mask": None if mask is None else str(search_path.find(mask)),
         }
-    several = paths.find_images(wish.body, where) if wish.kind == "image" else []
+    several = paths.find_images(wish.body, search_path) if wish.kind == "image" else []
     return {
         "prompt": prompts.show([wish]),
         "scene": wish.scene + 1,
@@ -171,7 +171,7 @@ def make_direction(
     """
     if name is None:
         raise ConfigError("name the direction: vqclip direction A B --name sunny")
-    path = assets.path_of(name)
+    path = assets.build_direction_path(name)
     sets = [_set(text) for text in (there, lacking)]
     import torch
 
@@ -191,7 +191,7 @@ def make_direction(
         vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
     path.parent.mkdir(exist_ok=True)
     made = Direction(sets[0], sets[1], vectors)
-    files.write_whole(path, assets.to_json(made).encode())
+    files.write_whole(path, assets.direction_to_json(made).encode())
     screen.event("direction", name=name, path=str(path))
     screen.say(f"use it as vector({name}), or the other way as vector({name}):-1")
     screen.result(str(path))
@@ -212,7 +212,7 @@ def _set(text: str) -> tuple[str, ...]:
         )
     for wish in found:
         if wish.kind == "image":
-            paths.check_images(wish.body)
+            paths.check_images(wish.body, SearchPath.current())
     return tuple(f"{'@' * (wish.kind == 'image')}{wish.body}" for wish in found)
 
 
@@ -227,7 +227,7 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
     with torch.no_grad():
         rows = [
             perceptor.embed_image(images.read_picture(path))
-            for path in paths.find_images(word[1:])
+            for path in paths.find_images(word[1:], SearchPath.current())
         ]
     return torch.cat(rows)
 

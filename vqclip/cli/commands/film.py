@@ -226,7 +226,7 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
         return source.film, 0.0
     if source.run is None:
         return None, 0.0
-    from vqclip.language import assets
+    from vqclip.language.assets import SearchPath
     from vqclip.media import encode, pyav
     from vqclip.run import frames
     from vqclip.run.record import provenance
@@ -238,7 +238,9 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
             return None, 0.0
         if config.film.format in encode.SOUNDS and film.is_file() and pyav.sound(film):
             return film, 0.0
-        sound, start = frames.sound_of(config, assets.search_path(config.assets, source.run))
+        sound, start = frames.sound_of(
+            config, SearchPath.from_settings(config.assets, source.run)
+        )
         if sound is not None and not sound.is_file():
             raise PictureError(f"there is no sound at {sound}")
     except VqclipError as error:

@@ -157,7 +157,7 @@ def inversion_settings(overrides: Sequence[str]) -> InversionConfig:
         raise ConfigError("the word has no name yet; give it one: --token my-cat")
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
-    return dataclasses.replace(config, token=assets.check_name(config.token.strip()))
+    return dataclasses.replace(config, token=assets.check_word_name(config.token.strip()))
 
 
 def learn_word(

@@ -18,7 +18,7 @@ from vqclip.cli import image_arguments
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console
 from vqclip.errors import ConfigError
-from vqclip.language import assets
+from vqclip.language.assets import SearchPath
 from vqclip.media import paths
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _beside(film: Footage, name: str, run: Path | None, screen: Console) -> Foot
         taken = f"source.start={config.source.start:g} source.stride={config.source.stride}"
         if config.source.start or config.source.stride > 1:
             screen.say(f"note: {name} is taken as the run took it: {taken}")
-        return run_frames.footage_of(config, 0, film.size, assets.HERE)
+        return run_frames.footage_of(config, 0, film.size, SearchPath.current())
     source = open_footage(name, size=film.size)
     counts, rates = (film.count, source.count), (film.fps, source.fps)
     # A gif rounds its rate: where there are as many frames, they belong together.
