@@ -200,8 +200,10 @@ def _film(
     if sound is not None and settings.format not in encode.SOUNDS:
         screen.say(f"note: {settings.format} has no sound; that of {sound} is left out")
         sound = None
-    how = encoding_settings(settings) | {"fps": rate, "sound": sound, "sound_start": start}
-    look = encode.resolve_options(settings.format, encode.EncodeOptions(**how))
+    how = encode.EncodeOptions(
+        rate, sound=sound, sound_start=start, **encoding_settings(settings)
+    )
+    look = encode.resolve_options(settings.format, how)
     wide, high = encode.sides(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
         screen.say(f"note: {look.codec} has even sides, and the film is {wide}x{high}")
