@@ -40,7 +40,7 @@ from vqclip.language import assets
 from vqclip.media import images
 from vqclip.media.contact_sheet import Cell, sheet
 from vqclip.models import device
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.preflight import make_request
 from vqclip.training import settings as training_settings
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
     ).split()
     pixels = held.pixels.float() / 255
     pictures = pixels[:, :3] * pixels[:, 3:] + 1 - pixels[:, 3:]  # on white
-    perceptor = load_perceptor(str(registry.starter_clips()["starter"]))
+    perceptor = load_perceptor("starter")
     with torch.no_grad():
         seen = torch.cat([perceptor.embed_image(each) for each in pictures.split(64)])
     concepts = [row.concept for row in held.rows]

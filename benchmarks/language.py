@@ -34,7 +34,6 @@ from vqclip.errors import ConfigError, VqclipError
 from vqclip.guidance import distractors, perceptor
 from vqclip.media import images
 from vqclip.media.contact_sheet import Cell, sheet
-from vqclip.run import perceptors
 from vqclip.run.preflight import make_request
 
 THINGS = [
@@ -102,10 +101,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
     given = {"size": "128x128"} | dict(word.split("=", 1) for word in arguments)
     out, count = Path(given.pop("out", "outputs/language")), int(given.pop("count", "40"))
     settings = [f"{key}={value}" for key, value in given.items()]
-    own, second = (
-        perceptor.load_perceptor(perceptors.perceptor_source(name))
-        for name in ("starter", "starter-second")
-    )
+    own, second = (perceptor.load_perceptor(name) for name in ("starter", "starter-second"))
     candidates = cases()
     texts = own.embed_text([case.text for case in candidates])
 

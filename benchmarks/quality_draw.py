@@ -32,7 +32,6 @@ from vqclip.media.files import slug
 from vqclip.models import device
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import registry
-from vqclip.run import perceptors
 from vqclip.run.preflight import make_request
 from vqclip.training.data import archives
 
@@ -304,7 +303,7 @@ def _looker() -> Callable[[Tensor, str], float]:
 
     @cache
     def load() -> perceptor.OpenClipPerceptor:
-        return perceptor.load_perceptor(perceptors.perceptor_source("starter"))
+        return perceptor.load_perceptor("starter")
 
     def look(picture: Tensor, prompt: str) -> float:
         with torch.no_grad():

@@ -32,7 +32,6 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.guidance import perceptor, zero_shot
-from vqclip.run import perceptors
 from vqclip.training.data import archives
 
 USUAL = {
@@ -102,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{given['source']}: {len(names)} names; {len(draws)} draws of {count}, {classes}-way")
     opinions = []
     for name in given["perceptors"].split(","):
-        eye = perceptor.load_perceptor(perceptors.perceptor_source(name))
+        eye = perceptor.load_perceptor(name)
         seen = see(drawn, eye)
         ways = {"usual": zero_shot.TEMPLATES, "none": ("{}",)}
         opinions.append(

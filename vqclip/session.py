@@ -20,6 +20,7 @@ from vqclip.generate import Objective, Step
 from vqclip.guidance import objectives
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
+from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import pick_device, pick_seed, price_of_order, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
@@ -61,7 +62,7 @@ def build(
     """
     start = None if point is None else resume.read_start_picture(point)
     config = request.config
-    registry.require_models(config.vqgan, request.names, perceptors.look)
+    registry.require_models(config.vqgan, request.names, clip.absent)
     words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
     device = pick_device(config.device)
     if config.threads > 0:
@@ -75,15 +76,15 @@ def build(
     if request.retake is not None:
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
-    memory_policy = memory_fit.choose(request, device, perceptors.perceptor_source, notes)
+    memory_policy = memory_fit.choose(request, device, notes)
     watching = perceptors.load_perceptors(request, words, seed, device, memory_policy, say)
     notes += word_embedding.unknown_words(words, {p.name: p.width for p in watching.perceptors})
-    masks = init_image.masks(request.wishes, request.folders)
+    masks = init_image.masks(request.wishes, request.search_path)
     opening = InitImage(request, words, masks, size, device, seed, watching.perceptors)
     start = _start(request, opening, start, say)
     latent = init_image.latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
     models = {config.vqgan: digest} | _digests(request, watching)
-    notes += init_image.stretched(_pictures(request), size, request.folders)
+    notes += init_image.stretched(_pictures(request), size, request.search_path)
     trip = _voyage(request, opening)
     ready = Runner(
         config=config,
@@ -142,7 +143,7 @@ def _voyage(request: Request, opening: InitImage) -> FrameFeedback | None:
     grain, device = purpose_seed(opening.seed, "grain"), opening.device
     trip = motion.build_feedback(
         *(request.config, request.frames, opening.size, grain, device),
-        *(request.scenes, request.folders),
+        *(request.scenes, request.search_path),
     )
     for scene in request.scenes_with_drafts:
         drawn = opening.draft(purpose_seed(opening.seed, f"init {scene}"), scene)
@@ -171,11 +172,11 @@ def _liked(
     reserved += motion.NAMES if request.frames is not None else ()
     material = PromptInputs(
         pictures=init_image.read_target_images(
-            request.wishes, opening.size, opening.device, request.folders
+            request.wishes, opening.size, opening.device, request.search_path
         ),
         masks=opening.masks,
         cutter=watching.region_cutter,
-        folders=request.folders,
+        search_path=request.search_path,
     )
     liked = [
         *objectives.from_prompts(
@@ -201,12 +202,12 @@ def _digests(request: Request, watching: PerceptorSet) -> dict[str, str]:
         found[f"word {name}"] = registry.sha256(path)
     if request.dreams:
         found["starter prior"] = registry.sha256(registry.starter_prior() / "prior.safetensors")
-    found |= init_image.digests(_pictures(request), request.folders)
+    found |= init_image.digests(_pictures(request), request.search_path)
     if request.frames is not None:
-        read = frames.source_files(config, request.folders)
+        read = frames.source_files(config, request.search_path)
         found |= {name: init_image.digest(files) for name, files in read.items()}
     return found | {
-        f"direction {n}": assets.digest(each) for n, each in request.directions.items()
+        f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
     }
 
 

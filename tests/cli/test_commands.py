@@ -11,9 +11,9 @@ import pytest
 from PIL import Image as pillow
 from PIL.PngImagePlugin import PngInfo
 
-from tests.cli.test_console import plain, terminal
+from tests.cli.test_output import plain, terminal
 from tests.conftest import VQGAN, Home, Refusal
-from vqclip.cli import arguments, main
+from vqclip.cli import main, prompt_arguments
 from vqclip.config import yaml_files
 from vqclip.errors import ConfigError
 from vqclip.models.zoo import download, registry
@@ -295,19 +295,19 @@ def test_models_says_what_it_lacks(
 
 def test_settings_are_told_from_the_prompt() -> None:
     words = ["steps=3", "a fox = b", "cutouts.count=2"]
-    assert arguments.parted(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
-    assert arguments.parted(["1=2", "x=1"]) == ("1=2", ["x=1"])
-    assert arguments.parted([]) == (None, [])
+    assert prompt_arguments.parted(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
+    assert prompt_arguments.parted(["1=2", "x=1"]) == ("1=2", ["x=1"])
+    assert prompt_arguments.parted([]) == (None, [])
     physics = "E=mc2 on a blackboard"
-    assert arguments.parted([physics, "steps=3"]) == (physics, ["steps=3"])
-    assert arguments.parted(["steps=3", physics]) == (physics, ["steps=3"])
-    assert arguments.parted(["E=mc2"]) == (None, ["E=mc2"])
+    assert prompt_arguments.parted([physics, "steps=3"]) == (physics, ["steps=3"])
+    assert prompt_arguments.parted(["steps=3", physics]) == (physics, ["steps=3"])
+    assert prompt_arguments.parted(["E=mc2"]) == (None, ["E=mc2"])
     for setting in ("style=in oil", "cutouts.count=2 ", "film=a b", "prompts=a fox"):
-        assert arguments.parted([setting]) == (None, [setting])
+        assert prompt_arguments.parted([setting]) == (None, [setting])
     # Beside a prompt, it is a setting that was mistyped.
-    assert arguments.parted(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
+    assert prompt_arguments.parted(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
     with pytest.raises(ConfigError, match="'a' and 'fox' are separate words"):
-        arguments.parted(["a", "fox", "steps=3"])
+        prompt_arguments.parted(["a", "fox", "steps=3"])
 
 
 def test_diff_says_what_is_not_the_same(home: Home, capsys: Capture) -> None:

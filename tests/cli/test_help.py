@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_console import plain, terminal
 from tests.cli.test_main import python
+from tests.cli.test_output import plain, terminal
 from tests.conftest import Home, Refusal
-from vqclip.cli import epilogs, help_pages, main
-from vqclip.cli.help_pages import Block
+from vqclip.cli import command_help, main
+from vqclip.cli.command_help import Block
 from vqclip.config.describe import describe_settings, groups
 from vqclip.training.settings import SCHEMAS, InversionConfig
 
@@ -52,11 +52,11 @@ def test_the_first_page_has_commands_settings_and_where_the_rest_is(capsys: Capt
     for name, about in main.abouts().items():
         assert f"  {name} " in text and about in text
     assert sorted(main.COMMANDS) == sorted(
-        name for some in epilogs.SORTED.values() for name in some
+        name for some in command_help.SORTED.values() for name in some
     )
-    for typed in epilogs.FIRST.values():
+    for typed in command_help.FIRST.values():
         assert f"  {typed} " in text
-    assert len(epilogs.FIRST) == 10
+    assert len(command_help.FIRST) == 10
     for flag in ("--json", "--quiet", "--debug", "--version", "vqclip help settings"):
         assert flag in text
 
@@ -178,7 +178,7 @@ def test_pipes_have_no_escape_codes(tmp_path: Path) -> None:
 
 def test_pages_are_as_wide_as_they_may_be(monkeypatch: Patch) -> None:
     page = [Block(text="[red]x[/red]"), Block("title:", [("[blue]", "words " * 20)])]
-    narrow, wide = help_pages.as_text(page, 40), help_pages.as_text(page, 100)
+    narrow, wide = command_help.as_text(page, 40), command_help.as_text(page, 100)
     assert max(map(len, narrow.splitlines())) <= 40
     assert wide.startswith("[red]x[/red]\n\ntitle:\n  [blue]  words words")
 

@@ -10,12 +10,15 @@ import torch
 from tests.conftest import Home
 from tests.language.test_learnt_words import teach
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console
+from vqclip.cli.output import Console
 from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.guidance import zero_shot
 from vqclip.guidance.perceptor import load_perceptor
 from vqclip.guidance.prompt_embedding import embed_prompt
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompts import parse_prompts
+
+HERE = SearchPath.current()
 
 Capture = pytest.CaptureFixture[str]
 
@@ -93,7 +96,7 @@ def test_learnt_words_are_read_by_whoever_looks(
         image_arguments.load_named_perceptors(config, Console(), each) for each in ((), (text,))
     )
     got = zero_shot.embed_texts([text, "a fox"], eye)
-    wanted = embed_prompt(parse_prompts(text)[0], eye)
+    wanted = embed_prompt(parse_prompts(text)[0], eye, HERE)
     torch.testing.assert_close(got[:1], wanted)
     assert not torch.allclose(got[0], zero_shot.embed_texts([text], plain)[0], atol=1e-3)
     torch.testing.assert_close(got[1:], zero_shot.embed_texts(["a fox"], plain))

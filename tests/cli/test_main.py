@@ -17,7 +17,8 @@ from PIL import Image as pillow
 from tests.conftest import Home
 from vqclip import generate as generate_module
 from vqclip import session
-from vqclip.cli import console, main
+from vqclip.cli import main, output
+from vqclip.cli.options import CommonOptions
 from vqclip.config.describe import describe_settings
 from vqclip.errors import ConfigError, OutputError
 from vqclip.generate import Step
@@ -135,7 +136,7 @@ def test_every_command_has_help_of_its_own(name: str, capsys: Capture) -> None:
         main.main([name, "--help"])
     out = capsys.readouterr().out
     assert f"usage: vqclip {name}" in out
-    assert (main.COMMANDS[name].__doc__ or "?").split("\n")[0] in " ".join(out.split())
+    assert main.COMMANDS[name].about in " ".join(out.split())
 
 
 def test_help_of_dream_lists_its_settings(capsys: Capture) -> None:
@@ -230,14 +231,14 @@ def generating(monkeypatch: Patch, error: BaseException) -> None:
 def test_who_asks_once_gets_everything_put_away(
     home: Home, capsys: Capture, monkeypatch: Patch, number: int
 ) -> None:
-    event = console.Console.event
+    event = output.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
         if values.get("step") == 0 and name == "step":
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(console.Console, "event", asking)
+    monkeypatch.setattr(output.Console, "event", asking)
     before = signal.getsignal(number)
     assert main.main(["a fox", "--json", *home.words("film.format=mp4")]) == 128 + number
     assert signal.getsignal(number) is before
@@ -270,14 +271,14 @@ def test_who_asks_twice_stops_it_now(home: Home, capsys: Capture, monkeypatch: P
 def test_asking_during_the_last_step_changes_nothing(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    event = console.Console.event
+    event = output.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         if values.get("step") == 2:
             os.kill(os.getpid(), signal.SIGINT)
         event(self, name, **values)
 
-    monkeypatch.setattr(console.Console, "event", asking)
+    monkeypatch.setattr(output.Console, "event", asking)
     assert main.main(["a fox", "--json", *home.words()]) == 0
     assert Path("outputs/0001-a-fox/final.png").is_file()
 
@@ -285,14 +286,14 @@ def test_asking_during_the_last_step_changes_nothing(
 def test_an_interrupt_while_a_step_is_shown_closes_the_film_too(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:
-    event = console.Console.event
+    event = output.Console.event
 
     def interrupted(self: Any, name: str, **values: Any) -> None:
         if values.get("step") == 1:
             raise KeyboardInterrupt
         event(self, name, **values)
 
-    monkeypatch.setattr(console.Console, "event", interrupted)
+    monkeypatch.setattr(output.Console, "event", interrupted)
     assert main.main(["a fox", "--json", *home.words("film.format=gif")]) == 130
     assert Path("outputs/0001-a-fox/film.gif").is_file()
     assert not Path("outputs/0001-a-fox/final.png").exists()
@@ -358,7 +359,7 @@ def test_too_little_memory_without_a_run(capsys: Capture, monkeypatch: Patch) ->
     def listing(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setitem(main.COMMANDS, "presets", listing)
+    monkeypatch.setitem(main.COMMANDS, "presets", main.Command(listing, CommonOptions))
     assert main.main(["presets"]) == 1
     assert capsys.readouterr().err.startswith("error: not enough memory; close other programs")
 
@@ -380,7 +381,7 @@ def test_a_reader_that_has_gone_is_no_mistake(monkeypatch: Patch) -> None:
     def gone(*_: Any) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setitem(main.COMMANDS, "presets", gone)
+    monkeypatch.setitem(main.COMMANDS, "presets", main.Command(gone, CommonOptions))
     monkeypatch.setattr(sys, "stdout", sys.stdout)  # main replaces it; put it back afterwards
     assert main.main(["presets"]) == 1
     sys.stdout.close()

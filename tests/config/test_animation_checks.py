@@ -16,6 +16,9 @@ from tests.helpers.moving import clip
 from vqclip.animation import optical_flow
 from vqclip.config import animation_checks, loading, yaml_files
 from vqclip.errors import ConfigError, VqclipError
+from vqclip.language.assets import SearchPath
+
+HERE = SearchPath.current()
 
 STILLS = [
     (
@@ -185,10 +188,10 @@ def test_what_is_named_has_to_be_there(
     monkeypatch.chdir(tmp_path)
     clip(Path("clip"), 1)
     with pytest.raises(VqclipError, match=message):
-        animation_checks.require_animation_files(load(frames=2, **settings))
+        animation_checks.require_animation_files(load(frames=2, **settings), HERE)
     for there in ("clip", "clip/*.png", "clip/000.png"):
-        animation_checks.require_animation_files(load(source={"film": there}))
-        animation_checks.require_animation_files(load(frames=2, camera={"depth": there}))
+        animation_checks.require_animation_files(load(source={"film": there}), HERE)
+        animation_checks.require_animation_files(load(frames=2, camera={"depth": there}), HERE)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +214,11 @@ def test_what_is_not_installed_is_said_before_models_load(
     Path("model").mkdir()
     Path("model/config.json").write_text(json.dumps({}))
     monkeypatch.setattr(animation_checks, "find_spec", importlib.util.find_spec)
-    animation_checks.require_animation_files(load(frames=2, **settings))
+    animation_checks.require_animation_files(load(frames=2, **settings), HERE)
     monkeypatch.setattr(animation_checks, "find_spec", lambda name: None)
     said = rf"needs {module}, which is not installed: pip install 'vqclip\[{extra}\]'"
     with pytest.raises(ConfigError, match=said):
-        animation_checks.require_animation_files(load(frames=2, **settings))
+        animation_checks.require_animation_files(load(frames=2, **settings), HERE)
 
 
 def test_films_in_the_folder_of_a_run_file_are_found(

@@ -13,7 +13,7 @@ from vqclip.config.describe import Setting, describe_settings
 from vqclip.config.loading import load
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.config.sizes import final_size, plan_stages, read_size
-from vqclip.guidance import cutout_recipes, losses, perceptor
+from vqclip.guidance import cutout_recipes, perceptor, pixel_losses
 from vqclip.media import film, paths
 from vqclip.run import init_image
 
@@ -38,7 +38,7 @@ def changed(**values: Any) -> RunConfig:
         (schema.OPTIMISERS, optimisers.OPTIMISERS),
         (schema.SCHEDULES, optimisers.SCHEDULES),
         (schema.NOISES, init_image.NOISE_IMAGES),
-        (schema.AXES, losses.AXES),
+        (schema.AXES, pixel_losses.AXES),
         (schema.CONTRASTS, perceptor._CONTRASTS),
         (("auto", *perceptor._DTYPES), schema.PRECISIONS),
     ],
@@ -54,7 +54,7 @@ def test_films_are_those_that_can_be_opened() -> None:
 
 def test_every_loss_has_a_weight_among_the_settings() -> None:
     fields = {each.name for each in dataclasses.fields(schema.LossSettings)}
-    assert fields - {"axis", "colours", "edge_colour"} == {"distinct", *losses.LOSSES}
+    assert fields - {"axis", "colours", "edge_colour"} == {"distinct", *pixel_losses.LOSSES}
 
 
 def leaves(part: Any, prefix: str = "") -> dict[str, Any]:

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from vqclip.config.schema import LossSettings
 from vqclip.generate import View
-from vqclip.guidance import losses
-from vqclip.guidance.objectives import from_losses, from_prompts, names_of
+from vqclip.guidance import pixel_losses
+from vqclip.guidance.objectives import PromptInputs, from_losses, from_prompts, names_of
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.scenes import SceneTimeline
+from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompts import parse_prompts
 from vqclip.models.tokenizer import Row
@@ -24,7 +25,7 @@ from vqclip.models.tokenizer import Row
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
-    assert set(names_of(everything)) == {"distinct", *losses.LOSSES} == set(numbers)
+    assert set(names_of(everything)) == {"distinct", *pixel_losses.LOSSES} == set(numbers)
     assert names_of(LossSettings(distinct=0, smoothness=0)) == []
     assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
 
@@ -69,7 +70,10 @@ class Reader:
 )
 def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
     (wish,) = from_prompts(
-        parse_prompts(prompt), [cast(OpenClipPerceptor, Reader())], SceneTimeline(1, Clock(1))
+        parse_prompts(prompt),
+        [cast(OpenClipPerceptor, Reader())],
+        SceneTimeline(1, Clock(1)),
+        PromptInputs(SearchPath.current()),
     )
     seen = torch.tensor([[cosine, (1 - cosine**2) ** 0.5]], requires_grad=True)
     wish.loss(View(torch.zeros(1, 3, 1, 1), {}, {"reader": seen}, 0)).backward()

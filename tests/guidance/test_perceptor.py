@@ -21,7 +21,9 @@ from vqclip.errors import ConfigError, ModelAbsent, ModelError
 from vqclip.guidance import perceptor as guidance_perceptor
 from vqclip.guidance.cutouts import Cutter
 from vqclip.models import clip
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo.checkpoint_file import pack
+from vqclip.models.zoo.word_embedding import WordEmbedding
 
 
 @pytest.fixture(scope="module")
@@ -397,3 +399,21 @@ def write_packed(folder: Path, place: Path) -> Path:
     save_file(pack(weights, "token_embedding.weight"), place / "packed.safetensors")
     (place / "open_clip_config.json").write_text((folder / "open_clip_config.json").read_text())
     return place
+
+
+def test_a_perceptor_is_called_as_it_was_named_and_knows_the_words_that_fit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    wide = guidance_perceptor.load_perceptor(str(folder)).width
+    words = [
+        WordEmbedding("one", {wide: torch.ones(2, wide)}),
+        WordEmbedding("no", {5: torch.ones(1, 5)}),
+    ]
+    policy = MemoryPolicy(3)
+    loaded = guidance_perceptor.load_perceptor(
+        f"~/{folder.name}", precision="auto", memory_policy=policy, words=words
+    )
+    assert loaded.name == f"~/{folder.name}" and loaded.dtype == torch.float32
+    assert set(loaded.words) == {"one"} and loaded.memory_policy is policy
+    assert not guidance_perceptor.load_perceptor(str(folder)).words

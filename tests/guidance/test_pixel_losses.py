@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError
 from vqclip.generate import Loss, View
-from vqclip.guidance.losses import (
+from vqclip.guidance.pixel_losses import (
     LOSSES,
     closeness,
     edges,

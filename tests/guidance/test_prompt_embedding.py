@@ -15,11 +15,13 @@ from vqclip.guidance import prompt_embedding
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.guidance.prompt_embedding import chunks, embed_prompt
 from vqclip.language import assets
-from vqclip.language.assets import Direction
+from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt import Prompt, TextSpan, apply_style_to_text, styled
 from vqclip.language.prompts import parse_prompts
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models.zoo import registry
+
+HERE = SearchPath.current()
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +35,15 @@ def wish(text: str) -> Prompt:
 
 
 def test_a_plain_text_is_read_as_the_model_does(tiny: OpenClipPerceptor) -> None:
-    assert torch.equal(embed_prompt(wish("a red fox"), tiny), tiny.embed_text(["a red fox"]))
+    assert torch.equal(
+        embed_prompt(wish("a red fox"), tiny, HERE), tiny.embed_text(["a red fox"])
+    )
 
 
 def test_attention_of_one_changes_nothing_and_more_does(tiny: OpenClipPerceptor) -> None:
     plain = tiny.embed_text(["a red fox"])
-    assert torch.allclose(embed_prompt(wish("a (red:1) fox"), tiny), plain, atol=1e-6)
-    more = embed_prompt(wish("a (red:2) fox"), tiny)
+    assert torch.allclose(embed_prompt(wish("a (red:1) fox"), tiny, HERE), plain, atol=1e-6)
+    more = embed_prompt(wish("a (red:2) fox"), tiny, HERE)
     assert torch.linalg.vector_norm(more) == pytest.approx(1)
     assert float((more * plain).sum()) < 1 - 1e-6
 
@@ -51,26 +55,28 @@ def test_a_raised_word_counts_more_than_the_text_without_it(tiny: OpenClipPercep
         words = ("a ", "red", " fox in a ", "dark", " wood")
         pairs = zip(words, attention, strict=True)
         spelt = tiny.spell(list(pairs))
-        found = text_encoder.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+        found = clip_text_tower.encode(
+            tiny.model, spelt.tokens[None], weights=spelt.weights[None]
+        )
         return functional.normalize(found.float(), dim=-1)
 
     base = read(1, 1.5, 1, 1.2, 1)
     wanted = base + 0.5 * (base - read(1, 0, 1, 1.2, 1)) + 0.2 * (base - read(1, 1.5, 1, 0, 1))
-    got = embed_prompt(wish("a (red:1.5) fox in a (dark:1.2) wood"), tiny)
+    got = embed_prompt(wish("a (red:1.5) fox in a (dark:1.2) wood"), tiny, HERE)
     torch.testing.assert_close(got, wanted / torch.linalg.vector_norm(wanted))
 
 
 def test_a_text_that_is_raised_as_a_whole_says_the_same(tiny: OpenClipPerceptor) -> None:
     """There is nothing without it to be told from."""
-    got = embed_prompt(wish("(a red fox:1.5)"), tiny)
+    got = embed_prompt(wish("(a red fox:1.5)"), tiny, HERE)
     spelt = tiny.spell([("a red fox", 1.5)])
-    found = text_encoder.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+    found = clip_text_tower.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
     torch.testing.assert_close(got, functional.normalize(found.float(), dim=-1))
 
 
 def test_attention_of_nought_is_as_if_the_word_were_not_heard(tiny: OpenClipPerceptor) -> None:
     """Whatever stands there: only its place in the row remains."""
-    red, blue = (embed_prompt(wish(f"a ({word}:0) fox"), tiny) for word in ("red", "blue"))
+    red, blue = (embed_prompt(wish(f"a ({word}:0) fox"), tiny, HERE) for word in ("red", "blue"))
     assert torch.allclose(red, blue, atol=1e-4)
 
 
@@ -82,7 +88,7 @@ def test_a_long_text_is_the_mean_of_its_parts_by_tokens(tiny: OpenClipPerceptor)
     rows = tiny.embed_text([first, second])
     share = torch.tensor([[part.tokens] for part in parts])
     wanted = functional.normalize((rows * share).sum(0, keepdim=True), dim=-1)
-    assert torch.allclose(embed_prompt(wish(f"{first} {second}"), tiny), wanted, atol=1e-6)
+    assert torch.allclose(embed_prompt(wish(f"{first} {second}"), tiny, HERE), wanted, atol=1e-6)
 
 
 def test_parts_end_with_sentences_then_clauses_then_words(tiny: OpenClipPerceptor) -> None:
@@ -109,10 +115,10 @@ def test_nothing_is_lost_and_nothing_is_too_long(tiny: OpenClipPerceptor) -> Non
 
 
 def test_noise_depends_on_its_seed_alone(tiny: OpenClipPerceptor) -> None:
-    seven = embed_prompt(wish("noise(7)"), tiny)
+    seven = embed_prompt(wish("noise(7)"), tiny, HERE)
     torch.manual_seed(5)
-    assert torch.equal(seven, embed_prompt(wish("noise(7)"), tiny))
-    assert not torch.equal(seven, embed_prompt(wish("noise(8)"), tiny))
+    assert torch.equal(seven, embed_prompt(wish("noise(7)"), tiny, HERE))
+    assert not torch.equal(seven, embed_prompt(wish("noise(8)"), tiny, HERE))
     assert torch.linalg.vector_norm(seven) == pytest.approx(1)
 
 
@@ -121,12 +127,12 @@ def test_a_direction_goes_from_what_lacks_it_to_what_has_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "directions").mkdir()
-    path = assets.path_of("sunny")
-    path.write_text(assets.to_json(Direction(("sun", "light"), ("rain",))))
+    path = assets.build_direction_path("sunny")
+    path.write_text(assets.direction_to_json(Direction(("sun", "light"), ("rain",))))
     rows = tiny.embed_text(["sun", "light", "rain"])
     wanted = functional.normalize(rows[:2].mean(0) - rows[2], dim=0)[None]
-    assert torch.allclose(embed_prompt(wish("vector(sunny)"), tiny), wanted, atol=1e-6)
-    off = embed_prompt(wish("vector(textoff)"), tiny)
+    assert torch.allclose(embed_prompt(wish("vector(sunny)"), tiny, HERE), wanted, atol=1e-6)
+    off = embed_prompt(wish("vector(textoff)"), tiny, HERE)
     assert torch.linalg.vector_norm(off) == pytest.approx(1)
 
 
@@ -137,17 +143,17 @@ def test_a_direction_of_pictures_is_for_those_it_was_made_for(
     (tmp_path / "directions").mkdir()
     there, lacking, digest = ("@a.png",), ("rain",), registry.sha256(tiny.weights)
     numbers = [0.0] * (tiny_clip.DIMENSIONS - 1) + [2.0]
-    path = assets.path_of("sunny")
-    path.write_text(assets.to_json(Direction(there, lacking, {digest: numbers})))
-    assert embed_prompt(wish("vector(sunny)"), tiny)[0, -1] == 1
-    path.write_text(assets.to_json(Direction(there, lacking, {"other": numbers})))
+    path = assets.build_direction_path("sunny")
+    path.write_text(assets.direction_to_json(Direction(there, lacking, {digest: numbers})))
+    assert embed_prompt(wish("vector(sunny)"), tiny, HERE)[0, -1] == 1
+    path.write_text(assets.direction_to_json(Direction(there, lacking, {"other": numbers})))
     with pytest.raises(PromptError, match=r"was made from pictures, but not for .*make it again"):
-        embed_prompt(wish("vector(sunny)"), tiny)
+        embed_prompt(wish("vector(sunny)"), tiny, HERE)
 
 
 def test_a_sentence_is_for_those_who_read_sentences(tiny: OpenClipPerceptor) -> None:
     fox = wish("fox, red sentence(A red fox.)")
-    assert torch.equal(embed_prompt(fox, tiny), tiny.embed_text(["fox, red"]))
+    assert torch.equal(embed_prompt(fox, tiny, HERE), tiny.embed_text(["fox, red"]))
 
 
 def test_styles_go_around_pieces_and_sentences() -> None:
@@ -175,8 +181,8 @@ def test_the_starter_says_what_it_never_learnt() -> None:
     assert prompt_embedding.knows_word("fox", own) and not prompt_embedding.knows_word(
         "quokka", own
     )
-    word, fox = own.embed_text(["red"]), embed_prompt(wish("a fox with a red hat"), own)
-    more = embed_prompt(wish("a fox with a (red:2) hat"), own)
+    word, fox = own.embed_text(["red"]), embed_prompt(wish("a fox with a red hat"), own, HERE)
+    more = embed_prompt(wish("a fox with a (red:2) hat"), own, HERE)
     assert float((more * word).sum()) > float((fox * word).sum()) + 0.02
 
 

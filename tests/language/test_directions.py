@@ -8,7 +8,9 @@ import pytest
 
 from vqclip.errors import OutputError, PromptError
 from vqclip.language import assets
-from vqclip.language.assets import Direction
+from vqclip.language.assets import Direction, SearchPath
+
+HERE = SearchPath.current()
 
 SUNNY = Direction(("sun", "@a.png"), ("rain",), {"ab": (0.6, 0.8)})
 
@@ -18,7 +20,7 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def write(folder: Path, text: str = assets.to_json(SUNNY)) -> Path:
+def write(folder: Path, text: str = assets.direction_to_json(SUNNY)) -> Path:
     (folder / "directions").mkdir(parents=True)
     path = folder / "directions" / "sunny.json"
     path.write_text(text)
@@ -27,28 +29,28 @@ def write(folder: Path, text: str = assets.to_json(SUNNY)) -> Path:
 
 def test_what_is_written_is_read_back() -> None:
     write(Path())
-    found = assets.find_direction("sunny")
+    found = assets.find_direction("sunny", HERE)
     assert (found.there, found.lacking) == (SUNNY.there, SUNNY.lacking)
     assert list(found.vectors["ab"]) == [0.6, 0.8]
     assert not found.in_words
-    assert assets.digest(found) == assets.digest(SUNNY)
+    assert assets.hash_direction(found) == assets.hash_direction(SUNNY)
 
 
 def test_a_direction_may_lie_beside_what_is_run(tmp_path: Path) -> None:
     write(tmp_path / "there")
-    assert assets.find_direction("sunny", [tmp_path / "there"]).there == SUNNY.there
+    assert assets.find_direction("sunny", SearchPath((tmp_path / "there",))).there == SUNNY.there
 
 
 def test_one_comes_along() -> None:
-    assert assets.find_direction("textoff").in_words
+    assert assets.find_direction("textoff", HERE).in_words
 
 
 def test_a_missing_one_is_refused_with_the_nearest() -> None:
     write(Path())
     with pytest.raises(PromptError, match=r"no direction 'suny'; did you mean 'sunny'\? \(there"):
-        assets.find_direction("suny")
+        assets.find_direction("suny", HERE)
     with pytest.raises(PromptError, match=r"no direction '\.\./sunny'"):
-        assets.find_direction("../sunny")
+        assets.find_direction("../sunny", HERE)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +63,12 @@ def test_a_missing_one_is_refused_with_the_nearest() -> None:
 def test_a_file_that_holds_none_is_refused(text: str) -> None:
     write(Path(), text)
     with pytest.raises(PromptError, match=r"cannot be read as a direction .*make it again"):
-        assets.find_direction("sunny")
+        assets.find_direction("sunny", HERE)
 
 
 def test_new_ones_overwrite_nothing() -> None:
     write(Path())
     with pytest.raises(OutputError, match=r"sunny.json already exists; choose another --name"):
-        assets.path_of("sunny")
+        assets.build_direction_path("sunny")
     with pytest.raises(PromptError, match="cannot be called 'a/b'; use letters"):
-        assets.path_of("a/b")
+        assets.build_direction_path("a/b")

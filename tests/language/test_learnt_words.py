@@ -15,6 +15,7 @@ from vqclip.cli.main import main
 from vqclip.config import loading
 from vqclip.errors import ConfigError, ModelError, PromptError
 from vqclip.language import assets
+from vqclip.language.assets import SearchPath
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 
@@ -38,7 +39,7 @@ def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> P
     ],
 )
 def test_names_stand_in_angle_brackets(text: str, names: list[str]) -> None:
-    assert assets.named_in(text) == names
+    assert assets.find_word_names(text) == names
     assert (
         "".join(f"<{p}>" if named else p for p, named in assets.split_learnt_words(text)) == text
     )
@@ -47,10 +48,10 @@ def test_names_stand_in_angle_brackets(text: str, names: list[str]) -> None:
 @pytest.mark.parametrize("name", ["my cat", "", "a/b", "../x", "-x", "<x", "x" * 101, "a:b"])
 def test_a_name_that_could_not_be_written_is_refused(name: str) -> None:
     if name == "<x":  # half of the brackets is no harm
-        assert assets.check_name(name) == "x"
+        assert assets.check_word_name(name) == "x"
         return
     with pytest.raises(ConfigError, match=r"a word cannot be called .*such as my-cat"):
-        assets.check_name(name)
+        assets.check_word_name(name)
 
 
 def test_files_are_found_by_name_nearest_first(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_missing_word_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"there are: <my-cat>.*vqclip invert PHOTOS"):
         assets.find_word("zebra", [folder])
     with pytest.raises(PromptError, match=r"is not in embeddings nor in .*embeddings"):
-        assets.used_words(["a <zebra>"], [Path(), tmp_path])
+        assets.find_learnt_words(["a <zebra>"], SearchPath((Path(), tmp_path)))
 
 
 def test_a_run_with_a_missing_word_is_refused_before_a_model_loads(

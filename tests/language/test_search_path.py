@@ -11,7 +11,7 @@ from PIL import Image as pillow
 from tests.conftest import Home, Refusal
 from vqclip.cli import main
 from vqclip.language import assets
-from vqclip.language.assets import find_asset
+from vqclip.language.assets import SearchPath
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.record import provenance
@@ -21,36 +21,36 @@ Capture = pytest.CaptureFixture[str]
 
 def test_the_folders_are_asked_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "home")
-    assert assets.search_path() == (Path(),)
-    assert assets.search_path("~/art", Path("run")) == (Path(), Path("run"), Path("home/art"))
-    assert assets.search_path("run", Path("run")) == (Path(), Path("run"))
+    assert SearchPath.current() == SearchPath((Path(),))
+    both = SearchPath.from_settings("~/art", Path("run"))
+    assert both.folders == (Path(), Path("run"), Path("home/art"))
+    assert SearchPath.from_settings("run", Path("run")).folders == (Path(), Path("run"))
 
 
 def test_what_is_nearer_is_found_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     there = tmp_path / "run"
     there.mkdir()
-    both = assets.search_path("run")
-    assert find_asset("a.png", both) == Path("a.png")
+    both = SearchPath.from_settings("run")
+    assert both.find("a.png") == Path("a.png")
     (there / "a.png").touch()
-    assert find_asset("a.png", both) == Path("run/a.png")
-    assert find_asset("a.png") == Path("a.png")
+    assert both.find("a.png") == Path("run/a.png")
+    assert SearchPath.current().find("a.png") == Path("a.png")
     Path("a.png").touch()
-    assert find_asset("a.png", both) == Path("a.png")
+    assert both.find("a.png") == Path("a.png")
     monkeypatch.setenv("HOME", str(there))
-    assert find_asset("~/a.png") == there / "a.png"
-    assert find_asset("~nobody-of-that-name/a.png") == Path("~nobody-of-that-name/a.png")
-    assert find_asset("x" * 5000, both) == Path("x" * 5000)
+    assert SearchPath.current().find("~/a.png") == there / "a.png"
+    nobody = "~nobody-of-that-name/a.png"
+    assert SearchPath.current().find(nobody) == Path(nobody)
+    assert both.find("x" * 5000) == Path("x" * 5000)
 
 
 def test_the_folder_of_a_run_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert (
-        assets.assets_beside(Path("art.yaml"))
-        == assets.assets_beside(tmp_path / "art.yaml")
-        == ""
+        assets.infer_assets(Path("art.yaml")) == assets.infer_assets(tmp_path / "art.yaml") == ""
     )
-    assert assets.assets_beside(Path("looks/art.yaml")) == "looks"
+    assert assets.infer_assets(Path("looks/art.yaml")) == "looks"
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def studio(home: Home) -> Path:
     cat = WordEmbedding("my-cat", {32: torch.ones(2, 32)})
     (place / "embeddings/my-cat.safetensors").write_bytes(word_embedding.pack_word(cat))
     sunny = assets.Direction(("sun",), ("rain",))
-    (place / "directions/sunny.json").write_text(assets.to_json(sunny))
+    (place / "directions/sunny.json").write_text(assets.direction_to_json(sunny))
     (place / "colours.txt").write_text("red\n")
     return place
 

@@ -47,7 +47,7 @@ def test_expansion(text: str, wanted: list[str]) -> None:
 def test_choices_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "colours.txt").write_text("# warm ones\nred\n\n {orange|pink} \n")
     wanted = ["a red fox", "a orange fox", "a pink fox"]
-    assert expand("a {colours.txt} fox", folders=[tmp_path]) == wanted
+    assert expand("a {colours.txt} fox", str(tmp_path)) == wanted
     monkeypatch.chdir(tmp_path)
     assert expand("a {colours.txt} fox") == wanted
 
@@ -101,4 +101,4 @@ def test_files_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
         lines(path)
     path.write_text("{a.txt}")
     with pytest.raises(PromptError, match="names a file that names itself"):
-        expand("{a.txt}", folders=[tmp_path])
+        expand("{a.txt}", str(tmp_path))

@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from PIL import Image as pillow
 
 from tests.media.test_encode import heard, tone
 from vqclip.errors import ConfigError, OutputError
-from vqclip.media.film import SUFFIXES, open_film
+from vqclip.media.encode import EncodeOptions, round_rate
+from vqclip.media.film import SUFFIXES, Film, FilmPlan, open_film
 
 COLOURS = ((200, 40, 30), (20, 180, 60), (40, 60, 220), (128, 128, 128))
 ENCODED = [kind for kind in SUFFIXES if kind]
@@ -57,8 +59,19 @@ def decoded(path: Path) -> np.ndarray[Any, Any]:
     return np.stack(frames)
 
 
+def opened(path: Path, *, fps: float = 30, **options: Any) -> Film:
+    """Begin a film; the options are fields of its plan, or say how it is encoded."""
+    plan = {each.name for each in fields(FilmPlan)} & options.keys()
+    how = {name: value for name, value in options.items() if name not in plan}
+    return open_film(
+        path,
+        EncodeOptions(round_rate(fps), **how),
+        FilmPlan(**{name: options[name] for name in plan}),
+    )
+
+
 def made(path: Path, *, height: int = 34, width: int = 46, **options: Any) -> Path:
-    film = open_film(path, fps=10, grows=False, **options)
+    film = opened(path, fps=10, grows=False, **options)
     for colour in COLOURS:
         film.add(frame(colour, height, width))
     assert not path.exists() or path.is_dir()
@@ -106,7 +119,7 @@ def test_same_frames_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["", *ENCODED])
 def test_other_sizes_are_fitted_to_the_declared_one(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"film{kind}"
-    film = open_film(path, fps=10, size=(40, 20))
+    film = opened(path, fps=10, size=(40, 20))
     film.add(np.full((10, 20, 3), 90, np.uint8))
     film.add(frame((90, 90, 90), 40, 80))
     film.close()
@@ -119,7 +132,7 @@ def test_other_sizes_are_fitted_to_the_declared_one(tmp_path: Path, kind: str) -
 
 def test_a_folder_of_pictures_is_exact_and_goes_on(tmp_path: Path) -> None:
     for colour in COLOURS[:2]:
-        film = open_film(tmp_path / "frames")
+        film = opened(tmp_path / "frames")
         film.add(frame(colour))
         film.close()
     assert sorted(os.listdir(film.path)) == ["00000.png", "00001.png"]
@@ -131,7 +144,7 @@ def test_quality_costs_bytes(tmp_path: Path) -> None:
     for kind in (".mp4", ".webm", ".webp"):
         sizes = []
         for quality in (0, 100):
-            film = open_film(tmp_path / f"{quality}{kind}", quality=quality)
+            film = opened(tmp_path / f"{quality}{kind}", quality=quality)
             film.add(noise)
             film.close()
             sizes.append(film.path.stat().st_size)
@@ -140,13 +153,13 @@ def test_quality_costs_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["", *ENCODED])
 def test_without_a_frame_nothing_is_left(tmp_path: Path, kind: str) -> None:
-    open_film(tmp_path / f"film{kind}").close()
+    opened(tmp_path / f"film{kind}").close()
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("kind", ["", ".mp4", ".gif"])
 def test_a_closed_film_takes_no_frame(tmp_path: Path, kind: str) -> None:
-    film = open_film(tmp_path / f"film{kind}")
+    film = opened(tmp_path / f"film{kind}")
     film.add(frame(COLOURS[0]))
     film.close()
     with pytest.raises(OutputError, match=rf"film{kind} is closed; no frame can be added"):
@@ -157,11 +170,11 @@ def test_a_closed_film_takes_no_frame(tmp_path: Path, kind: str) -> None:
 def test_what_a_killed_run_left_is_part_of_the_film(tmp_path: Path, kind: str) -> None:
     whole = made(tmp_path / f"whole{kind}")
     path = tmp_path / f"film{kind}"
-    killed = open_film(path, fps=10)
+    killed = opened(path, fps=10)
     for colour in COLOURS[:3]:
         killed.add(frame(colour))
     assert sorted(os.listdir(tmp_path)) == sorted([whole.name, "film.frames" if kind else "film"])
-    again = open_film(path, fps=10, start=2)  # the third frame is taken again
+    again = opened(path, fps=10, start=2)  # the third frame is taken again
     assert again.count == 2
     for colour in COLOURS[2:]:
         again.add(frame(colour))
@@ -178,14 +191,14 @@ def test_what_a_killed_run_left_is_part_of_the_film(tmp_path: Path, kind: str) -
 @pytest.mark.parametrize("kind", ENCODED)
 def test_a_film_that_pauses_plays_and_goes_on(tmp_path: Path, kind: str) -> None:
     whole, path = made(tmp_path / f"whole{kind}"), tmp_path / f"film{kind}"
-    film = open_film(path, fps=10)
+    film = opened(path, fps=10)
     film.pause()  # without a frame there is nothing to make
     assert not path.exists()
     for colour in COLOURS[:2]:
         film.add(frame(colour))
     film.pause()
     assert len(decoded(path)) == 2
-    later = open_film(path, fps=10, start=2, overwrite=True)
+    later = opened(path, fps=10, start=2, overwrite=True)
     for colour in COLOURS[2:]:
         later.add(frame(colour))
     later.close()
@@ -194,21 +207,21 @@ def test_a_film_that_pauses_plays_and_goes_on(tmp_path: Path, kind: str) -> None
 
 
 def test_a_film_whose_frames_are_gone_does_not_go_on(tmp_path: Path) -> None:
-    film = open_film(tmp_path / "film.mp4")
+    film = opened(tmp_path / "film.mp4")
     for colour in COLOURS:
         film.add(frame(colour))
     (tmp_path / "film.frames" / "00001.png").unlink()
     message = r"film.frames lacks 1 of the 3 frames .* 00001.png; bring .*film.format=none"
     with pytest.raises(OutputError, match=message):
-        open_film(tmp_path / "film.mp4", start=3)
+        opened(tmp_path / "film.mp4", start=3)
     assert len(os.listdir(tmp_path / "film.frames")) == 3  # none is forgotten then
 
 
 def test_no_film_is_overwritten_unless_told(tmp_path: Path) -> None:
     path = made(tmp_path / "film.gif")
     with pytest.raises(OutputError, match=r"film.gif already exists"):
-        open_film(path)
-    film = open_film(path, overwrite=True)
+        opened(path)
+    film = opened(path, overwrite=True)
     film.add(frame(COLOURS[0]))
     film.close()
     assert len(decoded(path)) == 1
@@ -232,12 +245,12 @@ def test_what_cannot_be_is_refused(
     tmp_path: Path, name: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(OutputError, match=message):
-        open_film(tmp_path / name, **options)
+        opened(tmp_path / name, **options)
 
 
 def test_a_frame_of_another_shape_is_a_mistake_of_ours(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[4, 4\], uint8; expected \[H, W, 3\] uint8"):
-        open_film(tmp_path / "frames").add(np.zeros((4, 4), np.uint8))
+        opened(tmp_path / "frames").add(np.zeros((4, 4), np.uint8))
 
 
 @pytest.mark.parametrize("kind", ENCODED)
@@ -251,7 +264,7 @@ def test_no_ffmpeg_is_said_before_the_run(
     with pytest.raises(
         ConfigError, match=r"ffmpeg, which reads and writes.*pip install imageio-ffmpeg"
     ):
-        open_film(tmp_path / f"film{kind}")
+        opened(tmp_path / f"film{kind}")
 
 
 def fake(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +286,7 @@ def test_an_ffmpeg_that_fails_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, script: str, words: str
 ) -> None:
     fake(tmp_path, script, monkeypatch)
-    film = open_film(tmp_path / f"film{kind}")
+    film = opened(tmp_path / f"film{kind}")
     film.add(frame(COLOURS[0]))
     message = (
         rf"film{kind} could not be made \(ffmpeg stopped: {words}\); its frames are in "
@@ -290,7 +303,7 @@ def test_an_ffmpeg_that_does_not_start_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(tmp_path / "gone"))
-    film = open_film(tmp_path / "film.mp4")
+    film = opened(tmp_path / "film.mp4")
     film.add(frame(COLOURS[0]))
     with pytest.raises(OutputError, match=r"film.mp4 could not be made .*No such file"):
         film.close()
@@ -299,9 +312,9 @@ def test_an_ffmpeg_that_does_not_start_is_reported(
 def test_a_folder_that_goes_away_is_named(tmp_path: Path) -> None:
     place = tmp_path / "run"
     place.mkdir()
-    film = open_film(place / "film.mp4")
+    film = opened(place / "film.mp4")
     film.add(frame(COLOURS[0]))
-    pictures = open_film(place / "frames")
+    pictures = opened(place / "frames")
     shutil.rmtree(place)
     with pytest.raises(OutputError, match=r"film.mp4"):
         film.close()
@@ -322,7 +335,7 @@ def test_what_a_film_leaves_out_is_noted(tmp_path: Path) -> None:
         (".mp4", "h264 in an mp4 has no transparency; transparent parts become white"),
         (".mov", None),
     ):
-        film = open_film(tmp_path / f"film{kind}", grows=False)
+        film = opened(tmp_path / f"film{kind}", grows=False)
         film.add(clear)
         film.add(np.zeros((16, 16, 3), np.uint8))  # the others need not have any
         film.close()
@@ -330,7 +343,7 @@ def test_what_a_film_leaves_out_is_noted(tmp_path: Path) -> None:
         frames = decoded(film.path)
         assert (frames[0].min() > 250) == (kind == ".mp4") and frames[1].max() < 5
     song = tmp_path / "song.wav"
-    film = open_film(tmp_path / "film.gif", sound=tone(song, 0.5))
+    film = opened(tmp_path / "film.gif", sound=tone(song, 0.5))
     assert film.notes == [f"a gif has no sound; {song} is left out"]
 
 
@@ -343,13 +356,13 @@ def test_a_film_has_sound_and_in_betweens(tmp_path: Path) -> None:
 
 
 def test_frames_of_another_film_go_before_and_after(tmp_path: Path) -> None:
-    other = open_film(tmp_path / "other")
+    other = opened(tmp_path / "other")
     for colour in COLOURS:
         other.add(frame(colour))
     other.close()
     paths = sorted((tmp_path / "other").iterdir())
     place = tmp_path / "frames"
-    film = open_film(tmp_path / "film.gif", folder=place, start=0, tail=paths[2:])
+    film = opened(tmp_path / "film.gif", folder=place, start=0, tail=paths[2:])
     film.take(paths[:1])
     film.add(frame(COLOURS[3]))
     film.pause()
@@ -359,6 +372,6 @@ def test_frames_of_another_film_go_before_and_after(tmp_path: Path) -> None:
     assert film.count == 4 and len(decoded(tmp_path / "film.gif")) == 4
     kept = [path.read_bytes() for path in sorted(place.iterdir())]
     assert kept == [paths[n].read_bytes() for n in (0, 3, 2, 3)]
-    gone = open_film(tmp_path / "gone.gif", folder=place, start=1, tail=[tmp_path / "nil.png"])
+    gone = opened(tmp_path / "gone.gif", folder=place, start=1, tail=[tmp_path / "nil.png"])
     with pytest.raises(OutputError, match=r"00001.png cannot be written \(No such file"):
         gone.close()

@@ -9,9 +9,12 @@ from PIL import Image as pillow
 
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import paths
 from vqclip.run import preflight
+
+HERE = SearchPath.current()
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +45,7 @@ def test_the_pictures_that_a_run_reads() -> None:
 def test_what_cannot_be_opened_is_refused(init: str, message: str) -> None:
     Path("bad.png").write_text("no picture")
     with pytest.raises(PictureError, match=message):
-        preflight.require_images(RunConfig(init=init), parse_prompts("a fox"))
+        preflight.require_images(RunConfig(init=init), parse_prompts("a fox"), HERE)
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,18 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from tests.media.test_film import opened
 from vqclip.media import footage, live_film
-from vqclip.media.film import Film, open_film
+from vqclip.media.film import Film
 
 GROWING = """
 import sys, numpy
+from fractions import Fraction
 from vqclip.media import live_film
-from vqclip.media.film import open_film
+from vqclip.media.encode import EncodeOptions
+from vqclip.media.film import FilmPlan, open_film
 live_film.PATIENCE = 0
-film = open_film(sys.argv[1], fps=10)
+film = open_film(sys.argv[1], EncodeOptions(Fraction(10)), FilmPlan())
 for number in range(40):
     film.add(numpy.full((16, 32, 3), 5 * number, numpy.uint8))
 print("there", flush=True)
@@ -47,7 +50,7 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
 
 
 def filled(path: Path, count: int, first: int = 0, **how: object) -> Film:
-    film = open_film(path, fps=10, **how)  # type: ignore[arg-type]
+    film = opened(path, fps=10, **how)
     for number in range(first, first + count):
         film.add(np.full((16, 32, 3), 5 * number, np.uint8))
     return film

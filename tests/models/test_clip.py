@@ -149,3 +149,9 @@ def test_the_command_says_how_large_a_download_is(
     monkeypatch.setattr(open_clip, "download_pretrained", lambda *_: "somewhere")
     assert main(["models", "fetch", "RN50::openai"]) == 0
     assert "RN50::openai: 408 MB\nRN50::openai is here" in capsys.readouterr().err
+
+
+def test_no_file_has_so_long_a_name() -> None:
+    with pytest.raises(ConfigError, match=r"no perceptor is called 'x+'…; write model::weights"):
+        clip.perceptor_source("x" * 5000)
+    assert clip.perceptor_source("a\0b") == "a\0b"

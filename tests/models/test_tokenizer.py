@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.helpers import tiny_families
-from tests.models.test_text_encoder import made
+from tests.models.test_clip_text_tower import made
 from vqclip.errors import ConfigError
 from vqclip.models import tokenizer
 

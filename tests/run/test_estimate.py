@@ -24,7 +24,7 @@ from vqclip.models import cost as models_cost
 from vqclip.models import vqgan, vqgan_config
 from vqclip.models.zoo import checkpoint_file
 from vqclip.run import estimate as run_estimate
-from vqclip.run import memory_fit
+from vqclip.run import memory_footprint
 from vqclip.run.preflight import make_request
 
 
@@ -117,7 +117,7 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     assert result.downloads == () and result.notes == ()
     assert result.device == "cpu"
     assert result.memory is not None and result.seconds is not None
-    assert memory_fit.BASE < result.memory < memory_fit.BASE * 1.2
+    assert memory_footprint.BASE < result.memory < memory_footprint.BASE * 1.2
     assert result.seconds > run_estimate.START
     larger = cost_of(tiny_config(home, size="256x256"))
     assert larger.memory is not None and larger.memory > result.memory

@@ -16,7 +16,10 @@ from vqclip.config import loading
 from vqclip.config.defaults import resolve_auto
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PictureError, SoundError
+from vqclip.language.assets import SearchPath
 from vqclip.run import frames as run_frames
+
+HERE = SearchPath.current()
 
 
 @pytest.fixture(autouse=True)
@@ -79,56 +82,60 @@ def test_an_animation_has_an_end(length: float) -> None:
 
 def test_a_film_that_is_drawn_over_says_how_long_it_is() -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
-    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}), HERE)
     assert (config.frames, config.fps) == (10, 10.0)
-    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}), HERE)
     assert (config.frames, config.fps) == (4, pytest.approx(10 / 3))
-    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "start": 0.4}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "start": 0.4}), HERE)
     assert (config.frames, config.fps) == (6, 10.0)
-    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}, fps=5.0))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}, fps=5.0), HERE)
     assert (config.frames, config.fps) == (5, 5.0)
-    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}, length=0.5))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv"}, length=0.5), HERE)
     assert (config.frames, config.length) == (5, 0)
-    assert run_frames.with_source_length(config) == config
+    assert run_frames.with_source_length(config, HERE) == config
     named = load(source={"film": "clip.mkv"}, frames=3, fps=8.0)
-    assert run_frames.with_source_length(named) == named
+    assert run_frames.with_source_length(named, HERE) == named
 
 
 def test_pictures_in_a_row_have_the_usual_pace() -> None:
     clip(Path("row"), 7)
-    config = run_frames.with_source_length(load(source={"film": "row", "stride": 2}))
+    config = run_frames.with_source_length(load(source={"film": "row", "stride": 2}), HERE)
     assert (config.frames, config.fps) == (4, 12.0)
 
 
 def test_no_new_animation_is_longer_than_its_film() -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
     source = {"film": "clip.mkv"}
-    assert run_frames.clipped_to_source(load(source=source, frames=10, fps=10.0)).frames == 10
-    over = load(source=source, frames=11, fps=10.0)
-    assert run_frames.clipped_to_source(over).frames == 10
     assert (
-        run_frames.with_source_length(over) == over
+        run_frames.clipped_to_source(load(source=source, frames=10, fps=10.0), HERE).frames == 10
+    )
+    over = load(source=source, frames=11, fps=10.0)
+    assert run_frames.clipped_to_source(over, HERE).frames == 10
+    assert (
+        run_frames.with_source_length(over, HERE) == over
     )  # of a run that goes on, the last frame stays
-    late = run_frames.clipped_to_source(load(source=source | {"start": 0.4}, frames=9, fps=10.0))
+    late = run_frames.clipped_to_source(
+        load(source=source | {"start": 0.4}, frames=9, fps=10.0), HERE
+    )
     assert late.frames == 6
-    assert run_frames.clipped_to_source(load(source=source, length=1.5)).frames == 10
-    assert run_frames.clipped_to_source(load(source=source)).frames == 10
+    assert run_frames.clipped_to_source(load(source=source, length=1.5), HERE).frames == 10
+    assert run_frames.clipped_to_source(load(source=source), HERE).frames == 10
 
 
 def test_a_picture_that_is_none_is_found_before_the_run() -> None:
     clip(Path("row"), 4)
     Path("row", "00002.png").write_text("no picture")
     with pytest.raises(PictureError, match=r"00002.png is not a picture .* take it out of row$"):
-        run_frames.clipped_to_source(load(source={"film": "row"}, frames=2))
+        run_frames.clipped_to_source(load(source={"film": "row"}, frames=2), HERE)
 
 
 def test_a_film_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     film(Path("clip.mkv"), rate="10", seconds="1")
     monkeypatch.setattr(run_frames, "MOST_FRAMES", 9)
     with pytest.raises(ConfigError, match=r"clip.mkv has 10 frames from here on.*at most 9"):
-        run_frames.with_source_length(load(source={"film": "clip.mkv"}))
+        run_frames.with_source_length(load(source={"film": "clip.mkv"}), HERE)
     config = load(source={"film": "clip.mkv", "stride": 2})
-    assert run_frames.with_source_length(config).frames == 5
+    assert run_frames.with_source_length(config, HERE).frames == 5
 
 
 def test_a_film_that_is_over_or_absent_is_refused() -> None:
@@ -136,14 +143,14 @@ def test_a_film_that_is_over_or_absent_is_refused() -> None:
     with pytest.raises(
         PictureError, match="row is no longer than the 9 seconds that are left out"
     ):
-        run_frames.with_source_length(load(source={"film": "row", "start": 9.0}))
+        run_frames.with_source_length(load(source={"film": "row", "start": 9.0}), HERE)
     for name in ("row", "clip.mkv"):  # however many frames are asked for
         film(Path("clip.mkv"))
         ended = load(source={"film": name, "start": 9.0}, frames=4, fps=10.0)
         with pytest.raises(PictureError, match=f"{name} is no longer than the 9 seconds"):
-            run_frames.clipped_to_source(ended)
+            run_frames.clipped_to_source(ended, HERE)
     with pytest.raises(PictureError, match="there is no film or folder at nil"):
-        run_frames.with_source_length(load(source={"film": "nil"}))
+        run_frames.with_source_length(load(source={"film": "nil"}), HERE)
 
 
 def test_frames_come_from_where_they_are_asked_for() -> None:
@@ -152,18 +159,18 @@ def test_frames_come_from_where_they_are_asked_for() -> None:
     for number in range(12):
         pillow.new("RGB", (8, 8), (20 * number, 0, 0)).save(folder / f"{number}.png")
     config = load(source={"film": "row", "stride": 2, "start": 0.25}, fps=12.0, frames=3)
-    found = run_frames.footage_of(config, 1, (8, 8), [Path()])
+    found = run_frames.footage_of(config, 1, (8, 8), HERE)
     # A quarter of a second is three of every second picture; then one more.
     assert [round(float(f[0, 0].mean()) * 255) for f in found] == [160, 200]
 
 
 def test_a_film_of_many_frames_is_thinned_out() -> None:
     film(Path("clip.mkv"), rate="12", seconds="1")
-    every = run_frames.footage_of(load(source={"film": "clip.mkv"}), 0, None, [Path()])
+    every = run_frames.footage_of(load(source={"film": "clip.mkv"}), 0, None, HERE)
     wanted = list(every)
-    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}))
+    config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}), HERE)
     assert (config.frames, config.fps) == (4, 4.0)  # of the animation; the film has three times
-    found = list(run_frames.footage_of(config, 1, None, [Path()]))
+    found = list(run_frames.footage_of(config, 1, None, HERE))
     assert len(wanted) == 12 and len(found) == 3
     for one, two in zip(found, wanted[3::3], strict=True):
         assert torch.equal(one, two)
@@ -175,27 +182,27 @@ def test_files_that_are_read_are_listed() -> None:
     config = load(
         source={"film": "row", "flow": "raft.pth"}, sound={"file": "song.wav"}, frames=2
     )
-    assert run_frames.source_files(config) == {
+    assert run_frames.source_files(config, HERE) == {
         "film row": [Path("row/000.png"), Path("row/001.png")],
         "flow raft.pth": [Path("raft.pth")],
         "sound song.wav": [Path("song.wav")],
     }
-    assert run_frames.source_files(load(camera={"depth": "tunnel"}, frames=2)) == {}
+    assert run_frames.source_files(load(camera={"depth": "tunnel"}, frames=2), HERE) == {}
     flight = load(camera={"depth": "row/001.png"}, frames=2)
-    assert run_frames.source_files(flight) == {"depth row/001.png": [Path("row/001.png")]}
+    assert run_frames.source_files(flight, HERE) == {"depth row/001.png": [Path("row/001.png")]}
 
 
 def test_what_is_heard() -> None:
     film(Path("mute.mkv"))
     tone = ("-f", "lavfi", "-i", "sine=duration=1", "-shortest")
     film(Path("loud.mkv"), *tone)
-    assert run_frames.sound_of(load(frames=2)) == (None, 0)
-    assert run_frames.sound_of(load(source={"film": "mute.mkv"})) == (None, 0)
+    assert run_frames.sound_of(load(frames=2), HERE) == (None, 0)
+    assert run_frames.sound_of(load(source={"film": "mute.mkv"}), HERE) == (None, 0)
     loud = {"film": "loud.mkv", "start": 0.3}
-    assert run_frames.sound_of(load(source=loud)) == (Path("loud.mkv"), 0.3)
-    assert run_frames.sound_of(load(source=loud | {"sound": False})) == (None, 0)
+    assert run_frames.sound_of(load(source=loud), HERE) == (Path("loud.mkv"), 0.3)
+    assert run_frames.sound_of(load(source=loud | {"sound": False}), HERE) == (None, 0)
     music = load(source=loud, sound={"file": "song.wav", "start": 2.0})
-    assert run_frames.sound_of(music) == (Path("song.wav"), 2.0)
+    assert run_frames.sound_of(music, HERE) == (Path("song.wav"), 2.0)
 
 
 def test_music_moves_what_follows_it() -> None:
@@ -205,7 +212,7 @@ def test_music_moves_what_follows_it() -> None:
         sound={"file": "song.wav", "bands": "kick=40-100"},
         motion={"steps": "1 + pulse"},
     )
-    heard = run_frames.analyse_sound(config)
+    heard = run_frames.analyse_sound(config, HERE)
     assert heard is not None
     assert {"kick", "low", "mid", "high", "beat", "pulse"} <= heard.variables.keys()
     assert all(len(values) == 12 for values in heard.variables.values())
@@ -215,8 +222,10 @@ def test_music_moves_what_follows_it() -> None:
     ]
     assert counts[1:] == [round(1 + pulse) for pulse in heard.variables["pulse"][1:-1]]
     assert {1, 2} <= set(counts[1:])
-    assert run_frames.analyse_sound(load(frames=2)) is None
+    assert run_frames.analyse_sound(load(frames=2), HERE) is None
     with pytest.raises(SoundError, match="would start at 5 s"):
-        run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "start": 5.0}))
+        run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "start": 5.0}), HERE)
     with pytest.raises(ConfigError, match="'share', which means something else"):
-        run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "bands": "share=1-2"}))
+        run_frames.analyse_sound(
+            load(frames=2, sound={"file": "song.wav", "bands": "share=1-2"}), HERE
+        )

@@ -11,8 +11,11 @@ from PIL import Image as pillow
 
 from tests.helpers.films import film
 from vqclip.config.loading import load
+from vqclip.language.assets import SearchPath
 from vqclip.run import frames
 from vqclip.run.frames import list_hints
+
+HERE = SearchPath.current()
 
 BACK = "1.05 ** cos(2 * pi * frame / frames)"
 
@@ -24,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(**settings: Any) -> list[str]:
     asked = load("a fox", **settings)
-    return list(list_hints(asked, frames.clipped_to_source(asked)))
+    return list(list_hints(asked, frames.clipped_to_source(asked, HERE), HERE))
 
 
 def test_a_film_of_another_shape_or_length_is_told() -> None:

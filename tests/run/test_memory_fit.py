@@ -15,7 +15,7 @@ from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
-from vqclip.run import memory_fit, perceptors
+from vqclip.run import memory_fit, memory_footprint
 from vqclip.run.preflight import make_request
 
 Capture = pytest.CaptureFixture[str]
@@ -29,8 +29,8 @@ def large() -> RunConfig:
     return vqclip.load("a fox", "normal", overrides=[*words, "cutouts.count=32"])
 
 
-def models(config: RunConfig) -> memory_fit.Shapes:
-    return memory_fit.shapes(config, looking(config), 0, perceptors.perceptor_source)
+def models(config: RunConfig) -> memory_footprint.Shapes:
+    return memory_footprint.shapes(config, looking(config), 0)
 
 
 def looking(config: RunConfig) -> list[PerceptorSpec]:
@@ -39,7 +39,7 @@ def looking(config: RunConfig) -> list[PerceptorSpec]:
 
 def chosen(config: RunConfig, notes: list[str]) -> MemoryPolicy:
     request = make_request(config, complete=False)
-    return memory_fit.choose(request, CPU, perceptors.perceptor_source, notes)
+    return memory_fit.choose(request, CPU, notes)
 
 
 def test_thrift_needs_less_each_time() -> None:
@@ -52,33 +52,20 @@ def test_thrift_needs_less_each_time() -> None:
         MemoryPolicy(1, recompute=True),
         memory_fit.MOST,
     ]
-    need = [memory_fit.needed(config, shapes, way) for way in ways]
+    need = [memory_footprint.needed(config, shapes, way) for way in ways]
     assert need == sorted(need, reverse=True) and need[-1] < need[0] / 2
     for way, enough in zip(ways, need, strict=True):
         found = memory_fit.least(config, shapes, enough)
-        assert found is not None and memory_fit.needed(config, shapes, found) <= enough
+        assert found is not None and memory_footprint.needed(config, shapes, found) <= enough
         assert (found.recompute, found.tiles) == (way.recompute, way.tiles)
     assert memory_fit.least(config, shapes, need[-1] - 1) is None
     assert memory_fit.least(config, shapes, need[0]) == MemoryPolicy()
 
 
-def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
-    config = vqclip.load("a fox", size="64x64", device="cpu", init="random", growth=[])
-    shapes = models(config)
-    assert shapes.judges is not None
-    layers = len([m for m in shapes.judges[0].visual.modules() if not list(m.children())])
-    whole, some, single = (
-        memory_fit.costs(config, shapes, MemoryPolicy(n))[1] for n in (0, 4, 1)
-    )
-    assert some.flops == single.flops == pytest.approx(1.5 * whole.flops, rel=1e-6)
-    assert (whole.calls, some.calls, single.calls) == (0, 3 * 3 * layers, 15 * 3 * layers)
-    assert single.kept < some.kept < whole.kept
-
-
 def test_the_remedies_fit() -> None:
     config = large()
-    free = memory_fit.needed(config, models(config), memory_fit.MOST) * 3 // 4
-    found = memory_fit.shrunk(config, looking(config), 0, perceptors.perceptor_source)
+    free = memory_footprint.needed(config, models(config), memory_fit.MOST) * 3 // 4
+    found = memory_fit.shrunk(config, looking(config), 0)
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
         other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())
@@ -92,7 +79,7 @@ def test_what_is_free_is_known() -> None:
 
 
 def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) -> None:
-    def never(*_: object) -> memory_fit.Shapes:
+    def never(*_: object) -> memory_footprint.Shapes:
         raise AssertionError("it was counted")
 
     monkeypatch.setattr(memory_fit, "shapes", never)
@@ -107,13 +94,13 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
 def test_the_quick_answer_is_never_wrong(size: str) -> None:
     both = ["starter", "starter-second"]
     config = vqclip.load("a fox", size=size, cutouts={"count": 40}, perceptors=both)
-    need = memory_fit.needed(config, models(config))
+    need = memory_footprint.needed(config, models(config))
     assert not memory_fit.fits_surely(config, looking(config), 0, need)
 
 
 def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
     config, notes = large(), list[str]()
-    need = memory_fit.needed(config, models(config))
+    need = memory_footprint.needed(config, models(config))
     monkeypatch.setattr(memory_fit, "room", lambda device: need * 3 // 4)
     found = chosen(config, notes)
     assert found.chunk > 0 and not found.recompute
@@ -125,7 +112,7 @@ def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
 
 def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) -> None:
     config = large()
-    most = memory_fit.needed(config, models(config), memory_fit.MOST)
+    most = memory_footprint.needed(config, models(config), memory_fit.MOST)
     monkeypatch.setattr(memory_fit, "room", lambda device: most * 9 // 10)
     notes: list[str] = []
     found = chosen(config, notes)

@@ -15,8 +15,8 @@ from vqclip.config import animation_checks, loading
 from vqclip.config.loading import load
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import prompt_parser, prompts
-from vqclip.media import audio_features
-from vqclip.media.audio_features import AudioFeatures
+from vqclip.media.audio import features as audio_features
+from vqclip.media.audio.features import AudioFeatures
 from vqclip.run.preflight import Request, make_request
 
 

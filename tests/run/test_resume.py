@@ -17,7 +17,7 @@ from PIL import Image as pillow
 import vqclip
 from tests.conftest import Home, Refusal
 from tests.helpers import building
-from vqclip.cli import console, main
+from vqclip.cli import main, output
 from vqclip.config.schema import OPTIMISERS
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.media.files import CHECKPOINT
@@ -154,7 +154,7 @@ def test_a_state_of_another_run_does_not_fit(home: Home) -> None:
 
 def asked(home: Home, monkeypatch: Patch, number: int, *words: str) -> Path:
     """Ask a run to stop after its second step; give its folder."""
-    event = console.Console.event
+    event = output.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
@@ -162,7 +162,7 @@ def asked(home: Home, monkeypatch: Patch, number: int, *words: str) -> Path:
             os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.Console, "event", asking)
+        patch.setattr(output.Console, "event", asking)
         assert main.main(["a fox", "--json", *home.words(*WORDS, *words)]) == 128 + number
     return Path("outputs/0001-a-fox")
 
@@ -352,7 +352,7 @@ def test_a_second_film_goes_on_too(home: Home, monkeypatch: Patch) -> None:
 
 def stopped(monkeypatch: Patch, after: int, place: str, *words: str) -> None:
     """Go on with a run, and ask it to stop after a step."""
-    event = console.Console.event
+    event = output.Console.event
 
     def asking(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
@@ -360,7 +360,7 @@ def stopped(monkeypatch: Patch, after: int, place: str, *words: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.Console, "event", asking)
+        patch.setattr(output.Console, "event", asking)
         assert main.main(["resume", place, "--json", *words]) == 130
 
 

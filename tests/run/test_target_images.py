@@ -12,11 +12,14 @@ import vqclip
 from tests.conftest import Home
 from tests.helpers.building import build
 from vqclip.errors import PictureError
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompt import draft_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import paths
 from vqclip.run import init_image
 from vqclip.run.runner import Runner
+
+HERE = SearchPath.current()
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:
@@ -32,12 +35,12 @@ def paint(path: Path, colour: str, size: tuple[int, int] = (32, 32)) -> Path:
 def test_a_folder_and_a_pattern_stand_for_their_pictures(home: Home) -> None:
     two = [paint(Path("p/b.png"), "red"), paint(Path("p/a.jpg"), "blue")]
     Path("p/notes.txt").write_text("no picture")
-    assert paths.find_images("p") == sorted(two)
-    assert paths.find_images("p/*.png") == [two[0]]
-    assert paths.find_images("nil.png") == [Path("nil.png")]
+    assert paths.find_images("p", HERE) == sorted(two)
+    assert paths.find_images("p/*.png", HERE) == [two[0]]
+    assert paths.find_images("nil.png", HERE) == [Path("nil.png")]
     paint(Path("odd [1].png"), "red")
-    assert paths.find_images("odd [1].png") == [Path("odd [1].png")]
-    assert paths.find_images("q", [Path("p").parent.resolve()]) == [Path("q")]
+    assert paths.find_images("odd [1].png", HERE) == [Path("odd [1].png")]
+    assert paths.find_images("q", SearchPath((Path("p").parent.resolve(),))) == [Path("q")]
 
 
 def test_names_that_stand_for_no_pictures_are_refused(
@@ -45,14 +48,14 @@ def test_names_that_stand_for_no_pictures_are_refused(
 ) -> None:
     Path("empty").mkdir()
     with pytest.raises(PictureError, match=r"empty holds no pictures; name a picture, or from 1"):
-        paths.find_images("empty")
+        paths.find_images("empty", HERE)
     with pytest.raises(PictureError, match=r"p/\*\.png holds no pictures"):
         ready(home, "@p/*.png")
     monkeypatch.setattr(paths, "MOST", 1)
     paint(Path("p/a.png"), "red")
     paint(Path("p/b.png"), "red")
     with pytest.raises(PictureError, match="p holds 2 pictures; name a picture, or from 1 to 1"):
-        paths.find_images("p")
+        paths.find_images("p", HERE)
 
 
 def test_several_pictures_are_looked_at_in_turn(home: Home) -> None:
@@ -65,16 +68,18 @@ def test_several_pictures_are_looked_at_in_turn(home: Home) -> None:
 
 def test_the_notes_tell_which_pictures_they_were(home: Home) -> None:
     paint(Path("p/a.png"), "red")
-    one = init_image.digests(["p"])
-    assert one == {"picture p": init_image.digests(["p/a.png"])["picture p/a.png"]}
+    one = init_image.digests(["p"], HERE)
+    assert one == {"picture p": init_image.digests(["p/a.png"], HERE)["picture p/a.png"]}
     paint(Path("p/b.png"), "blue", (64, 32))
-    two = init_image.digests(["p"])
+    two = init_image.digests(["p"], HERE)
     assert two != one
-    (note,) = init_image.stretched(["p"], (32, 32))
+    (note,) = init_image.stretched(["p"], (32, 32), HERE)
     assert note.startswith("p is 64x32 and is stretched to 32x32")
     assert (
         len(
-            init_image.read_target_images(parse_prompts("@p"), (32, 32), torch.device("cpu"))["p"]
+            init_image.read_target_images(
+                parse_prompts("@p"), (32, 32), torch.device("cpu"), HERE
+            )["p"]
         )
         == 2
     )
@@ -157,9 +162,9 @@ def test_what_is_transparent_in_a_mask_is_outside_of_the_region(home: Home) -> N
     shape = pillow.new("RGBA", (32, 32), (255, 255, 255, 0))
     shape.paste((0, 0, 0, 255), (0, 0, 16, 32))
     shape.save("mask.png")
-    (where,) = init_image.masks(parse_prompts("a fox in(mask.png)")).values()
+    (where,) = init_image.masks(parse_prompts("a fox in(mask.png)"), HERE).values()
     assert where[..., :120].min() == 1 and where[..., 136:].max() == 0
     shape.putalpha(0)
     shape.save("mask.png")
     with pytest.raises(PictureError, match="a mask is white, or opaque, where the region is"):
-        init_image.masks(parse_prompts("a fox in(mask.png)"))
+        init_image.masks(parse_prompts("a fox in(mask.png)"), HERE)

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from tests.training.test_clip import SMALL as CLIP
-from vqclip.guidance.losses import spherical_distance
+from vqclip.guidance.prompt_losses import spherical_distance
 from vqclip.training import adversarial
 from vqclip.training.adversarial import Forgeries, Forgery
 from vqclip.training.clip import train

@@ -82,7 +82,7 @@ def state_of(recipe: PriorRecipe) -> dict[str, Tensor]:
 
 
 def test_the_reader_gives_states_of_a_frozen_text_tower(models: Path) -> None:
-    reader, texts = TextTower(models / "clip"), ["a fox", "an owl on a red background"]
+    reader, texts = TextTower(str(models / "clip")), ["a fox", "an owl on a red background"]
     got = reader(texts)
     assert got.shape == (2, tiny_clip.CONTEXT_LENGTH, 32) and not got.requires_grad
     assert torch.equal(got, perceptor.load_perceptor(str(models / "clip")).read_tokens(texts))
@@ -132,7 +132,7 @@ def test_training_leaves_a_prior_and_goes_on(
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
 
-    reader = TextTower(models / "clip")
+    reader = TextTower(str(models / "clip"))
     trained = build_prior(recipe, reader)
     trained.load_state_dict(state["model"])
     trained.half().float().eval()  # as it is shipped
@@ -181,7 +181,7 @@ def test_a_run_may_end_before_its_plan_does_and_begin_another(
 def test_silence_stands_in_for_the_words(recipe: PriorRecipe, share: float) -> None:
     train(replace(recipe, steps=1, silent_share=share))
     torch.manual_seed(recipe.seed)
-    first = build_prior(recipe, TextTower(Path(recipe.clip)))
+    first = build_prior(recipe, TextTower(recipe.clip))
     state = state_of(recipe)
     kept = torch.allclose(state["silence"], first.silence, rtol=1e-3)  # but for its decay
     assert kept == (share == 0)
@@ -203,7 +203,7 @@ def test_words_and_codes_are_learnt(
     monkeypatch.setattr(training_prior, "learning_rate", lambda *_: 5e-3)
     monkeypatch.setattr(archives.Pictures, "split", lambda self: (self, self.subset([])))
     train(replace(recipe, steps=60, batch=16))
-    loaded, reader = models_prior.load_prior(Path(recipe.out)), TextTower(Path(recipe.clip))
+    loaded, reader = models_prior.load_prior(Path(recipe.out)), TextTower(recipe.clip)
     prefix = loaded.prefix(reader(list(CONCEPTS)))
     logits = loaded(codes[0].long(), prefix)
     wanted = blocks(codes[0].long(), 2)
@@ -254,7 +254,7 @@ def test_the_rate_warms_up_and_falls() -> None:
 def test_export_is_in_half_precision(recipe: PriorRecipe, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    model = build_prior(recipe, TextTower(Path(recipe.clip)))
+    model = build_prior(recipe, TextTower(recipe.clip))
     prior.export(model, tmp_path)
     stored = load_file(tmp_path / "prior.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
@@ -309,7 +309,7 @@ def test_what_is_drawn_rarely_and_pairs_reach_the_training(
 
 
 def test_a_sheet_shows_drafts(recipe: PriorRecipe, models: Path) -> None:
-    reader = TextTower(models / "clip")
+    reader = TextTower(str(models / "clip"))
     model = build_prior(recipe, reader).train()
     made = training_prior.draw_sheet(recipe, model, reader)
     assert model.training

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.models.test_text_encoder import made
+from tests.models.test_clip_text_tower import made
 from vqclip.errors import ConfigError
 from vqclip.guidance import distractors
 from vqclip.guidance.perceptor import OpenClipPerceptor

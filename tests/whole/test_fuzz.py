@@ -19,6 +19,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.guidance import image_search
 from vqclip.language import assets, audio_bands, expressions, schedules
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompt import apply_style_to_text
 from vqclip.language.prompts import echo, lint_prompts, parse_prompts, show
 from vqclip.language.templates import expand
@@ -239,7 +241,7 @@ def test_directions(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "directions").mkdir(exist_ok=True)
     (tmp_path / "directions" / "a.json").write_bytes(data)
     with contextlib.suppress(PromptError):
-        assert assets.find_direction("a", [tmp_path]).there
+        assert assets.find_direction("a", SearchPath((tmp_path,))).there
 
 
 @fuzzed
@@ -247,9 +249,9 @@ def test_directions(tmp_path: Path, data: bytes) -> None:
 def test_learnt_words_in_texts(tmp_path: Path, text: str) -> None:
     pieces = assets.split_learnt_words(text)
     assert "".join(f"<{piece}>" if named else piece for piece, named in pieces) == text
-    assert list(dict.fromkeys(p for p, named in pieces if named)) == assets.named_in(text)
-    for name in assets.named_in(text):
-        assert assets.check_name(name) == name
+    assert list(dict.fromkeys(p for p, named in pieces if named)) == assets.find_word_names(text)
+    for name in assets.find_word_names(text):
+        assert assets.check_word_name(name) == name
         with pytest.raises(PromptError, match="has not been learnt"):
             assets.find_word(name, [tmp_path])
 
@@ -258,8 +260,8 @@ def test_learnt_words_in_texts(tmp_path: Path, text: str) -> None:
 @given(TEXTS | st.sampled_from(["<my-cat>", "my-cat", "..", "a/../b"]))
 def test_names_of_learnt_words(tmp_path: Path, text: str) -> None:
     with contextlib.suppress(ConfigError):
-        name = assets.check_name(text)
-        assert assets.named_in(f"a <{name}>") == [name]
+        name = assets.check_word_name(text)
+        assert assets.find_word_names(f"a <{name}>") == [name]
         assert (tmp_path / f"{name}.pt").parent == tmp_path
 
 
@@ -299,8 +301,8 @@ def test_run_files_that_are_no_yaml(tmp_path: Path, lines: list[str]) -> None:
 def test_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     """Commands are stubs here: it is the way to them that is looked at."""
     monkeypatch.chdir(tmp_path)
-    for name in main.COMMANDS:
-        monkeypatch.setitem(main.COMMANDS, name, lambda *_: None)
+    for name, command in main.COMMANDS.items():
+        monkeypatch.setitem(main.COMMANDS, name, replace(command, run=lambda *_: None))
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         try:

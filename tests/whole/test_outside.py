@@ -21,7 +21,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home, Refusal
-from vqclip.cli import console, main
+from vqclip.cli import main, output
 from vqclip.media import images
 from vqclip.media.files import CHECKPOINT
 from vqclip.run.record import checkpoint, provenance, run_folder
@@ -78,14 +78,14 @@ def test_a_disk_that_fills_up(
 
 def during(monkeypatch: Patch, step: int, does: Any) -> None:
     """Let something happen while a step is shown."""
-    event = console.Console.event
+    event = output.Console.event
 
     def hooked(self: Any, name: str, **values: Any) -> None:
         event(self, name, **values)
         if name == "step" and values["step"] == step:
             does()
 
-    monkeypatch.setattr(console.Console, "event", hooked)
+    monkeypatch.setattr(output.Console, "event", hooked)
 
 
 def test_a_folder_that_is_removed(home: Home, capsys: Capture, monkeypatch: Patch) -> None:

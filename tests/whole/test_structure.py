@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import dataclasses
 import re
 import statistics
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 
 import vqclip
 from tests.helpers import readme
-from vqclip.cli import arguments, main
+from vqclip.cli import main, prompt_arguments
+from vqclip.cli.options import read_options
 from vqclip.cli.parser import parser_of
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
@@ -28,7 +30,7 @@ PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a 
     "errors language.assets language.prompts config.yaml_files config.schema config.describe "
     "config.checks config.defaults config.loading run.preflight run.frames run.retake "
     "models.vqgan_config models.zoo.catalogue models.zoo.download models.zoo.registry "
-    "media.paths media.audio_features cli.console cli.image_arguments cli.parser cli.main "
+    "media.paths media.audio.features cli.output cli.image_arguments cli.parser cli.main "
     "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
 )
 
@@ -136,17 +138,19 @@ def test_command_lines_that_cannot_be_typed_are_found(words: list[str], complain
 def understand(words: list[str]) -> None:
     """Read a command line as far as it goes without a model or a picture."""
     name, rest = main._command(words)
-    options = parser_of(name, main.abouts()).parse_intermixed_args(rest)
+    namespace = parser_of(name, main.abouts()).parse_intermixed_args(rest)
+    options = read_options(main.COMMANDS[name].options, namespace)
     if name in ("generate", "plan", "animate"):
         # A run file or a preset of the reader's own is not here to be read.
         own = (".yaml", ".yml")
-        options.preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
+        preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
+        options = dataclasses.replace(options, preset=preset)
         if not any(word.endswith((*own, ".txt", ".json")) for word in rest):
-            arguments.configs(options)
+            prompt_arguments.configs(options)
     elif name == "again":
-        picture, overrides = arguments.parted(options.words)
+        picture, overrides = prompt_arguments.parted(options.words)
         assert picture is not None
-        loading.load("a fox", overrides=arguments.short(options) + overrides)
+        loading.load("a fox", overrides=options.overrides() + overrides)
 
 
 def test_the_documentation_shows_the_settings_as_they_are() -> None:
@@ -246,3 +250,35 @@ def test_no_placeholder_is_left_and_every_picture_is_there() -> None:
             assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
         for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)#:]+)[^):]*\)", text):
             assert page.parent.joinpath(target).is_file(), f"{page}: {target}"
+
+
+def defaults_of_search_paths(source: str) -> list[str]:
+    """The parameters and fields whose type is a search path and that have a default."""
+    found: list[tuple[str, ast.expr | None]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+            found += [(ast.unparse(f.target), f.annotation) for f in fields if f.value]
+        if isinstance(node, ast.arguments):
+            given = [*node.posonlyargs, *node.args]
+            given = given[len(given) - len(node.defaults) :]
+            given += [a for a, d in zip(node.kwonlyargs, node.kw_defaults, strict=True) if d]
+            found += [(each.arg, each.annotation) for each in given]
+    return [name for name, hint in found if hint and "SearchPath" in ast.unparse(hint)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(a, b: SearchPath = HERE): ...",
+        "def f(a, *, b: 'assets.SearchPath | None' = None): ...",
+        "class A:\n    b: SearchPath = HERE",
+    ],
+)
+def test_a_default_of_a_search_path_is_noticed(source: str) -> None:
+    assert defaults_of_search_paths(source) == ["b"]
+
+
+@pytest.mark.parametrize("path", sources(PACKAGE), ids=str)
+def test_no_search_path_can_be_forgotten(path: Path) -> None:
+    assert defaults_of_search_paths((PACKAGE / path).read_text(encoding="utf-8")) == []

@@ -4,13 +4,13 @@ Begin with `main`.
 
     main               Parsing, dispatch, and errors as sentences with exit codes
     parser             The argument parser: the words and options of each command
-    epilogs            Help texts: the first page, and what stands below each command's options
-    help_pages         Help pages: usage, blocks of terms with what they mean
+    options            Options of commands as values: what the parser read, with types
+    command_help       Help of commands: what `vqclip --help` and `vqclip COMMAND --help` print
     settings_help      `vqclip help settings`: every setting, by group, key or words of its help
-    arguments          Arguments of commands that draw: `"a fox" key=value` into settings
+    prompt_arguments   Arguments of commands that draw: `"a fox" key=value` into settings
     image_arguments    Arguments of commands about pictures
-    console            The console: lines on stderr, JSON lines on stdout
+    output             Output of commands: lines on stderr, JSON lines (`--json`) on stdout
+    progress_bar       Progress bars on stderr
     terminal           Terminals: colours, widths, and text laid out by rich
-    bars               Progress bars on stderr
     completion_shells  Shell completion: what bash, zsh and fish need beside shtab's part
 """

@@ -6,16 +6,17 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.cli.console import Console
+from vqclip.cli.output import Console
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.language import assets, prompts
+from vqclip.language.assets import SearchPath
 from vqclip.media import paths as media_paths
 from vqclip.models.zoo import registry
 
@@ -90,35 +91,29 @@ def load_named_perceptors(
         PromptError: if nobody has taught a word that stands in a text.
         VqclipError: if there is none of that name, or it cannot be used.
     """
-    where = assets.search_path(config.assets)
-    assets.used_words(texts, where)
+    search_path = SearchPath.from_settings(config.assets)
+    assets.find_learnt_words(texts, search_path)
     try:
         registry.require_models("starter", config.perceptors)  # before torch is imported
         import torch
 
         from vqclip.guidance.perceptor import load_perceptor
         from vqclip.guidance.prompt_embedding import taught
+        from vqclip.models import clip
         from vqclip.models import device as models_device
         from vqclip.models.zoo import word_embedding
-        from vqclip.run import perceptors
 
-        registry.require_models("starter", config.perceptors, perceptors.look)
+        registry.require_models("starter", config.perceptors, clip.absent)
     except ModelAbsent as error:
         told = str(error).replace("--preset starter", "perceptors=starter")
         raise ModelAbsent(told) from error
     device = models_device.pick_device(config.device)
-    precision = models_device.pick_precision(config.precision, device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    own, found = taught((), " ".join(texts), where), []
+    own, found = taught((), " ".join(texts), search_path), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
-        eye = load_perceptor(
-            perceptors.perceptor_source(name), device=device, precision=precision
-        )
-        found.append(
-            replace(eye.with_words(word_embedding.fitting_width(own, eye.width)), name=name)
-        )
+        found.append(load_perceptor(name, device=device, precision=config.precision, words=own))
     for note in word_embedding.unknown_words(own, {eye.name: eye.width for eye in found}):
         screen.say(f"note: {note}")
     return found

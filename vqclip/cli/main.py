@@ -13,8 +13,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Generic
 
 from vqclip.cli.commands import (
     classify,
@@ -26,11 +27,20 @@ from vqclip.cli.commands import (
     invert,
     models,
     plot,
+    score_film,
     search,
     show,
     train,
 )
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import (
+    AnimateOptions,
+    CommonOptions,
+    GenerateOptions,
+    Options,
+    PromptOptions,
+    read_options,
+)
+from vqclip.cli.output import Console, Progress
 from vqclip.cli.parser import parser_of
 from vqclip.config.perceptor_spec import parse_perceptor
 from vqclip.config.sizes import final_size
@@ -54,13 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         named = len(rest) < len(words)
         if name == "help" and (about := _about(rest)):
             name, rest = about, ["--help"]
-        options = parser_of(name, abouts(), named=named).parse_intermixed_args(rest)
-        screen = Console(json=options.json, quiet=options.quiet)
-        options.named_generate = name == "generate" and named
-        options.command = sys.argv if arguments is None else ["vqclip", *words]
+        given = parser_of(name, abouts(), named=named).parse_intermixed_args(rest)
+        more: dict[str, Any] = {"command": sys.argv if arguments is None else ["vqclip", *words]}
+        if name == "generate":
+            more["named_generate"] = named
         if name == "completion":
-            options.parsers = {each: parser_of(each, abouts()) for each in COMMANDS}
-        COMMANDS[name](options, screen, progress)
+            more["parsers"] = {each: parser_of(each, abouts()) for each in COMMANDS}
+        command = COMMANDS[name]
+        options = read_options(command.options, given, **more)
+        screen = Console(json=options.json, quiet=options.quiet)
+        command.run(options, screen, progress)
         return 0
     except VqclipError as error:
         if "--debug" in words:
@@ -128,7 +141,7 @@ def _less_memory(progress: Progress) -> str:
     config = progress.config
     if config is None:
         return "not enough memory; close other programs, and try again"
-    from vqclip.run import memory_fit, perceptors
+    from vqclip.run import memory_fit
 
     width, height = final_size(config)
     would: list[str] = []
@@ -136,7 +149,7 @@ def _less_memory(progress: Progress) -> str:
         looking = [parse_perceptor(each) for each in config.perceptors]
         wishes = prompts.parse_all(config.prompts, config.negative)
         regions = len({each.region for each in wishes if each.region is not None})
-        would = memory_fit.shrunk(config, looking, regions, perceptors.perceptor_source)
+        would = memory_fit.shrunk(config, looking, regions)
     less = " or ".join(would or ["a smaller --size"])
     return (
         f"not enough memory for {width}x{height}, even with one cutout at a time; {less} needs "
@@ -172,31 +185,42 @@ def _slip(words: Sequence[str]) -> list[str]:
 
 def abouts() -> dict[str, str]:
     """What each command does, in a line."""
-    return {name: (run.__doc__ or "").strip().split("\n")[0] for name, run in COMMANDS.items()}
+    return {name: command.about for name, command in COMMANDS.items()}
 
 
-Command = Callable[[Any, Console, Progress], None]
+@dataclass(frozen=True)
+class Command(Generic[Options]):
+    """A command: what runs it, and the class of its options."""
 
-COMMANDS: dict[str, Command] = {
-    "generate": generate.generate,
-    "animate": generate.animate,
-    "again": generate.again,
-    "resume": generate.resume,
-    "show": show.show,
-    "diff": show.diff,
-    "plan": show.plan,
-    "dream": dream.dream,
-    "explain": explain.explain,
-    "direction": explain.direction,
-    "classify": classify.classify,
-    "score": classify.score,
-    "search": search.search,
-    "film": film.film,
-    "plot": plot.plot,
-    "presets": show.presets,
-    "models": models.models,
-    "train": train.train,
-    "invert": invert.invert,
-    "help": explain.help,
-    "completion": completion.completion,
+    run: Callable[[Options, Console, Progress], None]
+    options: type[Options]
+
+    @property
+    def about(self) -> str:
+        """What it does, in a line."""
+        return (self.run.__doc__ or "").strip().split("\n")[0]
+
+
+COMMANDS: dict[str, Command[Any]] = {
+    "generate": Command(generate.generate, GenerateOptions),
+    "animate": Command(generate.animate, AnimateOptions),
+    "again": Command(generate.again, generate.AgainOptions),
+    "resume": Command(generate.resume, generate.ResumeOptions),
+    "show": Command(show.show, show.ShowOptions),
+    "diff": Command(show.diff, show.DiffOptions),
+    "plan": Command(show.plan, show.PlanOptions),
+    "dream": Command(dream.dream, dream.DreamOptions),
+    "explain": Command(explain.explain, PromptOptions),
+    "direction": Command(explain.direction, explain.DirectionOptions),
+    "classify": Command(classify.classify, classify.ClassifyOptions),
+    "score": Command(classify.score, score_film.ScoreOptions),
+    "search": Command(search.search, search.SearchOptions),
+    "film": Command(film.film, film.FilmOptions),
+    "plot": Command(plot.plot, plot.PlotOptions),
+    "presets": Command(show.presets, CommonOptions),
+    "models": Command(models.models, models.ModelsOptions),
+    "train": Command(train.train, train.TrainOptions),
+    "invert": Command(invert.invert, invert.InvertOptions),
+    "help": Command(explain.help, explain.HelpOptions),
+    "completion": Command(completion.completion, completion.CompletionOptions),
 }

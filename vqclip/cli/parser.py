@@ -1,6 +1,7 @@
 """The argument parser: the words and options of each command.
 
-`vqclip.cli.main` asks for a parser; `vqclip.cli.arguments` and the commands read what they find.
+`vqclip.cli.main` asks for a parser, and makes of what it finds the options of the command
+(`vqclip.cli.options`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from vqclip import __version__
-from vqclip.cli import arguments, help_pages
+from vqclip.cli import command_help, prompt_arguments
+from vqclip.cli.command_help import Block, epilog, first_page, option_help, option_rows
 from vqclip.cli.commands import completion, models
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.score_film import FLOW
-from vqclip.cli.epilogs import epilog, first_page, option_help, option_rows
-from vqclip.cli.help_pages import Block
 from vqclip.errors import ConfigError, suggest
 from vqclip.training.settings import WORD_KINDS, InversionConfig
 
@@ -69,11 +69,11 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The help as plain text."""
-        return help_pages.as_text(self.page())
+        return command_help.as_text(self.page())
 
     def print_help(self, file: Any = None) -> None:
         """Print the help, as wide and colourful as the terminal is."""
-        help_pages.print_page(self.page(), file or sys.stdout)
+        command_help.print_page(self.page(), file or sys.stdout)
 
     def error(self, message: str) -> NoReturn:
         """Turn argparse's exit into our error."""
@@ -85,7 +85,7 @@ class Parser(argparse.ArgumentParser):
                     f"there is no option {unknown[1]} here; it belongs to vqclip animate (see "
                     "vqclip animate --help)"
                 )
-            hint = arguments.setting_of(unknown[1]) or suggest(unknown[1], options)
+            hint = prompt_arguments.setting_of(unknown[1]) or suggest(unknown[1], options)
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]
@@ -116,7 +116,6 @@ def parser_of(name: str, abouts: Mapping[str, str], *, named: bool = True) -> Pa
         _add_looking(parser, name)
     if name in OTHERS:
         OTHERS[name](parser)
-    parser.set_defaults(named_generate=False, command=(), film=False, draft=False)
     parser.add_argument("--json", action="store_true", help="for scripts: one JSON object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from vqclip.cli.console import Console
-from vqclip.cli.epilogs import as_typed, setting_row, settings
+from vqclip.cli.command_help import as_typed, setting_row, settings
+from vqclip.cli.output import Console
 from vqclip.config.describe import Setting, describe_settings, groups
 from vqclip.errors import ConfigError, suggest
 from vqclip.training.settings import SCHEMAS, InversionConfig

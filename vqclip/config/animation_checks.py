@@ -9,14 +9,13 @@ import dataclasses
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from vqclip.config.schema import FilmSettings, MotionSettings, RunConfig
 from vqclip.errors import ConfigError, PictureError, SoundError, suggest
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 
 TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
 OPENCV = ("dis", "farneback")  # flows that OpenCV finds
@@ -116,7 +115,7 @@ def _idle_camera(config: RunConfig) -> Iterator[str]:
         yield f"camera.depth={depth}, but the camera stands still; write camera.forward=0.05"
 
 
-def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -> None:
+def require_animation_files(config: RunConfig, search_path: SearchPath) -> None:
     """Check that the files of an animation exist, and that the packages to read them do.
 
     Raises:
@@ -126,7 +125,7 @@ def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -
     """
     source, depth = config.source, config.camera.depth
     if source.film:
-        if not _exists(source.film, folders):
+        if not _exists(source.film, search_path):
             raise PictureError(
                 f"source.film is {source.film}, but no such film, folder or pattern is found "
                 f"from {os.getcwd()}; check the name, or write the full path: source.film=…"
@@ -138,19 +137,19 @@ def require_animation_files(config: RunConfig, folders: Sequence[Path] = HERE) -
                 f"source.flow is {source.flow}, but there is no such file; check the name"
             )
     if config.sound.file:
-        if not os.path.isfile(find_asset(config.sound.file, folders)):
+        if not os.path.isfile(search_path.find(config.sound.file)):
             raise SoundError(
                 f"sound.file is {config.sound.file}, but no such file is found from "
                 f"{os.getcwd()}; check the name, or write the full path: sound.file=…"
             )
         _require_package("librosa", "analysing sound.file", "sound", "no sound.file")
     if depth and depth not in TERRAINS:
-        if not _exists(depth, folders):
+        if not _exists(depth, search_path):
             raise PictureError(
                 f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a depth "
                 f"map or depth model that can be found{suggest(depth, TERRAINS)}"
             )
-        if (find_asset(depth, folders) / "config.json").is_file():
+        if (search_path.find(depth) / "config.json").is_file():
             _require_package("transformers", "a depth model", "depth", "camera.depth=plane")
 
 
@@ -242,9 +241,9 @@ def _changed_keys(config: RunConfig, group: str) -> Iterator[str]:
             yield f"{group}.{each.name}"
 
 
-def _exists(name: str, folders: Sequence[Path]) -> bool:
+def _exists(name: str, search_path: SearchPath) -> bool:
     """Whether a name is a file, a folder or a pattern that matches files."""
-    path = find_asset(name, folders)
+    path = search_path.find(name)
     return os.path.exists(path) or bool(glob.glob(str(path), recursive=True))
 
 

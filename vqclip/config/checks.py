@@ -20,7 +20,8 @@ from vqclip.errors import ConfigError, suggest
 from vqclip.language import audio_bands
 from vqclip.media.paths import FILMS
 
-# As `guidance.losses` reads them: Pillow would also take transparent colours and rgb(300, 0, 0).
+# As `guidance.pixel_losses` reads them: Pillow would also take transparent colours and
+# rgb(300, 0, 0).
 HEX_COLOUR = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 COLOUR_NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 

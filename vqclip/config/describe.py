@@ -103,9 +103,12 @@ def _format(value: Any) -> str:
 
 
 def encoding_settings(film: FilmSettings) -> dict[str, Any]:
-    """The settings of a film that say how it is encoded, as keywords of `open_film`."""
+    """The settings of a film that say how it is encoded, as keywords of `EncodeOptions`.
+
+    The rate is not among them, since an animation has its own.
+    """
     values = dataclasses.asdict(film)
-    return {key: value for key, value in values.items() if key not in ("format", "every")}
+    return {key: value for key, value in values.items() if key not in ("format", "every", "fps")}
 
 
 def plain_value(value: Any) -> Any:

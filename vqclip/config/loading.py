@@ -33,8 +33,9 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompts import parse_prompts as read_prompts
-from vqclip.language.templates import MOST_PROMPTS, expand
+from vqclip.language.templates import MOST_PROMPTS, expand_templates
 
 TEXTS = frozenset(("prompts", "negative"))  # may be lists or mappings in YAML
 TEMPLATED = ("prompts", "negative", "style")  # may hold templates
@@ -117,11 +118,11 @@ def load_all(
     """
     layers = _layers(preset, file, overrides)
     merged = merge_layers(layers)
-    where = assets.search_path(merged.assets)
+    search_path = SearchPath.from_settings(merged.assets)
     expanded = [
-        _variants(_prompt_of(layers) if prompts is None else prompts, where),
-        _variants(merged.negative, where, empty=True),
-        expand(merged.style, where, slot=True),
+        _variants(_prompt_of(layers) if prompts is None else prompts, search_path),
+        _variants(merged.negative, search_path, empty=True),
+        expand_templates(merged.style, search_path, slot=True),
     ]
     if math.prod(map(len, expanded)) > MOST_PROMPTS:
         raise PromptError(
@@ -136,13 +137,13 @@ def load_all(
     ]
 
 
-def _variants(text: str, where: Sequence[Path], empty: bool = False) -> list[str]:
+def _variants(text: str, search_path: SearchPath, empty: bool = False) -> list[str]:
     """Expand the templates in a text, and check that each result is a prompt.
 
     Args:
         empty: whether a result may be empty.
     """
-    found = expand(text, where)
+    found = expand_templates(text, search_path)
     for each in found if len(found) > 1 else []:
         try:
             if each.strip() or not empty:
@@ -158,7 +159,9 @@ def _refuse_templates(where: str, values: Mapping[str, Any], keys: Sequence[str]
     """Refuse a template in the settings of a single run."""
     for key in keys:
         text = values.get(key)
-        found = expand(text, slot=key == "style") if isinstance(text, str) else [text]
+        if not isinstance(text, str):
+            continue
+        found = expand_templates(text, SearchPath.current(), slot=key == "style")
         if found != [text]:
             raise ConfigError(
                 f"{where}: {key} is {text!r}, a template for several runs, but this is one "
@@ -181,7 +184,7 @@ def _layers(
         layers += read_preset(name, ())
     if file is not None:
         own = read_run_file(Path(file), ())
-        folder = assets.assets_beside(Path(file))
+        folder = assets.infer_assets(Path(file))
         layers += [("the run file's folder", {"assets": folder} if folder else {}), *own]
     if isinstance(overrides, Mapping):
         layers.append(("the overrides", nest(overrides)))

@@ -7,7 +7,8 @@ Begin with `objectives`.
     cutouts           Cutouts: random crops of the picture, augmented and resized
     cutout_recipes    Cutout recipes: the named ways to crop and augment
     prompt_embedding  Prompt embeddings: from a prompt to its direction in a perceptor's space
-    losses            Losses: distances to prompts, losses on pixels, and colours by name
+    prompt_losses     Losses that say how far a picture is from a prompt
+    pixel_losses      Losses on pixels, and colours by name
     distractors       Distractors: ordinary things that a prompt has to win against
     regions           Regions: masks for prompts that see only a part of the picture
     scenes            Scenes: which prompt holds at a step, and the transitions between prompts

@@ -27,7 +27,7 @@ from vqclip.models import clip, net2net, vqgan
 from vqclip.models import prior as models_prior
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.tensors import Image
 
 AT_ONCE = 32  # drafts sampled together
@@ -191,12 +191,10 @@ def load_draft_model(
     found = registry.find_vqgan(prior)
     there = {each.weights: each for each in loaded if each.dtype == torch.float32}
     judges = []
-    for folder in registry.starter_clips().values():
+    for name, folder in registry.starter_clips().items():
         if any(folder.glob("*.safetensors")):
             ready = there.get(clip.weights_in(folder))
-            judges.append(
-                _with_defaults(ready) if ready else load_perceptor(str(folder), device=device)
-            )
+            judges.append(_with_defaults(ready) if ready else load_perceptor(name, device=device))
     if prior == "starter":
         return DraftModel(
             prior=models_prior.load_prior(registry.starter_prior(), device=device),
@@ -224,8 +222,8 @@ def with_words(
     dreamer: DraftModel | ClassDraftModel, words: Sequence[WordEmbedding]
 ) -> DraftModel | ClassDraftModel:
     """Return the draft model with learnt words added to the judges whose text towers they fit."""
-    judges = [j.with_words(fitting_width(words, j.width)) for j in dreamer.judges]
-    return replace(dreamer, judges=tuple(judges))
+    judges = tuple(judge.with_fitting_words(words) for judge in dreamer.judges)
+    return replace(dreamer, judges=judges)
 
 
 def _ranked(

@@ -8,17 +8,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from vqclip.config import scheduled
 from vqclip.config.schema import LossSettings
 from vqclip.generate import Loss, Objective
-from vqclip.guidance import distractors, losses, prompt_embedding, regions, scenes
+from vqclip.guidance import (
+    distractors,
+    pixel_losses,
+    prompt_embedding,
+    prompt_losses,
+    regions,
+    scenes,
+)
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask, RegionView
 from vqclip.guidance.scenes import PromptTrack, SceneTimeline
-from vqclip.language.assets import HERE
+from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompt import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
@@ -30,35 +36,33 @@ class PromptInputs:
     """The pictures, masks and cutters that prompts refer to, and a session has loaded.
 
     Args:
+        search_path: where the files of directions are searched for.
         pictures: body of an image prompt → its pictures, [1, 3, H, W] in [0, 1].
         masks: region → its mask.
         cutter: makes the cutter of a region, from a perceptor and the region's number.
-        folders: where the files of directions are searched for.
     """
 
+    search_path: SearchPath
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     masks: Mapping[Region, Mask] = field(default_factory=dict)
     cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
-    folders: Sequence[Path] = HERE
 
 
 def from_prompts(
     prompts: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
     timeline: SceneTimeline,
-    inputs: PromptInputs | None = None,
+    inputs: PromptInputs,
     reserved: Iterable[str] = (),
     weights: Mapping[str, Curve] | None = None,
 ) -> Iterator[Objective]:
     """Make the prompt objectives: one for each track of prompts and perceptor that reads it.
 
     Args:
-        inputs: needed for image prompts, regions and directions in files.
         reserved: names of other objectives; a prompt with such a name gets a number.
         weights: perceptor's name → weight at each step; 1 where there is none.
     """
     taken, counts = set(reserved), dict(weights or {})
-    found = PromptInputs() if inputs is None else inputs
     numbers: dict[Region, int] = {}
     views: dict[tuple[Region, str], RegionView] = {}
     for track in scenes.group_tracks(prompts, timeline):
@@ -70,14 +74,14 @@ def from_prompts(
             names = itertools.chain([label], map(f"{label} {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            loss = _track_loss(track, timeline, perceptor, found)
+            loss = _track_loss(track, timeline, perceptor, inputs)
             if first.region is not None:
                 number = numbers.setdefault(first.region, len(numbers))
                 key = (first.region, perceptor.name)
                 if key not in views:
-                    assert found.cutter is not None
-                    cut = found.cutter(perceptor, number)
-                    views[key] = RegionView(found.masks[first.region], perceptor, cut)
+                    assert inputs.cutter is not None
+                    cut = inputs.cutter(perceptor, number)
+                    views[key] = RegionView(inputs.masks[first.region], perceptor, cut)
                 loss = regions.restrict_to_region(loss, views[key])
             yield Objective(name, counts.get(perceptor.name, _constant(1.0)), loss)
 
@@ -92,14 +96,14 @@ def _track_loss(
     first = next(prompt for prompt in track.prompts if prompt is not None)
     weight, stop = scenes.track_weight(track, timeline), scenes.track_stop(track, timeline)
     if first.kind == "image":
-        return losses.image_loss(perceptor, inputs.pictures[first.body], weight, stop)
+        return prompt_losses.image_loss(perceptor, inputs.pictures[first.body], weight, stop)
     embedded = [
         prompt
         if prompt is None
-        else prompt_embedding.embed_prompt(prompt, perceptor, inputs.folders)
+        else prompt_embedding.embed_prompt(prompt, perceptor, inputs.search_path)
         for prompt in track.prompts
     ]
-    return losses.prompt_loss(
+    return prompt_losses.prompt_loss(
         perceptor.name, scenes.track_target(track, timeline, embedded), weight, stop
     )
 
@@ -136,7 +140,7 @@ def against_foils(
             if own:
                 away = perceptor.embed_text(things)
                 targets[perceptor.name] = [
-                    (prompt_embedding.embed_prompt(w, perceptor), away) for w in own
+                    (prompt_embedding.embed_text_prompt(w, perceptor), away) for w in own
                 ]
         if targets:
             usual = "distinct" if scene == 0 else f"distinct {scene + 1}"
@@ -191,7 +195,7 @@ def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iter
     }
     for name in names_of(wanted):
         if name in options:
-            loss = losses.LOSSES[name](**options[name])
+            loss = pixel_losses.LOSSES[name](**options[name])
             weight = clock.of(scheduled.read_scheduled(f"losses.{name}", getattr(wanted, name)))
             yield Objective(name, weight, loss)
 

@@ -11,7 +11,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.guidance.cutouts import Cutter
-from vqclip.language.assets import named_in
+from vqclip.language.assets import find_word_names
 from vqclip.models import clip as models_clip
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
+from vqclip.models.device import pick_precision
 from vqclip.models.memory import MemoryPolicy
+from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
 from vqclip.tensors import Cutouts, Embedding
 
 _CONTRASTS = ("absolute", "stretch")
@@ -121,7 +123,7 @@ class OpenClipPerceptor:
         if len(texts) == 0:
             raise ValueError("no texts to embed")
         tokens, inserted = self._spelled(texts)
-        read = text_encoder.encode(self.model, tokens, inserted=inserted)
+        read = clip_text_tower.encode(self.model, tokens, inserted=inserted)
         return F.normalize(read.float(), dim=-1)
 
     @torch.no_grad()
@@ -132,7 +134,7 @@ class OpenClipPerceptor:
         on the tokens before it.
         """
         tokens, inserted = self._spelled(texts)
-        return text_encoder.states(self.model, tokens, inserted)
+        return clip_text_tower.states(self.model, tokens, inserted)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
@@ -163,14 +165,18 @@ class OpenClipPerceptor:
                 )
         return replace(self, words={**self.words, **words})
 
+    def with_fitting_words(self, words: Iterable[WordEmbedding]) -> OpenClipPerceptor:
+        """Return the same perceptor with those learnt words added that fit its text tower."""
+        return self.with_words(fitting_width(words, self.width))
+
     @property
     def width(self) -> int:
         """The width of the text tower: how many numbers it has for a token."""
-        return text_encoder.width(self.model)
+        return clip_text_tower.width(self.model)
 
-    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[text_encoder.Insertion]]:
+    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[clip_text_tower.Insertion]]:
         """Tokenise texts: rows of tokens [B, L], and the vectors of learnt words in them."""
-        if not any(named_in(text) for text in texts):
+        if not any(find_word_names(text) for text in texts):
             return self.tokenizer(texts).to(self.mean.device), []
         rows = [self.spell([(text, 1.0)]) for text in texts]
         tokens = torch.stack([row.tokens for row in rows]).to(self.mean.device)
@@ -220,49 +226,56 @@ def load_perceptor(
     precision: str = "fp32",
     cut: Cutter | None = None,
     contrast: str = "absolute",
+    memory_policy: MemoryPolicy | None = None,
+    words: Iterable[WordEmbedding] = (),
 ) -> OpenClipPerceptor:
-    """Load a perceptor by its open_clip name, or from a folder.
+    """Load a perceptor by its name: a bundled one, open_clip's name of one, or a folder.
 
     Weights that are not on this machine yet are downloaded by open_clip; a folder is read without
     the network.
 
     Args:
-        name: `model::weights` in open_clip's names, such as `ViT-B-32::openai`, or a folder
-            that holds `open_clip_config.json` and `open_clip_model.safetensors`.
-        precision: "fp32", or "bf16" or "fp16" for weights of half the size. Embeddings are
-            float32 in any case.
+        name: "starter", "starter-second", `model::weights` in open_clip's names, such as
+            `ViT-B-32::openai`, or a folder that holds `open_clip_config.json` and
+            `open_clip_model.safetensors`. The perceptor is called so, too.
+        precision: "fp32", or "bf16" or "fp16" for weights of half the size; "auto" chooses by
+            the device. Embeddings are float32 in any case.
         cut: makes the squares; None is a new `Cutter` of the model's size, with seed 0.
         contrast: see `OpenClipPerceptor`.
+        memory_policy: None embeds all squares together.
+        words: learnt words; those that fit the text tower are added.
 
     Raises:
         ConfigError: for a name, precision or contrast that does not exist.
         ModelAbsent: if the weights are not on this machine and cannot be downloaded.
         ModelError: if the weights are damaged or do not fit, or if open_clip does not work.
     """
+    precision = pick_precision(precision, torch.device(device))
     dtype = pick(_DTYPES, precision, "precision")
     pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
     clip = models_clip.package()
     packed = None
     options: dict[str, Any] = {}
-    place = Path(name) if Path(name).is_dir() else None
+    found = models_clip.perceptor_source(name)
+    place = Path(found) if Path(found).is_dir() else None
     if place is not None:
         source = models_clip.folder(place)
-        words = models_clip.settings(place)["text_cfg"]
-        models_clip.require(name, words)
+        text = models_clip.settings(place)["text_cfg"]
+        models_clip.require(found, text)
         packed = models_clip.packed(place)
         weights = models_clip.weights_in(place)
     else:
-        source, tag = models_clip.known(clip, name)
-        words = clip.get_model_config(source)["text_cfg"]
-        models_clip.require(name, words)
+        source, tag = models_clip.known(clip, found)
+        text = clip.get_model_config(source)["text_cfg"]
+        models_clip.require(found, text)
         weights = models_clip.bring(clip, source, tag)
         quick = models_clip.quick_gelu(clip, source, tag)
         options = {"pretrained": tag, "force_quick_gelu": quick}
     try:
         if packed is None:
-            with models_clip.shaped(words, place) as shape:
+            with models_clip.shaped(text, place) as shape:
                 if shape:
-                    options["text_cfg"] = words | shape
+                    options["text_cfg"] = text | shape
                 model = clip.create_model(
                     source, device=device, precision=precision, require_pretrained=True, **options
                 )
@@ -272,15 +285,15 @@ def load_perceptor(
                     source, device=device, precision=precision, load_weights=False
                 )
             model.load_state_dict(packed)
-        tokenizer = clip.get_tokenizer(source, **models_clip.tokenizer_options(words))
+        tokenizer = clip.get_tokenizer(source, **models_clip.tokenizer_options(text))
     except Exception as error:  # a damaged file may raise nearly anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
-            f"perceptor {name} cannot be loaded: {first}; its weights are damaged or belong to "
+            f"perceptor {found} cannot be loaded: {first}; its weights are damaged or belong to "
             "another configuration: fetch or export them again"
         ) from error
     model.eval().requires_grad_(False)
-    text_encoder.settle(model, dtype)
+    clip_text_tower.settle(model, dtype)
     if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
         model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg
@@ -302,5 +315,6 @@ def load_perceptor(
         squash=seen["resize_mode"] == "squash",
         weights=weights,
         contrast=contrast,
+        memory_policy=MemoryPolicy() if memory_policy is None else memory_policy,
     )
-    return perceptor.through(perceptor.cut)
+    return perceptor.through(perceptor.cut).with_fitting_words(words)

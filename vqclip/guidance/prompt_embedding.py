@@ -3,7 +3,7 @@
 A text longer than the perceptor's context is not cut off: it is split at the ends of sentences
 and clauses, each chunk is embedded by itself, and the directions are averaged by their number of
 tokens, as front ends for Stable Diffusion do with chunks of 75. Words with attention weights are
-read by `vqclip.models.text_encoder`.
+read by `vqclip.models.clip_text_tower`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch.nn import functional
@@ -20,9 +19,9 @@ from torch.nn import functional
 from vqclip.errors import PromptError
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
-from vqclip.language.assets import HERE, Direction
+from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt import Prompt, TextSpan, learnt_words_in
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.tensors import Embedding
@@ -71,12 +70,12 @@ def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chu
 
 
 def embed_prompt(
-    prompt: Prompt, perceptor: OpenClipPerceptor, folders: Sequence[Path] = HERE
+    prompt: Prompt, perceptor: OpenClipPerceptor, search_path: SearchPath
 ) -> Embedding:
     """Embed a text, noise or direction prompt: [1, D], of length 1. Not for image prompts.
 
     Args:
-        folders: where the files of directions are searched for.
+        search_path: where the files of directions are searched for.
 
     Raises:
         PromptError: if a direction does not exist, or was made for other perceptors.
@@ -88,8 +87,13 @@ def embed_prompt(
         return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
     if prompt.kind == "vector":
         return embed_direction(
-            assets.find_direction(prompt.body, folders), prompt.body, perceptor
+            assets.find_direction(prompt.body, search_path), prompt.body, perceptor
         )
+    return embed_text_prompt(prompt, perceptor)
+
+
+def embed_text_prompt(prompt: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
+    """Embed a text prompt: [1, D], of length 1."""
     return embed_pieces(spoken(prompt, perceptor), perceptor)
 
 
@@ -172,11 +176,11 @@ def knows_word(word: str, perceptor: OpenClipPerceptor) -> bool:
     """
     tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
     inside = tokens[:, : perceptor.count_tokens(word)]
-    return bool((text_encoder.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
+    return bool((clip_text_tower.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
 
 
 def taught(
-    prompts: Sequence[Prompt], style: str = "", folders: Sequence[Path] = HERE
+    prompts: Sequence[Prompt], style: str, search_path: SearchPath
 ) -> list[word_embedding.WordEmbedding]:
     """Read the learnt words in prompts and their style from their files.
 
@@ -184,7 +188,7 @@ def taught(
         PromptError: if a word has no file.
         ModelError: if its file cannot be read.
     """
-    found = assets.used_words([style, *learnt_words_in(prompts)], folders)
+    found = assets.find_learnt_words([style, *learnt_words_in(prompts)], search_path)
     return [word_embedding.read_word(path, name) for name, path in found.items()]
 
 
@@ -193,7 +197,7 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a text that fits, with attention weights: [1, D] float32, of length 1.
 
     A token of attention w is read as if it were written w times; see
-    `vqclip.models.text_encoder`. That alone moves the direction little, since text towers are
+    `vqclip.models.clip_text_tower`. That alone moves the direction little, since text towers are
     trained to read every word. So for a word of attention w above 1, w - 1 times the difference
     that the word makes, with it minus without it, is added: a guidance like that of Ho and
     Salimans, 2022 (https://arxiv.org/abs/2207.12598), for diffusion models.
@@ -218,7 +222,7 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
 def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a row of tokens with its weights and learnt words: [1, D] float32, of length 1."""
     place = perceptor.mean.device
-    read = text_encoder.encode(
+    read = clip_text_tower.encode(
         perceptor.model,
         row.tokens[None].to(place),
         weights=row.weights[None].to(place),

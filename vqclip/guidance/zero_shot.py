@@ -33,7 +33,7 @@ from vqclip.guidance import distractors
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.media import images
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
+from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.tensors import Embedding, Image
 
 JUDGE = "starter-second"
@@ -102,8 +102,8 @@ def judge_picture(
         ModelError: if the judge cannot be loaded.
     """
     if perceptor is None:
-        perceptor = load_perceptor(str(registry.starter_clips()[JUDGE]))
-    perceptor = perceptor.with_words(fitting_width(words, perceptor.width))
+        perceptor = load_perceptor(JUDGE)
+    perceptor = perceptor.with_fitting_words(words)
     seen = perceptor.embed_image(image.to(perceptor.mean.device))[0]
     wanted = float(perceptor.embed_text([text])[0] @ seen)
     things = distractors.distractors_for(text, distractors.HELD_OUT)

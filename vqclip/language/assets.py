@@ -28,29 +28,45 @@ from typing import Any
 
 from vqclip.errors import ConfigError, OutputError, PromptError, suggest
 
-HERE = (Path(),)  # the working directory
 
+@dataclass(frozen=True)
+class SearchPath:
+    """The folders in which a run's files are searched for.
 
-def search_path(assets: str = "", run: Path | None = None) -> tuple[Path, ...]:
-    """List the folders in which a run's files are searched for, in order.
+    It is made from a run's settings once, and passed on: no function has one by default, so that
+    none can forget where else a file may lie.
 
-    Args:
-        assets: the setting; "" for none.
-        run: the folder of the picture or run that is drawn again or resumed.
+    Attributes:
+        folders: in the order in which they are searched.
     """
-    further = [] if run is None else [run]
-    further += [Path(os.path.expanduser(assets))] if assets else []
-    return tuple(dict.fromkeys((*HERE, *further)))
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def current(cls) -> SearchPath:
+        """Make the search path of the working directory alone."""
+        return cls.from_settings("")
+
+    @classmethod
+    def from_settings(cls, assets: str, run: Path | None = None) -> SearchPath:
+        """Make the search path of a run.
+
+        Args:
+            assets: the setting; "" for none.
+            run: the folder of the picture or run that is drawn again or resumed.
+        """
+        further = [] if run is None else [run]
+        further += [Path(os.path.expanduser(assets))] if assets else []
+        return cls(tuple(dict.fromkeys((Path(), *further))))
+
+    def find(self, name: str) -> Path:
+        """Find a file or folder: the first match, else the path as written."""
+        path = Path(os.path.expanduser(name))
+        return next((f / path for f in self.folders if os.path.exists(f / path)), path)
 
 
-def find_asset(name: str, folders: Sequence[Path] = HERE) -> Path:
-    """Find a file or folder: the first match in `folders`, else the path as written."""
-    path = Path(os.path.expanduser(name))
-    return next((f / path for f in folders if os.path.exists(f / path)), path)
-
-
-def assets_beside(file: Path) -> str:
-    """The setting `assets` of a run file: its folder, or "" for the working directory."""
+def infer_assets(file: Path) -> str:
+    """Infer the setting `assets` of a run file: its folder, or "" for the working directory."""
     here = file.parent.resolve() == Path().resolve()
     return "" if here else str(file.parent)
 
@@ -61,12 +77,12 @@ WORD_MARK = re.compile(r"<([A-Za-z0-9_](?:[\w.-]*\w)?)>")
 WORD_NAME = re.compile(r"[A-Za-z0-9_](?:[\w.-]*\w)?")
 
 
-def named_in(text: str) -> list[str]:
+def find_word_names(text: str) -> list[str]:
     """List the names of the learnt words in a text, each once, in order.
 
-    >>> named_in("a photo of <my-cat> and <my-dog>, like <my-cat>")
+    >>> find_word_names("a photo of <my-cat> and <my-dog>, like <my-cat>")
     ['my-cat', 'my-dog']
-    >>> named_in("a < b, c> and <3")
+    >>> find_word_names("a < b, c> and <3")
     []
     """
     return list(dict.fromkeys(WORD_MARK.findall(text)))
@@ -83,7 +99,7 @@ def split_learnt_words(text: str) -> list[tuple[str, bool]]:
     return [(piece, named) for piece, named in found if piece]
 
 
-def check_name(name: str) -> str:
+def check_word_name(name: str) -> str:
     """Check the name of a new word, and return it without angle brackets.
 
     Raises:
@@ -133,17 +149,17 @@ def list_words(folders: Iterable[Path]) -> list[str]:
     return sorted(found)
 
 
-def used_words(texts: Iterable[str], folders: Sequence[Path] = HERE) -> dict[str, Path]:
+def find_learnt_words(texts: Iterable[str], search_path: SearchPath) -> dict[str, Path]:
     """Find the embedding files of all learnt words in texts: name → file, in order.
 
     Args:
-        folders: those that may hold a folder `embeddings/`, in order.
+        search_path: its folders may hold a folder `embeddings/`.
 
     Raises:
         PromptError: for the first word that is missing.
     """
-    names = dict.fromkeys(name for text in texts for name in named_in(text))
-    inside = [folder / WORD_FOLDER for folder in folders]
+    names = dict.fromkeys(name for text in texts for name in find_word_names(text))
+    inside = [folder / WORD_FOLDER for folder in search_path.folders]
     return {name: find_word(name, inside) for name in names}
 
 
@@ -181,16 +197,16 @@ BUILT_IN = {
 }
 
 
-def find_direction(name: str, folders: Sequence[Path] = HERE) -> Direction:
+def find_direction(name: str, search_path: SearchPath) -> Direction:
     """Find a direction by name: in a folder `directions/`, else among the built-in ones.
 
     Args:
-        folders: those that may hold a folder `directions/`, in order.
+        search_path: its folders may hold a folder `directions/`.
 
     Raises:
         PromptError: if there is none of that name, or its file cannot be read.
     """
-    inside = [folder / DIRECTION_FOLDER for folder in folders]
+    inside = [folder / DIRECTION_FOLDER for folder in search_path.folders]
     for folder in inside if DIRECTION_NAME.fullmatch(name) else []:
         path = folder / f"{name}.json"
         if path.is_file():
@@ -205,8 +221,8 @@ def find_direction(name: str, folders: Sequence[Path] = HERE) -> Direction:
     )
 
 
-def path_of(name: str) -> Path:
-    """The path of a new direction's file.
+def build_direction_path(name: str) -> Path:
+    """Build the path of a new direction's file.
 
     Raises:
         PromptError: if the name is not valid.
@@ -226,14 +242,14 @@ def path_of(name: str) -> Path:
     return path
 
 
-def to_json(direction: Direction) -> str:
+def direction_to_json(direction: Direction) -> str:
     """Write a direction as JSON, as its file holds it."""
     return json.dumps(asdict(direction), ensure_ascii=False, indent=1) + "\n"
 
 
-def digest(direction: Direction) -> str:
-    """The sha256 of a direction's JSON, for the provenance."""
-    return hashlib.sha256(to_json(direction).encode()).hexdigest()
+def hash_direction(direction: Direction) -> str:
+    """Compute the sha256 of a direction's JSON, for the provenance."""
+    return hashlib.sha256(direction_to_json(direction).encode()).hexdigest()
 
 
 def _read_direction(path: Path) -> Direction:

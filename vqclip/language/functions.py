@@ -20,7 +20,7 @@ TIME: Mapping[str, Bounds] = {
     "frames": (1.0, math.inf),
     "share": (0.0, 1.0),  # the part of the run that has passed
 }
-# Variables of a sound; see `vqclip.media.audio_features`.
+# Variables of a sound; see `vqclip.media.audio.features`.
 LEVELS = ("low", "mid", "high", "loud", "onset", "pulse")  # each from 0 to 1
 COUNTED = ("beat", "tempo")
 SOUND = (*LEVELS, *COUNTED)

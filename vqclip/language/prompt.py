@@ -13,7 +13,7 @@ from vqclip.language.assets import WORD_NAME
 from vqclip.language.clock import Length
 from vqclip.language.schedules import Schedule
 
-RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `guidance.losses.spherical_distance`
+RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `guidance.prompt_losses.spherical_distance`
 MOST_ATTENTION = 10.0
 Kind = Literal["text", "image", "noise", "vector"]
 Box = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from vqclip.errors import PictureError, PromptError
 from vqclip.language import structured
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 from vqclip.language.lexer import find_signs
 
 MOST_PROMPTS = 1000  # prompts of one text, and lines of one file
@@ -38,11 +38,12 @@ DEEPEST = 8  # templates within templates
 _COUNT_OF = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
 
 
-def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> list[str]:
+def expand(text: str, assets: str = "", slot: bool = False) -> list[str]:
     r"""Expand the templates in a text: list all prompts that it stands for.
 
     Args:
-        folders: where files of choices are searched for, in order.
+        assets: a folder in which files of choices are searched for, after the working directory,
+            as in the setting; "" for none.
         slot: whether braces without a choice are left alone: in a style, `{}` is the place of
             the prompt.
 
@@ -57,9 +58,14 @@ def expand(text: str, folders: Sequence[Path] = HERE, slot: bool = False) -> lis
     >>> expand(r"\{a|b\}")
     ['\\{a|b\\}']
     """
+    return expand_templates(text, SearchPath.from_settings(assets), slot)
+
+
+def expand_templates(text: str, search_path: SearchPath, slot: bool = False) -> list[str]:
+    """Expand the templates in a text of a run, whose search path is known, as `expand` does."""
     if structured.read_structured(text) is not None:
         return [text]
-    return _expand(text, folders, slot, 0)
+    return _expand(text, search_path, slot, 0)
 
 
 def lines(path: Path) -> list[str]:
@@ -86,7 +92,7 @@ def lines(path: Path) -> list[str]:
     return found
 
 
-def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[str]:
+def _expand(text: str, search_path: SearchPath, slot: bool, depth: int) -> list[str]:
     """Expand the templates in a text, and those within them."""
     parts: list[list[str]] = []
     end = 0
@@ -94,7 +100,7 @@ def _expand(text: str, folders: Sequence[Path], slot: bool, depth: int) -> list[
         parts.append([text[end:start]])
         edges = [start, *bars, after - 1]
         choices = [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
-        found = _choices(choices, text[start:after], folders, slot, depth)
+        found = _choices(choices, text[start:after], search_path, slot, depth)
         parts.append([_trim(each, text, start, after, depth) for each in found])
         end = after
     if math.prod(map(len, parts)) > MOST_PROMPTS:
@@ -123,7 +129,7 @@ def _join(parts: Sequence[str]) -> str:
 
 
 def _choices(
-    choices: list[str], whole: str, folders: Sequence[Path], slot: bool, depth: int
+    choices: list[str], whole: str, search_path: SearchPath, slot: bool, depth: int
 ) -> list[str]:
     """List the texts that a template stands for."""
     if depth == DEEPEST:
@@ -137,7 +143,7 @@ def _choices(
         count, choices = int(counted[1]), [counted[2], *choices[1:]]
     single = choices[0].strip()
     if len(choices) == 1 and single.endswith(".txt"):
-        choices = lines(find_asset(single, folders))
+        choices = lines(search_path.find(single))
     elif len(choices) == 1 and counted is None and slot:
         return [whole]
     elif len(choices) == 1 and counted is None:
@@ -147,7 +153,7 @@ def _choices(
             "; the schedule of a weight directly follows its colon, a fox:{0: 0, 50%: 1}, and a "
             "structured prompt is one JSON object and nothing else"
         )
-    found = [e for each in choices for e in _expand(each, folders, slot, depth + 1)]
+    found = [e for each in choices for e in _expand(each, search_path, slot, depth + 1)]
     if not 1 <= count <= len(found):
         raise PromptError(
             f"the template {whole[:60]!r} asks for {count} of {len(found)} choices; write from "

@@ -2,19 +2,17 @@
 
 Begin with `images` and `film`.
 
-    files           Files: atomic writes, checks that a place can be written, and names for
-                    folders
-    paths           Paths: which pictures and films a name, a folder or a pattern stands for
-    images          Picture files: reading, writing, and tensors to pictures and back
-    contact_sheet   Contact sheets: pictures side by side, with captions
-    ffmpeg          The ffmpeg process: finding it, running it, and its errors as sentences
-    decode          Decoding of films and animated pictures: what is in them, and their frames
-                    at a rate
-    footage         Footage: a stream of frames from a film or from pictures, fitted to one size
-    encode          Encoding of films: pixel formats, codecs, and dissolves between frames
-    film            The film writer, frame by frame
-    live_film       Live films, which can be watched while the run goes on
-    audio_analysis  Audio analysis: spectrogram, onsets and beats of a sound file
-    audio_features  Audio features for each frame of a film: loudness, bands and beats
-    pyav            PyAV: films and sounds opened, and decoded frame by frame
+    files          Files: atomic writes, checks that a place can be written, and names for
+                   folders
+    paths          Paths: which pictures and films a name, a folder or a pattern stands for
+    images         Picture files: reading, writing, and tensors to pictures and back
+    contact_sheet  Contact sheets: pictures side by side, with captions
+    ffmpeg         The ffmpeg process: finding it, running it, and its errors as sentences
+    decode         Decoding of films and animated pictures: what is in them, and their frames
+                   at a rate
+    footage        Footage: a stream of frames from a film or from pictures, fitted to one size
+    encode         Encoding of films: pixel formats, codecs, and dissolves between frames
+    film           The film writer, frame by frame
+    live_film      Live films, which can be watched while the run goes on
+    pyav           PyAV: films and sounds opened, and decoded frame by frame
 """

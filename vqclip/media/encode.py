@@ -89,7 +89,7 @@ class EncodeOptions:
     """How a film is to be; `resolve_options` completes it.
 
     Attributes:
-        fps: pictures a second, without those in between.
+        fps: pictures a second, without those in between; `round_rate` makes it of a float.
         quality: 0 (small) to 100 (near lossless).
         codec: a name of vqclip's, or "auto".
         crf: the codec's own number; None: from `quality`.
@@ -109,6 +109,19 @@ class EncodeOptions:
     sound: Path | None = None
     sound_start: float = 0.0
     encoder: str = ""
+
+
+def round_rate(fps: float) -> Fraction:
+    """Round a rate, in frames a second, to a fraction with a denominator of at most 1001.
+
+    A gif counts in hundredths of a second, and few players go above 50.
+
+    Raises:
+        OutputError: if it is not more than 0 and at most 1000.
+    """
+    if not 0 < fps <= 1000:
+        raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")
+    return Fraction(fps).limit_denominator(1001)
 
 
 @dataclass(frozen=True)

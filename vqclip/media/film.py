@@ -16,19 +16,42 @@ import shutil
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqclip.errors import OutputError, VqclipError, suggest
 from vqclip.media import encode, files, footage, images, live_film
-from vqclip.media.encode import Pixels
+from vqclip.media.encode import EncodeOptions, Pixels
 from vqclip.media.paths import FILMS
 
 if TYPE_CHECKING:
     from vqclip.tensors import Image
 
 SUFFIXES = (*(f".{kind}" for kind in FILMS if kind not in ("frames", "none")), "")
+
+
+@dataclass(frozen=True)
+class FilmPlan:
+    """What goes into a film, and what becomes of what is there already.
+
+    Attributes:
+        size: (width, height) in pixels; by default that of the first frame. Other frames are
+            resized (bicubic). Most codecs get even sides by repeating the last row or column.
+        overwrite: replace a film of that name. A folder of PNGs is always continued instead.
+        start: the number of the next frame; those that are there from it on are forgotten. None:
+            after the last one.
+        grows: whether the film can be watched before it is closed, if its kind allows it.
+        folder: where frames wait, and then stay; None: in a folder that goes with the last one.
+        tail: frames of another film that follow when the film is closed; see `Film.take`.
+    """
+
+    size: tuple[int, int] | None = None
+    overwrite: bool = False
+    start: int | None = None
+    grows: bool = True
+    folder: Path | None = None
+    tail: Sequence[Path] = ()
 
 
 class Film:
@@ -42,30 +65,21 @@ class Film:
         notes: what the film leaves out, a sentence each; complete once it is closed.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        look: encode.EncodeOptions,
-        size: tuple[int, int] | None,
-        start: int | None,
-        grows: bool,
-        folder: Path | None = None,
-        tail: Sequence[Path] = (),
-    ) -> None:
+    def __init__(self, path: Path, look: EncodeOptions, plan: FilmPlan) -> None:
         self.path = path
-        self._look, self._size, self.fps = look, size, look.fps
+        self._look, self._size, self.fps = look, plan.size, look.fps
         self._kind = path.suffix.lower().removeprefix(".")
-        self._grows = grows and path.suffix.lower() in live_film.HOW
+        self._grows = plan.grows and path.suffix.lower() in live_film.HOW
         self._live: live_film.LiveFilm | None = None
-        self.folder = frames_of(path) if folder is None else folder
-        self._stays, self._tail = folder is not None, tail
+        self.folder = frames_of(path) if plan.folder is None else plan.folder
+        self._stays, self._tail = plan.folder is not None, plan.tail
         self.notes: list[str] = []
         if look.sound is not None and self._kind not in encode.SOUNDS:
             self._note(f"{_called(self._kind)} has no sound; {look.sound} is left out")
         self._over = False
         found = {int(p.stem): p for p in self.folder.glob("*.png") if p.stem.isdecimal()}
         self.count = max(found, default=-1) + 1
-        if start is None:
+        if (start := plan.start) is None:
             return
         lacking = [number for number in range(start) if number not in found]
         if lacking:
@@ -184,36 +198,16 @@ def holds(folder: Path, count: int) -> bool:
     return all((folder / f"{number:05d}.png").is_file() for number in range(count))
 
 
-def open_film(
-    path: Path | str,
-    *,
-    fps: float = 30,
-    size: tuple[int, int] | None = None,
-    overwrite: bool = False,
-    start: int | None = None,
-    grows: bool = True,
-    folder: Path | None = None,
-    tail: Sequence[Path] = (),
-    **how: Any,
-) -> Film:
+def open_film(path: Path | str, options: EncodeOptions, plan: FilmPlan) -> Film:
     """Begin a film, or go on with it; its suffix says of which kind (see the top of this module).
 
     Args:
-        fps: frames per second. A gif counts in hundredths of a second, and few players go
-            above 50. Without meaning for a folder of PNGs.
-        size: (width, height) in pixels; by default that of the first frame. Other frames are
-            resized (bicubic). Most codecs get even sides by repeating the last row or column.
-        overwrite: replace a film of that name. A folder of PNGs is always continued instead.
-        start: the number of the next frame; those that are there from it on are forgotten. None:
-            after the last one.
-        grows: whether the film can be watched before it is closed, if its kind allows it.
-        folder: where frames wait, and then stay; None: in a folder that goes with the last one.
-        tail: frames of another film that follow when the film is closed; see `Film.take`.
-        how: more of `media.encode.EncodeOptions`. What a kind has no use for, it leaves out.
+        options: how it is encoded. What a kind has no use for, it leaves out.
+        plan: what goes into it.
 
     Raises:
-        OutputError: if the kind, `fps`, `quality` or `size` cannot be, the film exists, there is
-            no ffmpeg, or it lacks an encoder, or a frame before `start` is missing.
+        OutputError: if the kind, `quality` or `size` cannot be, the film exists, there is no
+            ffmpeg, or it lacks an encoder, or a frame before `start` is missing.
         ConfigError: if kind and codec do not go together.
         PictureError: if the sound cannot be used.
     """
@@ -225,21 +219,17 @@ def open_film(
             f"format{suggest(kind, SUFFIXES)}; expected {', '.join(filter(None, SUFFIXES))}, or "
             "no suffix for a folder of pictures"
         )
-    if not 0 < fps <= 1000:
-        raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")
-    look = encode.EncodeOptions(Fraction(fps).limit_denominator(1001), **how)
-    if not 0 <= look.quality <= 100:
-        raise OutputError(f"the quality of a film is {look.quality}; expected 0 to 100")
-    if size is not None and min(size) < 1:
-        raise OutputError(f"the size of a film is {size[0]}x{size[1]}; expected 1x1 or more")
-    if kind:
-        look = encode.resolve_options(
-            kind.removeprefix("."), look
-        )  # better now than after an hour
+    if not 0 <= options.quality <= 100:
+        raise OutputError(f"the quality of a film is {options.quality}; expected 0 to 100")
+    if plan.size is not None and min(plan.size) < 1:
+        width, height = plan.size
+        raise OutputError(f"the size of a film is {width}x{height}; expected 1x1 or more")
+    if kind:  # better now than after an hour
+        options = encode.resolve_options(kind.removeprefix("."), options)
     try:
-        if kind and not overwrite:
+        if kind and not plan.overwrite:
             files.refuse_to_replace(path)
-        return Film(path, look, size, start, grows, folder, tail)
+        return Film(path, options, plan)
     except OSError as error:
         raise files.unwritable(path, error) from error
 

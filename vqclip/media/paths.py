@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.errors import PictureError
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 
 FPS = 12.0  # of an animation: pytti's, and as drawn films are often made
 
@@ -45,7 +45,7 @@ MOST = 256  # pictures of a name; all are held in memory
 _SLACK = 1.05  # how far shapes may differ before it shows
 
 
-def find_images(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
+def find_images(name: str, search_path: SearchPath) -> list[Path]:
     """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
 
     They are in the order of their names. A name that is none of these stands for itself, so that
@@ -54,14 +54,14 @@ def find_images(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
     Raises:
         PictureError: for a folder or a pattern without pictures, or with more than 256.
     """
-    path = find_asset(name, folders)
+    path = search_path.find(name)
     if os.path.isfile(path) or not (os.path.isdir(path) or PATTERN.search(name)):
         return [path]
     if os.path.isdir(path):
         found = [each for each in path.iterdir() if each.is_file()]
     else:
         own = os.path.expanduser(name)
-        matches = (glob.glob(os.path.join(glob.escape(str(f)), own)) for f in folders)
+        matches = (glob.glob(os.path.join(glob.escape(str(f)), own)) for f in search_path.folders)
         found = [Path(each) for each in next(filter(None, matches), []) if os.path.isfile(each)]
     pictures = sorted(each for each in found if each.suffix.lower() in IMAGE_SUFFIXES)
     if not 1 <= len(pictures) <= MOST:
@@ -73,13 +73,13 @@ def find_images(name: str, folders: Sequence[Path] = HERE) -> list[Path]:
     return pictures
 
 
-def check_images(name: str, folders: Sequence[Path] = HERE) -> None:
+def check_images(name: str, search_path: SearchPath) -> None:
     """Refuse a name whose pictures cannot be opened; see `find_images`.
 
     Raises:
         PictureError: for the first one, with the reason.
     """
-    for each in find_images(name, folders):
+    for each in find_images(name, search_path):
         check_image(each)
 
 

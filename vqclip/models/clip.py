@@ -1,8 +1,8 @@
 """CLIP models: which ones open_clip knows, and where their weights and tokenizers are.
 
-A CLIP's name is `model::weights` in open_clip's names, or a folder that holds a model. `fetch`
-downloads weights, `absent` looks for them without the network, `outline` builds a model without
-weights.
+A CLIP's name is that of a bundled one, `model::weights` in open_clip's names, or a folder that
+holds a model. `fetch` downloads weights, `absent` looks for them without the network, `outline`
+builds a model without weights.
 
 SigLIP and CLIPA use a tokenizer of `transformers`; open_clip's multilingual models (XLM-R, mT5,
 NLLB) use a whole text encoder of it. A published folder holds the weights of that encoder, but
@@ -13,8 +13,10 @@ the weights, in Hugging Face's form, or asked for on the hub.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -132,6 +134,28 @@ PACKED = "packed.safetensors"  # vqclip's own; see `vqclip.models.zoo.checkpoint
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 
 
+def perceptor_source(name: str) -> str:
+    """Where a perceptor comes from: its folder, if the name is one, or the name as it is.
+
+    Raises:
+        ConfigError: if the name is longer than the name of a file may be.
+    """
+    if name in registry.starter_clips():
+        return str(registry.starter_clips()[name])
+    path = os.path.expanduser(name)
+    try:
+        os.stat(path)
+    except ValueError:
+        pass  # a null byte: open_clip's names have none either, and it says so
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(
+                f"no perceptor is called {name[:60]!r}…; write model::weights in open_clip's "
+                "names, for example ViT-B-32::openai"
+            ) from error
+    return path if os.path.isdir(path) else name
+
+
 def fetch(name: str) -> None:
     """Download the weights of `model::weights` into open_clip's cache, if they are not there.
 
@@ -147,7 +171,7 @@ def absent(name: str) -> MissingModel | None:
     """Look for the weights of a perceptor on this machine, without the network.
 
     Args:
-        name: `model::weights`, or a folder, which is never absent.
+        name: of the perceptor; a bundled one or a folder is never absent.
 
     Returns:
         None if they are here; else the model that is missing, with its size.
@@ -155,6 +179,7 @@ def absent(name: str) -> MissingModel | None:
     Raises:
         ConfigError: if open_clip knows no such name.
     """
+    name = perceptor_source(name)
     if Path(name).is_dir():
         return None
     clip = package()
@@ -175,7 +200,7 @@ def outline(name: str) -> Any | None:
     """Build a perceptor's model without weights, on the meta device, which takes no memory.
 
     Args:
-        name: `model::weights`, or a folder.
+        name: of the perceptor.
 
     Returns:
         The open_clip model, or None if its shape may have to be asked for on a hub.
@@ -183,6 +208,7 @@ def outline(name: str) -> Any | None:
     Raises:
         ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
     """
+    name = perceptor_source(name)
     clip = package()
     quick = False
     if Path(name).is_dir():

@@ -2,9 +2,9 @@
 
 A tokenizer knows no learnt words. So a text is tokenized in pieces: the text between learnt words
 by the tokenizer, a learnt word as one stand-in token for each of its vectors, which will replace
-their embeddings (`vqclip.models.text_encoder`). Then the row is completed as the tokenizer does:
-start and end tokens, padding, and truncation if it is too long. A text without learnt words gives
-the same row as the tokenizer alone.
+their embeddings (`vqclip.models.clip_text_tower`). Then the row is completed as the tokenizer
+does: start and end tokens, padding, and truncation if it is too long. A text without learnt words
+gives the same row as the tokenizer alone.
 
 A sentencepiece tokenizer begins a new word after a learnt one: ", wet" is read as " , wet", like
 the same text with a space before the comma.
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from vqclip.language.assets import split_learnt_words
-from vqclip.models.text_encoder import Insertion
+from vqclip.models.clip_text_tower import Insertion
 
 STAND_IN = "a"  # the token that a vector will replace; any that is not special
 

@@ -1,6 +1,6 @@
 """Estimates of a run: sizes, downloads, memory and time.
 
-`Request -> Estimate`. Operations and memory are counted by `footprint`, on models without
+`Request -> Estimate`. Operations and memory are counted by `memory_footprint`, on models without
 weights. How fast this machine is at such work is measured, for half a second. The answers are
 about right, not right.
 """
@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.config.sizes import plan_stages
+from vqclip.models import clip
 from vqclip.models.cost import Cost
 from vqclip.models.zoo import registry
 from vqclip.run import frames as run_frames
-from vqclip.run import memory_fit, perceptors
+from vqclip.run import memory_footprint
 from vqclip.run.preflight import Request
 
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
@@ -77,10 +78,8 @@ def estimate_cost(request: Request) -> Estimate:
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     config = request.config
-    lacking = registry.missing_models(config.vqgan, request.names, perceptors.look)
-    models = memory_fit.shapes(
-        config, request.perceptors, request.regions, perceptors.perceptor_source
-    )
+    lacking = registry.missing_models(config.vqgan, request.names, clip.absent)
+    models = memory_footprint.shapes(config, request.perceptors, request.regions)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
@@ -90,8 +89,8 @@ def estimate_cost(request: Request) -> Estimate:
         names = ", ".join(models.unknown)
         notes.append(f"memory and time are not known: open_clip does not describe {names}")
     else:
-        draws, look = memory_fit.costs(config, models, memory_fit.thrift_of(config))
-        memory = memory_fit.peak(models, draws, look)
+        draws, look = memory_footprint.costs(config, models, memory_footprint.thrift_of(config))
+        memory = memory_footprint.peak(models, draws, look)
         with _threads(config.threads):
             speed = measure_speed(models.device, models.dtype)
         each = [_seconds(draw, look, speed) for draw in draws]

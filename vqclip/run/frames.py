@@ -16,10 +16,10 @@ from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError, PictureError
 from vqclip.language import audio_bands, expressions, functions
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock, Timeline
-from vqclip.media import audio_features
-from vqclip.media.audio_features import AudioFeatures
+from vqclip.media.audio import features as audio_features
+from vqclip.media.audio.features import AudioFeatures
 from vqclip.media.paths import FPS
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ SHAPE = 0.02  # by which a film's shape may be another than the run's
 STEP = 16  # pixels; what most VQGANs draw in
 
 
-def list_hints(
-    asked: RunConfig, config: RunConfig, folders: Sequence[Path] = HERE
-) -> Iterator[str]:
+def list_hints(asked: RunConfig, config: RunConfig, search_path: SearchPath) -> Iterator[str]:
     """Say what is not as somebody may expect it.
 
     Args:
@@ -40,7 +38,7 @@ def list_hints(
         config: the same with what the film that is drawn over says (`with_source_length`).
     """
     if config.source.film:
-        yield from _of_the_film(asked, config, folders)
+        yield from _of_the_film(asked, config, search_path)
     if config.loop and config.frames and not config.camera.depth:
         yield from _of_the_loop(config)
     if config.fps and config.film.between and config.film.format not in ("none", "frames"):
@@ -53,7 +51,7 @@ def list_hints(
         yield f"{config.film.format} has no sound; {config.sound.file} is used by schedules only"
 
 
-def _of_the_film(asked: RunConfig, config: RunConfig, folders: Sequence[Path]) -> Iterator[str]:
+def _of_the_film(asked: RunConfig, config: RunConfig, search_path: SearchPath) -> Iterator[str]:
     """Where it ends, and what of it is cut off."""
     wanted = asked.frames or round(asked.length * fps_of(config))
     if wanted > config.frames:
@@ -61,7 +59,7 @@ def _of_the_film(asked: RunConfig, config: RunConfig, folders: Sequence[Path]) -
             f"{config.source.film} ends after {config.frames} frames at {config.fps:g} a second, "
             "and so does the animation"
         )
-    own, size = footage_of(config, 0, None, folders).size, final_size(config)
+    own, size = footage_of(config, 0, None, search_path).size, final_size(config)
     best = _like(own, size[0] * size[1])
     if config.source.fit == "stretch" or _apart(own, size) <= max(SHAPE, _apart(own, best)):
         return
@@ -185,7 +183,7 @@ def lead_of(config: RunConfig) -> int:
     return min(max(1, config.frames // LEAD), MOST_LEAD) if config.loop else 0
 
 
-def with_source_length(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
+def with_source_length(config: RunConfig, search_path: SearchPath) -> RunConfig:
     """The settings, with the rate and the number of frames of the film that is drawn over.
 
     Where they were named, they stay; after the film's end, its last frame stays.
@@ -197,12 +195,12 @@ def with_source_length(config: RunConfig, folders: Sequence[Path] = HERE) -> Run
     source = config.source
     if not source.film or (config.frames and config.fps):
         return config
-    found = footage_of(config, 0, None, folders)
+    found = footage_of(config, 0, None, search_path)
     config = resolve_auto(replace(config, fps=config.fps or found.fps or FPS))
     return config if config.frames else replace(config, frames=_count(config, found))
 
 
-def clipped_to_source(config: RunConfig, folders: Sequence[Path] = HERE) -> RunConfig:
+def clipped_to_source(config: RunConfig, search_path: SearchPath) -> RunConfig:
     """The same for a run that is to begin: no longer than its film, whose pictures are there.
 
     Raises:
@@ -213,15 +211,15 @@ def clipped_to_source(config: RunConfig, folders: Sequence[Path] = HERE) -> RunC
         return config
     from vqclip.media import footage  # here and elsewhere in functions: only films need PyAV
 
-    footage.glance(find_asset(config.source.film, folders))
+    footage.glance(search_path.find(config.source.film))
     named = bool(config.frames or config.length)
-    config = with_source_length(config, folders)
+    config = with_source_length(config, search_path)
     if not named:
         return config
-    with closing(iter(footage_of(config, config.frames - 1, None, folders))) as last:
+    with closing(iter(footage_of(config, config.frames - 1, None, search_path))) as last:
         if next(last, None) is not None:
             return config
-    return replace(config, frames=_count(config, footage_of(config, 0, None, folders)))
+    return replace(config, frames=_count(config, footage_of(config, 0, None, search_path)))
 
 
 def _count(config: RunConfig, found: Footage) -> int:
@@ -240,21 +238,21 @@ def _count(config: RunConfig, found: Footage) -> int:
     return found.count
 
 
-def sound_of(config: RunConfig, folders: Sequence[Path] = HERE) -> tuple[Path | None, float]:
+def sound_of(config: RunConfig, search_path: SearchPath) -> tuple[Path | None, float]:
     """What is to be heard in the film, and from which second on: music, or the source's sound."""
     if config.sound.file:
-        return find_asset(config.sound.file, folders), config.sound.start
+        return search_path.find(config.sound.file), config.sound.start
     if config.source.film and config.source.sound:
         source = config.source
         from vqclip.media.footage import open_footage
 
-        found = open_footage(find_asset(source.film, folders))
+        found = open_footage(search_path.find(source.film))
         if found.sound is not None:
             return found.sound, source.start
     return None, 0.0
 
 
-def analyse_sound(config: RunConfig, folders: Sequence[Path] = HERE) -> AudioFeatures | None:
+def analyse_sound(config: RunConfig, search_path: SearchPath) -> AudioFeatures | None:
     """Listen to the music that schedules follow, if there is some.
 
     Raises:
@@ -264,7 +262,7 @@ def analyse_sound(config: RunConfig, folders: Sequence[Path] = HERE) -> AudioFea
     if not config.sound.file:
         return None
     return audio_features.analyse_audio(
-        find_asset(config.sound.file, folders),
+        search_path.find(config.sound.file),
         fps=fps_of(config),
         frames=config.frames,
         start=config.sound.start,
@@ -275,7 +273,7 @@ def analyse_sound(config: RunConfig, folders: Sequence[Path] = HERE) -> AudioFea
     )
 
 
-def source_files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str, list[Path]]:
+def source_files(config: RunConfig, search_path: SearchPath) -> dict[str, list[Path]]:
     """The files of the film, sound and depths that an animation reads, by what they are.
 
     Raises:
@@ -286,13 +284,13 @@ def source_files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str,
     found = {}
     source, name = config.source, config.camera.depth
     if source.film:
-        found[f"film {source.film}"] = footage.files(find_asset(source.film, folders))
+        found[f"film {source.film}"] = footage.files(search_path.find(source.film))
         if source.flow not in animation_checks.FLOWS:
             found[f"flow {source.flow}"] = [Path(os.path.expanduser(source.flow))]
     if config.sound.file:
-        found[f"sound {config.sound.file}"] = [find_asset(config.sound.file, folders)]
+        found[f"sound {config.sound.file}"] = [search_path.find(config.sound.file)]
     if name and name not in animation_checks.TERRAINS:
-        path = find_asset(name, folders)
+        path = search_path.find(name)
         model = (path / "config.json").is_file()
         weights = sorted(path.glob("*.safetensors"))
         found[f"depth {name}"] = weights if model else footage.files(path)
@@ -300,13 +298,13 @@ def source_files(config: RunConfig, folders: Sequence[Path] = HERE) -> dict[str,
 
 
 def footage_of(
-    config: RunConfig, frame: int, size: tuple[int, int] | None, folders: Sequence[Path]
+    config: RunConfig, frame: int, size: tuple[int, int] | None, search_path: SearchPath
 ) -> Footage:
     """The film that is drawn over, from one of the animation's frames on."""
     from vqclip.media.footage import open_footage
 
     source = config.source
-    path = find_asset(source.film, folders)
+    path = search_path.find(source.film)
     rate = None if config.fps is None else config.fps * source.stride
     start = 0
     if source.start:

@@ -27,10 +27,10 @@ from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
-from vqclip.guidance.losses import parse_colours
 from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.guidance.pixel_losses import parse_colours
 from vqclip.guidance.regions import Mask
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompt import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
@@ -103,7 +103,7 @@ def gradient(
     """Draw a smooth passage between colours, in a random direction.
 
     Args:
-        colours: as for `losses.parse_colours`; None for two, three or four random ones.
+        colours: as for `pixel_losses.parse_colours`; None for two, three or four random ones.
 
     Returns:
         In [0, 1].
@@ -162,31 +162,31 @@ def read_target_images(
     wishes: Iterable[Prompt],
     size: tuple[int, int],
     device: torch.device,
-    folders: Sequence[Path] = HERE,
+    search_path: SearchPath,
 ) -> dict[str, list[Image]]:
     """Read what image prompts name: the prompt's body → its pictures, stretched to `size`.
 
     Args:
         size: width and height, in pixels.
-        folders: where the pictures are looked for.
+        search_path: where the pictures are looked for.
     """
     return {
         wish.body: [
             images.read_picture(path, size=size).to(device)
-            for path in paths.find_images(wish.body, folders)
+            for path in paths.find_images(wish.body, search_path)
         ]
         for wish in wishes
         if wish.kind == "image"
     }
 
 
-def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Region, Mask]:
+def masks(wishes: Iterable[Prompt], search_path: SearchPath) -> dict[Region, Mask]:
     """Draw or read the masks of all regions."""
     found = {}
     for wish in wishes:
         if wish.region is not None and wish.region not in found:
             name = wish.region.mask
-            picture = None if name is None else images.read_mask(find_asset(name, folders))
+            picture = None if name is None else images.read_mask(search_path.find(name))
             where = regions.mask(wish.region, picture)
             if float(where.max()) <= regions.FAINT:
                 raise PictureError(
@@ -197,9 +197,9 @@ def masks(wishes: Iterable[Prompt], folders: Sequence[Path] = HERE) -> dict[Regi
     return found
 
 
-def digests(names: Sequence[str], folders: Sequence[Path] = HERE) -> dict[str, str]:
+def digests(names: Sequence[str], search_path: SearchPath) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
-    return {f"picture {name}": digest(paths.find_images(name, folders)) for name in names}
+    return {f"picture {name}": digest(paths.find_images(name, search_path)) for name in names}
 
 
 def digest(files: Sequence[Path]) -> str:
@@ -208,13 +208,11 @@ def digest(files: Sequence[Path]) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
-def stretched(
-    names: Sequence[str], size: tuple[int, int], folders: Sequence[Path] = HERE
-) -> list[str]:
+def stretched(names: Sequence[str], size: tuple[int, int], search_path: SearchPath) -> list[str]:
     """Say of each name if its picture is stretched; of several pictures, of the first that is."""
     found = []
     for name in names:
-        notes = (paths.stretched(name, p, size) for p in paths.find_images(name, folders))
+        notes = (paths.stretched(name, p, size) for p in paths.find_images(name, search_path))
         found += [note for note in notes if note is not None][:1]
     return found
 
@@ -255,13 +253,13 @@ class InitImage:
             shares = self.request.scenes.shares(0)
             return self.draft(stream, shares.index(max(shares)))
         if config.init == "source":
-            return _first_frame(config, self.size, self.request.folders).to(self.device)
+            return _first_frame(config, self.size, self.request.search_path).to(self.device)
         if config.init in NOISES:
             generator = torch.Generator().manual_seed(stream)
             options = {"name": config.init_colour} if config.init == "colour" else {}
             drawn = NOISE_IMAGES[config.init](width, height, generator, **options)
             return drawn.to(self.device)
-        path = find_asset(config.init, self.request.folders)
+        path = self.request.search_path.find(config.init)
         if not os.path.exists(path) and path.suffix == "":
             raise PictureError(preflight.no_start(config.init))
         return images.read_picture(path, size=self.size).to(self.device)
@@ -327,9 +325,9 @@ def latent(start: Image | None, vqgan: VQGAN, size: tuple[int, int], seed: int) 
     return vqgan.encode(small)
 
 
-def _first_frame(config: RunConfig, size: tuple[int, int], folders: Sequence[Path]) -> Image:
+def _first_frame(config: RunConfig, size: tuple[int, int], search_path: SearchPath) -> Image:
     """The frame with which a film that is drawn over begins."""
-    first = next(iter(footage_of(config, 0, size, folders)), None)
+    first = next(iter(footage_of(config, 0, size, search_path)), None)
     if first is None:
         raise PictureError(
             f"{config.source.film} has ended after {config.source.start:g} seconds; write a "

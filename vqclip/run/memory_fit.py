@@ -1,207 +1,45 @@
 """Memory fit: whether a run fits into memory, and what to change if not.
 
-No weights are loaded: the models are built on torch's meta device, and what one step keeps is
-counted there. The answers are about right, not right: `benchmarks/memory.py` says how far off.
-
 Asked before the first step. Three answers: as it is; with less held at a time, which takes
-longer; by no means, and then with which settings it would.
+longer; by no means, and then with which settings it would. What a run needs is counted in
+`vqclip.run.memory_footprint`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from vqclip.config import scheduled
 from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
-from vqclip.config.sizes import final_size, plan_stages
-from vqclip.errors import ConfigError, ModelAbsent
-from vqclip.guidance import regions as guidance_regions
-from vqclip.guidance.cutout_recipes import RECIPES
-from vqclip.models import clip, vqgan, vqgan_config
-from vqclip.models import device as models_device
-from vqclip.models.cost import Cost, draw_cost, look_cost, side
+from vqclip.config.sizes import final_size
+from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.catalogue import CHECKPOINTS
+from vqclip.run.memory_footprint import (
+    BASE,
+    Shapes,
+    cutout_counts,
+    needed,
+    shapes,
+    squares_asked,
+    thrift_of,
+)
 from vqclip.run.preflight import Request
-
-# Measured on two processor cores with the starter models, torch 2.15: a process that has imported
-# everything and read open_clip's vocabulary.
-BASE = 900_000_000
-CONTEXT = 500_000_000  # of a CUDA process before its first tensor; varies with the GPU
-SLACK = 1.15  # what the allocator holds beyond what is in use
-SQUARES = 12  # tensors of the size of the squares that cutting keeps
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """The models of a run, on the meta device, and who looks at how much.
-
-    `judges` is None if open_clip has no shape of one; `unknown` names those. `counted` is what
-    has been counted already, since that takes half a second each time.
-
-    Attributes:
-        perceptors: as the settings name them, in the order of `judges`.
-        regions: how many parts of the picture have prompts of their own.
-    """
-
-    drawer: vqgan.VQGAN
-    judges: tuple[Any, ...] | None
-    unknown: tuple[str, ...]
-    device: torch.device
-    dtype: torch.dtype
-    perceptors: Sequence[PerceptorSpec]
-    regions: int
-    counted: dict[Any, Cost] = field(default_factory=dict)
-
-
-def shapes(
-    config: RunConfig,
-    perceptors: Sequence[PerceptorSpec],
-    regions: int,
-    source: Callable[[str], str],
-) -> Shapes:
-    """Build the models of a run without weights.
-
-    Args:
-        perceptors: as the settings name them.
-        regions: how many parts of the picture have prompts of their own.
-        source: perceptor → folder or name, as open_clip is to be asked for it.
-
-    Raises:
-        ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
-        ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
-    """
-    device = models_device.pick_device(config.device)
-    dtype = _DTYPES[models_device.pick_precision(config.precision, device)]
-    layout = _config_of(config.vqgan)
-    with torch.device("meta"):
-        drawer = vqgan.build_vqgan(layout).requires_grad_(False).eval()
-    judges = {each.name: clip.outline(source(each.name)) for each in perceptors}
-    unknown = tuple(name for name, judge in judges.items() if judge is None)
-    known = tuple(judge.to(dtype) for judge in judges.values() if judge is not None)
-    known_or_not = None if unknown else known
-    return Shapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions)
-
-
-def costs(
-    config: RunConfig, models: Shapes, memory_policy: MemoryPolicy
-) -> tuple[list[Cost], Cost]:
-    """What drawing costs at each size, and what looking costs, in one step."""
-    stages = plan_stages(config, models.drawer.factor)
-    draws = [_drawing(models, wide, high, memory_policy, work=True) for wide, high, _ in stages]
-    return draws, _looking(config, models, memory_policy, work=True)
-
-
-def cutout_counts(
-    config: RunConfig, perceptors: Sequence[PerceptorSpec], regions: int
-) -> list[int]:
-    """How many squares each perceptor looks at in a step; those of regions, too."""
-    most = squares_asked(config)
-    counts = [each.squares or most for each in perceptors]
-    return [own + regions * guidance_regions.count(own) for own in counts]
-
-
-def squares_asked(config: RunConfig) -> int:
-    """How many squares `cutouts.count` asks for; the most, where it changes on the way."""
-    return max(1, round(scheduled.greatest_value(config, "cutouts.count")))
-
-
-def _drawing(
-    models: Shapes, wide: int, high: int, memory_policy: MemoryPolicy, *, work: bool
-) -> Cost:
-    counted = models.counted
-    key = (wide, high, memory_policy.recompute, memory_policy.tiles, work)
-    if key not in counted:
-        counted[key] = draw_cost(models.drawer, wide, high, memory_policy, work=work)
-    return counted[key]
-
-
-def _looking(
-    config: RunConfig, models: Shapes, memory_policy: MemoryPolicy, *, work: bool
-) -> Cost:
-    assert models.judges is not None
-    counted = models.counted
-    looks = [_cutting(config, models.judges)]
-    squares = cutout_counts(config, models.perceptors, models.regions)
-    for index, judge in enumerate(models.judges):
-        key = (index, work)
-        if key not in counted:  # what is looked at together costs in proportion
-            counted[key] = look_cost(judge, 1, models.dtype, work=work)
-        layers = sum(1 for each in judge.visual.modules() if not list(each.children()))
-        looks.append(_some(counted[key], squares[index], memory_policy.chunk, layers))
-    return Cost(*(sum(x) for x in zip(*map(astuple, looks), strict=True)))
-
-
-def _some(one: Cost, squares: int, chunk: int, layers: int = 0) -> Cost:
-    """What looking at squares costs, so many at a time (0: all), by what one of them does."""
-    if not 0 < chunk < squares:
-        return Cost(one.flops * squares, one.kept * squares, one.kept * squares)
-    # Each chunk goes forward twice and back once, which is as long a way as forward, since the
-    # weights need no gradient; only one chunk's layers are held at a time.
-    calls = 3 * layers * (-(-squares // chunk) - 1)
-    work, moved = (each * squares * 3 // 2 for each in (one.flops, one.kept))
-    return Cost(work, one.kept * chunk, moved, calls)
-
-
-def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:
-    """Bytes of the process at its peak, or on a GPU of the GPU."""
-    assert models.judges is not None
-    base = CONTEXT if models.device.type == "cuda" else BASE
-    weights = sum(_weights(model) for model in (models.drawer, *models.judges))
-    return int(base + weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
-
-
-def needed(config: RunConfig, models: Shapes, memory_policy: MemoryPolicy | None = None) -> int:
-    """Bytes at the peak of a run; see `peak`."""
-    memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
-    stages = plan_stages(config, models.drawer.factor)
-    wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
-    draw = _drawing(models, wide, high, memory_policy, work=False)
-    return peak(models, [draw], _looking(config, models, memory_policy, work=False))
-
-
-def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
-    """Estimate what cutting keeps, once for each size of squares."""
-    pooled = 1 if RECIPES[config.cutouts.recipe].pooling == "bilinear" else 4
-    pixels = sum(3 * side**2 for side in {side(judge) for judge in judges})
-    kept = 4 * SQUARES * pooled * squares_asked(config) * pixels
-    return Cost(0, kept, kept)
-
-
-def _weights(model: torch.nn.Module) -> int:
-    """Count the bytes of a model's weights."""
-    return sum(w.numel() * w.element_size() for w in (*model.parameters(), *model.buffers()))
-
-
-def _config_of(name: str) -> dict[str, Any]:
-    """Read a VQGAN's config, which is here even when its weights are not."""
-    try:
-        return vqgan_config.read_config(registry.find_vqgan(name).config)
-    except ModelAbsent:
-        return vqgan_config.read_config(registry.HERE / CHECKPOINTS[name].config)
-
 
 DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is not refused
 MOST = MemoryPolicy(1, recompute=True, tiles=True)
 
 
-def choose(
-    request: Request, device: torch.device, source: Callable[[str], str], notes: list[str]
-) -> MemoryPolicy:
+def choose(request: Request, device: torch.device, notes: list[str]) -> MemoryPolicy:
     """How much is to be held at a time, so that the run fits into the memory that there is.
 
     Args:
-        source: perceptor → folder or name, as open_clip is to be asked for it.
         notes: gets a sentence where it is less than everything.
 
     Raises:
@@ -212,7 +50,7 @@ def choose(
     free = room(device)
     if free is None or fits_surely(config, *parts, free):
         return asked
-    models = shapes(config, *parts, source)
+    models = shapes(config, *parts)
     if models.judges is None:
         return asked
     found = least(config, models, free)
@@ -224,7 +62,7 @@ def choose(
         notes.append(f"the run would need about {need}, and {there} are free: {found.in_words()}")
         return found
     if needed(config, models, MOST) > DOUBT * free:
-        would = remedies(config, *parts, free, source)
+        would = remedies(config, *parts, free)
         raise ConfigError(
             f"the run would need about {need} of memory, and {there} are free; it would fit with "
             f"{', or '.join(would) if would else 'no setting here: close other programs'}"
@@ -240,12 +78,6 @@ def least(config: RunConfig, models: Shapes, free: int) -> MemoryPolicy | None:
         if memory_policy.tighten(squares_asked(config)) is None:
             return None
     return memory_policy
-
-
-def thrift_of(config: RunConfig) -> MemoryPolicy:
-    """How much is to be held at a time by what a config says."""
-    memory = config.memory
-    return MemoryPolicy(memory.chunk, memory.recompute, memory.tiles)
 
 
 def fits_surely(
@@ -283,7 +115,6 @@ def remedies(
     perceptors: Sequence[PerceptorSpec],
     regions: int,
     free: int,
-    source: Callable[[str], str],
 ) -> list[str]:
     """Up to three settings with which a run would fit, each for itself: the least changes."""
     built: dict[tuple[str, ...], Shapes] = {}
@@ -293,7 +124,7 @@ def remedies(
         key = (one.vqgan, *one.perceptors)
         if key not in built:
             looking = [read.get(each) or parse_perceptor(each) for each in one.perceptors]
-            built[key] = shapes(one, looking, regions, source)
+            built[key] = shapes(one, looking, regions)
         models = built[key]
         return models.judges is not None and needed(one, models, MOST) <= free
 
@@ -336,14 +167,13 @@ def shrunk(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
     regions: int,
-    source: Callable[[str], str],
 ) -> list[str]:
     """Up to three settings with which a run would need a quarter less than at its thriftiest."""
-    models = shapes(config, perceptors, regions, source)
+    models = shapes(config, perceptors, regions)
     if models.judges is None:
         return []
     need = needed(config, models, MOST)
-    return remedies(config, perceptors, regions, need * 3 // 4, source)
+    return remedies(config, perceptors, regions, need * 3 // 4)
 
 
 def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfig:

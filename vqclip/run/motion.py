@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -27,7 +26,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 from vqclip.generate import Objective
 from vqclip.guidance.scenes import SceneTimeline
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 from vqclip.language.schedules import Curve
 from vqclip.media.footage import Footage, open_footage
 from vqclip.run.frames import FramePlan, footage_of, fps_of
@@ -43,7 +42,7 @@ def build_feedback(
     seed: int,
     device: torch.device,
     timeline: SceneTimeline,
-    folders: Sequence[Path] = HERE,
+    search_path: SearchPath,
 ) -> FrameFeedback:
     """Put together what takes an animation from frame to frame.
 
@@ -51,7 +50,7 @@ def build_feedback(
         size: width and height of its frames, in pixels.
         seed: of the grain on what comes into view.
         timeline: which scene it is.
-        folders: where films and pictures are looked for.
+        search_path: where films and pictures are looked for.
 
     Raises:
         ConfigError: for a camera that cannot move so.
@@ -71,7 +70,7 @@ def build_feedback(
         noise=_by_frame(frame_plan, "motion.noise", motion.noise),
         blend=_by_frame(frame_plan, "source.blend", source.blend),
     )
-    route = _route(config, frame_plan, size, device, folders)
+    route = _route(config, frame_plan, size, device, search_path)
     ends = (*frame_plan.clock.starts, frame_plan.clock.steps)
     return FrameFeedback(ends, route, habits, seed)
 
@@ -122,18 +121,18 @@ def _route(
     frame_plan: FramePlan,
     size: tuple[int, int],
     device: torch.device,
-    folders: Sequence[Path],
+    search_path: SearchPath,
 ) -> FrameMotion:
     if config.source.film:
         source = config.source
 
         def open_at(frame: int) -> Footage:
-            return footage_of(config, frame, size, folders)
+            return footage_of(config, frame, size, search_path)
 
         finder = optical_flow.open_flow(source.flow, device=str(device))
         return FlowMotion(FilmFrames(open_at, device), finder)
     if config.camera.depth:
-        return _air(config, frame_plan, size, device, folders)
+        return _air(config, frame_plan, size, device, search_path)
     return CameraMotion2D(_moves(config, frame_plan))
 
 
@@ -185,7 +184,7 @@ def _air(
     frame_plan: FramePlan,
     size: tuple[int, int],
     device: torch.device,
-    folders: Sequence[Path],
+    search_path: SearchPath,
 ) -> CameraMotion3D:
     """A flight, and what it goes through."""
     name, flights = config.camera.depth, _flights(config, frame_plan)
@@ -193,7 +192,7 @@ def _air(
         there = TERRAINS[name]()
         _passed(flights, there, frame_plan)
         return CameraMotion3D(flights, lambda frame, shown: there, stays=True)
-    path = find_asset(name, folders)
+    path = search_path.find(name)
     if (path / "config.json").is_file():
         model = depth_model.load_depth_model(path, device)
         return CameraMotion3D(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)

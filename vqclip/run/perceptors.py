@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,16 +10,14 @@ import torch
 from vqclip.config import scheduled
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
-from vqclip.errors import ConfigError
 from vqclip.guidance import prompt_embedding, regions
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
-from vqclip.models import clip
-from vqclip.models.device import pick_precision, purpose_seed
+from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import registry
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
@@ -70,31 +66,22 @@ class PerceptorSet:
 
     Args:
         request: what the run is to be.
-        words: the learnt ones that its prompts name.
         seed: of the run.
         perceptors: in the order of the settings.
         cutters: all that cut, by a name that a checkpoint can keep; those of regions join later.
     """
 
     request: Request
-    words: Sequence[WordEmbedding]
     seed: int
     perceptors: list[OpenClipPerceptor] = field(default_factory=list)
     cutters: dict[str, Cutter] = field(default_factory=dict)
 
-    def join(
-        self, eye: PerceptorSpec, perceptor: OpenClipPerceptor, memory_policy: MemoryPolicy
-    ) -> None:
-        """Take one in, with the words that it is to know."""
-        perceptor = perceptor.with_words(
-            word_embedding.fitting_width(self.words, perceptor.width)
-        )
+    def join(self, eye: PerceptorSpec, perceptor: OpenClipPerceptor) -> None:
+        """Take one in, with the cutter that it shares with others."""
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
         cutter = self._cutter(key, perceptor.size, eye.squares)
-        self.perceptors.append(
-            replace(perceptor, name=eye.name, cut=cutter, memory_policy=memory_policy)
-        )
+        self.perceptors.append(perceptor.through(cutter))
 
     def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:
         """Find or make the cutter of a region's squares, which are fewer."""
@@ -146,43 +133,18 @@ def load_perceptors(
     Raises:
         VqclipError: if one cannot be loaded.
     """
-    config, found = request.config, PerceptorSet(request, words, seed)
+    config, found = request.config, PerceptorSet(request, seed)
     for eye in request.perceptors:
         say(f"loading the perceptor {eye.name} …")
         perceptor = load_perceptor(
-            perceptor_source(eye.name),
+            eye.name,
             device=device,
-            precision=pick_precision(config.precision, device),
+            precision=config.precision,
             contrast=config.cutouts.contrast,
+            memory_policy=memory_policy,
+            words=words,
         )
-        found.join(eye, perceptor, memory_policy)
+        found.join(eye, perceptor)
     for line in found.told():
         say(line)
     return found
-
-
-def perceptor_source(name: str) -> str:
-    """Where a perceptor comes from: its folder, if the name is one, or the name as it is.
-
-    Raises:
-        ConfigError: if the name is longer than the name of a file may be.
-    """
-    if name in registry.starter_clips():
-        return str(registry.starter_clips()[name])
-    path = os.path.expanduser(name)
-    try:
-        os.stat(path)
-    except ValueError:
-        pass  # a null byte: open_clip's names have none either, and it says so
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise ConfigError(
-                f"no perceptor is called {name[:60]!r}…; write model::weights in open_clip's "
-                "names, for example ViT-B-32::openai"
-            ) from error
-    return path if os.path.isdir(path) else name
-
-
-def look(name: str) -> registry.MissingModel | None:
-    """Tell whether a perceptor's weights are absent; for `needs`."""
-    return clip.absent(perceptor_source(name))

@@ -23,7 +23,7 @@ from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, prompts
 from vqclip.language import prompt as language_prompt
-from vqclip.language.assets import HERE, Direction, find_asset
+from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompt import Prompt, learnt_words_in
 from vqclip.language.schedules import Curve
@@ -55,9 +55,7 @@ def images_of_run(config: RunConfig, wishes: Iterable[Prompt]) -> list[str]:
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
 
 
-def require_images(
-    config: RunConfig, wishes: Iterable[Prompt], folders: Sequence[Path] = HERE
-) -> None:
+def require_images(config: RunConfig, wishes: Iterable[Prompt], search_path: SearchPath) -> None:
     """Refuse to go on with a picture that cannot be opened.
 
     Raises:
@@ -66,20 +64,20 @@ def require_images(
     wishes = list(wishes)
     for wish in wishes:
         if wish.region is not None and wish.region.mask is not None:
-            _check_mask(wish.region.mask, folders)
+            _check_mask(wish.region.mask, search_path)
     for name in images_of_run(config, wishes):
-        path = find_asset(name, folders)
+        path = search_path.find(name)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
         if name == config.init:
             check_image(path)
         else:
-            check_images(name, folders)
+            check_images(name, search_path)
 
 
-def _check_mask(name: str, folders: Sequence[Path]) -> None:
+def _check_mask(name: str, search_path: SearchPath) -> None:
     """Refuse a mask that is not one picture."""
-    path = find_asset(name, folders)
+    path = search_path.find(name)
     if os.path.isdir(path) or (PATTERN.search(name) and not os.path.exists(path)):
         many = "is a folder" if os.path.isdir(path) else "stands for several pictures"
         raise PictureError(
@@ -102,7 +100,7 @@ class Request:
 
     Args:
         config: its settings, with nothing left open but the seed.
-        folders: where what they name is looked for.
+        search_path: where what they name is looked for.
         prompts: its prompts, as they were written.
         wishes: the same, with the style around them.
         perceptors: who is to look.
@@ -118,7 +116,7 @@ class Request:
     """
 
     config: RunConfig
-    folders: Sequence[Path]
+    search_path: SearchPath
     prompts: Sequence[Prompt]
     wishes: Sequence[Prompt]
     perceptors: Sequence[PerceptorSpec]
@@ -183,27 +181,27 @@ def make_request(
         VqclipError: for a prompt, a setting or a file that cannot be used, or is absent.
     """
     config = check_settings(resolve_auto(config))  # one put together by hand is neither yet
-    folders = assets.search_path(config.assets, beside)
+    search_path = SearchPath.from_settings(config.assets, beside)
     # What begins with a picture that is there does not look for its own.
     there = begun or animation_checks.comes_from_a_frame(config)
-    wishes = _check(config, folders, starts=not there, complete=complete)
+    wishes = _check(config, search_path, starts=not there, complete=complete)
     hints = list[str]()
     if config.source.film or config.frames:
         from vqclip.run import frames as run_frames
 
         if clipped and not config.retake.of:  # else its length and size are settled
-            asked, config = config, run_frames.clipped_to_source(config, folders)
-            hints += run_frames.list_hints(asked, config, folders)
-        config = run_frames.with_source_length(config, folders)
+            asked, config = config, run_frames.clipped_to_source(config, search_path)
+            hints += run_frames.list_hints(asked, config, search_path)
+        config = run_frames.with_source_length(config, search_path)
     notes = [*hints, *prompts.lint_prompts(config.prompts, config.negative)]
     for line in (*(f"  {each}" for each in prompts.echo(wishes)), *(f"note: {n}" for n in notes)):
         say(line)
-    return _request(config, folders, wishes, notes, begun, say)
+    return _request(config, search_path, wishes, notes, begun, say)
 
 
 def _request(
     config: RunConfig,
-    folders: Sequence[Path],
+    search_path: SearchPath,
     written: Sequence[Prompt],
     notes: Sequence[str],
     begun: bool,
@@ -216,8 +214,8 @@ def _request(
     if config.retake.of:
         from vqclip.run.retake import find_retake
 
-        retake = find_retake(config, folders)
-    frames = _plan_frames(config, folders, say)
+        retake = find_retake(config, search_path)
+    frames = _plan_frames(config, search_path, say)
     clock = scheduled.clock_of(config) if frames is None else frames.clock
     scenes = guidance_scenes.scene_timeline(wishes, clock, config.fade, loop=config.loop)
     scheduled.curves(config, clock)  # refuses what cannot be at some frame, as do the next ones
@@ -226,7 +224,7 @@ def _request(
     perceptors = [perceptor_spec.parse_perceptor(entry) for entry in config.perceptors]
     found = Request(
         config=config,
-        folders=folders,
+        search_path=search_path,
         prompts=written,
         wishes=wishes,
         perceptors=perceptors,
@@ -234,9 +232,9 @@ def _request(
             each.name: clock.within(each.weight, f"perceptors: the weight of {each.name}", 0)
             for each in perceptors
         },
-        words=assets.used_words([config.style, *learnt_words_in(written)], folders),
+        words=assets.find_learnt_words([config.style, *learnt_words_in(written)], search_path),
         directions={
-            wish.body: assets.find_direction(wish.body, folders)
+            wish.body: assets.find_direction(wish.body, search_path)
             for wish in written
             if wish.kind == "vector"
         },
@@ -253,15 +251,15 @@ def _request(
 
 
 def _plan_frames(
-    config: RunConfig, folders: Sequence[Path], say: Callable[[str], None]
+    config: RunConfig, search_path: SearchPath, say: Callable[[str], None]
 ) -> FramePlan | None:
     """The frames of an animation, and what is heard meanwhile."""
     if not config.frames:
         return None
-    from vqclip.media import audio_features
+    from vqclip.media.audio import features as audio_features
     from vqclip.run import frames
 
-    heard = frames.analyse_sound(config, folders)
+    heard = frames.analyse_sound(config, search_path)
     if heard is not None:
         say(audio_features.describe_audio(heard))
     return frames.plan_frames(config, heard.variables if heard else {})
@@ -278,13 +276,13 @@ def check_run(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]
             no perceptor, or one that is not in the run, is to read, too many scenes, and an
             animation that does not fit together.
     """
-    return _check(config, assets.search_path(config.assets, beside))
+    return _check(config, SearchPath.from_settings(config.assets, beside))
 
 
 def _check(
-    config: RunConfig, folders: Sequence[Path], *, starts: bool = True, complete: bool = True
+    config: RunConfig, search_path: SearchPath, *, starts: bool = True, complete: bool = True
 ) -> Sequence[Prompt]:
-    """The same, where it is looked for in some folders.
+    """The same, where it is looked for on a search path.
 
     Args:
         starts: whether the picture that it starts from has to be there.
@@ -298,7 +296,7 @@ def _check(
     perceptor_spec.check_readers(wishes, names)
     if complete:
         registry.require_models(config.vqgan, names)
-    require_files(config if starts else replace(config, init="random"), wishes, folders)
+    require_files(config if starts else replace(config, init="random"), wishes, search_path)
     return wishes
 
 
@@ -309,18 +307,18 @@ def _check_scenes(config: RunConfig, wishes: Sequence[Prompt]) -> None:
     )
 
 
-def require_files(config: RunConfig, wishes: Sequence[Prompt], folders: Sequence[Path]) -> None:
+def require_files(config: RunConfig, wishes: Sequence[Prompt], search_path: SearchPath) -> None:
     """Refuse settings that name a file which is not here, or cannot be used.
 
     Raises:
         VqclipError: for the first picture, film, sound, learnt word or direction.
     """
-    animation_checks.require_animation_files(config, folders)
-    require_images(config, wishes, folders)
-    assets.used_words([config.style, *learnt_words_in(wishes)], folders)
+    animation_checks.require_animation_files(config, search_path)
+    require_images(config, wishes, search_path)
+    assets.find_learnt_words([config.style, *learnt_words_in(wishes)], search_path)
     for wish in wishes:
         if wish.kind == "vector":
-            assets.find_direction(wish.body, folders)
+            assets.find_direction(wish.body, search_path)
 
 
 def without_unused_assets(request: Request, beside: Path | None = None) -> Request:
@@ -329,22 +327,22 @@ def without_unused_assets(request: Request, beside: Path | None = None) -> Reque
     What is found without it is what is found with it: it comes last.
     """
     config = request.config
-    without = assets.search_path("", beside)
+    without = SearchPath.from_settings("", beside)
     try:
-        where = [list(_places(request, each)) for each in (request.folders, without)]
+        where = [list(_places(request, each)) for each in (request.search_path, without)]
     except VqclipError:
         return request
     if where[0] != where[1]:
         return request
-    return replace(request, config=replace(config, assets=""), folders=without)
+    return replace(request, config=replace(config, assets=""), search_path=without)
 
 
-def _places(request: Request, folders: Sequence[Path]) -> Iterator[object]:
+def _places(request: Request, search_path: SearchPath) -> Iterator[object]:
     """Where the files lie that a run names."""
     config = request.config
     named = (config.source.film, config.sound.file, config.camera.depth, config.retake.of)
-    yield from (find_asset(name, folders) for name in named if name)
+    yield from (search_path.find(name) for name in named if name)
     for name in images_of_run(config, request.prompts):
-        yield find_images(name, folders)
-    yield assets.used_words([f"<{name}>" for name in request.words], folders)
-    yield {name: assets.find_direction(name, folders) for name in request.directions}
+        yield find_images(name, search_path)
+    yield assets.find_learnt_words([f"<{name}>" for name in request.words], search_path)
+    yield {name: assets.find_direction(name, search_path) for name in request.directions}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vqclip.config.describe import encoding_settings
 from vqclip.media import film as media_film
-from vqclip.media.film import Film
+from vqclip.media.encode import EncodeOptions, round_rate
+from vqclip.media.film import Film, FilmPlan
 from vqclip.run import frames as run_frames
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
@@ -43,10 +44,8 @@ def begin_film(
             path = place / f"{name}-from-{done:05d}{suffix}"
     return media_film.open_film(
         path,
-        size=size,
-        start=frames,
-        overwrite=point is not None,
-        **encoding_settings(config.film),
+        EncodeOptions(round_rate(config.film.fps), **encoding_settings(config.film)),
+        FilmPlan(size=size, start=frames, overwrite=point is not None),
     )
 
 
@@ -58,16 +57,23 @@ def _animation(
     kind = config.film.format
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    sound, start = run_frames.sound_of(config, request.folders)
-    how: dict[str, Any] = {"sound": None if whole else sound, "sound_start": start}
-    how |= {"fps": run_frames.fps_of(config) * (config.film.between + 1 if latent else 1)}
-    how |= {"between": 0, "between_by": "blend"} if latent else {"between": 0} if whole else {}
-    return media_film.open_film(
-        place / ("frames" if whole else f"film.{kind}"),
+    sound, start = run_frames.sound_of(config, request.search_path)
+    rate = run_frames.fps_of(config) * (config.film.between + 1 if latent else 1)
+    options = EncodeOptions(
+        round_rate(rate),
+        sound=None if whole else sound,
+        sound_start=start,
+        **encoding_settings(config.film),
+    )
+    if latent:
+        options = replace(options, between=0, between_by="blend")
+    elif whole:
+        options = replace(options, between=0)
+    plan = FilmPlan(
         size=size,
         start=0 if point is None or point.reel is None else point.reel.frames,
         overwrite=point is not None,
         folder=None if whole else place / "frames",
         tail=() if stretch is None else stretch.after,
-        **encoding_settings(config.film) | how,
     )
+    return media_film.open_film(place / ("frames" if whole else f"film.{kind}"), options, plan)

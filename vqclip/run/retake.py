@@ -6,14 +6,13 @@ is a picture. Its last ones turn into what was there, so that the next one follo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vqclip.config import animation_checks
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PictureError
-from vqclip.language.assets import HERE, find_asset
+from vqclip.language.assets import SearchPath
 from vqclip.run.record import provenance
 
 BACK = 8  # frames in which a stretch comes back to what was there; half of it, if that is less
@@ -92,7 +91,7 @@ class Retake:
         return self.folder / f"{number:05d}.png"
 
 
-def find_retake(config: RunConfig, folders: Sequence[Path] = HERE) -> Retake | None:
+def find_retake(config: RunConfig, search_path: SearchPath) -> Retake | None:
     """Find the stretch that is to be drawn anew, if one is.
 
     Raises:
@@ -102,7 +101,7 @@ def find_retake(config: RunConfig, folders: Sequence[Path] = HERE) -> Retake | N
     of = config.retake.of
     if not of:
         return None
-    folder = find_asset(of, folders)
+    folder = search_path.find(of)
     if not (folder / "run.json").is_file():
         raise PictureError(
             f"retake.of is {of}, which is not a run; name the folder of the animation, such as "

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
-from vqclip.guidance.losses import spherical_distance
+from vqclip.guidance.prompt_losses import spherical_distance
 from vqclip.models import prior
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.vqgan import VQGAN

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqclip.models import text_encoder
+from vqclip.models import clip_text_tower
 from vqclip.models.clip import PACKED
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import pack
@@ -104,7 +104,7 @@ class Model(nn.Module):
 
     def states(self, captions: list[str]) -> Tensor:
         """Return the text tower's states for every token of texts: [N, L, text_width]."""
-        return text_encoder.states(self.clip, self.tokenizer(captions).to(self.mean.device))
+        return clip_text_tower.states(self.clip, self.tokenizer(captions).to(self.mean.device))
 
     def train(self, mode: bool = True) -> Model:
         """Set training mode, but keep ImageNet's batch statistics, which attacks would spoil."""

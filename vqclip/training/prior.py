@@ -243,11 +243,11 @@ ROWS = 2  # drafts of each
 class TextTower(nn.Module):
     """The frozen text tower of an open_clip model."""
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
         super().__init__()
         from vqclip.guidance import perceptor
 
-        self.perceptor = perceptor.load_perceptor(str(folder), device=device)
+        self.perceptor = perceptor.load_perceptor(name, device=device)
 
     @torch.no_grad()
     def forward(self, texts: list[str]) -> Tensor:
@@ -274,8 +274,7 @@ def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) 
     shares = sampling_weights(recipe, pictures.rows)
     learnt = cached_codes(recipe, pictures, run.out / "codes.pt", device)
 
-    place = registry.starter_clip() if recipe.clip == "starter" else Path(recipe.clip)
-    reader = TextTower(place, device)
+    reader = TextTower(recipe.clip, device)
     model = build_prior(recipe, reader)
     if recipe.begin and not run.resumed:
         tensors, source = read_weights(recipe.begin, registry.starter_prior(), FILE)

@@ -40,7 +40,7 @@ from vqclip.guidance import distractors
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.models import text_encoder, tokenizer
+from vqclip.models import clip_text_tower, tokenizer
 from vqclip.tensors import Embedding, Image
 from vqclip.training.settings import InversionConfig
 
@@ -166,7 +166,7 @@ def initial_vectors(perceptor: OpenClipPerceptor, word: str, count: int) -> Tens
         raise ConfigError(f"init={word!r} holds no word to begin with; write one, such as cat")
     row = torch.tensor((numbers * count)[:count], device=perceptor.mean.device)
     with torch.no_grad():
-        return text_encoder.embed(perceptor.model, row).float()
+        return clip_text_tower.embed(perceptor.model, row).float()
 
 
 def learn_word(
@@ -254,5 +254,5 @@ def _sentences(
     rows = [taught.spell([(sentence, 1.0)]) for sentence in sentences]
     tokens = torch.stack([row.tokens for row in rows]).to(vectors.device)
     inserted = tokenizer.insertions(rows)
-    read = text_encoder.encode(perceptor.model, tokens, inserted=inserted)
+    read = clip_text_tower.encode(perceptor.model, tokens, inserted=inserted)
     return F.normalize(read.float(), dim=-1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as pillow
 
-from tests.cli.test_console import plain, terminal
+from tests.cli.test_output import plain, terminal
 from tests.conftest import Home, Refusal
 from tests.helpers import tiny_clip
 from vqclip.cli import main

@@ -10,21 +10,32 @@ import csv
 import io
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vqclip.cli import image_arguments
 from vqclip.cli.commands import score_film
-from vqclip.cli.commands.score_film import FLOW
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.commands.score_film import FLOW, ScoreOptions
 from vqclip.cli.image_arguments import texts_of
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError
 from vqclip.media import files
 
 SHOWN = 3  # labels of a picture in the table
 
 
-def classify_images(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ClassifyOptions(CommonOptions):
+    """The options of `classify`."""
+
+    words: list[str]
+    labels: str
+    templates: str | None
+    csv: str | None
+
+
+def classify_images(options: ClassifyOptions, screen: Console, progress: Progress) -> None:
     """Say which of some labels is in each picture: a table, objects, or CSV.
 
     Raises:
@@ -69,7 +80,7 @@ def classify_images(options: Any, screen: Console, progress: Progress) -> None:
     album.close()
 
 
-def score_images(options: Any, screen: Console, progress: Progress) -> None:
+def score_images(options: ScoreOptions, screen: Console, progress: Progress) -> None:
     """Say how well words fit each picture, in the eyes of each perceptor.
 
     The last word is the prompt; of several wishes, each is scored, whatever its weight.
@@ -197,15 +208,15 @@ def _list(given: str, option: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def classify(options: Any, screen: Console, progress: Progress) -> None:
+def classify(options: ClassifyOptions, screen: Console, progress: Progress) -> None:
     """Find which of your labels fits each picture, by CLIP."""
     classify_images(options, screen, progress)
 
 
-def score(options: Any, screen: Console, progress: Progress) -> None:
+def score(options: ScoreOptions, screen: Console, progress: Progress) -> None:
     """Rate how well words fit pictures, or how steady a film is."""
     if options.of_film is not None:
-        score_film.score(options, screen)
+        score_film.score(options.of_film, options, screen)
     elif options.source is not None or options.flow != FLOW:
         raise ConfigError("--source and --flow belong to --film: vqclip score --film FILM")
     else:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
+from vqclip.cli.command_help import as_typed
 from vqclip.cli.commands import models
 from vqclip.cli.completion_shells import TEMPLATES
-from vqclip.cli.console import Console, Progress
-from vqclip.cli.epilogs import as_typed
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.config import yaml_files
 from vqclip.config.describe import Setting, describe_settings, groups
 from vqclip.errors import pick
@@ -42,7 +43,19 @@ WORDS = {
 }
 
 
-def complete(options: Any, screen: Console) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CompletionOptions(CommonOptions):
+    """The options of `completion`.
+
+    Attributes:
+        parsers: those of all commands, by name.
+    """
+
+    shell: str
+    parsers: Mapping[str, argparse.ArgumentParser] = field(default_factory=dict)
+
+
+def complete(options: CompletionOptions, screen: Console) -> None:
     """Print a shell's script, or names of this machine for such a script.
 
     Raises:
@@ -186,6 +199,6 @@ def _choices(key: str) -> list[str]:
     return list(_values()[key])
 
 
-def completion(options: Any, screen: Console, progress: Progress) -> None:
+def completion(options: CompletionOptions, screen: Console, progress: Progress) -> None:
     """Print a script that lets a shell complete commands by TAB."""
     complete(options, screen)

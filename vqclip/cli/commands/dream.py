@@ -6,14 +6,17 @@ import math
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
+from vqclip.cli.options import PromptOptions, to_overrides
+from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.language import assets, prompt, prompts
+from vqclip.language.assets import SearchPath
 from vqclip.language.prompt import learnt_words_in
 from vqclip.media import files
 from vqclip.models.zoo import registry
@@ -45,8 +48,8 @@ def draw(config: RunConfig, screen: Console) -> Path:
     ]:
         screen.say(f"note: {note}")
     _check_prior(config.dream)
-    where = assets.search_path(config.assets)
-    assets.used_words([config.style, *learnt_words_in(wishes)], where)
+    search_path = SearchPath.from_settings(config.assets)
+    assets.find_learnt_words([config.style, *learnt_words_in(wishes)], search_path)
     import torch
 
     from vqclip.guidance import drafts as guidance_drafts
@@ -59,7 +62,7 @@ def draw(config: RunConfig, screen: Console) -> Path:
     device = models_device.pick_device(config.device)
     seed = models_device.pick_seed(config.seed)
     dreamer = guidance_drafts.load_draft_model(device, config.dream.prior)
-    taught = prompt_embedding.taught(wishes, config.style, where)
+    taught = prompt_embedding.taught(wishes, config.style, search_path)
     dreamer = guidance_drafts.with_words(dreamer, taught)
     for note in word_embedding.unknown_words(taught, {j.name: j.width for j in dreamer.judges}):
         screen.say(f"note: {note}")
@@ -135,8 +138,21 @@ def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
     return functional.pad(torch.cat(rows, 2), [MARGIN, 0, MARGIN, 0], value=1.0)
 
 
-def dream(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DreamOptions(PromptOptions):
+    """The options of `dream`."""
+
+    count: str | None
+    size: str | None
+
+    def overrides(self) -> list[str]:
+        """See `PromptOptions`."""
+        given = {"dream.count": self.count, "size": self.size}
+        return [*super().overrides(), *to_overrides(given)]
+
+
+def dream(options: DreamOptions, screen: Console, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first."""
-    for config in arguments.configs(options):
+    for config in prompt_arguments.configs(options):
         files.require_folder(Path(config.out))
         draw(config, screen)

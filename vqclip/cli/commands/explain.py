@@ -6,17 +6,18 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli import arguments, settings_help
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments, settings_help
+from vqclip.cli.options import CommonOptions, PromptOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import assets, expressions, prompts, schedules, structured, templates
-from vqclip.language.assets import Direction
+from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt import Prompt, styled
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
@@ -61,27 +62,23 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         check_run(replace(config, init="random"))
     from vqclip.guidance import prompt_embedding
     from vqclip.guidance.perceptor import load_perceptor
-    from vqclip.models.zoo import word_embedding
-    from vqclip.run import perceptors as run_perceptors
+    from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
-    registry.require_models("starter", names, run_perceptors.look)
-    perceptors = [
-        replace(load_perceptor(run_perceptors.perceptor_source(name)), name=name)
-        for name in names
-    ]
+    registry.require_models("starter", names, clip.absent)
+    perceptors = [load_perceptor(name) for name in names]
     for config in configs:
         wishes = styled(prompts.parse_all(config.prompts, config.negative), config.style)
         lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
         strays = prompts.lint_prompts(config.prompts, config.negative)
         lines += [f"note: {stray}" for stray in strays]
         screen.event("understood", prompt=prompts.show(wishes), notes=strays)
-        where = assets.search_path(config.assets)
+        search_path = SearchPath.from_settings(config.assets)
         for wish in wishes:
-            screen.event("wish", **_told(wish, where))
-        taught = prompt_embedding.taught(wishes, config.style, where)
+            screen.event("wish", **_told(wish, search_path))
+        taught = prompt_embedding.taught(wishes, config.style, search_path)
         for each in perceptors:
-            perceptor = each.with_words(word_embedding.fitting_width(taught, each.width))
+            perceptor = each.with_fitting_words(taught)
             for wish in wishes:
                 if wish.kind != "text" or (wish.only and perceptor.name not in wish.only):
                     continue
@@ -91,7 +88,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         screen.result("\n".join(lines))
 
 
-def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
+def _told(wish: Prompt, search_path: SearchPath) -> dict[str, Any]:
     """What a wish is, in plain values; null for what it has not."""
     weight = wish.weight
     region: dict[str, Any] | None = None
@@ -101,9 +98,9 @@ def _told(wish: Prompt, where: Sequence[Path]) -> dict[str, Any]:
             "place": wish.region.place,
             "outside": wish.region.outside,
             "box": wish.region.box,
-            "mask": None if mask is None else str(assets.find_asset(mask, where)),
+            "mask": None if mask is None else str(search_path.find(mask)),
         }
-    several = paths.find_images(wish.body, where) if wish.kind == "image" else []
+    several = paths.find_images(wish.body, search_path) if wish.kind == "image" else []
     return {
         "prompt": prompts.show([wish]),
         "scene": wish.scene + 1,
@@ -174,27 +171,27 @@ def make_direction(
     """
     if name is None:
         raise ConfigError("name the direction: vqclip direction A B --name sunny")
-    path = assets.path_of(name)
+    path = assets.build_direction_path(name)
     sets = [_set(text) for text in (there, lacking)]
     import torch
 
     from vqclip.guidance import prompt_embedding
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.media import files
-    from vqclip.run import perceptors as run_perceptors
+    from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(perceptors)
-    registry.require_models("starter", names, run_perceptors.look)
+    registry.require_models("starter", names, clip.absent)
     vectors = {}
     for each in names:
         screen.say(f"asking {each} …")
-        perceptor = load_perceptor(run_perceptors.perceptor_source(each))
+        perceptor = load_perceptor(each)
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = prompt_embedding.direction_between(*sides)[0]
         vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
     path.parent.mkdir(exist_ok=True)
     made = Direction(sets[0], sets[1], vectors)
-    files.write_whole(path, assets.to_json(made).encode())
+    files.write_whole(path, assets.direction_to_json(made).encode())
     screen.event("direction", name=name, path=str(path))
     screen.say(f"use it as vector({name}), or the other way as vector({name}):-1")
     screen.result(str(path))
@@ -215,7 +212,7 @@ def _set(text: str) -> tuple[str, ...]:
         )
     for wish in found:
         if wish.kind == "image":
-            paths.check_images(wish.body)
+            paths.check_images(wish.body, SearchPath.current())
     return tuple(f"{'@' * (wish.kind == 'image')}{wish.body}" for wish in found)
 
 
@@ -230,30 +227,46 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
     with torch.no_grad():
         rows = [
             perceptor.embed_image(images.read_picture(path))
-            for path in paths.find_images(word[1:])
+            for path in paths.find_images(word[1:], SearchPath.current())
         ]
     return torch.cat(rows)
 
 
-def explain(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DirectionOptions(CommonOptions):
+    """The options of `direction`."""
+
+    words: list[str]
+    as_name: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpOptions(CommonOptions):
+    """The options of `help`."""
+
+    topic: str
+    about: list[str]
+
+
+def explain(options: PromptOptions, screen: Console, progress: Progress) -> None:
     """Show how a prompt is understood, and what each CLIP reads."""
-    explain_prompts(arguments.configs(options), screen)
+    explain_prompts(prompt_arguments.configs(options), screen)
 
 
-def direction(options: Any, screen: Console, progress: Progress) -> None:
+def direction(options: DirectionOptions, screen: Console, progress: Progress) -> None:
     """Make a direction for vector(NAME) from words or pictures."""
-    words = [word for word in options.words if not arguments.OVERRIDE.match(word)]
+    words = [word for word in options.words if not prompt_arguments.OVERRIDE.match(word)]
     if len(words) != 2:
         raise ConfigError(
             'write two arguments, what has it and what lacks it: vqclip direction "a sunny day '
             '| bright light" "a rainy day | dusk" --name sunny'
         )
-    overrides = [word for word in options.words if arguments.OVERRIDE.match(word)]
+    overrides = [word for word in options.words if prompt_arguments.OVERRIDE.match(word)]
     config = loading.load("a picture", overrides=overrides)
     make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
 
 
-def help(options: Any, screen: Console, progress: Progress) -> None:
+def help(options: HelpOptions, screen: Console, progress: Progress) -> None:
     """Explain the language of prompts, a setting or a command."""
     if options.topic == "settings":
         settings_help.show(options.about, screen)

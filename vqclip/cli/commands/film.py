@@ -13,11 +13,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions, to_overrides
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings
@@ -32,11 +34,40 @@ if TYPE_CHECKING:
 
 
 MOST = 1000  # pictures on a sheet
-SHORT = ("format", "fps", "codec", "crf", "quality", "between")  # --fps 24 is film.fps=24
 KINDS = tuple(kind for kind in FILMS if kind not in ("frames", "none"))
 
 
-def make_film(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions(CommonOptions):
+    """The options of `film`."""
+
+    words: list[str]
+    format: str | None
+    fps: str | None
+    size: str | None
+    codec: str | None
+    crf: str | None
+    quality: str | None
+    between: str | None
+    sound: str | None
+    sound_start: str | None
+    sheet: str | None
+    out: str | None
+
+    def overrides(self) -> list[str]:
+        """The options that are another way to write a setting, as `key=value`."""
+        given = {
+            "film.format": self.format,
+            "film.fps": self.fps,
+            "film.codec": self.codec,
+            "film.crf": self.crf,
+            "film.quality": self.quality,
+            "film.between": self.between,
+        }
+        return to_overrides(given)
+
+
+def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None:
     """Make a film, or a contact sheet, of what the words name.
 
     Raises:
@@ -91,7 +122,7 @@ def make_film(options: Any, screen: Console, progress: Progress) -> None:
     screen.result(str(out))
 
 
-def _parted(options: Any) -> tuple[list[str], list[str]]:
+def _parted(options: FilmOptions) -> tuple[list[str], list[str]]:
     """The words that stand alone, and the settings of a film among them, `film.fps=24`."""
     known = [each.key for each in describe_settings() if each.key.startswith("film.")]
     alone, settings = [], []
@@ -106,13 +137,10 @@ def _parted(options: Any) -> tuple[list[str], list[str]]:
             )
         else:
             settings.append(word)
-    for name in SHORT:
-        if (value := getattr(options, name, None)) is not None:
-            settings.append(f"film.{name}={value}")
-    return alone, settings
+    return alone, [*settings, *options.overrides()]
 
 
-def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
+def _settings(given: list[str], options: FilmOptions) -> tuple[FilmSettings, set[str]]:
     """The film's settings, and which of them were said; the name of --out says the format."""
     said = {text.partition("=")[0].removeprefix("film.") for text in given}
     names_a_film = options.out is not None and options.sheet is None
@@ -141,7 +169,7 @@ def _settings(given: list[str], options: Any) -> tuple[FilmSettings, set[str]]:
     return settings, said
 
 
-def _place(options: Any, source: Source, settings: FilmSettings) -> Path:
+def _place(options: FilmOptions, source: Source, settings: FilmSettings) -> Path:
     """Where the result goes: as asked for, or beside what it is made of, under a free name."""
     stem, suffix = source.home.name, f".{settings.format}"
     if options.sheet is not None:
@@ -176,8 +204,10 @@ def _film(
     if sound is not None and settings.format not in encode.SOUNDS:
         screen.say(f"note: {settings.format} has no sound; {sound} is left out")
         sound = None
-    how = encoding_settings(settings) | {"fps": rate, "sound": sound, "sound_start": start}
-    look = encode.resolve_options(settings.format, encode.EncodeOptions(**how))
+    how = encode.EncodeOptions(
+        rate, sound=sound, sound_start=start, **encoding_settings(settings)
+    )
+    look = encode.resolve_options(settings.format, how)
     wide, high = encode.sides(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
         screen.say(f"note: {look.codec} needs even sides, so the film is {wide}x{high}")
@@ -200,7 +230,7 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
         return source.film, 0.0
     if source.run is None:
         return None, 0.0
-    from vqclip.language import assets
+    from vqclip.language.assets import SearchPath
     from vqclip.media import encode, pyav
     from vqclip.run import frames
     from vqclip.run.record import provenance
@@ -212,7 +242,9 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
             return None, 0.0
         if config.film.format in encode.SOUNDS and film.is_file() and pyav.sound(film):
             return film, 0.0
-        sound, start = frames.sound_of(config, assets.search_path(config.assets, source.run))
+        sound, start = frames.sound_of(
+            config, SearchPath.from_settings(config.assets, source.run)
+        )
         if sound is not None and not sound.is_file():
             raise PictureError(f"there is no sound at {sound}")
     except VqclipError as error:
@@ -299,6 +331,6 @@ def _seconds(text: str | None) -> float:
     return float(text)
 
 
-def film(options: Any, screen: Console, progress: Progress) -> None:
+def film(options: FilmOptions, screen: Console, progress: Progress) -> None:
     """Make a film or a contact sheet from a run or pictures."""
     make_film(options, screen, progress)

@@ -9,10 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
+from vqclip.cli.options import (
+    AnimateOptions,
+    CommonOptions,
+    GenerateOptions,
+    frames_key,
+    to_overrides,
+)
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, VqclipError
@@ -254,20 +261,40 @@ def _is_read(name: str) -> bool:
     return name.startswith(("picture ", "word ", "film ", "flow ", "sound ", "depth ", "frames "))
 
 
-def generate(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class AgainOptions(CommonOptions):
+    """The options of `again`."""
+
+    words: list[str]
+    out: str | None
+    frames: str | None
+
+    def overrides(self) -> list[str]:
+        """The options that are another way to write a setting, as `key=value`."""
+        return to_overrides({"out": self.out, frames_key(self.frames): self.frames})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeOptions(CommonOptions):
+    """The options of `resume`."""
+
+    words: list[str]
+
+
+def generate(options: GenerateOptions, screen: Console, progress: Progress) -> None:
     """Draw a picture from a prompt (the default command)."""
-    _draw_all(arguments.configs(options), options, screen, progress)
+    _draw_all(prompt_arguments.configs(options), options, screen, progress)
 
 
-def animate(options: Any, screen: Console, progress: Progress) -> None:
+def animate(options: AnimateOptions, screen: Console, progress: Progress) -> None:
     """Draw an animation: with a camera, scenes, or over a film."""
-    arguments.require_frames([*arguments.short(options), *options.words])
-    found = [arguments.animated(config) for config in arguments.configs(options)]
+    prompt_arguments.require_frames([*options.overrides(), *options.words])
+    found = [prompt_arguments.animated(config) for config in prompt_arguments.configs(options)]
     _draw_all(found, options, screen, progress)
 
 
 def _draw_all(
-    found: Sequence[RunConfig], options: Any, screen: Console, progress: Progress
+    found: Sequence[RunConfig], options: GenerateOptions, screen: Console, progress: Progress
 ) -> None:
     """Draw what some settings stand for, one after another."""
     for config in found if len(found) > 1 else []:
@@ -281,9 +308,9 @@ def _draw_all(
         draw_run(config, screen, progress, options.command)
 
 
-def again(options: Any, screen: Console, progress: Progress) -> None:
+def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     """Make a picture again, with other settings if you like."""
-    first, overrides = arguments.parted(options.words)
+    first, overrides = prompt_arguments.parted(options.words)
     if first is None:
         raise ConfigError(
             "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
@@ -294,16 +321,16 @@ def again(options: Any, screen: Console, progress: Progress) -> None:
     notes = provenance.read_provenance(Path(first))
     base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
     place = Path(first) if os.path.isdir(first) else Path(first).parent
-    short = arguments.short(options)
+    short = options.overrides()
     if ":" in (options.frames or ""):
         short.append(f"retake.of={place}")
     config = loading.load(base=base, overrides=short + overrides)
     draw_run(config, screen, progress, options.command, EarlierPicture(notes, place))
 
 
-def resume(options: Any, screen: Console, progress: Progress) -> None:
+def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
     """Continue a run that stopped, or give it more steps."""
-    first, overrides = arguments.parted(options.words)
+    first, overrides = prompt_arguments.parted(options.words)
     if first is None:
         raise ConfigError(
             "name the run to continue: vqclip resume outputs/0001-a-fox; to draw the word "

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
+from vqclip.cli.options import CommonOptions, to_overrides
+from vqclip.cli.output import Console, Progress
 from vqclip.config import checks, layers
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
@@ -155,7 +157,7 @@ def inversion_settings(overrides: Sequence[str]) -> InversionConfig:
         raise ConfigError("the word has no name yet; give it one: --token my-cat")
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
-    return dataclasses.replace(config, token=assets.check_name(config.token.strip()))
+    return dataclasses.replace(config, token=assets.check_word_name(config.token.strip()))
 
 
 def learn_word(
@@ -185,10 +187,10 @@ def learn_word(
     import torch
 
     from vqclip.media import images
+    from vqclip.models import clip
     from vqclip.models import device as models_device
-    from vqclip.run import perceptors
 
-    registry.require_models("starter", config.perceptors, perceptors.look)
+    registry.require_models("starter", config.perceptors, clip.absent)
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
@@ -244,20 +246,11 @@ def _students(
 ) -> Iterator[OpenClipPerceptor]:
     """Load the perceptors, each of another width: a file has one set of vectors for each."""
     from vqclip.guidance.perceptor import load_perceptor
-    from vqclip.models import device as models_device
-    from vqclip.run import perceptors
 
     widths: dict[int, str] = {}
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
-        perceptor = dataclasses.replace(
-            load_perceptor(
-                perceptors.perceptor_source(name),
-                device=device,
-                precision=models_device.pick_precision(config.precision, device),
-            ),
-            name=name,
-        )
+        perceptor = load_perceptor(name, device=device, precision=config.precision)
         if perceptor.width in widths:
             raise ConfigError(
                 f"{name} and {widths[perceptor.width]} have text encoders of the same width, "
@@ -360,17 +353,40 @@ def _tell(
     screen.result(str(file))
 
 
-INVERT = ("token", "init", "vectors", "perceptors", "kind", "steps", "out")  # and of `invert`
+@dataclass(frozen=True, kw_only=True)
+class InvertOptions(CommonOptions):
+    """The options of `invert`."""
+
+    words: list[str]
+    token: str | None
+    init: str | None
+    vectors: str | None
+    perceptors: str | None
+    kind: str | None
+    steps: str | None
+    out: str | None
+
+    def overrides(self) -> list[str]:
+        """The options that are another way to write a setting, as `key=value`."""
+        given = {
+            "token": self.token,
+            "init": self.init,
+            "vectors": self.vectors,
+            "perceptors": self.perceptors,
+            "kind": self.kind,
+            "steps": self.steps,
+            "out": self.out,
+        }
+        return to_overrides(given)
 
 
-def invert(options: Any, screen: Console, progress: Progress) -> None:
+def invert(options: InvertOptions, screen: Console, progress: Progress) -> None:
     """Learn a word of your own from a few pictures: <my-cat>."""
     photos = [
         word
         for word in options.words
-        if os.path.exists(word) or not arguments.OVERRIDE.match(word)
+        if os.path.exists(word) or not prompt_arguments.OVERRIDE.match(word)
     ]
     overrides = [word for word in options.words if word not in photos]
-    given = [(key, getattr(options, key)) for key in INVERT]
-    short = [f"{key}={value}" for key, value in given if value is not None]
-    learn_word(photos, inversion_settings(short + overrides), screen, progress)
+    config = inversion_settings(options.overrides() + overrides)
+    learn_word(photos, config, screen, progress)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vqclip.cli.bars import BYTES
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
+from vqclip.cli.progress_bar import BYTES
 from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
@@ -44,7 +45,17 @@ def rows() -> Iterator[registry.ZooRow]:
         yield registry.ZooRow(known.name, "clip", known.bytes, licence, where, "perceptor")
 
 
-def list_(options: Any, screen: Console) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ModelsOptions(CommonOptions):
+    """The options of `models`."""
+
+    action: str
+    name: str | None
+    config: str | None
+    as_name: str | None
+
+
+def list_(options: ModelsOptions, screen: Console) -> None:
     """List what is known, and where it is."""
     found = list(rows())
     for row in found:
@@ -62,7 +73,7 @@ def list_(options: Any, screen: Console) -> None:
         )
 
 
-def where(options: Any, screen: Console) -> None:
+def where(options: ModelsOptions, screen: Console) -> None:
     """Say where a model is, or all that are downloaded and imported."""
     if options.name is None:
         screen.event("folder", path=str(registry.cache_dir()))
@@ -71,7 +82,7 @@ def where(options: Any, screen: Console) -> None:
         _tell(options.name, registry.find_vqgan(options.name).weights, screen)
 
 
-def import_(options: Any, screen: Console) -> None:
+def import_(options: ModelsOptions, screen: Console) -> None:
     """Take in a checkpoint of the user's own."""
     file = _name(options)
     if options.config is None or options.as_name is None:
@@ -85,7 +96,7 @@ def import_(options: Any, screen: Console) -> None:
     _tell(options.as_name, found.weights, screen)
 
 
-def fetch(options: Any, screen: Console) -> None:
+def fetch(options: ModelsOptions, screen: Console) -> None:
     """Download a VQGAN or a perceptor, with a bar."""
     name = _name(options)
     if "::" in name:
@@ -121,7 +132,7 @@ def _fetch_perceptor(name: str, screen: Console) -> None:
     screen.event("model", **dataclasses.asdict(row) | {"where": "cached"})
 
 
-def verify(options: Any, screen: Console) -> None:
+def verify(options: ModelsOptions, screen: Console) -> None:
     """Read the weights that are here through, and compare them with what they were.
 
     Raises:
@@ -144,7 +155,7 @@ def verify(options: Any, screen: Console) -> None:
         )
 
 
-def remove(options: Any, screen: Console) -> None:
+def remove(options: ModelsOptions, screen: Console) -> None:
     """Delete a downloaded or imported model from the cache."""
     from vqclip.models.zoo import verify as zoo_verify
 
@@ -160,13 +171,13 @@ def _tell(name: str, path: Path, screen: Console) -> None:
     screen.result(str(path))
 
 
-def _name(options: Any) -> str:
+def _name(options: ModelsOptions) -> str:
     if options.name is None:
         raise ConfigError(f"vqclip models {options.action} needs a name (see vqclip models list)")
-    return str(options.name)
+    return options.name
 
 
-ACTIONS: dict[str, Callable[[Any, Console], None]] = {
+ACTIONS: dict[str, Callable[[ModelsOptions, Console], None]] = {
     "list": list_,
     "fetch": fetch,
     "import": import_,
@@ -176,6 +187,6 @@ ACTIONS: dict[str, Callable[[Any, Console], None]] = {
 }
 
 
-def models(options: Any, screen: Console, progress: Progress) -> None:
+def models(options: ModelsOptions, screen: Console, progress: Progress) -> None:
     """List, fetch, import, verify or remove models."""
     ACTIONS[options.action](options, screen)

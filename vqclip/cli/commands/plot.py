@@ -15,9 +15,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, SoundError
 from vqclip.language import expressions, schedules
 from vqclip.language.clock import Timeline
@@ -48,7 +48,19 @@ class Panel:
         return low - room, high + room
 
 
-def plot_schedules(options: Any, screen: Console) -> None:
+@dataclass(frozen=True, kw_only=True)
+class PlotOptions(CommonOptions):
+    """The options of `plot`."""
+
+    words: list[str]
+    frames: str | None
+    steps: str | None
+    fps: str | None
+    sound: str | None
+    out: str | None
+
+
+def plot_schedules(options: PlotOptions, screen: Console) -> None:
     """Draw schedules: on the terminal, as a picture, or as numbers for a script.
 
     Raises:
@@ -75,7 +87,7 @@ def plot_schedules(options: Any, screen: Console) -> None:
     screen.result(in_braille(panels, line, size.columns, size.lines))
 
 
-def timeline(options: Any) -> Timeline:
+def timeline(options: PlotOptions) -> Timeline:
     """The time that is asked for: so many frames, or, in a picture, steps.
 
     Raises:
@@ -98,7 +110,7 @@ def timeline(options: Any) -> Timeline:
         return line
     if options.steps is not None:
         raise ConfigError("--sound needs an animation; write --frames instead of --steps")
-    from vqclip.media import audio_features
+    from vqclip.media.audio import features as audio_features
 
     path = Path(os.path.expanduser(options.sound))
     if not path.is_file():
@@ -239,6 +251,6 @@ def _short(number: float) -> str:
     return digits(float(f"{number:.4g}"))
 
 
-def plot(options: Any, screen: Console, progress: Progress) -> None:
+def plot(options: PlotOptions, screen: Console, progress: Progress) -> None:
     """Plot schedules, in the terminal or as a picture."""
     plot_schedules(options, screen)

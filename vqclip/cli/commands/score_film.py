@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console
 from vqclip.errors import ConfigError
-from vqclip.language import assets
+from vqclip.language.assets import SearchPath
 from vqclip.media import paths
 
 if TYPE_CHECKING:
@@ -29,8 +30,21 @@ FLOW = "dis"  # how motion is found unless --flow says otherwise
 SEEN = 16  # frames of a film, or a few more, that are held against words
 
 
-def score(options: Any, screen: Console) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions(CommonOptions):
+    """The options of `score`."""
+
+    words: list[str]
+    of_film: str | None
+    source: str | None
+    flow: str
+
+
+def score(path: str, options: ScoreOptions, screen: Console) -> None:
     """Measure how much a film flickers; with a prompt, say how well its frames fit it.
+
+    Args:
+        path: of the film.
 
     Raises:
         PictureError: if the film or its source cannot be read.
@@ -45,16 +59,16 @@ def score(options: Any, screen: Console) -> None:
     from vqclip.animation.optical_flow import open_flow
 
     flow = open_flow(options.flow)
-    run = _run_of(Path(options.of_film))
-    film = _opened(options.of_film, run)
+    run = _run_of(Path(path))
+    film = _opened(path, run)
     source = None if options.source is None else _beside(film, options.source, run, screen)
-    means = _fitting(words[0], film, run, config, options, screen) if words else []
+    means = _fitting(words[0], path, film.count, run, config, screen) if words else []
     with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
         found = flicker.measure_flicker(frames, flow, source)
     error, shown = found.error, sum(found.shown) / len(found.shown)
     screen.event(
         "film",
-        film=options.of_film,
+        film=path,
         source=options.source,
         flow=options.flow,
         frames=len(found.differences) + 1,
@@ -124,7 +138,7 @@ def _beside(film: Footage, name: str, run: Path | None, screen: Console) -> Foot
         taken = f"source.start={config.source.start:g} source.stride={config.source.stride}"
         if config.source.start or config.source.stride > 1:
             screen.say(f"note: {name} is read as in the run: {taken}")
-        return run_frames.footage_of(config, 0, film.size, assets.HERE)
+        return run_frames.footage_of(config, 0, film.size, SearchPath.current())
     source = open_footage(name, size=film.size)
     counts, rates = (film.count, source.count), (film.fps, source.fps)
     # A gif rounds its rate: where there are as many frames, they belong together.
@@ -149,10 +163,10 @@ def _watched(film: Footage, screen: Console) -> Generator[Image, None, None]:
 
 def _fitting(
     prompt: str,
-    film: Footage,
+    path: str,
+    count: int,
     run: Path | None,
     config: RunConfig,
-    options: Any,
     screen: Console,
 ) -> list[tuple[str, str, str]]:
     """Score some frames of a film: the mean cosine of each text and perceptor, as rows."""
@@ -165,9 +179,9 @@ def _fitting(
     texts = image_arguments.texts_of(prompt)
     eyes = image_arguments.load_named_perceptors(config, screen, texts)
     image_arguments.warn_of_length(texts, eyes, screen)
-    stride = max(1, film.count // SEEN)
+    stride = max(1, count // SEEN)
     seen: list[list[Embedding]] = [[] for _ in eyes]
-    for frame in _opened(options.of_film, run, stride):
+    for frame in _opened(path, run, stride):
         picture = pillow.fromarray(images.to_bytes(frame))
         for eye, rows in zip(eyes, seen, strict=True):
             rows.append(zero_shot.embed_picture(picture, eye))

@@ -10,11 +10,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqclip.cli import image_arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media import files
 from vqclip.media import paths as media_paths
@@ -32,7 +34,18 @@ ACROSS = 5  # pictures in a row of the sheet
 Found = tuple[Path, float]
 
 
-def search_images(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(CommonOptions):
+    """The options of `search`."""
+
+    words: list[str]
+    image: str | None
+    top: str
+    sheet: str | None
+    links: str | None
+
+
+def search_images(options: SearchOptions, screen: Console, progress: Progress) -> None:
     """Look at what is new in a folder, and find what fits best.
 
     Raises:
@@ -41,7 +54,7 @@ def search_images(options: Any, screen: Console, progress: Progress) -> None:
         VqclipError: if nothing can be done.
     """
     words, config = image_arguments.parted(options.words, "search")
-    folder, text, top = _wanted(words, options)
+    folder, texts, top = _wanted(words, options)
     if len(config.perceptors) > 1:
         raise ConfigError(
             f"perceptors={','.join(config.perceptors)}: a search uses one perceptor, since each "
@@ -54,10 +67,10 @@ def search_images(options: Any, screen: Console, progress: Progress) -> None:
     paths = media_paths.below(folder)
     if not paths:
         raise PictureError(f"{folder} holds no picture ({media_paths.list_kinds()})")
-    (eye,) = image_arguments.load_named_perceptors(config, screen, [] if text is None else [text])
+    (eye,) = image_arguments.load_named_perceptors(config, screen, texts)
     from vqclip.guidance import image_search
 
-    query = _query(eye, text, options.image, screen)
+    query = _query(eye, texts, options.image, screen)
     index = _index(folder, paths, eye, query.shape[1], screen, progress)
     if not index.names:
         raise PictureError(f"none of the {len(paths)} pictures in {folder} can be read")
@@ -77,8 +90,8 @@ def search_images(options: Any, screen: Console, progress: Progress) -> None:
         screen.say(f"links: {options.links}")
 
 
-def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
-    """The folder, the words to search for (None: a picture), and how many hits."""
+def _wanted(words: Sequence[str], options: SearchOptions) -> tuple[Path, list[str], int]:
+    """The folder, the text to search for (none: `--image`), and how many hits."""
     if not words:
         raise ConfigError('name a folder and what to find there: vqclip search photos "a castle"')
     if len(words) > 2:
@@ -104,18 +117,20 @@ def _wanted(words: Sequence[str], options: Any) -> tuple[Path, str | None, int]:
         raise ConfigError(
             f"--sheet {options.sheet}: a contact sheet is a PNG, so its name must end in .png"
         )
-    return Path(os.path.expanduser(words[0])), text, int(options.top)
+    return Path(os.path.expanduser(words[0])), [] if text is None else [text], int(options.top)
 
 
-def _query(eye: OpenClipPerceptor, text: str | None, image: str, screen: Console) -> Embedding:
+def _query(
+    eye: OpenClipPerceptor, texts: list[str], image: str | None, screen: Console
+) -> Embedding:
     """What is searched for, as a direction [1, D]."""
     from vqclip.guidance import zero_shot
     from vqclip.media import images
 
-    if text is None:
+    if image is not None:
         return zero_shot.embed_picture(images.open_rgb(os.path.expanduser(image)), eye)
-    image_arguments.warn_of_length([text], [eye], screen)
-    return zero_shot.embed_texts([text], eye)
+    image_arguments.warn_of_length(texts, [eye], screen)
+    return zero_shot.embed_texts(texts, eye)
 
 
 def _index(
@@ -207,6 +222,6 @@ def link(folder: Path, hits: Sequence[Found]) -> None:
             raise files.unwritable(path, error) from error
 
 
-def search(options: Any, screen: Console, progress: Progress) -> None:
+def search(options: SearchOptions, screen: Console, progress: Progress) -> None:
     """Find pictures in a folder that fit words or a picture."""
     search_images(options, screen, progress)

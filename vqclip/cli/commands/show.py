@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli import arguments
-from vqclip.cli.console import Console, Progress
+from vqclip.cli import prompt_arguments
+from vqclip.cli.options import AnimateOptions, CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, yaml_files
 from vqclip.config.describe import describe_settings, plain_value, to_dict
 from vqclip.config.layers import flat
@@ -17,7 +19,29 @@ from vqclip.language import prompts
 from vqclip.run.preflight import make_request
 
 
-def show(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(CommonOptions):
+    """The options of `show`."""
+
+    picture: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions(CommonOptions):
+    """The options of `diff`."""
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(AnimateOptions):
+    """The options of `plan`."""
+
+    all: bool
+
+
+def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     """Show what made a picture: prompt, seed, settings, models."""
     from vqclip.run.record import provenance
 
@@ -44,7 +68,7 @@ def show(options: Any, screen: Console, progress: Progress) -> None:
     screen.table([(f"  {k}", v) for k, v in notes.versions.items()])
 
 
-def diff(options: Any, screen: Console, progress: Progress) -> None:
+def diff(options: DiffOptions, screen: Console, progress: Progress) -> None:
     """Show how two pictures were made differently."""
     from vqclip.run.record import provenance
 
@@ -58,25 +82,25 @@ def diff(options: Any, screen: Console, progress: Progress) -> None:
             "made in the same way: prompt, seed, settings, models and versions are equal"
         )
         return
-    rows = [("", str(options.first), str(options.second))]
+    rows = [("", options.first, options.second)]
     for each in found:
         name = f"{each.kind} {each.name}" if each.kind != each.name else each.kind
         rows.append((name, _side(each.kind, each.first), _side(each.kind, each.second)))
     screen.table(rows, heads=True)
 
 
-def plan(options: Any, screen: Console, progress: Progress) -> None:
+def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     """Show what a run would load and cost, without running it.
 
     Printed: the prompts as they are understood, the settings that differ from the defaults (with
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
-    for config in arguments.configs(options):
+    for config in prompt_arguments.configs(options):
         _plan(config, options, screen)
 
 
-def _plan(config: RunConfig, options: Any, screen: Console) -> None:
+def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     request = make_request(config, clipped=True, complete=False)
     from vqclip.run import estimate as run_estimate
 
@@ -98,7 +122,7 @@ def _plan(config: RunConfig, options: Any, screen: Console) -> None:
     screen.result(run_estimate.describe_estimate(estimate))
 
 
-def presets(options: Any, screen: Console, progress: Progress) -> None:
+def presets(options: CommonOptions, screen: Console, progress: Progress) -> None:
     """List the presets."""
     found = yaml_files.list_presets()
     for name, about in found.items():

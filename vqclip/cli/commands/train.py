@@ -13,10 +13,12 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqclip.cli.console import Console, Progress
+from vqclip.cli.options import CommonOptions
+from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, ModelError, PictureError, suggest
 from vqclip.media import files
 from vqclip.models.zoo import registry
@@ -249,7 +251,14 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def train(options: Any, screen: Console, progress: Progress) -> None:
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(CommonOptions):
+    """The options of `train`."""
+
+    words: list[str]
+
+
+def train(options: TrainOptions, screen: Console, progress: Progress) -> None:
     """Train a VQGAN on your pictures, or the starter models."""
 
     def started(folder: Path) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vqclip.generate import View
-from vqclip.guidance.losses import image_loss, parse_colours, prompt_loss, spherical_distance
+from vqclip.guidance.pixel_losses import parse_colours
+from vqclip.guidance.prompt_losses import image_loss, prompt_loss, spherical_distance
 
 
 def unit(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -1,18 +1,44 @@
-"""Epilogs: what stands below the options in each command's help."""
+"""Help of commands: what `vqclip --help` and `vqclip COMMAND --help` print.
+
+The usage and the options are argparse's (`vqclip.cli.parser`). Here are the first page, what
+stands below the options of each command, and the layout: a page is laid out by rich, as wide as
+the terminal, and in a pipe 80 columns wide without colours. Nothing on it is read as markup.
+"""
 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from typing import Any, TextIO
 
-from vqclip.cli import image_arguments
-from vqclip.cli.help_pages import Block, Row
+from vqclip.cli import image_arguments, terminal
 from vqclip.config.animation_checks import GROUPS
 from vqclip.config.describe import Setting, describe_settings
 from vqclip.config.schema import RunConfig
 from vqclip.training.settings import InversionConfig, VqganRecipe
+
+Row = tuple[str, ...]  # terms, and last what they mean
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows below a title, or lines of text without any.
+
+    Attributes:
+        least: columns of the first terms, to line up with another block.
+        indent: columns before the rows.
+    """
+
+    title: str = ""
+    rows: Sequence[Row] = ()
+    text: str = ""
+    least: int = 0
+    indent: int = 2
+
 
 SORTED = {  # the commands, as they stand on the first page
     "draw": ("generate", "animate", "dream", "again", "resume"),
@@ -175,3 +201,62 @@ def option_rows(parser: argparse.ArgumentParser, positional: bool) -> list[Row]:
         term = f"{names} {metavar}".strip()
         rows.append((term, formatter._expand_help(action) if action.help else ""))
     return rows
+
+
+def print_page(blocks: Sequence[Block], stream: TextIO) -> None:
+    """Print blocks, an empty line between every two."""
+    out = terminal.console(stream, terminal.width_of_help(stream))
+    if terminal.is_live(stream) or terminal.has_colours(stream):
+        out.print(_laid_out(blocks))
+    else:
+        stream.write(as_text(blocks, out.width))
+
+
+def as_text(blocks: Sequence[Block], width: int = terminal.WIDTH) -> str:
+    """Blocks as plain text."""
+    from rich.console import Console
+
+    out = Console(
+        file=io.StringIO(), width=width, color_system=None, markup=False, highlight=False
+    )
+    with out.capture() as caught:
+        out.print(_laid_out(blocks))
+    return "".join(f"{line.rstrip()}\n" for line in caught.get().splitlines())
+
+
+def _laid_out(blocks: Sequence[Block]) -> Any:
+    """Blocks as what rich prints."""
+    from rich.console import Group
+    from rich.text import Text
+
+    found: list[Any] = []
+    for number, block in enumerate(blocks):
+        if number > 0:
+            found.append(Text(""))
+        if block.title:
+            found.append(Text(block.title, terminal.HEAD))
+        if block.text:
+            found.append(Text(block.text))
+        if block.rows:
+            found.append(_grid(block))
+    return Group(*found)
+
+
+def _grid(block: Block) -> Any:
+    """The rows of a block; only the last column wraps."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    last = len(block.rows[0]) - 1
+    for number in range(last + 1):
+        grid.add_column(
+            no_wrap=number < last,
+            overflow="fold",
+            min_width=block.least if number == 0 else None,
+            style=terminal.TERM if number == last - 1 else terminal.HEAD if number < last else "",
+        )
+    for row in block.rows:
+        grid.add_row(*map(Text, row))
+    return Padding(grid, (0, 0, 0, block.indent))

@@ -27,8 +27,8 @@ import numpy as np
 
 from vqclip.errors import SoundError
 from vqclip.language.audio_bands import AUDIBLE, DEFAULT, Bands
-from vqclip.media import audio_analysis
-from vqclip.media.audio_analysis import HOP, RATE
+from vqclip.media.audio import beats, spectrogram
+from vqclip.media.audio.spectrogram import HOP, RATE
 
 SILENCE = 1e-4  # the RMS that counts as silence: -80 dB
 QUIET = 1e-2  # a band that stays below this share of the loudness is not made to look loud
@@ -87,11 +87,11 @@ def analyse_audio(
             sound, or `start` comes after its end.
     """
     path = Path(path)
-    librosa = audio_analysis.librosa()
+    librosa = beats.librosa()
     edges = {"loud": AUDIBLE, **DEFAULT, **bands}
-    ears = audio_analysis.ears(librosa)
-    weights = np.vstack([ears, *(audio_analysis.share(*each) for each in edges.values())])
-    powers, seconds = audio_analysis.sums(path, weights)
+    ears = beats.ears(librosa)
+    weights = np.vstack([ears, *(spectrogram.share(*each) for each in edges.values())])
+    powers, seconds = spectrogram.sums(path, weights)
     if not 0 <= start < seconds:
         raise SoundError(
             f"{path.name} is {_duration(seconds)} long, but the sound should start at {start:g} "
@@ -99,10 +99,10 @@ def analyse_audio(
         )
     levels = np.sqrt(powers[:, len(ears) :])  # [hops, bands]: RMS
     sounding = levels[:, 0] > SILENCE
-    flux = audio_analysis.flux(librosa, powers[:, : len(ears)], sounding)
-    onsets, strengths = audio_analysis.onsets(librosa, flux)
-    struck = audio_analysis.track(librosa, flux, sounding, tempo)
-    pace = 60 / audio_analysis.interval(struck) if len(struck) else 0.0
+    flux = beats.flux(librosa, powers[:, : len(ears)], sounding)
+    onsets, strengths = beats.onsets(librosa, flux)
+    struck = beats.track(librosa, flux, sounding, tempo)
+    pace = 60 / beats.interval(struck) if len(struck) else 0.0
 
     middles = start + (np.arange(frames) + 0.5) / fps
     there = middles < seconds
@@ -115,7 +115,7 @@ def analyse_audio(
         "pulse": _fading((struck - start) * fps, np.ones(len(struck)), frames, fading),
     }
     variables = {name: values * there for name, values in variables.items()}
-    variables["beat"] = audio_analysis.count(np.minimum(middles, seconds), struck)
+    variables["beat"] = beats.count(np.minimum(middles, seconds), struck)
     variables["tempo"] = np.full(frames, pace)
     return AudioFeatures(
         name=path.name,
@@ -169,7 +169,7 @@ def _scaled(levels: np.ndarray, sounding: np.ndarray) -> np.ndarray:
     if not sounding.any():
         return np.zeros(levels.shape)
     full = np.percentile(
-        levels[sounding], audio_analysis.FULL, axis=0
+        levels[sounding], beats.FULL, axis=0
     )  # [bands], the first of them `loud`
     full = np.maximum(full, max(QUIET * full[0], SILENCE))
     return np.minimum(levels / full, 1)

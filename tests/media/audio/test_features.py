@@ -9,9 +9,9 @@ import pytest
 
 from tests.helpers import melody
 from tests.helpers.melody import RATE
-from tests.media.test_spectrogram import ffmpeg
+from tests.media.audio.test_spectrogram import ffmpeg
 from vqclip.errors import SoundError
-from vqclip.media.audio_features import AudioFeatures, analyse_audio, describe_audio
+from vqclip.media.audio.features import AudioFeatures, analyse_audio, describe_audio
 
 NAMES = ["loud", "low", "mid", "high", "onset", "pulse", "beat", "tempo"]
 

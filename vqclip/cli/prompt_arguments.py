@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from vqclip.cli.options import GenerateOptions, PromptOptions
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
@@ -18,14 +18,13 @@ from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import assets, prompts, structured, templates
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
-# Options that are another way to say key=value.
-SHORT = ("negative", "size", "steps", "seed", "init", "out", "fps", "length", "loop")
 FRAMES = 60  # of an animation of which nobody says how long it is to be
 
 
-def configs(options: Any) -> list[RunConfig]:
+def configs(options: PromptOptions) -> list[RunConfig]:
     """The settings that the words of `generate` and `plan` ask for, a run each."""
     first, overrides = parted(options.words)
+    drawn = options if isinstance(options, GenerateOptions) else None
     file = None
     if first is not None and first.endswith((".yaml", ".yml")):
         if os.path.isfile(first):
@@ -42,7 +41,7 @@ def configs(options: Any) -> list[RunConfig]:
         raise ConfigError(
             f"there are two prompts, {first!r} and {second!r}; join them with | into one"
         )
-    if options.film and not any(text.startswith("film.format=") for text in overrides):
+    if drawn and drawn.film and not any(text.startswith("film.format=") for text in overrides):
         overrides.insert(0, "film.format=mp4")
     listed: list[str | None] = [first]
     missing = first is not None and first.lower().endswith(".txt") and not os.path.isfile(first)
@@ -56,20 +55,23 @@ def configs(options: Any) -> list[RunConfig]:
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
         file_of_prompts = Path(os.path.expanduser(first))
         listed = [*templates.lines(file_of_prompts)]
-        if folder := assets.assets_beside(file_of_prompts):
+        if folder := assets.infer_assets(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
     if first is not None and first.endswith(".json") and os.path.isfile(first):
         listed = [_structure(Path(first))]
-        if folder := assets.assets_beside(Path(first)):
+        if folder := assets.infer_assets(Path(first)):
             overrides.insert(0, f"assets={folder}")
     found: list[RunConfig] = []
     for text in listed:
         found += loading.load_all(
-            text, ",".join(options.preset), file=file, overrides=_once(short(options), overrides)
+            text,
+            ",".join(options.preset),
+            file=file,
+            overrides=_once(options.overrides(), overrides),
         )
     if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
-    found = [drafted(config) for config in found] if options.draft else found
+    found = [drafted(config) for config in found] if drawn and drawn.draft else found
     for config in found:
         prompts.parse_all(config.prompts, config.negative)  # all of them, before the first run
     return found
@@ -180,14 +182,3 @@ def setting_of(option: str) -> str:
     keys = [s.key for s in describe_settings() if name in (s.key, s.key.rpartition(".")[2])]
     keys = [key for key in keys if key == name] or keys
     return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)
-
-
-def short(options: Any) -> list[str]:
-    """`--size 64x64` as `size=64x64`."""
-    given = [(key, getattr(options, key, None)) for key in SHORT]
-    given.append(("dream.count", getattr(options, "count", None)))
-    given.append(("source.film", getattr(options, "source", None)))
-    given.append(("sound.file", getattr(options, "sound", None)))
-    frames = getattr(options, "frames", None)
-    given.append(("retake.frames" if ":" in (frames or "") else "frames", frames))
-    return [f"{key}={value}" for key, value in given if value is not None]

@@ -1,4 +1,4 @@
-"""The console: lines on stderr, JSON lines on stdout, and progress bars.
+"""Output of commands: lines on stderr, JSON lines on stdout, and progress bars.
 
 With `--json` every line on stdout is one object, flushed at once: `start`, `step`s, then `done`
 or `error`. Everything for people goes to stderr, but for the path of the picture, which is
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import terminal
-from vqclip.cli.bars import Bar
+from vqclip.cli.progress_bar import Bar
 from vqclip.config.schema import RunConfig
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Text encoders: from tokens to an embedding, with learnt words and attention.
+"""The text tower of a CLIP: tokens to an embedding, with learnt words and weights of words.
 
 open_clip's models have one method for text: `encode_text(tokens)`. Two things are added here, by
 hooks that last for one call, so that no text tower is written a second time:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tests.helpers import tiny_families
 from vqclip.guidance import perceptor as guidance_perceptor
-from vqclip.models import text_encoder
-from vqclip.models.text_encoder import Insertion
+from vqclip.models import clip_text_tower
+from vqclip.models.clip_text_tower import Insertion
 
 FAMILIES = list(tiny_families.CONFIGS)
 TEXTS = ["a red fox runs over snow", "two owls sit in an old tree", "fog on many boats"]
@@ -45,8 +45,8 @@ def hooks(model: Any) -> int:
 def test_without_wishes_and_with_weights_of_one_it_reads_as_ever(perceptor: Any) -> None:
     tokens = rows(perceptor)
     wanted = perceptor.model.encode_text(tokens)
-    assert torch.equal(text_encoder.encode(perceptor.model, tokens), wanted)
-    weighed = text_encoder.encode(perceptor.model, tokens, weights=torch.ones(tokens.shape))
+    assert torch.equal(clip_text_tower.encode(perceptor.model, tokens), wanted)
+    weighed = clip_text_tower.encode(perceptor.model, tokens, weights=torch.ones(tokens.shape))
     torch.testing.assert_close(weighed, wanted, atol=1e-5, rtol=0)
     assert hooks(perceptor.model) == 0
 
@@ -58,13 +58,13 @@ def test_a_weight_is_how_often_a_token_stands_there(perceptor: Any, times: int) 
     weights = torch.ones(tokens.shape)
     weights[:, at] = times
     with torch.no_grad():
-        got = text_encoder.encode(perceptor.model, tokens, weights=weights)
+        got = clip_text_tower.encode(perceptor.model, tokens, weights=weights)
         wanted = repeated(perceptor.model, tokens, at, times)
         plain = perceptor.model.encode_text(tokens)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
     assert (got - plain).abs().max() > 1e-4
     # The fast path that torch takes without a gradient has to agree with the ordinary one.
-    slow = text_encoder.encode(perceptor.model, tokens, weights=weights.requires_grad_())
+    slow = clip_text_tower.encode(perceptor.model, tokens, weights=weights.requires_grad_())
     torch.testing.assert_close(slow.detach(), got, atol=1e-5, rtol=1e-4)
     assert slow.requires_grad
 
@@ -139,10 +139,12 @@ def test_a_weight_of_nought_hides_a_token(perceptor: Any) -> None:
     other[:, 2] = tokens[:, 1]
     weights = torch.ones(tokens.shape)
     weights[:, 2] = 0
-    hidden, same = (text_encoder.encode(model, each, weights=weights) for each in (tokens, other))
+    hidden, same = (
+        clip_text_tower.encode(model, each, weights=weights) for each in (tokens, other)
+    )
     torch.testing.assert_close(hidden, same, atol=1e-5, rtol=1e-4)
     assert (model.encode_text(tokens) - model.encode_text(other)).abs().max() > 1e-4
-    nothing = text_encoder.encode(model, tokens, weights=torch.zeros(tokens.shape))
+    nothing = clip_text_tower.encode(model, tokens, weights=torch.zeros(tokens.shape))
     assert nothing.isfinite().all()
 
 
@@ -152,7 +154,9 @@ def test_weights_work_in_half_the_numbers(perceptor: Any) -> None:
     tokens = rows(perceptor)
     weights = torch.ones(tokens.shape)
     weights[:, 1:3] = torch.tensor([2.5, 0])
-    one, two = (text_encoder.encode(p.model, tokens, weights=weights) for p in (perceptor, half))
+    one, two = (
+        clip_text_tower.encode(p.model, tokens, weights=weights) for p in (perceptor, half)
+    )
     assert torch.cosine_similarity(one, two.float()).min() > 0.999
     pixels = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     one, two = (p.embed_image(pixels) for p in (perceptor, half))
@@ -161,16 +165,16 @@ def test_weights_work_in_half_the_numbers(perceptor: Any) -> None:
 
 def test_vectors_stand_in_for_embeddings_and_learn(perceptor: Any) -> None:
     model, tokens = perceptor.model, rows(perceptor)
-    wide = text_encoder.width(model)
+    wide = clip_text_tower.width(model)
     assert wide == 32
-    own = text_encoder.embed(model, tokens[0, 1:3])
+    own = clip_text_tower.embed(model, tokens[0, 1:3])
     assert own.shape == (2, wide)
     masked = tokens.clone()
     masked[0, 1:3] = tokens[1, 1]
-    back = text_encoder.encode(model, masked, inserted=[Insertion(0, 1, own)])
+    back = clip_text_tower.encode(model, masked, inserted=[Insertion(0, 1, own)])
     torch.testing.assert_close(back, model.encode_text(tokens), atol=1e-5, rtol=0)
     vectors = own.detach().clone().requires_grad_()
-    pushed = text_encoder.encode(model, masked, inserted=[Insertion(0, 1, vectors)])
+    pushed = clip_text_tower.encode(model, masked, inserted=[Insertion(0, 1, vectors)])
     pushed[0].sum().backward()
     assert vectors.grad is not None and (vectors.grad.abs().amax(1) > 0).all()
     assert hooks(model) == 0
@@ -195,13 +199,13 @@ def test_what_does_not_fit_is_refused() -> None:
     model = made("laion").model
     tokens = rows(made("laion"))
     with pytest.raises(ValueError, match=r"weights are \[3, 77\], of 0 and above"):
-        text_encoder.encode(model, tokens, weights=torch.ones(3, 76))
+        clip_text_tower.encode(model, tokens, weights=torch.ones(3, 76))
     with pytest.raises(ValueError, match=r"of 0 and above"):
-        text_encoder.encode(model, tokens, weights=-torch.ones(tokens.shape))
+        clip_text_tower.encode(model, tokens, weights=-torch.ones(tokens.shape))
     with pytest.raises(ValueError, match=r"vectors are \[V, 32\], not \[1, 33\]"):
-        text_encoder.encode(model, tokens, inserted=[Insertion(0, 1, torch.zeros(1, 33))])
+        clip_text_tower.encode(model, tokens, inserted=[Insertion(0, 1, torch.zeros(1, 33))])
     with pytest.raises(ValueError, match=r"2 vectors at 76 of row 0 are outside of 3 rows of 77"):
-        text_encoder.encode(model, tokens, inserted=[Insertion(0, 76, torch.zeros(2, 32))])
+        clip_text_tower.encode(model, tokens, inserted=[Insertion(0, 76, torch.zeros(2, 32))])
 
 
 def test_a_failing_tower_is_left_without_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +216,7 @@ def test_a_failing_tower_is_left_without_hooks(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(model, "encode_text", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        text_encoder.encode(
+        clip_text_tower.encode(
             model,
             tokens,
             weights=torch.ones(tokens.shape),
@@ -231,7 +235,7 @@ def test_the_packed_starter_is_read_too() -> None:
     weights = torch.ones(tokens.shape)
     weights[:, 2] = 3
     with torch.no_grad():
-        got = text_encoder.encode(perceptor.model, tokens, weights=weights)
+        got = clip_text_tower.encode(perceptor.model, tokens, weights=weights)
         wanted = repeated(perceptor.model, tokens, 2, 3)
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
         # More red is further from blue.

@@ -14,23 +14,23 @@ from filelock import FileLock
 
 from tests.helpers import melody
 from vqclip.errors import SoundError
-from vqclip.media import audio_analysis
-from vqclip.media.audio_analysis import HOP, RATE
+from vqclip.media.audio import beats, spectrogram
+from vqclip.media.audio.spectrogram import HOP, RATE
 
-LIBROSA = audio_analysis.librosa()
+LIBROSA = beats.librosa()
 
 
 def heard(tmp_path: Path, sound: np.ndarray, tempo: float = 0.0) -> np.ndarray:
     """The beats of a sound, in seconds."""
-    return audio_analysis.track(LIBROSA, *listened(tmp_path, sound), tempo)
+    return beats.track(LIBROSA, *listened(tmp_path, sound), tempo)
 
 
 def listened(tmp_path: Path, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rises of sones, and where there is sound."""
     path = melody.save(tmp_path / "a.wav", sound)
-    powers, _ = audio_analysis.sums(path, audio_analysis.ears(LIBROSA))
+    powers, _ = spectrogram.sums(path, beats.ears(LIBROSA))
     sounding = powers.sum(axis=1) > 1e-8
-    return audio_analysis.flux(LIBROSA, powers, sounding), sounding
+    return beats.flux(LIBROSA, powers, sounding), sounding
 
 
 @pytest.mark.parametrize("tempo", [75, 90, 120, 150])
@@ -40,7 +40,7 @@ def test_clicks_are_the_beats(tmp_path: Path, tempo: float, first: float) -> Non
     found = heard(tmp_path, melody.clicks(10, tempo, first=first))
     assert len(found) == len(wanted)
     assert np.abs(found - wanted).max() < 0.03
-    assert 60 / audio_analysis.interval(found) == pytest.approx(tempo, abs=2)
+    assert 60 / beats.interval(found) == pytest.approx(tempo, abs=2)
 
 
 @pytest.mark.parametrize("tempo", [100, 120, 140])
@@ -61,8 +61,8 @@ def test_beats_keep_to_where_there_is_sound(tmp_path: Path) -> None:
 
 def test_a_known_tempo_is_taken(tmp_path: Path) -> None:
     sound = melody.clicks(10, 120)
-    assert 60 / audio_analysis.interval(heard(tmp_path, sound)) == pytest.approx(120, abs=2)
-    assert 60 / audio_analysis.interval(heard(tmp_path, sound, 60)) == pytest.approx(60, abs=2)
+    assert 60 / beats.interval(heard(tmp_path, sound)) == pytest.approx(120, abs=2)
+    assert 60 / beats.interval(heard(tmp_path, sound, 60)) == pytest.approx(60, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_has_no_beat_is_given_none(tmp_path: Path, sound: np.ndarray) -> No
 def test_onsets_are_where_sounds_begin_and_as_strong(tmp_path: Path) -> None:
     sound = melody.clicks(4, 60, first=0.5)
     sound[2 * RATE :] *= 0.1
-    times, strengths = audio_analysis.onsets(LIBROSA, listened(tmp_path, sound)[0])
+    times, strengths = beats.onsets(LIBROSA, listened(tmp_path, sound)[0])
     assert times == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.03)
     assert strengths[:2] == pytest.approx(1, abs=0.1)
     # A tenth of the amplitude is a hundredth of the power: 0.01^0.3 of the sones.
@@ -95,13 +95,13 @@ def test_the_tempo_of_a_part_at_a_time_is_librosas(monkeypatch: pytest.MonkeyPat
     flux = np.abs(np.random.default_rng(0).standard_normal(4000)) ** 3
     flux[::37] += 20
     wanted = original.feature.tempo(onset_envelope=flux, sr=RATE, hop_length=HOP)
-    assert audio_analysis._tempo(LIBROSA, flux) == pytest.approx(wanted[0])
-    monkeypatch.setattr(audio_analysis, "PART", 1000)
-    assert audio_analysis._tempo(LIBROSA, flux) == pytest.approx(wanted[0])
+    assert beats._tempo(LIBROSA, flux) == pytest.approx(wanted[0])
+    monkeypatch.setattr(beats, "PART", 1000)
+    assert beats._tempo(LIBROSA, flux) == pytest.approx(wanted[0])
 
 
 def test_the_interval_is_not_led_astray_by_a_beat_left_out() -> None:
-    assert audio_analysis.interval(np.array([0, 0.5, 1, 2, 2.5, 3.1])) == pytest.approx(0.525)
+    assert beats.interval(np.array([0, 0.5, 1, 2, 2.5, 3.1])) == pytest.approx(0.525)
 
 
 def test_beats_are_counted_evenly() -> None:
@@ -109,15 +109,15 @@ def test_beats_are_counted_evenly() -> None:
     # Between beats 2 and 3 there are 2 seconds; before the first and after the last it is 1.
     struck = np.array([1.0, 2.0, 4.0, 5.0])
     wanted = [0, 0.5, 1, 1.5, 2, 2.375, 2.75, 4.5]
-    assert audio_analysis.count(times, struck) == pytest.approx(wanted)
-    assert audio_analysis.count(times - 5, struck).min() == 0
-    assert audio_analysis.count(times, np.zeros(0)).tolist() == [0] * 8
+    assert beats.count(times, struck) == pytest.approx(wanted)
+    assert beats.count(times - 5, struck).min() == 0
+    assert beats.count(times, np.zeros(0)).tolist() == [0] * 8
 
 
 def test_librosa_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "librosa", None)
     with pytest.raises(SoundError, match=r"sound cannot be .*pip install 'vqclip\[sound\]'"):
-        audio_analysis.librosa()
+        beats.librosa()
 
 
 def test_processes_import_librosa_one_after_another(tmp_path: Path) -> None:
@@ -132,9 +132,9 @@ def test_processes_import_librosa_one_after_another(tmp_path: Path) -> None:
         "    print('out', file=log, flush=True)\n"
         "class beat: beat_track = 0\nclass onset: onset_detect = 0\nclass filters: mel = 0\n"
     )
-    code = "from vqclip.media import audio_analysis as a; print(a.librosa().__file__)"
+    code = "from vqclip.media.audio import beats as a; print(a.librosa().__file__)"
     command = [sys.executable, "-c", code]
-    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])])
     both = [
         subprocess.Popen(
             command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
@@ -150,5 +150,5 @@ def test_a_lock_that_cannot_be_had_is_done_without(monkeypatch: pytest.MonkeyPat
         def acquire(self, *args: object, **kwargs: object) -> None:
             raise PermissionError
 
-    monkeypatch.setattr(audio_analysis, "FileLock", Refused)
-    assert audio_analysis.librosa() is original
+    monkeypatch.setattr(beats, "FileLock", Refused)
+    assert beats.librosa() is original

@@ -13,8 +13,8 @@ import pytest
 
 from tests.helpers import melody
 from vqclip.errors import ConfigError, SoundError
-from vqclip.media import audio_analysis
-from vqclip.media.audio_analysis import HOP, RATE, WINDOW, share, sums
+from vqclip.media.audio import spectrogram
+from vqclip.media.audio.spectrogram import HOP, RATE, WINDOW, share, sums
 
 ALL = np.ones((1, WINDOW // 2 + 1))
 
@@ -175,7 +175,7 @@ def test_who_stops_listening_leaves_no_decoder(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
-    monkeypatch.setattr(audio_analysis.np, "nan_to_num", interrupted)
+    monkeypatch.setattr(spectrogram.np, "nan_to_num", interrupted)
     sound = melody.save(tmp_path / "a.wav", np.zeros(RATE * 60))
     with pytest.raises(KeyboardInterrupt):
         sums(sound, ALL)

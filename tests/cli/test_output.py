@@ -11,8 +11,8 @@ import time
 import pytest
 import torch
 
-from vqclip.cli import bars
-from vqclip.cli.console import Console
+from vqclip.cli import progress_bar
+from vqclip.cli.output import Console
 from vqclip.cli.terminal import table
 from vqclip.generate import Step
 
@@ -84,7 +84,7 @@ def terminal(monkeypatch: Patch, name: str = "stderr") -> Terminal:
 
 def test_the_bar_shows_step_loss_and_time_left(monkeypatch: Patch) -> None:
     stderr = terminal(monkeypatch)
-    monkeypatch.setattr(bars, "PAUSE", 0.0)
+    monkeypatch.setattr(progress_bar, "PAUSE", 0.0)
     watched = Console().watch(iter(steps(0.5, 0.25, 0.125)), 3)
     passed = [next(watched).index for _ in range(3)]
     time.sleep(0.01)
@@ -140,7 +140,7 @@ def test_lines_stand_above_the_bar(monkeypatch: Patch) -> None:
 
 def test_a_download_counts_bytes(monkeypatch: Patch) -> None:
     stderr = terminal(monkeypatch)
-    with Console().bar(None, what=bars.BYTES) as bar:
+    with Console().bar(None, what=progress_bar.BYTES) as bar:
         bar.total = 5_000_000
         bar.update(2_500_000)
         bar.refresh()

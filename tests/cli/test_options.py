@@ -1,0 +1,45 @@
+"""The classes of options, held against what the parsers read."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from vqclip.cli import main
+from vqclip.cli.options import AnimateOptions, CommonOptions, read_options
+from vqclip.cli.parser import parser_of
+
+UNPARSED = {"command", "named_generate", "parsers"}  # what main knows and no parser reads
+NEEDED = {  # the least that a command has to be given
+    **{"classify": ["a.png", "--labels", "a | b"], "search": ["photos"], "plot": ["1"]},
+    **{"show": ["a.png"], "diff": ["a.png", "b.png"], "models": ["list"]},
+    "completion": ["bash"],
+}
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_a_commands_options_are_what_its_parser_reads(name: str) -> None:
+    kind = main.COMMANDS[name].options
+    parser = parser_of(name, main.abouts())
+    read = vars(parser.parse_intermixed_args(NEEDED.get(name, [])))
+    assert {each.name for each in fields(kind)} - UNPARSED == set(read)
+    options = read_options(kind, parser.parse_intermixed_args([*NEEDED.get(name, []), "--json"]))
+    assert options == kind(**read | {"json": True})
+    with pytest.raises(FrozenInstanceError):
+        options.json = False
+
+
+@pytest.mark.parametrize(("frames", "key"), [("24", "frames"), ("3:9", "retake.frames")])
+def test_options_that_are_settings_are_written_as_such(frames: str, key: str) -> None:
+    words = ["a fox", "--frames", frames, "--source", "a.mp4", "--size", "64x64", "--loop"]
+    options = read_options(
+        AnimateOptions, parser_of("animate", main.abouts()).parse_intermixed_args(words)
+    )
+    assert sorted(options.overrides()) == sorted(
+        [f"{key}={frames}", "source.film=a.mp4", "size=64x64", "loop=true"]
+    )
+
+
+def test_every_command_has_the_common_options() -> None:
+    assert all(issubclass(command.options, CommonOptions) for command in main.COMMANDS.values())

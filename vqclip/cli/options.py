@@ -1,0 +1,109 @@
+"""Options of commands as values: what the parser read, with types.
+
+Every command has a class of its own, beside its code; those that several commands share are
+here. Fields are named as the parser's destinations are, and an option that was not given is None.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """The options of every command.
+
+    Attributes:
+        command: the whole command line, `vqclip` included.
+    """
+
+    json: bool
+    quiet: bool
+    debug: bool
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptOptions(CommonOptions):
+    """The options of commands that take a prompt; all that `explain` has.
+
+    Attributes:
+        words: the prompt or a file, and settings, `key=value`.
+        named_generate: whether somebody wrote `generate`, which makes the first word a prompt.
+    """
+
+    words: list[str]
+    preset: list[str]
+    seed: str | None
+    negative: str | None
+    out: str | None
+    named_generate: bool = False
+
+    def overrides(self) -> list[str]:
+        """The options that are another way to write a setting, as `key=value`."""
+        return to_overrides({"negative": self.negative, "seed": self.seed, "out": self.out})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions(PromptOptions):
+    """The options of `generate`, which the other commands that draw have, too."""
+
+    size: str | None
+    steps: str | None
+    init: str | None
+    film: bool
+    draft: bool
+
+    def overrides(self) -> list[str]:
+        """See `PromptOptions`."""
+        given = {"size": self.size, "steps": self.steps, "init": self.init}
+        return [*super().overrides(), *to_overrides(given)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimateOptions(GenerateOptions):
+    """The options of `animate`."""
+
+    frames: str | None
+    fps: str | None
+    length: str | None
+    source: str | None
+    sound: str | None
+    loop: str | None
+
+    def overrides(self) -> list[str]:
+        """See `PromptOptions`."""
+        given = {
+            "fps": self.fps,
+            "length": self.length,
+            "loop": self.loop,
+            "source.film": self.source,
+            "sound.file": self.sound,
+            frames_key(self.frames): self.frames,
+        }
+        return [*super().overrides(), *to_overrides(given)]
+
+
+def frames_key(frames: str | None) -> str:
+    """The setting that `--frames` is: how many there are, or, of `A:B`, which are drawn anew."""
+    return "retake.frames" if ":" in (frames or "") else "frames"
+
+
+def to_overrides(given: Mapping[str, str | None]) -> list[str]:
+    """Settings as `key=value`, those that are None left out."""
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
+
+
+Options = TypeVar("Options", bound=CommonOptions)
+
+
+def read_options(kind: type[Options], namespace: argparse.Namespace, **more: Any) -> Options:
+    """Make a command's options of what its parser read.
+
+    Args:
+        more: fields that no parser reads.
+    """
+    return kind(**vars(namespace), **more)
