@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,17 @@ import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several at a time: each has a core, not all of them
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With `-n`, each process takes a part of the tests in order, and then from the others'.
+
+    What a module or a session makes, such as an import of seconds, is so seldom made twice.
+    """
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
 
 VQGAN = "tiny"
 FACTOR = 4
@@ -27,6 +38,7 @@ class Home:
     config: Path
     checkpoint: Path
     tokenizer: Any
+    known_shapes: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def words(self, *more: str) -> list[str]:
         """Settings for a run of about a second at 32x32 on these models."""
@@ -106,8 +118,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     """The tiny models in use, and an empty folder to stand in."""
+    from tests.helpers.outlines import reuse_shapes
+
     monkeypatch.setenv("VQCLIP_HOME", str(models.path))
     monkeypatch.chdir(tmp_path)
+    # Only the tiny models are sure to stay as they are: a test may damage another home's.
+    shapes = reuse_shapes(
+        models.known_shapes,
+        lambda config, perceptors: (
+            os.environ.get("VQCLIP_HOME") == str(models.path)
+            and config.vqgan == VQGAN
+            and {each.name for each in perceptors} == {str(models.clip)}
+        ),
+    )
+    monkeypatch.setattr("vqclip.run.memory_fit.shapes", shapes)
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.
