@@ -15,6 +15,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several at a time: each has a core, n
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+VQGAN = "tiny"
+FACTOR = 4
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """With `-n`, each process takes a part of the tests in order, and then from the others'.
@@ -25,8 +29,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
-VQGAN = "tiny"
-FACTOR = 4
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`, the longest come first, so that no process ends on one while others wait."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("starter") is None)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,17 @@ class Home:
     checkpoint: Path
     tokenizer: Any
     known_shapes: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def is_steady(self, config: Any, perceptors: Any) -> bool:
+        """Whether a run has only tiny and bundled models; a test may damage another home's."""
+        from vqclip.models.zoo import registry
+
+        known = {str(self.clip), *registry.starter_clips()}
+        return (
+            os.environ.get("VQCLIP_HOME") == str(self.path)
+            and config.vqgan in (VQGAN, "starter")
+            and {each.name for each in perceptors} <= known
+        )
 
     def words(self, *more: str) -> list[str]:
         """Settings for a run of about a second at 32x32 on these models."""
@@ -122,16 +139,9 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
 
     monkeypatch.setenv("VQCLIP_HOME", str(models.path))
     monkeypatch.chdir(tmp_path)
-    # Only the tiny models are sure to stay as they are: a test may damage another home's.
-    shapes = reuse_shapes(
-        models.known_shapes,
-        lambda config, perceptors: (
-            os.environ.get("VQCLIP_HOME") == str(models.path)
-            and config.vqgan == VQGAN
-            and {each.name for each in perceptors} == {str(models.clip)}
-        ),
+    monkeypatch.setattr(
+        "vqclip.run.memory_fit.shapes", reuse_shapes(models.known_shapes, models.is_steady)
     )
-    monkeypatch.setattr("vqclip.run.memory_fit.shapes", shapes)
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.

@@ -8,6 +8,7 @@ from typing import Any
 
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
+from vqclip.models.zoo import registry
 from vqclip.run import memory_fit
 from vqclip.run.memory_fit import Shapes
 
@@ -37,7 +38,7 @@ def reuse_shapes(
             return make(config, perceptors, regions, source)
         key = (
             *(os.environ.get("VQCLIP_HOME"), config.vqgan, config.device, config.precision),
-            *(repr(list(perceptors)), regions),
+            *(registry.STARTER, repr(list(perceptors)), regions),
         )
         if key not in known:
             known[key] = make(config, perceptors, regions, source)
