@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,25 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # several at a time: each has a core, not all of them
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
 VQGAN = "tiny"
 FACTOR = 4
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With `-n`, each process takes a part of the tests in order, and then from the others'.
+
+    What a module or a session makes, such as an import of seconds, is so seldom made twice.
+    """
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`, the longest come first, so that no process ends on one while others wait."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("starter") is None)
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,18 @@ class Home:
     config: Path
     checkpoint: Path
     tokenizer: Any
+    known_shapes: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def is_steady(self, config: Any, perceptors: Any) -> bool:
+        """Whether a run has only tiny and bundled models; a test may damage another home's."""
+        from vqclip.models.zoo import registry
+
+        known = {str(self.clip), *registry.starter_clips()}
+        return (
+            os.environ.get("VQCLIP_HOME") == str(self.path)
+            and config.vqgan in (VQGAN, "starter")
+            and {each.name for each in perceptors} <= known
+        )
 
     def words(self, *more: str) -> list[str]:
         """Settings for a run of about a second at 32x32 on these models."""
@@ -106,8 +135,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     """The tiny models in use, and an empty folder to stand in."""
+    from tests.helpers.outlines import reuse_shapes
+
     monkeypatch.setenv("VQCLIP_HOME", str(models.path))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "vqclip.run.memory_fit.shapes", reuse_shapes(models.known_shapes, models.is_steady)
+    )
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.

@@ -534,3 +534,13 @@ def test_who_speaks_last_says_how_long_an_animation_is(tmp_path: Path) -> None:
             ConfigError, match=r"frames=9 and length=2\S* both say how long .* out"
         ):
             long(**both)
+
+
+def test_what_was_loaded_before_leaves_no_trace() -> None:
+    """The defaults are prepared once; each load takes a copy of them, also one that fails."""
+    before = load("a fox")
+    changed = load("a fox", overrides=["steps=3", "cutouts.count=9", "growth=[]"])
+    changed.perceptors.append("mine")
+    with pytest.raises(ConfigError):
+        load("a fox", overrides=["steps=5", "cutouts.count=four"])
+    assert load("a fox") == before != changed

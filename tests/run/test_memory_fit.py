@@ -9,6 +9,7 @@ import torch
 
 import vqclip
 from tests.conftest import Home
+from tests.helpers import outlines
 from vqclip.cli import main
 from vqclip.config.describe import to_dict
 from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
@@ -21,6 +22,19 @@ from vqclip.run.preflight import make_request
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def known() -> outlines.Known:
+    """The outlines that several tests ask for."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def reused_shapes(known: outlines.Known, monkeypatch: Patch) -> None:
+    """Published and bundled models stay as they are; they are counted once."""
+    shapes = outlines.reuse_shapes(known, lambda config, perceptors: True)
+    monkeypatch.setattr(memory_fit, "shapes", shapes)
 
 
 def large() -> RunConfig:

@@ -30,10 +30,20 @@ WORDS = (
 )
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the run of `old`, which is drawn once and copied for each test."""
+    return tmp_path_factory.mktemp("drawn") / "outputs"
+
+
 @pytest.fixture
-def old(home: Home) -> Home:
+def old(home: Home, drawn: Path) -> Home:
     """A run of eight frames."""
-    go("animate", "a fox", *home.words(*WORDS))
+    if drawn.exists():
+        shutil.copytree(drawn, "outputs")
+    else:
+        go("animate", "a fox", *home.words(*WORDS))
+        shutil.copytree("outputs", drawn)
     return home
 
 

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from tests.training.test_clip import SMALL as CLIP
 from vqclip.guidance.prompt_losses import spherical_distance
-from vqclip.training import adversarial
+from vqclip.training import adversarial, clip
 from vqclip.training.adversarial import Forgeries, Forgery
 from vqclip.training.clip import train
 from vqclip.training.clip_model import Model
@@ -28,7 +28,8 @@ def stream(seed: int = 0) -> Generator:
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small latents, begun two at a time."""
+    """Small latents, begun two at a time, and few pictures that show nothing."""
+    monkeypatch.setattr(clip, "RANDOM_DECODES", 8)
     monkeypatch.setattr(adversarial, "CELLS", 4)
     monkeypatch.setattr(adversarial, "AT_ONCE", 2)
 

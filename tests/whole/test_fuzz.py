@@ -558,6 +558,16 @@ def test_bands_are_read_or_refused(text: str) -> None:
             assert 0 <= low < high <= audio_bands.HIGHEST
 
 
+@functools.cache
+def moving(kind: str) -> bytes:
+    """Three frames of noise as a GIF or WebP."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    first, *rest = (pillow.fromarray(pixels) for pixels in noise)
+    stream = io.BytesIO()
+    first.save(stream, kind.upper(), save_all=True, append_images=rest, duration=50)
+    return stream.getvalue()
+
+
 @fuzzed
 @given(
     st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=8),
@@ -571,11 +581,7 @@ def test_an_animation_with_damage_plays_or_is_refused(
     kind: str,
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"moving.{kind}"
-    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
-    first, *rest = (pillow.fromarray(pixels) for pixels in noise)
-    stream = io.BytesIO()
-    first.save(stream, kind.upper(), save_all=True, append_images=rest, duration=50)
-    data = bytearray(stream.getvalue())
+    data = bytearray(moving(kind))
     for place, value in damage:
         data[place % len(data)] = value
     path.write_bytes(data[: len(data) - cut % len(data)] if cut % 2 else data)

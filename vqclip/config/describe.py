@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,9 +33,15 @@ class Setting:
         return self.help + (f" ({taken})" if taken else "")
 
 
+@functools.cache
+def type_hints(schema: type) -> dict[str, Any]:
+    """The types of a schema's fields by their names, evaluated once; not to be changed."""
+    return get_type_hints(schema)
+
+
 def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
     """Yield the descriptions of all settings in order, nested ones as `group.key`."""
-    hints = get_type_hints(schema)
+    hints = type_hints(schema)
     for each in dataclasses.fields(schema):
         hint = hints[each.name]
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):

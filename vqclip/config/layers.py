@@ -7,15 +7,17 @@ not fit is refused with its place and what was expected; OmegaConf's own message
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 from vqclip.config import scheduled
 from vqclip.config.checks import describe_misfit
-from vqclip.config.describe import describe_settings
+from vqclip.config.describe import describe_settings, type_hints
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, suggest
 
@@ -36,13 +38,16 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    merged = OmegaConf.structured(schema)
+    merged = copy.deepcopy(_structured(schema))
     for where, values in layers:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
         plain = _convert_scheduled(plain, schema, where)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(_escape_interpolation(plain)))
+            # `merge` would copy all settings for every layer; nobody else holds these.
+            merged = OmegaConf.unsafe_merge(
+                merged, OmegaConf.create(_escape_interpolation(plain))
+            )
         except (OmegaConfBaseException, ValueError, TypeError) as error:
             raise ConfigError(
                 f"{where}: {_describe_misfit(plain, schema) or repr(plain)}"
@@ -50,11 +55,19 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     return OmegaConf.to_object(merged)
 
 
+@functools.cache
+def _structured(schema: type) -> Any:
+    """A schema's defaults as OmegaConf holds them, made once; not to be changed."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.structured(schema)
+
+
 def _convert_scheduled(
     values: Mapping[str, Any], schema: type, where: str, prefix: str = ""
 ) -> Any:
     """Convert settings that may be schedules to numbers, or to canonical text."""
-    found, hints = dict(values), get_type_hints(schema)
+    found, hints = dict(values), type_hints(schema)
     for key, value in values.items():
         if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
             found[key] = _convert_scheduled(value, hints[key], where, f"{prefix}{key}.")
@@ -90,7 +103,7 @@ def _describe_misfit(values: Mapping[str, Any], schema: type, prefix: str = "") 
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    hints = get_type_hints(schema)
+    hints = type_hints(schema)
     for key, value in values.items():
         inner = _item_schema(hints[key])
         if dataclasses.is_dataclass(hints[key]):
@@ -105,7 +118,7 @@ def _describe_misfit(values: Mapping[str, Any], schema: type, prefix: str = "") 
             found = ""
             try:
                 one = OmegaConf.create(_escape_interpolation({key: value}))
-                OmegaConf.merge(OmegaConf.structured(schema), one)
+                OmegaConf.merge(_structured(schema), one)
             except (OmegaConfBaseException, ValueError, TypeError):
                 found = describe_misfit(prefix + key, value, schema, key)
         if found:
@@ -126,7 +139,7 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
             f"{where}: {prefix.rstrip('.') or 'it'} must hold key: value lines, not {values!r}"
             f"{_meant_setting(values, schema, prefix)}"
         )
-    hints = get_type_hints(schema)
+    hints = type_hints(schema)
     for key, value in values.items():
         if key not in hints:
             # A key of another group ("count" for "cutouts.count") is suggested, too.
@@ -153,7 +166,7 @@ def _check_items(values: Any, schema: Any, name: str, where: str, prefix: str) -
     key = prefix + name
     if not isinstance(values, list | tuple):
         raise ConfigError(f"{where}: {describe_misfit(key, values, schema, name)}")
-    inner = _item_schema(get_type_hints(schema)[name])
+    inner = _item_schema(type_hints(schema)[name])
     for index, item in enumerate(values):
         if inner is not None and isinstance(item, Mapping):
             _check_keys(item, inner, where, f"{key}[{index}].")
@@ -195,7 +208,7 @@ def _hint(schema: Any, key: str) -> Any:
     for part in key.split("."):
         if not dataclasses.is_dataclass(schema):
             return None
-        schema = get_type_hints(schema).get(part)
+        schema = type_hints(schema).get(part)
     return schema
 
 
@@ -228,7 +241,7 @@ def keys_in(
     values: Mapping[str, Any], schema: Any = RunConfig, prefix: str = ""
 ) -> Iterator[str]:
     """The keys of the settings that a layer has: "cutouts.count", whatever its value is."""
-    hints = get_type_hints(schema)
+    hints = type_hints(schema)
     for key, value in values.items():
         if dataclasses.is_dataclass(hints[key]):
             yield from keys_in(value, hints[key], f"{prefix}{key}.")
@@ -238,7 +251,7 @@ def keys_in(
 
 def with_values(config: Any, values: Mapping[str, Any]) -> Any:
     """A config with some other values, by their keys, which fit: {"losses.init": 3.0}."""
-    hints, found = get_type_hints(type(config)), dict[str, Any]()
+    hints, found = type_hints(type(config)), dict[str, Any]()
     for key, value in nest(values).items():
         inner = _item_schema(hints[key])
         if dataclasses.is_dataclass(hints[key]):

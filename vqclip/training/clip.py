@@ -105,6 +105,7 @@ def attack_images(
     return (images + move).clamp(0, 1).detach()
 
 
+RANDOM_DECODES = 512  # pictures of random codes, which show nothing
 # What exported weights lack: the normalisation, and the layer that imitates the sentence encoder.
 UNSAID = ("mean", "std", "echo.weight")
 
@@ -293,11 +294,12 @@ def evaluate(
 
 @torch.no_grad()
 def random_decodes(recipe: ClipRecipe) -> Tensor:
-    """Decode random codes of `recipe.vqgan`: 512 pictures, [512, 3, size, size] in [0, 1]."""
+    """Decode random codes of `recipe.vqgan`: [RANDOM_DECODES, 3, size, size] in [0, 1]."""
     from vqclip.models import vqgan
 
     folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
     model = vqgan.open_vqgan(folder / "vqgan.yaml", folder / "vqgan.safetensors")
     generator = torch.Generator().manual_seed(recipe.seed)
     side = recipe.size // model.factor
-    return torch.cat([model.decode(model.random(side, side, generator)) for _ in range(512)])
+    latents = (model.random(side, side, generator) for _ in range(RANDOM_DECODES))
+    return torch.cat([model.decode(latent) for latent in latents])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import librosa as original
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -17,20 +17,22 @@ from vqclip.errors import SoundError
 from vqclip.media.audio import beats, spectrogram
 from vqclip.media.audio.spectrogram import HOP, RATE
 
-LIBROSA = beats.librosa()
+# librosa is imported in the tests: numba compiles some of it, which takes seconds, and every
+# process that collects these tests would wait for it.
 
 
 def heard(tmp_path: Path, sound: np.ndarray, tempo: float = 0.0) -> np.ndarray:
     """The beats of a sound, in seconds."""
-    return beats.track(LIBROSA, *listened(tmp_path, sound), tempo)
+    return beats.track(beats.librosa(), *listened(tmp_path, sound), tempo)
 
 
 def listened(tmp_path: Path, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rises of sones, and where there is sound."""
+    librosa = beats.librosa()
     path = melody.save(tmp_path / "a.wav", sound)
-    powers, _ = spectrogram.sums(path, beats.ears(LIBROSA))
+    powers, _ = spectrogram.sums(path, beats.ears(librosa))
     sounding = powers.sum(axis=1) > 1e-8
-    return beats.flux(LIBROSA, powers, sounding), sounding
+    return beats.flux(librosa, powers, sounding), sounding
 
 
 @pytest.mark.parametrize("tempo", [75, 90, 120, 150])
@@ -84,7 +86,8 @@ def test_what_has_no_beat_is_given_none(tmp_path: Path, sound: np.ndarray) -> No
 def test_onsets_are_where_sounds_begin_and_as_strong(tmp_path: Path) -> None:
     sound = melody.clicks(4, 60, first=0.5)
     sound[2 * RATE :] *= 0.1
-    times, strengths = beats.onsets(LIBROSA, listened(tmp_path, sound)[0])
+    flux, _ = listened(tmp_path, sound)
+    times, strengths = beats.onsets(beats.librosa(), flux)
     assert times == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.03)
     assert strengths[:2] == pytest.approx(1, abs=0.1)
     # A tenth of the amplitude is a hundredth of the power: 0.01^0.3 of the sones.
@@ -92,12 +95,13 @@ def test_onsets_are_where_sounds_begin_and_as_strong(tmp_path: Path) -> None:
 
 
 def test_the_tempo_of_a_part_at_a_time_is_librosas(monkeypatch: pytest.MonkeyPatch) -> None:
+    librosa = beats.librosa()
     flux = np.abs(np.random.default_rng(0).standard_normal(4000)) ** 3
     flux[::37] += 20
-    wanted = original.feature.tempo(onset_envelope=flux, sr=RATE, hop_length=HOP)
-    assert beats._tempo(LIBROSA, flux) == pytest.approx(wanted[0])
+    wanted = librosa.feature.tempo(onset_envelope=flux, sr=RATE, hop_length=HOP)
+    assert beats._tempo(librosa, flux) == pytest.approx(wanted[0])
     monkeypatch.setattr(beats, "PART", 1000)
-    assert beats._tempo(LIBROSA, flux) == pytest.approx(wanted[0])
+    assert beats._tempo(librosa, flux) == pytest.approx(wanted[0])
 
 
 def test_the_interval_is_not_led_astray_by_a_beat_left_out() -> None:
@@ -151,4 +155,4 @@ def test_a_lock_that_cannot_be_had_is_done_without(monkeypatch: pytest.MonkeyPat
             raise PermissionError
 
     monkeypatch.setattr(beats, "FileLock", Refused)
-    assert beats.librosa() is original
+    assert beats.librosa() is importlib.import_module("librosa")

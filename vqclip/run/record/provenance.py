@@ -11,6 +11,7 @@ notes, so `vqclip show` also works on one that is cut short, huge or hostile.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -221,10 +222,16 @@ def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "vqclip": __version__}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            found[name] = _installed(name)
         except PackageNotFoundError:
             found[name] = "absent"
     return found
+
+
+@functools.cache
+def _installed(library: str) -> str:
+    """The version of a library, read from its metadata once, not for every picture."""
+    return version(library)
 
 
 def _notes(file: BinaryIO, path: Path) -> str:
