@@ -71,7 +71,7 @@ def steadiness(given: Given, name: str, prompt: str, out: Path) -> None:
     clips.pan(clips.photograph(given.photo(), name), clip, frames=count, size=(128, 128))
     settings = (f"source.film={clip}", *CLIP, *given.settings)
     run = animate([prompt, "--preset", PRESET, "film.format=frames", *settings], out)
-    config = loading.load(prompt, PRESET, overrides=settings)
+    config = loading.load_config(prompt, PRESET, overrides=settings)
     films = {"the clip": clip, "vqclip animate": run / "frames"}
     later = int(config.motion.steps)
     for steps in (later, MORE * later):
@@ -111,12 +111,14 @@ def anew(config: RunConfig, clip: Path, out: Path, steps: int) -> Path:
         *(f"losses.{name}={getattr(config.losses, name)}" for name in ("distinct", "smoothness")),
     ]
     for frame in sorted(clip.iterdir()):
-        alone = session.build(
-            make_request(loading.load(config.prompts, overrides=[*wanted, f"init={frame}"]))
+        alone = session.build_runner(
+            make_request(
+                loading.load_config(config.prompts, overrides=[*wanted, f"init={frame}"])
+            )
         )
         for _ in alone.play():
             pass
-        images.save_png(out / frame.name, alone.final())
+        images.save_png(out / frame.name, alone.final_picture())
     return out
 
 

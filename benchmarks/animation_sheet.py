@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image
 
 from vqclip.cli import main as cli_main
-from vqclip.media.contact_sheet import Cell, sheet
+from vqclip.media.contact_sheet import Cell, draw_sheet
 
 SEED = 1
 ACROSS = 8
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> None:
         cells = [Cell(Image.open(path), f"frame {int(path.stem)}") for path in picked]
         rows.append((caption, cells))
     here = Path(__file__).parents[1] / "docs" / "pages" / "images"
-    sheet(out / "sheet.png", [""] * ACROSS, rows)
+    draw_sheet(out / "sheet.png", [""] * ACROSS, rows)
     laid = here / "animation_sheet.webp"
     Image.open(out / "sheet.png").save(laid, quality=85, method=6)
     for name in MOVING:

@@ -80,7 +80,7 @@ def child(settings: list[str], notes: Path) -> None:
     from vqclip.run.record import writer
 
     parts = {"import": time.perf_counter() - began, "load": 0.0, "steps": 0.0, "write": 0.0}
-    build, keep = session.build, writer.record_steps
+    build, keep = session.build_runner, writer.record_steps
 
     def timed_build(*arguments: Any) -> runner.Runner:
         before = time.perf_counter()
@@ -102,7 +102,7 @@ def child(settings: list[str], notes: Path) -> None:
                 return
             yield step
 
-    session.build = timed_build  # type: ignore[assignment]
+    session.build_runner = timed_build  # type: ignore[assignment]
     writer.record_steps = timed_keep  # type: ignore[assignment]
     code = cli_main.main([PROMPT, "--quiet", *settings])
     notes.write_text(json.dumps(parts))
@@ -117,8 +117,8 @@ def steps(settings: list[str], repeat: int) -> None:
     from vqclip.config import loading
     from vqclip.run.preflight import make_request
 
-    config = loading.load(PROMPT, overrides=[*settings, "seed=0"])
-    stages = session.build(make_request(config)).stages
+    config = loading.load_config(PROMPT, overrides=[*settings, "seed=0"])
+    stages = session.build_runner(make_request(config)).stages
     threads = torch.get_num_threads()
     print(f"\na step, in milliseconds (torch {torch.__version__}, {threads} threads)")
     print(f"  {'size':>10}{'run':>8}{'bare':>8}{'ratio':>8}")
@@ -127,7 +127,7 @@ def steps(settings: list[str], repeat: int) -> None:
         only = replace(
             config, size=f"{width}x{height}", aspect="", growth=[], steps=WARM + repeat
         )
-        ready = session.build(make_request(only))
+        ready = session.build_runner(make_request(only))
         run_step = partial(next, ready.play())
         bare = bare_models(ready, width, height)
         times = [(clock(run_step), clock(bare)) for _ in range(WARM + repeat)][WARM:]

@@ -38,7 +38,7 @@ from vqclip.config import loading
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language import assets
 from vqclip.media import images
-from vqclip.media.contact_sheet import Cell, sheet
+from vqclip.media.contact_sheet import Cell, draw_sheet
 from vqclip.models import device
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> None:
     if rows:
         images_of_the_docs = Path(__file__).parents[1] / "docs" / "pages" / "images"
         path = images_of_the_docs / "inversion.png"
-        sheet(path, [*["learnt from"] * LEARNT, "a drawing of <word>"], rows, blocks=2)
+        draw_sheet(path, [*["learnt from"] * LEARNT, "a drawing of <word>"], rows, blocks=2)
         print(path)
 
 
@@ -148,12 +148,12 @@ def draw(word: WordEmbedding) -> Tensor:
         path.parent.mkdir()
         path.write_bytes(word_embedding.pack_word(word))
         text = f"a drawing of <{word.name}>"
-        run = session.build(
-            make_request(loading.load(text, size="128x128", seed=1, assets=folder))
+        run = session.build_runner(
+            make_request(loading.load_config(text, size="128x128", seed=1, assets=folder))
         )
         for _ in run.play():
             pass
-        return run.final()
+        return run.final_picture()
 
 
 def first(scores: Tensor, hidden: int) -> int:

@@ -33,7 +33,7 @@ from vqclip.config import loading
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.guidance import distractors, perceptor
 from vqclip.media import images
-from vqclip.media.contact_sheet import Cell, sheet
+from vqclip.media.contact_sheet import Cell, draw_sheet
 from vqclip.run.preflight import make_request
 
 THINGS = [
@@ -108,14 +108,14 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
     def drawn(case: Case, way: str) -> Tensor:
         path = out / f"{case.number:02d}-{way}.png"
         if not path.is_file():
-            config = loading.load(
+            config = loading.load_config(
                 case.ways()[way], overrides=[*settings, f"seed={1000 + case.number}"]
             )
-            run = session.build(make_request(config))
+            run = session.build_runner(make_request(config))
             for _ in run.play():
                 pass
             path.parent.mkdir(parents=True, exist_ok=True)
-            images.save_png(path, run.final())
+            images.save_png(path, run.final_picture())
             say(f"{way}: {case.ways()[way]}")
         return images.read_picture(path)
 
@@ -148,7 +148,7 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> dict[str, 
         ]
         rows.append((f"{case.text}, {case.quarter}", cells))
     shares = {way: sum(each) / len(each) for way, each in found.items()}
-    sheet(out / "sheet.png", ["plain", *BARS], rows, blocks=max(1, len(rows) // 10))
+    draw_sheet(out / "sheet.png", ["plain", *BARS], rows, blocks=max(1, len(rows) // 10))
     report = {"prompts": [c.text for c in chosen], "tried": tried, "shares": shares}
     (out / "report.json").write_text(json.dumps(report, indent=1))
     for way, share in shares.items():

@@ -70,7 +70,7 @@ def shaped(place: Path) -> None:
 
     weights = place / "shaped.safetensors"
     for name, published in VQGANS.items():
-        config = registry.HERE / CHECKPOINTS[published].config
+        config = registry.MODELS_FOLDER / CHECKPOINTS[published].config
         save_file(vqgan.build_vqgan(vqgan_config.read_config(config)).state_dict(), weights)
         download.import_model(weights, config, name)
     (place / "clip").mkdir()

@@ -116,7 +116,7 @@ def nearest(
             ),
         ]
         rows.append((wish.prompt, cells))
-    contact_sheet.sheet(
+    contact_sheet.draw_sheet(
         work.out / "nearest.png", [name, "nearest"], rows, blocks=max(1, len(rows) // 8)
     )
     return {
@@ -151,7 +151,7 @@ def measure(
         told = [_taken(report["variants"][name], wished[number]) for name in names]
         cells = [contact_sheet.Cell(Pillow.open(p), t) for p, t in zip(paths, told, strict=True)]
         rows.append((wished[number].prompt, cells))
-    contact_sheet.sheet(work.out / "sheet.png", names, rows, blocks=max(1, len(rows) // 12))
+    contact_sheet.draw_sheet(work.out / "sheet.png", names, rows, blocks=max(1, len(rows) // 12))
     (work.out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))
     (work.out / "report.md").write_text(in_words(report), encoding="utf-8")
     return report

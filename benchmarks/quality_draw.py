@@ -28,7 +28,7 @@ from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.guidance import drafts, perceptor
 from vqclip.media import files as media_files
 from vqclip.media import images
-from vqclip.media.files import slug
+from vqclip.media.files import make_slug
 from vqclip.models import device
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import registry
@@ -126,7 +126,7 @@ def seed_of(work: Task, number: int) -> int:
 
 def files(out: Path, variant: str, number: int, wish: Wish) -> list[Path]:
     """Where a variant's picture of a prompt is, or its pictures are."""
-    name = f"{number:02d}-{slug(wish.prompt)}"
+    name = f"{number:02d}-{make_slug(wish.prompt)}"
     ends = [f"-{view}" for view in range(VIEWS)] if variant == "real" else [""]
     return [out / variant / f"{name}{end}.png" for end in ends]
 
@@ -156,7 +156,7 @@ def drawer(
 
     def config(number: int, wish: Wish) -> RunConfig:
         overrides = [*work.settings, *settings]
-        return vqclip.load(wish.prompt, seed=seed_of(work, number), overrides=overrides)
+        return vqclip.load_config(wish.prompt, seed=seed_of(work, number), overrides=overrides)
 
     if name == "real":
         return _real(work, rows)
@@ -169,8 +169,8 @@ def drawer(
             stream = torch.Generator().manual_seed(
                 device.purpose_seed(seed_of(work, number), "init")
             )
-            best = dreamer.dream(wish.prompt, asked.dream, stream)[0]
-            laid = drafts.pad_to(best.image, wide, high)
+            best = dreamer.draw_drafts(wish.prompt, asked.dream, stream)[0]
+            laid = drafts.pad_draft(best.image, wide, high)
             yield Drawing(laid, time.monotonic() - began)
 
         return draft
@@ -179,10 +179,10 @@ def drawer(
 
     def run(number: int, wish: Wish) -> Iterator[Drawing]:
         began = time.monotonic()
-        ready = session.build(make_request(config(number, wish)))
+        ready = session.build_runner(make_request(config(number, wish)))
         for _ in ready.play():
             pass
-        yield Drawing(ready.final(), time.monotonic() - began)
+        yield Drawing(ready.final_picture(), time.monotonic() - began)
 
     return run
 
@@ -202,7 +202,7 @@ def _noise(work: Task, config: Callable[[int, Wish], RunConfig]) -> Draw:
         (wide, high), factor = final_size(asked), vqgan.factor
         stream = torch.Generator().manual_seed(device.purpose_seed(seed_of(work, number), "init"))
         with torch.no_grad():
-            picture = vqgan.decode(vqgan.random(high // factor, wide // factor, stream))
+            picture = vqgan.decode(vqgan.random_latent(high // factor, wide // factor, stream))
         yield Drawing(picture, time.monotonic() - began)
 
     return decode

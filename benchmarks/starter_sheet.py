@@ -43,10 +43,12 @@ def main(overrides: list[str], path: Path) -> None:
     pen = ImageDraw.Draw(sheet)
     for index, prompt in enumerate(PROMPTS):
         began = time.monotonic()
-        run = session.build(make_request(vqclip.load(prompt, seed=SEED, overrides=overrides)))
+        run = session.build_runner(
+            make_request(vqclip.load_config(prompt, seed=SEED, overrides=overrides))
+        )
         for _ in run.play():
             pass
-        picture = Image.fromarray(images.to_bytes(run.final())).resize((SIDE, SIDE))
+        picture = Image.fromarray(images.to_bytes(run.final_picture())).resize((SIDE, SIDE))
         left = MARGIN + index % ACROSS * (SIDE + MARGIN)
         top = MARGIN + index // ACROSS * (SIDE + LINE + MARGIN)
         sheet.paste(picture, (left, top))

@@ -14,21 +14,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqclip.config.loading import load
+    from vqclip.config.loading import load_config as load
     from vqclip.config.schema import RunConfig
     from vqclip.errors import VqclipError
-    from vqclip.language.templates import expand
-    from vqclip.session import play
+    from vqclip.language.templates import expand_prompt as expand
+    from vqclip.session import play_config as play
 
 __version__ = "0.1.0"
 __all__ = ["RunConfig", "VqclipError", "__version__", "expand", "load", "play"]
 
 _HOMES = {
-    "RunConfig": "vqclip.config.schema",
-    "VqclipError": "vqclip.errors",
-    "expand": "vqclip.language.templates",
-    "load": "vqclip.config.loading",
-    "play": "vqclip.session",
+    "RunConfig": ("vqclip.config.schema", "RunConfig"),
+    "VqclipError": ("vqclip.errors", "VqclipError"),
+    "expand": ("vqclip.language.templates", "expand_prompt"),
+    "load": ("vqclip.config.loading", "load_config"),
+    "play": ("vqclip.session", "play_config"),
 }
 
 
@@ -38,4 +38,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'vqclip' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

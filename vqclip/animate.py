@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from vqclip.tensors import Image
 
 
-class Traveller(Protocol):
+class AnimatedDrawer(Protocol):
     """An animated picture, which can be moved from frame to frame."""
 
-    def move(self, frame: int) -> None:
+    def start_frame(self, frame: int) -> None:
         """Warp the frame before to this frame, and start over from it."""
 
-    def refine(self, frame: int) -> Iterator[Step]:
+    def take_steps(self, frame: int) -> Iterator[Step]:
         """Take the remaining steps of a frame, at least one."""
 
-    def develop(self, frame: int) -> tuple[Image, ...]:
+    def finish_frame(self, frame: int) -> tuple[Image, ...]:
         """Return the images that are shown of a finished frame: in-between frames first."""
 
-    def last(self, frame: int) -> int:
+    def last_step(self, frame: int) -> int:
         """The number of a frame's last step."""
 
 
-def animate(traveller: Traveller, frames: Iterable[int], begun: bool = False) -> Iterator[Step]:
+def animate(drawer: AnimatedDrawer, frames: Iterable[int], begun: bool = False) -> Iterator[Step]:
     """Draw one frame after another, yielding a Step at a time.
 
     The last step of each frame has the images that are shown of it, in `Step.shown`.
@@ -45,8 +45,8 @@ def animate(traveller: Traveller, frames: Iterable[int], begun: bool = False) ->
     """
     for frame in frames:
         if frame > 0 and not begun:
-            traveller.move(frame)
+            drawer.start_frame(frame)
         begun = False
-        for step in traveller.refine(frame):
-            over = step.index == traveller.last(frame)
-            yield replace(step, frame=frame, shown=traveller.develop(frame) if over else ())
+        for step in drawer.take_steps(frame):
+            over = step.index == drawer.last_step(frame)
+            yield replace(step, frame=frame, shown=drawer.finish_frame(frame) if over else ())

@@ -38,7 +38,7 @@ class Cut(Protocol):
     def pixels(self) -> Cutouts:
         """The cutouts [N, 3, S, S], noise included."""
 
-    def again(self, picture: Image) -> Cutouts:
+    def cut_again(self, picture: Image) -> Cutouts:
         """Take the same cutouts of another picture."""
 
 
@@ -57,7 +57,7 @@ class Perceptor(Protocol):
         """The perceptor's name in logs; unique within a run."""
 
     @property
-    def cut(self) -> Cutter:
+    def cutter(self) -> Cutter:
         """The cutter that makes its cutouts."""
 
     def embed_image(self, cutouts: Cutouts) -> Embedding:
@@ -116,7 +116,7 @@ class Step:
         image: the picture before the latent was updated, [1, 3, H, W] in [0, 1], detached.
         losses: name of an objective → weighted loss, detached.
         failed: how often the step had failed before, with numbers that were not finite.
-        saved: what was done to make it fit into memory, in words.
+        memory_saving: what was done to make it fit into memory, in words.
         frame: the frame of an animation that it belongs to.
         shown: the images that the animation shows of that frame, with the frame's last step.
     """
@@ -125,7 +125,7 @@ class Step:
     image: Image
     losses: dict[str, Scalar]
     failed: int = 0
-    saved: str = ""
+    memory_saving: str = ""
     frame: int = 0
     shown: tuple[Image, ...] = ()
 
@@ -157,11 +157,11 @@ def generate(
     if len(set(names)) < len(names):
         raise ValueError(f"objectives of the same name: {', '.join(names)}")
     # A shared cutter is called once, in a fixed order, because it draws random numbers.
-    cutters = list(dict.fromkeys(p.cut for p in perceptors))
+    cutters = list(dict.fromkeys(p.cutter for p in perceptors))
     for index in steps:
         image = drawer.draw()  # decode
         cuts = {cut: cut(image, index) for cut in cutters}  # cut
-        embeddings = {p.name: p.embed_image(cuts[p.cut].pixels) for p in perceptors}  # look
+        embeddings = {p.name: p.embed_image(cuts[p.cutter].pixels) for p in perceptors}  # look
         view = View(image, cuts, embeddings, index)
         losses = {o.name: o.weight(index) * o.loss(view) for o in objectives}  # judge
         optimiser.zero_grad()

@@ -37,14 +37,14 @@ class Scheduled:
 
     Attributes:
         taken: the number of steps taken.
-        slowed: a further factor, 1 unless steps have failed (`NanGuard`).
+        rate_factor: a further factor, 1 unless steps have failed (`NanGuard`).
     """
 
     def __init__(self, optimiser: Optimizer, factor: Factor) -> None:
         self.optimiser = optimiser
         self.factor = factor
         self.taken = 0
-        self.slowed = 1.0
+        self.rate_factor = 1.0
         self._rates = [float(group["lr"]) for group in optimiser.param_groups]
 
     def zero_grad(self) -> None:
@@ -53,13 +53,13 @@ class Scheduled:
 
     def step(self) -> None:
         """Update the parameters, at the learning rate of this step."""
-        factor = self.factor(self.taken) * self.slowed
+        factor = self.factor(self.taken) * self.rate_factor
         for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         self.optimiser.step()
         self.taken += 1
 
-    def carry(self, old: Tensor, new: Tensor) -> None:
+    def resize_moments(self, old: Tensor, new: Tensor) -> None:
         """Optimise `new`, the latent `old` at another size, from now on; moments are resized.
 
         Moments are resized bilinearly, so that second moments stay positive. They belong to
@@ -79,7 +79,7 @@ class Scheduled:
             for name, value in self.optimiser.state.pop(old, {}).items()
         }
 
-    def move(self, along: Callable[[Tensor], Tensor]) -> None:
+    def warp_moments(self, along: Callable[[Tensor], Tensor]) -> None:
         """Warp the moments as the parameters have been warped.
 
         Args:
@@ -92,7 +92,7 @@ class Scheduled:
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     kept[name] = along(value)
 
-    def forget(self) -> None:
+    def reset_moments(self) -> None:
         """Reset the moments, but not the schedule."""
         self.optimiser.state.clear()
         if isinstance(
@@ -110,7 +110,7 @@ class Scheduled:
             for number, parameter in enumerate(self._parameters())
             for name, value in self.optimiser.state.get(parameter, {}).items()
         }
-        return {"moments": moments, "taken": self.taken, "slowed": self.slowed}
+        return {"moments": moments, "taken": self.taken, "slowed": self.rate_factor}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state`, keeping this object's learning rates and schedule."""
@@ -123,7 +123,7 @@ class Scheduled:
                 for key, value in state["moments"].items()
                 if key.startswith(mine)
             }
-        self.taken, self.slowed = state["taken"], state["slowed"]
+        self.taken, self.rate_factor = state["taken"], state["slowed"]
 
     def _parameters(self) -> list[Tensor]:
         return [each for group in self.optimiser.param_groups for each in group["params"]]
@@ -198,7 +198,7 @@ def build_optimiser(
         ConfigError: if there is no such optimiser, or the rate is negative or not finite.
     """
     factory = pick(OPTIMISERS, name, "optimiser")
-    schedule = constant(1) if factor is None else factor
+    schedule = constant_schedule(1) if factor is None else factor
     if callable(rate):
         moving = rate
         return Scheduled(
@@ -227,12 +227,12 @@ def rate_schedule(name: str, steps: int, **options: float) -> Factor:
     return pick(SCHEDULES, name, "learning-rate schedule")(steps, **options)
 
 
-def constant(steps: int) -> Factor:
+def constant_schedule(steps: int) -> Factor:
     """Constant schedule: the rate stays as it is."""
     return lambda step: 1.0
 
 
-def drop(steps: int, at: float = 0.75, factor: float = 0.1) -> Factor:
+def step_schedule(steps: int, at: float = 0.75, factor: float = 0.1) -> Factor:
     """Step schedule: the rate is multiplied by `factor` from the share `at` of the run on.
 
     pixray's default: a tenth, at 75 %.
@@ -243,13 +243,13 @@ def drop(steps: int, at: float = 0.75, factor: float = 0.1) -> Factor:
     return lambda step: factor if step >= at * steps else 1.0
 
 
-def linear(steps: int, floor: float = 0.0) -> Factor:
+def linear_schedule(steps: int, floor: float = 0.0) -> Factor:
     """Linear schedule: from 1 at the first step to `floor` just after the last."""
     _within("floor", floor)
     return lambda step: 1 + (floor - 1) * _progress(step, steps)
 
 
-def cosine(steps: int, floor: float = 0.0) -> Factor:
+def cosine_schedule(steps: int, floor: float = 0.0) -> Factor:
     """Cosine schedule: from 1 to `floor` along half a cosine.
 
     Loshchilov and Hutter, 2016 (https://arxiv.org/abs/1608.03983), without restarts.
@@ -293,10 +293,10 @@ RATES: dict[str, float] = {
 
 
 SCHEDULES: dict[str, Callable[..., Factor]] = {
-    "constant": constant,
-    "drop": drop,
-    "linear": linear,
-    "cosine": cosine,
+    "constant": constant_schedule,
+    "drop": step_schedule,
+    "linear": linear_schedule,
+    "cosine": cosine_schedule,
 }
 
 
@@ -322,20 +322,20 @@ class NanGuard:
         self._latent = latent.detach().clone()
         self._moves: dict[str, Any] = optimiser.state_dict()
 
-    def again(self, steps: Iterable[int]) -> Iterator[int]:
+    def retry_steps(self, steps: Iterable[int]) -> Iterator[int]:
         """Yield the numbers of steps, each until it succeeds: the `steps` of `generate`."""
         for step in steps:
             yield step
             while not self._last_good:
                 yield step
 
-    def back(self) -> None:
+    def restore_state(self) -> None:
         """Restore latent, moments and rate to those after the last good step."""
         with torch.no_grad():
             self.latent.copy_(self._latent)
         self.optimiser.load_state_dict(self._moves)
 
-    def passed(self, step: Step) -> bool:
+    def check_step(self, step: Step) -> bool:
         """Check that a step gave finite numbers; if not, restore the state, at half the rate.
 
         Returns:
@@ -354,13 +354,13 @@ class NanGuard:
             return True
         self.failed = 1 if self._last_good else self.failed + 1
         self._last_good = False
-        slowed = self.optimiser.slowed / 2
-        self.back()
-        self.optimiser.slowed = slowed
+        factor = self.optimiser.rate_factor / 2
+        self.restore_state()
+        self.optimiser.rate_factor = factor
         if self.failed == TRIES:
             raise NumbersError(
                 f"step {step.index} gives values that are not finite ({wrong}), even at "
-                f"{slowed * 2:g} of the learning rate; try another seed, a lower "
+                f"{factor * 2:g} of the learning rate; try another seed, a lower "
                 "optimiser.rate, smaller weights, or precision=fp32"
             )
         return False

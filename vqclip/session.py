@@ -22,7 +22,7 @@ from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.device import pick_device, pick_seed, price_of_order, purpose_seed
+from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.run import frames, init_image, memory_fit, motion, perceptors, preflight, resume
 from vqclip.run import start as run_start
@@ -36,17 +36,18 @@ from vqclip.tensors import Image
 Size = tuple[int, int]  # width and height, in pixels
 
 
-def play(config: RunConfig) -> Iterator[Step]:
+def play_config(config: RunConfig) -> Iterator[Step]:
     """Run `config`, yielding a Step at a time; nothing is written.
 
     Raises:
         VqclipError: if the settings or a model cannot be used.
     """
-    # `build` names every model that is absent; the request would name those of the catalogue.
-    yield from build(preflight.make_request(config, complete=False)).play()
+    # `build_runner` names every model that is absent; the request would name those of the
+    # catalogue.
+    yield from build_runner(preflight.make_request(config, complete=False)).play()
 
 
-def build(
+def build_runner(
     request: Request,
     say: Callable[[str], None] = lambda words: None,
     point: ResumePoint | None = None,
@@ -62,7 +63,7 @@ def build(
     """
     start = None if point is None else resume.read_start_picture(point)
     config = request.config
-    registry.require_models(config.vqgan, request.names, clip.absent)
+    registry.require_models(config.vqgan, request.names, clip.is_absent)
     words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
     device = pick_device(config.device)
     if config.threads > 0:
@@ -76,37 +77,39 @@ def build(
     if request.retake is not None:
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
-    memory_policy = memory_fit.choose(request, device, notes)
-    watching = perceptors.load_perceptors(request, words, seed, device, memory_policy, say)
-    notes += word_embedding.unknown_words(words, {p.name: p.width for p in watching.perceptors})
-    masks = init_image.masks(request.wishes, request.search_path)
-    opening = InitImage(request, words, masks, size, device, seed, watching.perceptors)
-    start = _start(request, opening, start, say)
-    latent = init_image.latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
-    models = {config.vqgan: digest} | _digests(request, watching)
-    notes += init_image.stretched(_pictures(request), size, request.search_path)
-    trip = _voyage(request, opening)
+    memory_policy = memory_fit.choose_memory_policy(request, device, notes)
+    perceptor_set = perceptors.load_perceptors(request, words, seed, device, memory_policy, say)
+    notes += word_embedding.unknown_word_notes(
+        words, {p.name: p.width for p in perceptor_set.perceptors}
+    )
+    masks = init_image.make_masks(request.prompts, request.search_path)
+    opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
+    start = _make_start(request, opening, start, say)
+    latent = init_image.start_latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
+    models = {config.vqgan: digest} | _digests(request, perceptor_set)
+    notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
+    feedback = _make_feedback(request, opening)
     ready = Runner(
         config=config,
         seed=seed,
         clock=request.clock,
         drawer=DRAWERS["latent"](vqgan, latent, memory_policy),
         memory_policy=memory_policy,
-        perceptors=watching.perceptors,
-        cutters=watching.cutters,
-        objectives=list(_liked(request, watching, opening, start, trip)),
+        perceptors=perceptor_set.perceptors,
+        cutters=perceptor_set.cutters,
+        objectives=list(_make_objectives(request, perceptor_set, opening, start, feedback)),
         stages=stages,
         models=models,
         notes=notes,
         start=start,
         words=words,
-        voyage=trip,
+        feedback=feedback,
         rates=motion.step_rates(config, request.frames)
         if request.frames is not None
         else (lambda step: 0.0),
     )
-    if trip is not None and request.retake is not None:
-        run_start.begin_retake(ready, trip, request.retake)
+    if feedback is not None and request.retake is not None:
+        run_start.begin_retake(ready, feedback, request.retake)
     if point is not None:
         resume.restore_into(ready, point)
     return ready
@@ -117,7 +120,7 @@ def _notes(request: Request, device: torch.device, size: Size, factor: int) -> I
     config = request.config
     yield from animation_checks.idle_settings(config, request.scenes.scenes)
     if config.deterministic:
-        yield price_of_order(device)
+        yield describe_deterministic_cost(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
     if found != wanted:
         yield (
@@ -126,86 +129,88 @@ def _notes(request: Request, device: torch.device, size: Size, factor: int) -> I
         )
 
 
-def _start(
+def _make_start(
     request: Request, opening: InitImage, there: Image | None, say: Callable[[str], None]
 ) -> Image | None:
     """The picture that it starts from, made now unless it is there; None for random codes."""
-    if request.dreams:
+    if request.starts_from_draft:
         say("dreaming …")
-    first = opening.picture() if request.fresh else there
-    return None if first is None else init_image.levels(first, opening.device)
+    first = opening.draw_picture() if request.starts_anew else there
+    return None if first is None else init_image.quantise_levels(first, opening.device)
 
 
-def _voyage(request: Request, opening: InitImage) -> FrameFeedback | None:
+def _make_feedback(request: Request, opening: InitImage) -> FrameFeedback | None:
     """Where an animation goes, with the drafts that its scenes take up."""
     if request.frames is None:
         return None
     grain, device = purpose_seed(opening.seed, "grain"), opening.device
-    trip = motion.build_feedback(
+    feedback = motion.build_feedback(
         *(request.config, request.frames, opening.size, grain, device),
         *(request.scenes, request.search_path),
     )
     for scene in request.scenes_with_drafts:
-        drawn = opening.draft(purpose_seed(opening.seed, f"init {scene}"), scene)
-        trip.drafts[scene] = init_image.levels(drawn, device)
-    return trip
+        drawn = opening.draw_draft(purpose_seed(opening.seed, f"init {scene}"), scene)
+        feedback.drafts[scene] = init_image.quantise_levels(drawn, device)
+    return feedback
 
 
-def _liked(
+def _make_objectives(
     request: Request,
-    watching: PerceptorSet,
+    perceptor_set: PerceptorSet,
     opening: InitImage,
     start: Image | None,
-    trip: FrameFeedback | None,
+    feedback: FrameFeedback | None,
 ) -> Iterator[Objective]:
     """All that is liked about the picture, or about a frame."""
     config = request.config
-    eyes = watching.perceptors
+    perceptors = perceptor_set.perceptors
     told = list(
-        objectives.against_foils(
-            *(request.wishes, eyes, request.scenes),
+        objectives.make_distractor_objectives(
+            *(request.prompts, perceptors, request.scenes),
             *(scheduled.read_scheduled("losses.distinct", config.losses.distinct), config.style),
             request.weights,
         )
     )
-    reserved = [*objectives.names_of(config.losses), *(each.name for each in told)]
+    reserved = [*objectives.list_weighted_losses(config.losses), *(each.name for each in told)]
     reserved += motion.NAMES if request.frames is not None else ()
     material = PromptInputs(
         pictures=init_image.read_target_images(
-            request.wishes, opening.size, opening.device, request.search_path
+            request.prompts, opening.size, opening.device, request.search_path
         ),
         masks=opening.masks,
-        cutter=watching.region_cutter,
+        cutter=perceptor_set.region_cutter,
         search_path=request.search_path,
     )
-    liked = [
-        *objectives.from_prompts(
-            request.wishes, eyes, request.scenes, material, reserved, request.weights
+    found = [
+        *objectives.make_prompt_objectives(
+            request.prompts, perceptors, request.scenes, material, reserved, request.weights
         ),
         *told,
-        *objectives.from_losses(config.losses, start, request.clock),
+        *objectives.make_loss_objectives(config.losses, start, request.clock),
     ]
-    if request.frames is None or trip is None:
-        yield from liked
+    if request.frames is None or feedback is None:
+        yield from found
         return
-    yield from objectives.at_first(liked, config.steps)
-    yield from motion.frame_objectives(config, request.frames, trip)
+    yield from objectives.limit_init_loss(found, config.steps)
+    yield from motion.frame_objectives(config, request.frames, feedback)
 
 
-def _digests(request: Request, watching: PerceptorSet) -> dict[str, str]:
+def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
     """The sha256 of every file that the picture depends on, but for the VQGAN's, by its name."""
     config, found = request.config, {}
     if request.retake is not None:
-        found[f"frames {config.retake.of}"] = init_image.digest(request.retake.files)
-    found |= watching.digests()
+        found[f"frames {config.retake.of}"] = init_image.hash_files(request.retake.files)
+    found |= perceptor_set.digests()
     for name, path in request.words.items():
-        found[f"word {name}"] = registry.sha256(path)
-    if request.dreams:
-        found["starter prior"] = registry.sha256(registry.starter_prior() / "prior.safetensors")
-    found |= init_image.digests(_pictures(request), request.search_path)
+        found[f"word {name}"] = registry.file_sha256(path)
+    if request.starts_from_draft:
+        found["starter prior"] = registry.file_sha256(
+            registry.starter_prior() / "prior.safetensors"
+        )
+    found |= init_image.hash_pictures(_pictures(request), request.search_path)
     if request.frames is not None:
-        read = frames.source_files(config, request.search_path)
-        found |= {name: init_image.digest(files) for name, files in read.items()}
+        read = frames.list_source_files(config, request.search_path)
+        found |= {name: init_image.hash_files(files) for name, files in read.items()}
     return found | {
         f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
     }
@@ -213,5 +218,5 @@ def _digests(request: Request, watching: PerceptorSet) -> dict[str, str]:
 
 def _pictures(request: Request) -> list[str]:
     """The names of the pictures that it reads."""
-    config = request.config if request.fresh else replace(request.config, init="random")
-    return list(preflight.images_of_run(config, request.wishes))
+    config = request.config if request.starts_anew else replace(request.config, init="random")
+    return list(preflight.images_of_run(config, request.prompts))

@@ -15,7 +15,7 @@ from tests.helpers.waves import disc, middles, psnr, waves
 from vqclip.animation.camera_2d import (
     CameraMove2D,
     Matrix,
-    identity,
+    identity_view,
     sample_positions,
 )
 from vqclip.animation.resample import EDGES, KERNELS, resample
@@ -145,7 +145,7 @@ def test_thirty_six_rolls_come_back_and_their_product_is_one() -> None:
         found, _ = warp(found, turn)
     assert psnr(found, image, disc(96, 96)) > 45
     whole = turn.matrix_power(36)
-    torch.testing.assert_close(whole, identity())
+    torch.testing.assert_close(whole, identity_view())
     assert torch.equal(warp(image, whole)[0], image)
 
 
@@ -166,7 +166,7 @@ def test_a_warp_is_kornias(name: str, size: tuple[int, int]) -> None:
 def test_standing_still_changes_no_bit(edges: str) -> None:
     image = snow()
     assert CameraMove2D().still and torch.equal(
-        CameraMove2D(centre=(0.1, 0.2)).matrix(24, 16), identity()
+        CameraMove2D(centre=(0.1, 0.2)).matrix(24, 16), identity_view()
     )
     assert not any(move.still for move in MOVES.values())
     shown, seen = warp(image, CameraMove2D().matrix(24, 16), edges)

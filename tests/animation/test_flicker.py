@@ -45,18 +45,18 @@ def test_without_motion_it_is_the_mean_square() -> None:
     assert found.differences == pytest.approx([np.abs(a - b).mean() for a, b in pairs])
     assert found.loop == pytest.approx(np.abs(film[4].numpy() - film[0].numpy()).mean())
     assert found.shown == (1, 1, 1, 1)
-    assert found.error == pytest.approx(np.mean(found.warped))  # type: ignore[arg-type]
-    assert found.difference == pytest.approx(np.mean(found.differences))
+    assert found.warping_error == pytest.approx(np.mean(found.warped))  # type: ignore[arg-type]
+    assert found.mean_difference == pytest.approx(np.mean(found.differences))
 
 
 def test_a_film_that_only_pans_has_no_error() -> None:
     wide = torch.rand(1, 3, 16, 60, generator=torch.Generator().manual_seed(1))
     film = [wide[..., 2 * n : 2 * n + 24] for n in range(9)]
     found = measure_flicker(film, by(-2))  # type: ignore[arg-type]
-    assert found.error == pytest.approx(0, abs=1e-9) and found.difference > 0.2
+    assert found.warping_error == pytest.approx(0, abs=1e-9) and found.mean_difference > 0.2
     # Two of 24 columns have left the picture.
     assert found.shown == pytest.approx([22 / 24] * 8)
-    assert measure_flicker(film, by(2)).error > 0.1  # type: ignore[arg-type, operator]
+    assert measure_flicker(film, by(2)).warping_error > 0.1  # type: ignore[arg-type, operator]
 
 
 def test_the_formula_over_what_both_show() -> None:
@@ -85,30 +85,30 @@ def test_noise_is_measured_and_a_source_tells_the_motion() -> None:
         measure_flicker(clean, open_flow("dis")),
         measure_flicker(noisy, open_flow("dis"), clean),
     )
-    assert steady.error is not None and unsteady.error is not None
-    assert steady.error < 1e-4 < unsteady.error
-    assert unsteady.error == pytest.approx(2 * 0.05**2, rel=0.3)
+    assert steady.warping_error is not None and unsteady.warping_error is not None
+    assert steady.warping_error < 1e-4 < unsteady.warping_error
+    assert unsteady.warping_error == pytest.approx(2 * 0.05**2, rel=0.3)
 
 
 def test_nothing_shared_is_no_error() -> None:
     found = measure_flicker(frames(3), by(500))  # type: ignore[arg-type]
-    assert found.warped == (None, None) and found.error is None and found.shown == (0, 0)
+    assert found.warped == (None, None) and found.warping_error is None and found.shown == (0, 0)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 19, 20, 21, 60])
 def test_the_percentile_is_numpys(count: int) -> None:
     values = np.random.default_rng(count).random(count).tolist()
     found = Flicker((None,) * count, (0.0,) * count, tuple(values), 0.5)
-    assert found.usual == pytest.approx(np.percentile(values, 95))
-    assert found.closes == (np.percentile(values, 95) >= 0.5)
+    assert found.usual_difference == pytest.approx(np.percentile(values, 95))
+    assert found.is_loop == (np.percentile(values, 95) >= 0.5)
 
 
 def test_a_loop_closes_if_its_end_is_like_its_other_steps() -> None:
     def shade(at: float) -> Tensor:
         return torch.full((1, 3, 4, 4), 0.5 + 0.4 * math.sin(2 * math.pi * at))
 
-    assert measure_flicker([shade(n / 12) for n in range(12)], Still).closes
-    assert not measure_flicker([shade(n / 48) for n in range(12)], Still).closes
+    assert measure_flicker([shade(n / 12) for n in range(12)], Still).is_loop
+    assert not measure_flicker([shade(n / 48) for n in range(12)], Still).is_loop
 
 
 def test_few_frames_are_held() -> None:

@@ -88,9 +88,9 @@ def test_going_back_opens_the_film_again_and_leaves_the_old_one() -> None:
 def test_a_camera_that_stands_still_moves_nothing() -> None:
     ride = CameraMotion2D(lambda frame: CameraMove2D(pan_x=0.25 if frame == 2 else 0.0))
     picture = torch.zeros(1, 3, 4, 8)
-    assert ride.ground(1) is None
-    assert ride.way(1, picture)(4, 8) is None
-    places = ride.way(2, picture)(4, 8)
+    assert ride.source_frame(1) is None
+    assert ride.frame_warp(1, picture)(4, 8) is None
+    places = ride.frame_warp(2, picture)(4, 8)
     assert places is not None and places.seen is None
     assert torch.allclose(places.positions, pixel_grid(4, 8) + torch.tensor([2.0, 0.0]))
     matrix = CameraMove2D(pan_x=0.25).matrix(8, 4)
@@ -106,16 +106,16 @@ def test_things_move_as_in_a_film() -> None:
         return torch.tensor([2.0 * back, 0.0])[None, :, None, None].expand(1, 2, 6, 8).clone()
 
     trace = FlowMotion(FilmFrames(reel.at, CPU), flow)
-    first = trace.ground(0)
+    first = trace.source_frame(0)
     assert float(first.image.mean()) == 0 and float(first.hidden.max()) == 0
-    way = trace.way(2, first.image)
+    way = trace.frame_warp(2, first.image)
     places = way(6, 8)
     assert places is not None
     assert torch.allclose(places.positions, pixel_grid(6, 8) + torch.tensor([-2.0, 0.0]))
     small = way(3, 4)  # a latent's grid: half as many cells
     assert small is not None
     assert torch.allclose(small.positions, pixel_grid(3, 4) + torch.tensor([-1.0, 0.0]))
-    ground = trace.ground(2)
+    ground = trace.source_frame(2)
     # Things go two pixels to the right: the two columns at the left were not in view.
     assert ground.hidden[0, 0].mean(0).tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
     assert asked == [(2, 1), (1, 2)], "the flow was found more than once"
@@ -130,10 +130,10 @@ def test_films_move_on_devices_without_64_bits() -> None:
     trace = FlowMotion(FilmFrames(Reel(2).at, CPU), flow)
     image = single(torch.rand(1, 3, 6, 8))
     for size in ((6, 8), (3, 4)):
-        assert trace.way(1, image)(*size) is not None
-    moved, seen = warp(image, trace.way(1, image), "mirror")
+        assert trace.frame_warp(1, image)(*size) is not None
+    moved, seen = warp(image, trace.frame_warp(1, image), "mirror")
     assert isinstance(moved, Single) and isinstance(seen, Single)
-    assert isinstance(trace.ground(1).hidden, Single)
+    assert isinstance(trace.source_frame(1).hidden, Single)
 
 
 @pytest.mark.parametrize("edges", EDGES)
@@ -144,9 +144,9 @@ def test_pictures_are_carried_on_devices_without_64_bits(edges: str, kernel: str
         CameraMotion2D(lambda frame: CameraMove2D(zoom=0.5, roll=9.0)),
         over(DepthMap(SLOPE)),
     ):
-        moved, seen = warp(single(image), each.way(1, image), edges, kernel)
+        moved, seen = warp(single(image), each.frame_warp(1, image), edges, kernel)
         assert isinstance(moved, Single) and isinstance(seen, Single)
-        wanted, _ = warp(image, each.way(1, image), edges, kernel)
+        wanted, _ = warp(image, each.frame_warp(1, image), edges, kernel)
         assert torch.equal(moved.as_subclass(Tensor), wanted)
 
 
@@ -158,8 +158,8 @@ def test_a_flight_comes_closer_to_a_wall() -> None:
     )
     assert air.state() == {}
     for frame in (1, 2):  # which is always as far away
-        places = air.way(frame, SHOWN)(5, 5)
-        assert places is not None and air.ground(frame) is None
+        places = air.frame_warp(frame, SHOWN)(5, 5)
+        assert places is not None and air.source_frame(frame) is None
         # Half of the way to a wall that is 1 away: twice as large.
         assert torch.allclose(places.positions, (pixel_grid(5, 5) - 2) / 2 + 2, atol=1e-6)
     air.close()
@@ -181,13 +181,13 @@ def over(terrain: Surface, asked: list[int] | None = None) -> CameraMotion3D:
             asked.append(frame)
         return terrain
 
-    return CameraMotion3D(flights, first, stays=True)
+    return CameraMotion3D(flights, first, fixed=True)
 
 
 @pytest.mark.parametrize("kind", STAYS)
 def test_what_stays_is_the_same_in_whatever_order_it_is_asked_for(kind: str) -> None:
     def places(air: CameraMotion3D, frame: int) -> Tensor:
-        found = air.way(frame, SHOWN)(12, 16)
+        found = air.frame_warp(frame, SHOWN)(12, 16)
         assert found is not None
         return found.positions
 
@@ -195,7 +195,7 @@ def test_what_stays_is_the_same_in_whatever_order_it_is_asked_for(kind: str) -> 
     one = over(STAYS[kind], asked)
     there = {frame: places(one, frame) for frame in (1, 2, 3, 4, 5)}
     assert asked == [1]
-    alone = CameraMotion3D(lambda frame: flights(5), lambda frame, shown: STAYS[kind], stays=True)
+    alone = CameraMotion3D(lambda frame: flights(5), lambda frame, shown: STAYS[kind], fixed=True)
     assert not torch.allclose(there[5], places(alone, 1)), "what the flight passed is forgotten"
     other = over(STAYS[kind])
     for frame in (4, 4, 2, 5, 1, 3):
@@ -205,24 +205,24 @@ def test_what_stays_is_the_same_in_whatever_order_it_is_asked_for(kind: str) -> 
 @pytest.mark.parametrize("kind", STAYS)
 def test_a_flight_goes_on_where_it_was_left(kind: str) -> None:
     one, other = over(STAYS[kind]), over(STAYS[kind])
-    one.way(3, SHOWN)
+    one.frame_warp(3, SHOWN)
     state = one.state()
     other.restore(state)
     assert other.state().keys() == state.keys() and int(state["frame"]) == 3
-    wanted, found = (each.way(4, SHOWN)(12, 16) for each in (one, other))
+    wanted, found = (each.frame_warp(4, SHOWN)(12, 16) for each in (one, other))
     assert wanted is not None and found is not None
     assert torch.equal(wanted.positions, found.positions)
     for name, each in one.state().items():
         assert torch.equal(each, other.state()[name])
     if kind == "picture":  # it is long to find again, and not done
         other.restore(state | {"values": torch.zeros(12, 16)})
-        found = other.way(4, SHOWN)(12, 16)
+        found = other.frame_warp(4, SHOWN)(12, 16)
         assert found is not None and not torch.allclose(wanted.positions, found.positions)
     # What was left over another terrain is no use: it is found from the first frame on.
     late = over(DepthMap(SLOPE) if kind != "picture" else Plane())
     late.restore(state)
-    found = late.way(4, SHOWN)(12, 16)
-    fresh = over(DepthMap(SLOPE) if kind != "picture" else Plane()).way(4, SHOWN)(12, 16)
+    found = late.frame_warp(4, SHOWN)(12, 16)
+    fresh = over(DepthMap(SLOPE) if kind != "picture" else Plane()).frame_warp(4, SHOWN)(12, 16)
     assert found is not None and fresh is not None
     assert torch.equal(found.positions, fresh.positions)
 
@@ -241,10 +241,10 @@ def test_a_flight_is_followed_once_for_a_grid(
     air = CameraMotion3D(flights, lambda frame, shown: DepthMap(SLOPE), stays)
     for _ in range(2):
         for grid_of in ((12, 16), (3, 4), (12, 16), (3, 4)):
-            air.way(1, SHOWN.clone())(*grid_of)
+            air.frame_warp(1, SHOWN.clone())(*grid_of)
     assert followed == [(16, 12), (4, 3)]
-    air.way(2, SHOWN)(3, 4)
+    air.frame_warp(2, SHOWN)(3, 4)
     assert followed == [(16, 12), (4, 3), (4, 3)]
     if not stays:  # where a frame shows something else, something else may be there
-        air.way(2, SHOWN + 1)(3, 4)
+        air.frame_warp(2, SHOWN + 1)(3, 4)
         assert len(followed) == 4

@@ -80,14 +80,14 @@ def from_the_first(flights: list[CameraMove3D], space: Tensor) -> Tensor:
 def test_what_stays_is_where_it_was_however_the_eye_has_turned(terrain: Any) -> None:
     for number, flight in enumerate(TURNS):
         way = DepthWarp(flight, terrain)
-        course = way.course(30, 40)
+        course = way.reprojection(30, 40)
         space = from_the_first(TURNS[:number], points(course, flight, 40, 30))
         met = points(course, flight, 40, 30)[..., 2] < 30 - 1e-6
         assert met.any()
         away = space[..., 1] if isinstance(terrain, Plane) else space[..., :2].norm(dim=-1)
         size = terrain.height if isinstance(terrain, Plane) else terrain.radius
         torch.testing.assert_close(away[met], torch.full_like(away[met], size))
-        terrain = terrain.after(flight, way.course)
+        terrain = terrain.after(flight, way.reprojection)
 
 
 def test_the_horizon_lies_where_the_eye_has_turned() -> None:
@@ -114,13 +114,13 @@ def test_a_depth_map_comes_along() -> None:
     for _ in range(6):
         way = DepthWarp(flight, terrain)
         image = warp(image, way, "smear")[0].clamp(0, 1)
-        terrain = terrain.after(flight, way.course)
+        terrain = terrain.next_frame(flight, way.reprojection)
         areas.append(int((image > 0.5).sum()))
         red = image[0, 0] > 0.9
         assert float((terrain.values[red] > 0.9).float().mean()) > 0.9  # depths go with things
     assert areas == sorted(areas) and areas[-1] > 2 * float(disc.sum())
     assert terrain.values.dtype == torch.float32
-    assert torch.equal(DepthMap(disc).at(terrain.state()).values, terrain.values)
+    assert torch.equal(DepthMap(disc).restored(terrain.state()).values, terrain.values)
 
 
 @pytest.mark.parametrize("size", [(40, 30), (10, 8), (80, 90)])

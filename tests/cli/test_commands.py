@@ -107,7 +107,7 @@ def test_show_says_what_made_a_picture(home: Home, capsys: Capture) -> None:
         ["cutouts.count", "4"],
         ["film.format", "none"],
         ["steps", "3"],
-        [VQGAN, registry.sha256(home.checkpoint)],
+        [VQGAN, registry.file_sha256(home.checkpoint)],
         ["torch", version("torch")],
     ):
         assert line in lines
@@ -127,8 +127,8 @@ def test_again_finds_and_compares_the_pictures(
     pillow.new("RGB", (32, 32), "gold").save("wish.png")
     first = drawn(capsys, "@wish.png", *home.words("steps=1", "init=start.png"))
     notes = provenance.read_provenance(first)
-    assert notes.models["picture wish.png"] == registry.sha256(Path("wish.png"))
-    assert notes.models["picture start.png"] == registry.sha256(Path("start.png"))
+    assert notes.models["picture wish.png"] == registry.file_sha256(Path("wish.png"))
+    assert notes.models["picture start.png"] == registry.file_sha256(Path("start.png"))
     assert drawn(capsys, "again", str(first)).read_bytes() == first.read_bytes()
     # Pictures that lie beside the PNG are found from anywhere.
     for name in ("start.png", "wish.png"):
@@ -258,9 +258,9 @@ def test_fetching_a_perceptor(
     home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
-    monkeypatch.setattr("vqclip.models.clip.fetch", fetched.append)
+    monkeypatch.setattr("vqclip.models.clip.fetch_clip", fetched.append)
     monkeypatch.setattr(
-        "vqclip.models.clip.absent", lambda name: registry.MissingModel(name, 605_000_000)
+        "vqclip.models.clip.is_absent", lambda name: registry.MissingModel(name, 605_000_000)
     )
     assert main.main(["models", "fetch", "ViT-B-32::openai"]) == 0
     assert fetched == ["ViT-B-32::openai"]
@@ -295,19 +295,19 @@ def test_models_says_what_it_lacks(
 
 def test_settings_are_told_from_the_prompt() -> None:
     words = ["steps=3", "a fox = b", "cutouts.count=2"]
-    assert prompt_arguments.parted(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
-    assert prompt_arguments.parted(["1=2", "x=1"]) == ("1=2", ["x=1"])
-    assert prompt_arguments.parted([]) == (None, [])
+    assert prompt_arguments.split_prompt(words) == ("a fox = b", ["steps=3", "cutouts.count=2"])
+    assert prompt_arguments.split_prompt(["1=2", "x=1"]) == ("1=2", ["x=1"])
+    assert prompt_arguments.split_prompt([]) == (None, [])
     physics = "E=mc2 on a blackboard"
-    assert prompt_arguments.parted([physics, "steps=3"]) == (physics, ["steps=3"])
-    assert prompt_arguments.parted(["steps=3", physics]) == (physics, ["steps=3"])
-    assert prompt_arguments.parted(["E=mc2"]) == (None, ["E=mc2"])
+    assert prompt_arguments.split_prompt([physics, "steps=3"]) == (physics, ["steps=3"])
+    assert prompt_arguments.split_prompt(["steps=3", physics]) == (physics, ["steps=3"])
+    assert prompt_arguments.split_prompt(["E=mc2"]) == (None, ["E=mc2"])
     for setting in ("style=in oil", "cutouts.count=2 ", "film=a b", "prompts=a fox"):
-        assert prompt_arguments.parted([setting]) == (None, [setting])
+        assert prompt_arguments.split_prompt([setting]) == (None, [setting])
     # Beside a prompt, it is a setting that was mistyped.
-    assert prompt_arguments.parted(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
+    assert prompt_arguments.split_prompt(["a fox", "stile=in oil"]) == ("a fox", ["stile=in oil"])
     with pytest.raises(ConfigError, match="'a' and 'fox' are separate words"):
-        prompt_arguments.parted(["a", "fox", "steps=3"])
+        prompt_arguments.split_prompt(["a", "fox", "steps=3"])
 
 
 def test_diff_says_what_is_not_the_same(home: Home, capsys: Capture) -> None:

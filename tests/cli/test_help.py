@@ -13,7 +13,7 @@ from tests.cli.test_output import plain, terminal
 from tests.conftest import Home, Refusal
 from vqclip.cli import command_help, main
 from vqclip.cli.command_help import Block
-from vqclip.config.describe import describe_settings, groups
+from vqclip.config.describe import describe_settings, list_groups
 from vqclip.training.settings import SCHEMAS, InversionConfig
 
 Capture = pytest.CaptureFixture[str]
@@ -80,7 +80,7 @@ def test_help_may_be_asked_about_a_command(name: str, capsys: Capture) -> None:
 
 def test_every_setting_is_found(capsys: Capture) -> None:
     """All settings are in the list of the top level, or in that of their group."""
-    text = found(capsys) + "".join(found(capsys, name) for name in groups())
+    text = found(capsys) + "".join(found(capsys, name) for name in list_groups())
     for setting in describe_settings():
         assert setting.key == "prompts" or f"  {setting.key}={setting.default}" in text
         assert all(choice in text for choice in setting.choices)
@@ -91,7 +91,7 @@ def test_every_setting_is_found(capsys: Capture) -> None:
 def test_settings_are_listed_with_their_groups(capsys: Capture) -> None:
     text = found(capsys)
     assert "\n  size=256x256 " in text and "camera.zoom=" not in text
-    for name, about in groups().items():
+    for name, about in list_groups().items():
         assert re.search(rf"^  {name}\.… +{re.escape(about)}$", text, re.MULTILINE)
 
 

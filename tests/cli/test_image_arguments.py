@@ -27,10 +27,10 @@ def test_settings_are_told_from_words(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     Path("perceptors=x.png").touch()
     words = ["a.png", "perceptors=one,two", "E=mc2 on a board", "perceptors=x.png", "threads=2"]
-    alone, config = image_arguments.parted(words, "score")
+    alone, config = image_arguments.split_words(words, "score")
     assert alone == ["a.png", "E=mc2 on a board", "perceptors=x.png"]
     assert (config.perceptors, config.threads) == (["one", "two"], 2)
-    assert image_arguments.parted(["a.png"], "score")[1].perceptors == ["starter"]
+    assert image_arguments.split_words(["a.png"], "score")[1].perceptors == ["starter"]
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_settings_are_told_from_words(tmp_path: Path, monkeypatch: pytest.Monkey
 )
 def test_settings_that_do_not_fit_are_refused(word: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        image_arguments.parted([word], "score")
+        image_arguments.split_words([word], "score")
 
 
 def test_perceptors_are_loaded_by_their_names(home: Home, capsys: Capture) -> None:
-    _, config = image_arguments.parted(
+    _, config = image_arguments.split_words(
         [f"perceptors={home.clip}", "device=cpu", "precision=bf16", "threads=1"], "score"
     )
     (eye,) = image_arguments.load_named_perceptors(config, Console())
@@ -65,7 +65,7 @@ def test_a_perceptor_that_is_not_here_is_named_with_a_way_out(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    _, config = image_arguments.parted(["perceptors=ViT-B-32::openai"], "score")
+    _, config = image_arguments.split_words(["perceptors=ViT-B-32::openai"], "score")
     with pytest.raises(ModelAbsent, match=r"fetch ViT-B-32::openai.*: perceptors=starter$"):
         image_arguments.load_named_perceptors(config, Console())
 
@@ -90,7 +90,7 @@ def test_learnt_words_are_read_by_whoever_looks(
     monkeypatch.chdir(tmp_path)
     width = load_perceptor(str(home.clip)).width
     teach(tmp_path, "one", width)
-    _, config = image_arguments.parted([f"perceptors={home.clip}", "device=cpu"], "score")
+    _, config = image_arguments.split_words([f"perceptors={home.clip}", "device=cpu"], "score")
     text = "a drawing of <one>"
     (plain,), (eye,) = (
         image_arguments.load_named_perceptors(config, Console(), each) for each in ((), (text,))
@@ -106,7 +106,7 @@ def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _, config = image_arguments.parted([f"perceptors={home.clip}"], "score")
+    _, config = image_arguments.split_words([f"perceptors={home.clip}"], "score")
     with pytest.raises(PromptError, match="the word <nil> has not been learnt"):
         image_arguments.load_named_perceptors(config, Console(), ["a <nil>"])
     assert "loading" not in capsys.readouterr().err

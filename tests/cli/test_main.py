@@ -305,7 +305,7 @@ def test_an_interrupt_before_anything_began(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(session, "build", interrupted)
+    monkeypatch.setattr(session, "build_runner", interrupted)
     assert main.main(["a fox", *home.words()]) == 130
     assert capsys.readouterr().err.endswith("\nerror: interrupted\n")
     assert not Path("outputs").exists()
@@ -350,7 +350,7 @@ def test_too_little_memory_is_said_in_words(
     def build(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(session, "build", build)
+    monkeypatch.setattr(session, "build_runner", build)
     assert main.main(["a fox", "--quiet", *home.words()]) == 1
     assert capsys.readouterr().err == f"{LESS}\n"
 

@@ -82,7 +82,7 @@ FILMS = [
 
 
 def load(**settings: Any) -> Any:
-    return loading.load("a fox", **{"init": "random"} | settings)
+    return loading.load_config("a fox", **{"init": "random"} | settings)
 
 
 @pytest.mark.parametrize(("settings", "message"), STILLS)
@@ -251,11 +251,11 @@ def test_a_stretch_is_read(text: str, wanted: tuple[int, int] | None) -> None:
 def test_only_the_first_frame_comes_from_none(text: str) -> None:
     def begins(frames: str, **settings: Any) -> bool:
         retake = {"of": "run", "frames": frames}
-        return animation_checks.comes_from_a_frame(load(frames=9, retake=retake, **settings))
+        return animation_checks.continues_another_run(load(frames=9, retake=retake, **settings))
 
     assert not begins(text) and begins("1:5")
     assert begins(text, loop=True), "in what closes, the last frame comes before the first"
-    assert not animation_checks.comes_from_a_frame(load(frames=9))
+    assert not animation_checks.continues_another_run(load(frames=9))
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,6 @@ def test_what_a_preset_may_have_set_in_vain_is_said(
 def test_no_preset_is_refused_for_what_it_sets() -> None:
     for name in yaml_files.list_presets():
         over = {"film": "a.mp4"} if name == "stylise" else {}
-        animation_checks.check_animation(loading.load("a fox", preset=name, source=over))
-    story = loading.load("a fox", preset="story")
+        animation_checks.check_animation(loading.load_config("a fox", preset=name, source=over))
+    story = loading.load_config("a fox", preset="story")
     assert "there is only one scene" in "".join(animation_checks.idle_settings(story, 1))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.config.test_schema import changed
 from vqclip.config.checks import check_settings, describe_misfit
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.errors import ConfigError
 from vqclip.media.paths import CODECS, FILMS
@@ -188,15 +188,15 @@ def test_what_a_value_should_have_been() -> None:
 
 def test_bands_of_ones_own_may_be_named() -> None:
     sound = {"file": "a.wav", "bands": "kick=40-100"}
-    load("a fox", camera={"zoom": "1 + kick * pulse + tempo"}, frames=3, sound=sound)
+    load_config("a fox", camera={"zoom": "1 + kick * pulse + tempo"}, frames=3, sound=sound)
     with pytest.raises(ConfigError, match=r"uses 'kik', which is not a known name.*'kick'"):
-        load("a fox", camera={"zoom": "1 + kik"}, frames=3, sound=sound)
+        load_config("a fox", camera={"zoom": "1 + kik"}, frames=3, sound=sound)
     with pytest.raises(ConfigError, match="the band 'kick' cannot be read"):
-        load("a fox", sound={"bands": "kick"})
+        load_config("a fox", sound={"bands": "kick"})
 
 
 def test_latent_pictures_in_between_may_be_kept_as_pictures() -> None:
     film = {"format": "frames", "between": 2}
-    load("a fox", frames=3, film=film | {"between_by": "latent"})
+    load_config("a fox", frames=3, film=film | {"between_by": "latent"})
     with pytest.raises(ConfigError, match="extra frames are made when a film is encoded"):
-        load("a fox", frames=3, film=film)
+        load_config("a fox", frames=3, film=film)

@@ -12,7 +12,7 @@ from vqclip.config.defaults import (
     resolve_auto,
 )
 from vqclip.config.describe import to_dict
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
 
 GROWN = (("64", "40%"), ("128", "25%"))
@@ -40,26 +40,28 @@ def test_what_suits_a_start() -> None:
 
 
 def test_random_codes_of_the_starter_get_a_border() -> None:
-    own = load("a fox", init="random")
+    own = load_config("a fox", init="random")
     assert (own.losses.edges, own.growth) == (3, [Stage(*each) for each in GROWN])
-    assert load("a fox").losses.edges == load("a fox", vqgan="mine").losses.edges == 0
-    assert load("a fox", init="random", losses={"edges": 0}).losses.edges == 0
+    assert (
+        load_config("a fox").losses.edges == load_config("a fox", vqgan="mine").losses.edges == 0
+    )
+    assert load_config("a fox", init="random", losses={"edges": 0}).losses.edges == 0
     # Pictures that were made before there was one are made again without.
-    old = to_dict(load("a fox", init="random", losses={"edges": 0}), everywhere=False)
-    assert load(base=old).losses.edges == 0
+    old = to_dict(load_config("a fox", init="random", losses={"edges": 0}), everywhere=False)
+    assert load_config(base=old).losses.edges == 0
 
 
 def test_what_suited_a_draft_goes_with_it() -> None:
     own = ["cutouts.count=8", "optimiser.rate=0.25"]
-    drafted = load("a fox", overrides=own)
+    drafted = load_config("a fox", overrides=own)
     notes = to_dict(drafted, everywhere=False)
-    assert load(base=notes) == drafted
-    plain = load(base=notes, overrides=["init=random"])
-    assert plain == load("a fox", overrides=[*own, "init=random"])
+    assert load_config(base=notes) == drafted
+    plain = load_config(base=notes, overrides=["init=random"])
+    assert plain == load_config("a fox", overrides=[*own, "init=random"])
     assert plain.losses.edges == 3
     assert plain.losses.init == 0 and plain.growth != [] and plain.steps == 200
-    back = load(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
+    back = load_config(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
     assert back == drafted
     # What was asked for stays, whatever the start.
-    longer = to_dict(load("a fox", overrides=["steps=90"]), everywhere=False)
-    assert load(base=longer, overrides=["init=random"]).steps == 90
+    longer = to_dict(load_config("a fox", overrides=["steps=90"]), everywhere=False)
+    assert load_config(base=longer, overrides=["init=random"]).steps == 90

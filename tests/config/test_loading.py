@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from vqclip.config import yaml_files
 from vqclip.config.describe import to_dict
-from vqclip.config.loading import load, load_all
+from vqclip.config.loading import load_config, load_configs
 from vqclip.config.schema import LossSettings, RunConfig, Stage
 from vqclip.config.sizes import plan_stages
 from vqclip.errors import ConfigError, PromptError, VqclipError
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import parse_all, parse_prompts
+from vqclip.language.prompts import parse_prompts, parse_with_negative
 
 STRANGE = [
     *("a # b", "${x}", "${oc.env:HOME}", "{", "{}", 'say "hello"', "it's", "two\nlines"),
@@ -52,15 +52,15 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize("name", yaml_files.list_presets())
 def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
-    run = load("a fox", name)
+    run = load_config("a fox", name)
     assert run.prompts == "a fox"
     assert plan_stages(run, 16)
-    assert run != load("a fox") or name in ("starter", "square")
+    assert run != load_config("a fox") or name in ("starter", "square")
     assert yaml_files.list_presets()[name].endswith(".")
 
 
 def test_the_default_is_the_starter_preset() -> None:
-    assert load("a fox", "starter") == load("a fox")
+    assert load_config("a fox", "starter") == load_config("a fox")
 
 
 GROWN = [("64", "40%"), ("128", "25%")]  # what suits random codes of the starter
@@ -68,7 +68,7 @@ GROWN = [("64", "40%"), ("128", "25%")]  # what suits random codes of the starte
 
 def test_without_anything_there_are_the_defaults() -> None:
     suited = {"growth": [Stage(*GROWN[0]), Stage(*GROWN[1])], "losses": LossSettings(edges=3.0)}
-    assert load() == RunConfig(init="random", **suited)  # type: ignore[arg-type]
+    assert load_config() == RunConfig(init="random", **suited)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_without_anything_there_are_the_defaults() -> None:
 def test_a_run_starts_from_a_draft_where_it_can(
     prompt: str, settings: dict[str, str], start: str
 ) -> None:
-    run, usual = load(prompt, **settings), RunConfig()
+    run, usual = load_config(prompt, **settings), RunConfig()
     from_codes = start == "random" and "vqgan" not in settings
     growth = [Stage(*each) for each in GROWN] if from_codes else usual.growth
     suited = (60, [], 0.1, 3) if start == "dream" else (200, growth, 0.3, 0)
@@ -95,10 +95,10 @@ def test_a_run_starts_from_a_draft_where_it_can(
 
 
 def test_what_suits_a_draft_lies_below_everything_else(write: Any) -> None:
-    run = load("a fox", write("mine.yaml", "steps: 7"), overrides=["optimiser.rate=0.2"])
+    run = load_config("a fox", write("mine.yaml", "steps: 7"), overrides=["optimiser.rate=0.2"])
     assert (run.init, run.steps, run.growth, run.optimiser.rate) == ("dream", 7, [], 0.2)
-    assert load(base=dataclasses.asdict(run) | {"steps": 9}).steps == 9
-    grown = load("a fox", overrides=["growth=[{size: 50%, steps: 1}]"])
+    assert load_config(base=dataclasses.asdict(run) | {"steps": 9}).steps == 9
+    grown = load_config("a fox", overrides=["growth=[{size: 50%, steps: 1}]"])
     assert grown.growth == [Stage("50%", "1")]
 
 
@@ -106,13 +106,15 @@ def test_later_layers_win_and_earlier_ones_remain(write: Any) -> None:
     one = write("one.yaml", "steps: 1\nseed: 1\nsize: 32x32\nstyle: one\ncutouts: {count: 1}")
     two = write("two.yaml", "steps: 2\nseed: 2\nsize: 48x48\nlosses: {smoothness: 2}")
     mine = write("mine.yml", "steps: 3\nseed: 3\nprompts: from the file\ncutouts: {noise: 0}")
-    run = load(preset=f"{one}, {two}", file=mine, overrides=["steps=4", "cutouts.recipe=disco"])
+    run = load_config(
+        preset=f"{one}, {two}", file=mine, overrides=["steps=4", "cutouts.recipe=disco"]
+    )
     assert (run.steps, run.seed, run.size, run.style) == (4, 3, "48x48", "one")
     assert (run.cutouts.count, run.cutouts.noise, run.cutouts.recipe) == (1, 0, "disco")
     assert run.losses.smoothness == 2
     assert run.prompts == "from the file"
-    assert load(preset=[two, one]).seed == 1  # the order counts
-    run = load("mine", file=mine, overrides=["steps=4", "steps=5"], seed=6)
+    assert load_config(preset=[two, one]).seed == 1  # the order counts
+    run = load_config("mine", file=mine, overrides=["steps=4", "steps=5"], seed=6)
     assert (run.prompts, run.steps, run.seed) == ("mine", 5, 6)
 
 
@@ -120,20 +122,20 @@ def test_what_is_extended_comes_first(write: Any, tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     write("inner/base.yaml", "extends: draft\nsteps: 7\nseed: 1")  # a name, beside…
     write("inner/more.yaml", "extends: [ink, base.yaml]\nseed: 2")  # …files beside the file
-    run = load("a fox", "inner/more.yaml")
+    run = load_config("a fox", "inner/more.yaml")
     assert (run.size, run.steps, run.seed) == ("128x128", 7, 2)
-    assert run.style == load("a fox", "ink").style
+    assert run.style == load_config("a fox", "ink").style
 
 
 def test_overrides_may_be_a_mapping() -> None:
     given_by_user = {"cutouts": {"count": 3}, "cutouts.noise": 0.5, "steps": 9}
-    run = load("a fox", overrides=given_by_user)
+    run = load_config("a fox", overrides=given_by_user)
     assert (run.cutouts.count, run.cutouts.noise, run.steps) == (3, 0.5, 9)
     assert given_by_user["cutouts"] == {"count": 3}
 
 
 def test_overrides_are_read_by_the_kind_of_the_setting() -> None:
-    run = load(
+    run = load_config(
         overrides=[
             *("size=64x64", "seed=null", "perceptors=a, b", "growth=[{size: 32x32, steps: 4}]"),
             *("losses.colours=#fff, teal", "style=${x} # {}", "init=off", "aspect=16:9"),
@@ -143,8 +145,8 @@ def test_overrides_are_read_by_the_kind_of_the_setting() -> None:
     assert run.growth == [Stage("32x32", "4")]
     assert (run.losses.colours, run.style) == ("#fff, teal", "${x} # {}")
     assert (run.init, run.aspect) == ("off", "16:9")
-    assert load(overrides=["growth="]).growth == []
-    assert load(overrides=['perceptors=["a,b"]']).perceptors == ["a,b"]
+    assert load_config(overrides=["growth="]).growth == []
+    assert load_config(overrides=['perceptors=["a,b"]']).perceptors == ["a,b"]
 
 
 @pytest.mark.parametrize("prompt", STRANGE)
@@ -152,25 +154,25 @@ def test_prompts_survive_every_way_in(prompt: str, write: Any) -> None:
     import yaml
 
     file = write("art.yaml", yaml.safe_dump({"prompts": prompt, "steps": 3}))
-    assert load(prompt).prompts == prompt
-    assert load(file=file).prompts == prompt
-    assert load(overrides=[f"prompts={prompt}"]).prompts == prompt
-    assert load(overrides={"prompts": prompt}).prompts == prompt
-    assert load(base=to_dict(load(prompt))).prompts == prompt
+    assert load_config(prompt).prompts == prompt
+    assert load_config(file=file).prompts == prompt
+    assert load_config(overrides=[f"prompts={prompt}"]).prompts == prompt
+    assert load_config(overrides={"prompts": prompt}).prompts == prompt
+    assert load_config(base=to_dict(load_config(prompt))).prompts == prompt
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.text())
 def test_prompts_and_styles_survive_the_notes(text: str) -> None:
     style = text.replace("{}", "")
-    run = load(text, style=style if style != "???" else "")
+    run = load_config(text, style=style if style != "???" else "")
     assert run.prompts == text
-    assert load(base=to_dict(run)) == run
+    assert load_config(base=to_dict(run)) == run
 
 
 def test_settings_never_look_things_up(monkeypatch: pytest.MonkeyPatch, write: Any) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
-    run = load("a fox", write("a.yaml", "style: ${oc.env:SECRET}\ninit: '${size}'"))
+    run = load_config("a fox", write("a.yaml", "style: ${oc.env:SECRET}\ninit: '${size}'"))
     assert (run.style, run.init) == ("${oc.env:SECRET}", "${size}")
 
 
@@ -189,11 +191,11 @@ def test_settings_never_look_things_up(monkeypatch: pytest.MonkeyPatch, write: A
 def test_a_run_file_may_structure_its_prompts(
     text: str, wishes: tuple[Prompt, ...], write: Any
 ) -> None:
-    assert parse_prompts(load(file=write("art.yaml", text)).prompts) == wishes
+    assert parse_prompts(load_config(file=write("art.yaml", text)).prompts) == wishes
 
 
 def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
-    assert load(file=write("art.yaml", "prompts:\nsteps: 3")).prompts == ""
+    assert load_config(file=write("art.yaml", "prompts:\nsteps: 3")).prompts == ""
 
 
 @pytest.mark.parametrize(
@@ -256,17 +258,17 @@ def test_a_run_file_that_cannot_be_used_is_refused_in_words(
     text: str, message: str, write: Any
 ) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        load(file=write("art.yaml", text))
+        load_config(file=write("art.yaml", text))
 
 
 def test_weights_in_a_structure_are_finite(write: Any) -> None:
     with pytest.raises(PromptError, match="the weight nan of 'a fox' must be a finite number"):
-        load(file=write("art.yaml", "prompts: {a fox: .nan}"))
+        load_config(file=write("art.yaml", "prompts: {a fox: .nan}"))
 
 
 @pytest.mark.parametrize("text", ["# only a comment\n", "", "---\n"])
 def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
-    assert load(preset=write("none.yaml", text)) == load()
+    assert load_config(preset=write("none.yaml", text)) == load_config()
 
 
 @pytest.mark.parametrize(
@@ -304,16 +306,16 @@ def test_an_empty_file_changes_nothing(text: str, write: Any) -> None:
 )
 def test_an_override_that_cannot_be_used_is_refused_in_words(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{message}"):
-        load("a fox", overrides=[override])
+        load_config("a fox", overrides=[override])
 
 
 def test_unknown_arguments_and_notes_are_refused_too() -> None:
     with pytest.raises(ConfigError, match=r"^the arguments: there is no setting stepz; did you"):
-        load("a fox", stepz=3)
+        load_config("a fox", stepz=3)
     with pytest.raises(ConfigError, match=r"^the overrides: there is no setting stepz; did you"):
-        load("a fox", overrides={"stepz": 3})
+        load_config("a fox", overrides={"stepz": 3})
     with pytest.raises(ConfigError, match=r"^the notes: there is no setting stepz; did you mean"):
-        load("a fox", base={"stepz": 3})
+        load_config("a fox", base={"stepz": 3})
 
 
 @pytest.mark.parametrize("door", ["preset", "file"])
@@ -322,50 +324,50 @@ def test_circles_are_refused(door: str, write: Any, tmp_path: Path) -> None:
     write("two.yaml", f"extends: ../{tmp_path.name}/one.yaml")
     message = "one.yaml extends itself: one.yaml → two.yaml → one.yaml; remove one"
     with pytest.raises(ConfigError, match=message):
-        load("a fox", **{door: "one.yaml"})
+        load_config("a fox", **{door: "one.yaml"})
     with pytest.raises(ConfigError, match=r"self.yaml extends itself: self.yaml → self.yaml"):
-        load("a fox", write("self.yaml", "extends: self.yaml"))
+        load_config("a fox", write("self.yaml", "extends: self.yaml"))
 
 
 def test_the_same_ancestor_twice_is_no_circle(write: Any) -> None:
     write("base.yaml", "steps: 3")
     write("left.yaml", "extends: base.yaml")
-    assert load(preset=write("all.yaml", "extends: [left.yaml, base.yaml]")).steps == 3
+    assert load_config(preset=write("all.yaml", "extends: [left.yaml, base.yaml]")).steps == 3
 
 
 def test_a_preset_that_does_not_exist_is_named_with_the_nearest() -> None:
     with pytest.raises(
         ConfigError, match=r"no preset is called 'drat'; did you mean 'draft'\? \("
     ):
-        load("a fox", "drat")
+        load_config("a fox", "drat")
     with pytest.raises(ConfigError, match=r"no preset is called '../configs/draft'"):
-        load("a fox", "../configs/draft")
+        load_config("a fox", "../configs/draft")
 
 
 def test_files_that_cannot_be_read(write: Any, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"^none.yaml cannot be read \(No such file or directory\); check"
     ):
-        load(preset="none.yaml")
+        load_config(preset="none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigError, match=r"bytes.yaml is not UTF-8 text; save it as UTF-8"):
-        load(preset="bytes.yaml")
+        load_config(preset="bytes.yaml")
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(
         ConfigError, match=r"^folder.yaml cannot be read \(Is a directory\); check the name"
     ):
-        load(file="folder.yaml")
+        load_config(file="folder.yaml")
     with pytest.raises(
         ConfigError, match=r"^x{60}… cannot be read \(File name too long\); check"
     ):
-        load(preset="x" * 5000 + ".yaml")
+        load_config(preset="x" * 5000 + ".yaml")
 
 
 def test_values_of_the_wrong_kind_from_python_are_refused_in_words() -> None:
     match = r"^the arguments: size is \(64, 64\); it must be text, such as 256x256$"
     with pytest.raises(ConfigError, match=match):
-        load("a fox", size=(64, 64))
-    assert load("a fox", growth=[Stage("50%", "2")]).growth == [Stage("50%", "2")]
+        load_config("a fox", size=(64, 64))
+    assert load_config("a fox", growth=[Stage("50%", "2")]).growth == [Stage("50%", "2")]
 
 
 @dataclass(frozen=True)
@@ -399,7 +401,9 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
 
 def test_a_run_file_extends_several_presets_as_the_option_names_them(write: Any) -> None:
     file = write("art.yaml", "prompts: a fox\nextends: draft, ink")
-    assert dataclasses.replace(load(file=file), assets="") == load("a fox", "draft,ink")
+    assert dataclasses.replace(load_config(file=file), assets="") == load_config(
+        "a fox", "draft,ink"
+    )
 
 
 @pytest.mark.parametrize(
@@ -414,20 +418,24 @@ def test_a_run_file_extends_several_presets_as_the_option_names_them(write: Any)
 )
 def test_what_to_avoid_has_the_shapes_of_prompts(yaml: str, wanted: str, write: Any) -> None:
     file = write("art.yaml", f"prompts: a bear\n{yaml}")
-    for found in (load(file=file), *load_all(file=file), load(preset=str(file))):
+    for found in (
+        load_config(file=file),
+        *load_configs(file=file),
+        load_config(preset=str(file)),
+    ):
         assert found.negative.startswith(wanted) and bool(found.negative) == bool(wanted)
-        assert parse_all(found.prompts, found.negative)
-    assert load("a bear", negative=["fog", "rain"]).negative == "fog | rain"
+        assert parse_with_negative(found.prompts, found.negative)
+    assert load_config("a bear", negative=["fog", "rain"]).negative == "fog | rain"
 
 
 def test_what_to_avoid_is_refused_by_its_name(write: Any) -> None:
     with pytest.raises(ConfigError, match=r"^negative: fog has the weight 'big'; it must be a"):
-        load(file=write("art.yaml", "negative: {fog: big}"))
+        load_config(file=write("art.yaml", "negative: {fog: big}"))
 
 
 def test_templates_stand_in_what_to_avoid_and_in_a_style() -> None:
     words = ["negative={fog|}", "style={ink of {}|{} in oil}"]
-    found = load_all("a {fox|bear}", overrides=words)
+    found = load_configs("a {fox|bear}", overrides=words)
     assert [(each.prompts, each.negative, each.style) for each in found] == [
         (prompt, negative, style)
         for prompt in ("a fox", "a bear")
@@ -454,7 +462,7 @@ def test_templates_stand_in_what_to_avoid_and_in_a_style() -> None:
 )
 def test_templates_that_stand_for_no_runs_are_refused(words: list[str], message: str) -> None:
     with pytest.raises(VqclipError, match=message):
-        load_all(words[0], overrides=words[1:])
+        load_configs(words[0], overrides=words[1:])
 
 
 @pytest.mark.parametrize("key", ["prompts", "negative", "style"])
@@ -465,15 +473,17 @@ def test_one_run_takes_no_templates(key: str) -> None:
         rf"but this is one run; write out the one you mean, such as {key}='red ink', or "
     )
     with pytest.raises(ConfigError, match=message):
-        load(base=base, overrides=[f"{key}={{red|blue}} ink"])
-    assert load(base=base).style == "{old|older} {}"  # what is noted is no template any more
+        load_config(base=base, overrides=[f"{key}={{red|blue}} ink"])
+    assert (
+        load_config(base=base).style == "{old|older} {}"
+    )  # what is noted is no template any more
     literal = rf"\{{red|blue\}} {key}"
-    assert getattr(load(base=base, overrides=[f"{key}={literal}"]), key) == literal
+    assert getattr(load_config(base=base, overrides=[f"{key}={literal}"]), key) == literal
 
 
 def test_one_run_takes_no_template_of_a_style() -> None:
     with pytest.raises(ConfigError, match=r"^the arguments: style is '\{ink\|oil\}', a template"):
-        load("a fox", style="{ink|oil}")
+        load_config("a fox", style="{ink|oil}")
 
 
 def test_scenes_in_a_run_file_may_have_lengths(tmp_path: Path) -> None:
@@ -483,12 +493,14 @@ def test_scenes_in_a_run_file_may_have_lengths(tmp_path: Path) -> None:
         "- [a bear, a bee]\n"
         "- {subject: a hen, appearance: {fur: red}, for: 30%}\n"
     )
-    found = load(file=path).prompts
+    found = load_config(file=path).prompts
     assert found.startswith(
         "a fox | lasting(2s) ^ an owl:2 | fog:-1 | lasting(24) ^ a bear | a bee"
     )
-    lengths = {wish.scene: wish.lasting for wish in parse_prompts(found) if wish.lasting}
-    assert {scene: each.written for scene, each in lengths.items()} == {
+    lengths = {
+        wish.scene: wish.scene_length for wish in parse_prompts(found) if wish.scene_length
+    }
+    assert {scene: each.to_text for scene, each in lengths.items()} == {
         0: "2s",
         1: "24",
         3: "30%",
@@ -497,7 +509,7 @@ def test_scenes_in_a_run_file_may_have_lengths(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"art.yaml: scenes: for: 'ages' is not a length; write fr"
     ):
-        load(file=path)
+        load_config(file=path)
 
 
 def test_settings_that_may_change_are_kept_in_canonical_words(tmp_path: Path) -> None:
@@ -505,25 +517,25 @@ def test_settings_that_may_change_are_kept_in_canonical_words(tmp_path: Path) ->
     path.write_text(
         "prompts: a fox\noptimiser: {rate: {0: 0.3, 75%: .03 hold}}\ncutouts: {noise: null}"
     )
-    found = load(file=path, overrides=["losses.edges=1+t", "cutouts.count={0:4,9:  8}"])
+    found = load_config(file=path, overrides=["losses.edges=1+t", "cutouts.count={0:4,9:  8}"])
     assert (found.optimiser.rate, found.cutouts.noise) == ("0: 0.3, 75%: 0.03 hold", None)
     assert (found.losses.edges, found.cutouts.count) == ("1 + t", "0: 4, 9: 8")
-    plain = load("a fox", overrides=["cutouts.count=8.0", "optimiser.rate=1e-1"])
+    plain = load_config("a fox", overrides=["cutouts.count=8.0", "optimiser.rate=1e-1"])
     assert (plain.cutouts.count, plain.optimiser.rate) == (8, 0.1)
     assert isinstance(plain.cutouts.count, int)
-    nothing = load("a fox", overrides=["optimiser.rate=null", "cutouts.noise="])
+    nothing = load_config("a fox", overrides=["optimiser.rate=null", "cutouts.noise="])
     assert (nothing.optimiser.rate, nothing.cutouts.noise) == (None, None)
 
 
 def test_who_speaks_last_says_how_long_an_animation_is(tmp_path: Path) -> None:
     def long(**given: Any) -> int:
-        return load("a fox", **given).frames
+        return load_config("a fox", **given).frames
 
     music = {"preset": "music"}  # which says length: 10
     assert (long(**music), long(**music, frames=9), long(**music, length=1.0)) == (120, 9, 12)
     assert long(preset="zoom-in", overrides=["length=2"]) == 24
     assert long(preset="zoom-in,music") == 120 and long(preset="music,zoom-in") == 60
-    base = to_dict(load("a fox", frames=30))
+    base = to_dict(load_config("a fox", frames=30))
     assert long(base=base, overrides=["length=1"]) == 12
     assert long(base=base) == 30
     own = tmp_path / "own.yaml"
@@ -538,9 +550,9 @@ def test_who_speaks_last_says_how_long_an_animation_is(tmp_path: Path) -> None:
 
 def test_what_was_loaded_before_leaves_no_trace() -> None:
     """The defaults are prepared once; each load takes a copy of them, also one that fails."""
-    before = load("a fox")
-    changed = load("a fox", overrides=["steps=3", "cutouts.count=9", "growth=[]"])
+    before = load_config("a fox")
+    changed = load_config("a fox", overrides=["steps=3", "cutouts.count=9", "growth=[]"])
     changed.perceptors.append("mine")
     with pytest.raises(ConfigError):
-        load("a fox", overrides=["steps=5", "cutouts.count=four"])
-    assert load("a fox") == before != changed
+        load_config("a fox", overrides=["steps=5", "cutouts.count=four"])
+    assert load_config("a fox") == before != changed

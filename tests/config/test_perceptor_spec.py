@@ -70,14 +70,14 @@ def test_a_perceptor_is_named_once() -> None:
     with pytest.raises(
         ConfigError, match="perceptors names a CLIP model twice: starter, starter"
     ):
-        loading.load("a fox", perceptors=["starter", "starter:0.5"])
+        loading.load_config("a fox", perceptors=["starter", "starter:0.5"])
 
 
 def test_an_open_schedule_is_refused_on_the_command_line() -> None:
     with pytest.raises(ConfigError, match=r"'starter:\{0: 0' has a schedule without its"):
-        loading.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1"])
+        loading.load_config("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1"])
 
 
 def test_the_commas_of_a_schedule_part_no_perceptors() -> None:
-    found = loading.load("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1}, b::c:2"])
+    found = loading.load_config("a fox", overrides=["perceptors=starter:{0: 0, 50%: 1}, b::c:2"])
     assert found.perceptors == ["starter:{0: 0, 50%: 1}", "b::c:2"]

@@ -13,7 +13,7 @@ SOUND = RunConfig(steps=11, cutouts=CutoutSettings(count="8 + 8 * beat - frame")
 
 
 def test_which_settings_may_change() -> None:
-    names = scheduled.curves(RunConfig(), scheduled.clock_of(RunConfig()))
+    names = scheduled.setting_curves(RunConfig(), scheduled.clock_of(RunConfig()))
     assert {"optimiser.rate", "cutouts.count", "losses.distinct", "losses.init"} <= set(names)
     assert "cutouts.noise" not in names  # it is null
     assert names["cutouts.count"](7) == 16
@@ -22,7 +22,7 @@ def test_which_settings_may_change() -> None:
 def test_a_second_of_a_picture_has_as_many_steps_as_its_film_has_frames() -> None:
     clock = scheduled.clock_of(RunConfig(steps=60))
     config = RunConfig(optimiser=OptimiserSettings(rate="0s: 0, 2s: 1"))
-    assert scheduled.curve(config, "optimiser.rate", clock)(15) == 0.5
+    assert scheduled.setting_curve(config, "optimiser.rate", clock)(15) == 0.5
 
 
 def test_the_most_that_a_setting_comes_to() -> None:
@@ -38,10 +38,10 @@ def test_the_most_that_a_setting_comes_to() -> None:
 
 def test_a_sound_that_is_there_is_heard() -> None:
     clock = Timeline(3, 10.0, {"beat": [0.0, 1.0, 0.5]}).clock([1, 2, 1])
-    count = scheduled.curve(SOUND, "cutouts.count", clock)
+    count = scheduled.setting_curve(SOUND, "cutouts.count", clock)
     assert [count(step) for step in range(4)] == [8, 15, 15, 10]
     with pytest.raises(ConfigError, match=r"cutouts.count: .* 'beat', which needs a sound"):
-        scheduled.curve(SOUND, "cutouts.count", scheduled.clock_of(SOUND))
+        scheduled.setting_curve(SOUND, "cutouts.count", scheduled.clock_of(SOUND))
 
 
 @pytest.mark.parametrize("value", [True, [1], 2.5, "2.5", None])

@@ -10,7 +10,7 @@ import pytest
 from vqclip import optimisers
 from vqclip.config import describe, schema
 from vqclip.config.describe import Setting, describe_settings
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.config.sizes import final_size, plan_stages, read_size
 from vqclip.guidance import cutout_recipes, perceptor, pixel_losses
@@ -89,7 +89,7 @@ def test_help_covers_every_setting_with_its_default() -> None:
         (),
     )
     assert lines["device"].choices == schema.DEVICES
-    assert lines["losses.edges"].told.endswith("(number or schedule)")
+    assert lines["losses.edges"].full_help.endswith("(number or schedule)")
     assert {line.kind for line in lines.values()} == {
         *(
             "text",
@@ -155,7 +155,9 @@ def test_the_shorter_side_may_be_named_alone(
 ) -> None:
     run = changed(size=size, steps=100, growth=[Stage("64", "40%"), Stage("128", "25%")])
     assert plan_stages(run, 8) == stages
-    written = load(overrides=[f"size={size}", "steps=100", "growth=[{size: 64, steps: 40}]"])
+    written = load_config(
+        overrides=[f"size={size}", "steps=100", "growth=[{size: 64, steps: 40}]"]
+    )
     assert written.growth == [Stage("64", "40")]
 
 
@@ -194,7 +196,7 @@ def test_settings_as_plain_values_load_into_the_same_settings() -> None:
         **{"growth": [Stage("32x32", "2")], "perceptors": ["a", "b"], "out": "elsewhere"},
     )
     values = describe.to_dict(run)
-    assert load(base=values) == run
+    assert load_config(base=values) == run
     without = describe.to_dict(run, everywhere=False)
     assert set(values) - set(without) == {"checkpoint", "out"}
-    assert load(base=without) == dataclasses.replace(run, out="outputs")
+    assert load_config(base=without) == dataclasses.replace(run, out="outputs")

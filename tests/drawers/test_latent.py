@@ -19,7 +19,7 @@ def model(models: Home) -> VQGAN:
 
 @pytest.fixture
 def drawer(model: VQGAN) -> LatentDrawer:
-    return LatentDrawer(model, model.random(3, 5, torch.Generator().manual_seed(1)))
+    return LatentDrawer(model, model.random_latent(3, 5, torch.Generator().manual_seed(1)))
 
 
 def test_the_picture_is_that_of_the_nearest_codes(model: VQGAN, drawer: LatentDrawer) -> None:
@@ -88,5 +88,5 @@ def test_enlarging_goes_on_from_the_same_picture(model: VQGAN, drawer: LatentDra
 
 
 def test_another_latent_can_be_drawn(model: VQGAN, drawer: LatentDrawer) -> None:
-    other = model.random(2, 2, torch.Generator().manual_seed(3))
+    other = model.random_latent(2, 2, torch.Generator().manual_seed(3))
     assert torch.equal(drawer.draw_latent(other), model.decode(other))

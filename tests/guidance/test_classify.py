@@ -65,7 +65,7 @@ def test_probabilities_are_open_clips(tiny: perceptor.OpenClipPerceptor) -> None
     assert theirs.softmax(1).std() > 0.01  # which an answer of one third each would not meet
     learnt = zero_shot.build_classifier(tiny, LABELS, TEMPLATES)
     seen = torch.cat([zero_shot.embed_picture(picture, tiny) for picture in pictures])
-    logits = learnt.sharpness * seen @ learnt.directions.T
+    logits = learnt.inverse_temperature * seen @ learnt.directions.T
     torch.testing.assert_close(logits, theirs, atol=1e-4, rtol=0)
 
 
@@ -77,7 +77,7 @@ def test_the_starters_probabilities_are_open_clips(name: str) -> None:
     theirs = their_logits(eye, pictures, LABELS).softmax(1)
     ours = our_judgement(eye, pictures, LABELS).exp()
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
-    assert eye.sharpness == pytest.approx(22.5, abs=0.1)
+    assert eye.inverse_temperature == pytest.approx(22.5, abs=0.1)
 
 
 def test_several_perceptors_agree_by_the_mean_of_logarithms() -> None:

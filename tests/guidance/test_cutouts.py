@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.guidance.cutout_recipes import RECIPES, Recipe
+from vqclip.guidance.cutout_recipes import RECIPES, CutoutRecipe
 from vqclip.guidance.cutouts import Cutter
 
-PLAIN = Recipe(
+PLAIN = CutoutRecipe(
     overview=1.0,
     fit="squash",
     pooling="bilinear",
@@ -45,7 +45,7 @@ def test_every_recipe_cuts_every_shape(name: str, height: int, width: int, count
     image = picture(height, width)
     cut = Cutter(32, count=count, recipe=RECIPES[name])(image)
     assert cut.pixels.shape == (count, 3, 32, 32)
-    again = cut.again(image)
+    again = cut.cut_again(image)
     assert again.isfinite().all()
     assert float(again.min()) >= 0 and float(again.max()) <= 1 + 1e-5
 
@@ -55,19 +55,21 @@ def test_again_repeats_everything_but_the_noise(name: str) -> None:
     image = picture()
     cutter = Cutter(16, count=8, recipe=replace(RECIPES[name], noise=0.0), seed=3)
     cut = cutter(image)
-    assert torch.equal(cut.again(image), cut.pixels)
+    assert torch.equal(cut.cut_again(image), cut.pixels)
     cutter(image)  # later draws do not change an earlier cut
-    assert torch.equal(cut.again(image), cut.pixels)
+    assert torch.equal(cut.cut_again(image), cut.pixels)
     noisy = Cutter(16, count=8, recipe=replace(RECIPES[name], noise=0.2), seed=3)(image)
-    assert torch.equal(noisy.again(image), cut.pixels)
+    assert torch.equal(noisy.cut_again(image), cut.pixels)
     difference = (noisy.pixels - cut.pixels).std(dim=(1, 2, 3))
     assert float(difference.min()) > 0 and float(difference.max()) < 0.22
 
 
 def test_again_on_another_size_sees_the_same_places() -> None:
-    cut = Cutter(16, count=16, recipe=replace(Recipe(), noise=0.0, jitter=0.0))(picture(64, 64))
+    cut = Cutter(16, count=16, recipe=replace(CutoutRecipe(), noise=0.0, jitter=0.0))(
+        picture(64, 64)
+    )
     large = F.interpolate(picture(64, 64), scale_factor=4, mode="bilinear")
-    assert float((cut.again(large) - cut.pixels).abs().mean()) < 0.02
+    assert float((cut.cut_again(large) - cut.pixels).abs().mean()) < 0.02
 
 
 def test_equal_seeds_and_states_give_equal_cuts() -> None:
@@ -142,7 +144,7 @@ def test_a_flip_is_torchs_own() -> None:
         ),
     ],
 )
-def test_warps_are_kornias_own(recipe: Recipe, theirs: Any) -> None:
+def test_warps_are_kornias_own(recipe: CutoutRecipe, theirs: Any) -> None:
     image = picture(64, 64)
     cutter = Cutter(64, count=4, recipe=replace(recipe, edges="black"), seed=5)
     twin = Cutter(64, count=4, recipe=replace(recipe, edges="black"), seed=5)
@@ -196,7 +198,7 @@ def test_cuts_poke_out_only_if_they_may() -> None:
 def test_a_share_of_the_cuts_sees_the_whole_picture() -> None:
     reach = corners(Cutter(16, count=16), picture(48, 64))
     assert len(reach) == 16
-    still = replace(Recipe(), affine=0.0, tilt=0.0)
+    still = replace(CutoutRecipe(), affine=0.0, tilt=0.0)
     ends = corners(Cutter(16, count=16, recipe=still), picture(48, 64))
     whole = (ends[:, 0, 0] <= -1 + 1e-5) & (ends[:, 1, 0] >= 1 - 1e-5)
     assert whole.tolist() == [True] * 8 + [False] * 8
@@ -269,7 +271,7 @@ def test_cutters_are_told_apart_by_identity() -> None:
 )
 def test_impossible_recipes_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Recipe(**settings)
+        CutoutRecipe(**settings)
 
 
 @pytest.mark.parametrize("name", ["size", "count", "seed"])
@@ -293,15 +295,15 @@ def test_count_and_noise_may_be_others_at_each_step() -> None:
     )
     quiet, loud = cutter(image, 0), cutter(image, 4)
     assert (len(quiet.pixels), len(loud.pixels)) == (2, 6)
-    assert torch.equal(quiet.pixels, quiet.again(image))
-    assert float((loud.pixels - loud.again(image)).std()) > 0.1
+    assert torch.equal(quiet.pixels, quiet.cut_again(image))
+    assert float((loud.pixels - loud.cut_again(image)).std()) > 0.1
 
 
 def test_a_count_that_stays_the_same_changes_nothing() -> None:
     image = picture(32, 32)
     plain, changing = (
         Cutter(16, count=4, seed=3, **more)
-        for more in ({}, {"counts": lambda step: 4, "noises": lambda step: Recipe().noise})
+        for more in ({}, {"counts": lambda step: 4, "noises": lambda step: CutoutRecipe().noise})
     )
     for step in range(3):
         assert torch.equal(plain(image, step).pixels, changing(image, step).pixels)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from tests.conftest import Home
 from tests.helpers import building
 from vqclip import generate
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.generate import View
 from vqclip.guidance import distractors, objectives
 from vqclip.guidance import perceptor as guidance_perceptor
@@ -40,7 +40,7 @@ def test_what_a_text_names_is_no_foil() -> None:
 
 def test_the_loss_is_cross_entropy_among_the_foils() -> None:
     seen, wanted, away = directions(5, 0), directions(1, 1), directions(7, 2)
-    logits = distractors.SHARPNESS * seen @ torch.cat([wanted, away]).T
+    logits = distractors.INVERSE_TEMPERATURE * seen @ torch.cat([wanted, away]).T
     zeros = torch.zeros(5, dtype=torch.long)
     each = functional.cross_entropy(logits, zeros, reduction="none")
     torch.testing.assert_close(-distractors.log_certainty(seen, wanted, away), each)
@@ -63,7 +63,7 @@ def test_only_words_that_are_wished_for_are_told_from_others(home: Home) -> None
 
     def made(prompt: str, weight: float = 0.05) -> list[generate.Objective]:
         return list(
-            objectives.against_foils(
+            objectives.make_distractor_objectives(
                 parse_prompts(prompt), [perceptor], SceneTimeline(1, Clock(1)), weight
             )
         )
@@ -85,7 +85,7 @@ def test_a_run_is_held_against_foils_in_its_own_style(
 
     monkeypatch.setattr(guidance_perceptor.OpenClipPerceptor, "embed_text", watched)
     words = home.words(f"losses.distinct={weight}", "style=an etching of {}")
-    ready = building.build(load("a fox", overrides=words))
+    ready = building.build(load_config("a fox", overrides=words))
     names = [each.name for each in ready.objectives]
     assert ("distinct" in names) == there
     assert ("an etching of wolf" in read) == there

@@ -14,8 +14,8 @@ from torch import Generator
 from tests.conftest import VQGAN, Home, Refusal
 from tests.helpers import building, tiny_clip
 from vqclip.cli import main
-from vqclip.cli.commands.dream import MARGIN, sheet
-from vqclip.config.loading import load
+from vqclip.cli.commands.dream import MARGIN, lay_sheet
+from vqclip.config.loading import load_config
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
 from vqclip.guidance import distractors
@@ -24,7 +24,7 @@ from vqclip.guidance.perceptor import load_perceptor
 from vqclip.language import prompt, prompts
 from vqclip.media import images
 from vqclip.models import device, net2net, vqgan
-from vqclip.models.gpt import GPT, Shape
+from vqclip.models.gpt import GPT, TransformerShape
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.prior import Prior
 from vqclip.models.zoo import download, registry
@@ -36,7 +36,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def dreamer(home: Home, tmp_path: Path) -> guidance_drafts.DraftModel:
     """A dreamer of tiny models, with two judges; it knows nothing, but knows it firmly."""
-    shape = Shape(16, 5 + 4, n_layer=1, n_head=2, n_embd=16, n_unmasked=5)
+    shape = TransformerShape(16, 5 + 4, n_layer=1, n_head=2, n_embd=16, n_unmasked=5)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         prior = Prior(shape, words=5, text_width=32, cells=4)
@@ -67,15 +67,17 @@ def stream(seed: int = 0) -> Generator:
 
 
 def test_drafts_are_ranked_by_what_the_judges_see(dreamer: guidance_drafts.DraftModel) -> None:
-    drafts = dreamer.dream("a fox", SETTINGS, stream())
+    drafts = dreamer.draw_drafts("a fox", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
     words = ["a fox", *distractors.distractors_for("a fox")]
     for draft in drafts:
         assert draft.image.shape == (1, 3, 16, 16)
         assert draft.image.min() >= 0 and draft.image.max() <= 1
         one, two = (
-            distractors.SHARPNESS * judge.embed_image(draft.image) @ judge.embed_text(words).T
-            for judge in dreamer.judges
+            distractors.INVERSE_TEMPERATURE
+            * judge.embed_image(draft.image)
+            @ judge.embed_text(words).T
+            for judge in dreamer.perceptors
         )
         sure = one.softmax(1)[0, 0] * two.softmax(1)[0, 0]
         assert draft.score == pytest.approx(float(sure.sqrt()), abs=1e-6)
@@ -85,10 +87,10 @@ def test_drafts_are_ranked_by_what_the_judges_see(dreamer: guidance_drafts.Draft
 def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(
     dreamer: guidance_drafts.DraftModel,
 ) -> None:
-    (draft,) = dreamer.dream("a fox", replace(SETTINGS, count=1), stream(3))
-    prefix = dreamer.prior.prefix(dreamer.judges[0].read_tokens(["a fox"]))
+    (draft,) = dreamer.draw_drafts("a fox", replace(SETTINGS, count=1), stream(3))
+    prefix = dreamer.prior.prefix(dreamer.perceptors[0].read_tokens(["a fox"]))
     how = {key: getattr(SETTINGS, key) for key in ("temperature", "top_p", "guidance")}
-    codes = dreamer.prior.dream(prefix, generator=stream(3), **how)
+    codes = dreamer.prior.sample(prefix, generator=stream(3), **how)
     wanted = dreamer.drawer.decode(dreamer.drawer.lookup(codes[0]))
     torch.testing.assert_close(draft.image, wanted)
 
@@ -97,7 +99,7 @@ def test_equal_seeds_give_equal_drafts_and_words_count(
     dreamer: guidance_drafts.DraftModel,
 ) -> None:
     first, again, other, words = (
-        torch.cat([d.image for d in dreamer.dream(text, SETTINGS, stream(seed))])
+        torch.cat([d.image for d in dreamer.draw_drafts(text, SETTINGS, stream(seed))])
         for text, seed in (("a fox", 1), ("a fox", 1), ("a fox", 2), ("a blue whale", 1))
     )
     assert torch.equal(first, again)
@@ -108,16 +110,16 @@ def test_many_drafts_are_written_some_at_a_time(
     dreamer: guidance_drafts.DraftModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guidance_drafts, "AT_ONCE", 2)
-    assert len(dreamer.dream("a fox", SETTINGS, stream())) == 5
+    assert len(dreamer.draw_drafts("a fox", SETTINGS, stream())) == 5
 
 
 @pytest.mark.parametrize(("width", "height"), [(32, 32), (48, 32), (32, 57)])
 def test_a_draft_is_laid_in_the_middle_and_goes_on(width: int, height: int) -> None:
     draft = torch.rand(1, 3, 16, 16, generator=stream())
-    got = guidance_drafts.pad_to(draft, width, height)
+    got = guidance_drafts.pad_draft(draft, width, height)
     assert got.shape == (1, 3, height, width)
     left, top = (width - 32) // 2, (height - 32) // 2
-    middle = guidance_drafts.pad_to(draft, 32, 32)
+    middle = guidance_drafts.pad_draft(draft, 32, 32)
     assert torch.equal(got[..., top : top + 32, left : left + 32], middle)
     assert torch.equal(got[..., :left], got[..., left : left + 1].expand(-1, -1, -1, left))
     assert got.min() >= 0 and got.max() <= 1
@@ -133,23 +135,25 @@ def test_what_is_wished_for_in_words_is_drafted() -> None:
 def test_a_run_starts_from_its_best_draft(
     home: Home, bundled: guidance_drafts.DraftModel
 ) -> None:
-    config = load("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
+    config = load_config("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
     run = building.build(config)
     generator = stream(device.purpose_seed(4, "init"))
-    best = bundled.dream("a fox", config.dream, generator)[0].image
-    start = guidance_drafts.pad_to(best, 32, 32).mul(255).round().div(255)
+    best = bundled.draw_drafts("a fox", config.dream, generator)[0].image
+    start = guidance_drafts.pad_draft(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
-    assert run.models["starter prior"] == registry.sha256(
+    assert run.models["starter prior"] == registry.file_sha256(
         registry.starter_prior() / "prior.safetensors"
     )
-    assert "starter prior" not in building.build(load("a fox", overrides=home.words())).models
+    assert (
+        "starter prior" not in building.build(load_config("a fox", overrides=home.words())).models
+    )
 
 
 def test_closeness_to_the_draft_may_be_liked(
     home: Home, bundled: guidance_drafts.DraftModel
 ) -> None:
     words = home.words("init=dream", "losses.init=1")
-    (first, *_) = building.build(load("a fox", overrides=words)).play()
+    (first, *_) = building.build(load_config("a fox", overrides=words)).play()
     assert first.losses["init"].isfinite()
 
 
@@ -176,8 +180,8 @@ def test_dream_leaves_drafts_and_a_sheet(
         *(f"draft-0{n}.png" for n in range(1, 5)),
         "sheet.png",
     ]
-    config = load("a fox", overrides=home.words("dream.count=4"))
-    best = bundled.dream("a fox", config.dream, stream(device.purpose_seed(7, "init")))[0]
+    config = load_config("a fox", overrides=home.words("dream.count=4"))
+    best = bundled.draw_drafts("a fox", config.dream, stream(device.purpose_seed(7, "init")))[0]
     assert torch.equal(
         images.read_picture(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(best.image)).permute(2, 0, 1)[None] / 255,
@@ -214,7 +218,7 @@ def test_dream_tells_scripts(
 )
 def test_a_sheet_holds_every_picture(count: int, across: int, down: int) -> None:
     pictures = [torch.full([1, 3, 8, 10], (n + 1) / 20) for n in range(count)]
-    got = sheet(pictures)
+    got = lay_sheet(pictures)
     assert got.shape == (1, 3, down * (8 + MARGIN) + MARGIN, across * (10 + MARGIN) + MARGIN)
     for n, picture in enumerate(pictures):
         top = MARGIN + n // across * (8 + MARGIN)
@@ -237,7 +241,7 @@ def write_transformer(home: Home, place: Path, classes: int = 1000) -> tuple[Pat
     state = torch.load(home.checkpoint)["state_dict"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        transformer = GPT(Shape(**sizes))
+        transformer = GPT(TransformerShape(**sizes))
         for weight in transformer.parameters():
             torch.nn.init.normal_(weight, std=0.5)
     whole = {f"first_stage_model.{key}": value for key, value in state.items()}
@@ -264,17 +268,17 @@ def classes(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 def test_a_class_is_drafted_and_ranked(classes: str) -> None:
     dreamer = guidance_drafts.load_draft_model(prior=classes)
     assert isinstance(dreamer, guidance_drafts.ClassDraftModel)
-    drafts = dreamer.dream("a goldfish", SETTINGS, stream())
+    drafts = dreamer.draw_drafts("a goldfish", SETTINGS, stream())
     assert len(drafts) == 5 and drafts == sorted(drafts, key=lambda d: -d.score)
     how = {"temperature": SETTINGS.temperature, "top_p": SETTINGS.top_p}
-    codes = dreamer.model.write(1, 5, generator=stream(), **how)
+    codes = dreamer.model.sample(1, 5, generator=stream(), **how)
     drawer = dreamer.model.first_stage
     wanted = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
     assert wanted.shape == (5, 3, 32, 32)
     words = ["a goldfish", *distractors.distractors_for("a goldfish")]
-    (judge,) = dreamer.judges
+    (judge,) = dreamer.perceptors
     seen = judge.embed_image(wanted) @ judge.embed_text(words).T
-    scores = (distractors.SHARPNESS * seen).softmax(1)[:, 0]
+    scores = (distractors.INVERSE_TEMPERATURE * seen).softmax(1)[:, 0]
     order = scores.argsort(descending=True)
     torch.testing.assert_close(torch.cat([d.image for d in drafts]), wanted[order])
     torch.testing.assert_close(torch.tensor([d.score for d in drafts]), scores[order])
@@ -286,7 +290,7 @@ def test_many_drafts_of_a_class_are_written_some_at_a_time(
     monkeypatch.setattr(guidance_drafts, "CLASSES_AT_ONCE", 2)
     dreamer = guidance_drafts.load_draft_model(prior=classes)
     first, again, other, words = (
-        torch.cat([d.image for d in dreamer.dream(text, SETTINGS, stream(seed))])
+        torch.cat([d.image for d in dreamer.draw_drafts(text, SETTINGS, stream(seed))])
         for text, seed in (("ostrich", 1), ("ostrich", 1), ("ostrich", 2), ("zebra", 1))
     )
     assert len(first) == 5 and torch.equal(first, again)
@@ -297,7 +301,7 @@ def test_words_that_name_no_class_take_the_nearest(classes: str) -> None:
     dreamer = guidance_drafts.load_draft_model(prior=classes)
     assert dreamer.choose("two goldfish") == guidance_drafts.Choice(1, "goldfish", named=True)
     names = [synonyms[0] for synonyms in net2net.class_names()]
-    (judge,) = dreamer.judges
+    (judge,) = dreamer.perceptors
     text = judge.embed_text(["fog over hills"])
     nearest = max(range(1000), key=lambda n: float(judge.embed_text([names[n]]) @ text.T))
     wanted = guidance_drafts.Choice(nearest, names[nearest], named=False)
@@ -315,7 +319,7 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
     assert len(list(place.glob("draft-*.png"))) == 3
     dreamer = guidance_drafts.load_draft_model(prior="classes")
     settings = DreamSettings(count=3, prior="classes")
-    drafts = dreamer.dream("a goldfish", settings, stream(device.purpose_seed(7, "init")))
+    drafts = dreamer.draw_drafts("a goldfish", settings, stream(device.purpose_seed(7, "init")))
     assert torch.equal(
         images.read_picture(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,
@@ -379,10 +383,10 @@ def test_what_is_loaded_already_is_not_loaded_again(
     fresh, shared, again = (
         guidance_drafts.load_draft_model(loaded=given) for given in ([], [one], [half])
     )
-    assert shared.judges[0].model is one.model
-    assert again.judges[0].model is not half.model
+    assert shared.perceptors[0].model is one.model
+    assert again.perceptors[0].model is not half.model
     pictures = torch.rand(2, 3, 40, 40, generator=stream())
-    for mine, other in zip(shared.judges, fresh.judges, strict=True):
+    for mine, other in zip(shared.perceptors, fresh.perceptors, strict=True):
         assert mine.model is not other.model
         assert (mine.contrast, mine.memory_policy, mine.words) == ("absolute", MemoryPolicy(), {})
         assert torch.equal(mine.embed_image(pictures), other.embed_image(pictures))

@@ -13,32 +13,41 @@ from torch import Tensor
 from vqclip.config.schema import LossSettings
 from vqclip.generate import View
 from vqclip.guidance import pixel_losses
-from vqclip.guidance.objectives import PromptInputs, from_losses, from_prompts, names_of
+from vqclip.guidance.objectives import (
+    PromptInputs,
+    list_weighted_losses,
+    make_loss_objectives,
+    make_prompt_objectives,
+)
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompts import parse_prompts
-from vqclip.models.tokenizer import Row
+from vqclip.models.tokenizer import TokenRow
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
-    assert set(names_of(everything)) == {"distinct", *pixel_losses.LOSSES} == set(numbers)
-    assert names_of(LossSettings(distinct=0, smoothness=0)) == []
-    assert names_of(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
+    assert (
+        set(list_weighted_losses(everything))
+        == {"distinct", *pixel_losses.LOSSES}
+        == set(numbers)
+    )
+    assert list_weighted_losses(LossSettings(distinct=0, smoothness=0)) == []
+    assert list_weighted_losses(LossSettings(smoothness=0, edges=-0.5)) == ["distinct", "edges"]
 
 
 def test_weights_stay_the_same_from_step_to_step() -> None:
-    (objective,) = from_losses(LossSettings(symmetry=-2.0, smoothness=0), None, Clock(9))
+    (objective,) = make_loss_objectives(LossSettings(symmetry=-2.0, smoothness=0), None, Clock(9))
     assert objective.name == "symmetry"
     assert [objective.weight(step) for step in (0, 7)] == [-2.0, -2.0]
 
 
 def test_weights_of_losses_may_change() -> None:
     wanted = LossSettings(symmetry="0: 0, 8: 4", smoothness=0)
-    (objective,) = from_losses(wanted, None, Clock(9))
+    (objective,) = make_loss_objectives(wanted, None, Clock(9))
     assert [objective.weight(step) for step in (0, 4, 8)] == [0, 2, 4]
 
 
@@ -51,8 +60,8 @@ class Reader:
 
     tokenizer = None
 
-    def spell(self, pieces: Sequence[tuple[str, float]]) -> Row:
-        return Row(torch.zeros(77), torch.ones(77), (), 2 + len(pieces))
+    def spell(self, pieces: Sequence[tuple[str, float]]) -> TokenRow:
+        return TokenRow(torch.zeros(77), torch.ones(77), (), 2 + len(pieces))
 
     def embed_text(self, texts: list[str]) -> Tensor:
         return torch.tensor([[1.0, 0.0]]).expand(len(texts), -1)
@@ -69,7 +78,7 @@ class Reader:
     ],
 )
 def test_what_pushes_rests_at_a_right_angle(prompt: str, cosine: float, moves: bool) -> None:
-    (wish,) = from_prompts(
+    (wish,) = make_prompt_objectives(
         parse_prompts(prompt),
         [cast(OpenClipPerceptor, Reader())],
         SceneTimeline(1, Clock(1)),

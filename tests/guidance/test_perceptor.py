@@ -22,7 +22,7 @@ from vqclip.guidance import perceptor as guidance_perceptor
 from vqclip.guidance.cutouts import Cutter
 from vqclip.models import clip
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo.checkpoint_file import pack
+from vqclip.models.zoo.checkpoint_file import pack_table
 from vqclip.models.zoo.word_embedding import WordEmbedding
 
 
@@ -87,7 +87,7 @@ def test_what_is_known_about_a_model_comes_from_its_folder(
     folder: Path, tiny: guidance_perceptor.OpenClipPerceptor
 ) -> None:
     assert tiny.name == str(folder)
-    assert tiny.size == tiny.cut.size == tiny_clip.IMAGE_SIZE
+    assert tiny.size == tiny.cutter.size == tiny_clip.IMAGE_SIZE
     assert tiny.context_length == tiny_clip.CONTEXT_LENGTH
     assert tiny.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
     assert not any(weight.requires_grad for weight in tiny.model.parameters())
@@ -232,9 +232,9 @@ def test_half_the_weights_give_nearly_the_same(
 
 def test_a_cutter_of_another_size_is_refused(tiny: guidance_perceptor.OpenClipPerceptor) -> None:
     shared = Cutter(32, count=1)
-    assert tiny.through(shared).cut is shared
+    assert tiny.with_cutter(shared).cutter is shared
     with pytest.raises(ConfigError, match=r"sees squares of 32 pixels, but the cutter makes 16"):
-        tiny.through(Cutter(16))
+        tiny.with_cutter(Cutter(16))
     with pytest.raises(ValueError, match=r"cutouts are \[N, 3, H, W\], not \[3, 32, 32\]"):
         tiny.embed_image(torch.zeros(3, 32, 32))
 
@@ -289,15 +289,15 @@ def test_weights_are_fetched_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         return "somewhere"
 
     monkeypatch.setattr(open_clip, "download_pretrained", download)
-    clip.fetch("ViT-B/32::openai")
+    clip.fetch_clip("ViT-B/32::openai")
     assert asked == [open_clip.get_pretrained_cfg("ViT-B-32", "openai")]
     with pytest.raises(
         ModelAbsent,
         match=r"ViT-B-32::openai \(about 0\.6 GB\) are not on this machine and cannot be downl",
     ):
-        clip.fetch("ViT-B-32::openai")
+        clip.fetch_clip("ViT-B-32::openai")
     with pytest.raises(ConfigError, match="perceptor 'ViT-B-32' does not say which weights"):
-        clip.fetch("ViT-B-32")
+        clip.fetch_clip("ViT-B-32")
 
 
 def test_known_weights_bring_their_activation(
@@ -396,7 +396,7 @@ def write_packed(folder: Path, place: Path) -> Path:
     """Write a folder's model again with its table of words packed."""
     place.mkdir()
     weights = load_file(folder / "open_clip_model.safetensors")
-    save_file(pack(weights, "token_embedding.weight"), place / "packed.safetensors")
+    save_file(pack_table(weights, "token_embedding.weight"), place / "packed.safetensors")
     (place / "open_clip_config.json").write_text((folder / "open_clip_config.json").read_text())
     return place
 

@@ -14,13 +14,13 @@ from vqclip.errors import ConfigError
 from vqclip.generate import Loss, View
 from vqclip.guidance.pixel_losses import (
     LOSSES,
-    closeness,
-    edges,
-    palette,
+    closeness_loss,
+    edge_loss,
+    palette_loss,
     parse_colours,
-    saturation,
-    smoothness,
-    symmetry,
+    saturation_loss,
+    smoothness_loss,
+    symmetry_loss,
 )
 
 
@@ -69,13 +69,16 @@ def by_hand_edges(x: np.ndarray) -> float:
 
 
 AESTHETIC: list[tuple[Loss, Callable[[np.ndarray], float]]] = [
-    (smoothness(), by_hand_smoothness),
-    (saturation(), by_hand_saturation),
-    (symmetry(), lambda x: float(np.mean((x - x[:, :, ::-1]) ** 2))),
-    (symmetry("vertical"), lambda x: float(np.mean((x - x[:, ::-1]) ** 2))),
-    (palette("#ff0000,gold,teal"), by_hand_palette),
-    (closeness(noise(seed=1)), lambda x: float(np.mean((x - noise(seed=1)[0].numpy()) ** 2))),
-    (edges(), by_hand_edges),
+    (smoothness_loss(), by_hand_smoothness),
+    (saturation_loss(), by_hand_saturation),
+    (symmetry_loss(), lambda x: float(np.mean((x - x[:, :, ::-1]) ** 2))),
+    (symmetry_loss("vertical"), lambda x: float(np.mean((x - x[:, ::-1]) ** 2))),
+    (palette_loss("#ff0000,gold,teal"), by_hand_palette),
+    (
+        closeness_loss(noise(seed=1)),
+        lambda x: float(np.mean((x - noise(seed=1)[0].numpy()) ** 2)),
+    ),
+    (edge_loss(), by_hand_edges),
 ]
 
 
@@ -107,17 +110,17 @@ def test_a_flat_grey_picture_gives_no_nan(loss: Loss, size: tuple[int, int]) -> 
 
 def test_where_the_aesthetic_losses_are_content() -> None:
     teal = parse_colours("teal")[:, :, None, None].expand(1, 3, 4, 4)
-    assert float(palette("teal")(look(teal))) == 0
-    assert float(smoothness()(look(teal))) == 0
-    assert float(symmetry()(look(teal))) == 0
-    assert float(edges("teal", 0.5)(look(teal))) == 0
+    assert float(palette_loss("teal")(look(teal))) == 0
+    assert float(smoothness_loss()(look(teal))) == 0
+    assert float(symmetry_loss()(look(teal))) == 0
+    assert float(edge_loss("teal", 0.5)(look(teal))) == 0
     halves = parse_colours("red, cyan").T[None, :, None]  # [1, 3, 1, 2]
-    assert float(saturation()(look(halves))) == pytest.approx(-1.118, abs=1e-3)
+    assert float(saturation_loss()(look(halves))) == pytest.approx(-1.118, abs=1e-3)
 
 
 def test_edges_leave_the_middle_alone() -> None:
     image = noise(20, 40).requires_grad_()
-    edges("#000", 0.1)(look(image)).backward()
+    edge_loss("#000", 0.1)(look(image)).backward()
     assert image.grad is not None
     assert not image.grad[..., 2:18, 4:36].any()
     assert image.grad[..., :2, :].all() and image.grad[..., :, -4:].all()
@@ -125,19 +128,21 @@ def test_edges_leave_the_middle_alone() -> None:
 
 def test_closeness_fits_a_picture_of_another_size() -> None:
     flat = torch.full((1, 3, 9, 7), 0.25)
-    assert float(closeness(flat)(look(torch.full((1, 3, 4, 4), 0.75)))) == pytest.approx(0.25)
+    assert float(closeness_loss(flat)(look(torch.full((1, 3, 4, 4), 0.75)))) == pytest.approx(
+        0.25
+    )
 
 
 @pytest.mark.parametrize("thickness", [0, -0.1, 0.6, math.nan])
 def test_a_thickness_outside_its_range_is_refused(thickness: float) -> None:
     with pytest.raises(ConfigError, match=f"thickness {thickness} must be above 0 and at most"):
-        edges(thickness=thickness)
+        edge_loss(thickness=thickness)
 
 
 def test_a_mistyped_axis_is_guessed() -> None:
     message = r"no axis of symmetry is called 'vertica'; did you mean 'vertical'\?"
     with pytest.raises(ConfigError, match=message):
-        symmetry("vertica")
+        symmetry_loss("vertica")
 
 
 def test_the_table_makes_losses() -> None:

@@ -13,10 +13,10 @@ from tests.helpers import tiny_clip
 from vqclip.errors import PromptError
 from vqclip.guidance import prompt_embedding
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
-from vqclip.guidance.prompt_embedding import chunks, embed_prompt
+from vqclip.guidance.prompt_embedding import embed_prompt, split_text
 from vqclip.language import assets
 from vqclip.language.assets import Direction, SearchPath
-from vqclip.language.prompt import Prompt, TextSpan, apply_style_to_text, styled
+from vqclip.language.prompt import Prompt, TextSpan, apply_style, apply_style_to_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.models import clip_text_tower
 from vqclip.models.zoo import registry
@@ -54,8 +54,8 @@ def test_a_raised_word_counts_more_than_the_text_without_it(tiny: OpenClipPercep
     def read(*attention: float) -> torch.Tensor:
         words = ("a ", "red", " fox in a ", "dark", " wood")
         pairs = zip(words, attention, strict=True)
-        spelt = tiny.spell(list(pairs))
-        found = clip_text_tower.encode(
+        spelt = tiny.tokenise(list(pairs))
+        found = clip_text_tower.encode_text(
             tiny.model, spelt.tokens[None], weights=spelt.weights[None]
         )
         return functional.normalize(found.float(), dim=-1)
@@ -69,8 +69,10 @@ def test_a_raised_word_counts_more_than_the_text_without_it(tiny: OpenClipPercep
 def test_a_text_that_is_raised_as_a_whole_says_the_same(tiny: OpenClipPerceptor) -> None:
     """There is nothing without it to be told from."""
     got = embed_prompt(wish("(a red fox:1.5)"), tiny, HERE)
-    spelt = tiny.spell([("a red fox", 1.5)])
-    found = clip_text_tower.encode(tiny.model, spelt.tokens[None], weights=spelt.weights[None])
+    spelt = tiny.tokenise([("a red fox", 1.5)])
+    found = clip_text_tower.encode_text(
+        tiny.model, spelt.tokens[None], weights=spelt.weights[None]
+    )
     torch.testing.assert_close(got, functional.normalize(found.float(), dim=-1))
 
 
@@ -82,7 +84,7 @@ def test_attention_of_nought_is_as_if_the_word_were_not_heard(tiny: OpenClipPerc
 
 def test_a_long_text_is_the_mean_of_its_parts_by_tokens(tiny: OpenClipPerceptor) -> None:
     first, second = "a fox " * 30 + "x.", "a bear " * 20 + "y"
-    parts = chunks(wish(f"{first} {second}").spoken, tiny)
+    parts = split_text(wish(f"{first} {second}").spans, tiny)
     assert ["".join(p.text for p in part.pieces).strip() for part in parts] == [first, second]
     assert [part.tokens for part in parts] == [tiny.count_tokens(t) - 2 for t in (first, second)]
     rows = tiny.embed_text([first, second])
@@ -93,7 +95,7 @@ def test_a_long_text_is_the_mean_of_its_parts_by_tokens(tiny: OpenClipPerceptor)
 
 def test_parts_end_with_sentences_then_clauses_then_words(tiny: OpenClipPerceptor) -> None:
     def said(text: str) -> list[str]:
-        parts = chunks((TextSpan(text),), tiny)
+        parts = split_text((TextSpan(text),), tiny)
         return ["".join(piece.text for piece in part.pieces).strip() for part in parts]
 
     sentence, clause = "one " * 39 + "end.", "two " * 38 + "end,"
@@ -105,9 +107,9 @@ def test_parts_end_with_sentences_then_clauses_then_words(tiny: OpenClipPercepto
 
 def test_nothing_is_lost_and_nothing_is_too_long(tiny: OpenClipPerceptor) -> None:
     text = "A fox, red as rust; (wet:1.3) and [cold]. " * 12
-    pieces = wish(text).spoken
-    parts = chunks(pieces, tiny)
-    assert all(part.tokens <= tiny.room for part in parts)
+    pieces = wish(text).spans
+    parts = split_text(pieces, tiny)
+    assert all(part.tokens <= tiny.token_room for part in parts)
     heard = "".join(piece.text for part in parts for piece in part.pieces)
     assert heard.split() == "".join(piece.text for piece in pieces).split()
     attended = [p.text.strip() for part in parts for p in part.pieces if p.attention == 1.3]
@@ -141,7 +143,7 @@ def test_a_direction_of_pictures_is_for_those_it_was_made_for(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "directions").mkdir()
-    there, lacking, digest = ("@a.png",), ("rain",), registry.sha256(tiny.weights)
+    there, lacking, digest = ("@a.png",), ("rain",), registry.file_sha256(tiny.weights)
     numbers = [0.0] * (tiny_clip.DIMENSIONS - 1) + [2.0]
     path = assets.build_direction_path("sunny")
     path.write_text(assets.direction_to_json(Direction(there, lacking, {digest: numbers})))
@@ -158,14 +160,14 @@ def test_a_sentence_is_for_those_who_read_sentences(tiny: OpenClipPerceptor) -> 
 
 def test_styles_go_around_pieces_and_sentences() -> None:
     wishes = parse_prompts("a (red) fox sentence(A fox) | fog:-1 | @p.png")
-    fox, fog, picture = styled(wishes, "an etching of {}, dark")
+    fox, fog, picture = apply_style(wishes, "an etching of {}, dark")
     assert fox.body == "an etching of a red fox, dark"
-    assert [piece.text for piece in fox.pieces] == [
+    assert [piece.text for piece in fox.marked_spans] == [
         *("an etching of ", "a ", "red", " fox", ", dark")
     ]
     assert fox.sentence == "an etching of A fox, dark"
     assert (fog, picture) == wishes[1:]
-    assert styled(wishes, " ") == wishes
+    assert apply_style(wishes, " ") == wishes
     assert apply_style_to_text("a fox", "in ink") == "a fox, in ink"
 
 
@@ -188,8 +190,8 @@ def test_the_starter_says_what_it_never_learnt() -> None:
 
 def test_text_without_spaces_is_parted_too(tiny: OpenClipPerceptor) -> None:
     for text in ("狐狸在森林里，很红。" * 20, "x" * 900):
-        parts = chunks((TextSpan(text),), tiny)
-        assert len(parts) > 1 and all(part.tokens <= tiny.room for part in parts)
+        parts = split_text((TextSpan(text),), tiny)
+        assert len(parts) > 1 and all(part.tokens <= tiny.token_room for part in parts)
         assert "".join(piece.text for part in parts for piece in part.pieces) == text
 
 

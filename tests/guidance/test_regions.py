@@ -14,30 +14,30 @@ from tests.helpers.building import build
 from vqclip.errors import ConfigError, PictureError, PromptError
 from vqclip.generate import View
 from vqclip.guidance import regions
-from vqclip.guidance.regions import FINE, crop_region, mask, mask_bounds, paste
+from vqclip.guidance.regions import FINE, crop_region, draw_mask, mask_bounds, paste_draft
 from vqclip.language.prompt import Region
 from vqclip.language.prompts import parse_prompts
 from vqclip.run.runner import Runner
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:
-    return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
+    return build(vqclip.load_config(prompt, seed=1, **home.settings(**more)))
 
 
 def test_a_mask_is_whole_inside_and_soft_towards_the_rest() -> None:
-    found = mask(Region("top right"))[0, 0]
+    found = draw_mask(Region("top right"))[0, 0]
     half = FINE // 2
     assert found[:half, :half].max() == 0 and found[half:].max() == 0
     assert found[0, -1] == 1  # at the picture's own edge it does not fade
     row = found[10, half:]
     assert (row[1:] >= row[:-1]).all() and row[0] < 0.2 and row[-1] == 1
-    outside = mask(Region("top right", outside=True))[0, 0]
+    outside = draw_mask(Region("top right", outside=True))[0, 0]
     assert torch.allclose(found + outside, torch.ones(FINE, FINE))
 
 
 def test_the_box_around_a_mask() -> None:
-    assert mask_bounds(mask(Region("left"))) == pytest.approx((0, 0, 0.5, 1), abs=0.02)
-    assert mask_bounds(mask(Region("25% 50% 25% 25%"))) == pytest.approx(
+    assert mask_bounds(draw_mask(Region("left"))) == pytest.approx((0, 0, 0.5, 1), abs=0.02)
+    assert mask_bounds(draw_mask(Region("25% 50% 25% 25%"))) == pytest.approx(
         (0.25, 0.5, 0.5, 0.75), abs=0.02
     )
     assert mask_bounds(torch.zeros(1, 1, FINE, FINE)) == (0, 0, 1, 1)
@@ -46,7 +46,7 @@ def test_the_box_around_a_mask() -> None:
 @pytest.mark.parametrize("region", ["top right", "middle", "10% 60% 30% 30%"])
 def test_a_part_is_seen_as_it_is_and_moves_alone(region: str) -> None:
     picture = torch.rand(1, 3, 40, 56, requires_grad=True)
-    where = mask(Region(region))
+    where = draw_mask(Region(region))
     shown = crop_region(picture, where)
     left, top, right, bottom = mask_bounds(where)
     box = (slice(int(top * 40), round(bottom * 40)), slice(int(left * 56), round(right * 56)))
@@ -99,7 +99,7 @@ def test_a_mask_may_be_a_picture(home: Home, tmp_path: Path) -> None:
 
 def test_a_draft_is_laid_where_it_belongs() -> None:
     draft, picture = torch.ones(1, 3, 16, 16), torch.zeros(1, 3, 64, 96)
-    laid = paste(draft, picture, mask(Region("top right")))
+    laid = paste_draft(draft, picture, draw_mask(Region("top right")))
     assert laid.shape == picture.shape
     assert laid[0, 0, 16, 72] > 0.95  # the middle of that quarter
     assert laid[..., :46].max() < 0.05 and laid[..., 34:, :].max() < 0.05
@@ -110,7 +110,7 @@ def test_prompts_for_perceptors_that_are_not_there_are_refused(home: Home) -> No
         ready(home, "a fox for(strater)")
     with pytest.raises(ConfigError, match="no prompt is for the perceptor other"):
         build(
-            vqclip.load(
+            vqclip.load_config(
                 f"a fox for({home.clip})",
                 **home.settings() | {"perceptors": [str(home.clip), "other"]},
             )
@@ -126,7 +126,7 @@ def test_where_nothing_is_masked_the_whole_is_looked_at() -> None:
 
 
 def test_half_the_squares_look_at_a_region() -> None:
-    assert [regions.count(each) for each in (1, 4, 8, 16)] == [1, 4, 4, 8]
+    assert [regions.count_cutouts(each) for each in (1, 4, 8, 16)] == [1, 4, 4, 8]
 
 
 def test_wishes_for_one_region_share_a_look(home: Home) -> None:

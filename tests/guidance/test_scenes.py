@@ -18,7 +18,7 @@ def unit(*numbers: float) -> torch.Tensor:
 
 def test_scenes_share_the_steps_evenly() -> None:
     timeline = SceneTimeline(3, Clock(90))
-    assert [max(range(3), key=timeline.shares(step).__getitem__) for step in range(90)] == [
+    assert [max(range(3), key=timeline.scene_shares(step).__getitem__) for step in range(90)] == [
         *[0] * 30,
         *[1] * 30,
         *[2] * 30,
@@ -28,7 +28,7 @@ def test_scenes_share_the_steps_evenly() -> None:
 @pytest.mark.parametrize("fade", [0.0, 0.1, 0.5, 1.0])
 def test_shares_add_up_and_change_slowly(fade: float) -> None:
     timeline = SceneTimeline(4, Clock(200), fade)
-    shares = torch.tensor([timeline.shares(step) for step in range(200)])
+    shares = torch.tensor([timeline.scene_shares(step) for step in range(200)])
     assert torch.allclose(shares.sum(1), torch.ones(200))
     assert shares.min() >= 0
     if fade > 0:  # a scene of 50 steps fades within fade * 50 of them
@@ -37,7 +37,7 @@ def test_shares_add_up_and_change_slowly(fade: float) -> None:
 
 
 def test_one_scene_is_whole() -> None:
-    assert SceneTimeline(1, Clock(10), 0.5).shares(9) == [1.0]
+    assert SceneTimeline(1, Clock(10), 0.5).scene_shares(9) == [1.0]
 
 
 def test_slerp_goes_along_the_arc_at_an_even_pace() -> None:
@@ -109,7 +109,7 @@ def test_targets_go_from_one_to_the_other() -> None:
 
 def most(timeline: SceneTimeline) -> str:
     """Of which scene there is most, frame by frame."""
-    shares = (timeline.shares(step) for step in range(timeline.clock.steps))
+    shares = (timeline.scene_shares(step) for step in range(timeline.clock.steps))
     return "".join(str(max(range(timeline.scenes), key=each.__getitem__)) for each in shares)
 
 
@@ -123,12 +123,12 @@ def most(timeline: SceneTimeline) -> str:
     ],
 )
 def test_scenes_may_be_as_long_as_they_say(text: str, wanted: str) -> None:
-    assert most(scenes.scene_timeline(parse_prompts(text), Clock(10, fps=10.0))) == wanted
+    assert most(scenes.make_timeline(parse_prompts(text), Clock(10, fps=10.0))) == wanted
 
 
 def test_lengths_are_those_of_frames_not_of_steps() -> None:
     clock = Timeline(4).clock([6, 1, 1, 2])
-    assert most(scenes.scene_timeline(parse_prompts("a lasting(2) ^ b"), clock)) == "0000000111"
+    assert most(scenes.make_timeline(parse_prompts("a lasting(2) ^ b"), clock)) == "0000000111"
 
 
 @pytest.mark.parametrize("loop", [False, True])
@@ -139,7 +139,7 @@ def test_long_and_short_scenes_fade_as_slowly_as_the_shorter_allows(
     wishes = parse_prompts("a lasting(20) ^ b ^ c lasting(40)")
     shares = torch.tensor(
         [
-            scenes.scene_timeline(wishes, Clock(200), fade, loop=loop).shares(step)
+            scenes.make_timeline(wishes, Clock(200), fade, loop=loop).scene_shares(step)
             for step in range(200)
         ]
     )
@@ -153,10 +153,10 @@ def test_long_and_short_scenes_fade_as_slowly_as_the_shorter_allows(
 
 def test_a_loop_ends_where_it_begins() -> None:
     timeline = SceneTimeline(3, Clock(300), fade=0.4, loop=True)
-    assert timeline.shares(0) == [1, 0, 0] and timeline.shares(250) == [0, 0, 1]
-    assert timeline.shares(280) == [0.5, 0, 0.5]  # the last 40 frames are a fade
-    assert timeline.shares(299)[0] > 0.97
-    assert SceneTimeline(1, Clock(9), fade=0.4, loop=True).shares(8) == [1]
+    assert timeline.scene_shares(0) == [1, 0, 0] and timeline.scene_shares(250) == [0, 0, 1]
+    assert timeline.scene_shares(280) == [0.5, 0, 0.5]  # the last 40 frames are a fade
+    assert timeline.scene_shares(299)[0] > 0.97
+    assert SceneTimeline(1, Clock(9), fade=0.4, loop=True).scene_shares(8) == [1]
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,4 @@ def test_a_loop_ends_where_it_begins() -> None:
 )
 def test_scenes_that_do_not_fit_are_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        scenes.scene_timeline(parse_prompts(text), Clock(10, fps=10.0))
+        scenes.make_timeline(parse_prompts(text), Clock(10, fps=10.0))

@@ -25,7 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptor.OpenClipPercepto
 @pytest.fixture
 def second(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of a small judge, which the runs of a test are judged by."""
-    monkeypatch.setattr(registry, "STARTER", tmp_path)
+    monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path)
     monkeypatch.setattr(zero_shot, "judge_available", AVAILABLE)
     tiny_clip.write(tmp_path / "second")
     return tmp_path / "second"
@@ -51,14 +51,14 @@ def test_the_verdict_counts_the_words_that_fit_better(
     ("better", "words"), [(0, "none fits it better"), (1, "one fits"), (7, "7 fit it better")]
 )
 def test_the_verdict_in_words(better: int, words: str) -> None:
-    said = zero_shot.Verdict("starter-second", 0.25, better, 100).in_words()
+    said = zero_shot.Verdict("starter-second", 0.25, better, 100).describe()
     assert words in said and "0.25" in said and "did not optimise" in said
 
 
 def test_who_took_part_does_not_judge(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: perceptor.OpenClipPerceptor
 ) -> None:
-    monkeypatch.setattr(registry, "STARTER", tmp_path)
+    monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path)
     assert not zero_shot.judge_available(["starter"])  # it is not there
     tiny_clip.write(tmp_path / "second")
     assert zero_shot.judge_available(["starter"])

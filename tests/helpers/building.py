@@ -17,4 +17,4 @@ def build(
     beside: Path | None = None,
 ) -> Runner:
     """A session of some settings."""
-    return session.build(make_request(config, beside=beside, complete=False), say)
+    return session.build_runner(make_request(config, beside=beside, complete=False), say)

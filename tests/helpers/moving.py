@@ -21,14 +21,14 @@ def ready(home: Home, beside: Path | None = None, **settings: Any) -> Runner:
     motion = {"steps": 2} | settings.pop("motion", {})
     usual: dict[str, Any] = {"seed": 1, "frames": 4, "init": "random"}
     prompt = settings.pop("prompts", "a fox")
-    config = vqclip.load(prompt, **home.settings(**usual | settings, motion=motion))
+    config = vqclip.load_config(prompt, **home.settings(**usual | settings, motion=motion))
     return building.build(config, beside=beside)
 
 
 def frames(run: Runner) -> FrameRunner:
     """What takes a session that has begun from frame to frame."""
-    assert run.voyage is not None and run._optimiser is not None
-    return FrameRunner(run, run.voyage, run._optimiser)
+    assert run.feedback is not None and run._optimiser is not None
+    return FrameRunner(run, run.feedback, run._optimiser)
 
 
 def shown(steps: Any) -> list[torch.Tensor]:
@@ -54,7 +54,7 @@ def halves(whole: Runner, first: Runner, second: Runner, at: int) -> None:
         assert torch.equal(one.image, two.image), one.index
     for one, two in zip(shown(wanted), shown(steps), strict=True):
         assert torch.equal(one, two)
-    assert torch.equal(whole.final(), second.final())
+    assert torch.equal(whole.final_picture(), second.final_picture())
     ends = [run.state().tensors for run in (whole, second)]
     assert ends[0].keys() == ends[1].keys()
     for key, tensor in ends[0].items():

@@ -43,7 +43,7 @@ NOW = {"t": 1.5, "frame": 18.0, "low": 0.25}
     ],
 )
 def test_what_comes_out(text: str, wanted: float) -> None:
-    assert parse_expression(text).at(NOW) == pytest.approx(wanted)
+    assert parse_expression(text).evaluate(NOW) == pytest.approx(wanted)
     assert parse_expression(expression_to_text(parse_expression(text))) == parse_expression(text)
 
 
@@ -88,9 +88,9 @@ def test_sums_agree_with_pythons_numbers(known: Known) -> None:
     assert parse_expression(shown) == found and len(shown) <= len(text)
     if wanted is None:
         with pytest.raises(ConfigError, match="not a finite number"):
-            found.at(NOW)
+            found.evaluate(NOW)
         return
-    assert found.at(NOW) == wanted
+    assert found.evaluate(NOW) == wanted
     low, high = found.bounds
     assert low <= wanted <= high
 
@@ -139,7 +139,7 @@ def test_what_is_not_finite_is_refused_by_its_name_and_frame(text: str) -> None:
     with pytest.raises(
         ConfigError, match="is not a finite number at frame 18; avoid division"
     ) as found:
-        parse_expression(text).at(NOW)
+        parse_expression(text).evaluate(NOW)
     assert repr(expression_to_text(parse_expression(text))) in str(found.value)
 
 
@@ -147,14 +147,14 @@ def test_variables_that_are_not_there_are_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"uses 'lwo', which .* did you mean 'low'.* are: t, fr"
     ):
-        parse_expression("1 + lwo").at(NOW)
+        parse_expression("1 + lwo").evaluate(NOW)
 
 
 def test_the_deepest_that_is_read_can_be_worked_out() -> None:
     text = "+".join(["t"] * 100)
-    assert parse_expression(text).at(NOW) == 150 and parse_expression(text).bounds == (
+    assert parse_expression(text).evaluate(NOW) == 150 and parse_expression(text).bounds == (
         0,
         math.inf,
     )
     deep = "(" * (expressions.DEEPEST - 1) + "t" + ")" * (expressions.DEEPEST - 1)
-    assert parse_expression(deep).at(NOW) == 1.5
+    assert parse_expression(deep).evaluate(NOW) == 1.5

@@ -95,14 +95,18 @@ def test_a_run_with_a_missing_word_is_refused_before_a_model_loads(
 
 def test_a_run_reads_its_words_and_notes_their_files(home: Home, tmp_path: Path) -> None:
     path = teach(tmp_path)
-    ready = building.build(loading.load("a photo of <my-cat>", overrides=home.words("seed=1")))
-    assert ready.models["word my-cat"] == registry.sha256(path)
+    ready = building.build(
+        loading.load_config("a photo of <my-cat>", overrides=home.words("seed=1"))
+    )
+    assert ready.models["word my-cat"] == registry.file_sha256(path)
     perceptor = ready.perceptors[0]
     taught = perceptor.embed_text(["a photo of <my-cat>"])
     assert perceptor.count_tokens("a photo of <my-cat>") == 2 + 3 + 2
     path.unlink()
     teach(tmp_path, seed=1)
-    other = building.build(loading.load("a photo of <my-cat>", overrides=home.words("seed=1")))
+    other = building.build(
+        loading.load_config("a photo of <my-cat>", overrides=home.words("seed=1"))
+    )
     assert other.models["word my-cat"] != ready.models["word my-cat"]
     assert (other.perceptors[0].embed_text(["a photo of <my-cat>"]) - taught).abs().max() > 1e-3
 
@@ -110,12 +114,12 @@ def test_a_run_reads_its_words_and_notes_their_files(home: Home, tmp_path: Path)
 def test_a_word_that_no_perceptor_fits_is_refused(home: Home, tmp_path: Path) -> None:
     teach(tmp_path, wide=768)
     with pytest.raises(ModelError, match=r"<my-cat>.*width 768.*ViT-L-14::openai.*is 32 wide"):
-        building.build(loading.load("<my-cat>", overrides=home.words()))
+        building.build(loading.load_config("<my-cat>", overrides=home.words()))
 
 
 def test_where_one_of_two_fits_the_other_is_named() -> None:
     word = WordEmbedding("cat", {32: torch.zeros(1, 32)})
-    (note,) = word_embedding.unknown_words([word], {"one": 32, "two": 48})
+    (note,) = word_embedding.unknown_word_notes([word], {"one": 32, "two": 48})
     assert note == (
         "two does not know <cat>, which was learnt for text encoders of width 32; it reads the "
         "name as ordinary words"

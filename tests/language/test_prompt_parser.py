@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from vqclip.errors import PromptError
 from vqclip.language.lexer import SIGNS
 from vqclip.language.prompt import Prompt, Region, TextSpan
-from vqclip.language.prompts import echo, parse_all, parse_prompts, show
+from vqclip.language.prompts import (
+    describe_prompts,
+    parse_prompts,
+    parse_with_negative,
+    prompts_to_text,
+)
 from vqclip.language.schedules import Schedule
 from vqclip.language.schedules import parse_schedule as schedule
 
@@ -22,7 +27,7 @@ def one(text: str) -> Prompt:
 
 
 def attention(text: str) -> list[tuple[str, float]]:
-    return [(piece.text, piece.attention) for piece in one(text).spoken]
+    return [(piece.text, piece.attention) for piece in one(text).spans]
 
 
 @pytest.mark.parametrize(
@@ -50,12 +55,12 @@ def attention(text: str) -> list[tuple[str, float]]:
 )
 def test_attention(text: str, wanted: list[tuple[str, float]]) -> None:
     assert attention(text) == wanted
-    assert one(show([one(text)])) == one(text)
+    assert one(prompts_to_text([one(text)])) == one(text)
 
 
 def test_attention_is_no_weight() -> None:
     fox = one("(a fox:1.3):2")
-    assert (fox.weight, fox.spoken) == (2, (TextSpan("a fox", 1.3),))
+    assert (fox.weight, fox.spans) == (2, (TextSpan("a fox", 1.3),))
 
 
 @pytest.mark.parametrize(
@@ -70,8 +75,8 @@ def test_attention_is_no_weight() -> None:
     ],
 )
 def test_learnt_words(text: str, wanted: tuple[TextSpan, ...]) -> None:
-    assert one(text).pieces == wanted
-    assert one(show([one(text)])) == one(text)
+    assert one(text).marked_spans == wanted
+    assert one(prompts_to_text([one(text)])) == one(text)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +89,12 @@ def test_learnt_words(text: str, wanted: tuple[TextSpan, ...]) -> None:
         ("a in(Mask.png)", Prompt("a", region=Region("Mask.png"))),
         ("a in(- m.png)", Prompt("a", region=Region("m.png", outside=True))),
         ("@a.png in(top)", Prompt("a.png", kind="image", region=Region("top"))),
-        ("a for(b)", Prompt("a", only=("b",))),
-        ("a for( b , c::d )", Prompt("a", only=("b", "c::d"))),
+        ("a for(b)", Prompt("a", perceptors=("b",))),
+        ("a for( b , c::d )", Prompt("a", perceptors=("b", "c::d"))),
         ("a sentence(An a.)", Prompt("a", sentence="An a.")),
         (
             "a sentence(x: y) for(b) in(top):2:1",
-            Prompt("a", 2, 1, region=Region("top"), only=("b",), sentence="x: y"),
+            Prompt("a", 2, 1, region=Region("top"), perceptors=("b",), sentence="x: y"),
         ),
         ("a cat in(top) b", None),
         ("in(top)", None),
@@ -97,7 +102,7 @@ def test_learnt_words(text: str, wanted: tuple[TextSpan, ...]) -> None:
         ("noise(7)", Prompt("7", kind="noise")),
         ("noise( 7 ):0.2", Prompt("7", 0.2, kind="noise")),
         ("vector(textoff)", Prompt("textoff", kind="vector")),
-        ("vector(sunny) for(b):-1", Prompt("sunny", -1, kind="vector", only=("b",))),
+        ("vector(sunny) for(b):-1", Prompt("sunny", -1, kind="vector", perceptors=("b",))),
         ("noise(7) and", None),
         ("a:{0: 0, 50%: 2 ease}", Prompt("a", schedule("0: 0, 50%: 2 ease"))),
         ("a:{0: 1}:0.5", Prompt("a", schedule("0: 1"), 0.5)),
@@ -106,10 +111,10 @@ def test_learnt_words(text: str, wanted: tuple[TextSpan, ...]) -> None:
 def test_modifiers(text: str, wanted: Prompt | None) -> None:
     found = one(text)
     if wanted is None:  # these are words with brackets
-        assert found.kind == "text" and found.pieces and found.region is None
+        assert found.kind == "text" and found.marked_spans and found.region is None
     else:
         assert found == wanted
-    assert one(show([found])) == found
+    assert one(prompts_to_text([found])) == found
 
 
 @pytest.mark.parametrize(
@@ -124,21 +129,21 @@ def test_modifiers(text: str, wanted: Prompt | None) -> None:
 )
 def test_what_only_looks_like_a_modifier_stays_readable(text: str, body: str, shown: str) -> None:
     assert one(text).body == body
-    assert show([one(text)]) == shown
+    assert prompts_to_text([one(text)]) == shown
     assert one(shown) == one(text)
 
 
 def test_scenes() -> None:
     found = parse_prompts("a | b:2 ^ c")
     assert [(wish.body, wish.scene) for wish in found] == [("a", 0), ("b", 0), ("c", 1)]
-    assert show(found) == "a | b:2 ^ c"
-    assert echo(found)[-1] == "scene 2: c ×1"
+    assert prompts_to_text(found) == "a | b:2 ^ c"
+    assert describe_prompts(found)[-1] == "scene 2: c ×1"
 
 
 def test_what_is_to_be_avoided_holds_in_every_scene() -> None:
     wanted = "a | fog:-0.5 | rain:{0: -1} ^ b | fog:-0.5 | rain:{0: -1}"
-    assert show(parse_all("a ^ b", "fog:0.5 | rain:{0: 1}")) == wanted
-    assert parse_all("a", "  ") == parse_prompts("a")
+    assert prompts_to_text(parse_with_negative("a ^ b", "fog:0.5 | rain:{0: 1}")) == wanted
+    assert parse_with_negative("a", "  ") == parse_prompts("a")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +204,7 @@ def test_what_cannot_be_is_refused(text: str, message: str) -> None:
 
 def test_what_is_avoided_has_no_scenes() -> None:
     with pytest.raises(PromptError, match=r"it cannot have scenes itself: write \| instead"):
-        parse_all("a", "b ^ c")
+        parse_with_negative("a", "b ^ c")
 
 
 WORDS = st.text(st.sampled_from([*SIGNS, "a", "b", " ", "é"]), min_size=1).map(str.strip)
@@ -230,14 +235,14 @@ def wishes(draw: Any) -> Prompt:
         draw(st.sampled_from([float("-inf"), 0.75, -0.9])),
         kind,
         region=draw(st.none() | st.sampled_from([Region("top"), Region("m (1).png", True)])),
-        only=draw(st.sampled_from([(), ("starter",), ("ViT-B-32::openai", "b")])),
+        perceptors=draw(st.sampled_from([(), ("starter",), ("ViT-B-32::openai", "b")])),
         sentence=draw(st.sampled_from(["", "A fox: red (wet)."])),
     )
 
 
 @given(st.lists(wishes(), min_size=1, max_size=4))
 def test_every_wish_can_be_written_and_read_back(found: list[Prompt]) -> None:
-    assert parse_prompts(show(found)) == tuple(found)
+    assert parse_prompts(prompts_to_text(found)) == tuple(found)
 
 
 @given(PIECES)
@@ -247,7 +252,7 @@ def test_attention_can_be_written_and_read_back(pieces: list[tuple[str, float]])
         found = parse_prompts(text)
     except PromptError:
         return
-    assert parse_prompts(show(found)) == found
+    assert parse_prompts(prompts_to_text(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -255,12 +260,12 @@ def test_attention_can_be_written_and_read_back(pieces: list[tuple[str, float]])
 )
 def test_words_before_a_bracket_stay_words(text: str) -> None:
     found = one(text)
-    assert found.kind == "text" and found.region is None and found.only == ()
-    assert one(show([found])) == found
+    assert found.kind == "text" and found.region is None and found.perceptors == ()
+    assert one(prompts_to_text([found])) == found
 
 
 def test_what_is_turned_round_keeps_its_stop() -> None:
-    (_, fog) = parse_all("a", "fog:0.5:0.9")
+    (_, fog) = parse_with_negative("a", "fog:0.5:0.9")
     assert (fog.weight, fog.stop) == (-0.5, -0.9)
 
 
@@ -277,8 +282,8 @@ def test_what_is_turned_round_keeps_its_stop() -> None:
 )
 def test_lengths_of_scenes(text: str, wanted: str | None) -> None:
     found = parse_prompts(text)
-    assert parse_prompts(show(found)) == found
-    assert show(found) == wanted or (wanted is None and found[0].lasting is None)
+    assert parse_prompts(prompts_to_text(found)) == found
+    assert prompts_to_text(found) == wanted or (wanted is None and found[0].scene_length is None)
 
 
 @pytest.mark.parametrize(
@@ -306,5 +311,5 @@ def test_lengths_that_cannot_be_are_refused(text: str, message: str) -> None:
     ],
 )
 def test_weights_may_be_any_schedule(text: str, wanted: str) -> None:
-    assert show(parse_prompts(text)) == wanted
+    assert prompts_to_text(parse_prompts(text)) == wanted
     assert parse_prompts(wanted) == parse_prompts(text)

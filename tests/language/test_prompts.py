@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import check_scenes, echo, lint_prompts, parse_prompts, show
+from vqclip.language.prompts import (
+    check_scenes,
+    describe_prompts,
+    lint_prompts,
+    parse_prompts,
+    prompts_to_text,
+)
 
 NEVER = -math.inf
 
@@ -121,7 +127,7 @@ prompts = st.builds(
 
 @given(st.lists(prompts, min_size=1, max_size=4))
 def test_show_is_read_back(wishes: list[Prompt]) -> None:
-    assert parse_prompts(show(wishes)) == tuple(wishes)
+    assert parse_prompts(prompts_to_text(wishes)) == tuple(wishes)
 
 
 @given(st.text("ab12.-:|@\\ en"))
@@ -130,13 +136,15 @@ def test_whatever_is_read_is_shown_canonically(text: str) -> None:
         understood = parse_prompts(text)
     except PromptError:
         return
-    assert parse_prompts(show(understood)) == understood
-    assert show(parse_prompts(show(understood))) == show(understood)
+    assert parse_prompts(prompts_to_text(understood)) == understood
+    assert prompts_to_text(parse_prompts(prompts_to_text(understood))) == prompts_to_text(
+        understood
+    )
 
 
 def test_show_leaves_out_what_is_the_default() -> None:
     text = "a fox:2 | fog:-0.5:-0.9 | @picture.png | dawn:1:0.75"
-    assert show(parse_prompts(text)) == text
+    assert prompts_to_text(parse_prompts(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def test_show_leaves_out_what_is_the_default() -> None:
     ],
 )
 def test_echo(text: str, line: str) -> None:
-    (said,) = echo(parse_prompts(text))
+    (said,) = describe_prompts(parse_prompts(text))
     assert said.startswith(line) and (said == line or line.endswith("write a "))
 
 

@@ -110,7 +110,7 @@ def test_splines_are_hermite_cubics_through_the_keys() -> None:
 def test_the_other_way_round() -> None:
     there, back = (
         parse_schedule("0: 1, 50%: (1 + t)"),
-        parse_schedule("0: 1, 50%: (1 + t)").negative,
+        parse_schedule("0: 1, 50%: (1 + t)").negated,
     )
     assert parse_schedule(schedule_to_text(back)) == back
     one, other = there.curve(20), back.curve(20)

@@ -10,7 +10,7 @@ import pytest
 from vqclip.config import loading
 from vqclip.errors import PromptError
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import parse_prompts, show
+from vqclip.language.prompts import parse_prompts, prompts_to_text
 
 WHOLE = {
     "subject": ["a fox", "a crow"],
@@ -62,13 +62,13 @@ def test_what_is_avoided_may_be_several_in_a_text() -> None:
 
 def test_what_it_becomes_is_read_back() -> None:
     fox = parse_prompts(json.dumps(WHOLE | {"negative": "f|og (thick)"}))
-    assert parse_prompts(show(fox)) == fox
+    assert parse_prompts(prompts_to_text(fox)) == fox
 
 
 def test_yaml_takes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("prompts: {subject: a fox, appearance: {fur: red}}")
-    (fox,) = parse_prompts(loading.load(file=path).prompts)
+    (fox,) = parse_prompts(loading.load_config(file=path).prompts)
     assert (fox.body, fox.sentence) == ("a fox, red fur", "A fox with red fur.")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vqclip.errors import PictureError, PromptError
-from vqclip.language.templates import expand, lines
+from vqclip.language.templates import expand_prompt, read_lines
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ from vqclip.language.templates import expand, lines
     ],
 )
 def test_expansion(text: str, wanted: list[str]) -> None:
-    assert expand(text) == wanted
+    assert expand_prompt(text) == wanted
 
 
 def test_choices_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "colours.txt").write_text("# warm ones\nred\n\n {orange|pink} \n")
     wanted = ["a red fox", "a orange fox", "a pink fox"]
-    assert expand("a {colours.txt} fox", str(tmp_path)) == wanted
+    assert expand_prompt("a {colours.txt} fox", str(tmp_path)) == wanted
     monkeypatch.chdir(tmp_path)
-    assert expand("a {colours.txt} fox") == wanted
+    assert expand_prompt("a {colours.txt} fox") == wanted
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_choices_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: list[str]) -> None:
-    assert expand(style, slot=True) == wanted
+    assert expand_prompt(style, slot=True) == wanted
 
 
 @pytest.mark.parametrize(
@@ -83,22 +83,22 @@ def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: li
 )
 def test_what_stands_for_nothing_or_for_too_much_is_refused(text: str, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        expand(text)
+        expand_prompt(text)
 
 
 def test_files_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     with pytest.raises(PictureError, match=r"cannot be read \(No such file or directory\)"):
-        lines(path)
+        read_lines(path)
     path.write_text("# nothing\n\n")
     with pytest.raises(PictureError, match="holds no lines; write from 1 to 1000 prompts"):
-        lines(path)
+        read_lines(path)
     path.write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(PictureError, match="it is not UTF-8 text"):
-        lines(path)
+        read_lines(path)
     path.write_text("a\n" * 1001)
     with pytest.raises(PictureError, match="holds more than 1000"):
-        lines(path)
+        read_lines(path)
     path.write_text("{a.txt}")
     with pytest.raises(PromptError, match="names a file that names itself"):
-        expand("{a.txt}", str(tmp_path))
+        expand_prompt("{a.txt}", str(tmp_path))

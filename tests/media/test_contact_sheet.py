@@ -19,7 +19,7 @@ def test_pictures_keep_their_shape_and_their_places(tmp_path: Path) -> None:
         contact_sheet.Cell(pillow.new("RGBA", (50, 50), "blue"), "狐 \udc80 " * 50),
     ]
     path = tmp_path / "new" / "sheet.png"
-    contact_sheet.sheet(path, ["one", "two", "three"], [("a row", cells)])
+    contact_sheet.draw_sheet(path, ["one", "two", "three"], [("a row", cells)])
     with pillow.open(path) as sheet:
         step = contact_sheet.SIDE + contact_sheet.MARGIN
         centres = [contact_sheet.MARGIN + step * n + contact_sheet.SIDE // 2 for n in range(3)]
@@ -33,18 +33,18 @@ def test_pictures_keep_their_shape_and_their_places(tmp_path: Path) -> None:
 def test_a_sheet_may_be_held_back_from_replacing(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     cell = contact_sheet.Cell(None)
-    contact_sheet.sheet(path, [""], [("", [cell])])
+    contact_sheet.draw_sheet(path, [""], [("", [cell])])
     before = path.read_bytes()
-    contact_sheet.sheet(path, ["", ""], [("", [cell, cell])])
+    contact_sheet.draw_sheet(path, ["", ""], [("", [cell, cell])])
     assert path.read_bytes() != before
     with pytest.raises(OutputError, match="already exists"):
-        contact_sheet.sheet(path, [""], [("", [cell])], overwrite=False)
+        contact_sheet.draw_sheet(path, [""], [("", [cell])], overwrite=False)
 
 
 def test_every_third_of_some_pictures(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     grey = (np.full((4, 8, 3), 20 * number, np.uint8) for number in range(10))
-    assert contact_sheet.every(path, grey, 3, across=3) == 4  # 0, 3, 6 and 9
+    assert contact_sheet.draw_film_sheet(path, grey, 3, across=3) == 4  # 0, 3, 6 and 9
     # No heads, no captions, and twice as wide as high: no room is left for what is not there.
     step, high = (
         contact_sheet.SIDE + contact_sheet.MARGIN,
@@ -64,7 +64,7 @@ def test_every_third_of_some_pictures(tmp_path: Path) -> None:
         ]
     assert middles == [(level, level, level) for level in (0, 60, 120, 180)]
     clear = np.zeros((8, 8, 4), np.uint8)
-    contact_sheet.every(path, [clear], 1, fps=10, overwrite=True)
+    contact_sheet.draw_film_sheet(path, [clear], 1, fps=10, overwrite=True)
     with pillow.open(path) as sheet:
         assert sheet.getpixel((contact_sheet.MARGIN + contact_sheet.SIDE // 2, top)) == (
             255,
@@ -72,4 +72,4 @@ def test_every_third_of_some_pictures(tmp_path: Path) -> None:
             255,
         )
     with pytest.raises(OutputError, match="already exists"):
-        contact_sheet.every(path, [clear], 1)
+        contact_sheet.draw_film_sheet(path, [clear], 1)

@@ -15,7 +15,7 @@ from PIL import Image as pillow
 
 from tests.helpers.films import BLOCKS, ffmpeg, film, held
 from vqclip.errors import PictureError
-from vqclip.media.decode import FilmInfo, count, decode_frames, probe_film
+from vqclip.media.decode import FilmInfo, count_frames, decode_frames, probe_film
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 SOUND = ("-f", "lavfi", "-i", "sine=duration=2", "-c:a", "aac")
@@ -28,7 +28,7 @@ def told(path: Path, **changes: object) -> None:
 def test_the_rate_is_exact_and_sound_is_no_frame(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", *SOUND, *X264, rate="30000/1001", seconds="0.5")
     told(path, rate=Fraction(30000, 1001), sound=True)
-    assert count(path, probe_film(path), Fraction(30000, 1001)) == 15
+    assert count_frames(path, probe_film(path), Fraction(30000, 1001)) == 15
 
 
 def test_turned_films_are_told_as_they_are_seen(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_missing_frame_is_made_up_for(tmp_path: Path) -> None:
         path, "-vf", "select=not(eq(n\\,50))", "-fps_mode", "vfr", "-bf", "0", *X264, seconds="10"
     )
     found = probe_film(path)
-    assert found.rate == 10 and shown(path) == count(path, found, found.rate) == 100
+    assert found.rate == 10 and shown(path) == count_frames(path, found, found.rate) == 100
 
 
 def shown(path: Path, fps: float | None = None) -> int:
@@ -74,7 +74,9 @@ def test_what_an_edit_hides_is_not_counted(tmp_path: Path, fps: float | None) ->
     ffmpeg("-ss", "2", "-i", tmp_path / "a.mp4", "-c", "copy", path)
     rate = Fraction(fps or 10)
     assert (
-        count(path, probe_film(path), rate) == shown(path, fps) == pytest.approx(2 * rate, abs=1)
+        count_frames(path, probe_film(path), rate)
+        == shown(path, fps)
+        == pytest.approx(2 * rate, abs=1)
     )
 
 
@@ -84,7 +86,7 @@ def test_a_rate_that_varies_is_counted_to_the_end(tmp_path: Path, fps: float | N
     how = ("-vf", moved, "-frames:v", "40", "-fps_mode", "vfr", "-bf", "0", *X264)
     path = film(tmp_path / "a.mp4", *how, rate="30", seconds="3")
     rate = probe_film(path).rate if fps is None else Fraction(fps)
-    assert count(path, probe_film(path), rate) == shown(path, fps)
+    assert count_frames(path, probe_film(path), rate) == shown(path, fps)
     assert shown(path, fps) / float(rate) == pytest.approx(2.9, abs=0.15)
 
 
@@ -99,7 +101,7 @@ def test_pictures_that_begin_late_stay_in_step_with_the_sound(tmp_path: Path) ->
     frames = decode_frames(path, probe_film(path), Fraction(10))
     reds = [each.getpixel((4, 4))[0] for each in frames]  # type: ignore[index]
     assert reds == [0] * 10 + [20 * number for number in range(10)]
-    assert count(path, probe_film(path), Fraction(10)) == 20
+    assert count_frames(path, probe_film(path), Fraction(10)) == 20
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp"])
@@ -120,7 +122,7 @@ def test_a_flipbook_is_shown_at_any_rate(tmp_path: Path, kind: str) -> None:
         frames = list(decode_frames(path, told, Fraction(fps), stride=stride, first=first))
         reds = [round(each.getpixel((4, 4))[0] / 80) for each in frames]  # type: ignore[index]
         assert reds == wanted, (fps, stride, first)
-        assert len(frames) == -(-count(path, told, Fraction(fps)) // stride) - first
+        assert len(frames) == -(-count_frames(path, told, Fraction(fps)) // stride) - first
 
 
 def test_transparent_webm_keeps_what_is_transparent(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_damage_in_the_midst_is_passed_over(tmp_path: Path) -> None:
     assert shown(path) == 10
     spoil(path, range(3, 6))
     assert (
-        count(path, probe_film(path), Fraction(10)) == shown(path) == 10
+        count_frames(path, probe_film(path), Fraction(10)) == shown(path) == 10
     )  # the third one stands
 
 
@@ -238,7 +240,7 @@ def test_when_ffmpeg_gives_up_its_words_are_told(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=words):
         next(frames)
     with pytest.raises(PictureError, match=words):
-        count(path, found, found.rate)
+        count_frames(path, found, found.rate)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="asks which files are open")
@@ -260,7 +262,7 @@ def test_a_long_film_is_never_held(tmp_path: Path) -> None:
     """Nor are the frames that fill a gap of a day, each one the same picture."""
     late = "setpts='if(lt(N,5),N,864000+N)/10/TB'"
     path = film(tmp_path / "a.mkv", "-vf", late, "-fps_mode", "vfr", "-c:v", "ffv1")
-    assert count(path, probe_film(path), Fraction(10)) == 864010
+    assert count_frames(path, probe_film(path), Fraction(10)) == 864010
     frames = decode_frames(path, probe_film(path), Fraction(10))
     tracemalloc.start()
     last = [next(frames) for _ in range(10_000)][-1]
@@ -273,7 +275,7 @@ def test_a_broadcast_whose_times_leap_goes_on(tmp_path: Path) -> None:
     data = (tmp_path / "a.ts").read_bytes()
     (tmp_path / "b.ts").write_bytes(data + data)
     path = tmp_path / "b.ts"
-    assert shown(path, 10) == count(path, probe_film(path), Fraction(10)) == 20
+    assert shown(path, 10) == count_frames(path, probe_film(path), Fraction(10)) == 20
 
 
 @pytest.mark.parametrize(
@@ -327,7 +329,9 @@ def test_frames_are_those_of_ffmpegs_own_filter(
         each.tobytes() for each in decode_frames(path, told, Fraction(fps), ground=None)
     )
     assert found == (tmp_path / "wanted").read_bytes()
-    assert count(path, told, Fraction(fps)) * 64 * 48 * (4 if told.alpha else 3) == len(found)
+    assert count_frames(path, told, Fraction(fps)) * 64 * 48 * (4 if told.alpha else 3) == len(
+        found
+    )
 
 
 def test_times_that_are_damaged_are_no_endless_film(
@@ -336,4 +340,4 @@ def test_times_that_are_damaged_are_no_endless_film(
     path = film(tmp_path / "a.mp4", *X264)
     monkeypatch.setattr("vqclip.media.decode.LONGEST", 8)
     with pytest.raises(PictureError, match=r"a\.mp4 would be more than 8 frames long; its times"):
-        count(path, probe_film(path), Fraction(10))
+        count_frames(path, probe_film(path), Fraction(10))

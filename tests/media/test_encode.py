@@ -18,7 +18,7 @@ from PIL import Image as pillow
 from tests.helpers import films
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.media import encode, ffmpeg, footage
-from vqclip.media.encode import ready
+from vqclip.media.encode import to_pixels
 from vqclip.media.paths import FILMS
 
 COUNT, WIDE, HIGH = 5, 64, 32
@@ -38,7 +38,7 @@ def pictures(*, alpha: bool = False, count: int = COUNT) -> Iterator[Any]:
 
 def made(path: Path, *, alpha: bool = False, count: int = COUNT, **how: Any) -> Path:
     look = encode.resolve_options(path.suffix[1:], encode.EncodeOptions(Fraction(10), **how))
-    encode.encode(
+    encode.encode_film(
         lambda: pictures(alpha=alpha, count=count), count, (WIDE, HIGH), alpha, path, look
     )
     return path
@@ -47,7 +47,7 @@ def made(path: Path, *, alpha: bool = False, count: int = COUNT, **how: Any) -> 
 def places(film: Path) -> list[float]:
     """Where the box is in each picture: the middle of what is red."""
     found = []
-    for pixels in footage.of_film(film).pictures():
+    for pixels in footage.strip_of_film(film).pictures():
         red = np.clip(pixels[8:24, :, 0].astype(float) - 60, 0, None).sum(0)
         found.append(float(red @ np.arange(WIDE) / red.sum()))
     return found
@@ -83,7 +83,7 @@ def told(film: Path) -> str:
 @pytest.mark.parametrize("alpha", [False, True])
 def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -> None:
     path = made(tmp_path / f"film.{kind}", alpha=alpha, codec=codec)
-    found = footage.of_film(path)
+    found = footage.strip_of_film(path)
     name = encode.resolve_options(kind, encode.EncodeOptions(Fraction(10), codec=codec)).codec
     keeps = alpha and name in ("prores", "vp9", "gif", "webp")
     assert (found.count, found.size, found.fps) == (COUNT, (WIDE, HIGH), 10)
@@ -93,7 +93,7 @@ def test_a_film_comes_back(tmp_path: Path, kind: str, codec: str, alpha: bool) -
             assert np.abs(got[..., 3].astype(int) - wanted[..., 3]).max() <= 2
             got = got[8:]  # colours of what is transparent are nobody's
             wanted = wanted[8:]
-        expected = ready(wanted, keeps=keeps, even=False)
+        expected = to_pixels(wanted, keeps=keeps, even=False)
         error = np.abs(got[..., :3].astype(int) - expected[..., :3])
         assert error.mean() < 3
         assert np.median(error) <= 3
@@ -133,7 +133,7 @@ def test_no_more_than_a_picture_is_held(tmp_path: Path, kind: str) -> None:
             yield picture
 
     look = encode.resolve_options(kind, encode.EncodeOptions(Fraction(10)))
-    encode.encode(each, 8, (WIDE, HIGH), False, tmp_path / f"film.{kind}", look)
+    encode.encode_film(each, 8, (WIDE, HIGH), False, tmp_path / f"film.{kind}", look)
     assert max(held) <= 2
 
 
@@ -146,7 +146,7 @@ def test_crf_stands_for_quality(tmp_path: Path) -> None:
                 kind, encode.EncodeOptions(Fraction(10), codec=codec, crf=crf)
             )
             path = tmp_path / f"{crf}.{kind}"
-            encode.encode(lambda: iter([noise]), 1, (96, 96), False, path, look)
+            encode.encode_film(lambda: iter([noise]), 1, (96, 96), False, path, look)
             sizes.append(path.stat().st_size)
         assert sizes[0] > 1.5 * sizes[1]
 
@@ -155,7 +155,7 @@ def test_crf_stands_for_quality(tmp_path: Path) -> None:
 @pytest.mark.parametrize("by", ["blend", "flow"])
 def test_pictures_in_between(tmp_path: Path, kind: str, by: str) -> None:
     path = made(tmp_path / f"film.{kind}", between=2, between_by=by)
-    found = footage.of_film(path)
+    found = footage.strip_of_film(path)
     assert found.count == 15 and found.fps == pytest.approx(30, abs=0.01)
     middles = places(path)
     wanted = [11.5 + 6 * min(number / 3, COUNT - 1) for number in range(15)]
@@ -167,7 +167,7 @@ def test_pictures_in_between(tmp_path: Path, kind: str, by: str) -> None:
 
 def test_one_picture_has_nothing_in_between(tmp_path: Path) -> None:
     path = made(tmp_path / "film.mp4", count=1, between=3, between_by="flow")
-    assert footage.of_film(path).count == 1
+    assert footage.strip_of_film(path).count == 1
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "webm"])
@@ -176,7 +176,7 @@ def test_sound_goes_with_the_film(tmp_path: Path, kind: str) -> None:
     path = made(tmp_path / f"film.{kind}", sound=sound, sound_start=1.25, between=1)
     seconds, pitch = heard(path)
     assert seconds == pytest.approx(0.5, abs=0.03) and pitch == pytest.approx(440, abs=5)
-    assert footage.of_film(path).count == 10
+    assert footage.strip_of_film(path).count == 10
     again = made(tmp_path / f"again.{kind}", sound=path)  # a film's sound
     assert heard(again)[1] == pytest.approx(440, abs=5)
 
@@ -214,7 +214,7 @@ def test_where_a_long_sound_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_short_sound_does_not_cut_the_film(tmp_path: Path) -> None:
     path = made(tmp_path / "film.mp4", sound=tone(tmp_path / "tone.wav", 0.2))
-    assert footage.of_film(path).count == COUNT
+    assert footage.strip_of_film(path).count == COUNT
 
 
 def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
@@ -232,21 +232,21 @@ def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
 
 def test_what_ffmpeg_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     look = encode.EncodeOptions(Fraction(10))
-    monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["gif", "libvpx-vp9"]))
+    monkeypatch.setattr(ffmpeg, "list_encoders", lambda: frozenset(["gif", "libvpx-vp9"]))
     message = r"cannot encode h264 \(it lacks libx264\); write film.format=webm, or let \$IMAGEIO"
     with pytest.raises(OutputError, match=message):
         encode.resolve_options("mp4", look)
-    monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset(["libaom-av1"]))
+    monkeypatch.setattr(ffmpeg, "list_encoders", lambda: frozenset(["libaom-av1"]))
     assert (
         encode.resolve_options("mp4", encode.EncodeOptions(Fraction(10), codec="av1")).encoder
         == "libaom-av1"
     )
     with pytest.raises(OutputError, match=r"write film.format=mp4 film.codec=av1, or"):
         encode.resolve_options("gif", look)
-    monkeypatch.setattr(ffmpeg, "encoders", lambda: frozenset())
+    monkeypatch.setattr(ffmpeg, "list_encoders", lambda: frozenset())
     with pytest.raises(OutputError, match=r"write film.format=frames, or"):
         encode.resolve_options("gif", look)
-    monkeypatch.setattr(ffmpeg, "encoders", lambda: None)  # it does not say: it may have all
+    monkeypatch.setattr(ffmpeg, "list_encoders", lambda: None)  # it does not say: it may have all
     assert encode.resolve_options("mp4", look).encoder == "libx264"
     with pytest.raises(ConfigError, match="vp9 does not go into gif"):
         encode.resolve_options("gif", encode.EncodeOptions(Fraction(10), codec="vp9"))

@@ -39,20 +39,20 @@ def test_our_ctrl_c_does_not_reach_it(
     monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
     monkeypatch.setattr(sys, "platform", platform)
     with pytest.raises(ConfigError, match="does not start"):
-        ffmpeg.start(["ffmpeg"])
+        ffmpeg.start_process(["ffmpeg"])
     del given["env"]
     assert given == how
 
 
 def test_encoders_are_listed_or_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = ffmpeg.encoders()
+    found = ffmpeg.list_encoders()
     assert found is not None and {"libx264", "gif", "aac"} <= found and "=" not in found
     fake(tmp_path, monkeypatch, "exit 1")
-    assert ffmpeg.encoders() is None
+    assert ffmpeg.list_encoders() is None
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(tmp_path / "gone"))
-    assert ffmpeg.encoders() is None
+    assert ffmpeg.list_encoders() is None
     with pytest.raises(ConfigError, match="ffmpeg does not start"):
-        ffmpeg.start(ffmpeg.command())
+        ffmpeg.start_process(ffmpeg.ffmpeg_command())
 
 
 def test_one_that_ends_early_is_heard_out(
@@ -61,7 +61,7 @@ def test_one_that_ends_early_is_heard_out(
     fake(tmp_path, monkeypatch, "echo one >&2; echo 'No space left' >&2; exit 3")
     large = (np.zeros((512, 512, 3), np.uint8) for _ in range(50))
     with pytest.raises(OutputError, match=r"^ffmpeg stopped: No space left$"):
-        ffmpeg.feed(ffmpeg.command(), large)
+        ffmpeg.feed_pictures(ffmpeg.ffmpeg_command(), large)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses process ids")
@@ -75,4 +75,4 @@ def test_what_goes_wrong_while_it_is_fed_ends_it(
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):  # at once, not in a minute
-        ffmpeg.feed(ffmpeg.command(), broken())
+        ffmpeg.feed_pictures(ffmpeg.ffmpeg_command(), broken())

@@ -64,7 +64,7 @@ def test_a_picture_of_another_shape_is_said_to_be_stretched(
 ) -> None:
     path = Path("photo.png")
     pillow.new("RGB", own).save(path)
-    found = paths.stretched("~/photo.png", path, size)
+    found = paths.describe_stretch("~/photo.png", path, size)
     if note is None:
         assert found is None
     else:
@@ -77,4 +77,4 @@ def test_a_photograph_is_measured_as_it_is_held() -> None:
     exif = pillow.Exif()
     exif[0x0112] = 6
     pillow.new("RGB", (64, 32)).save("held.jpg", exif=exif)
-    assert paths.stretched("held.jpg", Path("held.jpg"), (32, 64)) is None
+    assert paths.describe_stretch("held.jpg", Path("held.jpg"), (32, 64)) is None

@@ -208,14 +208,14 @@ def test_the_head_tells_size_and_alpha(tmp_path: Path) -> None:
     for mode, alpha in (("RGB", False), ("L", False), ("RGBA", True), ("LA", True)):
         path = tmp_path / f"{mode}.png"
         pillow.new(mode, (8, 6)).save(path)
-        assert images.glance(path) == ((8, 6), alpha)
+        assert images.read_head(path) == ((8, 6), alpha)
         assert images.open_rgb(path, alpha=True).mode == ("RGBA" if alpha else "RGB")
     with pytest.raises(PictureError, match=r"there is no picture at .*gone.png"):
-        images.glance(tmp_path / "gone.png")
+        images.read_head(tmp_path / "gone.png")
 
 
 def test_a_glance_decodes_nothing(tmp_path: Path) -> None:
     pillow.new("RGB", (8, 6)).save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: whole.index(b"IDAT") + 8])
-    assert images.glance(tmp_path / "cut.png") == ((8, 6), False)
+    assert images.read_head(tmp_path / "cut.png") == ((8, 6), False)

@@ -59,7 +59,7 @@ def filled(path: Path, count: int, first: int = 0, **how: object) -> Film:
 def levels(path: Path) -> list[float]:
     """The grey of each picture that plays."""
     try:
-        return [float(pixels.mean()) for pixels in footage.of_film(path).pictures()]
+        return [float(pixels.mean()) for pixels in footage.strip_of_film(path).pictures()]
     except Exception:
         return []
 
@@ -146,7 +146,7 @@ def test_frames_that_go_away_end_it_alone(tmp_path: Path) -> None:
     growing = film._live
     assert growing is not None
     shutil.rmtree(film.folder)
-    growing.tell(9)
+    growing.set_count(9)
     until(growing.ended.is_set)
     assert growing.process is not None and growing.process.poll() is not None
 

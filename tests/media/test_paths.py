@@ -46,7 +46,7 @@ def test_words_name_pictures_in_order(
     if names is None:
         rest = sorted(set(NAMES) - {"sub/c.webp", "sub/deep/d.tiff", "b.png"})
         names = ["sub/c.webp", "sub/deep/d.tiff", "b.png", *rest]
-    found, complaints = paths.named(words)
+    found, complaints = paths.find_pictures(words)
     assert sorted(found) == sorted(photos / name for name in names)
     assert found == list(dict.fromkeys(found))
     if len(words) > 1:
@@ -57,7 +57,7 @@ def test_words_name_pictures_in_order(
 
 
 def test_words_that_name_none_are_told(photos: Path) -> None:
-    found, complaints = paths.named(["empty", "x*.png", "photos/*.txt", "photos/b.png"])
+    found, complaints = paths.find_pictures(["empty", "x*.png", "photos/*.txt", "photos/b.png"])
     assert found == [photos / "b.png"]
     assert complaints == [
         "empty holds no picture (png, jpg, jpeg, webp, bmp, gif, tif, tiff)",
@@ -68,9 +68,9 @@ def test_words_that_name_none_are_told(photos: Path) -> None:
 
 def test_a_folder_that_is_none_is_refused(photos: Path) -> None:
     with pytest.raises(PictureError, match="gone does not exist; expected a folder of pictures"):
-        paths.below(Path("gone"))
+        paths.list_below(Path("gone"))
     with pytest.raises(PictureError, match=r"b\.png is a file; expected a folder of pictures"):
-        paths.below(photos / "b.png")
+        paths.list_below(photos / "b.png")
 
 
 def test_of_a_run_the_finished_picture_is_taken(tmp_path: Path) -> None:
@@ -80,11 +80,11 @@ def test_of_a_run_the_finished_picture_is_taken(tmp_path: Path) -> None:
     (tmp_path / "a/run.json").touch()
     (tmp_path / "b/run.json").touch()  # stopped before its end: what there is
     wanted = ["a/final.png", "b/steps/1.png", "c.png"]
-    assert [str(p.relative_to(tmp_path)) for p in paths.below(tmp_path)] == wanted
-    assert paths.below(tmp_path / "a") == [tmp_path / "a/final.png"]
+    assert [str(p.relative_to(tmp_path)) for p in paths.list_below(tmp_path)] == wanted
+    assert paths.list_below(tmp_path / "a") == [tmp_path / "a/final.png"]
 
 
 def test_names_are_sorted_as_people_number_them() -> None:
     names = ["a2", "a10", "a1", "b", "A3", "a01", "²", "10a", "9", "B1/2"]
     wanted = ["9", "10a", "a01", "a1", "a2", "A3", "a10", "b", "B1/2", "²"]
-    assert [str(path) for path in paths.natural(map(Path, names))] == wanted
+    assert [str(path) for path in paths.sort_naturally(map(Path, names))] == wanted

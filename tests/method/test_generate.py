@@ -155,7 +155,7 @@ def test_a_loss_may_look_at_the_picture_the_cuts_and_the_step(
     assert view.step == 7
     assert view.image.shape == (1, 3, 4, 4)
     assert list(view.cuts) == [eye.cut]
-    assert torch.equal(view.cuts[eye.cut].again(view.image), view.cuts[eye.cut].pixels)
+    assert torch.equal(view.cuts[eye.cut].cut_again(view.image), view.cuts[eye.cut].pixels)
     assert set(view.embeddings) == {"eye"}
 
 

@@ -54,7 +54,9 @@ def exploding(at: int) -> Callable[[View], Tensor]:
 
 
 def with_loss(home: Home, loss: Callable[[View], Tensor], **settings: Any) -> Runner:
-    ready = building.build(vqclip.load("a fox", **home.settings(seed=1, steps=5) | settings))
+    ready = building.build(
+        vqclip.load_config("a fox", **home.settings(seed=1, steps=5) | settings)
+    )
     ready.objectives = [*ready.objectives, Objective("strange", lambda step: 1.0, loss)]
     return ready
 
@@ -67,9 +69,9 @@ def test_a_step_without_numbers_is_taken_again(home: Home, name: str, value: flo
     assert [step.index for step in steps] == [0, 1, 2, 3, 4]
     assert [step.failed for step in steps] == [0, 0, 2, 0, 0]
     assert all(torch.isfinite(loss) for step in steps for loss in step.losses.values())
-    assert torch.isfinite(ready.final()).all()
+    assert torch.isfinite(ready.final_picture()).all()
     state = ready.state()
-    assert (state.slowed, state.moved, state.averaged) == (0.25, 5, 5)
+    assert (state.rate_factor, state.moved, state.averaged) == (0.25, 5, 5)
     assert all(torch.isfinite(tensor.float()).all() for tensor in state.tensors.values())
 
 
@@ -84,7 +86,7 @@ def test_before_it_fails_a_run_is_as_any_other(home: Home) -> None:
 def test_a_gradient_without_numbers_is_seen_too(home: Home) -> None:
     ready = with_loss(home, exploding(3))
     assert [step.failed for step in ready.play()] == [0, 0, 0, 1, 0]
-    assert torch.isfinite(ready.final()).all()
+    assert torch.isfinite(ready.final_picture()).all()
 
 
 def test_a_rate_stays_low_in_a_run_that_goes_on(home: Home) -> None:
@@ -98,7 +100,7 @@ def test_a_rate_stays_low_in_a_run_that_goes_on(home: Home) -> None:
     second.restore(first.state())
     assert all(
         torch.equal(step.image, pictures[step.index]) for step in second.play()
-    ) and torch.equal(second.final(), whole.final())
+    ) and torch.equal(second.final_picture(), whole.final_picture())
 
 
 def test_it_gives_up_in_the_end(home: Home) -> None:
@@ -112,19 +114,19 @@ def test_it_gives_up_in_the_end(home: Home) -> None:
     ):
         next(steps)
     assert len(before) == ready.done == 2
-    assert torch.isfinite(ready.final()).all()
+    assert torch.isfinite(ready.final_picture()).all()
 
 
 @pytest.mark.parametrize("times", [1, TRIES])
 def test_what_a_run_leaves(home: Home, monkeypatch: Patch, capsys: Capture, times: int) -> None:
-    build = session.build
+    build = session.build_runner
 
     def strange(*words: Any, **named: Any) -> Runner:
         ready = build(*words, **named)
         ready.objectives.append(Objective("strange", lambda step: 1.0, failing(2, times)))
         return ready
 
-    monkeypatch.setattr(session, "build", strange)
+    monkeypatch.setattr(session, "build_runner", strange)
     code = main.main(["a fox", *home.words("steps=4", "film.format=gif")])
     place, err = Path("outputs/0001-a-fox"), capsys.readouterr().err
     log = [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]

@@ -241,7 +241,7 @@ def test_moments_move_along(name: str) -> None:
     optimiser = build_optimiser(name, [x])
     run(optimiser, x, 3)
     before = optimiser.state_dict()["moments"]
-    optimiser.move(lambda each: each.roll(1, -1))
+    optimiser.warp_moments(lambda each: each.roll(1, -1))
     after = optimiser.state_dict()["moments"]
     assert before.keys() == after.keys() and optimiser.taken == 3
     moved = [key for key, value in before.items() if value.shape == x.shape]
@@ -257,7 +257,7 @@ def test_moments_are_forgotten_but_not_the_schedule(name: str) -> None:
     x, fresh = parameter(), parameter()
     optimiser = build_optimiser(name, [x], factor=lambda step: 1.0 if step < 2 else 0.5)
     run(optimiser, x, 2)
-    optimiser.forget()
+    optimiser.reset_moments()
     with torch.no_grad():
         x.copy_(fresh)
     run(optimiser, x, 1)

@@ -36,22 +36,24 @@ def test_the_catalogue_agrees_with_open_clip(name: str) -> None:
     model, _, tag = name.partition("::")
     assert registry.canonical_name(name) == name == row.name
     assert open_clip.get_pretrained_cfg(model, tag)["hf_hub"] == f"{row.repository}/"
-    found = clip.absent(name)
+    found = clip.is_absent(name)
     assert found is not None
     assert found.bytes == pytest.approx(row.bytes, rel=0.01)
 
 
 def test_an_outline_has_shapes_and_no_memory(tmp_path: Path, caplog: Any) -> None:
     folder = tiny_clip.write(tmp_path / "tiny")
-    model = clip.outline(str(folder))
+    model = clip.build_without_weights(str(folder))
     assert model is not None and not caplog.records
     assert {w.device.type for w in model.parameters()} == {"meta"}
     assert not any(w.requires_grad for w in model.parameters())
     side = tiny_clip.IMAGE_SIZE
     pixels = torch.empty(2, 3, side, side, device="meta")
     assert model.encode_image(pixels).shape == (2, tiny_clip.DIMENSIONS)
-    assert clip.absent(str(folder)) is None
-    assert clip.outline("roberta-ViT-B-32::laion2b_s12b_b32k") is None  # described on a hub
+    assert clip.is_absent(str(folder)) is None
+    assert (
+        clip.build_without_weights("roberta-ViT-B-32::laion2b_s12b_b32k") is None
+    )  # described on a hub
 
 
 def timm_folder(folder: Path, **vision: Any) -> tuple[Path, dict[str, Any]]:
@@ -68,7 +70,7 @@ def timm_folder(folder: Path, **vision: Any) -> tuple[Path, dict[str, Any]]:
 
 def test_a_tower_of_timm_has_an_outline_and_a_cost(tmp_path: Path, caplog: Any) -> None:
     folder, parts = timm_folder(tmp_path / "timm")
-    model = clip.outline(str(folder))
+    model = clip.build_without_weights(str(folder))
     assert model is not None and not caplog.records
     everything = [*model.parameters(), *model.buffers()]
     assert {w.device.type for w in everything} == {"meta"}
@@ -79,32 +81,32 @@ def test_a_tower_of_timm_has_an_outline_and_a_cost(tmp_path: Path, caplog: Any) 
     }
     pixels = torch.zeros(3, 3, 64, 64, requires_grad=True)
     wanted = cost.count_cost(lambda: real.encode_image(pixels), real)
-    got = cost.look_cost(model, 3)
+    got = cost.embed_cost(model, 3)
     assert got.flops == wanted.flops > 0 and got.kept > 0
     assert got.kept == pytest.approx(wanted.kept, rel=0.1)
-    assert cost.look_cost(model, 6).flops == 2 * got.flops
+    assert cost.embed_cost(model, 6).flops == 2 * got.flops
 
 
 def test_a_tower_that_timm_would_fetch_has_no_outline(tmp_path: Path) -> None:
     folder, _ = timm_folder(tmp_path / "timm", timm_model_pretrained=True)
-    assert clip.outline(str(folder)) is None
+    assert clip.build_without_weights(str(folder)) is None
 
 
 def test_a_known_tower_of_timm_is_outlined() -> None:
-    model = clip.outline("ViT-B-16-SigLIP::webli")
+    model = clip.build_without_weights("ViT-B-16-SigLIP::webli")
     assert model is not None
     assert sum(w.numel() for w in model.parameters()) == 203_155_970
 
 
 def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
     # One from the hub by a file's name, one from a release, one of unknown size.
-    assert clip.absent("ViT-B-32::laion2b_s34b_b79k") == MissingModel(
+    assert clip.is_absent("ViT-B-32::laion2b_s34b_b79k") == MissingModel(
         "ViT-B-32::laion2b_s34b_b79k", 605_109_252
     )
-    release = clip.absent("RN50::yfcc15m")
+    release = clip.is_absent("RN50::yfcc15m")
     assert release is not None and release.bytes is not None
     hidden = "roberta-ViT-B-32::laion2b_s12b_b32k"
-    assert clip.absent(hidden) == MissingModel(hidden, None)
+    assert clip.is_absent(hidden) == MissingModel(hidden, None)
     source = open_clip.get_pretrained_cfg("RN50", "yfcc15m")
     if not source.get("hf_hub"):
         place = tmp_path / ".cache" / "clip" / Path(source["url"]).name
@@ -121,11 +123,11 @@ def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
         (place.parents[2] / "refs/main").write_text("abc")
     place.parent.mkdir(parents=True)
     place.touch()
-    assert clip.absent("RN50::yfcc15m") is None
+    assert clip.is_absent("RN50::yfcc15m") is None
 
 
 def test_unknown_names(tmp_path: Path) -> None:
-    for function in (clip.absent, clip.outline, clip.fetch):
+    for function in (clip.is_absent, clip.build_without_weights, clip.fetch_clip):
         with pytest.raises(ConfigError, match=r"no perceptor is called 'ViT-B-33::openai'"):
             function("ViT-B-33::openai")
 
@@ -137,7 +139,7 @@ def test_a_session_is_refused_before_anything_is_loaded(
     load = lambda *given, **_: loaded.append(given)  # noqa: E731
     monkeypatch.setattr(session.models_vqgan, "load_vqgan", load)
     words = home.words("perceptors=ViT-B-32::openai,ViT-B-16::laion400m_e31")
-    config = loading.load("a fox", overrides=words)
+    config = loading.load_config("a fox", overrides=words)
     with pytest.raises(ModelAbsent, match=r"2 models are not(?s:.)*laion400m_e31  \(598 MB\)"):
         building.build(config)
     assert not loaded

@@ -45,8 +45,10 @@ def hooks(model: Any) -> int:
 def test_without_wishes_and_with_weights_of_one_it_reads_as_ever(perceptor: Any) -> None:
     tokens = rows(perceptor)
     wanted = perceptor.model.encode_text(tokens)
-    assert torch.equal(clip_text_tower.encode(perceptor.model, tokens), wanted)
-    weighed = clip_text_tower.encode(perceptor.model, tokens, weights=torch.ones(tokens.shape))
+    assert torch.equal(clip_text_tower.encode_text(perceptor.model, tokens), wanted)
+    weighed = clip_text_tower.encode_text(
+        perceptor.model, tokens, weights=torch.ones(tokens.shape)
+    )
     torch.testing.assert_close(weighed, wanted, atol=1e-5, rtol=0)
     assert hooks(perceptor.model) == 0
 
@@ -58,13 +60,13 @@ def test_a_weight_is_how_often_a_token_stands_there(perceptor: Any, times: int) 
     weights = torch.ones(tokens.shape)
     weights[:, at] = times
     with torch.no_grad():
-        got = clip_text_tower.encode(perceptor.model, tokens, weights=weights)
+        got = clip_text_tower.encode_text(perceptor.model, tokens, weights=weights)
         wanted = repeated(perceptor.model, tokens, at, times)
         plain = perceptor.model.encode_text(tokens)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
     assert (got - plain).abs().max() > 1e-4
     # The fast path that torch takes without a gradient has to agree with the ordinary one.
-    slow = clip_text_tower.encode(perceptor.model, tokens, weights=weights.requires_grad_())
+    slow = clip_text_tower.encode_text(perceptor.model, tokens, weights=weights.requires_grad_())
     torch.testing.assert_close(slow.detach(), got, atol=1e-5, rtol=1e-4)
     assert slow.requires_grad
 
@@ -140,11 +142,11 @@ def test_a_weight_of_nought_hides_a_token(perceptor: Any) -> None:
     weights = torch.ones(tokens.shape)
     weights[:, 2] = 0
     hidden, same = (
-        clip_text_tower.encode(model, each, weights=weights) for each in (tokens, other)
+        clip_text_tower.encode_text(model, each, weights=weights) for each in (tokens, other)
     )
     torch.testing.assert_close(hidden, same, atol=1e-5, rtol=1e-4)
     assert (model.encode_text(tokens) - model.encode_text(other)).abs().max() > 1e-4
-    nothing = clip_text_tower.encode(model, tokens, weights=torch.zeros(tokens.shape))
+    nothing = clip_text_tower.encode_text(model, tokens, weights=torch.zeros(tokens.shape))
     assert nothing.isfinite().all()
 
 
@@ -155,7 +157,7 @@ def test_weights_work_in_half_the_numbers(perceptor: Any) -> None:
     weights = torch.ones(tokens.shape)
     weights[:, 1:3] = torch.tensor([2.5, 0])
     one, two = (
-        clip_text_tower.encode(p.model, tokens, weights=weights) for p in (perceptor, half)
+        clip_text_tower.encode_text(p.model, tokens, weights=weights) for p in (perceptor, half)
     )
     assert torch.cosine_similarity(one, two.float()).min() > 0.999
     pixels = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
@@ -165,16 +167,16 @@ def test_weights_work_in_half_the_numbers(perceptor: Any) -> None:
 
 def test_vectors_stand_in_for_embeddings_and_learn(perceptor: Any) -> None:
     model, tokens = perceptor.model, rows(perceptor)
-    wide = clip_text_tower.width(model)
+    wide = clip_text_tower.embedding_width(model)
     assert wide == 32
-    own = clip_text_tower.embed(model, tokens[0, 1:3])
+    own = clip_text_tower.embed_tokens(model, tokens[0, 1:3])
     assert own.shape == (2, wide)
     masked = tokens.clone()
     masked[0, 1:3] = tokens[1, 1]
-    back = clip_text_tower.encode(model, masked, inserted=[Insertion(0, 1, own)])
+    back = clip_text_tower.encode_text(model, masked, inserted=[Insertion(0, 1, own)])
     torch.testing.assert_close(back, model.encode_text(tokens), atol=1e-5, rtol=0)
     vectors = own.detach().clone().requires_grad_()
-    pushed = clip_text_tower.encode(model, masked, inserted=[Insertion(0, 1, vectors)])
+    pushed = clip_text_tower.encode_text(model, masked, inserted=[Insertion(0, 1, vectors)])
     pushed[0].sum().backward()
     assert vectors.grad is not None and (vectors.grad.abs().amax(1) > 0).all()
     assert hooks(model) == 0
@@ -199,13 +201,15 @@ def test_what_does_not_fit_is_refused() -> None:
     model = made("laion").model
     tokens = rows(made("laion"))
     with pytest.raises(ValueError, match=r"weights are \[3, 77\], of 0 and above"):
-        clip_text_tower.encode(model, tokens, weights=torch.ones(3, 76))
+        clip_text_tower.encode_text(model, tokens, weights=torch.ones(3, 76))
     with pytest.raises(ValueError, match=r"of 0 and above"):
-        clip_text_tower.encode(model, tokens, weights=-torch.ones(tokens.shape))
+        clip_text_tower.encode_text(model, tokens, weights=-torch.ones(tokens.shape))
     with pytest.raises(ValueError, match=r"vectors are \[V, 32\], not \[1, 33\]"):
-        clip_text_tower.encode(model, tokens, inserted=[Insertion(0, 1, torch.zeros(1, 33))])
+        clip_text_tower.encode_text(model, tokens, inserted=[Insertion(0, 1, torch.zeros(1, 33))])
     with pytest.raises(ValueError, match=r"2 vectors at 76 of row 0 are outside of 3 rows of 77"):
-        clip_text_tower.encode(model, tokens, inserted=[Insertion(0, 76, torch.zeros(2, 32))])
+        clip_text_tower.encode_text(
+            model, tokens, inserted=[Insertion(0, 76, torch.zeros(2, 32))]
+        )
 
 
 def test_a_failing_tower_is_left_without_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +220,7 @@ def test_a_failing_tower_is_left_without_hooks(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(model, "encode_text", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        clip_text_tower.encode(
+        clip_text_tower.encode_text(
             model,
             tokens,
             weights=torch.ones(tokens.shape),
@@ -235,7 +239,7 @@ def test_the_packed_starter_is_read_too() -> None:
     weights = torch.ones(tokens.shape)
     weights[:, 2] = 3
     with torch.no_grad():
-        got = clip_text_tower.encode(perceptor.model, tokens, weights=weights)
+        got = clip_text_tower.encode_text(perceptor.model, tokens, weights=weights)
         wanted = repeated(perceptor.model, tokens, 2, 3)
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
         # More red is further from blue.

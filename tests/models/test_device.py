@@ -29,25 +29,25 @@ def flags() -> tuple[bool, ...]:
 
 def test_algorithms_are_deterministic_within_and_as_before_after() -> None:
     before, show = flags(), warnings.showwarning
-    with pytest.raises(ZeroDivisionError), device.deterministic(True):
+    with pytest.raises(ZeroDivisionError), device.use_deterministic(True):
         assert flags() == (False, True, True, True, False)
         raise ZeroDivisionError
     assert flags() == before
     assert warnings.showwarning is show
-    with device.deterministic(False) as without:
+    with device.use_deterministic(False) as without:
         assert flags() == before
     assert without == []
 
 
 def test_a_gpu_pays_for_order() -> None:
-    assert "is slower on cuda" in device.price_of_order(torch.device("cuda"))
+    assert "is slower on cuda" in device.describe_deterministic_cost(torch.device("cuda"))
 
 
 def test_what_has_no_such_algorithm_is_named_once() -> None:
     form = "{} does not have a deterministic implementation, but you set 'torch.use_…'"
     with (
         pytest.warns(UserWarning, match="another matter"),
-        device.deterministic(True) as without,
+        device.use_deterministic(True) as without,
     ):
         warnings.simplefilter("always")
         for name in ("grid_sampler_2d_backward_cuda", "cumsum_cuda_kernel") * 2:

@@ -30,7 +30,9 @@ def test_every_family_draws(
     monkeypatch.setattr("open_clip.get_tokenizer", usual_tokenizer)
     folder = tiny_families.write(tmp_path / family, family)
     words = [w for w in home.words("seed=1", "steps=2") if not w.startswith("perceptors=")]
-    config = loading.load("a red fox | fog:-0.5", overrides=[*words, f"perceptors={folder}"])
+    config = loading.load_config(
+        "a red fox | fog:-0.5", overrides=[*words, f"perceptors={folder}"]
+    )
     run = building.build(config)
     steps = list(run.play())
     assert len(steps) == 2 and steps[0].total() != steps[1].total()
@@ -79,7 +81,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_shapes_that_are_known_have_the_published_size(name: str) -> None:
     parts = open_clip.get_model_config(name)
-    with clip.shaped(parts["text_cfg"], None) as shape, torch.device("meta"):
+    with clip.tower_shape(parts["text_cfg"], None) as shape, torch.device("meta"):
         assert set(shape) == {"hf_model_name", "hf_model_pretrained"}
         tower = open_clip.model._build_text_tower(parts["embed_dim"], parts["text_cfg"] | shape)
     assert not Path(shape["hf_model_name"]).exists()
@@ -88,9 +90,9 @@ def test_the_shapes_that_are_known_have_the_published_size(name: str) -> None:
 
 
 def test_a_tower_of_its_own_needs_no_shape() -> None:
-    with clip.shaped({"width": 32}, None) as shape:
+    with clip.tower_shape({"width": 32}, None) as shape:
         assert shape == {}
-    with clip.shaped({"hf_model_name": "somebody/something"}, None) as shape:
+    with clip.tower_shape({"hf_model_name": "somebody/something"}, None) as shape:
         assert shape == {}  # the hub knows
 
 
@@ -141,6 +143,6 @@ def test_a_folder_without_a_text_tower_is_refused(home: Home, tmp_path: Path) ->
     folder = tiny_families.write(tmp_path / "x", "laion")
     for text in ("{}", '{"model_cfg": {}}', "[", '{"model_cfg": 3}', "[" * 100_000):
         (folder / "open_clip_config.json").write_text(text)
-        for read in (guidance_perceptor.load_perceptor, clip.outline):
+        for read in (guidance_perceptor.load_perceptor, clip.build_without_weights):
             with pytest.raises(ModelError, match=r"is no configuration of open_clip's"):
                 read(str(folder))

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from vqclip.models.gpt import GPT, Shape, Transformer, init_weights, sample_code
+from vqclip.models.gpt import GPT, Transformer, TransformerShape, init_weights, sample_code
 
-SHAPE = Shape(vocab_size=11, block_size=9, n_layer=2, n_head=2, n_embd=16)
+SHAPE = TransformerShape(vocab_size=11, block_size=9, n_layer=2, n_head=2, n_embd=16)
 MINGPT = "taming.modules.transformer.mingpt"
 
 
@@ -110,15 +110,15 @@ def test_a_stream_that_is_too_long_is_refused() -> None:
         model.read(torch.zeros(1, 1, SHAPE.n_embd), past)
     with pytest.raises(ValueError, match="10 places are more than 9"):
         # The last code that is written is never read.
-        model.write(9, some_codes(1, 2), generator=stream())
-    assert model.write(8, some_codes(1, 2), generator=stream()).shape == (1, 8)
+        model.sample(9, some_codes(1, 2), generator=stream())
+    assert model.sample(8, some_codes(1, 2), generator=stream()).shape == (1, 8)
 
 
 @pytest.mark.parametrize(("begun", "n_unmasked"), [(1, 0), (3, 0), (3, 3)])
 @pytest.mark.parametrize("allowed", [None, 4])
 def test_writing_is_repeated_reading(begun: int, n_unmasked: int, allowed: int | None) -> None:
     model, start = made(n_unmasked=n_unmasked), some_codes(16, begun)
-    got = model.write(6, start, generator=stream(), temperature=0, allowed=allowed)
+    got = model.sample(6, start, generator=stream(), temperature=0, allowed=allowed)
     codes = start
     for _ in range(6):
         likeliest = model(codes)[:, -1, :allowed].argmax(-1)
@@ -130,10 +130,10 @@ def test_writing_is_repeated_reading(begun: int, n_unmasked: int, allowed: int |
 def test_writing_draws_from_its_generator_only() -> None:
     model, start = made(), some_codes(16, 1)
     before = torch.get_rng_state()
-    first, again, other = (model.write(8, start, generator=stream(s)) for s in (1, 1, 2))
+    first, again, other = (model.sample(8, start, generator=stream(s)) for s in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
-    some = model.write(8, start, generator=stream(), temperature=5.0, allowed=3)
+    some = model.sample(8, start, generator=stream(), temperature=5.0, allowed=3)
     assert set(some.flatten().tolist()) == {0, 1, 2}
     assert not some.requires_grad
 

@@ -32,7 +32,7 @@ LACK = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to 
 
 def build(home: Home, **settings: Any) -> Runner:
     settings = {"steps": 3, "cutouts": {"count": 8}} | settings
-    return building.build(vqclip.load("a fox", **home.settings(seed=1) | settings))
+    return building.build(vqclip.load_config("a fox", **home.settings(seed=1) | settings))
 
 
 def gradient(ready: Runner) -> Tensor:
@@ -87,10 +87,10 @@ def test_it_keeps_less(home: Home) -> None:
 def test_the_starter_decoder_keeps_a_fraction() -> None:
     found = registry.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
-    latent = model.random(8, 8, torch.Generator().manual_seed(1)).requires_grad_()
+    latent = model.random_latent(8, 8, torch.Generator().manual_seed(1)).requires_grad_()
 
     def draw(memory_policy: MemoryPolicy) -> Tensor:
-        return memory_policy.through(model.decoder, model.decode, latent)
+        return memory_policy.apply_recomputing(model.decoder, model.decode, latent)
 
     whole, thrifty = (
         kept(lambda t=t: draw(t)) for t in (MemoryPolicy(), MemoryPolicy(recompute=True))
@@ -111,12 +111,12 @@ def test_without_gradients_nothing_is_done_twice() -> None:
         return rows * 2
 
     rows = torch.ones(5, 2)
-    assert torch.equal(MemoryPolicy(chunk=2).look(model, rows), rows * 2)
+    assert torch.equal(MemoryPolicy(chunk=2).apply_in_chunks(model, rows), rows * 2)
     assert counted == [2, 2, 1]
-    MemoryPolicy(chunk=5).look(model, rows)
+    MemoryPolicy(chunk=5).apply_in_chunks(model, rows)
     assert counted[3:] == [5]
     layer = nn.Linear(2, 2)
-    MemoryPolicy(recompute=True).through(layer, layer, rows)
+    MemoryPolicy(recompute=True).apply_recomputing(layer, layer, rows)
 
 
 def test_how_it_is_tightened() -> None:
@@ -172,14 +172,14 @@ def starve(ready: Runner, most: int, from_step: int = 0) -> list[int]:
 
 def starve_runs(patch: Patch, most: int, from_step: int) -> None:
     """Do so to every run that is built."""
-    real = session.build
+    real = session.build_runner
 
     def starving(*words: Any, **named: Any) -> Runner:
         ready = real(*words, **named)
         starve(ready, most, from_step)
         return ready
 
-    patch.setattr(session, "build", starving)
+    patch.setattr(session, "build_runner", starving)
 
 
 @pytest.mark.parametrize("from_step", [0, 1, 2])
@@ -190,7 +190,9 @@ def test_a_step_is_taken_again_with_less(home: Home, from_step: int) -> None:
     steps = list(ready.play())
     assert [step.index for step in steps] == [0, 1, 2]
     words = "looking at 2 of 8 cutouts at a time, then looking at 1 of 8 cutouts at a time"
-    assert [step.saved for step in steps] == [words if i == from_step else "" for i in range(3)]
+    assert [step.memory_saving for step in steps] == [
+        words if i == from_step else "" for i in range(3)
+    ]
     for one, other in zip(whole, steps, strict=True):
         assert torch.allclose(one.image, other.image, atol=1e-3)
         assert abs(one.losses["a fox"].item() - other.losses["a fox"].item()) < 1e-4
@@ -208,7 +210,7 @@ def test_then_the_decoder_is_worked_out_twice(home: Home) -> None:
 
     ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
     steps = list(ready.play())
-    assert steps[0].saved.endswith(", then computing the decoder twice")
+    assert steps[0].memory_saving.endswith(", then computing the decoder twice")
     assert (ready.memory_policy.chunk, ready.memory_policy.recompute) == (1, True)
 
 
@@ -223,7 +225,7 @@ def test_then_its_gradient_in_tiles(home: Home) -> None:
 
     ready.drawer.vqgan.decode = starving  # type: ignore[method-assign]
     whole, steps = list(build(home).play()), list(ready.play())
-    assert steps[0].saved.endswith(
+    assert steps[0].memory_saving.endswith(
         ", then decoding the picture in tiles, which changes it a little"
     )
     assert ready.memory_policy == MemoryPolicy(1, recompute=True, tiles=True)
@@ -279,7 +281,7 @@ def test_what_became_of_it_is_noted(home: Home, monkeypatch: Patch, capsys: Capt
 
 def test_so_is_what_was_less_from_the_start(home: Home, monkeypatch: Patch) -> None:
     monkeypatch.setattr(
-        memory_fit, "choose", lambda *_: MemoryPolicy(2, recompute=True, tiles=True)
+        memory_fit, "choose_memory_policy", lambda *_: MemoryPolicy(2, recompute=True, tiles=True)
     )
     notes = build(home).provenance()
     assert notes.config["memory"] == {"chunk": 2, "recompute": True, "tiles": True}

@@ -197,27 +197,27 @@ def test_the_likeliest_codes_are_those_of_a_slow_forward(write: Write) -> None:
         for _ in range(CELLS**2):
             logits = slow(state, tokens)[:, -1, :CODES]
             tokens = torch.cat([tokens, logits.argmax(-1, keepdim=True)], 1)
-        got = model.write(label, 2, generator=stream(), temperature=0)
+        got = model.sample(label, 2, generator=stream(), temperature=0)
         assert torch.equal(got, tokens[:, 1:].view(1, CELLS, CELLS).expand(2, -1, -1))
 
 
 def test_codes_are_drawn_as_often_as_the_slow_forward_says(write: Write) -> None:
     state = whole_state()
     model = net2net.load_net2net(*write(state=state))
-    first = model.write(3, 4000, generator=stream())[:, 0, 0]
+    first = model.sample(3, 4000, generator=stream())[:, 0, 0]
     often = torch.bincount(first, minlength=CODES) / 4000
     wanted = slow(state, torch.tensor([[3]]))[0, -1, :CODES].softmax(-1)
     torch.testing.assert_close(often, wanted, atol=0.03, rtol=0)
     best = wanted.topk(2).indices
     for how in ({"top_k": 2}, {"top_p": float(wanted[best[0]]) + 1e-3}):
-        few = model.write(3, 500, generator=stream(), **how)[:, 0, 0]
+        few = model.sample(3, 500, generator=stream(), **how)[:, 0, 0]
         assert set(few.tolist()) == set(best.tolist())
 
 
 def test_equal_seeds_write_equal_codes_and_classes_differ(write: Write) -> None:
     model = net2net.load_net2net(*write())
     one, again, other, another = (
-        model.write(label, 3, generator=stream(seed))
+        model.sample(label, 3, generator=stream(seed))
         for label, seed in ((1, 5), (1, 5), (1, 6), (2, 5))
     )
     assert one.shape == (3, CELLS, CELLS) and torch.equal(one, again)
@@ -230,17 +230,17 @@ def test_equal_seeds_write_equal_codes_and_classes_differ(write: Write) -> None:
 def test_a_class_that_there_is_not(write: Write, label: int) -> None:
     model = net2net.load_net2net(*write())
     with pytest.raises(ValueError, match=rf"class {label}; there are 7, from 0"):
-        model.write(label, 1, generator=stream())
+        model.sample(label, 1, generator=stream())
 
 
 def test_codes_in_another_order_are_put_in_their_places(write: Write) -> None:
     permuter = ZCurve(CELLS, CELLS)
     state = whole_state()
-    plain = net2net.load_net2net(*write(state=state)).write(0, 2, generator=stream())
+    plain = net2net.load_net2net(*write(state=state)).sample(0, 2, generator=stream())
     state |= {f"permuter.{key}": value for key, value in permuter.state_dict().items()}
     target = "taming.modules.transformer.permuter.ZCurve"
     config = changed(permuter_config={"target": target, "params": {"H": CELLS, "W": CELLS}})
-    got = net2net.load_net2net(*write(config, state)).write(0, 2, generator=stream())
+    got = net2net.load_net2net(*write(config, state)).sample(0, 2, generator=stream())
     wanted = permuter(plain.flatten(1), reverse=True).view(2, CELLS, CELLS)
     assert torch.equal(got, wanted) and not torch.equal(got, plain)
     del state["permuter.backward_shuffle_idx"]
@@ -282,7 +282,7 @@ def test_transformers_that_know_no_classes_are_refused(
 
 @pytest.mark.parametrize("name", ["faceshq", "drin", "sflckr"])
 def test_published_transformers_of_other_kinds_are_refused(write: Write, name: str) -> None:
-    config = registry.HERE / CHECKPOINTS[name].config
+    config = registry.MODELS_FOLDER / CHECKPOINTS[name].config
     with pytest.raises(
         ModelError, match=r"class-conditional ones only \(cond_stage_config: tami"
     ):
@@ -339,7 +339,7 @@ def test_the_published_one_is_listed_and_described() -> None:
     row = next(row for row in registry.list_models() if row.name == "cin_transformer")
     assert row.kind == "net2net" and "dream.prior" in row.about
     checkpoint = CHECKPOINTS["cin_transformer"]
-    config = vqgan_config.read_config(registry.HERE / checkpoint.config)
+    config = vqgan_config.read_config(registry.MODELS_FOLDER / checkpoint.config)
     assert checkpoint.mirrors[0].endswith("cin_transformer%2Fcheckpoints%2Flast.ckpt")
     with torch.device("meta"):
         first = vqgan.build_vqgan(config)
@@ -399,7 +399,7 @@ NAMES = (
     ],
 )
 def test_words_choose_the_class(text: str, wanted: tuple[int, str] | None) -> None:
-    assert net2net.named(text, NAMES) == wanted
+    assert net2net.find_class(text, NAMES) == wanted
 
 
 def test_the_names_are_in_the_order_of_tamings_classes() -> None:
@@ -409,4 +409,4 @@ def test_the_names_are_in_the_order_of_tamings_classes() -> None:
     assert (names[9][0], names[232][0], names[901][0]) == (
         *("ostrich", "Border collie", "whiskey jug"),
     )
-    assert net2net.named("an ostrich", names) == (9, "ostrich")
+    assert net2net.find_class("an ostrich", names) == (9, "ostrich")

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models.gpt import Shape
-from vqclip.models.prior import Prior, blocks, load_prior, unblocks
+from vqclip.models.gpt import TransformerShape
+from vqclip.models.prior import Prior, cut_blocks, join_blocks, load_prior
 
 WORDS, TEXT_WIDTH, CODES = 3, 5, 7
 
@@ -25,7 +25,7 @@ def stream(seed: int = 0) -> Generator:
 def made(cells: int = 4, block: int = 2, seed: int = 0) -> Prior:
     """A prior whose weights are all far from zero, so that every one of them counts."""
     places = WORDS + (cells // block) ** 2
-    shape = Shape(CODES, places, n_layer=2, n_head=2, n_embd=16, n_unmasked=WORDS)
+    shape = TransformerShape(CODES, places, n_layer=2, n_head=2, n_embd=16, n_unmasked=WORDS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Prior(shape, WORDS, TEXT_WIDTH, cells, block)
@@ -47,18 +47,18 @@ def some_codes(model: Prior, count: int, seed: int = 0) -> Tensor:
 def test_blocks_are_read_row_by_row() -> None:
     grid = torch.arange(16).view(1, 4, 4)
     wanted = [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
-    assert blocks(grid, 2).tolist() == [wanted]
-    assert blocks(grid[:, :2], 2).tolist() == [wanted[:2]]  # wider than high
-    assert blocks(grid, 1).tolist() == [[[n] for n in range(16)]]
-    assert blocks(grid, 4).tolist() == [[list(range(16))]]
+    assert cut_blocks(grid, 2).tolist() == [wanted]
+    assert cut_blocks(grid[:, :2], 2).tolist() == [wanted[:2]]  # wider than high
+    assert cut_blocks(grid, 1).tolist() == [[[n] for n in range(16)]]
+    assert cut_blocks(grid, 4).tolist() == [[list(range(16))]]
 
 
 @pytest.mark.parametrize(("cells", "side"), [(1, 1), (2, 2), (6, 1), (6, 2), (6, 3), (6, 6)])
 def test_unblocks_undoes_blocks(cells: int, side: int) -> None:
     grid = torch.randint(99, [3, cells, cells], generator=stream())
-    parts = blocks(grid, side)
+    parts = cut_blocks(grid, side)
     assert parts.shape == (3, (cells // side) ** 2, side**2)
-    assert torch.equal(unblocks(parts, cells, side), grid)
+    assert torch.equal(join_blocks(parts, cells, side), grid)
 
 
 def test_the_words_beyond_what_it_reads_are_left_out() -> None:
@@ -79,10 +79,10 @@ def test_a_later_code_never_changes_earlier_logits(cells: int, block: int) -> No
     assert before.shape == (1, (cells // block) ** 2, inside, CODES)
     before = before.flatten(0, 2)  # in the order in which the codes are written
     for place in range(len(before)):
-        parts = blocks(codes, block).clone()
+        parts = cut_blocks(codes, block).clone()
         parts[0, place // inside, place % inside] += 1
         parts %= CODES
-        after = model(unblocks(parts, cells, block), prefix).flatten(0, 2)
+        after = model(join_blocks(parts, cells, block), prefix).flatten(0, 2)
         assert torch.equal(after[: place + 1], before[: place + 1])
         changed = (after - before).abs().amax(1) > 1e-4
         assert changed[place + 1 :].all()
@@ -104,11 +104,11 @@ def test_every_word_is_read_before_the_first_code() -> None:
 def test_a_dream_is_what_the_logits_say(cells: int, block: int) -> None:
     model = made(cells, block)
     prefix = asked(model, 5)
-    codes = model.dream(prefix, generator=stream(), temperature=0)
+    codes = model.sample(prefix, generator=stream(), temperature=0)
     assert codes.shape == (5, cells, cells) and codes.dtype == torch.int64
-    assert torch.equal(model(codes, prefix).argmax(-1), blocks(codes, block))
+    assert torch.equal(model(codes, prefix).argmax(-1), cut_blocks(codes, block))
     assert len(codes.unique()) > 2 and len(codes.unique(dim=0)) > 1  # not always the same
-    alone = model.dream(prefix[3:4], generator=stream(), temperature=0)
+    alone = model.sample(prefix[3:4], generator=stream(), temperature=0)
     assert torch.equal(alone, codes[3:4])
 
 
@@ -117,13 +117,13 @@ def test_a_dream_is_what_the_logits_say(cells: int, block: int) -> None:
 def test_guidance_leads_away_from_silence(cells: int, guidance: float) -> None:
     model = made(cells)
     prefix = asked(model, 6)
-    codes = model.dream(prefix, generator=stream(), temperature=0, guidance=guidance)
+    codes = model.sample(prefix, generator=stream(), temperature=0, guidance=guidance)
     heard = model(codes, prefix).log_softmax(-1)
     silent = model(codes, model.silence.expand(6, -1, -1)).log_softmax(-1)
     # p(code | words) ^ guidance * p(code) ^ (1 - guidance)
     wanted = (guidance * heard + (1 - guidance) * silent).argmax(-1)
-    assert torch.equal(blocks(codes, 2), wanted)
-    plain = model.dream(prefix, generator=stream(), temperature=0)
+    assert torch.equal(cut_blocks(codes, 2), wanted)
+    plain = model.sample(prefix, generator=stream(), temperature=0)
     assert not torch.equal(codes, plain)
     if guidance == 0:
         assert len(codes.unique(dim=0)) == 1
@@ -132,9 +132,9 @@ def test_guidance_leads_away_from_silence(cells: int, guidance: float) -> None:
 def test_guidance_one_does_without_silence() -> None:
     model = made()
     prefix = asked(model, 3)
-    before = model.dream(prefix, generator=stream(1))
+    before = model.sample(prefix, generator=stream(1))
     nn.init.constant_(model.silence, torch.nan)
-    assert torch.equal(model.dream(prefix, generator=stream(1), guidance=1), before)
+    assert torch.equal(model.sample(prefix, generator=stream(1), guidance=1), before)
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
@@ -144,7 +144,7 @@ def test_the_same_generator_dreams_the_same(guidance: float) -> None:
     before = torch.get_rng_state()
 
     def dream(seed: int, **how: Any) -> Tensor:
-        return model.dream(prefix, generator=stream(seed), guidance=guidance, **how)
+        return model.sample(prefix, generator=stream(seed), guidance=guidance, **how)
 
     assert torch.equal(dream(1), dream(1)) and not torch.equal(dream(1), dream(2))
     assert torch.equal(torch.get_rng_state(), before)
@@ -156,7 +156,7 @@ def test_dreams_are_as_frequent_as_the_logits_say() -> None:
     model = made(cells=1, block=1)
     prefix = asked(model, 1)
     wanted = (model(torch.zeros(1, 1, 1, dtype=torch.long), prefix)[0, 0, 0] / 2).softmax(-1)
-    codes = model.dream(prefix.expand(5000, -1, -1), generator=stream(), temperature=2)
+    codes = model.sample(prefix.expand(5000, -1, -1), generator=stream(), temperature=2)
     got = torch.bincount(codes.flatten(), minlength=CODES) / 5000
     torch.testing.assert_close(got, wanted, atol=0.03, rtol=0)
 

@@ -124,7 +124,7 @@ def test_a_gradient_is_that_of_steady_norms(
 def test_the_starter_draws_the_same_and_moves_alike() -> None:
     found = registry.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
-    latent = model.random(24, 40, torch.Generator().manual_seed(1))
+    latent = model.random_latent(24, 40, torch.Generator().manual_seed(1))
     whole, right = gradient(model.decode, latent)
     tiled, near = gradient(model.decode_in_tiles, latent)
     # The bar is a mean of 2 of 255 levels: this is one level in no pixel at all.
@@ -140,7 +140,7 @@ def test_the_starter_draws_the_same_and_moves_alike() -> None:
 def test_less_is_kept() -> None:
     found = registry.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
-    latent = model.random(16, 16, torch.Generator().manual_seed(1)).requires_grad_()
+    latent = model.random_latent(16, 16, torch.Generator().manual_seed(1)).requires_grad_()
     tiled, whole = (kept(partial(draw, latent)) for draw in (model.decode_in_tiles, model.decode))
     assert tiled < whole / 5
 

@@ -48,7 +48,7 @@ def test_a_word_is_as_many_tokens_as_it_has_vectors(perceptor: Any) -> None:
     assert (read[0] - read[1]).abs().max() > 1e-3
     torch.testing.assert_close(read[1:], perceptor.embed_text(["a photo of in fog"]))
     # The vectors of ordinary tokens, as a word, are read as those tokens.
-    tokens = torch.tensor(tokenizer.bare(perceptor.tokenizer, "red fox"))
+    tokens = torch.tensor(tokenizer.bare_tokens(perceptor.tokenizer, "red fox"))
     own = perceptor.model.text if hasattr(perceptor.model, "text") else perceptor.model
     table = own.transformer.get_input_embeddings() if hasattr(own, "pooler") else None
     same = perceptor.with_words({"w": (table or own.token_embedding)(tokens).detach()})
@@ -64,7 +64,7 @@ def test_a_word_is_as_many_tokens_as_it_has_vectors(perceptor: Any) -> None:
 
 
 def test_what_does_not_fit_in_is_cut_off(perceptor: Any) -> None:
-    room = perceptor.context_length - sum(tokenizer.frame(perceptor.tokenizer))
+    room = perceptor.context_length - sum(tokenizer.count_special_tokens(perceptor.tokenizer))
     taught = perceptor.with_words({"long": torch.randn(room - 1, 32), "w": torch.randn(2, 32)})
     row = taught.spell([("<long><w> fox <w>", 1.0)])
     assert [(at - row.inserted[0][0], len(v)) for at, v in row.inserted] == [
@@ -83,7 +83,7 @@ def test_weights_go_to_the_tokens_of_their_piece(perceptor: Any) -> None:
     assert torch.equal(row.tokens, taught.spell([("a photo of <w> in fog", 1.0)]).tokens)
     ((at, _),) = row.inserted
     assert row.weights[at : at + 2].tolist() == [2.5, 2.5]
-    fog = len(tokenizer.bare(perceptor.tokenizer, "in fog"))
+    fog = len(tokenizer.bare_tokens(perceptor.tokenizer, "in fog"))
     assert row.weights[at + 2 : at + 2 + fog].tolist() == [0.0] * fog
     assert row.weights.sum() == len(row.weights) + 3 - fog
 
@@ -112,7 +112,7 @@ def test_a_tokenizer_that_ends_in_a_class_token() -> None:
     outer.tokenizer_mode, outer.tokenizer, outer.context_length = "clips", Inner(), 10
     outer.clean_fn = str.strip
     for text in ("a fox", "a b c d e f g h i j k l", ""):
-        row = tokenizer.spell(outer, [(text, 1.0)], {}, 10)
+        row = tokenizer.tokenise(outer, [(text, 1.0)], {}, 10)
         assert torch.equal(row.tokens, outer([text])[0])
 
 

@@ -203,11 +203,11 @@ def test_a_latent_climbs_back_from_a_colour_out_of_range(tiny: Any) -> None:
 
 def test_limits_and_random_codes(tiny: Any) -> None:
     model = ready(tiny())
-    low, high = model.limits()
+    low, high = model.codebook_range()
     assert low.shape == high.shape == (1, 8, 1, 1)
     assert torch.equal(low.flatten(), model.codebook.min(0).values)
     state = torch.get_rng_state()
-    first, again = (model.random(3, 5, torch.Generator().manual_seed(4)) for _ in range(2))
+    first, again = (model.random_latent(3, 5, torch.Generator().manual_seed(4)) for _ in range(2))
     assert first.shape == (1, 8, 3, 5) and torch.equal(first, again)
     assert torch.equal(model.quantise(first), first)
     assert torch.equal(torch.get_rng_state(), state)

@@ -31,7 +31,7 @@ from vqclip.run.preflight import make_request
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure for a moment only."""
-    monkeypatch.setattr(run_estimate, "GLANCE", 0.001)
+    monkeypatch.setattr(run_estimate, "TIMING_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def cost_of(config: RunConfig) -> run_estimate.Estimate:
 
 
 def tiny_config(home: Home, **more: object) -> RunConfig:
-    return loading.load("a fox", **home.settings(**more))  # type: ignore[arg-type]
+    return loading.load_config("a fox", **home.settings(**more))  # type: ignore[arg-type]
 
 
 def test_operations_and_what_is_kept_are_counted() -> None:
@@ -79,12 +79,15 @@ def really_kept(model: Any, pixels: Tensor) -> int:
 
 
 def test_a_look_keeps_as_much_as_on_the_processor(home: Home) -> None:
-    outline = models_clip.outline(str(home.clip))
+    outline = models_clip.build_without_weights(str(home.clip))
     real = (
-        models_clip.package().create_model(f"local-dir:{home.clip}").eval().requires_grad_(False)
+        models_clip.import_open_clip()
+        .create_model(f"local-dir:{home.clip}")
+        .eval()
+        .requires_grad_(False)
     )
     expected = really_kept(real, torch.zeros(4, 3, 32, 32, requires_grad=True))
-    assert models_cost.look_cost(outline, 4).kept == pytest.approx(expected, rel=0.05)
+    assert models_cost.embed_cost(outline, 4).kept == pytest.approx(expected, rel=0.05)
 
 
 def test_a_drawing_costs_by_its_area(home: Home) -> None:
@@ -124,7 +127,7 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
 
 
 def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
-    result = cost_of(loading.load("a fox", "normal", overrides=["device=cpu"]))
+    result = cost_of(loading.load_config("a fox", "normal", overrides=["device=cpu"]))
     assert result.downloads == (
         ("imagenet_f16_16384", 980_000_000),
         ("ViT-B-32::openai", 605_000_000),
@@ -138,7 +141,7 @@ def test_models_that_are_absent_can_be_counted(nothing_here: None) -> None:
 
 
 def test_a_model_of_unknown_shape(home: Home, nothing_here: None) -> None:
-    config = loading.load(
+    config = loading.load_config(
         "a fox",
         overrides=[
             "vqgan=starter",

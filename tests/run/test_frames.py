@@ -28,7 +28,7 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(**settings: Any) -> RunConfig:
-    return resolve_auto(loading.load("a fox", **{"init": "random", "steps": 5} | settings))
+    return resolve_auto(loading.load_config("a fox", **{"init": "random", "steps": 5} | settings))
 
 
 def test_the_first_frame_has_the_steps_of_a_picture() -> None:
@@ -52,8 +52,8 @@ def test_an_animation_that_closes_begins_earlier() -> None:
     frame_plan = run_frames.plan_frames(load(frames=8, loop=True, motion={"steps": 2}))
     assert (frame_plan.lead, frame_plan.clock.lead, len(frame_plan.clock.starts)) == (2, 2, 10)
     assert [frame_plan.film(frame) for frame in range(10)] == [6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
-    assert run_frames.lead_of(load(frames=2000, loop=True)) == 24
-    assert run_frames.lead_of(load(frames=1, loop=True)) == 1
+    assert run_frames.lead_frames(load(frames=2000, loop=True)) == 24
+    assert run_frames.lead_frames(load(frames=1, loop=True)) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,18 +159,18 @@ def test_frames_come_from_where_they_are_asked_for() -> None:
     for number in range(12):
         pillow.new("RGB", (8, 8), (20 * number, 0, 0)).save(folder / f"{number}.png")
     config = load(source={"film": "row", "stride": 2, "start": 0.25}, fps=12.0, frames=3)
-    found = run_frames.footage_of(config, 1, (8, 8), HERE)
+    found = run_frames.open_source(config, 1, (8, 8), HERE)
     # A quarter of a second is three of every second picture; then one more.
     assert [round(float(f[0, 0].mean()) * 255) for f in found] == [160, 200]
 
 
 def test_a_film_of_many_frames_is_thinned_out() -> None:
     film(Path("clip.mkv"), rate="12", seconds="1")
-    every = run_frames.footage_of(load(source={"film": "clip.mkv"}), 0, None, HERE)
+    every = run_frames.open_source(load(source={"film": "clip.mkv"}), 0, None, HERE)
     wanted = list(every)
     config = run_frames.with_source_length(load(source={"film": "clip.mkv", "stride": 3}), HERE)
     assert (config.frames, config.fps) == (4, 4.0)  # of the animation; the film has three times
-    found = list(run_frames.footage_of(config, 1, None, HERE))
+    found = list(run_frames.open_source(config, 1, None, HERE))
     assert len(wanted) == 12 and len(found) == 3
     for one, two in zip(found, wanted[3::3], strict=True):
         assert torch.equal(one, two)
@@ -182,27 +182,29 @@ def test_files_that_are_read_are_listed() -> None:
     config = load(
         source={"film": "row", "flow": "raft.pth"}, sound={"file": "song.wav"}, frames=2
     )
-    assert run_frames.source_files(config, HERE) == {
+    assert run_frames.list_source_files(config, HERE) == {
         "film row": [Path("row/000.png"), Path("row/001.png")],
         "flow raft.pth": [Path("raft.pth")],
         "sound song.wav": [Path("song.wav")],
     }
-    assert run_frames.source_files(load(camera={"depth": "tunnel"}, frames=2), HERE) == {}
+    assert run_frames.list_source_files(load(camera={"depth": "tunnel"}, frames=2), HERE) == {}
     flight = load(camera={"depth": "row/001.png"}, frames=2)
-    assert run_frames.source_files(flight, HERE) == {"depth row/001.png": [Path("row/001.png")]}
+    assert run_frames.list_source_files(flight, HERE) == {
+        "depth row/001.png": [Path("row/001.png")]
+    }
 
 
 def test_what_is_heard() -> None:
     film(Path("mute.mkv"))
     tone = ("-f", "lavfi", "-i", "sine=duration=1", "-shortest")
     film(Path("loud.mkv"), *tone)
-    assert run_frames.sound_of(load(frames=2), HERE) == (None, 0)
-    assert run_frames.sound_of(load(source={"film": "mute.mkv"}), HERE) == (None, 0)
+    assert run_frames.find_sound(load(frames=2), HERE) == (None, 0)
+    assert run_frames.find_sound(load(source={"film": "mute.mkv"}), HERE) == (None, 0)
     loud = {"film": "loud.mkv", "start": 0.3}
-    assert run_frames.sound_of(load(source=loud), HERE) == (Path("loud.mkv"), 0.3)
-    assert run_frames.sound_of(load(source=loud | {"sound": False}), HERE) == (None, 0)
+    assert run_frames.find_sound(load(source=loud), HERE) == (Path("loud.mkv"), 0.3)
+    assert run_frames.find_sound(load(source=loud | {"sound": False}), HERE) == (None, 0)
     music = load(source=loud, sound={"file": "song.wav", "start": 2.0})
-    assert run_frames.sound_of(music, HERE) == (Path("song.wav"), 2.0)
+    assert run_frames.find_sound(music, HERE) == (Path("song.wav"), 2.0)
 
 
 def test_music_moves_what_follows_it() -> None:

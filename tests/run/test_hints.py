@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.helpers.films import film
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.language.assets import SearchPath
 from vqclip.run import frames
 from vqclip.run.frames import list_hints
@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(**settings: Any) -> list[str]:
-    asked = load("a fox", **settings)
+    asked = load_config("a fox", **settings)
     return list(list_hints(asked, frames.clipped_to_source(asked, HERE), HERE))
 
 

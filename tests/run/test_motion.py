@@ -81,7 +81,7 @@ def test_every_kind_goes_on_where_it_was_left(material: Home, kind: str) -> None
 )
 def test_settings_find_their_route(material: Home, kind: str, route: type) -> None:
     run = ready(material, **KINDS[kind])
-    assert run.voyage is not None and isinstance(run.voyage.route, route)
+    assert run.feedback is not None and isinstance(run.feedback.motion, route)
 
 
 def test_all_that_is_read_is_noted(material: Home) -> None:
@@ -113,10 +113,10 @@ def test_a_film_is_left_when_a_run_is(material: Home, monkeypatch: pytest.Monkey
 def test_a_picture_of_depths_comes_along_and_a_film_shows_its_own(material: Home) -> None:
     def map_at(name: str, frame: int) -> torch.Tensor:
         run = ready(material, camera={"depth": name, "forward": 0.1, "near": 0.5})
-        assert run.voyage is not None
-        way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
-        assert isinstance(way, DepthWarp) and isinstance(way.terrain, DepthMap)
-        return way.terrain.values.double()
+        assert run.feedback is not None
+        way = run.feedback.motion.frame_warp(frame, torch.zeros(1, 3, 32, 32))
+        assert isinstance(way, DepthWarp) and isinstance(way.surface, DepthMap)
+        return way.surface.values.double()
 
     drawn = [
         torch.from_numpy(moving.pattern(shift=1.5 * n)).double().mean(-1) / 255 for n in (0, 2)
@@ -131,13 +131,13 @@ def test_a_film_is_drawn_over(material: Home) -> None:
     run = ready(material, **KINDS["source"] | {"source": {"film": "clip", "blend": 1.0}})
     steps = list(run.play())
     assert len(shown(steps)) == 5
-    assert run.voyage is not None
-    ground = run.voyage.ground(4)
+    assert run.feedback is not None
+    ground = run.feedback.source_frame(4)
     assert ground is not None
     wanted = torch.from_numpy(moving.pattern(shift=6.0)).permute(2, 0, 1)[None] / 255
     assert torch.allclose(ground.image, wanted, atol=1e-6)
     # With all of it, each frame begins with the film's own.
-    assert torch.allclose(run.voyage.target, wanted, atol=0.6 / 255)  # type: ignore[arg-type]
+    assert torch.allclose(run.feedback.target, wanted, atol=0.6 / 255)  # type: ignore[arg-type]
     gap = (steps[-1].image - wanted).square().mean()
     assert torch.allclose(steps[-1].losses["source"], 2 * gap)
     assert torch.equal(run.start, ground_of(run, 0))  # type: ignore[arg-type]
@@ -155,8 +155,8 @@ def test_a_film_is_followed_in_small_stages_too(material: Home) -> None:
 
 
 def ground_of(run: runner.Runner, frame: int) -> torch.Tensor:
-    assert run.voyage is not None
-    ground = run.voyage.route.ground(frame)
+    assert run.feedback is not None
+    ground = run.feedback.motion.source_frame(frame)
     assert ground is not None
     return ground.image.mul(255).round().div(255)
 
@@ -168,11 +168,11 @@ def test_a_film_of_depths_goes_by_its_own_time(home: Home) -> None:
     grey = "nullsrc=size=32x32:rate=24:duration=0.5,format=gray,geq=lum='N*20'"
     film(Path("depths.mov"), "-c:v", "png", source=grey)
     run = ready(home, camera={"depth": "depths.mov", "forward": 0.1}, fps=12.0, frames=10)
-    assert run.voyage is not None and isinstance(run.voyage.route, CameraMotion3D)
+    assert run.feedback is not None and isinstance(run.feedback.motion, CameraMotion3D)
     for frame in (1, 2, 5, 3, 9):
-        way = run.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))
+        way = run.feedback.motion.frame_warp(frame, torch.zeros(1, 3, 32, 32))
         assert isinstance(way, DepthWarp)
-        terrain = way.terrain
+        terrain = way.surface
         assert isinstance(terrain, DepthMap)
         wanted = min(2 * (frame - 1), 10) * 20 / 255  # two of its frames are one of the run's
         assert terrain.values.mean().item() == pytest.approx(wanted, abs=1e-3)
@@ -180,15 +180,15 @@ def test_a_film_of_depths_goes_by_its_own_time(home: Home) -> None:
 
 def test_the_camera_may_move_by_the_second(home: Home) -> None:
     run = ready(home, camera={"zoom": 4.0, "roll": 30.0, "per": "second"}, fps=10.0)
-    assert run.voyage is not None and isinstance(run.voyage.route, CameraMotion2D)
-    move = run.voyage.route.moves(1)
+    assert run.feedback is not None and isinstance(run.feedback.motion, CameraMotion2D)
+    move = run.feedback.motion.moves(1)
     assert move.zoom**10 == pytest.approx(4.0) and move.roll == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
 @pytest.mark.parametrize("frames", [6, 8, 40])
 def test_a_scene_takes_its_share_of_a_draft_in_all(share: float, frames: int) -> None:
-    config = vqclip.load(
+    config = vqclip.load_config(
         "a fox ^ a bear ^ an owl", frames=frames, fade=0.8, motion={"drafts": share}
     )
     frame_plan = run_frames.plan_frames(config)
@@ -208,7 +208,7 @@ def test_flights_may_go_by_the_second(home: Home) -> None:
     other = ready(home, camera={"depth": "plane", "forward": 0.2, "roll": 3.0, "up": 0.1})
     for frame in (1, 2):
         found, wanted = (
-            each.voyage.route.way(frame, torch.zeros(1, 3, 32, 32))(32, 32)  # type: ignore
+            each.feedback.motion.frame_warp(frame, torch.zeros(1, 3, 32, 32))(32, 32)  # type: ignore
             for each in (run, other)
         )
         assert torch.allclose(found.positions, wanted.positions)
@@ -276,7 +276,7 @@ def test_a_closing_flight_is_followed_from_its_beginning(home: Home) -> None:
 
 
 def test_terrains_are_those_that_are_known() -> None:
-    assert tuple(motion.TERRAINS) == animation_checks.TERRAINS
+    assert tuple(motion.SURFACES) == animation_checks.TERRAINS
 
 
 def test_a_prompt_may_be_called_hold(home: Home) -> None:

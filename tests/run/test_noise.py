@@ -10,7 +10,13 @@ import torch
 from torch import Generator, Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.run.init_image import NOISE_IMAGES, colour, fractal, gradient, uniform
+from vqclip.run.init_image import (
+    NOISE_IMAGES,
+    flat_colour,
+    fractal_noise,
+    gradient_image,
+    uniform_noise,
+)
 
 
 def stream(seed: int = 0) -> Generator:
@@ -43,12 +49,12 @@ def test_another_seed_gives_another_picture(name: str) -> None:
 
 
 def test_fractal_is_smooth_at_first_and_rougher_with_octaves() -> None:
-    blobs, clouds = (fractal(64, 64, stream(), octaves=n) for n in (1, 5))
-    assert steepness(blobs) < steepness(clouds) < steepness(uniform(64, 64, stream())) / 2
+    blobs, clouds = (fractal_noise(64, 64, stream(), octaves=n) for n in (1, 5))
+    assert steepness(blobs) < steepness(clouds) < steepness(uniform_noise(64, 64, stream())) / 2
 
 
 def test_fractal_fills_the_range_and_contrast_pushes_it_from_grey() -> None:
-    plain, strong = (fractal(64, 64, stream(), contrast=c) for c in (1, 4))
+    plain, strong = (fractal_noise(64, 64, stream(), contrast=c) for c in (1, 4))
     for image in (plain, strong):
         assert (image.amin((2, 3)) < 0.01).all() and (image.amax((2, 3)) > 0.99).all()
     expected = plain**4 / (plain**4 + (1 - plain) ** 4)
@@ -56,7 +62,7 @@ def test_fractal_fills_the_range_and_contrast_pushes_it_from_grey() -> None:
 
 
 def test_gradient_passes_through_its_colours_without_a_jump() -> None:
-    image = gradient(64, 64, stream(), colours="red,lime,blue")
+    image = gradient_image(64, 64, stream(), colours="red,lime,blue")
     pixels = image[0].flatten(1).T
     for wanted in ([1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]):
         assert (pixels - torch.tensor(wanted)).norm(dim=1).min() < 0.05
@@ -65,18 +71,18 @@ def test_gradient_passes_through_its_colours_without_a_jump() -> None:
 
 def test_gradient_of_one_colour_is_flat() -> None:
     assert torch.equal(
-        gradient(5, 4, stream(), colours=["teal"]), colour(5, 4, stream(), name="teal")
+        gradient_image(5, 4, stream(), colours=["teal"]), flat_colour(5, 4, stream(), name="teal")
     )
 
 
 def test_uniform_is_uniform() -> None:
-    image = uniform(200, 200, stream())
+    image = uniform_noise(200, 200, stream())
     counts = torch.histc(image, bins=10, min=0, max=1) / image.numel()
     torch.testing.assert_close(counts, torch.full((10,), 0.1), atol=0.01, rtol=0)
 
 
 def test_colour_is_that_colour() -> None:
-    image = colour(3, 2, stream(), name="#ff8000")
+    image = flat_colour(3, 2, stream(), name="#ff8000")
     for channel, value in zip(image[0], (1, 128 / 255, 0), strict=True):
         torch.testing.assert_close(channel, torch.full((2, 3), float(value)))
 
@@ -94,13 +100,13 @@ def test_fractal_refuses_options_outside_their_range(
     options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        fractal(8, 8, stream(), **options)
+        fractal_noise(8, 8, stream(), **options)
 
 
 def test_what_is_no_colour_is_refused() -> None:
     for make in (
-        lambda: colour(8, 8, stream(), name="gren"),
-        lambda: gradient(8, 8, stream(), colours="gren"),
+        lambda: flat_colour(8, 8, stream(), name="gren"),
+        lambda: gradient_image(8, 8, stream(), colours="gren"),
     ):
         with pytest.raises(ConfigError, match=r"'gren' is not a colour; did you mean 'green'\?"):
             make()

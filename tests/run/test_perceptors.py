@@ -7,7 +7,7 @@ import torch
 
 from tests.conftest import VQGAN, Home
 from tests.run.test_session import ready
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.models.memory import MemoryPolicy
 from vqclip.run import perceptors as run_perceptors
 from vqclip.run.perceptors import PerceptorSet
@@ -15,7 +15,7 @@ from vqclip.run.preflight import make_request
 
 
 def gather(home: Home, *perceptors: str, seed: int = 1) -> PerceptorSet:
-    run = make_request(load("a fox", perceptors=list(perceptors), init="random"))
+    run = make_request(load_config("a fox", perceptors=list(perceptors), init="random"))
     return run_perceptors.load_perceptors(run, [], seed, torch.device("cpu"), MemoryPolicy(3))
 
 
@@ -23,10 +23,10 @@ def test_those_of_one_size_share_squares_and_others_have_their_own(home: Home) -
     (home.clip.parent / "twin").symlink_to(home.clip)
     found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1")
     one, two = found.perceptors
-    assert one.cut is two.cut and list(found.cutters) == [str(one.size)]
+    assert one.cutter is two.cutter and list(found.cutters) == [str(one.size)]
     assert one.memory_policy == MemoryPolicy(3)
     found = gather(home, str(home.clip), f"{home.clip.parent / 'twin'}:1:4")
-    assert [each.cut.count for each in found.perceptors] == [16, 4]
+    assert [each.cutter.count for each in found.perceptors] == [16, 4]
     assert list(found.cutters) == [str(one.size), f"{one.size} 4"]
 
 

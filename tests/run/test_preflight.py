@@ -10,7 +10,7 @@ from PIL import Image as pillow
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError, PromptError, VqclipError
 from vqclip.language.assets import SearchPath
-from vqclip.language.prompts import parse_all
+from vqclip.language.prompts import parse_with_negative
 from vqclip.run.preflight import (
     check_run,
     make_request,
@@ -45,18 +45,22 @@ def run(prompts: str, **settings: str) -> RunConfig:
 def test_what_is_not_here_is_refused(prompt: str, message: str) -> None:
     config = run(prompt, assets="art")
     with pytest.raises(VqclipError, match=message):
-        require_files(config, parse_all(prompt), SearchPath.from_settings(config.assets))
+        require_files(
+            config, parse_with_negative(prompt), SearchPath.from_settings(config.assets)
+        )
 
 
 def test_the_run_itself_may_hold_it() -> None:
     config = run("@a.png")
-    require_files(config, parse_all("@a.png"), SearchPath.from_settings("", Path("art")))
+    require_files(
+        config, parse_with_negative("@a.png"), SearchPath.from_settings("", Path("art"))
+    )
     with pytest.raises(PictureError, match=r"a.png cannot be read"):
-        require_files(config, parse_all("@a.png"), SearchPath.current())
+        require_files(config, parse_with_negative("@a.png"), SearchPath.current())
 
 
 def test_wishes_are_given_understood() -> None:
-    assert check_run(run("a ^ b", negative="c")) == parse_all("a ^ b", "c")
+    assert check_run(run("a ^ b", negative="c")) == parse_with_negative("a ^ b", "c")
     with pytest.raises(PromptError, match="has 2 scenes, and steps is 1"):
         check_run(RunConfig(prompts="a ^ b", steps=1, init="random"))
 

@@ -12,7 +12,7 @@ from tests.run.test_session import ready
 from vqclip import session
 from vqclip.cli.main import main
 from vqclip.config import animation_checks, loading
-from vqclip.config.loading import load
+from vqclip.config.loading import load_config
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import prompt_parser, prompts
 from vqclip.media.audio import features as audio_features
@@ -21,7 +21,7 @@ from vqclip.run.preflight import Request, make_request
 
 
 def read(prompt: str = "a fox ^ an owl", begun: bool = False, **settings: Any) -> Request:
-    return make_request(load(prompt, **settings), begun=begun)
+    return make_request(load_config(prompt, **settings), begun=begun)
 
 
 def test_a_still_and_an_animation_have_their_clocks() -> None:
@@ -30,8 +30,8 @@ def test_a_still_and_an_animation_have_their_clocks() -> None:
     assert film.frames is not None and film.clock.starts == (0, 9, 11)
     assert still.scenes.scenes == film.scenes.scenes == 2
     styled = read("a fox", style="ink of {}")
-    assert [wish.body for wish in styled.wishes] == ["ink of a fox"]
-    assert [wish.body for wish in styled.prompts] == ["a fox"]  # what is shown to people
+    assert [wish.body for wish in styled.prompts] == ["ink of a fox"]
+    assert [wish.body for wish in styled.parsed_prompts] == ["a fox"]  # what is shown to people
 
 
 def test_who_looks_and_how_much_it_counts() -> None:
@@ -39,7 +39,7 @@ def test_who_looks_and_how_much_it_counts() -> None:
     assert run.names == ["starter", "starter-second"]
     assert [run.weights["starter"](step) for step in (0, 2, 4)] == [0, 0.5, 1]
     assert run.weights["starter-second"](3) == 1
-    assert [each.squares for each in run.perceptors] == [8, None]
+    assert [each.cutouts for each in run.perceptors] == [8, None]
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_who_begins_with_a_draft(
 ) -> None:
     text = settings.pop("prompts", "a fox ^ an owl")
     run = read(text, begun, **settings)
-    assert (run.dreams, list(run.scenes_with_drafts)) == (dreams, list(range(scenes)))
-    assert run.fresh is not begun
+    assert (run.starts_from_draft, list(run.scenes_with_drafts)) == (dreams, list(range(scenes)))
+    assert run.starts_anew is not begun
 
 
 def test_a_draft_needs_words() -> None:
     with pytest.raises(PromptError):
         read("fog:-1", init="dream")
-    assert not read("fog:-1", begun=True, init="dream").dreams
+    assert not read("fog:-1", begun=True, init="dream").starts_from_draft
 
 
 @pytest.mark.parametrize(

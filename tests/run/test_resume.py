@@ -120,7 +120,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 def test_every_optimiser_goes_on(home: Home, name: str) -> None:
     def built() -> runner.Runner:
         return building.build(
-            vqclip.load(
+            vqclip.load_config(
                 "a fox",
                 **home.settings(
                     seed=1,
@@ -140,7 +140,7 @@ def test_every_optimiser_goes_on(home: Home, name: str) -> None:
     second = built()
     second.restore(first.state())
     assert [step.index for step in second.play()] == [4, 5]
-    assert torch.equal(whole.final(), second.final())
+    assert torch.equal(whole.final_picture(), second.final_picture())
     ends = [run.state() for run in (whole, second)]
     assert ends[0].tensors.keys() == ends[1].tensors.keys()
     for key, tensor in ends[0].tensors.items():
@@ -148,13 +148,13 @@ def test_every_optimiser_goes_on(home: Home, name: str) -> None:
 
 
 def test_a_run_that_has_not_begun_has_no_state(home: Home) -> None:
-    run = building.build(vqclip.load("a fox", **home.settings(seed=1)))
+    run = building.build(vqclip.load_config("a fox", **home.settings(seed=1)))
     with pytest.raises(ValueError, match="has no state"):
         run.state()
 
 
 def test_a_state_of_another_run_does_not_fit(home: Home) -> None:
-    run = building.build(vqclip.load("a fox", **home.settings(seed=1)))
+    run = building.build(vqclip.load_config("a fox", **home.settings(seed=1)))
     next(run.play())
     state = run.state()
     for change, message in (
@@ -307,8 +307,8 @@ def test_another_model_under_the_same_name_is_refused(
 
 def test_other_versions_are_said(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
-    today = provenance.versions()
-    monkeypatch.setattr(provenance, "versions", lambda: today | {"torch": "9.9"})
+    today = provenance.library_versions()
+    monkeypatch.setattr(provenance, "library_versions", lambda: today | {"torch": "9.9"})
     capsys.readouterr()
     assert main.main(["resume", str(place)]) == 0
     err = capsys.readouterr().err

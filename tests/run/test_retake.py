@@ -123,7 +123,7 @@ def test_the_pictures_that_close_a_loop_lead_to_the_frame_that_stays(
 def test_how_much_of_what_was_there_comes_back() -> None:
     def shares(first: int, until: int, loop: bool = False) -> list[float]:
         there = Retake(Path(), first, until, 40, 0, loop)
-        return [round(there.share(frame), 3) for frame in range(first, until)]
+        return [round(there.blend_share(frame), 3) for frame in range(first, until)]
 
     assert shares(3, 7) == [0, 0, 0.333, 0.667]
     assert [shares(5, 5 + n) for n in (1, 2, 3, 5)] == [
@@ -140,11 +140,11 @@ def test_how_much_of_what_was_there_comes_back() -> None:
 def test_it_begins_from_the_picture_before(old: Home) -> None:
     run = ready(old, frames=8, camera={"roll": 2.0}, retake={"of": OLD, "frames": "3:6"}, seed=6)
     before = images.read_picture(Path(OLD) / "frames/00002.png")
-    assert run.voyage is not None and run.voyage.last is not None
-    assert torch.equal(run.voyage.shown, before)  # type: ignore[arg-type]
+    assert run.feedback is not None and run.feedback.last is not None
+    assert torch.equal(run.feedback.shown, before)  # type: ignore[arg-type]
     assert (run.done, run.total) == (7, 13)
     with torch.no_grad():
-        drawn = run.drawer.draw_latent(run.voyage.last)
+        drawn = run.drawer.draw_latent(run.feedback.last)
         plain = run.drawer.draw_latent(run.drawer.vqgan.encode(before))
     apart = [float((each - before).square().mean()) for each in (drawn, plain)]
     assert apart[0] <= apart[1], "the encoder's latent was not mended"
@@ -199,7 +199,7 @@ def test_a_still_has_no_stretch(home: Home, capsys: Capture) -> None:
 
 def test_a_latent_is_found_for_a_picture(home: Home) -> None:
     run = ready(home)
-    other: Any = run.drawer.vqgan.random(8, 8, torch.Generator().manual_seed(4))
+    other: Any = run.drawer.vqgan.random_latent(8, 8, torch.Generator().manual_seed(4))
     picture = run.drawer.draw_latent(other).detach()
     found = start.fit_latent(run.drawer, picture)
     with torch.no_grad():
@@ -210,12 +210,12 @@ def test_a_latent_is_found_for_a_picture(home: Home) -> None:
 
 def test_scenes_of_a_stretch_have_their_drafts(home: Home, monkeypatch: Patch) -> None:
     monkeypatch.setattr(
-        "vqclip.run.init_image.InitImage.draft", lambda *_: torch.full((1, 3, 32, 32), 0.5)
+        "vqclip.run.init_image.InitImage.draw_draft", lambda *_: torch.full((1, 3, 32, 32), 0.5)
     )
     words = home.words(*WORDS[:3], "prompts=a fox ^ a bear", "init=random", "film.format=none")
     go("animate", *words)
     retake = {"of": OLD, "frames": "3:6"}
     run = ready(home, frames=8, prompts="a fox ^ a bear", init="dream", retake=retake)
-    assert run.voyage is not None
-    assert sorted(run.voyage.drafts) == [0, 1]
+    assert run.feedback is not None
+    assert sorted(run.feedback.drafts) == [0, 1]
     assert len(shown(run.play())) == 3

@@ -21,7 +21,7 @@ from vqclip import optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
 from vqclip.guidance import cutout_recipes
-from vqclip.language.prompt import Prompt, styled
+from vqclip.language.prompt import Prompt, apply_style
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import images
 from vqclip.models import clip, device
@@ -31,7 +31,7 @@ from vqclip.run.runner import Runner
 
 def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Runner:
     """A session at 32x32 on the tiny models."""
-    return build(vqclip.load(prompt, **home.settings(seed=1) | settings))
+    return build(vqclip.load_config(prompt, **home.settings(seed=1) | settings))
 
 
 def first(run: Runner) -> Step:
@@ -49,19 +49,19 @@ def photo(tmp_path: Path) -> str:
 
 
 def test_the_lines_that_scripts_are_written_against(home: Home) -> None:
-    config = vqclip.load(prompts="a fox", preset="starter", **home.settings(seed=3))
-    steps = list(vqclip.play(config))
+    config = vqclip.load_config(prompts="a fox", preset="starter", **home.settings(seed=3))
+    steps = list(vqclip.play_config(config))
     assert [step.index for step in steps] == [0, 1, 2]
     assert steps[0].image.shape == (1, 3, 32, 32)
     assert list(steps[0].losses) == ["a fox"]
     assert all(torch.isfinite(step.losses["a fox"]) for step in steps)
-    again = list(vqclip.play(config))
+    again = list(vqclip.play_config(config))
     assert all(torch.equal(a.image, b.image) for a, b in zip(steps, again, strict=True))
     assert not list(home.path.parent.glob("outputs"))
 
 
 def test_public_names_are_those_of_the_package() -> None:
-    assert {name: getattr(vqclip, name) for name in vqclip.__all__}["play"] is session.play
+    assert {name: getattr(vqclip, name) for name in vqclip.__all__}["play"] is session.play_config
     with pytest.raises(AttributeError, match="module 'vqclip' has no attribute 'paly'"):
         vqclip.paly  # noqa: B018
 
@@ -106,7 +106,7 @@ def test_what_draws_nothing_new_shares_its_squares(home: Home, tmp_path: Path) -
     twin = tmp_path / "twin"
     twin.symlink_to(home.clip)
     run = ready(home, perceptors=[str(home.clip), str(twin)])
-    assert run.perceptors[0].cut is run.perceptors[1].cut
+    assert run.perceptors[0].cutter is run.perceptors[1].cutter
     step = first(run)
     names = [f"a fox ({home.clip})", f"a fox ({twin})"]
     assert list(step.losses) == names
@@ -121,11 +121,11 @@ def test_provenance_holds_all_that_the_picture_depends_on(home: Home) -> None:
     assert "out" not in notes.config and "prompts" not in notes.config
     assert notes.config["perceptors"] == [str(home.clip)]
     assert notes.models == {
-        VQGAN: registry.sha256(home.checkpoint),
-        f"{home.clip} clip": registry.sha256(home.clip / "open_clip_model.safetensors"),
+        VQGAN: registry.file_sha256(home.checkpoint),
+        f"{home.clip} clip": registry.file_sha256(home.clip / "open_clip_model.safetensors"),
     }
     assert json.loads(notes.to_json())["config"]["cutouts"]["count"] == 4
-    config = vqclip.load(base=notes.config | {"prompts": notes.prompt})
+    config = vqclip.load_config(base=notes.config | {"prompts": notes.prompt})
     assert config == replace(run.config, out="outputs")
 
 
@@ -145,7 +145,7 @@ def test_the_weights_that_are_noted_are_those_that_open_clip_takes(
 
     for name in names:
         (tmp_path / name).touch()
-    found = clip.weights_in(tmp_path)
+    found = clip.find_weights(tmp_path)
     assert str(found).removeprefix(str(tmp_path) + "/").startswith(chosen)
     assert str(found) == str(factory._find_checkpoint_in_dir(tmp_path))
 
@@ -162,7 +162,7 @@ def test_sizes_are_rounded_and_said(home: Home) -> None:
 
 def test_long_prompts_are_read_whole(home: Home) -> None:
     said: list[str] = []
-    build(vqclip.load("fox " * 150, **home.settings()), said.append)
+    build(vqclip.load_config("fox " * 150, **home.settings()), said.append)
     assert said[-1].endswith(
         "reads, in tokens: 'fox fox fox fox fox fox fox fox fox fox ' 75 + 75"
     )
@@ -175,12 +175,12 @@ def test_a_run_grows_through_its_stages(home: Home) -> None:
     steps = list(run.play())
     assert [step.index for step in steps] == list(range(6))
     assert [step.image.shape[-1] for step in steps] == [16, 16, 24, 24, 32, 32]
-    assert run.final().shape == (1, 3, 32, 32)
+    assert run.final_picture().shape == (1, 3, 32, 32)
 
 
 def test_moments_are_carried_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     carried: list[tuple[Tensor, Tensor]] = []
-    carry = optimisers.Scheduled.carry
+    carry = optimisers.Scheduled.resize_moments
 
     def watched(self: Any, old: Tensor, new: Tensor) -> None:
         before = self.optimiser.state[old]["exp_avg"].clone()
@@ -190,7 +190,7 @@ def test_moments_are_carried_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> 
         assert self.optimiser.state[new]["step"] == 2
         assert self.optimiser.param_groups[0]["params"] == [new]
 
-    monkeypatch.setattr(optimisers.Scheduled, "carry", watched)
+    monkeypatch.setattr(optimisers.Scheduled, "resize_moments", watched)
     run = ready(home, steps=4, growth=[{"size": "50%", "steps": "2"}])
     list(run.play())
     ((small, large),) = carried
@@ -212,12 +212,12 @@ def test_the_final_picture_is_that_of_the_average(home: Home, average: float) ->
     weights = [average ** (2 - i) if average else float(i == 2) for i in range(3)]
     mean = torch.stack([w * x for w, x in zip(weights, latents, strict=True)]).sum(0)
     wanted = run.drawer.draw_latent(mean / sum(weights))
-    assert torch.allclose(run.final(), wanted, atol=1e-5)
+    assert torch.allclose(run.final_picture(), wanted, atol=1e-5)
 
 
 def test_before_any_step_the_final_picture_is_the_first(home: Home) -> None:
     run = ready(home)
-    assert torch.equal(run.final(), first(run).image)
+    assert torch.equal(run.final_picture(), first(run).image)
 
 
 def test_a_run_may_start_from_a_picture(home: Home, photo: str) -> None:
@@ -271,7 +271,7 @@ def test_a_prompt_may_have_the_name_of_a_loss(home: Home) -> None:
 
 
 def test_a_config_that_was_put_together_by_hand_is_checked(home: Home) -> None:
-    run = vqclip.load("a fox", **home.settings())
+    run = vqclip.load_config("a fox", **home.settings())
     with pytest.raises(ConfigError, match=r"^losses.init needs a picture to start f"):
         build(replace(run, losses=replace(run.losses, init=1.0)))
 
@@ -284,7 +284,7 @@ def test_a_picture_of_another_shape_is_noted(home: Home, photo: str, tmp_path: P
         f"{photo} is 50x40 and is stretched to 32x32; aspect=5:4 would keep its shape"
     ]
     assert list(run.models)[2:] == [f"picture {photo}", f"picture {square}"]
-    assert run.models[f"picture {photo}"] == registry.sha256(Path(photo))
+    assert run.models[f"picture {photo}"] == registry.file_sha256(Path(photo))
 
 
 def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:
@@ -309,13 +309,13 @@ def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:
     ],
 )
 def test_a_style_goes_around_what_is_wished_for(style: str, bodies: list[str]) -> None:
-    wishes = styled(parse_prompts("a fox:2 | fog:-1 | @x.png"), style)
+    wishes = apply_style(parse_prompts("a fox:2 | fog:-1 | @x.png"), style)
     assert [wish.body for wish in wishes] == bodies
     assert [wish.weight for wish in wishes] == [2, -1, 1]
 
 
 def test_a_style_leaves_braces_of_a_prompt_alone() -> None:
-    assert styled((Prompt("a {} b"),), "an etching of {}")[0].body == "an etching of a {} b"
+    assert apply_style((Prompt("a {} b"),), "an etching of {}")[0].body == "an etching of a {} b"
 
 
 def test_the_device_that_is_named_or_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +350,7 @@ def test_settings_reach_torch_and_the_cutter(home: Home, monkeypatch: pytest.Mon
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
     run = ready(home, threads=3, cutouts={"count": 5, "noise": 0.0, "recipe": "disco"})
     assert asked == [3]
-    (cutter,) = {perceptor.cut for perceptor in run.perceptors}
+    (cutter,) = {perceptor.cutter for perceptor in run.perceptors}
     assert (cutter.count, cutter.size, cutter.recipe.noise) == (5, 32, 0.0)
     assert cutter.recipe == replace(cutout_recipes.RECIPES["disco"], noise=0.0)
     ready(home)
@@ -359,7 +359,7 @@ def test_settings_reach_torch_and_the_cutter(home: Home, monkeypatch: pytest.Mon
 
 def test_what_is_done_is_told(home: Home) -> None:
     said: list[str] = []
-    build(vqclip.load("a fox", **home.settings()), said.append)
+    build(vqclip.load_config("a fox", **home.settings()), said.append)
     assert said == [
         "loading the VQGAN tiny …",
         f"loading the perceptor {home.clip} …",
@@ -388,7 +388,9 @@ def test_what_cannot_be_built_is_refused_in_words(
 
 
 def test_playing_is_lazy(home: Home) -> None:
-    steps: Iterator[Step] = vqclip.play(vqclip.load("a fox", **home.settings(vqgan="tinny")))
+    steps: Iterator[Step] = vqclip.play_config(
+        vqclip.load_config("a fox", **home.settings(vqgan="tinny"))
+    )
     with pytest.raises(ModelError, match="no model is called 'tinny'"):
         next(steps)
 
@@ -398,7 +400,7 @@ def test_schedules_that_never_change_change_nothing(home: Home) -> None:
         run = ready(home, **settings)
         for _ in run.play():
             pass
-        return run.final()
+        return run.final_picture()
 
     prompt = "a fox in(left) | fog:-0.5"
     plain = drawn(

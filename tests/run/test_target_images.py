@@ -23,7 +23,7 @@ HERE = SearchPath.current()
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:
-    return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
+    return build(vqclip.load_config(prompt, seed=1, **home.settings(**more)))
 
 
 def paint(path: Path, colour: str, size: tuple[int, int] = (32, 32)) -> Path:
@@ -68,12 +68,12 @@ def test_several_pictures_are_looked_at_in_turn(home: Home) -> None:
 
 def test_the_notes_tell_which_pictures_they_were(home: Home) -> None:
     paint(Path("p/a.png"), "red")
-    one = init_image.digests(["p"], HERE)
-    assert one == {"picture p": init_image.digests(["p/a.png"], HERE)["picture p/a.png"]}
+    one = init_image.hash_pictures(["p"], HERE)
+    assert one == {"picture p": init_image.hash_pictures(["p/a.png"], HERE)["picture p/a.png"]}
     paint(Path("p/b.png"), "blue", (64, 32))
-    two = init_image.digests(["p"], HERE)
+    two = init_image.hash_pictures(["p"], HERE)
     assert two != one
-    (note,) = init_image.stretched(["p"], (32, 32), HERE)
+    (note,) = init_image.describe_stretched(["p"], (32, 32), HERE)
     assert note.startswith("p is 64x32 and is stretched to 32x32")
     assert (
         len(
@@ -105,7 +105,7 @@ def test_a_perceptor_may_be_off_for_a_while(home: Home) -> None:
 def test_a_perceptor_may_have_its_own_number_of_squares(home: Home) -> None:
     run = ready(home, "a fox", perceptors=[f"{home.clip}:1:2"])
     (perceptor,) = run.perceptors
-    assert (perceptor.cut.count, perceptor.name) == (2, str(home.clip))
+    assert (perceptor.cutter.count, perceptor.name) == (2, str(home.clip))
     assert list(run.cutters) == ["32 2"]
 
 
@@ -162,9 +162,9 @@ def test_what_is_transparent_in_a_mask_is_outside_of_the_region(home: Home) -> N
     shape = pillow.new("RGBA", (32, 32), (255, 255, 255, 0))
     shape.paste((0, 0, 0, 255), (0, 0, 16, 32))
     shape.save("mask.png")
-    (where,) = init_image.masks(parse_prompts("a fox in(mask.png)"), HERE).values()
+    (where,) = init_image.make_masks(parse_prompts("a fox in(mask.png)"), HERE).values()
     assert where[..., :120].min() == 1 and where[..., 136:].max() == 0
     shape.putalpha(0)
     shape.save("mask.png")
     with pytest.raises(PictureError, match="a mask is white, or opaque, where the region is"):
-        init_image.masks(parse_prompts("a fox in(mask.png)"), HERE)
+        init_image.make_masks(parse_prompts("a fox in(mask.png)"), HERE)

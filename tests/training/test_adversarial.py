@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from tests.training.test_clip import SMALL as CLIP
 from vqclip.guidance.prompt_losses import spherical_distance
 from vqclip.training import adversarial, clip
-from vqclip.training.adversarial import Forgeries, Forgery
+from vqclip.training.adversarial import AdversarialImage, AdversarialPool
 from vqclip.training.clip import train
 from vqclip.training.clip_model import Model
 from vqclip.training.data import archives
@@ -40,19 +40,19 @@ def model() -> Model:
     return Model(SMALL)
 
 
-def forger(folder: Path, **changes: Any) -> Forgeries:
+def forger(folder: Path, **changes: Any) -> AdversarialPool:
     free = ("permissive",)
     pictures = archives.read_pictures(folder, "illustrations", side=32, classes=free)
     photos = archives.read_pictures(folder, "photos", side=32, classes=free)
-    return Forgeries(replace(SMALL, **changes), pictures, photos)
+    return AdversarialPool(replace(SMALL, **changes), pictures, photos)
 
 
-def far(made: Forgeries, model: Model, each: Forgery) -> float:
+def far(made: AdversarialPool, model: Model, each: AdversarialImage) -> float:
     """The angle between a whole forgery and its caption."""
     with torch.no_grad():
         picture = made.vqgan.decode(made.vqgan.quantise(each.latent[None]))
         seen = model.eval().look(torch.nn.functional.interpolate(picture, [32, 32]))
-        return float(spherical_distance(seen, model.read([each.caption])))
+        return float(spherical_distance(seen, model.embed_text([each.caption])))
 
 
 def test_a_forgery_moves_towards_its_caption(
@@ -61,19 +61,19 @@ def test_a_forgery_moves_towards_its_caption(
     monkeypatch.setattr(adversarial, "LIVES", (1000, 1001))
     monkeypatch.setattr(adversarial, "VIEW", 1.0)
     made = forger(folder)
-    made.show(model, stream(), contextlib.nullcontext)
+    made.next_batch(model, stream(), contextlib.nullcontext)
     assert len(made.pool) == 3 and sorted(each.age for each in made.pool) == [0, 1, 1]
     weights = {key: value.clone() for key, value in model.state_dict().items()}
     before = [far(made, model, each) for each in made.pool]
     for number in range(20):
-        made.show(model.train(), stream(number), contextlib.nullcontext)
+        made.next_batch(model.train(), stream(number), contextlib.nullcontext)
         assert model.training
     after = [far(made, model, each) for each in made.pool]
     assert all(b < a for a, b in zip(before, after, strict=True))
     # It is the forgery that learns, not the CLIP.
     assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
     assert all(weight.requires_grad and weight.grad is None for weight in model.parameters())
-    low, high = made.vqgan.limits()
+    low, high = made.vqgan.codebook_range()
     for each in made.pool:
         assert (each.latent >= low[0]).all() and (each.latent <= high[0]).all()
 
@@ -84,10 +84,10 @@ def test_a_move_is_one_of_adam(folder: Path, model: Model) -> None:
     each = made.pool[0]
     latent = torch.nn.Parameter(each.latent.clone())
     adam = torch.optim.Adam([latent], lr=SMALL.forged_rate, eps=1e-12)
-    low, high = made.vqgan.limits()
+    low, high = made.vqgan.codebook_range()
     for number in range(3):
         slope = torch.randn(each.latent.shape, generator=stream(number))
-        made.forger.move(each, slope)
+        made.drawer.move(each, slope)
         latent.grad = slope
         adam.step()
         with torch.no_grad():
@@ -103,7 +103,7 @@ def test_what_is_shown_is_the_same_part_of_both(folder: Path, model: Model) -> N
         each.latent = made.vqgan.encode(each.real[None])[0]
         picture = made.vqgan.decode(made.vqgan.quantise(each.latent[None]))[0]
         each.real = picture.detach()
-    shown = made.show(model, stream(5), contextlib.nullcontext)
+    shown = made.next_batch(model, stream(5), contextlib.nullcontext)
     assert shown.forged.shape == shown.real.shape == (3, 3, 32, 32)
     torch.testing.assert_close(shown.forged, shown.real)
     assert sorted(shown.captions) == sorted(each.caption for each in made.pool)
@@ -119,7 +119,7 @@ def test_a_forgery_makes_room_after_its_life(
     made = forger(folder, forgeries=3)
     ages = []
     for number in range(4):
-        made.show(model, stream(number), contextlib.nullcontext)
+        made.next_batch(model, stream(number), contextlib.nullcontext)
         ages.append([each.age for each in made.pool])
     assert ages == [[1] * 3, [2] * 3, [1] * 3, [2] * 3]
 
@@ -128,9 +128,9 @@ def test_being_fooled_is_a_running_mean(folder: Path) -> None:
     made = forger(folder)
     text = torch.eye(4)  # two others, then those of the forgeries
     real, fooling = text[2:], text[2:] * 2
-    made.judged(torch.cat([real, fooling, real]), text)
+    made.update_scores(torch.cat([real, fooling, real]), text)
     assert made.fooled == pytest.approx(0.02)
-    made.judged(torch.cat([real, torch.stack([fooling[0], -fooling[1]])]), text)
+    made.update_scores(torch.cat([real, torch.stack([fooling[0], -fooling[1]])]), text)
     assert made.fooled == pytest.approx(0.02 + 0.02 * (0.5 - 0.02))
 
 
@@ -143,11 +143,11 @@ def test_half_may_start_from_drafts(folder: Path) -> None:
     one, two = made._prepare(model, stream())
     generator = stream()
     _, captions, _, _ = made.batches.draw(generator)
-    lives = [made.forger.stages(False, generator) for _ in captions]
-    random = [made.vqgan.random(16, 16, generator)[0] for _ in range(2)]
+    lives = [made.drawer.stages(False, generator) for _ in captions]
+    random = [made.vqgan.random_latent(16, 16, generator)[0] for _ in range(2)]
     assert made.prior is not None
-    prefix = made.prior.prefix(model.states(captions[:1]))
-    written = made.prior.dream(prefix, generator=generator, guidance=adversarial.GUIDANCE)
+    prefix = made.prior.prefix(model.text_states(captions[:1]))
+    written = made.prior.sample(prefix, generator=generator, guidance=adversarial.GUIDANCE)
     assert torch.equal(one.latent, made.vqgan.lookup(written[0])[0])
     assert torch.equal(two.latent, random[1])
     assert [each.stages for each in (one, two)] == lives
@@ -156,7 +156,7 @@ def test_half_may_start_from_drafts(folder: Path) -> None:
     torch.testing.assert_close(sheet[:, :128, :128], one.real)
 
 
-def replace_pool(made: Forgeries, pool: list[Forgery]) -> Forgeries:
+def replace_pool(made: AdversarialPool, pool: list[AdversarialImage]) -> AdversarialPool:
     made.pool = pool
     return made
 
@@ -169,7 +169,7 @@ def test_those_from_random_codes_may_grow_as_a_run_does(
     made = forger(folder, forgeries=2, pool=2, forged_growth=True)
     sides = []
     for number in range(20):
-        shown = made.show(model, stream(number), contextlib.nullcontext)
+        shown = made.next_batch(model, stream(number), contextlib.nullcontext)
         sides.append([each.latent.shape[-1] for each in made.pool])
         for each in made.pool:  # beside the real thing, drawn as large
             small = torch.nn.functional.interpolate(
@@ -189,11 +189,11 @@ def test_growth_keeps_the_picture(folder: Path) -> None:
     made = forger(folder, forged_growth=True)
     each = replace_pool(made, [made._next(Model(SMALL), stream())]).pool[0]
     each.latent = made.vqgan.encode(each.real[None])[0]
-    each.age = each.life - 1
-    before = made.forger.drawn([each.latent])[0]
-    made.forger.grow(each)
+    each.age = each.total_moves - 1
+    before = made.drawer.decode([each.latent])[0]
+    made.drawer.grow(each)
     after = torch.nn.functional.interpolate(
-        made.forger.drawn([each.latent])[0][None], before.shape[-2:], mode="area"
+        made.drawer.decode([each.latent])[0][None], before.shape[-2:], mode="area"
     )[0]
     assert each.side == 32 and (before - after).abs().mean() < 0.08
 

@@ -150,12 +150,14 @@ def test_attack_stays_near_and_raises_the_loss(model: Model) -> None:
     torch.manual_seed(1)
     images = 0.1 + 0.8 * torch.rand(16, 3, 32, 32, generator=stream())
     with torch.no_grad():
-        text = model.read([f"{a} {b}" for a in ("red", "blue") for b in "abcdefgh"])
+        text = model.embed_text([f"{a} {b}" for a in ("red", "blue") for b in "abcdefgh"])
     same = torch.eye(16, dtype=torch.bool)
 
     def loss(pictures: Tensor) -> float:
         with torch.no_grad():
-            return float(contrastive_loss(model.look(pictures), text, same, torch.tensor(20.0)))
+            return float(
+                contrastive_loss(model.embed_image(pictures), text, same, torch.tensor(20.0))
+            )
 
     with torch.no_grad():
         model.clip.logit_scale.fill_(3.0)
@@ -174,7 +176,10 @@ def test_attack_stays_near_and_raises_the_loss(model: Model) -> None:
 
 
 def test_model_gives_directions(model: Model) -> None:
-    for rows in (model.look(torch.rand(2, 3, 32, 32)), model.read(["a fox", "an owl"])):
+    for rows in (
+        model.embed_image(torch.rand(2, 3, 32, 32)),
+        model.embed_text(["a fox", "an owl"]),
+    ):
         assert rows.shape == (2, 32) and rows.dtype == torch.float32
         torch.testing.assert_close(rows.norm(dim=1), torch.ones(2))
 
@@ -221,8 +226,8 @@ def test_examine_counts_the_right_concepts(
         order = [right[words] for words in captions]
         return torch.eye(len(CONCEPTS))[[5 if i == 4 else i for i in order]]
 
-    monkeypatch.setattr(model, "look", look)
-    monkeypatch.setattr(model, "read", read)
+    monkeypatch.setattr(model, "embed_image", look)
+    monkeypatch.setattr(model, "embed_text", read)
     assert evaluate(model, pictures, "known", SMALL) == {"known": round(5 / 6, 3)}
     assert evaluate(model, pictures.subset([]), "held_out", SMALL) == {}
     assert model.training
@@ -247,7 +252,7 @@ def test_training_leaves_a_perceptor_and_goes_on(
     images = torch.rand(3, 3, 32, 32, generator=stream())
     words = ["a fox", "a turquoise owl on a grey background", "red apple face, symbol"]
     with torch.no_grad():
-        look, read = trained.look(images), trained.read(words)
+        look, read = trained.embed_image(images), trained.embed_text(words)
     torch.testing.assert_close(seen.embed_image(images), look, atol=1e-4, rtol=0)
     torch.testing.assert_close(seen.embed_text(words), read, atol=1e-2, rtol=0)  # packed
     table = seen.model.token_embedding.weight
@@ -348,7 +353,7 @@ def test_a_trunk_learns_but_keeps_its_batch_statistics(
     images = torch.rand(3, 3, 32, 32, generator=stream())
     words = ["a fox", "a turquoise owl on a grey background"]
     with torch.no_grad():
-        look, read = trained.look(images), trained.read(words)
+        look, read = trained.embed_image(images), trained.embed_text(words)
     torch.testing.assert_close(seen.embed_image(images), look, atol=1e-4, rtol=0)
     torch.testing.assert_close(seen.embed_text(words), read, atol=1e-2, rtol=0)  # packed
 
@@ -413,7 +418,7 @@ def recited(recipe: ClipRecipe) -> float:
     model.load_state_dict(torch.load(Path(recipe.out) / "checkpoint.pt")["model"])
     book = torch.load(recipe.sentences)
     with torch.no_grad():
-        said = model.eval().echo(model.read(book["texts"]))
+        said = model.eval().echo(model.embed_text(book["texts"]))
     return float(1 - functional.cosine_similarity(said, book["meanings"].float()).mean())
 
 

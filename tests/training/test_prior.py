@@ -18,7 +18,7 @@ from vqclip.errors import ModelError, PictureError
 from vqclip.guidance import perceptor
 from vqclip.models import prior as models_prior
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.prior import Prior, blocks
+from vqclip.models.prior import Prior, cut_blocks
 from vqclip.training import loop, prior, settings, vqgan
 from vqclip.training import prior as training_prior
 from vqclip.training.data import archives
@@ -139,7 +139,7 @@ def test_training_leaves_a_prior_and_goes_on(
     loaded = models_prior.load_prior(out)
     assert loaded.config() == trained.config() == yaml.safe_load((out / "prior.yaml").read_text())
     prefix = loaded.prefix(reader(["a fox", "red apple"]))
-    codes = loaded.dream(prefix, generator=stream(), guidance=2.0)
+    codes = loaded.sample(prefix, generator=stream(), guidance=2.0)
     assert codes.shape == (2, 2, 2) and codes.max() < CODES
     with torch.no_grad():
         torch.testing.assert_close(loaded(codes, prefix), trained(codes, prefix))
@@ -206,9 +206,9 @@ def test_words_and_codes_are_learnt(
     loaded, reader = models_prior.load_prior(Path(recipe.out)), TextTower(recipe.clip)
     prefix = loaded.prefix(reader(list(CONCEPTS)))
     logits = loaded(codes[0].long(), prefix)
-    wanted = blocks(codes[0].long(), 2)
+    wanted = cut_blocks(codes[0].long(), 2)
     assert functional.cross_entropy(logits.flatten(0, 2), wanted.flatten()) < 0.7
-    dreamt = loaded.dream(prefix, generator=stream(), temperature=0)
+    dreamt = loaded.sample(prefix, generator=stream(), temperature=0)
     assert (dreamt == codes[0]).float().mean() > 0.7
     unasked = loaded(codes[0].long(), loaded.silence.expand(6, -1, -1))[:, 0, 0].softmax(-1)
     assert unasked.max() < 0.6  # it cannot know the first

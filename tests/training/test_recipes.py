@@ -250,15 +250,15 @@ def test_a_folder_without_pictures_is_refused(place: Path, refused: Refusal) -> 
 
 def test_a_name_belongs_to_the_training_that_gave_it(place: Path, refused: Refusal) -> None:
     assert train("name=mine", "steps=1") == 0
-    first = registry.sha256(registry.find_vqgan("mine").weights)
+    first = registry.file_sha256(registry.find_vqgan("mine").weights)
     said = refused("train", "own_vqgan", *TINY, "name=mine", "out=other")
     assert said.startswith("there is already a model called 'mine'; choose another name=, or del")
     assert (
         not Path("other").exists()
-        and registry.sha256(registry.find_vqgan("mine").weights) == first
+        and registry.file_sha256(registry.find_vqgan("mine").weights) == first
     )
     assert train("name=mine", "steps=3") == 0  # the same training, a little longer
-    assert registry.sha256(registry.find_vqgan("mine").weights) != first
+    assert registry.file_sha256(registry.find_vqgan("mine").weights) != first
     Path("training/mine/shelved.json").unlink()
     assert "already a model called 'mine'" in refused("train", "own_vqgan", *TINY, "name=mine")
 
@@ -281,7 +281,7 @@ def test_weights_come_from_three_places(place: Path) -> None:
     words = ("pictures=own", "out=shipped", "steps=0", "sheet_every=0", "device=cpu")
     assert main.main(["train", "own_vqgan", *words]) == 0
     shipped = models_vqgan.open_vqgan(
-        *(registry.STARTER / name for name in ("vqgan.yaml", training_vqgan.FILE))
+        *(registry.STARTER_FOLDER / name for name in ("vqgan.yaml", training_vqgan.FILE))
     )
     for key, tensor in shipped.state_dict().items():
         assert torch.equal(weights("shipped")[f"model.{key}"], tensor)

@@ -94,7 +94,9 @@ def test_the_first_loss_is_the_formula(
     fit = (read @ seen).mean()
     told = [
         torch.log_softmax(
-            distractors.SHARPNESS * torch.cat([(each @ seen)[None], lesson.foils[0] @ seen]), 0
+            distractors.INVERSE_TEMPERATURE
+            * torch.cat([(each @ seen)[None], lesson.foils[0] @ seen]),
+            0,
         )[0]
         for each in read
     ]
@@ -137,10 +139,10 @@ def test_held_a_word_stays_near_where_it_began(
 
 
 def test_a_word_begins_as_another_repeated_or_cut(perceptor: OpenClipPerceptor) -> None:
-    cat = tokenizer.bare(perceptor.tokenizer, "cat")
+    cat = tokenizer.bare_tokens(perceptor.tokenizer, "cat")
     table = perceptor.model.token_embedding.weight
     assert torch.equal(textual_inversion.initial_vectors(perceptor, "cat", 3), table[cat * 3])
-    owls = tokenizer.bare(perceptor.tokenizer, "two owls")
+    owls = tokenizer.bare_tokens(perceptor.tokenizer, "two owls")
     assert len(owls) == 2
     assert torch.equal(
         textual_inversion.initial_vectors(perceptor, "two owls", 1), table[owls[:1]]

@@ -308,7 +308,7 @@ def test_a_decoder_that_learns_alone_leaves_every_code(
     for out in (first, second):
         shown = models_vqgan.open_vqgan(out / "vqgan.yaml", out / "vqgan.safetensors")
         latents.append(shown.encode(pictures))
-        codes.append(shown.nearest(latents[-1]))
+        codes.append(shown.nearest_codes(latents[-1]))
         drawn.append(shown.decode(shown.lookup(codes[0][0])))
     assert torch.equal(*latents) and torch.equal(*codes)
     assert not torch.equal(*drawn)

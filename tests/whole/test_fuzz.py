@@ -44,8 +44,8 @@ from vqclip.guidance import image_search
 from vqclip.language import assets, audio_bands, expressions, schedules
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt import apply_style_to_text
-from vqclip.language.prompts import echo, lint_prompts, parse_prompts, show
-from vqclip.language.templates import expand
+from vqclip.language.prompts import describe_prompts, lint_prompts, parse_prompts, prompts_to_text
+from vqclip.language.templates import expand_prompt
 from vqclip.media import footage, images
 from vqclip.media import paths as media_paths
 from vqclip.models.zoo import word_embedding
@@ -131,11 +131,11 @@ def test_prompts(text: str) -> None:
         except PromptError as error:
             assert str(error)
             continue
-        shown = show(understood)
+        shown = prompts_to_text(understood)
         assert parse_prompts(shown) == understood
-        assert show(parse_prompts(shown)) == shown
-        assert expand(shown) == [shown]
-        assert len(echo(understood)) == len(understood)
+        assert prompts_to_text(parse_prompts(shown)) == shown
+        assert expand_prompt(shown) == [shown]
+        assert len(describe_prompts(understood)) == len(understood)
         assert lint_prompts(shown) == [] and all(lint_prompts(one))
 
 
@@ -143,7 +143,7 @@ def test_prompts(text: str) -> None:
 @given(TEXTS | SPOKEN | st.lists(st.sampled_from(["{}", "{", "|", "}", "a", "\\"])).map("".join))
 def test_styles(text: str) -> None:
     try:
-        found = expand(text, slot=True)[:20]
+        found = expand_prompt(text, slot=True)[:20]
     except (PromptError, PictureError) as error:
         assert str(error)
         return
@@ -162,7 +162,7 @@ def test_prompts_of_yaml(value: Any) -> None:
 def expanded(text: str) -> list[str]:
     """The prompts of a text, or none where it is refused."""
     try:
-        return expand(text)[:20]
+        return expand_prompt(text)[:20]
     except (PromptError, PictureError) as error:
         assert str(error)
         return []
@@ -172,11 +172,11 @@ def expanded(text: str) -> list[str]:
 @given(TEXTS | SPOKEN)
 def test_old_prompts(text: str) -> None:
     try:
-        before = grammar_v1.parse(text)
+        before = grammar_v1.parse_grammar_v1(text)
     except (PromptError, ValueError) as error:
         assert str(error)
         return
-    assert parse_prompts(grammar_v1.modern(text, 1)) == before
+    assert parse_prompts(grammar_v1.modernise_prompt(text, 1)) == before
 
 
 @fuzzed
@@ -194,7 +194,7 @@ def test_expressions(text: str) -> None:
     )
     with contextlib.suppress(ConfigError):
         low, high = found.bounds
-        value = found.at({"t": 1.5, "frame": 3.0, "low": 0.5})
+        value = found.evaluate({"t": 1.5, "frame": 3.0, "low": 0.5})
         assert math.isfinite(value) and (low <= value <= high or "." in repr(value))
 
 
@@ -223,7 +223,7 @@ def test_structured_prompts(values: dict[str, Any]) -> None:
     except PromptError as error:
         assert str(error)
         return
-    assert parse_prompts(show(found)) == found
+    assert parse_prompts(prompts_to_text(found)) == found
 
 
 @fuzzed
@@ -268,14 +268,14 @@ def test_names_of_learnt_words(tmp_path: Path, text: str) -> None:
 def is_settled(found: RunConfig) -> bool:
     """Whether settings survive being written down."""
     notes = to_dict(found)
-    return to_dict(loading.load(base=notes)) == notes
+    return to_dict(loading.load_config(base=notes)) == notes
 
 
 @fuzzed
 @given(st.lists(st.tuples(NAMES, SCALARS | TEXTS), max_size=4))
 def test_settings_on_the_command_line(pairs: list[tuple[str, Any]]) -> None:
     with contextlib.suppress(VqclipError):
-        assert is_settled(loading.load("a fox", overrides=[f"{k}={v}" for k, v in pairs]))
+        assert is_settled(loading.load_config("a fox", overrides=[f"{k}={v}" for k, v in pairs]))
 
 
 @fuzzed
@@ -284,7 +284,7 @@ def test_run_files(tmp_path: Path, values: dict[str, Any]) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     with contextlib.suppress(VqclipError):
-        assert is_settled(loading.load(file=path))
+        assert is_settled(loading.load_config(file=path))
 
 
 @fuzzed
@@ -293,7 +293,7 @@ def test_run_files_that_are_no_yaml(tmp_path: Path, lines: list[str]) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
     with contextlib.suppress(VqclipError):
-        loading.load(file=path)
+        loading.load_config(file=path)
 
 
 @fuzzed
@@ -484,7 +484,7 @@ def test_notes(values: dict[str, Any]) -> None:
     import json
 
     with contextlib.suppress(PictureError):
-        provenance.from_json(json.dumps(NOTES.__dict__ | values))
+        provenance.read_json(json.dumps(NOTES.__dict__ | values))
 
 
 @fuzzed
@@ -530,7 +530,7 @@ def opened_index(place: Path, rows: bytes, whose: bytes) -> image_search.Index:
 @fuzzed
 @given(TEXTS)
 def test_labels_templates_and_prompts_to_score(text: str) -> None:
-    for read in (classify.labels_of, classify.templates_of, image_arguments.texts_of):
+    for read in (classify.read_labels, classify.read_templates, image_arguments.texts_of):
         with contextlib.suppress(VqclipError):
             assert all(each.strip() for each in read(text))
 
@@ -586,7 +586,7 @@ def test_an_animation_with_damage_plays_or_is_refused(
         data[place % len(data)] = value
     path.write_bytes(data[: len(data) - cut % len(data)] if cut % 2 else data)
     try:
-        found = footage.of_film(path)
+        found = footage.strip_of_film(path)
         if found.size[0] * found.size[1] * found.count < 10_000_000:
             for pixels in found.pictures():
                 assert pixels.shape[:2] == found.size[::-1] and pixels.dtype == np.uint8
@@ -598,5 +598,7 @@ def test_an_animation_with_damage_plays_or_is_refused(
 @given(st.lists(TEXTS, max_size=3))
 def test_names_of_pictures_have_an_order(names: list[str]) -> None:
     paths = [Path(name.replace("\0", "")) for name in names]
-    assert sorted(media_paths.natural(paths)) == sorted(paths)
-    assert media_paths.natural(media_paths.natural(paths)) == media_paths.natural(paths)
+    assert sorted(media_paths.sort_naturally(paths)) == sorted(paths)
+    assert media_paths.sort_naturally(
+        media_paths.sort_naturally(paths)
+    ) == media_paths.sort_naturally(paths)

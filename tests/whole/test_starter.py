@@ -46,7 +46,7 @@ def test_a_prompt_in_the_shell_ends_with_a_picture_and_a_film(tmp_path: Path) ->
     notes = provenance.read_provenance(final)
     assert notes.seed == 3
     assert notes.prompt == "a red heart"
-    assert notes.models["starter"] == registry.sha256(registry.find_vqgan("starter").weights)
+    assert notes.models["starter"] == registry.file_sha256(registry.find_vqgan("starter").weights)
 
     # Made again from the picture alone, the same bytes.
     assert main.main(["again", str(final), "--out", str(tmp_path / "again"), "--quiet"]) == 0
@@ -60,17 +60,19 @@ def test_the_loss_falls_and_the_wish_shows() -> None:
     for colour in ("red", "green"):
         # From noise: a draft is near the wish from the start, and has little way to go.
         words = f"a {colour} heart"
-        config = vqclip.load(words, seed=1, size="64x64", steps=40, growth=[], init="random")
+        config = vqclip.load_config(
+            words, seed=1, size="64x64", steps=40, growth=[], init="random"
+        )
         run = building.build(config)
         totals = [step.total() for step in run.play()]
         assert sum(totals[-5:]) < 0.9 * sum(totals[:5])
-        means[colour] = run.final().mean((0, 2, 3))
+        means[colour] = run.final_picture().mean((0, 2, 3))
     redness = {name: float(mean[0] - mean[1]) for name, mean in means.items()}
     assert redness["red"] > redness["green"] + 0.1
 
 
 def test_the_shipped_weights_are_small_and_carry_their_card() -> None:
-    files = [path for path in registry.STARTER.rglob("*") if path.is_file()]
+    files = [path for path in registry.STARTER_FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 40_000_000
     assert {"LICENSE", "MODEL_CARD.md"} <= {path.name for path in files}
 

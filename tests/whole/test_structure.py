@@ -146,11 +146,11 @@ def understand(words: list[str]) -> None:
         preset = [p for p in ",".join(options.preset).split(",") if not p.endswith(own)]
         options = dataclasses.replace(options, preset=preset)
         if not any(word.endswith((*own, ".txt", ".json")) for word in rest):
-            prompt_arguments.configs(options)
+            prompt_arguments.read_configs(options)
     elif name == "again":
-        picture, overrides = prompt_arguments.parted(options.words)
+        picture, overrides = prompt_arguments.split_prompt(options.words)
         assert picture is not None
-        loading.load("a fox", overrides=options.overrides() + overrides)
+        loading.load_config("a fox", overrides=options.overrides() + overrides)
 
 
 def test_the_documentation_shows_the_settings_as_they_are() -> None:

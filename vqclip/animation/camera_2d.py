@@ -82,7 +82,7 @@ class CameraMove2D:
     def matrix(self, width: int, height: int) -> Matrix:
         """The view of the next frame, for a picture or a latent of this size: [3, 3] float64."""
         if self.still:
-            return identity()
+            return identity_view()
         middle = _shift((width - 1) / 2, (height - 1) / 2)
         focal = focal_length(self.field_of_view, width, height)
         lean = middle @ _lean(self.tilt, self.swing, focal) @ middle.inverse()
@@ -130,7 +130,7 @@ def focal_length(field_of_view: float, width: int, height: int) -> float:
     return min(width, height) / 2 / math.tan(math.radians(field_of_view) / 2)
 
 
-def identity() -> Matrix:
+def identity_view() -> Matrix:
     """The view that shows the picture as it is: [3, 3] in float64."""
     return torch.eye(3, dtype=torch.float64)
 

@@ -103,9 +103,9 @@ class Pose(NamedTuple):
     place: Tensor
     turn: Tensor
 
-    def after(self, flight: CameraMove3D) -> Pose:
+    def next_frame(self, move: CameraMove3D) -> Pose:
         """Return the pose of the next frame."""
-        return Pose(self.place + self.turn @ flight.start, self.turn @ flight.turn)
+        return Pose(self.place + self.turn @ move.start, self.turn @ move.turn)
 
 
 def initial_pose() -> Pose:
@@ -118,15 +118,15 @@ class Rays(NamedTuple):
 
     Args:
         start: where they begin, [3].
-        ways: their directions, [h, w, 3]; of length 1 along the z of their own frame.
+        directions: their directions, [h, w, 3]; of length 1 along the z of their own frame.
         lens: (focal length, x and y of the centre), in pixels.
-        flight: the camera's move to that frame.
+        move: the camera's move to that frame.
     """
 
     start: Tensor
-    ways: Tensor
+    directions: Tensor
     lens: tuple[float, float, float]
-    flight: CameraMove3D
+    move: CameraMove3D
 
     def project(self, reach: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project a point on each ray into the frame before.
@@ -138,7 +138,7 @@ class Rays(NamedTuple):
             x and y in pixels, and the distance along z, [h, w] each.
         """
         x, y, z = (
-            s + reach * way for s, way in zip(self.start, self.ways.unbind(-1), strict=True)
+            s + reach * way for s, way in zip(self.start, self.directions.unbind(-1), strict=True)
         )
         focal, across, down = self.lens
         ahead = z.clamp(min=BEHIND)
@@ -163,7 +163,7 @@ class Reprojection(NamedTuple):
 class Surface(Protocol):
     """A surface in space, as seen from a frame."""
 
-    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def intersect(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Intersect the rays of the next frame with the surface.
 
         Returns:
@@ -174,18 +174,20 @@ class Surface(Protocol):
             ConfigError: if the flight goes through the surface.
         """
 
-    def after(self, flight: CameraMove3D, course: Callable[[int, int], Reprojection]) -> Surface:
+    def next_frame(
+        self, move: CameraMove3D, reprojection: Callable[[int, int], Reprojection]
+    ) -> Surface:
         """Return the surface as seen from the next frame.
 
         Args:
-            flight: the camera's move to that frame.
-            course: (height, width) → the reprojection of that move.
+            move: the camera's move to that frame.
+            reprojection: (height, width) → the reprojection of that move.
         """
 
     def state(self) -> dict[str, Tensor]:
         """Return what changes from frame to frame, by name; on the CPU."""
 
-    def at(self, state: Mapping[str, Tensor]) -> Surface:
+    def restored(self, state: Mapping[str, Tensor]) -> Surface:
         """Return the surface with a state that `state` returned.
 
         Raises:
@@ -193,33 +195,33 @@ class Surface(Protocol):
         """
 
 
-def reproject(flight: CameraMove3D, terrain: Surface, width: int, height: int) -> Reprojection:
+def reproject(move: CameraMove3D, surface: Surface, width: int, height: int) -> Reprojection:
     """Reproject: find where the pixels of a new frame are in the frame before.
 
     Args:
-        flight: the camera's move to the new frame.
-        terrain: the surface, as seen from the frame before.
+        move: the camera's move to the new frame.
+        surface: the surface, as seen from the frame before.
         width, height: of the frames, in pixels.
 
     Raises:
         ConfigError: if the flight goes through the surface.
     """
-    focal = focal_length(flight.field_of_view, width, height)
-    across, down = flight.centre[0] * width - 0.5, flight.centre[1] * height - 0.5
+    focal = focal_length(move.field_of_view, width, height)
+    across, down = move.centre[0] * width - 0.5, move.centre[1] * height - 0.5
     x = (torch.arange(width, dtype=torch.float64) - across) / focal
     y = (torch.arange(height, dtype=torch.float64) - down) / focal
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     own = torch.stack([columns, rows, torch.ones_like(rows)], -1)
-    rays = Rays(flight.start, own @ flight.turn.T, (focal, across, down), flight)
-    reach, seen = terrain.meet(rays)
+    rays = Rays(move.start, own @ move.turn.T, (focal, across, down), move)
+    reach, seen = surface.intersect(rays)
     x, y, ahead = rays.project(reach)
     return Reprojection(torch.stack([x, y], -1), seen * (ahead > BEHIND), reach)
 
 
-def depth_values(distance: Tensor, flight: CameraMove3D) -> Tensor:
+def depth_values(distance: Tensor, move: CameraMove3D) -> Tensor:
     """Convert distances [h, w] to values of a `DepthMap` in [0, 1].
 
     Points nearer than the flight's `near` count as that near.
     """
-    near, far = 1 / flight.near, 1 / flight.far
+    near, far = 1 / move.near, 1 / move.far
     return ((1 / distance.clamp(min=BEHIND) - far) / (near - far)).clamp(0, 1)

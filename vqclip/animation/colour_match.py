@@ -28,13 +28,13 @@ from vqclip.tensors import Image
 FLAT = 1 / 255
 
 
-def match_colours(image: Image, reference: Image, way: str) -> Image:
+def match_colours(image: Image, reference: Image, method: str) -> Image:
     """Match a picture's colours to those of a reference, which may have another size.
 
     Args:
         image: [1, 3, H, W] in [0, 1].
         reference: [1, 3, h, w] in [0, 1].
-        way: one of `COLOUR_MATCHES`.
+        method: one of `COLOUR_MATCHES`.
 
     Returns:
         [1, 3, H, W] in [0, 1].
@@ -42,7 +42,7 @@ def match_colours(image: Image, reference: Image, way: str) -> Image:
     Raises:
         ConfigError: if there is no such way.
     """
-    match = pick(COLOUR_MATCHES, way, "way to match colours")
+    match = pick(COLOUR_MATCHES, method, "way to match colours")
     return match(image, reference.to(image.device, image.dtype)).clamp(0, 1)
 
 

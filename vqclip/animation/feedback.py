@@ -52,33 +52,33 @@ class FrameFeedback:
     """Frame feedback: the state of an animation, and how each frame follows from the last.
 
     Attributes:
-        starts: the first step of each frame, and one after the last step.
-        route: the motion from frame to frame.
-        habits: what each frame keeps of the last.
+        frame_starts: the first step of each frame, and one after the last step.
+        motion: the motion from frame to frame.
+        options: what each frame keeps of the last.
         seed: of the noise that frames begin with.
-        back: how a stretch that is drawn anew ends; None for a whole animation.
+        blend_back: how a stretch that is drawn anew ends; None for a whole animation.
         target: the picture that the frame began with: [1, 3, H, W] in [0, 1].
         seen: where that was in view in the frame before: [1, 1, H, W] in [0, 1].
         shown: the picture that was last shown, [1, 3, H, W] in [0, 1].
         last: the latent of the last frame, [1, C, h, w].
         reference: the picture whose colours are kept, [1, 3, H, W] in [0, 1].
-        kept: for a loop, the latents of the frames before the first, and, where frames are
+        loop_latents: for a loop, the latents of the frames before the first, and, where frames are
             interpolated, that of the first.
         drafts: number of a scene → its draft.
         streams: the states of the cutters' random streams when the second frame began.
     """
 
-    starts: Sequence[int]
-    route: FrameMotion
-    habits: FeedbackOptions
+    frame_starts: Sequence[int]
+    motion: FrameMotion
+    options: FeedbackOptions
     seed: int
-    back: BlendBack | None = None
+    blend_back: BlendBack | None = None
     target: Image | None = None
     seen: Tensor | None = None
     shown: Image | None = None
     last: Latent | None = None
     reference: Image | None = None
-    kept: list[Latent] = field(default_factory=list)
+    loop_latents: list[Latent] = field(default_factory=list)
     drafts: dict[int, Image] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
     _ground: tuple[int, SourceFrame | None] = (-1, None)
@@ -86,38 +86,38 @@ class FrameFeedback:
     @property
     def frames(self) -> int:
         """How many frames are drawn, those before the first one shown included."""
-        return len(self.starts) - 1
+        return len(self.frame_starts) - 1
 
     @property
-    def end(self) -> int:
+    def end_frame(self) -> int:
         """The number after that of the last frame drawn."""
-        return self.frames if self.back is None else self.back.until
+        return self.frames if self.blend_back is None else self.blend_back.until
 
-    def final(self) -> Image | None:
+    def last_picture(self) -> Image | None:
         """The last picture of the animation so far; None before the first."""
-        if self.back is not None and self.back.final is not None:
-            return self.back.final()
+        if self.blend_back is not None and self.blend_back.final is not None:
+            return self.blend_back.final()
         return self.shown
 
     def steps(self, frame: int) -> range:
         """The steps of a frame."""
-        return range(self.starts[frame], self.starts[frame + 1])
+        return range(self.frame_starts[frame], self.frame_starts[frame + 1])
 
-    def frame(self, done: int) -> int:
+    def frame_of_step(self, done: int) -> int:
         """The frame that step number `done`, counted from 0, belongs to."""
-        return bisect_right(self.starts, done) - 1
+        return bisect_right(self.frame_starts, done) - 1
 
     @torch.no_grad()
-    def move(self, frame: int, drawer: VqganDrawer, optimiser: Scheduled) -> None:
+    def start_frame(self, frame: int, drawer: VqganDrawer, optimiser: Scheduled) -> None:
         """Warp the last frame to its place in `frame`, and start the drawer from there."""
         assert self.last is not None
-        habits, last = self.habits, self.last
+        habits, last = self.options, self.last
         drawn = _levels(drawer.draw_latent(last))
-        way = self.route.way(frame, drawn)
-        moved, seen = warp(drawn, way, habits.edges)
+        mapping = self.motion.frame_warp(frame, drawn)
+        moved, seen = warp(drawn, mapping, habits.edges)
         moved, fresh = moved.clamp(0, 1), 1 - seen
         plain = _levels(moved)
-        ground = self.ground(frame)
+        ground = self.source_frame(frame)
         share = torch.zeros_like(seen)
         if ground is not None:
             share = torch.maximum(ground.hidden, torch.full_like(seen, habits.blend(frame)))
@@ -135,11 +135,11 @@ class FrameFeedback:
         latent = drawer.vqgan.encode(self.target)
         if habits.through == "latent":  # only other changes of the picture, such as noise, count
             change = latent - drawer.vqgan.encode(plain)
-            latent = warp(last, way, edges_without_fill(habits.edges))[0] + change
+            latent = warp(last, mapping, edges_without_fill(habits.edges))[0] + change
         else:  # add the difference where the last picture, not the film's own frame, is shown
             rest = last - drawer.vqgan.encode(drawn)
             kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
-            latent = latent + kept * warp(rest, way, _known(habits.edges), "linear")[0]
+            latent = latent + kept * warp(rest, mapping, _known(habits.edges), "linear")[0]
         for scene, taken in habits.arriving(frame).items():
             if scene in self.drafts:
                 latent = slerp_latents(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
@@ -147,36 +147,36 @@ class FrameFeedback:
         drawer.latent.copy_(latent)
         drawer.clamp()
         if habits.moments:
-            optimiser.move(
-                lambda each: warp(each, way, edges_without_fill(habits.edges), "linear")[0]
+            optimiser.warp_moments(
+                lambda each: warp(each, mapping, edges_without_fill(habits.edges), "linear")[0]
             )
         else:
-            optimiser.forget()
+            optimiser.reset_moments()
         if self.shown is not None and habits.smooth > 0:
             self.shown = _levels(
-                warp(self.shown, way, edges_without_fill(habits.edges))[0].clamp(0, 1)
+                warp(self.shown, mapping, edges_without_fill(habits.edges))[0].clamp(0, 1)
             )
 
     @torch.no_grad()
-    def develop(self, frame: int, drawer: VqganDrawer, latent: Latent) -> tuple[Image, ...]:
+    def finish_frame(self, frame: int, drawer: VqganDrawer, latent: Latent) -> tuple[Image, ...]:
         """Return the pictures to show after a frame's steps are done: interpolated ones, and it.
 
         Args:
             latent: [1, C, h, w], the average over the steps.
         """
-        habits = self.habits
+        habits = self.options
         before, self.last = self.last, latent.clone()
         if frame == 0 and habits.colours != "none":
             self.reference = _levels(drawer.draw_latent(latent))
         if habits.between > 0 and frame == habits.loop > 0:
-            self.kept.append(self.last)
+            self.loop_latents.append(self.last)
         if frame < habits.loop:
-            self.kept.append(self.last)
+            self.loop_latents.append(self.last)
         latent = self._closing(frame, latent, drawer)
         image = drawer.draw_latent(latent)
-        if self.back is not None and (share := self.back.share(frame)) > 0:
+        if self.blend_back is not None and (share := self.blend_back.share(frame)) > 0:
             # The old picture itself comes late: most of the blend is between latents.
-            image = image.lerp(self.back.old(frame), share**2)
+            image = image.lerp(self.blend_back.old_frame(frame), share**2)
         if self.shown is not None and habits.smooth > 0:
             image = image + habits.smooth * self._stays(frame, image) * (self.shown - image)
         self.shown = _levels(image)
@@ -186,33 +186,37 @@ class FrameFeedback:
         if habits.between > 0 and frame > habits.loop and before is not None:
             before = self._closing(frame - 1, before, drawer)
             found = [*self._between(frame, drawer, before, latent), image]
-        closes = habits.loop > 0 and frame == self.frames - 1 and self.back is None
+        closes = habits.loop > 0 and frame == self.frames - 1 and self.blend_back is None
         if habits.between > 0 and closes:
-            found += self._between(habits.loop, drawer, latent, self.kept[-1])
-        if habits.between > 0 and self.back is not None and frame == self.back.until - 1:
+            found += self._between(habits.loop, drawer, latent, self.loop_latents[-1])
+        if (
+            habits.between > 0
+            and self.blend_back is not None
+            and frame == self.blend_back.until - 1
+        ):
             found += self._leading_on(frame, drawer, latent)
         return tuple(found)
 
-    def ground(self, frame: int) -> SourceFrame | None:
+    def source_frame(self, frame: int) -> SourceFrame | None:
         """The film's own frame, if there is a film; the last one asked for is cached."""
         if self._ground[0] != frame:
-            self._ground = (frame, self.route.ground(frame))
+            self._ground = (frame, self.motion.source_frame(frame))
         return self._ground[1]
 
-    def hold(self, view: View) -> Scalar:
+    def hold_loss(self, view: View) -> Scalar:
         """The hold loss: mean squared difference from the frame's start, where it was in view."""
         if self.target is None or self.seen is None:
             return view.image.new_zeros(())
-        weight = self._stays(self.frame(view.step), view.image)
+        weight = self._stays(self.frame_of_step(view.step), view.image)
         gaps = (view.image - self.target).square() * weight
         return gaps.sum() / (3 * weight.sum()).clamp(min=1)
 
-    def follow(self, view: View) -> Scalar:
+    def source_loss(self, view: View) -> Scalar:
         """The source loss: the mean squared difference from the film's own frame, in [0, 1].
 
         For a stage of another size, the film's frame is resized by averaging areas.
         """
-        ground = self.ground(self.frame(view.step))
+        ground = self.source_frame(self.frame_of_step(view.step))
         if ground is None:
             return view.image.new_zeros(())
         wanted, size = ground.image, view.image.shape[-2:]
@@ -232,14 +236,14 @@ class FrameFeedback:
         if self.last is not None:
             found["last"] = self.last.clone()
         found |= {f"draft.{n:05d}": _bytes(draft) for n, draft in self.drafts.items()}
-        found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.kept)}
-        found |= {f"route.{k}": each for k, each in self.route.state().items()}
+        found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.loop_latents)}
+        found |= {f"route.{k}": each for k, each in self.motion.state().items()}
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Continue from a state that `state` returned, on a device."""
         route = {k: v for k, v in state.items() if k.startswith("route.")}
-        self.route.restore({k.removeprefix("route."): v for k, v in route.items()})
+        self.motion.restore({k.removeprefix("route."): v for k, v in route.items()})
         there = {k: v.to(device, copy=True) for k, v in state.items() if k not in route}
         self.target, self.seen, self.shown, self.reference = (
             there[k].float() / LEVELS if k in there else None
@@ -248,7 +252,7 @@ class FrameFeedback:
         self.last = there.get("last")
         drafts = {k.removeprefix("draft."): v for k, v in there.items() if k.startswith("draft.")}
         self.drafts = {int(k): v.float() / LEVELS for k, v in drafts.items()}
-        self.kept = [there[k] for k in sorted(there) if k.startswith("kept.")]
+        self.loop_latents = [there[k] for k in sorted(there) if k.startswith("kept.")]
         self.streams = {
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
         }
@@ -258,7 +262,7 @@ class FrameFeedback:
 
         Less where something comes into view that is to be drawn, or that a film shows.
         """
-        filled = self.habits.edges == "fill" or self.ground(frame) is not None
+        filled = self.options.edges == "fill" or self.source_frame(frame) is not None
         if self.seen is None or not filled:
             return torch.ones_like(image[:, :1])
         return self.seen
@@ -269,24 +273,28 @@ class FrameFeedback:
         In a loop, the last frames are blended into those before the first; in a stretch that is
         drawn anew, into the old frames.
         """
-        if self.back is not None:
-            share = self.back.share(frame)
+        if self.blend_back is not None:
+            share = self.blend_back.share(frame)
             if share == 0:
                 return latent
-            return slerp_latents(latent, drawer.vqgan.encode(self.back.old(frame)), share)
-        closing = frame - (self.frames - self.habits.loop)
-        if closing < 0 or self.habits.loop == 0:
+            return slerp_latents(
+                latent, drawer.vqgan.encode(self.blend_back.old_frame(frame)), share
+            )
+        closing = frame - (self.frames - self.options.loop)
+        if closing < 0 or self.options.loop == 0:
             return latent
-        return slerp_latents(latent, self.kept[closing], (closing + 1) / self.habits.loop)
+        return slerp_latents(
+            latent, self.loop_latents[closing], (closing + 1) / self.options.loop
+        )
 
     def _leading_on(self, frame: int, drawer: VqganDrawer, latent: Latent) -> list[Image]:
         """Interpolate between the last frame of a stretch and the old frame after it."""
-        back = self.back
-        if back is None or not back.leads_on:
+        back = self.blend_back
+        if back is None or not back.continues:
             return []
-        after = drawer.vqgan.encode(back.old(frame + 1))
+        after = drawer.vqgan.encode(back.old_frame(frame + 1))
         return self._between(
-            frame + 1 if frame + 1 < self.frames else self.habits.loop, drawer, latent, after
+            frame + 1 if frame + 1 < self.frames else self.options.loop, drawer, latent, after
         )
 
     def _between(
@@ -294,12 +302,12 @@ class FrameFeedback:
     ) -> list[Image]:
         """Interpolate between two frames: both are warped to there, and their latents blended."""
         drawn = [drawer.draw_latent(each) for each in (before, after)]
-        way = self.route.way(frame, _levels(drawn[0]))
+        mapping = self.motion.frame_warp(frame, _levels(drawn[0]))
         found = []
-        for number in range(1, self.habits.between + 1):
-            share = number / (self.habits.between + 1)
+        for number in range(1, self.options.between + 1):
+            share = number / (self.options.between + 1)
             ends = [
-                self._moved(drawer, latent, picture, scale_warp(way, share_of))
+                self._moved(drawer, latent, picture, scale_warp(mapping, share_of))
                 for latent, picture, share_of in zip(
                     (before, after), drawn, (share, share - 1), strict=True
                 )
@@ -307,13 +315,13 @@ class FrameFeedback:
             found.append(drawer.draw_latent(slerp_latents(ends[0], ends[1], share)))
         return found
 
-    def _moved(self, drawer: VqganDrawer, latent: Latent, drawn: Image, way: Warp) -> Latent:
+    def _moved(self, drawer: VqganDrawer, latent: Latent, drawn: Image, mapping: Warp) -> Latent:
         """Warp a latent by its picture; the difference that no picture shows is warped along."""
-        encode, edges = drawer.vqgan.encode, edges_without_fill(self.habits.edges)
+        encode, edges = drawer.vqgan.encode, edges_without_fill(self.options.edges)
         # What comes into view in one of the frames is shown by the other: black would darken it.
         around = "mirror" if edges == "black" else edges
-        moved = encode(warp(drawn, way, around)[0].clamp(0, 1))
-        return moved + warp(latent - encode(drawn), way, _known(edges), "linear")[0]
+        moved = encode(warp(drawn, mapping, around)[0].clamp(0, 1))
+        return moved + warp(latent - encode(drawn), mapping, _known(edges), "linear")[0]
 
 
 def _known(edges: str) -> str:

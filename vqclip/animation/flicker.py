@@ -23,7 +23,7 @@ from vqclip.animation.optical_flow import Flow, occlusion_mask, warp
 from vqclip.errors import PictureError
 from vqclip.tensors import Image
 
-OFTEN = 0.95  # the share of neighbouring frames that differ by at most `Flicker.usual`
+OFTEN = 0.95  # the share of neighbouring frames that differ by at most `Flicker.usual_difference`
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class Flicker:
     loop: float
 
     @property
-    def error(self) -> float | None:
+    def warping_error(self) -> float | None:
         """The film's warping error: the mean over its pairs; None if no pair has one."""
         found = [each for each in self.warped if each is not None]
         return math.fsum(found) / len(found) if found else None
 
     @property
-    def difference(self) -> float:
+    def mean_difference(self) -> float:
         """The mean difference between neighbouring frames."""
         return math.fsum(self.differences) / len(self.differences)
 
     @property
-    def usual(self) -> float:
+    def usual_difference(self) -> float:
         """The 95th percentile of the differences, interpolated as by numpy."""
         ranked = sorted(self.differences)
         place = OFTEN * (len(ranked) - 1)
@@ -64,9 +64,9 @@ class Flicker:
         return ranked[below] + (ranked[above] - ranked[below]) * (place - below)
 
     @property
-    def closes(self) -> bool:
+    def is_loop(self) -> bool:
         """Whether the film loops: the last frame and the first differ no more than others do."""
-        return self.loop <= self.usual
+        return self.loop <= self.usual_difference
 
 
 def measure_flicker(

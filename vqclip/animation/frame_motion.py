@@ -40,10 +40,10 @@ class SourceFrame:
 class FrameMotion(Protocol):
     """The motion of an animation, frame by frame; frames are asked for in order."""
 
-    def way(self, frame: int, shown: Image) -> Warp:
+    def frame_warp(self, frame: int, shown: Image) -> Warp:
         """Return the warp to a frame from the one before, which is `shown`."""
 
-    def ground(self, frame: int) -> SourceFrame | None:
+    def source_frame(self, frame: int) -> SourceFrame | None:
         """Return the source film's frame; None if there is no film."""
 
     def close(self) -> None:
@@ -93,15 +93,15 @@ class BlendBack:
     Args:
         until: the number after that of the last frame drawn.
         share: frame → share of the old frame.
-        old: frame → the old frame, [1, 3, H, W] in [0, 1].
-        leads_on: whether an old frame follows the stretch.
+        old_frame: frame → the old frame, [1, 3, H, W] in [0, 1].
+        continues: whether an old frame follows the stretch.
         final: returns the last frame of the film, if it is not in the stretch.
     """
 
     until: int
     share: Callable[[int], float]
-    old: Callable[[int], Image]
-    leads_on: bool = False
+    old_frame: Callable[[int], Image]
+    continues: bool = False
     final: Callable[[], Image] | None = None
 
 
@@ -115,11 +115,11 @@ class CameraMotion2D:
 
     moves: Callable[[int], CameraMove2D]
 
-    def way(self, frame: int, shown: Image) -> Warp:
+    def frame_warp(self, frame: int, shown: Image) -> Warp:
         """Return the warp of the camera's move."""
         return partial(_warp_by_camera, self.moves(frame))
 
-    def ground(self, frame: int) -> SourceFrame | None:
+    def source_frame(self, frame: int) -> SourceFrame | None:
         """Return None: there is no film."""
         return None
 
@@ -196,28 +196,28 @@ class FlowMotion:
     """The motion of a film that is drawn over, by its optical flow.
 
     Args:
-        shots: the film's own frames.
+        frames: the film's own frames.
         flow: finds the optical flow between two of them.
     """
 
-    def __init__(self, shots: FilmFrames, flow: Flow) -> None:
-        self._shots, self._flow = shots, flow
+    def __init__(self, frames: FilmFrames, flow: Flow) -> None:
+        self._frames, self._flow = frames, flow
         self._flows: tuple[int, Any] = (-1, None)
 
-    def way(self, frame: int, shown: Image) -> Warp:
+    def frame_warp(self, frame: int, shown: Image) -> Warp:
         """Return the warp of the flow from the film's frame to the one before."""
         return partial(_warp_by_flow, self._flow_pair(frame)[0])
 
-    def ground(self, frame: int) -> SourceFrame:
+    def source_frame(self, frame: int) -> SourceFrame:
         """Return the film's own frame, and what of it the one before could not show."""
-        image = self._shots.frame(frame)
+        image = self._frames.frame(frame)
         if frame == 0:
             return SourceFrame(image, torch.zeros_like(image[:, :1]))
         return SourceFrame(image, optical_flow.occlusion_mask(*self._flow_pair(frame)))
 
     def close(self) -> None:
         """Close the film."""
-        self._shots.close()
+        self._frames.close()
 
     def state(self) -> dict[str, Tensor]:
         """Return nothing: frames depend on the film alone."""
@@ -229,7 +229,7 @@ class FlowMotion:
     def _flow_pair(self, frame: int) -> tuple[Tensor, Tensor]:
         """The flow from a frame to the one before, and that from the one before to it."""
         if self._flows[0] != frame:
-            before, image = self._shots.frame(frame - 1), self._shots.frame(frame)
+            before, image = self._frames.frame(frame - 1), self._frames.frame(frame)
             self._flows = (frame, (self._flow(image, before), self._flow(before, image)))
         found: tuple[Tensor, Tensor] = self._flows[1]
         return found
@@ -239,96 +239,96 @@ class DepthWarp:
     """The warp of a 3-D camera's move past a surface; computed once for each size of grid.
 
     Args:
-        flight: the camera's move.
-        terrain: the surface, as seen from the frame before.
+        move: the camera's move.
+        surface: the surface, as seen from the frame before.
     """
 
-    def __init__(self, flight: CameraMove3D, terrain: Surface) -> None:
-        self.flight, self.terrain = flight, terrain
-        self._courses: dict[tuple[int, int], Reprojection] = {}
+    def __init__(self, move: CameraMove3D, surface: Surface) -> None:
+        self.move, self.surface = move, surface
+        self._reprojections: dict[tuple[int, int], Reprojection] = {}
 
     def __call__(self, height: int, width: int) -> SampleGrid:
         """Return where each pixel of a grid was in the frame before."""
-        course = self.course(height, width)
-        return SampleGrid(course.positions, course.seen)
+        reprojection = self.reprojection(height, width)
+        return SampleGrid(reprojection.positions, reprojection.seen)
 
-    def course(self, height: int, width: int) -> Reprojection:
+    def reprojection(self, height: int, width: int) -> Reprojection:
         """Return the reprojection, which also holds the distances in the new frame."""
-        if (height, width) not in self._courses:
-            self._courses[height, width] = reproject(self.flight, self.terrain, width, height)
-        return self._courses[height, width]
+        if (height, width) not in self._reprojections:
+            self._reprojections[height, width] = reproject(self.move, self.surface, width, height)
+        return self._reprojections[height, width]
 
 
 class CameraMotion3D:
     """The motion of a 3-D camera past a surface, which is fixed, or estimated for each frame.
 
     Args:
-        flights: frame → the camera's move to it.
-        terrain: makes the surface, as seen from the frame before, from the number of a frame and
+        moves: frame → the camera's move to it.
+        surface: makes the surface, as seen from the frame before, from the number of a frame and
             the picture of the one before.
-        stays: whether the surface is fixed: made for frame 1 alone, and then moved past.
-        let_go: closes what `terrain` has open.
+        fixed: whether the surface is fixed: made for frame 1 alone, and then moved past.
+        close: closes what `surface` has open.
     """
 
     def __init__(
         self,
-        flights: Callable[[int], CameraMove3D],
-        terrain: Callable[[int, Image], Surface],
-        stays: bool,
-        let_go: Callable[[], None] = lambda: None,
+        moves: Callable[[int], CameraMove3D],
+        surface: Callable[[int, Image], Surface],
+        fixed: bool,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._flights, self._terrain, self._stays, self._let_go = flights, terrain, stays, let_go
+        self._moves, self._surface, self._fixed, self._close = moves, surface, fixed, close
         self._last: tuple[int, DepthWarp] | None = None  # a frame, and the warp to it
         self._left: Mapping[str, Tensor] = {}
         self._seen: tuple[int, Image, DepthWarp] | None = None
 
-    def way(self, frame: int, shown: Image) -> Warp:
+    def frame_warp(self, frame: int, shown: Image) -> Warp:
         """Return the warp of the camera's move past the surface of the frame before."""
-        if not self._stays:
+        if not self._fixed:
             if self._seen is None or self._seen[0] != frame or not shown.equal(self._seen[1]):
-                flown = DepthWarp(self._flights(frame), self._terrain(frame, shown))
+                flown = DepthWarp(self._moves(frame), self._surface(frame, shown))
                 self._seen = frame, shown, flown
             return self._seen[2]
         at, last = self._last or self._begun(frame, shown)
         if at > frame:
             at, last = self._first(shown)
         while at < frame:
-            terrain = last.terrain.after(last.flight, last.course)
+            surface = last.surface.next_frame(last.move, last.reprojection)
             at += 1
-            last = DepthWarp(self._flights(at), terrain)
+            last = DepthWarp(self._moves(at), surface)
         self._last = at, last
         return last
 
-    def ground(self, frame: int) -> SourceFrame | None:
+    def source_frame(self, frame: int) -> SourceFrame | None:
         """Return None: there is no film."""
         return None
 
     def close(self) -> None:
         """Close the film of depths, if there is one."""
-        self._let_go()
+        self._close()
 
     def state(self) -> dict[str, Tensor]:
         """Return the number of the last frame, and the state of a fixed surface."""
         if self._last is None:
             return dict(self._left)
         at, last = self._last
-        return {"frame": torch.tensor(at)} | last.terrain.state()
+        return {"frame": torch.tensor(at)} | last.surface.state()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a state; without one, the surface is followed from the first frame on."""
         self._left, self._last = state, None
 
     def _first(self, shown: Image) -> tuple[int, DepthWarp]:
-        return 1, DepthWarp(self._flights(1), self._terrain(1, shown))
+        return 1, DepthWarp(self._moves(1), self._surface(1, shown))
 
     def _begun(self, frame: int, shown: Image) -> tuple[int, DepthWarp]:
         """Begin at the restored state, if it is of this kind of surface; else at frame 1."""
         _, first = self._first(shown)
         try:
-            at, terrain = int(self._left["frame"]), first.terrain.at(self._left)
+            at, surface = int(self._left["frame"]), first.surface.restored(self._left)
         except KeyError:
             return 1, first
-        return at, DepthWarp(self._flights(at), terrain)
+        return at, DepthWarp(self._moves(at), surface)
 
 
 def _warp_by_camera(move: CameraMove2D, height: int, width: int) -> SampleGrid | None:

@@ -144,12 +144,12 @@ def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(picture, size, mode="bicubic", align_corners=False)
 
 
-def _enlarged(way: str, a: Image, b: Image, find: Callable[[Image, Image], Tensor]) -> Tensor:
+def _enlarged(method: str, a: Image, b: Image, find: Callable[[Image, Image], Tensor]) -> Tensor:
     """Find a flow between pictures enlarged by `SIDES`, to sides that are multiples of 8."""
     height, width = a.shape[2:]
     if a.shape != b.shape:
         raise ValueError(f"pictures of {list(a.shape)} and {list(b.shape)}; expected one size")
-    least, good = (side / min(height, width) for side in SIDES[way])
+    least, good = (side / min(height, width) for side in SIDES[method])
     scale = max(1.0, least, min(good, MOST))
     tall, wide = (-(-round(side * scale) // 8) * 8 for side in (height, width))
     found = find(_resized(a, (tall, wide)), _resized(b, (tall, wide)))
@@ -163,16 +163,16 @@ def _nothing(a: Image, b: Image) -> Tensor:
     return a.new_zeros(1, 2, *a.shape[2:])
 
 
-def _by_opencv(way: str, a: Image, b: Image) -> Tensor:
+def _by_opencv(method: str, a: Image, b: Image) -> Tensor:
     cv2 = _opencv()
 
     def find(a: Image, b: Image) -> Tensor:
         first, second = (cv2.cvtColor(images.to_bytes(x), cv2.COLOR_RGB2GRAY) for x in (a, b))
         with _one_thread(cv2):
-            found = WAYS[way](cv2, first, second)  # [H, W, 2]
+            found = METHODS[method](cv2, first, second)  # [H, W, 2]
         return torch.from_numpy(np.ascontiguousarray(found.transpose(2, 0, 1))[None])
 
-    return _enlarged(way, a, b, find).to(a.device, a.dtype)
+    return _enlarged(method, a, b, find).to(a.device, a.dtype)
 
 
 def _dis(cv2: Any, a: Any, b: Any) -> Any:
@@ -187,7 +187,7 @@ def _farneback(cv2: Any, a: Any, b: Any) -> Any:
     return cv2.calcOpticalFlowFarneback(a, b, None, *how)
 
 
-WAYS: dict[str, Callable[[Any, Any, Any], Any]] = {"dis": _dis, "farneback": _farneback}
+METHODS: dict[str, Callable[[Any, Any, Any], Any]] = {"dis": _dis, "farneback": _farneback}
 
 
 @contextmanager
@@ -212,9 +212,9 @@ def _opencv() -> Any:
     return cv2
 
 
-def _open_opencv(way: str, device: str) -> Flow:
+def _open_opencv(method: str, device: str) -> Flow:
     _opencv()  # fail now rather than at the second frame
-    return partial(_by_opencv, way)
+    return partial(_by_opencv, method)
 
 
 def _open_raft(device: str, weights: Path | str | None = None) -> Flow:

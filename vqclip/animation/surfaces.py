@@ -49,20 +49,20 @@ class Wall:
 
     distance: float = 1.0
 
-    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def intersect(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Intersect rays with the wall; for rays that point away from it, it is very far.
 
         Raises:
             ConfigError: if the flight goes through the wall.
         """
-        if not self.distance > rays.flight.z:
+        if not self.distance > rays.move.z:
             raise ConfigError(
-                f"the flight goes {rays.flight.z:g} forward, and the wall is only "
+                f"the flight goes {rays.move.z:g} forward, and the wall is only "
                 f"{self.distance:g} away; fly less far in a frame"
             )
-        return _wall(rays, self.distance), torch.ones_like(rays.ways[..., 0])
+        return _wall(rays, self.distance), torch.ones_like(rays.directions[..., 0])
 
-    def after(self, flight: CameraMove3D, course: Following) -> Wall:
+    def next_frame(self, move: CameraMove3D, reprojection: Following) -> Wall:
         """Return the same wall, which is as far from the next frame."""
         return self
 
@@ -70,7 +70,7 @@ class Wall:
         """Return nothing: the wall does not change."""
         return {}
 
-    def at(self, state: Mapping[str, Tensor]) -> Wall:
+    def restored(self, state: Mapping[str, Tensor]) -> Wall:
         """Return the same wall, which does not change."""
         return self
 
@@ -87,7 +87,7 @@ class Plane:
     height: float = 1.0
     pose: Pose = field(default_factory=initial_pose)
 
-    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def intersect(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Intersect rays with the plane.
 
         Raises:
@@ -101,17 +101,17 @@ class Plane:
                 "fly less far down, or up again sooner (camera.up; with camera.tilt, "
                 "camera.forward leads down or up, too)"
             )
-        return _before_far((height - sinks) / (rays.ways @ down).clamp(min=BEHIND), rays)
+        return _before_far((height - sinks) / (rays.directions @ down).clamp(min=BEHIND), rays)
 
-    def after(self, flight: CameraMove3D, course: Following) -> Plane:
+    def next_frame(self, move: CameraMove3D, reprojection: Following) -> Plane:
         """Return the same plane, as seen from the next frame."""
-        return replace(self, pose=self.pose.after(flight))
+        return replace(self, pose=self.pose.next_frame(move))
 
     def state(self) -> dict[str, Tensor]:
         """The pose."""
         return self.pose._asdict()
 
-    def at(self, state: Mapping[str, Tensor]) -> Plane:
+    def restored(self, state: Mapping[str, Tensor]) -> Plane:
         """Return the plane as seen from the pose of a state."""
         return replace(self, pose=Pose(state["place"], state["turn"]))
 
@@ -128,14 +128,14 @@ class Tunnel:
     radius: float = 1.0
     pose: Pose = field(default_factory=initial_pose)
 
-    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def intersect(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Intersect rays with the tunnel's wall.
 
         Raises:
             ConfigError: if the flight goes through it.
         """
         across = self.pose.turn[:2]
-        start, way = self.pose.place[:2] + across @ rays.start, rays.ways @ across.T
+        start, way = self.pose.place[:2] + across @ rays.start, rays.directions @ across.T
         aside = math.hypot(*start.tolist())
         if not self.radius > aside:
             raise ConfigError(
@@ -150,15 +150,15 @@ class Tunnel:
         root = (along.square() + square * (self.radius**2 - aside**2)).sqrt()
         return _before_far((root - along) / square, rays)
 
-    def after(self, flight: CameraMove3D, course: Following) -> Tunnel:
+    def next_frame(self, move: CameraMove3D, reprojection: Following) -> Tunnel:
         """Return the same tunnel, as seen from the next frame."""
-        return replace(self, pose=self.pose.after(flight))
+        return replace(self, pose=self.pose.next_frame(move))
 
     def state(self) -> dict[str, Tensor]:
         """The pose."""
         return self.pose._asdict()
 
-    def at(self, state: Mapping[str, Tensor]) -> Tunnel:
+    def restored(self, state: Mapping[str, Tensor]) -> Tunnel:
         """Return the tunnel as seen from the pose of a state."""
         return replace(self, pose=Pose(state["place"], state["turn"]))
 
@@ -191,19 +191,19 @@ class DepthMap:
                 "must lie between 0 (far) and 1 (near)"
             )
 
-    def meet(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def intersect(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Follow each ray from near to far until it is behind the surface of the map.
 
         A point between two neighbouring cells of very different depth was hidden by the nearer
         one, and counts as hardly seen, or as hidden.
         """
-        height, width = rays.ways.shape[:2]
-        near, far = 1 / rays.flight.near, 1 / rays.flight.far
+        height, width = rays.directions.shape[:2]
+        near, far = 1 / rays.move.near, 1 / rays.move.far
         map_ = self.values.detach().cpu().double() * (near - far) + far  # 1 / distance
 
         def reach(inverse: Tensor) -> Tensor:
             """How far along the ray the point with this 1 / distance in the frame before is."""
-            ahead = rays.ways[..., 2]
+            ahead = rays.directions[..., 2]
             return (1 / inverse - rays.start[2]) / ahead.clamp(min=BEHIND)
 
         def behind(inverse: Tensor) -> Tensor:
@@ -212,7 +212,8 @@ class DepthMap:
             return _read(map_, x, y, width, height) >= inverse
 
         ends = [
-            rays.project(reach(torch.full_like(rays.ways[..., 0], e)))[:2] for e in (near, far)
+            rays.project(reach(torch.full_like(rays.directions[..., 0], e)))[:2]
+            for e in (near, far)
         ]
         drift = torch.hypot(ends[0][0] - ends[1][0], ends[0][1] - ends[1][1])
         steps = math.ceil(min(_FINEST, max(4.0, 2 * float(drift.clamp(max=_FINEST).max()))))
@@ -239,28 +240,28 @@ class DepthMap:
         along = reach((low + high) / 2)
         return along, self._certain(map_, rays, (low + high) / 2, along)
 
-    def after(self, flight: CameraMove3D, course: Following) -> DepthMap:
+    def next_frame(self, move: CameraMove3D, reprojection: Following) -> DepthMap:
         """Return the map warped to the next frame, with its distances from there."""
         height, width = self.values.shape
         # In 32 bits, as a checkpoint stores it.
-        return DepthMap(depth_values(course(height, width).distance, flight).float())
+        return DepthMap(depth_values(reprojection(height, width).distance, move).float())
 
     def state(self) -> dict[str, Tensor]:
         """Return the map."""
         return {"values": self.values.detach().cpu()}
 
-    def at(self, state: Mapping[str, Tensor]) -> DepthMap:
+    def restored(self, state: Mapping[str, Tensor]) -> DepthMap:
         """Return the map of a state."""
         return DepthMap(state["values"])
 
     def _certain(self, map_: Tensor, rays: Rays, inverse: Tensor, along: Tensor) -> Tensor:
         """How surely points were seen: less where an edge of the map is stretched over pixels."""
-        height, width = rays.ways.shape[:2]
+        height, width = rays.directions.shape[:2]
         rows, columns = map_.shape
         x, y, _ = rays.project(along)
         shorter, further = (
             rays.project(
-                (1 / (inverse * s) - rays.start[2]) / rays.ways[..., 2].clamp(min=BEHIND)
+                (1 / (inverse * s) - rays.start[2]) / rays.directions[..., 2].clamp(min=BEHIND)
             )
             for s in (1.01, 0.99)
         )
@@ -280,12 +281,12 @@ class DepthMap:
 
 def _wall(rays: Rays, distance: float) -> Tensor:
     """How far along each ray a wall is; very far for rays that point away from it."""
-    return (distance - rays.start[2]) / rays.ways[..., 2].clamp(min=BEHIND)
+    return (distance - rays.start[2]) / rays.directions[..., 2].clamp(min=BEHIND)
 
 
 def _before_far(reach: Tensor, rays: Rays) -> tuple[Tensor, Tensor]:
     """Limit the reach of rays to the flight's `far`; every point counts as seen."""
-    return torch.minimum(reach, _wall(rays, rays.flight.far)), torch.ones_like(reach)
+    return torch.minimum(reach, _wall(rays, rays.move.far)), torch.ones_like(reach)
 
 
 def _read(map_: Tensor, x: Tensor, y: Tensor, width: int, height: int) -> Tensor:

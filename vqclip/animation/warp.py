@@ -30,19 +30,21 @@ class SampleGrid(NamedTuple):
     seen: Tensor | None = None
 
 
-def warp(image: Tensor, way: Warp, edges: str, kernel: str = "spline") -> tuple[Tensor, Tensor]:
+def warp(
+    image: Tensor, mapping: Warp, edges: str, kernel: str = "spline"
+) -> tuple[Tensor, Tensor]:
     """Warp a picture, a latent or an optimiser's moments.
 
     Args:
         image: [1, C, h, w].
-        way: the warp.
+        mapping: the warp.
         edges, kernel: see `vqclip.animation.resample.resample`.
 
     Returns:
         The warped tensor, [1, C, h, w], and where it was in view, [1, 1, h, w] in [0, 1].
     """
     height, width = image.shape[-2:]
-    places = way(height, width)
+    places = mapping(height, width)
     if places is None:
         return image, image.new_ones(1, 1, height, width)
     moved, seen = resample(image, places.positions, edges, kernel)
@@ -65,11 +67,11 @@ def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
     return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)
 
 
-def scale_warp(way: Warp, share: float) -> Warp:
+def scale_warp(mapping: Warp, share: float) -> Warp:
     """Scale a warp: a share of its motion, in straight lines; a negative share goes back."""
 
     def some(height: int, width: int) -> SampleGrid | None:
-        places = way(height, width)
+        places = mapping(height, width)
         if places is None:
             return None
         here = pixel_grid(height, width).to(places.positions)

@@ -153,7 +153,7 @@ def epilog(name: str, abouts: Mapping[str, str]) -> list[Block]:
 
 def setting_row(setting: Setting) -> Row:
     """A setting with its default, and what it does."""
-    return f"{setting.key}={setting.default}", setting.told
+    return f"{setting.key}={setting.default}", setting.full_help
 
 
 def _taken(name: str) -> Iterable[Setting]:

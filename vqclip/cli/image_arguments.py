@@ -31,7 +31,7 @@ def texts_of(prompt: str) -> list[str]:
     Raises:
         PromptError: if there is none.
     """
-    texts = [wish.body for wish in prompts.parse_prompts(prompt) if wish.kind == "text"]
+    texts = [prompt.body for prompt in prompts.parse_prompts(prompt) if prompt.kind == "text"]
     if not texts:
         raise PromptError(
             f"{prompt!r} holds no words to score; to look for a picture, use vqclip search"
@@ -51,7 +51,7 @@ SETTING = re.compile(r"([A-Za-z][A-Za-z_]*(?:\.[A-Za-z_]+)*)=")
 FEW = 32  # pictures that pass without a bar
 
 
-def parted(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
+def split_words(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
     """Part the words of a command into those that stand alone and settings, `key=value`.
 
     A word is a setting if it looks like one, is no file, and has either the key of a setting or
@@ -75,7 +75,7 @@ def parted(words: Sequence[str], command: str) -> tuple[list[str], RunConfig]:
             )
         else:
             settings.append(word)
-    return alone, loading.load(overrides=settings)
+    return alone, loading.load_config(overrides=settings)
 
 
 def load_named_perceptors(
@@ -98,38 +98,40 @@ def load_named_perceptors(
         import torch
 
         from vqclip.guidance.perceptor import load_perceptor
-        from vqclip.guidance.prompt_embedding import taught
+        from vqclip.guidance.prompt_embedding import read_learnt_words
         from vqclip.models import clip
         from vqclip.models import device as models_device
         from vqclip.models.zoo import word_embedding
 
-        registry.require_models("starter", config.perceptors, clip.absent)
+        registry.require_models("starter", config.perceptors, clip.is_absent)
     except ModelAbsent as error:
         told = str(error).replace("--preset starter", "perceptors=starter")
         raise ModelAbsent(told) from error
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    own, found = taught((), " ".join(texts), search_path), []
+    own, found = read_learnt_words((), " ".join(texts), search_path), []
     for name in config.perceptors:
         screen.say(f"loading the perceptor {name} …")
         found.append(load_perceptor(name, device=device, precision=config.precision, words=own))
-    for note in word_embedding.unknown_words(own, {eye.name: eye.width for eye in found}):
+    for note in word_embedding.unknown_word_notes(
+        own, {perceptor.name: perceptor.width for perceptor in found}
+    ):
         screen.say(f"note: {note}")
     return found
 
 
 def warn_of_length(
-    texts: Sequence[str], eyes: Sequence[OpenClipPerceptor], screen: Console
+    texts: Sequence[str], perceptors: Sequence[OpenClipPerceptor], screen: Console
 ) -> None:
     """Say which texts a perceptor does not read to their end."""
-    for eye in eyes:
+    for perceptor in perceptors:
         for text in texts:
-            count = eye.count_tokens(text)
-            if count > eye.context_length:
+            count = perceptor.count_tokens(text)
+            if count > perceptor.context_length:
                 screen.say(
-                    f"note: {eye.name} reads the first {eye.context_length - 2} of the "
-                    f"{count - 2} tokens of {text[:40]!r}…"
+                    f"note: {perceptor.name} reads the first {perceptor.context_length - 2} of "
+                    f"the {count - 2} tokens of {text[:40]!r}…"
                 )
 
 
@@ -145,8 +147,8 @@ class ImageBatch:
     screen: Console
     failed: int = 0
 
-    def look(
-        self, eyes: Sequence[OpenClipPerceptor]
+    def embed(
+        self, perceptors: Sequence[OpenClipPerceptor]
     ) -> Iterator[tuple[list[Path], list[Embedding]]]:
         """Look at them, some at a time, with a bar if they are many; see `guidance.zero_shot`.
 
@@ -157,7 +159,7 @@ class ImageBatch:
 
         some, few = False, len(self.paths) <= FEW
         with nullcontext() if few else self.screen.bar(len(self.paths), 0, "picture") as bar:
-            for there, seen in zero_shot.embed_files(self.paths, eyes, self._skip):
+            for there, seen in zero_shot.embed_files(self.paths, perceptors, self._skip):
                 some = True
                 yield there, seen
                 if bar is not None:
@@ -188,7 +190,7 @@ def find_images(words: Sequence[str], screen: Console) -> ImageBatch:
     Raises:
         PictureError: if they name none.
     """
-    paths, complaints = media_paths.named(words)
+    paths, complaints = media_paths.find_pictures(words)
     if not paths:
         raise PictureError("; ".join(complaints) or "there are no pictures to look at; name some")
     if not any(map(os.path.lexists, paths)):

@@ -147,9 +147,9 @@ def _less_memory(progress: Progress) -> str:
     would: list[str] = []
     with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
         looking = [parse_perceptor(each) for each in config.perceptors]
-        wishes = prompts.parse_all(config.prompts, config.negative)
-        regions = len({each.region for each in wishes if each.region is not None})
-        would = memory_fit.shrunk(config, looking, regions)
+        parsed = prompts.parse_with_negative(config.prompts, config.negative)
+        regions = len({each.region for each in parsed if each.region is not None})
+        would = memory_fit.suggest_smaller(config, looking, regions)
     less = " or ".join(would or ["a smaller --size"])
     return (
         f"not enough memory for {width}x{height}, even with one cutout at a time; {less} needs "

@@ -85,7 +85,7 @@ class Parser(argparse.ArgumentParser):
                     f"there is no option {unknown[1]} here; it belongs to vqclip animate (see "
                     "vqclip animate --help)"
                 )
-            hint = prompt_arguments.setting_of(unknown[1]) or suggest(unknown[1], options)
+            hint = prompt_arguments.option_setting(unknown[1]) or suggest(unknown[1], options)
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]

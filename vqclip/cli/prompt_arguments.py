@@ -21,9 +21,9 @@ OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
 FRAMES = 60  # of an animation of which nobody says how long it is to be
 
 
-def configs(options: PromptOptions) -> list[RunConfig]:
+def read_configs(options: PromptOptions) -> list[RunConfig]:
     """The settings that the words of `generate` and `plan` ask for, a run each."""
-    first, overrides = parted(options.words)
+    first, overrides = split_prompt(options.words)
     drawn = options if isinstance(options, GenerateOptions) else None
     file = None
     if first is not None and first.endswith((".yaml", ".yml")):
@@ -54,7 +54,7 @@ def configs(options: PromptOptions) -> list[RunConfig]:
         )
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
         file_of_prompts = Path(os.path.expanduser(first))
-        listed = [*templates.lines(file_of_prompts)]
+        listed = [*templates.read_lines(file_of_prompts)]
         if folder := assets.infer_assets(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
     if first is not None and first.endswith(".json") and os.path.isfile(first):
@@ -63,7 +63,7 @@ def configs(options: PromptOptions) -> list[RunConfig]:
             overrides.insert(0, f"assets={folder}")
     found: list[RunConfig] = []
     for text in listed:
-        found += loading.load_all(
+        found += loading.load_configs(
             text,
             ",".join(options.preset),
             file=file,
@@ -71,9 +71,11 @@ def configs(options: PromptOptions) -> list[RunConfig]:
         )
     if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
-    found = [drafted(config) for config in found] if drawn and drawn.draft else found
+    found = [as_draft(config) for config in found] if drawn and drawn.draft else found
     for config in found:
-        prompts.parse_all(config.prompts, config.negative)  # all of them, before the first run
+        prompts.parse_with_negative(
+            config.prompts, config.negative
+        )  # all of them, before the first run
     return found
 
 
@@ -88,7 +90,7 @@ def _structure(path: Path) -> str:
         told = structured.read_structured(text)
     except PromptError as error:
         raise PromptError(f"{path}: {error}") from error
-    if told is None or not any(key in told for key in structured.SAYING):
+    if told is None or not any(key in told for key in structured.SENTENCE_KEYS):
         raise PromptError(
             f'{path} holds no structured prompt, such as {{"subject": "a fox"}} (see vqclip help '
             "structured)"
@@ -123,14 +125,14 @@ def require_frames(given: Sequence[str]) -> None:
             )
 
 
-def animated(config: RunConfig) -> RunConfig:
+def as_animation(config: RunConfig) -> RunConfig:
     """The same as an animation, of some seconds if nothing else is said."""
     if config.frames or config.source.film:
         return config
     return replace(config, frames=FRAMES)
 
 
-def drafted(config: RunConfig) -> RunConfig:
+def as_draft(config: RunConfig) -> RunConfig:
     """The same, roughly: a quarter of the pixels, and a tenth of the steps."""
     width, height = final_size(config)
     size = f"{max(32, width // 2)}x{max(32, height // 2)}"
@@ -140,7 +142,7 @@ def drafted(config: RunConfig) -> RunConfig:
     return replace(config, size=size, aspect="", steps=max(1, config.steps // 10), motion=motion)
 
 
-def parted(words: list[str]) -> tuple[str | None, list[str]]:
+def split_prompt(words: list[str]) -> tuple[str | None, list[str]]:
     """Tell the prompt from the settings: (the first bare word, the key=value words).
 
     Where no word is bare, one that holds spaces and begins like no setting is the prompt:
@@ -176,7 +178,7 @@ def _is_setting(word: str) -> bool:
     return any(key in (s.key, s.key.partition(".")[0]) for s in describe_settings())
 
 
-def setting_of(option: str) -> str:
+def option_setting(option: str) -> str:
     """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
     name = option.lstrip("-").replace("-", "_")
     keys = [s.key for s in describe_settings() if name in (s.key, s.key.rpartition(".")[2])]

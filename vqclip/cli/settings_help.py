@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vqclip.cli.command_help import as_typed, setting_row, settings
 from vqclip.cli.output import Console
-from vqclip.config.describe import Setting, describe_settings, groups
+from vqclip.config.describe import Setting, describe_settings, list_groups
 from vqclip.errors import ConfigError, suggest
 from vqclip.training.settings import SCHEMAS, InversionConfig
 
@@ -40,7 +40,7 @@ def show(words: Sequence[str], screen: Console) -> None:
         screen.table([_indented(setting_row(each)) for each in rows])
     if not words:
         screen.result("\ngroups of settings:")
-        screen.table([_indented((f"{name}.…", about)) for name, about in groups().items()])
+        screen.table([_indented((f"{name}.…", about)) for name, about in list_groups().items()])
         screen.result("\nmore:")
         screen.table([_indented(row) for row in MORE])
 
@@ -52,8 +52,8 @@ def _found(words: Sequence[str]) -> Iterator[tuple[str, list[Setting]]]:
         yield LISTED, [each for each in every if "." not in each.key and each.key != "prompts"]
         return
     name = words[0].strip(".…=") if len(words) == 1 else ""
-    if name in groups():
-        yield f"{name}: {groups()[name]}", [s for s in every if s.key.startswith(f"{name}.")]
+    if name in list_groups():
+        yield f"{name}: {list_groups()[name]}", [s for s in every if s.key.startswith(f"{name}.")]
         return
     if name in settings():
         yield LISTED, [settings()[name]]
@@ -64,7 +64,7 @@ def _found(words: Sequence[str]) -> Iterator[tuple[str, list[Setting]]]:
         return
     hits = {title: _with(words, rows) for title, rows in {LISTED: every, **other}.items()}
     if not any(hits.values()):
-        known = [*groups(), *settings(), *commands, *_vocabulary(every)]
+        known = [*list_groups(), *settings(), *commands, *_vocabulary(every)]
         raise ConfigError(
             f"no setting has {' '.join(words)!r} in its name or its help"
             f"{suggest(' '.join(words), known)} (all: vqclip help settings)"
@@ -85,13 +85,15 @@ def _with(words: Sequence[str], rows: Sequence[Setting]) -> list[Setting]:
     """The settings whose keys or helps have all words, each at the beginning of a word."""
     signs = [re.compile(rf"(?<![^\W_]){re.escape(word)}", re.IGNORECASE) for word in words]
     return [
-        each for each in rows if all(sign.search(f"{each.key} {each.told}") for sign in signs)
+        each
+        for each in rows
+        if all(sign.search(f"{each.key} {each.full_help}") for sign in signs)
     ]
 
 
 def _vocabulary(rows: Sequence[Setting]) -> list[str]:
     """The longer words of helps, which somebody may have meant."""
-    found = re.findall(r"[^\W\d_]{4,}", " ".join(f"{each.key} {each.told}" for each in rows))
+    found = re.findall(r"[^\W\d_]{4,}", " ".join(f"{each.key} {each.full_help}" for each in rows))
     return list(dict.fromkeys(word.lower() for word in found))
 
 

@@ -165,7 +165,7 @@ def parse_retake(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def comes_from_a_frame(config: RunConfig) -> bool:
+def continues_another_run(config: RunConfig) -> bool:
     """Whether a retake starts from a frame that is kept, the one before its first.
 
     In an animation that loops, the last frame comes before the first.

@@ -27,15 +27,19 @@ class Setting:
     choices: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def full_help(self) -> str:
         """The help, with the choices, or that the setting may be a schedule."""
         taken = "number or schedule" if "schedule" in self.kind else ", ".join(self.choices)
         return self.help + (f" ({taken})" if taken else "")
 
 
-@functools.cache
-def type_hints(schema: type) -> dict[str, Any]:
+def type_hints(schema: Any) -> dict[str, Any]:
     """The types of a schema's fields by their names, evaluated once; not to be changed."""
+    return _cached_hints(schema)
+
+
+@functools.cache
+def _cached_hints(schema: type) -> dict[str, Any]:
     return get_type_hints(schema)
 
 
@@ -57,7 +61,7 @@ def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Se
         )
 
 
-def groups(schema: type = RunConfig) -> dict[str, str]:
+def list_groups(schema: type = RunConfig) -> dict[str, str]:
     """The groups of settings, `camera.…`, each with what it is about."""
     return {
         each.name: each.metadata.get("help", "")
@@ -118,7 +122,7 @@ def encoding_settings(film: FilmSettings) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in ("format", "every", "fps")}
 
 
-def plain_value(value: Any) -> Any:
+def format_value(value: Any) -> Any:
     """Format a value as `describe_settings` formats defaults."""
     if value is None:
         return "null"

@@ -212,7 +212,7 @@ def _hint(schema: Any, key: str) -> Any:
     return schema
 
 
-def nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def nest_keys(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Nest dotted keys: {"cutouts.count": 8} → {"cutouts": {"count": 8}}."""
     nested: dict[str, Any] = {}
     for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
@@ -226,12 +226,12 @@ def nest(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]
     return nested
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_keys(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten to dotted keys: {"cutouts": {"count": 8}} → {"cutouts.count": 8}."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
+            found |= flatten_keys(value, f"{prefix}{key}.")
         else:
             found[prefix + key] = value
     return found
@@ -252,7 +252,7 @@ def keys_in(
 def with_values(config: Any, values: Mapping[str, Any]) -> Any:
     """A config with some other values, by their keys, which fit: {"losses.init": 3.0}."""
     hints, found = type_hints(type(config)), dict[str, Any]()
-    for key, value in nest(values).items():
+    for key, value in nest_keys(values).items():
         inner = _item_schema(hints[key])
         if dataclasses.is_dataclass(hints[key]):
             found[key] = with_values(getattr(config, key), value)

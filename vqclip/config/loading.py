@@ -22,10 +22,10 @@ from vqclip.config.checks import check_settings
 from vqclip.config.describe import to_dict
 from vqclip.config.layers import (
     Layer,
-    flat,
+    flatten_keys,
     keys_in,
     merge_layers,
-    nest,
+    nest_keys,
     parse_override,
     with_values,
 )
@@ -38,10 +38,10 @@ from vqclip.language.prompts import parse_prompts as read_prompts
 from vqclip.language.templates import MOST_PROMPTS, expand_templates
 
 TEXTS = frozenset(("prompts", "negative"))  # may be lists or mappings in YAML
-TEMPLATED = ("prompts", "negative", "style")  # may hold templates
+TEMPLATE_KEYS = ("prompts", "negative", "style")  # may hold templates
 
 
-def load(
+def load_config(
     prompts: str | None = None,
     preset: str | Sequence[str] = (),
     *,
@@ -71,7 +71,7 @@ def load(
     layers = _layers(preset, file, overrides, base, settings)
     for where, values in layers if base is None else layers[1:]:
         # Templates in prompts are refused when the prompts are parsed, unless `base` is given.
-        _refuse_templates(where, values, ("style",) if base is None else TEMPLATED)
+        _refuse_templates(where, values, ("style",) if base is None else TEMPLATE_KEYS)
     merged = merge_layers(layers)
     text = _prompt_of(layers) if prompts is None else prompts
     return _settled(dataclasses.replace(merged, prompts=text), layers, base)
@@ -88,10 +88,10 @@ def _settled(
     """
     config = defaults.resolve_auto(merged)
     suited = defaults.defaults_for(config.init, config.vqgan)
-    values, layers = flat(suited), list(layers)
+    values, layers = flatten_keys(suited), list(layers)
     if base is not None:
         kept = dict(defaults.carry_over(base, suited))
-        usual = flat(to_dict(RunConfig()))
+        usual = flatten_keys(to_dict(RunConfig()))
         freed = {*keys_in(base)} - {*keys_in(kept)}
         values = {key: usual[key] for key in sorted(freed)} | values
         layers[0] = ("the notes", kept)
@@ -101,19 +101,20 @@ def _settled(
     )
 
 
-def load_all(
+def load_configs(
     prompts: str | None = None,
     preset: str | Sequence[str] = (),
     *,
     file: Path | str | None = None,
     overrides: Sequence[str] | Mapping[str, Any] = (),
 ) -> list[RunConfig]:
-    """Load the settings of all runs that templates stand for; see `load`.
+    """Load the settings of all runs that templates stand for; see `load_config`.
 
     Templates may be in the prompt, in `negative` and in `style`; the last one changes fastest.
 
     Raises:
-        ConfigError, PromptError, PictureError: as for `load` and `templates.expand`; also for
+        ConfigError, PromptError, PictureError: as for `load_config` and `templates.expand`; also
+        for
             more than 1000 runs.
     """
     layers = _layers(preset, file, overrides)
@@ -187,9 +188,9 @@ def _layers(
         folder = assets.infer_assets(Path(file))
         layers += [("the run file's folder", {"assets": folder} if folder else {}), *own]
     if isinstance(overrides, Mapping):
-        layers.append(("the overrides", nest(overrides)))
+        layers.append(("the overrides", nest_keys(overrides)))
     else:
-        layers += [("the command line", nest([parse_override(text)])) for text in overrides]
+        layers += [("the command line", nest_keys([parse_override(text)])) for text in overrides]
     layers.append(("the arguments", dict(settings or {})))
     return [
         (

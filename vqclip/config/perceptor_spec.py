@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import schedules
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import lex, split, strip, text_of
+from vqclip.language.lexer import lex_text, split, strip, text_of
 from vqclip.language.prompt import Prompt
 from vqclip.language.prompt_parser import ENDLESS
-from vqclip.language.prompts import show
+from vqclip.language.prompts import prompts_to_text
 from vqclip.language.schedules import Schedule
 
 
@@ -33,12 +33,12 @@ class PerceptorSpec:
     Args:
         name: of the perceptor: `model::weights`, a bundled one, or a folder.
         weight: the weight of its losses, 0 or more, or a schedule.
-        squares: its number of cutouts in a step; None for `cutouts.count`.
+        cutouts: its number of cutouts in a step; None for `cutouts.count`.
     """
 
     name: str
     weight: float | Schedule = 1.0
-    squares: int | None = None
+    cutouts: int | None = None
 
 
 def parse_perceptor(text: str) -> PerceptorSpec:
@@ -50,7 +50,7 @@ def parse_perceptor(text: str) -> PerceptorSpec:
     >>> parse_perceptor("ViT-B-32::openai:0.5:8")
     PerceptorSpec(name='ViT-B-32::openai', weight=0.5, squares=8)
     """
-    fields = split(lex(text.replace("\\", "\\\\")), ":", outside="{")
+    fields = split(lex_text(text.replace("\\", "\\\\")), ":", outside="{")
     found: list[str] = []
     while len(fields) > 1 and len(found) < 2:
         field = text_of(strip(fields[-1]))
@@ -96,7 +96,7 @@ def parse_perceptor(text: str) -> PerceptorSpec:
             f"perceptors: {name} has the weight {least:g}; it must be 0 or more. To push away "
             f"from something, give a prompt a negative weight: fog:-0.5 for({name})"
         )
-    return PerceptorSpec(name, weight, _squares(name, found[1]) if len(found) > 1 else None)
+    return PerceptorSpec(name, weight, _cutout_count(name, found[1]) if len(found) > 1 else None)
 
 
 def perceptor_names(entries: Sequence[str]) -> list[str]:
@@ -111,16 +111,16 @@ def check_readers(prompts: Sequence[Prompt], names: Sequence[str]) -> None:
         ConfigError: that names the perceptor.
     """
     for prompt in prompts:
-        for name in prompt.only:
+        for name in prompt.perceptors:
             if name not in names:
                 raise ConfigError(
-                    f"'{show([prompt])}' is for {name!r}{suggest(name, names)}; "
+                    f"'{prompts_to_text([prompt])}' is for {name!r}{suggest(name, names)}; "
                     f"this run has the perceptors {', '.join(names)}"
                 )
     idle = [
         name
         for name in names
-        if all(prompt.only and name not in prompt.only for prompt in prompts)
+        if all(prompt.perceptors and name not in prompt.perceptors for prompt in prompts)
     ]
     if idle:
         raise ConfigError(
@@ -129,7 +129,7 @@ def check_readers(prompts: Sequence[Prompt], names: Sequence[str]) -> None:
         )
 
 
-def _squares(name: str, text: str) -> int:
+def _cutout_count(name: str, text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise ConfigError(
             f"perceptors: {name} has {text} as its number of cutouts; write a whole number, "

@@ -88,10 +88,10 @@ def check_scheduled(
         if name not in known:
             raise ConfigError(f"{key}: {unknown_variable(name, text, known)}")
     for value in found.numbers:
-        Timeline(1).within(value, f"{key}, {text!r},", least, most)
+        Timeline(1).checked_curve(value, f"{key}, {text!r},", least, most)
 
 
-def curve(config: RunConfig, key: str, clock: Clock) -> Curve:
+def setting_curve(config: RunConfig, key: str, clock: Clock) -> Curve:
     """The curve of a setting: step → value, checked to stay within the setting's bounds.
 
     Args:
@@ -102,22 +102,22 @@ def curve(config: RunConfig, key: str, clock: Clock) -> Curve:
     """
     value, field = _value_and_field(config, key)
     try:
-        return clock.within(
+        return clock.checked_curve(
             read_scheduled(key, value), key, field.metadata["least"], field.metadata["most"]
         )
     except ConfigError as error:
         raise error if str(error).startswith(key) else ConfigError(f"{key}: {error}") from error
 
 
-def curves(config: RunConfig, clock: Clock) -> dict[str, Curve]:
+def setting_curves(config: RunConfig, clock: Clock) -> dict[str, Curve]:
     """The curves of all settings that may be schedules, except those that are null: key → curve.
 
     Raises:
-        ConfigError: as `curve`.
+        ConfigError: as `setting_curve`.
     """
     groups = [(each.name, getattr(config, each.name)) for each in fields(config)]
     return {
-        f"{group}.{each.name}": curve(config, f"{group}.{each.name}", clock)
+        f"{group}.{each.name}": setting_curve(config, f"{group}.{each.name}", clock)
         for group, values in groups
         if is_dataclass(values)
         for each in scheduled_fields(type(values))
@@ -137,7 +137,7 @@ def greatest_value(config: RunConfig, key: str) -> float:
     sound = [name for name in found.names if name not in functions.TIME]
     values = [[loud] * min(clock.frames, 10_000) for loud in (0.0, 1.0)]
     lines = [Timeline(clock.frames, clock.fps, dict.fromkeys(sound, each)) for each in values]
-    return max(line.extent(found, SAMPLES)[1] for line in lines)
+    return max(line.value_range(found, SAMPLES)[1] for line in lines)
 
 
 def scheduled_fields(schema: type) -> Iterable[Field[Any]]:

@@ -10,12 +10,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from vqclip.config.layers import Layer, merge_layers, nest, parse_override, parse_yaml
+from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override, parse_yaml
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import structured
 from vqclip.language.clock import parse_length
 from vqclip.language.prompt import Prompt
-from vqclip.language.prompts import show
+from vqclip.language.prompts import prompts_to_text
 
 
 def list_presets() -> dict[str, str]:
@@ -41,7 +41,9 @@ def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> 
         ConfigError: as for `load`.
     """
     layers = [] if path is None else [(str(path), _yaml(path))]
-    layers += [("the command line", nest([parse_override(text, schema)])) for text in overrides]
+    layers += [
+        ("the command line", nest_keys([parse_override(text, schema)])) for text in overrides
+    ]
     return merge_layers(layers, schema)
 
 
@@ -76,7 +78,7 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
         shown = " → ".join(Path(each).name for each in (*chain, str(path)))
         raise ConfigError(f'{path} extends itself: {shown}; remove one "extends"')
     values = _yaml(path)
-    if found := [key for key in structured.SAYING if key in values and key != "style"]:
+    if found := [key for key in structured.SENTENCE_KEYS if key in values and key != "style"]:
         raise ConfigError(
             f"{path}: {' and '.join(found)} belong to a structured prompt, which stands in a run "
             f"file under prompts: such as prompts: {{{found[0]}: …}} (see vqclip help structured)"
@@ -153,10 +155,12 @@ def prompt_text(value: Any, key: str = "prompts") -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        is_structured = any(each in value for each in structured.SAYING)
+        is_structured = any(each in value for each in structured.SENTENCE_KEYS)
         if is_structured and not all(map(_is_number, value.values())):
-            return show(structured.translate(value))
-        return show(_weighted_prompt(body, weight, key) for body, weight in value.items())
+            return prompts_to_text(structured.translate_structured(value))
+        return prompts_to_text(
+            _weighted_prompt(body, weight, key) for body, weight in value.items()
+        )
     if isinstance(value, Sequence):
         return " | ".join(prompt_text(part, key) for part in value)
     raise ConfigError(f"{key} is {value!r}; it must be text in quotes, or a list of texts")
@@ -179,7 +183,7 @@ def scene_text(value: Any, where: str) -> str:
     except ConfigError as error:
         raise ConfigError(f"{where}: scenes: for: {error}") from error
     words = prompt_text(rest["prompts"] if list(rest) == ["prompts"] else rest)
-    return f"{words} | lasting({lasting.written})"
+    return f"{words} | lasting({lasting.to_text})"
 
 
 def _is_number(value: Any) -> bool:

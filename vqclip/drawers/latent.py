@@ -32,7 +32,7 @@ class LatentDrawer:
         self.vqgan = vqgan
         self.memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
         self.latent = nn.Parameter(latent.detach().clone())
-        self._low, self._high = vqgan.limits()
+        self._low, self._high = vqgan.codebook_range()
 
     def draw(self) -> Image:
         """Draw the picture as it is now: [1, 3, h * factor, w * factor] in [0, 1]."""
@@ -42,7 +42,7 @@ class LatentDrawer:
         """Draw a given latent [1, C, h, w], such as a running average, instead of the own one."""
         codes = self.vqgan.quantise(latent)
         decode = self.vqgan.decode_in_tiles if self.memory_policy.tiles else self.vqgan.decode
-        return self.memory_policy.through(self.vqgan.decoder, decode, codes)
+        return self.memory_policy.apply_recomputing(self.vqgan.decoder, decode, codes)
 
     @torch.no_grad()
     def encode(self, image: Image) -> None:

@@ -18,7 +18,7 @@ Pooling = Literal["average+max", "average", "bilinear"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CutoutRecipe:
     """The settings of one way to make cutouts. The defaults are vqclip's own gentle recipe.
 
     Args:
@@ -118,11 +118,11 @@ def _refuse(name: str, value: object, why: str) -> None:
     raise ConfigError(f"cutouts: {name} is {value!r}; {why}")
 
 
-RECIPES: dict[str, Recipe] = {
-    "vqclip": Recipe(),
+RECIPES: dict[str, CutoutRecipe] = {
+    "vqclip": CutoutRecipe(),
     # nerdyrodent's `latest`: the whole picture, squashed; affine, perspective, jitter, erasing of
     # the same place in all cuts.
-    "vqgan-clip": Recipe(
+    "vqgan-clip": CutoutRecipe(
         overview=1.0,
         fit="squash",
         edges="black",
@@ -143,7 +143,7 @@ RECIPES: dict[str, Recipe] = {
         noise=0.1,
     ),
     # Crowson's first notebook: crops only, from the cutter's size to the shorter side.
-    "crowson": Recipe(
+    "crowson": CutoutRecipe(
         overview=0.0,
         least=None,
         affine=0.0,
@@ -157,7 +157,7 @@ RECIPES: dict[str, Recipe] = {
     # Differs: what lies outside is never filled with a grey that is drawn at every iteration.
     # Differs: a zoom's share (.25 to .95) is of the square on the picture's shorter side, where
     # it is of the whole picture, squared up; zooms into oblong pictures are that much closer.
-    "pixray": Recipe(
+    "pixray": CutoutRecipe(
         overview=0.4,
         law="area",
         least=0.25,
@@ -175,7 +175,7 @@ RECIPES: dict[str, Recipe] = {
         jitter=0.8,
         noise=0.1,
     ),
-    "pytti": Recipe(
+    "pytti": CutoutRecipe(
         overview=0.0,
         law="normal",
         least=None,
@@ -199,7 +199,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     # disco: overviews and inner cuts. Differs: its schedules (12 overviews and 4 inner cuts, the
     # other way round after 400 of 1,000 steps; grey 0.2, then none) become their mean over a run.
-    "disco": Recipe(
+    "disco": CutoutRecipe(
         overview=0.45,
         least=None,
         edges="black",

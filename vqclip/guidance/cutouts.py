@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.guidance.cutout_recipes import Edges, Pooling, Recipe
+from vqclip.guidance.cutout_recipes import CutoutRecipe, Edges, Pooling
 from vqclip.tensors import Cutouts, Image
 
 _PADDING = {"clamp": "border", "smear": "border", "mirror": "reflection", "black": "zeros"}
@@ -40,8 +40,8 @@ class Transform:
         size: side of the squares, in pixels.
         homographies: [N, 3, 3] float32 on the CPU: from a position in the square to that in the
             picture, both from -1 (the outer edge of the first pixel) to 1, x before y.
-        edges: what lies outside the picture; see `Recipe`.
-        pooling: how samples become pixels; see `Recipe`.
+        edges: what lies outside the picture; see `CutoutRecipe`.
+        pooling: how samples become pixels; see `CutoutRecipe`.
         colours: jitter, grey and erasing, each with the parameters that were drawn for it.
     """
 
@@ -126,7 +126,7 @@ class Cut:
     pixels: Cutouts
     transform: Transform
 
-    def again(self, picture: Image) -> Cutouts:
+    def cut_again(self, picture: Image) -> Cutouts:
         """Cut another picture, of any size, at the same places and angles, in the same colours.
 
         Returns:
@@ -163,7 +163,7 @@ class Cutter:
         size: int,
         *,
         count: int = 32,
-        recipe: Recipe | None = None,
+        recipe: CutoutRecipe | None = None,
         seed: int = 0,
         counts: Callable[[int], int] | None = None,
         noises: Callable[[int], float] | None = None,
@@ -173,7 +173,7 @@ class Cutter:
                 raise ConfigError(f"cutouts: {name} is {value}; it must be {least} or more")
         self.size = size
         self.count = count
-        self.recipe = Recipe() if recipe is None else recipe
+        self.recipe = CutoutRecipe() if recipe is None else recipe
         self._counts, self._noises = counts, noises
         self._stream = torch.Generator().manual_seed(seed)
         self._warps = _warps(self.recipe)
@@ -278,7 +278,7 @@ class Cutter:
         return deviation * torch.randn(pixels.shape, **like)
 
 
-def _warps(recipe: Recipe) -> list[Any]:
+def _warps(recipe: CutoutRecipe) -> list[Any]:
     """The kornia augmentations that move pixels; only their matrices are used."""
     warps: list[Any] = []
     if recipe.flip > 0:
@@ -294,7 +294,7 @@ def _warps(recipe: Recipe) -> list[Any]:
     return warps
 
 
-def _colours(recipe: Recipe) -> list[Any]:
+def _colours(recipe: CutoutRecipe) -> list[Any]:
     """The kornia augmentations that change colours, in the order in which they are applied."""
     ranges = (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue)
     colours: list[Any] = []

@@ -20,7 +20,9 @@ from torch import Tensor
 from vqclip.generate import Loss, View
 from vqclip.tensors import Embedding, Scalar
 
-SHARPNESS = 30.0  # what cosines are multiplied by; CLIP's own training ends between 14 and 100
+INVERSE_TEMPERATURE = (
+    30.0  # what cosines are multiplied by; CLIP's own training ends between 14 and 100
+)
 OPTIMISED_AGAINST = """
 wolf, deer, hedgehog, squirrel, sheep, goat, donkey, zebra, kangaroo, panda, koala, rhinoceros,
 crocodile, lizard, dinosaur, bat, goose, swan, eagle, peacock, flamingo, parrot, turkey, crab,
@@ -74,7 +76,7 @@ def log_certainty(seen: Embedding, wanted: Embedding, foils: Embedding) -> Tenso
         [N], natural logarithms, at most 0.
     """
     cosines = seen @ torch.cat([wanted, foils]).T
-    return (SHARPNESS * cosines).log_softmax(1)[:, 0]
+    return (INVERSE_TEMPERATURE * cosines).log_softmax(1)[:, 0]
 
 
 def contrast_loss(

@@ -73,19 +73,19 @@ class DraftModel:
     Args:
         prior: samples codes.
         drawer: decodes them.
-        judges: rank the drafts; the first one also reads the text for the prior.
+        perceptors: rank the drafts; the first one also reads the text for the prior.
     """
 
     prior: models_prior.Prior
     drawer: vqgan.VQGAN
-    judges: tuple[OpenClipPerceptor, ...]
+    perceptors: tuple[OpenClipPerceptor, ...]
 
     def choose(self, text: str) -> Choice | None:
         """Return None: this model reads the text itself, and needs no class."""
         return None
 
     @torch.no_grad()
-    def dream(
+    def draw_drafts(
         self, text: str, settings: DreamSettings, generator: torch.Generator
     ) -> list[Draft]:
         """Draw `settings.count` drafts of a text, best first.
@@ -101,10 +101,10 @@ class DraftModel:
                 f"dream.prior={settings.prior} works with 'vqclip dream' only, whose drafts a "
                 "run can start from (--init draft-01.png); init=dream needs dream.prior=starter"
             )
-        prefix = self.prior.prefix(self.judges[0].read_tokens([text]))
+        prefix = self.prior.prefix(self.perceptors[0].read_tokens([text]))
 
         def write(many: int) -> Tensor:
-            return self.prior.dream(
+            return self.prior.sample(
                 prefix.expand(many, -1, -1),
                 generator=generator,
                 temperature=settings.temperature,
@@ -112,7 +112,7 @@ class DraftModel:
                 guidance=settings.guidance,
             )
 
-        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.judges)
+        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.perceptors)
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,12 @@ class ClassDraftModel:
 
     Args:
         model: the class-conditional transformer, with its VQGAN.
-        judges: rank the drafts; the first one also finds the nearest class.
+        perceptors: rank the drafts; the first one also finds the nearest class.
         names: the names of each class, its synonyms included.
     """
 
     model: net2net.Net2Net
-    judges: tuple[OpenClipPerceptor, ...]
+    perceptors: tuple[OpenClipPerceptor, ...]
     names: tuple[tuple[str, ...], ...]
 
     @torch.no_grad()
@@ -136,19 +136,19 @@ class ClassDraftModel:
         Nearest is by the first judge's embeddings of first names; the other names are often
         Latin, which it does not know.
         """
-        found = net2net.named(text, self.names)
+        found = net2net.find_class(text, self.names)
         if found is not None:
             return Choice(*found, named=True)
         first = [synonyms[0] for synonyms in self.names]
         read = [
-            self.judges[0].embed_text(first[start : start + READ_AT_ONCE])
+            self.perceptors[0].embed_text(first[start : start + READ_AT_ONCE])
             for start in range(0, len(first), READ_AT_ONCE)
         ]
-        nearest = int((torch.cat(read) @ self.judges[0].embed_text([text])[0]).argmax())
+        nearest = int((torch.cat(read) @ self.perceptors[0].embed_text([text])[0]).argmax())
         return Choice(nearest, first[nearest], named=False)
 
     @torch.no_grad()
-    def dream(
+    def draw_drafts(
         self, text: str, settings: DreamSettings, generator: torch.Generator
     ) -> list[Draft]:
         """Draw `settings.count` drafts of a text's class, ranked by the whole text, best first.
@@ -161,7 +161,7 @@ class ClassDraftModel:
         label = self.choose(text).number
 
         def write(many: int) -> Tensor:
-            return self.model.write(
+            return self.model.sample(
                 label,
                 many,
                 generator=generator,
@@ -171,7 +171,7 @@ class ClassDraftModel:
             )
 
         drawer = self.model.first_stage
-        return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.judges)
+        return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.perceptors)
 
 
 def load_draft_model(
@@ -190,16 +190,18 @@ def load_draft_model(
     """
     found = registry.find_vqgan(prior)
     there = {each.weights: each for each in loaded if each.dtype == torch.float32}
-    judges = []
+    perceptors = []
     for name, folder in registry.starter_clips().items():
         if any(folder.glob("*.safetensors")):
-            ready = there.get(clip.weights_in(folder))
-            judges.append(_with_defaults(ready) if ready else load_perceptor(name, device=device))
+            ready = there.get(clip.find_weights(folder))
+            perceptors.append(
+                _with_defaults(ready) if ready else load_perceptor(name, device=device)
+            )
     if prior == "starter":
         return DraftModel(
             prior=models_prior.load_prior(registry.starter_prior(), device=device),
             drawer=vqgan.open_vqgan(found.config, found.weights, device=device),
-            judges=tuple(judges),
+            perceptors=tuple(perceptors),
         )
     model = net2net.load_net2net(found.config, found.weights, device=device)
     if model.classes != CLASSES:
@@ -207,23 +209,23 @@ def load_draft_model(
             f"{prior!r} has {model.classes} classes, whose names vqclip does not know; "
             f"dream.prior needs a model of ImageNet's {CLASSES} classes"
         )
-    return ClassDraftModel(model, tuple(judges), net2net.class_names())
+    return ClassDraftModel(model, tuple(perceptors), net2net.class_names())
 
 
 def _with_defaults(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:
     """The same perceptor with the defaults of `load_perceptor`."""
     own = Cutter(perceptor.size)
     return replace(
-        perceptor, cut=own, contrast="absolute", memory_policy=MemoryPolicy(), words={}
+        perceptor, cutter=own, contrast="absolute", memory_policy=MemoryPolicy(), words={}
     )
 
 
-def with_words(
+def teach_words(
     dreamer: DraftModel | ClassDraftModel, words: Sequence[WordEmbedding]
 ) -> DraftModel | ClassDraftModel:
     """Return the draft model with learnt words added to the judges whose text towers they fit."""
-    judges = tuple(judge.with_fitting_words(words) for judge in dreamer.judges)
-    return replace(dreamer, judges=judges)
+    perceptors = tuple(perceptor.with_fitting_words(words) for perceptor in dreamer.perceptors)
+    return replace(dreamer, perceptors=perceptors)
 
 
 def _ranked(
@@ -232,25 +234,27 @@ def _ranked(
     count: int,
     batch: int,
     drawer: vqgan.VQGAN,
-    judges: Sequence[OpenClipPerceptor],
+    perceptors: Sequence[OpenClipPerceptor],
 ) -> list[Draft]:
     """Sample codes [N, h, w] in batches, decode them, and rank the drafts."""
     things = distractors.distractors_for(text)
-    words = [(judge.embed_text([text]), judge.embed_text(things)) for judge in judges]
+    words = [
+        (perceptor.embed_text([text]), perceptor.embed_text(things)) for perceptor in perceptors
+    ]
     drafts: list[Draft] = []
     while len(drafts) < count:
         codes = write(min(batch, count - len(drafts)))
         images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
         certainties = [
-            distractors.log_certainty(judge.embed_image(images), wanted, distractor_rows)
-            for judge, (wanted, distractor_rows) in zip(judges, words, strict=True)
+            distractors.log_certainty(perceptor.embed_image(images), wanted, distractor_rows)
+            for perceptor, (wanted, distractor_rows) in zip(perceptors, words, strict=True)
         ]
         scores = torch.stack(certainties).mean(0).exp().tolist()
         drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
     return sorted(drafts, key=lambda draft: -draft.score)
 
 
-def pad_to(draft: Image, width: int, height: int) -> Image:
+def pad_draft(draft: Image, width: int, height: int) -> Image:
     """Enlarge a square draft to a picture's shorter side, and repeat its edges at both ends.
 
     Args:

@@ -38,7 +38,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.media.files import slug, unwritable, write_whole
+from vqclip.media.files import make_slug, unwritable_error, write_whole
 from vqclip.models.zoo import registry
 
 if TYPE_CHECKING:
@@ -104,11 +104,13 @@ def index_folder(folder: Path, perceptor: OpenClipPerceptor) -> Path:
     home = folder / INDEX_HOME
     if not os.access(home if home.is_dir() else folder, os.W_OK):
         key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-        home = registry.cache_dir().with_name("search") / f"{slug(folder.resolve().name)}-{key}"
+        home = (
+            registry.cache_dir().with_name("search") / f"{make_slug(folder.resolve().name)}-{key}"
+        )
     shown = f"{perceptor.size} {perceptor.interpolation} {perceptor.squash}"
     shown += f" {perceptor.mean.flatten().tolist()} {perceptor.std.flatten().tolist()}"
-    about = f"{perceptor.name}\n{registry.sha256(perceptor.weights)}\n{shown}"
-    return home / f"{slug(perceptor.name)}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+    about = f"{perceptor.name}\n{registry.file_sha256(perceptor.weights)}\n{shown}"
+    return home / f"{make_slug(perceptor.name)}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
 
 def list_pictures(folder: Path, paths: Sequence[Path]) -> list[Picture]:
@@ -142,7 +144,7 @@ def lock_index(place: Path, say: Callable[[str], None] = lambda words: None) -> 
             say(f"another vqclip is busy with the index {place}; waiting for it")
             lock.acquire()
     except OSError as error:
-        raise unwritable(place, error) from error
+        raise unwritable_error(place, error) from error
     try:
         yield
     finally:
@@ -262,7 +264,7 @@ def _write_rows(path: Path, shape: tuple[int, ...], pieces: Iterable[Rows]) -> N
     except OSError as error:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
+        raise unwritable_error(path, error) from error
 
 
 def _write_note(path: Path, pictures: Sequence[Picture], replaces: Sequence[str]) -> None:

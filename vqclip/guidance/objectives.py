@@ -48,7 +48,7 @@ class PromptInputs:
     cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
 
 
-def from_prompts(
+def make_prompt_objectives(
     prompts: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
     timeline: SceneTimeline,
@@ -68,7 +68,7 @@ def from_prompts(
     for track in scenes.group_tracks(prompts, timeline):
         first = next(prompt for prompt in track.prompts if prompt is not None)
         for perceptor in perceptors:
-            if first.only and perceptor.name not in first.only:
+            if first.perceptors and perceptor.name not in first.perceptors:
                 continue
             label = f"{track.name} ({perceptor.name})" if len(perceptors) > 1 else track.name
             names = itertools.chain([label], map(f"{label} {{}}".format, itertools.count(2)))
@@ -108,7 +108,7 @@ def _track_loss(
     )
 
 
-def against_foils(
+def make_distractor_objectives(
     prompts: Sequence[Prompt],
     perceptors: Sequence[OpenClipPerceptor],
     timeline: SceneTimeline,
@@ -136,7 +136,7 @@ def against_foils(
         ]
         targets = {}
         for perceptor in perceptors:
-            own = [w for w in wanted if not w.only or perceptor.name in w.only]
+            own = [w for w in wanted if not w.perceptors or perceptor.name in w.perceptors]
             if own:
                 away = perceptor.embed_text(things)
                 targets[perceptor.name] = [
@@ -147,7 +147,7 @@ def against_foils(
             names = itertools.chain([usual], map(f"{usual}, {{}}".format, itertools.count(2)))
             name = next(each for each in names if each not in taken)
             taken.add(name)
-            curve = _scene_weight(timeline.clock.of(weight), timeline, scene, wanted[0])
+            curve = _scene_weight(timeline.clock.curve(weight), timeline, scene, wanted[0])
             yield Objective(name, curve, distractors.contrast_loss(targets, weights or {}))
 
 
@@ -171,12 +171,14 @@ def _contrasted_prompts(
 def _scene_weight(weight: Curve, timeline: SceneTimeline, scene: int, prompt: Prompt) -> Curve:
     """A weight times a scene's share; 0 while the prompt's changing weight is not above 0."""
     if not isinstance(prompt.weight, Schedule):
-        return lambda step: weight(step) * timeline.shares(step)[scene]
-    own = timeline.clock.of(prompt.weight)
-    return lambda step: weight(step) * timeline.shares(step)[scene] * (own(step) > 0)
+        return lambda step: weight(step) * timeline.scene_shares(step)[scene]
+    own = timeline.clock.curve(prompt.weight)
+    return lambda step: weight(step) * timeline.scene_shares(step)[scene] * (own(step) > 0)
 
 
-def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iterator[Objective]:
+def make_loss_objectives(
+    wanted: LossSettings, start: Image | None, clock: Clock
+) -> Iterator[Objective]:
     """Make the objectives of the losses on pixels, for those that have a weight.
 
     Args:
@@ -193,14 +195,16 @@ def from_losses(wanted: LossSettings, start: Image | None, clock: Clock) -> Iter
         "edges": {"colour": wanted.edge_colour},
         "init": {"picture": start},
     }
-    for name in names_of(wanted):
+    for name in list_weighted_losses(wanted):
         if name in options:
             loss = pixel_losses.LOSSES[name](**options[name])
-            weight = clock.of(scheduled.read_scheduled(f"losses.{name}", getattr(wanted, name)))
+            weight = clock.curve(
+                scheduled.read_scheduled(f"losses.{name}", getattr(wanted, name))
+            )
             yield Objective(name, weight, loss)
 
 
-def at_first(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
+def limit_init_loss(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
     """Return the objectives, with the init loss switched off after the first `steps` steps.
 
     An animation moves away from its first picture.
@@ -213,7 +217,7 @@ def at_first(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
         )
 
 
-def names_of(wanted: LossSettings) -> list[str]:
+def list_weighted_losses(wanted: LossSettings) -> list[str]:
     """List the names of the losses that have a weight, "distinct" included."""
     order = ("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init")
     return [name for name in order if getattr(wanted, name) != 0]

@@ -28,7 +28,7 @@ from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.device import pick_precision
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_width
+from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_words
 from vqclip.tensors import Cutouts, Embedding
 
 _CONTRASTS = ("absolute", "stretch")
@@ -44,7 +44,7 @@ class OpenClipPerceptor:
     Args:
         name: what it is called in logs: the name that it was loaded by.
         size: side of its input squares, in pixels.
-        cut: the cutter that makes its squares.
+        cutter: the cutter that makes its squares.
         context_length: how many tokens it reads, start and end included.
         model, tokenizer: open_clip's.
         mean, std: [1, 3, 1, 1], what the model's training subtracted and divided by.
@@ -60,7 +60,7 @@ class OpenClipPerceptor:
 
     name: str
     size: int
-    cut: Cutter
+    cutter: Cutter
     context_length: int
     model: Any
     tokenizer: Any
@@ -75,7 +75,7 @@ class OpenClipPerceptor:
     words: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
-    def sharpness(self) -> float:
+    def inverse_temperature(self) -> float:
         """The model's inverse temperature, by which its training multiplied cosines."""
         return float(self.model.logit_scale.detach().float().exp())
 
@@ -102,7 +102,9 @@ class OpenClipPerceptor:
         lifted = self.dtype == torch.float16 and pixels.requires_grad
         if lifted:
             pixels.register_hook(lambda gradient: gradient / _LIFT)
-        features = self.memory_policy.look(self.model.encode_image, pixels.to(self.dtype)).float()
+        features = self.memory_policy.apply_in_chunks(
+            self.model.encode_image, pixels.to(self.dtype)
+        ).float()
         if lifted:
             features.register_hook(lambda gradient: gradient * _LIFT)
         return F.normalize(features, dim=-1)
@@ -122,8 +124,8 @@ class OpenClipPerceptor:
         """
         if len(texts) == 0:
             raise ValueError("no texts to embed")
-        tokens, inserted = self._spelled(texts)
-        read = clip_text_tower.encode(self.model, tokens, inserted=inserted)
+        tokens, inserted = self._token_rows(texts)
+        read = clip_text_tower.encode_text(self.model, tokens, inserted=inserted)
         return F.normalize(read.float(), dim=-1)
 
     @torch.no_grad()
@@ -133,8 +135,8 @@ class OpenClipPerceptor:
         L is `context_length`, padding included, W the width of the text tower; each state depends
         on the tokens before it.
         """
-        tokens, inserted = self._spelled(texts)
-        return clip_text_tower.states(self.model, tokens, inserted)
+        tokens, inserted = self._token_rows(texts)
+        return clip_text_tower.hidden_states(self.model, tokens, inserted)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of `text`, start and end included, padding not.
@@ -142,11 +144,11 @@ class OpenClipPerceptor:
         With more than `context_length`, the model does not read the end of the text. A learnt
         word counts as many tokens as it has vectors.
         """
-        return self.spell([(text, 1.0)]).count
+        return self.tokenise([(text, 1.0)]).count
 
-    def spell(self, pieces: list[tuple[str, float]]) -> models_tokenizer.Row:
+    def tokenise(self, pieces: list[tuple[str, float]]) -> models_tokenizer.TokenRow:
         """Tokenise a text given as (piece, weight) pairs, learnt words included."""
-        return models_tokenizer.spell(self.tokenizer, pieces, self.words, self.context_length)
+        return models_tokenizer.tokenise(self.tokenizer, pieces, self.words, self.context_length)
 
     def with_words(self, words: Mapping[str, Tensor]) -> OpenClipPerceptor:
         """Return the same perceptor with learnt words added.
@@ -167,32 +169,32 @@ class OpenClipPerceptor:
 
     def with_fitting_words(self, words: Iterable[WordEmbedding]) -> OpenClipPerceptor:
         """Return the same perceptor with those learnt words added that fit its text tower."""
-        return self.with_words(fitting_width(words, self.width))
+        return self.with_words(fitting_words(words, self.width))
 
     @property
     def width(self) -> int:
         """The width of the text tower: how many numbers it has for a token."""
-        return clip_text_tower.width(self.model)
+        return clip_text_tower.embedding_width(self.model)
 
-    def _spelled(self, texts: list[str]) -> tuple[Tensor, list[clip_text_tower.Insertion]]:
+    def _token_rows(self, texts: list[str]) -> tuple[Tensor, list[clip_text_tower.Insertion]]:
         """Tokenise texts: rows of tokens [B, L], and the vectors of learnt words in them."""
         if not any(find_word_names(text) for text in texts):
             return self.tokenizer(texts).to(self.mean.device), []
-        rows = [self.spell([(text, 1.0)]) for text in texts]
+        rows = [self.tokenise([(text, 1.0)]) for text in texts]
         tokens = torch.stack([row.tokens for row in rows]).to(self.mean.device)
-        return tokens, models_tokenizer.insertions(rows)
+        return tokens, models_tokenizer.batch_insertions(rows)
 
     @property
-    def room(self) -> int:
+    def token_room(self) -> int:
         """How many tokens of a text it reads, start and end left out."""
-        return self.context_length - sum(models_tokenizer.frame(self.tokenizer))
+        return self.context_length - sum(models_tokenizer.count_special_tokens(self.tokenizer))
 
     @property
     def reads_sentences(self) -> bool:
         """Whether its text tower is a language model, which reads sentences, not keywords."""
         return getattr(self.tokenizer, "tokenizer", None) is not None
 
-    def through(self, cutter: Cutter) -> OpenClipPerceptor:
+    def with_cutter(self, cutter: Cutter) -> OpenClipPerceptor:
         """Return the same perceptor with another cutter, which others may share.
 
         Raises:
@@ -203,7 +205,7 @@ class OpenClipPerceptor:
                 f"perceptor {self.name} sees cutouts of {self.size} pixels, but the cutter "
                 f"makes {cutter.size}; make the cutter with size={self.size}"
             )
-        return replace(self, cut=cutter)
+        return replace(self, cutter=cutter)
 
     def _resized(self, pixels: Cutouts) -> Cutouts:
         """Resize squares to the perceptor's size, as its training did."""
@@ -253,34 +255,34 @@ def load_perceptor(
     precision = pick_precision(precision, torch.device(device))
     dtype = pick(_DTYPES, precision, "precision")
     pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
-    clip = models_clip.package()
+    clip = models_clip.import_open_clip()
     packed = None
     options: dict[str, Any] = {}
     found = models_clip.perceptor_source(name)
     place = Path(found) if Path(found).is_dir() else None
     if place is not None:
-        source = models_clip.folder(place)
-        text = models_clip.settings(place)["text_cfg"]
-        models_clip.require(found, text)
-        packed = models_clip.packed(place)
-        weights = models_clip.weights_in(place)
+        source = models_clip.check_folder(place)
+        text = models_clip.read_settings(place)["text_cfg"]
+        models_clip.require_tokenizer(found, text)
+        packed = models_clip.read_packed_weights(place)
+        weights = models_clip.find_weights(place)
     else:
-        source, tag = models_clip.known(clip, found)
+        source, tag = models_clip.split_model_name(clip, found)
         text = clip.get_model_config(source)["text_cfg"]
-        models_clip.require(found, text)
-        weights = models_clip.bring(clip, source, tag)
-        quick = models_clip.quick_gelu(clip, source, tag)
+        models_clip.require_tokenizer(found, text)
+        weights = models_clip.download_weights(clip, source, tag)
+        quick = models_clip.needs_quick_gelu(clip, source, tag)
         options = {"pretrained": tag, "force_quick_gelu": quick}
     try:
         if packed is None:
-            with models_clip.shaped(text, place) as shape:
+            with models_clip.tower_shape(text, place) as shape:
                 if shape:
                     options["text_cfg"] = text | shape
                 model = clip.create_model(
                     source, device=device, precision=precision, require_pretrained=True, **options
                 )
         else:
-            with models_clip.hushed():
+            with models_clip.silence_warnings():
                 model = clip.create_model(
                     source, device=device, precision=precision, load_weights=False
                 )
@@ -293,7 +295,7 @@ def load_perceptor(
             "another configuration: fetch or export them again"
         ) from error
     model.eval().requires_grad_(False)
-    clip_text_tower.settle(model, dtype)
+    clip_text_tower.convert_precision(model, dtype)
     if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
         model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg
@@ -304,7 +306,7 @@ def load_perceptor(
     perceptor = OpenClipPerceptor(
         name=name,
         size=size,
-        cut=Cutter(size) if cut is None else cut,
+        cutter=Cutter(size) if cut is None else cut,
         context_length=int(tokenizer.context_length),
         model=model,
         tokenizer=tokenizer,
@@ -317,4 +319,4 @@ def load_perceptor(
         contrast=contrast,
         memory_policy=MemoryPolicy() if memory_policy is None else memory_policy,
     )
-    return perceptor.through(perceptor.cut).with_fitting_words(words)
+    return perceptor.with_cutter(perceptor.cutter).with_fitting_words(words)

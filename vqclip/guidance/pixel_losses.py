@@ -67,7 +67,7 @@ def resize_like(picture: Image, like: Image) -> Image:
 AXES = {"horizontal": -1, "vertical": -2}  # the dimension of an Image that a mirror reverses
 
 
-def smoothness() -> Loss:
+def smoothness_loss() -> Loss:
     """The smoothness loss, total variation: less grain, larger shapes.
 
     The mean of (right neighbour - pixel)**2 + (lower neighbour - pixel)**2 over pixels and
@@ -85,7 +85,7 @@ def smoothness() -> Loss:
     return loss
 
 
-def saturation() -> Loss:
+def saturation_loss() -> Loss:
     """The saturation loss: more colour.
 
     Minus the colourfulness of Hasler and Süsstrunk, 2003 ("Measuring colourfulness in natural
@@ -105,7 +105,7 @@ def saturation() -> Loss:
     return loss
 
 
-def symmetry(axis: str = "horizontal") -> Loss:
+def symmetry_loss(axis: str = "horizontal") -> Loss:
     """The symmetry loss: the mean squared difference from the mirror image, in [0, 1].
 
     "horizontal" mirrors left and right, like a face: pixray's symmetry loss. "vertical" mirrors
@@ -122,7 +122,7 @@ def symmetry(axis: str = "horizontal") -> Loss:
     return loss
 
 
-def palette(colours: str | Sequence[str]) -> Loss:
+def palette_loss(colours: str | Sequence[str]) -> Loss:
     """The palette loss: pulls every pixel towards the nearest of a few colours.
 
     The mean Euclidean distance in sRGB to it, in [0, 3**0.5]. pixray's palette loss.
@@ -144,7 +144,7 @@ def palette(colours: str | Sequence[str]) -> Loss:
     return loss
 
 
-def closeness(picture: Image) -> Loss:
+def closeness_loss(picture: Image) -> Loss:
     """The init loss: the mean squared difference from a picture, in [0, 1].
 
     Usually the picture that the run starts from: rkhamilton's and pytti's direct image loss.
@@ -160,7 +160,7 @@ def closeness(picture: Image) -> Loss:
     return loss
 
 
-def edges(colour: str = "white", thickness: float = 0.05) -> Loss:
+def edge_loss(colour: str = "white", thickness: float = 0.05) -> Loss:
     """The edge loss, a border of one colour: the mean squared difference there, in [0, 1].
 
     pixray's edge loss.
@@ -194,10 +194,10 @@ def edges(colour: str = "white", thickness: float = 0.05) -> Loss:
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {
-    "smoothness": smoothness,
-    "saturation": saturation,
-    "symmetry": symmetry,
-    "palette": palette,
-    "init": closeness,
-    "edges": edges,
+    "smoothness": smoothness_loss,
+    "saturation": saturation_loss,
+    "symmetry": symmetry_loss,
+    "palette": palette_loss,
+    "init": closeness_loss,
+    "edges": edge_loss,
 }

@@ -45,7 +45,7 @@ class Chunk:
     tokens: int
 
 
-def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chunk]:
+def split_text(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chunk]:
     """Split a text into chunks that a perceptor reads whole.
 
     A text that fits is one chunk. Others are split at the ends of sentences; a sentence that is
@@ -54,9 +54,11 @@ def chunks(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list[Chu
     """
 
     def count(some: Sequence[TextSpan]) -> int:
-        return _spelled(some, perceptor).count - sum(models_tokenizer.frame(perceptor.tokenizer))
+        return _spelled(some, perceptor).count - sum(
+            models_tokenizer.count_special_tokens(perceptor.tokenizer)
+        )
 
-    room = perceptor.room
+    room = perceptor.token_room
     whole = Chunk(tuple(pieces), count(pieces))
     if whole.tokens <= room:
         return [whole]
@@ -94,7 +96,7 @@ def embed_prompt(
 
 def embed_text_prompt(prompt: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a text prompt: [1, D], of length 1."""
-    return embed_pieces(spoken(prompt, perceptor), perceptor)
+    return embed_pieces(choose_text(prompt, perceptor), perceptor)
 
 
 def embed_direction(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embedding:
@@ -106,7 +108,7 @@ def embed_direction(direction: Direction, name: str, perceptor: OpenClipPercepto
     Raises:
         PromptError: if it was made of pictures, for other perceptors.
     """
-    kept = direction.vectors.get(registry.sha256(perceptor.weights))
+    kept = direction.vectors.get(registry.file_sha256(perceptor.weights))
     if kept is not None:
         like = perceptor.embed_text(["direction"])
         if len(kept) == like.shape[1]:
@@ -141,18 +143,18 @@ def direction_between(there: Embedding, lacking: Embedding) -> Embedding:
     return functional.normalize(found, dim=-1)
 
 
-def spoken(prompt: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
+def choose_text(prompt: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
     """The text of a prompt for a perceptor: its sentence if the perceptor reads sentences."""
     return (
         (TextSpan(prompt.sentence),)
         if prompt.sentence and perceptor.reads_sentences
-        else prompt.spoken
+        else prompt.spans
     )
 
 
 def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a text of any length: [1, D], of length 1."""
-    parts = chunks(pieces, perceptor)
+    parts = split_text(pieces, perceptor)
     rows = torch.cat([_read(part.pieces, perceptor) for part in parts])
     if len(parts) == 1:
         return rows
@@ -176,10 +178,10 @@ def knows_word(word: str, perceptor: OpenClipPerceptor) -> bool:
     """
     tokens = perceptor.tokenizer([word]).to(perceptor.mean.device)
     inside = tokens[:, : perceptor.count_tokens(word)]
-    return bool((clip_text_tower.embed(perceptor.model, inside).abs().sum(-1) > 0).all())
+    return bool((clip_text_tower.embed_tokens(perceptor.model, inside).abs().sum(-1) > 0).all())
 
 
-def taught(
+def read_learnt_words(
     prompts: Sequence[Prompt], style: str, search_path: SearchPath
 ) -> list[word_embedding.WordEmbedding]:
     """Read the learnt words in prompts and their style from their files.
@@ -204,7 +206,7 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     """
     row = _spelled(pieces, perceptor)
     if not row.inserted and all(piece.attention == 1 for piece in pieces):
-        return perceptor.embed_text(["".join(piece.written for piece in pieces)])
+        return perceptor.embed_text(["".join(piece.to_text for piece in pieces)])
     found = _encoded(row, perceptor)
     raised = [number for number, piece in enumerate(pieces) if piece.attention > 1]
     if len(raised) == len(pieces):  # more attention to the whole text leaves it the same
@@ -219,20 +221,22 @@ def _read(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:
     return functional.normalize(found + more, dim=-1)
 
 
-def _encoded(row: models_tokenizer.Row, perceptor: OpenClipPerceptor) -> Embedding:
+def _encoded(row: models_tokenizer.TokenRow, perceptor: OpenClipPerceptor) -> Embedding:
     """Embed a row of tokens with its weights and learnt words: [1, D] float32, of length 1."""
     place = perceptor.mean.device
-    read = clip_text_tower.encode(
+    read = clip_text_tower.encode_text(
         perceptor.model,
         row.tokens[None].to(place),
         weights=row.weights[None].to(place),
-        inserted=models_tokenizer.insertions([row]),
+        inserted=models_tokenizer.batch_insertions([row]),
     )
     return functional.normalize(read.float(), dim=-1)
 
 
-def _spelled(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> models_tokenizer.Row:
-    return perceptor.spell([(piece.written, piece.attention) for piece in pieces])
+def _spelled(
+    pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor
+) -> models_tokenizer.TokenRow:
+    return perceptor.tokenise([(piece.to_text, piece.attention) for piece in pieces])
 
 
 def _parts(

@@ -105,7 +105,7 @@ def image_loss(
     def loss(view: View) -> Scalar:
         picture = several[view.step % len(several)].detach()
         with torch.no_grad():
-            cutouts = view.cuts[perceptor.cut].again(resize_like(picture, view.image))
+            cutouts = view.cuts[perceptor.cutter].cut_again(resize_like(picture, view.image))
             target = perceptor.embed_image(cutouts)
         distances = _half_squared_angle(view.embeddings[perceptor.name], target)  # [N]
         return _weigh(distances, _at(weight, view.step), _at(stop, view.step))

@@ -24,12 +24,12 @@ FAINT = 0.05  # mask values up to this do not count for the box
 Mask = Tensor  # [1, 1, FINE, FINE] in [0, 1]
 
 
-def count(squares: int) -> int:
+def count_cutouts(cutouts: int) -> int:
     """The number of a region's cutouts: half the picture's, but at least 4, or all if fewer."""
-    return min(squares, max(4, squares // 2))
+    return min(cutouts, max(4, cutouts // 2))
 
 
-def mask(region: Region, picture: Tensor | None = None) -> Mask:
+def draw_mask(region: Region, picture: Tensor | None = None) -> Mask:
     """Draw a region's mask.
 
     Args:
@@ -102,9 +102,9 @@ class RegionView:
         """Turn a view of the whole picture into one of the region."""
         if self._last is None or self._last[0] is not view:
             shown = crop_region(view.image, self._where)
-            squares = self._cut(shown, view.step)
-            seen = {self._perceptor.name: self._perceptor.embed_image(squares.pixels)}
-            own = View(shown, {self._perceptor.cut: squares}, seen, view.step)
+            cutouts = self._cut(shown, view.step)
+            seen = {self._perceptor.name: self._perceptor.embed_image(cutouts.pixels)}
+            own = View(shown, {self._perceptor.cutter: cutouts}, seen, view.step)
             self._last = view, own
         return self._last[1]
 
@@ -118,7 +118,7 @@ def restrict_to_region(loss: Loss, region_view: RegionView) -> Loss:
     return looked
 
 
-def paste(draft: Image, picture: Image, where: Mask) -> Image:
+def paste_draft(draft: Image, picture: Image, where: Mask) -> Image:
     """Paste a square draft into the middle of a region, as large as fits, with soft borders.
 
     Args:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from vqclip.errors import ConfigError
 from vqclip.language.clock import Clock, Length
-from vqclip.language.expressions import digits
+from vqclip.language.expressions import format_number
 from vqclip.language.prompt import Prompt
 from vqclip.language.schedules import Curve
 
@@ -55,15 +55,15 @@ class SceneTimeline:
         said = [each.frames(self.clock.timeline) for each in self.lengths if each is not None]
         left, frames = self.clock.frames - sum(said), self.clock.frames
         if left < -1e-6 * frames or (left < 1e-6 * frames and len(said) < self.scenes):
-            written = ", ".join(each.written for each in self.lengths if each is not None)
+            written = ", ".join(each.to_text for each in self.lengths if each is not None)
             raise ConfigError(
-                f"the scenes' lengths ({written}) add up to {digits(round(sum(said), 3))} of "
-                f"the run's {frames} frames (at {digits(self.clock.fps)} a second)"
+                f"the scenes' lengths ({written}) add up to {format_number(round(sum(said), 3))} "
+                f"of the run's {frames} frames (at {format_number(self.clock.fps)} a second)"
                 + (", which leaves none for the other scenes" if left >= -1e-6 * frames else "")
                 + "; write shorter ones, or make the run longer"
             )
 
-    def shares(self, step: int) -> list[float]:
+    def scene_shares(self, step: int) -> list[float]:
         """The share of each scene at a step; they add up to 1.
 
         >>> SceneTimeline(2, Clock(100), fade=0.2).shares(49)
@@ -119,7 +119,7 @@ class SceneTimeline:
         return [*itertools.accumulate(long[:-1], initial=0.0), float(frames)]
 
 
-def scene_timeline(
+def make_timeline(
     prompts: Sequence[Prompt], clock: Clock, fade: float = 0.0, *, loop: bool = False
 ) -> SceneTimeline:
     """Make the timeline of scenes from a run's prompts.
@@ -131,7 +131,9 @@ def scene_timeline(
         ConfigError: if the lengths of its scenes do not fit into the run.
     """
     scenes = max(prompt.scene for prompt in prompts) + 1
-    said = {prompt.scene: prompt.lasting for prompt in prompts if prompt.lasting is not None}
+    said = {
+        prompt.scene: prompt.scene_length for prompt in prompts if prompt.scene_length is not None
+    }
     lengths = tuple(said.get(scene) for scene in range(scenes)) if said else ()
     return SceneTimeline(scenes, clock, fade, lengths, loop)
 
@@ -163,7 +165,7 @@ def group_tracks(prompts: Sequence[Prompt], timeline: SceneTimeline) -> list[Pro
         counts: dict[tuple[object, ...], int] = {}
         for prompt in (prompt for prompt in prompts if prompt.scene == scene):
             kind = ("image", prompt.body) if prompt.kind == "image" else ("words", "")
-            alike = (*kind, prompt.region, prompt.only, min(prompt.values) < 0)
+            alike = (*kind, prompt.region, prompt.perceptors, min(prompt.values) < 0)
             counts[alike] = counts.get(alike, 0) + 1
             key = (*alike, counts[alike])
             found.setdefault(key, [None] * timeline.scenes)[scene] = prompt
@@ -172,22 +174,24 @@ def group_tracks(prompts: Sequence[Prompt], timeline: SceneTimeline) -> list[Pro
 
 def track_weight(track: PromptTrack, timeline: SceneTimeline) -> Curve:
     """The weight of a track at each step: the sum of its prompts', by the shares of scenes."""
-    curves = [timeline.clock.of(prompt.weight) if prompt else _zero for prompt in track.prompts]
+    curves = [
+        timeline.clock.curve(prompt.weight) if prompt else _zero for prompt in track.prompts
+    ]
     if timeline.scenes == 1:
         return curves[0]
     return lambda step: sum(
         share * each(step)
-        for share, each in zip(timeline.shares(step), curves, strict=True)
+        for share, each in zip(timeline.scene_shares(step), curves, strict=True)
         if share > 0
     )
 
 
 def track_stop(track: PromptTrack, timeline: SceneTimeline) -> Curve:
     """The stop of a track at each step: that of the scene with the largest share."""
-    stops = {scene: prompt.rest for scene, prompt in enumerate(track.prompts) if prompt}
+    stops = {scene: prompt.effective_stop for scene, prompt in enumerate(track.prompts) if prompt}
 
     def value(step: int) -> float:
-        shares = timeline.shares(step)
+        shares = timeline.scene_shares(step)
         return stops[max(stops, key=lambda scene: shares[scene])]
 
     return value
@@ -208,7 +212,7 @@ def track_target(
             return there[0]
         some = [
             (share, each)
-            for share, each in zip(timeline.shares(step), embedded, strict=True)
+            for share, each in zip(timeline.scene_shares(step), embedded, strict=True)
             if share > 0 and each is not None
         ]
         if len(some) == 2:

@@ -68,7 +68,7 @@ class Verdict:
     better: int
     among: int
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """Say the verdict in one line."""
         count = {0: "none fits", 1: "one fits"}.get(self.better, f"{self.better} fit")
         return (
@@ -152,7 +152,7 @@ def embed_files(
     """
     for first in range(0, len(paths), PICTURES_AT_ONCE):
         there: list[Path] = []
-        squares: list[list[Tensor]] = [[] for _ in perceptors]
+        cutouts: list[list[Tensor]] = [[] for _ in perceptors]
         for path in paths[first : first + PICTURES_AT_ONCE]:
             try:
                 picture = images.open_rgb(path)
@@ -160,10 +160,10 @@ def embed_files(
                 skip(path, error)
                 continue
             there.append(path)
-            for perceptor, seen in zip(perceptors, squares, strict=True):
+            for perceptor, seen in zip(perceptors, cutouts, strict=True):
                 seen.append(preprocess(picture, perceptor))
         if there:
-            pairs = zip(perceptors, squares, strict=True)
+            pairs = zip(perceptors, cutouts, strict=True)
             yield there, [p.embed_image(torch.stack(seen)).cpu() for p, seen in pairs]
 
 
@@ -182,11 +182,11 @@ class Classifier:
 
     Args:
         directions: [L, D], one for each label, rows of length 1.
-        sharpness: the inverse temperature, by which cosines are multiplied.
+        inverse_temperature: the inverse temperature, by which cosines are multiplied.
     """
 
     directions: Embedding
-    sharpness: float
+    inverse_temperature: float
 
     def classify(self, seen: Embedding) -> Tensor:
         """Compute the labels' log-probabilities [N, L] for pictures' embeddings [N, D].
@@ -194,7 +194,7 @@ class Classifier:
         A model that was trained with a sigmoid (SigLIP) adds the same bias to all labels, which
         does not change a softmax.
         """
-        return (self.sharpness * seen @ self.directions.T).log_softmax(1)
+        return (self.inverse_temperature * seen @ self.directions.T).log_softmax(1)
 
 
 def build_classifier(
@@ -214,7 +214,7 @@ def build_classifier(
         raise ValueError("a classifier wants labels and templates")
     texts = [template.replace("{}", label) for label in labels for template in templates]
     rows = embed_texts(texts, perceptor).unflatten(0, (len(labels), len(templates)))
-    return Classifier(functional.normalize(rows.mean(1), dim=-1), perceptor.sharpness)
+    return Classifier(functional.normalize(rows.mean(1), dim=-1), perceptor.inverse_temperature)
 
 
 def combine_predictions(opinions: Sequence[Tensor]) -> Tensor:

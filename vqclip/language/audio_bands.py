@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 
 from vqclip.errors import ConfigError
 from vqclip.language import expressions
-from vqclip.language.expressions import digits
+from vqclip.language.expressions import format_number
 from vqclip.language.schedules import EASINGS
 
 Bands = Mapping[str, tuple[float, float]]  # name → lowest and highest frequency, in Hz
@@ -84,6 +84,6 @@ def _parse_band(raw: str) -> tuple[str, tuple[float, float]]:
     if not low < high <= HIGHEST:
         raise ConfigError(
             f"the band {raw[:60]!r} must go from a lower to a higher frequency, at most "
-            f"{digits(HIGHEST)} Hz; write the lower frequency first, such as kick=40-100"
+            f"{format_number(HIGHEST)} Hz; write the lower frequency first, such as kick=40-100"
         )
     return read["name"], (low, high)

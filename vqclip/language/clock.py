@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vqclip.errors import ConfigError
-from vqclip.language.expressions import NUMBER, digits
+from vqclip.language.expressions import NUMBER, format_number
 from vqclip.language.schedules import FPS, Curve, Schedule, schedule_to_text
 
 LENGTH = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
@@ -45,8 +45,8 @@ class Length:
     def __post_init__(self) -> None:
         if not 0 < self.number < math.inf or (self.unit == "%" and self.number > 100):
             raise ConfigError(
-                f"a length of {digits(self.number)}{self.unit} is not possible; write frames "
-                "above 0, such as 24, seconds (2s), or up to 100%"
+                f"a length of {format_number(self.number)}{self.unit} is not possible; write "
+                "frames above 0, such as 24, seconds (2s), or up to 100%"
             )
 
     def frames(self, timeline: Timeline) -> float:
@@ -56,9 +56,9 @@ class Length:
         return self.number * timeline.fps if self.unit == "s" else self.number
 
     @property
-    def written(self) -> str:
+    def to_text(self) -> str:
         """The length as text, which `parse_length` reads back."""
-        return f"{digits(self.number)}{self.unit}"
+        return f"{format_number(self.number)}{self.unit}"
 
 
 def parse_length(text: str) -> Length:
@@ -108,7 +108,7 @@ class Timeline:
         """The time of a frame, in seconds after the first one."""
         return frame / self.fps
 
-    def of(self, number: float | Schedule) -> Curve:
+    def curve(self, number: float | Schedule) -> Curve:
         """The curve of a number or a schedule: frame → value.
 
         Raises:
@@ -119,7 +119,7 @@ class Timeline:
             return lambda frame: number
         return number.curve(self.frames, self.fps, self.variables)
 
-    def extent(
+    def value_range(
         self, number: float | Schedule, samples: int = MOST_SAMPLES
     ) -> tuple[float, float]:
         """The least and the greatest value of a number or a schedule.
@@ -129,11 +129,11 @@ class Timeline:
         """
         if not isinstance(number, Schedule):
             return number, number
-        curve = self.of(number)
+        curve = self.curve(number)
         values = [curve(frame) for frame in self._sample_frames(samples)]
         return min(values), max(values)
 
-    def within(
+    def checked_curve(
         self, number: float | Schedule, name: str, least: float, most: float = float("inf")
     ) -> Curve:
         """The curve of a number or a schedule, checked to stay in [least, most].
@@ -142,9 +142,9 @@ class Timeline:
             name: what it is called in errors.
 
         Raises:
-            ConfigError: as `of`; also for a value out of the range, with its frame.
+            ConfigError: as `curve`; also for a value out of the range, with its frame.
         """
-        curve = self.of(number)
+        curve = self.curve(number)
         for frame in self._sample_frames(MOST_SAMPLES) if isinstance(number, Schedule) else (0,):
             value = curve(frame)
             if least <= value <= most:
@@ -155,7 +155,7 @@ class Timeline:
                 else ""
             )
             should = f"{least:g} or more" if value < least else f"{most:g} or less"
-            raise ConfigError(f"{name} is {digits(value)}{where}; it must be {should}")
+            raise ConfigError(f"{name} is {format_number(value)}{where}; it must be {should}")
         return curve
 
     def clock(self, counts: Sequence[int], lead: int = 0) -> Clock:
@@ -228,24 +228,24 @@ class Clock:
         """The time of a frame, in seconds after the first one."""
         return self.timeline.seconds(frame)
 
-    def of(self, number: float | Schedule) -> Curve:
+    def curve(self, number: float | Schedule) -> Curve:
         """The curve of a number or a schedule over steps: step → value at its frame.
 
         Raises:
-            ConfigError: see `Timeline.of`.
+            ConfigError: see `Timeline.curve`.
 
         >>> from vqclip.language.schedules import parse_schedule
         >>> rising = Clock(6, starts=(0, 2, 4)).of(parse_schedule("frame"))
         >>> [rising(step) for step in range(6)]
         [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]
         """
-        return self.by_step(self.timeline.of(number))
+        return self.by_step(self.timeline.curve(number))
 
-    def within(
+    def checked_curve(
         self, number: float | Schedule, name: str, least: float, most: float = float("inf")
     ) -> Curve:
-        """As `of`, checked to stay in [least, most]; see `Timeline.within`."""
-        return self.by_step(self.timeline.within(number, name, least, most))
+        """As `curve`, checked to stay in [least, most]; see `Timeline.checked_curve`."""
+        return self.by_step(self.timeline.checked_curve(number, name, least, most))
 
     def by_step(self, curve: Curve) -> Curve:
         """Turn a curve over frames into one over steps."""

@@ -57,19 +57,19 @@ class Expression:
         return _bounds(self.root)
 
     @property
-    def opening(self) -> tuple[float, ...]:
+    def first_value(self) -> tuple[float, ...]:
         """Its value at the first frame without sound, as (value,); () if it has none."""
         try:
-            return (self.at({**dict.fromkeys(self.names, 0.0), "frames": 1.0}),)
+            return (self.evaluate({**dict.fromkeys(self.names, 0.0), "frames": 1.0}),)
         except ConfigError:
             return ()
 
     @property
-    def negative(self) -> Expression:
+    def negated(self) -> Expression:
         """The negated expression."""
         return Expression(Call("neg", (self.root,)))
 
-    def at(self, variables: Mapping[str, float]) -> float:
+    def evaluate(self, variables: Mapping[str, float]) -> float:
         """Evaluate it.
 
         Args:
@@ -83,7 +83,9 @@ class Expression:
         except (ValueError, ZeroDivisionError, OverflowError):
             value = math.nan
         if not math.isfinite(value):
-            place = f" at frame {digits(variables['frame'])}" if "frame" in variables else ""
+            place = (
+                f" at frame {format_number(variables['frame'])}" if "frame" in variables else ""
+            )
             raise ConfigError(
                 f"{expression_to_text(self)!r} is not a finite number{place}; avoid division by "
                 "0, roots and logarithms of negative numbers, and growth without end"
@@ -91,7 +93,7 @@ class Expression:
         return value
 
 
-def digits(number: float) -> str:
+def format_number(number: float) -> str:
     """Write a number in the fewest digits that read back as the same one."""
     return repr(float(number)).removesuffix(".0")
 
@@ -188,7 +190,7 @@ def _to_text(node: Node, around: int) -> str:
     if isinstance(node, str):
         return node
     if not isinstance(node, Call):
-        return digits(node)
+        return format_number(node)
     own = PRECEDENCE.get(node.name, 0)
     if node.name == "if":
         condition, yes, no = node.arguments

@@ -16,7 +16,7 @@ BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _SIGN = re.compile(f"[{re.escape(SIGNS)}]")
 
 
-def lex(text: str) -> Chars:
+def lex_text(text: str) -> Chars:
     r"""Lex a text: resolve its escapes and quotes into (character, is literal) pairs.
 
     >>> text_of(lex(r'a \| b "c | d" C:\x.png 5"'))

@@ -52,7 +52,7 @@ class TextSpan:
             )
 
     @property
-    def written(self) -> str:
+    def to_text(self) -> str:
         """The text, or the name in its angle brackets."""
         return f"<{self.text}>" if self.learnt else self.text
 
@@ -144,12 +144,12 @@ class Prompt:
         weight: strength, a finite number or a schedule; below 0 pushes away, 0 has no effect.
         stop: signed distance at which the prompt no longer pulls; -inf if none is written.
         kind: what `body` is: "text", "image", "noise" or "vector".
-        pieces: the spans of the body, if any has attention or is a learnt word; else ().
+        marked_spans: the spans of the body, if any has attention or is a learnt word; else ().
         region: where in the picture it holds; None for all of it.
-        only: names of the perceptors that read it; () for all.
+        perceptors: names of the perceptors that read it; () for all.
         sentence: text for perceptors that read sentences, instead of the body; "" for none.
         scene: the number of its scene, from 0.
-        lasting: the length of its scene; None if it is not written beside this prompt.
+        scene_length: the length of its scene; None if it is not written beside this prompt.
 
     Raises:
         PromptError: if the body is empty or begins or ends in white space, the weight is not
@@ -160,12 +160,12 @@ class Prompt:
     weight: float | Schedule = 1.0
     stop: float = -math.inf
     kind: Kind = "text"
-    pieces: tuple[TextSpan, ...] = ()
+    marked_spans: tuple[TextSpan, ...] = ()
     region: Region | None = None
-    only: tuple[str, ...] = ()
+    perceptors: tuple[str, ...] = ()
     sentence: str = ""
     scene: int = 0
-    lasting: Length | None = None
+    scene_length: Length | None = None
 
     def __post_init__(self) -> None:
         if not self.body or self.body != self.body.strip():
@@ -188,30 +188,32 @@ class Prompt:
         return self.weight.values if isinstance(self.weight, Schedule) else (self.weight,)
 
     @property
-    def most(self) -> float:
+    def greatest_weight(self) -> float:
         """The greatest weight during the run."""
         return max(self.values)
 
     @property
-    def rest(self) -> float:
+    def effective_stop(self) -> float:
         """The stop in effect: as written, else a right angle if the weight is ever below 0."""
         return -RIGHT_ANGLE if min(self.values) < 0 and self.stop == -math.inf else self.stop
 
     @property
-    def spoken(self) -> tuple[TextSpan, ...]:
+    def spans(self) -> tuple[TextSpan, ...]:
         """The body as spans, also where it is a single plain one."""
-        return self.pieces or (TextSpan(self.body),)
+        return self.marked_spans or (TextSpan(self.body),)
 
 
 def learnt_words_in(prompts: Iterable[Prompt]) -> list[str]:
     """List the learnt words in text prompts, as `<name>`."""
-    pieces = (piece for prompt in prompts if prompt.kind == "text" for piece in prompt.pieces)
-    return [piece.written for piece in pieces if piece.learnt]
+    pieces = (
+        piece for prompt in prompts if prompt.kind == "text" for piece in prompt.marked_spans
+    )
+    return [piece.to_text for piece in pieces if piece.learnt]
 
 
 def positive_texts(prompts: Iterable[Prompt]) -> list[Prompt]:
     """Keep the text prompts whose weight is ever above 0."""
-    return [prompt for prompt in prompts if prompt.kind == "text" and prompt.most > 0]
+    return [prompt for prompt in prompts if prompt.kind == "text" and prompt.greatest_weight > 0]
 
 
 def draft_text(prompts: Iterable[Prompt]) -> str:
@@ -232,13 +234,13 @@ def draft_text(prompts: Iterable[Prompt]) -> str:
     return ", ".join(prompt.body for prompt in sorted(now, key=lambda prompt: -prompt.values[0]))
 
 
-def styled(prompts: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
+def apply_style(prompts: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
     """Put a style around (or, without {}, after) every text prompt of positive weight.
 
     Negative prompts stay as they are: nobody means "fog, but not as an etching".
     """
     return tuple(
-        _styled(prompt, style) if prompt.kind == "text" and prompt.most > 0 else prompt
+        _styled(prompt, style) if prompt.kind == "text" and prompt.greatest_weight > 0 else prompt
         for prompt in prompts
     )
 
@@ -252,13 +254,15 @@ def apply_style_to_text(text: str, style: str) -> str:
 def _styled(prompt: Prompt, style: str) -> Prompt:
     before, after = _halves(style)
     spans: tuple[TextSpan, ...] = ()
-    if prompt.pieces:
+    if prompt.marked_spans:
         edges = [TextSpan(text) if text else None for text in (before, after)]
-        spans = tuple(each for each in (edges[0], *prompt.pieces, edges[1]) if each is not None)
+        spans = tuple(
+            each for each in (edges[0], *prompt.marked_spans, edges[1]) if each is not None
+        )
     return replace(
         prompt,
         body=apply_style_to_text(prompt.body, style),
-        pieces=spans,
+        marked_spans=spans,
         sentence=apply_style_to_text(prompt.sentence, style) if prompt.sentence else "",
     )
 

@@ -52,7 +52,7 @@ def parse_part(raw: Chars, place: str) -> Prompt:
             if not text_of(inner).strip():
                 raise PromptError(f"{place}: {name}( ) is empty; write {CALLS[name]}")
     pieces = _spans(_separate_calls(content), place) if kind == "text" else ()
-    body = "".join(piece.written for piece in pieces) if pieces else text_of(strip(content))
+    body = "".join(piece.to_text for piece in pieces) if pieces else text_of(strip(content))
     if not body:
         missing = "the path of a picture" if kind == "image" else "words"
         written = text_of(raw)
@@ -69,11 +69,11 @@ def parse_part(raw: Chars, place: str) -> Prompt:
         weight,
         stop,
         kind,
-        pieces=() if len(ordinary) == len(pieces) else pieces,
+        marked_spans=() if len(ordinary) == len(pieces) else pieces,
         region=parse_region(modifiers.get("in")),
-        only=_perceptor_names(modifiers.get("for"), place),
+        perceptors=_perceptor_names(modifiers.get("for"), place),
         sentence=text_of(strip(modifiers.get("sentence", []))),
-        lasting=_length(modifiers["lasting"], place) if "lasting" in modifiers else None,
+        scene_length=_length(modifiers["lasting"], place) if "lasting" in modifiers else None,
     )
 
 
@@ -110,7 +110,7 @@ def split_modifiers(content: Chars) -> tuple[Chars, dict[str, Chars]]:
 
 
 def scene_length(raw: Chars, place: str) -> Length | None:
-    """The length in a part that is nothing but `lasting(2s)`; else None.
+    """The length in a part that is nothing but `scene_length(2s)`; else None.
 
     Raises:
         PromptError: if the bracket does not hold a length.

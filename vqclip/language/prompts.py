@@ -75,8 +75,8 @@ from itertools import groupby
 
 from vqclip.errors import PromptError
 from vqclip.language import prompt_parser, schedules, structured
-from vqclip.language.expressions import digits
-from vqclip.language.lexer import Chars, escape, lex, match_brackets, split, strip
+from vqclip.language.expressions import format_number
+from vqclip.language.lexer import Chars, escape, lex_text, match_brackets, split, strip
 from vqclip.language.prompt import Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
@@ -109,8 +109,8 @@ def _parsed(text: str) -> tuple[Prompt, ...]:
         )
     parsed = structured.read_structured(text)
     if parsed is not None:
-        return structured.translate(parsed)
-    chars = lex(text)
+        return structured.translate_structured(parsed)
+    chars = lex_text(text)
     _refuse_templates(chars, text)
     scenes = _scenes(chars)
     count, number, found = sum(map(len, scenes)), 0, []
@@ -123,20 +123,22 @@ def _parsed(text: str) -> tuple[Prompt, ...]:
             length = prompt_parser.scene_length(raw, place)
             if length is None:
                 prompts.append(replace(prompt_parser.parse_part(raw, place), scene=scene))
-            lengths += [each for each in (length or prompts[-1].lasting,) if each is not None]
+            lengths += [
+                each for each in (length or prompts[-1].scene_length,) if each is not None
+            ]
         if len(lengths) > 1 or not prompts:
             why = "is given twice" if prompts else "stands without words"
             raise PromptError(
                 f"{text!r}: the length of scene {scene + 1} {why}; write a fox lasting(2s) once"
             )
         # A length that is a part of its own is kept with the scene's first prompt.
-        if lengths and not any(prompt.lasting for prompt in prompts):
-            prompts[0] = replace(prompts[0], lasting=lengths[0])
+        if lengths and not any(prompt.scene_length for prompt in prompts):
+            prompts[0] = replace(prompts[0], scene_length=lengths[0])
         found += prompts
     return tuple(found)
 
 
-def parse_all(text: str, negative: str = "") -> tuple[Prompt, ...]:
+def parse_with_negative(text: str, negative: str = "") -> tuple[Prompt, ...]:
     """Parse prompts and negative prompts; the negative ones hold in every scene.
 
     Args:
@@ -151,14 +153,16 @@ def parse_all(text: str, negative: str = "") -> tuple[Prompt, ...]:
     found = list(parse_prompts(text))
     if negative.strip():
         negatives = parse_prompts(negative)
-        if any(prompt.scene or prompt.lasting for prompt in negatives):
+        if any(prompt.scene or prompt.scene_length for prompt in negatives):
             raise PromptError(
                 f"negative is {negative!r}; it holds in all scenes, so it cannot have scenes "
                 "itself: write | instead of ^"
             )
         scenes = range(max(prompt.scene for prompt in found) + 1)
         found += [
-            replace(negated(prompt), scene=scene) for scene in scenes for prompt in negatives
+            replace(negate_prompt(prompt), scene=scene)
+            for scene in scenes
+            for prompt in negatives
         ]
     return tuple(sorted(found, key=lambda prompt: prompt.scene))
 
@@ -197,7 +201,7 @@ def lint_prompts(*several: str) -> list[str]:
         for hint in structured.lint_structured(each)
     ]
     plain = [text for text, each in parsed.items() if each is None]
-    parts = (part for text in plain for scene in _scenes(lex(text)) for part in scene)
+    parts = (part for text in plain for scene in _scenes(lex_text(text)) for part in scene)
     return keys + [each for part in parts for each in prompt_parser.find_lookalikes(strip(part))]
 
 
@@ -206,15 +210,15 @@ def _scenes(chars: Chars) -> list[list[Chars]]:
     return [split(scene, "|", outside="{") for scene in split(chars, "^", outside="{")]
 
 
-def negated(prompt: Prompt) -> Prompt:
+def negate_prompt(prompt: Prompt) -> Prompt:
     """Return the prompt with weight and stop negated."""
     stop = prompt.stop if prompt.stop == -math.inf else -prompt.stop
     if not isinstance(prompt.weight, Schedule):
         return replace(prompt, weight=-prompt.weight, stop=stop)
-    return replace(prompt, weight=prompt.weight.negative, stop=stop)
+    return replace(prompt, weight=prompt.weight.negated, stop=stop)
 
 
-def show(prompts: Iterable[Prompt]) -> str:
+def prompts_to_text(prompts: Iterable[Prompt]) -> str:
     r"""Write prompts as one canonical text, which `parse_prompts` reads back.
 
     >>> show([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
@@ -228,7 +232,7 @@ def show(prompts: Iterable[Prompt]) -> str:
     )
 
 
-def echo(prompts: Iterable[Prompt]) -> list[str]:
+def describe_prompts(prompts: Iterable[Prompt]) -> list[str]:
     """Describe prompts, one line each, so that people see what was understood.
 
     >>> echo(parse_prompts("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
@@ -261,21 +265,21 @@ CALL_NAME = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
 def prompt_to_text(prompt: Prompt) -> str:
     """Write one prompt as text, leaving out defaults."""
     if prompt.kind == "text":
-        body = _join_spans(prompt.spoken)
+        body = _join_spans(prompt.spans)
     else:
         body = escape(prompt.body)
         marks = {"image": ("@", ""), "noise": ("noise(", ")"), "vector": ("vector(", ")")}
         body = body.join(marks[prompt.kind])
     if prompt.region is not None:
         body += f" in({'-' * prompt.region.outside}{escape(prompt.region.place)})"
-    if prompt.only:
-        body += f" for({', '.join(map(escape, prompt.only))})"
+    if prompt.perceptors:
+        body += f" for({', '.join(map(escape, prompt.perceptors))})"
     if prompt.sentence:
         body += f" sentence({escape(prompt.sentence)})"
-    if prompt.lasting is not None:
-        body += f" lasting({prompt.lasting.written})"
+    if prompt.scene_length is not None:
+        body += f" lasting({prompt.scene_length.to_text})"
     if prompt.stop != -math.inf:
-        return f"{body}:{_weight(prompt)}:{digits(prompt.stop)}"
+        return f"{body}:{_weight(prompt)}:{format_number(prompt.stop)}"
     return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
 
 
@@ -291,35 +295,35 @@ def _join_spans(pieces: Sequence[TextSpan]) -> str:
 
 
 def _span_to_text(piece: TextSpan) -> str:
-    text = piece.written if piece.learnt else escape(piece.text)
-    return text if piece.attention == 1 else f"({text}:{digits(piece.attention)})"
+    text = piece.to_text if piece.learnt else escape(piece.text)
+    return text if piece.attention == 1 else f"({text}:{format_number(piece.attention)})"
 
 
 def _weight(prompt: Prompt) -> str:
     if isinstance(prompt.weight, Schedule):
         return f"{{{schedules.schedule_to_text(prompt.weight)}}}"
-    return digits(prompt.weight)
+    return format_number(prompt.weight)
 
 
 def describe_prompt(prompt: Prompt) -> str:
     """Describe one prompt in a line."""
     first = {"text": "", "image": "picture ", "noise": "noise of seed ", "vector": "direction "}
     words = first[prompt.kind] + "".join(
-        p.written if p.attention == 1 else f"({p.written} ×{digits(p.attention)})"
-        for p in prompt.spoken
+        p.to_text if p.attention == 1 else f"({p.to_text} ×{format_number(p.attention)})"
+        for p in prompt.spans
     )
     if prompt.region is not None:
-        words += f", {where(prompt.region)},"
-    if prompt.only:
-        words += f", for {' and '.join(prompt.only)},"
+        words += f", {describe_region(prompt.region)},"
+    if prompt.perceptors:
+        words += f", for {' and '.join(prompt.perceptors)},"
     if prompt.sentence:
         words += f", or as a sentence: {prompt.sentence!r},"
-    if prompt.lasting is not None:
-        words += f", in a scene of {prompt.lasting.written},"
+    if prompt.scene_length is not None:
+        words += f", in a scene of {prompt.scene_length.to_text},"
     return f"{words} ×{_weight(prompt)}{_remark(prompt)}"
 
 
-def where(region: Region) -> str:
+def describe_region(region: Region) -> str:
     """Describe a region in words, such as "in the top right"."""
     return f"{'outside' if region.outside else 'in'} the {region.place}"
 
@@ -328,13 +332,13 @@ def _remark(prompt: Prompt) -> str:
     """Remark on the weight and the stop where their effect may surprise."""
     if not any(prompt.values):
         return " (no effect)"
-    if prompt.rest == -math.inf:
+    if prompt.effective_stop == -math.inf:
         return ""
     if prompt.stop == -math.inf:
-        return f" (stops at {prompt.rest:.2f}, a right angle)"
-    words = f"stops at {digits(prompt.stop)}"
+        return f" (stops at {prompt.effective_stop:.2f}, a right angle)"
+    words = f"stops at {format_number(prompt.stop)}"
     # Distances are never negative, so such a stop is reached always or never.
-    if prompt.most < 0 and prompt.stop >= 0:
+    if prompt.greatest_weight < 0 and prompt.stop >= 0:
         words += ", so at once: with a negative weight, write a negative stop"
     if min(prompt.values) > 0 and prompt.stop <= 0:
         words += ", so never: with a positive weight, write a positive stop"

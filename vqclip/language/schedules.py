@@ -51,7 +51,7 @@ from dataclasses import dataclass, replace
 
 from vqclip.errors import ConfigError, pick
 from vqclip.language import expressions, functions
-from vqclip.language.expressions import NUMBER, Expression, digits
+from vqclip.language.expressions import NUMBER, Expression, format_number
 
 # Share of the time between two keys, in [0, 1] → share of the way from one value to the next.
 # Quadratic easing: Penner, 2001.
@@ -131,7 +131,7 @@ class Key:
             )
         if self.place < 0 or (self.unit == "%" and self.place > 100):
             raise ConfigError(
-                f"the schedule's place {digits(self.place)}{self.unit} lies outside the "
+                f"the schedule's place {format_number(self.place)}{self.unit} lies outside the "
                 "run; write a step from 0 on, or from 0% to 100%"
             )
 
@@ -162,8 +162,8 @@ class Schedule:
             for before, after in itertools.pairwise(places):
                 if after <= before:
                     raise ConfigError(
-                        f"the schedule's place {digits(after)}{unit} comes after "
-                        f"{digits(before)}{unit}; write the keyframes in order"
+                        f"the schedule's place {format_number(after)}{unit} comes after "
+                        f"{format_number(before)}{unit}; write the keyframes in order"
                     )
 
     def curve(
@@ -200,7 +200,7 @@ class Schedule:
                 name: float(each[frame]) if frame < len(each) else 0.0
                 for name, each in given.items()
             }
-            return key.value.at(
+            return key.value.evaluate(
                 {
                     **now,
                     "t": frame / fps,
@@ -238,7 +238,7 @@ class Schedule:
         found: list[float] = []
         for key in self.keys:
             if isinstance(key.value, Expression):
-                found += (*key.value.opening, *key.value.bounds)
+                found += (*key.value.first_value, *key.value.bounds)
             else:
                 found.append(key.value)
         return tuple(found)
@@ -262,10 +262,10 @@ class Schedule:
         return tuple(k.value for k in self.keys if not isinstance(k.value, Expression))
 
     @property
-    def negative(self) -> Schedule:
+    def negated(self) -> Schedule:
         """The negated schedule."""
         negated = (
-            key.value.negative if isinstance(key.value, Expression) else -key.value
+            key.value.negated if isinstance(key.value, Expression) else -key.value
             for key in self.keys
         )
         return Schedule(
@@ -305,7 +305,7 @@ def schedule_to_text(schedule: Schedule) -> str:
     if isinstance(first.value, Expression) and schedule.keys == (Key(0.0, first.value),):
         return expressions.expression_to_text(first.value)
     return ", ".join(
-        f"{digits(key.place)}{key.unit}: {_value_to_text(key.value)}"
+        f"{format_number(key.place)}{key.unit}: {_value_to_text(key.value)}"
         + (f" {key.easing}" if key.easing != "linear" else "")
         for key in schedule.keys
     )
@@ -315,7 +315,7 @@ def _value_to_text(value: Value) -> str:
     return (
         f"({expressions.expression_to_text(value)})"
         if isinstance(value, Expression)
-        else digits(value)
+        else format_number(value)
     )
 
 
@@ -365,4 +365,4 @@ def _parse_value(text: str) -> Value:
     if NUMBER.fullmatch(text):
         return float(text)
     found = expressions.parse_expression(text)
-    return found if found.names else found.at({})
+    return found if found.names else found.evaluate({})

@@ -44,7 +44,11 @@ SETTINGS = ("setting", "place", "background")
 KNOWN = ("subject", "appearance", "action", *SETTINGS, "style")
 OWN = ("keywords", "sentence", "negative", "negative_weight", "weight")
 KEYS = (*KNOWN, *OWN)
-SAYING = (*KNOWN, "keywords", "sentence")  # one of these makes a mapping a structured prompt
+SENTENCE_KEYS = (
+    *KNOWN,
+    "keywords",
+    "sentence",
+)  # one of these makes a mapping a structured prompt
 _OPENING = re.compile(r'\{\s*"([^"]*)"\s*:')
 
 
@@ -97,7 +101,7 @@ def lint_structured(structure: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def translate(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
+def translate_structured(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
     """Translate a structured prompt into prompts: a positive one, then the negative ones.
 
     Raises:

@@ -38,7 +38,7 @@ DEEPEST = 8  # templates within templates
 _COUNT_OF = re.compile(r"\s*([0-9]{1,3})\s+of\s+(.*)", re.DOTALL)
 
 
-def expand(text: str, assets: str = "", slot: bool = False) -> list[str]:
+def expand_prompt(text: str, assets: str = "", slot: bool = False) -> list[str]:
     r"""Expand the templates in a text: list all prompts that it stands for.
 
     Args:
@@ -62,13 +62,13 @@ def expand(text: str, assets: str = "", slot: bool = False) -> list[str]:
 
 
 def expand_templates(text: str, search_path: SearchPath, slot: bool = False) -> list[str]:
-    """Expand the templates in a text of a run, whose search path is known, as `expand` does."""
+    """Expand the templates in a text, where the search path is known; see `expand_prompt`."""
     if structured.read_structured(text) is not None:
         return [text]
     return _expand(text, search_path, slot, 0)
 
 
-def lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """Read a text file of prompts or choices, one a line, without empty lines and # comments.
 
     Raises:
@@ -143,7 +143,7 @@ def _choices(
         count, choices = int(counted[1]), [counted[2], *choices[1:]]
     single = choices[0].strip()
     if len(choices) == 1 and single.endswith(".txt"):
-        choices = lines(search_path.find(single))
+        choices = read_lines(search_path.find(single))
     elif len(choices) == 1 and counted is None and slot:
         return [whole]
     elif len(choices) == 1 and counted is None:

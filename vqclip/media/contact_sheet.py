@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from vqclip.media.encode import Pixels, ready
+from vqclip.media.encode import Pixels, to_pixels
 from vqclip.media.files import write_whole
 from vqclip.media.images import to_png
 
@@ -24,7 +24,7 @@ class Cell:
     words: str = ""
 
 
-def sheet(
+def draw_sheet(
     path: Path,
     heads: Sequence[str],
     rows: Sequence[tuple[str, Sequence[Cell]]],
@@ -71,7 +71,7 @@ def sheet(
     write_whole(path, to_png(np.asarray(paper), optimize=True), overwrite=overwrite)
 
 
-def every(
+def draw_film_sheet(
     path: Path,
     pictures: Iterable[Pixels],
     step: int,
@@ -96,12 +96,12 @@ def every(
     cells = []
     for index, pixels in enumerate(pictures):
         if index % step == 0:
-            opaque = Image.fromarray(ready(pixels, keeps=False, even=False))
+            opaque = Image.fromarray(to_pixels(pixels, keeps=False, even=False))
             small = ImageOps.contain(opaque, (SIDE, SIDE))
             words = f"{index}" if fps is None else f"{index}: {index / fps:.2f} s"
             cells.append(Cell(small, words))
     rows = [("", cells[at : at + across]) for at in range(0, len(cells), across)]
-    sheet(path, [""] * min(across, len(cells)), rows, overwrite=overwrite)
+    draw_sheet(path, [""] * min(across, len(cells)), rows, overwrite=overwrite)
     return len(cells)
 
 

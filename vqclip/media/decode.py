@@ -48,14 +48,14 @@ class AnimatedImage:
     alpha: bool
 
 
-def look(path: Path) -> AnimatedImage:
+def probe_animation(path: Path) -> AnimatedImage:
     """Look through all of its pictures.
 
     Raises:
         PictureError: if one cannot be read.
     """
     times, alpha, size = [], False, (0, 0)
-    for picture, shown in pages(path):
+    for picture, shown in read_pages(path):
         times.append(round(shown) if round(shown) > HURRIED else 100)
         alpha = alpha or bool(picture[..., 3].min() < 255)
         size = (picture.shape[1], picture.shape[0])
@@ -66,19 +66,19 @@ def look(path: Path) -> AnimatedImage:
     return AnimatedImage(size, exact, Fraction(1000, min(times)), alpha)
 
 
-def pages(path: Path) -> Iterator[tuple[Pixels, float]]:
+def read_pages(path: Path) -> Iterator[tuple[Pixels, float]]:
     """Its pictures, [H, W, 4], and how many milliseconds each says to stay.
 
     Raises:
         PictureError: at one that cannot be read.
     """
-    with images.guarded(path) as file, images.opened(file) as film:
+    with images.open_guarded(path) as file, images.open_by_imageio(file) as film:
         for number in range(film.properties(index=...).n_images):
             picture = film.read(index=number, mode="RGBA")
             yield picture, film.metadata(index=number).get("duration", 0)
 
 
-def slots(book: AnimatedImage, rate: Fraction) -> list[int]:
+def page_frames(book: AnimatedImage, rate: Fraction) -> list[int]:
     """In which of the frames of a rate each picture comes, and the number of frames.
 
     >>> book = AnimatedImage((1, 1), (Fraction(1, 2), Fraction(1)), Fraction(2), False)
@@ -107,7 +107,7 @@ class FilmInfo:
         rate: frames per second that it is meant to have; the mean if it varies much.
         alpha: whether some may be transparent.
         matrix: the colour matrix to take it for, if it names none that it needs.
-        book: of a GIF or WebP, its pictures' times.
+        animation: of a GIF or WebP, its pictures' times.
     """
 
     size: tuple[int, int]
@@ -115,7 +115,7 @@ class FilmInfo:
     sound: bool = False
     alpha: bool = False
     matrix: str | None = None
-    book: AnimatedImage | None = None
+    animation: AnimatedImage | None = None
 
 
 def probe_film(path: Path) -> FilmInfo:
@@ -125,19 +125,19 @@ def probe_film(path: Path) -> FilmInfo:
         PictureError: if it is no film, or it cannot be read.
     """
     if path.suffix.lower() in ANIMATIONS:
-        book = look(path)
-        return FilmInfo(size=book.size, rate=book.rate, alpha=book.alpha, book=book)
+        book = probe_animation(path)
+        return FilmInfo(size=book.size, rate=book.rate, alpha=book.alpha, animation=book)
     words = "it has no frames"
     try:
-        with pyav.opened(path) as film:
+        with pyav.open_file(path) as film:
             stream = _pictures(film)
             if stream is None:
                 raise PictureError(
                     f"{path} holds no moving picture; expected a film (mp4, mov, webm, gif …)"
                 )
-            frame, _ = next(pyav.frames(film, stream))
+            frame, _ = next(pyav.read_frames(film, stream))
             if frame is not None:
-                return _told(path, film, stream, frame)
+                return _film_info(path, film, stream, frame)
     except OSError as error:
         words = str(error)
     raise PictureError(
@@ -152,7 +152,7 @@ def _pictures(film: InputContainer) -> Any:
     return next((s for s in found if s.codec_context and not s.disposition & cover), None)
 
 
-def _told(path: Path, film: InputContainer, stream: Any, frame: Any) -> FilmInfo:
+def _film_info(path: Path, film: InputContainer, stream: Any, frame: Any) -> FilmInfo:
     """What a film's stream and its first frame tell."""
     size, wide = (frame.width, frame.height), stream.sample_aspect_ratio or Fraction(1)
     if any(name == "transpose" for name, _ in _turns(frame)):
@@ -177,7 +177,9 @@ def _told(path: Path, film: InputContainer, stream: Any, frame: Any) -> FilmInfo
     )
 
 
-def count(path: Path, told: FilmInfo, rate: Fraction, *, stride: int = 1, first: int = 0) -> int:
+def count_frames(
+    path: Path, told: FilmInfo, rate: Fraction, *, stride: int = 1, first: int = 0
+) -> int:
     """How many frames `decode_frames` gives; all are decoded, even those that it passes over.
 
     Raises:
@@ -222,8 +224,8 @@ def decode_frames(
         for shot, begins, ends in spans:
             wanted = range(skip + -(-max(0, begins - skip) // stride) * stride, ends, stride)
             if wanted:  # and only then something is made of it
-                picture = _developed(shot, told, graphs)
-                picture = picture if ground is None else images.laid(picture, ground)
+                picture = _to_picture(shot, told, graphs)
+                picture = picture if ground is None else images.flatten_alpha(picture, ground)
                 yield from (picture for _ in wanted)
 
 
@@ -231,15 +233,17 @@ def _spans(
     path: Path, told: FilmInfo, rate: Fraction
 ) -> Generator[tuple[Any, int, int], None, None]:
     """What is decoded, and from which frame of a rate up to which it is shown."""
-    if told.book is not None:
-        places = slots(told.book, rate)
-        for (page, _), begins, ends in zip(pages(path), places[:-1], places[1:], strict=True):
+    if told.animation is not None:
+        places = page_frames(told.animation, rate)
+        for (page, _), begins, ends in zip(
+            read_pages(path), places[:-1], places[1:], strict=True
+        ):
             yield page, begins, ends
         return
     shown, held = 0, None
     try:
-        with pyav.opened(path) as film:
-            for frame, time in pyav.frames(film, _pictures(film)):
+        with pyav.open_file(path) as film:
+            for frame, time in pyav.read_frames(film, _pictures(film)):
                 until = int(max(time * rate, Fraction(0)) + Fraction(1, 2))
                 if held is not None and until > shown:
                     yield held, shown, until
@@ -252,13 +256,13 @@ def _spans(
         ) from error
 
 
-def _developed(shot: Any, told: FilmInfo, graphs: dict[Any, Graph]) -> pillow.Image:
+def _to_picture(shot: Any, told: FilmInfo, graphs: dict[Any, Graph]) -> pillow.Image:
     """Make a picture of what was decoded: turned, scaled and in RGB or RGBA, by ffmpeg's filters.
 
     Args:
         graphs: keeps them; a film may change what it is in its midst.
     """
-    if told.book is not None:
+    if told.animation is not None:
         return pillow.fromarray(shot if told.alpha else shot[..., :3])
     kind = (shot.width, shot.height, shot.format.name, shot.colorspace, shot.color_range)
     if kind not in graphs:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Pixels: TypeAlias = "NDArray[np.uint8]"  # [H, W, 3], or [H, W, 4] with alpha
 
 
-def ready(pixels: Pixels, keeps: bool, even: bool) -> Pixels:
+def to_pixels(pixels: Pixels, keeps: bool, even: bool) -> Pixels:
     """Lay what is transparent on white, unless it is kept; repeat an odd last row and column."""
     if pixels.shape[2] == 4 and not keeps:
         share = pixels[..., 3:].astype(np.uint16)
@@ -52,7 +52,7 @@ def ready(pixels: Pixels, keeps: bool, even: bool) -> Pixels:
     return pixels
 
 
-def blended(pictures: Iterable[Pixels], between: int) -> Iterator[Pixels]:
+def blend_frames(pictures: Iterable[Pixels], between: int) -> Iterator[Pixels]:
     """Lay pictures over each other on the way from one to the next; the last one lasts as long.
 
     What is transparent has no share in the colours.
@@ -189,7 +189,7 @@ def resolve_options(kind: str, look: EncodeOptions) -> EncodeOptions:
     name = codecs[0] if look.codec == "auto" else look.codec
     if name not in codecs:
         raise ConfigError(f"the codec {name} does not go into {kind}; expected {codecs}")
-    there = ffmpeg.encoders()
+    there = ffmpeg.list_encoders()
     encoder = _first(CODECS[name].encoders, there)
     if encoder is None:
         instead = next(_possible(there), "film.format=frames")
@@ -217,7 +217,7 @@ def has_alpha(codec: str) -> bool:
     return CODECS[codec].planes[1] is not None
 
 
-def sides(size: tuple[int, int], codec: str, alpha: bool) -> tuple[int, int]:
+def encoded_size(size: tuple[int, int], codec: str, alpha: bool) -> tuple[int, int]:
     """The size that a codec gives pictures: most have even sides."""
     opaque, clear = CODECS[codec].planes
     even = (clear if alpha and clear else opaque) in EVEN
@@ -225,7 +225,7 @@ def sides(size: tuple[int, int], codec: str, alpha: bool) -> tuple[int, int]:
     return width, height
 
 
-def encode(
+def encode_film(
     pictures: Pictures,
     count: int,
     size: tuple[int, int],
@@ -247,16 +247,16 @@ def encode(
     codec, kind = CODECS[look.codec], film.suffix.lower().removeprefix(".")
     keeps = alpha and codec.planes[1] is not None
     planes = codec.planes[1] if keeps and codec.planes[1] else codec.planes[0]
-    wide, high = sides(size, look.codec, alpha)
+    wide, high = encoded_size(size, look.codec, alpha)
     between = look.between if count > 1 else 0
     every = look.fps * (between + 1)
     flows = between > 0 and look.between_by == "flow"
 
     def stream() -> Iterator[Pixels]:
-        found = (ready(each, keeps, planes in EVEN) for each in pictures())
-        return found if flows or not between else blended(found, between)
+        found = (to_pixels(each, keeps, planes in EVEN) for each in pictures())
+        return found if flows or not between else blend_frames(found, between)
 
-    read = ffmpeg.raw((wide, high), keeps, look.fps if flows else every)
+    read = ffmpeg.raw_input_arguments((wide, high), keeps, look.fps if flows else every)
     rgb = kind in ("gif", "webp")
     filters = [] if rgb and not flows else [TO_709]
     if flows:
@@ -284,7 +284,7 @@ def encode(
         how += ["-vf", ",".join(filters)]
     sound, mixed = _sound(kind, look, float(count / look.fps))
     tags = () if rgb else BT709
-    ffmpeg.feed(_bitexact([*read, *sound, *tags, *how, *ends, *mixed], film), stream())
+    ffmpeg.feed_pictures(_bitexact([*read, *sound, *tags, *how, *ends, *mixed], film), stream())
     if keeps and kind == "webp":
         _say_alpha(film)
 
@@ -297,11 +297,11 @@ def _encode_gif(
     with tempfile.TemporaryDirectory() as place:
         palette = Path(place, "palette.png")
         find = ["-vf", ",".join([*filters, "palettegen"]), "-update", "1"]
-        ffmpeg.feed(_bitexact([*read, *find], palette), stream())
+        ffmpeg.feed_pictures(_bitexact([*read, *find], palette), stream())
         before = ",".join(filters) or "null"
         graph = f"[0:v]{before}[x];[x][1:v]{paint}"
         how = ["-f", "png_pipe", "-i", str(palette), "-lavfi", graph, "-loop", "0", *ends]
-        ffmpeg.feed(_bitexact([*read, *how], film), stream())
+        ffmpeg.feed_pictures(_bitexact([*read, *how], film), stream())
 
 
 def _say_alpha(webp: Path) -> None:
@@ -319,13 +319,13 @@ def _say_alpha(webp: Path) -> None:
 
 def _bitexact(arguments: Iterable[str], file: Path) -> list[str]:
     """No encoder's version and no random numbers in the container."""
-    return ffmpeg.command(*arguments, "-fflags", "+bitexact", str(file.absolute()))
+    return ffmpeg.ffmpeg_command(*arguments, "-fflags", "+bitexact", str(file.absolute()))
 
 
 def _check_sound(sound: Path, start: float) -> None:
     if not sound.is_file():
         raise PictureError(f"there is no sound at {sound}; check the name")
-    seconds = pyav.sound(sound)
+    seconds = pyav.read_sound(sound)
     if seconds is None:
         raise PictureError(f"{sound} has no sound that ffmpeg can read; expected wav, mp3, …")
     if not 0 <= start < seconds:
@@ -339,11 +339,11 @@ def _sound(kind: str, look: EncodeOptions, seconds: float) -> tuple[list[str], l
     """Arguments that open the sound, and that lay it beside the pictures."""
     if look.sound is None or kind not in SOUNDS:
         return [], []
-    encoder = _first(SOUNDS[kind], ffmpeg.encoders()) or SOUNDS[kind][0]
+    encoder = _first(SOUNDS[kind], ffmpeg.list_encoders()) or SOUNDS[kind][0]
     # In a film, ffmpeg goes to a picture, and the sound before the first one would be lost.
     listened = min(look.sound_start, SOONER)
     sought = look.sound_start - listened
-    reading = ffmpeg.opened(look.sound, *(("-ss", f"{sought:.6f}") if sought else ()))
+    reading = ffmpeg.input_arguments(look.sound, *(("-ss", f"{sought:.6f}") if sought else ()))
     # One channel stays one: spread over two it would be quieter by 3 dB. More become two.
     heard = "aformat=channel_layouts=mono|stereo"
     begun = f"{heard},atrim=start={listened:.6f},asetpts=PTS-{listened:.6f}/TB"

@@ -48,12 +48,12 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def command(*arguments: str) -> list[str]:
+def ffmpeg_command(*arguments: str) -> list[str]:
     """A command line that asks nothing and speaks of errors only."""
     return [find_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *arguments]
 
 
-def opened(path: Path, *options: str) -> list[str]:
+def input_arguments(path: Path, *options: str) -> list[str]:
     """Arguments by which a file is read, and no web address.
 
     Args:
@@ -63,14 +63,14 @@ def opened(path: Path, *options: str) -> list[str]:
     return ["-protocol_whitelist", "file,pipe", *options, "-i", f"file:{path.absolute()}"]
 
 
-def apart() -> dict[str, Any]:
+def process_group_arguments() -> dict[str, Any]:
     """Arguments of subprocess.Popen by which Ctrl-C in our terminal is not for the process."""
     if sys.platform == "win32":  # knows no sessions
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
-def start(
+def start_process(
     arguments: Sequence[str], *, nice: bool = False, **pipes: Any
 ) -> subprocess.Popen[bytes]:
     """Begin; Ctrl-C in our terminal is not for it.
@@ -84,7 +84,7 @@ def start(
     """
     quiet = os.environ | {"SVT_LOG": "1"}  # SVT-AV1 prints greetings past -loglevel
     try:
-        process = subprocess.Popen(arguments, env=quiet, **apart(), **pipes)
+        process = subprocess.Popen(arguments, env=quiet, **process_group_arguments(), **pipes)
     except OSError as error:
         raise ConfigError(
             f"ffmpeg does not start ({error}); set $IMAGEIO_FFMPEG_EXE to one that does"
@@ -95,7 +95,7 @@ def start(
     return process
 
 
-def raw(size: tuple[int, int], alpha: bool, fps: Fraction) -> list[str]:
+def raw_input_arguments(size: tuple[int, int], alpha: bool, fps: Fraction) -> list[str]:
     """Arguments by which raw pictures of `size`, (width, height), are read from stdin."""
     return [
         *("-f", "rawvideo", "-pix_fmt", "rgba" if alpha else "rgb24"),
@@ -103,7 +103,7 @@ def raw(size: tuple[int, int], alpha: bool, fps: Fraction) -> list[str]:
     ]
 
 
-def feed(arguments: Sequence[str], pictures: Iterable[NDArray[np.uint8]]) -> None:
+def feed_pictures(arguments: Sequence[str], pictures: Iterable[NDArray[np.uint8]]) -> None:
     """Run ffmpeg to its end over raw pictures.
 
     Raises:
@@ -112,7 +112,9 @@ def feed(arguments: Sequence[str], pictures: Iterable[NDArray[np.uint8]]) -> Non
     """
     # A file, since nobody would empty a second pipe meanwhile.
     with tempfile.TemporaryFile() as said:
-        process = start(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        process = start_process(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        )
         assert process.stdin is not None
         try:
             with suppress(BrokenPipeError):  # its exit code and words tell why
@@ -122,13 +124,13 @@ def feed(arguments: Sequence[str], pictures: Iterable[NDArray[np.uint8]]) -> Non
                 process.stdin.close()
             code = process.wait()
         except BaseException:
-            end(process)
+            end_process(process)
             raise
         if code != 0:
-            raise OutputError(f"ffmpeg stopped: {last(said)}")
+            raise OutputError(f"ffmpeg stopped: {last_message(said)}")
 
 
-def last(said: IO[bytes]) -> str:
+def last_message(said: IO[bytes]) -> str:
     """The last thing that ffmpeg said into a file which tells something; not its bookkeeping."""
     said.seek(0)
     words = said.read().decode("utf-8", "replace")
@@ -137,7 +139,7 @@ def last(said: IO[bytes]) -> str:
     return (telling[-1] if telling else "it said nothing").rstrip(".")[:200]
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
     """Kill it, if it still runs, and let go of its pipes."""
     process.kill()
     for pipe in (process.stdin, process.stdout, process.stderr):
@@ -147,15 +149,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def encoders() -> frozenset[str] | None:
+def list_encoders() -> frozenset[str] | None:
     """The names of the encoders that it has; None if it does not say.
 
     Raises:
         ConfigError: if there is no ffmpeg.
     """
-    arguments = command("-encoders")
+    arguments = ffmpeg_command("-encoders")
     try:
-        done = subprocess.run(arguments, capture_output=True, timeout=30, **apart())
+        done = subprocess.run(
+            arguments, capture_output=True, timeout=30, **process_group_arguments()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     text = done.stdout.decode("utf-8", "replace")

@@ -49,11 +49,11 @@ def write_whole(path: Path | str, data: bytes, *, overwrite: bool = False) -> Pa
             aside.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable_error(path, error) from error
     return path
 
 
-def aside(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """A name beside a file that nobody else has, of the same suffix; rooms are swept of it."""
     return path.with_name(f".{path.stem[:200]}.{secrets.token_hex(4)}.part{path.suffix}")
 
@@ -67,7 +67,7 @@ def refuse_to_replace(path: Path) -> None:
         )
 
 
-def unwritable(path: Path | str, error: OSError) -> OutputError:
+def unwritable_error(path: Path | str, error: OSError) -> OutputError:
     """Say in words that `path` could not be written, why, and what helps."""
     reason = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, "check the disk and the folder's permissions")
@@ -77,7 +77,7 @@ def unwritable(path: Path | str, error: OSError) -> OutputError:
 _LONGEST = 40  # letters of a folder's name, after its number
 
 
-def slug(title: str) -> str:
+def make_slug(title: str) -> str:
     """Turn a title into lower-case words of ASCII letters and digits, 40 characters at most.
 
     >>> slug("A café, at NIGHT!")

@@ -71,7 +71,7 @@ class Film:
         self._kind = path.suffix.lower().removeprefix(".")
         self._grows = plan.grows and path.suffix.lower() in live_film.HOW
         self._live: live_film.LiveFilm | None = None
-        self.folder = frames_of(path) if plan.folder is None else plan.folder
+        self.folder = list_frames(path) if plan.folder is None else plan.folder
         self._stays, self._tail = plan.folder is not None, plan.tail
         self.notes: list[str] = []
         if look.sound is not None and self._kind not in encode.SOUNDS:
@@ -100,17 +100,19 @@ class Film:
         """
         if self._over:
             raise OutputError(f"{self.path} is closed; no frame can be added to it")
-        pixels, self._size = images.fit(frame, self._size)
+        pixels, self._size = images.fit_frame(frame, self._size)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise files.unwritable(self.folder, error) from error
+            raise files.unwritable_error(self.folder, error) from error
         files.write_whole(self.folder / f"{self.count:05d}.png", images.to_png(pixels))
         self.count += 1
         if self._live is not None:
-            self._live.tell(self.count)
+            self._live.set_count(self.count)
         elif self._grows:
-            self._live = live_film.grow(self.path, self.folder, self._look.fps, self.count)
+            self._live = live_film.start_live_film(
+                self.path, self.folder, self._look.fps, self.count
+            )
             # Whoever lets go of a film has done with it.
             weakref.finalize(self, self._live.stop).atexit = False
 
@@ -126,7 +128,7 @@ class Film:
                 self.folder.mkdir(exist_ok=True)
                 files.write_whole(target, path.read_bytes())
             except OSError as error:
-                raise files.unwritable(target, error) from error
+                raise files.unwritable_error(target, error) from error
             self.count += 1
 
     def pause(self) -> None:
@@ -140,7 +142,7 @@ class Film:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        part = files.aside(self.path)
+        part = files.temporary_path(self.path)
         try:
             self._encode(part)
             with part.open("rb+") as film:
@@ -168,32 +170,34 @@ class Film:
         finally:
             over, self._over = self._over, True
         if not over and self._kind and not self._stays:
-            gone = files.aside(self.folder)  # half a folder would be taken for a whole one
+            gone = files.temporary_path(
+                self.folder
+            )  # half a folder would be taken for a whole one
             with suppress(OSError):
                 self.folder.rename(gone)
                 shutil.rmtree(gone)
 
     def _encode(self, part: Path) -> None:
         paths = [self.folder / f"{number:05d}.png" for number in range(self.count)]
-        found = footage.of_pictures(paths)
+        found = footage.strip_of_pictures(paths)
         if found.alpha and not encode.has_alpha(self._look.codec):
             self._note(
                 f"{self._look.codec} in {_called(self._kind)} has no transparency; transparent "
                 "parts become white"
             )
-        encode.encode(found.pictures, found.count, found.size, found.alpha, part, self._look)
+        encode.encode_film(found.pictures, found.count, found.size, found.alpha, part, self._look)
 
     def _note(self, words: str) -> None:
         if words not in self.notes:
             self.notes.append(words)
 
 
-def frames_of(path: Path) -> Path:
+def list_frames(path: Path) -> Path:
     """Where the frames of a film wait, or are, if it is a folder of pictures."""
     return path.with_name(f"{path.stem}.frames") if path.suffix else path
 
 
-def holds(folder: Path, count: int) -> bool:
+def has_frames(folder: Path, count: int) -> bool:
     """Whether the first `count` frames are in a folder of frames."""
     return all((folder / f"{number:05d}.png").is_file() for number in range(count))
 
@@ -231,7 +235,7 @@ def open_film(path: Path | str, options: EncodeOptions, plan: FilmPlan) -> Film:
             files.refuse_to_replace(path)
         return Film(path, options, plan)
     except OSError as error:
-        raise files.unwritable(path, error) from error
+        raise files.unwritable_error(path, error) from error
 
 
 def _called(kind: str) -> str:

@@ -59,7 +59,7 @@ class Strip:
     sound: bool = False
 
 
-def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> Strip:
+def strip_of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> Strip:
     """Take pictures of files, in order.
 
     Args:
@@ -71,7 +71,7 @@ def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> S
     """
     if not paths:
         raise PictureError("there are no pictures to make a film of")
-    heads = [images.glance(path) for path in paths]
+    heads = [images.read_head(path) for path in paths]
     alpha = any(transparent for _, transparent in heads)
     wanted = size or heads[0][0]
 
@@ -83,7 +83,7 @@ def of_pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> S
     return Strip(len(paths), wanted, alpha, pictures, others=others)
 
 
-def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
+def strip_of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     """Take the pictures of a film, at an even pace: one that stays longer comes more often.
 
     Raises:
@@ -92,7 +92,7 @@ def of_film(path: Path, size: tuple[int, int] | None = None) -> Strip:
     if not path.is_file():
         raise PictureError(f"there is no film at {path}; check the name")
     told = decode.probe_film(path)
-    wanted, count = size or told.size, decode.count(path, told, told.rate)
+    wanted, count = size or told.size, decode.count_frames(path, told, told.rate)
 
     def pictures() -> Generator[Pixels, None, None]:
         with closing(decode.decode_frames(path, told, told.rate, ground=None)) as frames:
@@ -160,7 +160,7 @@ class Footage:
             PictureError: at a frame that cannot be read; those before it were given.
         """
         for frame in self._decode():
-            yield images.tensor(self._fit(frame, self.size, self._ground))
+            yield images.to_tensor(self._fit(frame, self.size, self._ground))
 
 
 def open_footage(
@@ -210,7 +210,7 @@ def open_footage(
             size=size or told.size,
             fps=float(rate / stride),
             sound=film if told.sound else None,
-            _count=lambda: decode.count(film, told, rate, **chosen),
+            _count=lambda: decode.count_frames(film, told, rate, **chosen),
             _decode=lambda: decode.decode_frames(film, told, rate, **chosen, ground=ground),
             _fit=fitting,
             _ground=ground,
@@ -230,7 +230,7 @@ def open_footage(
     )
 
 
-def files(path: Path | str) -> list[Path]:
+def list_files(path: Path | str) -> list[Path]:
     """The files that a film, a folder or a pattern stands for, in their order.
 
     Raises:
@@ -239,16 +239,16 @@ def files(path: Path | str) -> list[Path]:
     return _pictures(_meant(path)[0], str(path))
 
 
-def glance(path: Path | str) -> None:
+def check_heads(path: Path | str) -> None:
     """Look into the head of each picture of a folder or pattern, before a run depends on it.
 
     Raises:
         PictureError: for the first that is none.
     """
-    paths = files(path)
+    paths = list_files(path)
     for each in paths if len(paths) > 1 else []:
         try:
-            images.glance(each)
+            images.read_head(each)
         except PictureError as error:
             raise PictureError(f"{error}; repair it, or remove it from {path}") from error
 
@@ -296,7 +296,7 @@ def _pictures(name: str, given: str) -> list[Path]:
     if os.path.isfile(name):
         return [Path(name)]
     if os.path.isdir(name):
-        found = media_paths.inside(Path(name))
+        found = media_paths.list_inside(Path(name))
     elif re.search(r"[*?[]", name):
         found = [Path(each) for each in glob.glob(name, recursive=True)]
         if not found:
@@ -310,7 +310,7 @@ def _pictures(name: str, given: str) -> list[Path]:
     if not paths:
         kinds = ", ".join(each.removeprefix(".") for each in PICTURES)
         raise PictureError(f"{given} holds no pictures to make a film of ({kinds})")
-    return media_paths.natural(paths)
+    return media_paths.sort_naturally(paths)
 
 
 def _check(

@@ -34,7 +34,7 @@ LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompressi
 TURNS = {number: pillow.Transpose(turn) for number, turn in enumerate((0, 3, 1, 5, 4, 6, 2), 2)}
 
 
-class Noted(Protocol):
+class HasNotes(Protocol):
     """What can be written into a picture; see `vqclip.run.record.provenance.Provenance`."""
 
     def notes(self) -> dict[str, str]:
@@ -42,7 +42,7 @@ class Noted(Protocol):
 
 
 def save_png(
-    path: Path | str, image: Image, provenance: Noted | None = None, *, overwrite: bool = False
+    path: Path | str, image: Image, provenance: HasNotes | None = None, *, overwrite: bool = False
 ) -> Path:
     """Write `image` as an 8-bit PNG, in which `provenance` stands as iTXt, uncompressed.
 
@@ -93,7 +93,7 @@ def to_bytes(image: Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
 
 
-def fit(
+def fit_frame(
     frame: Image | NDArray[np.uint8], size: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Turn a frame into [H, W, 3] uint8, resized (bicubic) to `size`, (width, height), if given.
@@ -132,10 +132,10 @@ def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Im
     picture = open_rgb(path)
     if size is not None and picture.size != size:
         picture = picture.resize(size, pillow.Resampling.LANCZOS)
-    return tensor(picture)
+    return to_tensor(picture)
 
 
-def tensor(picture: pillow.Image) -> Tensor:
+def to_tensor(picture: pillow.Image) -> Tensor:
     """Turn a picture of Pillow's into [1, channels, H, W] in [0, 1]."""
     import torch
 
@@ -154,8 +154,8 @@ def read_mask(path: Path | str) -> Tensor:
     """
     seen = _seen(path)
     if seen.mode != "RGBA" or seen.getchannel("A").getextrema() == (255, 255):
-        return tensor(laid(seen, "white")).mean(1, keepdim=True)
-    return tensor(seen.getchannel("A"))
+        return to_tensor(flatten_alpha(seen, "white")).mean(1, keepdim=True)
+    return to_tensor(seen.getchannel("A"))
 
 
 def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
@@ -172,10 +172,10 @@ def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) ->
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
     picture = _seen(path)
-    return picture if alpha else laid(picture, ground)
+    return picture if alpha else flatten_alpha(picture, ground)
 
 
-def laid(picture: pillow.Image, ground: str) -> pillow.Image:
+def flatten_alpha(picture: pillow.Image, ground: str) -> pillow.Image:
     """Lay what is transparent of an RGBA picture on the ground."""
     if picture.mode == "RGB":
         return picture
@@ -185,7 +185,7 @@ def laid(picture: pillow.Image, ground: str) -> pillow.Image:
 
 def _seen(path: Path | str) -> pillow.Image:
     """Decode a picture, turned: in RGBA if something may be transparent, else in RGB."""
-    with guarded(path) as file, opened(file) as picture:
+    with open_guarded(path) as file, open_by_imageio(file) as picture:
         told, palette = picture.metadata(index=0), picture.properties(index=0).shape[2:] == (4,)
         mode, deep = told["mode"], told["mode"].startswith(("I", "F"))
         clear = "transparency" in told or mode[-1] in "Aa" or (mode == "P" and palette)
@@ -196,7 +196,7 @@ def _seen(path: Path | str) -> pillow.Image:
     return seen if turn is None else seen.transpose(turn)
 
 
-def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
+def read_head(path: Path | str) -> tuple[tuple[int, int], bool]:
     """Read the head of a picture: its (width, height) as it is meant to be seen, and whether
     something in it may be transparent.
 
@@ -204,14 +204,14 @@ def glance(path: Path | str) -> tuple[tuple[int, int], bool]:
         PictureError: as for `open_rgb`; damage further on is not noticed.
     """
     # Not by imageio, whose metadata decode the whole PNG: see test_a_glance_decodes_nothing.
-    with guarded(path) as file, pillow.open(file) as picture:
+    with open_guarded(path) as file, pillow.open(file) as picture:
         size = picture.size
         turned = pillow.Image.getexif(picture).get(0x0112, 1) in (5, 6, 7, 8)
         return size[::-1] if turned else size, bool(picture.has_transparency_data)
 
 
 @contextmanager
-def guarded(path: Path | str) -> Iterator[BinaryIO]:
+def open_guarded(path: Path | str) -> Iterator[BinaryIO]:
     """Open a picture's file; whatever is wrong with it becomes a sentence."""
     if os.path.isdir(path):
         raise PictureError(f"{path} is a folder; expected a picture")
@@ -238,7 +238,7 @@ def guarded(path: Path | str) -> Iterator[BinaryIO]:
         ) from error
 
 
-def opened(file: BinaryIO) -> Any:
+def open_by_imageio(file: BinaryIO) -> Any:
     """Open a picture or an animation by imageio; what Pillow raises comes as it was."""
     try:
         return iio.imopen(file, "r", plugin="pillow")

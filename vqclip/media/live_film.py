@@ -25,7 +25,7 @@ from pathlib import Path
 import imageio.v3 as iio
 
 from vqclip.media import encode, ffmpeg, files
-from vqclip.media.encode import Pixels, ready
+from vqclip.media.encode import Pixels, to_pixels
 
 PATIENCE = 1.0  # seconds; a run that takes no longer needs nothing of this
 ENOUGH = 5.0  # seconds to wait for a thread whose ffmpeg is dead
@@ -42,7 +42,7 @@ HOW = {".mp4": _FRAGMENTS, ".mov": _FRAGMENTS, ".webm": _STREAM}
 
 @dataclass
 class LiveFilm:
-    """A film that grows; `grow` begins it.
+    """A film that grows; `start_live_film` begins it.
 
     Attributes:
         path: where it is to be seen.
@@ -62,7 +62,7 @@ class LiveFilm:
     ended: threading.Event = field(default_factory=threading.Event)
     process: subprocess.Popen[bytes] | None = None
 
-    def tell(self, count: int) -> None:
+    def set_count(self, count: int) -> None:
         """Say that there are so many frames now."""
         with self.news:
             self.count = count
@@ -78,7 +78,7 @@ class LiveFilm:
         self.ended.wait(ENOUGH)
 
 
-def grow(path: Path, folder: Path, fps: Fraction, count: int) -> LiveFilm:
+def start_live_film(path: Path, folder: Path, fps: Fraction, count: int) -> LiveFilm:
     """Let a film at `path` grow from the frames in `folder`, of which there are `count`.
 
     A film that is there already is replaced once this one has caught up.
@@ -89,7 +89,7 @@ def grow(path: Path, folder: Path, fps: Fraction, count: int) -> LiveFilm:
 
 
 def _work(live: LiveFilm) -> None:
-    aside = files.aside(live.path)
+    aside = files.temporary_path(live.path)
     try:
         with live.news:
             live.news.wait_for(lambda: live.over, PATIENCE)
@@ -100,7 +100,7 @@ def _work(live: LiveFilm) -> None:
     finally:
         if live.process is not None:
             with suppress(Exception):
-                ffmpeg.end(live.process)
+                ffmpeg.end_process(live.process)
         for each in (aside, live.path):
             with suppress(OSError):
                 if each is aside or each.stat().st_size == 0:
@@ -115,14 +115,14 @@ def _play(live: LiveFilm, aside: Path) -> None:
     with place.open("xb") as file:
         size = (first.shape[1], first.shape[0])
         arguments = [
-            *("-probesize", "32", *ffmpeg.raw(size, False, live.fps)),
+            *("-probesize", "32", *ffmpeg.raw_input_arguments(size, False, live.fps)),
             *("-vf", f"{encode.TO_709},format=yuv420p,{encode.TAG_709}", *encode.BT709),
             *("-g", str(max(1, round(live.fps))), "-threads", "1"),
             *("-progress", "pipe:2", *HOW[live.path.suffix.lower()]),
             *("-flush_packets", "1", "pipe:1"),
         ]
-        process = ffmpeg.start(
-            ffmpeg.command(*arguments),
+        process = ffmpeg.start_process(
+            ffmpeg.ffmpeg_command(*arguments),
             nice=True,
             stdin=subprocess.PIPE,
             stdout=file,
@@ -165,4 +165,4 @@ def _frame(live: LiveFilm, number: int) -> Pixels:
     # Not by `images.open_rgb`, which touches the filters of warnings, and those are one for all
     # threads.
     pixels = iio.imread(live.folder / f"{number:05d}.png", plugin="pillow")
-    return ready(pixels, keeps=False, even=True)
+    return to_pixels(pixels, keeps=False, even=True)

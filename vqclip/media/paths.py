@@ -83,7 +83,7 @@ def check_images(name: str, search_path: SearchPath) -> None:
         check_image(each)
 
 
-def stretched(name: str, path: Path, size: tuple[int, int]) -> str | None:
+def describe_stretch(name: str, path: Path, size: tuple[int, int]) -> str | None:
     """Say that a picture of another shape than the run's is stretched; None if it hardly is.
 
     Args:
@@ -144,7 +144,7 @@ GALLERY_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".
 RUN, FINAL = "run.json", "final.png"  # by these a run's folder is known
 
 
-def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+def find_pictures(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Find the pictures that words name, and say of each word that names none why.
 
     A word is a file, a folder (the pictures in it and below it; of a run, `final.png`) or a
@@ -160,7 +160,7 @@ def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     for word in words:
         path = Path(os.path.expanduser(word))
         if os.path.isdir(path):
-            there = below(path)
+            there = list_below(path)
             if not there:
                 complaints.append(f"{word} holds no picture ({list_kinds()})")
         elif re.search(r"[*?[]", word) and not os.path.lexists(path):
@@ -173,7 +173,7 @@ def named(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     return list(found), complaints
 
 
-def below(folder: Path) -> list[Path]:
+def list_below(folder: Path) -> list[Path]:
     """List the pictures in a folder and below it, sorted; hidden ones are passed over.
 
     Of a run's folder only the finished picture is taken, not its previews and frames.
@@ -193,7 +193,7 @@ def below(folder: Path) -> list[Path]:
     return _pictures(found)
 
 
-def inside(folder: Path) -> list[Path]:
+def list_inside(folder: Path) -> list[Path]:
     """The pictures that lie in a folder itself but are not hidden, if there is such a folder."""
     found = folder.iterdir() if os.path.isdir(folder) else []
     return _pictures(path for path in found if not path.name.startswith("."))
@@ -204,7 +204,7 @@ def list_kinds() -> str:
     return ", ".join(suffix.removeprefix(".") for suffix in GALLERY_SUFFIXES)
 
 
-def natural(paths: Iterable[Path]) -> list[Path]:
+def sort_naturally(paths: Iterable[Path]) -> list[Path]:
     """Sort as people number things: frame2 before frame10, and B1 behind a2.
 
     >>> [path.name for path in natural([Path("b10"), Path("B9"), Path("a")])]
@@ -222,7 +222,7 @@ def natural(paths: Iterable[Path]) -> list[Path]:
 def _matching(pattern: str) -> list[Path]:
     found: list[Path] = []
     for name in glob.iglob(pattern, recursive=True):
-        found += below(Path(name)) if os.path.isdir(name) else [Path(name)]
+        found += list_below(Path(name)) if os.path.isdir(name) else [Path(name)]
     return _pictures(found)
 
 
@@ -276,18 +276,18 @@ def find_source(words: Sequence[str]) -> Source:
         if os.path.isdir(path):
             if len(words) == 1:
                 return _of_folder(path)
-            paths += natural(inside(path))
+            paths += sort_naturally(list_inside(path))
         elif re.search(r"[*?[]", word) and not os.path.lexists(path):
             there = [Path(each) for each in glob.glob(str(path), recursive=True)]
             if not there:
                 raise PictureError(f"nothing matches {word}; check the pattern")
-            paths += natural(there)
+            paths += sort_naturally(there)
         elif not os.path.lexists(path):
             raise PictureError(f"there is no {word}; name a run, a folder, pictures or a film")
         else:
             paths.append(path)
     if paths == sorted(paths):
-        paths = natural(paths)
+        paths = sort_naturally(paths)
     films = [path for path in paths if path.suffix.lower() in FILM_SUFFIXES]
     if len(paths) == 1 and (films or paths[0].suffix.lower() in ANIMATIONS):
         return Source([], paths[0], paths[0].with_suffix(""))
@@ -301,7 +301,7 @@ def find_source(words: Sequence[str]) -> Source:
 def _of_folder(folder: Path) -> Source:
     """A run's frames, or else its film, or its previews; of another folder, its pictures."""
     if not (folder / "run.json").is_file():
-        found = natural(inside(folder))
+        found = sort_naturally(list_inside(folder))
         if not found:
             raise PictureError(f"{folder} holds no picture ({list_kinds()})")
         absolute = folder.absolute()
@@ -311,12 +311,12 @@ def _of_folder(folder: Path) -> Source:
         told = json.loads((folder / "run.json").read_bytes())["config"]
         fps = _rate(told)
     for place in ("frames", "film.frames"):
-        if found := natural(inside(folder / place)):
+        if found := sort_naturally(list_inside(folder / place)):
             return Source(found, None, folder / "film", fps, folder)
     for kind in FILMS:
         if (folder / f"film.{kind}").is_file():
             return Source([], folder / f"film.{kind}", folder / "film", fps, folder)
-    if found := natural(inside(folder / "steps")):
+    if found := sort_naturally(list_inside(folder / "steps")):
         return Source(found, None, folder / "film", fps, folder)
     raise PictureError(f"the run {folder} has neither frames nor a film nor previews")
 

@@ -25,7 +25,7 @@ BACK, JUMP = -0.1, 10  # seconds; when they leap further, it goes on where it wa
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def open_file(path: Path) -> Iterator[InputContainer]:
     """Open a film or a sound; no web address.
 
     Raises:
@@ -41,7 +41,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         raise OSError(error.strerror) from error
 
 
-def frames(file: InputContainer, stream: Any) -> Iterator[tuple[Any, Fraction]]:
+def read_frames(file: InputContainer, stream: Any) -> Iterator[tuple[Any, Fraction]]:
     """Decode a stream; what is damaged is passed over.
 
     Yields:
@@ -86,9 +86,9 @@ def _packets(file: InputContainer, stream: Any) -> Iterator[Any]:
     yield None
 
 
-def sound(path: Path) -> float | None:
+def read_sound(path: Path) -> float | None:
     """How many seconds a file with sound has, infinite if it does not say; None: no sound."""
-    with suppress(OSError), opened(path) as file:
+    with suppress(OSError), open_file(path) as file:
         if file.streams.audio:
             return inf if file.duration is None else file.duration / av.time_base
     return None

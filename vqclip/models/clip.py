@@ -1,8 +1,8 @@
 """CLIP models: which ones open_clip knows, and where their weights and tokenizers are.
 
 A CLIP's name is that of a bundled one, `model::weights` in open_clip's names, or a folder that
-holds a model. `fetch` downloads weights, `absent` looks for them without the network, `outline`
-builds a model without weights.
+holds a model. `fetch_clip` downloads weights, `is_absent` looks for them without the network,
+`build_without_weights` builds a model without weights.
 
 SigLIP and CLIPA use a tokenizer of `transformers`; open_clip's multilingual models (XLM-R, mT5,
 NLLB) use a whole text encoder of it. A published folder holds the weights of that encoder, but
@@ -30,7 +30,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.checkpoint_file import unpack
+from vqclip.models.zoo.checkpoint_file import unpack_tables
 from vqclip.models.zoo.registry import MissingModel, canonical_name, in_hub_cache
 
 SHAPE = "config.json"  # the shape of a text encoder, beside the weights
@@ -66,7 +66,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def require(name: str, settings: Mapping[str, Any]) -> None:
+def require_tokenizer(name: str, settings: Mapping[str, Any]) -> None:
     """Check that `transformers` is installed if a model needs it.
 
     Args:
@@ -86,7 +86,7 @@ def require(name: str, settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def shaped(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[str, Any]]:
+def tower_shape(settings: Mapping[str, Any], folder: Path | None) -> Iterator[dict[str, Any]]:
     """Provide the shape of a Hugging Face text encoder as a file, within the context.
 
     Args:
@@ -156,18 +156,18 @@ def perceptor_source(name: str) -> str:
     return path if os.path.isdir(path) else name
 
 
-def fetch(name: str) -> None:
+def fetch_clip(name: str) -> None:
     """Download the weights of `model::weights` into open_clip's cache, if they are not there.
 
     Raises:
         ConfigError: if open_clip knows no such name.
         ModelAbsent: if the download fails, as it does without a network.
     """
-    clip = package()
-    bring(clip, *known(clip, name))
+    clip = import_open_clip()
+    download_weights(clip, *split_model_name(clip, name))
 
 
-def absent(name: str) -> MissingModel | None:
+def is_absent(name: str) -> MissingModel | None:
     """Look for the weights of a perceptor on this machine, without the network.
 
     Args:
@@ -182,8 +182,8 @@ def absent(name: str) -> MissingModel | None:
     name = perceptor_source(name)
     if Path(name).is_dir():
         return None
-    clip = package()
-    model, tag = known(clip, name)
+    clip = import_open_clip()
+    model, tag = split_model_name(clip, name)
     source = clip.get_pretrained_cfg(model, tag)
     repository, _, file = (source.get("hf_hub") or "").rpartition("/")
     if repository:
@@ -192,11 +192,11 @@ def absent(name: str) -> MissingModel | None:
         here = (Path("~/.cache/clip").expanduser() / Path(source["url"]).name).is_file()
     if here:
         return None
-    bare = outline(f"{model}::{tag}")
+    bare = build_without_weights(f"{model}::{tag}")
     return MissingModel(f"{model}::{tag}", None if bare is None else _count_bytes(bare))
 
 
-def outline(name: str) -> Any | None:
+def build_without_weights(name: str) -> Any | None:
     """Build a perceptor's model without weights, on the meta device, which takes no memory.
 
     Args:
@@ -209,20 +209,20 @@ def outline(name: str) -> Any | None:
         ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
     """
     name = perceptor_source(name)
-    clip = package()
+    clip = import_open_clip()
     quick = False
     if Path(name).is_dir():
-        source = folder(Path(name))
-        towers = settings(Path(name))
+        source = check_folder(Path(name))
+        towers = read_settings(Path(name))
     else:
-        source, tag = known(clip, name)
-        quick = quick_gelu(clip, source, tag)
+        source, tag = split_model_name(clip, name)
+        quick = needs_quick_gelu(clip, source, tag)
         towers = clip.get_model_config(source)
     vision = towers["vision_cfg"]
     fetched = vision.get("timm_model_name") and vision.get("timm_model_pretrained")
     if fetched or towers["text_cfg"].get("hf_model_name"):
         return None
-    with torch.device("meta"), hushed():
+    with torch.device("meta"), silence_warnings():
         model = clip.create_model(
             source, load_weights=False, device="meta", force_quick_gelu=quick
         )
@@ -230,7 +230,7 @@ def outline(name: str) -> Any | None:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def silence_warnings() -> Iterator[None]:
     """Silence open_clip's warning that a model is built without weights."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -240,7 +240,7 @@ def hushed() -> Iterator[None]:
         logging.disable(before)
 
 
-def package() -> ModuleType:
+def import_open_clip() -> ModuleType:
     """Import open_clip, which takes seconds, only when it is needed.
 
     Raises:
@@ -260,7 +260,7 @@ def package() -> ModuleType:
     return open_clip
 
 
-def folder(path: Path) -> str:
+def check_folder(path: Path) -> str:
     """Check that a folder holds a model, and return its name for open_clip.
 
     Raises:
@@ -271,11 +271,11 @@ def folder(path: Path) -> str:
             f"the folder {path} holds no {CONFIG}; a perceptor's folder holds that and "
             "open_clip_model.safetensors"
         )
-    weights_in(path)
+    find_weights(path)
     return f"local-dir:{path}"
 
 
-def settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
     """Read the configuration of the model in a folder, with its "text_cfg" and "vision_cfg".
 
     Raises:
@@ -293,7 +293,7 @@ def settings(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def known(clip: ModuleType, name: str) -> tuple[str, str]:
+def split_model_name(clip: ModuleType, name: str) -> tuple[str, str]:
     """Split `model::weights` into the two names, checked and spelt as open_clip does.
 
     Raises:
@@ -319,7 +319,7 @@ def known(clip: ModuleType, name: str) -> tuple[str, str]:
     return model, pick(tags, cleaned if cleaned in tags else tag, f"set of weights for {model}")
 
 
-def packed(path: Path) -> dict[str, Tensor] | None:
+def read_packed_weights(path: Path) -> dict[str, Tensor] | None:
     """Read the packed weights of a folder; None if it has none.
 
     If the configuration has `"words_of": FOLDER`, the text tower is that of FOLDER, which lies
@@ -333,10 +333,10 @@ def packed(path: Path) -> dict[str, Tensor] | None:
     if not (path / PACKED).is_file():
         return None
     try:
-        state = unpack(load_file(path / PACKED))
+        state = unpack_tables(load_file(path / PACKED))
         lender = json.loads((path / CONFIG).read_text(encoding="utf-8")).get("words_of")
         if lender is not None:
-            words = unpack(load_file(path.parent / str(lender) / PACKED))
+            words = unpack_tables(load_file(path.parent / str(lender) / PACKED))
             state = {k: v for k, v in words.items() if not k.startswith("visual.")} | state
     except Exception as error:  # a damaged file may raise nearly anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -347,7 +347,7 @@ def packed(path: Path) -> dict[str, Tensor] | None:
     return state
 
 
-def weights_in(path: Path) -> Path:
+def find_weights(path: Path) -> Path:
     """The file of weights in a folder, by the same preference as open_clip's.
 
     Raises:
@@ -365,7 +365,7 @@ def weights_in(path: Path) -> Path:
     return min(order)[-1]
 
 
-def bring(clip: ModuleType, model: str, tag: str) -> Path:
+def download_weights(clip: ModuleType, model: str, tag: str) -> Path:
     """Have open_clip download weights into its cache, and return their path.
 
     Raises:
@@ -381,14 +381,14 @@ def bring(clip: ModuleType, model: str, tag: str) -> Path:
         ) from error
 
 
-def quick_gelu(clip: ModuleType, model: str, tag: str) -> bool:
+def needs_quick_gelu(clip: ModuleType, model: str, tag: str) -> bool:
     """Whether weights were trained with QuickGELU, which the model's name does not tell."""
     return bool(clip.get_pretrained_cfg(model, tag).get("quick_gelu"))
 
 
 def _size_note(model: str, tag: str) -> str:
     """The size of a model's weights, for a message; "" if it cannot be known offline."""
-    bare = outline(f"{model}::{tag}")
+    bare = build_without_weights(f"{model}::{tag}")
     return "" if bare is None else f" (about {_count_bytes(bare) / 1e9:.1f} GB)"
 
 

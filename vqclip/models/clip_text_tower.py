@@ -46,7 +46,7 @@ class Insertion:
     vectors: Tensor
 
 
-def encode(
+def encode_text(
     model: Any,
     tokens: Tensor,
     *,
@@ -71,7 +71,7 @@ def encode(
     if weights is not None and (weights.shape != tokens.shape or bool((weights < 0).any())):
         raise ValueError(f"weights are {list(tokens.shape)}, of 0 and above")
     for each in inserted:
-        _check_insertion(each, tokens, width(model))
+        _check_insertion(each, tokens, embedding_width(model))
     with ExitStack() as hooks:
         if inserted:
             hooks.enter_context(_inserted(model, inserted))
@@ -81,7 +81,7 @@ def encode(
     return read
 
 
-def settle(model: Any, dtype: torch.dtype) -> None:
+def convert_precision(model: Any, dtype: torch.dtype) -> None:
     """Complete open_clip's conversion of a model to half precision.
 
     A Hugging Face encoder goes back to float32, which mT5 needs, and which costs little since the
@@ -99,18 +99,18 @@ def settle(model: Any, dtype: torch.dtype) -> None:
         pooler.query.data = pooler.query.data.to(dtype)
 
 
-def embed(model: Any, tokens: Tensor) -> Tensor:
+def embed_tokens(model: Any, tokens: Tensor) -> Tensor:
     """Embed tokens by the tower's table, without positions: [...] → [..., W]."""
     embedded: Tensor = _embedding(model)(tokens)
     return embedded
 
 
-def width(model: Any) -> int:
+def embedding_width(model: Any) -> int:
     """The width W of token embeddings."""
     return int(_embedding(model).embedding_dim)
 
 
-def states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Tensor:
+def hidden_states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Tensor:
     """The last hidden states of tokens: [B, L] → [B, L, W], float32, padding included.
 
     They are taken after the last norm. A tower with a class token (CoCa) norms that one alone:
@@ -128,7 +128,7 @@ def states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Te
 
     handle = part.register_forward_hook(keep)
     try:
-        encode(model, tokens, inserted=inserted)
+        encode_text(model, tokens, inserted=inserted)
     finally:
         handle.remove()
     return kept[0][:, : tokens.shape[1]].float()

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from vqclip.models import memory, vqgan
-from vqclip.models.memory import MemoryPolicy, blocks_of
+from vqclip.models.memory import MemoryPolicy, find_blocks
 
 # Feature maps that a decoder holds at a time even if it keeps nothing; measured on CPUs.
 PASSING = 5.5
@@ -68,7 +68,7 @@ def draw_cost(
     if policy.tiles:
         cost = _count_in_tiles(drawer, latent, policy, work=work)
     elif policy.recompute:
-        draw = partial(policy.through, drawer.decoder, drawer.decode, latent)
+        draw = partial(policy.apply_recomputing, drawer.decoder, drawer.decode, latent)
         cost = _count_recomputed(draw, drawer, work=work)
     else:
         cost = plain()
@@ -79,18 +79,18 @@ def draw_cost(
     return Cost(cost.flops + 2 * codes, cost.kept, whole.kept * cost.flops // whole.flops)
 
 
-def look_cost(
-    judge: Any, squares: int, dtype: torch.dtype = torch.float32, *, work: bool = True
+def embed_cost(
+    perceptor: Any, cutouts: int, dtype: torch.dtype = torch.float32, *, work: bool = True
 ) -> Cost:
-    """Count the embedding of `squares` cutouts and its backward pass.
+    """Count the embedding of `cutouts` cutouts and its backward pass.
 
     Args:
-        judge: a CLIP on the meta device.
+        perceptor: a CLIP on the meta device.
         work: whether operations are counted, too.
     """
-    shape = (squares, 3, side(judge), side(judge))
+    shape = (cutouts, 3, image_size(perceptor), image_size(perceptor))
     pixels = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
-    return count_cost(lambda: judge.encode_image(pixels), judge, work=work)
+    return count_cost(lambda: perceptor.encode_image(pixels), perceptor, work=work)
 
 
 def count_cost(forward: Callable[[], Tensor], model: nn.Module, *, work: bool = True) -> Cost:
@@ -127,7 +127,7 @@ def _count_recomputed(forward: Callable[[], Tensor], model: nn.Module, *, work: 
     def note(block: nn.Module, given: tuple[Any, ...]) -> None:
         shapes[block] = tuple(given[0].shape)
 
-    handles = [each.register_forward_pre_hook(note) for each in blocks_of(model)]
+    handles = [each.register_forward_pre_hook(note) for each in find_blocks(model)]
     try:
         cost = count_cost(forward, model, work=work)
     finally:
@@ -157,7 +157,7 @@ def _count_in_tiles(
         return memory.apply_layers(list(first), given)
 
     whole = (_count_recomputed if policy.recompute else count_cost)(
-        lambda: policy.through(first, begin, latent), first, work=work
+        lambda: policy.apply_recomputing(first, begin, latent), first, work=work
     )
     with torch.no_grad():
         hidden = begin(latent)
@@ -216,7 +216,7 @@ def _fused_attention() -> Iterator[None]:
         F.scaled_dot_product_attention = attention
 
 
-def side(judge: Any) -> int:
+def image_size(perceptor: Any) -> int:
     """The side of a CLIP's input images, in pixels."""
-    size = judge.visual.image_size
+    size = perceptor.visual.image_size
     return int(size if isinstance(size, int) else size[0])

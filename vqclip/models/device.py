@@ -55,7 +55,7 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
-def price_of_order(device: torch.device) -> str:
+def describe_deterministic_cost(device: torch.device) -> str:
     """Describe what `deterministic` costs on a device; measured by benchmarks/faults.py."""
     if device.type == "cpu":
         return (
@@ -69,7 +69,7 @@ def price_of_order(device: torch.device) -> str:
 
 
 @contextmanager
-def deterministic(on: bool) -> Iterator[list[str]]:
+def use_deterministic(on: bool) -> Iterator[list[str]]:
     """Use torch's deterministic algorithms, within the context, for the whole process.
 
     Yields:

@@ -17,7 +17,7 @@ Past = tuple[Tensor, Tensor]  # cached keys and values of a layer, [B, heads, T,
 
 
 @dataclass(frozen=True)
-class Shape:
+class TransformerShape:
     """The size of a transformer, in the names of taming's YAML.
 
     Args:
@@ -40,7 +40,7 @@ class Shape:
 class Attention(nn.Module):
     """Causal self-attention."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
         self.key = nn.Linear(shape.n_embd, shape.n_embd)
         self.query = nn.Linear(shape.n_embd, shape.n_embd)
@@ -75,7 +75,7 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """A transformer layer: attention, then an MLP, with pre-norms and residuals."""
 
-    def __init__(self, shape: Shape, dropout: float) -> None:
+    def __init__(self, shape: TransformerShape, dropout: float) -> None:
         super().__init__()
         self.ln1, self.ln2 = nn.LayerNorm(shape.n_embd), nn.LayerNorm(shape.n_embd)
         self.attn = Attention(shape)
@@ -99,7 +99,7 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """A causal transformer over embeddings, without input and output layers."""
 
-    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+    def __init__(self, shape: TransformerShape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
         self.pos_emb = nn.Parameter(torch.zeros(1, shape.block_size, shape.n_embd))
@@ -142,7 +142,7 @@ class Transformer(nn.Module):
 class GPT(Transformer):
     """A GPT over codes, with an optional prefix of embeddings."""
 
-    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+    def __init__(self, shape: TransformerShape, dropout: float = 0.0) -> None:
         super().__init__(shape, dropout)
         self.tok_emb = nn.Embedding(shape.vocab_size, shape.n_embd)
         self.head = nn.Linear(shape.n_embd, shape.vocab_size, bias=False)
@@ -167,7 +167,7 @@ class GPT(Transformer):
         return self.head(self.read(x)[0])
 
     @torch.no_grad()
-    def write(
+    def sample(
         self,
         count: int,
         start: Tensor,

@@ -158,12 +158,12 @@ def apply_layers(layers: Sequence[nn.Module], hidden: Tensor, *, twice: bool = F
 
 
 @contextmanager
-def patched_norms(layers: Sequence[nn.Module], way: NormForward) -> Iterator[None]:
+def patched_norms(layers: Sequence[nn.Module], forward: NormForward) -> Iterator[None]:
     """Replace the forward method of all group norms in these layers, within the context."""
     norms = [each for x in layers for each in x.modules() if isinstance(each, nn.GroupNorm)]
     try:
         for norm in norms:
-            norm.forward = partial(way, norm)  # type: ignore[method-assign]
+            norm.forward = partial(forward, norm)  # type: ignore[method-assign]
         yield
     finally:
         for norm in norms:
@@ -244,7 +244,7 @@ class MemoryPolicy:
             return "decoding the picture in tiles, which changes it a little"
         return None
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """Describe the policy in words."""
         some = "1 cutout is" if self.chunk == 1 else f"{self.chunk} cutouts are"
         words = [f"{some} looked at at a time"] if self.chunk > 0 else []
@@ -253,7 +253,7 @@ class MemoryPolicy:
         described = ", and ".join(words) or "everything is held"
         return f"{described}, which changes it a little" if self.tiles else described
 
-    def look(self, model: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
+    def apply_in_chunks(self, model: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
         """Apply a model to a batch, in chunks: [N, …] → [N, D]."""
         if not 0 < self.chunk < len(pixels):
             return model(pixels)
@@ -262,17 +262,17 @@ class MemoryPolicy:
             return torch.cat([model(each) for each in parts])
         return torch.cat([_checkpointed(model, each) for each in parts])
 
-    def through(
+    def apply_recomputing(
         self, layers: nn.Module, draw: Callable[[Tensor], Tensor], given: Tensor
     ) -> Tensor:
         """Apply `draw`, with the blocks of `layers` recomputed in the backward pass if asked for.
 
         A block is a module whose children hold the weights: convolutions and norms; see
-        `blocks_of`.
+        `find_blocks`.
         """
         if not self.recompute or not torch.is_grad_enabled() or not given.requires_grad:
             return draw(given)
-        blocks = blocks_of(layers)
+        blocks = find_blocks(layers)
         forwards = [block.forward for block in blocks]
         try:
             for block, forward in zip(blocks, forwards, strict=True):
@@ -305,7 +305,7 @@ def _checkpointed(function: Callable[..., Any], *given: Any) -> Any:
     return checkpoint(function, *given, use_reentrant=False, preserve_rng_state=False)
 
 
-def blocks_of(layers: nn.Module) -> list[nn.Module]:
+def find_blocks(layers: nn.Module) -> list[nn.Module]:
     """List the blocks in `layers`: modules of which only the input is kept."""
     return [each for each in layers.modules() if _is_block(each)]
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
-from vqclip.models.gpt import GPT, Shape
+from vqclip.models.gpt import GPT, TransformerShape
 from vqclip.models.vqgan_config import NET2NET, describe_layout, read_config
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 
@@ -63,7 +63,7 @@ class Net2Net:
     cells: int
     order: Tensor | None = None
 
-    def write(
+    def sample(
         self,
         label: int,
         count: int,
@@ -85,7 +85,7 @@ class Net2Net:
         """
         if not 0 <= label < self.classes:
             raise ValueError(f"class {label}; there are {self.classes}, from 0")
-        codes = self.transformer.write(
+        codes = self.transformer.sample(
             self.cells**2,
             torch.full([count, 1], label, device=self.transformer.pos_emb.device),
             generator=generator,
@@ -149,7 +149,7 @@ def class_names() -> tuple[tuple[str, ...], ...]:
     )
 
 
-def named(text: str, names: Sequence[Sequence[str]]) -> tuple[int, str] | None:
+def find_class(text: str, names: Sequence[Sequence[str]]) -> tuple[int, str] | None:
     """Find the class with the longest name in a text: (number, name), or None.
 
     Whole words count, in any case; if there is none, they are compared without a final s, too. Of
@@ -212,14 +212,16 @@ def _classes(params: Mapping[str, Any], source: str) -> int:
     return classes
 
 
-def _shape(params: Mapping[str, Any], source: str) -> Shape:
+def _shape(params: Mapping[str, Any], source: str) -> TransformerShape:
     """Read the size of the transformer, without what only training needs."""
     config = params.get("transformer_config")
     if not isinstance(config, Mapping) or config.get("target") != MINGPT:
         shown = config.get("target") if isinstance(config, Mapping) else config
         raise ModelError(f"{source}: transformer_config is {shown!r}; expected one of {MINGPT}")
     inner = config.get("params") or {}
-    sizes = {each.name: inner[each.name] for each in fields(Shape) if each.name in inner}
+    sizes = {
+        each.name: inner[each.name] for each in fields(TransformerShape) if each.name in inner
+    }
     lacking = [name for name in ("vocab_size", "block_size") if name not in sizes]
     wrong = [name for name, size in sizes.items() if not isinstance(size, int) or size < 0]
     if lacking or wrong:
@@ -227,7 +229,7 @@ def _shape(params: Mapping[str, Any], source: str) -> Shape:
         raise ModelError(
             f"{source}: transformer_config has {name} {sizes.get(name)!r}; expected a number"
         )
-    shape = Shape(**sizes)
+    shape = TransformerShape(**sizes)
     if 0 in (shape.n_head, shape.n_embd) or shape.n_embd % shape.n_head:
         raise ModelError(
             f"{source}: n_embd {shape.n_embd} cannot be divided among {shape.n_head} heads"
@@ -235,7 +237,7 @@ def _shape(params: Mapping[str, Any], source: str) -> Shape:
     return shape
 
 
-def _check_fit(shape: Shape, classes: int, cells: int, source: str) -> None:
+def _check_fit(shape: TransformerShape, classes: int, cells: int, source: str) -> None:
     """Refuse sizes that contradict each other."""
     if classes > shape.vocab_size:
         raise ModelError(
@@ -255,7 +257,9 @@ def _check_fit(shape: Shape, classes: int, cells: int, source: str) -> None:
         )
 
 
-def _transformer(shape: Shape, state: Mapping[str, Tensor], weights: str, source: str) -> GPT:
+def _transformer(
+    shape: TransformerShape, state: Mapping[str, Tensor], weights: str, source: str
+) -> GPT:
     """Build the transformer from `transformer.*`, ignoring its stored masks."""
     with torch.device("meta"):  # a billion random numbers would only be replaced
         model = GPT(shape)

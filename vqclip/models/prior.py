@@ -20,7 +20,7 @@ import yaml
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models.gpt import Past, Shape, Transformer, init_weights, sample_code
+from vqclip.models.gpt import Past, Transformer, TransformerShape, init_weights, sample_code
 
 
 class Prior(nn.Module):
@@ -38,7 +38,7 @@ class Prior(nn.Module):
 
     def __init__(
         self,
-        shape: Shape,
+        shape: TransformerShape,
         words: int,
         text_width: int,
         cells: int,
@@ -79,9 +79,9 @@ class Prior(nn.Module):
             prefix: [B, words, n_embd].
 
         Returns:
-            Logits [B, blocks, codes of a block, vocab_size], in the order of `blocks`.
+            Logits [B, blocks, codes of a block, vocab_size], in the order of `cut_blocks`.
         """
-        embedded = self._embed(blocks(codes, self.block))  # [B, N, K, C]
+        embedded = self._embed(cut_blocks(codes, self.block))  # [B, N, K, C]
         x = torch.cat([prefix, embedded.sum(2)[:, :-1]], 1)
         states = self.stream.read(x)[0][:, self.words - 1 :]
         known = embedded.cumsum(2).roll(1, 2)
@@ -89,7 +89,7 @@ class Prior(nn.Module):
         return self._logits(states[:, :, None] + known + self.places)
 
     @torch.no_grad()
-    def dream(
+    def sample(
         self,
         prefix: Tensor,
         *,
@@ -126,7 +126,9 @@ class Prior(nn.Module):
                 written.append(chosen)
                 known = known + self._table(place)[chosen].repeat(twice, 1)
             x = known[:, None]
-        return unblocks(torch.stack(written, 1).view(count, -1, inside), self.cells, self.block)
+        return join_blocks(
+            torch.stack(written, 1).view(count, -1, inside), self.cells, self.block
+        )
 
     def config(self) -> dict[str, Any]:
         """The arguments that build this prior, as `prior.yaml` holds them."""
@@ -148,14 +150,14 @@ class Prior(nn.Module):
         return result
 
 
-def blocks(codes: Tensor, side: int) -> Tensor:
+def cut_blocks(codes: Tensor, side: int) -> Tensor:
     """Cut grids into blocks, row by row: [B, H, W] → [B, H * W / side², side²]."""
     count, height, width = codes.shape
     cut = codes.view(count, height // side, side, width // side, side)
     return cut.permute(0, 1, 3, 2, 4).reshape(count, -1, side * side)
 
 
-def unblocks(parts: Tensor, cells: int, side: int) -> Tensor:
+def join_blocks(parts: Tensor, cells: int, side: int) -> Tensor:
     """Put the blocks of square grids together again: [B, N, side²] → [B, cells, cells]."""
     grid = parts.view(len(parts), cells // side, cells // side, side, side)
     return grid.permute(0, 1, 3, 2, 4).reshape(len(parts), cells, cells)
@@ -173,7 +175,7 @@ def load_prior(folder: Path, *, device: torch.device | str = "cpu") -> Prior:
         known = yaml.safe_load((folder / "prior.yaml").read_text(encoding="utf-8"))
         state = load_file(folder / "prior.safetensors")
         with torch.device("meta"):
-            model = Prior(Shape(**known.pop("transformer")), **known)
+            model = Prior(TransformerShape(**known.pop("transformer")), **known)
         model.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
     except Exception as error:  # a damaged file may raise nearly anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -26,7 +26,7 @@ STAND_IN = "a"  # the token that a vector will replace; any that is not special
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class TokenRow:
     """A text as tokens.
 
     Args:
@@ -42,12 +42,12 @@ class Row:
     count: int
 
 
-def spell(
+def tokenise(
     tokenizer: Any,
     pieces: Iterable[tuple[str, float]],
     words: Mapping[str, Tensor],
     length: int,
-) -> Row:
+) -> TokenRow:
     """Tokenize a text with weights and learnt words.
 
     Args:
@@ -64,19 +64,19 @@ def spell(
         for piece, named in split_learnt_words(text):
             if named and piece in words:
                 positions.append((len(ids), words[piece]))
-                new_ids = bare(tokenizer, STAND_IN)[:1] * len(words[piece])
+                new_ids = bare_tokens(tokenizer, STAND_IN)[:1] * len(words[piece])
             else:
-                new_ids = bare(tokenizer, piece)
+                new_ids = bare_tokens(tokenizer, piece)
             ids += new_ids
             weights += [weight] * len(new_ids)
-    before, after = frame(tokenizer)
+    before, after = count_special_tokens(tokenizer)
     room = length - before - after
-    row = framed(tokenizer, ids, length)
+    row = add_special_tokens(tokenizer, ids, length)
     counts = torch.ones(length)
     kept = weights[:room]
     counts[before : before + len(kept)] = torch.tensor(kept)
     inserted = [(at, vectors[: max(room - at, 0)]) for at, vectors in positions]
-    return Row(
+    return TokenRow(
         tokens=row,
         weights=counts,
         inserted=tuple((before + at, rows) for at, rows in inserted if len(rows)),
@@ -84,7 +84,7 @@ def spell(
     )
 
 
-def insertions(rows: Sequence[Row]) -> list[Insertion]:
+def batch_insertions(rows: Sequence[TokenRow]) -> list[Insertion]:
     """The insertions of all rows of a batch."""
     return [
         Insertion(index, at, vectors)
@@ -93,7 +93,7 @@ def insertions(rows: Sequence[Row]) -> list[Insertion]:
     ]
 
 
-def bare(tokenizer: Any, text: str) -> list[int]:
+def bare_tokens(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text, without start, end and padding."""
     inner = getattr(tokenizer, "tokenizer", None)  # a Hugging Face tokenizer has one
     if inner is None:
@@ -102,7 +102,7 @@ def bare(tokenizer: Any, text: str) -> list[int]:
     return list(inner(clean(text), add_special_tokens=False)["input_ids"])
 
 
-def frame(tokenizer: Any) -> tuple[int, int]:
+def count_special_tokens(tokenizer: Any) -> tuple[int, int]:
     """The number of special tokens before a text, and after it or its padding."""
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is None:
@@ -113,9 +113,9 @@ def frame(tokenizer: Any) -> tuple[int, int]:
     return len(head), len(tail)
 
 
-def framed(tokenizer: Any, ids: Sequence[int], length: int) -> Tensor:
+def add_special_tokens(tokenizer: Any, ids: Sequence[int], length: int) -> Tensor:
     """Complete bare tokens to a row [length], as the tokenizer does."""
-    before, after = frame(tokenizer)
+    before, after = count_special_tokens(tokenizer)
     kept = list(ids[: length - before - after])
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is None:

@@ -69,7 +69,7 @@ def _valid_copy(weights: Path) -> str | None:
     """The sha256 of weights if there is a valid, current copy of them; else None."""
     try:
         note: Any = json.loads(weights.with_name(NOTE).read_text(encoding="utf-8"))
-        if note["stamp"] == file_stamp(weights) and note["copy"] == registry.sha256(
+        if note["stamp"] == file_stamp(weights) and note["copy"] == registry.file_sha256(
             weights.with_name(COPY)
         ):
             return str(note["sha256"])
@@ -91,7 +91,7 @@ def _write_copy(model: VQGAN, weights: Path, digest: str) -> None:
     finally:
         aside.unlink(missing_ok=True)
     text = json.dumps(
-        {"stamp": file_stamp(weights), "sha256": digest, "copy": registry.sha256(copy)}
+        {"stamp": file_stamp(weights), "sha256": digest, "copy": registry.file_sha256(copy)}
     )
     part = note.with_name(f"{NOTE}.part")
     part.write_text(text, encoding="utf-8")
@@ -250,7 +250,7 @@ class VQGAN(nn.Module):
 
     def quantise(self, latent: Latent) -> Latent:
         """Quantise: every cell becomes its nearest code; gradients pass straight through."""
-        return straight_through(self._embed_codes(self.nearest(latent)), latent)
+        return straight_through(self._embed_codes(self.nearest_codes(latent)), latent)
 
     def lookup(self, indices: Tensor) -> Latent:
         """Look up codes by their numbers: [h, w], int64 → [1, C, h, w]."""
@@ -271,12 +271,12 @@ class VQGAN(nn.Module):
         draw = partial(memory.draw_in_tiles, self.decoder)
         return _to_colours(with_margin(draw, self.post_quant_conv(latent), self.margin))
 
-    def limits(self) -> tuple[Tensor, Tensor]:
+    def codebook_range(self) -> tuple[Tensor, Tensor]:
         """The least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
         low, high = self.codebook.aminmax(dim=0)
         return low.view(1, -1, 1, 1), high.view(1, -1, 1, 1)
 
-    def random(self, height: int, width: int, generator: torch.Generator) -> Latent:
+    def random_latent(self, height: int, width: int, generator: torch.Generator) -> Latent:
         """A latent of random codes, [1, C, height, width]; the size is in cells."""
         book = self.codebook
         numbers = torch.randint(
@@ -288,7 +288,7 @@ class VQGAN(nn.Module):
         """Look up a batch of codes by number: [N, h, w] → [N, C, h, w]."""
         return nn.functional.embedding(indices, self.codebook).permute(0, 3, 1, 2).contiguous()
 
-    def nearest(self, latent: Latent) -> Tensor:
+    def nearest_codes(self, latent: Latent) -> Tensor:
         """Find the numbers of the nearest codes: [N, C, h, w] → [N, h, w], int64, in chunks.
 
         The squared distance is |z|² + |c|² - 2zc; |z|² is the same for every code, so it is left

@@ -29,7 +29,7 @@ START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
 CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
-GLANCE = 0.15  # seconds for one measurement of speed
+TIMING_SECONDS = 0.15  # seconds for one measurement of speed
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,21 @@ def estimate_cost(request: Request) -> Estimate:
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     config = request.config
-    lacking = registry.missing_models(config.vqgan, request.names, clip.absent)
-    models = memory_footprint.shapes(config, request.perceptors, request.regions)
+    lacking = registry.missing_models(config.vqgan, request.names, clip.is_absent)
+    models = memory_footprint.build_shapes(config, request.perceptors, request.regions)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
         stages, more = [(*stages[-1][:2], more)], 0
     memory, seconds, notes = None, None, []
-    if models.judges is None:
+    if models.networks is None:
         names = ", ".join(models.unknown)
         notes.append(f"memory and time are not known: open_clip does not describe {names}")
     else:
-        draws, look = memory_footprint.costs(config, models, memory_footprint.thrift_of(config))
-        memory = memory_footprint.peak(models, draws, look)
+        draws, look = memory_footprint.step_costs(
+            config, models, memory_footprint.read_memory_policy(config)
+        )
+        memory = memory_footprint.peak_memory(models, draws, look)
         with _threads(config.threads):
             speed = measure_speed(models.device, models.dtype)
         each = [_seconds(draw, look, speed) for draw in draws]
@@ -121,7 +123,7 @@ def describe_estimate(estimate: Estimate) -> str:
     if estimate.length:
         lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
     if estimate.downloads:
-        here = ", ".join(f"{n} ({registry.readable(size)})" for n, size in estimate.downloads)
+        here = ", ".join(f"{n} ({registry.format_bytes(size)})" for n, size in estimate.downloads)
     lines.append(f"download  {here}")
     for name, _ in estimate.downloads:
         lines.append(f"          {registry.MissingModel(name, None).command}")
@@ -142,9 +144,13 @@ def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> S
     large = torch.ones(2**22, device=device)
     other = torch.empty_like(large)
     return Speed(
-        draw=2 * 9 * 64 * picture.numel() / _glance(lambda: F.conv2d(picture, kernel, padding=1)),
-        look=2 * rows.numel() * 512 / _glance(lambda: rows @ columns),
-        move=8 * large.numel() / _glance(lambda: torch.mul(large, 0.5, out=other)),
+        draw=2
+        * 9
+        * 64
+        * picture.numel()
+        / _time_work(lambda: F.conv2d(picture, kernel, padding=1)),
+        look=2 * rows.numel() * 512 / _time_work(lambda: rows @ columns),
+        move=8 * large.numel() / _time_work(lambda: torch.mul(large, 0.5, out=other)),
     )
 
 
@@ -156,20 +162,20 @@ def _frames(request: Request) -> tuple[int, bool, int]:
     starts = (*frame_plan.clock.starts, frame_plan.clock.steps)
     first, until = 0, len(starts) - 1
     if there is not None:
-        begins = 0 if there.comes_from is None else there.first + frame_plan.lead
+        begins = 0 if there.continues_frame is None else there.first + frame_plan.lead
         first, until = begins, there.until + frame_plan.lead
     steps = starts[until] - starts[first]
     return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
 
 
-def _glance(work: Callable[[], Tensor]) -> float:
+def _time_work(work: Callable[[], Tensor]) -> float:
     """Time some work: the fastest of as often as fits into GLANCE, in seconds.
 
     The fastest, because what else runs on the machine only ever slows it down.
     """
     times: list[float] = []
     work()
-    until = time.perf_counter() + GLANCE
+    until = time.perf_counter() + TIMING_SECONDS
     while time.perf_counter() < until or len(times) < 3:
         began = time.perf_counter()
         work().flatten()[0].item()  # waits for the device

@@ -59,7 +59,7 @@ def _of_the_film(asked: RunConfig, config: RunConfig, search_path: SearchPath) -
             f"{config.source.film} ends after {config.frames} frames at {config.fps:g} a second, "
             "and so does the animation"
         )
-    own, size = footage_of(config, 0, None, search_path).size, final_size(config)
+    own, size = open_source(config, 0, None, search_path).size, final_size(config)
     best = _like(own, size[0] * size[1])
     if config.source.fit == "stretch" or _apart(own, size) <= max(SHAPE, _apart(own, best)):
         return
@@ -96,7 +96,7 @@ def _of_the_loop(config: RunConfig) -> Iterator[str]:
     pace = 1 / fps_of(config) if camera.per == "second" else 1.0
 
     def sum_of(name: str, change: Callable[[float], float] = float) -> float:
-        curve = frame_plan.timeline.of(
+        curve = frame_plan.timeline.curve(
             scheduled.read_scheduled(f"camera.{name}", getattr(camera, name))
         )
         return pace * sum(change(curve(frame)) for frame in range(config.frames))
@@ -160,11 +160,11 @@ def plan_frames(
         ConfigError: if a frame would have no step, or a zoom that leaves nothing.
     """
     timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
-    lead = lead_of(config)
-    timeline.within(
+    lead = lead_frames(config)
+    timeline.checked_curve(
         scheduled.read_scheduled("camera.zoom", config.camera.zoom), "camera.zoom", LEAST_ZOOM
     )
-    steps = timeline.within(
+    steps = timeline.checked_curve(
         scheduled.read_scheduled("motion.steps", config.motion.steps), "motion.steps", 1
     )
     drawn = config.frames + lead
@@ -178,7 +178,7 @@ def fps_of(config: RunConfig) -> float:
     return FPS if config.fps is None else config.fps
 
 
-def lead_of(config: RunConfig) -> int:
+def lead_frames(config: RunConfig) -> int:
     """How many frames are drawn before the first, in a film that closes."""
     return min(max(1, config.frames // LEAD), MOST_LEAD) if config.loop else 0
 
@@ -195,7 +195,7 @@ def with_source_length(config: RunConfig, search_path: SearchPath) -> RunConfig:
     source = config.source
     if not source.film or (config.frames and config.fps):
         return config
-    found = footage_of(config, 0, None, search_path)
+    found = open_source(config, 0, None, search_path)
     config = resolve_auto(replace(config, fps=config.fps or found.fps or FPS))
     return config if config.frames else replace(config, frames=_count(config, found))
 
@@ -211,15 +211,15 @@ def clipped_to_source(config: RunConfig, search_path: SearchPath) -> RunConfig:
         return config
     from vqclip.media import footage  # here and elsewhere in functions: only films need PyAV
 
-    footage.glance(search_path.find(config.source.film))
+    footage.check_heads(search_path.find(config.source.film))
     named = bool(config.frames or config.length)
     config = with_source_length(config, search_path)
     if not named:
         return config
-    with closing(iter(footage_of(config, config.frames - 1, None, search_path))) as last:
+    with closing(iter(open_source(config, config.frames - 1, None, search_path))) as last:
         if next(last, None) is not None:
             return config
-    return replace(config, frames=_count(config, footage_of(config, 0, None, search_path)))
+    return replace(config, frames=_count(config, open_source(config, 0, None, search_path)))
 
 
 def _count(config: RunConfig, found: Footage) -> int:
@@ -238,7 +238,7 @@ def _count(config: RunConfig, found: Footage) -> int:
     return found.count
 
 
-def sound_of(config: RunConfig, search_path: SearchPath) -> tuple[Path | None, float]:
+def find_sound(config: RunConfig, search_path: SearchPath) -> tuple[Path | None, float]:
     """What is to be heard in the film, and from which second on: music, or the source's sound."""
     if config.sound.file:
         return search_path.find(config.sound.file), config.sound.start
@@ -273,7 +273,7 @@ def analyse_sound(config: RunConfig, search_path: SearchPath) -> AudioFeatures |
     )
 
 
-def source_files(config: RunConfig, search_path: SearchPath) -> dict[str, list[Path]]:
+def list_source_files(config: RunConfig, search_path: SearchPath) -> dict[str, list[Path]]:
     """The files of the film, sound and depths that an animation reads, by what they are.
 
     Raises:
@@ -284,7 +284,7 @@ def source_files(config: RunConfig, search_path: SearchPath) -> dict[str, list[P
     found = {}
     source, name = config.source, config.camera.depth
     if source.film:
-        found[f"film {source.film}"] = footage.files(search_path.find(source.film))
+        found[f"film {source.film}"] = footage.list_files(search_path.find(source.film))
         if source.flow not in animation_checks.FLOWS:
             found[f"flow {source.flow}"] = [Path(os.path.expanduser(source.flow))]
     if config.sound.file:
@@ -293,11 +293,11 @@ def source_files(config: RunConfig, search_path: SearchPath) -> dict[str, list[P
         path = search_path.find(name)
         model = (path / "config.json").is_file()
         weights = sorted(path.glob("*.safetensors"))
-        found[f"depth {name}"] = weights if model else footage.files(path)
+        found[f"depth {name}"] = weights if model else footage.list_files(path)
     return found
 
 
-def footage_of(
+def open_source(
     config: RunConfig, frame: int, size: tuple[int, int] | None, search_path: SearchPath
 ) -> Footage:
     """The film that is drawn over, from one of the animation's frames on."""

@@ -38,12 +38,12 @@ from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run import preflight
-from vqclip.run.frames import footage_of
+from vqclip.run.frames import open_source
 from vqclip.run.preflight import Request
 from vqclip.tensors import Image, Latent
 
 
-def fractal(
+def fractal_noise(
     width: int,
     height: int,
     generator: Generator,
@@ -93,7 +93,7 @@ def fractal(
     return torch.sigmoid(contrast * torch.logit(share))
 
 
-def gradient(
+def gradient_image(
     width: int,
     height: int,
     generator: Generator,
@@ -132,12 +132,12 @@ def gradient(
     return picture.permute(2, 0, 1)[None].contiguous()
 
 
-def uniform(width: int, height: int, generator: Generator) -> Image:
+def uniform_noise(width: int, height: int, generator: Generator) -> Image:
     """Draw snow: every value independent and uniform in [0, 1)."""
     return torch.rand(1, 3, height, width, generator=generator, device=generator.device)
 
 
-def colour(width: int, height: int, generator: Generator, *, name: str = "grey") -> Image:
+def flat_colour(width: int, height: int, generator: Generator, *, name: str = "grey") -> Image:
     """Draw one flat colour. Draws no random numbers.
 
     Args:
@@ -151,15 +151,15 @@ def colour(width: int, height: int, generator: Generator, *, name: str = "grey")
 
 
 NOISE_IMAGES: dict[str, Callable[..., Image]] = {
-    "fractal": fractal,
-    "gradient": gradient,
-    "uniform": uniform,
-    "colour": colour,
+    "fractal": fractal_noise,
+    "gradient": gradient_image,
+    "uniform": uniform_noise,
+    "colour": flat_colour,
 }
 
 
 def read_target_images(
-    wishes: Iterable[Prompt],
+    prompts: Iterable[Prompt],
     size: tuple[int, int],
     device: torch.device,
     search_path: SearchPath,
@@ -171,48 +171,52 @@ def read_target_images(
         search_path: where the pictures are looked for.
     """
     return {
-        wish.body: [
+        prompt.body: [
             images.read_picture(path, size=size).to(device)
-            for path in paths.find_images(wish.body, search_path)
+            for path in paths.find_images(prompt.body, search_path)
         ]
-        for wish in wishes
-        if wish.kind == "image"
+        for prompt in prompts
+        if prompt.kind == "image"
     }
 
 
-def masks(wishes: Iterable[Prompt], search_path: SearchPath) -> dict[Region, Mask]:
+def make_masks(prompts: Iterable[Prompt], search_path: SearchPath) -> dict[Region, Mask]:
     """Draw or read the masks of all regions."""
     found = {}
-    for wish in wishes:
-        if wish.region is not None and wish.region not in found:
-            name = wish.region.mask
+    for prompt in prompts:
+        if prompt.region is not None and prompt.region not in found:
+            name = prompt.region.mask
             picture = None if name is None else images.read_mask(search_path.find(name))
-            where = regions.mask(wish.region, picture)
+            where = regions.draw_mask(prompt.region, picture)
             if float(where.max()) <= regions.FAINT:
                 raise PictureError(
-                    f"in({'-' * wish.region.outside}{wish.region.place}) covers nothing of the "
-                    "picture; a mask is white, or opaque, where the region is"
+                    f"in({'-' * prompt.region.outside}{prompt.region.place}) covers nothing of "
+                    "the picture; a mask is white, or opaque, where the region is"
                 )
-            found[wish.region] = where
+            found[prompt.region] = where
     return found
 
 
-def digests(names: Sequence[str], search_path: SearchPath) -> dict[str, str]:
+def hash_pictures(names: Sequence[str], search_path: SearchPath) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
-    return {f"picture {name}": digest(paths.find_images(name, search_path)) for name in names}
+    return {f"picture {name}": hash_files(paths.find_images(name, search_path)) for name in names}
 
 
-def digest(files: Sequence[Path]) -> str:
+def hash_files(files: Sequence[Path]) -> str:
     """The sha256 of a file, or of the sums of several."""
-    sums = [registry.sha256(path) for path in files]
+    sums = [registry.file_sha256(path) for path in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
-def stretched(names: Sequence[str], size: tuple[int, int], search_path: SearchPath) -> list[str]:
+def describe_stretched(
+    names: Sequence[str], size: tuple[int, int], search_path: SearchPath
+) -> list[str]:
     """Say of each name if its picture is stretched; of several pictures, of the first that is."""
     found = []
     for name in names:
-        notes = (paths.stretched(name, p, size) for p in paths.find_images(name, search_path))
+        notes = (
+            paths.describe_stretch(name, p, size) for p in paths.find_images(name, search_path)
+        )
         found += [note for note in notes if note is not None][:1]
     return found
 
@@ -239,7 +243,7 @@ class InitImage:
     seed: int
     loaded: Sequence[OpenClipPerceptor] = ()
 
-    def picture(self) -> Image | None:
+    def draw_picture(self) -> Image | None:
         """The picture that the run starts from, at its final size, or None for random codes.
 
         Raises:
@@ -250,8 +254,8 @@ class InitImage:
         if config.init == "random":
             return None
         if config.init == "dream":
-            shares = self.request.scenes.shares(0)
-            return self.draft(stream, shares.index(max(shares)))
+            shares = self.request.scenes.scene_shares(0)
+            return self.draw_draft(stream, shares.index(max(shares)))
         if config.init == "source":
             return _first_frame(config, self.size, self.request.search_path).to(self.device)
         if config.init in NOISES:
@@ -264,54 +268,54 @@ class InitImage:
             raise PictureError(preflight.no_start(config.init))
         return images.read_picture(path, size=self.size).to(self.device)
 
-    def draft(self, seed: int, scene: int = 0) -> Image:
+    def draw_draft(self, seed: int, scene: int = 0) -> Image:
         """A draft of a scene as a whole, and in it one of what each region is to show.
 
         Each has a random stream of its own: another region does not change the others. Where the
         scene has no words, it is that of the first one that has some.
         """
-        found = positive_texts(self.request.wishes)
-        spoken = {wish.scene for wish in found}
+        found = positive_texts(self.request.prompts)
+        spoken = {prompt.scene for prompt in found}
         scene = scene if scene in spoken else min(spoken)
-        first = [wish for wish in found if wish.scene == scene]
-        whole = [wish for wish in first if wish.region is None]
+        first = [prompt for prompt in found if prompt.scene == scene]
+        whole = [prompt for prompt in first if prompt.region is None]
         parts: dict[Region, list[Prompt]] = {}
-        for wish in first:
-            if wish.region is not None:
-                parts.setdefault(wish.region, []).append(wish)
+        for prompt in first:
+            if prompt.region is not None:
+                parts.setdefault(prompt.region, []).append(prompt)
         drafts = {
             region: self._best(some, _stream(seed, region)) for region, some in parts.items()
         }
         width, height = self.size
         if whole:
-            laid = guidance_drafts.pad_to(self._best(whole, seed), width, height)
+            laid = guidance_drafts.pad_draft(self._best(whole, seed), width, height)
         else:  # the ground of the first one, all over
             edge = next(iter(drafts.values()))[..., :2, :].mean((2, 3), keepdim=True)
             laid = edge.expand(1, 3, height, width).clone()
         for region, draft in drafts.items():
-            laid = regions.paste(draft, laid, self.masks[region])
+            laid = regions.paste_draft(draft, laid, self.masks[region])
         return laid
 
     @cached_property
-    def _dreamer(self) -> guidance_drafts.DraftModel | guidance_drafts.ClassDraftModel:
+    def _draft_model(self) -> guidance_drafts.DraftModel | guidance_drafts.ClassDraftModel:
         """What writes all drafts of the run."""
-        return guidance_drafts.with_words(
+        return guidance_drafts.teach_words(
             guidance_drafts.load_draft_model(self.device, loaded=self.loaded), self.words
         )
 
-    def _best(self, wishes: Sequence[Prompt], seed: int) -> Image:
+    def _best(self, prompts: Sequence[Prompt], seed: int) -> Image:
         generator = torch.Generator().manual_seed(seed)
         options = self.request.config.dream
-        return self._dreamer.dream(draft_text(wishes), options, generator)[0].image
+        return self._draft_model.draw_drafts(draft_text(prompts), options, generator)[0].image
 
 
-def levels(picture: Image, device: torch.device) -> Image:
+def quantise_levels(picture: Image, device: torch.device) -> Image:
     """The same picture, of as many levels as a checkpoint keeps."""
     return picture.to(device).mul(255).round().div(255)
 
 
 @torch.no_grad()
-def latent(start: Image | None, vqgan: VQGAN, size: tuple[int, int], seed: int) -> Latent:
+def start_latent(start: Image | None, vqgan: VQGAN, size: tuple[int, int], seed: int) -> Latent:
     """The latent that the first step changes: that of the start picture, or random codes.
 
     Args:
@@ -320,14 +324,14 @@ def latent(start: Image | None, vqgan: VQGAN, size: tuple[int, int], seed: int) 
     width, height = size
     if start is None:
         generator = torch.Generator().manual_seed(seed)
-        return vqgan.random(height // vqgan.factor, width // vqgan.factor, generator)
+        return vqgan.random_latent(height // vqgan.factor, width // vqgan.factor, generator)
     small = functional.interpolate(start, [height, width], mode="bilinear", antialias=True)
     return vqgan.encode(small)
 
 
 def _first_frame(config: RunConfig, size: tuple[int, int], search_path: SearchPath) -> Image:
     """The frame with which a film that is drawn over begins."""
-    first = next(iter(footage_of(config, 0, size, search_path)), None)
+    first = next(iter(open_source(config, 0, size, search_path)), None)
     if first is None:
         raise PictureError(
             f"{config.source.film} has ended after {config.source.start:g} seconds; write a "

@@ -23,12 +23,12 @@ from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
 from vqclip.run.memory_footprint import (
     BASE,
-    Shapes,
+    ModelShapes,
+    asked_cutouts,
+    build_shapes,
     cutout_counts,
-    needed,
-    shapes,
-    squares_asked,
-    thrift_of,
+    needed_memory,
+    read_memory_policy,
 )
 from vqclip.run.preflight import Request
 
@@ -36,7 +36,9 @@ DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is 
 MOST = MemoryPolicy(1, recompute=True, tiles=True)
 
 
-def choose(request: Request, device: torch.device, notes: list[str]) -> MemoryPolicy:
+def choose_memory_policy(
+    request: Request, device: torch.device, notes: list[str]
+) -> MemoryPolicy:
     """How much is to be held at a time, so that the run fits into the memory that there is.
 
     Args:
@@ -46,23 +48,23 @@ def choose(request: Request, device: torch.device, notes: list[str]) -> MemoryPo
         ConfigError: if it fits by no means, by far.
     """
     config, parts = request.config, (request.perceptors, request.regions)
-    asked = thrift_of(config)
-    free = room(device)
+    asked = read_memory_policy(config)
+    free = available_memory(device)
     if free is None or fits_surely(config, *parts, free):
         return asked
-    models = shapes(config, *parts)
-    if models.judges is None:
+    models = build_shapes(config, *parts)
+    if models.networks is None:
         return asked
-    found = least(config, models, free)
+    found = least_memory_policy(config, models, free)
     if found == asked:
         return asked
-    need = f"{needed(config, models, asked) / 1e9:.1f} GB"
+    need = f"{needed_memory(config, models, asked) / 1e9:.1f} GB"
     there = f"{free / 1e9:.1f} GB"
     if found is not None:
-        notes.append(f"the run would need about {need}, and {there} are free: {found.in_words()}")
+        notes.append(f"the run would need about {need}, and {there} are free: {found.describe()}")
         return found
-    if needed(config, models, MOST) > DOUBT * free:
-        would = remedies(config, *parts, free)
+    if needed_memory(config, models, MOST) > DOUBT * free:
+        would = suggest_settings(config, *parts, free)
         raise ConfigError(
             f"the run would need about {need} of memory, and {there} are free; it would fit with "
             f"{', or '.join(would) if would else 'no setting here: close other programs'}"
@@ -71,11 +73,11 @@ def choose(request: Request, device: torch.device, notes: list[str]) -> MemoryPo
     return replace(MOST)
 
 
-def least(config: RunConfig, models: Shapes, free: int) -> MemoryPolicy | None:
+def least_memory_policy(config: RunConfig, models: ModelShapes, free: int) -> MemoryPolicy | None:
     """The least thrift with which a run fits into so many bytes; None if none is enough."""
-    memory_policy = thrift_of(config)
-    while needed(config, models, memory_policy) > free:
-        if memory_policy.tighten(squares_asked(config)) is None:
+    memory_policy = read_memory_policy(config)
+    while needed_memory(config, models, memory_policy) > free:
+        if memory_policy.tighten(asked_cutouts(config)) is None:
             return None
     return memory_policy
 
@@ -88,11 +90,11 @@ def fits_surely(
     if config.vqgan != "starter" or not names <= set(registry.starter_clips()):
         return False
     width, height = final_size(config)
-    squares = sum(cutout_counts(config, perceptors, regions))
-    return free > 2 * (BASE + 6_000 * width * height + 16_000_000 * squares)
+    cutouts = sum(cutout_counts(config, perceptors, regions))
+    return free > 2 * (BASE + 6_000 * width * height + 16_000_000 * cutouts)
 
 
-def room(device: torch.device) -> int | None:
+def available_memory(device: torch.device) -> int | None:
     """How many bytes a run may have, this process included; None if nobody says."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
@@ -110,28 +112,32 @@ def room(device: torch.device) -> int | None:
     return own + min(limits)
 
 
-def remedies(
+def suggest_settings(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
     regions: int,
     free: int,
 ) -> list[str]:
     """Up to three settings with which a run would fit, each for itself: the least changes."""
-    built: dict[tuple[str, ...], Shapes] = {}
+    built: dict[tuple[str, ...], ModelShapes] = {}
     read = dict(zip(config.perceptors, perceptors, strict=True))
 
     def fits(one: RunConfig) -> bool:
         key = (one.vqgan, *one.perceptors)
         if key not in built:
             looking = [read.get(each) or parse_perceptor(each) for each in one.perceptors]
-            built[key] = shapes(one, looking, regions)
+            built[key] = build_shapes(one, looking, regions)
         models = built[key]
-        return models.judges is not None and needed(one, models, MOST) <= free
+        return models.networks is not None and needed_memory(one, models, MOST) <= free
 
     found: list[str] = []
     for ways in _ways(config):
         # The last one changes most. If not even that fits, the others need not be counted.
-        words = next((_told(config, x) for x in ways if fits(x)), "") if fits(ways[-1]) else ""
+        words = (
+            next((_changed_as_typed(config, x) for x in ways if fits(x)), "")
+            if fits(ways[-1])
+            else ""
+        )
         if words and not any({*x.split()} <= {*words.split()} for x in found):
             found.append(words)
         if len(found) == 3:
@@ -159,21 +165,21 @@ def _ways(config: RunConfig) -> Iterator[list[RunConfig]]:
 
 
 def _fewer(config: RunConfig, share: int) -> RunConfig:
-    count = max(1, squares_asked(config) // share)
+    count = max(1, asked_cutouts(config) // share)
     return replace(config, cutouts=replace(config.cutouts, count=count))
 
 
-def shrunk(
+def suggest_smaller(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
     regions: int,
 ) -> list[str]:
     """Up to three settings with which a run would need a quarter less than at its thriftiest."""
-    models = shapes(config, perceptors, regions)
-    if models.judges is None:
+    models = build_shapes(config, perceptors, regions)
+    if models.networks is None:
         return []
-    need = needed(config, models, MOST)
-    return remedies(config, perceptors, regions, need * 3 // 4)
+    need = needed_memory(config, models, MOST)
+    return suggest_settings(config, perceptors, regions, need * 3 // 4)
 
 
 def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfig:
@@ -181,7 +187,7 @@ def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfi
     return replace(config, size=f"{wide}x{high}", aspect="")
 
 
-def _told(before: RunConfig, after: RunConfig) -> str:
+def _changed_as_typed(before: RunConfig, after: RunConfig) -> str:
     """What one config sets otherwise than another, as it would be typed."""
     words = []
     for key in ("size", "vqgan", "perceptors"):

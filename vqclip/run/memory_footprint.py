@@ -21,7 +21,7 @@ from vqclip.guidance import regions as guidance_regions
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
-from vqclip.models.cost import Cost, draw_cost, look_cost, side
+from vqclip.models.cost import Cost, draw_cost, embed_cost, image_size
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS
@@ -36,19 +36,19 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
-class Shapes:
+class ModelShapes:
     """The models of a run, on the meta device, and who looks at how much.
 
-    `judges` is None if open_clip has no shape of one; `unknown` names those. `counted` is what
+    `networks` is None if open_clip has no shape of one; `unknown` names those. `counted` is what
     has been counted already, since that takes half a second each time.
 
     Attributes:
-        perceptors: as the settings name them, in the order of `judges`.
+        perceptors: as the settings name them, in the order of `networks`.
         regions: how many parts of the picture have prompts of their own.
     """
 
     drawer: vqgan.VQGAN
-    judges: tuple[Any, ...] | None
+    networks: tuple[Any, ...] | None
     unknown: tuple[str, ...]
     device: torch.device
     dtype: torch.dtype
@@ -57,11 +57,11 @@ class Shapes:
     counted: dict[Any, Cost] = field(default_factory=dict)
 
 
-def shapes(
+def build_shapes(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
     regions: int,
-) -> Shapes:
+) -> ModelShapes:
     """Build the models of a run without weights.
 
     Args:
@@ -77,15 +77,15 @@ def shapes(
     layout = _config_of(config.vqgan)
     with torch.device("meta"):
         drawer = vqgan.build_vqgan(layout).requires_grad_(False).eval()
-    judges = {each.name: clip.outline(each.name) for each in perceptors}
-    unknown = tuple(name for name, judge in judges.items() if judge is None)
-    known = tuple(judge.to(dtype) for judge in judges.values() if judge is not None)
+    networks = {each.name: clip.build_without_weights(each.name) for each in perceptors}
+    unknown = tuple(name for name, network in networks.items() if network is None)
+    known = tuple(network.to(dtype) for network in networks.values() if network is not None)
     known_or_not = None if unknown else known
-    return Shapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions)
+    return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions)
 
 
-def costs(
-    config: RunConfig, models: Shapes, memory_policy: MemoryPolicy
+def step_costs(
+    config: RunConfig, models: ModelShapes, memory_policy: MemoryPolicy
 ) -> tuple[list[Cost], Cost]:
     """What drawing costs at each size, and what looking costs, in one step."""
     stages = plan_stages(config, models.drawer.factor)
@@ -93,7 +93,7 @@ def costs(
     return draws, _looking(config, models, memory_policy, work=True)
 
 
-def thrift_of(config: RunConfig) -> MemoryPolicy:
+def read_memory_policy(config: RunConfig) -> MemoryPolicy:
     """How much is to be held at a time by what a config says."""
     memory = config.memory
     return MemoryPolicy(memory.chunk, memory.recompute, memory.tiles)
@@ -103,18 +103,18 @@ def cutout_counts(
     config: RunConfig, perceptors: Sequence[PerceptorSpec], regions: int
 ) -> list[int]:
     """How many squares each perceptor looks at in a step; those of regions, too."""
-    most = squares_asked(config)
-    counts = [each.squares or most for each in perceptors]
-    return [own + regions * guidance_regions.count(own) for own in counts]
+    most = asked_cutouts(config)
+    counts = [each.cutouts or most for each in perceptors]
+    return [own + regions * guidance_regions.count_cutouts(own) for own in counts]
 
 
-def squares_asked(config: RunConfig) -> int:
-    """How many squares `cutouts.count` asks for; the most, where it changes on the way."""
+def asked_cutouts(config: RunConfig) -> int:
+    """How many cutouts `cutouts.count` asks for; the most, where it changes on the way."""
     return max(1, round(scheduled.greatest_value(config, "cutouts.count")))
 
 
 def _drawing(
-    models: Shapes, wide: int, high: int, memory_policy: MemoryPolicy, *, work: bool
+    models: ModelShapes, wide: int, high: int, memory_policy: MemoryPolicy, *, work: bool
 ) -> Cost:
     counted = models.counted
     key = (wide, high, memory_policy.recompute, memory_policy.tiles, work)
@@ -124,54 +124,56 @@ def _drawing(
 
 
 def _looking(
-    config: RunConfig, models: Shapes, memory_policy: MemoryPolicy, *, work: bool
+    config: RunConfig, models: ModelShapes, memory_policy: MemoryPolicy, *, work: bool
 ) -> Cost:
-    assert models.judges is not None
+    assert models.networks is not None
     counted = models.counted
-    looks = [_cutting(config, models.judges)]
-    squares = cutout_counts(config, models.perceptors, models.regions)
-    for index, judge in enumerate(models.judges):
+    looks = [_cutting(config, models.networks)]
+    cutouts = cutout_counts(config, models.perceptors, models.regions)
+    for index, network in enumerate(models.networks):
         key = (index, work)
         if key not in counted:  # what is looked at together costs in proportion
-            counted[key] = look_cost(judge, 1, models.dtype, work=work)
-        layers = sum(1 for each in judge.visual.modules() if not list(each.children()))
-        looks.append(_some(counted[key], squares[index], memory_policy.chunk, layers))
+            counted[key] = embed_cost(network, 1, models.dtype, work=work)
+        layers = sum(1 for each in network.visual.modules() if not list(each.children()))
+        looks.append(_some(counted[key], cutouts[index], memory_policy.chunk, layers))
     return Cost(*(sum(x) for x in zip(*map(astuple, looks), strict=True)))
 
 
-def _some(one: Cost, squares: int, chunk: int, layers: int = 0) -> Cost:
+def _some(one: Cost, cutouts: int, chunk: int, layers: int = 0) -> Cost:
     """What looking at squares costs, so many at a time (0: all), by what one of them does."""
-    if not 0 < chunk < squares:
-        return Cost(one.flops * squares, one.kept * squares, one.kept * squares)
+    if not 0 < chunk < cutouts:
+        return Cost(one.flops * cutouts, one.kept * cutouts, one.kept * cutouts)
     # Each chunk goes forward twice and back once, which is as long a way as forward, since the
     # weights need no gradient; only one chunk's layers are held at a time.
-    calls = 3 * layers * (-(-squares // chunk) - 1)
-    work, moved = (each * squares * 3 // 2 for each in (one.flops, one.kept))
+    calls = 3 * layers * (-(-cutouts // chunk) - 1)
+    work, moved = (each * cutouts * 3 // 2 for each in (one.flops, one.kept))
     return Cost(work, one.kept * chunk, moved, calls)
 
 
-def peak(models: Shapes, draws: Sequence[Cost], look: Cost) -> int:
+def peak_memory(models: ModelShapes, draws: Sequence[Cost], look: Cost) -> int:
     """Bytes of the process at its peak, or on a GPU of the GPU."""
-    assert models.judges is not None
+    assert models.networks is not None
     base = CONTEXT if models.device.type == "cuda" else BASE
-    weights = sum(_weights(model) for model in (models.drawer, *models.judges))
+    weights = sum(_weights(model) for model in (models.drawer, *models.networks))
     return int(base + weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
 
 
-def needed(config: RunConfig, models: Shapes, memory_policy: MemoryPolicy | None = None) -> int:
-    """Bytes at the peak of a run; see `peak`."""
+def needed_memory(
+    config: RunConfig, models: ModelShapes, memory_policy: MemoryPolicy | None = None
+) -> int:
+    """Bytes at the peak of a run; see `peak_memory`."""
     memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
     stages = plan_stages(config, models.drawer.factor)
     wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
     draw = _drawing(models, wide, high, memory_policy, work=False)
-    return peak(models, [draw], _looking(config, models, memory_policy, work=False))
+    return peak_memory(models, [draw], _looking(config, models, memory_policy, work=False))
 
 
-def _cutting(config: RunConfig, judges: Sequence[Any]) -> Cost:
+def _cutting(config: RunConfig, networks: Sequence[Any]) -> Cost:
     """Estimate what cutting keeps, once for each size of squares."""
     pooled = 1 if RECIPES[config.cutouts.recipe].pooling == "bilinear" else 4
-    pixels = sum(3 * side**2 for side in {side(judge) for judge in judges})
-    kept = 4 * SQUARES * pooled * squares_asked(config) * pixels
+    pixels = sum(3 * side**2 for side in {image_size(network) for network in networks})
+    kept = 4 * SQUARES * pooled * asked_cutouts(config) * pixels
     return Cost(0, kept, kept)
 
 
@@ -185,4 +187,4 @@ def _config_of(name: str) -> dict[str, Any]:
     try:
         return vqgan_config.read_config(registry.find_vqgan(name).config)
     except ModelAbsent:
-        return vqgan_config.read_config(registry.HERE / CHECKPOINTS[name].config)
+        return vqgan_config.read_config(registry.MODELS_FOLDER / CHECKPOINTS[name].config)

@@ -29,7 +29,7 @@ from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.assets import SearchPath
 from vqclip.language.schedules import Curve
 from vqclip.media.footage import Footage, open_footage
-from vqclip.run.frames import FramePlan, footage_of, fps_of
+from vqclip.run.frames import FramePlan, fps_of, open_source
 from vqclip.tensors import Image
 
 NAMES = ("hold", "source")  # of what is liked about a frame apart from the prompt
@@ -70,21 +70,21 @@ def build_feedback(
         noise=_by_frame(frame_plan, "motion.noise", motion.noise),
         blend=_by_frame(frame_plan, "source.blend", source.blend),
     )
-    route = _route(config, frame_plan, size, device, search_path)
+    route = _make_motion(config, frame_plan, size, device, search_path)
     ends = (*frame_plan.clock.starts, frame_plan.clock.steps)
     return FrameFeedback(ends, route, habits, seed)
 
 
 def frame_objectives(
-    config: RunConfig, frame_plan: FramePlan, trip: FrameFeedback
+    config: RunConfig, frame_plan: FramePlan, feedback: FrameFeedback
 ) -> Iterator[Objective]:
     """What is liked about a frame apart from the prompt: what it was, and the film beneath."""
     first = config.steps
-    hold = scheduled.curve(config, "motion.hold", frame_plan.clock)
-    yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, trip.hold)
+    hold = scheduled.setting_curve(config, "motion.hold", frame_plan.clock)
+    yield Objective("hold", lambda step: hold(step) if step >= first else 0.0, feedback.hold_loss)
     if config.source.film:
-        weight = scheduled.curve(config, "source.weight", frame_plan.clock)
-        yield Objective("source", weight, trip.follow)
+        weight = scheduled.setting_curve(config, "source.weight", frame_plan.clock)
+        yield Objective("source", weight, feedback.source_loss)
 
 
 def step_rates(config: RunConfig, frame_plan: FramePlan) -> Curve:
@@ -93,7 +93,7 @@ def step_rates(config: RunConfig, frame_plan: FramePlan) -> Curve:
     Raises:
         ConfigError: if it is negative.
     """
-    return scheduled.curve(config, "motion.rate", frame_plan.clock)
+    return scheduled.setting_curve(config, "motion.rate", frame_plan.clock)
 
 
 def _arriving(
@@ -105,7 +105,7 @@ def _arriving(
         if share == 0 or frame == 0 or timeline.scenes == 1:
             return {}
         before, now = (
-            timeline.shares(frame_plan.clock.starts[each]) for each in (frame - 1, frame)
+            timeline.scene_shares(frame_plan.clock.starts[each]) for each in (frame - 1, frame)
         )
         return {
             scene: share * (new - old) / (1 - share * old)  # of what is left to be taken
@@ -116,7 +116,7 @@ def _arriving(
     return arriving
 
 
-def _route(
+def _make_motion(
     config: RunConfig,
     frame_plan: FramePlan,
     size: tuple[int, int],
@@ -127,12 +127,12 @@ def _route(
         source = config.source
 
         def open_at(frame: int) -> Footage:
-            return footage_of(config, frame, size, search_path)
+            return open_source(config, frame, size, search_path)
 
         finder = optical_flow.open_flow(source.flow, device=str(device))
         return FlowMotion(FilmFrames(open_at, device), finder)
     if config.camera.depth:
-        return _air(config, frame_plan, size, device, search_path)
+        return _surface(config, frame_plan, size, device, search_path)
     return CameraMotion2D(_moves(config, frame_plan))
 
 
@@ -140,29 +140,29 @@ def _moves(config: RunConfig, frame_plan: FramePlan) -> Callable[[int], CameraMo
     """What the camera does on the way to each frame."""
     camera, names = config.camera, ("zoom", "pan_x", "pan_y", "roll", "tilt", "swing")
     numbers = _numbers(config, frame_plan, names)
-    pace = _pace(config)
+    share = _frame_share(config)
 
     def move(frame: int) -> CameraMove2D:
         now = numbers(frame)
         zoom = now.pop("zoom")
         return CameraMove2D(
-            zoom=zoom**pace if zoom > 0 else zoom,
-            **{name: value * pace for name, value in now.items()},
+            zoom=zoom**share if zoom > 0 else zoom,
+            **{name: value * share for name, value in now.items()},
             centre=(camera.x, camera.y),
             field_of_view=camera.view,
         )
 
-    return _tried(move, frame_plan)
+    return _checked_moves(move, frame_plan)
 
 
-def _flights(config: RunConfig, frame_plan: FramePlan) -> Callable[[int], CameraMove3D]:
+def _camera_moves(config: RunConfig, frame_plan: FramePlan) -> Callable[[int], CameraMove3D]:
     """Where the camera flies on the way to each frame."""
     camera, names = config.camera, ("forward", "right", "up", "swing", "tilt", "roll")
     numbers = _numbers(config, frame_plan, names)
-    pace = _pace(config)
+    share = _frame_share(config)
 
     def flight(frame: int) -> CameraMove3D:
-        now = {name: value * pace for name, value in numbers(frame).items()}
+        now = {name: value * share for name, value in numbers(frame).items()}
         return CameraMove3D(
             x=now["right"],
             y=-now["up"],
@@ -176,10 +176,10 @@ def _flights(config: RunConfig, frame_plan: FramePlan) -> Callable[[int], Camera
             centre=(camera.x, camera.y),
         )
 
-    return _tried(flight, frame_plan)
+    return _checked_moves(flight, frame_plan)
 
 
-def _air(
+def _surface(
     config: RunConfig,
     frame_plan: FramePlan,
     size: tuple[int, int],
@@ -187,15 +187,15 @@ def _air(
     search_path: SearchPath,
 ) -> CameraMotion3D:
     """A flight, and what it goes through."""
-    name, flights = config.camera.depth, _flights(config, frame_plan)
-    if name in TERRAINS:
-        there = TERRAINS[name]()
-        _passed(flights, there, frame_plan)
-        return CameraMotion3D(flights, lambda frame, shown: there, stays=True)
+    name, moves = config.camera.depth, _camera_moves(config, frame_plan)
+    if name in SURFACES:
+        there = SURFACES[name]()
+        _check_path(moves, there, frame_plan)
+        return CameraMotion3D(moves, lambda frame, shown: there, fixed=True)
     path = search_path.find(name)
     if (path / "config.json").is_file():
         model = depth_model.load_depth_model(path, device)
-        return CameraMotion3D(flights, lambda frame, shown: DepthMap(model(shown)), stays=False)
+        return CameraMotion3D(moves, lambda frame, shown: DepthMap(model(shown)), fixed=False)
     stands = open_footage(path).count == 1
     fps = frame_plan.timeline.fps
 
@@ -207,11 +207,11 @@ def _air(
     def seen(frame: int, shown: Image) -> Surface:
         return DepthMap(film.frame(frame_plan.film(frame - 1))[0].mean(0).double())
 
-    return CameraMotion3D(flights, seen, stands, film.close)
+    return CameraMotion3D(moves, seen, stands, film.close)
 
 
-def _passed(
-    flights: Callable[[int], CameraMove3D], terrain: Surface, frame_plan: FramePlan
+def _check_path(
+    moves: Callable[[int], CameraMove3D], surface: Surface, frame_plan: FramePlan
 ) -> None:
     """Refuse a flight that would go through a terrain, before the first step.
 
@@ -219,12 +219,12 @@ def _passed(
         ConfigError: that says at which frame.
     """
     for frame in range(1, frame_plan.timeline.frames + frame_plan.lead):
-        way = DepthWarp(flights(frame), terrain)
+        way = DepthWarp(moves(frame), surface)
         try:
-            way.course(1, 1)
+            way.reprojection(1, 1)
         except ConfigError as error:
             raise ConfigError(f"at frame {frame_plan.film(frame)}, {error}") from None
-        terrain = terrain.after(way.flight, way.course)
+        surface = surface.next_frame(way.move, way.reprojection)
 
 
 def _numbers(
@@ -240,11 +240,11 @@ def _numbers(
 
 def _by_frame(frame_plan: FramePlan, key: str, number: float | str) -> Curve:
     """A setting as a value at each frame that is drawn."""
-    curve = frame_plan.timeline.of(scheduled.read_scheduled(key, number))
+    curve = frame_plan.timeline.curve(scheduled.read_scheduled(key, number))
     return lambda frame: curve(frame_plan.film(frame))
 
 
-def _pace(config: RunConfig) -> float:
+def _frame_share(config: RunConfig) -> float:
     """How much of a movement belongs to a frame."""
     return 1 / fps_of(config) if config.camera.per == "second" else 1.0
 
@@ -252,11 +252,11 @@ def _pace(config: RunConfig) -> float:
 T = TypeVar("T")
 
 
-def _tried(move: Callable[[int], T], frame_plan: FramePlan) -> Callable[[int], T]:
+def _checked_moves(move: Callable[[int], T], frame_plan: FramePlan) -> Callable[[int], T]:
     """The same; what cannot be is refused before the first step."""
     for frame in range(frame_plan.timeline.frames):
         move(frame + frame_plan.lead)
     return move
 
 
-TERRAINS: dict[str, Callable[[], Surface]] = {"flat": Wall, "plane": Plane, "tunnel": Tunnel}
+SURFACES: dict[str, Callable[[], Surface]] = {"flat": Wall, "plane": Plane, "tunnel": Tunnel}

@@ -30,7 +30,7 @@ def make_cutter(
     seed: int,
     key: str,
     size: int,
-    squares: int | None,
+    cutouts: int | None,
     share: Callable[[int], int] = int,
 ) -> Cutter:
     """Find or make the cutter of a name, from the settings.
@@ -38,20 +38,20 @@ def make_cutter(
     Args:
         there: those that were made, by name.
         seed: of its random stream.
-        squares: how many, None for what `cutouts.count` says.
+        cutouts: how many, None for what `cutouts.count` says.
         share: how many it gets where there are so many.
     """
     if key in there:
         return there[key]
     recipe = RECIPES[config.cutouts.recipe]
-    count = config.cutouts.count if squares is None else squares
+    count = config.cutouts.count if cutouts is None else cutouts
     counts = noises = None
     if isinstance(count, str):
-        curve = scheduled.curve(config, "cutouts.count", clock)
-        most = clock.timeline.extent(scheduled.read_scheduled("cutouts.count", count))[1]
+        curve = scheduled.setting_curve(config, "cutouts.count", clock)
+        most = clock.timeline.value_range(scheduled.read_scheduled("cutouts.count", count))[1]
         count, counts = round(most), lambda step: share(round(curve(step)))
     if isinstance(config.cutouts.noise, str):
-        noises = scheduled.curve(config, "cutouts.noise", clock)
+        noises = scheduled.setting_curve(config, "cutouts.noise", clock)
     elif config.cutouts.noise is not None:
         recipe = replace(recipe, noise=config.cutouts.noise)
     there[key] = Cutter(
@@ -76,34 +76,40 @@ class PerceptorSet:
     perceptors: list[OpenClipPerceptor] = field(default_factory=list)
     cutters: dict[str, Cutter] = field(default_factory=dict)
 
-    def join(self, eye: PerceptorSpec, perceptor: OpenClipPerceptor) -> None:
+    def add(self, spec: PerceptorSpec, perceptor: OpenClipPerceptor) -> None:
         """Take one in, with the cutter that it shares with others."""
         # Those of one size that see as many squares see the same ones.
-        key = f"{perceptor.size}{'' if eye.squares is None else f' {eye.squares}'}"
-        cutter = self._cutter(key, perceptor.size, eye.squares)
-        self.perceptors.append(perceptor.through(cutter))
+        key = f"{perceptor.size}{'' if spec.cutouts is None else f' {spec.cutouts}'}"
+        cutter = self._cutter(key, perceptor.size, spec.cutouts)
+        self.perceptors.append(perceptor.with_cutter(cutter))
 
     def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:
         """Find or make the cutter of a region's squares, which are fewer."""
-        own = next(key for key, cutter in self.cutters.items() if cutter is perceptor.cut)
-        (seen,) = (eye.squares for eye in self.request.perceptors if eye.name == perceptor.name)
-        return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, regions.count)
+        own = next(key for key, cutter in self.cutters.items() if cutter is perceptor.cutter)
+        (seen,) = (
+            spec.cutouts for spec in self.request.perceptors if spec.name == perceptor.name
+        )
+        return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, regions.count_cutouts)
 
     def digests(self) -> dict[str, str]:
         """The sha256 of each one's weights, by what it is in the notes."""
-        return {f"{each.name} clip": registry.sha256(each.weights) for each in self.perceptors}
+        return {
+            f"{each.name} clip": registry.file_sha256(each.weights) for each in self.perceptors
+        }
 
-    def told(self) -> Iterator[str]:
+    def describe_tokens(self) -> Iterator[str]:
         """Say how many tokens each one reads of each text, and in how many parts."""
         for perceptor in self.perceptors:
             told = []
-            for wish in self.request.wishes:
-                if wish.kind == "text" and (not wish.only or perceptor.name in wish.only):
-                    parts = prompt_embedding.chunks(
-                        prompt_embedding.spoken(wish, perceptor), perceptor
+            for prompt in self.request.prompts:
+                if prompt.kind == "text" and (
+                    not prompt.perceptors or perceptor.name in prompt.perceptors
+                ):
+                    parts = prompt_embedding.split_text(
+                        prompt_embedding.choose_text(prompt, perceptor), perceptor
                     )
                     tokens = " + ".join(str(part.tokens) for part in parts)
-                    told.append(f"{wish.body[:40]!r} {tokens}")
+                    told.append(f"{prompt.body[:40]!r} {tokens}")
             if told:
                 yield f"{perceptor.name} reads, in tokens: {', '.join(told)}"
 
@@ -134,17 +140,17 @@ def load_perceptors(
         VqclipError: if one cannot be loaded.
     """
     config, found = request.config, PerceptorSet(request, seed)
-    for eye in request.perceptors:
-        say(f"loading the perceptor {eye.name} …")
+    for spec in request.perceptors:
+        say(f"loading the perceptor {spec.name} …")
         perceptor = load_perceptor(
-            eye.name,
+            spec.name,
             device=device,
             precision=config.precision,
             contrast=config.cutouts.contrast,
             memory_policy=memory_policy,
             words=words,
         )
-        found.join(eye, perceptor)
-    for line in found.told():
+        found.add(spec, perceptor)
+    for line in found.describe_tokens():
         say(line)
     return found

@@ -43,29 +43,29 @@ if TYPE_CHECKING:
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 
 
-def images_of_run(config: RunConfig, wishes: Iterable[Prompt]) -> list[str]:
+def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
     """Name the pictures that a run reads: those of the prompt, then the one it starts from.
 
     A name may stand for several: see `files`.
     """
     names = []
-    for wish in wishes:
-        names += [wish.body] if wish.kind == "image" else []
-        names += [wish.region.mask] if wish.region is not None and wish.region.mask else []
+    for prompt in wanted:
+        names += [prompt.body] if prompt.kind == "image" else []
+        names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
 
 
-def require_images(config: RunConfig, wishes: Iterable[Prompt], search_path: SearchPath) -> None:
+def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: SearchPath) -> None:
     """Refuse to go on with a picture that cannot be opened.
 
     Raises:
         PictureError: for the first one, with the reason.
     """
-    wishes = list(wishes)
-    for wish in wishes:
-        if wish.region is not None and wish.region.mask is not None:
-            _check_mask(wish.region.mask, search_path)
-    for name in images_of_run(config, wishes):
+    parsed = list(parsed)
+    for prompt in parsed:
+        if prompt.region is not None and prompt.region.mask is not None:
+            _check_mask(prompt.region.mask, search_path)
+    for name in images_of_run(config, parsed):
         path = search_path.find(name)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
@@ -101,8 +101,8 @@ class Request:
     Args:
         config: its settings, with nothing left open but the seed.
         search_path: where what they name is looked for.
-        prompts: its prompts, as they were written.
-        wishes: the same, with the style around them.
+        parsed_prompts: its prompts, as they were written.
+        prompts: the same, with the style around them.
         perceptors: who is to look.
         weights: how much each of them counts at a step, by name.
         words: the files of the learnt words that the prompts and the style name, by name.
@@ -111,14 +111,14 @@ class Request:
         scenes: which scene it is.
         frames: the frames of an animation; None for a still.
         retake: the frames of another run that are drawn again; None for a run of its own.
-        begun: whether it goes on, and has its start picture from a checkpoint.
+        is_begun: whether it goes on, and has its start picture from a checkpoint.
         notes: what may not be as somebody expects it, for people to read.
     """
 
     config: RunConfig
     search_path: SearchPath
+    parsed_prompts: Sequence[Prompt]
     prompts: Sequence[Prompt]
-    wishes: Sequence[Prompt]
     perceptors: Sequence[PerceptorSpec]
     weights: Mapping[str, Curve]
     words: Mapping[str, Path]
@@ -127,7 +127,7 @@ class Request:
     scenes: SceneTimeline
     frames: FramePlan | None = None
     retake: Retake | None = None
-    begun: bool = False
+    is_begun: bool = False
     notes: Sequence[str] = ()
 
     @property
@@ -138,24 +138,24 @@ class Request:
     @property
     def regions(self) -> int:
         """How many parts of the picture have prompts of their own."""
-        return len({each.region for each in self.prompts if each.region is not None})
+        return len({each.region for each in self.parsed_prompts if each.region is not None})
 
     @property
-    def fresh(self) -> bool:
+    def starts_anew(self) -> bool:
         """Whether it begins with a picture of its own, and not with one that is there."""
-        return not self.begun and (self.retake is None or self.retake.comes_from is None)
+        return not self.is_begun and (self.retake is None or self.retake.continues_frame is None)
 
     @property
-    def dreams(self) -> bool:
+    def starts_from_draft(self) -> bool:
         """Whether that is a draft."""
-        return self.fresh and self.config.init == "dream"
+        return self.starts_anew and self.config.init == "dream"
 
     @property
     def scenes_with_drafts(self) -> range:
         """The scenes that take up a draft of their own on the way."""
         config, count = self.config, self.scenes.scenes
         several = self.frames is not None and count > 1 and config.motion.drafts > 0
-        wanted = several and config.init == "dream" and not self.begun
+        wanted = several and config.init == "dream" and not self.is_begun
         return range(count if wanted else 0)
 
 
@@ -183,8 +183,8 @@ def make_request(
     config = check_settings(resolve_auto(config))  # one put together by hand is neither yet
     search_path = SearchPath.from_settings(config.assets, beside)
     # What begins with a picture that is there does not look for its own.
-    there = begun or animation_checks.comes_from_a_frame(config)
-    wishes = _check(config, search_path, starts=not there, complete=complete)
+    there = begun or animation_checks.continues_another_run(config)
+    parsed = _check(config, search_path, starts=not there, complete=complete)
     hints = list[str]()
     if config.source.film or config.frames:
         from vqclip.run import frames as run_frames
@@ -194,9 +194,12 @@ def make_request(
             hints += run_frames.list_hints(asked, config, search_path)
         config = run_frames.with_source_length(config, search_path)
     notes = [*hints, *prompts.lint_prompts(config.prompts, config.negative)]
-    for line in (*(f"  {each}" for each in prompts.echo(wishes)), *(f"note: {n}" for n in notes)):
+    for line in (
+        *(f"  {each}" for each in prompts.describe_prompts(parsed)),
+        *(f"note: {n}" for n in notes),
+    ):
         say(line)
-    return _request(config, search_path, wishes, notes, begun, say)
+    return _request(config, search_path, parsed, notes, begun, say)
 
 
 def _request(
@@ -209,7 +212,7 @@ def _request(
 ) -> Request:
     """Work out what holds at which step of a run that has everything that it names."""
     _check_scenes(config, written)
-    wishes = language_prompt.styled(written, config.style)
+    styled = language_prompt.apply_style(written, config.style)
     retake = None
     if config.retake.of:
         from vqclip.run.retake import find_retake
@@ -217,36 +220,40 @@ def _request(
         retake = find_retake(config, search_path)
     frames = _plan_frames(config, search_path, say)
     clock = scheduled.clock_of(config) if frames is None else frames.clock
-    scenes = guidance_scenes.scene_timeline(wishes, clock, config.fade, loop=config.loop)
-    scheduled.curves(config, clock)  # refuses what cannot be at some frame, as do the next ones
-    for wish in wishes:
-        clock.within(wish.weight, f"the weight of {wish.body!r}", -math.inf)
+    scenes = guidance_scenes.make_timeline(styled, clock, config.fade, loop=config.loop)
+    scheduled.setting_curves(
+        config, clock
+    )  # refuses what cannot be at some frame, as do the next ones
+    for prompt in styled:
+        clock.checked_curve(prompt.weight, f"the weight of {prompt.body!r}", -math.inf)
     perceptors = [perceptor_spec.parse_perceptor(entry) for entry in config.perceptors]
     found = Request(
         config=config,
         search_path=search_path,
-        prompts=written,
-        wishes=wishes,
+        parsed_prompts=written,
+        prompts=styled,
         perceptors=perceptors,
         weights={
-            each.name: clock.within(each.weight, f"perceptors: the weight of {each.name}", 0)
+            each.name: clock.checked_curve(
+                each.weight, f"perceptors: the weight of {each.name}", 0
+            )
             for each in perceptors
         },
         words=assets.find_learnt_words([config.style, *learnt_words_in(written)], search_path),
         directions={
-            wish.body: assets.find_direction(wish.body, search_path)
-            for wish in written
-            if wish.kind == "vector"
+            prompt.body: assets.find_direction(prompt.body, search_path)
+            for prompt in written
+            if prompt.kind == "vector"
         },
         clock=clock,
         scenes=scenes,
         frames=frames,
         retake=retake,
-        begun=begun,
+        is_begun=begun,
         notes=notes,
     )
-    if found.dreams:
-        language_prompt.draft_text(wishes)  # refuses a draft without words
+    if found.starts_from_draft:
+        language_prompt.draft_text(styled)  # refuses a draft without words
     return found
 
 
@@ -289,36 +296,36 @@ def _check(
         complete: whether the models have to be.
     """
     animation_checks.check_animation(config)
-    wishes = prompts.parse_all(config.prompts, config.negative)
+    parsed = prompts.parse_with_negative(config.prompts, config.negative)
     if config.frames or not config.source.film:  # else how many they are is told by the film
-        _check_scenes(config, wishes)
+        _check_scenes(config, parsed)
     names = perceptor_spec.perceptor_names(config.perceptors)
-    perceptor_spec.check_readers(wishes, names)
+    perceptor_spec.check_readers(parsed, names)
     if complete:
         registry.require_models(config.vqgan, names)
-    require_files(config if starts else replace(config, init="random"), wishes, search_path)
-    return wishes
+    require_files(config if starts else replace(config, init="random"), parsed, search_path)
+    return parsed
 
 
-def _check_scenes(config: RunConfig, wishes: Sequence[Prompt]) -> None:
+def _check_scenes(config: RunConfig, parsed: Sequence[Prompt]) -> None:
     """Refuse more scenes than frames, or than steps of a still."""
     prompts.check_scenes(
-        wishes, config.frames or config.steps, "frames" if config.frames else "steps"
+        parsed, config.frames or config.steps, "frames" if config.frames else "steps"
     )
 
 
-def require_files(config: RunConfig, wishes: Sequence[Prompt], search_path: SearchPath) -> None:
+def require_files(config: RunConfig, parsed: Sequence[Prompt], search_path: SearchPath) -> None:
     """Refuse settings that name a file which is not here, or cannot be used.
 
     Raises:
         VqclipError: for the first picture, film, sound, learnt word or direction.
     """
     animation_checks.require_animation_files(config, search_path)
-    require_images(config, wishes, search_path)
-    assets.find_learnt_words([config.style, *learnt_words_in(wishes)], search_path)
-    for wish in wishes:
-        if wish.kind == "vector":
-            assets.find_direction(wish.body, search_path)
+    require_images(config, parsed, search_path)
+    assets.find_learnt_words([config.style, *learnt_words_in(parsed)], search_path)
+    for prompt in parsed:
+        if prompt.kind == "vector":
+            assets.find_direction(prompt.body, search_path)
 
 
 def without_unused_assets(request: Request, beside: Path | None = None) -> Request:
@@ -342,7 +349,7 @@ def _places(request: Request, search_path: SearchPath) -> Iterator[object]:
     config = request.config
     named = (config.source.film, config.sound.file, config.camera.depth, config.retake.of)
     yield from (search_path.find(name) for name in named if name)
-    for name in images_of_run(config, request.prompts):
+    for name in images_of_run(config, request.parsed_prompts):
         yield find_images(name, search_path)
     yield assets.find_learnt_words([f"<{name}>" for name in request.words], search_path)
     yield {name: assets.find_direction(name, search_path) for name in request.directions}

@@ -30,16 +30,16 @@ def begin_film(
     name, suffix = ("frames", "") if kind == "frames" else ("film", f".{kind}")
     path, frames = place / f"{name}{suffix}", 0
     if point is not None:
-        reel, done = point.reel, point.state.done
-        stem = name if reel is None else reel.folder.removesuffix(".frames")
+        film_progress, done = point.film, point.state.done
+        stem = name if film_progress is None else film_progress.folder.removesuffix(".frames")
         path = place / f"{stem}{suffix}"
-        there = media_film.frames_of(path)
+        there = media_film.list_frames(path)
         if (
-            reel is not None
-            and (reel.folder, reel.done) == (there.name, done)
-            and media_film.holds(there, reel.frames)
+            film_progress is not None
+            and (film_progress.folder, film_progress.done) == (there.name, done)
+            and media_film.has_frames(there, film_progress.frames)
         ):
-            frames = reel.frames
+            frames = film_progress.frames
         else:  # what there is is a film of its own, and so is what follows
             path = place / f"{name}-from-{done:05d}{suffix}"
     return media_film.open_film(
@@ -57,7 +57,7 @@ def _animation(
     kind = config.film.format
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
-    sound, start = run_frames.sound_of(config, request.search_path)
+    sound, start = run_frames.find_sound(config, request.search_path)
     rate = run_frames.fps_of(config) * (config.film.between + 1 if latent else 1)
     options = EncodeOptions(
         round_rate(rate),
@@ -71,7 +71,7 @@ def _animation(
         options = replace(options, between=0)
     plan = FilmPlan(
         size=size,
-        start=0 if point is None or point.reel is None else point.reel.frames,
+        start=0 if point is None or point.film is None else point.film.frames,
         overwrite=point is not None,
         folder=None if whole else place / "frames",
         tail=() if stretch is None else stretch.after,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vqclip.config import loading
 from vqclip.config.describe import to_dict
-from vqclip.config.layers import flat
+from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.run.record import checkpoint as record_checkpoint
@@ -59,12 +59,12 @@ class ResumePoint:
     state: RunnerState
     stages: list[tuple[int, int, int]]
     checkpoint: dict[str, Any]
-    reel: FilmProgress | None
+    film: FilmProgress | None
     starts: tuple[int, ...] = ()
 
 
 def write_resume_point(
-    ready: Runner, folder: Path, state: RunnerState, reel: FilmProgress | None
+    ready: Runner, folder: Path, state: RunnerState, film_progress: FilmProgress | None
 ) -> None:
     """Write a checkpoint of a session between two steps.
 
@@ -76,11 +76,11 @@ def write_resume_point(
         "done": state.done,
         "averaged": state.averaged,
         "moved": state.moved,
-        "slowed": state.slowed,
+        "slowed": state.rate_factor,
         "stages": ready.stages,
         "starts": ready.clock.starts,
         "checkpoint": asdict(ready.config.checkpoint),
-        "reel": None if reel is None else asdict(reel),
+        "reel": None if film_progress is None else asdict(film_progress),
     }
     record_checkpoint.write_run_checkpoint(folder, state.tensors, notes)
 
@@ -109,13 +109,13 @@ def find_resume_point(folder: Path) -> ResumePoint:
     notes = found.notes
     return ResumePoint(
         folder=folder,
-        notes=provenance.in_modern_words(Provenance(**notes["provenance"])),
+        notes=provenance.modernise_notes(Provenance(**notes["provenance"])),
         state=RunnerState(
             notes["done"], found.tensors, notes["averaged"], notes["moved"], notes["slowed"]
         ),
         stages=[(wide, high, count) for wide, high, count in notes["stages"]],
         checkpoint=notes["checkpoint"],
-        reel=None if notes["reel"] is None else FilmProgress(**notes["reel"]),
+        film=None if notes["reel"] is None else FilmProgress(**notes["reel"]),
         starts=tuple(notes.get("starts", ())),
     )
 
@@ -128,7 +128,7 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
     """
     base = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
     base |= {"out": str(point.folder.parent), "checkpoint": point.checkpoint}
-    config = loading.load(base=base, overrides=overrides)
+    config = loading.load_config(base=base, overrides=overrides)
     if config.out != base["out"]:
         raise ConfigError(
             f"out is {config.out}, but a run continues in its own folder, {point.folder}; to "
@@ -196,8 +196,12 @@ def changed_settings(point: ResumePoint, config: RunConfig) -> dict[str, Any]:
     Where things lie is not what they are: their sums tell whether they are the same.
     """
     before = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
-    now = flat(to_dict(config, everywhere=False))
-    return {k: v for k, v in flat(before).items() if k in now and now[k] != v and k != "assets"}
+    now = flatten_keys(to_dict(config, everywhere=False))
+    return {
+        k: v
+        for k, v in flatten_keys(before).items()
+        if k in now and now[k] != v and k != "assets"
+    }
 
 
 def restore_into(ready: Runner, point: ResumePoint) -> None:
@@ -227,10 +231,10 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     ready.restore(point.state)
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
-    other = changed_settings(point, ready.as_it_is())
+    other = changed_settings(point, ready.current_picture())
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
-    now = provenance.versions()
+    now = provenance.library_versions()
     moved = [
         f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v
     ]

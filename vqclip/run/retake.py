@@ -48,11 +48,11 @@ class Retake:
     @property
     def after(self) -> list[Path]:
         """Those that stay, after it; what lies between it and them is drawn anew."""
-        leading = self.between if self.goes_back else 0
+        leading = self.between if self.joins_again else 0
         return [self._picture(n) for n in range(self._place(self.until) + leading, self._count)]
 
     @property
-    def goes_back(self) -> bool:
+    def joins_again(self) -> bool:
         """Whether a frame that stays is seen after the stretch."""
         return self.until < self.frames or self.loop
 
@@ -62,7 +62,7 @@ class Retake:
         return [self._picture(number) for number in range(self._count)]
 
     @property
-    def comes_from(self) -> Path | None:
+    def continues_frame(self) -> Path | None:
         """What is seen before the stretch, if it is not the beginning."""
         if self.first == 0 and not self.loop:
             return None
@@ -72,9 +72,9 @@ class Retake:
         """The picture of a frame, counted from 0; -1 is the last one."""
         return self._picture(frame % self.frames * (self.between + 1))
 
-    def share(self, frame: int) -> float:
+    def blend_share(self, frame: int) -> float:
         """How much of what was there is in a frame of the stretch."""
-        if not self.goes_back:
+        if not self.joins_again:
             return 0.0
         length = min(BACK, (self.until - self.first + 1) // 2)
         return max(0.0, (frame - self.until + length + 1) / (length + 1))

@@ -18,7 +18,7 @@ from vqclip.animate import animate
 from vqclip.animation.feedback import FrameFeedback
 from vqclip.config import scheduled
 from vqclip.config.describe import to_dict
-from vqclip.config.layers import flat
+from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import MemorySettings, RunConfig
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
@@ -30,7 +30,7 @@ from vqclip.language.schedules import Curve
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.optimisers import NanGuard
-from vqclip.run.record.provenance import Provenance, versions
+from vqclip.run.record.provenance import Provenance, library_versions
 from vqclip.tensors import Image, Latent
 
 REGION = " region "  # in the name of a region's cutter
@@ -46,14 +46,14 @@ class RunnerState:
             picture that the run began with, if it did, as bytes.
         averaged: how many steps the average holds.
         moved: how many steps the optimiser counts.
-        slowed: what is left of its rate, where steps went wrong.
+        rate_factor: what is left of its rate, where steps went wrong.
     """
 
     done: int
     tensors: dict[str, Tensor]
     averaged: int
     moved: int
-    slowed: float = 1.0
+    rate_factor: float = 1.0
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Runner:
         memory_policy: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
         words: the learnt ones that its prompts name.
-        voyage: where an animation goes; None for a still.
+        feedback: where an animation goes; None for a still.
         rates: the learning rate at each step after an animation's first frame.
         done: how many steps are taken.
     """
@@ -87,7 +87,7 @@ class Runner:
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     start: Image | None = None
     words: Sequence[WordEmbedding] = ()
-    voyage: FrameFeedback | None = None
+    feedback: FrameFeedback | None = None
     rates: Callable[[int], float] = lambda step: 0.0
     done: int = 0
     _from: RunnerState | None = None
@@ -102,15 +102,19 @@ class Runner:
     @property
     def total(self) -> int:
         """How many steps the run takes, those of all frames together."""
-        return self.config.steps if self.voyage is None else self.voyage.starts[self.voyage.end]
+        return (
+            self.config.steps
+            if self.feedback is None
+            else self.feedback.frame_starts[self.feedback.end_frame]
+        )
 
     def play(self) -> Iterator[Step]:
         """Run to the last step: from the first one, or from a `restore`."""
         self._optimiser = self._begun()
-        if self.voyage is None:
-            yield from self.grow(self._optimiser)
+        if self.feedback is None:
+            yield from self.draw_stages(self._optimiser)
             return
-        yield from FrameRunner(self, self.voyage, self._optimiser).play()
+        yield from FrameRunner(self, self.feedback, self._optimiser).play()
 
     def _begun(self) -> optimisers.Scheduled:
         """Make the optimiser, or take up the one of a `restore`."""
@@ -129,7 +133,7 @@ class Runner:
         if self._from is not None:
             moments = _under("optimiser.", self._from.tensors)
             optimiser.load_state_dict(
-                {"taken": self._from.moved, "slowed": self._from.slowed, "moments": moments}
+                {"taken": self._from.moved, "slowed": self._from.rate_factor, "moments": moments}
             )
         return optimiser
 
@@ -141,7 +145,7 @@ class Runner:
             average.load_state_dict(kept)
         return average
 
-    def grow(self, optimiser: optimisers.Scheduled) -> Iterator[Step]:
+    def draw_stages(self, optimiser: optimisers.Scheduled) -> Iterator[Step]:
         """Take the steps of a picture, or of a film's first frame, through all sizes."""
         state, first = self._from, 0
         for width, height, count in self.stages:
@@ -152,12 +156,12 @@ class Runner:
             if 0 < first == self.done:
                 before = self.drawer.latent
                 self.drawer.enlarge(width, height)
-                optimiser.carry(before, self.drawer.latent)
+                optimiser.resize_moments(before, self.drawer.latent)
             self._average = self._averaged(state is not None and first < state.done <= last)
             yield from self._steps(optimiser, self._average, range(self.done, last))
             first = last
 
-    def refine(self, optimiser: optimisers.Scheduled, steps: range) -> Iterator[Step]:
+    def take_steps(self, optimiser: optimisers.Scheduled, steps: range) -> Iterator[Step]:
         """Take those steps of a later frame that are left."""
         self._average = self._averaged(steps.start < self.done)
         yield from self._steps(optimiser, self._average, range(self.done, steps.stop))
@@ -176,24 +180,24 @@ class Runner:
             try:
                 for step in generate(
                     *(self.drawer, self.perceptors, self.objectives, optimiser),
-                    guard.again(steps),
+                    guard.retry_steps(steps),
                 ):
-                    if not guard.passed(step):
+                    if not guard.check_step(step):
                         continue
                     average.update()
                     self.done = step.index + 1
                     streams = [cutter.state() for cutter in self.cutters.values()]
-                    yield replace(step, failed=guard.failed, saved=saved)
+                    yield replace(step, failed=guard.failed, memory_saving=saved)
                     saved = ""
                 return
             except Exception as error:
-                squares = max(cutter.count for cutter in self.cutters.values())
-                less = self._tighten(squares) if is_out_of_memory(error) else None
+                cutouts = max(cutter.count for cutter in self.cutters.values())
+                less = self._tighten(cutouts) if is_out_of_memory(error) else None
                 if less is None:
                     raise
                 saved = f"{saved}, then {less}" if saved else less
             # Out of the handler, since the error holds on to all that filled the memory.
-            guard.back()
+            guard.restore_state()
             for cutter, stream in zip(self.cutters.values(), streams, strict=True):
                 cutter.restore(stream)
             if torch.cuda.is_available():
@@ -204,31 +208,31 @@ class Runner:
         """The learning rate at each step, before the schedule of rates."""
         rate = self.config.optimiser.rate
         if isinstance(rate, str):
-            return scheduled.curve(self.config, "optimiser.rate", self.clock)
+            return scheduled.setting_curve(self.config, "optimiser.rate", self.clock)
         number = optimisers.RATES[self.config.optimiser.name] if rate is None else rate
         return lambda step: number
 
-    def _tighten(self, squares: int) -> str | None:
+    def _tighten(self, cutouts: int) -> str | None:
         """Hold less from now on, and note what was held before; see `Thrift.tighten`."""
-        before = flat(to_dict(self.as_it_is(), everywhere=False))
-        words = self.memory_policy.tighten(squares)
-        now = flat(to_dict(self.as_it_is(), everywhere=False))
+        before = flatten_keys(to_dict(self.current_picture(), everywhere=False))
+        words = self.memory_policy.tighten(cutouts)
+        now = flatten_keys(to_dict(self.current_picture(), everywhere=False))
         other = {key: before[key] for key, value in now.items() if before[key] != value}
         if other and self.done > 0:
             self.changes.append({"step": self.done, "settings": other})
         return words
 
-    def as_it_is(self) -> RunConfig:
+    def current_picture(self) -> RunConfig:
         """The settings, with what is held at a time as it became for want of memory."""
         return replace(self.config, memory=MemorySettings(**asdict(self.memory_policy)))
 
     @torch.no_grad()
-    def final(self) -> Image:
+    def final_picture(self) -> Image:
         """Draw the picture after the last step: that of the latent's average, if it is on.
 
         Of an animation, what was shown last.
         """
-        if self.voyage is not None and (shown := self.voyage.final()) is not None:
+        if self.feedback is not None and (shown := self.feedback.last_picture()) is not None:
             return shown
         if self._average is None:
             return self.drawer.draw()
@@ -248,8 +252,8 @@ class Runner:
         tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in self.cutters.items()}
         if self.start is not None:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
-        if self.voyage is not None:
-            tensors |= {f"voyage.{name}": each for name, each in self.voyage.state().items()}
+        if self.feedback is not None:
+            tensors |= {f"voyage.{name}": each for name, each in self.feedback.state().items()}
         return RunnerState(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
 
     def restore(self, state: RunnerState) -> None:
@@ -269,15 +273,15 @@ class Runner:
         for key, cutter in self.cutters.items():
             if key in streams:  # a region that a change of prompts brought has none yet
                 cutter.restore(streams[key])
-        if self.voyage is not None:
-            self.voyage.restore(_under("voyage.", state.tensors), wanted.device)
+        if self.feedback is not None:
+            self.feedback.restore(_under("voyage.", state.tensors), wanted.device)
         self._from, self.done = state, state.done
 
     def provenance(self) -> Provenance:
         """All that is needed to make the picture again."""
-        settings = to_dict(replace(self.as_it_is(), seed=self.seed), everywhere=False)
+        settings = to_dict(replace(self.current_picture(), seed=self.seed), everywhere=False)
         prompt = settings.pop("prompts")
-        known = self.models, versions()
+        known = self.models, library_versions()
         return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
 
 
@@ -286,45 +290,50 @@ class FrameRunner:
     """The frames of an animation, each drawn from the one before it.
 
     Attributes:
-        run: whose frames they are; it takes the steps.
-        voyage: what takes it from frame to frame.
+        runner: whose frames they are; it takes the steps.
+        feedback: what takes it from frame to frame.
         optimiser: of the run's latent.
     """
 
-    run: Runner
-    voyage: FrameFeedback
+    runner: Runner
+    feedback: FrameFeedback
     optimiser: optimisers.Scheduled
 
     def play(self) -> Iterator[Step]:
         """Draw the frames that are left."""
-        frame = self.voyage.frame(self.run.done)
-        begun = frame < self.voyage.end and self.run.done > self.voyage.starts[frame]
+        frame = self.feedback.frame_of_step(self.runner.done)
+        begun = (
+            frame < self.feedback.end_frame
+            and self.runner.done > self.feedback.frame_starts[frame]
+        )
         try:
-            yield from animate(self, range(frame, self.voyage.end), begun)
+            yield from animate(self, range(frame, self.feedback.end_frame), begun)
         finally:
-            self.voyage.route.close()
+            self.feedback.motion.close()
 
-    def move(self, frame: int) -> None:
-        """Move what the last frame showed on to this one; see `FrameFeedback.move`."""
-        self.voyage.move(frame, self.run.drawer, self.optimiser)
-        if self.run.config.motion.steady:
-            for key, cutter in self.run.cutters.items():
-                cutter.restore(self.voyage.streams.setdefault(key, cutter.state()))
+    def start_frame(self, frame: int) -> None:
+        """Move what the last frame showed on to this one; see `FrameFeedback.start_frame`."""
+        self.feedback.start_frame(frame, self.runner.drawer, self.optimiser)
+        if self.runner.config.motion.steady:
+            for key, cutter in self.runner.cutters.items():
+                cutter.restore(self.feedback.streams.setdefault(key, cutter.state()))
 
-    def refine(self, frame: int) -> Iterator[Step]:
+    def take_steps(self, frame: int) -> Iterator[Step]:
         """Take the steps of a frame that are left."""
         if frame == 0:
-            yield from self.run.grow(self.optimiser)
+            yield from self.runner.draw_stages(self.optimiser)
         else:
-            yield from self.run.refine(self.optimiser, self.voyage.steps(frame))
+            yield from self.runner.take_steps(self.optimiser, self.feedback.steps(frame))
 
-    def develop(self, frame: int) -> tuple[Image, ...]:
-        """Give what is shown of a frame; see `FrameFeedback.develop`."""
-        return self.voyage.develop(frame, self.run.drawer, self.run.averaged_latent())
+    def finish_frame(self, frame: int) -> tuple[Image, ...]:
+        """Give what is shown of a frame; see `FrameFeedback.finish_frame`."""
+        return self.feedback.finish_frame(
+            frame, self.runner.drawer, self.runner.averaged_latent()
+        )
 
-    def last(self, frame: int) -> int:
+    def last_step(self, frame: int) -> int:
         """The number of a frame's last step."""
-        return self.voyage.steps(frame)[-1]
+        return self.feedback.steps(frame)[-1]
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ def read_first_frame(there: Retake, size: tuple[int, int]) -> Image | None:
     Raises:
         ConfigError: if it is of another size than (width, height) `size`.
     """
-    path = there.comes_from or there.picture(there.until % there.frames)
+    path = there.continues_frame or there.picture(there.until % there.frames)
     picture = images.read_picture(path)
     height, width = picture.shape[-2:]
     if (width, height) != size:
@@ -37,35 +37,35 @@ def read_first_frame(there: Retake, size: tuple[int, int]) -> Image | None:
             f"the frames in {there.folder} are {width}x{height}, and this run's would be "
             f"{size[0]}x{size[1]}; frames that are drawn again must have the same size"
         )
-    return picture if there.comes_from else None
+    return picture if there.continues_frame else None
 
 
-def begin_retake(ready: Runner, trip: FrameFeedback, there: Retake) -> None:
+def begin_retake(ready: Runner, feedback: FrameFeedback, there: Retake) -> None:
     """Let a session draw a stretch only: from the frame before it, and back to what was there."""
     device = ready.drawer.latent.device
-    lead = trip.habits.loop
+    lead = feedback.options.loop
 
     def read(path: Path) -> Image:
         return images.read_picture(path).to(device)
 
-    trip.back = BlendBack(
+    feedback.blend_back = BlendBack(
         until=there.until + lead,
-        share=lambda frame: there.share(frame - lead),
-        old=lambda frame: read(there.picture(frame - lead)),
-        leads_on=there.goes_back,
+        share=lambda frame: there.blend_share(frame - lead),
+        old_frame=lambda frame: read(there.picture(frame - lead)),
+        continues=there.joins_again,
         final=(lambda: read(there.picture(-1))) if there.until < there.frames else None,
     )
-    if there.comes_from is None:
+    if there.continues_frame is None:
         return
-    before = read(there.comes_from)
+    before = read(there.continues_frame)
     latent = fit_latent(ready.drawer, before)
     tensors = {"latent": latent, "average": torch.zeros_like(latent), "voyage.last": latent}
-    tensors |= {f"voyage.{name}": each for name, each in trip.state().items()}
+    tensors |= {f"voyage.{name}": each for name, each in feedback.state().items()}
     tensors["voyage.shown"] = _bytes(before)
     if ready.config.motion.colours != "none":
         tensors["voyage.reference"] = _bytes(read(there.picture(0)))
     tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in ready.cutters.items()}
-    done = trip.starts[there.first + lead]
+    done = feedback.frame_starts[there.first + lead]
     ready.restore(RunnerState(done, tensors, averaged=0, moved=done))
 
 

@@ -48,7 +48,7 @@ GUIDANCE = 2.5  # of the prior's drafts
 
 
 @dataclass
-class Forgery:
+class AdversarialImage:
     """A forgery: a latent that is optimised towards a caption, beside a real picture of it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Forgery:
     age: int = 0
 
     @property
-    def life(self) -> int:
+    def total_moves(self) -> int:
         """How many moves it makes in all."""
         return sum(moves for _, moves in self.stages)
 
@@ -87,7 +87,7 @@ class Forgery:
         return self.stages[-1][0]
 
 
-class Forger:
+class AdversarialDrawer:
     """Draws forgeries by a VQGAN, and moves their latents.
 
     Args:
@@ -96,48 +96,48 @@ class Forger:
 
     def __init__(self, recipe: ClipRecipe, vqgan: VQGAN, side: int) -> None:
         self.recipe, self.vqgan, self.side = recipe, vqgan, side
-        self.low, self.high = vqgan.limits()
+        self.low, self.high = vqgan.codebook_range()
 
-    def half(self) -> Any:
+    def autocast(self) -> Any:
         """A context of half precision, if the recipe says so."""
         enabled = self.recipe.forged_bf16
         return torch.autocast(self.low.device.type, torch.bfloat16, enabled=enabled)
 
-    def drawn(self, latents: list[Tensor]) -> list[Tensor]:
+    def decode(self, latents: list[Tensor]) -> list[Tensor]:
         """Decode latents [C, h, w], those of one size together: [3, H, W] each."""
         drawn: dict[int, Tensor] = {}
         for wide in {latent.shape[-1] for latent in latents}:
             some = [i for i, latent in enumerate(latents) if latent.shape[-1] == wide]
-            with self.half():
+            with self.autocast():
                 codes = self.vqgan.quantise(torch.stack([latents[i] for i in some]))
                 drawn |= zip(some, self.vqgan.decode(codes).float(), strict=True)
         return [drawn[i] for i in range(len(latents))]
 
     @torch.no_grad()
-    def redrawn(self, images: Tensor, side: int) -> Tensor:
+    def reconstruct(self, images: Tensor, side: int) -> Tensor:
         """Encode and decode pictures [N, 3, H, W] in [0, 1], at a side in pixels."""
         if images.shape[-1] != side:
             images = functional.interpolate(
                 images, [side, side], mode="bilinear", antialias=True
             ).clamp(0, 1)
-        with self.half():
+        with self.autocast():
             codes = self.vqgan.quantise(self.vqgan.encode(images).float())
             return self.vqgan.decode(codes).float()
 
     @torch.no_grad()
-    def grow(self, each: Forgery) -> None:
+    def grow(self, each: AdversarialImage) -> None:
         """Continue at the next size, as a run does: drawn, resized and encoded."""
         shape = [each.side, each.side]
-        picture = self.drawn([each.latent])[0]
+        picture = self.decode([each.latent])[0]
         image = functional.interpolate(picture[None], shape, mode="bicubic").clamp(0, 1)
-        with self.half():
+        with self.autocast():
             each.latent = self.vqgan.encode(image).float()[0]
         each.moments = functional.interpolate(
             each.moments, each.latent.shape[-2:], mode="bilinear"
         )
-        each.real = self.redrawn(each.original[None], each.side)[0]
+        each.real = self.reconstruct(each.original[None], each.side)[0]
 
-    def move(self, each: Forgery, slope: Tensor) -> None:
+    def move(self, each: AdversarialImage, slope: Tensor) -> None:
         """Take one step of Adam, clamped to the codebook's range.
 
         Args:
@@ -170,7 +170,7 @@ class Forger:
 
 
 @dataclass(frozen=True)
-class ShownForgeries:
+class AdversarialBatch:
     """Cutouts of forgeries and of the real pictures, for a training step.
 
     Args:
@@ -185,7 +185,7 @@ class ShownForgeries:
     things: list[frozenset[str]]
 
 
-class Forgeries:
+class AdversarialPool:
     """A pool of forgeries of all ages.
 
     Attributes:
@@ -200,7 +200,7 @@ class Forgeries:
         device: torch.device | str = "cpu",
     ) -> None:
         self.recipe, self.device = recipe, torch.device(device)
-        folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+        folder = registry.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
         self.vqgan = models_vqgan.open_vqgan(
             folder / "vqgan.yaml", folder / "vqgan.safetensors", device=device
         )
@@ -211,12 +211,14 @@ class Forgeries:
         self.cells = CELLS if self.prior is None else self.prior.cells
         side = self.cells * self.vqgan.factor
         self.batches = ClipBatches(replace(recipe, size=side, batch=AT_ONCE), pictures, photos)
-        self.forger = Forger(recipe, self.vqgan, side)
-        self.pool: list[Forgery] = []
-        self.waiting: list[Forgery] = []
+        self.drawer = AdversarialDrawer(recipe, self.vqgan, side)
+        self.pool: list[AdversarialImage] = []
+        self.waiting: list[AdversarialImage] = []
         self.fooled = 0.0
 
-    def show(self, model: Model, generator: torch.Generator, autocast: Any) -> ShownForgeries:
+    def next_batch(
+        self, model: Model, generator: torch.Generator, autocast: Any
+    ) -> AdversarialBatch:
         """Move some forgeries one step further, and return them as they were before it."""
         while len(self.pool) < self.recipe.pool:
             self.pool.append(self._next(model, generator))
@@ -227,31 +229,31 @@ class Forgeries:
         chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
         for each in chosen:
             if each.side > each.real.shape[-1]:
-                self.forger.grow(each)
+                self.drawer.grow(each)
         captions = [each.caption for each in chosen]
         grid = self._views(len(chosen), generator)
         latents = [each.latent.requires_grad_() for each in chosen]
         was = model.training
         model.eval().requires_grad_(False)
         with autocast():
-            text = model.read(captions)
-        forged = _cut(self.forger.drawn(latents), grid)
+            text = model.embed_text(captions)
+        forged = _cut(self.drawer.decode(latents), grid)
         with autocast():
-            seen = model.look(forged)
+            seen = model.embed_image(forged)
         loss = spherical_distance(seen, text).diag().sum()
         gradients = torch.autograd.grad(loss, latents)
         model.requires_grad_(True).train(was)
         for each, gradient in zip(chosen, gradients, strict=True):
             each.latent = each.latent.detach()
-            self.forger.move(each, gradient)
-        return ShownForgeries(
+            self.drawer.move(each, gradient)
+        return AdversarialBatch(
             forged=forged.detach().clamp(0, 1),
             real=_cut([each.real for each in chosen], grid).clamp(0, 1),
             captions=captions,
             things=[frozenset(each.things) for each in chosen],
         )
 
-    def judged(self, images: Tensor, text: Tensor) -> None:
+    def update_scores(self, images: Tensor, text: Tensor) -> None:
         """Update `fooled` by the CLIP's embeddings.
 
         Args:
@@ -267,7 +269,7 @@ class Forgeries:
         """The eight oldest forgeries, each beneath its real picture: [3, H, W] in [0, 1]."""
         oldest = sorted(self.pool, key=lambda each: -each.age)[:8]
         side = self.cells * self.vqgan.factor
-        forged = self.forger.drawn([each.latent for each in oldest])
+        forged = self.drawer.decode([each.latent for each in oldest])
         rows = torch.stack(
             [
                 torch.cat([functional.interpolate(p[None], [side, side]) for p in line])
@@ -284,10 +286,11 @@ class Forgeries:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with what `state_dict` returned."""
         self.pool, self.waiting = (
-            [self._here(Forgery(**each)) for each in state[name]] for name in ("pool", "waiting")
+            [self._here(AdversarialImage(**each)) for each in state[name]]
+            for name in ("pool", "waiting")
         )
 
-    def _here(self, each: Forgery) -> Forgery:
+    def _here(self, each: AdversarialImage) -> AdversarialImage:
         moved = {key: getattr(each, key).to(self.device) for key in TENSORS}
         return replace(each, **moved)
 
@@ -301,36 +304,36 @@ class Forgeries:
         shape = [count, 3, self.recipe.size, self.recipe.size]
         return functional.affine_grid(theta, shape, align_corners=False).to(self.device)
 
-    def _next(self, model: Model, generator: torch.Generator) -> Forgery:
+    def _next(self, model: Model, generator: torch.Generator) -> AdversarialImage:
         """Return a new forgery; they are prepared in batches."""
         if not self.waiting:
             self.waiting = self._prepare(model, generator)
         return self.waiting.pop()
 
     @torch.no_grad()
-    def _prepare(self, model: Model, generator: torch.Generator) -> list[Forgery]:
+    def _prepare(self, model: Model, generator: torch.Generator) -> list[AdversarialImage]:
         """Draw captions and pictures, redraw these by the VQGAN, and choose latents to start."""
         images, captions, things, _ = self.batches.draw(generator)
         images = images.to(self.device)
         drafts = 0 if self.prior is None else len(captions) // 2
         stages = [
-            self.forger.stages(self.recipe.forged_growth and number >= drafts, generator)
+            self.drawer.stages(self.recipe.forged_growth and number >= drafts, generator)
             for number in range(len(captions))
         ]
         first = [parts[0][0] for parts in stages]
         cells = [side // self.vqgan.factor for side in first]
-        starts = [self.vqgan.random(wide, wide, generator)[0] for wide in cells]
+        starts = [self.vqgan.random_latent(wide, wide, generator)[0] for wide in cells]
         if self.prior is not None:
-            prefix = self.prior.prefix(model.states(captions[:drafts]))
-            written = self.prior.dream(prefix, generator=generator, guidance=GUIDANCE)
+            prefix = self.prior.prefix(model.text_states(captions[:drafts]))
+            written = self.prior.sample(prefix, generator=generator, guidance=GUIDANCE)
             starts[:drafts] = [self.vqgan.lookup(each)[0] for each in written]
         real = [
-            self.forger.redrawn(image[None], side)[0]
+            self.drawer.reconstruct(image[None], side)[0]
             for image, side in zip(images, first, strict=True)
         ]
         begun = zip(starts, real, images, captions, things, stages, strict=True)
         return [
-            Forgery(
+            AdversarialImage(
                 latent=start,
                 real=picture,
                 original=image,

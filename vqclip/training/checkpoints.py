@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError, OutputError
-from vqclip.models.zoo.checkpoint_file import read_checkpoint, unpack
+from vqclip.models.zoo.checkpoint_file import read_checkpoint, unpack_tables
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -135,7 +135,7 @@ def read_weights(begin: str, starter: Path, file: str) -> tuple[dict[str, Tensor
             f"from={begin}: {path} is no checkpoint of a training, since it holds no model; name "
             f"a {CHECKPOINT} or a {file}"
         )
-    return unpack(dict(found)), f"from={begin}"
+    return unpack_tables(dict(found)), f"from={begin}"
 
 
 def load_weights(

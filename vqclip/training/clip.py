@@ -31,7 +31,7 @@ from vqclip.errors import ModelError
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.training import loop, settings
-from vqclip.training.adversarial import Forgeries
+from vqclip.training.adversarial import AdversarialPool
 from vqclip.training.checkpoints import load_weights, read_weights
 from vqclip.training.clip_model import FILE, Model, export, parameter_groups, words_folder
 from vqclip.training.data import archives
@@ -45,7 +45,7 @@ class ImageEncoder(Protocol):
 
     clip: Any
 
-    def look(self, images: Tensor) -> Tensor:
+    def embed_image(self, images: Tensor) -> Tensor:
         """Embed pictures: [N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
 
     def parameters(self) -> Any:
@@ -94,7 +94,7 @@ def attack_images(
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     with autocast():
-        seen = model.look(moved)
+        seen = model.embed_image(moved)
     loss = contrastive_loss(seen, text, same, model.clip.logit_scale.exp())
     gradient = torch.autograd.grad(loss, moved)[0]
     for parameter in model.parameters():
@@ -170,9 +170,11 @@ def load_teacher(recipe: ClipRecipe, model: Model, pictures: archives.Pictures) 
     return targets
 
 
-def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_event) -> loop.Run:
+def train(
+    recipe: ClipRecipe, listener: settings.EventListener = settings.ignore_event
+) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = loop.prepare_run(recipe, tell)
+    run = loop.prepare_run(recipe, listener)
     device, generator = run.device, run.generator
 
     def autocast() -> Any:
@@ -197,7 +199,9 @@ def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_eve
     if recipe.teacher:
         targets = load_teacher(recipe, model, pictures)
     book = read_checkpoint(recipe.sentences) if recipe.sentences else None
-    forger = Forgeries(recipe, pictures, photos, device) if recipe.forgeries > 0 else None
+    adversarial_pool = None
+    if recipe.forgeries > 0:
+        adversarial_pool = AdversarialPool(recipe, pictures, photos, device)
     decodes = random_decodes(recipe) if recipe.vqgan else torch.empty(0, 3, 0, 0)
 
     def advance(step: int) -> Tensor:
@@ -205,8 +209,8 @@ def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_eve
             group["lr"] = group["pace"] * learning_rate(recipe, step)
         images, captions, shown, chosen = batches.draw(generator)
         forged = images[:0]
-        if forger is not None:
-            lot = forger.show(model, generator, autocast)
+        if adversarial_pool is not None:
+            lot = adversarial_pool.next_batch(model, generator, autocast)
             forged, images = lot.forged.cpu(), torch.cat([images, lot.real.cpu()])
             captions, shown = captions + lot.captions, shown + lot.things
             chosen = torch.cat([chosen, torch.full([len(lot.captions)], -1)])
@@ -223,18 +227,20 @@ def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_eve
             model.clip.visual.patch_dropout.prob = hidden
         if step >= recipe.attack_from:
             with torch.no_grad(), autocast():
-                text = model.read(captions)
+                text = model.embed_text(captions)
             # Attacks grow stronger: under strong ones an untrained model learns nothing.
             rms = recipe.attack_rms * min(1.0, (step - recipe.attack_from + 1) / 500)
             # Attack forgeries, too, or the attack's noise would give away the real pictures.
             both = attack_images(model, torch.cat([images, forged]), text, same, rms, autocast)
             images, forged = both.split([len(images), len(forged)])
         with autocast():
-            image = model.look(torch.cat([images, forged, empty]))
+            image = model.embed_image(torch.cat([images, forged, empty]))
             with torch.set_grad_enabled(not fixed):
-                text = model.read(captions)
-        if forger is not None:
-            forger.judged(image.detach()[len(captions) - len(forged) :], text.detach())
+                text = model.embed_text(captions)
+        if adversarial_pool is not None:
+            adversarial_pool.update_scores(
+                image.detach()[len(captions) - len(forged) :], text.detach()
+            )
         loss = contrastive_loss(image, text, same, model.clip.logit_scale.exp())
         if recipe.teacher:
             untinted = chosen >= 0
@@ -244,9 +250,11 @@ def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_eve
         if book is not None and not fixed:
             picked = torch.randint(len(book["texts"]), [recipe.recited], generator=generator)
             with autocast():
-                spoken = model.echo(model.read([book["texts"][i] for i in picked.tolist()]))
+                embedded = model.echo(
+                    model.embed_text([book["texts"][i] for i in picked.tolist()])
+                )
             wanted = book["meanings"][picked].to(device).float()
-            apart = 1 - nn.functional.cosine_similarity(spoken, wanted)
+            apart = 1 - nn.functional.cosine_similarity(embedded, wanted)
             loss = loss + recipe.recite * apart.mean()
         optimiser.zero_grad()
         loss.backward()
@@ -259,12 +267,16 @@ def train(recipe: ClipRecipe, tell: settings.EventListener = settings.ignore_eve
     def report() -> dict[str, float]:
         line = evaluate(model, pictures, "known", recipe)
         line |= evaluate(model, held, "held_out", recipe)
-        return line if forger is None else line | {"fooled": round(forger.fooled, 3)}
+        return (
+            line
+            if adversarial_pool is None
+            else line | {"fooled": round(adversarial_pool.fooled, 3)}
+        )
 
     parts: dict[str, Any] = {"model": model, "optimiser": optimiser}
-    if forger is not None:
-        parts["forgeries"] = forger
-    sheet = None if forger is None else forger.sheet
+    if adversarial_pool is not None:
+        parts["forgeries"] = adversarial_pool
+    sheet = None if adversarial_pool is None else adversarial_pool.sheet
     loop.run_steps(
         recipe, run, parts, advance, report=report, report_every=250, sheet=sheet, sheet_every=250
     )
@@ -286,8 +298,8 @@ def evaluate(
     concepts = [list(first)[i] for i in order.tolist()]
     rgba = pictures.pixels[[first[c] for c in concepts]].float() / 255
     white = rgba[:, :3] * rgba[:, 3:] + 1 - rgba[:, 3:]
-    image = model.look(white.to(model.mean.device))
-    best = (image @ model.read(concepts).T).argmax(1).cpu()
+    image = model.embed_image(white.to(model.mean.device))
+    best = (image @ model.embed_text(concepts).T).argmax(1).cpu()
     model.train()
     return {name: round(float((best == torch.arange(len(concepts))).float().mean()), 3)}
 
@@ -297,9 +309,9 @@ def random_decodes(recipe: ClipRecipe) -> Tensor:
     """Decode random codes of `recipe.vqgan`: [RANDOM_DECODES, 3, size, size] in [0, 1]."""
     from vqclip.models import vqgan
 
-    folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+    folder = registry.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
     model = vqgan.open_vqgan(folder / "vqgan.yaml", folder / "vqgan.safetensors")
     generator = torch.Generator().manual_seed(recipe.seed)
     side = recipe.size // model.factor
-    latents = (model.random(side, side, generator) for _ in range(RANDOM_DECODES))
+    latents = (model.random_latent(side, side, generator) for _ in range(RANDOM_DECODES))
     return torch.cat([model.decode(latent) for latent in latents])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vqclip.models import clip_text_tower
 from vqclip.models.clip import PACKED
 from vqclip.models.zoo import registry
-from vqclip.models.zoo.checkpoint_file import pack
+from vqclip.models.zoo.checkpoint_file import pack_table
 from vqclip.training.data import archives
 from vqclip.training.perceptual import efficientnet_weights
 from vqclip.training.settings import ClipRecipe as Recipe
@@ -92,19 +92,21 @@ class Model(nn.Module):
         # From this CLIP's space to a sentence encoder's; not a part of what is exported.
         self.echo = nn.Linear(recipe.embedding, 384, bias=False)
 
-    def look(self, images: Tensor) -> Tensor:
+    def embed_image(self, images: Tensor) -> Tensor:
         """Embed pictures: [N, 3, S, S] in [0, 1] → [N, D], rows of length 1."""
         images = ((images - self.mean) / self.std).contiguous(memory_format=self.memory)
         return self.clip.encode_image(images, normalize=True).float()
 
-    def read(self, captions: list[str]) -> Tensor:
+    def embed_text(self, captions: list[str]) -> Tensor:
         """Embed texts: [N, D], rows of length 1."""
         tokens = self.tokenizer(captions).to(self.mean.device)
         return self.clip.encode_text(tokens, normalize=True).float()
 
-    def states(self, captions: list[str]) -> Tensor:
+    def text_states(self, captions: list[str]) -> Tensor:
         """Return the text tower's states for every token of texts: [N, L, text_width]."""
-        return clip_text_tower.states(self.clip, self.tokenizer(captions).to(self.mean.device))
+        return clip_text_tower.hidden_states(
+            self.clip, self.tokenizer(captions).to(self.mean.device)
+        )
 
     def train(self, mode: bool = True) -> Model:
         """Set training mode, but keep ImageNet's batch statistics, which attacks would spoil."""
@@ -160,7 +162,7 @@ def export(recipe: Recipe, model: Model, pictures: archives.Pictures, out: Path)
         config["words_of"] = words_folder(recipe).name
         tensors = {k: v for k, v in tensors.items() if k.startswith("visual.")}
     else:
-        tensors = pack(tensors, "token_embedding.weight")
+        tensors = pack_table(tensors, "token_embedding.weight")
     save_file(tensors, out / FILE)
     # The normalisation that the model was trained with, whichever recipe it began with.
     seen = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}

@@ -66,14 +66,14 @@ def compute_features(pictures: archives.Pictures, device: torch.device) -> Tenso
 
 
 def train_teacher(
-    recipe: settings.ClipRecipe, tell: settings.EventListener = settings.ignore_event
+    recipe: settings.ClipRecipe, listener: settings.EventListener = settings.ignore_event
 ) -> loop.Run:
     """Train the teacher: a head and a text tower; write `teacher.pt` into `recipe.out`.
 
     Raises:
         ModelError: if the [train] extra is not installed, or `from=` does not fit.
     """
-    run = loop.prepare_run(recipe, tell)
+    run = loop.prepare_run(recipe, listener)
     pictures = archives.read_pictures(
         Path(recipe.data), "illustrations", side=128, classes=recipe.licences
     )
@@ -94,10 +94,10 @@ def train_teacher(
             first = {pictures.rows[i].concept: i for i in reversed(members)}
             concepts = list(first)[:256]
             if concepts:
-                spoken = model.read(concepts).cpu()
+                spoken = model.embed_text(concepts).cpu()
                 best = (targets[[first[c] for c in concepts]] @ spoken.T).argmax(1)
                 right = (best == torch.arange(len(concepts))).float().mean()
-                tell("report", **{name: round(float(right), 3)})
+                listener("report", **{name: round(float(right), 3)})
     files = [row.file for row in pictures.rows]
     text = {k: v.cpu() for k, v in model.state_dict().items() if "visual" not in k}
     write_atomically({"targets": targets, "files": files, "text": text}, run.out / "teacher.pt")
@@ -149,7 +149,7 @@ def train_head(
         names = [row.concept for row in rows]
         same = torch.tensor([[a == b for b in names] for a in names], device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-            words = model.read(captions)
+            words = model.embed_text(captions)
             image = functional.normalize(head(known[chosen].to(device)).float(), dim=-1)
         loss = contrastive_loss(image, words, same, model.clip.logit_scale.exp())
         optimiser.zero_grad()
@@ -212,12 +212,12 @@ def embed_sentences(
     texts: list[str],
     bf16: bool = False,
     device: torch.device | str = "cpu",
-    tell: settings.EventListener = settings.ignore_event,
+    listener: settings.EventListener = settings.ignore_event,
 ) -> Tensor:
     """Embed texts by the sentence encoder: [N, 384] float16, rows of length 1.
 
     Args:
-        tell: is told of each batch, as a "step".
+        listener: is told of each batch, as a "step".
 
     Raises:
         ModelError: if the [train] extra is not installed.
@@ -247,23 +247,23 @@ def embed_sentences(
         out[some] = functional.normalize(mean, dim=-1).half().cpu()
         done, each = first + len(some), (time.monotonic() - began) / (first + len(some))
         left = round((len(texts) - done) * each, 1)
-        tell("step", step=done, loss=None, seconds=round(each, 4), left=left)
+        listener("step", step=done, loss=None, seconds=round(each, 4), left=left)
     return out
 
 
 def train_sentences(
-    recipe: SentencesRecipe, tell: settings.EventListener = settings.ignore_event
+    recipe: SentencesRecipe, listener: settings.EventListener = settings.ignore_event
 ) -> loop.Run:
     """Write `sentences.pt` into `recipe.out`: texts and their sentence embeddings."""
-    run = loop.prepare_run(recipe, tell)
+    run = loop.prepare_run(recipe, listener)
     pictures = archives.read_pictures(
         Path(recipe.data), "illustrations", side=8, classes=recipe.licences
     )
     texts = draw_captions(pictures.split()[0], recipe.captions, run.generator)
     texts += make_phrases(clip_vocabulary(), recipe.phrases, run.generator)
     texts = sorted(set(texts))
-    tell("start", out=str(run.out), device=run.device.type, step=0, steps=len(texts))
-    found = embed_sentences(texts, recipe.bf16, run.device, tell)
+    listener("start", out=str(run.out), device=run.device.type, step=0, steps=len(texts))
+    found = embed_sentences(texts, recipe.bf16, run.device, listener)
     write_atomically({"texts": texts, "meanings": found}, run.out / "sentences.pt")
     run.step = len(texts)
     return run

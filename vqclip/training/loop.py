@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.media.files import unwritable, write_whole
+from vqclip.media.files import unwritable_error, write_whole
 from vqclip.media.images import save_png
 from vqclip.models.device import pick_device
 from vqclip.run.record.interrupts import catch_interrupts
@@ -67,7 +67,7 @@ class Run:
         out: the folder that it writes to.
         device: that it computes on.
         generator: of the recipe's random numbers; on the processor.
-        tell: is told of events.
+        listener: is told of events.
         resumed: whether an earlier piece left a checkpoint.
         step: how many steps are done.
         loss: a running mean; None before the first step.
@@ -77,14 +77,14 @@ class Run:
     out: Path
     device: torch.device
     generator: torch.Generator
-    tell: EventListener
+    listener: EventListener
     resumed: bool = False
     step: int = 0
     loss: float | None = None
     interrupted: bool = False
 
 
-def prepare_run(recipe: CommonSettings, tell: EventListener = ignore_event) -> Run:
+def prepare_run(recipe: CommonSettings, listener: EventListener = ignore_event) -> Run:
     """Prepare a training: choose the device, seed the random numbers, make the folder.
 
     Raises:
@@ -101,10 +101,10 @@ def prepare_run(recipe: CommonSettings, tell: EventListener = ignore_event) -> R
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(out, error) from error
+        raise unwritable_error(out, error) from error
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
-    return Run(out, device, generator, tell, (out / CHECKPOINT).exists())
+    return Run(out, device, generator, listener, (out / CHECKPOINT).exists())
 
 
 def run_steps(
@@ -138,7 +138,7 @@ def run_steps(
         _cut_log(run.out / "log.jsonl", run.step)
     # The learning rate is planned for all `steps`; `until` may end this piece earlier.
     end = min(recipe.steps, recipe.until) if recipe.until > 0 else recipe.steps
-    run.tell("start", out=str(run.out), device=run.device.type, step=run.step, steps=end)
+    run.listener("start", out=str(run.out), device=run.device.type, step=run.step, steps=end)
     began = saved = time.monotonic()
     deadline, pace, drawn = began + recipe.minutes * 60, 0.0, -1
     with catch_interrupts() as asked:
@@ -156,7 +156,7 @@ def run_steps(
             now = time.monotonic()
             pace = now - clock if pace == 0 else 0.9 * pace + 0.1 * (now - clock)
             left = min((end - run.step) * pace, max(0.0, deadline - now))
-            run.tell(
+            run.listener(
                 "step",
                 step=run.step,
                 loss=round(run.loss, 4),
@@ -186,7 +186,7 @@ def learning_rate(recipe: RateSettings, step: int) -> float:
 def _keep(run: Run, parts: Mapping[str, Any]) -> None:
     path = run.out / CHECKPOINT
     save_checkpoint(path, parts, step=run.step, loss=run.loss, generator=run.generator)
-    run.tell("checkpoint", path=str(path), step=run.step)
+    run.listener("checkpoint", path=str(path), step=run.step)
 
 
 def _log(run: Run, figures: Mapping[str, float]) -> None:
@@ -196,8 +196,8 @@ def _log(run: Run, figures: Mapping[str, float]) -> None:
         with path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
     except OSError as error:
-        raise unwritable(path, error) from error
-    run.tell("report", **line)
+        raise unwritable_error(path, error) from error
+    run.listener("report", **line)
 
 
 def _cut_log(path: Path, step: int) -> None:
@@ -214,8 +214,8 @@ def _draw(run: Run, sheet: Callable[[], Tensor]) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
-        raise unwritable(path.parent, error) from error
+        raise unwritable_error(path.parent, error) from error
     with torch.random.fork_rng():  # a sheet's random numbers must not change the training
         picture = sheet()
     save_png(path, picture[None], overwrite=True)
-    run.tell("sheet", path=str(path), step=run.step)
+    run.listener("sheet", path=str(path), step=run.step)

@@ -27,8 +27,8 @@ from torch.nn import functional
 
 from vqclip.errors import ModelError, PictureError
 from vqclip.models import vqgan
-from vqclip.models.gpt import Shape
-from vqclip.models.prior import Prior, blocks
+from vqclip.models.gpt import TransformerShape
+from vqclip.models.prior import Prior, cut_blocks
 from vqclip.models.zoo import registry
 from vqclip.training import loop, settings
 from vqclip.training.checkpoints import load_weights, read_weights, write_atomically
@@ -78,7 +78,7 @@ def open_drawer(recipe: PriorRecipe, device: torch.device | str = "cpu") -> vqga
 
 
 def _vqgan(recipe: PriorRecipe) -> tuple[Path, Path]:
-    folder = registry.STARTER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+    folder = registry.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
     files = folder / "vqgan.yaml", folder / "vqgan.safetensors"
     for path in files:
         if not path.is_file():
@@ -99,7 +99,7 @@ def cached_codes(
     names = "\n".join(f"{row.file} {row.concept}" for row in pictures.rows)
     ways = ("variants", "pair_variants", "cells", "seed", "tint_share", "scale")
     made_with = {
-        "vqgan": registry.sha256(_vqgan(recipe)[1]),
+        "vqgan": registry.file_sha256(_vqgan(recipe)[1]),
         "pictures": hashlib.sha256(names.encode()).hexdigest(),
         **{key: getattr(recipe, key) for key in ways},
         **{key: list(getattr(recipe, key)) for key in ("licences", "styles")},
@@ -159,7 +159,7 @@ def encode_pictures(
                 images = compose.lay_cutouts(things, images, recipe.scale * ones, middle, ones)
             with torch.autocast(kind, torch.bfloat16, enabled=recipe.bf16):
                 latent = model.encode(images.to(device))
-            made.codes[variant, some] = model.nearest(latent.float()).cpu().to(torch.int16)
+            made.codes[variant, some] = model.nearest_codes(latent.float()).cpu().to(torch.int16)
             made.grounds[-1] += grounds
             made.tints[-1] += tints
             made.seconds[-1] += seconds
@@ -255,9 +255,9 @@ class TextTower(nn.Module):
         return self.perceptor.read_tokens(texts)
 
 
-def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) -> loop.Run:
+def train(recipe: Recipe, listener: settings.EventListener = settings.ignore_event) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = loop.prepare_run(recipe, tell)
+    run = loop.prepare_run(recipe, listener)
     device, generator = run.device, run.generator
 
     pictures = archives.read_pictures(
@@ -297,7 +297,7 @@ def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) 
         prefix = torch.where(silent.to(device), model.silence, prefix)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
             logits = model(codes, prefix)
-        wanted = blocks(codes, recipe.block)
+        wanted = cut_blocks(codes, recipe.block)
         # Logits stay in bf16: converting them to float32 first would take a tenth longer.
         loss = functional.cross_entropy(logits.flatten(0, 2), wanted.flatten())
         optimiser.zero_grad()
@@ -330,7 +330,7 @@ def draw_sheet(
     model.eval()
     prefix = model.prefix(reader(list(SHOWN))).repeat(ROWS, 1, 1)
     generator = torch.Generator().manual_seed(11)
-    codes = model.dream(prefix, generator=generator, top_p=0.95, guidance=3.0)
+    codes = model.sample(prefix, generator=generator, top_p=0.95, guidance=3.0)
     model.train()
     book = open_drawer(recipe, device)
     drafts = torch.cat([book.decode(book.lookup(each)) for each in codes])
@@ -341,7 +341,7 @@ def draw_sheet(
 def build_prior(recipe: Recipe, reader: TextTower) -> Prior:
     """Build a prior that fits the VQGAN's codebook and the CLIP's text tower."""
     book = open_drawer(recipe).codebook
-    shape = Shape(
+    shape = TransformerShape(
         vocab_size=len(book),
         block_size=recipe.words + (recipe.cells // recipe.block) ** 2,
         n_layer=recipe.layers,

@@ -15,10 +15,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.config.layers import Layer, merge_layers, nest, parse_override, parse_yaml
+from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override, parse_yaml
 from vqclip.errors import ConfigError, pick
 from vqclip.training import settings
-from vqclip.training.settings import SCHEMAS, Recipe, check_recipe
+from vqclip.training.settings import SCHEMAS, TrainingRecipe, check_recipe
 
 if TYPE_CHECKING:
     from vqclip.training.loop import Run
@@ -37,7 +37,7 @@ def list_recipes() -> dict[str, str]:
     return found
 
 
-def read_recipe(config: str, overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(config: str, overrides: Sequence[str] = ()) -> TrainingRecipe:
     """Read a training's settings from a config and overrides.
 
     Args:
@@ -59,7 +59,7 @@ def read_recipe(config: str, overrides: Sequence[str] = ()) -> Recipe:
         )
     schema = pick(SCHEMAS, str(name), "recipe")
     for text in overrides:
-        pair = nest([parse_override(re.sub(r"^\s*from\s*=", "begin=", text), schema)])
+        pair = nest_keys([parse_override(re.sub(r"^\s*from\s*=", "begin=", text), schema)])
         layers.append(("the command line", pair))
     recipe = merge_layers(layers, schema)
     if not recipe.out:
@@ -68,7 +68,7 @@ def read_recipe(config: str, overrides: Sequence[str] = ()) -> Recipe:
     return check_recipe(recipe)
 
 
-def read_recipes(names: Sequence[str], overrides: Sequence[str] = ()) -> list[Recipe]:
+def read_recipes(names: Sequence[str], overrides: Sequence[str] = ()) -> list[TrainingRecipe]:
     """Read the settings of several trainings; an override is for those that have the setting.
 
     Raises:
@@ -140,12 +140,14 @@ def _folder() -> Traversable:
         return Path(__file__).parents[2] / "configs" / "train"
 
 
-def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) -> Run:
+def train(
+    recipe: TrainingRecipe, listener: settings.EventListener = settings.ignore_event
+) -> Run:
     """Train by a recipe; a training whose folder has a checkpoint is continued.
 
     Args:
-        tell: is told of the events "pictures", "skipped", "start", "step", "report", "sheet" and
-            "checkpoint".
+        listener: is told of the events "pictures", "skipped", "start", "step", "report", "sheet"
+            and "checkpoint".
 
     Returns:
         The run, with its progress.
@@ -157,7 +159,7 @@ def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) 
     trainer: Callable[[Any, settings.EventListener], Run] = getattr(
         import_module(module), function
     )
-    return trainer(recipe, tell)
+    return trainer(recipe, listener)
 
 
 TRAINERS = {  # recipe → module and function; imported on use, since they need torch

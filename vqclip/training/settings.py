@@ -235,7 +235,7 @@ class PriorRecipe:
     people: float = option(0.4, "how often people and their hands are chosen", least=0)
 
 
-Recipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe
+TrainingRecipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe
 
 
 def check_recipe(recipe: Any) -> Any:

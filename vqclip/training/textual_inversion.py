@@ -73,18 +73,18 @@ AT_ONCE = 64  # squares, or texts, that are embedded together
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class InversionData:
     """What a word is learnt from, embedded by one perceptor.
 
     Args:
-        squares: [P, N, D], embeddings of N squares of each picture: the whole, then random ones.
-        sentences: T texts, with `<slot>` in place of the word.
+        image_embeddings: [P, N, D], embeddings of N squares of each picture: the whole, then
+        random ones. sentences: T texts, with `<slot>` in place of the word.
         about: [T, P], whether a sentence is about a picture.
         foils: [T, F, D], the distractors of each sentence.
         begin: the ordinary word that is nearest to the pictures.
     """
 
-    squares: Embedding
+    image_embeddings: Embedding
     sentences: tuple[str, ...]
     about: Tensor
     foils: Tensor
@@ -121,23 +121,23 @@ def ordinary_styles() -> list[str]:
 @torch.no_grad()
 def prepare_lesson(
     perceptor: OpenClipPerceptor, pictures: Sequence[Image], settings: InversionConfig, seed: int
-) -> Lesson:
+) -> InversionData:
     """Embed the pictures, whole and in random squares, and choose the sentences.
 
     Args:
         pictures: [1, 3, H, W] each, in [0, 1], of any sizes.
         seed: of the cutter's random stream.
     """
-    squares = _look(perceptor, pictures, settings.views, seed)
+    image_embeddings = _look(perceptor, pictures, settings.views, seed)
     words = ordinary_words()
     read = _read(perceptor, words)
-    mean = squares.mean(1)
+    mean = image_embeddings.mean(1)
     order = (mean.mean(0) @ read.T).argsort(descending=True).tolist()
     begin = words[order[0]]
     if settings.kind != "style":
         about = torch.ones(len(OBJECTS), len(pictures), dtype=torch.bool)
         away = read[order[NEAREST:]].expand(len(OBJECTS), -1, -1)
-        return Lesson(squares, OBJECTS, about, away, begin)
+        return InversionData(image_embeddings, OBJECTS, about, away, begin)
     things = [words[i] for i in (mean @ read.T).argmax(1).tolist()]
     distinct = list(dict.fromkeys(things))
     pairs = [(thing, form) for thing in distinct for form in STYLES]
@@ -146,8 +146,8 @@ def prepare_lesson(
         for thing in distinct
     }
     nearest = torch.stack(list(other.values())).mean(0) @ mean.mean(0)
-    return Lesson(
-        squares,
+    return InversionData(
+        image_embeddings,
         tuple(form.format(thing) for thing, form in pairs),
         torch.tensor([[thing == each for each in things] for thing, _ in pairs]),
         torch.stack([other[thing] for thing, _ in pairs]),
@@ -161,17 +161,17 @@ def initial_vectors(perceptor: OpenClipPerceptor, word: str, count: int) -> Tens
     Raises:
         ConfigError: if the word has no tokens.
     """
-    numbers = tokenizer.bare(perceptor.tokenizer, word)
+    numbers = tokenizer.bare_tokens(perceptor.tokenizer, word)
     if not numbers:
         raise ConfigError(f"init={word!r} holds no word to begin with; write one, such as cat")
     row = torch.tensor((numbers * count)[:count], device=perceptor.mean.device)
     with torch.no_grad():
-        return clip_text_tower.embed(perceptor.model, row).float()
+        return clip_text_tower.embed_tokens(perceptor.model, row).float()
 
 
 def learn_word(
     perceptor: OpenClipPerceptor,
-    lesson: Lesson,
+    lesson: InversionData,
     settings: InversionConfig,
     generator: torch.Generator,
 ) -> Iterator[WordProgress]:
@@ -190,20 +190,26 @@ def learn_word(
     vectors = begun.clone().requires_grad_()
     rate = settings.rate * float(begun.square().mean().sqrt())
     optimiser = torch.optim.Adam([vectors], lr=rate)
-    views = lesson.squares.shape[1]
+    views = lesson.image_embeddings.shape[1]
     weights = lesson.about.float()
-    targets = F.normalize(weights.to(lesson.squares) @ lesson.squares.mean(1), dim=1)
+    targets = F.normalize(
+        weights.to(lesson.image_embeddings) @ lesson.image_embeddings.mean(1), dim=1
+    )
     for step in range(settings.steps):
         optimiser.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / settings.steps))
         many = min(SENTENCES, len(lesson.sentences))
         chosen = torch.randperm(len(lesson.sentences), generator=generator)[:many]
         which = torch.multinomial(weights[chosen], SQUARES, True, generator=generator)
         square = torch.randint(views, which.shape, generator=generator)
-        seen = lesson.squares[which, square]  # [T, S, D]
+        seen = lesson.image_embeddings[which, square]  # [T, S, D]
         read = _sentences(perceptor, [lesson.sentences[i] for i in chosen.tolist()], vectors)
         own = (seen * read[:, None]).sum(2, keepdim=True)
         others = seen @ lesson.foils[chosen].transpose(1, 2)
-        told = (distractors.SHARPNESS * torch.cat([own, others], 2)).log_softmax(2)[..., 0].mean()
+        told = (
+            (distractors.INVERSE_TEMPERATURE * torch.cat([own, others], 2))
+            .log_softmax(2)[..., 0]
+            .mean()
+        )
         fit = (read * targets[chosen]).sum(1).mean()
         moved = (vectors - begun).square().sum() / begun.square().sum()
         loss = (1 - fit) - settings.distinct * told + settings.hold * moved
@@ -233,10 +239,12 @@ def _look(
     seen = []
     for picture in pictures:
         picture = picture.to(perceptor.mean.device)
-        squares = [F.interpolate(picture, [perceptor.size] * 2, mode="bilinear", antialias=True)]
+        image_embeddings = [
+            F.interpolate(picture, [perceptor.size] * 2, mode="bilinear", antialias=True)
+        ]
         if views > 1:
-            squares += cutter(picture).pixels.split(AT_ONCE)
-        seen.append(torch.cat([perceptor.embed_image(each) for each in squares]))
+            image_embeddings += cutter(picture).pixels.split(AT_ONCE)
+        seen.append(torch.cat([perceptor.embed_image(each) for each in image_embeddings]))
     return torch.stack(seen)
 
 
@@ -251,8 +259,8 @@ def _sentences(
 ) -> Embedding:
     """Embed sentences with the vectors in their slot, differentiably in these: [N, D]."""
     taught = perceptor.with_words({SLOT: vectors})
-    rows = [taught.spell([(sentence, 1.0)]) for sentence in sentences]
+    rows = [taught.tokenise([(sentence, 1.0)]) for sentence in sentences]
     tokens = torch.stack([row.tokens for row in rows]).to(vectors.device)
-    inserted = tokenizer.insertions(rows)
-    read = clip_text_tower.encode(perceptor.model, tokens, inserted=inserted)
+    inserted = tokenizer.batch_insertions(rows)
+    read = clip_text_tower.encode_text(perceptor.model, tokens, inserted=inserted)
     return F.normalize(read.float(), dim=-1)

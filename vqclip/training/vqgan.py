@@ -185,7 +185,7 @@ def load_start_weights(recipe: Recipe, model: Model) -> None:
     Raises:
         ModelError: if they do not exist, or do not fit.
     """
-    tensors, source = read_weights(recipe.begin, registry.STARTER, FILE)
+    tensors, source = read_weights(recipe.begin, registry.STARTER_FOLDER, FILE)
     load_weights(model, tensors, source, own=USAGE)
     if USAGE[0] not in tensors:  # as if every code had been chosen once
         model.quantize.sums.copy_(model.quantize.embedding.weight)
@@ -205,11 +205,11 @@ def encode_quantised(model: Model, pictures: Tensor) -> Tensor:
     return z
 
 
-def train(recipe: Recipe, tell: settings.EventListener = settings.ignore_event) -> loop.Run:
+def train(recipe: Recipe, listener: settings.EventListener = settings.ignore_event) -> loop.Run:
     """Train from the last checkpoint in `recipe.out`, if there is one, and export at the end."""
-    run = loop.prepare_run(recipe, tell)
+    run = loop.prepare_run(recipe, listener)
     device = run.device
-    draw, exam = open_batches(recipe, tell)
+    draw, exam = open_batches(recipe, listener)
     exam = exam.to(device)
 
     from taming.modules.discriminator.model import NLayerDiscriminator
@@ -340,7 +340,7 @@ def export(recipe: Recipe, model: Model, out: Path) -> None:
 
     learnt = {k: v.cpu() for k, v in model.state_dict().items() if k not in USAGE}
     if recipe.blend < 1:
-        before = read_weights(recipe.begin, registry.STARTER, FILE)[0]
+        before = read_weights(recipe.begin, registry.STARTER_FOLDER, FILE)[0]
         learnt = {k: before[k].float().lerp(v.float(), recipe.blend) for k, v in learnt.items()}
     save_file({k: v.half().contiguous() for k, v in learnt.items()}, out / FILE)
     (out / "vqgan.yaml").write_text(yaml.safe_dump(architecture(recipe), sort_keys=False))

@@ -214,7 +214,7 @@ def test_many_pictures_have_a_bar(
 
 
 def test_lists_are_read_as_they_are_meant() -> None:
-    assert classify.labels_of(" a cat|12:30 train | ") == ["a cat", "12:30 train"]
-    assert classify.templates_of(None) == []
+    assert classify.read_labels(" a cat|12:30 train | ") == ["a cat", "12:30 train"]
+    assert classify.read_templates(None) == []
     with pytest.raises(ConfigError, match="names 0"):
-        classify.labels_of("|")
+        classify.read_labels("|")

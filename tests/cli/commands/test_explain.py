@@ -14,7 +14,7 @@ from tests.helpers.readme import examples
 from vqclip.cli import main
 from vqclip.cli.commands import explain
 from vqclip.language import prompts
-from vqclip.language.templates import expand
+from vqclip.language.templates import expand_prompt
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.record import provenance
@@ -50,7 +50,7 @@ def test_the_examples_of_the_grammar_can_be_read() -> None:
     assert len(examples) == 11
     for text in examples:
         assert prompts.parse_prompts(
-            prompts.show(prompts.parse_prompts(text))
+            prompts.prompts_to_text(prompts.parse_prompts(text))
         ) == prompts.parse_prompts(text)
 
 
@@ -74,11 +74,11 @@ def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, promp
     assert len(made) == (2 if prompt.startswith("a {") else 1)
     for each in made:
         notes = provenance.read_provenance(each)
-        assert notes.prompt in expand(prompt)
+        assert notes.prompt in expand_prompt(prompt)
     # What was drawn, and how it is told again, mean the same.
-    for each in expand(prompt):
+    for each in expand_prompt(prompt):
         assert prompts.parse_prompts(
-            prompts.show(prompts.parse_prompts(each))
+            prompts.prompts_to_text(prompts.parse_prompts(each))
         ) == prompts.parse_prompts(each)
 
 
@@ -86,7 +86,7 @@ def test_there_are_examples() -> None:
     kinds = {
         wish.kind
         for text in examples()
-        for e in expand(text)
+        for e in expand_prompt(text)
         for wish in prompts.parse_prompts(e)
     }
     assert kinds == {"text", "image", "noise", "vector"} and len(examples()) == 17
@@ -96,7 +96,7 @@ def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
     text = "a (red:1.4) fox, xylophone | fog:-0.5 ^ a bear"
     assert main.main(["explain", text, *home.words()]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(prompts.show(prompts.parse_prompts(text)))
+    assert out.startswith(prompts.prompts_to_text(prompts.parse_prompts(text)))
     assert "  scene 1: a (red ×1.4) fox, xylophone ×1\n" in out
     assert "reads, up to 75 tokens at a time:" in out
     assert "'red' ×1.4" in out and "split into pieces: xylophone = xy + lo + phone" in out
@@ -249,7 +249,7 @@ def test_explain_for_scripts_tells_every_wish(home: Home, capsys: Capture) -> No
     told = lines(capsys.readouterr().out)
     whole, wishes = told[0], [each for each in told if each["event"] == "wish"]
     assert whole["event"] == "understood" and len(whole["notes"]) == 1  # type: ignore[arg-type]
-    assert whole["prompt"] == prompts.show(prompts.parse_prompts(text))
+    assert whole["prompt"] == prompts.prompts_to_text(prompts.parse_prompts(text))
     assert [each["kind"] for each in wishes] == [
         *("text", "text", "image", "noise", "vector", "text")
     ]

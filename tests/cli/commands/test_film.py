@@ -43,7 +43,7 @@ def made(capsys: Capture, *words: str) -> tuple[footage.Strip, list[dict[str, An
     out, err = capsys.readouterr()
     events = [json.loads(line) for line in out.splitlines()]
     assert events[-1]["event"] == "done" and not list(Path().rglob(".*.part*"))
-    return footage.of_film(Path(events[-1]["film"])), events, err
+    return footage.strip_of_film(Path(events[-1]["film"])), events, err
 
 
 def reds(found: footage.Strip) -> list[int]:

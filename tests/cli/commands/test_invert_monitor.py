@@ -8,8 +8,8 @@ from vqclip.cli.commands import invert
 
 
 def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
-    assert invert.free(tmp_path, "cat", ".png") == tmp_path / "cat.png"
+    assert invert.free_path(tmp_path, "cat", ".png") == tmp_path / "cat.png"
     (tmp_path / "cat.png").touch()
     (tmp_path / "cat-2.png").symlink_to(tmp_path / "nowhere")
-    assert invert.free(tmp_path, "cat", ".png") == tmp_path / "cat-3.png"
-    assert invert.free(tmp_path, "cat", ".pt") == tmp_path / "cat.pt"
+    assert invert.free_path(tmp_path, "cat", ".png") == tmp_path / "cat-3.png"
+    assert invert.free_path(tmp_path, "cat", ".pt") == tmp_path / "cat.pt"

@@ -46,10 +46,14 @@ def test_a_film_is_measured(clip: Path, capsys: Capture) -> None:
     wanted = flicker.measure_flicker(open_footage("a.mp4"), open_flow("dis"))
     assert found == {
         **{"event": "film", "film": "a.mp4", "source": None, "flow": "dis", "frames": 12},
-        **{"warp_error": wanted.error, "warp_errors": list(wanted.warped)},
+        **{"warp_error": wanted.warping_error, "warp_errors": list(wanted.warped)},
         **{"compared": pytest.approx(sum(wanted.shown) / 11, abs=1e-6)},
-        **{"difference": wanted.difference, "differences": list(wanted.differences)},
-        **{"difference_95": wanted.usual, "loop": wanted.loop, "closes": wanted.closes},
+        **{"difference": wanted.mean_difference, "differences": list(wanted.differences)},
+        **{
+            "difference_95": wanted.usual_difference,
+            "loop": wanted.loop,
+            "closes": wanted.is_loop,
+        },
     }
     assert main.main(["score", "--film", "row", "--flow", "none", "--quiet"]) == 0
     out, err = capsys.readouterr()
@@ -88,7 +92,7 @@ def test_the_source_of_a_run_is_taken_as_the_run_took_it(
     over: dict[str, Any] = {"film": "there.mp4", "start": 1.5, "stride": 2, "fit": "stretch"}
     between = {"between": 1} if name == "run/film.mp4" else {}
     settings = {"source": over, "frames": 6, "fps": 6.0, "film": between}
-    config = to_dict(vqclip.load("a fox", **settings), everywhere=False)
+    config = to_dict(vqclip.load_config("a fox", **settings), everywhere=False)
     notes = Provenance(config, "a fox", 1, {}, {})
     Path("run/frames").mkdir(parents=True)
     Path("run/run.json").write_text(notes.to_json())

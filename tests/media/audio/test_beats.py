@@ -23,16 +23,16 @@ from vqclip.media.audio.spectrogram import HOP, RATE
 
 def heard(tmp_path: Path, sound: np.ndarray, tempo: float = 0.0) -> np.ndarray:
     """The beats of a sound, in seconds."""
-    return beats.track(beats.librosa(), *listened(tmp_path, sound), tempo)
+    return beats.track_beats(beats.import_librosa(), *listened(tmp_path, sound), tempo)
 
 
 def listened(tmp_path: Path, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rises of sones, and where there is sound."""
-    librosa = beats.librosa()
+    librosa = beats.import_librosa()
     path = melody.save(tmp_path / "a.wav", sound)
-    powers, _ = spectrogram.sums(path, beats.ears(librosa))
+    powers, _ = spectrogram.sum_spectrogram(path, beats.mel_filters(librosa))
     sounding = powers.sum(axis=1) > 1e-8
-    return beats.flux(librosa, powers, sounding), sounding
+    return beats.spectral_flux(librosa, powers, sounding), sounding
 
 
 @pytest.mark.parametrize("tempo", [75, 90, 120, 150])
@@ -42,7 +42,7 @@ def test_clicks_are_the_beats(tmp_path: Path, tempo: float, first: float) -> Non
     found = heard(tmp_path, melody.clicks(10, tempo, first=first))
     assert len(found) == len(wanted)
     assert np.abs(found - wanted).max() < 0.03
-    assert 60 / beats.interval(found) == pytest.approx(tempo, abs=2)
+    assert 60 / beats.beat_interval(found) == pytest.approx(tempo, abs=2)
 
 
 @pytest.mark.parametrize("tempo", [100, 120, 140])
@@ -63,8 +63,8 @@ def test_beats_keep_to_where_there_is_sound(tmp_path: Path) -> None:
 
 def test_a_known_tempo_is_taken(tmp_path: Path) -> None:
     sound = melody.clicks(10, 120)
-    assert 60 / beats.interval(heard(tmp_path, sound)) == pytest.approx(120, abs=2)
-    assert 60 / beats.interval(heard(tmp_path, sound, 60)) == pytest.approx(60, abs=2)
+    assert 60 / beats.beat_interval(heard(tmp_path, sound)) == pytest.approx(120, abs=2)
+    assert 60 / beats.beat_interval(heard(tmp_path, sound, 60)) == pytest.approx(60, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_onsets_are_where_sounds_begin_and_as_strong(tmp_path: Path) -> None:
     sound = melody.clicks(4, 60, first=0.5)
     sound[2 * RATE :] *= 0.1
     flux, _ = listened(tmp_path, sound)
-    times, strengths = beats.onsets(beats.librosa(), flux)
+    times, strengths = beats.find_onsets(beats.import_librosa(), flux)
     assert times == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.03)
     assert strengths[:2] == pytest.approx(1, abs=0.1)
     # A tenth of the amplitude is a hundredth of the power: 0.01^0.3 of the sones.
@@ -95,7 +95,7 @@ def test_onsets_are_where_sounds_begin_and_as_strong(tmp_path: Path) -> None:
 
 
 def test_the_tempo_of_a_part_at_a_time_is_librosas(monkeypatch: pytest.MonkeyPatch) -> None:
-    librosa = beats.librosa()
+    librosa = beats.import_librosa()
     flux = np.abs(np.random.default_rng(0).standard_normal(4000)) ** 3
     flux[::37] += 20
     wanted = librosa.feature.tempo(onset_envelope=flux, sr=RATE, hop_length=HOP)
@@ -105,7 +105,7 @@ def test_the_tempo_of_a_part_at_a_time_is_librosas(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_interval_is_not_led_astray_by_a_beat_left_out() -> None:
-    assert beats.interval(np.array([0, 0.5, 1, 2, 2.5, 3.1])) == pytest.approx(0.525)
+    assert beats.beat_interval(np.array([0, 0.5, 1, 2, 2.5, 3.1])) == pytest.approx(0.525)
 
 
 def test_beats_are_counted_evenly() -> None:
@@ -113,15 +113,15 @@ def test_beats_are_counted_evenly() -> None:
     # Between beats 2 and 3 there are 2 seconds; before the first and after the last it is 1.
     struck = np.array([1.0, 2.0, 4.0, 5.0])
     wanted = [0, 0.5, 1, 1.5, 2, 2.375, 2.75, 4.5]
-    assert beats.count(times, struck) == pytest.approx(wanted)
-    assert beats.count(times - 5, struck).min() == 0
-    assert beats.count(times, np.zeros(0)).tolist() == [0] * 8
+    assert beats.count_beats(times, struck) == pytest.approx(wanted)
+    assert beats.count_beats(times - 5, struck).min() == 0
+    assert beats.count_beats(times, np.zeros(0)).tolist() == [0] * 8
 
 
 def test_librosa_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "librosa", None)
     with pytest.raises(SoundError, match=r"sound cannot be .*pip install 'vqclip\[sound\]'"):
-        beats.librosa()
+        beats.import_librosa()
 
 
 def test_processes_import_librosa_one_after_another(tmp_path: Path) -> None:
@@ -155,4 +155,4 @@ def test_a_lock_that_cannot_be_had_is_done_without(monkeypatch: pytest.MonkeyPat
             raise PermissionError
 
     monkeypatch.setattr(beats, "FileLock", Refused)
-    assert beats.librosa() is importlib.import_module("librosa")
+    assert beats.import_librosa() is importlib.import_module("librosa")

@@ -14,7 +14,7 @@ import pytest
 from tests.helpers import melody
 from vqclip.errors import ConfigError, SoundError
 from vqclip.media.audio import spectrogram
-from vqclip.media.audio.spectrogram import HOP, RATE, WINDOW, share, sums
+from vqclip.media.audio.spectrogram import HOP, RATE, WINDOW, frequency_weights, sum_spectrogram
 
 ALL = np.ones((1, WINDOW // 2 + 1))
 
@@ -26,13 +26,13 @@ def ffmpeg(*arguments: str | Path) -> None:
 
 def power(path: Path) -> np.ndarray:
     """[hops]: mean squares around each hop."""
-    return sums(path, ALL)[0][:, 0]
+    return sum_spectrogram(path, ALL)[0][:, 0]
 
 
 def test_sums_are_those_of_an_independent_spectrogram(tmp_path: Path) -> None:
     sound = melody.melody(7.0)  # more than one block
-    weights = np.stack([share(0, 300), share(1000, 5000)])
-    found, seconds = sums(melody.save(tmp_path / "a.wav", sound), weights)
+    weights = np.stack([frequency_weights(0, 300), frequency_weights(1000, 5000)])
+    found, seconds = sum_spectrogram(melody.save(tmp_path / "a.wav", sound), weights)
     assert seconds == 7 and len(found) == 1 + len(sound) // HOP
     padded = np.pad(np.round(sound * 32767) / 32768, WINDOW // 2)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
@@ -48,9 +48,11 @@ def test_a_sine_has_half_the_square_of_its_amplitude(tmp_path: Path) -> None:
 
 
 def test_shares_of_neighbours_add_up() -> None:
-    parts = share(0, 60) + share(60, 61.5) + share(61.5, 30000)
+    parts = (
+        frequency_weights(0, 60) + frequency_weights(60, 61.5) + frequency_weights(61.5, 30000)
+    )
     assert parts[1:] == pytest.approx(1)
-    assert share(50, 60).sum() * RATE / WINDOW == pytest.approx(10)
+    assert frequency_weights(50, 60).sum() * RATE / WINDOW == pytest.approx(10)
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 96000])
@@ -66,7 +68,7 @@ def test_any_rate_and_channels_are_the_same_sound(
 
 @pytest.mark.parametrize("length", [1, 511, 512, 513, 2048, 4410])
 def test_short_sounds(tmp_path: Path, length: int) -> None:
-    found, seconds = sums(melody.save(tmp_path / "a.wav", np.full(length, 0.5)), ALL)
+    found, seconds = sum_spectrogram(melody.save(tmp_path / "a.wav", np.full(length, 0.5)), ALL)
     assert (len(found), seconds) == (1 + length // HOP, length / RATE)
     assert np.isfinite(found).all() and found[0] > 0
 
@@ -84,14 +86,14 @@ def test_numbers_that_are_none_are_silence(tmp_path: Path) -> None:
 def test_odd_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     melody.save(tmp_path / name, melody.tone(500, 0.2))
     monkeypatch.chdir(tmp_path)
-    assert sums(Path(name), ALL)[1] == 0.2
+    assert sum_spectrogram(Path(name), ALL)[1] == 0.2
 
 
 def test_sound_that_begins_late_in_a_film_begins_late(tmp_path: Path) -> None:
     sound = melody.save(tmp_path / "a.wav", melody.tone(1000, 1.0))
     film = ("-f", "lavfi", "-i", "color=red:32x32:d=2:r=10", "-itsoffset", "0.5", "-i", sound)
     ffmpeg(*film, "-c:a", "pcm_s16le", tmp_path / "film.mkv")
-    found, seconds = sums(tmp_path / "film.mkv", ALL)
+    found, seconds = sum_spectrogram(tmp_path / "film.mkv", ALL)
     assert seconds == pytest.approx(1.5, abs=0.01)
     loud = found[:, 0] > 0.06
     assert np.argmax(loud) * HOP / RATE == pytest.approx(0.5, abs=0.015)
@@ -101,20 +103,20 @@ def test_a_song_ends_where_its_file_says(tmp_path: Path) -> None:
     """Its last packet holds more."""
     sound = melody.save(tmp_path / "a.wav", melody.tone(1000, 1.0))
     ffmpeg("-i", sound, "-c:a", "aac", tmp_path / "a.m4a")
-    assert sums(tmp_path / "a.m4a", ALL)[1] == 1
+    assert sum_spectrogram(tmp_path / "a.m4a", ALL)[1] == 1
 
 
 def test_a_damaged_end_leaves_the_beginning(tmp_path: Path) -> None:
     ffmpeg("-i", melody.save(tmp_path / "a.wav", melody.melody(4.0)), tmp_path / "a.mp3")
     whole = (tmp_path / "a.mp3").read_bytes()
     (tmp_path / "half.mp3").write_bytes(whole[: len(whole) // 2])
-    found, seconds = sums(tmp_path / "half.mp3", ALL)
+    found, seconds = sum_spectrogram(tmp_path / "half.mp3", ALL)
     assert 1.5 < seconds < 2.5 and found.max() > 0.01
 
 
 def complaint(path: Path) -> str:
     with pytest.raises(SoundError) as error:
-        sums(path, ALL)
+        sum_spectrogram(path, ALL)
     return str(error.value)
 
 
@@ -158,7 +160,7 @@ def test_no_ffmpeg_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(
         ConfigError, match=r"there is no ffmpeg, by which .* sounds are read .*`pip"
     ):
-        sums(sound, ALL)
+        sum_spectrogram(sound, ALL)
 
 
 def test_who_stops_listening_leaves_no_decoder(
@@ -178,5 +180,5 @@ def test_who_stops_listening_leaves_no_decoder(
     monkeypatch.setattr(spectrogram.np, "nan_to_num", interrupted)
     sound = melody.save(tmp_path / "a.wav", np.zeros(RATE * 60))
     with pytest.raises(KeyboardInterrupt):
-        sums(sound, ALL)
+        sum_spectrogram(sound, ALL)
     assert started[0].returncode is not None and started[0].returncode != 0

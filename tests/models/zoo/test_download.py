@@ -16,7 +16,7 @@ import pytest
 
 from vqclip.errors import OutputError
 from vqclip.models.zoo import download as zoo_download
-from vqclip.models.zoo.download import Refused, download, unpack
+from vqclip.models.zoo.download import Refused, download, unpack_archive
 
 DATA = bytes(range(256)) * 4000  # about 1 MB: several blocks
 
@@ -294,7 +294,7 @@ def packed(part: Path, names: dict[str, bytes]) -> Path:
 
 def test_one_file_of_an_archive_takes_its_place(part: Path) -> None:
     packed(part, {"config.yaml": b"x", "/etc/model.ckpt": b"x", "model.ckpt": DATA})
-    assert unpack(part, "model.ckpt") == part and part.read_bytes() == DATA
+    assert unpack_archive(part, "model.ckpt") == part and part.read_bytes() == DATA
     assert list(part.parent.iterdir()) == [part]
 
 
@@ -306,10 +306,10 @@ def test_archives_that_are_none_or_damaged_are_refused_and_deleted(part: Path) -
         with pytest.raises(
             Refused, match="what was downloaded is not a zip archive, or is damaged"
         ):
-            unpack(part, "model.ckpt")
+            unpack_archive(part, "model.ckpt")
         assert list(part.parent.iterdir()) == []
     with pytest.raises(Refused, match=r"the archive that came holds no model\.ckpt"):
-        unpack(packed(part, {"../model.ckpt": DATA}), "model.ckpt")
+        unpack_archive(packed(part, {"../model.ckpt": DATA}), "model.ckpt")
     assert list(part.parent.iterdir()) == []
 
 
@@ -320,11 +320,11 @@ def test_an_archive_that_would_not_fit_stays_packed(
     usage = namedtuple("usage", "free")(10_000)
     monkeypatch.setattr(zoo_download.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(OutputError, match=r"0.0 GB free.*make room, or set"):
-        unpack(part, "model.ckpt")
+        unpack_archive(part, "model.ckpt")
     monkeypatch.undo()
     monkeypatch.setattr(zoo_download.shutil, "copyfileobj", full)
     with pytest.raises(OutputError, match=r"unpacked-\S+ cannot be written \(No space left"):
-        unpack(part, "model.ckpt")
+        unpack_archive(part, "model.ckpt")
     assert list(part.parent.iterdir()) == [part]
 
 

@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (starter / "clip").mkdir(parents=True)
     for name in ("vqgan.yaml", "vqgan.safetensors", "clip/open_clip_model.safetensors"):
         (starter / name).touch()
-    monkeypatch.setattr(registry, "STARTER", starter)
+    monkeypatch.setattr(registry, "STARTER_FOLDER", starter)
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path
@@ -108,7 +108,7 @@ def test_what_nobody_can_fetch_is_another_error(home: Path) -> None:
 
 def test_the_catalogue_knows_the_perceptors_of_every_preset() -> None:
     for name in yaml_files.list_presets():
-        config = loading.load("a fox", name)
+        config = loading.load_config("a fox", name)
         assert {registry.canonical_name(p) for p in config.perceptors if p != "starter"} <= {
             *PERCEPTORS
         }

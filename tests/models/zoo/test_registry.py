@@ -103,7 +103,7 @@ def test_every_row_is_complete() -> None:
         assert row.name == name and row.licence and row.about
         assert row.kind in ("vq", "gumbel", "net2net")
         assert name == "starter" or row.mirrors
-        assert name == "starter" or (registry.HERE / row.config).is_file()
+        assert name == "starter" or (registry.MODELS_FOLDER / row.config).is_file()
 
 
 def never(done: int, total: int | None) -> None:
@@ -134,13 +134,13 @@ def test_absent_models(home: Path) -> None:
 
 
 def test_the_bundled_weights_are_the_listed_ones_and_small() -> None:
-    files = [path for path in registry.STARTER.rglob("*") if path.is_file()]
+    files = [path for path in registry.STARTER_FOLDER.rglob("*") if path.is_file()]
     weights = {
-        p.relative_to(registry.STARTER).as_posix(): p
+        p.relative_to(registry.STARTER_FOLDER).as_posix(): p
         for p in files
         if p.suffix in registry.WEIGHTS
     }
-    assert {name: registry.sha256(path) for name, path in weights.items()} == BUNDLED
+    assert {name: registry.file_sha256(path) for name, path in weights.items()} == BUNDLED
     assert sum(path.stat().st_size for path in files) <= 40_000_000
     assert weights["second/packed.safetensors"].stat().st_size <= 8_000_000
 
@@ -149,10 +149,10 @@ def test_the_starter_is_found_where_it_is_bundled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (
-        registry.STARTER == registry.HERE / "starter"
-        and registry.starter_clip() == registry.STARTER / "clip"
+        registry.STARTER_FOLDER == registry.MODELS_FOLDER / "starter"
+        and registry.starter_clip() == registry.STARTER_FOLDER / "clip"
     )
-    monkeypatch.setattr(registry, "STARTER", tmp_path)
+    monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path)
     with pytest.raises(
         ModelAbsent, match="this installation is incomplete: install vqclip again"
     ):
@@ -174,7 +174,7 @@ def test_fetch_takes_the_first_mirror_that_works(mirrors: Any, served: str, home
     assert path == home / "models" / NAME / "weights.ckpt" and path.read_bytes() == DATA
     assert seen == [(len(DATA), len(DATA))]
     assert registry.find_vqgan(NAME) == registry.ModelFiles(
-        registry.HERE / "configs" / f"{NAME}.yaml", path
+        registry.MODELS_FOLDER / "configs" / f"{NAME}.yaml", path
     )
     assert {p.name for p in path.parent.iterdir()} == {"weights.ckpt", "weights.sha256"}
     row = next(row for row in registry.list_models() if row.name == NAME)

@@ -51,7 +51,7 @@ def test_a_light_copy_serves_after_the_first_load(mine: Path, monkeypatch: Patch
     names = opened(monkeypatch)
     pair = [vqgan.load_vqgan(NAME) for _ in range(2)]
     assert names == ["weights.ckpt", "light.safetensors"]
-    assert pair[0][1] == pair[1][1] == registry.sha256(mine)
+    assert pair[0][1] == pair[1][1] == registry.file_sha256(mine)
     states = [model.state_dict() for model, _ in pair]
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
@@ -88,7 +88,7 @@ def test_a_cache_that_is_full_still_serves(mine: Path, monkeypatch: Patch) -> No
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     model, digest = vqgan.load_vqgan(NAME)
-    assert model.factor == 4 and digest == registry.sha256(mine)
+    assert model.factor == 4 and digest == registry.file_sha256(mine)
     assert {p.name for p in mine.parent.iterdir()} == {
         *("weights.ckpt", "weights.sha256", "config.yaml")
     }
@@ -103,16 +103,16 @@ def test_weights_that_were_exchanged_are_refused(mine: Path, refused: Refusal) -
 
 
 def test_runs_note_the_same_digest_from_both(mine: Path, home: Home) -> None:
-    config = vqclip.load("a fox", **home.settings() | {"vqgan": NAME})
+    config = vqclip.load_config("a fox", **home.settings() | {"vqgan": NAME})
     first, second = (building.build(config).models[NAME] for _ in range(2))
-    assert first == second == registry.sha256(mine)
+    assert first == second == registry.file_sha256(mine)
     assert mine.with_name(vqgan.COPY).is_file()
 
 
 def test_verify(mine: Path, capsys: Capture) -> None:
     assert main.main(["models", "verify"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert f"same     {NAME}  sha256 {registry.sha256(mine)}" in lines
+    assert f"same     {NAME}  sha256 {registry.file_sha256(mine)}" in lines
     assert {line.split()[1] for line in lines} == {"starter", NAME}
     assert len(lines) == 1 + len(BUNDLED)  # the bundled ones, and this one
     mine.with_name("weights.sha256").unlink()
@@ -140,7 +140,7 @@ def test_verify_and_remove_what_is_not_there(mine: Path, refused: Refusal) -> No
 def test_remove(mine: Path, capsys: Capture) -> None:
     size = sum(file.stat().st_size for file in mine.parent.iterdir())
     assert main.main(["models", "remove", NAME]) == 0
-    assert f"removed mine: {registry.readable(size)} freed" in capsys.readouterr().err
+    assert f"removed mine: {registry.format_bytes(size)} freed" in capsys.readouterr().err
     assert not mine.parent.exists()
     with pytest.raises(ModelError, match="no model is called 'mine'"):
         registry.find_vqgan(NAME)

@@ -74,8 +74,8 @@ def test_a_word_for_two_towers(tmp_path: Path) -> None:
     }
     assert torch.equal(word.vectors[1280], both["clip_g"])
     assert "width 768, such as that of ViT-L-14::openai or text" in word.would_fit()
-    assert word_embedding.fitting_width([word], 1280)["xl"] is word.vectors[1280]
-    assert word_embedding.fitting_width([word], 1024) == {}
+    assert word_embedding.fitting_words([word], 1280)["xl"] is word.vectors[1280]
+    assert word_embedding.fitting_words([word], 1024) == {}
 
 
 def test_of_several_words_the_name_chooses(tmp_path: Path) -> None:

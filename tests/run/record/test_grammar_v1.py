@@ -12,7 +12,7 @@ from vqclip.errors import PictureError
 from vqclip.language import prompts
 from vqclip.language.prompt import Prompt
 from vqclip.run.record import provenance
-from vqclip.run.record.grammar_v1 import modern, parse
+from vqclip.run.record.grammar_v1 import modernise_prompt, parse_grammar_v1
 from vqclip.run.record.provenance import Provenance
 
 
@@ -32,37 +32,37 @@ from vqclip.run.record.provenance import Provenance
     ],
 )
 def test_an_old_prompt_means_what_it_meant(text: str, meaning: list[Prompt]) -> None:
-    assert list(parse(text)) == meaning
-    assert list(prompts.parse_prompts(modern(text, 1))) == meaning
-    assert modern(text, prompts.GRAMMAR) == text
+    assert list(parse_grammar_v1(text)) == meaning
+    assert list(prompts.parse_prompts(modernise_prompt(text, 1))) == meaning
+    assert modernise_prompt(text, prompts.GRAMMAR) == text
 
 
 def test_what_reads_the_same_stays_as_it_is() -> None:
     for text in ("a fox:2 | fog:-0.5:-0.9", "12:30 train", r"C:\x.png"):
-        assert modern(text, 1) == text
+        assert modernise_prompt(text, 1) == text
 
 
 @given(st.text(st.sampled_from([*'|:()[]{}^@<>"\\ ', "a", "1"]), min_size=1, max_size=25))
 def test_every_old_prompt_can_be_written_anew(text: str) -> None:
     try:
-        before = parse(text)
+        before = parse_grammar_v1(text)
     except Exception as error:  # no run can have had it
         assert "must hold words" in str(error) or "finite" in str(error)
         return
-    assert prompts.parse_prompts(modern(text, 1)) == before
+    assert prompts.parse_prompts(modernise_prompt(text, 1)) == before
 
 
 def test_notes_are_read_in_modern_words() -> None:
     old = {"config": {}, "seed": 1, "models": {}, "versions": {}, "grammar": 1}
     changes = [{"step": 3, "settings": {"prompts": "a [b]", "steps": 4}}]
-    notes = provenance.from_json(json.dumps(old | {"prompt": "a (b)", "changes": changes}))
+    notes = provenance.read_json(json.dumps(old | {"prompt": "a (b)", "changes": changes}))
     assert (notes.prompt, notes.grammar) == (r"a \(b\)", 2)
     assert notes.changes == [{"step": 3, "settings": {"prompts": r"a \[b\]", "steps": 4}}]
     # Before there was a number, there was the first grammar.
     del old["grammar"]
-    assert provenance.from_json(json.dumps(old | {"prompt": "a (b)"})).prompt == r"a \(b\)"
+    assert provenance.read_json(json.dumps(old | {"prompt": "a (b)"})).prompt == r"a \(b\)"
     new = Provenance({}, "a (b)", 1, {}, {})
-    assert provenance.from_json(new.to_json()) == new
+    assert provenance.read_json(new.to_json()) == new
 
 
 def test_old_notes_that_were_edited_are_refused() -> None:
@@ -70,4 +70,4 @@ def test_old_notes_that_were_edited_are_refused() -> None:
     with pytest.raises(
         PictureError, match=r"holds a prompt that cannot be read .* edited by hand"
     ):
-        provenance.from_json(json.dumps(old))
+        provenance.read_json(json.dumps(old))

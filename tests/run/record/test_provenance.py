@@ -63,19 +63,19 @@ def test_json_is_stable_and_comes_back() -> None:
     shuffled = replace(FOX, config=dict(reversed(FOX.config.items())))
     assert shuffled.to_json() == text
     assert "狐" in text and "\n" not in text
-    assert provenance.from_json(text) == FOX
+    assert provenance.read_json(text) == FOX
 
 
 @settings(database=None, deadline=None)
 @given(st.text(), st.integers())
 def test_any_prompt_and_seed_come_back(prompt: str, seed: int) -> None:
     given = replace(FOX, prompt=prompt, seed=seed)
-    assert provenance.from_json(given.to_json().encode().decode()) == given
+    assert provenance.read_json(given.to_json().encode().decode()) == given
 
 
 def test_bytes_that_are_no_utf8_come_back() -> None:
     odd = replace(FOX, prompt=b"caf\xe9".decode("utf-8", "surrogateescape"))
-    assert provenance.from_json(odd.to_json().encode("utf-8").decode()) == odd
+    assert provenance.read_json(odd.to_json().encode("utf-8").decode()) == odd
 
 
 def test_paths_become_text() -> None:
@@ -166,13 +166,13 @@ def test_a_walk_through_chunks_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 )
 def test_notes_of_another_shape_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(PictureError, match=message):
-        provenance.from_json(json.dumps(json.loads(FOX.to_json()) | change))
+        provenance.read_json(json.dumps(json.loads(FOX.to_json()) | change))
 
 
 def test_notes_that_lack_something_are_refused() -> None:
     kept = {key: value for key, value in json.loads(FOX.to_json()).items() if key != "seed"}
     with pytest.raises(PictureError, match=r"lack 'seed' \(a whole number\)"):
-        provenance.from_json(json.dumps(kept))
+        provenance.read_json(json.dumps(kept))
 
 
 def test_absent_files_and_foreign_folders_are_refused(tmp_path: Path) -> None:
@@ -195,11 +195,11 @@ def test_versions_are_told_without_an_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = provenance.versions()
+    found = provenance.library_versions()
     assert list(found) == ["python", "vqclip", "torch", "open_clip_torch", "kornia"]
     assert found["torch"].split("+")[0] == torch.__version__.split("+")[0]
 
 
 def test_a_library_that_is_not_there_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "_LIBRARIES", ("no-such-library-anywhere",))
-    assert provenance.versions()["no-such-library-anywhere"] == "absent"
+    assert provenance.library_versions()["no-such-library-anywhere"] == "absent"

@@ -29,11 +29,11 @@ def test_numbers_rise_and_names_come_from_the_title(tmp_path: Path) -> None:
 
 
 def test_slugs() -> None:
-    assert files.slug("") == files.slug("狐|") == "run"
-    assert files.slug("../../etc/passwd\0\n") == "etc-passwd"
-    assert files.slug("Crème brûlée, don't") == "creme-brulee-dont"
-    assert files.slug("word " * 20) == "-".join(["word"] * 8)
-    assert files.slug("x" * 99) == files.slug("x" * 40 + " b") == "x" * 40
+    assert files.make_slug("") == files.make_slug("狐|") == "run"
+    assert files.make_slug("../../etc/passwd\0\n") == "etc-passwd"
+    assert files.make_slug("Crème brûlée, don't") == "creme-brulee-dont"
+    assert files.make_slug("word " * 20) == "-".join(["word"] * 8)
+    assert files.make_slug("x" * 99) == files.make_slug("x" * 40 + " b") == "x" * 40
 
 
 def test_no_number_is_given_twice(tmp_path: Path) -> None:
@@ -104,4 +104,4 @@ def test_a_finished_picture_makes_room_and_stays(tmp_path: Path) -> None:
 
 def test_numbers_of_folders() -> None:
     names = {"0007-a-fox": 7, "12345": 12345, "a-fox": None, "20310704-x": None}
-    assert {name: run_folder.number_of(Path(name)) for name in names} == names
+    assert {name: run_folder.run_number(Path(name)) for name in names} == names

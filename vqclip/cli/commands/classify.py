@@ -42,41 +42,43 @@ def classify_images(options: ClassifyOptions, screen: Console, progress: Progres
         PictureError: at the end, if some pictures could not be read; the others are done.
         VqclipError: if nothing can be done.
     """
-    words, config = image_arguments.parted(options.words, "classify")
-    labels, templates = labels_of(options.labels), templates_of(options.templates)
+    words, config = image_arguments.split_words(options.words, "classify")
+    labels, templates = read_labels(options.labels), read_templates(options.templates)
     to_stdout = options.csv == "-"
     if to_stdout and options.json:
         raise ConfigError("--json and --csv - both write to stdout; write --csv FILE")
     if options.csv is not None and not to_stdout:
         files.require_new_file(Path(options.csv), "--csv")
     album = image_arguments.find_images(words, screen)
-    eyes = image_arguments.load_named_perceptors(config, screen, labels)
+    perceptors = image_arguments.load_named_perceptors(config, screen, labels)
     from vqclip.guidance import zero_shot
 
     templates = templates or list(zero_shot.TEMPLATES)
-    image_arguments.warn_of_length(labels, eyes, screen)
-    if len(eyes) > 1:
+    image_arguments.warn_of_length(labels, perceptors, screen)
+    if len(perceptors) > 1:
         names = ", ".join(config.perceptors)
         screen.say(f"{names}: the mean of their log-probabilities")
-    judges = [zero_shot.build_classifier(eye, labels, templates) for eye in eyes]
+    judges = [
+        zero_shot.build_classifier(perceptor, labels, templates) for perceptor in perceptors
+    ]
     found: list[tuple[Path, list[float]]] = []
-    for paths, seen in album.look(eyes):
+    for paths, seen in album.embed(perceptors):
         progress.started = True
         opinions = [judge.classify(each) for judge, each in zip(judges, seen, strict=True)]
         rows = zero_shot.combine_predictions(opinions).tolist()
         found += zip(paths, rows, strict=True)
         for path, row in zip(paths, rows, strict=True):
-            best = [[label, round(share, 6)] for label, share in ranked(labels, row)]
+            best = [[label, round(share, 6)] for label, share in rank_labels(labels, row)]
             screen.event("picture", image=str(path), labels=best)
     if options.csv is not None:
-        lines = in_csv(labels, found)
+        lines = as_csv(labels, found)
         if to_stdout:
             screen.result(lines.removesuffix("\n"))
         else:
             files.write_whole(options.csv, lines.encode("utf-8", "surrogateescape"))
             screen.say(f"written: {options.csv}")
     if not to_stdout:
-        screen.table(in_a_table(labels, found))
+        screen.table(as_table(labels, found))
     album.close()
 
 
@@ -89,7 +91,7 @@ def score_images(options: ScoreOptions, screen: Console, progress: Progress) -> 
         PictureError: at the end, if some pictures could not be read; the others are done.
         VqclipError: if nothing can be done.
     """
-    words, config = image_arguments.parted(options.words, "score")
+    words, config = image_arguments.split_words(options.words, "score")
     if len(words) < 2 or os.path.isfile(words[-1]):
         raise ConfigError(
             "the prompt comes last, after the pictures: vqclip score final.png "
@@ -97,34 +99,37 @@ def score_images(options: ScoreOptions, screen: Console, progress: Progress) -> 
         )
     texts = texts_of(words[-1])
     album = image_arguments.find_images(words[:-1], screen)
-    eyes = image_arguments.load_named_perceptors(config, screen, texts)
+    perceptors = image_arguments.load_named_perceptors(config, screen, texts)
     from vqclip.guidance import zero_shot
 
-    image_arguments.warn_of_length(texts, eyes, screen)
-    scales = [(text, [zero_shot.build_scorer(text, eye) for eye in eyes]) for text in texts]
+    image_arguments.warn_of_length(texts, perceptors, screen)
+    scales = [
+        (text, [zero_shot.build_scorer(text, perceptor) for perceptor in perceptors])
+        for text in texts
+    ]
     rows = [("cosine", "percentile", "perceptor", "prompt", "picture")]
-    for paths, seen in album.look(eyes):
+    for paths, seen in album.embed(perceptors):
         progress.started = True
         for number, path in enumerate(paths):
             for text, each in scales:
-                for eye, scale, embedding in zip(eyes, each, seen, strict=True):
+                for perceptor, scale, embedding in zip(perceptors, each, seen, strict=True):
                     (found,) = scale.score(embedding[number : number + 1])
                     percent = None if found.percentile is None else round(found.percentile, 2)
                     screen.event(
                         "score",
                         image=str(path),
                         prompt=text,
-                        perceptor=eye.name,
+                        perceptor=perceptor.name,
                         cosine=round(found.cosine, 6),
                         percentile=percent,
                     )
                     shown = "–" if percent is None else f"{percent:.0f} %"
-                    rows.append((f"{found.cosine:.3f}", shown, eye.name, text, str(path)))
+                    rows.append((f"{found.cosine:.3f}", shown, perceptor.name, text, str(path)))
     screen.table(rows, heads=True)
     album.close()
 
 
-def labels_of(given: str) -> list[str]:
+def read_labels(given: str) -> list[str]:
     """Read `--labels`: parted by |, or a text file with one a line.
 
     Raises:
@@ -142,7 +147,7 @@ def labels_of(given: str) -> list[str]:
     return labels
 
 
-def templates_of(given: str | None) -> list[str]:
+def read_templates(given: str | None) -> list[str]:
     """Read `--templates`; none given: an empty list.
 
     Raises:
@@ -160,7 +165,7 @@ def templates_of(given: str | None) -> list[str]:
     return templates
 
 
-def ranked(labels: Sequence[str], shares: Sequence[float]) -> list[tuple[str, float]]:
+def rank_labels(labels: Sequence[str], shares: Sequence[float]) -> list[tuple[str, float]]:
     """Labels with their probabilities, best first.
 
     >>> ranked(["a", "b", "c"], [0.2, 0.5, 0.3])
@@ -170,19 +175,19 @@ def ranked(labels: Sequence[str], shares: Sequence[float]) -> list[tuple[str, fl
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
-def in_a_table(
+def as_table(
     labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]
 ) -> list[tuple[str, ...]]:
     """The best labels of each picture, for people."""
     rows: list[tuple[str, ...]] = []
     for path, shares in found:
-        best = ranked(labels, shares)[:SHOWN]
+        best = rank_labels(labels, shares)[:SHOWN]
         cells = [cell for label, share in best for cell in (f"{100 * share:5.1f} %", label)]
         rows.append((*cells, str(path)))
     return rows
 
 
-def in_csv(labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]) -> str:
+def as_csv(labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]) -> str:
     """A line for each picture, a column of probabilities for each label."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")

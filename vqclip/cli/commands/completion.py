@@ -18,7 +18,7 @@ from vqclip.cli.completion_shells import TEMPLATES
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.config import yaml_files
-from vqclip.config.describe import Setting, describe_settings, groups
+from vqclip.config.describe import Setting, describe_settings, list_groups
 from vqclip.errors import pick
 from vqclip.training import recipes
 from vqclip.training.settings import SCHEMAS, InversionConfig
@@ -55,22 +55,22 @@ class CompletionOptions(CommonOptions):
     parsers: Mapping[str, argparse.ArgumentParser] = field(default_factory=dict)
 
 
-def complete(options: CompletionOptions, screen: Console) -> None:
+def print_completion(options: CompletionOptions, screen: Console) -> None:
     """Print a shell's script, or names of this machine for such a script.
 
     Raises:
         ConfigError: if there is no script for that shell.
     """
     if options.shell in ("presets", "models", "perceptors", "all"):
-        screen.result("\n".join(names(options.shell)))
+        screen.result("\n".join(list_names(options.shell)))
         return
     pick(TEMPLATES, options.shell, "shell with completion")
-    text = script(options.shell, options.parsers)
+    text = make_script(options.shell, options.parsers)
     screen.event("completion", shell=options.shell, script=text)
     screen.result(text.rstrip("\n"))
 
 
-def names(kind: str) -> list[str]:
+def list_names(kind: str) -> list[str]:
     """The names on this machine: `presets`, VQGANs (`models`), `perceptors`, or `all` models."""
     if kind == "presets":
         return list(yaml_files.list_presets())
@@ -84,7 +84,7 @@ def names(kind: str) -> list[str]:
     return list(dict.fromkeys(row.name for row in rows))
 
 
-def script(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> str:
+def make_script(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> str:
     """A shell's script.
 
     Args:
@@ -138,7 +138,7 @@ def _mark(action: argparse.Action, command: str) -> None:
     elif action.dest == "topic":
         action.choices = list(_topics())
     elif action.dest == "about":
-        action.choices = list(groups())
+        action.choices = list(list_groups())
     elif action.dest == "name":
         kind = "all"
     else:
@@ -201,4 +201,4 @@ def _choices(key: str) -> list[str]:
 
 def completion(options: CompletionOptions, screen: Console, progress: Progress) -> None:
     """Print a script that lets a shell complete commands by TAB."""
-    complete(options, screen)
+    print_completion(options, screen)

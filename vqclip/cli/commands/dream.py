@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MARGIN = 6  # pixels between the drafts on a sheet
 
 
-def draw(config: RunConfig, screen: Console) -> Path:
+def draw_drafts(config: RunConfig, screen: Console) -> Path:
     """Draw `config.dream.count` drafts into a new run folder, and give the folder.
 
     It holds `draft-01.png`, the best, and so on, and `sheet.png` with all of them.
@@ -38,18 +38,18 @@ def draw(config: RunConfig, screen: Console) -> Path:
             cannot be written.
     """
     began = time.monotonic()
-    wishes = prompts.parse_all(config.prompts, config.negative)
-    prompt.draft_text(wishes)
-    for line in prompts.echo(wishes):
+    parsed = prompts.parse_with_negative(config.prompts, config.negative)
+    prompt.draft_text(parsed)
+    for line in prompts.describe_prompts(parsed):
         screen.say(f"  {line}")
     for note in [
         *prompts.lint_prompts(config.prompts, config.negative),
-        *_without_regions(wishes),
+        *_without_regions(parsed),
     ]:
         screen.say(f"note: {note}")
     _check_prior(config.dream)
     search_path = SearchPath.from_settings(config.assets)
-    assets.find_learnt_words([config.style, *learnt_words_in(wishes)], search_path)
+    assets.find_learnt_words([config.style, *learnt_words_in(parsed)], search_path)
     import torch
 
     from vqclip.guidance import drafts as guidance_drafts
@@ -62,24 +62,26 @@ def draw(config: RunConfig, screen: Console) -> Path:
     device = models_device.pick_device(config.device)
     seed = models_device.pick_seed(config.seed)
     dreamer = guidance_drafts.load_draft_model(device, config.dream.prior)
-    taught = prompt_embedding.taught(wishes, config.style, search_path)
-    dreamer = guidance_drafts.with_words(dreamer, taught)
-    for note in word_embedding.unknown_words(taught, {j.name: j.width for j in dreamer.judges}):
+    taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
+    dreamer = guidance_drafts.teach_words(dreamer, taught)
+    for note in word_embedding.unknown_word_notes(
+        taught, {j.name: j.width for j in dreamer.perceptors}
+    ):
         screen.say(f"note: {note}")
     generator = torch.Generator().manual_seed(models_device.purpose_seed(seed, "init"))
-    text = prompt.draft_text(prompt.styled(wishes, config.style))
+    text = prompt.draft_text(prompt.apply_style(parsed, config.style))
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)
         how = "" if choice.named else " (names no class; this one is the nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
-    drafts = dreamer.dream(text, config.dream, generator)
+    drafts = dreamer.draw_drafts(text, config.dream, generator)
     place = run_folder.make_run_folder(Path(config.out), f"dream {text}")
     for number, draft in enumerate(drafts, start=1):
         name = f"draft-{number:02d}.png"
         images.save_png(place / name, draft.image)
         screen.event("draft", path=str(place / name), score=draft.score)
-    images.save_png(place / "sheet.png", sheet([draft.image for draft in drafts]))
+    images.save_png(place / "sheet.png", lay_sheet([draft.image for draft in drafts]))
     seconds = round(time.monotonic() - began, 1)
     screen.event("done", run=str(place), seed=seed, seconds=seconds)
     size = f" --size {config.size}" * (config.size != RunConfig().size)
@@ -91,10 +93,12 @@ def draw(config: RunConfig, screen: Console) -> Path:
     return place
 
 
-def _without_regions(wishes: Sequence[prompt.Prompt]) -> Iterator[str]:
+def _without_regions(parsed: Sequence[prompt.Prompt]) -> Iterator[str]:
     """Say that regions do not show in drafts, where there are some."""
     some = {
-        prompts.where(w.region) for w in prompt.positive_texts(wishes) if w.region is not None
+        prompts.describe_region(w.region)
+        for w in prompt.positive_texts(parsed)
+        if w.region is not None
     }
     if some:
         yield (
@@ -122,7 +126,7 @@ def _check_prior(settings: DreamSettings) -> None:
         ) from error
 
 
-def sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
+def lay_sheet(pictures: Sequence[Image], across: int | None = None) -> Image:
     """Lay pictures of one size [1, 3, H, W] on a white sheet, in rows.
 
     Args:
@@ -153,6 +157,6 @@ class DreamOptions(PromptOptions):
 
 def dream(options: DreamOptions, screen: Console, progress: Progress) -> None:
     """Draw drafts of a prompt in seconds, the best first."""
-    for config in prompt_arguments.configs(options):
+    for config in prompt_arguments.read_configs(options):
         files.require_folder(Path(config.out))
-        draw(config, screen)
+        draw_drafts(config, screen)

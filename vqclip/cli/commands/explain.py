@@ -18,7 +18,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import assets, expressions, prompts, schedules, structured, templates
 from vqclip.language.assets import Direction, SearchPath
-from vqclip.language.prompt import Prompt, styled
+from vqclip.language.prompt import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import registry
@@ -65,74 +65,81 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
     from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
-    registry.require_models("starter", names, clip.absent)
+    registry.require_models("starter", names, clip.is_absent)
     perceptors = [load_perceptor(name) for name in names]
     for config in configs:
-        wishes = styled(prompts.parse_all(config.prompts, config.negative), config.style)
-        lines = [prompts.show(wishes), *(f"  {line}" for line in prompts.echo(wishes))]
+        parsed = apply_style(
+            prompts.parse_with_negative(config.prompts, config.negative), config.style
+        )
+        lines = [
+            prompts.prompts_to_text(parsed),
+            *(f"  {line}" for line in prompts.describe_prompts(parsed)),
+        ]
         strays = prompts.lint_prompts(config.prompts, config.negative)
         lines += [f"note: {stray}" for stray in strays]
-        screen.event("understood", prompt=prompts.show(wishes), notes=strays)
+        screen.event("understood", prompt=prompts.prompts_to_text(parsed), notes=strays)
         search_path = SearchPath.from_settings(config.assets)
-        for wish in wishes:
-            screen.event("wish", **_told(wish, search_path))
-        taught = prompt_embedding.taught(wishes, config.style, search_path)
+        for prompt in parsed:
+            screen.event("wish", **_told(prompt, search_path))
+        taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
         for each in perceptors:
             perceptor = each.with_fitting_words(taught)
-            for wish in wishes:
-                if wish.kind != "text" or (wish.only and perceptor.name not in wish.only):
+            for prompt in parsed:
+                if prompt.kind != "text" or (
+                    prompt.perceptors and perceptor.name not in prompt.perceptors
+                ):
                     continue
-                told = _read_by(perceptor, wish)
-                screen.event("reading", prompt=prompts.show([wish]), **told)
+                told = _read_by(perceptor, prompt)
+                screen.event("reading", prompt=prompts.prompts_to_text([prompt]), **told)
                 lines += list(_in_words(told))
         screen.result("\n".join(lines))
 
 
-def _told(wish: Prompt, search_path: SearchPath) -> dict[str, Any]:
+def _told(prompt: Prompt, search_path: SearchPath) -> dict[str, Any]:
     """What a wish is, in plain values; null for what it has not."""
-    weight = wish.weight
+    weight = prompt.weight
     region: dict[str, Any] | None = None
-    if wish.region is not None:
-        mask = wish.region.mask
+    if prompt.region is not None:
+        mask = prompt.region.mask
         region = {
-            "place": wish.region.place,
-            "outside": wish.region.outside,
-            "box": wish.region.box,
+            "place": prompt.region.place,
+            "outside": prompt.region.outside,
+            "box": prompt.region.box,
             "mask": None if mask is None else str(search_path.find(mask)),
         }
-    several = paths.find_images(wish.body, search_path) if wish.kind == "image" else []
+    several = paths.find_images(prompt.body, search_path) if prompt.kind == "image" else []
     return {
-        "prompt": prompts.show([wish]),
-        "scene": wish.scene + 1,
-        "kind": wish.kind,
-        "body": wish.body,
+        "prompt": prompts.prompts_to_text([prompt]),
+        "scene": prompt.scene + 1,
+        "kind": prompt.kind,
+        "body": prompt.body,
         "weight": None if isinstance(weight, Schedule) else weight,
         "schedule": schedules.schedule_to_text(weight) if isinstance(weight, Schedule) else None,
-        "stop": wish.rest if math.isfinite(wish.rest) else None,
+        "stop": prompt.effective_stop if math.isfinite(prompt.effective_stop) else None,
         "region": region,
-        "for": list(wish.only),
+        "for": list(prompt.perceptors),
         "pictures": [str(path) for path in several],
     }
 
 
-def _read_by(perceptor: OpenClipPerceptor, wish: Prompt) -> dict[str, Any]:
+def _read_by(perceptor: OpenClipPerceptor, prompt: Prompt) -> dict[str, Any]:
     """What a perceptor reads of a wish: its parts, their tokens, and what it does not know."""
     from vqclip.guidance import prompt_embedding
 
-    pieces = prompt_embedding.spoken(wish, perceptor)
-    parts = prompt_embedding.chunks(pieces, perceptor)
+    pieces = prompt_embedding.choose_text(prompt, perceptor)
+    parts = prompt_embedding.split_text(pieces, perceptor)
     words = dict.fromkeys(
         word for piece in pieces if not piece.learnt for word in re.findall(r"\w+", piece.text)
     )
     split = {word: prompt_embedding.split_word(word, perceptor) for word in words}
     return {
         "perceptor": perceptor.name,
-        "room": perceptor.room,
+        "room": perceptor.token_room,
         "parts": [
             {
-                "text": "".join(piece.written for piece in part.pieces).strip(),
+                "text": "".join(piece.to_text for piece in part.pieces).strip(),
                 "tokens": part.tokens,
-                "attention": {p.written: p.attention for p in part.pieces if p.attention != 1},
+                "attention": {p.to_text: p.attention for p in part.pieces if p.attention != 1},
             }
             for part in parts
         ],
@@ -147,7 +154,7 @@ def _in_words(told: dict[str, Any]) -> Iterator[str]:
     for part in told["parts"]:
         yield f"  {part['tokens']:3d} tokens  {part['text']}"
         for text, attention in part["attention"].items():
-            yield f"              {text.strip()!r} ×{expressions.digits(attention)}"
+            yield f"              {text.strip()!r} ×{expressions.format_number(attention)}"
     if told["put together"]:
         rows = [f"{word} = {' + '.join(t)}" for word, t in told["put together"].items()]
         yield f"  split into pieces: {', '.join(rows)}"
@@ -181,14 +188,14 @@ def make_direction(
     from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(perceptors)
-    registry.require_models("starter", names, clip.absent)
+    registry.require_models("starter", names, clip.is_absent)
     vectors = {}
     for each in names:
         screen.say(f"asking {each} …")
         perceptor = load_perceptor(each)
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = prompt_embedding.direction_between(*sides)[0]
-        vectors[registry.sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
+        vectors[registry.file_sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
     path.parent.mkdir(exist_ok=True)
     made = Direction(sets[0], sets[1], vectors)
     files.write_whole(path, assets.direction_to_json(made).encode())
@@ -202,18 +209,18 @@ def _set(text: str) -> tuple[str, ...]:
     """Words and pictures of one side, as a prompt without weights."""
     found = prompts.parse_prompts(text)
     plain = all(
-        wish == Prompt(wish.body, kind=wish.kind) and wish.kind in ("text", "image")
-        for wish in found
+        prompt == Prompt(prompt.body, kind=prompt.kind) and prompt.kind in ("text", "image")
+        for prompt in found
     )
     if not plain:
         raise PromptError(
             f"a direction is made of words and pictures without weights, not of {text!r}; write "
             '"sunny | bright" or "@sunny/*.jpg"'
         )
-    for wish in found:
-        if wish.kind == "image":
-            paths.check_images(wish.body, SearchPath.current())
-    return tuple(f"{'@' * (wish.kind == 'image')}{wish.body}" for wish in found)
+    for prompt in found:
+        if prompt.kind == "image":
+            paths.check_images(prompt.body, SearchPath.current())
+    return tuple(f"{'@' * (prompt.kind == 'image')}{prompt.body}" for prompt in found)
 
 
 def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
@@ -250,7 +257,7 @@ class HelpOptions(CommonOptions):
 
 def explain(options: PromptOptions, screen: Console, progress: Progress) -> None:
     """Show how a prompt is understood, and what each CLIP reads."""
-    explain_prompts(prompt_arguments.configs(options), screen)
+    explain_prompts(prompt_arguments.read_configs(options), screen)
 
 
 def direction(options: DirectionOptions, screen: Console, progress: Progress) -> None:
@@ -262,7 +269,7 @@ def direction(options: DirectionOptions, screen: Console, progress: Progress) ->
             '| bright light" "a rainy day | dusk" --name sunny'
         )
     overrides = [word for word in options.words if prompt_arguments.OVERRIDE.match(word)]
-    config = loading.load("a picture", overrides=overrides)
+    config = loading.load_config("a picture", overrides=overrides)
     make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
 
 

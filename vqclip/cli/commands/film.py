@@ -89,9 +89,9 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     from vqclip.media import footage
 
     if source.film is None:
-        material = footage.of_pictures(source.pictures, size)
+        material = footage.strip_of_pictures(source.pictures, size)
     else:
-        material = footage.of_film(source.film, size)
+        material = footage.strip_of_film(source.film, size)
     wide, high = material.size
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
@@ -152,7 +152,7 @@ def _settings(given: list[str], options: FilmOptions) -> tuple[FilmSettings, set
                 f"expected .{', .'.join(KINDS)}, or no suffix for a folder of frames"
             )
         given = [*given, f"film.format={kind or 'frames'}"]
-    settings = loading.load("a film", overrides=given).film
+    settings = loading.load_config("a film", overrides=given).film
     if settings.format == "none":
         raise ConfigError(f"film.format is none; name a film format, such as {KINDS[0]}")
     if "between_by" in said and settings.between_by == "latent":
@@ -208,7 +208,7 @@ def _film(
         rate, sound=sound, sound_start=start, **encoding_settings(settings)
     )
     look = encode.resolve_options(settings.format, how)
-    wide, high = encode.sides(material.size, look.codec, material.alpha)
+    wide, high = encode.encoded_size(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
         screen.say(f"note: {look.codec} needs even sides, so the film is {wide}x{high}")
     if material.alpha and not encode.has_alpha(look.codec):
@@ -240,9 +240,9 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
         film = source.run / f"film.{config.film.format}"
         if not config.frames:
             return None, 0.0
-        if config.film.format in encode.SOUNDS and film.is_file() and pyav.sound(film):
+        if config.film.format in encode.SOUNDS and film.is_file() and pyav.read_sound(film):
             return film, 0.0
-        sound, start = frames.sound_of(
+        sound, start = frames.find_sound(
             config, SearchPath.from_settings(config.assets, source.run)
         )
         if sound is not None and not sound.is_file():
@@ -257,11 +257,11 @@ def _encode(material: Strip, look: EncodeOptions, out: Path, screen: Console) ->
     """Encode aside, and put it in its place. The pictures of a gif pass twice."""
     from vqclip.media import encode
 
-    part, passes = files.aside(out), 2 if look.codec == "gif" else 1
+    part, passes = files.temporary_path(out), 2 if look.codec == "gif" else 1
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with screen.bar(material.count * passes, 0, "frame") as bar:
-            encode.encode(
+            encode.encode_film(
                 lambda: _watched(material, bar),
                 material.count,
                 material.size,
@@ -272,7 +272,7 @@ def _encode(material: Strip, look: EncodeOptions, out: Path, screen: Console) ->
         files.refuse_to_replace(out)
         os.replace(part, out)
     except OSError as error:
-        raise files.unwritable(out, error) from error
+        raise files.unwritable_error(out, error) from error
     finally:
         with suppress(OSError):
             part.unlink()
@@ -282,7 +282,7 @@ def _unroll(material: Strip, out: Path, screen: Console) -> None:
     """Write a folder of numbered PNGs."""
     from vqclip.media import images
 
-    part = files.aside(out)
+    part = files.temporary_path(out)
     try:
         part.mkdir(parents=True)
         with screen.bar(material.count, 0, "frame") as bar:
@@ -291,7 +291,7 @@ def _unroll(material: Strip, out: Path, screen: Console) -> None:
         files.refuse_to_replace(out)
         os.replace(part, out)
     except OSError as error:
-        raise files.unwritable(out, error) from error
+        raise files.unwritable_error(out, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -307,7 +307,7 @@ def _sheet(material: Strip, every: int, rate: Fraction, out: Path, screen: Conso
             f"write --sheet {-(-material.count // MOST)} or more"
         )
     with screen.bar(material.count, 0, "frame") as bar:
-        contact_sheet.every(out, _watched(material, bar), every, fps=float(rate))
+        contact_sheet.draw_film_sheet(out, _watched(material, bar), every, fps=float(rate))
 
 
 def _watched(material: Strip, bar: Any) -> Iterator[Pixels]:

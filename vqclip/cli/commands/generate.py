@@ -75,7 +75,7 @@ def draw_run(
     progress.config = config = request.config
     from vqclip.models import device
 
-    with device.deterministic(config.deterministic) as unsteady:
+    with device.use_deterministic(config.deterministic) as unsteady:
         place, film = _draw(request, screen, progress, command, before, point)
     if unsteady:
         screen.say(
@@ -117,11 +117,11 @@ def _draw(
     from vqclip.run.record import run_folder
 
     config = request.config
-    ready = session.build(request, screen.say, point)
+    ready = session.build_runner(request, screen.say, point)
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
     for note in [*ready.notes, *_changed(compared, ready.models)]:
         screen.say(f"note: {note}")
-    title = request.prompts[0].body
+    title = request.parsed_prompts[0].body
     place = point.folder if point else run_folder.make_run_folder(Path(config.out), title)
     with nullcontext() if point else run_folder.locked_folder(place):
         progress.folder = place
@@ -140,12 +140,12 @@ def _draw(
             **({"frames": config.frames} if config.frames else {}),
             seed=ready.seed,
             size=list(ready.size),
-            prompts=prompts.show(request.prompts),
+            prompts=prompts.prompts_to_text(request.parsed_prompts),
         )
         progress.started = True
         if point is not None and len(ready.changes) > len(point.notes.changes):
             run_resume.write_resume_point(
-                ready, place, point.state, point.reel
+                ready, place, point.state, point.film
             )  # what is asked for now holds
         _play(request, ready, place, film, point, screen, progress, command)
     return place, film
@@ -176,14 +176,14 @@ def _play(
         return {"verdict": dataclasses.asdict(verdict)}
 
     def save() -> None:
-        reel = None if point is None else point.reel
+        film_progress = None if point is None else point.film
         if film is not None:
-            reel = run_resume.FilmProgress(film.folder.name, film.count, ready.done)
-        run_resume.write_resume_point(ready, place, ready.state(), reel)
+            film_progress = run_resume.FilmProgress(film.folder.name, film.count, ready.done)
+        run_resume.write_resume_point(ready, place, ready.state(), film_progress)
 
     options = writer.RecordOptions(
         provenance=ready.provenance,
-        draw_final=ready.final,
+        draw_final=ready.final_picture,
         look=look,
         every=config.previews,
         film=film,
@@ -194,7 +194,7 @@ def _play(
         command=command,
     )
     kept = writer.record_steps(ready.play(), place, options)
-    frames = 0 if ready.voyage is None else ready.voyage.frames
+    frames = 0 if ready.feedback is None else ready.feedback.frames
     with catch_interrupts() as asked:
         shown = screen.watch(kept, ready.total, ready.done, frames)
         with closing(kept), closing(shown) as watched:
@@ -204,8 +204,10 @@ def _play(
                         f"step {step.index} gave values that are not finite at first; the "
                         "learning rate is lower now"
                     )
-                if step.saved:
-                    screen.say(f"memory ran out at step {step.index}; {step.saved} from here on")
+                if step.memory_saving:
+                    screen.say(
+                        f"memory ran out at step {step.index}; {step.memory_saving} from here on"
+                    )
                 if asked and step.index + 1 < ready.total:
                     break
     if asked and ready.done < ready.total:
@@ -218,18 +220,18 @@ def _play(
         raise KeyboardInterrupt
     for verdict in verdicts:
         screen.event("verdict", **dataclasses.asdict(verdict))
-        screen.say(verdict.in_words())
+        screen.say(verdict.describe())
 
 
 def _judged(request: Request, ready: Runner, image: Image, screen: Console) -> Verdict | None:
     """Ask a CLIP that took no part what it makes of the picture, if there is one to be asked."""
     from vqclip.guidance import zero_shot
 
-    wishes = request.prompts
-    if not (zero_shot.judge_available(request.names) and prompt.positive_texts(wishes)):
+    parsed = request.parsed_prompts
+    if not (zero_shot.judge_available(request.names) and prompt.positive_texts(parsed)):
         return None
     try:
-        return zero_shot.judge_picture(image, prompt.draft_text(wishes), words=ready.words)
+        return zero_shot.judge_picture(image, prompt.draft_text(parsed), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
         screen.say(f"note: the picture could not be judged: {error}")
         return None
@@ -283,13 +285,15 @@ class ResumeOptions(CommonOptions):
 
 def generate(options: GenerateOptions, screen: Console, progress: Progress) -> None:
     """Draw a picture from a prompt (the default command)."""
-    _draw_all(prompt_arguments.configs(options), options, screen, progress)
+    _draw_all(prompt_arguments.read_configs(options), options, screen, progress)
 
 
 def animate(options: AnimateOptions, screen: Console, progress: Progress) -> None:
     """Draw an animation: with a camera, scenes, or over a film."""
     prompt_arguments.require_frames([*options.overrides(), *options.words])
-    found = [prompt_arguments.animated(config) for config in prompt_arguments.configs(options)]
+    found = [
+        prompt_arguments.as_animation(config) for config in prompt_arguments.read_configs(options)
+    ]
     _draw_all(found, options, screen, progress)
 
 
@@ -301,7 +305,7 @@ def _draw_all(
         check_run(config)  # what the last one lacks is said before the first is drawn
     for number, config in enumerate(found, start=1):
         if len(found) > 1:
-            texts = {key: getattr(config, key) for key in loading.TEMPLATED}
+            texts = {key: getattr(config, key) for key in loading.TEMPLATE_KEYS}
             screen.event("variant", number=number, of=len(found), **texts)
             screen.say(f"{number} of {len(found)}:")
             progress.started, progress.folder = False, None
@@ -310,7 +314,7 @@ def _draw_all(
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     """Make a picture again, with other settings if you like."""
-    first, overrides = prompt_arguments.parted(options.words)
+    first, overrides = prompt_arguments.split_prompt(options.words)
     if first is None:
         raise ConfigError(
             "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
@@ -324,13 +328,13 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     short = options.overrides()
     if ":" in (options.frames or ""):
         short.append(f"retake.of={place}")
-    config = loading.load(base=base, overrides=short + overrides)
+    config = loading.load_config(base=base, overrides=short + overrides)
     draw_run(config, screen, progress, options.command, EarlierPicture(notes, place))
 
 
 def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
     """Continue a run that stopped, or give it more steps."""
-    first, overrides = prompt_arguments.parted(options.words)
+    first, overrides = prompt_arguments.split_prompt(options.words)
     if first is None:
         raise ConfigError(
             "name the run to continue: vqclip resume outputs/0001-a-fox; to draw the word "

@@ -102,7 +102,7 @@ class InversionMonitor:
             self.dreamer = guidance_drafts.load_draft_model()
         word = WordEmbedding(self.config.token, {moment.vectors.shape[1]: moment.vectors})
         text = SHOWN[self.config.kind].format(self.config.token)
-        drafts = guidance_drafts.with_words(self.dreamer, [word]).dream(
+        drafts = guidance_drafts.teach_words(self.dreamer, [word]).draw_drafts(
             text, DreamSettings(count=DRAFTS), torch.Generator().manual_seed(0)
         )
         side = drafts[0].image.shape[-1]
@@ -116,14 +116,14 @@ class InversionMonitor:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise files.unwritable(out, error) from error
+            raise files.unwritable_error(out, error) from error
         fresh = self.sheet is None
-        self.sheet = self.sheet or free(out, self.config.token, ".png")
-        laid = dream.sheet([*own, *blank, *drawn], across=DRAFTS)
+        self.sheet = self.sheet or free_path(out, self.config.token, ".png")
+        laid = dream.lay_sheet([*own, *blank, *drawn], across=DRAFTS)
         images.save_png(self.sheet, laid, overwrite=not fresh)
 
 
-def free(folder: Path, name: str, suffix: str) -> Path:
+def free_path(folder: Path, name: str, suffix: str) -> Path:
     """The first of NAME, NAME-2, NAME-3 … that is not taken."""
     number = 1
     while True:
@@ -149,7 +149,9 @@ def inversion_settings(overrides: Sequence[str]) -> InversionConfig:
     Raises:
         ConfigError: for what does not fit.
     """
-    pairs = [layers.nest([layers.parse_override(text, InversionConfig)]) for text in overrides]
+    pairs = [
+        layers.nest_keys([layers.parse_override(text, InversionConfig)]) for text in overrides
+    ]
     merged = layers.merge_layers([("the command line", pair) for pair in pairs], InversionConfig)
     config: InversionConfig = merged
     checks.check_bounds(config)
@@ -173,7 +175,7 @@ def learn_word(
         KeyboardInterrupt: once what there is has been saved, if somebody asked to stop.
     """
     named = [Path(os.path.expanduser(photo)) for photo in photos]
-    folders = {path: media_paths.below(path) for path in named if path.is_dir()}
+    folders = {path: media_paths.list_below(path) for path in named if path.is_dir()}
     paths = [each for path in named for each in folders.get(path, [path])]
     _require(paths, config)
     if len(paths) < FEW:
@@ -190,7 +192,7 @@ def learn_word(
     from vqclip.models import clip
     from vqclip.models import device as models_device
 
-    registry.require_models("starter", config.perceptors, clip.absent)
+    registry.require_models("starter", config.perceptors, clip.is_absent)
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
@@ -308,11 +310,11 @@ def _word(
     pairs = list(zip(students, done, strict=False))
     notes = {
         "settings": dataclasses.asdict(config),
-        "pictures": {path.name: registry.sha256(path) for path in paths},
-        "models": {each.name: registry.sha256(each.weights) for each, _ in pairs},
+        "pictures": {path.name: registry.file_sha256(path) for path in paths},
+        "models": {each.name: registry.file_sha256(each.weights) for each, _ in pairs},
         "fit": {each.name: round(moment.fit, 4) for each, moment in pairs},
         "steps": {each.name: moment.step for each, moment in pairs},
-        "versions": provenance.versions(),
+        "versions": provenance.library_versions(),
     }
     return WordEmbedding(
         config.token, {each.width: moment.vectors for each, moment in pairs}, notes
@@ -326,9 +328,9 @@ def _keep(folder: Path, name: str, word: WordEmbedding) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise files.unwritable(folder, error) from error
+        raise files.unwritable_error(folder, error) from error
     return files.write_whole(
-        free(folder, name, assets.WORD_SUFFIXES[0]), word_embedding.pack_word(word)
+        free_path(folder, name, assets.WORD_SUFFIXES[0]), word_embedding.pack_word(word)
     )
 
 

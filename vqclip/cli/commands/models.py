@@ -62,7 +62,7 @@ def list_(options: ModelsOptions, screen: Console) -> None:
         screen.event("model", **dataclasses.asdict(row))
     heads = ("name", "kind", "size", "where", "licence", "about")
     lines = [
-        (row.name, row.kind, registry.readable(row.bytes), row.where, row.licence, row.about)
+        (row.name, row.kind, registry.format_bytes(row.bytes), row.where, row.licence, row.about)
         for row in found
     ]
     whole = screen.table([heads, *lines], heads=True, spare=heads.index("licence"))
@@ -106,7 +106,7 @@ def fetch(options: ModelsOptions, screen: Console) -> None:
 
     row = CHECKPOINTS.get(name)
     if row is not None:
-        screen.say(f"{name}: {registry.readable(row.bytes)}, licence: {row.licence}")
+        screen.say(f"{name}: {registry.format_bytes(row.bytes)}, licence: {row.licence}")
     with screen.bar(None, what=BYTES) as bar:
 
         def progress(done: int, total: int | None) -> None:
@@ -120,11 +120,11 @@ def fetch(options: ModelsOptions, screen: Console) -> None:
 def _fetch_perceptor(name: str, screen: Console) -> None:
     from vqclip.models import clip
 
-    lacking = clip.absent(name)
+    lacking = clip.is_absent(name)
     size = None if lacking is None else lacking.bytes
     if lacking is not None:
-        screen.say(f"{name}: {registry.readable(size)}")
-    clip.fetch(name)
+        screen.say(f"{name}: {registry.format_bytes(size)}")
+    clip.fetch_clip(name)
     screen.say(f"{name} is here: perceptors={name}")
     row = next((row for row in rows() if row.name == registry.canonical_name(name)), None)
     if row is None:
@@ -161,7 +161,7 @@ def remove(options: ModelsOptions, screen: Console) -> None:
 
     freed = zoo_verify.remove_model(_name(options))
     screen.event("removed", name=options.name, bytes=freed)
-    screen.say(f"removed {options.name}: {registry.readable(freed)} freed")
+    screen.say(f"removed {options.name}: {registry.format_bytes(freed)} freed")
 
 
 def _tell(name: str, path: Path, screen: Console) -> None:

@@ -21,7 +21,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, SoundError
 from vqclip.language import expressions, schedules
 from vqclip.language.clock import Timeline
-from vqclip.language.expressions import digits
+from vqclip.language.expressions import format_number
 from vqclip.language.schedules import FPS
 from vqclip.media import files
 
@@ -128,7 +128,7 @@ def panel(text: str, line: Timeline) -> Panel:
     text = SETTING.sub("", text.strip())
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     found = schedules.parse_schedule(inner)
-    curve = line.of(found)
+    curve = line.curve(found)
     return Panel(
         schedules.schedule_to_text(found), tuple(curve(frame) for frame in range(line.frames))
     )
@@ -248,7 +248,7 @@ def _spread(labels: dict[int, str], wide: int) -> str:
 
 def _short(number: float) -> str:
     """A number for an axis."""
-    return digits(float(f"{number:.4g}"))
+    return format_number(float(f"{number:.4g}"))
 
 
 def plot(options: PlotOptions, screen: Console, progress: Progress) -> None:

@@ -50,7 +50,7 @@ def score(path: str, options: ScoreOptions, screen: Console) -> None:
         PictureError: if the film or its source cannot be read.
         VqclipError: if nothing can be done.
     """
-    words, config = image_arguments.parted(options.words, "score")
+    words, config = image_arguments.split_words(options.words, "score")
     if len(words) > 1:
         raise ConfigError(
             f"--film takes at most one prompt, in quotes; {len(words)} words were given"
@@ -65,7 +65,7 @@ def score(path: str, options: ScoreOptions, screen: Console) -> None:
     means = _fitting(words[0], path, film.count, run, config, screen) if words else []
     with closing(_watched(film, screen)) as frames:  # the bar ends before an error is told
         found = flicker.measure_flicker(frames, flow, source)
-    error, shown = found.error, sum(found.shown) / len(found.shown)
+    error, shown = found.warping_error, sum(found.shown) / len(found.shown)
     screen.event(
         "film",
         film=path,
@@ -75,11 +75,11 @@ def score(path: str, options: ScoreOptions, screen: Console) -> None:
         warp_error=error,
         warp_errors=list(found.warped),
         compared=round(shown, 6),
-        difference=found.difference,
+        difference=found.mean_difference,
         differences=list(found.differences),
-        difference_95=found.usual,
+        difference_95=found.usual_difference,
         loop=found.loop,
-        closes=found.closes,
+        closes=found.is_loop,
     )
     rows = [
         ("frames", str(len(found.differences) + 1), ""),
@@ -91,14 +91,18 @@ def score(path: str, options: ScoreOptions, screen: Console) -> None:
         ),
         (
             "neighbours",
-            _levels(found.difference),
+            _levels(found.mean_difference),
             "mean difference of neighbouring frames, in levels of 255",
         ),
-        ("neighbours, 95 %", _levels(found.usual), "the difference that 95 % of them stay below"),
+        (
+            "neighbours, 95 %",
+            _levels(found.usual_difference),
+            "the difference that 95 % of them stay below",
+        ),
         (
             "last to first",
             _levels(found.loop),
-            "the loop closes" if found.closes else "the loop does not close",
+            "the loop closes" if found.is_loop else "the loop does not close",
         ),
     ]
     screen.table([*rows, *means])
@@ -138,7 +142,7 @@ def _beside(film: Footage, name: str, run: Path | None, screen: Console) -> Foot
         taken = f"source.start={config.source.start:g} source.stride={config.source.stride}"
         if config.source.start or config.source.stride > 1:
             screen.say(f"note: {name} is read as in the run: {taken}")
-        return run_frames.footage_of(config, 0, film.size, SearchPath.current())
+        return run_frames.open_source(config, 0, film.size, SearchPath.current())
     source = open_footage(name, size=film.size)
     counts, rates = (film.count, source.count), (film.fps, source.fps)
     # A gif rounds its rate: where there are as many frames, they belong together.
@@ -177,21 +181,25 @@ def _fitting(
     from vqclip.media import images
 
     texts = image_arguments.texts_of(prompt)
-    eyes = image_arguments.load_named_perceptors(config, screen, texts)
-    image_arguments.warn_of_length(texts, eyes, screen)
+    perceptors = image_arguments.load_named_perceptors(config, screen, texts)
+    image_arguments.warn_of_length(texts, perceptors, screen)
     stride = max(1, count // SEEN)
-    seen: list[list[Embedding]] = [[] for _ in eyes]
+    seen: list[list[Embedding]] = [[] for _ in perceptors]
     for frame in _opened(path, run, stride):
         picture = pillow.fromarray(images.to_bytes(frame))
-        for eye, rows in zip(eyes, seen, strict=True):
-            rows.append(zero_shot.embed_picture(picture, eye))
+        for perceptor, rows in zip(perceptors, seen, strict=True):
+            rows.append(zero_shot.embed_picture(picture, perceptor))
     told = []
-    for eye, rows in zip(eyes, seen, strict=True):
+    for perceptor, rows in zip(perceptors, seen, strict=True):
         for text in texts:
-            cosine = (torch.cat(rows) @ zero_shot.embed_texts([text], eye).T).mean().item()
+            cosine = (torch.cat(rows) @ zero_shot.embed_texts([text], perceptor).T).mean().item()
             screen.event(
-                "score", prompt=text, perceptor=eye.name, cosine=round(cosine, 6), seen=len(rows)
+                "score",
+                prompt=text,
+                perceptor=perceptor.name,
+                cosine=round(cosine, 6),
+                seen=len(rows),
             )
-            what = f"the mean of {len(rows)} frames with {text!r}, by {eye.name}"
+            what = f"the mean of {len(rows)} frames with {text!r}, by {perceptor.name}"
             told.append(("cosine", f"{cosine:.3f}", what))
     return told

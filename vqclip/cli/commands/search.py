@@ -53,7 +53,7 @@ def search_images(options: SearchOptions, screen: Console, progress: Progress) -
             were are kept.
         VqclipError: if nothing can be done.
     """
-    words, config = image_arguments.parted(options.words, "search")
+    words, config = image_arguments.split_words(options.words, "search")
     folder, texts, top = _wanted(words, options)
     if len(config.perceptors) > 1:
         raise ConfigError(
@@ -64,14 +64,14 @@ def search_images(options: SearchOptions, screen: Console, progress: Progress) -
         files.require_new_file(Path(options.sheet), "--sheet")
     if options.links is not None:
         files.require_empty_folder(Path(options.links), "--links")
-    paths = media_paths.below(folder)
+    paths = media_paths.list_below(folder)
     if not paths:
         raise PictureError(f"{folder} holds no picture ({media_paths.list_kinds()})")
-    (eye,) = image_arguments.load_named_perceptors(config, screen, texts)
+    (perceptor,) = image_arguments.load_named_perceptors(config, screen, texts)
     from vqclip.guidance import image_search
 
-    query = _query(eye, texts, options.image, screen)
-    index = _index(folder, paths, eye, query.shape[1], screen, progress)
+    query = _query(perceptor, texts, options.image, screen)
+    index = _index(folder, paths, perceptor, query.shape[1], screen, progress)
     if not index.names:
         raise PictureError(f"none of the {len(paths)} pictures in {folder} can be read")
     hits = [
@@ -121,22 +121,22 @@ def _wanted(words: Sequence[str], options: SearchOptions) -> tuple[Path, list[st
 
 
 def _query(
-    eye: OpenClipPerceptor, texts: list[str], image: str | None, screen: Console
+    perceptor: OpenClipPerceptor, texts: list[str], image: str | None, screen: Console
 ) -> Embedding:
     """What is searched for, as a direction [1, D]."""
     from vqclip.guidance import zero_shot
     from vqclip.media import images
 
     if image is not None:
-        return zero_shot.embed_picture(images.open_rgb(os.path.expanduser(image)), eye)
-    image_arguments.warn_of_length(texts, [eye], screen)
-    return zero_shot.embed_texts(texts, eye)
+        return zero_shot.embed_picture(images.open_rgb(os.path.expanduser(image)), perceptor)
+    image_arguments.warn_of_length(texts, [perceptor], screen)
+    return zero_shot.embed_texts(texts, perceptor)
 
 
 def _index(
     folder: Path,
     paths: Sequence[Path],
-    eye: OpenClipPerceptor,
+    perceptor: OpenClipPerceptor,
     wide: int,
     screen: Console,
     progress: Progress,
@@ -144,7 +144,7 @@ def _index(
     """Bring the folder's index up to date, with a bar."""
     from vqclip.guidance import image_search, zero_shot
 
-    place = image_search.index_folder(folder, eye)
+    place = image_search.index_folder(folder, perceptor)
     screen.say(f"index: {place}")
 
     def look(names: Sequence[str]) -> Iterator[tuple[str, Rows]]:
@@ -157,7 +157,9 @@ def _index(
                 screen.say(f"skipped: {error}")
                 bar.update()
 
-            for there, (seen,) in zero_shot.embed_files([folder / n for n in names], [eye], skip):
+            for there, (seen,) in zero_shot.embed_files(
+                [folder / n for n in names], [perceptor], skip
+            ):
                 progress.started = True
                 for path, row in zip(there, seen.numpy(), strict=True):
                     yield path.relative_to(folder).as_posix(), row
@@ -197,7 +199,7 @@ def lay_out(path: Path, hits: Sequence[Found]) -> None:
             cells.append(contact_sheet.Cell(None, words))
     rows = [("", cells[i : i + ACROSS]) for i in range(0, len(cells), ACROSS)]
     heads = [""] * min(ACROSS, len(cells))
-    contact_sheet.sheet(path, heads, rows, overwrite=False)
+    contact_sheet.draw_sheet(path, heads, rows, overwrite=False)
 
 
 def link(folder: Path, hits: Sequence[Found]) -> None:
@@ -219,7 +221,7 @@ def link(folder: Path, hits: Sequence[Found]) -> None:
                 files.refuse_to_replace(path)
                 shutil.copy2(picture, path)
         except OSError as error:
-            raise files.unwritable(path, error) from error
+            raise files.unwritable_error(path, error) from error
 
 
 def search(options: SearchOptions, screen: Console, progress: Progress) -> None:

@@ -12,8 +12,8 @@ from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, yaml_files
-from vqclip.config.describe import describe_settings, plain_value, to_dict
-from vqclip.config.layers import flat
+from vqclip.config.describe import describe_settings, format_value, to_dict
+from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import RunConfig
 from vqclip.language import prompts
 from vqclip.run.preflight import make_request
@@ -49,17 +49,17 @@ def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     if options.json:
         screen.event("provenance", **json.loads(notes.to_json()))
         return
-    usual = flat(to_dict(loading.load(notes.prompt), everywhere=False))
+    usual = flatten_keys(to_dict(loading.load_config(notes.prompt), everywhere=False))
     defaults, shown = (
-        {key: str(plain_value(value)) for key, value in lines.items()}
-        for lines in (usual, flat(notes.config))
+        {key: str(format_value(value)) for key, value in lines.items()}
+        for lines in (usual, flatten_keys(notes.config))
     )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     screen.result(f"prompt  {notes.prompt}\nseed    {notes.seed}\n\nsettings that differ:")
     screen.table(changed or [("  none",)])
     for change in notes.changes:
         before = ", ".join(
-            f"{key}={plain_value(value)}" for key, value in change["settings"].items()
+            f"{key}={format_value(value)}" for key, value in change["settings"].items()
         )
         screen.result(f"\nchanged during the run: up to step {change['step']} it was {before}")
     screen.result("\nmodels (sha256):")
@@ -73,7 +73,7 @@ def diff(options: DiffOptions, screen: Console, progress: Progress) -> None:
     from vqclip.run.record import provenance
 
     pair = [provenance.read_provenance(Path(each)) for each in (options.first, options.second)]
-    found = provenance.differences(*pair)
+    found = provenance.list_differences(*pair)
     if options.json:
         screen.event("diff", differences=[dataclasses.asdict(each) for each in found])
         return
@@ -96,7 +96,7 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
-    for config in prompt_arguments.configs(options):
+    for config in prompt_arguments.read_configs(options):
         _plan(config, options, screen)
 
 
@@ -108,10 +108,14 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
-    screen.result("\n".join(f"  {line}" for line in prompts.echo(request.prompts)))
+    screen.result(
+        "\n".join(f"  {line}" for line in prompts.describe_prompts(request.parsed_prompts))
+    )
     for note in request.notes:
         screen.result(f"note: {note}")
-    every = {key: str(plain_value(value)) for key, value in flat(to_dict(config)).items()}
+    every = {
+        key: str(format_value(value)) for key, value in flatten_keys(to_dict(config)).items()
+    }
     defaults = {each.key: each.default for each in describe_settings()}
     shown = {k: v for k, v in every.items() if options.all or v != defaults[k]}
     how = (
@@ -135,5 +139,5 @@ def _side(kind: str, value: Any) -> str:
     if kind == "changes":  # [{"step": 40, "settings": {"prompts": …}}, …]
         parts = [f"{', '.join(each['settings'])} at step {each['step']}" for each in value]
         return "; ".join(parts) or "none"
-    text = str(plain_value(value))
+    text = str(format_value(value))
     return text[:12] if kind == "model" else text

@@ -23,7 +23,7 @@ from vqclip.errors import ConfigError, ModelError, PictureError, suggest
 from vqclip.media import files
 from vqclip.models.zoo import registry
 from vqclip.training import recipes as training_recipes
-from vqclip.training.settings import Recipe, VqganRecipe
+from vqclip.training.settings import TrainingRecipe, VqganRecipe
 
 SHELVED = "shelved.json"  # under which name, and which file, a training's VQGAN is in the zoo
 SETTING = re.compile(r"\s*[A-Za-z]\w*\s*=")  # bf16= has digits
@@ -99,7 +99,7 @@ def _list(screen: Console) -> None:
     screen.result("\nyour own pictures: vqclip train own_vqgan pictures=FOLDER name=mine")
 
 
-def _require(recipe: Recipe) -> None:
+def _require(recipe: TrainingRecipe) -> None:
     """Refuse what can be told to fail before torch is imported."""
     files.require_folder(Path(recipe.out), "out=")
     if not isinstance(recipe, VqganRecipe):
@@ -134,11 +134,13 @@ def _shelved(recipe: VqganRecipe) -> bool:
         weights = registry.find_vqgan(recipe.name).weights
     except ModelError:
         return False
-    known = {"name": recipe.name, "sha256": registry.sha256(weights)}
+    known = {"name": recipe.name, "sha256": registry.file_sha256(weights)}
     return bool(json.loads(note.read_text(encoding="utf-8")) == known)
 
 
-def _train(recipe: Recipe, screen: Console, started: Started, command: Sequence[str]) -> bool:
+def _train(
+    recipe: TrainingRecipe, screen: Console, started: Started, command: Sequence[str]
+) -> bool:
     """Train, and tell whether it came to its end before its `minutes` did."""
     began = time.monotonic()
     screen.say(f"{recipe.recipe}, into {recipe.out} …")
@@ -184,7 +186,7 @@ def _shelve(recipe: VqganRecipe, screen: Console) -> None:
     from vqclip.models.zoo import download
 
     found = download.import_model(weights, config, recipe.name)
-    note = {"name": recipe.name, "sha256": registry.sha256(found.weights)}
+    note = {"name": recipe.name, "sha256": registry.file_sha256(found.weights)}
     (out / SHELVED).write_text(json.dumps(note) + "\n", encoding="utf-8")
     row = next(row for row in registry.list_models() if row.name == recipe.name)
     screen.event("model", **dataclasses.asdict(row), path=str(found.weights))

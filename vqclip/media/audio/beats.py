@@ -34,7 +34,7 @@ PART = 1 << 12  # hops that are looked through for a tempo at once: 48 s
 REACH = 5  # hops around a beat in which the onset is that it belongs to: 58 ms
 
 
-def librosa() -> Any:
+def import_librosa() -> Any:
     """Import librosa.
 
     Raises:
@@ -71,14 +71,14 @@ def _compiling_alone() -> Iterator[None]:
         yield
 
 
-def ears(librosa: Any) -> np.ndarray:
+def mel_filters(librosa: Any) -> np.ndarray:
     """[MELS, WINDOW / 2 + 1]: how much each of the ear's bands takes of each frequency."""
     return np.asarray(
         librosa.filters.mel(sr=RATE, n_fft=WINDOW, n_mels=MELS, fmin=30, fmax=16000, norm=None)
     )
 
 
-def flux(librosa: Any, powers: np.ndarray, sounding: np.ndarray) -> np.ndarray:
+def spectral_flux(librosa: Any, powers: np.ndarray, sounding: np.ndarray) -> np.ndarray:
     """By how much sones rise from moment to moment, as a share of how many the piece has.
 
     Args:
@@ -101,7 +101,7 @@ def flux(librosa: Any, powers: np.ndarray, sounding: np.ndarray) -> np.ndarray:
     return np.asarray(rises[: len(powers)] / level)
 
 
-def onsets(librosa: Any, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_onsets(librosa: Any, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where sounds begin, in seconds, and how strongly, in (0, 1]."""
     # librosa takes the first of rising values; post_max looks ahead, for the highest.
     known = {"sr": RATE, "hop_length": HOP, "post_max": 3}
@@ -113,7 +113,7 @@ def onsets(librosa: Any, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return hops[clear] * HOP / RATE, strengths[clear]
 
 
-def track(librosa: Any, flux: np.ndarray, sounding: np.ndarray, tempo: float) -> np.ndarray:
+def track_beats(librosa: Any, flux: np.ndarray, sounding: np.ndarray, tempo: float) -> np.ndarray:
     """The beats, in seconds from the beginning; none where there is no steady one.
 
     Args:
@@ -132,7 +132,7 @@ def track(librosa: Any, flux: np.ndarray, sounding: np.ndarray, tempo: float) ->
     # go on for as long as something sounds.
     strong = np.flatnonzero(flux[hops] >= clear)
     hops = hops[strong[0] : strong[-1] + 1]
-    apart = interval(np.array(hops))
+    apart = beat_interval(np.array(hops))
 
     def goes_on(hop: int) -> bool:
         near = sounding[max(hop - REACH, 0) : hop + REACH + 1]
@@ -145,20 +145,20 @@ def track(librosa: Any, flux: np.ndarray, sounding: np.ndarray, tempo: float) ->
     return np.array(hops) * HOP / RATE
 
 
-def interval(beats: np.ndarray) -> float:
+def beat_interval(beats: np.ndarray) -> float:
     """The time between beats: the mean of those intervals that are near the median."""
     intervals = np.diff(beats)
     middle = np.median(intervals)
     return float(intervals[np.abs(intervals - middle) <= middle / 4].mean())
 
 
-def count(times: np.ndarray, beats: np.ndarray) -> np.ndarray:
+def count_beats(times: np.ndarray, beats: np.ndarray) -> np.ndarray:
     """How many beats there were until each time; evenly between two, and beyond the ends."""
     if not len(beats):
         return np.zeros(len(times))
     inner = np.interp(times, beats, np.arange(1, len(beats) + 1))
     outer = np.minimum(times - beats[0], 0) + np.maximum(times - beats[-1], 0)
-    return np.maximum(inner + outer / interval(beats), 0)
+    return np.maximum(inner + outer / beat_interval(beats), 0)
 
 
 def _tempo(librosa: Any, flux: np.ndarray) -> float:

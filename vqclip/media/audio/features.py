@@ -87,11 +87,13 @@ def analyse_audio(
             sound, or `start` comes after its end.
     """
     path = Path(path)
-    librosa = beats.librosa()
+    librosa = beats.import_librosa()
     edges = {"loud": AUDIBLE, **DEFAULT, **bands}
-    ears = beats.ears(librosa)
-    weights = np.vstack([ears, *(spectrogram.share(*each) for each in edges.values())])
-    powers, seconds = spectrogram.sums(path, weights)
+    ears = beats.mel_filters(librosa)
+    weights = np.vstack(
+        [ears, *(spectrogram.frequency_weights(*each) for each in edges.values())]
+    )
+    powers, seconds = spectrogram.sum_spectrogram(path, weights)
     if not 0 <= start < seconds:
         raise SoundError(
             f"{path.name} is {_duration(seconds)} long, but the sound should start at {start:g} "
@@ -99,10 +101,10 @@ def analyse_audio(
         )
     levels = np.sqrt(powers[:, len(ears) :])  # [hops, bands]: RMS
     sounding = levels[:, 0] > SILENCE
-    flux = beats.flux(librosa, powers[:, : len(ears)], sounding)
-    onsets, strengths = beats.onsets(librosa, flux)
-    struck = beats.track(librosa, flux, sounding, tempo)
-    pace = 60 / beats.interval(struck) if len(struck) else 0.0
+    flux = beats.spectral_flux(librosa, powers[:, : len(ears)], sounding)
+    onsets, strengths = beats.find_onsets(librosa, flux)
+    struck = beats.track_beats(librosa, flux, sounding, tempo)
+    pace = 60 / beats.beat_interval(struck) if len(struck) else 0.0
 
     middles = start + (np.arange(frames) + 0.5) / fps
     there = middles < seconds
@@ -115,7 +117,7 @@ def analyse_audio(
         "pulse": _fading((struck - start) * fps, np.ones(len(struck)), frames, fading),
     }
     variables = {name: values * there for name, values in variables.items()}
-    variables["beat"] = beats.count(np.minimum(middles, seconds), struck)
+    variables["beat"] = beats.count_beats(np.minimum(middles, seconds), struck)
     variables["tempo"] = np.full(frames, pace)
     return AudioFeatures(
         name=path.name,

@@ -22,7 +22,7 @@ WINDOW, HOP = 2048, 512  # samples
 BLOCK = 1 << 20  # bytes from the decoder at a time: six seconds
 
 
-def sums(path: Path, weights: np.ndarray) -> tuple[np.ndarray, float]:
+def sum_spectrogram(path: Path, weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Take sums over a spectrogram.
 
     Args:
@@ -60,7 +60,7 @@ def sums(path: Path, weights: np.ndarray) -> tuple[np.ndarray, float]:
     return np.concatenate(rows), length / RATE
 
 
-def share(low: float, high: float) -> np.ndarray:
+def frequency_weights(low: float, high: float) -> np.ndarray:
     """[WINDOW / 2 + 1]: how much of each frequency of a spectrum lies between two, in Hz."""
     width = RATE / WINDOW
     middles = np.arange(WINDOW // 2 + 1) * width
@@ -77,19 +77,19 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         )
     # In a film whose sound begins late, silence comes first.
     mono = f"aresample={RATE}:async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1"
-    read = (*ffmpeg.opened(path), "-map", "0:a:0", "-af", mono)
-    command = ffmpeg.command(*read, "-f", "f32le", "-")
+    read = (*ffmpeg.input_arguments(path), "-map", "0:a:0", "-af", mono)
+    command = ffmpeg.ffmpeg_command(*read, "-f", "f32le", "-")
     with tempfile.TemporaryFile() as said:
-        process = ffmpeg.start(command, stdin=DEVNULL, stdout=PIPE, stderr=said)
+        process = ffmpeg.start_process(command, stdin=DEVNULL, stdout=PIPE, stderr=said)
         assert process.stdout is not None
         try:
             while block := process.stdout.read(BLOCK):
                 samples = np.frombuffer(block[: len(block) // 4 * 4], "<f4")
                 yield np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
             if process.wait() != 0:
-                raise _complaint(path, ffmpeg.last(said))
+                raise _complaint(path, ffmpeg.last_message(said))
         finally:
-            ffmpeg.end(process)
+            ffmpeg.end_process(process)
 
 
 def _complaint(path: Path, said: str) -> SoundError:
@@ -97,7 +97,7 @@ def _complaint(path: Path, said: str) -> SoundError:
     from vqclip.media import pyav
 
     name = path.name
-    with suppress(OSError), pyav.opened(path) as file:
+    with suppress(OSError), pyav.open_file(path) as file:
         if not file.streams.audio:
             return SoundError(f"{name} has no sound in it; name a sound, or a film with sound")
     return SoundError(

@@ -5,11 +5,11 @@ any installed package when it is opened. `read_checkpoint` is the only place whe
 one. torch reads the storages; every name that the pickle uses is checked by
 `vqclip.models.zoo.safe_pickle`.
 
-`pack` and `unpack` quantise one table of a checkpoint to 8 bits. CLIP's tokenizer has 49,408
-tokens, and in a small CLIP their embeddings are larger than both towers. Rows of zeros, which
-training never reached, are left out; the others are stored as integers of one byte, with a scale
-for each row. Unpacking restores the whole table: rows that were left out are zero, and the others
-are off by at most half a step.
+`pack_table` and `unpack_tables` quantise one table of a checkpoint to 8 bits. CLIP's tokenizer
+has 49,408 tokens, and in a small CLIP their embeddings are larger than both towers. Rows of
+zeros, which training never reached, are left out; the others are stored as integers of one byte,
+with a scale for each row. Unpacking restores the whole table: rows that were left
+out are zero, and the others are off by at most half a step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from vqclip.errors import ModelError
 from vqclip.models.zoo.download import is_html
-from vqclip.models.zoo.safe_pickle import Refused, gate
+from vqclip.models.zoo.safe_pickle import Refused, make_unpickler
 
 _STEPS = 127  # of a signed byte, on either side of zero
 _VALUES, _SCALES, _ROWS, _COUNT = (
@@ -33,7 +33,7 @@ _VALUES, _SCALES, _ROWS, _COUNT = (
 )
 
 
-def pack(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+def pack_table(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     """Quantise one table to 8 bits a value, without its rows of zeros.
 
     Args:
@@ -54,8 +54,8 @@ def pack(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     }
 
 
-def unpack(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Restore the tables that `pack` quantised, in float32; other tensors stay as they are.
+def unpack_tables(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Restore the tables that `pack_table` quantised, in float32; other tensors stay as they are.
 
     Raises:
         KeyError: if a part of a packed table is missing.
@@ -154,11 +154,11 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
-    """Read a torch file: torch reads the storages, `safe_pickle.gate` the pickle."""
+    """Read a torch file: torch reads the storages, `safe_pickle.make_unpickler` the pickle."""
     sizes = _check_zip(path) if is_zip else None
     if not is_zip and tarfile.is_tarfile(path):
         raise ModelError(f"{path} is a tar archive under a pickle's first byte; it is not read")
-    unpickler = gate(path, sizes)
+    unpickler = make_unpickler(path, sizes)
     shim = SimpleNamespace(
         __name__="vqclip.models.zoo.checkpoint_file",
         Unpickler=unpickler,
@@ -169,7 +169,7 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
             path,
             map_location="cpu",
             pickle_module=shim,
-            # False because `gate` replaces torch's own check, and is stricter.
+            # False because `make_unpickler` replaces torch's own check, and is stricter.
             weights_only=False,
             mmap=sizes is not None and _is_mappable(path),
         )

@@ -6,8 +6,8 @@ and only one process at a time writes a model. Nothing here imports torch or ope
 which `vqclip.models.vqgan.open_vqgan` does.
 
 `download` resumes a `.part` file that an earlier try left. If one address fails it raises
-`Refused`, so that the caller may try another mirror. `unpack` extracts one file from a downloaded
-archive. All of this uses the standard library alone.
+`Refused`, so that the caller may try another mirror. `unpack_archive` extracts one file from a
+downloaded archive. All of this uses the standard library alone.
 
 Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
 """
@@ -112,7 +112,7 @@ def download(url: str, part: Path, progress: Callable[[int, int | None], None]) 
     raise Refused(f"the connection broke off {TRIES} times; {kept}")
 
 
-def unpack(part: Path, name: str) -> Path:
+def unpack_archive(part: Path, name: str) -> Path:
     """Replace a downloaded zip archive by the file `name` in it.
 
     Paths in the archive do not affect where anything is written.
@@ -295,7 +295,7 @@ def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
         try:
             part = download(mirror, target.with_name("weights.ckpt.part"), progress)
             if mirror.endswith(".zip"):
-                part = unpack(part, "model.ckpt")
+                part = unpack_archive(part, "model.ckpt")
             digest = _check_download(part, row)
         except Refused as reason:
             failures.append(f"\n  {mirror}: {reason}")
@@ -306,7 +306,7 @@ def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
     raise ModelError(
         f"the model {name!r} could not be fetched from any of its {len(row.mirrors)} mirrors:"
         f"{''.join(failures)}\nIf you have the file, 'vqclip models import FILE --config YAML "
-        f"--name {name}' takes it in; its YAML is {registry.HERE / row.config}"
+        f"--name {name}' takes it in; its YAML is {registry.MODELS_FOLDER / row.config}"
     )
 
 
@@ -316,15 +316,14 @@ def _check_download(part: Path, row: Checkpoint) -> str:
     Raises:
         Refused: if the sha256 or the size is wrong.
     """
-    size, digest = part.stat().st_size, registry.sha256(part)
+    size, digest = part.stat().st_size, registry.file_sha256(part)
     reason = None
     if row.sha256 is not None and digest != row.sha256:
         reason = f"its sha256 is {digest}, not {row.sha256}: another or a damaged file"
     # Sizes are approximate, and ports without the discriminator are smaller.
     elif row.sha256 is None and row.bytes is not None and size < row.bytes / 4:
-        reason = (
-            f"only {registry.readable(size)}, where {registry.readable(row.bytes)} were expected"
-        )
+        found, wanted = registry.format_bytes(size), registry.format_bytes(row.bytes)
+        reason = f"only {found}, where {wanted} were expected"
     if reason is not None:
         part.unlink()
         raise Refused(reason)
@@ -355,7 +354,7 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(config, folder / "config.yaml")
         shutil.copyfile(file, part)
-        _write_digest(weights, registry.sha256(part))
+        _write_digest(weights, registry.file_sha256(part))
         part.replace(weights)  # last, since the weights mark the model as complete
     except OSError as error:
         raise OutputError(

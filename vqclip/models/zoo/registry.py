@@ -24,8 +24,8 @@ from vqclip.errors import ModelAbsent, ModelError, suggest
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
-HERE = Path(__file__).parents[1]  # vqclip/models/
-STARTER = HERE / "starter"
+MODELS_FOLDER = Path(__file__).parents[1]  # vqclip/models/
+STARTER_FOLDER = MODELS_FOLDER / "starter"
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,17 @@ def cache_dir() -> Path:
 
 def starter_clip() -> Path:
     """The folder of the bundled CLIP `starter`, in open_clip's format."""
-    return STARTER / "clip"
+    return STARTER_FOLDER / "clip"
 
 
 def starter_clips() -> dict[str, Path]:
     """The bundled CLIPs: name → folder."""
-    return {"starter": starter_clip(), "starter-second": STARTER / "second"}
+    return {"starter": starter_clip(), "starter-second": STARTER_FOLDER / "second"}
 
 
 def starter_prior() -> Path:
     """The folder of the bundled prior (config and weights)."""
-    return STARTER / "prior"
+    return STARTER_FOLDER / "prior"
 
 
 def find_vqgan(name: str) -> ModelFiles:
@@ -91,17 +91,17 @@ def find_vqgan(name: str) -> ModelFiles:
     row = CHECKPOINTS.get(name)
     folder = model_folder(name)
     if name == "starter":
-        found = ModelFiles(STARTER / "vqgan.yaml", STARTER / "vqgan.safetensors")
+        found = ModelFiles(STARTER_FOLDER / "vqgan.yaml", STARTER_FOLDER / "vqgan.safetensors")
         if not (found.config.is_file() and found.weights.is_file()):
             raise ModelAbsent(
-                f"the starter model is not in {STARTER}; this installation is incomplete: "
+                f"the starter model is not in {STARTER_FOLDER}; this installation is incomplete: "
                 "install vqclip again"
             )
         return found
     weights = weights_in(folder)
     config = folder / "config.yaml"
     if row is not None and not config.is_file():
-        config = HERE / row.config
+        config = MODELS_FOLDER / row.config
     if weights is not None and config.is_file():
         return ModelFiles(config, weights)
     if row is None:
@@ -111,7 +111,7 @@ def find_vqgan(name: str) -> ModelFiles:
             "to add your own files: 'vqclip models import FILE --config YAML --name NAME'"
         )
     raise ModelAbsent(
-        f"the model {name!r} is not on this machine ({readable(row.bytes)}); run "
+        f"the model {name!r} is not on this machine ({format_bytes(row.bytes)}); run "
         f"'vqclip models fetch {name}', or use the bundled one: --preset starter"
     )
 
@@ -122,7 +122,9 @@ def list_models() -> list[ZooRow]:
     for name in [*CHECKPOINTS, *_imported_models()]:
         row = CHECKPOINTS.get(name)
         weights = (
-            STARTER / "vqgan.safetensors" if name == "starter" else weights_in(model_folder(name))
+            STARTER_FOLDER / "vqgan.safetensors"
+            if name == "starter"
+            else weights_in(model_folder(name))
         )
         here = weights is not None and weights.is_file()
         size = None if row is None else row.bytes
@@ -136,7 +138,7 @@ def list_models() -> list[ZooRow]:
     return rows
 
 
-def sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal, read a mebibyte at a time."""
     digest = new_sha256()
     with path.open("rb") as file:
@@ -145,7 +147,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def readable(size: int | None) -> str:
+def format_bytes(size: int | None) -> str:
     """Format a number of bytes for people.
 
     >>> readable(980_000_000), readable(4_260_000_000), readable(None)
@@ -208,10 +210,12 @@ class MissingModel:
         return f"vqclip models fetch {self.name}"
 
 
-Look = Callable[[str], MissingModel | None]  # name of a perceptor → None if it is here
+IsAbsent = Callable[[str], MissingModel | None]  # name of a perceptor → None if it is here
 
 
-def require_models(vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None) -> None:
+def require_models(
+    vqgan: str, perceptors: Sequence[str], look: IsAbsent = lambda name: None
+) -> None:
     """Check that all models of a run are on this machine; one error names all that are not.
 
     Args:
@@ -229,12 +233,12 @@ def require_models(vqgan: str, perceptors: Sequence[str], look: Look = lambda na
     if [each.name for each in missing] == [vqgan]:
         find_vqgan(vqgan)  # raises the error for one
     if len(missing) == 1:
-        name, size = missing[0].name, readable(missing[0].bytes)
+        name, size = missing[0].name, format_bytes(missing[0].bytes)
         raise ModelAbsent(
             f"the perceptor {name!r} is not on this machine ({size}); run "
             f"'{missing[0].command}', or use the bundled one: --preset starter"
         )
-    lines = [f"\n  {each.command}  ({readable(each.bytes)})" for each in missing]
+    lines = [f"\n  {each.command}  ({format_bytes(each.bytes)})" for each in missing]
     raise ModelAbsent(
         f"{len(missing)} models are not on this machine; run{''.join(lines)}\n"
         "or use the bundled ones: --preset starter"
@@ -242,7 +246,7 @@ def require_models(vqgan: str, perceptors: Sequence[str], look: Look = lambda na
 
 
 def missing_models(
-    vqgan: str, perceptors: Sequence[str], look: Look = lambda name: None
+    vqgan: str, perceptors: Sequence[str], look: IsAbsent = lambda name: None
 ) -> list[MissingModel]:
     """List the models of a run that are absent, the VQGAN first; see `require_models`.
 
@@ -278,7 +282,7 @@ def in_hub_cache(repository: str, files: Sequence[str] = PERCEPTOR_WEIGHTS) -> b
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
 
 
-def _missing_perceptor(name: str, look: Look) -> MissingModel | None:
+def _missing_perceptor(name: str, look: IsAbsent) -> MissingModel | None:
     """Look for a perceptor; None if it is here.
 
     Raises:

@@ -174,7 +174,7 @@ INERT_NAMES = {
 LONGEST = 1_000_000  # opcodes; a checkpoint of a thousand tensors has some ten thousand
 
 
-def gate(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
+def make_unpickler(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
     """Make the unpickler class for one file, of which torch derives its own.
 
     Args:

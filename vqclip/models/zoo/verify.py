@@ -59,9 +59,9 @@ def verify_models(names: list[str] | None = None) -> Iterator[Verification]:
             continue
         yield check_weights(row.name, registry.find_vqgan(row.name).weights)
     for name, digest in BUNDLED.items():
-        if names is None and (file := registry.STARTER / name).is_file() and "/" in name:
+        if names is None and (file := registry.STARTER_FOLDER / name).is_file() and "/" in name:
             yield Verification(
-                f"starter {name.partition('/')[0]}", file, registry.sha256(file), digest
+                f"starter {name.partition('/')[0]}", file, registry.file_sha256(file), digest
             )
 
 
@@ -99,7 +99,7 @@ def check_weights(name: str, weights: Path) -> Verification:
         noted = BUNDLED[weights.name]
     elif noted is None and (note := weights.with_name("weights.sha256")).is_file():
         noted = note.read_text(encoding="utf-8").strip()
-    return Verification(name, weights, registry.sha256(weights), noted)
+    return Verification(name, weights, registry.file_sha256(weights), noted)
 
 
 def changed_message(checked: Verification) -> str:

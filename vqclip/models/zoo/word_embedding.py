@@ -112,12 +112,12 @@ def pack_word(word: WordEmbedding) -> bytes:
     return bytes(save(tensors, metadata={NOTES: notes}))
 
 
-def fitting_width(words: Iterable[WordEmbedding], wide: int) -> dict[str, Tensor]:
+def fitting_words(words: Iterable[WordEmbedding], wide: int) -> dict[str, Tensor]:
     """Select the words that fit a text tower of width `wide`: name → vectors [V, W]."""
     return {word.name: word.vectors[wide] for word in words if wide in word.vectors}
 
 
-def unknown_words(words: Iterable[WordEmbedding], widths: Mapping[str, int]) -> list[str]:
+def unknown_word_notes(words: Iterable[WordEmbedding], widths: Mapping[str, int]) -> list[str]:
     """List notes about perceptors that do not know a word, and read its name as plain text.
 
     Args:

@@ -1,7 +1,7 @@
 r"""The prompt grammar of version 0.1 pictures.
 
 Then only `|`, `:`, `@` and the backslash were signs. A picture's notes say which grammar its
-prompt is written in; `modern` writes such a prompt in today's, with the same meaning.
+prompt is written in; `modernise_prompt` writes such a prompt in today's, with the same meaning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ESCAPE = re.compile(r"\\([|:@\\])")
 _TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)
 
 
-def modern(text: str, grammar: int) -> str:
+def modernise_prompt(text: str, grammar: int) -> str:
     r"""Write a prompt of an older grammar in today's; one that reads the same stays as it is.
 
     >>> modern("a fox:2 | fog", 1), modern("a (red) fox:2", 1)
@@ -27,15 +27,15 @@ def modern(text: str, grammar: int) -> str:
     """
     if grammar >= prompts.GRAMMAR:
         return text
-    before = parse(text)
+    before = parse_grammar_v1(text)
     try:
         same = prompts.parse_prompts(text) == before
     except PromptError:
         same = False
-    return text if same else prompts.show(before)
+    return text if same else prompts.prompts_to_text(before)
 
 
-def parse(text: str) -> tuple[Prompt, ...]:
+def parse_grammar_v1(text: str) -> tuple[Prompt, ...]:
     """Read a prompt by the rules of grammar 1.
 
     Raises:

@@ -26,11 +26,11 @@ from typing import Any, BinaryIO
 
 from vqclip import __version__
 from vqclip.config import loading
-from vqclip.config.layers import flat
+from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError, PromptError
 from vqclip.language.prompts import GRAMMAR
-from vqclip.run.record.grammar_v1 import modern
+from vqclip.run.record.grammar_v1 import modernise_prompt
 
 CHUNK = "vqclip"
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes
@@ -49,7 +49,7 @@ class Provenance:
         prompt: what was asked for, verbatim.
         seed: the integer that all random numbers of the run came from.
         models: name → sha256 of the file, in hexadecimal.
-        versions: library → version; see `versions`.
+        versions: library → version; see `library_versions`.
         grammar: version of the prompt language that `prompt` is written in.
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
     """
@@ -65,7 +65,7 @@ class Provenance:
     def to_json(self) -> str:
         """Write as one line of JSON; equal provenances give equal text.
 
-        Tuples become lists and paths become text, so `from_json` gives back an equal object
+        Tuples become lists and paths become text, so `read_json` gives back an equal object
         only where there were none.
         """
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=os.fspath)
@@ -78,7 +78,7 @@ class Provenance:
         return {CHUNK: self.to_json()}
 
 
-def from_json(text: str, where: str = "the text") -> Provenance:
+def read_json(text: str, where: str = "the text") -> Provenance:
     """Read what `to_json` wrote. Keys that it does not know are passed over.
 
     Args:
@@ -114,12 +114,12 @@ def from_json(text: str, where: str = "the text") -> Provenance:
             f"the prompt in {where} is written in grammar {found['grammar']}, and this vqclip "
             f"({__version__}) reads up to {GRAMMAR}; install a newer vqclip"
         )
-    return in_modern_words(
+    return modernise_notes(
         Provenance(**{field.name: found[field.name] for field in fields(Provenance)})
     )
 
 
-def in_modern_words(notes: Provenance) -> Provenance:
+def modernise_notes(notes: Provenance) -> Provenance:
     """The same notes with their prompts in today's grammar, which mean the same as they did.
 
     Raises:
@@ -132,7 +132,11 @@ def in_modern_words(notes: Provenance) -> Provenance:
             {**each, "settings": _modern_settings(each["settings"], notes.grammar)}
             for each in notes.changes
         ]
-        prompt = modern(notes.prompt, notes.grammar) if notes.prompt.strip() else notes.prompt
+        prompt = (
+            modernise_prompt(notes.prompt, notes.grammar)
+            if notes.prompt.strip()
+            else notes.prompt
+        )
     except (PromptError, KeyError, TypeError, AttributeError) as error:
         raise PictureError(
             f"the metadata holds a prompt that cannot be read ({error}); was it edited by hand?"
@@ -144,7 +148,7 @@ def _modern_settings(settings: dict[str, Any], grammar: int) -> dict[str, Any]:
     """Settings of a change, in which a prompt may be."""
     if "prompts" not in settings:
         return settings
-    return {**settings, "prompts": modern(settings["prompts"], grammar)}
+    return {**settings, "prompts": modernise_prompt(settings["prompts"], grammar)}
 
 
 def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
@@ -187,7 +191,7 @@ def read_provenance(path: Path | str) -> Provenance:
         with path.open("rb") as file:
             head = file.read(len(_SIGNATURE))
             if head == _SIGNATURE:
-                return from_json(_notes(file, path), where=str(path))
+                return read_json(_notes(file, path), where=str(path))
             if path.suffix.lower() != ".json":
                 raise PictureError(
                     f"{path} is not a PNG; vqclip's metadata is in the PNGs that it writes, in "
@@ -200,7 +204,7 @@ def read_provenance(path: Path | str) -> Provenance:
         ) from error
     if len(data) > MOST:
         raise PictureError(f"{path} is larger than {MOST // 2**20} MB; so it is not a run.json")
-    return from_json(_text(data, path), where=str(path))
+    return read_json(_text(data, path), where=str(path))
 
 
 def read_run_settings(path: Path | str) -> RunConfig:
@@ -211,10 +215,10 @@ def read_run_settings(path: Path | str) -> RunConfig:
         ConfigError: if a setting no longer means anything.
     """
     notes = read_provenance(path)
-    return loading.load(base=notes.config | {"prompts": notes.prompt, "seed": notes.seed})
+    return loading.load_config(base=notes.config | {"prompts": notes.prompt, "seed": notes.seed})
 
 
-def versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     """Name → version of Python and of the libraries that decide what a picture looks like.
 
     Imports none of them. A library that is not installed is "absent".
@@ -326,7 +330,7 @@ class Difference:
     second: Any
 
 
-def differences(first: Provenance, second: Provenance) -> list[Difference]:
+def list_differences(first: Provenance, second: Provenance) -> list[Difference]:
     """Everything in which two provenances differ, in the order of `KINDS`.
 
     Settings that one of them lacks, since another version wrote it, differ as well. The prompt
@@ -338,7 +342,11 @@ def differences(first: Provenance, second: Provenance) -> list[Difference]:
         if getattr(first, kind) != getattr(second, kind)
     ]
     settings = [
-        {key: value for key, value in flat(each.config).items() if key not in ("prompts", "seed")}
+        {
+            key: value
+            for key, value in flatten_keys(each.config).items()
+            if key not in ("prompts", "seed")
+        }
         for each in (first, second)
     ]
     found += _apart("setting", *settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vqclip.errors import OutputError
-from vqclip.media.files import slug, unwritable
+from vqclip.media.files import make_slug, unwritable_error
 
 _NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
 
@@ -40,7 +40,7 @@ def make_run_folder(out: Path | str, title: str) -> Path:
                 continue
             try:
                 if number not in _numbers(out, claims=False):
-                    folder = out / f"{number:04d}-{slug(title)}"
+                    folder = out / f"{number:04d}-{make_slug(title)}"
                     folder.mkdir()
                     return folder
             finally:
@@ -53,7 +53,7 @@ def make_run_folder(out: Path | str, title: str) -> Path:
             "Choose another place with --out"
         ) from error
     except OSError as error:
-        raise unwritable(out, error) from error
+        raise unwritable_error(out, error) from error
 
 
 def _numbers(out: Path, *, claims: bool = True) -> set[int]:
@@ -77,7 +77,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
             f"another vqclip is drawing into {folder}; wait until it is done, or stop it"
         ) from None
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise unwritable_error(folder, error) from error
     try:
         _sweep(folder)
         yield
@@ -111,11 +111,11 @@ def set_final_aside(folder: Path) -> Path | None:
     try:
         final.rename(aside)
     except OSError as error:
-        raise unwritable(final, error) from error
+        raise unwritable_error(final, error) from error
     return aside
 
 
-def number_of(folder: Path) -> int | None:
+def run_number(folder: Path) -> int | None:
     """The number of a run's folder, if it has one."""
     found = _NUMBERED.fullmatch(folder.absolute().name)
     return None if found is None else int(found[1])

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vqclip.errors import NumbersError, VqclipError
-from vqclip.media.files import refuse_to_replace, unwritable, write_whole
+from vqclip.media.files import refuse_to_replace, unwritable_error, write_whole
 from vqclip.media.images import save_png
 from vqclip.run.record import run_folder
 
@@ -172,7 +172,7 @@ def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict
         "finished": None,
         "seconds": 0.0,
         "host": platform.node(),
-        "run": run_folder.number_of(folder),
+        "run": run_folder.run_number(folder),
         "command": list(command),
     }
     try:
@@ -210,7 +210,7 @@ def _forget(folder: Path, index: int) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable_error(path, error) from error
     kept = [line for line in lines if _step_of(line) < index]
     if kept != lines:
         write_whole(path, b"".join(kept), overwrite=True)
@@ -235,15 +235,15 @@ def _log(path: Path, step: Step, animated: bool) -> None:
         line["frame"] = step.frame
     if step.failed:
         line["failed"] = step.failed  # times that it was taken before, at twice the rate each
-    if step.saved:
-        line["saved"] = step.saved
+    if step.memory_saving:
+        line["saved"] = step.memory_saving
     try:
         # Opened for each line: an open file would swallow the rest of a run whose folder is gone.
         # Bytes of a prompt that are no UTF-8 are spelled \udcxx, which is how JSON does it, too.
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable_error(path, error) from error
 
 
 def _finite(value: float) -> float | None:
@@ -254,7 +254,7 @@ def _preview(folder: Path, step: Step, provenance: Provenance) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise unwritable_error(folder, error) from error
     save_png(folder / f"{step.index:05d}.png", step.image, provenance, overwrite=True)
 
 

@@ -67,11 +67,11 @@ def draw_from_any(draws: Sequence[Draw]) -> Draw:
     )
 
 
-def open_batches(recipe: VqganRecipe, tell: settings.EventListener) -> tuple[Draw, Tensor]:
+def open_batches(recipe: VqganRecipe, listener: settings.EventListener) -> tuple[Draw, Tensor]:
     """Open the pictures of VQGAN training.
 
     Args:
-        tell: is told of "pictures", and of those "skipped".
+        listener: is told of "pictures", and of those "skipped".
 
     Returns:
         What draws batches, and `EXAM_PICTURES` or more pictures to evaluate with:
@@ -84,7 +84,7 @@ def open_batches(recipe: VqganRecipe, tell: settings.EventListener) -> tuple[Dra
     if recipe.pictures:
 
         def skip(path: Path, reason: str) -> None:
-            tell("skipped", file=str(path), reason=reason)
+            listener("skipped", file=str(path), reason=reason)
 
         paths = find_pictures(Path(recipe.pictures), skip)
         largest = max(side for side, _ in sides_and_counts(recipe))
@@ -99,7 +99,7 @@ def open_batches(recipe: VqganRecipe, tell: settings.EventListener) -> tuple[Dra
             )
             for some in split_paths(paths)
         )
-        tell("pictures", count=len(paths), folder=recipe.pictures)
+        listener("pictures", count=len(paths), folder=recipe.pictures)
         exam = _small(held.draw(EXAM_PICTURES, judge), recipe.size)
         held.held.clear()
 

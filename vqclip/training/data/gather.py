@@ -69,7 +69,7 @@ Record = dict[str, Any]
 
 
 @dataclass
-class Recipe:
+class GatherOptions:
     """The settings of gathering.
 
     Args:
@@ -280,7 +280,7 @@ def main(arguments: list[str]) -> None:
     strange = [word for word in arguments if "=" not in word]
     if strange:
         raise ConfigError(f"{strange[0]!r} is not a setting; write out=DIR [only=NAME,NAME]")
-    recipe = yaml_files.read_settings(Recipe, None, arguments)
+    recipe = yaml_files.read_settings(GatherOptions, None, arguments)
     for tally in gather(Path(recipe.out), recipe.only):
         print(json.dumps({"source": tally.name, **tally.counts}), flush=True)
 

@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from PIL.Image import Image, Resampling
 
 from vqclip.errors import PictureError, VqclipError
-from vqclip.media.images import laid
+from vqclip.media.images import flatten_alpha
 
 SIDE, PHOTO_SIDE = 128, 256
 MARGIN = 0.04  # on each side, as a fraction of the picture's
@@ -100,7 +100,7 @@ def trim_and_centre(picture: Image, side: int = SIDE, margin: float = MARGIN) ->
 
 def on_white(picture: Image) -> NDArray[numpy.uint8]:
     """Lay an RGBA picture on white: [H, W, 3]."""
-    return numpy.asarray(laid(picture, "white"))
+    return numpy.asarray(flatten_alpha(picture, "white"))
 
 
 def is_blank(picture: Image) -> bool:

@@ -59,7 +59,7 @@ def clean_text(text: str) -> str:
     return text.strip(" .,:'")
 
 
-def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+def remove_repeats(texts: Iterable[str]) -> tuple[str, ...]:
     """Remove empty texts, and repetitions that differ in case only."""
     kept: dict[str, str] = {}
     for text in texts:
@@ -88,7 +88,7 @@ def read_emoji_names(base: Path, keywords: Path) -> Names:
     for entry in _json(base / "en" / "data.json"):
         code = code_points(entry["hexcode"])
         every = map(clean_text, [*entry.get("tags", []), *extra.get(code, [])])
-        tags = tuple(t for t in distinct(every) if re.fullmatch(r"[A-Za-z' ]{3,24}", t))
+        tags = tuple(t for t in remove_repeats(every) if re.fullmatch(r"[A-Za-z' ]{3,24}", t))
         group = GROUPS.get(str(entry.get("group", "")), "")
         names[code] = Emoji(entry["label"], tags, group, toned=False)
         for skin in entry.get("skins", []):
@@ -110,7 +110,7 @@ def emoji_captions(emoji: Emoji) -> tuple[tuple[str, ...], tuple[str, ...]]:
     label = clean_text(emoji.label.replace(":", ","))
     extra = [tag for tag in emoji.tags if tag.lower() not in label.lower()][:TAGS]
     longer = ", ".join([label, *extra[:SPOKEN]])
-    return distinct([label, longer]), (label, *extra)
+    return remove_repeats([label, longer]), (label, *extra)
 
 
 def read_iconify(folder: Path, names: Names) -> Iterator[FoundPicture]:
@@ -219,7 +219,7 @@ def read_clip_art(folder: Path, _names: Names) -> Iterator[FoundPicture]:
             continue
         path = PurePosixPath(name)
         title, stem = _title(text), _stem(path.stem)
-        subjects = distinct(clean_text(s) for s in _all("rdf:li", text))
+        subjects = remove_repeats(clean_text(s) for s in _all("rdf:li", text))
         subjects = tuple(s for s in subjects if s.lower() not in EMPTY_SUBJECTS)
         of_a_series = shared[title] >= SERIAL and len(re.findall("[a-z]", stem.lower())) > 3
         if len(title) > 2 and not EMPTY_TITLE.search(title) and not of_a_series:
@@ -231,8 +231,10 @@ def read_clip_art(folder: Path, _names: Names) -> Iterator[FoundPicture]:
         description = clean_text(next(_all("dc:description", text), ""))
         if 8 < len(description) < 120 and not EMPTY_TITLE.search(description):
             said.append(description)
-        tags = distinct([*subjects, *(clean_text(part) for part in path.parent.parts)])
-        yield FoundPicture(name.removesuffix(".svg"), distinct(said), tags, path.parts[0], text)
+        tags = remove_repeats([*subjects, *(clean_text(part) for part in path.parent.parts)])
+        yield FoundPicture(
+            name.removesuffix(".svg"), remove_repeats(said), tags, path.parts[0], text
+        )
 
 
 def _share(name: str) -> float:
@@ -285,8 +287,8 @@ def _models(name: str, catalogue: zipfile.ZipFile) -> Iterator[FoundPicture]:
         tags = map(clean_text, notes.get(f"tags#{number}", "").split(","))
         yield FoundPicture(
             f"{name}/{icon.rsplit('.', 1)[0]}",
-            distinct([label, f"{label}, {category}"]),
-            distinct([label, category, *tags]),
+            remove_repeats([label, f"{label}, {category}"]),
+            remove_repeats([label, category, *tags]),
             "furniture",
             catalogue.read(icon),
             FURNITURE_LICENCES.get(name),

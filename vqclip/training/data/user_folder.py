@@ -94,7 +94,7 @@ def read_small(path: Path, size: int) -> Tensor:
                 if turned.mode.startswith("I") or turned.mode == "F":  # more than eight bits
                     turned = images.open_rgb(path)
                 elif turned.has_transparency_data:
-                    turned = images.laid(turned.convert("RGBA"), "white")
+                    turned = images.flatten_alpha(turned.convert("RGBA"), "white")
                 picture = turned.convert("RGB")
     except Exception as error:  # readers of damaged files raise whatever they stumble on
         raise PictureError(f"{path}: {_reason(error)}") from error
