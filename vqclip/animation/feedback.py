@@ -62,8 +62,8 @@ class FrameFeedback:
         shown: the picture that was last shown, [1, 3, H, W] in [0, 1].
         last: the latent of the last frame, [1, C, h, w].
         reference: the picture whose colours are kept, [1, 3, H, W] in [0, 1].
-        loop_latents: for a loop, the latents of the frames before the first, and, where frames are
-            interpolated, that of the first.
+        loop_latents: for a loop, the latents of the frames before the first, and, where frames
+            are interpolated, that of the first.
         drafts: number of a scene → its draft.
         streams: the states of the cutters' random streams when the second frame began.
     """
