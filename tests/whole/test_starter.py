@@ -77,7 +77,7 @@ def test_the_shipped_weights_are_small_and_carry_their_card() -> None:
 
 def test_the_committed_run_file_draws_its_command_line_through_both_doors(tmp_path: Path) -> None:
     file = str(ROOT / "benchmarks" / "art.yaml")
-    words = ["seed=7", "size=64x64", "steps=4", "growth=[]", "film.format=none"]
+    words = ["seed=7", "size=64x64", "steps=12", "growth=[]", "film.format=none"]
     one = run(file, cwd=tmp_path)
     assert one.returncode == 0, one.stderr
     finals = [tmp_path / one.stdout.strip()]
