@@ -33,10 +33,12 @@ class Setting:
         return self.help + (f" ({taken})" if taken else "")
 
 
-@functools.cache
-def type_hints(schema: type) -> dict[str, Any]:
+def type_hints(schema: Any) -> dict[str, Any]:
     """The types of a schema's fields by their names, evaluated once; not to be changed."""
-    return get_type_hints(schema)
+    return _evaluate_hints(schema)
+
+
+_evaluate_hints = functools.cache(get_type_hints)
 
 
 def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:
