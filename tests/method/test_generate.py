@@ -35,7 +35,7 @@ class FakeDrawer:
 class FakeCut:
     pixels: Tensor
 
-    def again(self, picture: Tensor) -> Tensor:
+    def cut_again(self, picture: Tensor) -> Tensor:
         return picture[..., :2, :2]
 
 
@@ -52,7 +52,7 @@ class FakeCutter:
 @dataclass(frozen=True)
 class FakePerceptor:
     said: list[str]
-    cut: FakeCutter
+    cutter: FakeCutter
     name: str = "eye"
     size: int = 2
 

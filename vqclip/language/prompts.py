@@ -93,7 +93,7 @@ def parse_prompts(text: str) -> tuple[Prompt, ...]:
 
     >>> parse_prompts("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
     True
-    >>> [(p.text, p.attention) for p in parse_prompts("a (red:1.4) fox")[0].spoken]
+    >>> [(p.text, p.attention) for p in parse_prompts("a (red:1.4) fox")[0].spans]
     [('a ', 1.0), ('red', 1.4), (' fox', 1.0)]
     >>> parse_prompts(r"ratio 16\:9 | @C:\x.png:.3")[1].body
     'C:\\x.png'
