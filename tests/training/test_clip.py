@@ -226,7 +226,7 @@ def test_examine_counts_the_right_concepts(
         order = [right[words] for words in captions]
         return torch.eye(len(CONCEPTS))[[5 if i == 4 else i for i in order]]
 
-    monkeypatch.setattr(model, "embed_image", look)
+    monkeypatch.setattr(model, "embed_image", embed_image)
     monkeypatch.setattr(model, "embed_text", read)
     assert evaluate(model, pictures, "known", SMALL) == {"known": round(5 / 6, 3)}
     assert evaluate(model, pictures.subset([]), "held_out", SMALL) == {}
