@@ -18,7 +18,7 @@ Known = dict[tuple[Any, ...], ModelShapes]
 def reuse_shapes(
     known: Known, is_steady: Callable[[RunConfig, Sequence[PerceptorSpec]], bool]
 ) -> Callable[..., ModelShapes]:
-    """Make a `memory_footprint.build_shapes` that keeps what it made, and with it what was counted.
+    """Make a `build_shapes` that keeps what it made, and with it what was counted.
 
     Counting takes longer than a whole run of the tiny models, and the outcome is always the same.
 
