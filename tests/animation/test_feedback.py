@@ -280,10 +280,10 @@ class Film:
         self.hidden = torch.zeros(1, 1, 32, 32)
         self.hidden[..., :16] = 1
 
-    def way(self, frame: int, shown: Tensor) -> Warp:
+    def frame_warp(self, frame: int, shown: Tensor) -> Warp:
         return lambda height, width: None
 
-    def ground(self, frame: int) -> SourceFrame:
+    def source_frame(self, frame: int) -> SourceFrame:
         return SourceFrame(torch.full((1, 3, 32, 32), 0.25), self.hidden)
 
 

@@ -195,7 +195,7 @@ def test_dream_says_that_regions_do_not_show(
     assert main.main(["dream", text, "--count", "1", *home.words()]) == 0
     err = capsys.readouterr().err
     assert (
-        "note: drafts ignore regions (in the top right and outside the left); a run with "
+        "note: drafts ignore regions (in the top right, outside the left); a run with "
         "init=dream puts a draft of its own into each region\n"
     ) in err
     assert "note: in(top) is read as words, since it does not end its part" in err
@@ -343,7 +343,7 @@ def test_a_run_starts_from_the_starters_drafts_only(
     home: Home, bundled: guidance_drafts.DraftModel, refused: Refusal
 ) -> None:
     said = refused("a fox", *home.words("init=dream", "dream.prior=cin_transformer"))
-    assert "dream.prior=cin_transformer is for 'vqclip dream'" in said
+    assert "dream.prior=cin_transformer works with 'vqclip dream'" in said
     assert "init=dream needs dream.prior=starter" in said
     assert bundled.choose("a goldfish") is None
 
@@ -364,9 +364,7 @@ def test_priors_that_cannot_be_used(classes: str, home: Home, refused: Refusal) 
 def test_classes_without_names_are_refused(classes: str, home: Home, tmp_path: Path) -> None:
     config, weights = write_transformer(home, tmp_path, classes=10)
     download.import_model(weights, config, "ten")
-    with pytest.raises(
-        ModelError, match=r"'ten' knows 10 classes, whose names .* ImageNet's 1000"
-    ):
+    with pytest.raises(ModelError, match=r"'ten' has 10 classes, whose names .* ImageNet's 1000"):
         guidance_drafts.load_draft_model(prior="ten")
 
 

@@ -146,7 +146,7 @@ def test_one_way_to_write_each_region() -> None:
 
 def test_a_region_of_nothing_is_refused(home: Home) -> None:
     pillow.new("L", (40, 40), 0).save("black.png")
-    with pytest.raises(PictureError, match=r"in\(black.png\) leaves nothing of the picture"):
+    with pytest.raises(PictureError, match=r"in\(black.png\) covers nothing of the picture"):
         ready(home, "a fox in(black.png)")
     with pytest.raises(PictureError, match=r"in\(-0% 0% 100% 100%\) leaves nothing"):
         ready(home, "a fox in(-0% 0% 100% 100%)")

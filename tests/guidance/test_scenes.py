@@ -164,11 +164,11 @@ def test_a_loop_ends_where_it_begins() -> None:
     [
         (
             "a lasting(8) ^ b lasting(0.3s)",
-            r"lengths \(8, 0.3s\) are 11 of the run's 10 frames, 10 a",
+            r"lengths \(8, 0.3s\) add up to 11 of the run's 10 frames",
         ),
         (
             "a lasting(100%) ^ b",
-            "are 10 of the run's 10 .*, which leaves none for the other scenes; write",
+            "add up to 10 of the run's 10 .*, which leaves none for the other scenes; write",
         ),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_run_ends_with_a_verdict(
     assert run["verdict"]["judge"] == "starter-second" and run["finished"] is not None
     assert -1 <= told["score"] <= 1 and 0 <= told["better"] <= told["among"]
     assert main.main(["a fox", *home.words()]) == 0
-    assert "starter-second, which the run did not optimise, gives it" in capsys.readouterr().err
+    assert "starter-second, which this run did not optimise, gives" in capsys.readouterr().err
 
 
 def test_no_words_no_verdict(home: Home, second: Path) -> None:

@@ -117,5 +117,5 @@ def test_a_tokenizer_that_ends_in_a_class_token() -> None:
 
 
 def test_a_word_of_another_width_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"<cat> is \[1, 768\], but the text tower.*32 wide"):
+    with pytest.raises(ConfigError, match=r"<cat> is \[1, 768\], but the text encoder.*32 wide"):
         made("laion").with_words({"cat": torch.zeros(1, 768)})

@@ -169,7 +169,7 @@ def test_another_film_under_the_same_name_is_noticed(
     assert "note: clip has changed since; the picture will differ" in capsys.readouterr().err
     shutil.rmtree("clip")
     assert main.main(["resume", "outputs/0001-a-fox"]) == 2
-    assert "source.film is clip, and there is no such film" in capsys.readouterr().err
+    assert "source.film is clip, but no such film" in capsys.readouterr().err
 
 
 def test_frames_that_are_gone_are_missed(home: Home, monkeypatch: Patch, capsys: Capture) -> None:

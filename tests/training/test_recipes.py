@@ -82,7 +82,7 @@ def test_a_folder_of_pictures_becomes_a_vqgan_that_draws(
         "skipped own/f.png: no picture that can be read",
         "on cpu, from step 0 to 4",
         "samples: training/mine/samples/step-000002.png",
-        'listed as mine: vqclip "a fox" vqgan=mine',
+        'listed as mine; to use it: vqclip "a fox" vqgan=mine',
         "done: 4 steps",
     ):
         assert line in err

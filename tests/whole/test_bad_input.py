@@ -47,7 +47,7 @@ LONG = "x" * 5000
             "fox.yaml: subject and appearance belong to a structured prompt, which stan",
         ),
         (["other.json"], 'other.json holds no structured prompt, such as ."subject": "a fox"'),
-        (["broken.json"], "broken.json: the prompt begins as a structured prompt"),
+        (["broken.json"], "broken.json: the prompt begins like a structured prompt"),
         (["silent.yaml"], "there is no prompt; write one"),
         (["a fox", "init=bad.png"], "bad.png cannot be read .it is damaged or no picture.; try"),
         (["a fox", "--init", "no.png"], "no.png cannot be read .No such file or directory.; try"),
@@ -123,7 +123,7 @@ LONG = "x" * 5000
         (["animate", "a fox", "camera.pan=1"], ".*'camera.pan_x' or 'camera.pan_y'"),
         (
             ["a fox", "--sound", "a.wav"],
-            "there is no option --sound here, but in vqclip animate",
+            "there is no option --sound here; it belongs to vqclip animate",
         ),
         (
             ["animate", "a fox", "--frames", "0"],
@@ -163,7 +163,7 @@ LONG = "x" * 5000
         (["a fox", "--size"], r"argument --size: expected one argument \(see vqclip --help\)"),
         (["again"], "name the picture to make again: vqclip again outputs/"),
         (["again", "no.png"], "no.png cannot be read .No such file or directory.; check the"),
-        (["again", "bad.png"], "bad.png is not a PNG; vqclip's notes are in the PNGs that it"),
+        (["again", "bad.png"], "bad.png is not a PNG; vqclip's metadata is in the PNGs that it"),
         (
             ["again", "alien.png"],
             "alien.png holds no metadata of vqclip: this picture was not made",

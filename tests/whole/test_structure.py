@@ -162,7 +162,9 @@ def test_the_tables_of_settings_are_tables() -> None:
     lines = [line for line in told if line.startswith("|")]
     assert lines[1] == "| --- | --- | --- | --- |"
     assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {6}
-    steps = "| `steps` | `200` | how often the latent moves; from a dream: 60 | whole number |"
+    steps = (
+        "| `steps` | `200` | number of optimisation steps; with init=dream: 60 | whole number |"
+    )
     assert steps in lines
     axis = next(line for line in lines if line.startswith("| `losses.axis`"))
     assert axis.endswith("| `horizontal`, `vertical` |")

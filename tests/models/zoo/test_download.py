@@ -308,7 +308,7 @@ def test_archives_that_are_none_or_damaged_are_refused_and_deleted(part: Path) -
         ):
             unpack_archive(part, "model.ckpt")
         assert list(part.parent.iterdir()) == []
-    with pytest.raises(Refused, match=r"the archive that came holds no model\.ckpt"):
+    with pytest.raises(Refused, match=r"the downloaded archive holds no model\.ckpt"):
         unpack_archive(packed(part, {"../model.ckpt": DATA}), "model.ckpt")
     assert list(part.parent.iterdir()) == []
 

@@ -123,8 +123,8 @@ LONG = b" " * (provenance.MOST + 1)
         (png(itxt(b"[" * 100_000)), "is broken"),
         (png(itxt(b"[]")), "is a list; expected a JSON object with the keys config, prompt"),
         (png(itxt(b"\xff")), "expected UTF-8 text"),
-        (png(itxt(FOX.to_json().encode()))[:80], "are damaged"),
-        (png(itxt(FOX.to_json().encode()).replace(b"fox", b"cat")), "are damaged"),
+        (png(itxt(FOX.to_json().encode()))[:80], "is damaged"),
+        (png(itxt(FOX.to_json().encode()).replace(b"fox", b"cat")), "is damaged"),
         (png(itxt(LONG)), "longer than 4 MB"),
         (png(itxt(LONG, packed=True)), "longer than 4 MB"),
         (png(chunk(b"iTXt", b"vqclip\0\1\0\0\0rubbish")), "is broken \\(compression 0"),
@@ -190,7 +190,7 @@ def test_absent_files_and_foreign_folders_are_refused(tmp_path: Path) -> None:
 
 def test_versions_are_told_without_an_import() -> None:
     program = (
-        "import sys; from vqclip.run.record import provenance; print(provenance.versions());"
+        "import sys; from vqclip.run.record import provenance; print(provenance.library_versions());"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
