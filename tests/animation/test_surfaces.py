@@ -185,17 +185,17 @@ def test_wild_flights_give_numbers(flight: CameraMove3D, terrain: Surface) -> No
         (
             Wall(1.0),
             {"z": 1.0},
-            "goes 1 forward, and the wall is only 1 away; go less far",
+            "goes 1 forward, and the wall is only 1 away; fly less far",
         ),
         (
             Plane(0.5),
             {"y": 0.6},
-            "the flight goes 0.6 down, and the ground is only 0.5 below; go less",
+            "the flight goes 0.6 down, and the ground is only 0.5 below; fly less",
         ),
         (
             Tunnel(1.0),
             {"x": 0.6, "y": 0.8},
-            "goes 1 away from the tunnel's middle, and its wall is 1 away; go less",
+            "goes 1 away from the tunnel's middle, and its wall is 1 away; fly less",
         ),
     ],
 )

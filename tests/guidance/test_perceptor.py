@@ -231,7 +231,7 @@ def test_half_the_weights_give_nearly_the_same(
 def test_a_cutter_of_another_size_is_refused(tiny: guidance_perceptor.OpenClipPerceptor) -> None:
     shared = Cutter(32, count=1)
     assert tiny.through(shared).cut is shared
-    with pytest.raises(ConfigError, match=r"sees squares of 32 pixels, but the cutter makes 16"):
+    with pytest.raises(ConfigError, match=r"sees cutouts of 32 pixels, but the cutter makes 16"):
         tiny.through(Cutter(16))
     with pytest.raises(ValueError, match=r"cutouts are \[N, 3, H, W\], not \[3, 32, 32\]"):
         tiny.embed_image(torch.zeros(3, 32, 32))

@@ -222,8 +222,12 @@ def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
     for path, start, message in (
         (tmp_path / "gone.wav", 0.0, "there is no sound at .*gone.wav; check the name"),
         (silent, 0.0, "silent.mp4 has no sound that ffmpeg can read"),
-        (sound, 1.5, "sound cannot begin at second 1.5; .*tone.wav has from 0 to 1, its end"),
-        (sound, -1.0, "sound cannot begin at second -1"),
+        (
+            sound,
+            1.5,
+            "sound cannot start at second 1.5 of .*tone.wav; choose one from 0 to 1, its end",
+        ),
+        (sound, -1.0, "sound cannot start at second -1"),
     ):
         with pytest.raises(PictureError, match=message):
             made(tmp_path / "film.mp4", sound=path, sound_start=start)

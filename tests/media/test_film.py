@@ -198,7 +198,7 @@ def test_a_film_whose_frames_are_gone_does_not_go_on(tmp_path: Path) -> None:
     for colour in COLOURS:
         film.add(frame(colour))
     (tmp_path / "film.frames" / "00001.png").unlink()
-    message = r"film.frames lacks 1 of the 3 frames .* 00001.png; bring .*film.format=none"
+    message = r"film.frames lacks 1 of the 3 frames .* 00001.png; put .*film.format=none"
     with pytest.raises(OutputError, match=message):
         open_film(tmp_path / "film.mp4", start=3)
     assert len(os.listdir(tmp_path / "film.frames")) == 3  # none is forgotten then

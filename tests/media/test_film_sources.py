@@ -85,7 +85,7 @@ def test_an_animation_alone_is_a_film_and_among_others_a_picture(folder: Path) -
         "b.webp"
     )
     assert names("a.gif", "b.webp") == ["a.gif", "b.webp"]
-    with pytest.raises(PictureError, match=r"c.mp4 is a film, and does not stand alone; name"):
+    with pytest.raises(PictureError, match=r"c.mp4 is a film, but not the only file; name"):
         find_source(["a.gif", "c.mp4"])
 
 

@@ -226,7 +226,7 @@ def test_what_is_not_there_is_said(
         ({"stride": 0}, "stride is 0; expected 1"),
         ({"first": -1}, "the first frame is -1"),
         ({"fit": "cower"}, "did you mean 'cover'"),
-        ({"ground": "whyte"}, "'whyte' is no colour"),
+        ({"ground": "whyte"}, "'whyte' is not a colour"),
     ],
 )
 def test_what_cannot_be_is_refused(row: Path, given: dict[str, object], complaint: str) -> None:

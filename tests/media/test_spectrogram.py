@@ -156,7 +156,7 @@ def test_no_ffmpeg_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", absent)
     sound = melody.save(tmp_path / "a.wav", np.zeros(9))
     with pytest.raises(
-        ConfigError, match=r"there is no ffmpeg, by which .* sounds are read .*`pip"
+        ConfigError, match=r"ffmpeg, which reads and writes films and sounds, is not .*`pip"
     ):
         sums(sound, ALL)
 

@@ -291,7 +291,9 @@ def test_published_transformers_of_other_kinds_are_refused(write: Write, name: s
 
 def test_a_vqgan_alone_is_no_transformer(write: Write) -> None:
     config = {"model": CONFIG["model"]["params"]["first_stage_config"]}
-    with pytest.raises(ModelError, match=r"'target: taming.models.vqgan.VQModel' is no transfor"):
+    with pytest.raises(
+        ModelError, match=r"'target: taming.models.vqgan.VQModel' is not a transfor"
+    ):
         net2net.load_net2net(*write(config, {}))
 
 

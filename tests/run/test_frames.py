@@ -216,7 +216,7 @@ def test_music_moves_what_follows_it() -> None:
     assert counts[1:] == [round(1 + pulse) for pulse in heard.variables["pulse"][1:-1]]
     assert {1, 2} <= set(counts[1:])
     assert run_frames.analyse_sound(load(frames=2)) is None
-    with pytest.raises(SoundError, match="would start at 5 s"):
+    with pytest.raises(SoundError, match="should start at 5 s"):
         run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "start": 5.0}))
     with pytest.raises(ConfigError, match="'share', which means something else"):
         run_frames.analyse_sound(load(frames=2, sound={"file": "song.wav", "bands": "share=1-2"}))

@@ -248,7 +248,7 @@ def test_closeness_to_the_start_ends_with_the_first_frame(home: Home) -> None:
         ({"depth": "plane", "up": -1.5}, "at frame 1, the flight goes 1.5 down, and the ground"),
         (
             {"depth": "plane", "up": -0.4},
-            "at frame 3, the flight goes 0.4 down, and the ground is only 0.2 below; go less",
+            "at frame 3, the flight goes 0.4 down, and the ground is only 0.2 below; fly less",
         ),
         (
             {"depth": "plane", "tilt": -30.0, "forward": 1.0},

@@ -120,11 +120,11 @@ def test_an_animation_may_become_longer(home: Home, capsys: Capture) -> None:
     [
         ("frames=2", "frames is 2, but {place} is a run of 4; write 4 or more"),
         ("frames=0", "frames is 0, but {place} is a run of 4; write 4 or more"),
-        ("steps=9", "steps cannot change on the way"),
-        ("fps=9", "fps cannot change on the way"),
-        ("motion.steps=9", "motion.steps cannot change on the way"),
+        ("steps=9", "steps cannot change when a run is resumed"),
+        ("fps=9", "fps cannot change when a run is resumed"),
+        ("motion.steps=9", "motion.steps cannot change when a run is resumed"),
         ("loop=true", "loop cannot change when a run is resumed"),
-        ("film.between=2", "film.between cannot change on the way"),
+        ("film.between=2", "film.between cannot change when a run is resumed"),
     ],
 )
 def test_what_an_animation_is_cannot_change(
@@ -143,7 +143,9 @@ def test_steps_that_hang_on_the_length_forbid_another(
     killed(monkeypatch, 6, "animate", "a fox", *words)
     place = "outputs/0001-a-fox"
     assert main.main(["resume", place, "frames=9"]) == 2
-    assert "motion.steps is '0: 1, 100%: 4', which depends on how" in capsys.readouterr().err
+    assert (
+        "motion.steps is '0: 1, 100%: 4', which depends on the number" in capsys.readouterr().err
+    )
     go("resume", place)
 
 

@@ -201,7 +201,7 @@ def test_a_complete_run_may_be_taken_further(
     assert notes.changes == [{"step": 3, "settings": {"steps": 3}}]
     assert notes.config["steps"] == 5
     assert main.main(["again", str(place)]) == 0
-    said = "made with other values of steps up to step 3; it is made again with the last"
+    said = "made with other values of steps up to step 3; this run uses the last values"
     assert said in capsys.readouterr().err
 
 
@@ -232,7 +232,7 @@ def test_what_the_run_is_cannot_change(
     capsys.readouterr()
     assert main.main(["resume", str(place), change]) == 2
     key = change.partition("=")[0]
-    said = f"{key} cannot change on the way; it belongs to what the run has drawn so far. To draw"
+    said = f"{key} cannot change when a run is resumed, because what is drawn so far depends on it. To draw"
     assert said in capsys.readouterr().err
     assert contents_of(place) == before
 
@@ -376,7 +376,7 @@ def test_a_run_goes_on_in_its_own_folder(home: Home, monkeypatch: Patch, capsys:
     place = asked(home, monkeypatch, signal.SIGINT)
     capsys.readouterr()
     assert main.main(["resume", str(place), "out=elsewhere"]) == 2
-    assert "out is elsewhere, but a run goes on in its own folder" in capsys.readouterr().err
+    assert "out is elsewhere, but a run continues in its own folder" in capsys.readouterr().err
     moved = place.rename("moved")
     (moved / ".lock").touch()
     (moved / ".checkpoint.safetensors.1234.part").touch()

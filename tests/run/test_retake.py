@@ -170,7 +170,7 @@ def test_what_a_stretch_needs_is_missed(old: Home, capsys: Capture, monkeypatch:
     assert main.main(["resume", str(place), "frames=9"]) == 2
     assert "frames is 9, but outputs/0002-a-fox is a run of 8; leave" in capsys.readouterr().err
     assert main.main(["resume", str(place), "retake.frames=3:7"]) == 2
-    assert "retake.frames cannot change on the way" in capsys.readouterr().err
+    assert "retake.frames cannot change when a run is resumed" in capsys.readouterr().err
     frame = Path(OLD, "frames/00006.png")
     shutil.copy(Path(OLD, "frames/00005.png"), frame)
     assert main.main(["resume", str(place)]) == 2

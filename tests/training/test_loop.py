@@ -87,7 +87,9 @@ def test_an_optimiser_of_other_groups_does_not_fit(recipe: Settings) -> None:
     train(replace(recipe, until=2))
     path = Path(recipe.out) / checkpoints.CHECKPOINT
     parts = {"optimiser": torch.optim.AdamW([nn.Parameter(torch.zeros(3))])}
-    with pytest.raises(ModelError, match=r"checkpoint.pt: optimiser does not fit \(.*; go on w"):
+    with pytest.raises(
+        ModelError, match=r"checkpoint.pt: optimiser does not fit \(.*; continue w"
+    ):
         checkpoints.restore_checkpoint(path, parts, torch.Generator())
     with pytest.raises(ModelError, match="holds no critic: it is of another recipe"):
         checkpoints.restore_checkpoint(path, {"critic": nn.Linear(1, 1)}, torch.Generator())

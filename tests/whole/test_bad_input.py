@@ -164,9 +164,15 @@ LONG = "x" * 5000
         (["again"], "name the picture to make again: vqclip again outputs/"),
         (["again", "no.png"], "no.png cannot be read .No such file or directory.; check the"),
         (["again", "bad.png"], "bad.png is not a PNG; vqclip's notes are in the PNGs that it"),
-        (["again", "alien.png"], "alien.png holds no notes of vqclip: this picture was not made"),
+        (
+            ["again", "alien.png"],
+            "alien.png holds no metadata of vqclip: this picture was not made",
+        ),
         (["again", "a", "b"], "'a' and 'b' are separate words"),
-        (["show", "alien.png"], "alien.png holds no notes of vqclip: this picture was not made"),
+        (
+            ["show", "alien.png"],
+            "alien.png holds no metadata of vqclip: this picture was not made",
+        ),
         (["show", "."], r"there is no run.json in \.; expected the folder of a run"),
         (["show"], r"the following arguments are required: PNG \(see vqclip show --help\)"),
         (["show"], r".*; to draw the word itself: vqclip generate show$"),

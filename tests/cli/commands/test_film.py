@@ -198,9 +198,7 @@ def test_a_sheet_of_too_many_is_refused(
 ) -> None:
     monkeypatch.setattr(commands_film, "MOST", 5)
     sentence = refused("film", "frames", "--sheet", "2")
-    assert sentence.startswith(
-        "--sheet 2 would put 6 pictures on a sheet, which has room for 5"
-    )
+    assert sentence.startswith("--sheet 2 would put 6 pictures on a sheet, which has room for 5")
     assert sentence.endswith("write --sheet 3 or more")
 
 

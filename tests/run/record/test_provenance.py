@@ -119,15 +119,15 @@ LONG = b" " * (provenance.MOST + 1)
         (png(), "was not made by vqclip, or an editor removed its metadata"),
         (SIGNATURE + b"\0\0", "was not made by vqclip"),
         (png(itxt(b"{}", keyword=b"vqclipper")), "was not made by vqclip"),
-        (png(itxt(b"{broken")), "are broken \\(Expecting property name"),
-        (png(itxt(b"[" * 100_000)), "are broken"),
-        (png(itxt(b"[]")), "are a list; expected a JSON object with the keys config, prompt"),
+        (png(itxt(b"{broken")), "is broken \\(Expecting property name"),
+        (png(itxt(b"[" * 100_000)), "is broken"),
+        (png(itxt(b"[]")), "is a list; expected a JSON object with the keys config, prompt"),
         (png(itxt(b"\xff")), "expected UTF-8 text"),
         (png(itxt(FOX.to_json().encode()))[:80], "are damaged"),
         (png(itxt(FOX.to_json().encode()).replace(b"fox", b"cat")), "are damaged"),
         (png(itxt(LONG)), "longer than 4 MB"),
         (png(itxt(LONG, packed=True)), "longer than 4 MB"),
-        (png(chunk(b"iTXt", b"vqclip\0\1\0\0\0rubbish")), "are broken \\(compression 0"),
+        (png(chunk(b"iTXt", b"vqclip\0\1\0\0\0rubbish")), "is broken \\(compression 0"),
         (SIGNATURE + b"\xff\xff\xff\xffiTXtvqclip\0", "longer than 4 MB"),
         (SIGNATURE + b"\xff\xff\xff\xffiTXtother", "was not made by vqclip"),
         (SIGNATURE + b"\xff\xff\xff\xffIDAT" + b"x" * 99, "was not made by vqclip"),
@@ -184,7 +184,7 @@ def test_absent_files_and_foreign_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="is larger than 4 MB"):
         provenance.read_provenance(tmp_path)
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(PictureError, match=re.escape(f"{tmp_path / 'run.json'} are broken")):
+    with pytest.raises(PictureError, match=re.escape(f"{tmp_path / 'run.json'} is broken")):
         provenance.read_provenance(tmp_path)
 
 
