@@ -107,8 +107,8 @@ def test_it_gives_up_in_the_end(home: Home) -> None:
     before = [next(steps), next(steps)]
     with pytest.raises(
         NumbersError,
-        match=r"step 2 gives values that are not finite \(the loss of 'strange'\), even at 0\.03125 of the "
-        "learning rate; "
+        match=r"step 2 gives values that are not finite \(the loss of 'strange'\), even at "
+        r"0\.03125 of the learning rate; "
         "try another seed, a lower optimiser.rate, smaller weights, or precision=fp32",
     ):
         next(steps)

@@ -232,7 +232,10 @@ def test_what_the_run_is_cannot_change(
     capsys.readouterr()
     assert main.main(["resume", str(place), change]) == 2
     key = change.partition("=")[0]
-    said = f"{key} cannot change when a run is resumed, because what is drawn so far depends on it. To draw"
+    said = (
+        f"{key} cannot change when a run is resumed, because what is drawn so far depends on it. "
+        "To draw"
+    )
     assert said in capsys.readouterr().err
     assert contents_of(place) == before
 

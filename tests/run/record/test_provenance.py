@@ -171,7 +171,7 @@ def test_notes_of_another_shape_are_refused(change: dict[str, object], message: 
 
 def test_notes_that_lack_something_are_refused() -> None:
     kept = {key: value for key, value in json.loads(FOX.to_json()).items() if key != "seed"}
-    with pytest.raises(PictureError, match=r"lack 'seed' \(a whole number\)"):
+    with pytest.raises(PictureError, match=r"lacks 'seed' \(a whole number\)"):
         provenance.from_json(json.dumps(kept))
 
 
