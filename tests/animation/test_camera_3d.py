@@ -171,7 +171,7 @@ def test_nearness_is_what_a_depth_map_says() -> None:
         ({"near": 5.0, "far": 5.0}, "near is 5 and its far 5; near must be above 0"),
         (
             {"z": 100.0},
-            "the flight's z is 100, but the farthest point (far) is 100 away; fly less far",
+            "the flight's z is 100, but the farthest point \\(far\\) is 100 away; fly less far",
         ),
         ({"field_of_view": 179.0}, "field_of_view is 179 degrees; it must be between 1 and 170"),
     ],

@@ -237,7 +237,7 @@ def test_sounds_that_cannot_be_are_refused(tmp_path: Path) -> None:
 def test_what_ffmpeg_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     look = encode.EncodeOptions(Fraction(10))
     monkeypatch.setattr(ffmpeg, "list_encoders", lambda: frozenset(["gif", "libvpx-vp9"]))
-    message = r"cannot encode h264 \(it lacks libx264\); write film.format=webm, or let \$IMAGEIO"
+    message = r"cannot encode h264 \(it lacks libx264\); write film.format=webm, or set \$IMAGEIO"
     with pytest.raises(OutputError, match=message):
         encode.resolve_options("mp4", look)
     monkeypatch.setattr(ffmpeg, "list_encoders", lambda: frozenset(["libaom-av1"]))

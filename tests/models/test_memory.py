@@ -124,12 +124,12 @@ def test_how_it_is_tightened() -> None:
     while (words := memory_policy.tighten(30)) is not None:
         said.append(words)
     assert said == [
-        "looking at 7 of 30 cutouts at a time",
-        "looking at 1 of 30 cutouts at a time",
+        "processing 7 of 30 cutouts at a time",
+        "processing 1 of 30 cutouts at a time",
         "computing the decoder twice",
         "decoding the picture in tiles, which changes it a little",
     ]
-    assert MemoryPolicy(chunk=64).tighten(16) == "looking at 4 of 16 cutouts at a time"
+    assert MemoryPolicy(chunk=64).tighten(16) == "processing 4 of 16 cutouts at a time"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_step_is_taken_again_with_less(home: Home, from_step: int) -> None:
     starve(ready, 1, from_step)
     steps = list(ready.play())
     assert [step.index for step in steps] == [0, 1, 2]
-    words = "looking at 2 of 8 cutouts at a time, then looking at 1 of 8 cutouts at a time"
+    words = "processing 2 of 8 cutouts at a time, then processing 1 of 8 cutouts at a time"
     assert [step.memory_saving for step in steps] == [
         words if i == from_step else "" for i in range(3)
     ]
@@ -254,7 +254,7 @@ def test_a_run_says_what_it_did(home: Home, monkeypatch: Patch, capsys: Capture)
     starve_runs(monkeypatch, 2, 1)
     assert main.main(["a fox", *home.words("steps=3", "cutouts.count=8")]) == 0
     err = capsys.readouterr().err
-    assert "memory ran out at step 1; looking at 2 of 8 cutouts at a time from here on" in err
+    assert "memory ran out at step 1; processing 2 of 8 cutouts at a time from here on" in err
     log = Path("outputs/0001-a-fox/log.jsonl").read_text().splitlines()
     assert ["saved" in json.loads(line) for line in log] == [False, True, False]
 

@@ -122,7 +122,7 @@ def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
     assert found.chunk > 0 and not found.recompute
     assert notes == [
         f"the run would need about {need / 1e9:.1f} GB, and {need * 0.75 / 1e9:.1f} GB are "
-        f"free: {found.chunk} cutouts are looked at at a time"
+        f"free: {found.chunk} cutouts are processed at a time"
     ]
 
 
@@ -155,12 +155,12 @@ def test_a_run_is_refused_before_it_starts(
 def test_words() -> None:
     assert MemoryPolicy().describe() == "everything is held"
     assert MemoryPolicy(4, recompute=True).describe() == (
-        "4 cutouts are looked at at a time, and the decoder is computed twice"
+        "4 cutouts are processed at a time, and the decoder is computed twice"
     )
     assert MemoryPolicy(7, tiles=True).describe() == (
-        "7 cutouts are looked at at a time, and the picture is decoded in tiles, which changes "
+        "7 cutouts are processed at a time, and the picture is decoded in tiles, which changes "
         "it a little"
     )
     assert memory_fit.MOST.describe().startswith(
-        "1 cutout is looked at at a time, and the decoder"
+        "1 cutout is processed at a time, and the decoder"
     )

@@ -264,7 +264,7 @@ def _add_film(parser: Parser) -> None:
         "words", nargs="*", metavar="FRAMES", help="a run, a folder, pictures, '*.png', a film"
     )
     parser.add_argument("--format", metavar="KIND", help="mp4, mov, webm, gif, webp or frames")
-    parser.add_argument("--fps", metavar="N", help="frames a second; for a film: as it has")
+    parser.add_argument("--fps", metavar="N", help="frames a second; a film keeps its own")
     parser.add_argument(
         "--size", metavar="WxH", help=("size of the film; otherwise the first picture's")
     )

@@ -235,7 +235,7 @@ class MemoryPolicy:
         held = min(self.chunk, count) if self.chunk > 0 else count
         if held > 1:
             self.chunk = max(1, held // CHUNK_DIVISOR)
-            return f"looking at {self.chunk} of {count} cutouts at a time"
+            return f"processing {self.chunk} of {count} cutouts at a time"
         if not self.recompute:
             self.recompute = True
             return "computing the decoder twice"
@@ -247,7 +247,7 @@ class MemoryPolicy:
     def describe(self) -> str:
         """Describe the policy in words."""
         some = "1 cutout is" if self.chunk == 1 else f"{self.chunk} cutouts are"
-        words = [f"{some} looked at at a time"] if self.chunk > 0 else []
+        words = [f"{some} processed at a time"] if self.chunk > 0 else []
         words += ["the decoder is computed twice"] if self.recompute else []
         words += ["the picture is decoded in tiles"] if self.tiles else []
         described = ", and ".join(words) or "everything is held"

@@ -38,7 +38,7 @@ class InversionConfig:
     hold: float = option(0.02, "weight of staying near the word that it starts from", least=0)
     previews: int = option(100, "show what the word means every N steps; 0: never", least=0)
     seed: int = option(0, "the same seed gives the same word on a CPU", least=0)
-    device: str = option("auto", "where to compute", DEVICES)
+    device: str = option("auto", "the device to compute on", DEVICES)
     precision: str = option("fp32", "number format of the perceptors", PRECISIONS)
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
     out: str = option("embeddings", "the folder for the word")

@@ -190,7 +190,7 @@ def test_absent_files_and_foreign_folders_are_refused(tmp_path: Path) -> None:
 
 def test_versions_are_told_without_an_import() -> None:
     program = (
-        "import sys; from vqclip.run.record import provenance; print(provenance.library_versions());"
+        "import sys; from vqclip.run.record import provenance as p; print(p.library_versions());"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
