@@ -152,7 +152,7 @@ def test_folders_that_are_no_depth_model_are_refused(folder: Path, tmp_path: Pat
         depth_model.load_depth_model(folder)
     spoil(folder / "config.json", model_type="bert")
     with pytest.raises(
-        ModelError, match=("of the kind 'bert', which does not estimate depth; use one of: dep")
+        ModelError, match=("of type 'bert', which does not estimate depth; use one of: dep")
     ):
         depth_model.load_depth_model(folder)
     for words in ("{", "[1]", '"x"', "[" * 100_000):

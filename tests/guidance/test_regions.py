@@ -148,5 +148,5 @@ def test_a_region_of_nothing_is_refused(home: Home) -> None:
     pillow.new("L", (40, 40), 0).save("black.png")
     with pytest.raises(PictureError, match=r"in\(black.png\) covers nothing of the picture"):
         ready(home, "a fox in(black.png)")
-    with pytest.raises(PictureError, match=r"in\(-0% 0% 100% 100%\) leaves nothing"):
+    with pytest.raises(PictureError, match=r"in\(-0% 0% 100% 100%\) covers nothing"):
         ready(home, "a fox in(-0% 0% 100% 100%)")

@@ -125,7 +125,7 @@ def test_no_new_animation_is_longer_than_its_film() -> None:
 def test_a_picture_that_is_none_is_found_before_the_run() -> None:
     clip(Path("row"), 4)
     Path("row", "00002.png").write_text("no picture")
-    with pytest.raises(PictureError, match=r"00002.png is not a picture .* take it out of row$"):
+    with pytest.raises(PictureError, match=r"00002.png is not a picture .* remove it from row$"):
         run_frames.clipped_to_source(load(source={"film": "row"}, frames=2), HERE)
 
 
