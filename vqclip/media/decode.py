@@ -167,6 +167,8 @@ def _film_info(path: Path, film: InputContainer, stream: Any, frame: Any) -> Fil
     named = frame.colorspace != UNNAMED or planes.is_rgb or planes.has_palette
     rate = stream.guessed_rate or Fraction(25)
     mean = stream.average_rate or rate
+    if abs(mean / rate - 1) > A_LITTLE:
+        mean = pyav.measure_rate(path, stream.index) or mean
     return FilmInfo(
         size=(width, height),
         # A frame missing here and there varies the mean, but the film is meant to have its rate.
