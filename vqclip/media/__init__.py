@@ -6,6 +6,7 @@ Begin with `images` and `film`.
                    folders
     paths          Paths: which pictures and films a name, a folder or a pattern stands for
     images         Picture files: reading, writing, and tensors to pictures and back
+    colour_profile  Colour profiles: the colours of a picture, as its file describes them, in sRGB
     contact_sheet  Contact sheets: pictures side by side, with captions
     ffmpeg         The ffmpeg process: finding it, running it, and its errors as sentences
     decode         Decoding of films and animated pictures: what is in them, and their frames

@@ -17,13 +17,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av.container import InputContainer
 from av.filter import Graph
 from av.stream import Disposition
 from PIL import Image as pillow
 
 from vqclip.errors import PictureError
-from vqclip.media import images, pyav
+from vqclip.media import colour_profile, images, pyav
 from vqclip.media.encode import Pixels
 from vqclip.media.paths import ANIMATIONS
 
@@ -74,8 +75,11 @@ def read_pages(path: Path) -> Iterator[tuple[Pixels, float]]:
     """
     with images.open_guarded(path) as file, images.open_by_imageio(file) as film:
         for number in range(film.properties(index=...).n_images):
-            picture = film.read(index=number, mode="RGBA")
-            yield picture, film.metadata(index=number).get("duration", 0)
+            picture, told = film.read(index=number, mode="RGBA"), film.metadata(index=number)
+            if told.get("icc_profile"):
+                seen = pillow.fromarray(picture)
+                picture = np.array(colour_profile.convert_to_srgb(seen, told["mode"], told))
+            yield picture, told.get("duration", 0)
 
 
 def page_frames(book: AnimatedImage, rate: Fraction) -> list[int]:

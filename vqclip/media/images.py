@@ -21,6 +21,7 @@ from PIL import UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from vqclip.errors import PictureError
+from vqclip.media import colour_profile
 from vqclip.media.files import write_whole
 
 if TYPE_CHECKING:
@@ -161,9 +162,9 @@ def read_mask(path: Path | str) -> Tensor:
 def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
     """Decode a picture as it is meant to be seen, as Pillow's RGB.
 
-    It is turned as its EXIF orientation says; what is transparent is laid on `ground`, a colour
-    that Pillow knows; grey, palette, CMYK and 16-bit pictures become RGB; of an animation, the
-    first frame is taken.
+    It is turned as its EXIF orientation says, and its colours become sRGB; what is transparent
+    is laid on `ground`, a colour that Pillow knows; grey, palette, CMYK and 16-bit pictures
+    become RGB; of an animation, the first frame is taken.
 
     Args:
         alpha: keep what is transparent: RGBA, if anything may be.
@@ -184,15 +185,22 @@ def flatten_alpha(picture: pillow.Image, ground: str) -> pillow.Image:
 
 
 def _seen(path: Path | str) -> pillow.Image:
-    """Decode a picture, turned: in RGBA if something may be transparent, else in RGB."""
+    """Decode a picture, turned, in sRGB: as RGBA if something may be transparent, else as RGB."""
     with open_guarded(path) as file, open_by_imageio(file) as picture:
         told, palette = picture.metadata(index=0), picture.properties(index=0).shape[2:] == (4,)
         mode, deep = told["mode"], told["mode"].startswith(("I", "F"))
         clear = "transparency" in told or mode[-1] in "Aa" or (mode == "P" and palette)
-        pixels = picture.read(index=0, mode=None if deep else "RGBA" if clear else "RGB")
+        inks = mode == "CMYK" and told.get("icc_profile") is not None
+        wanted = None if deep else "RGBA" if clear else "CMYK" if inks else "RGB"
+        pixels = picture.read(index=0, mode=wanted)
         # Asked for afterwards: a TIFF is turned when it is decoded.
         turn = TURNS.get(picture.metadata(index=0, exclude_applied=False).get("Orientation"))
-    seen = pillow.fromarray(np.stack([_eight_bits(pixels)] * 3, -1) if deep else pixels)
+    pixels = np.stack([_eight_bits(pixels)] * 3, -1) if deep else pixels
+    if inks:
+        seen = pillow.frombytes("CMYK", pixels.shape[1::-1], pixels.tobytes())
+    else:
+        seen = pillow.fromarray(pixels)
+    seen = colour_profile.convert_to_srgb(seen, mode, told)
     return seen if turn is None else seen.transpose(turn)
 
 

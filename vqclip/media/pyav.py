@@ -104,7 +104,7 @@ def measure_rate(path: Path, index: int) -> Fraction | None:
                 return None
             count, begin = count + 1, min(begin, packet.pts)
             end = max(end, packet.pts + (packet.duration or 0))
-        lasts = Fraction(end - begin) * (stream.time_base or 0) if count else 0
+        lasts = Fraction(end - begin if count else 0) * (stream.time_base or Fraction(0))
     return (count / lasts).limit_denominator(100_000) if lasts > 0 else None
 
 

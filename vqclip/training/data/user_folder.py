@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.errors import PictureError
-from vqclip.media import images
+from vqclip.media import colour_profile, images
 from vqclip.media.paths import GALLERY_SUFFIXES, list_kinds
 
 KEPT = 3  # the most squares across a picture's shorter side: room for crops
@@ -77,8 +77,9 @@ def split_paths(paths: list[Path]) -> tuple[list[Path], list[Path]]:
 def read_small(path: Path, size: int) -> Tensor:
     """Read a picture, and make it small: uint8 [3, H, W].
 
-    It is rotated by its EXIF orientation; transparent parts are laid on white; of an animation
-    the first frame is taken. The shorter side is at least `size` and at most 3 `size` pixels.
+    It is rotated by its EXIF orientation, and its colours become sRGB; transparent parts are
+    laid on white; of an animation the first frame is taken. The shorter side is at least `size`
+    and at most 3 `size` pixels.
 
     Raises:
         PictureError: if it cannot be read.
@@ -91,11 +92,15 @@ def read_small(path: Path, size: int) -> Tensor:
             with Pillow.open(path) as opened:
                 opened.draft(None, (most, most))  # a JPEG need not be decoded in full
                 turned = ImageOps.exif_transpose(opened)
-                if turned.mode.startswith("I") or turned.mode == "F":  # more than eight bits
-                    turned = images.open_rgb(path)
+                mode, told = turned.mode, opened.info
+                if mode.startswith("I") or mode == "F":  # more than eight bits
+                    turned, told = images.open_rgb(path), {}
                 elif turned.has_transparency_data:
-                    turned = images.flatten_alpha(turned.convert("RGBA"), "white")
-                picture = turned.convert("RGB")
+                    turned = turned.convert("RGBA")
+                elif mode != "CMYK":
+                    turned = turned.convert("RGB")
+                seen = colour_profile.convert_to_srgb(turned, mode, told)
+                picture = images.flatten_alpha(seen, "white")
     except Exception as error:  # readers of damaged files raise whatever they stumble on
         raise PictureError(f"{path}: {_reason(error)}") from error
     width, height = picture.size
