@@ -26,6 +26,7 @@ from PIL import Image as pillow
 from vqclip.errors import PictureError
 from vqclip.media import colour_profile, images, pyav
 from vqclip.media.encode import Pixels
+from vqclip.media.file_kinds import FILM, describe_kind, identify_kind
 from vqclip.media.paths import ANIMATIONS
 
 JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
@@ -144,6 +145,8 @@ def probe_film(path: Path) -> FilmInfo:
                 return _film_info(path, film, stream, frame)
     except OSError as error:
         words = str(error)
+    if (kind := identify_kind(path)) is not None and kind != FILM:
+        raise PictureError(f"{path} {describe_kind(path)}")
     raise PictureError(
         f"{path} cannot be read as a film (ffmpeg: {words}); is it damaged, or still being "
         "written? Expected mp4, mov, webm, gif …, or a folder of pictures"

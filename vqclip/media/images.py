@@ -21,7 +21,7 @@ from PIL import UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from vqclip.errors import PictureError
-from vqclip.media import colour_profile
+from vqclip.media import colour_profile, file_kinds
 from vqclip.media.files import write_whole
 
 if TYPE_CHECKING:
@@ -235,15 +235,17 @@ def open_guarded(path: Path | str) -> Iterator[BinaryIO]:
         raise PictureError(
             f"{path} has more than {LARGEST // 1_000_000} million pixels; make it smaller first"
         ) from None
-    except (UnidentifiedImageError, InitializationError):
+    except Exception as error:  # decoders of damaged files raise whatever they stumble on
+        if kind := file_kinds.describe_kind(path):
+            raise PictureError(f"{path} {kind}") from None
+        if not isinstance(error, UnidentifiedImageError | InitializationError):
+            raise PictureError(
+                f"{path} cannot be read as a picture ({error}); is it damaged or cut short?"
+            ) from error
         raise PictureError(
             f"{path} is not a picture that can be read; expected PNG, JPEG, WebP, GIF, TIFF, "
             "AVIF or BMP"
         ) from None
-    except Exception as error:  # decoders of damaged files raise whatever they stumble on
-        raise PictureError(
-            f"{path} cannot be read as a picture ({error}); is it damaged or cut short?"
-        ) from error
 
 
 def open_by_imageio(file: BinaryIO) -> Any:
