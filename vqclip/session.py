@@ -89,6 +89,7 @@ def build_runner(
     latent = init_image.start_latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
     models = {config.vqgan: digest} | _digests(request, perceptor_set)
     notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
+    notes += init_image.describe_masks(request.prompts, request.search_path)
     notes += describe_unread(str(request.search_path.find(n)) for n in _pictures(request))
     feedback = _make_feedback(request, opening)
     ready = Runner(

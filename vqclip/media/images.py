@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
+OPAQUE = 230  # levels of opacity from which on a pixel of a mask counts as opaque
+FEW = 0.01  # share of a mask's pixels that do not make it a transparent one
 TURNS = {number: pillow.Transpose(turn) for number, turn in enumerate((0, 3, 1, 5, 4, 6, 2), 2)}
 
 
@@ -147,6 +149,9 @@ def to_tensor(picture: pillow.Image) -> Tensor:
 def read_mask(path: Path | str) -> Tensor:
     """Read how much of a mask is there: its opacity, or of an opaque picture the brightness.
 
+    A picture in which fewer than one pixel in a hundred is transparent counts as opaque; those
+    pixels are laid on black, outside.
+
     Returns:
         [1, 1, H, W] in [0, 1].
 
@@ -154,9 +159,37 @@ def read_mask(path: Path | str) -> Tensor:
         PictureError: as for `read_picture`.
     """
     seen = _seen(path)
-    if seen.mode != "RGBA" or seen.getchannel("A").getextrema() == (255, 255):
-        return to_tensor(flatten_alpha(seen, "white")).mean(1, keepdim=True)
-    return to_tensor(seen.getchannel("A"))
+    if _is_opacity_meant(seen):
+        return to_tensor(seen.getchannel("A"))
+    return to_tensor(flatten_alpha(seen, "black")).mean(1, keepdim=True)
+
+
+def describe_mask(path: Path | str) -> str | None:
+    """Say that a mask is read by its opacity, if its brightness shows a shape as well.
+
+    Returns:
+        A sentence about the mask, without its name; None if there is nothing to say.
+
+    Raises:
+        PictureError: as for `read_picture`.
+    """
+    seen = _seen(path)
+    if not _is_opacity_meant(seen):
+        return None
+    opaque = np.asarray(seen.getchannel("A")) >= OPAQUE
+    grey = np.asarray(seen.convert("RGB").convert("L"))[opaque]
+    if grey.size == 0 or np.subtract(*np.percentile(grey, (90, 10))) < 128:
+        return None
+    return (
+        "is partly transparent, so its opacity is the region, and its brightness counts for "
+        "nothing; to use the brightness, save it without transparency"
+    )
+
+
+def _is_opacity_meant(mask: pillow.Image) -> bool:
+    if mask.mode != "RGBA":
+        return False
+    return bool((np.asarray(mask.getchannel("A")) < OPAQUE).mean() >= FEW)
 
 
 def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
