@@ -37,6 +37,8 @@ FILMS = {
 }
 
 
+# Frames a second that a kind can have: browsers show shorter ones for a tenth of a second.
+MOST_FPS = {"gif": 50, "webp": 90}
 CODECS = ("auto", "h264", "h265", "prores", "vp9", "av1")
 BETWEENS = ("blend", "flow", "latent")
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places

@@ -215,12 +215,14 @@ def _film(
         screen.say(f"note: {look.codec} needs even sides, so the film is {wide}x{high}")
     if material.alpha and not encode.has_alpha(look.codec):
         screen.say(f"note: {look.codec} has no transparency; transparent parts become white")
+    if (said := encode.describe_rate(settings.format, look)) is not None:
+        screen.say(f"note: {said}")
     screen.event(
         "start",
         film=str(out),
         frames=material.count,
         size=list(material.size),
-        fps=round(float(rate * (settings.between + 1)), 3),
+        fps=round(float(encode.limit_rate(settings.format, rate * (settings.between + 1))), 3),
         codec=look.codec,
     )
     _encode(material, look, out, screen)
