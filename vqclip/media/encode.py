@@ -268,7 +268,7 @@ def encode_film(
     flows = between > 0 and look.between_by == "flow"
 
     def stream() -> Iterator[Pixels]:
-        found = (to_pixels(each, keeps, planes in EVEN) for each in pictures())
+        found: Iterator[Pixels] = (to_pixels(p, keeps, planes in EVEN) for p in pictures())
         found = blend_frames(found, between) if between and not flows else found
         return found if flows or every == asked else _thin_out(found, frames, asked / every)
 
