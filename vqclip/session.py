@@ -20,6 +20,7 @@ from vqclip.generate import Objective, Step
 from vqclip.guidance import objectives
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
+from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
@@ -88,6 +89,8 @@ def build_runner(
     latent = init_image.start_latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
     models = {config.vqgan: digest} | _digests(request, perceptor_set)
     notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
+    notes += init_image.describe_masks(request.prompts, request.search_path)
+    notes += describe_unread(str(request.search_path.find(n)) for n in _pictures(request))
     feedback = _make_feedback(request, opening)
     ready = Runner(
         config=config,

@@ -165,6 +165,45 @@ def test_pictures_in_between(tmp_path: Path, kind: str, by: str) -> None:
     assert faint <= 5 if by == "flow" else faint >= 10  # a box that moves is no fainter
 
 
+@pytest.mark.parametrize(
+    ("kind", "fps", "how", "shown", "shortest"),
+    [
+        ("gif", 50, {}, 5, 20),
+        ("gif", 60, {}, 4, 20),
+        ("gif", 120, {}, 2, 20),
+        ("gif", 1000, {}, 1, 20),
+        ("gif", 10, {"between": 9}, 25, 20),
+        ("gif", 10, {"between": 9, "between_by": "flow"}, 25, 20),
+        ("webp", 60, {}, 5, 16),
+        ("webp", 120, {}, 4, 11),
+    ],
+)
+def test_a_film_that_is_too_fast_for_its_kind_lasts_as_long_as_it_should(
+    tmp_path: Path, kind: str, fps: int, how: dict[str, Any], shown: int, shortest: int
+) -> None:
+    """Browsers show what is to stay for 10 ms or less for 100."""
+    path = tmp_path / f"film.{kind}"
+    look = encode.resolve_options(kind, encode.EncodeOptions(Fraction(fps), **how))
+    encode.encode_film(pictures, COUNT, (WIDE, HIGH), False, path, look)
+    with pillow.open(path) as film:
+        times = []
+        for number in range(film.n_frames):  # type: ignore[attr-defined]
+            film.seek(number)
+            film.load()
+            times.append(film.info["duration"])
+    assert len(times) == shown and min(times) >= shortest
+    assert sum(times) == pytest.approx(1000 * COUNT / fps, abs=0.5 * max(times) + 1) or shown == 1
+    said = encode.describe_rate(kind, look)
+    assert (said is None) is (shown == COUNT * (1 + look.between))
+    assert said is None or f"not {fps * (1 + look.between)}, frames a second" in said
+
+
+def test_what_is_left_out_lies_evenly(tmp_path: Path) -> None:
+    look = encode.resolve_options("gif", encode.EncodeOptions(Fraction(100)))
+    encode.encode_film(pictures, COUNT, (WIDE, HIGH), False, tmp_path / "a.gif", look)
+    assert places(tmp_path / "a.gif") == pytest.approx([11.5, 23.5], abs=0.5)
+
+
 def test_one_picture_has_nothing_in_between(tmp_path: Path) -> None:
     path = made(tmp_path / "film.mp4", count=1, between=3, between_by="flow")
     assert footage.strip_of_film(path).count == 1

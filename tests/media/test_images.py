@@ -191,6 +191,39 @@ def test_a_mask_half_there_is_half_there(tmp_path: Path) -> None:
     assert float(images.read_mask(tmp_path / "mask.png")) == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "box", "wanted"),
+    [
+        (255, (0, 0, 0, 0), None),
+        (254, (3, 3, 4, 4), None),  # a speck
+        (0, (3, 3, 4, 4), None),
+        (254, (0, 0, 64, 64), None),  # as lossy formats leave it
+        (0, (60, 58, 64, 64), None),  # corners, 0.6 % of it
+        (0, (0, 0, 64, 16), "opacity"),
+        (0, (0, 0, 64, 64), "opacity"),
+        (128, (0, 0, 64, 64), "opacity"),
+    ],
+)
+def test_a_few_odd_pixels_do_not_decide_how_a_mask_is_read(
+    alpha: int, box: tuple[int, int, int, int], wanted: str | None, tmp_path: Path
+) -> None:
+    picture = pillow.new("RGBA", (64, 64), "black")
+    picture.paste((255, 255, 255, 255), (32, 0, 64, 64))
+    opacity = pillow.new("L", (64, 64), 255)
+    opacity.paste(alpha, box)
+    picture.putalpha(opacity)
+    picture.save(tmp_path / "mask.png")
+    found = images.read_mask(tmp_path / "mask.png")[0, 0]
+    said = images.describe_mask(tmp_path / "mask.png")
+    if wanted is None:
+        assert found[:, :32].max() == 0 and found[:, 32:].mean() == pytest.approx(1, abs=0.02)
+        assert said is None
+    else:
+        assert torch.equal(found, torch.from_numpy(np.array(opacity)) / 255)
+        # Where something is opaque, white and black could have been meant.
+        assert (said is not None and "its opacity is the region" in said) is (box[3] < 64)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "RGB", "L"])
 def test_an_opaque_mask_is_its_brightness(mode: str, tmp_path: Path) -> None:
     picture = pillow.new("RGB", (2, 1), "black")

@@ -198,4 +198,6 @@ def find_images(words: Sequence[str], screen: Console) -> ImageBatch:
         raise PictureError(f"there is no picture at {paths[0]}{more}; check the name")
     for words_of_one in complaints:
         screen.error(words_of_one)
+    for note in media_paths.describe_unread(words):
+        screen.say(f"note: {note}")
     return ImageBatch(paths, screen, len(complaints))

@@ -6,7 +6,6 @@ They run before torch is imported, so that mistakes are reported at once.
 from __future__ import annotations
 
 import dataclasses
-import glob
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from vqclip.config.schema import FilmSettings, MotionSettings, RunConfig
 from vqclip.errors import ConfigError, PictureError, SoundError, suggest
 from vqclip.language.assets import SearchPath
+from vqclip.media.paths import match_paths
 
 TERRAINS = ("flat", "plane", "tunnel")  # depths that need no file
 OPENCV = ("dis", "farneback")  # flows that OpenCV finds
@@ -243,8 +243,7 @@ def _changed_keys(config: RunConfig, group: str) -> Iterator[str]:
 
 def _exists(name: str, search_path: SearchPath) -> bool:
     """Whether a name is a file, a folder or a pattern that matches files."""
-    path = search_path.find(name)
-    return os.path.exists(path) or bool(glob.glob(str(path), recursive=True))
+    return bool(match_paths(str(search_path.find(name))))
 
 
 def _require_package(module: str, what: str, extra: str, instead: str) -> None:

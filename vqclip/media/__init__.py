@@ -5,7 +5,9 @@ Begin with `images` and `film`.
     files          Files: atomic writes, checks that a place can be written, and names for
                    folders
     paths          Paths: which pictures and films a name, a folder or a pattern stands for
+    file_kinds     File kinds: what a file is by its first bytes, whatever it is called
     images         Picture files: reading, writing, and tensors to pictures and back
+    colour_profile  Colour profiles: the colours of a picture, as its file describes them, in sRGB
     contact_sheet  Contact sheets: pictures side by side, with captions
     ffmpeg         The ffmpeg process: finding it, running it, and its errors as sentences
     decode         Decoding of films and animated pictures: what is in them, and their frames

@@ -17,14 +17,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av.container import InputContainer
 from av.filter import Graph
 from av.stream import Disposition
 from PIL import Image as pillow
 
 from vqclip.errors import PictureError
-from vqclip.media import images, pyav
+from vqclip.media import colour_profile, images, pyav
 from vqclip.media.encode import Pixels
+from vqclip.media.file_kinds import FILM, describe_kind, identify_kind
 from vqclip.media.paths import ANIMATIONS
 
 JITTER = 10  # milliseconds; a gif counts in tens of them, so that 30 fps are 30, 30, 40 …
@@ -74,8 +76,11 @@ def read_pages(path: Path) -> Iterator[tuple[Pixels, float]]:
     """
     with images.open_guarded(path) as file, images.open_by_imageio(file) as film:
         for number in range(film.properties(index=...).n_images):
-            picture = film.read(index=number, mode="RGBA")
-            yield picture, film.metadata(index=number).get("duration", 0)
+            picture, told = film.read(index=number, mode="RGBA"), film.metadata(index=number)
+            if told.get("icc_profile"):
+                seen = pillow.fromarray(picture)
+                picture = np.array(colour_profile.convert_to_srgb(seen, told["mode"], told))
+            yield picture, told.get("duration", 0)
 
 
 def page_frames(book: AnimatedImage, rate: Fraction) -> list[int]:
@@ -140,6 +145,8 @@ def probe_film(path: Path) -> FilmInfo:
                 return _film_info(path, film, stream, frame)
     except OSError as error:
         words = str(error)
+    if (kind := identify_kind(path)) is not None and kind != FILM:
+        raise PictureError(f"{path} {describe_kind(path)}")
     raise PictureError(
         f"{path} cannot be read as a film (ffmpeg: {words}); is it damaged, or still being "
         "written? Expected mp4, mov, webm, gif …, or a folder of pictures"
@@ -167,6 +174,8 @@ def _film_info(path: Path, film: InputContainer, stream: Any, frame: Any) -> Fil
     named = frame.colorspace != UNNAMED or planes.is_rgb or planes.has_palette
     rate = stream.guessed_rate or Fraction(25)
     mean = stream.average_rate or rate
+    if abs(mean / rate - 1) > A_LITTLE:
+        mean = pyav.measure_rate(path, stream.index) or mean
     return FilmInfo(
         size=(width, height),
         # A frame missing here and there varies the mean, but the film is meant to have its rate.

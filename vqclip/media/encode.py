@@ -29,7 +29,7 @@ import numpy as np
 
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.media import ffmpeg, pyav
-from vqclip.media.paths import FILMS
+from vqclip.media.paths import FILMS, MOST_FPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +114,7 @@ class EncodeOptions:
 def round_rate(fps: float) -> Fraction:
     """Round a rate, in frames a second, to a fraction with a denominator of at most 1001.
 
-    A gif counts in hundredths of a second, and few players go above 50.
+    A gif counts in hundredths of a second; see `limit_rate`.
 
     Raises:
         OutputError: if it is not more than 0 and at most 1000.
@@ -225,6 +225,19 @@ def encoded_size(size: tuple[int, int], codec: str, alpha: bool) -> tuple[int, i
     return width, height
 
 
+def limit_rate(kind: str, rate: Fraction) -> Fraction:
+    """The rate at which a kind of film shows what is asked for, in frames a second."""
+    return min(rate, Fraction(MOST_FPS.get(kind, rate)))
+
+
+def describe_rate(kind: str, look: EncodeOptions) -> str | None:
+    """Say that a kind of film cannot have so many frames a second; None if it can."""
+    asked = look.fps * (look.between + 1)
+    said = "frames a second; some are left out, and it lasts as long as it should"
+    most = limit_rate(kind, asked)
+    return None if most == asked else f"a {kind} shows {most}, not {float(asked):g}, {said}"
+
+
 def encode_film(
     pictures: Pictures,
     count: int,
@@ -249,12 +262,15 @@ def encode_film(
     planes = codec.planes[1] if keeps and codec.planes[1] else codec.planes[0]
     wide, high = encoded_size(size, look.codec, alpha)
     between = look.between if count > 1 else 0
-    every = look.fps * (between + 1)
+    asked = look.fps * (between + 1)
+    every = limit_rate(kind, asked)
+    frames = max(1, round(count * (between + 1) * every / asked))
     flows = between > 0 and look.between_by == "flow"
 
     def stream() -> Iterator[Pixels]:
-        found = (to_pixels(each, keeps, planes in EVEN) for each in pictures())
-        return found if flows or not between else blend_frames(found, between)
+        found: Iterator[Pixels] = (to_pixels(p, keeps, planes in EVEN) for p in pictures())
+        found = blend_frames(found, between) if between and not flows else found
+        return found if flows or every == asked else _thin_out(found, frames, asked / every)
 
     read = ffmpeg.raw_input_arguments((wide, high), keeps, look.fps if flows else every)
     rgb = kind in ("gif", "webp")
@@ -265,7 +281,7 @@ def encode_film(
         filters += ["tpad=stop=4:stop_mode=clone", f"minterpolate=fps={every}:{FLOW}"]
     if filters:
         filters += [FROM_709, "format=rgba"] if rgb else [f"format={planes}", TAG_709]
-    ends = ("-frames:v", str(count * (between + 1)))
+    ends = ("-frames:v", str(frames))
     if kind == "gif":
         _encode_gif(stream, read, filters, ends, film)
         return
@@ -287,6 +303,15 @@ def encode_film(
     ffmpeg.feed_pictures(_bitexact([*read, *sound, *tags, *how, *ends, *mixed], film), stream())
     if keeps and kind == "webp":
         _say_alpha(film)
+
+
+def _thin_out(pictures: Iterable[Pixels], frames: int, stride: Fraction) -> Iterator[Pixels]:
+    """Leave pictures out, evenly, until `frames` remain: of `stride` of them one stays."""
+    given = 0
+    for number, pixels in enumerate(pictures):
+        if given < frames and number == int(given * stride):
+            yield pixels
+            given += 1
 
 
 def _encode_gif(

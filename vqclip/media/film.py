@@ -76,6 +76,8 @@ class Film:
         self.notes: list[str] = []
         if look.sound is not None and self._kind not in encode.SOUNDS:
             self._note(f"{_called(self._kind)} has no sound; {look.sound} is left out")
+        if (said := encode.describe_rate(self._kind, look)) is not None:
+            self._note(said)
         self._over = False
         found = {int(p.stem): p for p in self.folder.glob("*.png") if p.stem.isdecimal()}
         self.count = max(found, default=-1) + 1

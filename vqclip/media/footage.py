@@ -10,7 +10,6 @@ ground, and the frame is brought to its size (Lanczos). The same file gives the 
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -297,8 +296,8 @@ def _pictures(name: str, given: str) -> list[Path]:
         return [Path(name)]
     if os.path.isdir(name):
         found = media_paths.list_inside(Path(name))
-    elif re.search(r"[*?[]", name):
-        found = [Path(each) for each in glob.glob(name, recursive=True)]
+    elif media_paths.is_pattern(name):
+        found = media_paths.match_paths(name)
         if not found:
             raise PictureError(f"nothing matches {given}; check the pattern")
     else:
@@ -309,7 +308,8 @@ def _pictures(name: str, given: str) -> list[Path]:
     paths = [each for each in found if each.suffix.lower() in PICTURES and each.is_file()]
     if not paths:
         kinds = ", ".join(each.removeprefix(".") for each in PICTURES)
-        raise PictureError(f"{given} holds no pictures to make a film of ({kinds})")
+        none = f"{given} holds no pictures to make a film of ({kinds})"
+        raise PictureError("; ".join([none, *media_paths.describe_unread([name])]))
     return media_paths.sort_naturally(paths)
 
 

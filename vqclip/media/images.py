@@ -21,6 +21,7 @@ from PIL import UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from vqclip.errors import PictureError
+from vqclip.media import colour_profile, file_kinds
 from vqclip.media.files import write_whole
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 
 LARGEST = 89_478_485  # pixels; Pillow's own border to what may be a decompression bomb
+OPAQUE = 230  # levels of opacity from which on a pixel of a mask counts as opaque
+FEW = 0.01  # share of a mask's pixels that do not make it a transparent one
 TURNS = {number: pillow.Transpose(turn) for number, turn in enumerate((0, 3, 1, 5, 4, 6, 2), 2)}
 
 
@@ -146,6 +149,9 @@ def to_tensor(picture: pillow.Image) -> Tensor:
 def read_mask(path: Path | str) -> Tensor:
     """Read how much of a mask is there: its opacity, or of an opaque picture the brightness.
 
+    A picture in which fewer than one pixel in a hundred is transparent counts as opaque; those
+    pixels are laid on black, outside.
+
     Returns:
         [1, 1, H, W] in [0, 1].
 
@@ -153,17 +159,45 @@ def read_mask(path: Path | str) -> Tensor:
         PictureError: as for `read_picture`.
     """
     seen = _seen(path)
-    if seen.mode != "RGBA" or seen.getchannel("A").getextrema() == (255, 255):
-        return to_tensor(flatten_alpha(seen, "white")).mean(1, keepdim=True)
-    return to_tensor(seen.getchannel("A"))
+    if _is_opacity_meant(seen):
+        return to_tensor(seen.getchannel("A"))
+    return to_tensor(flatten_alpha(seen, "black")).mean(1, keepdim=True)
+
+
+def describe_mask(path: Path | str) -> str | None:
+    """Say that a mask is read by its opacity, if its brightness shows a shape as well.
+
+    Returns:
+        A sentence about the mask, without its name; None if there is nothing to say.
+
+    Raises:
+        PictureError: as for `read_picture`.
+    """
+    seen = _seen(path)
+    if not _is_opacity_meant(seen):
+        return None
+    opaque = np.asarray(seen.getchannel("A")) >= OPAQUE
+    grey = np.asarray(seen.convert("RGB").convert("L"))[opaque]
+    if grey.size == 0 or np.subtract(*np.percentile(grey, (90, 10))) < 128:
+        return None
+    return (
+        "is partly transparent, so its opacity is the region, and its brightness counts for "
+        "nothing; to use the brightness, save it without transparency"
+    )
+
+
+def _is_opacity_meant(mask: pillow.Image) -> bool:
+    if mask.mode != "RGBA":
+        return False
+    return bool((np.asarray(mask.getchannel("A")) < OPAQUE).mean() >= FEW)
 
 
 def open_rgb(path: Path | str, ground: str = "white", *, alpha: bool = False) -> pillow.Image:
     """Decode a picture as it is meant to be seen, as Pillow's RGB.
 
-    It is turned as its EXIF orientation says; what is transparent is laid on `ground`, a colour
-    that Pillow knows; grey, palette, CMYK and 16-bit pictures become RGB; of an animation, the
-    first frame is taken.
+    It is turned as its EXIF orientation says, and its colours become sRGB; what is transparent
+    is laid on `ground`, a colour that Pillow knows; grey, palette, CMYK and 16-bit pictures
+    become RGB; of an animation, the first frame is taken.
 
     Args:
         alpha: keep what is transparent: RGBA, if anything may be.
@@ -184,15 +218,22 @@ def flatten_alpha(picture: pillow.Image, ground: str) -> pillow.Image:
 
 
 def _seen(path: Path | str) -> pillow.Image:
-    """Decode a picture, turned: in RGBA if something may be transparent, else in RGB."""
+    """Decode a picture, turned, in sRGB: as RGBA if something may be transparent, else as RGB."""
     with open_guarded(path) as file, open_by_imageio(file) as picture:
         told, palette = picture.metadata(index=0), picture.properties(index=0).shape[2:] == (4,)
         mode, deep = told["mode"], told["mode"].startswith(("I", "F"))
         clear = "transparency" in told or mode[-1] in "Aa" or (mode == "P" and palette)
-        pixels = picture.read(index=0, mode=None if deep else "RGBA" if clear else "RGB")
+        inks = mode == "CMYK" and told.get("icc_profile") is not None
+        wanted = None if deep else "RGBA" if clear else "CMYK" if inks else "RGB"
+        pixels = picture.read(index=0, mode=wanted)
         # Asked for afterwards: a TIFF is turned when it is decoded.
         turn = TURNS.get(picture.metadata(index=0, exclude_applied=False).get("Orientation"))
-    seen = pillow.fromarray(np.stack([_eight_bits(pixels)] * 3, -1) if deep else pixels)
+    pixels = np.stack([_eight_bits(pixels)] * 3, -1) if deep else pixels
+    if inks:
+        seen = pillow.frombytes("CMYK", pixels.shape[1::-1], pixels.tobytes())
+    else:
+        seen = pillow.fromarray(pixels)
+    seen = colour_profile.convert_to_srgb(seen, mode, told)
     return seen if turn is None else seen.transpose(turn)
 
 
@@ -227,15 +268,17 @@ def open_guarded(path: Path | str) -> Iterator[BinaryIO]:
         raise PictureError(
             f"{path} has more than {LARGEST // 1_000_000} million pixels; make it smaller first"
         ) from None
-    except (UnidentifiedImageError, InitializationError):
+    except Exception as error:  # decoders of damaged files raise whatever they stumble on
+        if kind := file_kinds.describe_kind(path):
+            raise PictureError(f"{path} {kind}") from None
+        if not isinstance(error, UnidentifiedImageError | InitializationError):
+            raise PictureError(
+                f"{path} cannot be read as a picture ({error}); is it damaged or cut short?"
+            ) from error
         raise PictureError(
             f"{path} is not a picture that can be read; expected PNG, JPEG, WebP, GIF, TIFF, "
             "AVIF or BMP"
         ) from None
-    except Exception as error:  # decoders of damaged files raise whatever they stumble on
-        raise PictureError(
-            f"{path} cannot be read as a picture ({error}); is it damaged or cut short?"
-        ) from error
 
 
 def open_by_imageio(file: BinaryIO) -> Any:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import gcd
@@ -20,6 +20,7 @@ from typing import Any
 
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
+from vqclip.media.file_kinds import UNREAD_SUFFIXES, describe_kind, describe_passed_over
 
 FPS = 12.0  # of an animation: pytti's, and as drawn films are often made
 
@@ -36,6 +37,8 @@ FILMS = {
 }
 
 
+# Frames a second that a kind can have: browsers show shorter ones for a tenth of a second.
+MOST_FPS = {"gif": 50, "webp": 90}
 CODECS = ("auto", "h264", "h265", "prores", "vp9", "av1")
 BETWEENS = ("blend", "flow", "latent")
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
@@ -43,6 +46,45 @@ IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".t
 PATTERN = re.compile(r"[*?\[]")
 MOST = 256  # pictures of a name; all are held in memory
 _SLACK = 1.05  # how far shapes may differ before it shows
+
+
+def match_paths(word: str) -> list[Path]:
+    """The files and folders that a word stands for: the one of that name, or what it matches.
+
+    `~` is the home, `*`, `?` and `[…]` match as in a shell, and `**` any folders. A part of the
+    path that is there is taken by its name, whatever signs are in it; and brackets that match
+    nothing as a pattern are letters.
+
+    Returns:
+        What is there, unsorted; nothing if there is nothing.
+    """
+    path = Path(os.path.expanduser(word))
+    if os.path.lexists(path):
+        return [path]
+    if not PATTERN.search(str(path)):
+        return []
+    places = [path.anchor]
+    for part in path.parts[1 if path.anchor else 0 :]:
+        places = [found for place in places for found in _match_part(place, part)]
+    return [Path(place) for place in dict.fromkeys(places)]
+
+
+def _match_part(place: str, part: str) -> list[str]:
+    """What one part of a path stands for in a folder."""
+    named, inside = os.path.join(place, part), os.path.join(glob.escape(place), "")
+    if part == "**":
+        return [
+            place,
+            *(each.rstrip(os.sep) for each in glob.glob(f"{inside}**/", recursive=True)),
+        ]
+    if os.path.lexists(named):
+        return [named]
+    return glob.glob(inside + part) or glob.glob(inside + part.replace("[", "[[]"))
+
+
+def is_pattern(word: str) -> bool:
+    """Whether a word is a pattern for names, and not the name of something that is there."""
+    return PATTERN.search(word) is not None and not os.path.lexists(os.path.expanduser(word))
 
 
 def find_images(name: str, search_path: SearchPath) -> list[Path]:
@@ -61,15 +103,17 @@ def find_images(name: str, search_path: SearchPath) -> list[Path]:
         found = [each for each in path.iterdir() if each.is_file()]
     else:
         own = os.path.expanduser(name)
-        matches = (glob.glob(os.path.join(glob.escape(str(f)), own)) for f in search_path.folders)
-        found = [Path(each) for each in next(filter(None, matches), []) if os.path.isfile(each)]
+        matches = (match_paths(os.path.join(folder, own)) for folder in search_path.folders)
+        found = [each for each in next(filter(None, matches), []) if each.is_file()]
     pictures = sorted(each for each in found if each.suffix.lower() in IMAGE_SUFFIXES)
     if not 1 <= len(pictures) <= MOST:
         many = "no pictures" if not pictures else f"{len(pictures)} pictures"
-        raise PictureError(
+        kinds = " ".join(sorted(IMAGE_SUFFIXES))
+        said = (
             f"{shorten_name(name)} holds {many}; name a picture, or from 1 to {MOST} of them, "
-            f"such as @photos/*.jpg (of the kinds {' '.join(sorted(IMAGE_SUFFIXES))})"
+            f"such as @photos/*.jpg (of the kinds {kinds})"
         )
+        raise PictureError("; ".join([said, *describe_passed_over(found)]))
     return pictures
 
 
@@ -120,6 +164,8 @@ def check_image(path: Path) -> None:
             f"{path} has more than {most} million pixels; make it smaller first"
         ) from None
     except Exception as error:  # decoders raise whatever they stumble on
+        if kind := describe_kind(path):
+            raise PictureError(f"{shorten_name(str(path))} {kind}") from None
         reason = getattr(error, "strerror", None) or "it is damaged or no picture"
         raise PictureError(
             f"{shorten_name(str(path))} cannot be read ({reason}); try another file"
@@ -158,19 +204,37 @@ def find_pictures(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     found: dict[Path, None] = {}
     complaints = []
     for word in words:
-        path = Path(os.path.expanduser(word))
-        if os.path.isdir(path):
-            there = list_below(path)
-            if not there:
-                complaints.append(f"{word} holds no picture ({list_kinds()})")
-        elif re.search(r"[*?[]", word) and not os.path.lexists(path):
-            there = _matching(str(path))
-            if not there:
-                complaints.append(f"no picture matches {word}; check the pattern")
-        else:
-            there = [path]
+        there = [Path(os.path.expanduser(word))]
+        if is_pattern(word) or there[0].is_dir():
+            there = _pictures(_below(match_paths(word)))
+        if not there:
+            none = f"no picture matches {word}; check the pattern"
+            none = none if is_pattern(word) else f"{word} holds no picture ({list_kinds()})"
+            complaints.append("; ".join([none, *describe_unread([word])]))
         found.update(dict.fromkeys(there))
     return list(found), complaints
+
+
+def find_one(word: str) -> Path:
+    """Find the one picture that a word names; a pattern may name it, too.
+
+    Raises:
+        PictureError: if it names none or several; what is no pattern is not looked for.
+    """
+    found, complaints = find_pictures([word])
+    if len(found) != 1:
+        many = f"{word} stands for {len(found)} pictures; name one of them"
+        raise PictureError("; ".join(complaints) or many)
+    return found[0]
+
+
+def describe_unread(words: Iterable[str]) -> list[str]:
+    """Say which pictures in the folders and patterns of words are of kinds that are not read.
+
+    What is named by itself is refused when it is read.
+    """
+    wide = [word for word in words if is_pattern(word) or os.path.isdir(os.path.expanduser(word))]
+    return describe_passed_over(_below(each for word in wide for each in match_paths(word)))
 
 
 def list_below(folder: Path) -> list[Path]:
@@ -184,13 +248,19 @@ def list_below(folder: Path) -> list[Path]:
     if not os.path.isdir(folder):
         what = "is a file" if os.path.lexists(folder) else "does not exist"
         raise PictureError(f"{folder} {what}; expected a folder of pictures")
-    found = []
-    for place, inner, names in os.walk(folder):
-        if RUN in names and FINAL in names:
-            inner[:], names = [], [FINAL]
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [Path(place, name) for name in names if not name.startswith(".")]
-    return _pictures(found)
+    return _pictures(_below([folder]))
+
+
+def _below(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files among paths, and those below its folders, of which hidden ones are left out."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+        for place, inner, names in os.walk(path):
+            if RUN in names and FINAL in names:
+                inner[:], names = [], [FINAL]
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
 def list_inside(folder: Path) -> list[Path]:
@@ -217,13 +287,6 @@ def sort_naturally(paths: Iterable[Path]) -> list[Path]:
         return [*named, (-1, str(path))]  # 1.png and 01.png: the same order each time
 
     return sorted(paths, key=key)
-
-
-def _matching(pattern: str) -> list[Path]:
-    found: list[Path] = []
-    for name in glob.iglob(pattern, recursive=True):
-        found += list_below(Path(name)) if os.path.isdir(name) else [Path(name)]
-    return _pictures(found)
 
 
 def _pictures(paths: Iterable[Path]) -> list[Path]:
@@ -277,11 +340,12 @@ def find_source(words: Sequence[str]) -> Source:
             if len(words) == 1:
                 return _of_folder(path)
             paths += sort_naturally(list_inside(path))
-        elif re.search(r"[*?[]", word) and not os.path.lexists(path):
-            there = [Path(each) for each in glob.glob(str(path), recursive=True)]
+        elif is_pattern(word):
+            there = match_paths(word)
             if not there:
                 raise PictureError(f"nothing matches {word}; check the pattern")
-            paths += sort_naturally(there)
+            read = [each for each in there if each.suffix.lower() not in UNREAD_SUFFIXES]
+            paths += sort_naturally(read or there)
         elif not os.path.lexists(path):
             raise PictureError(f"there is no {word}; name a run, a folder, pictures or a film")
         else:
@@ -303,7 +367,8 @@ def _of_folder(folder: Path) -> Source:
     if not (folder / "run.json").is_file():
         found = sort_naturally(list_inside(folder))
         if not found:
-            raise PictureError(f"{folder} holds no picture ({list_kinds()})")
+            none = f"{folder} holds no picture ({list_kinds()})"
+            raise PictureError("; ".join([none, *describe_unread([str(folder)])]))
         absolute = folder.absolute()
         return Source(found, None, absolute.parent / (absolute.name or "film"))
     fps = None

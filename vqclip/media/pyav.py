@@ -22,6 +22,7 @@ from av.container import InputContainer
 CLEAR = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # ffmpeg's own leave transparency out
 DISCONTINUOUS = 0x200  # libavformat's AVFMT_TS_DISCONT: a broadcast's times
 BACK, JUMP = -0.1, 10  # seconds; when they leap further, it goes on where it was
+LATE = 0.1  # seconds; a broadcast whose pictures begin later than its sound by less is in step
 
 
 @contextmanager
@@ -55,8 +56,10 @@ def read_frames(file: InputContainer, stream: Any) -> Iterator[tuple[Any, Fracti
     if stream.metadata.get("alpha_mode") == "1":
         codec = av.CodecContext.create(CLEAR.get(codec.codec.canonical_name, codec.name), "r")
     leaps = bool(file.format.flags & DISCONTINUOUS)
-    if (start := stream.start_time) is None or not leaps:
-        start = round(Fraction(file.start_time or 0, av.time_base) / tick)
+    start = round(Fraction(file.start_time or 0, av.time_base) / tick)
+    late = 0.0 if stream.start_time is None else float((stream.start_time - start) * tick)
+    if leaps and not LATE < late <= JUMP:  # a broadcast may tell a time of before a leap
+        start += round(late / tick)
     time, over, given, broken = Fraction(0), Fraction(0), 0, 0
     for packet in _packets(file, stream):
         try:
@@ -77,6 +80,32 @@ def read_frames(file: InputContainer, stream: Any) -> Iterator[tuple[Any, Fracti
     if broken > 2 * given:
         raise damage
     yield None, over
+
+
+def measure_rate(path: Path, index: int) -> Fraction | None:
+    """Measure the mean rate of a film's stream by the times of its packets; none is decoded.
+
+    The stream's own mean divides by a duration that mp4 counts in decoding order: where the rate
+    varies and frames are reordered, they are shown for another time.
+
+    Returns:
+        frames per second; None for a film whose times may leap, or are not told.
+
+    Raises:
+        OSError: if the film cannot be opened.
+    """
+    count, begin, end = 0, inf, -inf
+    with open_file(path) as file:
+        stream = file.streams[index]
+        for packet in _packets(file, stream):
+            if packet is None or packet.is_discard:
+                continue
+            if packet.pts is None or file.format.flags & DISCONTINUOUS:
+                return None
+            count, begin = count + 1, min(begin, packet.pts)
+            end = max(end, packet.pts + (packet.duration or 0))
+        lasts = Fraction(end - begin if count else 0) * (stream.time_base or Fraction(0))
+    return (count / lasts).limit_denominator(100_000) if lasts > 0 else None
 
 
 def _packets(file: InputContainer, stream: Any) -> Iterator[Any]:

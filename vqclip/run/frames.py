@@ -20,7 +20,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock, Timeline
 from vqclip.media.audio import features as audio_features
 from vqclip.media.audio.features import AudioFeatures
-from vqclip.media.paths import FPS
+from vqclip.media.paths import FPS, describe_unread
 
 if TYPE_CHECKING:
     from vqclip.media.footage import Footage
@@ -52,7 +52,8 @@ def list_hints(asked: RunConfig, config: RunConfig, search_path: SearchPath) -> 
 
 
 def _of_the_film(asked: RunConfig, config: RunConfig, search_path: SearchPath) -> Iterator[str]:
-    """Where it ends, and what of it is cut off."""
+    """What is passed over in its folder, where it ends, and what of it is cut off."""
+    yield from describe_unread([str(search_path.find(config.source.film))])
     wanted = asked.frames or round(asked.length * fps_of(config))
     if wanted > config.frames:
         yield (

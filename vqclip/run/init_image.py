@@ -197,6 +197,14 @@ def make_masks(prompts: Iterable[Prompt], search_path: SearchPath) -> dict[Regio
     return found
 
 
+def describe_masks(prompts: Iterable[Prompt], search_path: SearchPath) -> list[str]:
+    """Say of each mask that may be read in two ways how it is read."""
+    regions_of = (prompt.region for prompt in prompts if prompt.region is not None)
+    names = dict.fromkeys(region.mask for region in regions_of if region.mask is not None)
+    said = ((name, images.describe_mask(search_path.find(name))) for name in names)
+    return [f"{name} {words}" for name, words in said if words is not None]
+
+
 def hash_pictures(names: Sequence[str], search_path: SearchPath) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
     return {f"picture {name}": hash_files(paths.find_images(name, search_path)) for name in names}

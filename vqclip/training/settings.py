@@ -68,7 +68,9 @@ class VqganRecipe:
     begin: str = option("", "from=: a checkpoint.pt, exported weights, or starter")
     data: str = option("data", "the folder of the archives")
     licences: list[str] = option(FREE, "licence classes to learn from")
-    pictures: str = option("", "a folder of your own pictures, instead of the archives")
+    pictures: str = option(
+        "", "a folder or pattern of your own pictures, instead of the archives"
+    )
     name: str = option("", "the name under which the finished VQGAN is listed")
     steps: int = option(20000, "number of steps that the learning rate schedule covers", least=0)
     until: int = option(0, "stop at this step; 0: at the last", least=0)

@@ -147,9 +147,14 @@ def test_a_folder_stands_for_its_pictures(home: Home, photos: list[str]) -> None
         (["cat0.png", "--token", "x", "--kind", "objekt"], "did you mean 'object'"),
         (["cat0.png", "--token", "x", "--vectors", "0"], "vectors is 0; it must be 1 or more"),
         (["cat0.png", "--token", "x", "step=3"], "no setting step; did you mean 'steps'"),
+        (["dog*.png", "--token", "x"], "no picture matches dog*.png; check the pattern"),
+        (["cat0.png", "dog*.png", "--token", "x"], "no picture matches dog*.png; check the pa"),
         (["dog.png", "--token", "x"], "dog.png cannot be read (No such file or directory)"),
         (["cat0.png", "--token", "x", "perceptors="], "perceptors is empty"),
-        (["cat0.png"] * 101 + ["--token", "x"], "101 pictures are more than 100"),
+        (
+            [*(f"cat{n}.png" for n in range(101)), "--token", "x"],
+            "101 pictures are more than 100",
+        ),
         (
             ["cat0.png", "--token", "x", "--perceptor", "ViT-B-32:openai"],
             "no perceptor is called",

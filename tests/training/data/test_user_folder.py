@@ -49,25 +49,34 @@ def test_pictures_are_found_below_and_in_order(tmp_path: Path) -> None:
         plain(tmp_path / name, "teal")
     (tmp_path / "notes.txt").write_text("no")
     (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:20])
-    (tmp_path / "text.jpeg").write_text("<html>")
+    (tmp_path / "text.jpeg").write_text("no picture")
+    (tmp_path / "page.jpeg").write_text("<html>")
+    (tmp_path / "v.heic").write_bytes(b"\0\0\0\x18ftypheic")
     heard: list[tuple[str, str]] = []
-    found = find_pictures(tmp_path, lambda path, why: heard.append((path.name, why)))
+    found = find_pictures(str(tmp_path), lambda path, why: heard.append((path.name, why)))
     got = [path.relative_to(tmp_path).as_posix() for path in found]
     assert got == ["a.png", "b.JPG", "w.webp", "c/x.bmp", "c/z.tiff", "c/d/y.gif"]
-    assert [name for name, _ in heard] == ["cut.png", "text.jpeg"]
-    assert heard[1][1] == "no picture that can be read"
+    assert [name for name, _ in heard] == ["cut.png", "page.jpeg", "text.jpeg", "v.heic"]
+    assert [why for _, why in heard[1:]] == [
+        "is a page of HTML, whatever its name says; download the file itself",
+        "no picture that can be read",
+        "is a HEIC picture; save it as JPEG or PNG",
+    ]
+    assert find_pictures(f"{tmp_path}/c*/*.bmp", never) == [tmp_path / "c" / "x.bmp"]
+    with pytest.raises(PictureError, match="x: nothing matches it; check the pattern"):
+        find_pictures(f"{tmp_path}/*.x", never)
 
 
 def test_no_folder_and_no_picture_are_errors(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"none: there is no such folder; check"):
-        find_pictures(tmp_path / "none", never)
+        find_pictures(str(tmp_path / "none"), never)
     with pytest.raises(
         PictureError, match=r"holds no picture to learn from; put some .*\(png, j"
     ):
-        find_pictures(tmp_path, never)
+        find_pictures(str(tmp_path), never)
     (tmp_path / "a.png").touch()
     with pytest.raises(PictureError, match="to learn from; none of 1 could be read; put some"):
-        find_pictures(tmp_path, lambda path, why: None)
+        find_pictures(str(tmp_path), lambda path, why: None)
 
 
 def test_few_pictures_serve_as_both_and_of_many_some_are_held_out() -> None:
@@ -175,7 +184,7 @@ def test_a_damaged_picture_is_named_once_and_drawn_past(tmp_path: Path) -> None:
     pillow.fromarray(noise.numpy()).save(whole)
     cut = tmp_path / "cut.png"
     cut.write_bytes(whole.read_bytes()[:3000])
-    assert find_pictures(tmp_path, never) == [cut, whole]  # its header is whole
+    assert find_pictures(str(tmp_path), never) == [cut, whole]  # its header is whole
     heard: list[str] = []
     made = squares([cut, whole], heard)
     generator = stream()

@@ -26,7 +26,7 @@ from vqclip.config.schema import FilmSettings
 from vqclip.config.sizes import read_size
 from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
 from vqclip.media import files
-from vqclip.media.paths import FILMS, Source, find_source
+from vqclip.media.paths import FILMS, Source, describe_unread, find_source
 
 if TYPE_CHECKING:
     from vqclip.media.encode import EncodeOptions, Pixels
@@ -83,6 +83,8 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     every = None if options.sheet is None else _number("--sheet", options.sheet)
     start = _seconds(options.sound_start)
     source = find_source(alone)
+    for note in describe_unread(alone) if source.run is None else []:
+        screen.say(f"note: {note}")
     size = None if options.size is None else read_size(options.size, 1, "--size")
     out = _place(options, source, settings)
     began = time.monotonic()
@@ -213,12 +215,14 @@ def _film(
         screen.say(f"note: {look.codec} needs even sides, so the film is {wide}x{high}")
     if material.alpha and not encode.has_alpha(look.codec):
         screen.say(f"note: {look.codec} has no transparency; transparent parts become white")
+    if (said := encode.describe_rate(settings.format, look)) is not None:
+        screen.say(f"note: {said}")
     screen.event(
         "start",
         film=str(out),
         frames=material.count,
         size=list(material.size),
-        fps=round(float(rate * (settings.between + 1)), 3),
+        fps=round(float(encode.limit_rate(settings.format, rate * (settings.between + 1))), 3),
         codec=look.codec,
     )
     _encode(material, look, out, screen)

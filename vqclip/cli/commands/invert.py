@@ -174,10 +174,12 @@ def learn_word(
         VqclipError: if a picture, a model or the folder cannot be used.
         KeyboardInterrupt: once what there is has been saved, if somebody asked to stop.
     """
-    named = [Path(os.path.expanduser(photo)) for photo in photos]
-    folders = {path: media_paths.list_below(path) for path in named if path.is_dir()}
-    paths = [each for path in named for each in folders.get(path, [path])]
+    paths, complaints = media_paths.find_pictures(photos)
+    if complaints:
+        raise PictureError("; ".join(complaints))
     _require(paths, config)
+    for note in media_paths.describe_unread(photos):
+        screen.say(f"note: {note}")
     if len(paths) < FEW:
         screen.say(
             f"note: from {len(paths)} picture{'s' * (len(paths) > 1)} the word learns "

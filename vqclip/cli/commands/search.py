@@ -64,13 +64,23 @@ def search_images(options: SearchOptions, screen: Console, progress: Progress) -
         files.require_new_file(Path(options.sheet), "--sheet")
     if options.links is not None:
         files.require_empty_folder(Path(options.links), "--links")
+    if media_paths.is_pattern(str(folder)):
+        raise PictureError(
+            f"{folder} is a pattern, and a search is for a whole folder, whose index lies in it; "
+            "name the folder, or look at some of its pictures with vqclip score"
+        )
+    unread = media_paths.describe_unread([str(folder)])
     paths = media_paths.list_below(folder)
     if not paths:
-        raise PictureError(f"{folder} holds no picture ({media_paths.list_kinds()})")
+        none = f"{folder} holds no picture ({media_paths.list_kinds()})"
+        raise PictureError("; ".join([none, *unread]))
+    for note in unread:
+        screen.say(f"note: {note}")
+    example = None if options.image is None else media_paths.find_one(options.image)
     (perceptor,) = image_arguments.load_named_perceptors(config, screen, texts)
     from vqclip.guidance import image_search
 
-    query = _query(perceptor, texts, options.image, screen)
+    query = _query(perceptor, texts, example, screen)
     index = _index(folder, paths, perceptor, query.shape[1], screen, progress)
     if not index.names:
         raise PictureError(f"none of the {len(paths)} pictures in {folder} can be read")
@@ -121,14 +131,14 @@ def _wanted(words: Sequence[str], options: SearchOptions) -> tuple[Path, list[st
 
 
 def _query(
-    perceptor: OpenClipPerceptor, texts: list[str], image: str | None, screen: Console
+    perceptor: OpenClipPerceptor, texts: list[str], image: Path | None, screen: Console
 ) -> Embedding:
     """What is searched for, as a direction [1, D]."""
     from vqclip.guidance import zero_shot
     from vqclip.media import images
 
     if image is not None:
-        return zero_shot.embed_picture(images.open_rgb(os.path.expanduser(image)), perceptor)
+        return zero_shot.embed_picture(images.open_rgb(image), perceptor)
     image_arguments.warn_of_length(texts, [perceptor], screen)
     return zero_shot.embed_texts(texts, perceptor)
 

@@ -86,7 +86,7 @@ def open_batches(recipe: VqganRecipe, listener: settings.EventListener) -> tuple
         def skip(path: Path, reason: str) -> None:
             listener("skipped", file=str(path), reason=reason)
 
-        paths = find_pictures(Path(recipe.pictures), skip)
+        paths = find_pictures(recipe.pictures, skip)
         largest = max(side for side, _ in sides_and_counts(recipe))
         known, held = (
             RandomSquares(

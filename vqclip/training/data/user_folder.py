@@ -21,8 +21,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.errors import PictureError
-from vqclip.media import images
-from vqclip.media.paths import GALLERY_SUFFIXES, list_kinds
+from vqclip.media import colour_profile, images
+from vqclip.media.file_kinds import UNREAD_SUFFIXES, describe_kind
+from vqclip.media.paths import GALLERY_SUFFIXES, is_pattern, list_kinds, match_paths
 
 KEPT = 3  # the most squares across a picture's shorter side: room for crops
 LONGEST = 8  # if the longer side is more shorter sides than this, the middle is cut out
@@ -30,40 +31,53 @@ EXAMINED = 20  # of enough pictures, one in so many is kept for evaluation
 Skip = Callable[[Path, str], None]
 
 
-def find_pictures(folder: Path, skip: Skip) -> list[Path]:
-    """List the pictures in a folder and below it, in the order of their names.
+def find_pictures(word: str, skip: Skip) -> list[Path]:
+    """List the pictures in a folder and below it, or of a pattern, in the order of their names.
 
     Hidden files and folders are skipped. `skip` is called with each picture whose header cannot
-    be read, and the reason.
+    be read, or whose kind is not read, and the reason.
 
     Raises:
         PictureError: if there is no such folder, or no picture in it.
     """
-    if not folder.is_dir():
-        raise PictureError(f"pictures={folder}: there is no such folder; check the name")
     found, refused = [], 0
-    for place, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(place, name)
-            if name.startswith(".") or path.suffix.lower() not in GALLERY_SUFFIXES:
-                continue
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-                    Pillow.open(path).close()
-                found.append(path)
-            except Exception as error:  # readers of damaged files raise whatever they stumble on
-                refused += 1
-                skip(path, _reason(error))
+    for path in _list_pictures(word):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Pillow.DecompressionBombWarning)
+                Pillow.open(path).close()
+            found.append(path)
+        except Exception as error:  # readers of damaged files raise whatever they stumble on
+            refused += 1
+            skip(path, _reason(path, error))
     if not found:
         read = f"; none of {refused} could be read" if refused > 0 else ""
         raise PictureError(
-            f"pictures={folder} holds no picture to learn from{read}; "
+            f"pictures={word} holds no picture to learn from{read}; "
             f"put some there ({list_kinds()})"
         )
     return found
+
+
+def _list_pictures(word: str) -> list[Path]:
+    """List the files that are called like pictures, also those whose kinds are not read."""
+    folder, suffixes = Path(os.path.expanduser(word)), (*GALLERY_SUFFIXES, *UNREAD_SUFFIXES)
+    if is_pattern(word):
+        paths = sorted(match_paths(word))
+        if not paths:
+            raise PictureError(f"pictures={word}: nothing matches it; check the pattern")
+    elif folder.is_dir():
+        paths = [folder]
+    else:
+        raise PictureError(f"pictures={word}: there is no such folder; check the name")
+    found = []
+    for each in paths:
+        found += [each] if each.is_file() else []
+        for place, inner, names in os.walk(each):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            found += [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+    return [path for path in found if path.suffix.lower() in suffixes]
 
 
 def split_paths(paths: list[Path]) -> tuple[list[Path], list[Path]]:
@@ -77,8 +91,9 @@ def split_paths(paths: list[Path]) -> tuple[list[Path], list[Path]]:
 def read_small(path: Path, size: int) -> Tensor:
     """Read a picture, and make it small: uint8 [3, H, W].
 
-    It is rotated by its EXIF orientation; transparent parts are laid on white; of an animation
-    the first frame is taken. The shorter side is at least `size` and at most 3 `size` pixels.
+    It is rotated by its EXIF orientation, and its colours become sRGB; transparent parts are
+    laid on white; of an animation the first frame is taken. The shorter side is at least `size`
+    and at most 3 `size` pixels.
 
     Raises:
         PictureError: if it cannot be read.
@@ -91,13 +106,17 @@ def read_small(path: Path, size: int) -> Tensor:
             with Pillow.open(path) as opened:
                 opened.draft(None, (most, most))  # a JPEG need not be decoded in full
                 turned = ImageOps.exif_transpose(opened)
-                if turned.mode.startswith("I") or turned.mode == "F":  # more than eight bits
-                    turned = images.open_rgb(path)
+                mode, told = turned.mode, opened.info
+                if mode.startswith("I") or mode == "F":  # more than eight bits
+                    turned, told = images.open_rgb(path), {}
                 elif turned.has_transparency_data:
-                    turned = images.flatten_alpha(turned.convert("RGBA"), "white")
-                picture = turned.convert("RGB")
+                    turned = turned.convert("RGBA")
+                elif mode != "CMYK":
+                    turned = turned.convert("RGB")
+                seen = colour_profile.convert_to_srgb(turned, mode, told)
+                picture = images.flatten_alpha(seen, "white")
     except Exception as error:  # readers of damaged files raise whatever they stumble on
-        raise PictureError(f"{path}: {_reason(error)}") from error
+        raise PictureError(f"{path}: {_reason(path, error)}") from error
     width, height = picture.size
     short = min(width, height)
     wide, high = min(width, LONGEST * short), min(height, LONGEST * short)
@@ -191,7 +210,9 @@ class RandomSquares:
         )
 
 
-def _reason(error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> str:
+    if kind := describe_kind(path):
+        return kind
     if isinstance(error, UnidentifiedImageError):
         return "no picture that can be read"
     if isinstance(error, Pillow.DecompressionBombWarning | Pillow.DecompressionBombError):
