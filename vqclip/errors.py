@@ -59,6 +59,10 @@ class NumbersError(VqclipError):
     """A step that gives infinite numbers, or none, however often it is taken."""
 
 
+class SettingsWarning(UserWarning):
+    """What in a file of settings may not be read as its writer expects; shown as a note."""
+
+
 def suggest(name: str, names: Iterable[str]) -> str:
     """Suggest the nearest of some names, for a message: "; did you mean 'adam'?", or "".
 

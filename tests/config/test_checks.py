@@ -74,7 +74,7 @@ def test_a_number_is_a_number(value: float) -> None:
         ({"size": "-64x64"}, "size is '-64x64'; write width x height"),
         ({"size": "64x16385"}, "size is 64x16385; a side may have 16384 pixels at most"),
         ({"aspect": "wide"}, "aspect is 'wide'; write width:height, such as 4:5"),
-        ({"aspect": "969"}, r"aspect is '969'; write .* \(in YAML: \"4:5\"\)"),
+        ({"aspect": "969"}, r"aspect is '969'; write .*"),
         ({"aspect": "1:0"}, "aspect is '1:0'; write width:height"),
         ({"aspect": "100:1"}, "aspect is '100:1'; write width:height"),
         ({"growth": [Stage("no", "1")]}, "growth, stage 1: size is 'no'; write width x height"),

@@ -73,7 +73,7 @@ def test_in_a_style_the_place_of_the_prompt_is_left_alone(style: str, wanted: li
         ("a {} fox", r"the template '{}' holds no choices; write some, \{red\|blue\}"),
         ("{a fox}", r"holds no choices; .* the schedule of a weight directly follows its colon"),
         ("a: {0: 1}", "holds no choices"),
-        ('{"subject": "a fox",}', "is not valid JSON"),
+        ('{"subject": "a fox" "b"}', "is not valid JSON"),
         ("{3 of a|b}", r"asks for 3 of 2 choices; write from 1 to 2"),
         ("{0 of a|b}", r"asks for 0 of 2 choices"),
         ("{a|b}" * 11, "makes 2048 prompts; at most 1000 are allowed at a time"),

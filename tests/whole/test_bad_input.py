@@ -39,15 +39,15 @@ LONG = "x" * 5000
         (["a fox", "stepz=3"], "the command line: there is no setting stepz; did you mean 'st"),
         (["a fox", "cutouts.recipe=diso"], "cutouts.recipe is 'diso'; did you mean 'disco'"),
         (["a fox", "--preset", "drat"], "no preset is called 'drat'; did you mean 'draft'"),
-        (["a fox", "--preset", "tab.yaml"], "tab.yaml, line 2, column 1: a tab; YAML is"),
+        (["a fox", "--preset", "tab.yaml"], "tab.yaml, line 2: a tab; YAML is"),
         (["a fox", "--preset", "key.yaml"], "key.yaml: there is no setting stepz; did you mean"),
         (["key.yaml"], "key.yaml: there is no setting stepz; did you mean 'steps'"),
         (
             ["fox.yaml"],
             "fox.yaml: subject and appearance belong to a structured prompt, which stan",
         ),
-        (["other.json"], 'other.json holds no structured prompt, such as ."subject": "a fox"'),
-        (["broken.json"], "broken.json: the prompt begins like a structured prompt"),
+        (["other.json"], "other.json holds no structured prompt: its keys are 'prompt'"),
+        (["broken.json"], "broken.json is not valid JSON: the { is not closed; write } at"),
         (["silent.yaml"], "there is no prompt; write one"),
         (["a fox", "init=bad.png"], "bad.png cannot be read .it is damaged or no picture.; try"),
         (["a fox", "--init", "no.png"], "no.png cannot be read .No such file or directory.; try"),
@@ -97,7 +97,7 @@ LONG = "x" * 5000
         ),
         (
             ["a fox", "film=none"],
-            "the command line: film must hold .*; did you mean film.format=n",
+            "the command line: film is 'none', .*; did you mean film.format=n",
         ),
         (
             ["a fox", "preset=ink"],
@@ -196,7 +196,7 @@ def test_bad_input_is_answered_in_words_before_torch_is_needed(
     Path("key.yaml").write_text("stepz: 3\nprompts: a fox\n")
     Path("fox.yaml").write_text("subject: a fox\nappearance: {fur: red}\nstyle: ink\n")
     Path("other.json").write_text('{"prompt": "a fox", "seed": 3}')
-    Path("broken.json").write_text('{"subject": "a fox",\n}')
+    Path("broken.json").write_text('{"subject": "a fox"\n')
     Path("silent.yaml").write_text("steps: 3\n")
     Path("bad.png").write_text("no picture")
     Path("folder.png").mkdir()

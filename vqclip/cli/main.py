@@ -40,7 +40,7 @@ from vqclip.cli.options import (
     PromptOptions,
     read_options,
 )
-from vqclip.cli.output import Console, Progress
+from vqclip.cli.output import Console, Progress, say_warnings
 from vqclip.cli.parser import parser_of
 from vqclip.config.perceptor_spec import parse_perceptor
 from vqclip.config.sizes import final_size
@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = COMMANDS[name]
         options = read_options(command.options, given, **more)
         screen = Console(json=options.json, quiet=options.quiet)
-        command.run(options, screen, progress)
+        with say_warnings(screen):
+            command.run(options, screen, progress)
         return 0
     except VqclipError as error:
         if "--debug" in words:

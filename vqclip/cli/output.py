@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import sys
+import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from vqclip.cli import terminal
 from vqclip.cli.progress_bar import Bar
 from vqclip.config.schema import RunConfig
+from vqclip.errors import SettingsWarning
 
 if TYPE_CHECKING:
     from vqclip.generate import Step
@@ -120,6 +122,26 @@ class Console:
         It stays hidden where there is nobody to see it.
         """
         return Bar(total, done, what, hidden=self.quiet or self.json)
+
+
+@contextmanager
+def say_warnings(screen: Console) -> Iterator[None]:
+    """Show what is warned of in files of settings as notes, each once."""
+    with warnings.catch_warnings():
+        show, said = warnings.showwarning, set[str]()
+
+        def say(
+            message: Warning | str, category: type[Warning], *more: Any, **named: Any
+        ) -> None:
+            if not issubclass(category, SettingsWarning):
+                show(message, category, *more, **named)
+            elif str(message) not in said:
+                said.add(str(message))
+                screen.say(f"note: {message}")
+
+        warnings.simplefilter("always", SettingsWarning)
+        warnings.showwarning = say
+        yield
 
 
 def _to_people(words: str, head: str = "", style: str = "") -> None:

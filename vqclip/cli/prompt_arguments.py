@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vqclip.cli.options import GenerateOptions, PromptOptions
 from vqclip.config import loading
@@ -87,15 +89,18 @@ def _structure(path: Path) -> str:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read ({reason}); check the file") from error
     try:
-        told = structured.read_structured(text)
+        told = structured.read_object(text)
     except PromptError as error:
-        raise PromptError(f"{path}: {error}") from error
-    if told is None or not any(key in told for key in structured.SENTENCE_KEYS):
-        raise PromptError(
-            f'{path} holds no structured prompt, such as {{"subject": "a fox"}} (see vqclip help '
-            "structured)"
-        )
-    return text
+        raise PromptError(f"{path} {error}") from error
+    # The notes hold JSON as it should be written; what is right already stays as it is.
+    return text if _is_json(text, told) else json.dumps(told, ensure_ascii=False)
+
+
+def _is_json(text: str, value: Any) -> bool:
+    try:
+        return bool(json.loads(text) == value)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _once(short: Sequence[str], overrides: Sequence[str]) -> list[str]:

@@ -7,6 +7,8 @@ Begin with `loading`.
     layers            Layers of values, merged over the schema, with errors that name the
                       setting
     loading           Loading of settings: presets, run files and `key=value` into a RunConfig
+    yaml_values       Values of YAML as they were written, by what the schema expects
+    yaml_errors       Errors of YAML in words, with the line as it would be written
     yaml_files        YAML files: presets and run files, and prompts in the shapes that YAML has
     defaults          Defaults that depend on other settings, and values of `auto`
     scheduled         Settings that may be a number or a schedule

@@ -14,7 +14,7 @@ from typing import Any
 
 from vqclip.config import perceptor_spec, scheduled
 from vqclip.config.describe import describe_settings
-from vqclip.config.schema import FilmSettings, RunConfig
+from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.sizes import plan_stages
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import audio_bands
@@ -121,10 +121,37 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
         pairs = ", ".join(f"{k}: {v}" for k, v in vars(default[0]).items())
         return f"{key} is {shown}; write a list such as [{{{pairs}}}]"
     setting = next(each for each in describe_settings(schema) if each.key == name)
-    kinds = (k if k in ("text", "null") else f"a {k}" for k in setting.kind.split(" or "))
+    kinds = (
+        k if k in ("text", "null", "true", "false") else f"a {k}"
+        for k in setting.kind.split(" or ")
+    )
     example = f"[{setting.default}]" if setting.kind == "list" else setting.default
     such = "" if example in ("", "[]", "null", "0", "0.0") else f", such as {example}"
     return f"{key} is {shown}; it must be {' or '.join(kinds)}{such}"
+
+
+def describe_group_misfit(key: str, value: Any, schema: type, sign: str = ": ") -> str:
+    """Describe what to write instead of one value for a whole group of settings.
+
+    Args:
+        sign: what stands between a key and its value: ": " in a file, "=" as an argument.
+
+    >>> describe_group_misfit("film", "gif", FilmSettings)
+    "film is 'gif', but it is a group of settings; did you mean film.format: gif?"
+    """
+    shown = "empty" if value is None else repr(value)[:60]
+    settings = list(describe_settings(schema))
+    found = f"{key or 'it'} is {shown}, but it is a group of settings; "
+    if meant := [each.key for each in settings if value in each.choices]:
+        return f"{found}did you mean {key}.{meant[0]}{sign}{value}?"
+    if value is None or str(value).lower() in ("off", "no", "none", "false", "null", "~", "0"):
+        if schema is LossSettings:
+            names = [each.key for each in settings if "schedule" in each.kind]
+            off = ", ".join(f"{key}.{name}{sign}0" for name in names)
+            return f"{found}switch them off one by one: {off}"
+        return f"{found}leave it out for the defaults"
+    such = next((each for each in settings if each.default not in ("", "null")), settings[0])
+    return f"{found}write such as {key}.{such.key}{sign}{such.default}"
 
 
 def _check_losses(config: RunConfig) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.config.schema import FilmSettings, RunConfig
@@ -41,6 +41,55 @@ def type_hints(schema: Any) -> dict[str, Any]:
 @functools.cache
 def _cached_hints(schema: type) -> dict[str, Any]:
     return get_type_hints(schema)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The kind of value that a setting takes: its type, and the metadata of its field.
+
+    The type is None where nothing is known.
+    """
+
+    hint: Any = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> Any:
+        """The schema of a group of settings, or None for a setting."""
+        return self.hint if dataclasses.is_dataclass(self.hint) else None
+
+    @property
+    def form(self) -> str:
+        """The form of the value: see `schema.option`."""
+        return str(self.metadata.get("form", ""))
+
+    @property
+    def types(self) -> frozenset[Any]:
+        """The types that the value may have."""
+        parts = get_args(self.hint) if isinstance(self.hint, types.UnionType) else (self.hint,)
+        return frozenset(parts)
+
+    @property
+    def item(self) -> Kind:
+        """The kind of a list's items."""
+        inside = get_args(self.hint) if get_origin(self.hint) is list else ()
+        return Kind(inside[0]) if inside else Kind()
+
+
+def kind_of(schema: Any, key: str) -> Kind:
+    """The kind of a setting or a group, by its dotted key."""
+    found = Kind(schema)
+    for part in key.split("."):
+        names = {each.name: each for each in dataclasses.fields(found.schema or Nothing)}
+        if part not in names:
+            return Kind()
+        found = Kind(type_hints(found.schema)[part], names[part].metadata)
+    return found
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A schema without settings."""
 
 
 def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Setting]:

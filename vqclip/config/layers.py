@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from vqclip.config import scheduled
-from vqclip.config.checks import describe_misfit
-from vqclip.config.describe import describe_settings, type_hints
+from vqclip.config.checks import describe_group_misfit, describe_misfit
+from vqclip.config.describe import describe_settings, kind_of, type_hints
 from vqclip.config.schema import RunConfig
+from vqclip.config.yaml_values import parse_scalar, parse_yaml
 from vqclip.errors import ConfigError, suggest
 
 Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
@@ -135,10 +136,9 @@ def _item_schema(hint: Any) -> Any:
 def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
     """Refuse keys that are not in the schema, suggesting the nearest."""
     if not isinstance(values, Mapping):
-        raise ConfigError(
-            f"{where}: {prefix.rstrip('.') or 'it'} must hold key: value lines, not {values!r}"
-            f"{_meant_setting(values, schema, prefix)}"
-        )
+        sign = "=" if where in ("the command line", "the arguments") else ": "
+        misfit = describe_group_misfit(prefix.rstrip("."), values, schema, sign)
+        raise ConfigError(f"{where}: {misfit}")
     hints = type_hints(schema)
     for key, value in values.items():
         if key not in hints:
@@ -177,16 +177,8 @@ def _check_items(values: Any, schema: Any, name: str, where: str, prefix: str) -
             raise ConfigError(f"{where}: {describe_misfit(key, values, schema, name)}")
 
 
-def _meant_setting(value: Any, schema: Any, prefix: str) -> str:
-    """Suggest the setting that a value given for a whole group was meant for."""
-    takes = [
-        s.key for s in describe_settings(schema) if isinstance(value, str) and value in s.choices
-    ]
-    return f"; did you mean {prefix}{takes[0]}={value}?" if prefix and takes else ""
-
-
 def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
-    """Parse `key=value`: verbatim if the setting is text, else as YAML.
+    """Parse `key=value`: verbatim if the setting is text; lists and mappings as YAML.
 
     Raises:
         ConfigError: if there is no key, or the value is not valid YAML.
@@ -195,21 +187,16 @@ def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     key = key.strip()
     if not equals or not key:
         raise ConfigError(f"{text!r} is not a setting; write key=value, such as steps=100")
-    hint = _hint(schema, key)
-    if hint is str or (isinstance(hint, types.UnionType) and str in get_args(hint)):
+    kind = kind_of(schema, key)
+    if str in kind.types:
         return key, raw
-    if get_origin(hint) is list and not raw.lstrip().startswith("["):
+    opening = raw.lstrip()[:1]
+    if kind.item.hint is not None and opening != "[":
         # Commas in braces belong to a schedule: perceptors=starter:{0: 0, 50%: 1},starter-second
         return key, [part.strip() for part in re.split(r",(?![^{]*\})", raw) if part.strip()]
-    return key, parse_yaml(raw, f"{key}=")
-
-
-def _hint(schema: Any, key: str) -> Any:
-    for part in key.split("."):
-        if not dataclasses.is_dataclass(schema):
-            return None
-        schema = type_hints(schema).get(part)
-    return schema
+    if opening in ("[", "{") and (kind.schema is not None or kind.item.hint is not None):
+        return key, parse_yaml(raw, f"{key}=", kind)
+    return key, parse_scalar(raw, kind) if raw.strip() else None
 
 
 def nest_keys(pairs: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -259,46 +246,3 @@ def with_values(config: Any, values: Mapping[str, Any]) -> Any:
         else:
             found[key] = value if inner is None else [inner(**each) for each in value]
     return dataclasses.replace(config, **found)
-
-
-def parse_yaml(text: str, where: str) -> Any:
-    """Parse YAML.
-
-    Args:
-        where: what it was read from, for messages.
-
-    Raises:
-        ConfigError: if it is not valid or has a key twice, with its place.
-    """
-    import yaml
-
-    try:
-        _check_nodes(yaml.compose(text, Loader=yaml.SafeLoader), where)
-        return yaml.safe_load(text)
-    except RecursionError as error:
-        raise ConfigError(f"{where}: lists are nested too deeply to be settings") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        tab = "\t" in text and "'\\t'" in str(error)
-        why = "a tab; YAML is indented with spaces" if tab else getattr(error, "problem", error)
-        raise ConfigError(f"{where}{place}: {why}") from error
-
-
-def _check_nodes(node: Any, where: str, above: tuple[int, ...] = ()) -> None:
-    """Refuse what YAML allows but nobody means: duplicate keys, and nodes within themselves."""
-    if node is None or isinstance(node.value, str):
-        return
-    place = f"{where}, line {node.start_mark.line + 1}"
-    if id(node) in above:
-        raise ConfigError(f"{place}: a part that contains itself; write it out")
-    keys = [pair[0] for pair in node.value] if node.id == "mapping" else []
-    seen: set[str] = set()
-    for key in keys:
-        name = key.value if isinstance(key.value, str) else ""
-        if name in seen:
-            line = key.start_mark.line + 1
-            raise ConfigError(f"{where}, line {line}: {name} is given twice; remove one of them")
-        seen |= {name} - {"", "<<"}
-    for child in node.value:
-        _check_nodes(child[1] if keys else child, where, (*above, id(node)))

@@ -17,10 +17,20 @@ from vqclip.media.paths import BETWEENS, CODECS, FILMS
 
 
 def option(
-    default: Any, help: str, choices: Sequence[str] = (), least: float = -inf, most: float = inf
+    default: Any,
+    help: str,
+    choices: Sequence[str] = (),
+    least: float = -inf,
+    most: float = inf,
+    form: str = "",
 ) -> Any:
-    """A setting: a dataclass field with its help, the names allowed, and its bounds."""
+    """A setting: a dataclass field with its help, the names allowed, and its bounds.
+
+    Args:
+        form: "prompts" or "words" for texts that are drawn, "seconds" for a time.
+    """
     metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
+    metadata |= {"form": form} if form else {}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -133,7 +143,7 @@ class SourceSettings:
         "dis",
         "how optical flow is computed: dis, farneback, raft, a file of RAFT weights, or none",
     )
-    start: float = option(0.0, "seconds of it to leave out", least=0)
+    start: float = option(0.0, "seconds of it to leave out", least=0, form="seconds")
     stride: int = option(1, "use every Nth frame of the film", least=1)
     fit: str = option("cover", "how its frames are fitted to the run's size", FITS)
     sound: bool = option(True, "copy the film's sound")
@@ -152,7 +162,7 @@ class SoundSettings:
     """Sound that schedules may follow."""
 
     file: str = option("", "a sound file (wav, mp3 …), for schedules with low, beat …")
-    start: float = option(0.0, "seconds of it to leave out", least=0)
+    start: float = option(0.0, "seconds of it to leave out", least=0, form="seconds")
     bands: str = option(
         "", 'frequency bands of your own, in hertz: "kick=40-100, hats=6000-12000"'
     )
@@ -297,8 +307,10 @@ class DreamSettings:
 class RunConfig:
     """All settings of a run."""
 
-    prompts: str = option("", 'what to draw: "a fox:2 | fog:-0.5 | @photo.png:0.3"')
-    negative: str = option("", 'what to avoid, as prompts: "fog | lettering:0.5"')
+    prompts: str = option(
+        "", 'what to draw: "a fox:2 | fog:-0.5 | @photo.png:0.3"', form="prompts"
+    )
+    negative: str = option("", 'what to avoid, as prompts: "fog | lettering:0.5"', form="prompts")
     fade: float = option(
         0.3,
         "how long scenes (a ^ b) fade into each other, as a share of a scene; 1: all the time",
@@ -309,7 +321,7 @@ class RunConfig:
         None, "the same seed gives the same picture; null: random, and recorded", least=0
     )
     style: str = option(
-        "", 'words around every text prompt; {} is the prompt: "an etching of {}"'
+        "", 'words around every text prompt; {} is the prompt: "an etching of {}"', form="words"
     )
     size: str = option("256x256", "width x height in pixels")
     aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
@@ -326,7 +338,9 @@ class RunConfig:
     frames: int = option(
         0, "number of frames of an animation; 0: a still picture", least=0, most=MOST_FRAMES
     )
-    length: float = option(0.0, "length of an animation in seconds, instead of frames", least=0)
+    length: float = option(
+        0.0, "length of an animation in seconds, instead of frames", least=0, form="seconds"
+    )
     fps: float | None = option(
         None,
         "frames a second of an animation; null: 12, or the source's",

@@ -65,9 +65,7 @@ def final_size(config: RunConfig, factor: int = 1) -> tuple[int, int]:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x/]\s*(\d+(?:\.\d+)?)\s*", config.aspect)
     ratio = float(match[1]) / float(match[2]) if match and float(match[2]) else 0.0
     if not 0.05 <= ratio <= 20:
-        raise ConfigError(
-            f'aspect is {config.aspect!r}; write width:height, such as 4:5 (in YAML: "4:5")'
-        )
+        raise ConfigError(f"aspect is {config.aspect!r}; write width:height, such as 4:5")
     area = width * height
     return read_size(f"{int((area * ratio) ** 0.5)}x{int((area / ratio) ** 0.5)}", factor)
 

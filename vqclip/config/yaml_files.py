@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override, parse_yaml
+from vqclip.config.describe import Kind
+from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override
+from vqclip.config.schema import RunConfig
+from vqclip.config.yaml_errors import quote_line, quote_text
+from vqclip.config.yaml_values import parse_yaml
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import structured
 from vqclip.language.clock import parse_length
@@ -40,16 +45,16 @@ def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> 
     Raises:
         ConfigError: as for `load`.
     """
-    layers = [] if path is None else [(str(path), _yaml(path))]
+    layers = [] if path is None else [(str(path), _yaml(path, schema))]
     layers += [
         ("the command line", nest_keys([parse_override(text, schema)])) for text in overrides
     ]
     return merge_layers(layers, schema)
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _yaml(path: Path, schema: type) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
@@ -57,12 +62,47 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{name} cannot be read ({error.strerror or error}); check the name of the file"
         ) from error
-    values = parse_yaml(text, str(path))
+    values = parse_yaml(text, str(path), Kind(schema))
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold key: value lines, not {type(values).__name__}")
+        raise ConfigError(f"{path} {_describe_shape(values, text, schema)}")
     return values
+
+
+def _describe_shape(values: Any, text: str, schema: type) -> str:
+    """Describe a file that is a list or a text, and what to write instead."""
+    assignment = re.match(r"\s*([a-z_.]+) *= *(\S.*)", text)
+    names = {each.name for each in dataclasses.fields(schema)}
+    if assignment and assignment[1].partition(".")[0] in names:
+        return (
+            "must hold key: value lines; in a file, write a colon: "
+            f"{assignment[1]}: {assignment[2].strip()}"
+        )
+    first, glued, _ = text.split(maxsplit=1)[0].partition(":")
+    if isinstance(values, str) and glued and first in names:
+        return f"needs a space after the colon: {first}: {text.strip()[len(first) + 1 :][:60]}"
+    if isinstance(values, str) and first in names:
+        return f"has no colon after {first}; write {first}: and the value behind it"
+    shape = "a list" if isinstance(values, list) else "a text"
+    if schema is not RunConfig:
+        return f"holds {shape} alone; write key: value lines"
+    if isinstance(values, list):
+        return "holds a list alone; if these are prompts, write prompts: in a line above it"
+    short = values if len(values) < 80 and "\n" not in values else "…"
+    line = f"prompts: {short}"
+    return (
+        "holds a text alone; if it is the prompt, write prompts: before it: "
+        f"{line if short == '…' or _is_plain(line) else quote_line(line)}"
+    )
+
+
+def _is_plain(line: str) -> bool:
+    """Whether a line is read as it stands, without quotes."""
+    try:
+        return bool(parse_yaml(line, "", Kind(RunConfig)))
+    except ConfigError:
+        return False
 
 
 def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
@@ -77,7 +117,7 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     if str(path.resolve()) in chain:
         shown = " → ".join(Path(each).name for each in (*chain, str(path)))
         raise ConfigError(f'{path} extends itself: {shown}; remove one "extends"')
-    values = _yaml(path)
+    values = _yaml(path, RunConfig)
     if found := [key for key in structured.SENTENCE_KEYS if key in values and key != "style"]:
         raise ConfigError(
             f"{path}: {' and '.join(found)} belong to a structured prompt, which stands in a run "
@@ -88,7 +128,8 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
         parents = [each.strip() for each in parents.split(",") if each.strip()]
     if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
         raise ConfigError(
-            f"{path}: extends is {parents!r}; it must be a preset's name, or a list"
+            f"{path}: extends is {'empty' if parents is None else 'no name'}; it must be a "
+            "preset's name, or a list of names"
         )
     layers = []
     for parent in parents:
@@ -99,10 +140,13 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
         values["assets"] = str(path.parent / os.path.expanduser(values["assets"]))
     scenes = values.pop("scenes", None)
     if scenes is not None:
-        if "prompts" in values or not isinstance(scenes, list) or not scenes:
+        if "prompts" in values:
+            raise ConfigError(f"{path}: scenes replaces prompts; leave one of them out")
+        if not isinstance(scenes, list) or not scenes:
+            such = f", such as - {quote_text(scenes)}" if isinstance(scenes, str) else ""
             raise ConfigError(
-                f"{path}: scenes must be a list with one prompt for each scene, and replaces "
-                "prompts"
+                f"{path}: scenes must be a list with one prompt for each scene, each in a line "
+                f"of its own behind a dash{such}"
             )
         values["prompts"] = " ^ ".join(scene_text(each, str(path)) for each in scenes)
     return [*layers, (str(path), values)]
@@ -155,8 +199,7 @@ def prompt_text(value: Any, key: str = "prompts") -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        is_structured = any(each in value for each in structured.SENTENCE_KEYS)
-        if is_structured and not all(map(_is_number, value.values())):
+        if structured.is_structured(value) and not all(map(_is_number, value.values())):
             return prompts_to_text(structured.translate_structured(value))
         return prompts_to_text(
             _weighted_prompt(body, weight, key) for body, weight in value.items()

@@ -5,6 +5,7 @@ Begin with `prompts`.
     prompts        The prompt language: parsing, checking and printing prompts
     lexer          The lexer of prompts: which characters are signs and which are text
     prompt         The parsed prompt, as dataclasses
+    json_reader    JSON as people write it, for structured prompts
     prompt_parser  The parser of one part of a prompt, and hints about signs that are only text
     structured     Structured prompts, in JSON or YAML
     templates      Prompt templates: `a {red|blue} fox`, one text for several prompts

@@ -33,23 +33,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vqclip.errors import PromptError, suggest
+from vqclip.language import json_reader
 from vqclip.language.prompt import Prompt
 
 NEGATIVE, MOST = -0.5, 1e300  # the default weight of what to avoid; the largest weight
 SETTINGS = ("setting", "place", "background")
+EXAMPLE = '{"subject": "a fox"}'
 KNOWN = ("subject", "appearance", "action", *SETTINGS, "style")
-OWN = ("keywords", "sentence", "negative", "negative_weight", "weight")
+NUMBERS = ("negative_weight", "weight")
+OWN = ("keywords", "sentence", "negative", *NUMBERS)
 KEYS = (*KNOWN, *OWN)
 SENTENCE_KEYS = (
     *KNOWN,
     "keywords",
     "sentence",
 )  # one of these makes a mapping a structured prompt
-_OPENING = re.compile(r'\{\s*"([^"]*)"\s*:')
+_BLANKS = " \t\r\n\f\v\ufeff"  # with a byte order mark
+# An object as far as its first value: its key may stand in any quotes, or in none.
+_QUOTES = "\"'“”„‟‘’‚`´«»"
+_SPACE = r"(?:\s|//[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
+_OPENING = re.compile(
+    rf"\{{{_SPACE}(?:[{_QUOTES}](?P<key>[^{_QUOTES}]*)[{_QUOTES}]{_SPACE}:"
+    rf"|(?P<bare>\w+){_SPACE}:{_SPACE}[{_QUOTES}\[{{])",
+    re.DOTALL,
+)
 
 
 def read_structured(text: str) -> Mapping[str, Any] | None:
@@ -58,34 +69,87 @@ def read_structured(text: str) -> Mapping[str, Any] | None:
     Raises:
         PromptError: if text follows the structured prompt, or its JSON is broken.
     """
-    stripped = text.strip()
+    stripped = text.strip(_BLANKS)
     opening = _OPENING.match(stripped)
-    is_structured = opening is not None and (
-        opening[1] in KEYS or bool(suggest(opening[1], KEYS))
-    )
-    if not (is_structured or (stripped.startswith("{") and stripped.endswith("}"))):
-        return None
+    key = (opening["key"] or opening["bare"] or "").lower() if opening else ""
+    if not (key in KEYS or (key and suggest(key, KEYS))):
+        return _read_strictly(stripped)
     try:
-        found, end = json.JSONDecoder().raw_decode(stripped)
-    except json.JSONDecodeError as error:
-        if not is_structured:
-            return None
-        place = f"line {error.lineno}, " * ("\n" in stripped) + f"column {error.colno}"
+        found, rest = json_reader.read_json(stripped)
+    except PromptError as error:
         raise PromptError(
-            "the prompt begins like a structured prompt, but is not valid JSON: "
-            f"{error.msg[0].lower()}{error.msg[1:]}, at {place}, "
-            f"{stripped[max(0, error.pos - 12) : error.pos + 12]!r}; see vqclip help structured"
+            f"the prompt begins like a structured prompt, but is not valid JSON: {error}; see "
+            "vqclip help structured"
         ) from error
-    except (ValueError, RecursionError):
-        return None
-    if rest := stripped[end:].strip():
-        if not is_structured:
-            return None
+    if rest:
+        if rest[0] in "}]":
+            raise PromptError(f"the structured prompt has {rest[0]} too many at its end")
         raise PromptError(
             f"a structured prompt must be the whole prompt, but {rest[:40]!r} follows it; put "
             'it inside, such as "negative": "fog", or use an option, such as --negative fog'
         )
-    return found if isinstance(found, dict) else None
+    return unify_keys(found)
+
+
+def read_object(text: str) -> Mapping[str, Any]:
+    """Parse a text that has to be a structured prompt, such as a file's.
+
+    Raises:
+        PromptError: if it is none, with what it lacks.
+    """
+    if not text.strip(_BLANKS):
+        raise PromptError(f"is empty, and must hold a structured prompt, such as {EXAMPLE}")
+    try:
+        found, rest = json_reader.read_json(text)
+    except PromptError as error:
+        raise PromptError(f"is not valid JSON: {error}; see vqclip help structured") from error
+    if not isinstance(found, dict) or rest:
+        shape = "a list" if isinstance(found, list) else "a value"
+        what = f"{rest[:40]!r} after the structured prompt" if rest else f"{shape} alone"
+        raise PromptError(f"holds {what}, and must hold one object in braces, such as {EXAMPLE}")
+    unified = unify_keys(found)
+    if not any(key in unified for key in SENTENCE_KEYS):
+        hint = next((suggest(str(key), KEYS) for key in unified if suggest(str(key), KEYS)), "")
+        keys = ", ".join(map(repr, list(unified)[:5])) or "nothing"
+        raise PromptError(
+            f"holds no structured prompt: its keys are {keys}, and none of "
+            f"them is one of {', '.join(SENTENCE_KEYS)}{hint} (see vqclip help structured)"
+        )
+    return unified
+
+
+def unify_keys(structure: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a structure in which the keys that are known are written small.
+
+    Raises:
+        PromptError: if one is given twice, such as `Subject` and `subject`.
+
+    >>> unify_keys({"Subject": "a fox", "Mood": "calm"})
+    {'subject': 'a fox', 'Mood': 'calm'}
+    """
+    found: dict[Any, Any] = {}
+    for key, value in structure.items():
+        small = key.lower() if isinstance(key, str) and key.lower() in KEYS else key
+        if small in found:
+            raise PromptError(f"the structured prompt has {small!r} twice; remove one of them")
+        found[small] = value
+    return found
+
+
+def is_structured(keys: Iterable[Any]) -> bool:
+    """Whether a mapping with these keys may be a structured prompt."""
+    return any(isinstance(key, str) and key.lower() in SENTENCE_KEYS for key in keys)
+
+
+def _read_strictly(text: str) -> Mapping[str, Any] | None:
+    """Parse an object whose first key says nothing: it may be a template instead."""
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return unify_keys(found) if isinstance(found, dict) else None
 
 
 def lint_structured(structure: Mapping[str, Any]) -> list[str]:
@@ -115,6 +179,7 @@ def translate_structured(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
     >>> fog.body, fog.weight
     ('fog', -0.5)
     """
+    structure = unify_keys(structure)
     for key, value in structure.items():
         _check(key, value)
     keywords = _joined(structure, "keywords") or ", ".join(_keywords(structure))

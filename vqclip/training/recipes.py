@@ -15,7 +15,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override, parse_yaml
+from vqclip.config.describe import Kind
+from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override
+from vqclip.config.yaml_values import parse_yaml
 from vqclip.errors import ConfigError, pick
 from vqclip.training import settings
 from vqclip.training.settings import SCHEMAS, TrainingRecipe, check_recipe
@@ -48,10 +50,17 @@ def read_recipe(config: str, overrides: Sequence[str] = ()) -> TrainingRecipe:
         ConfigError: for an unknown name or key, or a value that does not fit, with its place.
     """
     where = config if config.endswith(FILES) else f"configs/train/{config}.yaml"
-    layers: list[Layer] = [(where, _renamed(_values(config, where), where))]
-    name = layers[0][1].get("recipe")
+    content = _content(config, where)
+    # The schema has to be known before the values are read by it.
+    found = re.search(r"^recipe:\s*[\"']?([\w-]+)", content, re.MULTILINE)
+    name = found[1] if found else None
     for text in overrides:
         name = text.partition("=")[2] if text.partition("=")[0].strip() == "recipe" else name
+    values = parse_yaml(content, where, Kind(SCHEMAS.get(name or "")))
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must hold key: value lines, and one of them recipe: vqgan")
+    layers: list[Layer] = [(where, _renamed(values, where))]
+    name = values.get("recipe") if name is None else name
     if name is None:
         raise ConfigError(
             f"{where} does not say what is trained; add a line such as recipe: vqgan "
@@ -113,23 +122,19 @@ def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"begin" if key == "from" else key: value for key, value in values.items()}
 
 
-def _values(config: str, where: str) -> dict[str, Any]:
-    """Read the values of a config."""
+def _content(config: str, where: str) -> str:
+    """Read the text of a config."""
     if not config.endswith(FILES):
         pick(list_recipes(), config, "training")
     place = Path(config) if config == where else _folder() / f"{config}.yaml"
     try:
-        text = place.read_text(encoding="utf-8")
+        return place.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where} is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise ConfigError(
             f"{where} cannot be read ({error.strerror or error}); check the name of the file"
         ) from error
-    values = parse_yaml(text, where)
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where} must hold key: value lines, and one of them recipe: vqgan")
-    return values
 
 
 def _folder() -> Traversable:
