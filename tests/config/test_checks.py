@@ -60,7 +60,7 @@ def test_a_number_is_a_number(value: float) -> None:
     [
         (
             {"device": "gpu"},
-            r"device is 'gpu'; did you mean 'cpu'\? \(one of: auto, cpu, cuda, mps\)",
+            r"device is 'gpu'; did you mean 'cuda'\? \(one of: auto, cpu, cuda, mps\)",
         ),
         ({"optimiser__name": "adm"}, "optimiser.name is 'adm'; did you mean 'adam'"),
         ({"perceptors": []}, "perceptors is empty; name at least one"),

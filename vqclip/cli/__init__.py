@@ -5,6 +5,7 @@ Begin with `main`.
     main               Parsing, dispatch, and errors as sentences with exit codes
     parser             The argument parser: the words and options of each command
     options            Options of commands as values: what the parser read, with types
+    option_hints       Suggestions for options that a command does not have
     command_help       Help of commands: what `vqclip --help` and `vqclip COMMAND --help` print
     settings_help      `vqclip help settings`: every setting, by group, key or words of its help
     prompt_arguments   Arguments of commands that draw: `"a fox" key=value` into settings

@@ -176,11 +176,3 @@ def _is_setting(word: str) -> bool:
     """Whether key=value has the key of a setting, or of a group of settings."""
     key = word.partition("=")[0]
     return any(key in (s.key, s.key.partition(".")[0]) for s in describe_settings())
-
-
-def option_setting(option: str) -> str:
-    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
-    name = option.lstrip("-").replace("-", "_")
-    keys = [s.key for s in describe_settings() if name in (s.key, s.key.rpartition(".")[2])]
-    keys = [key for key in keys if key == name] or keys
-    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)

@@ -16,6 +16,7 @@ from vqclip.config import perceptor_spec, scheduled
 from vqclip.config.describe import describe_settings
 from vqclip.config.schema import FilmSettings, RunConfig
 from vqclip.config.sizes import plan_stages
+from vqclip.config.suggestions import suggest_value
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import audio_bands
 from vqclip.media.paths import FILMS
@@ -66,7 +67,8 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
         choices = metadata.get("choices")
         if choices and value not in choices:
             raise ConfigError(
-                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
+                f"{key} is {value!r}{suggest_value(key, str(value), choices)} (one of: "
+                f"{', '.join(choices)})"
             )
         if metadata.get("changing") and isinstance(value, str):
             scheduled.check_scheduled(key, value, metadata["least"], metadata["most"], heard)

@@ -19,7 +19,8 @@ from vqclip.config import scheduled
 from vqclip.config.checks import describe_misfit
 from vqclip.config.describe import describe_settings, type_hints
 from vqclip.config.schema import RunConfig
-from vqclip.errors import ConfigError, suggest
+from vqclip.config.suggestions import suggest_setting
+from vqclip.errors import ConfigError, find_nearest, suggest
 
 Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
 
@@ -142,14 +143,8 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
     hints = type_hints(schema)
     for key, value in values.items():
         if key not in hints:
-            # A key of another group ("count" for "cutouts.count") is suggested, too.
-            names = [s.key for s in describe_settings(schema)]
-            names += [prefix + name for name in hints if prefix + name not in names]
-            ends = [n for n in names if n.rpartition(".")[2] == key]
-            ends = ends or [n for n in names if prefix and n.startswith(f"{prefix}{key}_")]
-            hint = suggest(prefix + str(key), names) or suggest(str(key), names)
-            if ends:  # there may be several: cutouts.count, dream.count
-                hint = f"; did you mean {' or '.join(map(repr, sorted(ends)))}?"
+            typed = value if isinstance(value, str | int | float) else None
+            hint = _suggest_key(prefix, str(key), None if typed is None else str(typed), schema)
             if key == "preset" and not prefix:
                 hint = f"; did you mean --preset {value}? (in a file: extends: {value})"
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
@@ -175,6 +170,28 @@ def _check_items(values: Any, schema: Any, name: str, where: str, prefix: str) -
             raise ConfigError(f"{where}: {describe_misfit(place, item, schema, name)}")
         elif inner is None and (item is None or isinstance(item, list | tuple | Mapping)):
             raise ConfigError(f"{where}: {describe_misfit(key, values, schema, name)}")
+
+
+def _suggest_key(prefix: str, key: str, value: str | None, schema: Any) -> str:
+    """Suggest a setting in place of one that a schema does not have, or return "".
+
+    Args:
+        prefix: the group in which it was looked for, such as "cutouts.", or "".
+    """
+    here = [prefix + each.key for each in describe_settings(schema)]
+    every = [each.key for each in describe_settings()]
+    known = every if set(here) <= set(every) else here
+    if hint := suggest_setting(key, value, known):
+        return hint
+    ends = [name for name in known if name.rpartition(".")[2] == key]  # there may be several
+    ends = ends or [name for name in here if prefix and name.startswith(f"{prefix}{key}_")]
+    if ends:
+        return f"; did you mean {' or '.join(map(repr, sorted(ends)))}?"
+    # The letters of a group's name do not count: they are right already.
+    near = find_nearest(key, [name.removeprefix(prefix) for name in here])
+    if near is not None:
+        return f"; did you mean {prefix + near!r}?"
+    return suggest(key, known) if not prefix else ""
 
 
 def _meant_setting(value: Any, schema: Any, prefix: str) -> str:

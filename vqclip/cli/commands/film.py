@@ -24,6 +24,7 @@ from vqclip.config import loading
 from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings
 from vqclip.config.sizes import read_size
+from vqclip.config.suggestions import suggest_setting
 from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
 from vqclip.media import files
 from vqclip.media.paths import FILMS, Source, find_source
@@ -132,12 +133,18 @@ def _parted(options: FilmOptions) -> tuple[list[str], list[str]]:
             alone.append(word)
         elif key[1] not in known:
             raise ConfigError(
-                f"{key[1]}= is not a setting of films{suggest(key[1], known)} (one of: "
+                f"{key[1]}= is not a setting of films{_meant(key[1], word, known)} (one of: "
                 f"{', '.join(known)})"
             )
         else:
             settings.append(word)
     return alone, [*settings, *options.overrides()]
+
+
+def _meant(key: str, word: str, known: list[str]) -> str:
+    """Suggest a setting of a film in place of one that there is not."""
+    value = word.partition("=")[2]
+    return suggest_setting(key, value, known) or suggest(key, known)
 
 
 def _settings(given: list[str], options: FilmOptions) -> tuple[FilmSettings, set[str]]:
