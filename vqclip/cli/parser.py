@@ -106,6 +106,11 @@ class Parser(argparse.ArgumentParser):
             command = self.prog.removeprefix("vqclip").strip() or "generate"
             hint = suggest_option(unknown[1], self.typed, command, self._settings_of_options())
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
+        if left := re.search(r"unrecognized arguments: (.+)", message):
+            raise ConfigError(
+                f"{left[1]!r} is more than {self.prog} takes; a name with blanks belongs in "
+                f"quotes (see {self.prog} --help)"
+            )
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]
         draw = (
