@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from vqclip.config import scheduled
-from vqclip.config.checks import describe_misfit
+from vqclip.config.checks import canonical_values, describe_misfit
 from vqclip.config.describe import describe_settings, type_hints
 from vqclip.config.schema import RunConfig
 from vqclip.config.suggestions import suggest_setting
@@ -43,7 +43,7 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     for where, values in layers:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
-        plain = _convert_scheduled(plain, schema, where)
+        plain = _convert_scheduled(canonical_values(plain, schema), schema, where)
         try:
             # `merge` would copy all settings for every layer; nobody else holds these.
             merged = OmegaConf.unsafe_merge(

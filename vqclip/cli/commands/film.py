@@ -23,7 +23,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings
-from vqclip.config.sizes import read_size
+from vqclip.config.sizes import read_size, size_from_share
 from vqclip.config.suggestions import suggest_setting
 from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
 from vqclip.media import files
@@ -84,10 +84,10 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     every = None if options.sheet is None else _number("--sheet", options.sheet)
     start = _seconds(options.sound_start)
     source = find_source(alone)
-    size = None if options.size is None else read_size(options.size, 1, "--size")
+    size = None if options.size is None else _size(options.size, source)
     out = _place(options, source, settings)
     began = time.monotonic()
-    from vqclip.media import footage
+    from vqclip.media import encode, footage
 
     if source.film is None:
         material = footage.strip_of_pictures(source.pictures, size)
@@ -99,7 +99,7 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
         screen.say(f"note: pictures of another size, fitted to {wide}x{high}: {material.others}")
     own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
     # Who says both means how fast it plays in the end, with what lies in between.
-    rate = Fraction(settings.fps) / (settings.between + 1) if "fps" in said else own
+    rate = encode.round_rate(settings.fps) / (settings.between + 1) if "fps" in said else own
     if options.sound is not None and (every is not None or settings.format == "frames"):
         screen.say(f"note: a folder of pictures has no sound; {options.sound} is left out")
     if every is not None:
@@ -121,6 +121,17 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     seconds = round(max(0.0, time.monotonic() - began), 1)
     screen.event("done", film=str(out), frames=material.count, seconds=seconds)
     screen.result(str(out))
+
+
+def _size(text: str, source: Source) -> tuple[int, int]:
+    """The size of a film, `--size`: in pixels, or a share of what it is made of."""
+    if text.strip().endswith("%"):
+        from vqclip.media import footage
+
+        strip = footage.strip_of_film if source.film else footage.strip_of_pictures
+        whole = strip(source.film or source.pictures).size
+        text = size_from_share(text, whole)
+    return read_size(text, 1, "--size")
 
 
 def _parted(options: FilmOptions) -> tuple[list[str], list[str]]:
