@@ -44,9 +44,7 @@ def test_a_wide_size_overrides_an_aspect_from_below_however_it_is_written(tmp_pa
         assert final_size(config) == (640, 320)
 
 
-@pytest.mark.parametrize(
-    "written", ["x", "512x", "5 1 2", "0x10", [1], [1, 2, 3], "-3"]
-)
+@pytest.mark.parametrize("written", ["x", "512x", "5 1 2", "0x10", [1], [1, 2, 3], "-3"])
 def test_what_is_no_size_is_refused_as_it_was_written(written: Any) -> None:
     with pytest.raises(ConfigError, match="size is ") as error:
         loading.load_config("a fox", size=written)

@@ -201,9 +201,9 @@ def _place(options: FilmOptions, source: Source, settings: FilmSettings) -> Path
     if options.out is not None:
         out = Path(os.path.expanduser(options.out))
     else:
-        out, number = source.home.with_name(stem + suffix), 2
+        out, number = source.home.with_name(files.fit_name(stem, suffix)), 2
         while os.path.lexists(out):
-            out, number = out.with_name(f"{stem}-{number}{suffix}"), number + 1
+            out, number = out.with_name(files.fit_name(stem, f"-{number}{suffix}")), number + 1
     files.require_new_file(out, "--out")
     return out
 
