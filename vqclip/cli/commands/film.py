@@ -120,7 +120,7 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
         _film(material, settings, (rate, sound, start), out, screen)
     seconds = round(max(0.0, time.monotonic() - began), 1)
     screen.event("done", film=str(out), frames=material.count, seconds=seconds)
-    screen.result(str(out))
+    screen.result(str(out), exact=True)
 
 
 def _size(text: str, source: Source) -> tuple[int, int]:

@@ -82,7 +82,7 @@ def plot_schedules(options: PlotOptions, screen: Console) -> None:
 
         write_whole(options.out, picture(panels, line))
         screen.event("plot", path=options.out)
-        screen.result(options.out)
+        screen.result(options.out, exact=True)
         return
     size = shutil.get_terminal_size((80, 24))
     screen.result(in_braille(panels, line, size.columns, size.lines))
