@@ -147,6 +147,9 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
             hint = _suggest_key(prefix, str(key), None if typed is None else str(typed), schema)
             if key == "preset" and not prefix:
                 hint = f"; did you mean --preset {value}? (in a file: extends: {value})"
+            if key == "model" and isinstance(value, Mapping) and "target" in value:
+                command = f"vqclip models import FILE --config {where} --name NAME"
+                hint = f"; it is a model's own configuration, for: {command}"
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
         if isinstance(value, str) and value == "???":  # OmegaConf would ignore it silently
             raise ConfigError(f"{where}: {prefix}{key} is '???'; write a value, or leave it out")
