@@ -17,7 +17,7 @@ A message has these three parts. Whether a run ends with exit code 2 (refused be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -66,13 +66,50 @@ class SettingsWarning(UserWarning):
 def suggest(name: str, names: Iterable[str]) -> str:
     """Suggest the nearest of some names, for a message: "; did you mean 'adam'?", or "".
 
+    A slip is one letter too many, too few, wrong or swapped in five, two in ten, and so on;
+    whatever differs by more is another word. Capitals and the dashes of options do not count.
+
     >>> suggest("adm", ["adam", "rmsprop"])
     "; did you mean 'adam'?"
-    >>> suggest("zzz", ["adam", "rmsprop"])
+    >>> suggest("iterations", ["version"])
     ''
     """
-    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    near = find_nearest(name, names)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def find_nearest(name: str, names: Iterable[str]) -> str | None:
+    """Find the name that a slip made of `name`, see `suggest`; None if there is none."""
+    typed, found = _bare(name), list[tuple[int, float, str]]()
+    for each in names:
+        meant = _bare(each)
+        slips = _slips(typed, meant)
+        if typed and meant and slips <= 1 + len(typed) // 6:
+            found.append((slips, -SequenceMatcher(None, typed, meant).ratio(), each))
+    return min(found, key=lambda one: one[:2])[2] if found else None
+
+
+def _bare(name: str) -> str:
+    return name.lower().lstrip("-")
+
+
+def _slips(typed: str, meant: str) -> int:
+    """How many letters were added, left out, mistaken or swapped with the next one.
+
+    Words whose lengths differ by much are counted by that alone.
+    """
+    if abs(len(typed) - len(meant)) > 1 + len(typed) // 6:
+        return abs(len(typed) - len(meant))
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(typed, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(meant, 1):
+            found = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == meant[j - 2] and typed[i - 2] == other:
+                found = min(found, last[j - 2] + 1)
+            row.append(found)
+    return row[-1]
 
 
 def pick(table: Mapping[str, Value], name: str, kind: str) -> Value:

@@ -37,7 +37,7 @@ def test_settings_are_told_from_words(tmp_path: Path, monkeypatch: pytest.Monkey
     ("word", "complaint"),
     [
         ("steps=3", "steps= is a setting for drawing; vqclip score takes perceptors=, device=, "),
-        ("perceptor=x", "no setting perceptor; did you mean 'perceptors'"),
+        ("perceptor=x", "no setting perceptor; did you mean perceptors=x"),
         ("perceptors=", "perceptors is empty"),
         ("perceptors=a,a", "perceptors names a CLIP model twice"),
         ("device=gpu", "device is 'gpu'"),

@@ -7,13 +7,14 @@ import json
 import re
 import sys
 import time
+from typing import Any
 
 import pytest
 import torch
 
 from vqclip.cli import progress_bar
 from vqclip.cli.output import Console
-from vqclip.cli.terminal import table
+from vqclip.cli.terminal import show_controls, table
 from vqclip.generate import Step
 
 Capture = pytest.CaptureFixture[str]
@@ -228,3 +229,45 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
     assert table([("a", "b")], {0: 4}) == "a     b"
     assert table([("only",)]) == "only"
     assert table([]) == ""
+
+
+HOSTILE = "fox\x1b]0;title\x07\x1b[31m \x9b2J\u202egnp.\r\udcff"
+SHOWN = r"fox\x1b]0;title\x07\x1b[31m \x9b2J\u202egnp.\r\xff"
+
+
+@pytest.mark.parametrize("colours", ["", "1"])
+def test_codes_of_strangers_are_shown_as_text(
+    colours: str, capsys: Capture, monkeypatch: Patch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", colours)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen = Console()
+    screen.say(f"note: {HOSTILE}")
+    screen.error(HOSTILE)
+    screen.result(HOSTILE)
+    screen.table([("prompt", f"{HOSTILE}\nsecond line")])
+    out, err = capsys.readouterr()
+    assert [line.count(SHOWN) for line in err.splitlines()] == [1, 1]
+    assert [line.count(SHOWN) for line in out.splitlines()] == [1, 1]
+    assert r"\nsecond line" in out
+    for code in ("\x1b]", "\x1b[31m f", "\x07", "\x9b", "\u202e", "\r"):
+        assert code not in out + err
+
+
+def test_scripts_get_text_as_it_is(capsysbinary: Any, monkeypatch: Patch) -> None:
+    path = "a\u202e\x1b.png"
+    Console().result(path, exact=True)
+    Console(json=True).event("done", path=path)
+    plain, told = capsysbinary.readouterr().out.decode().splitlines()
+    assert plain == path
+    assert json.loads(told) == {"event": "done", "path": path}
+    monkeypatch.setattr("vqclip.cli.terminal.is_live", lambda stream: True)
+    Console().result(path, exact=True)
+    assert capsysbinary.readouterr().out.decode() == "a\\u202e\\x1b.png\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["a fox\n\tand more", "日本の城", "👩‍🚀", "קו", "e\u0301", "\u3000"]
+)
+def test_letters_line_ends_and_emoji_stay(words: str) -> None:
+    assert show_controls(words) == words

@@ -60,7 +60,7 @@ def test_a_number_is_a_number(value: float) -> None:
     [
         (
             {"device": "gpu"},
-            r"device is 'gpu'; did you mean 'cpu'\? \(one of: auto, cpu, cuda, mps\)",
+            r"device is 'gpu'; did you mean 'cuda'\? \(one of: auto, cpu, cuda, mps\)",
         ),
         ({"optimiser__name": "adm"}, "optimiser.name is 'adm'; did you mean 'adam'"),
         ({"perceptors": []}, "perceptors is empty; name at least one"),
@@ -69,7 +69,7 @@ def test_a_number_is_a_number(value: float) -> None:
         ({"optimiser__average": 1.0}, r"optimiser.average is 1.0; it must be below 1"),
         ({"losses__palette": 1.0}, "losses.palette needs colours, such as losses.colours="),
         ({"style": "{} and {}"}, r"style is '\{\} and \{\}'; it must hold \{\} once"),
-        ({"size": "0"}, "size is '0'; write width x height in pixels, such as 256x256"),
+        ({"size": "0"}, "size is 0; each side must be 16 pixels or more"),
         ({"size": "7x7"}, "size is 7x7; each side must be 16 pixels or more"),
         ({"size": "-64x64"}, "size is '-64x64'; write width x height"),
         ({"size": "64x16385"}, "size is 64x16385; a side may have 16384 pixels at most"),

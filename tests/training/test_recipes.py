@@ -220,7 +220,7 @@ BAD = [
     (["own_vqgan", "pictures=none"], "pictures=none: there is no such folder; check the name"),
     (["own_vqgan", "pictures=own", "name=../x"], "name is '../x'; use letters, digits"),
     (["own_vqgan", "pictures=own", "name=starter"], "already a model called 'starter'; choose"),
-    (["own_vqgan", "pictures=own", "device=gpu"], "device is 'gpu'; did you mean 'cpu'? (one"),
+    (["own_vqgan", "pictures=own", "device=gpu"], "device is 'gpu'; did you mean 'cuda'? (one"),
     (["own_vqgan", "pictures=own", "out=own/a.png"], "choose another out="),
     (["own_vqgan", "pictures=own", "from=no.pt"], "from=no.pt: there is no file no.pt; name a"),
     (["own_vqgan", "pictures=own", "from=own"], "there is no file own/checkpoint.pt"),

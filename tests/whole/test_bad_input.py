@@ -157,7 +157,7 @@ LONG = "x" * 5000
         ),
         (
             ["show", "a", "--size", "3"],
-            "there is no option --size; did you mean the setting size",
+            r"there is no option --size \(see vqclip show --help\)",
         ),
         (["a fox", "--zzz"], r"there is no option --zzz \(see vqclip --help\)"),
         (["a fox", "--size"], r"argument --size: expected one argument \(see vqclip --help\)"),

@@ -194,8 +194,9 @@ def find_images(words: Sequence[str], screen: Console) -> ImageBatch:
     if not paths:
         raise PictureError("; ".join(complaints) or "there are no pictures to look at; name some")
     if not any(map(os.path.lexists, paths)):
-        more = f", nor {len(paths) - 1} more" if len(paths) > 1 else ""
-        raise PictureError(f"there is no picture at {paths[0]}{more}; check the name")
+        more = f", nor at {', '.join(map(str, paths[1:3]))}" if len(paths) > 1 else ""
+        blanks = " (a name with blanks belongs in quotes)" if more else ""
+        raise PictureError(f"there is no picture at {paths[0]}{more}; check the name{blanks}")
     for words_of_one in complaints:
         screen.error(words_of_one)
     for note in media_paths.describe_unread(words):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic
 
+from vqclip.cli import unquoted_words
 from vqclip.cli.commands import (
     classify,
     completion,
@@ -80,7 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in words:
             raise
         notes = [*getattr(error, "__notes__", []), *_slip(words)]
-        screen.error("; ".join([str(error), *notes]))
+        told = "; ".join([str(error), *notes])
+        if not progress.started and (name := unquoted_words.find_split_name(words)):
+            told = f"a file's name was typed in pieces; put it in quotes: {name}"
+        screen.error(told)
         if progress.started and progress.folder and (progress.folder / CHECKPOINT).is_file():
             screen.say(f"to continue from the last checkpoint: vqclip resume {progress.folder}")
         return 1 if progress.started else 2

@@ -63,10 +63,16 @@ class Console:
         if self.json:
             print(json.dumps({"event": name, **values}, allow_nan=False), flush=True)
 
-    def result(self, words: str) -> None:
-        """Print what was asked for, on stdout; nothing with `--json`, which has its own event."""
+    def result(self, words: str, *, exact: bool = False) -> None:
+        """Print what was asked for, on stdout; nothing with `--json`, which has its own event.
+
+        Args:
+            exact: for a path, a table or a script that another program reads: as it is, unless
+                it goes to a terminal.
+        """
         if not self.json:
-            print(words, flush=True)
+            plain = exact and not terminal.is_live(sys.stdout)
+            print(words if plain else terminal.show_controls(words), flush=True)
 
     def table(
         self,

@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from vqclip import __version__
-from vqclip.cli import command_help, prompt_arguments
+from vqclip.cli import command_help
 from vqclip.cli.command_help import Block, epilog, first_page, option_help, option_rows
 from vqclip.cli.commands import completion, models
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.score_film import FLOW
-from vqclip.errors import ConfigError, suggest
+from vqclip.cli.option_hints import suggest_option
+from vqclip.config.describe import describe_settings
+from vqclip.errors import ConfigError
 from vqclip.training.settings import WORD_KINDS, InversionConfig
 
 PROMPTED = ("generate", "animate", "plan", "dream", "explain")  # the commands that take a prompt
@@ -48,6 +50,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**words)
         self.color = False  # pages have colours of their own
         self.below, self.rest = below, rest or []
+        self.typed: list[str] = []  # for messages
 
     def page(self) -> list[Block]:
         """The help, in blocks."""
@@ -75,18 +78,39 @@ class Parser(argparse.ArgumentParser):
         """Print the help, as wide and colourful as the terminal is."""
         command_help.print_page(self.page(), file or sys.stdout)
 
+    def _settings_of_options(self) -> dict[str, str]:
+        """The options, each with the setting that it is another way to write, if it is one."""
+        prefix = {"vqclip film": "film.", "vqclip dream": "dream."}.get(self.prog, "")
+        known = {each.key for each in describe_settings()}
+        found = {}
+        for name in (name for action in self._actions for name in action.option_strings):
+            plain = name.removeprefix("--")
+            own = prefix + plain if prefix + plain in known else plain
+            found[name] = ANIMATED[name][1] if name in ANIMATED and not prefix else own
+        return found
+
+    def parse_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See argparse; remember what was typed, for messages."""
+        self.typed = list(args or ())
+        return super().parse_intermixed_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Turn argparse's exit into our error."""
         unknown = re.search(r"unrecognized arguments: (--?[\w.-]+)", message)
         if unknown:
-            options = [o for action in self._actions for o in action.option_strings]
             if unknown[1] in ANIMATED and self.prog in ("vqclip", "vqclip dream"):
                 raise ConfigError(
                     f"there is no option {unknown[1]} here; it belongs to vqclip animate (see "
                     "vqclip animate --help)"
                 )
-            hint = prompt_arguments.option_setting(unknown[1]) or suggest(unknown[1], options)
+            command = self.prog.removeprefix("vqclip").strip() or "generate"
+            hint = suggest_option(unknown[1], self.typed, command, self._settings_of_options())
             raise ConfigError(f"there is no option {unknown[1]}{hint} (see {self.prog} --help)")
+        if left := re.search(r"unrecognized arguments: (.+)", message):
+            raise ConfigError(
+                f"{left[1]!r} is more than {self.prog} takes; a name with blanks belongs in "
+                f"quotes (see {self.prog} --help)"
+            )
         # "vqclip show", alone: a command without its words, or a prompt of one word?
         word = self.prog.rpartition(" ")[2]
         draw = (

@@ -54,7 +54,7 @@ class Bar:
 
     def set_postfix_str(self, words: str, refresh: bool = True) -> None:
         """Say something after the count."""
-        self._words = f", {words}" if words else ""
+        self._words = f", {terminal.on_one_line(words)}" if words else ""
         if refresh:
             self.refresh()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vqclip.cli import unquoted_words
 from vqclip.cli.options import GenerateOptions, PromptOptions
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings
@@ -25,7 +25,7 @@ FRAMES = 60  # of an animation of which nobody says how long it is to be
 
 def read_configs(options: PromptOptions) -> list[RunConfig]:
     """The settings that the words of `generate` and `plan` ask for, a run each."""
-    first, overrides = split_prompt(options.words)
+    first, overrides = split_prompt(options.words, options.command)
     drawn = options if isinstance(options, GenerateOptions) else None
     file = None
     if first is not None and first.endswith((".yaml", ".yml")):
@@ -147,17 +147,20 @@ def as_draft(config: RunConfig) -> RunConfig:
     return replace(config, size=size, aspect="", steps=max(1, config.steps // 10), motion=motion)
 
 
-def split_prompt(words: list[str]) -> tuple[str | None, list[str]]:
+def split_prompt(words: list[str], typed: Sequence[str] = ()) -> tuple[str | None, list[str]]:
     """Tell the prompt from the settings: (the first bare word, the key=value words).
 
     Where no word is bare, one that holds spaces and begins like no setting is the prompt:
     "E=mc2 on a blackboard".
+
+    Args:
+        typed: the whole command line, for messages; empty where a name is expected.
     """
     bare = [word for word in words if not OVERRIDE.match(word)]
     if len(bare) > 1:
-        raise ConfigError(
-            f"{bare[0]!r} and {bare[1]!r} are separate words; {_joined(bare, words)}"
-        )
+        if not typed:
+            raise ConfigError(unquoted_words.explain_name(bare))
+        raise ConfigError(unquoted_words.explain_words(bare, typed))
     if not bare:
         bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
     rest = list(words)
@@ -166,26 +169,7 @@ def split_prompt(words: list[str]) -> tuple[str | None, list[str]]:
     return (bare[0] if bare else None), rest
 
 
-def _joined(bare: Sequence[str], words: Sequence[str]) -> str:
-    """How to mend several words where one prompt is expected."""
-    keys = {each.key for each in describe_settings()}
-    for word, after in itertools.pairwise(words):
-        if word in keys and "." in word and after in bare:
-            return f"write the setting as one word: {word}={after}"
-    kinds = next(each.choices for each in describe_settings() if each.key == "film.format")
-    film = f"; to set the film's format: film.format={bare[-1]}" * (bare[-1] in kinds)
-    return f'put the prompt in quotes: "{" ".join(bare)}"{film}'
-
-
 def _is_setting(word: str) -> bool:
     """Whether key=value has the key of a setting, or of a group of settings."""
     key = word.partition("=")[0]
     return any(key in (s.key, s.key.partition(".")[0]) for s in describe_settings())
-
-
-def option_setting(option: str) -> str:
-    """Say that an option's name is that of a setting: "; did you mean style=…?", or nothing."""
-    name = option.lstrip("-").replace("-", "_")
-    keys = [s.key for s in describe_settings() if name in (s.key, s.key.rpartition(".")[2])]
-    keys = [key for key in keys if key == name] or keys
-    return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?" * bool(keys)

@@ -2,12 +2,14 @@
 
 In a pipe everything is plain text, and lines are as long as they are: scripts read them. On a
 terminal tables wrap to its width. Colours follow NO_COLOR, FORCE_COLOR and TERM=dumb. Words are
-never read as rich's markup: `[red]` in a prompt is printed as it stands.
+never read as rich's markup: `[red]` in a prompt is printed as it stands. Prompts, notes and names
+come from anywhere, so codes that a terminal would obey are shown as text (`show_controls`).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,31 @@ ROOMY = 110  # columns of a terminal on which all of a wide table have room
 ENDLESS = 100_000  # columns of a table in a pipe: nothing wraps
 TERM, HEAD = "cyan", "bold"  # the styles of what can be typed, and of headings
 
+# What a terminal obeys, or turns the writing round, and bytes of names that are no letters.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
 live: list[Console] = []  # those on stderr with a bar on their last line
+
+
+def show_controls(words: str) -> str:
+    """Show control codes as text: an escape as `\\x1b`, a mark of direction as `\\u202e`.
+
+    Line ends and tabs stay.
+    """
+    return _CONTROLS.sub(_code, words)
+
+
+def on_one_line(words: str) -> str:
+    """The same, with line ends and tabs shown, too."""
+    return show_controls(words).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _code(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    byte = 0xDC80 <= number <= 0xDCFF  # of a name that is not UTF-8
+    return f"\\x{number - 0xDC00:02x}" if byte else ascii(found[0])[1:-1]
 
 
 def is_live(stream: TextIO) -> bool:
@@ -74,6 +100,7 @@ def console(stream: TextIO, width: int | None = None) -> Console:
 
 def print_line(words: str, stream: TextIO, head: str = "", style: str = "bold") -> None:
     """Print a line, the `head` that it begins with in a style where there are colours."""
+    words = show_controls(words)
     if not (head and has_colours(stream)):
         print(head + words, file=stream, flush=True)
         return
@@ -97,6 +124,7 @@ def print_table(
     Returns:
         Whether every column is there.
     """
+    rows = [tuple(map(on_one_line, row)) for row in rows]
     if not (is_live(sys.stdout) or has_colours(sys.stdout)):
         print(table(rows), flush=True)
         return True
@@ -140,10 +168,5 @@ def _grid(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...] | None) -> Any
             style=TERM if number == 0 else "",
         )
     for row in rows:
-        found.add_row(*(Text(_shown(cell)) for cell in row))
+        found.add_row(*map(Text, row))
     return found
-
-
-def _shown(words: str) -> str:
-    """Words without what would move a terminal's cursor: notes of pictures come from anywhere."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in words)

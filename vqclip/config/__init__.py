@@ -14,6 +14,7 @@ Begin with `loading`.
     scheduled         Settings that may be a number or a schedule
     sizes             Picture sizes and the stages of multi-resolution growth
     checks            Checks of settings that need no model
+    suggestions       Suggestions for names that there are not, among them those of other tools
     animation_checks  Checks of animation settings that need no model
     perceptor_spec    Perceptor specs: `NAME:weight:cutouts`, an entry of the setting
                       `perceptors`

@@ -40,8 +40,8 @@ def check_animation(config: RunConfig) -> None:
         return
     if config.film.fps != FilmSettings().fps:
         raise ConfigError(
-            f"film.fps is {config.film.fps}, which is for the film of a picture's making; for "
-            f"an animation, write fps={config.film.fps}"
+            f"film.fps is {config.film.fps:g}, which is for the film of a picture's making; for "
+            f"an animation, write fps={config.film.fps:g}"
         )
     if config.film.every != 1:
         raise ConfigError(

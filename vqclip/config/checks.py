@@ -10,12 +10,13 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, cast, get_args, get_origin
 
 from vqclip.config import perceptor_spec, scheduled
-from vqclip.config.describe import describe_settings
+from vqclip.config.describe import describe_settings, type_hints
 from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
-from vqclip.config.sizes import plan_stages
+from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages
+from vqclip.config.suggestions import suggest_value
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import audio_bands
 from vqclip.media.paths import FILMS
@@ -52,6 +53,38 @@ def check_settings(config: RunConfig) -> RunConfig:
     return config
 
 
+def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
+    """Write values in the form of their settings that people write in another one.
+
+    Sizes become "WxH", rates numbers, and None, in any spelling, None where it is allowed. What
+    cannot be read stays, to be refused with its name.
+    """
+    found, hints = dict(values), type_hints(schema)
+    for key, value in values.items():
+        hint = hints.get(key)
+        inside = get_args(hint)[0] if get_origin(hint) is list else None
+        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+            found[key] = canonical_values(value, cast(type, hint))
+        elif dataclasses.is_dataclass(inside) and isinstance(value, list):
+            found[key] = [
+                canonical_values(each, cast(type, inside)) if isinstance(each, Mapping) else each
+                for each in value
+            ]
+        elif (
+            type(None) in get_args(hint)
+            and isinstance(value, str)
+            and value.strip().lower() in ("none", "null")
+        ):
+            found[key] = None
+        elif key == "fps":
+            found[key] = canonical_rate(value)
+        elif key == "size" and schema is RunConfig:
+            found[key] = canonical_size(value)
+        elif key == "size" and hint is str and isinstance(value, list | tuple):
+            found[key] = canonical_size(value)  # of a stage, where a number is the shorter side
+    return found
+
+
 def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
     """Check all values of a schema against their choices and bounds.
 
@@ -66,7 +99,8 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
         choices = metadata.get("choices")
         if choices and value not in choices:
             raise ConfigError(
-                f"{key} is {value!r}{suggest(str(value), choices)} (one of: {', '.join(choices)})"
+                f"{key} is {value!r}{suggest_value(key, str(value), choices)} (one of: "
+                f"{', '.join(choices)})"
             )
         if metadata.get("changing") and isinstance(value, str):
             scheduled.check_scheduled(key, value, metadata["least"], metadata["most"], heard)

@@ -141,7 +141,10 @@ def _default(each: dataclasses.Field[Any]) -> Any:
 def _kind(hint: Any, changes: bool = False) -> str:
     """The kind of value that a type hint allows, in words."""
     if isinstance(hint, types.UnionType):
-        kinds = [_kind(part) for part in get_args(hint)]
+        parts = [
+            part for part in get_args(hint) if part is not int or float not in get_args(hint)
+        ]
+        kinds = [_kind(part) for part in parts]
         return " or ".join("schedule" if changes and k == "text" else k for k in kinds)
     if get_origin(hint) is list:
         return "list"

@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from vqclip.config import scheduled
-from vqclip.config.checks import describe_group_misfit, describe_misfit
+from vqclip.config.checks import canonical_values, describe_group_misfit, describe_misfit
 from vqclip.config.describe import describe_settings, kind_of, type_hints
 from vqclip.config.schema import RunConfig
+from vqclip.config.suggestions import suggest_setting
 from vqclip.config.yaml_values import parse_scalar, parse_yaml
-from vqclip.errors import ConfigError, suggest
+from vqclip.errors import ConfigError, find_nearest, suggest
 
 Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
 
@@ -43,7 +44,7 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
     for where, values in layers:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
-        plain = _convert_scheduled(plain, schema, where)
+        plain = _convert_scheduled(canonical_values(plain, schema), schema, where)
         try:
             # `merge` would copy all settings for every layer; nobody else holds these.
             merged = OmegaConf.unsafe_merge(
@@ -142,16 +143,13 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
     hints = type_hints(schema)
     for key, value in values.items():
         if key not in hints:
-            # A key of another group ("count" for "cutouts.count") is suggested, too.
-            names = [s.key for s in describe_settings(schema)]
-            names += [prefix + name for name in hints if prefix + name not in names]
-            ends = [n for n in names if n.rpartition(".")[2] == key]
-            ends = ends or [n for n in names if prefix and n.startswith(f"{prefix}{key}_")]
-            hint = suggest(prefix + str(key), names) or suggest(str(key), names)
-            if ends:  # there may be several: cutouts.count, dream.count
-                hint = f"; did you mean {' or '.join(map(repr, sorted(ends)))}?"
+            typed = value if isinstance(value, str | int | float) else None
+            hint = _suggest_key(prefix, str(key), None if typed is None else str(typed), schema)
             if key == "preset" and not prefix:
                 hint = f"; did you mean --preset {value}? (in a file: extends: {value})"
+            if key == "model" and isinstance(value, Mapping) and "target" in value:
+                command = f"vqclip models import FILE --config {where} --name NAME"
+                hint = f"; it is a model's own configuration, for: {command}"
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
         if isinstance(value, str) and value == "???":  # OmegaConf would ignore it silently
             raise ConfigError(f"{where}: {prefix}{key} is '???'; write a value, or leave it out")
@@ -175,6 +173,28 @@ def _check_items(values: Any, schema: Any, name: str, where: str, prefix: str) -
             raise ConfigError(f"{where}: {describe_misfit(place, item, schema, name)}")
         elif inner is None and (item is None or isinstance(item, list | tuple | Mapping)):
             raise ConfigError(f"{where}: {describe_misfit(key, values, schema, name)}")
+
+
+def _suggest_key(prefix: str, key: str, value: str | None, schema: Any) -> str:
+    """Suggest a setting in place of one that a schema does not have, or return "".
+
+    Args:
+        prefix: the group in which it was looked for, such as "cutouts.", or "".
+    """
+    here = [prefix + each.key for each in describe_settings(schema)]
+    every = [each.key for each in describe_settings()]
+    known = every if set(here) <= set(every) else here
+    if hint := suggest_setting(key, value, known):
+        return hint
+    ends = [name for name in known if name.rpartition(".")[2] == key]  # there may be several
+    ends = ends or [name for name in here if prefix and name.startswith(f"{prefix}{key}_")]
+    if ends:
+        return f"; did you mean {' or '.join(map(repr, sorted(ends)))}?"
+    # The letters of a group's name do not count: they are right already.
+    near = find_nearest(key, [name.removeprefix(prefix) for name in here])
+    if near is not None:
+        return f"; did you mean {prefix + near!r}?"
+    return suggest(key, known) if not prefix else ""
 
 
 def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:

@@ -30,6 +30,7 @@ from vqclip.config.layers import (
     with_values,
 )
 from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import canonical_size, size_from_share
 from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
@@ -86,7 +87,7 @@ def _settled(
         merged: what the layers say; they are not merged again.
         base: the first of the layers, if it is the notes of a picture.
     """
-    config = defaults.resolve_auto(merged)
+    config = _with_share(defaults.resolve_auto(merged))
     suited = defaults.defaults_for(config.init, config.vqgan)
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:
@@ -99,6 +100,24 @@ def _settled(
     return check_settings(
         with_values(config, {key: each for key, each in values.items() if key not in said})
     )
+
+
+def _with_share(config: RunConfig) -> RunConfig:
+    """Compute a size that is a share, `50%`, of the film or picture that a run starts from."""
+    if not config.size.strip().endswith("%"):
+        return config
+    search_path = SearchPath.from_settings(config.assets)
+    if config.source.film:
+        from vqclip.media.footage import open_footage
+
+        whole = open_footage(search_path.find(config.source.film)).size
+    elif (picture := search_path.find(config.init)).is_file():
+        from vqclip.media.images import read_head
+
+        whole = read_head(picture)[0]
+    else:
+        return config  # which is refused, as there is nothing that it is a share of
+    return dataclasses.replace(config, size=size_from_share(config.size, whole))
 
 
 def load_configs(
@@ -217,7 +236,7 @@ def _one_length(layers: Sequence[Layer]) -> Iterator[Layer]:
         other: dict[str, Any] = (
             {"length": 0.0} if own.get("frames") else {"frames": 0} if own.get("length") else {}
         )
-        sides = str(values.get("size", "")).lower().split("x")
+        sides = str(canonical_size(values.get("size", ""))).lower().split("x")
         if len(set(sides)) == 2 and "aspect" not in values:
             other["aspect"] = ""
         yield where, values | other

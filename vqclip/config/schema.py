@@ -248,7 +248,9 @@ class FilmSettings:
         "mp4", "file format of the film; frames: numbered pictures", tuple(FILMS)
     )
     codec: str = option("auto", "auto: h264 in mp4, prores in mov, vp9 in webm", CODECS)
-    fps: int = option(15, "frames a second", least=1, most=1000)
+    fps: int | float = option(
+        15, "frames a second; 23.976 is read as 24000/1001", least=1, most=1000
+    )
     every: int = option(1, "one frame every N steps", least=1)
     quality: int = option(80, "from 0 (small file) to 100 (nearly lossless)", least=0, most=100)
     crf: int | None = option(
@@ -323,7 +325,7 @@ class RunConfig:
     style: str = option(
         "", 'words around every text prompt; {} is the prompt: "an etching of {}"', form="words"
     )
-    size: str = option("256x256", "width x height in pixels")
+    size: str = option("256x256", "width x height in pixels; one number: a square")
     aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
     steps: int = option(200, "number of optimisation steps; with init=dream: 60", least=1)
     growth: list[Stage] = field(

@@ -1,12 +1,28 @@
-"""Picture sizes and the stages of multi-resolution growth."""
+"""Picture sizes, the stages of multi-resolution growth, and rates, as people write them.
+
+A size is `640x480`, `640 x 480`, `640×480`, `640:480`, `[640, 480]` or, square, `512`; a rate is
+`25`, `25p`, `24000/1001` or, for the same, `23.976`.
+"""
 
 from __future__ import annotations
 
 import re
-from math import nan
+from fractions import Fraction
+from math import isfinite, nan
+from typing import Any
 
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
+
+NTSC = (12, 15, 24, 30, 48, 60, 72, 90, 96, 120, 240)  # rates that also exist × 1000/1001
+_SIZE = re.compile(r"\s*(\d+)\s*[x×X]\s*(\d+)\s*")
+_LOOSE = re.compile(
+    r"\s*[\[(]?\s*(\d+)\s*(?:px)?\s*(?:(?:[x×✕*:,]|by|\s)\s*(\d+)\s*(?:px)?\s*)?[\])]?\s*",
+    re.IGNORECASE,
+)
+_RATE = re.compile(
+    r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:/\s*(\d+(?:\.\d+)?))?\s*(?:p|fps|hz)?\s*", re.I | re.ASCII
+)
 
 
 def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
@@ -79,7 +95,12 @@ def read_size(text: str, factor: int = 1, key: str = "size") -> tuple[int, int]:
     >>> read_size("100x50", 8)
     (96, 48)
     """
-    match = re.fullmatch(r"\s*(\d+)\s*[x×X]\s*(\d+)\s*", text)
+    match = _SIZE.fullmatch(canonical_size(text))
+    if match is None and text.strip().endswith("%"):
+        raise ConfigError(
+            f"{key} is {text!r}, a share, but there is no film or picture here that it is of; "
+            "write width x height in pixels, such as 256x256"
+        )
     if match is None:
         raise ConfigError(f"{key} is {text!r}; write width x height in pixels, such as 256x256")
     width, height = int(match[1]), int(match[2])
@@ -89,6 +110,65 @@ def read_size(text: str, factor: int = 1, key: str = "size") -> tuple[int, int]:
     if max(width, height) > 16384:
         raise ConfigError(f"{key} is {text}; a side may have 16384 pixels at most")
     return width - width % factor, height - height % factor
+
+
+def canonical_size(value: Any) -> Any:
+    """Write a size as "WxH" that is written otherwise; anything else stays as it is.
+
+    >>> canonical_size("640 : 480"), canonical_size([256, 192]), canonical_size(512)
+    ('640x480', '256x192', '512x512')
+    """
+    if isinstance(value, list | tuple) and all(isinstance(each, int) for each in value):
+        value = " ".join(map(str, value)) if len(value) == 2 else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or _SIZE.fullmatch(value):
+        return value
+    match = _LOOSE.fullmatch(value)
+    return value if match is None else f"{int(match[1])}x{int(match[2] or match[1])}"
+
+
+def size_from_share(text: str, whole: tuple[int, int]) -> str:
+    """Compute a size that is written as a share of another: "50%" → "640x360".
+
+    Raises:
+        ConfigError: if it is no percentage above 0, of at most 1000.
+
+    >>> size_from_share("50%", (1280, 720))
+    '640x360'
+    """
+    match = re.fullmatch(r"\s*(\d{1,4}(?:\.\d+)?)\s*%\s*", text)
+    share = float(match[1]) / 100 if match else 0.0
+    if not 0 < share <= 10:
+        raise ConfigError(f"size is {text!r}; write a percentage such as 50%, or WxH in pixels")
+    return "x".join(str(max(1, round(side * share))) for side in whole)
+
+
+def canonical_rate(value: Any) -> Any:
+    """Read a rate in frames a second: a whole number, or a float; else `value` as it is.
+
+    The rates of film and television, which are written as rounded decimals, become the fractions
+    that they stand for;
+    `vqclip.media.encode.round_rate` makes the fraction of the float again.
+
+    >>> canonical_rate("25p"), canonical_rate("30000/1001") == canonical_rate(29.97) == 30 / 1.001
+    (25, True)
+    """
+    if isinstance(value, str):
+        match = _RATE.fullmatch(value)
+        if match is None or (match[2] and not float(match[2])):
+            return value
+        found = float(Fraction(match[1]) / Fraction(match[2] or 1))
+    elif isinstance(value, int | float | Fraction) and not isinstance(value, bool):
+        if not isfinite(value):
+            return value
+        found = float(value)
+    else:
+        return value
+    if found.is_integer():
+        return int(found)
+    near = (whole / 1.001 for whole in NTSC)
+    return next((each for each in near if abs(found - each) < 0.01), found)
 
 
 def _percent(text: str, where: str) -> float:

@@ -7,14 +7,10 @@ import os
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vqclip.errors import OutputError
-
-if TYPE_CHECKING:
-    pass
-
 
 _REMEDIES = {
     errno.ENOSPC: "free some space on the disk, and run it again",
@@ -74,25 +70,94 @@ def unwritable_error(path: Path | str, error: OSError) -> OutputError:
     return OutputError(f"{path} cannot be written ({reason}); {remedy}")
 
 
-_LONGEST = 40  # letters of a folder's name, after its number
+_LONGEST = 40  # characters of a folder's name, after its number
+_MOST_BYTES = 130  # of the same: file systems take 255, encrypted ones 143, and suffixes follow
+_SPARE = 20  # bytes of a name that a number, or what marks an unfinished file, may need
+_JOINER = "\u200d"  # joins emoji into one
+_RESERVED = re.compile(r"con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9]")  # by Windows
 
 
 def make_slug(title: str) -> str:
-    """Turn a title into lower-case words of ASCII letters and digits, 40 characters at most.
+    """Turn a title into lower-case words that are a file's name: letters, digits and emoji.
+
+    Letters of every alphabet stay; what a file system or Windows forbids does not. The name has
+    at most 40 characters and 130 bytes, and is cut at a whole character as a reader counts them.
 
     >>> make_slug("A café, at NIGHT!")
-    'a-cafe-at-night'
-    >>> make_slug("狐")
+    'a-café-at-night'
+    >>> make_slug("日本の城")
+    '日本の城'
+    >>> make_slug("?!")
     'run'
     """
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
-    name = "-".join(words)
-    if len(name) > _LONGEST:
-        # Cut between words, unless the first one alone is too long.
-        cut = name.rfind("-", 0, _LONGEST + 1)
-        name = name[: cut if cut > 0 else _LONGEST]
-    return name or "run"
+    plain = unicodedata.normalize("NFKC", title).lower()
+    plain = unicodedata.normalize("NFC", re.sub("['’]", "", plain))
+    found: list[str] = []
+    for character in _characters(plain):
+        if unicodedata.category(character[0])[0] in "LN" or _is_emoji(character[0]):
+            found.append(character)
+        elif found and found[-1] != "-":
+            found.append("-")
+    name = _cut(found)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # a file system that knows no such letters
+        name = re.sub("[^a-z0-9]+", "-", name).strip("-")
+    return f"{name}-run" if _RESERVED.fullmatch(name) else name or "run"
+
+
+def fit_name(stem: str, suffix: str) -> str:
+    """A file's name of a stem and a suffix, the stem cut so that a file system takes it."""
+    kept, length = "", len(os.fsencode(suffix)) + _SPARE
+    for character in _characters(stem):
+        length += len(os.fsencode(character))
+        if length > 255:
+            break
+        kept += character
+    return kept + suffix
+
+
+def _characters(text: str) -> Iterator[str]:
+    """The characters of a text as a reader counts them: letters with marks, whole emoji."""
+    last = ""
+    for each in text:
+        flag = len(last) == 1 and "\U0001f1e6" <= last <= "\U0001f1ff"  # half of a flag
+        if last and (
+            unicodedata.category(each)[0] == "M"
+            or each == _JOINER
+            or "\U0001f3fb" <= each <= "\U0001f3ff"  # the colour of a skin
+            or "\U000e0020" <= each <= "\U000e007f"  # which flag
+            or (last[-1] == _JOINER and _is_emoji(each))
+            or (flag and "\U0001f1e6" <= each <= "\U0001f1ff")
+        ):
+            last += each
+            continue
+        if last:
+            yield last
+        last = each
+    if last:
+        yield last
+
+
+def _is_emoji(letter: str) -> bool:
+    return unicodedata.category(letter) == "So"
+
+
+def _cut(characters: list[str]) -> str:
+    """Join as many characters as a name may have, up to the end of a word if one is near."""
+    kept: list[str] = []
+    length = 0
+    for character in characters:
+        character = character.rstrip(_JOINER)
+        if len(character.encode()) > _MOST_BYTES // 2:  # a letter under a heap of marks
+            character = character[0]
+        length += len(character.encode())
+        if len(kept) == _LONGEST or length > _MOST_BYTES:
+            if character != "-" and "-" in kept[len(kept) // 2 :]:
+                kept = kept[: len(kept) - kept[::-1].index("-")]
+            break
+        kept.append(character)
+    return "".join(kept).strip("-")
 
 
 CHECKPOINT = "checkpoint.safetensors"  # in a run's folder

@@ -31,6 +31,7 @@ from torch import Tensor
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.checkpoint_file import unpack_tables
+from vqclip.models.zoo.model_path import explain_path
 from vqclip.models.zoo.registry import MissingModel, canonical_name, in_hub_cache
 
 SHAPE = "config.json"  # the shape of a text encoder, beside the weights
@@ -302,6 +303,8 @@ def split_model_name(clip: ModuleType, name: str) -> tuple[str, str]:
     model, _, tag = name.partition("::")
     model = model.replace("/", "-")  # OpenAI writes ViT-B/32
     tags = {known: known for known in clip.list_pretrained_tags_by_model(model)}
+    if not tags and (told := explain_path(name, "perceptors")):
+        raise ConfigError(told)
     if not tags:
         near = suggest(name, registry.starter_clips()) or suggest(
             f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()]

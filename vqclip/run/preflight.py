@@ -18,7 +18,8 @@ from vqclip.config.checks import check_settings
 from vqclip.config.defaults import resolve_auto
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import NOISES, RunConfig
-from vqclip.errors import PictureError, VqclipError, suggest
+from vqclip.config.suggestions import suggest_value
+from vqclip.errors import PictureError, VqclipError
 from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, prompts
@@ -90,7 +91,7 @@ def no_start(name: str) -> str:
     """Say that `init` is neither a picture nor the name of a start."""
     return (
         f"init={shorten_name(name)} is neither a picture file nor one of: "
-        f"{', '.join(STARTS)}{suggest(name[:80], STARTS)}"
+        f"{', '.join(STARTS)}{suggest_value('init', name[:80], STARTS)}"
     )
 
 

@@ -13,7 +13,8 @@ from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 from vqclip.config.schema import DEVICES, PRECISIONS, option
-from vqclip.errors import ConfigError, suggest
+from vqclip.config.suggestions import suggest_value
+from vqclip.errors import ConfigError
 
 WORD_KINDS = ("object", "style", "negative")
 
@@ -250,7 +251,7 @@ def check_recipe(recipe: Any) -> Any:
         key, value, bounds = each.name, getattr(recipe, each.name), each.metadata
         if bounds["choices"] and value not in bounds["choices"]:
             raise ConfigError(
-                f"{key} is {value!r}{suggest(str(value), bounds['choices'])} "
+                f"{key} is {value!r}{suggest_value(key, str(value), bounds['choices'])} "
                 f"(one of: {', '.join(bounds['choices'])})"
             )
         if isinstance(value, float) and not isfinite(value):

@@ -127,8 +127,11 @@ def test_absent_models(home: Path) -> None:
     ):
         with pytest.raises(ModelError, match=message):
             download.fetch_model(name, never)
-    for name in ("../x", "", ".hidden", "a/b"):
+    for name in ("", ".hidden", "a b"):
         with pytest.raises(ModelError, match="cannot be a model's name; use letters"):
+            registry.find_vqgan(name)
+    for name in ("../x", "a/b"):
+        with pytest.raises(ModelError, match=f"^there is no {name}; check the path"):
             registry.find_vqgan(name)
     assert not home.exists()
 

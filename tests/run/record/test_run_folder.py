@@ -18,7 +18,7 @@ from vqclip.run.record import run_folder
 def test_numbers_rise_and_names_come_from_the_title(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "outputs"
     assert run_folder.make_run_folder(out, "A Fox!").name == "0001-a-fox"
-    assert run_folder.make_run_folder(out, "狐").name == "0002-run"
+    assert run_folder.make_run_folder(out, "狐").name == "0002-狐"
     (out / "0041").touch()
     (out / "20310704-sketches").mkdir()
     (out / "12-apes").mkdir()
@@ -28,12 +28,46 @@ def test_numbers_rise_and_names_come_from_the_title(tmp_path: Path) -> None:
     assert not [name for name in os.listdir(out) if name.startswith(".")]
 
 
-def test_slugs() -> None:
-    assert files.make_slug("") == files.make_slug("狐|") == "run"
-    assert files.make_slug("../../etc/passwd\0\n") == "etc-passwd"
-    assert files.make_slug("Crème brûlée, don't") == "creme-brulee-dont"
-    assert files.make_slug("word " * 20) == "-".join(["word"] * 8)
-    assert files.make_slug("x" * 99) == files.make_slug("x" * 40 + " b") == "x" * 40
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("", "run"),
+        ("|?", "run"),
+        ("../../etc/passwd\0\n", "etc-passwd"),
+        ("Cre\u0300me brûlée, don’t", "crème-brûlée-dont"),
+        ("word " * 20, "-".join(["word"] * 8)),
+        ("x" * 99, "x" * 40),
+        ("x" * 40 + " b", "x" * 40),
+        ("日本の城", "日本の城"),
+        ("Красная лиса: 2", "красная-лиса-2"),
+        ("قطة حمراء", "قطة-حمراء"),
+        ("\u202eעברית\u200f!", "עברית"),  # without what turns the writing round
+        ("हिन्दी", "हिन्दी"),
+        ("👩‍🚀 on 🇯🇵", "👩‍🚀-on-🇯🇵"),
+        ("ＡＢ", "ab"),
+        ("NUL", "nul-run"),
+        ("com¹", "com1-run"),
+        ("a<b>:c|d*e. ", "a-b-c-d-e"),
+        ("e" + "\u0301" * 500 + "x", "éx".replace("é", "é")),
+        ("\udcff fox", "fox"),
+    ],
+)
+def test_a_name_is_made_of_the_words_of_a_title(title: str, slug: str) -> None:
+    assert files.make_slug(title) == slug
+
+
+@pytest.mark.parametrize("character", ["狐", "👩‍👩‍👧‍👦", "हि", "ก็", "é", "👍🏽"])
+def test_names_fit_a_file_system_and_end_in_a_whole_character(
+    character: str, tmp_path: Path
+) -> None:
+    folder = run_folder.make_run_folder(tmp_path, character * 300)
+    name = folder.name.removeprefix("0001-")
+    assert len(folder.name.encode()) <= 143
+    assert name
+    assert not name.replace(character, "")
+    long = files.fit_name(character * 300, "-2-frames.webm")
+    assert len(long.encode()) <= 255
+    assert not long.removesuffix("-2-frames.webm").replace(character, "")
 
 
 def test_no_number_is_given_twice(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def classify_images(options: ClassifyOptions, screen: Console, progress: Progres
     if options.csv is not None:
         lines = as_csv(labels, found)
         if to_stdout:
-            screen.result(lines.removesuffix("\n"))
+            screen.result(lines.removesuffix("\n"), exact=True)
         else:
             files.write_whole(options.csv, lines.encode("utf-8", "surrogateescape"))
             screen.say(f"written: {options.csv}")

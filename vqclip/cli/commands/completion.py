@@ -62,12 +62,12 @@ def print_completion(options: CompletionOptions, screen: Console) -> None:
         ConfigError: if there is no script for that shell.
     """
     if options.shell in ("presets", "models", "perceptors", "all"):
-        screen.result("\n".join(list_names(options.shell)))
+        screen.result("\n".join(list_names(options.shell)), exact=True)
         return
     pick(TEMPLATES, options.shell, "shell with completion")
     text = make_script(options.shell, options.parsers)
     screen.event("completion", shell=options.shell, script=text)
-    screen.result(text.rstrip("\n"))
+    screen.result(text.rstrip("\n"), exact=True)
 
 
 def list_names(kind: str) -> list[str]:

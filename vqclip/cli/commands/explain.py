@@ -201,7 +201,7 @@ def make_direction(
     files.write_whole(path, assets.direction_to_json(made).encode())
     screen.event("direction", name=name, path=str(path))
     screen.say(f"use it as vector({name}), or the other way as vector({name}):-1")
-    screen.result(str(path))
+    screen.result(str(path), exact=True)
     return path
 
 

@@ -23,7 +23,8 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.describe import describe_settings, encoding_settings
 from vqclip.config.schema import FilmSettings
-from vqclip.config.sizes import read_size
+from vqclip.config.sizes import read_size, size_from_share
+from vqclip.config.suggestions import suggest_setting
 from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
 from vqclip.media import files
 from vqclip.media.paths import FILMS, Source, describe_unread, find_source
@@ -85,10 +86,10 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     source = find_source(alone)
     for note in describe_unread(alone) if source.run is None else []:
         screen.say(f"note: {note}")
-    size = None if options.size is None else read_size(options.size, 1, "--size")
+    size = None if options.size is None else _size(options.size, source)
     out = _place(options, source, settings)
     began = time.monotonic()
-    from vqclip.media import footage
+    from vqclip.media import encode, footage
 
     if source.film is None:
         material = footage.strip_of_pictures(source.pictures, size)
@@ -100,7 +101,7 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
         screen.say(f"note: pictures of another size, fitted to {wide}x{high}: {material.others}")
     own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
     # Who says both means how fast it plays in the end, with what lies in between.
-    rate = Fraction(settings.fps) / (settings.between + 1) if "fps" in said else own
+    rate = encode.round_rate(settings.fps) / (settings.between + 1) if "fps" in said else own
     if options.sound is not None and (every is not None or settings.format == "frames"):
         screen.say(f"note: a folder of pictures has no sound; {options.sound} is left out")
     if every is not None:
@@ -121,7 +122,18 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
         _film(material, settings, (rate, sound, start), out, screen)
     seconds = round(max(0.0, time.monotonic() - began), 1)
     screen.event("done", film=str(out), frames=material.count, seconds=seconds)
-    screen.result(str(out))
+    screen.result(str(out), exact=True)
+
+
+def _size(text: str, source: Source) -> tuple[int, int]:
+    """The size of a film, `--size`: in pixels, or a share of what it is made of."""
+    if text.strip().endswith("%"):
+        from vqclip.media import footage
+
+        strip = footage.strip_of_film if source.film else footage.strip_of_pictures
+        whole = strip(source.film or source.pictures).size
+        text = size_from_share(text, whole)
+    return read_size(text, 1, "--size")
 
 
 def _parted(options: FilmOptions) -> tuple[list[str], list[str]]:
@@ -134,12 +146,18 @@ def _parted(options: FilmOptions) -> tuple[list[str], list[str]]:
             alone.append(word)
         elif key[1] not in known:
             raise ConfigError(
-                f"{key[1]}= is not a setting of films{suggest(key[1], known)} (one of: "
+                f"{key[1]}= is not a setting of films{_meant(key[1], word, known)} (one of: "
                 f"{', '.join(known)})"
             )
         else:
             settings.append(word)
     return alone, [*settings, *options.overrides()]
+
+
+def _meant(key: str, word: str, known: list[str]) -> str:
+    """Suggest a setting of a film in place of one that there is not."""
+    value = word.partition("=")[2]
+    return suggest_setting(key, value, known) or suggest(key, known)
 
 
 def _settings(given: list[str], options: FilmOptions) -> tuple[FilmSettings, set[str]]:
@@ -185,9 +203,9 @@ def _place(options: FilmOptions, source: Source, settings: FilmSettings) -> Path
     if options.out is not None:
         out = Path(os.path.expanduser(options.out))
     else:
-        out, number = source.home.with_name(stem + suffix), 2
+        out, number = source.home.with_name(files.fit_name(stem, suffix)), 2
         while os.path.lexists(out):
-            out, number = out.with_name(f"{stem}-{number}{suffix}"), number + 1
+            out, number = out.with_name(files.fit_name(stem, f"-{number}{suffix}")), number + 1
     files.require_new_file(out, "--out")
     return out
 

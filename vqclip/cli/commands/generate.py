@@ -117,7 +117,7 @@ def draw_run(
         pace = float(film.fps)
         long = f"{film.count / pace:.3g} s at {pace:.4g} a second"
         screen.say(f"{film.count} frame{'s' * (film.count != 1)}, {long}, in {there}")
-    screen.result(str(final))
+    screen.result(str(final), exact=True)
 
 
 def _draw(

@@ -354,7 +354,7 @@ def _tell(
         f"done: <{file.stem}>, {size / 1e3:.1f} kB; to use it:\n"
         f'  vqclip "{USED[config.kind].format(file.stem)}"'
     )
-    screen.result(str(file))
+    screen.result(str(file), exact=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,7 +77,7 @@ def where(options: ModelsOptions, screen: Console) -> None:
     """Say where a model is, or all that are downloaded and imported."""
     if options.name is None:
         screen.event("folder", path=str(registry.cache_dir()))
-        screen.result(str(registry.cache_dir()))
+        screen.result(str(registry.cache_dir()), exact=True)
     else:
         _tell(options.name, registry.find_vqgan(options.name).weights, screen)
 
@@ -168,7 +168,7 @@ def _tell(name: str, path: Path, screen: Console) -> None:
     """Give a VQGAN's weights: the path for people, its row and the path for scripts."""
     row = next((row for row in registry.list_models() if row.name == name), None)
     screen.event("model", **({} if row is None else dataclasses.asdict(row)), path=str(path))
-    screen.result(str(path))
+    screen.result(str(path), exact=True)
 
 
 def _name(options: ModelsOptions) -> str:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
+from vqclip.config.sizes import canonical_rate
 from vqclip.errors import ConfigError, SoundError
-from vqclip.language import expressions, schedules
+from vqclip.language import schedules
 from vqclip.language.clock import Timeline
 from vqclip.language.expressions import format_number
 from vqclip.language.schedules import FPS
@@ -81,7 +82,7 @@ def plot_schedules(options: PlotOptions, screen: Console) -> None:
 
         write_whole(options.out, picture(panels, line))
         screen.event("plot", path=options.out)
-        screen.result(options.out)
+        screen.result(options.out, exact=True)
         return
     size = shutil.get_terminal_size((80, 24))
     screen.result(in_braille(panels, line, size.columns, size.lines))
@@ -102,9 +103,9 @@ def timeline(options: PlotOptions) -> Timeline:
     given = options.steps or options.frames or str(FRAMES)
     if not re.fullmatch("[0-9]{1,9}", given) or not 1 <= int(given) <= MOST:
         raise ConfigError(f"--{name} is {given}; write a whole number from 1 to {MOST}")
-    fps = str(options.fps if options.fps is not None else FPS)
-    if not expressions.NUMBER.fullmatch(fps) or not 0 < float(fps) <= 1000:
-        raise ConfigError(f"--fps is {fps}; write a number above 0, at most 1000")
+    fps = canonical_rate(options.fps if options.fps is not None else FPS)
+    if isinstance(fps, str) or not 0 < fps <= 1000:
+        raise ConfigError(f"--fps is {options.fps}; write a number above 0, at most 1000")
     line = Timeline(int(given), float(fps))
     if options.sound is None:
         return line

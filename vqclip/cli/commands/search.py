@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from vqclip.cli import image_arguments
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
+from vqclip.cli.unquoted_words import quote_text
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media import files
 from vqclip.media import paths as media_paths
@@ -104,6 +105,11 @@ def _wanted(words: Sequence[str], options: SearchOptions) -> tuple[Path, list[st
     """The folder, the text to search for (none: `--image`), and how many hits."""
     if not words:
         raise ConfigError('name a folder and what to find there: vqclip search photos "a castle"')
+    if len(words) > 2 and " " in words[-1]:  # which was in quotes
+        raise ConfigError(
+            f"{words[0]!r} and {words[1]!r} are separate words; the folder's name belongs in "
+            f"quotes: {quote_text(' '.join(words[:-1]))}"
+        )
     if len(words) > 2:
         raise ConfigError(
             f"{words[1]!r} and {words[2]!r} are separate words; put what to find in quotes: "

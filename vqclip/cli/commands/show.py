@@ -11,6 +11,7 @@ from typing import Any
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
+from vqclip.cli.terminal import on_one_line
 from vqclip.config import loading, yaml_files
 from vqclip.config.describe import describe_settings, format_value, to_dict
 from vqclip.config.layers import flatten_keys
@@ -55,7 +56,8 @@ def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
         for lines in (usual, flatten_keys(notes.config))
     )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
-    screen.result(f"prompt  {notes.prompt}\nseed    {notes.seed}\n\nsettings that differ:")
+    prompt = on_one_line(notes.prompt)
+    screen.result(f"prompt  {prompt}\nseed    {notes.seed}\n\nsettings that differ:")
     screen.table(changed or [("  none",)])
     for change in notes.changes:
         before = ", ".join(
@@ -109,7 +111,9 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
     screen.result(
-        "\n".join(f"  {line}" for line in prompts.describe_prompts(request.parsed_prompts))
+        "\n".join(
+            f"  {on_one_line(line)}" for line in prompts.describe_prompts(request.parsed_prompts)
+        )
     )
     for note in request.notes:
         screen.result(f"note: {note}")

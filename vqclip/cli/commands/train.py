@@ -170,7 +170,7 @@ def _train(
             f"its time limit (minutes) is over: {run.step} of {board.steps} steps, "
             f"{seconds:.0f} s"
         )
-    screen.result(str(run.out))
+    screen.result(str(run.out), exact=True)
     return ended
 
 

@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 from vqclip.errors import ModelAbsent, ModelError, OutputError, suggest
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import CHECKPOINTS, Checkpoint
+from vqclip.models.zoo.model_path import WEIGHTS
 
 HTML_STARTS = (b"<!doctype", b"<html")
 
@@ -348,7 +349,7 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
     for path in (file, config):
         if not path.is_file():
             raise ModelError(f"there is no file {path}; check the path")
-    weights = folder / f"weights{file.suffix if file.suffix in registry.WEIGHTS else '.ckpt'}"
+    weights = folder / f"weights{file.suffix if file.suffix in WEIGHTS else '.ckpt'}"
     part = weights.with_name("import.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from vqclip.errors import ModelAbsent, ModelError, suggest
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
+from vqclip.models.zoo.model_path import explain_path
 
-WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 MODELS_FOLDER = Path(__file__).parents[1]  # vqclip/models/
 STARTER_FOLDER = MODELS_FOLDER / "starter"
 
@@ -89,6 +89,8 @@ def find_vqgan(name: str) -> ModelFiles:
         ModelError: if nothing is known by that name.
     """
     row = CHECKPOINTS.get(name)
+    if (told := explain_path(name)) and ("/" in name or not model_folder(name).is_dir()):
+        raise ModelError(told)
     folder = model_folder(name)
     if name == "starter":
         found = ModelFiles(STARTER_FOLDER / "vqgan.yaml", STARTER_FOLDER / "vqgan.safetensors")
