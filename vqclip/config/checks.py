@@ -18,7 +18,7 @@ from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages
 from vqclip.config.suggestions import suggest_value
 from vqclip.errors import ConfigError, suggest
-from vqclip.language import audio_bands
+from vqclip.language import assets, audio_bands
 from vqclip.media.paths import FILMS
 
 # As `guidance.pixel_losses` reads them: Pillow would also take transparent colours and
@@ -47,6 +47,8 @@ def check_settings(config: RunConfig) -> RunConfig:
         raise ConfigError(
             f"style is {config.style!r}; it must hold {{}} once, where the prompt goes"
         )
+    for place in (config.out, config.assets):
+        assets.refuse_address(place)
     _check_losses(config)
     check_film(config.film)
     plan_stages(config, 1)

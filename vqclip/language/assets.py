@@ -25,8 +25,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from vqclip.errors import ConfigError, OutputError, PromptError, suggest
+from vqclip.errors import ConfigError, OutputError, PictureError, PromptError, suggest
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,58 @@ class SearchPath:
         return cls(tuple(dict.fromkeys((Path(), *further))))
 
     def find(self, name: str) -> Path:
-        """Find a file or folder: the first match, else the path as written."""
+        """Find a file or folder: the first match, else the path as written.
+
+        Raises:
+            PictureError: for a web address, of which a path would be nonsense.
+        """
         path = Path(os.path.expanduser(name))
-        return next((f / path for f in self.folders if os.path.exists(f / path)), path)
+        for folder in self.folders:
+            if os.path.exists(folder / path):
+                return folder / path
+        refuse_address(name)
+        return path
+
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://\S*", re.IGNORECASE)
+
+
+def refuse_address(name: str) -> None:
+    """Refuse an address where a file is expected; anything else passes.
+
+    Raises:
+        PictureError: that names the address as it was written.
+    """
+    if not _ADDRESS.fullmatch(name.strip()):
+        return
+    kind, _, rest = name.strip().partition("://")
+    if kind.lower() == "file":
+        raise PictureError(
+            f"{name} is an address; write the path of the file: {unquote(rest) or 'photo.png'}"
+        )
+    raise PictureError(
+        f"{name} is an address, but files are read from the disk; save it there first, and write "
+        "the file's name"
+    )
+
+
+def refuse_mangled_address(typed: Iterable[str], message: str) -> None:
+    """Refuse an address that was typed, if a message is about it or about a path made of it.
+
+    Args:
+        typed: the words of a command line: an address alone, after `key=`, or after the `@` or
+            the bracket of a prompt; elsewhere in a prompt it is text.
+
+    Raises:
+        PictureError: that names the address as it was written.
+    """
+    for word in typed:
+        text = re.match(r"(prompts|negative|style)=", word) is not None
+        begin = r"(?:[@({])" if text else r"(?:^|[=@({])"
+        for found in re.finditer(f"{begin}({_ADDRESS.pattern})", word, re.IGNORECASE):
+            address = re.sub(r"(:[-\d.]+|[|)}])*$", "", found[1])
+            if address in message or str(Path(address)) in message:
+                refuse_address(address)
 
 
 def infer_assets(file: Path) -> str:

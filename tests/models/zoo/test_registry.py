@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError
-from vqclip.models.zoo import catalogue, download, registry
+from vqclip.models.zoo import catalogue, download, model_path, registry
 from vqclip.models.zoo.catalogue import BUNDLED
 
 NAME = "gumbel_f8_8192"
@@ -141,7 +141,7 @@ def test_the_bundled_weights_are_the_listed_ones_and_small() -> None:
     weights = {
         p.relative_to(registry.STARTER_FOLDER).as_posix(): p
         for p in files
-        if p.suffix in registry.WEIGHTS
+        if p.suffix in model_path.WEIGHTS
     }
     assert {name: registry.file_sha256(path) for name, path in weights.items()} == BUNDLED
     assert sum(path.stat().st_size for path in files) <= 40_000_000
