@@ -29,7 +29,12 @@ _CLOSING = {
 _SPACE = re.compile(r"(?:[\s\ufeff]|//[^\n]*|#[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 _WORD = re.compile(r"[^\s,:{}\[\]\"“”«»]+")
-_CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
+_CONSTANTS: dict[str, bool | float | None] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "none": None,
+}
 _CONSTANTS |= {word: float(word) for word in ("nan", "infinity", "-infinity")}
 
 
