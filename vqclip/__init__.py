@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vqclip.config.loading import load_config as load
     from vqclip.config.schema import RunConfig
     from vqclip.errors import VqclipError
-    from vqclip.language.templates import expand_prompt as expand
+    from vqclip.language.prompt_templates import expand_prompt as expand
     from vqclip.session import play_config as play
 
 __version__ = "0.1.0"
@@ -26,7 +26,7 @@ __all__ = ["RunConfig", "VqclipError", "__version__", "expand", "load", "play"]
 _HOMES = {
     "RunConfig": ("vqclip.config.schema", "RunConfig"),
     "VqclipError": ("vqclip.errors", "VqclipError"),
-    "expand": ("vqclip.language.templates", "expand_prompt"),
+    "expand": ("vqclip.language.prompt_templates", "expand_prompt"),
     "load": ("vqclip.config.loading", "load_config"),
     "play": ("vqclip.session", "play_config"),
 }

@@ -1,7 +1,8 @@
 """The session builder: from a request to the objects of the loop. Read second.
 
 What the settings say is understood by `run.preflight`, the perceptors are loaded by
-`run.perceptors`, and what is drawn first comes from `run.init_image`; here they are put together.
+`run.perceptor_set`, and what is drawn first comes from `run.init_image`; here they are put
+together.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import replace
 
 import torch
 
-from vqclip.animation.feedback import FrameFeedback
-from vqclip.config import animation_checks, scheduled
+from vqclip.animation.frame_feedback import FrameFeedback
+from vqclip.config import schedule_settings
+from vqclip.config.checking import animation_checks
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.registry import DRAWERS
@@ -25,10 +27,17 @@ from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
-from vqclip.run import frames, init_image, memory_fit, motion, perceptors, preflight, resume
-from vqclip.run import start as run_start
+from vqclip.run import (
+    animation_setup,
+    frame_plan,
+    init_image,
+    memory_fit,
+    preflight,
+    resume,
+)
+from vqclip.run import retake_start as run_start
 from vqclip.run.init_image import InitImage
-from vqclip.run.perceptors import PerceptorSet
+from vqclip.run.perceptor_set import PerceptorSet, load_perceptors
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
@@ -79,7 +88,7 @@ def build_runner(
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
     memory_policy = memory_fit.choose_memory_policy(request, device, notes)
-    perceptor_set = perceptors.load_perceptors(request, words, seed, device, memory_policy, say)
+    perceptor_set = load_perceptors(request, words, seed, device, memory_policy, say)
     notes += word_embedding.unknown_word_notes(
         words, {p.name: p.width for p in perceptor_set.perceptors}
     )
@@ -107,7 +116,7 @@ def build_runner(
         start=start,
         words=words,
         feedback=feedback,
-        rates=motion.step_rates(config, request.frames)
+        rates=animation_setup.step_rates(config, request.frames)
         if request.frames is not None
         else (lambda step: 0.0),
     )
@@ -147,7 +156,7 @@ def _make_feedback(request: Request, opening: InitImage) -> FrameFeedback | None
     if request.frames is None:
         return None
     grain, device = purpose_seed(opening.seed, "grain"), opening.device
-    feedback = motion.build_feedback(
+    feedback = animation_setup.build_feedback(
         *(request.config, request.frames, opening.size, grain, device),
         *(request.scenes, request.search_path),
     )
@@ -170,12 +179,15 @@ def _make_objectives(
     told = list(
         objectives.make_distractor_objectives(
             *(request.prompts, perceptors, request.scenes),
-            *(scheduled.read_scheduled("losses.distinct", config.losses.distinct), config.style),
+            *(
+                schedule_settings.read_scheduled("losses.distinct", config.losses.distinct),
+                config.style,
+            ),
             request.weights,
         )
     )
     reserved = [*objectives.list_weighted_losses(config.losses), *(each.name for each in told)]
-    reserved += motion.NAMES if request.frames is not None else ()
+    reserved += animation_setup.NAMES if request.frames is not None else ()
     material = PromptInputs(
         pictures=init_image.read_target_images(
             request.prompts, opening.size, opening.device, request.search_path
@@ -195,7 +207,7 @@ def _make_objectives(
         yield from found
         return
     yield from objectives.limit_init_loss(found, config.steps)
-    yield from motion.frame_objectives(config, request.frames, feedback)
+    yield from animation_setup.frame_objectives(config, request.frames, feedback)
 
 
 def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
@@ -212,7 +224,7 @@ def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
         )
     found |= init_image.hash_pictures(_pictures(request), request.search_path)
     if request.frames is not None:
-        read = frames.list_source_files(config, request.search_path)
+        read = frame_plan.list_source_files(config, request.search_path)
         found |= {name: init_image.hash_files(files) for name, files in read.items()}
     return found | {
         f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()

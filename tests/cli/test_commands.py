@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from tests.cli.test_output import plain, terminal
 from tests.conftest import VQGAN, Home, Refusal
 from vqclip.cli import main, prompt_arguments
-from vqclip.config import yaml_files
+from vqclip.config import presets
 from vqclip.errors import ConfigError
 from vqclip.models.zoo import download, registry
 from vqclip.run.record import provenance
@@ -176,12 +176,12 @@ def test_plan_runs_nothing(home: Home, capsys: Capture) -> None:
 def test_presets_are_listed_with_what_they_do(capsys: Capture) -> None:
     assert main.main(["presets"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(yaml_files.list_presets())
+    assert [line.split()[0] for line in lines] == list(presets.list_presets())
     assert main.main(["presets", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert events == [
         {"event": "preset", "name": name, "about": about}
-        for name, about in yaml_files.list_presets().items()
+        for name, about in presets.list_presets().items()
     ]
 
 

@@ -13,7 +13,7 @@ from tests.cli.test_output import plain, terminal
 from tests.conftest import Home, Refusal
 from vqclip.cli import command_help, main
 from vqclip.cli.command_help import Block
-from vqclip.config.describe import describe_settings, list_groups
+from vqclip.config.setting_descriptions import describe_settings, list_groups
 from vqclip.training.settings import SCHEMAS, InversionConfig
 
 Capture = pytest.CaptureFixture[str]

@@ -19,7 +19,7 @@ from vqclip import generate as generate_module
 from vqclip import session
 from vqclip.cli import main, output
 from vqclip.cli.options import CommonOptions
-from vqclip.config.describe import describe_settings
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError, OutputError
 from vqclip.generate import Step
 from vqclip.run import runner

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqclip.config import yaml_files
-from vqclip.config.describe import to_dict
+from vqclip.config import presets
 from vqclip.config.loading import load_config, load_configs
 from vqclip.config.schema import LossSettings, RunConfig, Stage
+from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.sizes import plan_stages
 from vqclip.errors import ConfigError, PromptError, VqclipError
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import parse_prompts, parse_with_negative
 
 STRANGE = [
@@ -50,13 +50,13 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return file
 
 
-@pytest.mark.parametrize("name", yaml_files.list_presets())
+@pytest.mark.parametrize("name", presets.list_presets())
 def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
     run = load_config("a fox", name)
     assert run.prompts == "a fox"
     assert plan_stages(run, 16)
     assert run != load_config("a fox") or name in ("starter", "square")
-    assert yaml_files.list_presets()[name].endswith(".")
+    assert presets.list_presets()[name].endswith(".")
 
 
 def test_the_default_is_the_starter_preset() -> None:
@@ -381,8 +381,8 @@ class Recipe:
 
 def test_other_schemas_are_read_the_same_way(write: Any) -> None:
     path = Path(write("recipe.yaml", "steps: 6\ninner: {width: 2}"))
-    assert yaml_files.read_settings(Recipe, path, ["name=a # b"]) == Recipe(6, "a # b", Inner(2))
-    assert yaml_files.read_settings(Recipe, None, []) == Recipe()
+    assert presets.read_settings(Recipe, path, ["name=a # b"]) == Recipe(6, "a # b", Inner(2))
+    assert presets.read_settings(Recipe, None, []) == Recipe()
 
 
 def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,7 +393,7 @@ def test_a_file_that_is_installed_elsewhere_is_found(monkeypatch: pytest.MonkeyP
         raise ModuleNotFoundError(package)
 
     monkeypatch.setattr(resources, "files", absent)
-    assert {"starter", "draft", "normal"} <= set(yaml_files.list_presets())
+    assert {"starter", "draft", "normal"} <= set(presets.list_presets())
 
 
 def test_a_run_file_extends_several_presets_as_the_option_names_them(write: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vqclip.config import yaml_files
+from vqclip.config import presets
 from vqclip.errors import ConfigError, PromptError
 
 
@@ -22,7 +22,7 @@ from vqclip.errors import ConfigError, PromptError
     ],
 )
 def test_a_value_as_text(value: Any, wanted: str) -> None:
-    assert yaml_files.prompt_text(value) == wanted
+    assert presets.prompt_text(value) == wanted
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_a_value_as_text(value: Any, wanted: str) -> None:
 )
 def test_what_is_no_prompt_is_refused_by_its_key(value: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        yaml_files.prompt_text(value, "negative")
+        presets.prompt_text(value, "negative")
 
 
 def test_a_structure_that_says_nothing_is_refused() -> None:
     with pytest.raises(PromptError, match="says nothing to draw"):
-        yaml_files.prompt_text({"subject": ""})
+        presets.prompt_text({"subject": ""})

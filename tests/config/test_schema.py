@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from vqclip import optimisers
-from vqclip.config import describe, schema
-from vqclip.config.describe import Setting, describe_settings
+from vqclip.config import schema, setting_descriptions
 from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
+from vqclip.config.setting_descriptions import Setting, describe_settings
 from vqclip.config.sizes import final_size, plan_stages, read_size
 from vqclip.guidance import cutout_recipes, perceptor, pixel_losses
-from vqclip.media import film, paths
+from vqclip.media import film_writer, paths
 from vqclip.run import init_image
 
 
@@ -49,7 +49,7 @@ def test_allowed_names_are_those_of_the_registries(literals: Any, registry: Any)
 
 def test_films_are_those_that_can_be_opened() -> None:
     suffixes = {f".{name}" for name in paths.FILMS if name not in ("frames", "none")}
-    assert suffixes | {""} == set(film.SUFFIXES)  # a folder of pictures has no suffix
+    assert suffixes | {""} == set(film_writer.SUFFIXES)  # a folder of pictures has no suffix
 
 
 def test_every_loss_has_a_weight_among_the_settings() -> None:
@@ -195,8 +195,8 @@ def test_settings_as_plain_values_load_into_the_same_settings() -> None:
         },
         **{"growth": [Stage("32x32", "2")], "perceptors": ["a", "b"], "out": "elsewhere"},
     )
-    values = describe.to_dict(run)
+    values = setting_descriptions.to_dict(run)
     assert load_config(base=values) == run
-    without = describe.to_dict(run, everywhere=False)
+    without = setting_descriptions.to_dict(run, everywhere=False)
     assert set(values) - set(without) == {"checkpoint", "out"}
     assert load_config(base=without) == dataclasses.replace(run, out="outputs")

@@ -11,7 +11,7 @@ from PIL import Image as pillow
 from vqclip.config import loading
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError
-from vqclip.media.encode import round_rate
+from vqclip.media.film_encoder import round_rate
 
 
 @pytest.mark.parametrize(

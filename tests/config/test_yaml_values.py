@@ -10,8 +10,8 @@ import pytest
 
 from vqclip.cli import main
 from vqclip.config import loading
-from vqclip.config.describe import to_dict
-from vqclip.config.layers import flatten_keys
+from vqclip.config.setting_descriptions import to_dict
+from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.training import recipes
 

@@ -21,7 +21,7 @@ from vqclip.errors import ModelAbsent, ModelError, PromptError
 from vqclip.guidance import distractors
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance.perceptor import load_perceptor
-from vqclip.language import prompt, prompts
+from vqclip.language import prompt_types, prompts
 from vqclip.media import images
 from vqclip.models import device, net2net, vqgan
 from vqclip.models.gpt import GPT, TransformerShape
@@ -127,9 +127,9 @@ def test_a_draft_is_laid_in_the_middle_and_goes_on(width: int, height: int) -> N
 
 def test_what_is_wished_for_in_words_is_drafted() -> None:
     wishes = prompts.parse_prompts("a fox:0.5 | a red moon:2 | fog:-1 | @a.png:9 | snow:0")
-    assert prompt.draft_text(wishes) == "a red moon, a fox"
+    assert prompt_types.draft_text(wishes) == "a red moon, a fox"
     with pytest.raises(PromptError, match=r"drawn from words.*init=random"):
-        prompt.draft_text(prompts.parse_prompts("@a.png | fog:-1"))
+        prompt_types.draft_text(prompts.parse_prompts("@a.png | fog:-1"))
 
 
 def test_a_run_starts_from_its_best_draft(

@@ -16,7 +16,7 @@ from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.guidance.prompt_embedding import embed_prompt, split_text
 from vqclip.language import assets
 from vqclip.language.assets import Direction, SearchPath
-from vqclip.language.prompt import Prompt, TextSpan, apply_style, apply_style_to_text
+from vqclip.language.prompt_types import Prompt, TextSpan, apply_style, apply_style_to_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.models import clip_text_tower
 from vqclip.models.zoo import registry

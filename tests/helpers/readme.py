@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from vqclip.config.describe import Setting, describe_settings
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import Setting, describe_settings
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
 from vqclip.language.lexer import SIGNS
-from vqclip.language.prompt import Prompt, Region, TextSpan
+from vqclip.language.prompt_types import Prompt, Region, TextSpan
 from vqclip.language.prompts import (
     describe_prompts,
     parse_prompts,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import (
     check_scenes,
     describe_prompts,

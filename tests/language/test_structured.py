@@ -9,7 +9,7 @@ import pytest
 
 from vqclip.config import loading
 from vqclip.errors import PromptError
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import parse_prompts, prompts_to_text
 
 WHOLE = {

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image as pillow
 
 from vqclip.errors import PictureError
-from vqclip.media import decode
-from vqclip.media.decode import AnimatedImage
+from vqclip.media import film_decoder
+from vqclip.media.film_decoder import AnimatedImage
 
 
 def book(path: Path, times: list[int], mode: str = "RGB") -> AnimatedImage:
     """Look into one whose pictures stay so many milliseconds."""
     pages = [pillow.new(mode, (8, 6), (9 * n, 0, 0, 0)[: len(mode)]) for n in range(len(times))]
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=times, lossless=True)
-    return decode.probe_animation(path)
+    return film_decoder.probe_animation(path)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_slots_are_those_of_ffmpeg(tmp_path: Path) -> None:
     found = AnimatedImage((1, 1), tuple(Fraction(int(t), 100) for t in times), Fraction(1), False)
     for rate in (1, 7, 25, 100):
         begins = np.concatenate([[0], np.cumsum(times)]) * rate / 100
-        assert decode.page_frames(found, Fraction(rate)) == np.floor(begins + 0.5).tolist()
-    assert decode.page_frames(found, Fraction(1, 100)) == [0] * 30 + [1]
+        assert film_decoder.page_frames(found, Fraction(rate)) == np.floor(begins + 0.5).tolist()
+    assert film_decoder.page_frames(found, Fraction(1, 100)) == [0] * 30 + [1]
 
 
 def test_damage_is_said(tmp_path: Path) -> None:
@@ -58,4 +58,4 @@ def test_damage_is_said(tmp_path: Path) -> None:
     data = (tmp_path / "a.gif").read_bytes()
     (tmp_path / "a.gif").write_bytes(data[: len(data) // 2])
     with pytest.raises(PictureError, match=r"a\.gif cannot be read as a picture"):
-        decode.probe_animation(tmp_path / "a.gif")
+        film_decoder.probe_animation(tmp_path / "a.gif")

@@ -13,7 +13,7 @@ from PIL import Image as pillow
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from vqclip.media import decode, images
+from vqclip.media import film_decoder, images
 from vqclip.training.data import user_folder
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -85,8 +85,8 @@ def test_a_moving_webp_has_the_colours_of_its_profile(tmp_path: Path) -> None:
     pages = [pillow.new("RGB", (8, 8), colour) for colour in ("#ff0000", "#00ff00")]
     how: dict[str, Any] = {"lossless": True, "duration": 100, "icc_profile": SWAPPED}
     pages[0].save(tmp_path / "a.webp", save_all=True, append_images=pages[1:], **how)
-    told = decode.probe_film(tmp_path / "a.webp")
-    frames = decode.decode_frames(tmp_path / "a.webp", told, Fraction(10))
+    told = film_decoder.probe_film(tmp_path / "a.webp")
+    frames = film_decoder.decode_frames(tmp_path / "a.webp", told, Fraction(10))
     assert [each.getpixel((4, 4)) for each in frames] == [(0, 0, 255), (0, 255, 0)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as pillow
 
 from vqclip.errors import PictureError
-from vqclip.media import decode, file_kinds, images, paths
+from vqclip.media import file_kinds, film_decoder, images, paths
 
 SVG = b'<?xml version="1.0"?>\n<!-- a <b> -->\n<svg xmlns="http://www.w3.org/2000/svg"/>'
 KINDS: list[tuple[bytes, str]] = [
@@ -48,7 +48,7 @@ def test_a_file_is_called_what_it_is(tmp_path: Path, data: bytes, kind: str) -> 
     if kind != "a film":
         path = path.rename(tmp_path / "photo.mp4")
         with pytest.raises(PictureError, match=rf"photo\.mp4 (is {kind}|holds no moving)"):
-            decode.probe_film(path)
+            film_decoder.probe_film(path)
 
 
 def test_a_suffix_that_says_it_is_not_contradicted(tmp_path: Path) -> None:

@@ -15,17 +15,17 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
-
 from tests.media.test_film import opened
-from vqclip.media import footage, live_film
-from vqclip.media.film import Film
+
+from vqclip.media import frame_source, live_film
+from vqclip.media.film_writer import Film
 
 GROWING = """
 import sys, numpy
 from fractions import Fraction
 from vqclip.media import live_film
-from vqclip.media.encode import EncodeOptions
-from vqclip.media.film import FilmPlan, open_film
+from vqclip.media.film_encoder import EncodeOptions
+from vqclip.media.film_writer import FilmPlan, open_film
 live_film.PATIENCE = 0
 film = open_film(sys.argv[1], EncodeOptions(Fraction(10)), FilmPlan())
 for number in range(40):
@@ -59,7 +59,7 @@ def filled(path: Path, count: int, first: int = 0, **how: object) -> Film:
 def levels(path: Path) -> list[float]:
     """The grey of each picture that plays."""
     try:
-        return [float(pixels.mean()) for pixels in footage.strip_of_film(path).pictures()]
+        return [float(pixels.mean()) for pixels in frame_source.strip_of_film(path).pictures()]
     except Exception:
         return []
 

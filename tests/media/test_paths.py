@@ -10,7 +10,7 @@ from PIL import Image as pillow
 
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
-from vqclip.media import footage, paths
+from vqclip.media import frame_source, paths
 from vqclip.training.data import user_folder
 
 NAMES = ("b.png", "a.JPG", "sub/c.webp", "sub/deep/d.tiff", "10.gif", "[x].png")
@@ -110,7 +110,7 @@ def test_every_command_names_pictures_in_one_way(
     assert paths.find_pictures([word]) == (wanted, [])
     assert paths.find_source([word]).pictures == wanted
     assert paths.find_images(word, SearchPath.current()) == wanted
-    assert footage.list_files(word) == wanted
+    assert frame_source.list_files(word) == wanted
     assert user_folder.find_pictures(word, lambda path, why: None) == wanted
     assert paths.find_one(f"{brackets}/a*") == folder / "a.png"
     with pytest.raises(PictureError, match="stands for 2 pictures; name one of them"):

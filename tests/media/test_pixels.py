@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image as pillow
 
-from vqclip.media.encode import blend_frames, to_pixels
+from vqclip.media.film_encoder import blend_frames, to_pixels
 
 RANDOM = np.random.default_rng(0)
 

@@ -15,7 +15,7 @@ from vqclip.errors import ModelError
 from vqclip.models import vqgan
 from vqclip.models.zoo import registry
 from vqclip.training.settings import VqganRecipe, check_recipe
-from vqclip.training.vqgan import architecture
+from vqclip.training.vqgan_trainer import architecture
 
 Tiny = Callable[..., dict[str, Any]]
 

@@ -12,8 +12,8 @@ from PIL import Image as pillow
 from tests.helpers.films import film
 from vqclip.config.loading import load_config
 from vqclip.language.assets import SearchPath
-from vqclip.run import frames
-from vqclip.run.frames import list_hints
+from vqclip.run import frame_plan
+from vqclip.run.frame_plan import list_hints
 
 HERE = SearchPath.current()
 
@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(**settings: Any) -> list[str]:
     asked = load_config("a fox", **settings)
-    return list(list_hints(asked, frames.clipped_to_source(asked, HERE), HERE))
+    return list(list_hints(asked, frame_plan.clipped_to_source(asked, HERE), HERE))
 
 
 def test_a_film_of_another_shape_or_length_is_told() -> None:

@@ -11,9 +11,9 @@ import vqclip
 from tests.conftest import Home
 from tests.helpers import outlines
 from vqclip.cli import main
-from vqclip.config.describe import to_dict
 from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
 from vqclip.run import memory_fit, memory_footprint

@@ -11,7 +11,8 @@ from tests.conftest import Home
 from tests.run.test_session import ready
 from vqclip import session
 from vqclip.cli.main import main
-from vqclip.config import animation_checks, loading
+from vqclip.config import loading
+from vqclip.config.checking import animation_checks
 from vqclip.config.loading import load_config
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import prompt_parser, prompts

@@ -21,7 +21,7 @@ from vqclip import optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.generate import Step
 from vqclip.guidance import cutout_recipes
-from vqclip.language.prompt import Prompt, apply_style
+from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import images
 from vqclip.models import clip, device

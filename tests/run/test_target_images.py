@@ -13,7 +13,7 @@ from tests.conftest import Home
 from tests.helpers.building import build
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
-from vqclip.language.prompt import draft_text
+from vqclip.language.prompt_types import draft_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import paths
 from vqclip.run import init_image

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from tests.training.test_clip import SMALL as CLIP
 from torch import Generator, Tensor
 
-from tests.training.test_clip import SMALL as CLIP
 from vqclip.guidance.prompt_losses import spherical_distance
-from vqclip.training import adversarial, clip
+from vqclip.training import adversarial, clip_trainer
 from vqclip.training.adversarial import AdversarialImage, AdversarialPool
-from vqclip.training.clip import train
 from vqclip.training.clip_model import Model
+from vqclip.training.clip_trainer import train
 from vqclip.training.data import archives
 
 SMALL = replace(CLIP, hide=0.0, vqgan="starter", forgeries=2, pool=3, forged_bf16=False)
@@ -29,7 +29,7 @@ def stream(seed: int = 0) -> Generator:
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small latents, begun two at a time, and few pictures that show nothing."""
-    monkeypatch.setattr(clip, "RANDOM_DECODES", 8)
+    monkeypatch.setattr(clip_trainer, "RANDOM_DECODES", 8)
     monkeypatch.setattr(adversarial, "CELLS", 4)
     monkeypatch.setattr(adversarial, "AT_ONCE", 2)
 
@@ -228,7 +228,7 @@ def test_a_training_with_forgeries_goes_on_as_if_never_stopped(
 
 def test_the_real_thing_wins_over_its_forgery(folder: Path, tmp_path: Path) -> None:
     """What the loss is for: with time, a forgery pleases less than the real thing."""
-    from vqclip.training.clip import contrastive_loss
+    from vqclip.training.clip_trainer import contrastive_loss
 
     text = torch.eye(2)
     near = torch.nn.functional.normalize(text + 0.1, dim=1)

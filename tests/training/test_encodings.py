@@ -13,9 +13,9 @@ from torch import Generator, Tensor
 from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError, PictureError
 from vqclip.models import vqgan as models_vqgan
-from vqclip.training import prior, settings, vqgan
+from vqclip.training import prior_trainer, settings, vqgan_trainer
 from vqclip.training.data import archives, compose
-from vqclip.training.prior import (
+from vqclip.training.prior_trainer import (
     EncodedPictures,
     cached_codes,
     draw_batch,
@@ -37,9 +37,9 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("vqgan")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = vqgan.Model(SMALL)
+        model = vqgan_trainer.Model(SMALL)
         torch.nn.init.normal_(model.quantize.embedding.weight, std=0.3)
-    vqgan.export(SMALL, model, place)
+    vqgan_trainer.export(SMALL, model, place)
     return place
 
 
@@ -265,7 +265,7 @@ def test_codes_are_kept_for_what_they_were_made_of(
         made.append(len(pictures))
         return encode_pictures(recipe, pictures)
 
-    monkeypatch.setattr(prior, "encode_pictures", spy)
+    monkeypatch.setattr(prior_trainer, "encode_pictures", spy)
     cache = tmp_path / "codes.pt"
     first, again = (cached_codes(recipe, pictures, cache) for _ in range(2))
     assert made == [6] and torch.equal(first.codes, again.codes)
@@ -305,7 +305,7 @@ def test_codes_are_kept_for_what_they_were_made_of(
         (other / name).write_bytes(Path(recipe.vqgan, name).read_bytes())
     cached_codes(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 6  # the same VQGAN, elsewhere
-    vqgan.export(SMALL, vqgan.Model(SMALL), other)
+    vqgan_trainer.export(SMALL, vqgan_trainer.Model(SMALL), other)
     cached_codes(replace(recipe, vqgan=str(other)), pictures, cache)
     assert len(made) == 7
 

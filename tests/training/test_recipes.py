@@ -21,7 +21,7 @@ from vqclip.media import images
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import registry
 from vqclip.training import checkpoints, recipes, settings
-from vqclip.training import vqgan as training_vqgan
+from vqclip.training import vqgan_trainer as training_vqgan
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch

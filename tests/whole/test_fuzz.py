@@ -36,17 +36,17 @@ from tests.helpers.films import film
 from vqclip.animation import depth_model
 from vqclip.cli import image_arguments, main
 from vqclip.cli.commands import classify
-from vqclip.config import loading, perceptor_spec, yaml_files
-from vqclip.config.describe import describe_settings, to_dict
+from vqclip.config import loading, perceptor_spec, presets
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import describe_settings, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.guidance import image_search
 from vqclip.language import assets, audio_bands, expressions, schedules
 from vqclip.language.assets import SearchPath
-from vqclip.language.prompt import apply_style_to_text
+from vqclip.language.prompt_templates import expand_prompt
+from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.language.prompts import describe_prompts, lint_prompts, parse_prompts, prompts_to_text
-from vqclip.language.templates import expand_prompt
-from vqclip.media import footage, images
+from vqclip.media import frame_source, images
 from vqclip.media import paths as media_paths
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
@@ -154,7 +154,7 @@ def test_styles(text: str) -> None:
 @given(VALUES)
 def test_prompts_of_yaml(value: Any) -> None:
     try:
-        assert isinstance(yaml_files.prompt_text(value), str)
+        assert isinstance(presets.prompt_text(value), str)
     except (ConfigError, PromptError) as error:
         assert str(error)
 
@@ -459,7 +459,7 @@ def test_changed_films(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / name
     path.write_bytes(data.draw(changed(whole)))
     with contextlib.suppress(PictureError):
-        opened = footage.open_footage(path, size=(8, 8))
+        opened = frame_source.open_footage(path, size=(8, 8))
         # A wrong moment may be repaired with any number of frames.
         for frame in itertools.islice(opened, 50):
             assert frame.shape == (1, 3, 8, 8) and frame.isfinite().all()
@@ -586,7 +586,7 @@ def test_an_animation_with_damage_plays_or_is_refused(
         data[place % len(data)] = value
     path.write_bytes(data[: len(data) - cut % len(data)] if cut % 2 else data)
     try:
-        found = footage.strip_of_film(path)
+        found = frame_source.strip_of_film(path)
         if found.size[0] * found.size[1] * found.count < 10_000_000:
             for pixels in found.pictures():
                 assert pixels.shape[:2] == found.size[::-1] and pixels.dtype == np.uint8

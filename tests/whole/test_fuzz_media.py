@@ -23,7 +23,7 @@ from tests.media.test_colour_profile import BLACK_INKS, LINEAR_GREY, SRGB
 from tests.whole.test_fuzz import fuzzed
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
-from vqclip.media import colour_profile, encode, file_kinds, footage, images, paths
+from vqclip.media import colour_profile, file_kinds, film_encoder, frame_source, images, paths
 from vqclip.training.data import user_folder
 
 NAMES = st.text(st.sampled_from("ab1[]!-*?{}()~. é"), min_size=1, max_size=8).filter(
@@ -46,7 +46,7 @@ def test_a_picture_is_found_in_a_folder_of_any_name(
         assert paths.find_pictures([word]) == (wanted, [])
         assert paths.find_source([word]).pictures == wanted
         assert paths.find_images(word, SearchPath.current()) == wanted
-        assert footage.list_files(word) == wanted
+        assert frame_source.list_files(word) == wanted
         assert paths.match_paths(str(wanted[0])) == wanted
         assert paths.match_paths("/".join(["**", "*.png"])) == wanted
 
@@ -141,9 +141,9 @@ def test_any_gamma_and_chromaticities_are_used_or_passed_over(
 def test_a_film_that_is_thinned_out_keeps_its_length(
     count: int, rate: Fraction, kind: str
 ) -> None:
-    most = encode.limit_rate(kind, rate)
+    most = film_encoder.limit_rate(kind, rate)
     frames = max(1, round(count * most / rate))
-    kept = list(encode._thin_out(range(count), frames, rate / most))  # type: ignore[arg-type]
+    kept = list(film_encoder._thin_out(range(count), frames, rate / most))  # type: ignore[arg-type]
     assert len(kept) == frames and len(set(kept)) == frames
     assert abs(frames / most - count / rate) <= 1 / most
 

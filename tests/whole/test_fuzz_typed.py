@@ -23,12 +23,12 @@ from vqclip.cli import main, terminal
 from vqclip.cli.option_hints import value_after
 from vqclip.cli.unquoted_words import explain_words, find_split_name
 from vqclip.config import loading
+from vqclip.config.checking.suggestions import PEER_NAMES, suggest_setting
 from vqclip.config.sizes import canonical_rate, canonical_size, final_size
-from vqclip.config.suggestions import PEER_NAMES, suggest_setting
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.language import assets
 from vqclip.media import files
-from vqclip.media.encode import round_rate
+from vqclip.media.film_encoder import round_rate
 from vqclip.models.zoo.model_path import explain_path
 
 NAMES = st.sampled_from(" ".join(PEER_NAMES.values()).split()) | st.sampled_from(KEYS) | TEXTS

@@ -19,7 +19,7 @@ from vqclip.cli import main, prompt_arguments
 from vqclip.cli.options import read_options
 from vqclip.cli.parser import parser_of
 from vqclip.config import loading
-from vqclip.config.describe import describe_settings
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import VqclipError
 
 ROOT = Path(__file__).parents[2]

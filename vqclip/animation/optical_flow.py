@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip.config.animation_checks import WEIGHTS
+from vqclip.config.checking.animation_checks import WEIGHTS
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick
 from vqclip.media import images
 from vqclip.models.zoo.checkpoint_file import read_checkpoint

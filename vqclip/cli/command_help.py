@@ -16,9 +16,9 @@ from functools import cache
 from typing import Any, TextIO
 
 from vqclip.cli import image_arguments, terminal
-from vqclip.config.animation_checks import GROUPS
-from vqclip.config.describe import Setting, describe_settings
+from vqclip.config.checking.animation_checks import GROUPS
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import Setting, describe_settings
 from vqclip.training.settings import InversionConfig, VqganRecipe
 
 Row = tuple[str, ...]  # terms, and last what they mean

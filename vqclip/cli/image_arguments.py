@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from vqclip.cli.output import Console
 from vqclip.config import loading
-from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.language import assets, prompts
 from vqclip.language.assets import SearchPath

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from vqclip.cli.image_arguments import TAKEN
-from vqclip.config.describe import describe_settings
-from vqclip.config.suggestions import suggest_setting
+from vqclip.config.checking.suggestions import suggest_setting
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import suggest
 from vqclip.training.settings import SCHEMAS, InversionConfig
 

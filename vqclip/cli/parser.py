@@ -19,7 +19,7 @@ from vqclip.cli.commands import completion, models
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.score_film import FLOW
 from vqclip.cli.option_hints import suggest_option
-from vqclip.config.describe import describe_settings
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError
 from vqclip.training.settings import WORD_KINDS, InversionConfig
 

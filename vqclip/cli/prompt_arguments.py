@@ -13,11 +13,11 @@ from typing import Any
 from vqclip.cli import unquoted_words
 from vqclip.cli.options import GenerateOptions, PromptOptions
 from vqclip.config import loading
-from vqclip.config.describe import describe_settings
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError, PromptError, suggest
-from vqclip.language import assets, prompts, structured, templates
+from vqclip.language import assets, prompt_templates, prompts, structured
 
 OVERRIDE = re.compile(r"[A-Za-z][A-Za-z_]*(\.[A-Za-z_]+)*=")
 FRAMES = 60  # of an animation of which nobody says how long it is to be
@@ -56,7 +56,7 @@ def read_configs(options: PromptOptions) -> list[RunConfig]:
         )
     if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
         file_of_prompts = Path(os.path.expanduser(first))
-        listed = [*templates.read_lines(file_of_prompts)]
+        listed = [*prompt_templates.read_lines(file_of_prompts)]
         if folder := assets.infer_assets(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
     if first is not None and first.endswith(".json") and os.path.isfile(first):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vqclip.cli.command_help import as_typed, setting_row, settings
 from vqclip.cli.output import Console
-from vqclip.config.describe import Setting, describe_settings, list_groups
+from vqclip.config.setting_descriptions import Setting, describe_settings, list_groups
 from vqclip.errors import ConfigError, suggest
 from vqclip.training.settings import SCHEMAS, InversionConfig
 

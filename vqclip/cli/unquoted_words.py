@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-from vqclip.config.describe import describe_settings
+from vqclip.config.setting_descriptions import describe_settings
 from vqclip.media.paths import FILM_SUFFIXES, IMAGE_SUFFIXES
 
 LONGEST = 12  # words of a file's name that are looked for

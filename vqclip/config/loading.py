@@ -4,7 +4,7 @@
         ← presets, in order ← run file ← key=value overrides ← the prompt, verbatim
 
 A preset is a YAML file in `configs/`, or any other YAML file; it holds only what differs, and may
-say `extends: another`. A prompt is never merged as YAML (`vqclip.config.layers`), in which
+say `extends: another`. A prompt is never merged as YAML (`config.setting_layers`), in which
 `a # b` would become `a`.
 """
 
@@ -17,10 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqclip.config import defaults, yaml_files
-from vqclip.config.checks import check_settings
-from vqclip.config.describe import to_dict
-from vqclip.config.layers import (
+from vqclip.config import auto_settings, presets
+from vqclip.config.checking.setting_checks import check_settings
+from vqclip.config.presets import read_preset, read_run_file
+from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import to_dict
+from vqclip.config.setting_layers import (
     Layer,
     flatten_keys,
     keys_in,
@@ -29,14 +31,12 @@ from vqclip.config.layers import (
     parse_override,
     with_values,
 )
-from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import canonical_size, size_from_share
-from vqclip.config.yaml_files import read_preset, read_run_file
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
 from vqclip.language.assets import SearchPath
+from vqclip.language.prompt_templates import MOST_PROMPTS, expand_templates
 from vqclip.language.prompts import parse_prompts as read_prompts
-from vqclip.language.templates import MOST_PROMPTS, expand_templates
 
 TEXTS = frozenset(("prompts", "negative"))  # may be lists or mappings in YAML
 TEMPLATE_KEYS = ("prompts", "negative", "style")  # may hold templates
@@ -63,7 +63,7 @@ def load_config(
         settings: further overrides: `steps=10`, `cutouts={"count": 8}`.
 
     Returns:
-        The settings, with init=auto resolved (`vqclip.config.defaults.resolve_auto`).
+        The settings, with init=auto resolved (`vqclip.config.auto_settings.resolve_auto`).
 
     Raises:
         ConfigError: for an unknown key or name, a value that is not valid, or a template, which
@@ -87,11 +87,11 @@ def _settled(
         merged: what the layers say; they are not merged again.
         base: the first of the layers, if it is the notes of a picture.
     """
-    config = _with_share(defaults.resolve_auto(merged))
-    suited = defaults.defaults_for(config.init, config.vqgan)
+    config = _with_share(auto_settings.resolve_auto(merged))
+    suited = auto_settings.defaults_for(config.init, config.vqgan)
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:
-        kept = dict(defaults.carry_over(base, suited))
+        kept = dict(auto_settings.carry_over(base, suited))
         usual = flatten_keys(to_dict(RunConfig()))
         freed = {*keys_in(base)} - {*keys_in(kept)}
         values = {key: usual[key] for key in sorted(freed)} | values
@@ -108,7 +108,7 @@ def _with_share(config: RunConfig) -> RunConfig:
         return config
     search_path = SearchPath.from_settings(config.assets)
     if config.source.film:
-        from vqclip.media.footage import open_footage
+        from vqclip.media.frame_source import open_footage
 
         whole = open_footage(search_path.find(config.source.film)).size
     elif (picture := search_path.find(config.init)).is_file():
@@ -215,7 +215,7 @@ def _layers(
         (
             where,
             values
-            | {key: yaml_files.prompt_text(values[key], key) for key in TEXTS & values.keys()},
+            | {key: presets.prompt_text(values[key], key) for key in TEXTS & values.keys()},
         )
         for where, values in _one_length(layers)
     ]
@@ -253,4 +253,4 @@ def _prompt_of(layers: Sequence[Layer]) -> str:
     found = None
     for _, values in layers:
         found = values.get("prompts", found)
-    return yaml_files.prompt_text(found)
+    return presets.prompt_text(found)

@@ -20,8 +20,8 @@ from vqclip.errors import ConfigError, suggest
 from vqclip.language import schedules
 from vqclip.language.expressions import NUMBER
 from vqclip.language.lexer import lex_text, split, strip, text_of
-from vqclip.language.prompt import Prompt
 from vqclip.language.prompt_parser import ENDLESS
+from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import prompts_to_text
 from vqclip.language.schedules import Schedule
 

@@ -1,9 +1,10 @@
 """The settings schema: every setting as a field of a frozen dataclass.
 
 The same fields feed the command line, YAML files, `--help`, the README's table, validation and
-the provenance in the picture (`vqclip.config.describe`). Allowed names are literals here, so that
-a mistyped one is refused before torch is imported; a test compares them with the registries.
-`vqclip.config.loading` reads the values, `vqclip.config.checks` validates them.
+the provenance in the picture (`config.setting_descriptions`). Allowed names are literals here,
+so that a mistyped one is refused before torch is imported; a test compares them with the
+registries. `vqclip.config.loading` reads the values, and `checking.setting_checks` validates
+them.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def canonical_rate(value: Any) -> Any:
 
     The rates of film and television, which are written as rounded decimals, become the fractions
     that they stand for;
-    `vqclip.media.encode.round_rate` makes the fraction of the float again.
+    `vqclip.media.film_encoder.round_rate` makes the fraction of the float again.
 
     >>> canonical_rate("25p"), canonical_rate("30000/1001") == canonical_rate(29.97) == 30 / 1.001
     (25, True)

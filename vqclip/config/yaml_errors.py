@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from vqclip.config.checks import describe_misfit
-from vqclip.config.describe import Kind, kind_of
+from vqclip.config.checking.setting_checks import describe_misfit
+from vqclip.config.setting_descriptions import Kind, kind_of
 from vqclip.errors import ConfigError
 
 MOST_SHOWN = 120  # characters of a line in a message

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vqclip.config import scheduled
+from vqclip.config import schedule_settings
 from vqclip.config.schema import LossSettings
 from vqclip.generate import Loss, Objective
 from vqclip.guidance import (
@@ -26,7 +26,7 @@ from vqclip.guidance.regions import Mask, RegionView
 from vqclip.guidance.scenes import PromptTrack, SceneTimeline
 from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
-from vqclip.language.prompt import Prompt, Region, apply_style_to_text, positive_texts
+from vqclip.language.prompt_types import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.tensors import Image
 
@@ -199,7 +199,7 @@ def make_loss_objectives(
         if name in options:
             loss = pixel_losses.LOSSES[name](**options[name])
             weight = clock.curve(
-                scheduled.read_scheduled(f"losses.{name}", getattr(wanted, name))
+                schedule_settings.read_scheduled(f"losses.{name}", getattr(wanted, name))
             )
             yield Objective(name, weight, loss)
 

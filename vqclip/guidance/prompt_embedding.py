@@ -20,7 +20,7 @@ from vqclip.errors import PromptError
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
 from vqclip.language.assets import Direction, SearchPath
-from vqclip.language.prompt import Prompt, TextSpan, learnt_words_in
+from vqclip.language.prompt_types import Prompt, TextSpan, learnt_words_in
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import registry, word_embedding

@@ -14,7 +14,7 @@ from torch.nn import functional
 from vqclip.generate import Loss, View
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.language.prompt import Region
+from vqclip.language.prompt_types import Region
 from vqclip.tensors import Image, Scalar
 
 FINE = 256  # side of masks, in pixels; they are stretched to the picture

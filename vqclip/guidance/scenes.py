@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from vqclip.errors import ConfigError
 from vqclip.language.clock import Clock, Length
 from vqclip.language.expressions import format_number
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_types import Prompt
 from vqclip.language.schedules import Curve
 
 if TYPE_CHECKING:

@@ -2,17 +2,17 @@
 
 Begin with `prompts`.
 
-    prompts        The prompt language: parsing, checking and printing prompts
-    lexer          The lexer of prompts: which characters are signs and which are text
-    prompt         The parsed prompt, as dataclasses
-    json_reader    JSON as people write it, for structured prompts
-    prompt_parser  The parser of one part of a prompt, and hints about signs that are only text
-    structured     Structured prompts, in JSON or YAML
-    templates      Prompt templates: `a {red|blue} fox`, one text for several prompts
-    assets         The search path for pictures, masks, learnt words and named directions
-    functions      Functions and variables of expressions, with the bounds of their values
-    expressions    Arithmetic expressions over time: parsing, evaluating and printing them
-    schedules      Schedules: numbers that change over time, by keyframes or by an expression
-    clock          The clock of a run: from a step to its frame, second and beat
-    audio_bands    Named frequency bands of a sound: `kick=40-100`
+    prompts           The prompt language: parsing, checking and printing prompts
+    lexer             The lexer of prompts: which characters are signs and which are text
+    prompt_types      The parsed prompt, as dataclasses
+    json_reader       JSON as people write it, for structured prompts
+    prompt_parser     The parser of one part of a prompt, and hints about signs that are only text
+    structured        Structured prompts, in JSON or YAML
+    prompt_templates  Prompt templates: `a {red|blue} fox`, one text for several prompts
+    assets            The search path for pictures, masks, learnt words and named directions
+    functions         Functions and variables of expressions, with the bounds of their values
+    expressions       Arithmetic expressions over time: parsing, evaluating and printing them
+    schedules         Schedules: numbers that change over time, by keyframes or by an expression
+    clock             The clock of a run: from a step to its frame, second and beat
+    audio_bands       Named frequency bands of a sound: `kick=40-100`
 """

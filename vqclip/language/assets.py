@@ -2,7 +2,7 @@
 
 Files are searched for in the working directory, then beside the picture or run that is drawn
 again or resumed, then in the folder of the setting `assets`, by default that of the run file or
-of the file of prompts. The same goes for files of choices (`vqclip.language.templates`).
+of the file of prompts. The same goes for files of choices (`vqclip.language.prompt_templates`).
 
 A learnt word is a file in a folder `embeddings/`: `<my-cat>` is `embeddings/my-cat.safetensors`,
 as `vqclip invert` writes it, or `.pt` or `.bin`, as other tools do. `<my-cat.pt>` names the file

@@ -15,7 +15,7 @@ from vqclip.language.assets import WORD_NAME
 from vqclip.language.clock import Length, parse_length
 from vqclip.language.expressions import NUMBER
 from vqclip.language.lexer import Chars, match_brackets, split, strip, text_of
-from vqclip.language.prompt import MOST_ATTENTION, Kind, Prompt, Region, TextSpan
+from vqclip.language.prompt_types import MOST_ATTENTION, Kind, Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
 ATTENTION_FACTOR = 1.1  # what a pair of round brackets multiplies attention by

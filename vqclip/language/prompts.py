@@ -77,7 +77,7 @@ from vqclip.errors import PromptError
 from vqclip.language import prompt_parser, schedules, structured
 from vqclip.language.expressions import format_number
 from vqclip.language.lexer import Chars, escape, lex_text, match_brackets, split, strip
-from vqclip.language.prompt import Prompt, Region, TextSpan
+from vqclip.language.prompt_types import Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
 GRAMMAR = 2  # version of the grammar; raised when old prompts would change their meaning

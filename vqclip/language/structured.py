@@ -38,7 +38,7 @@ from typing import Any
 
 from vqclip.errors import PromptError, suggest
 from vqclip.language import json_reader
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_types import Prompt
 
 NEGATIVE, MOST = -0.5, 1e300  # the default weight of what to avoid; the largest weight
 SETTINGS = ("setting", "place", "background")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from vqclip.media.encode import Pixels, to_pixels
 from vqclip.media.files import write_whole
+from vqclip.media.film_encoder import Pixels, to_pixels
 from vqclip.media.images import to_png
 
 SIDE, MARGIN, LINE = 128, 8, 16

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import imageio.v3 as iio
 
-from vqclip.media import encode, ffmpeg, files
-from vqclip.media.encode import Pixels, to_pixels
+from vqclip.media import ffmpeg, files, film_encoder
+from vqclip.media.film_encoder import Pixels, to_pixels
 
 PATIENCE = 1.0  # seconds; a run that takes no longer needs nothing of this
 ENOUGH = 5.0  # seconds to wait for a thread whose ffmpeg is dead
@@ -116,7 +116,11 @@ def _play(live: LiveFilm, aside: Path) -> None:
         size = (first.shape[1], first.shape[0])
         arguments = [
             *("-probesize", "32", *ffmpeg.raw_input_arguments(size, False, live.fps)),
-            *("-vf", f"{encode.TO_709},format=yuv420p,{encode.TAG_709}", *encode.BT709),
+            *(
+                "-vf",
+                f"{film_encoder.TO_709},format=yuv420p,{film_encoder.TAG_709}",
+                *film_encoder.BT709,
+            ),
             *("-g", str(max(1, round(live.fps))), "-threads", "1"),
             *("-progress", "pipe:2", *HOW[live.path.suffix.lower()]),
             *("-flush_packets", "1", "pipe:1"),

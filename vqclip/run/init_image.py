@@ -31,14 +31,14 @@ from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.pixel_losses import parse_colours
 from vqclip.guidance.regions import Mask
 from vqclip.language.assets import SearchPath
-from vqclip.language.prompt import Prompt, Region, draft_text, positive_texts
+from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run import preflight
-from vqclip.run.frames import open_source
+from vqclip.run.frame_plan import open_source
 from vqclip.run.preflight import Request
 from vqclip.tensors import Image, Latent
 

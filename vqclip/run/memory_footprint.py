@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from vqclip.config import scheduled
+from vqclip.config import schedule_settings
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
@@ -110,7 +110,7 @@ def cutout_counts(
 
 def asked_cutouts(config: RunConfig) -> int:
     """How many cutouts `cutouts.count` asks for; the most, where it changes on the way."""
-    return max(1, round(scheduled.greatest_value(config, "cutouts.count")))
+    return max(1, round(schedule_settings.greatest_value(config, "cutouts.count")))
 
 
 def _drawing(

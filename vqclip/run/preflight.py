@@ -13,20 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.config import animation_checks, perceptor_spec, scheduled
-from vqclip.config.checks import check_settings
-from vqclip.config.defaults import resolve_auto
+from vqclip.config import perceptor_spec, schedule_settings
+from vqclip.config.auto_settings import resolve_auto
+from vqclip.config.checking import animation_checks
+from vqclip.config.checking.setting_checks import check_settings
+from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import NOISES, RunConfig
-from vqclip.config.suggestions import suggest_value
 from vqclip.errors import PictureError, VqclipError
 from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, prompts
-from vqclip.language import prompt as language_prompt
+from vqclip.language import prompt_types as language_prompt
 from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.clock import Clock
-from vqclip.language.prompt import Prompt, learnt_words_in
+from vqclip.language.prompt_types import Prompt, learnt_words_in
 from vqclip.language.schedules import Curve
 from vqclip.media.paths import (
     PATTERN,
@@ -38,7 +39,7 @@ from vqclip.media.paths import (
 from vqclip.models.zoo import registry
 
 if TYPE_CHECKING:
-    from vqclip.run.frames import FramePlan
+    from vqclip.run.frame_plan import FramePlan
     from vqclip.run.retake import Retake
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
@@ -110,7 +111,7 @@ class Request:
         directions: of vectors, by name.
         clock: which frame it is at a step.
         scenes: which scene it is.
-        frames: the frames of an animation; None for a still.
+        frame_plan: the frames of an animation; None for a still.
         retake: the frames of another run that are drawn again; None for a run of its own.
         is_begun: whether it goes on, and has its start picture from a checkpoint.
         notes: what may not be as somebody expects it, for people to read.
@@ -188,7 +189,7 @@ def make_request(
     parsed = _check(config, search_path, starts=not there, complete=complete)
     hints = list[str]()
     if config.source.film or config.frames:
-        from vqclip.run import frames as run_frames
+        from vqclip.run import frame_plan as run_frames
 
         if clipped and not config.retake.of:  # else its length and size are settled
             asked, config = config, run_frames.clipped_to_source(config, search_path)
@@ -220,9 +221,9 @@ def _request(
 
         retake = find_retake(config, search_path)
     frames = _plan_frames(config, search_path, say)
-    clock = scheduled.clock_of(config) if frames is None else frames.clock
+    clock = schedule_settings.clock_of(config) if frames is None else frames.clock
     scenes = guidance_scenes.make_timeline(styled, clock, config.fade, loop=config.loop)
-    scheduled.setting_curves(
+    schedule_settings.setting_curves(
         config, clock
     )  # refuses what cannot be at some frame, as do the next ones
     for prompt in styled:
@@ -265,12 +266,12 @@ def _plan_frames(
     if not config.frames:
         return None
     from vqclip.media.audio import features as audio_features
-    from vqclip.run import frames
+    from vqclip.run import frame_plan
 
-    heard = frames.analyse_sound(config, search_path)
+    heard = frame_plan.analyse_sound(config, search_path)
     if heard is not None:
         say(audio_features.describe_audio(heard))
-    return frames.plan_frames(config, heard.variables if heard else {})
+    return frame_plan.plan_frames(config, heard.variables if heard else {})
 
 
 def check_run(config: RunConfig, beside: Path | None = None) -> Sequence[Prompt]:

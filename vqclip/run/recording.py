@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from vqclip.config.describe import encoding_settings
-from vqclip.media import film as media_film
-from vqclip.media.encode import EncodeOptions, round_rate
-from vqclip.media.film import Film, FilmPlan
-from vqclip.run import frames as run_frames
+from vqclip.config.setting_descriptions import encoding_settings
+from vqclip.media import film_writer as media_film
+from vqclip.media.film_encoder import EncodeOptions, round_rate
+from vqclip.media.film_writer import Film, FilmPlan
+from vqclip.run import frame_plan as run_frames
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
 

@@ -16,9 +16,9 @@ from typing import Any
 from torch import Tensor
 
 from vqclip.config import loading
-from vqclip.config.describe import to_dict
-from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import to_dict
+from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.run.record import checkpoint as record_checkpoint
 from vqclip.run.record import provenance

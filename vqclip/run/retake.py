@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqclip.config import animation_checks
+from vqclip.config.checking import animation_checks
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.language.assets import SearchPath

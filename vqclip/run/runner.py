@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from vqclip import optimisers
 from vqclip.animate import animate
-from vqclip.animation.feedback import FrameFeedback
-from vqclip.config import scheduled
-from vqclip.config.describe import to_dict
-from vqclip.config.layers import flatten_keys
+from vqclip.animation.frame_feedback import FrameFeedback
+from vqclip.config import schedule_settings
 from vqclip.config.schema import MemorySettings, RunConfig
+from vqclip.config.setting_descriptions import to_dict
+from vqclip.config.setting_layers import flatten_keys
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
 from vqclip.generate import Objective, Step, generate
@@ -208,7 +208,7 @@ class Runner:
         """The learning rate at each step, before the schedule of rates."""
         rate = self.config.optimiser.rate
         if isinstance(rate, str):
-            return scheduled.setting_curve(self.config, "optimiser.rate", self.clock)
+            return schedule_settings.setting_curve(self.config, "optimiser.rate", self.clock)
         number = optimisers.RATES[self.config.optimiser.name] if rate is None else rate
         return lambda step: number
 

@@ -6,12 +6,12 @@ Begin with `recipes`.
     settings           Settings of trainings: a schema for each recipe
     loop               The training loop, in pieces that continue from the last
     checkpoints        Checkpoints of trainings, and warm starts
-    vqgan              VQGAN training, with an EMA codebook
+    vqgan_trainer      VQGAN training, with an EMA codebook
     perceptual         The perceptual loss on an EfficientNet-Lite
-    clip               CLIP training, with contrastive losses
+    clip_trainer       CLIP training, with contrastive losses
     clip_model         The small CLIP model
     adversarial        Adversarial pictures for CLIP training, made by the method itself
     distillation       Distillation targets: an ImageNet teacher and a sentence encoder
-    prior              Prior training, and its encoded data
+    prior_trainer      Prior training, and its encoded data
     textual_inversion  Textual inversion: learning a word from pictures
 """

@@ -5,9 +5,9 @@
 The teacher: features of a frozen EfficientNet-Lite0 (Apache 2.0; its weights come in a package of
 the [train] extra) are computed once for every picture, on white. A two-layer head and the text
 tower then learn together to agree on captions, which takes minutes, since nothing else is
-trained. The head's embeddings are saved, and `vqclip.training.clip` pulls its image tower towards
-them: distillation (Hinton et al., 2015, https://arxiv.org/abs/1503.02531) on the directions, not
-on the logits.
+trained. The head's embeddings are saved, and `training.clip_trainer` pulls its image tower
+towards them: distillation (Hinton et al., 2015, https://arxiv.org/abs/1503.02531) on the
+directions, not on the logits.
 
     vqclip train starter_clip_3_sentences data=DIR
 
@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip.errors import ModelError
-from vqclip.training import clip, clip_model, loop, settings
+from vqclip.training import clip_model, clip_trainer, loop, settings
 from vqclip.training.checkpoints import write_atomically
-from vqclip.training.clip import contrastive_loss
+from vqclip.training.clip_trainer import contrastive_loss
 from vqclip.training.data import archives
 from vqclip.training.settings import SentencesRecipe
 
@@ -82,7 +82,7 @@ def train_teacher(
     held = [i for i, row in enumerate(pictures.rows) if row.held_out]
     model = clip_model.Model(recipe)
     if recipe.begin:
-        clip.load_start_weights(recipe, model)
+        clip_trainer.load_start_weights(recipe, model)
     model = model.to(run.device)
     head = train_head(recipe, run, model, known[learnt], pictures.subset(learnt))
     if run.interrupted:

@@ -15,8 +15,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.config.describe import Kind
-from vqclip.config.layers import Layer, merge_layers, nest_keys, parse_override
+from vqclip.config.setting_descriptions import Kind
+from vqclip.config.setting_layers import Layer, merge_layers, nest_keys, parse_override
 from vqclip.config.yaml_values import parse_yaml
 from vqclip.errors import ConfigError, pick
 from vqclip.training import settings
@@ -168,9 +168,9 @@ def train(
 
 
 TRAINERS = {  # recipe → module and function; imported on use, since they need torch
-    "vqgan": ("vqclip.training.vqgan", "train"),
-    "clip": ("vqclip.training.clip", "train"),
+    "vqgan": ("vqclip.training.vqgan_trainer", "train"),
+    "clip": ("vqclip.training.clip_trainer", "train"),
     "teacher": ("vqclip.training.distillation", "train_teacher"),
     "sentences": ("vqclip.training.distillation", "train_sentences"),
-    "prior": ("vqclip.training.prior", "train"),
+    "prior": ("vqclip.training.prior_trainer", "train"),
 }

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
+from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import DEVICES, PRECISIONS, option
-from vqclip.config.suggestions import suggest_value
 from vqclip.errors import ConfigError
 
 WORD_KINDS = ("object", "style", "negative")

@@ -15,8 +15,8 @@ from tests.cli.test_main import ROOT
 from tests.conftest import Home, Refusal
 from vqclip.cli import main
 from vqclip.cli.commands import completion
-from vqclip.config import yaml_files
-from vqclip.config.describe import describe_settings
+from vqclip.config import presets
+from vqclip.config.setting_descriptions import describe_settings
 
 Capture = pytest.CaptureFixture[str]
 # A line, what is offered at its end, and what is not.
@@ -155,7 +155,7 @@ def test_names_of_this_machine_are_asked_for(home: Home, capsys: Capture) -> Non
     for kind in ("presets", "models", "perceptors", "all"):
         assert main.main(["completion", kind]) == 0
         told[kind] = capsys.readouterr().out.splitlines()
-    assert told["presets"] == list(yaml_files.list_presets())
+    assert told["presets"] == list(presets.list_presets())
     assert told["models"] == ["starter", "tiny"]
     assert "starter-second" in told["perceptors"] and "tiny" not in told["perceptors"]
     assert {"tiny", "sflckr", "ViT-B-32::openai"} <= set(told["all"])

@@ -14,7 +14,7 @@ from tests.helpers.readme import examples
 from vqclip.cli import main
 from vqclip.cli.commands import explain
 from vqclip.language import prompts
-from vqclip.language.templates import expand_prompt
+from vqclip.language.prompt_templates import expand_prompt
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.record import provenance

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as pillow
+from tests.media.test_encode import heard, tone
 
 from tests.conftest import Home, Refusal
 from tests.helpers.films import ffmpeg
-from tests.media.test_encode import heard, tone
 from vqclip.cli import main
 from vqclip.cli.commands import film as commands_film
-from vqclip.media import encode, footage
+from vqclip.media import film_encoder, frame_source
 
 Capture = pytest.CaptureFixture[str]
 
@@ -36,17 +36,17 @@ def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def made(capsys: Capture, *words: str) -> tuple[footage.Strip, list[dict[str, Any]], str]:
+def made(capsys: Capture, *words: str) -> tuple[frame_source.Strip, list[dict[str, Any]], str]:
     """The film, the events, and what was said."""
     capsys.readouterr()
     assert main.main(["film", *words, "--json"]) == 0
     out, err = capsys.readouterr()
     events = [json.loads(line) for line in out.splitlines()]
     assert events[-1]["event"] == "done" and not list(Path().rglob(".*.part*"))
-    return footage.strip_of_film(Path(events[-1]["film"])), events, err
+    return frame_source.strip_of_film(Path(events[-1]["film"])), events, err
 
 
-def reds(found: footage.Strip) -> list[int]:
+def reds(found: frame_source.Strip) -> list[int]:
     return [int(pixels[4, 4, 0]) for pixels in found.pictures()]
 
 
@@ -205,6 +205,6 @@ def test_a_sheet_of_too_many_is_refused(
 def test_a_film_that_fails_leaves_nothing(
     frames: Path, refused: Refusal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode, "SPEED", {"libx264": ("-preset", "hasty")})
+    monkeypatch.setattr(film_encoder, "SPEED", {"libx264": ("-preset", "hasty")})
     assert refused("film", "frames").startswith("ffmpeg stopped: ")
     assert os.listdir() == ["frames"]

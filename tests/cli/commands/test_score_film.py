@@ -16,10 +16,10 @@ from tests.helpers.films import film
 from vqclip.animation import flicker
 from vqclip.animation.optical_flow import open_flow
 from vqclip.cli import main
-from vqclip.config.describe import to_dict
+from vqclip.config.setting_descriptions import to_dict
 from vqclip.guidance import perceptor, zero_shot
 from vqclip.media import images
-from vqclip.media.footage import open_footage
+from vqclip.media.frame_source import open_footage
 from vqclip.run.record.provenance import Provenance
 
 Capture = pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from vqclip.config import loading, yaml_files
+from vqclip.config import loading, presets
 from vqclip.errors import ModelAbsent, ModelError
 from vqclip.models.zoo import registry
 from vqclip.models.zoo.catalogue import PERCEPTORS
@@ -107,7 +107,7 @@ def test_what_nobody_can_fetch_is_another_error(home: Path) -> None:
 
 
 def test_the_catalogue_knows_the_perceptors_of_every_preset() -> None:
-    for name in yaml_files.list_presets():
+    for name in presets.list_presets():
         config = loading.load_config("a fox", name)
         assert {registry.canonical_name(p) for p in config.perceptors if p != "starter"} <= {
             *PERCEPTORS

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vqclip.errors import PictureError
 from vqclip.language import prompts
-from vqclip.language.prompt import Prompt
+from vqclip.language.prompt_types import Prompt
 from vqclip.run.record import provenance
 from vqclip.run.record.grammar_v1 import modernise_prompt, parse_grammar_v1
 from vqclip.run.record.provenance import Provenance

@@ -17,8 +17,8 @@ from vqclip.cli.commands import models
 from vqclip.cli.completion_shells import TEMPLATES
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
-from vqclip.config import yaml_files
-from vqclip.config.describe import Setting, describe_settings, list_groups
+from vqclip.config import presets
+from vqclip.config.setting_descriptions import Setting, describe_settings, list_groups
 from vqclip.errors import pick
 from vqclip.training import recipes
 from vqclip.training.settings import SCHEMAS, InversionConfig
@@ -73,7 +73,7 @@ def print_completion(options: CompletionOptions, screen: Console) -> None:
 def list_names(kind: str) -> list[str]:
     """The names on this machine: `presets`, VQGANs (`models`), `perceptors`, or `all` models."""
     if kind == "presets":
-        return list(yaml_files.list_presets())
+        return list(presets.list_presets())
     rows = list(models.rows())
     if kind != "all":
         rows = [row for row in rows if row.where != "absent"]

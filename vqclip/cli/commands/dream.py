@@ -15,9 +15,9 @@ from vqclip.cli.options import PromptOptions, to_overrides
 from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
-from vqclip.language import assets, prompt, prompts
+from vqclip.language import assets, prompt_types, prompts
 from vqclip.language.assets import SearchPath
-from vqclip.language.prompt import learnt_words_in
+from vqclip.language.prompt_types import learnt_words_in
 from vqclip.media import files
 from vqclip.models.zoo import registry
 
@@ -39,7 +39,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     """
     began = time.monotonic()
     parsed = prompts.parse_with_negative(config.prompts, config.negative)
-    prompt.draft_text(parsed)
+    prompt_types.draft_text(parsed)
     for line in prompts.describe_prompts(parsed):
         screen.say(f"  {line}")
     for note in [
@@ -69,7 +69,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     ):
         screen.say(f"note: {note}")
     generator = torch.Generator().manual_seed(models_device.purpose_seed(seed, "init"))
-    text = prompt.draft_text(prompt.apply_style(parsed, config.style))
+    text = prompt_types.draft_text(prompt_types.apply_style(parsed, config.style))
     choice = dreamer.choose(text)
     if choice is not None:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)
@@ -93,11 +93,11 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     return place
 
 
-def _without_regions(parsed: Sequence[prompt.Prompt]) -> Iterator[str]:
+def _without_regions(parsed: Sequence[prompt_types.Prompt]) -> Iterator[str]:
     """Say that regions do not show in drafts, where there are some."""
     some = {
         prompts.describe_region(w.region)
-        for w in prompt.positive_texts(parsed)
+        for w in prompt_types.positive_texts(parsed)
         if w.region is not None
     }
     if some:

@@ -16,9 +16,9 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
-from vqclip.language import assets, expressions, prompts, schedules, structured, templates
+from vqclip.language import assets, expressions, prompt_templates, prompts, schedules, structured
 from vqclip.language.assets import Direction, SearchPath
-from vqclip.language.prompt import Prompt, apply_style
+from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import registry
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TOPICS = {
     "prompts": prompts,
-    "templates": templates,
+    "templates": prompt_templates,
     "structured": structured,
     "schedules": schedules,
     "perceptors": perceptor_spec,

@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING, Any
 from vqclip.cli.options import CommonOptions, to_overrides
 from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
-from vqclip.config.describe import describe_settings, encoding_settings
+from vqclip.config.checking.suggestions import suggest_setting
 from vqclip.config.schema import FilmSettings
+from vqclip.config.setting_descriptions import describe_settings, encoding_settings
 from vqclip.config.sizes import read_size, size_from_share
-from vqclip.config.suggestions import suggest_setting
 from vqclip.errors import ConfigError, PictureError, VqclipError, suggest
 from vqclip.media import files
 from vqclip.media.paths import FILMS, Source, describe_unread, find_source
 
 if TYPE_CHECKING:
-    from vqclip.media.encode import EncodeOptions, Pixels
-    from vqclip.media.footage import Strip
+    from vqclip.media.film_encoder import EncodeOptions, Pixels
+    from vqclip.media.frame_source import Strip
 
 
 MOST = 1000  # pictures on a sheet
@@ -89,19 +89,21 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     size = None if options.size is None else _size(options.size, source)
     out = _place(options, source, settings)
     began = time.monotonic()
-    from vqclip.media import encode, footage
+    from vqclip.media import film_encoder, frame_source
 
     if source.film is None:
-        material = footage.strip_of_pictures(source.pictures, size)
+        material = frame_source.strip_of_pictures(source.pictures, size)
     else:
-        material = footage.strip_of_film(source.film, size)
+        material = frame_source.strip_of_film(source.film, size)
     wide, high = material.size
     screen.say(f"{material.count} pictures of {wide}x{high} from {source.name}")
     if material.others and size is None:
         screen.say(f"note: pictures of another size, fitted to {wide}x{high}: {material.others}")
     own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
     # Who says both means how fast it plays in the end, with what lies in between.
-    rate = encode.round_rate(settings.fps) / (settings.between + 1) if "fps" in said else own
+    rate = (
+        film_encoder.round_rate(settings.fps) / (settings.between + 1) if "fps" in said else own
+    )
     if options.sound is not None and (every is not None or settings.format == "frames"):
         screen.say(f"note: a folder of pictures has no sound; {options.sound} is left out")
     if every is not None:
@@ -128,12 +130,12 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
 def _size(text: str, source: Source) -> tuple[int, int]:
     """The size of a film, `--size`: in pixels, or a share of what it is made of."""
     if text.strip().endswith("%"):
-        from vqclip.media import footage
+        from vqclip.media import frame_source
 
         if source.film is not None:
-            strip = footage.strip_of_film(source.film)
+            strip = frame_source.strip_of_film(source.film)
         else:
-            strip = footage.strip_of_pictures(source.pictures)
+            strip = frame_source.strip_of_pictures(source.pictures)
         text = size_from_share(text, strip.size)
     return read_size(text, 1, "--size")
 
@@ -220,29 +222,31 @@ def _film(
     screen: Console,
 ) -> None:
     """Encode, at so many pictures a second, with a sound from some second on."""
-    from vqclip.media import encode
+    from vqclip.media import film_encoder
 
     rate, sound, start = heard
-    if sound is not None and settings.format not in encode.SOUNDS:
+    if sound is not None and settings.format not in film_encoder.SOUNDS:
         screen.say(f"note: {settings.format} has no sound; {sound} is left out")
         sound = None
-    how = encode.EncodeOptions(
+    how = film_encoder.EncodeOptions(
         rate, sound=sound, sound_start=start, **encoding_settings(settings)
     )
-    look = encode.resolve_options(settings.format, how)
-    wide, high = encode.encoded_size(material.size, look.codec, material.alpha)
+    look = film_encoder.resolve_options(settings.format, how)
+    wide, high = film_encoder.encoded_size(material.size, look.codec, material.alpha)
     if (wide, high) != material.size:
         screen.say(f"note: {look.codec} needs even sides, so the film is {wide}x{high}")
-    if material.alpha and not encode.has_alpha(look.codec):
+    if material.alpha and not film_encoder.has_alpha(look.codec):
         screen.say(f"note: {look.codec} has no transparency; transparent parts become white")
-    if (said := encode.describe_rate(settings.format, look)) is not None:
+    if (said := film_encoder.describe_rate(settings.format, look)) is not None:
         screen.say(f"note: {said}")
     screen.event(
         "start",
         film=str(out),
         frames=material.count,
         size=list(material.size),
-        fps=round(float(encode.limit_rate(settings.format, rate * (settings.between + 1))), 3),
+        fps=round(
+            float(film_encoder.limit_rate(settings.format, rate * (settings.between + 1))), 3
+        ),
         codec=look.codec,
     )
     _encode(material, look, out, screen)
@@ -255,8 +259,8 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
     if source.run is None:
         return None, 0.0
     from vqclip.language.assets import SearchPath
-    from vqclip.media import encode, pyav
-    from vqclip.run import frames
+    from vqclip.media import film_encoder, pyav
+    from vqclip.run import frame_plan
     from vqclip.run.record import provenance
 
     try:
@@ -264,9 +268,9 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
         film = source.run / f"film.{config.film.format}"
         if not config.frames:
             return None, 0.0
-        if config.film.format in encode.SOUNDS and film.is_file() and pyav.read_sound(film):
+        if config.film.format in film_encoder.SOUNDS and film.is_file() and pyav.read_sound(film):
             return film, 0.0
-        sound, start = frames.find_sound(
+        sound, start = frame_plan.find_sound(
             config, SearchPath.from_settings(config.assets, source.run)
         )
         if sound is not None and not sound.is_file():
@@ -279,13 +283,13 @@ def _sound_of(source: Source, material: Strip, screen: Console) -> tuple[Path | 
 
 def _encode(material: Strip, look: EncodeOptions, out: Path, screen: Console) -> None:
     """Encode aside, and put it in its place. The pictures of a gif pass twice."""
-    from vqclip.media import encode
+    from vqclip.media import film_encoder
 
     part, passes = files.temporary_path(out), 2 if look.codec == "gif" else 1
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with screen.bar(material.count * passes, 0, "frame") as bar:
-            encode.encode_film(
+            film_encoder.encode_film(
                 lambda: _watched(material, bar),
                 material.count,
                 material.size,

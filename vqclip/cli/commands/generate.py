@@ -23,14 +23,14 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, VqclipError
-from vqclip.language import prompt, prompts
+from vqclip.language import prompt_types, prompts
 from vqclip.media import files
 from vqclip.run.preflight import Request, check_run, make_request, without_unused_assets
 from vqclip.run.record.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
     from vqclip.guidance.zero_shot import Verdict
-    from vqclip.media.film import Film
+    from vqclip.media.film_writer import Film
     from vqclip.run.record.provenance import Provenance
     from vqclip.run.resume import ResumePoint
     from vqclip.run.runner import Runner
@@ -246,10 +246,10 @@ def _judged(request: Request, ready: Runner, image: Image, screen: Console) -> V
     from vqclip.guidance import zero_shot
 
     parsed = request.parsed_prompts
-    if not (zero_shot.judge_available(request.names) and prompt.positive_texts(parsed)):
+    if not (zero_shot.judge_available(request.names) and prompt_types.positive_texts(parsed)):
         return None
     try:
-        return zero_shot.judge_picture(image, prompt.draft_text(parsed), words=ready.words)
+        return zero_shot.judge_picture(image, prompt_types.draft_text(parsed), words=ready.words)
     except VqclipError as error:  # a picture is not lost because nobody can judge it
         screen.say(f"note: the picture could not be judged: {error}")
         return None

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import CommonOptions, to_overrides
 from vqclip.cli.output import Console, Progress
-from vqclip.config import checks, layers
+from vqclip.config import setting_layers
+from vqclip.config.checking import setting_checks
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.language import assets
@@ -150,11 +151,14 @@ def inversion_settings(overrides: Sequence[str]) -> InversionConfig:
         ConfigError: for what does not fit.
     """
     pairs = [
-        layers.nest_keys([layers.parse_override(text, InversionConfig)]) for text in overrides
+        setting_layers.nest_keys([setting_layers.parse_override(text, InversionConfig)])
+        for text in overrides
     ]
-    merged = layers.merge_layers([("the command line", pair) for pair in pairs], InversionConfig)
+    merged = setting_layers.merge_layers(
+        [("the command line", pair) for pair in pairs], InversionConfig
+    )
     config: InversionConfig = merged
-    checks.check_bounds(config)
+    setting_checks.check_bounds(config)
     if not config.token.strip():
         raise ConfigError("the word has no name yet; give it one: --token my-cat")
     if not config.perceptors or not all(config.perceptors):

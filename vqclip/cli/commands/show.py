@@ -12,10 +12,11 @@ from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.terminal import on_one_line
-from vqclip.config import loading, yaml_files
-from vqclip.config.describe import describe_settings, format_value, to_dict
-from vqclip.config.layers import flatten_keys
+from vqclip.config import loading
+from vqclip.config import presets as config_presets
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import describe_settings, format_value, to_dict
+from vqclip.config.setting_layers import flatten_keys
 from vqclip.language import prompts
 from vqclip.run.preflight import make_request
 
@@ -104,7 +105,7 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
 
 def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     request = make_request(config, clipped=True, complete=False)
-    from vqclip.run import estimate as run_estimate
+    from vqclip.run import cost_estimate as run_estimate
 
     config, estimate = request.config, run_estimate.estimate_cost(request)
     if options.json:
@@ -132,7 +133,7 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
 
 def presets(options: CommonOptions, screen: Console, progress: Progress) -> None:
     """List the presets."""
-    found = yaml_files.list_presets()
+    found = config_presets.list_presets()
     for name, about in found.items():
         screen.event("preset", name=name, about=about)
     screen.table(list(found.items()))

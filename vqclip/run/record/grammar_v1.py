@@ -12,8 +12,8 @@ import re
 from vqclip.errors import PromptError
 from vqclip.language import prompts
 from vqclip.language.expressions import NUMBER
-from vqclip.language.prompt import Prompt
 from vqclip.language.prompt_parser import ENDLESS
+from vqclip.language.prompt_types import Prompt
 
 _ESCAPE = re.compile(r"\\([|:@\\])")
 _TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)

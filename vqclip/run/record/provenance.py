@@ -26,8 +26,8 @@ from typing import Any, BinaryIO
 
 from vqclip import __version__
 from vqclip.config import loading
-from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import PictureError, PromptError
 from vqclip.language.prompts import GRAMMAR
 from vqclip.run.record.grammar_v1 import modernise_prompt

@@ -31,7 +31,7 @@ from vqclip.run.record import run_folder
 
 if TYPE_CHECKING:
     from vqclip.generate import Step
-    from vqclip.media.film import Film
+    from vqclip.media.film_writer import Film
     from vqclip.run.record.provenance import Provenance
     from vqclip.tensors import Image
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from vqclip.config import yaml_files
+from vqclip.config import presets
 from vqclip.errors import ConfigError, OutputError, PictureError, pick
 from vqclip.training.data import readers
 from vqclip.training.data.rasterise import (
@@ -280,7 +280,7 @@ def main(arguments: list[str]) -> None:
     strange = [word for word in arguments if "=" not in word]
     if strange:
         raise ConfigError(f"{strange[0]!r} is not a setting; write out=DIR [only=NAME,NAME]")
-    recipe = yaml_files.read_settings(GatherOptions, None, arguments)
+    recipe = presets.read_settings(GatherOptions, None, arguments)
     for tally in gather(Path(recipe.out), recipe.only):
         print(json.dumps({"source": tally.name, **tally.counts}), flush=True)
 

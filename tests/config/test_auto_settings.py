@@ -1,0 +1,67 @@
+"""What a run begins with unless it is said, and which settings suit that."""
+
+from __future__ import annotations
+
+import pytest
+
+from vqclip.config.auto_settings import (
+    DRAFT_DEFAULTS,
+    NO_DEFAULTS,
+    RANDOM_CODES_DEFAULTS,
+    defaults_for,
+    resolve_auto,
+)
+from vqclip.config.loading import load_config
+from vqclip.config.schema import RunConfig, Stage
+from vqclip.config.setting_descriptions import to_dict
+
+GROWN = (("64", "40%"), ("128", "25%"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "vqgan", "start"),
+    [
+        ("a fox", "starter", "dream"),
+        ("a fox", "mine", "random"),
+        ("@x.png | fog:-1", "starter", "random"),
+        ("", "starter", "random"),
+        (":2", "starter", "random"),
+    ],
+)
+def test_words_for_the_starter_begin_with_a_draft(prompt: str, vqgan: str, start: str) -> None:
+    assert resolve_auto(RunConfig(prompts=prompt, vqgan=vqgan)).init == start
+    assert resolve_auto(RunConfig(prompts=prompt, vqgan=vqgan, init="fractal")).init == "fractal"
+
+
+def test_what_suits_a_start() -> None:
+    assert defaults_for("dream", "mine") is DRAFT_DEFAULTS
+    assert defaults_for("random", "starter") is RANDOM_CODES_DEFAULTS
+    assert defaults_for("random", "mine") is defaults_for("x.png", "starter") is NO_DEFAULTS
+
+
+def test_random_codes_of_the_starter_get_a_border() -> None:
+    own = load_config("a fox", init="random")
+    assert (own.losses.edges, own.growth) == (3, [Stage(*each) for each in GROWN])
+    assert (
+        load_config("a fox").losses.edges == load_config("a fox", vqgan="mine").losses.edges == 0
+    )
+    assert load_config("a fox", init="random", losses={"edges": 0}).losses.edges == 0
+    # Pictures that were made before there was one are made again without.
+    old = to_dict(load_config("a fox", init="random", losses={"edges": 0}), everywhere=False)
+    assert load_config(base=old).losses.edges == 0
+
+
+def test_what_suited_a_draft_goes_with_it() -> None:
+    own = ["cutouts.count=8", "optimiser.rate=0.25"]
+    drafted = load_config("a fox", overrides=own)
+    notes = to_dict(drafted, everywhere=False)
+    assert load_config(base=notes) == drafted
+    plain = load_config(base=notes, overrides=["init=random"])
+    assert plain == load_config("a fox", overrides=[*own, "init=random"])
+    assert plain.losses.edges == 3
+    assert plain.losses.init == 0 and plain.growth != [] and plain.steps == 200
+    back = load_config(base=to_dict(plain, everywhere=False), overrides=["init=dream"])
+    assert back == drafted
+    # What was asked for stays, whatever the start.
+    longer = to_dict(load_config("a fox", overrides=["steps=90"]), everywhere=False)
+    assert load_config(base=longer, overrides=["init=random"]).steps == 90

@@ -1,0 +1,126 @@
+"""Defaults that depend on other settings, and values of `auto`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from vqclip.config.schema import MOST_FRAMES, RunConfig
+from vqclip.config.setting_descriptions import to_dict
+from vqclip.errors import ConfigError, PromptError
+from vqclip.language.prompt_types import positive_texts
+from vqclip.language.prompts import parse_prompts
+from vqclip.media.paths import FPS
+
+# From a draft, which is a picture already, a run needs a fifth of the steps that random codes
+# need, at a lower rate. Growth from a smaller picture would lose its outlines, and the init loss
+# keeps its plain background.
+DRAFT_DEFAULTS: dict[str, Any] = {
+    "steps": 60,
+    "growth": [],
+    "optimiser": {"rate": 0.1},
+    "losses": {"init": 3.0},
+}
+
+
+# Random codes have no composition: every cutout tends to show the whole subject, which fills the
+# picture and runs over its edges. A border of one colour keeps the subject whole on a plain
+# background, as in the pictures that the starter learnt from, and more of the run can go into
+# details. Growth begins at 64 pixels, whatever the final size: a grid of 4x4 codes has no room
+# for an eye, and what is missing at first hardly appears later.
+RANDOM_CODES_DEFAULTS: dict[str, Any] = {
+    "growth": [{"size": "64", "steps": "40%"}, {"size": "128", "steps": "25%"}],
+    "losses": {"edges": 3.0},
+}
+
+
+# A frame of a source film is a picture already, so a few steps at a lower rate are enough.
+SOURCE_FILM_DEFAULTS: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": {"rate": 0.1}}
+
+
+# Any other start keeps the defaults of the schema.
+NO_DEFAULTS: dict[str, Any] = {}
+
+
+def resolve_auto(config: RunConfig) -> RunConfig:
+    """Resolve init=auto, and turn `length` in seconds into `frames`.
+
+    init becomes "source" if there is a source film; "dream", a draft, if the VQGAN is the starter
+    and a text prompt has a positive weight; else "random".
+
+    Raises:
+        ConfigError: for a length of more frames than an animation may have.
+    """
+    if config.length > 0 and (config.fps or not config.source.film):
+        frames = _frames(config.length, config.fps or FPS)
+        config = dataclasses.replace(config, frames=frames, length=0.0)
+    if config.init != "auto":
+        return config
+    if config.source.film:
+        return dataclasses.replace(config, init="source")
+    try:
+        words = positive_texts(parse_prompts(config.prompts))
+    except PromptError:
+        words = []  # empty or not valid, which is reported when the run is planned
+    start = "dream" if words and config.vqgan == "starter" else "random"
+    return dataclasses.replace(config, init=start)
+
+
+def _frames(seconds: float, fps: float) -> int:
+    if seconds * fps > MOST_FRAMES:
+        raise ConfigError(
+            f"length is {seconds:g} seconds, at {fps:g} frames a second more than the "
+            f"{MOST_FRAMES} frames that an animation may have; write {MOST_FRAMES / fps:.6g} or "
+            "less"
+        )
+    return max(1, round(seconds * fps))
+
+
+def defaults_for(init: Any, vqgan: Any) -> dict[str, Any]:
+    """The defaults for a start: settings that differ from the schema's, as nested dicts.
+
+    Args:
+        init: the setting, resolved (`resolve_auto`).
+        vqgan: the name of the VQGAN.
+    """
+    if init == "dream":
+        return DRAFT_DEFAULTS
+    if init == "source":
+        return SOURCE_FILM_DEFAULTS
+    return RANDOM_CODES_DEFAULTS if (init, vqgan) == ("random", "starter") else NO_DEFAULTS
+
+
+def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings that carry over when a picture is drawn again from another start.
+
+    Those that were only the defaults of its old start do not.
+
+    Args:
+        notes: the settings recorded in the picture.
+        now: the defaults for the new start, as `defaults_for` gives them.
+    """
+    before = defaults_for(notes.get("init"), notes.get("vqgan"))
+    return notes if before is now else _without(_without(notes, before), _schema_defaults(now))
+
+
+def _schema_defaults(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema's defaults of these settings."""
+    all_defaults = to_dict(RunConfig())
+    return {
+        key: {inner: all_defaults[key][inner] for inner in value}
+        if isinstance(value, Mapping)
+        else all_defaults[key]
+        for key, value in keys.items()
+    }
+
+
+def _without(notes: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes without the settings that equal these defaults."""
+    kept = {}
+    for key, value in notes.items():
+        if isinstance(value, Mapping):
+            kept[key] = _without(value, defaults.get(key, {}))
+        elif key not in defaults or value != defaults[key]:
+            kept[key] = value
+    return kept

@@ -1,0 +1,8 @@
+"""Checks of settings, before any model is loaded.
+
+Begin with `setting_checks`.
+
+    setting_checks    Checks of settings that need no model
+    animation_checks  Checks of animation settings that need no model
+    suggestions       Suggestions for names that there are not, among them those of other tools
+"""

@@ -1,0 +1,230 @@
+"""Checks of settings that need no model.
+
+`check_settings` checks values of the right kind: names, bounds, and settings that must go
+together. `describe_misfit` describes what a value of the wrong kind should have been.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Mapping
+from math import isfinite
+from typing import Any, cast, get_args, get_origin
+
+from vqclip.config import perceptor_spec, schedule_settings
+from vqclip.config.checking.suggestions import suggest_value
+from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
+from vqclip.config.setting_descriptions import describe_settings, type_hints
+from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages
+from vqclip.errors import ConfigError, suggest
+from vqclip.language import assets, audio_bands
+from vqclip.media.paths import FILMS
+
+# As `guidance.pixel_losses` reads them: Pillow would also take transparent colours and
+# rgb(300, 0, 0).
+HEX_COLOUR = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
+COLOUR_NAME = re.compile(r"[a-z]+", re.IGNORECASE)
+
+MOST_CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codec → greatest crf
+
+
+def check_settings(config: RunConfig) -> RunConfig:
+    """Check all settings but those of animations, and return them.
+
+    Raises:
+        ConfigError: for the first value that is not valid.
+    """
+    check_bounds(config, audio_bands.parse_bands(config.sound.bands))
+    if not config.perceptors or not all(config.perceptors):
+        raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
+    names = perceptor_spec.perceptor_names(config.perceptors)
+    if len(set(names)) < len(names):
+        raise ConfigError(f"perceptors names a CLIP model twice: {', '.join(names)}")
+    if config.optimiser.average >= 1:
+        raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
+    if config.style.count("{}") > 1:
+        raise ConfigError(
+            f"style is {config.style!r}; it must hold {{}} once, where the prompt goes"
+        )
+    for place in (config.out, config.assets):
+        assets.refuse_address(place)
+    _check_losses(config)
+    check_film(config.film)
+    plan_stages(config, 1)
+    return config
+
+
+def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
+    """Write values in the form of their settings that people write in another one.
+
+    Sizes become "WxH", rates numbers, and None, in any spelling, None where it is allowed. What
+    cannot be read stays, to be refused with its name.
+    """
+    found, hints = dict(values), type_hints(schema)
+    for key, value in values.items():
+        hint = hints.get(key)
+        inside = get_args(hint)[0] if get_origin(hint) is list else None
+        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+            found[key] = canonical_values(value, cast(type, hint))
+        elif dataclasses.is_dataclass(inside) and isinstance(value, list):
+            found[key] = [
+                canonical_values(each, cast(type, inside)) if isinstance(each, Mapping) else each
+                for each in value
+            ]
+        elif (
+            type(None) in get_args(hint)
+            and isinstance(value, str)
+            and value.strip().lower() in ("none", "null")
+        ):
+            found[key] = None
+        elif key == "fps":
+            found[key] = canonical_rate(value)
+        elif key == "size" and schema is RunConfig:
+            found[key] = canonical_size(value)
+        elif key == "size" and hint is str and isinstance(value, list | tuple):
+            found[key] = canonical_size(value)  # of a stage, where a number is the shorter side
+    return found
+
+
+def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
+    """Check all values of a schema against their choices and bounds.
+
+    Args:
+        config: an instance of any schema.
+        heard: further variables that schedules may name.
+
+    Raises:
+        ConfigError: for the first value that is not valid.
+    """
+    for key, value, metadata in _settings(config):
+        choices = metadata.get("choices")
+        if choices and value not in choices:
+            raise ConfigError(
+                f"{key} is {value!r}{suggest_value(key, str(value), choices)} (one of: "
+                f"{', '.join(choices)})"
+            )
+        if metadata.get("changing") and isinstance(value, str):
+            schedule_settings.check_scheduled(
+                key, value, metadata["least"], metadata["most"], heard
+            )
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(f"{key} is {value}; it must be a number")
+        if isinstance(value, int | float) and value < metadata["least"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
+        if isinstance(value, int | float) and value > metadata["most"]:
+            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
+
+
+def check_film(film: FilmSettings) -> None:
+    """Check that a film's format, codec and other settings go together.
+
+    Raises:
+        ConfigError: if they do not; the message names a format or a codec that would.
+    """
+    codecs = FILMS[film.format]
+    if film.codec != "auto" and film.codec not in codecs:
+        fitting = " or ".join(kind for kind, each in FILMS.items() if film.codec in each)
+        own = f", or film.codec={' or '.join(codecs)}" if codecs else ""
+        raise ConfigError(
+            f"film.codec is {film.codec}, which does not go into film.format={film.format}; "
+            f"write film.format={fitting}{own}"
+        )
+    codec = (*codecs, "")[0] if film.codec == "auto" else film.codec
+    most = MOST_CRF.get(codec)
+    if film.crf is not None and most is None:
+        having = ", ".join(MOST_CRF)
+        raise ConfigError(
+            f"film.crf is {film.crf}, but {codec or film.format} has no crf ({having} have); "
+            "leave it out"
+        )
+    if film.crf is not None and most is not None and film.crf > most:
+        raise ConfigError(f"film.crf is {film.crf}; for {codec} it must be {most} or less")
+    if film.between and film.format == "frames" and film.between_by != "latent":
+        raise ConfigError(
+            f"film.between is {film.between}, but extra frames are made when a film is encoded, "
+            "and film.format is frames; write film.format=mp4 or another kind"
+        )
+
+
+def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
+    """Describe what `value`, found at `key`, must be to fit the field `name` of a schema.
+
+    >>> describe_misfit("steps", 2.5, RunConfig, "steps")
+    'steps is 2.5; it must be a whole number, such as 200'
+    """
+    shown = "empty" if value is None else repr(value)[:60]
+    default = getattr(schema(), name)
+    if isinstance(default, list) and default and dataclasses.is_dataclass(default[0]):
+        pairs = ", ".join(f"{k}: {v}" for k, v in vars(default[0]).items())
+        return f"{key} is {shown}; write a list such as [{{{pairs}}}]"
+    setting = next(each for each in describe_settings(schema) if each.key == name)
+    kinds = (
+        k if k in ("text", "null", "true", "false") else f"a {k}"
+        for k in setting.kind.split(" or ")
+    )
+    example = f"[{setting.default}]" if setting.kind == "list" else setting.default
+    such = "" if example in ("", "[]", "null", "0", "0.0") else f", such as {example}"
+    return f"{key} is {shown}; it must be {' or '.join(kinds)}{such}"
+
+
+def describe_group_misfit(key: str, value: Any, schema: type, sign: str = ": ") -> str:
+    """Describe what to write instead of one value for a whole group of settings.
+
+    Args:
+        sign: what stands between a key and its value: ": " in a file, "=" as an argument.
+
+    >>> describe_group_misfit("film", "gif", FilmSettings)
+    "film is 'gif', but it is a group of settings; did you mean film.format: gif?"
+    """
+    shown = "empty" if value is None else repr(value)[:60]
+    settings = list(describe_settings(schema))
+    found = f"{key or 'it'} is {shown}, but it is a group of settings; "
+    if meant := [each.key for each in settings if value in each.choices]:
+        return f"{found}did you mean {key}.{meant[0]}{sign}{value}?"
+    if value is None or str(value).lower() in ("off", "no", "none", "false", "null", "~", "0"):
+        if schema is LossSettings:
+            names = [each.key for each in settings if "schedule" in each.kind]
+            off = ", ".join(f"{key}.{name}{sign}0" for name in names)
+            return f"{found}switch them off one by one: {off}"
+        return f"{found}leave it out for the defaults"
+    such = next((each for each in settings if each.default not in ("", "null")), settings[0])
+    return f"{found}write such as {key}.{such.key}{sign}{such.default}"
+
+
+def _check_losses(config: RunConfig) -> None:
+    """Check the losses, and all settings that are colours."""
+    losses = config.losses
+    if losses.palette and not losses.colours.strip():
+        raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
+    if losses.init and config.init == "random":
+        raise ConfigError(
+            "losses.init needs a picture to start from; give one with init=, such as "
+            "init=photo.png or init=fractal"
+        )
+    if losses.colours.strip():
+        for name in losses.colours.split(","):
+            _check_colour("losses.colours", name.strip())
+    _check_colour("losses.edge_colour", losses.edge_colour.strip())
+    _check_colour("init_colour", config.init_colour.strip())
+
+
+def _check_colour(key: str, name: str) -> None:
+    if name == "white" or HEX_COLOUR.fullmatch(name):  # the default costs no import
+        return
+    from PIL import ImageColor
+
+    if COLOUR_NAME.fullmatch(name) is None or name.lower() not in ImageColor.colormap:
+        raise ConfigError(
+            f"{key}: {name!r} is not a colour{suggest(name.lower(), ImageColor.colormap)}; "
+            "write a CSS name such as gold, or hex digits such as #ff0000"
+        )
+
+
+def _settings(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if dataclasses.is_dataclass(value):
+            yield from _settings(value, f"{prefix}{each.name}.")
+        else:
+            yield prefix + each.name, value, each.metadata

@@ -1,0 +1,215 @@
+"""Estimates of a run: sizes, downloads, memory and time.
+
+`Request -> Estimate`. Operations and memory are counted by `memory_footprint`, on models without
+weights. How fast this machine is at such work is measured, for half a second. The answers are
+about right, not right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqclip.config.sizes import plan_stages
+from vqclip.models import clip
+from vqclip.models.cost import Cost
+from vqclip.models.zoo import registry
+from vqclip.run import frame_plan as run_frames
+from vqclip.run import memory_footprint
+from vqclip.run.preflight import Request
+
+PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
+START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
+DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
+MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
+CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
+TIMING_SECONDS = 0.15  # seconds for one measurement of speed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would need; every number is about.
+
+    Attributes:
+        stages: (width, height, steps) of each size that the run passes through, in pixels; of an
+            animation, those of its first frame.
+        downloads: (name, bytes or None) of each model that is not here.
+        device: where it would run.
+        memory: bytes at the peak, of the process, or on a GPU of the GPU. None if a model's shape
+            is not known here.
+        seconds: from the shell to the picture, or None likewise.
+        notes: sentences for people.
+        frame_plan: how many an animation draws; 0 for a still.
+        steps: how many steps they take after the first one.
+        length: of its film, in seconds.
+    """
+
+    stages: tuple[tuple[int, int, int], ...]
+    downloads: tuple[tuple[str, int | None], ...]
+    device: str
+    memory: int | None
+    seconds: float | None
+    notes: tuple[str, ...]
+    frames: int = 0
+    steps: int = 0
+    length: float = 0.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a device is: operations a second in convolutions and products, bytes a second."""
+
+    draw: float
+    look: float
+    move: float
+
+
+def estimate_cost(request: Request) -> Estimate:
+    """Work out what a run would need. Loads no weights, asks no network, takes a few seconds.
+
+    Raises:
+        ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
+        ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
+    """
+    config = request.config
+    lacking = registry.missing_models(config.vqgan, request.names, clip.is_absent)
+    models = memory_footprint.build_shapes(config, request.perceptors, request.regions)
+    stages = plan_stages(config, models.drawer.factor)
+    drawn, first, more = _frames(request)
+    if not first:  # a stretch of an animation, without its beginning
+        stages, more = [(*stages[-1][:2], more)], 0
+    memory, seconds, notes = None, None, []
+    if models.networks is None:
+        names = ", ".join(models.unknown)
+        notes.append(f"memory and time are not known: open_clip does not describe {names}")
+    else:
+        draws, look = memory_footprint.step_costs(
+            config, models, memory_footprint.read_memory_policy(config)
+        )
+        memory = memory_footprint.peak_memory(models, draws, look)
+        with _threads(config.threads):
+            speed = measure_speed(models.device, models.dtype)
+        each = [_seconds(draw, look, speed) for draw in draws]
+        taken = zip(each[-len(stages) :], stages, strict=True)
+        seconds = START + sum(s * steps for s, (_, _, steps) in taken)
+        seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
+        seconds += each[-1] * more + _seconds(draws[-1], Cost(0, 0, 0), speed) * drawn * MOVE
+    return Estimate(
+        stages=tuple(stages),
+        downloads=tuple((each.name, each.bytes) for each in lacking),
+        device=str(models.device),
+        memory=memory,
+        seconds=seconds,
+        notes=tuple(notes),
+        frames=drawn,
+        steps=more,
+        length=config.frames / run_frames.fps_of(config) if config.frames else 0.0,
+    )
+
+
+def describe_estimate(estimate: Estimate) -> str:
+    """Say an estimate in a few lines, without a newline at the end."""
+    sizes = ", ".join(f"{w}x{h} for {n} steps" for w, h, n in estimate.stages)
+    here = "nothing, all models are here"
+    if estimate.steps:
+        sizes += f", then {estimate.steps} steps for {estimate.frames - 1} more frames"
+    lines = [f"sizes     {sizes}", f"device    {estimate.device}"]
+    if estimate.length:
+        lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
+    if estimate.downloads:
+        here = ", ".join(f"{n} ({registry.format_bytes(size)})" for n, size in estimate.downloads)
+    lines.append(f"download  {here}")
+    for name, _ in estimate.downloads:
+        lines.append(f"          {registry.MissingModel(name, None).command}")
+    if estimate.memory is not None:
+        whose = "GPU memory" if estimate.device.startswith("cuda") else "memory"
+        lines.append(f"needs     about {estimate.memory / 1e9:.1f} GB of {whose}")
+    if estimate.seconds is not None:
+        lines.append(f"takes     about {_duration(estimate.seconds)} if nothing else runs here")
+    return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
+
+
+def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
+    """Measure how fast a device is now, for about half a second. Draws no random numbers."""
+    picture = torch.ones(1, 64, 96, 96, device=device)
+    kernel = torch.ones(64, 64, 3, 3, device=device)
+    rows = torch.ones(1024, 512, device=device, dtype=dtype)
+    columns = torch.ones(512, 512, device=device, dtype=dtype)
+    large = torch.ones(2**22, device=device)
+    other = torch.empty_like(large)
+    return Speed(
+        draw=2
+        * 9
+        * 64
+        * picture.numel()
+        / _time_work(lambda: F.conv2d(picture, kernel, padding=1)),
+        look=2 * rows.numel() * 512 / _time_work(lambda: rows @ columns),
+        move=8 * large.numel() / _time_work(lambda: torch.mul(large, 0.5, out=other)),
+    )
+
+
+def _frames(request: Request) -> tuple[int, bool, int]:
+    """How many frames are drawn, whether the first is among them, and the others' steps."""
+    frame_plan, there = request.frames, request.retake
+    if frame_plan is None:
+        return 0, True, 0
+    starts = (*frame_plan.clock.starts, frame_plan.clock.steps)
+    first, until = 0, len(starts) - 1
+    if there is not None:
+        begins = 0 if there.continues_frame is None else there.first + frame_plan.lead
+        first, until = begins, there.until + frame_plan.lead
+    steps = starts[until] - starts[first]
+    return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
+
+
+def _time_work(work: Callable[[], Tensor]) -> float:
+    """Time some work: the fastest of as often as fits into GLANCE, in seconds.
+
+    The fastest, because what else runs on the machine only ever slows it down.
+    """
+    times: list[float] = []
+    work()
+    until = time.perf_counter() + TIMING_SECONDS
+    while time.perf_counter() < until or len(times) < 3:
+        began = time.perf_counter()
+        work().flatten()[0].item()  # waits for the device
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
+    """Estimate one step: the arithmetic, then the reading and writing around it."""
+    sums = draw.flops / speed.draw + look.flops / speed.look
+    return (
+        sums + PASSES * (draw.moved + look.moved) / speed.move + CALL * (draw.calls + look.calls)
+    )
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with as many threads as the run would; 0: as torch chooses."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count if count > 0 else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _duration(seconds: float) -> str:
+    """Say a time roughly.
+
+    >>> _duration(48.2), _duration(400), _duration(9000)
+    ('48 s', '7 minutes', '2.5 hours')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,158 @@
+"""The perceptors of a run: loading them, their cutouts and random streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from vqclip.config import schedule_settings
+from vqclip.config.perceptor_spec import PerceptorSpec
+from vqclip.config.schema import RunConfig
+from vqclip.guidance import prompt_embedding, regions
+from vqclip.guidance.cutout_recipes import RECIPES
+from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
+from vqclip.language.clock import Clock
+from vqclip.models.device import purpose_seed
+from vqclip.models.memory import MemoryPolicy
+from vqclip.models.zoo import registry
+from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.run.preflight import Request
+from vqclip.run.runner import REGION
+
+
+def make_cutter(
+    config: RunConfig,
+    clock: Clock,
+    there: dict[str, Cutter],
+    seed: int,
+    key: str,
+    size: int,
+    cutouts: int | None,
+    share: Callable[[int], int] = int,
+) -> Cutter:
+    """Find or make the cutter of a name, from the settings.
+
+    Args:
+        there: those that were made, by name.
+        seed: of its random stream.
+        cutouts: how many, None for what `cutouts.count` says.
+        share: how many it gets where there are so many.
+    """
+    if key in there:
+        return there[key]
+    recipe = RECIPES[config.cutouts.recipe]
+    count = config.cutouts.count if cutouts is None else cutouts
+    counts = noises = None
+    if isinstance(count, str):
+        curve = schedule_settings.setting_curve(config, "cutouts.count", clock)
+        most = clock.timeline.value_range(
+            schedule_settings.read_scheduled("cutouts.count", count)
+        )[1]
+        count, counts = round(most), lambda step: share(round(curve(step)))
+    if isinstance(config.cutouts.noise, str):
+        noises = schedule_settings.setting_curve(config, "cutouts.noise", clock)
+    elif config.cutouts.noise is not None:
+        recipe = replace(recipe, noise=config.cutouts.noise)
+    there[key] = Cutter(
+        size, count=share(count), recipe=recipe, seed=seed, counts=counts, noises=noises
+    )
+    return there[key]
+
+
+@dataclass(frozen=True)
+class PerceptorSet:
+    """The perceptors of a run, and what cuts squares for them.
+
+    Args:
+        request: what the run is to be.
+        seed: of the run.
+        perceptors: in the order of the settings.
+        cutters: all that cut, by a name that a checkpoint can keep; those of regions join later.
+    """
+
+    request: Request
+    seed: int
+    perceptors: list[OpenClipPerceptor] = field(default_factory=list)
+    cutters: dict[str, Cutter] = field(default_factory=dict)
+
+    def add(self, spec: PerceptorSpec, perceptor: OpenClipPerceptor) -> None:
+        """Take one in, with the cutter that it shares with others."""
+        # Those of one size that see as many squares see the same ones.
+        key = f"{perceptor.size}{'' if spec.cutouts is None else f' {spec.cutouts}'}"
+        cutter = self._cutter(key, perceptor.size, spec.cutouts)
+        self.perceptors.append(perceptor.with_cutter(cutter))
+
+    def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:
+        """Find or make the cutter of a region's squares, which are fewer."""
+        own = next(key for key, cutter in self.cutters.items() if cutter is perceptor.cutter)
+        (seen,) = (
+            spec.cutouts for spec in self.request.perceptors if spec.name == perceptor.name
+        )
+        return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, regions.count_cutouts)
+
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each one's weights, by what it is in the notes."""
+        return {
+            f"{each.name} clip": registry.file_sha256(each.weights) for each in self.perceptors
+        }
+
+    def describe_tokens(self) -> Iterator[str]:
+        """Say how many tokens each one reads of each text, and in how many parts."""
+        for perceptor in self.perceptors:
+            told = []
+            for prompt in self.request.prompts:
+                if prompt.kind == "text" and (
+                    not prompt.perceptors or perceptor.name in prompt.perceptors
+                ):
+                    parts = prompt_embedding.split_text(
+                        prompt_embedding.choose_text(prompt, perceptor), perceptor
+                    )
+                    tokens = " + ".join(str(part.tokens) for part in parts)
+                    told.append(f"{prompt.body[:40]!r} {tokens}")
+            if told:
+                yield f"{perceptor.name} reads, in tokens: {', '.join(told)}"
+
+    def _cutter(
+        self, key: str, size: int, seen: int | None, share: Callable[[int], int] = int
+    ) -> Cutter:
+        stream = purpose_seed(self.seed, f"cutouts {key}")
+        run = self.request
+        return make_cutter(run.config, run.clock, self.cutters, stream, key, size, seen, share)
+
+
+def load_perceptors(
+    request: Request,
+    words: Sequence[WordEmbedding],
+    seed: int,
+    device: torch.device,
+    memory_policy: MemoryPolicy,
+    say: Callable[[str], None] = lambda words: None,
+) -> PerceptorSet:
+    """Load the perceptors of a run.
+
+    Args:
+        words: the learnt ones that its prompts name.
+        memory_policy: how much they are to hold at a time.
+        say: is told which one is loaded, and then how each reads the prompts.
+
+    Raises:
+        VqclipError: if one cannot be loaded.
+    """
+    config, found = request.config, PerceptorSet(request, seed)
+    for spec in request.perceptors:
+        say(f"loading the perceptor {spec.name} …")
+        perceptor = load_perceptor(
+            spec.name,
+            device=device,
+            precision=config.precision,
+            contrast=config.cutouts.contrast,
+            memory_policy=memory_policy,
+            words=words,
+        )
+        found.add(spec, perceptor)
+    for line in found.describe_tokens():
+        say(line)
+    return found
