@@ -88,6 +88,7 @@ def _structure(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read ({reason}); check the file") from error
     try:
         told = structured.read_structured(text)
+        structured.refuse_frames(told or {})
     except PromptError as error:
         raise PromptError(f"{path}: {error}") from error
     if told is None or not any(key in told for key in structured.SENTENCE_KEYS):

@@ -158,6 +158,7 @@ def prompt_text(value: Any, key: str = "prompts") -> str:
         is_structured = any(each in value for each in structured.SENTENCE_KEYS)
         if is_structured and not all(map(_is_number, value.values())):
             return prompts_to_text(structured.translate_structured(value))
+        structured.refuse_frames(value)
         return prompts_to_text(
             _weighted_prompt(body, weight, key) for body, weight in value.items()
         )

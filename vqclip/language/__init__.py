@@ -5,7 +5,8 @@ Begin with `prompts`.
     prompts        The prompt language: parsing, checking and printing prompts
     lexer          The lexer of prompts: which characters are signs and which are text
     prompt         The parsed prompt, as dataclasses
-    prompt_parser  The parser of one part of a prompt, and hints about signs that are only text
+    prompt_parser  The parser of one part of a prompt
+    lookalikes     Hints about signs that may be read in another way than they were meant
     structured     Structured prompts, in JSON or YAML
     templates      Prompt templates: `a {red|blue} fox`, one text for several prompts
     assets         The search path for pictures, masks, learnt words and named directions

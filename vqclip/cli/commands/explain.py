@@ -16,7 +16,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
-from vqclip.language import assets, expressions, prompts, schedules, structured, templates
+from vqclip.language import assets, expressions, lexer, prompts, schedules, structured, templates
 from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt import Prompt, apply_style
 from vqclip.language.schedules import Schedule
@@ -72,7 +72,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
             prompts.parse_with_negative(config.prompts, config.negative), config.style
         )
         lines = [
-            prompts.prompts_to_text(parsed),
+            lexer.fold_lines(prompts.prompts_to_text(parsed)),
             *(f"  {line}" for line in prompts.describe_prompts(parsed)),
         ]
         strays = prompts.lint_prompts(config.prompts, config.negative)

@@ -15,7 +15,7 @@ from vqclip.config import loading, yaml_files
 from vqclip.config.describe import describe_settings, format_value, to_dict
 from vqclip.config.layers import flatten_keys
 from vqclip.config.schema import RunConfig
-from vqclip.language import prompts
+from vqclip.language import lexer, prompts
 from vqclip.run.preflight import make_request
 
 
@@ -114,7 +114,8 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     for note in request.notes:
         screen.result(f"note: {note}")
     every = {
-        key: str(format_value(value)) for key, value in flatten_keys(to_dict(config)).items()
+        key: lexer.fold_lines(str(format_value(value)))
+        for key, value in flatten_keys(to_dict(config)).items()
     }
     defaults = {each.key: each.default for each in describe_settings()}
     shown = {k: v for k, v in every.items() if options.all or v != defaults[k]}
