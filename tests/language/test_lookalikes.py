@@ -89,7 +89,7 @@ def test_numbers_that_are_clear_are_not_remarked_on(text: str) -> None:
         ("a dog --neg blurry, grey", """'--neg' in a prompt  … --negative "blurry, grey", or"""),
         (
             "a fox --no text | b",
-            """'--no'  … --negative "text", or stands in them as | text:-1""",
+            """'--no' … --negative "text", or … as | text:-1""",
         ),
         ("a fox —no text", """'—no' in a prompt is only words … --negative "text\""""),
         (
