@@ -156,7 +156,7 @@ def drawer(
 
     def config(number: int, wish: Wish) -> RunConfig:
         overrides = [*work.settings, *settings]
-        return vqclip.load_config(wish.prompt, seed=seed_of(work, number), overrides=overrides)
+        return vqclip.load(wish.prompt, seed=seed_of(work, number), overrides=overrides)
 
     if name == "real":
         return _real(work, rows)

@@ -44,7 +44,7 @@ def main(overrides: list[str], path: Path) -> None:
     for index, prompt in enumerate(PROMPTS):
         began = time.monotonic()
         run = session.build_runner(
-            make_request(vqclip.load_config(prompt, seed=SEED, overrides=overrides))
+            make_request(vqclip.load(prompt, seed=SEED, overrides=overrides))
         )
         for _ in run.play():
             pass

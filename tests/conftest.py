@@ -150,9 +150,9 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
 
     monkeypatch.setenv("VQCLIP_HOME", str(models.path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "vqclip.run.memory_fit.build_shapes", reuse_shapes(models.known_shapes, models.is_steady)
-    )
+    shapes = reuse_shapes(models.known_shapes, models.is_steady)
+    monkeypatch.setattr("vqclip.run.memory_fit.build_shapes", shapes)
+    monkeypatch.setattr("vqclip.run.memory_footprint.build_shapes", shapes)
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.

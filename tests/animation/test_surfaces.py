@@ -87,14 +87,14 @@ def test_what_stays_is_where_it_was_however_the_eye_has_turned(terrain: Any) -> 
         away = space[..., 1] if isinstance(terrain, Plane) else space[..., :2].norm(dim=-1)
         size = terrain.height if isinstance(terrain, Plane) else terrain.radius
         torch.testing.assert_close(away[met], torch.full_like(away[met], size))
-        terrain = terrain.after(flight, way.reprojection)
+        terrain = terrain.next_frame(flight, way.reprojection)
 
 
 def test_the_horizon_lies_where_the_eye_has_turned() -> None:
     terrain: Any = Plane(1.0)
     roll = CameraMove3D(roll=7.2, far=1e5, centre=(0.5, 0.4))
     for _ in range(2):
-        terrain = terrain.after(roll, lambda height, width: pytest.fail("not needed"))
+        terrain = terrain.next_frame(roll, lambda height, width: pytest.fail("not needed"))
     course = reproject(CameraMove3D(z=0.1, far=1e5, centre=(0.5, 0.4)), terrain, 61, 41)
     # Things turned clockwise, by 14.4 degrees in all: so did the line where plain and sky meet.
     x, y = middles(61, 41).unbind(-1)

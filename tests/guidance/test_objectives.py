@@ -55,12 +55,12 @@ class Reader:
     """A perceptor for which every text lies along the first axis."""
 
     name = "reader"
-    room = 75
+    token_room = 75
     reads_sentences = False
 
     tokenizer = None
 
-    def spell(self, pieces: Sequence[tuple[str, float]]) -> TokenRow:
+    def tokenise(self, pieces: Sequence[tuple[str, float]]) -> TokenRow:
         return TokenRow(torch.zeros(77), torch.ones(77), (), 2 + len(pieces))
 
     def embed_text(self, texts: list[str]) -> Tensor:

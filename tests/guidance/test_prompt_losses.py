@@ -159,7 +159,7 @@ class Halves:
 
     pixels: Tensor
 
-    def again(self, picture: Tensor) -> Tensor:
+    def cut_again(self, picture: Tensor) -> Tensor:
         return halve(picture).pixels
 
 
@@ -174,7 +174,7 @@ class Eye:
 
     name: str = "eye"
     size: int = 2
-    cut: Callable[[Tensor], Halves] = halve
+    cutter: Callable[[Tensor], Halves] = halve
 
     def embed_image(self, cutouts: Tensor) -> Tensor:
         return torch.nn.functional.normalize(cutouts.mean((2, 3)), dim=1)

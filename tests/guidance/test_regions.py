@@ -21,7 +21,7 @@ from vqclip.run.runner import Runner
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:
-    return build(vqclip.load_config(prompt, seed=1, **home.settings(**more)))
+    return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
 
 
 def test_a_mask_is_whole_inside_and_soft_towards_the_rest() -> None:
@@ -110,7 +110,7 @@ def test_prompts_for_perceptors_that_are_not_there_are_refused(home: Home) -> No
         ready(home, "a fox for(strater)")
     with pytest.raises(ConfigError, match="no prompt is for the perceptor other"):
         build(
-            vqclip.load_config(
+            vqclip.load(
                 f"a fox for({home.clip})",
                 **home.settings() | {"perceptors": [str(home.clip), "other"]},
             )

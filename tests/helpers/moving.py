@@ -21,7 +21,7 @@ def ready(home: Home, beside: Path | None = None, **settings: Any) -> Runner:
     motion = {"steps": 2} | settings.pop("motion", {})
     usual: dict[str, Any] = {"seed": 1, "frames": 4, "init": "random"}
     prompt = settings.pop("prompts", "a fox")
-    config = vqclip.load_config(prompt, **home.settings(**usual | settings, motion=motion))
+    config = vqclip.load(prompt, **home.settings(**usual | settings, motion=motion))
     return building.build(config, beside=beside)
 
 

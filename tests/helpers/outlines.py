@@ -9,8 +9,8 @@ from typing import Any
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.models.zoo import registry
-from vqclip.run import memory_fit
-from vqclip.run.memory_fit import ModelShapes
+from vqclip.run import memory_footprint
+from vqclip.run.memory_footprint import ModelShapes
 
 Known = dict[tuple[Any, ...], ModelShapes]
 
@@ -18,7 +18,7 @@ Known = dict[tuple[Any, ...], ModelShapes]
 def reuse_shapes(
     known: Known, is_steady: Callable[[RunConfig, Sequence[PerceptorSpec]], bool]
 ) -> Callable[..., ModelShapes]:
-    """Make a `memory_fit.shapes` that keeps what it made, and with it what was counted.
+    """Make a `memory_footprint.build_shapes` that keeps what it made, and with it what was counted.
 
     Counting takes longer than a whole run of the tiny models, and the outcome is always the same.
 
@@ -26,22 +26,21 @@ def reuse_shapes(
         known: where they are kept.
         is_steady: whether the files of these models stay as they are.
     """
-    make = memory_fit.build_shapes
+    make = memory_footprint.build_shapes
 
     def shapes(
         config: RunConfig,
         perceptors: Sequence[PerceptorSpec],
         regions: int,
-        source: Callable[[str], str],
     ) -> ModelShapes:
         if not is_steady(config, perceptors):
-            return make(config, perceptors, regions, source)
+            return make(config, perceptors, regions)
         key = (
             *(os.environ.get("VQCLIP_HOME"), config.vqgan, config.device, config.precision),
             *(registry.STARTER_FOLDER, repr(list(perceptors)), regions),
         )
         if key not in known:
-            known[key] = make(config, perceptors, regions, source)
+            known[key] = make(config, perceptors, regions)
         return known[key]
 
     return shapes

@@ -16,19 +16,19 @@ class Fake:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def move(self, frame: int) -> None:
+    def start_frame(self, frame: int) -> None:
         self.asked.append(f"move {frame}")
 
-    def refine(self, frame: int) -> Iterator[Step]:
+    def take_steps(self, frame: int) -> Iterator[Step]:
         for number in range(max(1, frame)):
             self.asked.append(f"step {frame}.{number}")
             yield Step(10 * frame + number, torch.zeros(1), {})
 
-    def develop(self, frame: int) -> tuple[torch.Tensor, ...]:
+    def finish_frame(self, frame: int) -> tuple[torch.Tensor, ...]:
         self.asked.append(f"develop {frame}")
         return (torch.full((1,), frame),)
 
-    def last(self, frame: int) -> int:
+    def last_step(self, frame: int) -> int:
         return 10 * frame + max(1, frame) - 1
 
 

@@ -35,7 +35,7 @@ class FakeDrawer:
 class FakeCut:
     pixels: Tensor
 
-    def again(self, picture: Tensor) -> Tensor:
+    def cut_again(self, picture: Tensor) -> Tensor:
         return picture[..., :2, :2]
 
 
@@ -52,7 +52,7 @@ class FakeCutter:
 @dataclass(frozen=True)
 class FakePerceptor:
     said: list[str]
-    cut: FakeCutter
+    cutter: FakeCutter
     name: str = "eye"
     size: int = 2
 
@@ -154,8 +154,8 @@ def test_a_loss_may_look_at_the_picture_the_cuts_and_the_step(
     (view,) = seen
     assert view.step == 7
     assert view.image.shape == (1, 3, 4, 4)
-    assert list(view.cuts) == [eye.cut]
-    assert torch.equal(view.cuts[eye.cut].cut_again(view.image), view.cuts[eye.cut].pixels)
+    assert list(view.cuts) == [eye.cutter]
+    assert torch.equal(view.cuts[eye.cutter].cut_again(view.image), view.cuts[eye.cutter].pixels)
     assert set(view.embeddings) == {"eye"}
 
 
@@ -163,7 +163,7 @@ def test_perceptors_that_share_a_cutter_see_the_same_squares(
     said: list[str], drawer: FakeDrawer, eye: FakePerceptor
 ) -> None:
     other = FakePerceptor(said, FakeCutter(said, "another cut"), "third")
-    perceptors = [eye, FakePerceptor(said, eye.cut, "second"), other]
+    perceptors = [eye, FakePerceptor(said, eye.cutter, "second"), other]
     list(generate(drawer, perceptors, [Objective("a", constant, look)], descent(drawer), [0]))
     assert said == ["draw", "cut", "another cut", "eye", "second", "third", "clamp"]
 

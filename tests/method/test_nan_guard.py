@@ -54,9 +54,7 @@ def exploding(at: int) -> Callable[[View], Tensor]:
 
 
 def with_loss(home: Home, loss: Callable[[View], Tensor], **settings: Any) -> Runner:
-    ready = building.build(
-        vqclip.load_config("a fox", **home.settings(seed=1, steps=5) | settings)
-    )
+    ready = building.build(vqclip.load("a fox", **home.settings(seed=1, steps=5) | settings))
     ready.objectives = [*ready.objectives, Objective("strange", lambda step: 1.0, loss)]
     return ready
 

@@ -32,7 +32,7 @@ LACK = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to 
 
 def build(home: Home, **settings: Any) -> Runner:
     settings = {"steps": 3, "cutouts": {"count": 8}} | settings
-    return building.build(vqclip.load_config("a fox", **home.settings(seed=1) | settings))
+    return building.build(vqclip.load("a fox", **home.settings(seed=1) | settings))
 
 
 def gradient(ready: Runner) -> Tensor:

@@ -23,7 +23,7 @@ def perceptor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("text", ["a red fox", "", "Fog, 12:30 &amp; rain!", LONG])
 def test_a_text_without_words_is_the_tokenizers_row(perceptor: Any, text: str) -> None:
-    row = perceptor.spell([(text, 1.0)])
+    row = perceptor.tokenise([(text, 1.0)])
     assert torch.equal(row.tokens, perceptor.tokenizer([text])[0])
     assert row.inserted == () and torch.equal(row.weights, torch.ones(len(row.tokens)))
     inner = getattr(perceptor.tokenizer, "tokenizer", None)
@@ -37,8 +37,8 @@ def test_a_text_without_words_is_the_tokenizers_row(perceptor: Any, text: str) -
 def test_a_word_is_as_many_tokens_as_it_has_vectors(perceptor: Any) -> None:
     vectors = torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
     taught = perceptor.with_words({"my-cat": vectors})
-    row = taught.spell([("a photo of <my-cat> in fog", 1.0)])
-    plain = taught.spell([("a photo of in fog", 1.0)])
+    row = taught.tokenise([("a photo of <my-cat> in fog", 1.0)])
+    plain = taught.tokenise([("a photo of in fog", 1.0)])
     assert row.count == plain.count + 3
     ((at, inserted),) = row.inserted
     assert torch.equal(inserted, vectors)
@@ -66,7 +66,7 @@ def test_a_word_is_as_many_tokens_as_it_has_vectors(perceptor: Any) -> None:
 def test_what_does_not_fit_in_is_cut_off(perceptor: Any) -> None:
     room = perceptor.context_length - sum(tokenizer.count_special_tokens(perceptor.tokenizer))
     taught = perceptor.with_words({"long": torch.randn(room - 1, 32), "w": torch.randn(2, 32)})
-    row = taught.spell([("<long><w> fox <w>", 1.0)])
+    row = taught.tokenise([("<long><w> fox <w>", 1.0)])
     assert [(at - row.inserted[0][0], len(v)) for at, v in row.inserted] == [
         (0, room - 1),
         (room - 1, 1),
@@ -79,8 +79,8 @@ def test_what_does_not_fit_in_is_cut_off(perceptor: Any) -> None:
 
 def test_weights_go_to_the_tokens_of_their_piece(perceptor: Any) -> None:
     taught = perceptor.with_words({"w": torch.randn(2, 32)})
-    row = taught.spell([("a photo of", 1.0), ("<w>", 2.5), ("in fog", 0.0)])
-    assert torch.equal(row.tokens, taught.spell([("a photo of <w> in fog", 1.0)]).tokens)
+    row = taught.tokenise([("a photo of", 1.0), ("<w>", 2.5), ("in fog", 0.0)])
+    assert torch.equal(row.tokens, taught.tokenise([("a photo of <w> in fog", 1.0)]).tokens)
     ((at, _),) = row.inserted
     assert row.weights[at : at + 2].tolist() == [2.5, 2.5]
     fog = len(tokenizer.bare_tokens(perceptor.tokenizer, "in fog"))
@@ -89,7 +89,7 @@ def test_weights_go_to_the_tokens_of_their_piece(perceptor: Any) -> None:
 
 
 def test_a_word_that_nobody_taught_is_read_without_its_brackets(perceptor: Any) -> None:
-    row = perceptor.spell([("a <fox> runs", 1.0)])
+    row = perceptor.tokenise([("a <fox> runs", 1.0)])
     assert torch.equal(row.tokens, perceptor.tokenizer(["a fox runs"])[0])
 
 

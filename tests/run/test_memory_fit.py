@@ -40,7 +40,7 @@ def reused_shapes(known: outlines.Known, monkeypatch: Patch) -> None:
 def large() -> RunConfig:
     """A run of published models, whose weights need not be here."""
     words = ["perceptors=[ViT-B-32::openai, ViT-B-16::openai]", "size=512x512", "device=cpu"]
-    return vqclip.load_config("a fox", "normal", overrides=[*words, "cutouts.count=32"])
+    return vqclip.load("a fox", "normal", overrides=[*words, "cutouts.count=32"])
 
 
 def models(config: RunConfig) -> memory_footprint.Shapes:
@@ -84,7 +84,7 @@ def test_the_remedies_fit() -> None:
     found = memory_fit.suggest_smaller(config, looking(config), 0)
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
-        other = vqclip.load_config("a fox", base=to_dict(config), overrides=words.split())
+        other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())
         assert memory_fit.least_memory_policy(other, models(other), free) is not None, words
 
 
@@ -100,7 +100,7 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
 
     monkeypatch.setattr(memory_fit, "build_shapes", never)
     monkeypatch.setattr(memory_fit, "available_memory", lambda device: 8 * 10**9)
-    config = vqclip.load_config("a fox")
+    config = vqclip.load("a fox")
     assert chosen(config, []) == MemoryPolicy()
     monkeypatch.setattr(memory_fit, "available_memory", lambda device: None)  # nobody says
     assert chosen(large(), []) == MemoryPolicy()
@@ -109,7 +109,7 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
 @pytest.mark.parametrize("size", ["256x256", "768x512"])
 def test_the_quick_answer_is_never_wrong(size: str) -> None:
     both = ["starter", "starter-second"]
-    config = vqclip.load_config("a fox", size=size, cutouts={"count": 40}, perceptors=both)
+    config = vqclip.load("a fox", size=size, cutouts={"count": 40}, perceptors=both)
     need = memory_footprint.needed_memory(config, models(config))
     assert not memory_fit.fits_surely(config, looking(config), 0, need)
 

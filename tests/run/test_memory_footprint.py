@@ -11,7 +11,7 @@ from vqclip.run import memory_footprint
 
 
 def test_chunks_go_forward_twice_and_call_each_layer_again() -> None:
-    config = vqclip.load_config("a fox", size="64x64", device="cpu", init="random", growth=[])
+    config = vqclip.load("a fox", size="64x64", device="cpu", init="random", growth=[])
     shapes = models(config)
     assert shapes.networks is not None
     layers = len([m for m in shapes.networks[0].visual.modules() if not list(m.children())])

@@ -188,7 +188,7 @@ def test_the_camera_may_move_by_the_second(home: Home) -> None:
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
 @pytest.mark.parametrize("frames", [6, 8, 40])
 def test_a_scene_takes_its_share_of_a_draft_in_all(share: float, frames: int) -> None:
-    config = vqclip.load_config(
+    config = vqclip.load(
         "a fox ^ a bear ^ an owl", frames=frames, fade=0.8, motion={"drafts": share}
     )
     frame_plan = run_frames.plan_frames(config)

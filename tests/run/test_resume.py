@@ -120,7 +120,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 def test_every_optimiser_goes_on(home: Home, name: str) -> None:
     def built() -> runner.Runner:
         return building.build(
-            vqclip.load_config(
+            vqclip.load(
                 "a fox",
                 **home.settings(
                     seed=1,
@@ -148,13 +148,13 @@ def test_every_optimiser_goes_on(home: Home, name: str) -> None:
 
 
 def test_a_run_that_has_not_begun_has_no_state(home: Home) -> None:
-    run = building.build(vqclip.load_config("a fox", **home.settings(seed=1)))
+    run = building.build(vqclip.load("a fox", **home.settings(seed=1)))
     with pytest.raises(ValueError, match="has no state"):
         run.state()
 
 
 def test_a_state_of_another_run_does_not_fit(home: Home) -> None:
-    run = building.build(vqclip.load_config("a fox", **home.settings(seed=1)))
+    run = building.build(vqclip.load("a fox", **home.settings(seed=1)))
     next(run.play())
     state = run.state()
     for change, message in (

@@ -31,7 +31,7 @@ from vqclip.run.runner import Runner
 
 def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Runner:
     """A session at 32x32 on the tiny models."""
-    return build(vqclip.load_config(prompt, **home.settings(seed=1) | settings))
+    return build(vqclip.load(prompt, **home.settings(seed=1) | settings))
 
 
 def first(run: Runner) -> Step:
@@ -49,13 +49,13 @@ def photo(tmp_path: Path) -> str:
 
 
 def test_the_lines_that_scripts_are_written_against(home: Home) -> None:
-    config = vqclip.load_config(prompts="a fox", preset="starter", **home.settings(seed=3))
-    steps = list(vqclip.play_config(config))
+    config = vqclip.load(prompts="a fox", preset="starter", **home.settings(seed=3))
+    steps = list(vqclip.play(config))
     assert [step.index for step in steps] == [0, 1, 2]
     assert steps[0].image.shape == (1, 3, 32, 32)
     assert list(steps[0].losses) == ["a fox"]
     assert all(torch.isfinite(step.losses["a fox"]) for step in steps)
-    again = list(vqclip.play_config(config))
+    again = list(vqclip.play(config))
     assert all(torch.equal(a.image, b.image) for a, b in zip(steps, again, strict=True))
     assert not list(home.path.parent.glob("outputs"))
 
@@ -125,7 +125,7 @@ def test_provenance_holds_all_that_the_picture_depends_on(home: Home) -> None:
         f"{home.clip} clip": registry.file_sha256(home.clip / "open_clip_model.safetensors"),
     }
     assert json.loads(notes.to_json())["config"]["cutouts"]["count"] == 4
-    config = vqclip.load_config(base=notes.config | {"prompts": notes.prompt})
+    config = vqclip.load(base=notes.config | {"prompts": notes.prompt})
     assert config == replace(run.config, out="outputs")
 
 
@@ -162,7 +162,7 @@ def test_sizes_are_rounded_and_said(home: Home) -> None:
 
 def test_long_prompts_are_read_whole(home: Home) -> None:
     said: list[str] = []
-    build(vqclip.load_config("fox " * 150, **home.settings()), said.append)
+    build(vqclip.load("fox " * 150, **home.settings()), said.append)
     assert said[-1].endswith(
         "reads, in tokens: 'fox fox fox fox fox fox fox fox fox fox ' 75 + 75"
     )
@@ -271,7 +271,7 @@ def test_a_prompt_may_have_the_name_of_a_loss(home: Home) -> None:
 
 
 def test_a_config_that_was_put_together_by_hand_is_checked(home: Home) -> None:
-    run = vqclip.load_config("a fox", **home.settings())
+    run = vqclip.load("a fox", **home.settings())
     with pytest.raises(ConfigError, match=r"^losses.init needs a picture to start f"):
         build(replace(run, losses=replace(run.losses, init=1.0)))
 
@@ -359,7 +359,7 @@ def test_settings_reach_torch_and_the_cutter(home: Home, monkeypatch: pytest.Mon
 
 def test_what_is_done_is_told(home: Home) -> None:
     said: list[str] = []
-    build(vqclip.load_config("a fox", **home.settings()), said.append)
+    build(vqclip.load("a fox", **home.settings()), said.append)
     assert said == [
         "loading the VQGAN tiny …",
         f"loading the perceptor {home.clip} …",
@@ -388,9 +388,7 @@ def test_what_cannot_be_built_is_refused_in_words(
 
 
 def test_playing_is_lazy(home: Home) -> None:
-    steps: Iterator[Step] = vqclip.play_config(
-        vqclip.load_config("a fox", **home.settings(vqgan="tinny"))
-    )
+    steps: Iterator[Step] = vqclip.play(vqclip.load("a fox", **home.settings(vqgan="tinny")))
     with pytest.raises(ModelError, match="no model is called 'tinny'"):
         next(steps)
 

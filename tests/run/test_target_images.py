@@ -23,7 +23,7 @@ HERE = SearchPath.current()
 
 
 def ready(home: Home, prompt: str, **more: object) -> Runner:
-    return build(vqclip.load_config(prompt, seed=1, **home.settings(**more)))
+    return build(vqclip.load(prompt, seed=1, **home.settings(**more)))
 
 
 def paint(path: Path, colour: str, size: tuple[int, int] = (32, 32)) -> Path:

@@ -51,7 +51,7 @@ def far(made: AdversarialPool, model: Model, each: AdversarialImage) -> float:
     """The angle between a whole forgery and its caption."""
     with torch.no_grad():
         picture = made.vqgan.decode(made.vqgan.quantise(each.latent[None]))
-        seen = model.eval().look(torch.nn.functional.interpolate(picture, [32, 32]))
+        seen = model.eval().embed_image(torch.nn.functional.interpolate(picture, [32, 32]))
         return float(spherical_distance(seen, model.embed_text([each.caption])))
 
 

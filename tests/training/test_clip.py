@@ -216,7 +216,7 @@ def test_examine_counts_the_right_concepts(
     pictures = archives.read_pictures(folder, "illustrations", side=32, classes=("permissive",))
     right = {concept: index for index, concept in enumerate(CONCEPTS)}
 
-    def look(images: Tensor) -> Tensor:
+    def embed_image(images: Tensor) -> Tensor:
         rgba = pictures.pixels.float() / 255
         white = rgba[:, :3] * rgba[:, 3:] + 1 - rgba[:, 3:]
         near = torch.cdist(images.flatten(1), white.flatten(1)).argmin(1)
@@ -226,7 +226,7 @@ def test_examine_counts_the_right_concepts(
         order = [right[words] for words in captions]
         return torch.eye(len(CONCEPTS))[[5 if i == 4 else i for i in order]]
 
-    monkeypatch.setattr(model, "embed_image", look)
+    monkeypatch.setattr(model, "embed_image", embed_image)
     monkeypatch.setattr(model, "embed_text", read)
     assert evaluate(model, pictures, "known", SMALL) == {"known": round(5 / 6, 3)}
     assert evaluate(model, pictures.subset([]), "held_out", SMALL) == {}
@@ -372,7 +372,7 @@ def test_a_trunk_sees_what_timm_would(trunk: ClipRecipe, lite0: dict[str, Tensor
         features = model.clip.visual.trunk((images - 0.5) / 0.5)
         torch.testing.assert_close(features, network(images * 2 - 1), atol=1e-5, rtol=1e-4)
         head = model.clip.visual.head(features)
-        torch.testing.assert_close(model.look(images), functional.normalize(head, dim=1))
+        torch.testing.assert_close(model.embed_image(images), functional.normalize(head, dim=1))
     assert clip_model.normalisation(trunk) == ((0.5,) * 3, (0.5,) * 3)
     assert clip_model.normalisation(SMALL) == (clip_model.MEAN, clip_model.STD)
 

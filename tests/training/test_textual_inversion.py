@@ -46,18 +46,18 @@ def test_a_lesson_is_squares_sentences_and_foils(
     perceptor: OpenClipPerceptor, pictures: list[Tensor]
 ) -> None:
     lesson = textual_inversion.prepare_lesson(perceptor, pictures, SETTINGS, seed=1)
-    assert lesson.squares.shape == (3, 4, 32) and bool(lesson.about.all())
-    torch.testing.assert_close(lesson.squares.norm(dim=2), torch.ones(3, 4))
+    assert lesson.image_embeddings.shape == (3, 4, 32) and bool(lesson.about.all())
+    torch.testing.assert_close(lesson.image_embeddings.norm(dim=2), torch.ones(3, 4))
     whole = F.interpolate(pictures[1], [32, 32], mode="bilinear", antialias=True)
-    torch.testing.assert_close(lesson.squares[1, :1], perceptor.embed_image(whole))
+    torch.testing.assert_close(lesson.image_embeddings[1, :1], perceptor.embed_image(whole))
     words = textual_inversion.ordinary_words()
     assert len(set(words)) == len(words) > 200 and {"wolf", "goat", "apple"} < set(words)
-    cosines = perceptor.embed_text(words) @ lesson.squares.mean((0, 1))
+    cosines = perceptor.embed_text(words) @ lesson.image_embeddings.mean((0, 1))
     assert lesson.begin == words[int(cosines.argmax())]
     assert lesson.foils.shape == (8, len(words) - textual_inversion.NEAREST, 32)
     # The nearest are no foils; all others are.
     least = cosines.sort(descending=True).values[textual_inversion.NEAREST]
-    there = (lesson.foils[0] @ lesson.squares.mean((0, 1))).max()
+    there = (lesson.foils[0] @ lesson.image_embeddings.mean((0, 1))).max()
     torch.testing.assert_close(there, least)
     assert all(text.count("<slot>") == 1 for text in lesson.sentences)
 
@@ -70,7 +70,7 @@ def test_a_style_is_told_from_other_manners_of_the_same_thing(
     )
     words = textual_inversion.ordinary_words()
     read = perceptor.embed_text(words)
-    things = [words[int((each.mean(0) @ read.T).argmax())] for each in lesson.squares]
+    things = [words[int((each.mean(0) @ read.T).argmax())] for each in lesson.image_embeddings]
     assert len(lesson.sentences) == len(lesson.foils) == 4 * len(set(things))
     for sentence, about, away in zip(lesson.sentences, lesson.about, lesson.foils, strict=True):
         (thing,) = {thing for thing, yes in zip(things, about, strict=True) if yes}
@@ -88,7 +88,7 @@ def test_the_first_loss_is_the_formula(
     one = pictures[:1]
     (moment,) = learnt(perceptor, one, settings)
     lesson = textual_inversion.prepare_lesson(perceptor, one, settings, seed=1)
-    seen = lesson.squares[0, 0]
+    seen = lesson.image_embeddings[0, 0]
     texts = [text.replace("<slot>", "cat cat") for text in textual_inversion.OBJECTS]
     read = perceptor.embed_text(texts)
     fit = (read @ seen).mean()

@@ -335,7 +335,7 @@ def test_what_is_drawn_is_not_drawn_again(
             assert sheet.width > 250
     # Noise is what a run starts from that has not made a step.
     start = building.build(
-        vqclip.load_config("a fox", overrides=[*home.words(), "seed=1000"])
+        vqclip.load("a fox", overrides=[*home.words(), "seed=1000"])
     ).final_picture()
     assert torch.equal(
         media_images.read_picture(out / "noise" / "00-a-fox.png"),

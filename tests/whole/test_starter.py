@@ -60,9 +60,7 @@ def test_the_loss_falls_and_the_wish_shows() -> None:
     for colour in ("red", "green"):
         # From noise: a draft is near the wish from the start, and has little way to go.
         words = f"a {colour} heart"
-        config = vqclip.load_config(
-            words, seed=1, size="64x64", steps=40, growth=[], init="random"
-        )
+        config = vqclip.load(words, seed=1, size="64x64", steps=40, growth=[], init="random")
         run = building.build(config)
         totals = [step.total() for step in run.play()]
         assert sum(totals[-5:]) < 0.9 * sum(totals[:5])

@@ -48,7 +48,7 @@ def parse_perceptor(text: str) -> PerceptorSpec:
         ConfigError: if it has no name, or a number that is not valid.
 
     >>> parse_perceptor("ViT-B-32::openai:0.5:8")
-    PerceptorSpec(name='ViT-B-32::openai', weight=0.5, squares=8)
+    PerceptorSpec(name='ViT-B-32::openai', weight=0.5, cutouts=8)
     """
     fields = split(lex_text(text.replace("\\", "\\\\")), ":", outside="{")
     found: list[str] = []

@@ -66,9 +66,9 @@ class SceneTimeline:
     def scene_shares(self, step: int) -> list[float]:
         """The share of each scene at a step; they add up to 1.
 
-        >>> SceneTimeline(2, Clock(100), fade=0.2).shares(49)
+        >>> SceneTimeline(2, Clock(100), fade=0.2).scene_shares(49)
         [0.6, 0.4]
-        >>> SceneTimeline(2, Clock(100)).shares(50)
+        >>> SceneTimeline(2, Clock(100)).scene_shares(50)
         [0.0, 1.0]
         """
         place = self._scenes_passed(self.clock.frame(step))

@@ -67,7 +67,7 @@ def parse_length(text: str) -> Length:
     Raises:
         ConfigError: if the text is not a length.
 
-    >>> parse_length("2.50 s").written
+    >>> parse_length("2.50 s").to_text
     '2.5s'
     """
     found = LENGTH.fullmatch(text.strip())
@@ -235,7 +235,7 @@ class Clock:
             ConfigError: see `Timeline.curve`.
 
         >>> from vqclip.language.schedules import parse_schedule
-        >>> rising = Clock(6, starts=(0, 2, 4)).of(parse_schedule("frame"))
+        >>> rising = Clock(6, starts=(0, 2, 4)).curve(parse_schedule("frame"))
         >>> [rising(step) for step in range(6)]
         [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]
         """

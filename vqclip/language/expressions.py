@@ -249,7 +249,7 @@ def parse_expression(text: str) -> Expression:
     Raises:
         ConfigError: if the text is not an expression.
 
-    >>> parse_expression("2*sin(pi/2)").at({})
+    >>> parse_expression("2*sin(pi/2)").evaluate({})
     2.0
     >>> expression_to_text(parse_expression("(1+(2*t))**-2 if where(t<1,1,0) else 3"))
     '(1 + 2 * t) ** -2 if (1 if t < 1 else 0) else 3'

@@ -19,7 +19,7 @@ _SIGN = re.compile(f"[{re.escape(SIGNS)}]")
 def lex_text(text: str) -> Chars:
     r"""Lex a text: resolve its escapes and quotes into (character, is literal) pairs.
 
-    >>> text_of(lex(r'a \| b "c | d" C:\x.png 5"'))
+    >>> text_of(lex_text(r'a \| b "c | d" C:\x.png 5"'))
     'a | b c | d C:\\x.png 5"'
     """
     return [(each, literal) for _, each, literal in _scan(text)]

@@ -102,7 +102,7 @@ def parse_prompts(text: str) -> tuple[Prompt, ...]:
 
     >>> parse_prompts("a fox:2 | fog:-0.5:-0.9")[1] == Prompt("fog", weight=-0.5, stop=-0.9)
     True
-    >>> [(p.text, p.attention) for p in parse_prompts("a (red:1.4) fox")[0].spoken]
+    >>> [(p.text, p.attention) for p in parse_prompts("a (red:1.4) fox")[0].spans]
     [('a ', 1.0), ('red', 1.4), (' fox', 1.0)]
     >>> parse_prompts(r"ratio 16\:9 | @C:\x.png:.3")[1].body
     'C:\\x.png'
@@ -161,7 +161,7 @@ def parse_with_negative(text: str, negative: str = "") -> tuple[Prompt, ...]:
     Raises:
         PromptError: as `parse_prompts`; also if `negative` has scenes.
 
-    >>> show(parse_all("a fox ^ a bear", "fog:0.5"))
+    >>> prompts_to_text(parse_with_negative("a fox ^ a bear", "fog:0.5"))
     'a fox | fog:-0.5 ^ a bear | fog:-0.5'
     """
     found = list(parse_prompts(text))
@@ -241,9 +241,9 @@ def negate_prompt(prompt: Prompt) -> Prompt:
 def prompts_to_text(prompts: Iterable[Prompt]) -> str:
     r"""Write prompts as one canonical text, which `parse_prompts` reads back.
 
-    >>> show([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
+    >>> prompts_to_text([Prompt("a fox", weight=2), Prompt("16:9", stop=0.75)])
     'a fox:2 | 16\\:9:1:0.75'
-    >>> show(parse_prompts("a ((red)) fox in( TOP right ) ^ a bear"))
+    >>> prompts_to_text(parse_prompts("a ((red)) fox in( TOP right ) ^ a bear"))
     'a (red:1.21) fox in(top right) ^ a bear'
     """
     scenes = groupby(prompts, key=lambda prompt: prompt.scene)
@@ -255,9 +255,9 @@ def prompts_to_text(prompts: Iterable[Prompt]) -> str:
 def describe_prompts(prompts: Iterable[Prompt]) -> list[str]:
     """Describe prompts, one line each, so that people see what was understood.
 
-    >>> echo(parse_prompts("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
+    >>> describe_prompts(parse_prompts("a fox:2 | fog:-0.5:-0.9 | @sketch.png:0.3"))
     ['a fox ×2', 'fog ×-0.5 (stops at -0.9)', 'picture sketch.png ×0.3']
-    >>> echo(parse_prompts("a (red:1.4) moon in(top right):{0: 0, 50%: 1}"))
+    >>> describe_prompts(parse_prompts("a (red:1.4) moon in(top right):{0: 0, 50%: 1}"))
     ['a (red ×1.4) moon, in the top right, ×{0: 0, 50%: 1}']
     """
     prompts = list(prompts)

@@ -131,7 +131,7 @@ def translate_structured(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
             a number, nor a list or an object of those.
 
     >>> prompt = {"subject": "a fox", "appearance": {"fur": "red"}, "negative": "fog"}
-    >>> fox, fog = translate(prompt)
+    >>> fox, fog = translate_structured(prompt)
     >>> fox.body, fox.sentence
     ('a fox, red fur', 'A fox with red fur.')
     >>> fog.body, fog.weight

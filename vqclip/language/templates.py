@@ -51,11 +51,11 @@ def expand_prompt(text: str, assets: str = "", slot: bool = False) -> list[str]:
         PromptError: for a template without choices, or for more than 1000 prompts.
         PictureError: for a file that cannot be read.
 
-    >>> expand("{red|blue} fox:{0: 1}")
+    >>> expand_prompt("{red|blue} fox:{0: 1}")
     ['red fox:{0: 1}', 'blue fox:{0: 1}']
-    >>> expand("{2 of a|b|c}")
+    >>> expand_prompt("{2 of a|b|c}")
     ['a, b', 'a, c', 'b, c']
-    >>> expand(r"\{a|b\}")
+    >>> expand_prompt(r"\{a|b\}")
     ['\\{a|b\\}']
     """
     return expand_templates(text, SearchPath.from_settings(assets), slot)

@@ -82,7 +82,7 @@ def page_frames(book: AnimatedImage, rate: Fraction) -> list[int]:
     """In which of the frames of a rate each picture comes, and the number of frames.
 
     >>> book = AnimatedImage((1, 1), (Fraction(1, 2), Fraction(1)), Fraction(2), False)
-    >>> slots(book, Fraction(4))
+    >>> page_frames(book, Fraction(4))
     [0, 2, 6]
     """
     passed, found = Fraction(0), [0]

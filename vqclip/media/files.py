@@ -80,9 +80,9 @@ _LONGEST = 40  # letters of a folder's name, after its number
 def make_slug(title: str) -> str:
     """Turn a title into lower-case words of ASCII letters and digits, 40 characters at most.
 
-    >>> slug("A café, at NIGHT!")
+    >>> make_slug("A café, at NIGHT!")
     'a-cafe-at-night'
-    >>> slug("狐")
+    >>> make_slug("狐")
     'run'
     """
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()

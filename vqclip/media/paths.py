@@ -207,7 +207,7 @@ def list_kinds() -> str:
 def sort_naturally(paths: Iterable[Path]) -> list[Path]:
     """Sort as people number things: frame2 before frame10, and B1 behind a2.
 
-    >>> [path.name for path in natural([Path("b10"), Path("B9"), Path("a")])]
+    >>> [path.name for path in sort_naturally([Path("b10"), Path("B9"), Path("a")])]
     ['a', 'B9', 'b10']
     """
 

@@ -155,7 +155,7 @@ def find_class(text: str, names: Sequence[Sequence[str]]) -> tuple[int, str] | N
     Whole words count, in any case; if there is none, they are compared without a final s, too. Of
     classes that share a name, the one that lists it earlier is taken, then the first.
 
-    >>> named("Two golden owls!", [["crane"], ["owl"], ["bird", "golden owl"]])
+    >>> find_class("Two golden owls!", [["crane"], ["owl"], ["bird", "golden owl"]])
     (2, 'golden owl')
     """
     for ending in ("", "s"):

@@ -224,7 +224,7 @@ class AdversarialPool:
             self.pool.append(self._next(model, generator))
         order = torch.randperm(len(self.pool), generator=generator)
         for index in order[: self.recipe.forgeries].tolist():
-            if self.pool[index].age >= self.pool[index].life:
+            if self.pool[index].age >= self.pool[index].total_moves:
                 self.pool[index] = self._next(model, generator)
         chosen = [self.pool[index] for index in order[: self.recipe.forgeries].tolist()]
         for each in chosen:

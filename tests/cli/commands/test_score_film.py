@@ -92,7 +92,7 @@ def test_the_source_of_a_run_is_taken_as_the_run_took_it(
     over: dict[str, Any] = {"film": "there.mp4", "start": 1.5, "stride": 2, "fit": "stretch"}
     between = {"between": 1} if name == "run/film.mp4" else {}
     settings = {"source": over, "frames": 6, "fps": 6.0, "film": between}
-    config = to_dict(vqclip.load_config("a fox", **settings), everywhere=False)
+    config = to_dict(vqclip.load("a fox", **settings), everywhere=False)
     notes = Provenance(config, "a fox", 1, {}, {})
     Path("run/frames").mkdir(parents=True)
     Path("run/run.json").write_text(notes.to_json())

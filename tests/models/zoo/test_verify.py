@@ -103,7 +103,7 @@ def test_weights_that_were_exchanged_are_refused(mine: Path, refused: Refusal) -
 
 
 def test_runs_note_the_same_digest_from_both(mine: Path, home: Home) -> None:
-    config = vqclip.load_config("a fox", **home.settings() | {"vqgan": NAME})
+    config = vqclip.load("a fox", **home.settings() | {"vqgan": NAME})
     first, second = (building.build(config).models[NAME] for _ in range(2))
     assert first == second == registry.file_sha256(mine)
     assert mine.with_name(vqgan.COPY).is_file()

@@ -168,7 +168,7 @@ def read_templates(given: str | None) -> list[str]:
 def rank_labels(labels: Sequence[str], shares: Sequence[float]) -> list[tuple[str, float]]:
     """Labels with their probabilities, best first.
 
-    >>> ranked(["a", "b", "c"], [0.2, 0.5, 0.3])
+    >>> rank_labels(["a", "b", "c"], [0.2, 0.5, 0.3])
     [('b', 0.5), ('c', 0.3), ('a', 0.2)]
     """
     pairs = zip(labels, shares, strict=True)

@@ -45,15 +45,42 @@ class EarlierPicture:
     folder: Path
 
 
-def draw_run(
+def prepare_run(
     config: RunConfig,
+    screen: Console,
+    progress: Progress,
+    before: EarlierPicture | None = None,
+    point: ResumePoint | None = None,
+) -> Request:
+    """Check settings, and make the request of their run, before torch is imported.
+
+    Args:
+        before: the picture that is made again; its files are looked for beside it, too.
+        point: where a run stopped that is to go on; its folder is locked already.
+
+    Raises:
+        VqclipError: for a setting or a file that cannot be used, or is absent.
+    """
+    progress.config = config
+    files.require_folder(Path(config.out))
+    beside = point.folder if point else before.folder if before else None
+    begun = point is not None and "start" in point.state.tensors
+    request = make_request(config, screen.say, beside, begun=begun, clipped=point is None)
+    if point is None:  # what a run has noted stays as it is
+        request = without_unused_assets(request, beside)
+    progress.config = request.config
+    return request
+
+
+def draw_run(
+    request: Request,
     screen: Console,
     progress: Progress,
     command: Sequence[str] = (),
     before: EarlierPicture | None = None,
     point: ResumePoint | None = None,
 ) -> None:
-    """Draw `config`'s picture, into a new run folder or on in an old one.
+    """Draw the picture of a request, into a new run folder or on in an old one.
 
     Args:
         command: the words that started the run, for `run.json`.
@@ -63,16 +90,7 @@ def draw_run(
     Raises:
         KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
     """
-    progress.config = config
-    began = time.monotonic()
-    files.require_folder(Path(config.out))
-    # What is absent is refused before torch is imported.
-    beside = point.folder if point else before.folder if before else None
-    begun = point is not None and "start" in point.state.tensors
-    request = make_request(config, screen.say, beside, begun=begun, clipped=point is None)
-    if point is None:  # what a run has noted stays as it is
-        request = without_unused_assets(request, beside)
-    progress.config = config = request.config
+    began, config = time.monotonic(), request.config
     from vqclip.models import device
 
     with device.use_deterministic(config.deterministic) as unsteady:
@@ -309,7 +327,7 @@ def _draw_all(
             screen.event("variant", number=number, of=len(found), **texts)
             screen.say(f"{number} of {len(found)}:")
             progress.started, progress.folder = False, None
-        draw_run(config, screen, progress, options.command)
+        draw_run(prepare_run(config, screen, progress), screen, progress, options.command)
 
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
@@ -329,7 +347,9 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     if ":" in (options.frames or ""):
         short.append(f"retake.of={place}")
     config = loading.load_config(base=base, overrides=short + overrides)
-    draw_run(config, screen, progress, options.command, EarlierPicture(notes, place))
+    before = EarlierPicture(notes, place)
+    request = prepare_run(config, screen, progress, before)
+    draw_run(request, screen, progress, options.command, before)
 
 
 def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
@@ -344,9 +364,9 @@ def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
     from vqclip.run.record import run_folder
 
     folder = run_resume.find_run_folder(Path(first))
-    with run_folder.locked_folder(
-        folder
-    ):  # before anything is read that somebody else may be writing
+    # Locked before anything is read that somebody else may be writing.
+    with run_folder.locked_folder(folder):
         point = run_resume.find_resume_point(folder)
         config = run_resume.resumed_settings(point, overrides)
-        draw_run(config, screen, progress, options.command, point=point)
+        request = prepare_run(config, screen, progress, point=point)
+        draw_run(request, screen, progress, options.command, point=point)

@@ -150,7 +150,7 @@ def file_sha256(path: Path) -> str:
 def format_bytes(size: int | None) -> str:
     """Format a number of bytes for people.
 
-    >>> readable(980_000_000), readable(4_260_000_000), readable(None)
+    >>> format_bytes(980_000_000), format_bytes(4_260_000_000), format_bytes(None)
     ('980 MB', '4.3 GB', 'size unknown')
     """
     if size is None:

@@ -62,7 +62,7 @@ class WordEmbedding:
         """Describe the text towers that are as wide as these vectors.
 
         >>> WordEmbedding("my-cat", {768: torch.zeros(1, 768)}).would_fit()
-        'text towers of width 768, such as that of ViT-L-14::openai'
+        'text encoders of width 768, such as that of ViT-L-14::openai'
         """
         known = [
             f"text encoders of width {wide}"

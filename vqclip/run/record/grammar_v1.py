@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)
 def modernise_prompt(text: str, grammar: int) -> str:
     r"""Write a prompt of an older grammar in today's; one that reads the same stays as it is.
 
-    >>> modern("a fox:2 | fog", 1), modern("a (red) fox:2", 1)
+    >>> modernise_prompt("a fox:2 | fog", 1), modernise_prompt("a (red) fox:2", 1)
     ('a fox:2 | fog', 'a \\(red\\) fox:2')
     >>> modern("a train at 3:00", 2)
     'a train at 3:+0'
