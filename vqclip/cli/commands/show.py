@@ -103,7 +103,9 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
 def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     request = make_request(config, clipped=True, complete=False)
     from vqclip.run import estimate as run_estimate
+    from vqclip.run import perceptors as run_perceptors
 
+    notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
     config, estimate = request.config, run_estimate.estimate_cost(request)
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
@@ -111,7 +113,7 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     screen.result(
         "\n".join(f"  {line}" for line in prompts.describe_prompts(request.parsed_prompts))
     )
-    for note in request.notes:
+    for note in notes:
         screen.result(f"note: {note}")
     every = {
         key: lexer.fold_lines(str(format_value(value)))
