@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from tests.helpers import building
 from vqclip import session
 from vqclip.cli.main import main
 from vqclip.config import loading
+from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PromptError
 from vqclip.language import assets
 from vqclip.language.assets import SearchPath
+from vqclip.models import clip_text_tower
 from vqclip.models.zoo import registry, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.run import preflight
 
 
 def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> Path:
@@ -140,3 +144,122 @@ def test_made_again_a_picture_tells_that_its_word_has_changed(
     assert "the word <my-cat> has changed since; the picture will differ" in (
         capsys.readouterr().err
     )
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_a_word_in_a_folder_within_is_found(tmp_path: Path) -> None:
+    touch(tmp_path, "sub/deep.pt", "toy.PT", "sub/toy.pt", "a/two.pt", "b/two.pt")
+    assert assets.find_word("deep", [tmp_path]) == tmp_path / "sub" / "deep.pt"
+    assert assets.find_word("toy", [tmp_path]) == tmp_path / "toy.PT"
+    assert assets.find_word("toy.PT", [tmp_path]) == tmp_path / "toy.PT"
+    assert assets.list_words([tmp_path]) == ["deep", "toy", "two"]
+    with pytest.raises(PromptError, match=r"<two> is in .*/a and in .*/b; rename one of the"):
+        assets.find_word("two", [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("file", "written", "mend"),
+    [
+        ("my toy.pt", "<my toy>", "rename embeddings/my toy.pt to my-toy.pt and write <my-toy>"),
+        ("toy (1).pt", "<toy (1)>", "rename .* to toy-1.pt and write <toy-1>"),
+        ("toy,two.PT", "<toy,two>", "rename .* to toy-two.PT and write <toy-two>"),
+        ("toy's & more+.bin", "<toy's & more+>", "rename .* and write <toy-s-more>"),
+        ("été.pt", "<été>", "rename .* to ete.pt and write <ete>"),
+        ("toy..pt", "<toy.>", "rename .* to toy.pt and write <toy>"),
+        ("my toy.pt", "<my toy.pt>", "rename .* and write <my-toy>"),
+        ("sub/deep.pt", "<sub/deep>", "for embeddings/sub/deep.pt write <deep>"),
+    ],
+)
+def test_a_name_that_prompts_cannot_write_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, written: str, mend: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / assets.WORD_FOLDER, file)
+    here = SearchPath.current()
+    (said,) = preflight.list_notes(RunConfig(prompts=f"a photo of {written}, wet"), here)
+    assert said.startswith(f"'{written}' is only words, since such a name cannot be written; ")
+    assert re.search(mend.replace("+", r"\+"), said)
+    assert preflight.list_notes(RunConfig(prompts=f'a "{written}"'), here) == []
+    assert preflight.list_notes(RunConfig(prompts="a <less known> and <3"), here) == []
+
+
+def test_what_is_offered_can_be_written(tmp_path: Path) -> None:
+    touch(tmp_path, "toy.pt", "my toy.pt", "toy (1).pt", "sub/deep.pt")
+    with pytest.raises(PromptError, match=r"there are: <deep>, <toy>\); to use my toy.pt, toy "):
+        assets.find_word("nope", [tmp_path])
+    for name in assets.list_words([tmp_path]):
+        assert assets.find_word_names(f"<{name}>") == [name]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a <cat>"],
+        ["a fox", "negative=<cat>"],
+        ["a fox", "style=<cat> {}"],
+        ["a fox ^ a <cat>"],
+        ["a {<cat>|fox}"],
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "explain"])
+def test_a_word_that_no_perceptor_knows_is_refused_before_a_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    teach(tmp_path, "cat", wide=768)
+    assert main([command, *words]) == 2
+    said = capsys.readouterr().err
+    assert "knows the word <cat>: it was learnt for text encoders of width 768" in said
+    assert "starter is 128 wide" in said
+
+
+def test_of_two_perceptors_the_one_that_reads_letters_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    teach(tmp_path, "cat", wide=768)
+    assert main(["plan", "a <cat>", "perceptors=starter,ViT-L-14::openai"]) == 0
+    assert "note: starter does not know <cat>, which was learnt for" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "wide"),
+    [("starter", 128), ("ViT-L-14::openai", 768), ("xlm-roberta-base-ViT-B-32::laion5b", 768)],
+)
+def test_the_width_of_a_text_tower_is_known_without_weights(name: str, wide: int) -> None:
+    name = name.replace("laion5b", "laion5b_s13b_b90k")
+    assert clip_text_tower.find_embedding_width(name) == wide
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mend"),
+    [
+        ("picture.PNG", '--init picture.PNG, to be like it "@picture.PNG"'),
+        (" picture.PNG", "to begin with the picture"),
+        ("prompts", "a file of prompts, one a line, is called prompts.txt"),
+        ("./prompts", "is called prompts.txt"),
+        ("notes.md", "is called notes.txt"),
+        ("my film.MP4", "source.film='my film.MP4'"),
+        ("LIST.TXT", "to draw what is in the file write vqclip LIST.TXT"),
+        ("embeddings/toy.PT", "a learnt word is written <toy>"),
+    ],
+)
+def test_a_prompt_that_is_the_name_of_a_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt: str, mend: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = SearchPath.current()
+    assert preflight.list_notes(RunConfig(prompts=prompt), here) == []
+    touch(tmp_path, prompt.strip())
+    (said,) = preflight.list_notes(RunConfig(prompts=prompt), here)
+    assert said.startswith(f"{prompt.strip()!r} is read as words, and is the name of a file here")
+    assert mend in said

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vqclip.config import loading
+from vqclip.config import loading, yaml_files
 from vqclip.errors import PromptError
+from vqclip.language import structured
 from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import parse_prompts, prompts_to_text
 
@@ -97,3 +98,15 @@ def test_what_says_nothing_is_refused(text: str, message: str) -> None:
 def test_other_braces_are_no_structure() -> None:
     with pytest.raises(PromptError, match="is a template"):
         parse_prompts('{"subject" "a fox"}')
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [{"50": "an owl", "0": "a fox"}, {0: "a fox", 50: "an owl"}],
+    ids=["text", "numbers"],
+)
+def test_prompts_by_frames_are_told_as_scenes(frames: dict[object, str]) -> None:
+    with pytest.raises(PromptError, match=r"animate 'a fox lasting\(50\) \^ an owl'"):
+        structured.translate_structured(frames)  # type: ignore[arg-type]
+    with pytest.raises(PromptError, match="prompts by frames"):
+        yaml_files.prompt_text(frames)

@@ -28,11 +28,11 @@ def read_configs(options: PromptOptions) -> list[RunConfig]:
     first, overrides = split_prompt(options.words, options.command)
     drawn = options if isinstance(options, GenerateOptions) else None
     file = None
-    if first is not None and first.endswith((".yaml", ".yml")):
+    if first is not None and first.lower().endswith((".yaml", ".yml")):
         if os.path.isfile(first):
             file, first = Path(first), None
         elif not options.named_generate and not re.search(r"\s", first):
-            near = [str(p) for kind in ("*.yaml", "*.yml") for p in Path().glob(kind)]
+            near = _list_files(".yaml", ".yml")
             raise ConfigError(
                 f"there is no run file {first}{suggest(first, near) or '; check its name'}"
                 f"{' Or,' if suggest(first, near) else ', or'} to draw these words as a prompt: "
@@ -48,18 +48,18 @@ def read_configs(options: PromptOptions) -> list[RunConfig]:
     listed: list[str | None] = [first]
     missing = first is not None and first.lower().endswith(".txt") and not os.path.isfile(first)
     if first and missing and not options.named_generate and not re.search(r"\s", first):
-        near = [str(path) for path in Path().glob("*.txt")]
+        near = _list_files(".txt")
         raise ConfigError(
             f"there is no file of prompts {first}{suggest(first, near) or '; check its name'}"
             f"{' Or,' if suggest(first, near) else ', or'} to draw these words as a prompt: "
             f"vqclip generate {first}"
         )
-    if first is not None and first.endswith(".txt") and os.path.isfile(os.path.expanduser(first)):
-        file_of_prompts = Path(os.path.expanduser(first))
+    file_of_prompts = Path(os.path.expanduser(first or ""))
+    if file_of_prompts.suffix.lower() == ".txt" and os.path.isfile(file_of_prompts):
         listed = [*prompt_templates.read_lines(file_of_prompts)]
         if folder := assets.infer_assets(file_of_prompts):
             overrides.insert(0, f"assets={folder}")
-    if first is not None and first.endswith(".json") and os.path.isfile(first):
+    if first is not None and first.lower().endswith(".json") and os.path.isfile(first):
         listed = [_structure(Path(first))]
         if folder := assets.infer_assets(Path(first)):
             overrides.insert(0, f"assets={folder}")
@@ -79,6 +79,11 @@ def read_configs(options: PromptOptions) -> list[RunConfig]:
             config.prompts, config.negative
         )  # all of them, before the first run
     return found
+
+
+def _list_files(*suffixes: str) -> list[str]:
+    """The names of the files here that have one of the suffixes, in small letters or capitals."""
+    return sorted(each for each in os.listdir() if each.lower().endswith(suffixes))
 
 
 def _structure(path: Path) -> str:

@@ -134,7 +134,8 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     layers = []
     for parent in parents:
         near = path.parent / parent
-        name = str(near) if near.suffix in (".yaml", ".yml") and os.path.isfile(near) else parent
+        is_file = near.suffix.lower() in (".yaml", ".yml") and os.path.isfile(near)
+        name = str(near) if is_file else parent
         layers += read_preset(name, (*chain, str(path.resolve())))
     if isinstance(values.get("assets"), str) and values["assets"]:
         values["assets"] = str(path.parent / os.path.expanduser(values["assets"]))
@@ -158,7 +159,7 @@ def read_preset(name: str, chain: tuple[str, ...]) -> list[Layer]:
     Raises:
         ConfigError: if there is no such preset, or as `read_run_file`.
     """
-    if name.endswith((".yaml", ".yml")):
+    if name.lower().endswith((".yaml", ".yml")):
         return read_run_file(Path(name), chain)
     with resources.as_file(presets_folder() / f"{name}.yaml") as path:
         if re.fullmatch(r"[\w-]+", name) and path.is_file():
@@ -201,6 +202,7 @@ def prompt_text(value: Any, key: str = "prompts") -> str:
     if isinstance(value, Mapping):
         if structured.is_structured(value) and not all(map(_is_number, value.values())):
             return prompts_to_text(structured.translate_structured(value))
+        structured.refuse_frames(value)
         return prompts_to_text(
             _weighted_prompt(body, weight, key) for body, weight in value.items()
         )

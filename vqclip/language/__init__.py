@@ -6,7 +6,8 @@ Begin with `prompts`.
     lexer             The lexer of prompts: which characters are signs and which are text
     prompt_types      The parsed prompt, as dataclasses
     json_reader       JSON as people write it, for structured prompts
-    prompt_parser     The parser of one part of a prompt, and hints about signs that are only text
+    prompt_parser     The parser of one part of a prompt
+    lookalikes        Hints about signs that may be read in another way than they were meant
     structured        Structured prompts, in JSON or YAML
     prompt_templates  Prompt templates: `a {red|blue} fox`, one text for several prompts
     assets            The search path for pictures, masks, learnt words and named directions

@@ -4,10 +4,12 @@ Files are searched for in the working directory, then beside the picture or run 
 again or resumed, then in the folder of the setting `assets`, by default that of the run file or
 of the file of prompts. The same goes for files of choices (`vqclip.language.prompt_templates`).
 
-A learnt word is a file in a folder `embeddings/`: `<my-cat>` is `embeddings/my-cat.safetensors`,
-as `vqclip invert` writes it, or `.pt` or `.bin`, as other tools do. `<my-cat.pt>` names the file
-itself. Nothing is opened here, so that a missing word is refused before torch is imported;
-`vqclip.models.zoo.word_embedding` reads the files.
+A learnt word is a file in a folder `embeddings/`, or in a folder within: `<my-cat>` is
+`embeddings/my-cat.safetensors`, as `vqclip invert` writes it, or `.pt` or `.bin`, as other tools
+do. `<my-cat.pt>` names the file itself. Prompts can write names of letters, digits, `_`, `-` and
+`.`; a file of another name has to be renamed, and messages say how. Nothing is opened here, so
+that a missing word is refused before torch is imported; `vqclip.models.zoo.word_embedding` reads
+the files.
 
 A named direction is a file in a folder `directions/`: `vqclip direction "letters | a caption"
 "a picture" --name plain` writes `directions/plain.json`, with both lists of words and the
@@ -21,6 +23,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -171,15 +174,29 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
         folders: the folders `embeddings/`, in order.
 
     Raises:
-        PromptError: if there is none; the message suggests the nearest name.
+        PromptError: if there is none, with the nearest name, or if it is in several folders.
     """
     for folder in folders:
         for path in (folder / name, *(folder / f"{name}{kind}" for kind in WORD_SUFFIXES)):
             if path.suffix in WORD_SUFFIXES and path.is_file():
                 return path
+        found = [path for path in _word_files(folder) if name in (path.name, path.stem)]
+        if len(places := {path.parent for path in found}) > 1 and folder not in places:
+            raise PromptError(
+                f"the word <{name}> is in {' and in '.join(sorted(map(str, places)))}; rename "
+                "one of the files"
+            )
+        if found:
+            return min(found, key=lambda path: (path.parent != folder, _preference(path)))
     there = list_words(folders)
     where = " nor in ".join(str(folder) for folder in folders)
     known = f" (there are: {', '.join(f'<{each}>' for each in there)})" if there else ""
+    if others := [
+        path for folder in folders for path in _word_files(folder) if _needs_name(path)
+    ]:
+        known += f"; to use {', '.join(path.name for path in others[:8])}, rename "
+        known += "the file" if len(others) == 1 else "the files"
+        known += f", as in {propose_word_name(others[0].stem)}{others[0].suffix}"
     raise PromptError(
         f"the word <{name}> has not been learnt: {name}{WORD_SUFFIXES[0]} is not in "
         f"{where}{suggest(name, there)}{known}; learn it from pictures: vqclip invert PHOTOS… "
@@ -188,15 +205,72 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
 
 
 def list_words(folders: Iterable[Path]) -> list[str]:
-    """List the names of the learnt words in folders, sorted."""
-    found = {
-        path.stem
-        for folder in folders
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.suffix in WORD_SUFFIXES and path.is_file()
+    """List the names of the learnt words in folders that prompts can write, sorted."""
+    files = (path for folder in folders for path in _word_files(folder))
+    return sorted({path.stem for path in files if not _needs_name(path)})
+
+
+def lint_word_names(texts: Iterable[str], search_path: SearchPath) -> list[str]:
+    """List hints about `<names>` in texts that are files of words, but cannot be written so.
+
+    Args:
+        texts: with a null character for each that is literal.
+    """
+    names = dict.fromkeys(name for text in texts for name in _ANY_NAME.findall(text))
+    names = dict.fromkeys(name for name in names if WORD_NAME.fullmatch(name) is None)
+    if not names:
+        return []
+    files = {
+        path: path.relative_to(folder)
+        for folder in (each / WORD_FOLDER for each in search_path.folders)
+        for path in _word_files(folder)
     }
-    return sorted(found)
+    found = []
+    for name in names:
+        for path, inner in files.items():
+            if name not in (path.name, path.stem, str(inner), str(inner.with_suffix(""))):
+                continue
+            if _needs_name(path):
+                new = propose_word_name(path.stem)
+                mend = f"rename {path} to {new}{path.suffix} and write <{new}>"
+            else:
+                mend = f"for {path} write <{path.stem}>"
+            found.append(f"'<{name}>' is only words, since such a name cannot be written; {mend}")
+            break
+    return found
+
+
+def propose_word_name(stem: str) -> str:
+    """Propose a name that prompts can write, like that of a file.
+
+    >>> propose_word_name("Élan (1)"), propose_word_name("猫")
+    ('Elan-1', 'my-word')
+    """
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    found = re.sub(r"[^\w.]+", "-", plain).strip("-.")
+    return found if WORD_NAME.fullmatch(found) else "my-word"
+
+
+_ANY_NAME = re.compile(r"<([^<>|^\0\n]{1,200})>")
+
+
+def _needs_name(path: Path) -> bool:
+    """Whether a file of a word has to be renamed for prompts to write it."""
+    return WORD_NAME.fullmatch(path.stem) is None
+
+
+def _preference(path: Path) -> tuple[int, str]:
+    return WORD_SUFFIXES.index(path.suffix.lower()), path.name
+
+
+def _word_files(folder: Path) -> list[Path]:
+    """List the files of words in a folder and the folders within, sorted."""
+    return sorted(
+        Path(inside, name)
+        for inside, _, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in WORD_SUFFIXES and os.path.isfile(Path(inside, name))
+    )
 
 
 def find_learnt_words(texts: Iterable[str], search_path: SearchPath) -> dict[str, Path]:

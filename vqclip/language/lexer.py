@@ -127,3 +127,12 @@ def escape(text: str) -> str:
     """
     written = _SIGN.sub(lambda found: "@" if found[0] == "@" else "\\" + found[0], text)
     return "\\" + written if text.startswith("@") else written
+
+
+def fold_lines(text: str) -> str:
+    r"""Put a text on one line, with a space for each line break.
+
+    >>> fold_lines("a fox \r\n\n  in snow")
+    'a fox in snow'
+    """
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

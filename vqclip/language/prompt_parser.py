@@ -1,4 +1,9 @@
-"""The parser of one part of a prompt, and hints about signs that are only text."""
+"""The parser of one part of a prompt.
+
+A number after a colon is a weight, a stop or attention, unless it is the end of a time of day
+(`a train at 3:00`, `7:05:30`) or the port of an address (`http://example.com:8080`). A sign makes
+it a number all the same: `a clock at 3:+20`.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +26,23 @@ from vqclip.language.schedules import Schedule
 ATTENTION_FACTOR = 1.1  # what a pair of round brackets multiplies attention by
 ENDLESS = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 MODIFIERS = ("in", "for", "sentence", "lasting")
+_HOUR = re.compile(r"(?<![\w:.\0])(?:[01]?[0-9]|2[0-4])\Z")  # \0 stands for what is literal
+_MINUTE = re.compile(r"[0-5][0-9]")
+_HOST = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*[:\0]//[^\s/:\0]+"
+    r"|(?<![\w.])(?:localhost|[0-9]{1,3}(?:\.[0-9]{1,3}){3}))\Z",
+    re.IGNORECASE,
+)
+_PORT = re.compile(r"[1-9][0-9]{1,4}")
 CALLS: dict[Kind, str] = {"noise": "a seed, such as noise(7)", "vector": "a direction's name"}
 
 
-def parse_part(raw: Chars, place: str) -> Prompt:
+def parse_part(raw: Chars, place: str, times: bool = True) -> Prompt:
     """Parse one part of a prompt, without white space around it.
 
     Args:
         place: where it stands, for messages.
+        times: whether times and ports are text; not so in grammar 2 and before.
 
     Raises:
         PromptError: if it cannot be read.
@@ -37,10 +51,11 @@ def parse_part(raw: Chars, place: str) -> Prompt:
         raise PromptError(f'{place} is empty; put words there, or remove a "|" or a "^"')
     kind: Kind = "image" if raw[0] == ("@", False) else "text"
     fields = split(raw[1:] if kind == "image" else raw, ":", outside="([{")
-    weight, stop = split_numbers(fields, place)
+    times = times and kind == "text"
+    weight, stop = split_numbers(fields, place, times)
     content, modifiers = split_modifiers(join_fields(fields, ":"))
-    late = [text_of(strip(each)) for each in split(content, ":", outside="([{")[1:]]
-    if modifiers and late and NUMBER.fullmatch(late[-1]):
+    late = split(content, ":", outside="([{")
+    if modifiers and len(late) > 1 and _is_number(late, times):
         raise PromptError(
             f"{place}, {text_of(raw)!r}: the weight comes last, after "
             f"{' and '.join(modifiers)}( )"
@@ -51,7 +66,7 @@ def parse_part(raw: Chars, place: str) -> Prompt:
             kind, content = name, inner
             if not text_of(inner).strip():
                 raise PromptError(f"{place}: {name}( ) is empty; write {CALLS[name]}")
-    pieces = _spans(_separate_calls(content), place) if kind == "text" else ()
+    pieces = _spans(_separate_calls(content), place, times) if kind == "text" else ()
     body = "".join(piece.to_text for piece in pieces) if pieces else text_of(strip(content))
     if not body:
         missing = "the path of a picture" if kind == "image" else "words"
@@ -128,14 +143,44 @@ def _length(chars: Chars, place: str) -> Length:
         ) from error
 
 
-def split_numbers(fields: list[Chars], place: str) -> tuple[float | Schedule, float]:
-    """Remove weight and stop from the end of a part's fields; by default 1 and -inf."""
+def ends_in_time_or_port(fields: Sequence[Chars]) -> bool:
+    """Whether the last of fields parted by colons is minutes, seconds or a port.
+
+    What is quoted or escaped is none of these, nor is the 2 of `a fox:2:10` an hour.
+    """
+    texts = ["".join("\0" if literal else each for each, literal in field) for field in fields]
+    last = texts[-1].rstrip()
+    if _PORT.fullmatch(last) and int(last) < 2**16 and _HOST.search(":".join(texts[:-1])):
+        return True
+    if len(fields) < 2 or not _MINUTE.fullmatch(last):
+        return False
+    has_seconds = len(fields) > 2 and _MINUTE.fullmatch(texts[-2]) is not None
+    return any(
+        _HOUR.search(texts[-count]) and (len(texts) == count or not NUMBER.fullmatch(hour))
+        for count in ((2, 3) if has_seconds else (2,))
+        if (hour := texts[-count].strip())
+    )
+
+
+def _is_number(fields: Sequence[Chars], times: bool) -> bool:
+    """Whether the last of fields parted by colons is a number of the part."""
+    text = text_of(strip(fields[-1]))
+    found = NUMBER.fullmatch(text) or ENDLESS.fullmatch(text)
+    return found is not None and not (times and ends_in_time_or_port(fields))
+
+
+def split_numbers(fields: list[Chars], place: str, times: bool) -> tuple[float | Schedule, float]:
+    """Remove weight and stop from the end of a part's fields; by default 1 and -inf.
+
+    Args:
+        times: whether times and ports are text.
+    """
     found: list[Any] = []
     while len(fields) > 1 and len(found) < 2:
         field = fields[-1]
         scheduled = field[:1] == [("{", False)] and strip(field)[-1:] == [("}", False)]
         text = text_of(strip(field))
-        if not scheduled and not (NUMBER.fullmatch(text) or ENDLESS.fullmatch(text)):
+        if not scheduled and not _is_number(fields, times):
             break
         fields.pop()
         if not scheduled:
@@ -148,7 +193,8 @@ def split_numbers(fields: list[Chars], place: str) -> tuple[float | Schedule, fl
         break  # a schedule is a weight, and what stands before is the body
     weight = found[0] if found else 1.0
     before = text_of(strip(fields[-1]))
-    if len(fields) > 1 and isinstance(weight, Schedule) and NUMBER.fullmatch(before):
+    stops = NUMBER.fullmatch(before) is not None and _is_number(fields, times)
+    if len(fields) > 1 and isinstance(weight, Schedule) and stops:
         raise PromptError(
             f"{place}: the stop cannot be a schedule; write the weight's schedule first, then "
             "the stop, a number"
@@ -230,7 +276,7 @@ def _perceptor_names(chars: Chars | None, place: str) -> tuple[str, ...]:
     return names
 
 
-def _spans(chars: Chars, place: str) -> tuple[TextSpan, ...]:
+def _spans(chars: Chars, place: str, times: bool) -> tuple[TextSpan, ...]:
     """Split text into spans, by attention and learnt words."""
     chars = list(chars)
     attention = [1.0] * len(chars)
@@ -241,7 +287,7 @@ def _spans(chars: Chars, place: str) -> tuple[TextSpan, ...]:
             colon = next((i for i in reversed(inner) if chars[i] == (":", False)), None)
             if opening == "(" and colon is not None:
                 text = text_of(strip(chars[colon + 1 : end]))
-                if NUMBER.fullmatch(text) or ENDLESS.fullmatch(text):
+                if _is_number(split(chars[start + 1 : end], ":"), times):
                     factor, inner = _number(text, place), range(start + 1, colon)
                     if not 0 <= factor <= MOST_ATTENTION:
                         raise PromptError(
@@ -313,57 +359,3 @@ def _merge_spans(pieces: Sequence[TextSpan]) -> tuple[TextSpan, ...]:
     ):
         joined[-1:] = [replace(joined[-1], text=text)] if text else []
     return tuple(joined)
-
-
-def find_lookalikes(raw: Chars) -> list[str]:
-    """List hints about modifiers, calls and weights that are read as plain words.
-
-    Args:
-        raw: one part of a prompt, without white space around it.
-    """
-    if raw[:1] == [("@", False)]:
-        return []
-    fields = split(raw, ":", outside="([{")
-    split_numbers(fields, "")
-    content, modifiers = split_modifiers(join_fields(fields, ":"))
-    if any(call_content(content, name) is not None for name in (*CALLS, "lasting")):
-        return []
-    found = []
-    last = split(content, ":", outside="([{")[1:]
-    tail = text_of(last[-1]) if last else " "
-    if not re.search(r"\s|^/", tail):  # what looks like a weight, not 12:30 train, nor http://
-        found.append(
-            f"{':' + tail!r} is read as words, since only numbers, at most two, can follow the "
-            r"colon of a weight: a fox:2:0.8 (a colon of the text is written \:)"
-        )
-    for start, end in sorted(match_brackets(content, "(").items()):
-        name = name_before(content, start)
-        if not name and name_before(strip(content[:start])) == "in":
-            written = text_of(content[start : end + 1])
-            if _is_region(content[start + 1 : end]):
-                found.append(
-                    f"in {written} is read as words, since a space stands before the bracket; "
-                    f"for a region write in{written}"
-                )
-            continue
-        written = f"{name}{text_of(content[start : end + 1])}"
-        if name in modifiers:
-            found.append(f"{written} is read as words, since the part has another {name}( )")
-        elif name in MODIFIERS:
-            found.append(
-                f"{written} is read as words, since it does not end its part; put it at the end "
-                "of the part"
-            )
-        elif name in CALLS:
-            found.append(
-                f"{written} is read as words, since it is not the whole part; put | around it"
-            )
-    return found
-
-
-def _is_region(chars: Chars) -> bool:
-    """Whether the text in a bracket is a region; with a colon, it is attention."""
-    try:
-        return (":", False) not in chars and parse_region(chars) is not None
-    except PromptError:
-        return False

@@ -142,7 +142,7 @@ def _choices(
     if counted is not None:
         count, choices = int(counted[1]), [counted[2], *choices[1:]]
     single = choices[0].strip()
-    if len(choices) == 1 and single.endswith(".txt"):
+    if len(choices) == 1 and single.lower().endswith(".txt"):
         choices = read_lines(search_path.find(single))
     elif len(choices) == 1 and counted is None and slot:
         return [whole]

@@ -33,13 +33,14 @@ Read these rules from top to bottom:
    one, so the network path `\\host\x.png` is written `\\\\host\x.png`.) A bracket or a quote
    without its partner is part of the text.
 3. `^` separates scenes, `|` their parts. White space around parts, bodies and numbers is
-   dropped.
+   dropped. A line break parts nothing; it is a space.
 4. Numbers are read from the right, at most two, and only when they are numbers: digits with an
    optional sign, point and exponent. One is the weight; of two, the first is the weight and
-   the second the stop. So `12:30 train` and `http://a/b` are only text, but `ratio 16:9` has
-   the weight 9. vqclip shows how it read a prompt; to keep the colon, write `ratio 16\:9`.
-   `nan`, `inf` and `infinity` are refused. A `{` directly after the weight's colon begins a
-   schedule.
+   the second the stop. So `12:30 train` and `http://a/b` are only text, and so are times
+   of day, `a train at 3:00`, and ports, `http://a.org:8080`; but `ratio 16:9` has the weight 9,
+   and a note says so. To keep the colon, write `ratio 16\:9`; with its sign, a number is always
+   a weight: `9:+30`. `nan`, `inf` and `infinity` are refused. A `{` directly after the weight's
+   colon begins a schedule.
 5. A modifier stands at the end of its part, after a space, with its bracket directly after its
    name. Anywhere else it is read as words, and a note says so. A mask counts by its opacity if
    any of it is transparent, otherwise by its brightness: white is inside. The length of a
@@ -74,13 +75,21 @@ from functools import lru_cache
 from itertools import groupby
 
 from vqclip.errors import PromptError
-from vqclip.language import prompt_parser, schedules, structured
+from vqclip.language import lookalikes, prompt_parser, schedules, structured
 from vqclip.language.expressions import format_number
-from vqclip.language.lexer import Chars, escape, lex_text, match_brackets, split, strip
+from vqclip.language.lexer import (
+    Chars,
+    escape,
+    fold_lines,
+    lex_text,
+    match_brackets,
+    split,
+    strip,
+)
 from vqclip.language.prompt_types import Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
-GRAMMAR = 2  # version of the grammar; raised when old prompts would change their meaning
+GRAMMAR = 3  # version of the grammar; raised when old prompts would change their meaning
 
 
 def parse_prompts(text: str) -> tuple[Prompt, ...]:
@@ -98,11 +107,15 @@ def parse_prompts(text: str) -> tuple[Prompt, ...]:
     >>> parse_prompts(r"ratio 16\:9 | @C:\x.png:.3")[1].body
     'C:\\x.png'
     """
-    return _parsed(text)
+    return parse_grammar(text, GRAMMAR)
 
 
 @lru_cache(maxsize=256)  # who decides init=auto and who draws ask for the same text
-def _parsed(text: str) -> tuple[Prompt, ...]:
+def parse_grammar(text: str, grammar: int) -> tuple[Prompt, ...]:
+    """Parse prompts by the rules of grammar 2 or 3; see `parse_prompts`.
+
+    In grammar 2, times and ports at the end of a part are weights.
+    """
     if not text.strip():
         raise PromptError(
             'the prompt is empty; write what you would like to see, such as "a fox"'
@@ -122,7 +135,8 @@ def _parsed(text: str) -> tuple[Prompt, ...]:
             place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
             length = prompt_parser.scene_length(raw, place)
             if length is None:
-                prompts.append(replace(prompt_parser.parse_part(raw, place), scene=scene))
+                part = prompt_parser.parse_part(raw, place, times=grammar > 2)
+                prompts.append(replace(part, scene=scene))
             lengths += [
                 each for each in (length or prompts[-1].scene_length,) if each is not None
             ]
@@ -185,7 +199,10 @@ def check_scenes(prompts: Iterable[Prompt], steps: int, of: str = "steps") -> No
 
 
 def lint_prompts(*several: str) -> list[str]:
-    """List hints about signs that are read as plain words, and about misspelt keys.
+    """List hints about signs that may be read in another way than they were meant.
+
+    Such are signs that are read as plain words, those of other programs among them, numbers that
+    may be part of the text, line breaks, and misspelt keys.
 
     Raises:
         PromptError: if a text cannot be read.
@@ -193,16 +210,19 @@ def lint_prompts(*several: str) -> list[str]:
     >>> lint_prompts("a moon in(top) shining")
     ['in(top) is read as words, since it does not end its part; put it at the end of the part']
     """
-    parsed = {text: structured.read_structured(text) for text in several if text.strip()}
-    keys = [
-        hint
-        for each in parsed.values()
-        if each is not None
-        for hint in structured.lint_structured(each)
-    ]
-    plain = [text for text, each in parsed.items() if each is None]
-    parts = (part for text in plain for scene in _scenes(lex_text(text)) for part in scene)
-    return keys + [each for part in parts for each in prompt_parser.find_lookalikes(strip(part))]
+    found = list[str]()
+    for text in dict.fromkeys(several):
+        structure = structured.read_structured(text) if text.strip() else None
+        if structure is not None:
+            found += structured.lint_structured(structure)
+            words = "; ".join(each.body for each in structured.translate_structured(structure))
+            found += lookalikes.find_foreign_signs([(each, each in "|^[]") for each in words])
+            continue
+        chars = lex_text(text)
+        for part in (part for scene in _scenes(chars) for part in scene):
+            found += lookalikes.find_lookalikes(strip(part))
+        found += lookalikes.find_foreign_signs(chars)
+    return found
 
 
 def _scenes(chars: Chars) -> list[list[Chars]]:
@@ -279,8 +299,21 @@ def prompt_to_text(prompt: Prompt) -> str:
     if prompt.scene_length is not None:
         body += f" lasting({prompt.scene_length.to_text})"
     if prompt.stop != -math.inf:
-        return f"{body}:{_weight(prompt)}:{format_number(prompt.stop)}"
-    return body if prompt.weight == 1 else f"{body}:{_weight(prompt)}"
+        return _append_numbers(body, _weight(prompt), format_number(prompt.stop))
+    return body if prompt.weight == 1 else _append_numbers(body, _weight(prompt))
+
+
+def _append_numbers(written: str, *numbers: str) -> str:
+    """Append numbers after colons, with a sign where they could be part of the text."""
+    before, fields = lex_text(written), [lex_text(each) for each in numbers]
+    is_text = any(
+        prompt_parser.ends_in_time_or_port([before, *fields[:count]])
+        for count in range(1, len(fields) + 1)
+    )
+    is_image = before[:1] == [("@", False)]
+    if not is_image and (is_text or lookalikes.is_doubtful([before, *fields])):
+        numbers = (f"+{numbers[0]}", *numbers[1:])
+    return ":".join((written, *numbers))
 
 
 def _join_spans(pieces: Sequence[TextSpan]) -> str:
@@ -296,7 +329,9 @@ def _join_spans(pieces: Sequence[TextSpan]) -> str:
 
 def _span_to_text(piece: TextSpan) -> str:
     text = piece.to_text if piece.learnt else escape(piece.text)
-    return text if piece.attention == 1 else f"({text}:{format_number(piece.attention)})"
+    if piece.attention == 1:
+        return text
+    return f"({_append_numbers(text, format_number(piece.attention))})"
 
 
 def _weight(prompt: Prompt) -> str:
@@ -320,7 +355,7 @@ def describe_prompt(prompt: Prompt) -> str:
         words += f", or as a sentence: {prompt.sentence!r},"
     if prompt.scene_length is not None:
         words += f", in a scene of {prompt.scene_length.to_text},"
-    return f"{words} ×{_weight(prompt)}{_remark(prompt)}"
+    return fold_lines(f"{words} ×{_weight(prompt)}{_remark(prompt)}")
 
 
 def describe_region(region: Region) -> str:

@@ -34,6 +34,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from vqclip.errors import PromptError, suggest
@@ -108,6 +109,10 @@ def read_object(text: str) -> Mapping[str, Any]:
         what = f"{rest[:40]!r} after the structured prompt" if rest else f"{shape} alone"
         raise PromptError(f"holds {what}, and must hold one object in braces, such as {EXAMPLE}")
     unified = unify_keys(found)
+    try:
+        refuse_frames(unified)
+    except PromptError as error:
+        raise PromptError(f"is not one prompt: {error}") from error
     if not any(key in unified for key in SENTENCE_KEYS):
         hint = next((suggest(str(key), KEYS) for key in unified if suggest(str(key), KEYS)), "")
         keys = ", ".join(map(repr, list(unified)[:5])) or "nothing"
@@ -152,6 +157,27 @@ def _read_strictly(text: str) -> Mapping[str, Any] | None:
     return unify_keys(found) if isinstance(found, dict) else None
 
 
+def refuse_frames(values: Mapping[Any, Any]) -> None:
+    """Refuse prompts by frames, `{"0": "a cat", "50": "a dog"}`, as other programs have them.
+
+    Raises:
+        PromptError: that shows the scenes of the same prompts.
+    """
+    if not (values and all(isinstance(each, str) for each in values.values())):
+        return
+    if not all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in values):
+        return
+    frames = sorted((int(key), text) for key, text in values.items())
+    scenes = [
+        f"{text} lasting({after - frame})" for (frame, text), (after, _) in pairwise(frames[:3])
+    ]
+    scenes.append("…" if len(frames) > 3 else frames[-1][1])
+    raise PromptError(
+        "these are prompts by frames, and here scenes follow each other in one prompt, each with "
+        f"its length: vqclip animate {' ^ '.join(scenes)!r}"
+    )
+
+
 def lint_structured(structure: Mapping[str, Any]) -> list[str]:
     """List hints about unknown keys that look like misspelt ones.
 
@@ -184,6 +210,7 @@ def translate_structured(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
         _check(key, value)
     keywords = _joined(structure, "keywords") or ", ".join(_keywords(structure))
     sentence = _joined(structure, "sentence") or _sentence(structure)
+    refuse_frames(structure)
     if not (keywords or sentence):
         raise PromptError(
             'the structured prompt says nothing to draw; give it a subject: {"subject": "a fox"}'

@@ -20,13 +20,18 @@ token at its end (SigLIP, CLIPA, CoCa); and Hugging Face's encoders (XLM-R, mT5,
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from vqclip.models import clip
 
 LEAST_WEIGHT = 1e-15  # used for weight 0: with log(0), some rows would attend to nothing
 
@@ -108,6 +113,37 @@ def embed_tokens(model: Any, tokens: Tensor) -> Tensor:
 def embedding_width(model: Any) -> int:
     """The width W of token embeddings."""
     return int(_embedding(model).embedding_dim)
+
+
+def find_embedding_width(name: str) -> int | None:
+    """Find the width W of a perceptor's token embeddings, without its weights.
+
+    Args:
+        name: of the perceptor.
+
+    Returns:
+        The width, or None if it would have to be asked for on a hub.
+
+    Raises:
+        ConfigError: if open_clip knows no such name. ModelError: if a folder holds no model.
+    """
+    source = clip.perceptor_source(name)
+    if os.path.isdir(source):
+        text = clip.read_settings(Path(source))["text_cfg"]
+    else:
+        known = clip.import_open_clip()
+        text = known.get_model_config(clip.split_model_name(known, source)[0])["text_cfg"]
+    if not text.get("hf_model_name"):
+        return _whole(text.get("width", 512))  # open_clip's default
+    with clip.tower_shape(text, Path(source) if os.path.isdir(source) else None) as changes:
+        if not changes:
+            return None
+        shape = json.loads(Path(changes["hf_model_name"], clip.SHAPE).read_text(encoding="utf-8"))
+    return _whole(shape.get("hidden_size", shape.get("d_model")))
+
+
+def _whole(number: Any) -> int | None:
+    return number if isinstance(number, int) else None
 
 
 def hidden_states(model: Any, tokens: Tensor, inserted: Sequence[Insertion] = ()) -> Tensor:

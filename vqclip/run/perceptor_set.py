@@ -1,4 +1,4 @@
-"""The perceptors of a run: loading them, their cutouts and random streams."""
+"""The perceptors of a run: loading them, their learnt words, cutouts and random streams."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
+from vqclip.models import clip_text_tower
 from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import registry, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
@@ -156,3 +157,17 @@ def load_perceptors(
     for line in found.describe_tokens():
         say(line)
     return found
+
+
+def check_learnt_words(request: Request) -> list[str]:
+    """Read the learnt words of a run, and list notes about perceptors that do not know them.
+
+    The perceptors' weights are not read.
+
+    Raises:
+        ModelError: if a word cannot be read, or no perceptor knows it.
+    """
+    words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
+    found = {name: clip_text_tower.find_embedding_width(name) for name in request.names}
+    widths = {name: width for name, width in found.items() if width is not None}
+    return word_embedding.unknown_word_notes(words, widths) if len(widths) == len(found) else []

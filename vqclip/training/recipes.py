@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 FILES = (".yaml", ".yml")  # a config that ends so is a file, not one that comes with vqclip
 
 
+def is_file(config: str) -> bool:
+    """Whether a config is named as a file, and not as one that comes with vqclip."""
+    return config.lower().endswith(FILES)
+
+
 def list_recipes() -> dict[str, str]:
     """List the configs that come with vqclip: name → the first sentence of its comment."""
     found = {}
@@ -49,7 +54,7 @@ def read_recipe(config: str, overrides: Sequence[str] = ()) -> TrainingRecipe:
     Raises:
         ConfigError: for an unknown name or key, or a value that does not fit, with its place.
     """
-    where = config if config.endswith(FILES) else f"configs/train/{config}.yaml"
+    where = config if is_file(config) else f"configs/train/{config}.yaml"
     content = _content(config, where)
     # The schema has to be known before the values are read by it.
     found = re.search(r"^recipe:\s*[\"']?([\w-]+)", content, re.MULTILINE)
@@ -124,7 +129,7 @@ def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _content(config: str, where: str) -> str:
     """Read the text of a config."""
-    if not config.endswith(FILES):
+    if not is_file(config):
         pick(list_recipes(), config, "training")
     place = Path(config) if config == where else _folder() / f"{config}.yaml"
     try:

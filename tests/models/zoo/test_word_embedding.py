@@ -33,8 +33,21 @@ def web_ui(vectors: torch.Tensor) -> dict[str, Any]:
     }
 
 
-LAYOUTS: dict[str, tuple[str, Callable[[torch.Tensor], dict[str, Any]]]] = {
+def textual_inversion(vectors: torch.Tensor) -> dict[str, Any]:
+    """What textual inversion's own program saves, and the state of an optimiser beside it."""
+    held = torch.nn.Parameter(vectors)
+    return {
+        "string_to_token": {"*": torch.tensor(265)},
+        "string_to_param": torch.nn.ParameterDict({"*": held}),
+        "optimizer": torch.optim.Adam([held]).state_dict(),
+    }
+
+
+LAYOUTS: dict[str, tuple[str, Callable[[torch.Tensor], Any]]] = {
     "web ui": (".pt", web_ui),
+    "textual inversion": (".pt", textual_inversion),
+    "a tensor alone": (".pt", lambda v: v),
+    "in capitals": (".PT", lambda v: {"*": v}),
     "web ui, converted": (".safetensors", lambda v: {"emb_params": v}),
     "diffusers": (".bin", lambda v: {"<cat-toy>": v}),
     "diffusers, safe": (".safetensors", lambda v: {"<cat-toy>": v}),
@@ -157,3 +170,68 @@ def test_a_damaged_safe_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(ModelError, match="damaged or cut short"):
         word_embedding.read_word(tmp_path / "x.safetensors")
+
+
+def test_a_file_of_before_torch_1_6_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cat.pt"
+    torch.save(textual_inversion(rows(2)), path, _use_new_zipfile_serialization=False)
+    assert torch.equal(word_embedding.read_word(path).vectors[768], rows(2))
+
+
+def test_of_several_words_the_file_s_own_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "b.pt"
+    both = {"a": torch.nn.Parameter(rows(1)), "<b>": torch.nn.Parameter(rows(2))}
+    torch.save({"string_to_param": torch.nn.ParameterDict(both)}, path)
+    assert torch.equal(word_embedding.read_word(path).vectors[768], rows(2))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"lora_te_up.weight": 0, "lora_unet_down.weight": 0}, "a LoRA, which changes"),
+        ({"unet.up.lora.up.weight": 0, "b": 0}, "a LoRA"),
+        ({"lora_unet_mid.hada_w1_a": 0}, "a LoRA"),
+        ({"state_dict": {"x.lora_A.weight": 0}}, "a LoRA"),
+        ({320: ({"linear.0.weight": 0},), "layer_structure": [1, 2, 1]}, "a hypernetwork"),
+        ({"control_model.time_embed.0.weight": 0}, "a ControlNet"),
+        ({"model.diffusion_model.out.0.weight": 0}, "the checkpoint of a whole model"),
+        ({"state_dict": {"a": 0}, "epoch": 3}, "the checkpoint of a whole model"),
+        ({"state": {}, "param_groups": []}, "the state of an optimiser"),
+    ],
+)
+def test_a_file_of_another_sort_is_called_by_its_name(
+    tmp_path: Path, content: dict[Any, Any], kind: str
+) -> None:
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(ModelError, match=rf"x\.pt is no learnt word but {kind}"):
+        word_embedding.read_word(tmp_path / "x.pt")
+
+
+def test_a_large_lora_is_told_by_its_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_embedding, "MOST_BYTES", 1000)
+    save_file({"lora_unet_x.lora_up.weight": rows()}, tmp_path / "x.safetensors")
+    with pytest.raises(ModelError, match="no learnt word but a LoRA"):
+        word_embedding.read_word(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"N",
+        b"}" + hostile.text(b"_parameters") + b"Ns",
+        hostile.call(b"os.system", hostile.text(hostile.SHELL)),
+    ],
+    ids=["nothing", "no parameters", "a call"],
+)
+def test_nothing_of_a_container_is_run(
+    tmp_path: Path, state: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = b"ctorch.nn.modules.container\nParameterDict\n)\x81" + state + b"b"
+    path = tmp_path / "x.pt"
+    path.write_bytes(hostile.archive(hostile.program(made)))
+    with pytest.raises(ModelError, match="was not opened"):
+        word_embedding.read_word(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["x.pt"]

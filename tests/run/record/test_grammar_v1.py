@@ -37,6 +37,31 @@ def test_an_old_prompt_means_what_it_meant(text: str, meaning: list[Prompt]) -> 
     assert modernise_prompt(text, prompts.GRAMMAR) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("a train at 3:00", [Prompt("a train at 3", 0)]),
+        ("http://example.com:8080 | b", [Prompt("http://example.com", 8080), Prompt("b")]),
+        ("7:05:30", [Prompt("7", 5, 30)]),
+        ("a fox 3:15:0.5", [Prompt("a fox 3", 15, 0.5)]),
+    ],
+)
+def test_times_and_ports_of_grammar_2_stay_numbers(text: str, meaning: list[Prompt]) -> None:
+    modern = modernise_prompt(text, 2)
+    assert list(prompts.parse_prompts(modern)) == meaning
+    assert prompts.lint_prompts(modern) == []
+    assert list(prompts.parse_prompts(text)) != meaning
+
+
+def test_what_to_avoid_is_read_in_modern_words_too() -> None:
+    old = {"config": {"negative": "fog 3:30"}, "seed": 1, "models": {}, "versions": {}}
+    changes = [{"step": 3, "settings": {"negative": "a 3:30", "steps": 4}}]
+    text = json.dumps(old | {"grammar": 2, "prompt": "a fox 3:15", "changes": changes})
+    notes = provenance.read_json(text)
+    assert (notes.prompt, notes.config) == ("a fox 3:+15", {"negative": "fog 3:+30"})
+    assert notes.changes == [{"step": 3, "settings": {"negative": "a 3:+30", "steps": 4}}]
+
+
 def test_what_reads_the_same_stays_as_it_is() -> None:
     for text in ("a fox:2 | fog:-0.5:-0.9", "12:30 train", r"C:\x.png"):
         assert modernise_prompt(text, 1) == text
@@ -56,7 +81,7 @@ def test_notes_are_read_in_modern_words() -> None:
     old = {"config": {}, "seed": 1, "models": {}, "versions": {}, "grammar": 1}
     changes = [{"step": 3, "settings": {"prompts": "a [b]", "steps": 4}}]
     notes = provenance.read_json(json.dumps(old | {"prompt": "a (b)", "changes": changes}))
-    assert (notes.prompt, notes.grammar) == (r"a \(b\)", 2)
+    assert (notes.prompt, notes.grammar) == (r"a \(b\)", 3)
     assert notes.changes == [{"step": 3, "settings": {"prompts": r"a \[b\]", "steps": 4}}]
     # Before there was a number, there was the first grammar.
     del old["grammar"]

@@ -199,7 +199,7 @@ def as_csv(labels: Sequence[str], found: Sequence[tuple[Path, list[float]]]) -> 
 
 def _list(given: str, option: str) -> list[str]:
     """Words parted by |, or the lines of a text file."""
-    if not given.endswith(".txt"):
+    if not given.lower().endswith(".txt"):
         return [part.strip() for part in given.split("|") if part.strip()]
     try:
         text = Path(given).read_text(encoding="utf-8-sig")

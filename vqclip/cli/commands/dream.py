@@ -20,6 +20,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import learnt_words_in
 from vqclip.media import files
 from vqclip.models.zoo import registry
+from vqclip.run import preflight
 
 if TYPE_CHECKING:
     from vqclip.tensors import Image
@@ -43,7 +44,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     for line in prompts.describe_prompts(parsed):
         screen.say(f"  {line}")
     for note in [
-        *prompts.lint_prompts(config.prompts, config.negative),
+        *preflight.list_notes(config, SearchPath.from_settings(config.assets)),
         *_without_regions(parsed),
     ]:
         screen.say(f"note: {note}")

@@ -16,13 +16,21 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
-from vqclip.language import assets, expressions, prompt_templates, prompts, schedules, structured
+from vqclip.language import (
+    assets,
+    expressions,
+    lexer,
+    prompt_templates,
+    prompts,
+    schedules,
+    structured,
+)
 from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import registry
-from vqclip.run.preflight import check_run
+from vqclip.run.preflight import check_run, list_notes
 
 if TYPE_CHECKING:
     from vqclip.guidance.perceptor import OpenClipPerceptor
@@ -63,6 +71,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
     from vqclip.guidance import prompt_embedding
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.models import clip
+    from vqclip.models.zoo import word_embedding
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
     registry.require_models("starter", names, clip.is_absent)
@@ -72,16 +81,21 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
             prompts.parse_with_negative(config.prompts, config.negative), config.style
         )
         lines = [
-            prompts.prompts_to_text(parsed),
+            lexer.fold_lines(prompts.prompts_to_text(parsed)),
             *(f"  {line}" for line in prompts.describe_prompts(parsed)),
         ]
-        strays = prompts.lint_prompts(config.prompts, config.negative)
+        search_path = SearchPath.from_settings(config.assets)
+        taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
+        strays = [
+            *list_notes(config, search_path),
+            *word_embedding.unknown_word_notes(
+                taught, {each.name: each.width for each in perceptors}
+            ),
+        ]
         lines += [f"note: {stray}" for stray in strays]
         screen.event("understood", prompt=prompts.prompts_to_text(parsed), notes=strays)
-        search_path = SearchPath.from_settings(config.assets)
         for prompt in parsed:
             screen.event("wish", **_told(prompt, search_path))
-        taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
         for each in perceptors:
             perceptor = each.with_fitting_words(taught)
             for prompt in parsed:

@@ -17,7 +17,7 @@ from vqclip.config import presets as config_presets
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, format_value, to_dict
 from vqclip.config.setting_layers import flatten_keys
-from vqclip.language import prompts
+from vqclip.language import lexer, prompts
 from vqclip.run.preflight import make_request
 
 
@@ -106,7 +106,9 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
 def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     request = make_request(config, clipped=True, complete=False)
     from vqclip.run import cost_estimate as run_estimate
+    from vqclip.run import perceptor_set as run_perceptors
 
+    notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
     config, estimate = request.config, run_estimate.estimate_cost(request)
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
@@ -116,10 +118,11 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
             f"  {on_one_line(line)}" for line in prompts.describe_prompts(request.parsed_prompts)
         )
     )
-    for note in request.notes:
+    for note in notes:
         screen.result(f"note: {note}")
     every = {
-        key: str(format_value(value)) for key, value in flatten_keys(to_dict(config)).items()
+        key: lexer.fold_lines(str(format_value(value)))
+        for key, value in flatten_keys(to_dict(config)).items()
     }
     defaults = {each.key: each.default for each in describe_settings()}
     shown = {k: v for k, v in every.items() if options.all or v != defaults[k]}

@@ -63,7 +63,8 @@ def run_trainings(
         return
     known = training_recipes.list_recipes()
     strange = next(
-        (n for n in names if n not in known and not n.endswith(training_recipes.FILES)), None
+        (n for n in names if n not in known and not n.lower().endswith(training_recipes.FILES)),
+        None,
     )
     if strange is not None:
         raise ConfigError(

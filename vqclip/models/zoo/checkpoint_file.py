@@ -76,7 +76,7 @@ MOST_COMPRESSION = 20  # greatest compression; weights usually shrink to nine te
 AGAIN = "download it again, and compare its size with the one that the source states"
 
 
-def read_checkpoint(path: Path | str) -> dict[str, Any]:
+def read_checkpoint(path: Path | str, *, lone_tensor: bool = False) -> dict[str, Any]:
     """Read a checkpoint as a dictionary, tensors on the CPU, without running its code.
 
     Tensors of torch files are memory-mapped where possible: those that are not used cost no
@@ -84,6 +84,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 
     Args:
         path: a `.safetensors` file, or a torch file (zip, or the format before torch 1.6).
+        lone_tensor: whether a file may hold one tensor alone; it then has the key "".
 
     Returns:
         What the file holds: a flat dictionary of tensors, or one with "state_dict" and others.
@@ -104,9 +105,17 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); check its rights") from error
     _refuse_other_files(path, head)
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
-    return _read_torch(path, is_zip=head.startswith(b"PK"))
+    content = _read_torch(path, is_zip=head.startswith(b"PK"))
+    if lone_tensor and isinstance(content, Tensor):
+        return {"": content}
+    if not isinstance(content, dict):
+        raise ModelError(
+            f"{path} holds a {type(content).__name__}, not a dictionary of weights; save the "
+            "model's state_dict() and use that file"
+        )
+    return content
 
 
 def _refuse_other_files(path: Path, head: bytes) -> None:
@@ -122,7 +131,7 @@ def _refuse_other_files(path: Path, head: bytes) -> None:
         raise ModelError(
             f"{path} is a Git LFS pointer, not the checkpoint itself; run 'git lfs pull' there"
         )
-    if path.suffix == ".safetensors" or head.startswith((b"PK", b"\x80")):
+    if path.suffix.lower() == ".safetensors" or head.startswith((b"PK", b"\x80")):
         return
     if all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in head):
         raise ModelError(
@@ -153,7 +162,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
+def _read_torch(path: Path, *, is_zip: bool) -> Any:
     """Read a torch file: torch reads the storages, `safe_pickle.make_unpickler` the pickle."""
     sizes = _check_zip(path) if is_zip else None
     if not is_zip and tarfile.is_tarfile(path):
@@ -190,11 +199,6 @@ def _read_torch(path: Path, *, is_zip: bool) -> dict[str, Any]:
         raise ModelError(
             f"{path} is damaged or cut short ({_first_line(error)}); {AGAIN}"
         ) from error
-    if not isinstance(content, dict):
-        raise ModelError(
-            f"{path} holds a {type(content).__name__}, not a dictionary of weights; save the "
-            "model's state_dict() and use that file"
-        )
     return content
 
 

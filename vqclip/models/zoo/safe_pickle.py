@@ -3,8 +3,8 @@
 A pickle is a small program: it pushes values, calls functions by name, writes attributes. Every
 name that it uses goes through one gate:
 
-- functions that rebuild tensors, and plain containers: allowed, through wrappers made for this
-  file;
+- functions that rebuild tensors, and plain containers, torch's ParameterDict among them: allowed,
+  through wrappers made for this file;
 - objects of training tools (Lightning, OmegaConf, argparse, and `INERT_NAMES`): replaced by an
   inert stand-in that accepts any use and runs nothing;
 - anything else: refused, by name, before it is looked up.
@@ -58,6 +58,17 @@ class StandIn:
         return self
 
 
+class ParameterDict(OrderedDict[Any, Any]):
+    """torch's container of numbers by name, read as a dictionary of what its state holds."""
+
+    def read_state(self, state: Any) -> None:
+        """Take the tensors, and nothing else, from the state of torch's object."""
+        held = state.get("_parameters") if isinstance(state, dict) else None
+        if not isinstance(held, dict):
+            raise Refused("a ParameterDict without parameters")
+        self.update({key: each for key, each in held.items() if isinstance(each, Tensor)})
+
+
 def allow_list() -> dict[tuple[str, str], Any]:
     """Make the allow-list: (module, name) → a safe replacement.
 
@@ -88,6 +99,7 @@ def allow_list() -> dict[tuple[str, str], Any]:
         ("torch", "Size"): size,
         ("torch", "device"): device,
         ("collections", "OrderedDict"): OrderedDict,
+        ("torch.nn.modules.container", "ParameterDict"): ParameterDict,
         ("collections", "defaultdict"): default,
         ("_codecs", "encode"): text_to_bytes,
     }
@@ -240,8 +252,10 @@ def make_unpickler(path: Path, sizes: Mapping[str, int] | None) -> type[Any]:
 
         def load_build(self) -> None:
             state, thing = self.stack[-1], self.stack[-2]
-            if isinstance(thing, StandIn):
+            if isinstance(thing, StandIn | ParameterDict):
                 self.stack.pop()
+                if isinstance(thing, ParameterDict):
+                    thing.read_state(state)
             elif isinstance(thing, OrderedDict) and isinstance(state, dict):
                 super().load_build()
             else:
@@ -339,6 +353,9 @@ def _checked_loader(
     """Wrap the function that loads a storage, and check the storage's size."""
 
     def storage(asked: Any) -> Any:
+        # Before torch 1.6, the class of a module is stored with its source, which is not used.
+        if isinstance(asked, tuple) and asked[:2] == ("module", ParameterDict):
+            return ParameterDict
         if (
             not isinstance(asked, tuple)
             or len(asked) < 5

@@ -6,9 +6,11 @@ The layouts that are read, all as data:
 |----------------------------|--------------------|--------------------------------------------|
 | vqclip                     | .safetensors       | {"vectors.768": [V, 768], …}, and notes    |
 | AUTOMATIC1111's web UI     | .pt                | {"string_to_param": {"*": [V, W]}, "name"} |
+| textual inversion's own    | .pt                | the same, in a ParameterDict               |
 | the same, converted        | .safetensors       | {"emb_params": [V, W]}                     |
 | diffusers                  | .bin, .safetensors | {"<token>": [W] or [V, W]}                 |
 | the same, several vectors  | .bin, .safetensors | {"<token>": [W], "<token>_1": [W], …}      |
+| anybody                    | .pt, .bin          | [W] or [V, W], a tensor alone              |
 | SDXL, for its two towers   | .safetensors, .pt  | {"clip_l": [V, 768], "clip_g": [V, 1280]}  |
 
 A word fits a text tower whose token embeddings are as wide as its vectors, but it has its meaning
@@ -19,6 +21,7 @@ nearly does (`WIDTHS`).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,11 +87,13 @@ def read_word(path: Path, name: str | None = None) -> WordEmbedding:
     """
     wanted = path.stem if name is None else name
     if path.is_file() and path.stat().st_size > MOST_BYTES:
+        _refuse_other_kinds(path, _read_keys(path))
         raise ModelError(
             f"{path} has {path.stat().st_size / 1e6:.0f} MB, and a word of a few vectors has "
             "kilobytes; is it a whole model?"
         )
-    content = read_checkpoint(path)
+    content = read_checkpoint(path, lone_tensor=True)
+    _refuse_other_kinds(path, content)
     found = _vectors(path, content, wanted)
     if not found:
         raise ModelError(f"{path} holds no learnt word: it holds no vectors")
@@ -143,17 +148,62 @@ def unknown_word_notes(words: Iterable[WordEmbedding], widths: Mapping[str, int]
     return notes
 
 
+# What else lies about in folders of words: a key of its file → what it is.
+_OTHER_KINDS = {
+    r"(?:^|[._])(?:lora|hada|lokr|oft)(?:_|\.(?:up|down)|[._][AB]\b)": (
+        "a LoRA, which changes a diffusion model"
+    ),
+    r"layer_structure$|^(?:320|640|1280)$": "a hypernetwork, which changes a diffusion model",
+    r"^(?:control_model\.|controlnet_|input_hint_block\.)": (
+        "a ControlNet, which steers a diffusion model"
+    ),
+    r"^(?:model\.diffusion_model|first_stage_model|cond_stage_model|state_dict$|down_blocks\.)": (
+        "the checkpoint of a whole model"
+    ),
+    r"^(?:optimizer_state_dict|param_groups)$": "the state of an optimiser",
+}
+
+
+def _refuse_other_kinds(path: Path, content: Iterable[Any]) -> None:
+    """Refuse files that hold another thing than a word, and say what it is."""
+    keys = [str(key) for key in content]
+    if "string_to_param" in keys:
+        return
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        keys = [*map(str, content["state_dict"]), *keys]
+    for pattern, kind in _OTHER_KINDS.items():
+        if any(re.search(pattern, key) for key in keys):
+            raise ModelError(
+                f"{path} is no learnt word but {kind}; it is of no use here: leave the word out, "
+                "or learn one from pictures with vqclip invert"
+            )
+
+
+def _read_keys(path: Path) -> list[str]:
+    """List the keys of a `.safetensors` file without its tensors; [] for any other file."""
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix.lower() != ".safetensors":
+        return []
+    try:
+        with safe_open(str(path), "pt") as file:
+            return list(file.keys())
+    except (SafetensorError, OSError):
+        return []
+
+
 def _vectors(path: Path, content: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Select the tensors of one word from the content of a file."""
     inner = content.get("string_to_param")
     if inner is not None:
-        if not isinstance(inner, Mapping) or not inner:
+        if not isinstance(inner, Mapping):
             raise ModelError(
-                f"{path} keeps its vectors in a {type(inner).__name__}, as the first textual "
-                "inversion did, which is not read; convert it to .safetensors first"
+                f"{path} keeps its vectors in a {type(inner).__name__}, which is not read; "
+                "convert it to .safetensors first"
             )
-        return dict(inner)
-    tensors = {key: each for key, each in content.items() if isinstance(each, Tensor)}
+        own = [key for key in inner if str(key).strip("<>") == name]
+        return {str(key): inner[key] for key in own or inner}
+    tensors = {str(key): each for key, each in content.items() if isinstance(each, Tensor)}
     if len(tensors) < 2:
         return tensors
     if all(key.startswith(VECTORS_PREFIX) for key in tensors) or set(tensors) == {
@@ -202,7 +252,7 @@ def _ambiguous(path: Path, found: Iterable[str]) -> ModelError:
 
 def _notes(path: Path) -> dict[str, Any]:
     """Read vqclip's notes in a `.safetensors` file; {} if there are none."""
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         return {}
     from safetensors import safe_open
 

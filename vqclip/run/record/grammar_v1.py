@@ -1,7 +1,8 @@
-r"""The prompt grammar of version 0.1 pictures.
+r"""The prompt grammars of older pictures.
 
-Then only `|`, `:`, `@` and the backslash were signs. A picture's notes say which grammar its
-prompt is written in; `modernise_prompt` writes such a prompt in today's, with the same meaning.
+In grammar 1, of version 0.1, only `|`, `:`, `@` and the backslash were signs. In grammar 2, times
+and ports were weights: `a train at 3:00`. A picture's notes say which grammar its prompt is
+written in; `modernise_prompt` writes such a prompt in today's, with the same meaning.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ def modernise_prompt(text: str, grammar: int) -> str:
 
     >>> modernise_prompt("a fox:2 | fog", 1), modernise_prompt("a (red) fox:2", 1)
     ('a fox:2 | fog', 'a \\(red\\) fox:2')
+    >>> modern("a train at 3:00", 2)
+    'a train at 3:+0'
     """
     if grammar >= prompts.GRAMMAR:
         return text
-    before = parse_grammar_v1(text)
+    before = parse_grammar_v1(text) if grammar < 2 else prompts.parse_grammar(text, grammar)
     try:
         same = prompts.parse_prompts(text) == before
     except PromptError:

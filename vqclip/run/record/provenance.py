@@ -132,6 +132,7 @@ def modernise_notes(notes: Provenance) -> Provenance:
             {**each, "settings": _modern_settings(each["settings"], notes.grammar)}
             for each in notes.changes
         ]
+        config = _modern_settings(notes.config, notes.grammar)
         prompt = (
             modernise_prompt(notes.prompt, notes.grammar)
             if notes.prompt.strip()
@@ -141,14 +142,14 @@ def modernise_notes(notes: Provenance) -> Provenance:
         raise PictureError(
             f"the metadata holds a prompt that cannot be read ({error}); was it edited by hand?"
         ) from error
-    return replace(notes, prompt=prompt, changes=changes, grammar=GRAMMAR)
+    return replace(notes, config=config, prompt=prompt, changes=changes, grammar=GRAMMAR)
 
 
 def _modern_settings(settings: dict[str, Any], grammar: int) -> dict[str, Any]:
-    """Settings of a change, in which a prompt may be."""
-    if "prompts" not in settings:
-        return settings
-    return {**settings, "prompts": modernise_prompt(settings["prompts"], grammar)}
+    """Settings, in which prompts and, since grammar 2, what to avoid may be."""
+    keys = ("prompts", "negative") if grammar > 1 else ("prompts",)
+    found = {key: settings[key] for key in keys if key in settings and settings[key].strip()}
+    return settings | {key: modernise_prompt(text, grammar) for key, text in found.items()}
 
 
 def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
