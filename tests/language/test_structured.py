@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vqclip.config import loading, yaml_files
+from vqclip.config import loading
+from vqclip.config import presets as yaml_files
 from vqclip.errors import PromptError
 from vqclip.language import structured
 from vqclip.language.prompt_types import Prompt

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as pillow
-from tests.media.test_encode import heard, tone
 
+from tests.media.test_film_encoder import heard, tone
 from vqclip.errors import ConfigError, OutputError
 from vqclip.media.film_encoder import EncodeOptions, round_rate
 from vqclip.media.film_writer import SUFFIXES, Film, FilmPlan, open_film

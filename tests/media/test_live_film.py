@@ -15,8 +15,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from tests.media.test_film import opened
 
+from tests.media.test_film_writer import opened
 from vqclip.media import frame_source, live_film
 from vqclip.media.film_writer import Film
 

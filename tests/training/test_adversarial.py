@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.test_clip import SMALL as CLIP
 from torch import Generator, Tensor
 
+from tests.training.test_clip_trainer import SMALL as CLIP
 from vqclip.guidance.prompt_losses import spherical_distance
 from vqclip.training import adversarial, clip_trainer
 from vqclip.training.adversarial import AdversarialImage, AdversarialPool

@@ -41,13 +41,14 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
 from vqclip.guidance import image_search
-from vqclip.language import assets, audio_bands, expressions, lexer, lookalikes, schedules
+from vqclip.language import assets, expressions, lexer, lookalikes, schedules
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_templates import expand_prompt
 from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.language.prompts import describe_prompts, lint_prompts, parse_prompts, prompts_to_text
 from vqclip.media import frame_source, images
 from vqclip.media import paths as media_paths
+from vqclip.media.audio import bands
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.run.record import checkpoint, grammar_v1, provenance
@@ -556,8 +557,8 @@ BANDED = st.sampled_from(["kick", "=", "-", ",", "40", "100", "6k", " Hz", "low"
 @given(st.lists(BANDED | PIECES, max_size=12).map("".join))
 def test_bands_are_read_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):
-        for low, high in audio_bands.parse_bands(text).values():
-            assert 0 <= low < high <= audio_bands.HIGHEST
+        for low, high in bands.parse_bands(text).values():
+            assert 0 <= low < high <= bands.HIGHEST
 
 
 @functools.cache

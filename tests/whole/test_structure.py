@@ -27,10 +27,11 @@ PACKAGE = ROOT / "vqclip"
 LONGEST = 400  # lines of a file; one that grows beyond has two responsibilities
 MOST_MODULES = 13  # of a folder
 PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a run need
-    "errors language.assets language.prompts config.yaml_files config.schema config.describe "
-    "config.checks config.defaults config.loading run.preflight run.frames run.retake "
-    "models.vqgan_config models.zoo.catalogue models.zoo.download models.zoo.registry "
-    "media.paths media.audio.features cli.output cli.image_arguments cli.parser cli.main "
+    "errors language.assets language.prompts config.presets config.schema "
+    "config.setting_descriptions config.checking.setting_checks config.auto_settings "
+    "config.loading run.preflight run.frame_plan run.retake models.vqgan_config "
+    "models.zoo.catalogue models.zoo.download models.zoo.registry media.paths "
+    "media.audio.features cli.output cli.image_arguments cli.parser cli.main "
     "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
 )
 

@@ -25,7 +25,7 @@ FRAMES = 60  # of an animation of which nobody says how long it is to be
 
 def read_configs(options: PromptOptions) -> list[RunConfig]:
     """The settings that the words of `generate` and `plan` ask for, a run each."""
-    first, overrides = split_prompt(options.words, options.command)
+    first, overrides = split_prompt(options.words, options.command or options.words)
     drawn = options if isinstance(options, GenerateOptions) else None
     file = None
     if first is not None and first.lower().endswith((".yaml", ".yml")):

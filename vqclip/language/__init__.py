@@ -15,5 +15,4 @@ Begin with `prompts`.
     expressions       Arithmetic expressions over time: parsing, evaluating and printing them
     schedules         Schedules: numbers that change over time, by keyframes or by an expression
     clock             The clock of a run: from a step to its frame, second and beat
-    audio_bands       Named frequency bands of a sound: `kick=40-100`
 """

@@ -35,13 +35,10 @@ from vqclip.errors import ConfigError, OutputError, PictureError, PromptError, s
 
 @dataclass(frozen=True)
 class SearchPath:
-    """The folders in which a run's files are searched for.
+    """The folders in which a run's files are searched for, in order.
 
     It is made from a run's settings once, and passed on: no function has one by default, so that
     none can forget where else a file may lie.
-
-    Attributes:
-        folders: in the order in which they are searched.
     """
 
     folders: tuple[Path, ...]
@@ -84,15 +81,14 @@ def refuse_address(name: str) -> None:
     """Refuse an address where a file is expected; anything else passes.
 
     Raises:
-        PictureError: that names the address as it was written.
+        PictureError: that names it as it was written.
     """
     if not _ADDRESS.fullmatch(name.strip()):
         return
     kind, _, rest = name.strip().partition("://")
     if kind.lower() == "file":
-        raise PictureError(
-            f"{name} is an address; write the path of the file: {unquote(rest) or 'photo.png'}"
-        )
+        path = unquote(rest) or "photo.png"
+        raise PictureError(f"{name} is an address; write the path of the file: {path}")
     raise PictureError(
         f"{name} is an address, but files are read from the disk; save it there first, and write "
         "the file's name"

@@ -16,9 +16,10 @@ from vqclip.config.checking import animation_checks
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError, PictureError
-from vqclip.language import audio_bands, expressions, functions
+from vqclip.language import expressions, functions
 from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock, Timeline
+from vqclip.media.audio import bands
 from vqclip.media.audio import features as audio_features
 from vqclip.media.audio.features import AudioFeatures
 from vqclip.media.paths import FPS, describe_unread
@@ -270,7 +271,7 @@ def analyse_sound(config: RunConfig, search_path: SearchPath) -> AudioFeatures |
         fps=fps_of(config),
         frames=config.frames,
         start=config.sound.start,
-        bands=audio_bands.parse_bands(
+        bands=bands.parse_bands(
             config.sound.bands,
             taken=(*functions.TIME, *functions.FUNCTIONS, *expressions.CONSTANTS),
         ),

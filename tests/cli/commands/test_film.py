@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as pillow
-from tests.media.test_encode import heard, tone
 
 from tests.conftest import Home, Refusal
 from tests.helpers.films import ffmpeg
+from tests.media.test_film_encoder import heard, tone
 from vqclip.cli import main
 from vqclip.cli.commands import film as commands_film
 from vqclip.media import film_encoder, frame_source

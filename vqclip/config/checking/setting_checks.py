@@ -18,7 +18,8 @@ from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages
 from vqclip.errors import ConfigError, suggest
-from vqclip.language import assets, audio_bands
+from vqclip.language import assets
+from vqclip.media.audio import bands
 from vqclip.media.paths import FILMS
 
 # As `guidance.pixel_losses` reads them: Pillow would also take transparent colours and
@@ -35,7 +36,7 @@ def check_settings(config: RunConfig) -> RunConfig:
     Raises:
         ConfigError: for the first value that is not valid.
     """
-    check_bounds(config, audio_bands.parse_bands(config.sound.bands))
+    check_bounds(config, bands.parse_bands(config.sound.bands))
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     names = perceptor_spec.perceptor_names(config.perceptors)

@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from vqclip.errors import SoundError
-from vqclip.language.audio_bands import AUDIBLE, DEFAULT, Bands
 from vqclip.media.audio import beats, spectrogram
+from vqclip.media.audio.bands import AUDIBLE, DEFAULT, Bands
 from vqclip.media.audio.spectrogram import HOP, RATE
 
 SILENCE = 1e-4  # the RMS that counts as silence: -80 dB

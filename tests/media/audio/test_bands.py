@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vqclip.errors import ConfigError
-from vqclip.language.audio_bands import parse_bands
+from vqclip.media.audio.bands import parse_bands
 
 
 @pytest.mark.parametrize("text", ["", "  "])
