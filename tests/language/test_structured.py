@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vqclip.config import loading
-from vqclip.config import presets as yaml_files
+from vqclip.config import loading, presets
 from vqclip.errors import PromptError
 from vqclip.language import structured
 from vqclip.language.prompt_types import Prompt
@@ -110,4 +109,4 @@ def test_prompts_by_frames_are_told_as_scenes(frames: dict[object, str]) -> None
     with pytest.raises(PromptError, match=r"animate 'a fox lasting\(50\) \^ an owl'"):
         structured.translate_structured(frames)  # type: ignore[arg-type]
     with pytest.raises(PromptError, match="prompts by frames"):
-        yaml_files.prompt_text(frames)
+        presets.prompt_text(frames)
