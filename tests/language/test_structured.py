@@ -81,6 +81,7 @@ def test_yaml_takes_the_same(tmp_path: Path) -> None:
         ('{"subject": true}', "subject is True; write words there"),
         ('{"subject": {"a": {"b": false}}}', r"subject.a.b is False; write words there"),
         ('{"subject": "a", "weight": "2"}', "weight is '2'; it must be a number, such as 1"),
+        ('{"subject": "a", "weight": true}', "weight is True; it must be a number, such as 1"),
         ('{"subject": "a", "weight": NaN}', "weight is nan; it must be a number"),
         ('{"stlye":\n ink}', r"'ink}' must stand in quotes \(line 2\); see vqclip help"),
         (

@@ -209,9 +209,8 @@ def quoted() -> str:
 
 FILES = {
     "a.yaml": "prompts: a fox: red\n",
-    "c.yaml": "prompts: {red|blue} fox\n",
+    "b.yaml": "prompts: house #3\n",
     "d.yaml": "prompts: a fox # red\n\tsteps: 3\n",
-    "e.yaml": "prompts: @sketch.png\n",
     "f.yaml": "prompts: a fox\ncamera: off\n",
     "clip.mp4": "no film",
 }
@@ -225,14 +224,10 @@ FILES = {
             ["a fox|"],
             "part 2 of 'a fox|' is empty; put words there, or remove a \"|\"",
         ),
-        (["a.yaml"], "a.yaml, line 1, column 15: mapping values are not allowed here"),
-        (["c.yaml"], "c.yaml, line 1, column 21: expected <block end>, but found '<scalar>'"),
-        (["d.yaml"], "d.yaml, line 2, column 1: a tab; YAML is indented with spaces"),
-        (
-            ["e.yaml"],
-            "e.yaml, line 1, column 10: found character '@' that cannot start",
-        ),
-        (["f.yaml"], "f.yaml: camera must hold key: value lines, not False"),
+        (["a.yaml"], "a.yaml, line 1: ':' before a space has a meaning in YAML; put the"),
+        (["b.yaml"], "b.yaml, line 1: '#' after a space begins a comment in YAML; put the"),
+        (["d.yaml"], "d.yaml, line 2: a tab; YAML is indented with spaces"),
+        (["f.yaml"], "f.yaml: camera is 'off', but it is a group of settings; leave it out"),
         (["a fox", "stepz=3"], "there is no setting stepz; did you mean 'steps'?"),
         (["a fox", "--seed", "1", "seed=2"], "seed is given twice, as 1 and as 2"),
         (["<my-cat>"], "the word <my-cat> has not been learnt: my-cat.safetensors is not in"),

@@ -207,7 +207,8 @@ def translate_structured(structure: Mapping[str, Any]) -> tuple[Prompt, ...]:
     """
     structure = unify_keys(structure)
     for key, value in structure.items():
-        _check(key, value)
+        if key not in NUMBERS:
+            _check(key, value)
     keywords = _joined(structure, "keywords") or ", ".join(_keywords(structure))
     sentence = _joined(structure, "sentence") or _sentence(structure)
     refuse_frames(structure)
