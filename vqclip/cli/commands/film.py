@@ -128,9 +128,11 @@ def _size(text: str, source: Source) -> tuple[int, int]:
     if text.strip().endswith("%"):
         from vqclip.media import footage
 
-        strip = footage.strip_of_film if source.film else footage.strip_of_pictures
-        whole = strip(source.film or source.pictures).size
-        text = size_from_share(text, whole)
+        if source.film is not None:
+            material = footage.strip_of_film(source.film)
+        else:
+            material = footage.strip_of_pictures(source.pictures)
+        text = size_from_share(text, material.size)
     return read_size(text, 1, "--size")
 
 
