@@ -45,7 +45,7 @@ from vqclip.cli.output import Console, Progress, say_warnings
 from vqclip.cli.parser import parser_of
 from vqclip.config.perceptor_spec import parse_perceptor
 from vqclip.config.sizes import final_size
-from vqclip.errors import PromptError, VqclipError
+from vqclip.errors import PictureError, PromptError, VqclipError
 from vqclip.language import assets, prompts
 from vqclip.media.files import CHECKPOINT
 
@@ -82,13 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         notes = [*getattr(error, "__notes__", []), *_slip(words)]
         told = "; ".join([str(error), *notes])
-        if not progress.started and (split := unquoted_words.find_split_name(words)):
-            told = f"a file's name was typed in pieces; put it in quotes: {split}"
-        try:
-            if not isinstance(error, PromptError):  # which quotes what is drawn
+        if not progress.started and (name := unquoted_words.find_split_name(words)):
+            told = f"a file's name was typed in pieces; put it in quotes: {name}"
+        elif not isinstance(error, PromptError):  # which quotes what is drawn
+            try:
                 assets.refuse_mangled_address(words, told)
-        except VqclipError as address:
-            told = str(address)
+            except PictureError as of_address:
+                told = str(of_address)
         screen.error(told)
         if progress.started and progress.folder and (progress.folder / CHECKPOINT).is_file():
             screen.say(f"to continue from the last checkpoint: vqclip resume {progress.folder}")
