@@ -1,7 +1,7 @@
 """Audio features for each frame of a film: loudness, bands and beats.
 
     loud                  how loud it is, of what ears hear (20 Hz to 20 kHz)
-    low, mid, high, ...   how loud a band of pitches is; `language.audio_bands` has their edges
+    low, mid, high, ...   how loud a band of pitches is; `media.audio.bands` has their edges
     onset                 where something begins, up to 1 for a strong beginning; then it fades
     beat                  the beats so far: 3.5 is halfway between the third and the fourth
     pulse                 1 on each beat, then it fades
