@@ -20,13 +20,13 @@ from torch.nn import functional
 from torch.optim import Adagrad, Adam, Adamax, AdamW, Optimizer, RAdam, RMSprop
 
 from vqclip.errors import ConfigError, NumbersError, pick
-from vqclip.generate import Step
+from vqclip.optimisation_loop import Step
 
 Factor = Callable[[int], float]  # step → factor of the learning rate
 
 
 class Scheduled:
-    """An optimiser whose learning rate follows a schedule; the `Optimiser` of `generate`.
+    """An optimiser whose learning rate follows a schedule; an `optimisation_loop.Optimiser`.
 
     It counts its own steps, so that the schedule continues if a run goes on with another range of
     steps, or another frame.

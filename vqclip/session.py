@@ -18,7 +18,6 @@ from vqclip.config.checking import animation_checks
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.registry import DRAWERS
-from vqclip.generate import Objective, Step
 from vqclip.guidance import objectives
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
@@ -27,6 +26,7 @@ from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
 from vqclip.models.zoo import registry, word_embedding
+from vqclip.optimisation_loop import Objective, Step
 from vqclip.run import (
     animation_setup,
     frame_plan,

@@ -13,9 +13,9 @@ from tests.conftest import FACTOR, Home
 from tests.helpers.moving import frames, pattern, ready, shown
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.frame_feedback import FrameFeedback
-from vqclip.animation.frame_motion import CameraMotion2D, FeedbackOptions, SourceFrame
+from vqclip.animation.motion_sources import CameraMotion2D, FeedbackOptions, SourceFrame
 from vqclip.animation.warp import Warp, slerp_latents, warp
-from vqclip.generate import View
+from vqclip.optimisation_loop import View
 from vqclip.run.runner import Runner
 
 PAN = {"pan_x": 2 / 32 * FACTOR, "edges": "wrap"}  # two cells of the latent to the right

@@ -12,7 +12,7 @@ from torch import Tensor
 from tests.helpers.waves import fly, middles
 from vqclip.animation.camera_2d import focal_length
 from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, reproject
-from vqclip.animation.frame_motion import DepthWarp
+from vqclip.animation.motion_sources import DepthWarp
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.animation.warp import warp
 from vqclip.errors import ConfigError

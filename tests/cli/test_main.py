@@ -15,13 +15,12 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home
-from vqclip import generate as generate_module
-from vqclip import session
+from vqclip import optimisation_loop, session
 from vqclip.cli import main, output
 from vqclip.cli.options import CommonOptions
 from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError, OutputError
-from vqclip.generate import Step
+from vqclip.optimisation_loop import Step
 from vqclip.run import runner
 from vqclip.run.record import provenance
 
@@ -216,7 +215,7 @@ def test_ten_thousand_characters_are_drawn(home: Home, capsys: Capture) -> None:
 
 def generating(monkeypatch: Patch, error: BaseException) -> None:
     """Let two steps pass, then fail."""
-    generate = generate_module.generate
+    generate = optimisation_loop.generate
 
     def broken(*arguments: Any) -> Iterator[Step]:
         for step in generate(*arguments):

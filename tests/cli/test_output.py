@@ -15,7 +15,7 @@ import torch
 from vqclip.cli import progress_bar
 from vqclip.cli.output import Console
 from vqclip.cli.terminal import show_controls, table
-from vqclip.generate import Step
+from vqclip.optimisation_loop import Step
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch

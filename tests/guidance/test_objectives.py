@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from vqclip.config.schema import LossSettings
-from vqclip.generate import View
 from vqclip.guidance import pixel_losses
 from vqclip.guidance.objectives import (
     PromptInputs,
@@ -25,6 +24,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompts import parse_prompts
 from vqclip.models.tokenizer import TokenRow
+from vqclip.optimisation_loop import View
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.generate import Loss, View
 from vqclip.guidance.pixel_losses import (
     LOSSES,
     closeness_loss,
@@ -22,6 +21,7 @@ from vqclip.guidance.pixel_losses import (
     smoothness_loss,
     symmetry_loss,
 )
+from vqclip.optimisation_loop import Loss, View
 
 
 def noise(height: int = 6, width: int = 5, seed: int = 0) -> Tensor:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vqclip.generate import View
 from vqclip.guidance.pixel_losses import parse_colours
 from vqclip.guidance.prompt_losses import image_loss, prompt_loss, spherical_distance
+from vqclip.optimisation_loop import View
 
 
 def unit(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:

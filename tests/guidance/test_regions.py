@@ -12,11 +12,11 @@ import vqclip
 from tests.conftest import Home
 from tests.helpers.building import build
 from vqclip.errors import ConfigError, PictureError, PromptError
-from vqclip.generate import View
 from vqclip.guidance import regions
 from vqclip.guidance.regions import FINE, crop_region, draw_mask, mask_bounds, paste_draft
 from vqclip.language.prompt_types import Region
 from vqclip.language.prompts import parse_prompts
+from vqclip.optimisation_loop import View
 from vqclip.run.runner import Runner
 
 

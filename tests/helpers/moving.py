@@ -12,7 +12,7 @@ from PIL import Image as pillow
 import vqclip
 from tests.conftest import Home
 from tests.helpers import building
-from vqclip.generate import Step
+from vqclip.optimisation_loop import Step
 from vqclip.run.runner import FrameRunner, Runner
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vqclip.animation.camera_3d import CameraMove3D, Surface
-from vqclip.animation.frame_motion import DepthWarp
+from vqclip.animation.motion_sources import DepthWarp
 from vqclip.animation.warp import warp
 
 FINEST = 8.0  # pixels; no wave is shorter

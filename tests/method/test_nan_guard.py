@@ -17,7 +17,7 @@ from tests.helpers import building
 from vqclip import session
 from vqclip.cli import main
 from vqclip.errors import NumbersError
-from vqclip.generate import Objective, View
+from vqclip.optimisation_loop import Objective, View
 from vqclip.optimisers import TRIES
 from vqclip.run.record import provenance
 from vqclip.run.runner import Runner

@@ -14,7 +14,7 @@ from tests.conftest import Home
 from tests.helpers import moving
 from tests.helpers.melody import melody, save
 from tests.helpers.moving import clip, halves, ready, shown
-from vqclip.animation.frame_motion import CameraMotion2D, CameraMotion3D, DepthWarp, FlowMotion
+from vqclip.animation.motion_sources import CameraMotion2D, CameraMotion3D, DepthWarp, FlowMotion
 from vqclip.animation.surfaces import DepthMap
 from vqclip.config.checking import animation_checks
 from vqclip.config.schema import Stage

@@ -19,13 +19,13 @@ from tests.conftest import FACTOR, VQGAN, Home
 from tests.helpers.building import build
 from vqclip import optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
-from vqclip.generate import Step
 from vqclip.guidance import cutout_recipes
 from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import images
 from vqclip.models import clip, device
 from vqclip.models.zoo import registry
+from vqclip.optimisation_loop import Step
 from vqclip.run.runner import Runner
 
 

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip.animation import colour_match
-from vqclip.animation.frame_motion import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
+from vqclip.animation.motion_sources import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
 from vqclip.animation.warp import Warp, edges_without_fill, scale_warp, slerp_latents, warp
-from vqclip.generate import View
 from vqclip.models.vqgan import VQGAN
+from vqclip.optimisation_loop import View
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Latent, Scalar
 

@@ -7,7 +7,7 @@ Begin with `main`.
     options            Options of commands as values: what the parser read, with types
     option_hints       Suggestions for options that a command does not have
     command_help       Help of commands: what `vqclip --help` and `vqclip COMMAND --help` print
-    settings_help      `vqclip help settings`: every setting, by group, key or words of its help
+    settings_search    `vqclip help settings`: every setting, by group, key or words of its help
     prompt_arguments   Arguments of commands that draw: `"a fox" key=value` into settings
     unquoted_words     Words that a shell took apart, and how they are to be written
     image_arguments    Arguments of commands about pictures

@@ -23,7 +23,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import SettingsWarning
 
 if TYPE_CHECKING:
-    from vqclip.generate import Step
+    from vqclip.optimisation_loop import Step
 
 
 @dataclass

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from vqclip.generate import Loss, View
+from vqclip.optimisation_loop import Loss, View
 from vqclip.tensors import Embedding, Scalar
 
 INVERSE_TEMPERATURE = (

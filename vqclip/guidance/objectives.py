@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from vqclip.config import schedule_settings
 from vqclip.config.schema import LossSettings
-from vqclip.generate import Loss, Objective
 from vqclip.guidance import (
     distractors,
     pixel_losses,
@@ -28,6 +27,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
+from vqclip.optimisation_loop import Loss, Objective
 from vqclip.tensors import Image
 
 

@@ -17,7 +17,7 @@ from PIL import ImageColor
 from torch import Tensor
 
 from vqclip.errors import ConfigError, pick, suggest
-from vqclip.generate import Loss, View
+from vqclip.optimisation_loop import Loss, View
 from vqclip.tensors import Image, Scalar
 
 COLOUR = re.compile(r"#[0-9a-f]{3}|#[0-9a-f]{6}|[a-z]+", re.IGNORECASE)

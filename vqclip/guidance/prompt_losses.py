@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vqclip.generate import Loss, Perceptor, View
 from vqclip.guidance.pixel_losses import resize_like
+from vqclip.optimisation_loop import Loss, Perceptor, View
 from vqclip.tensors import Embedding, Image, Scalar
 
 Changing = float | Callable[[int], float]  # a number, or one for each step

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.generate import Loss, View
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language.prompt_types import Region
+from vqclip.optimisation_loop import Loss, View
 from vqclip.tensors import Image, Scalar
 
 FINE = 256  # side of masks, in pixels; they are stretched to the picture

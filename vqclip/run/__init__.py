@@ -14,5 +14,5 @@ Begin with `preflight` and `runner`.
     recording         Recording of a run: its steps into a folder, its film and its notes
     memory_footprint  The memory footprint of a run: how many bytes it needs at its peak
     memory_fit        Memory fit: whether a run fits into memory, and what to change if not
-    cost_estimate     Estimates of a run for `vqclip plan`: sizes, downloads, memory and time
+    plan_summary      Estimates of a run for `vqclip plan`: sizes, downloads, memory and time
 """

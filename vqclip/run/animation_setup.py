@@ -11,7 +11,7 @@ from vqclip.animation import depth_model, optical_flow
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.camera_3d import CameraMove3D, Surface
 from vqclip.animation.frame_feedback import FrameFeedback
-from vqclip.animation.frame_motion import (
+from vqclip.animation.motion_sources import (
     CameraMotion2D,
     CameraMotion3D,
     DepthWarp,
@@ -24,11 +24,11 @@ from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.config import schedule_settings
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
-from vqclip.generate import Objective
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.assets import SearchPath
 from vqclip.language.schedules import Curve
 from vqclip.media.frame_source import Footage, open_footage
+from vqclip.optimisation_loop import Objective
 from vqclip.run.frame_plan import FramePlan, fps_of, open_source
 from vqclip.tensors import Image
 

@@ -12,7 +12,7 @@ import torch
 
 from vqclip import optimisers
 from vqclip.animation.frame_feedback import FrameFeedback
-from vqclip.animation.frame_motion import BlendBack
+from vqclip.animation.motion_sources import BlendBack
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
 from vqclip.media import images

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from vqclip import optimisers
-from vqclip.animate import animate
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.schema import MemorySettings, RunConfig
@@ -22,13 +21,14 @@ from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.errors import ConfigError
-from vqclip.generate import Objective, Step, generate
+from vqclip.frame_loop import animate
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language.clock import Clock
 from vqclip.language.schedules import Curve
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.optimisation_loop import Objective, Step, generate
 from vqclip.optimisers import NanGuard
 from vqclip.run.record.provenance import Provenance, library_versions
 from vqclip.tensors import Image, Latent

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from vqclip.errors import OutputError
-from vqclip.generate import Step
 from vqclip.media import images
+from vqclip.optimisation_loop import Step
 from vqclip.run.record import provenance, run_folder, writer
 from vqclip.run.record.provenance import Provenance
 from vqclip.run.record.writer import RecordOptions

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqclip.cli import prompt_arguments, settings_help
+from vqclip.cli import prompt_arguments, settings_search
 from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
@@ -290,7 +290,7 @@ def direction(options: DirectionOptions, screen: Console, progress: Progress) ->
 def help(options: HelpOptions, screen: Console, progress: Progress) -> None:
     """Explain the language of prompts, a setting or a command."""
     if options.topic == "settings":
-        settings_help.show(options.about, screen)
+        settings_search.show(options.about, screen)
         return
     if options.about:
         raise ConfigError(

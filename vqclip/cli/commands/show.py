@@ -105,8 +105,8 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
 
 def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
     request = make_request(config, clipped=True, complete=False)
-    from vqclip.run import cost_estimate as run_estimate
     from vqclip.run import perceptor_set as run_perceptors
+    from vqclip.run import plan_summary as run_estimate
 
     notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
     config, estimate = request.config, run_estimate.estimate_cost(request)

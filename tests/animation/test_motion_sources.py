@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from tests.helpers.single import Single, single
-from vqclip.animation import camera_2d, camera_3d, frame_motion
+from vqclip.animation import camera_2d, camera_3d, motion_sources
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface
-from vqclip.animation.frame_motion import CameraMotion2D, CameraMotion3D, FilmFrames, FlowMotion
+from vqclip.animation.motion_sources import CameraMotion2D, CameraMotion3D, FilmFrames, FlowMotion
 from vqclip.animation.resample import EDGES, KERNELS
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.animation.warp import pixel_grid, warp
@@ -237,7 +237,7 @@ def test_a_flight_is_followed_once_for_a_grid(
         followed.append((width, height))
         return camera_3d.reproject(flight, terrain, width, height)
 
-    monkeypatch.setattr(frame_motion, "reproject", follow)
+    monkeypatch.setattr(motion_sources, "reproject", follow)
     air = CameraMotion3D(flights, lambda frame, shown: DepthMap(SLOPE), stays)
     for _ in range(2):
         for grid_of in ((12, 16), (3, 4), (12, 16), (3, 4)):

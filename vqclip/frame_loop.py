@@ -1,4 +1,4 @@
-"""The frame loop. Read it after `generate`, which it repeats for every frame.
+"""The frame loop. Read it after `optimisation_loop`, which it repeats for every frame.
 
 A frame starts from the frame before, moved by the camera or by the motion of the source film;
 then come a few steps of `generate`; then it is shown. So the picture keeps its content as it
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from vqclip.generate import Step
+from vqclip.optimisation_loop import Step
 
 if TYPE_CHECKING:
     from vqclip.tensors import Image

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqclip.generate import Objective, Step, View, generate
+from vqclip.optimisation_loop import Objective, Step, View, generate
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
-from vqclip.animate import animate
-from vqclip.generate import Step
+from vqclip.frame_loop import animate
+from vqclip.optimisation_loop import Step
 
 
 class Fake:

@@ -23,8 +23,8 @@ from vqclip.models import clip as models_clip
 from vqclip.models import cost as models_cost
 from vqclip.models import vqgan, vqgan_config
 from vqclip.models.zoo import checkpoint_file
-from vqclip.run import cost_estimate as run_estimate
 from vqclip.run import memory_footprint
+from vqclip.run import plan_summary as run_estimate
 from vqclip.run.preflight import make_request
 
 
