@@ -14,7 +14,7 @@ from vqclip.guidance import perceptor as guidance_perceptor
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.clock import Clock
 from vqclip.language.prompts import parse_prompts
-from vqclip.optimisation_loop import View
+from vqclip.optimisation_loop import Objective, View
 
 
 def directions(count: int, seed: int) -> torch.Tensor:
@@ -60,7 +60,7 @@ def test_the_gradient_leaves_the_foils() -> None:
 def test_only_words_that_are_wished_for_are_told_from_others(home: Home) -> None:
     perceptor = guidance_perceptor.load_perceptor(str(home.clip))
 
-    def made(prompt: str, weight: float = 0.05) -> list[optimisation_loop.Objective]:
+    def made(prompt: str, weight: float = 0.05) -> list[Objective]:
         return list(
             objectives.make_distractor_objectives(
                 parse_prompts(prompt), [perceptor], SceneTimeline(1, Clock(1)), weight
