@@ -75,7 +75,7 @@ def child(settings: list[str], notes: Path) -> None:
 
     from vqclip import session
     from vqclip.cli import main as cli_main
-    from vqclip.media import film_writer  # noqa: F401 (likewise)
+    from vqclip.media import film_assembly  # noqa: F401 (likewise)
     from vqclip.run import runner
     from vqclip.run.record import writer
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from vqclip.errors import PictureError
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training.data import archives, compose
 from vqclip.training.data.batches import perturb_pictures
 
@@ -166,7 +166,7 @@ def _things(
 
 def redrawn(bf16: bool) -> See:
     """The starter VQGAN's there and back: pictures as soft as those that runs draw."""
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     vqgan = models_vqgan.open_vqgan(found.config, found.weights)
 
     @torch.no_grad()

@@ -65,12 +65,12 @@ def shaped(place: Path) -> None:
     from safetensors.torch import save_file
 
     from vqclip.models import vqgan, vqgan_config
-    from vqclip.models.zoo import download, registry
+    from vqclip.models.zoo import download, model_files
     from vqclip.models.zoo.catalogue import CHECKPOINTS
 
     weights = place / "shaped.safetensors"
     for name, published in VQGANS.items():
-        config = registry.MODELS_FOLDER / CHECKPOINTS[published].config
+        config = model_files.MODELS_FOLDER / CHECKPOINTS[published].config
         save_file(vqgan.build_vqgan(vqgan_config.read_config(config)).state_dict(), weights)
         download.import_model(weights, config, name)
     (place / "clip").mkdir()

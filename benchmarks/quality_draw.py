@@ -31,7 +31,7 @@ from vqclip.media import images
 from vqclip.media.files import make_slug
 from vqclip.models import device
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run.preflight import make_request
 from vqclip.training.data import archives
 
@@ -192,7 +192,7 @@ def _noise(work: Task, config: Callable[[int, Wish], RunConfig]) -> Draw:
 
     @cache
     def load(name: str) -> models_vqgan.VQGAN:
-        found = registry.find_vqgan(name)
+        found = model_files.find_vqgan(name)
         return models_vqgan.open_vqgan(found.config, found.weights)
 
     def decode(number: int, wish: Wish) -> Iterator[Drawing]:

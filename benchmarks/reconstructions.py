@@ -21,7 +21,7 @@ from torchvision.utils import make_grid
 from vqclip.errors import VqclipError
 from vqclip.media import images
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training import recipes, settings
 from vqclip.training.data.batches import open_batches
 
@@ -50,7 +50,7 @@ def decibels(made: Tensor, real: Tensor) -> float:
 def main(arguments: list[str]) -> None:
     """Measure all sizes, and write the sheet."""
     folder = dict(word.split("=", 1) for word in arguments).get("data", "data")
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     vqgan = models_vqgan.open_vqgan(found.config, found.weights)
     for size in SIZES:
         real = scenes(folder, size)

@@ -59,9 +59,9 @@ class Home:
 
     def is_steady(self, config: Any, perceptors: Any) -> bool:
         """Whether a run has only tiny and bundled models; a test may damage another home's."""
-        from vqclip.models.zoo import registry
+        from vqclip.models.zoo import model_files
 
-        known = {str(self.clip), *registry.starter_clips()}
+        known = {str(self.clip), *model_files.starter_clips()}
         return (
             os.environ.get("VQCLIP_HOME") == str(self.path)
             and config.vqgan in (VQGAN, "starter")
@@ -151,7 +151,7 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     monkeypatch.setenv("VQCLIP_HOME", str(models.path))
     monkeypatch.chdir(tmp_path)
     shapes = reuse_shapes(models.known_shapes, models.is_steady)
-    monkeypatch.setattr("vqclip.run.memory_fit.build_shapes", shapes)
+    monkeypatch.setattr("vqclip.run.memory_reduction.build_shapes", shapes)
     monkeypatch.setattr("vqclip.run.memory_footprint.build_shapes", shapes)
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)

@@ -25,17 +25,17 @@ from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import model_files, word_embedding
 from vqclip.optimisation_loop import Objective, Step
 from vqclip.run import (
     animation_setup,
     frame_plan,
     init_image,
-    memory_fit,
+    memory_reduction,
     preflight,
     resume,
 )
-from vqclip.run import retake_start as run_start
+from vqclip.run import first_frame as run_start
 from vqclip.run.init_image import InitImage
 from vqclip.run.perceptor_set import PerceptorSet, load_perceptors
 from vqclip.run.preflight import Request
@@ -73,7 +73,7 @@ def build_runner(
     """
     start = None if point is None else resume.read_start_picture(point)
     config = request.config
-    registry.require_models(config.vqgan, request.names, clip.is_absent)
+    model_files.require_models(config.vqgan, request.names, clip.is_absent)
     words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
     device = pick_device(config.device)
     if config.threads > 0:
@@ -87,7 +87,7 @@ def build_runner(
     if request.retake is not None:
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
-    memory_policy = memory_fit.choose_memory_policy(request, device, notes)
+    memory_policy = memory_reduction.choose_memory_policy(request, device, notes)
     perceptor_set = load_perceptors(request, words, seed, device, memory_policy, say)
     notes += word_embedding.unknown_word_notes(
         words, {p.name: p.width for p in perceptor_set.perceptors}
@@ -217,10 +217,10 @@ def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
         found[f"frames {config.retake.of}"] = init_image.hash_files(request.retake.files)
     found |= perceptor_set.digests()
     for name, path in request.words.items():
-        found[f"word {name}"] = registry.file_sha256(path)
+        found[f"word {name}"] = model_files.file_sha256(path)
     if request.starts_from_draft:
-        found["starter prior"] = registry.file_sha256(
-            registry.starter_prior() / "prior.safetensors"
+        found["starter prior"] = model_files.file_sha256(
+            model_files.starter_prior() / "prior.safetensors"
         )
     found |= init_image.hash_pictures(_pictures(request), request.search_path)
     if request.frames is not None:

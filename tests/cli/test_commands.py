@@ -16,7 +16,7 @@ from tests.conftest import VQGAN, Home, Refusal
 from vqclip.cli import main, prompt_arguments
 from vqclip.config import presets
 from vqclip.errors import ConfigError
-from vqclip.models.zoo import download, registry
+from vqclip.models.zoo import download, model_files
 from vqclip.run.record import provenance
 
 Capture = pytest.CaptureFixture[str]
@@ -107,7 +107,7 @@ def test_show_says_what_made_a_picture(home: Home, capsys: Capture) -> None:
         ["cutouts.count", "4"],
         ["film.format", "none"],
         ["steps", "3"],
-        [VQGAN, registry.file_sha256(home.checkpoint)],
+        [VQGAN, model_files.file_sha256(home.checkpoint)],
         ["torch", version("torch")],
     ):
         assert line in lines
@@ -127,8 +127,8 @@ def test_again_finds_and_compares_the_pictures(
     pillow.new("RGB", (32, 32), "gold").save("wish.png")
     first = drawn(capsys, "@wish.png", *home.words("steps=1", "init=start.png"))
     notes = provenance.read_provenance(first)
-    assert notes.models["picture wish.png"] == registry.file_sha256(Path("wish.png"))
-    assert notes.models["picture start.png"] == registry.file_sha256(Path("start.png"))
+    assert notes.models["picture wish.png"] == model_files.file_sha256(Path("wish.png"))
+    assert notes.models["picture start.png"] == model_files.file_sha256(Path("start.png"))
     assert drawn(capsys, "again", str(first)).read_bytes() == first.read_bytes()
     # Pictures that lie beside the PNG are found from anywhere.
     for name in ("start.png", "wish.png"):
@@ -260,7 +260,7 @@ def test_fetching_a_perceptor(
     fetched: list[str] = []
     monkeypatch.setattr("vqclip.models.clip.fetch_clip", fetched.append)
     monkeypatch.setattr(
-        "vqclip.models.clip.is_absent", lambda name: registry.MissingModel(name, 605_000_000)
+        "vqclip.models.clip.is_absent", lambda name: model_files.MissingModel(name, 605_000_000)
     )
     assert main.main(["models", "fetch", "ViT-B-32::openai"]) == 0
     assert fetched == ["ViT-B-32::openai"]

@@ -14,7 +14,7 @@ from vqclip.config.schema import RunConfig, Stage
 from vqclip.config.setting_descriptions import Setting, describe_settings
 from vqclip.config.sizes import final_size, plan_stages, read_size
 from vqclip.guidance import cutout_recipes, perceptor, pixel_losses
-from vqclip.media import film_writer, paths
+from vqclip.media import film_assembly, paths
 from vqclip.run import init_image
 
 
@@ -49,7 +49,7 @@ def test_allowed_names_are_those_of_the_registries(literals: Any, registry: Any)
 
 def test_films_are_those_that_can_be_opened() -> None:
     suffixes = {f".{name}" for name in paths.FILMS if name not in ("frames", "none")}
-    assert suffixes | {""} == set(film_writer.SUFFIXES)  # a folder of pictures has no suffix
+    assert suffixes | {""} == set(film_assembly.SUFFIXES)  # a folder of pictures has no suffix
 
 
 def test_every_loss_has_a_weight_among_the_settings() -> None:

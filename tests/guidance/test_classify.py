@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.helpers import tiny_clip
 from vqclip.guidance import perceptor, zero_shot
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 LABELS = ["a cat", "a dog in the fog", "12:30 train"]
 TEMPLATES = ["{}", "a drawing of {}", "{} on a red ground"]
@@ -72,7 +72,7 @@ def test_probabilities_are_open_clips(tiny: perceptor.OpenClipPerceptor) -> None
 @pytest.mark.starter
 @pytest.mark.parametrize("name", ["starter", "starter-second"])
 def test_the_starters_probabilities_are_open_clips(name: str) -> None:
-    eye = perceptor.load_perceptor(str(registry.starter_clips()[name]))
+    eye = perceptor.load_perceptor(str(model_files.starter_clips()[name]))
     pictures = photographs()
     theirs = their_logits(eye, pictures, LABELS).softmax(1)
     ours = our_judgement(eye, pictures, LABELS).exp()

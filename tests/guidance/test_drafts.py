@@ -27,7 +27,7 @@ from vqclip.models import device, net2net, vqgan
 from vqclip.models.gpt import GPT, TransformerShape
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.prior import Prior
-from vqclip.models.zoo import download, registry
+from vqclip.models.zoo import download, model_files
 
 SETTINGS = DreamSettings(count=5)
 Capture = pytest.CaptureFixture[str]
@@ -42,7 +42,7 @@ def dreamer(home: Home, tmp_path: Path) -> guidance_drafts.DraftModel:
         prior = Prior(shape, words=5, text_width=32, cells=4)
         for weight in prior.parameters():
             torch.nn.init.normal_(weight, std=0.5)
-    found = registry.find_vqgan(VQGAN)
+    found = model_files.find_vqgan(VQGAN)
     return guidance_drafts.DraftModel(
         prior.eval().requires_grad_(False),
         vqgan.open_vqgan(found.config, found.weights),
@@ -58,7 +58,7 @@ def bundled(
     (tmp_path / "prior").mkdir()
     (tmp_path / "prior" / "prior.safetensors").write_bytes(b"weights")
     monkeypatch.setattr("vqclip.guidance.drafts.load_draft_model", lambda *_, **__: dreamer)
-    monkeypatch.setattr("vqclip.models.zoo.registry.starter_prior", lambda: tmp_path / "prior")
+    monkeypatch.setattr("vqclip.models.zoo.model_files.starter_prior", lambda: tmp_path / "prior")
     return dreamer
 
 
@@ -141,8 +141,8 @@ def test_a_run_starts_from_its_best_draft(
     best = bundled.draw_drafts("a fox", config.dream, generator)[0].image
     start = guidance_drafts.pad_draft(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
-    assert run.models["starter prior"] == registry.file_sha256(
-        registry.starter_prior() / "prior.safetensors"
+    assert run.models["starter prior"] == model_files.file_sha256(
+        model_files.starter_prior() / "prior.safetensors"
     )
     assert (
         "starter prior" not in building.build(load_config("a fox", overrides=home.words())).models
@@ -258,7 +258,7 @@ def classes(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     config, weights = write_transformer(home, tmp_path)
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(
-        "vqclip.models.zoo.registry.starter_clips", lambda: {"starter": home.clip}
+        "vqclip.models.zoo.model_files.starter_clips", lambda: {"starter": home.clip}
     )
     words = ["models", "import", str(weights), "--config", str(config), "--name", "classes"]
     assert main.main(words) == 0
@@ -372,7 +372,7 @@ def test_what_is_loaded_already_is_not_loaded_again(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = {"starter": home.clip, "starter-second": tiny_clip.write(home.path / "2nd")}
-    monkeypatch.setattr("vqclip.models.zoo.registry.starter_clips", lambda: folders)
+    monkeypatch.setattr("vqclip.models.zoo.model_files.starter_clips", lambda: folders)
     monkeypatch.setattr("vqclip.models.prior.load_prior", lambda *given, **_: None)
     words = {"my-cat": torch.zeros(1, 32)}
     one = load_perceptor(str(home.clip), contrast="stretch").with_words(words)

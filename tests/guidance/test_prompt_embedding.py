@@ -19,7 +19,7 @@ from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt_types import Prompt, TextSpan, apply_style, apply_style_to_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.models import clip_text_tower
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 HERE = SearchPath.current()
 
@@ -143,7 +143,7 @@ def test_a_direction_of_pictures_is_for_those_it_was_made_for(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "directions").mkdir()
-    there, lacking, digest = ("@a.png",), ("rain",), registry.file_sha256(tiny.weights)
+    there, lacking, digest = ("@a.png",), ("rain",), model_files.file_sha256(tiny.weights)
     numbers = [0.0] * (tiny_clip.DIMENSIONS - 1) + [2.0]
     path = assets.build_direction_path("sunny")
     path.write_text(assets.direction_to_json(Direction(there, lacking, {digest: numbers})))
@@ -179,7 +179,7 @@ def test_words_come_in_pieces(tiny: OpenClipPerceptor) -> None:
 
 @pytest.mark.starter
 def test_the_starter_says_what_it_never_learnt() -> None:
-    own = load_perceptor(str(registry.starter_clips()["starter"]))
+    own = load_perceptor(str(model_files.starter_clips()["starter"]))
     assert prompt_embedding.knows_word("fox", own) and not prompt_embedding.knows_word(
         "quokka", own
     )

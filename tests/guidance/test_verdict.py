@@ -12,7 +12,7 @@ from tests.conftest import Home
 from tests.helpers import tiny_clip
 from vqclip.cli import main
 from vqclip.guidance import distractors, perceptor, zero_shot
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 AVAILABLE = zero_shot.judge_available  # `home` puts another in its place
 
@@ -25,7 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> perceptor.OpenClipPercepto
 @pytest.fixture
 def second(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of a small judge, which the runs of a test are judged by."""
-    monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path)
+    monkeypatch.setattr(model_files, "STARTER_FOLDER", tmp_path)
     monkeypatch.setattr(zero_shot, "judge_available", AVAILABLE)
     tiny_clip.write(tmp_path / "second")
     return tmp_path / "second"
@@ -58,7 +58,7 @@ def test_the_verdict_in_words(better: int, words: str) -> None:
 def test_who_took_part_does_not_judge(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: perceptor.OpenClipPerceptor
 ) -> None:
-    monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path)
+    monkeypatch.setattr(model_files, "STARTER_FOLDER", tmp_path)
     assert not zero_shot.judge_available(["starter"])  # it is not there
     tiny_clip.write(tmp_path / "second")
     assert zero_shot.judge_available(["starter"])

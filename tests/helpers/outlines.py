@@ -8,7 +8,7 @@ from typing import Any
 
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run import memory_footprint
 from vqclip.run.memory_footprint import ModelShapes
 
@@ -37,7 +37,7 @@ def reuse_shapes(
             return make(config, perceptors, regions)
         key = (
             *(os.environ.get("VQCLIP_HOME"), config.vqgan, config.device, config.precision),
-            *(registry.STARTER_FOLDER, repr(list(perceptors)), regions),
+            *(model_files.STARTER_FOLDER, repr(list(perceptors)), regions),
         )
         if key not in known:
             known[key] = make(config, perceptors, regions)

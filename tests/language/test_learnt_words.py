@@ -19,7 +19,7 @@ from vqclip.errors import ConfigError, ModelError, PromptError
 from vqclip.language import assets
 from vqclip.language.assets import SearchPath
 from vqclip.models import clip_text_tower
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import model_files, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run import preflight
 
@@ -102,7 +102,7 @@ def test_a_run_reads_its_words_and_notes_their_files(home: Home, tmp_path: Path)
     ready = building.build(
         loading.load_config("a photo of <my-cat>", overrides=home.words("seed=1"))
     )
-    assert ready.models["word my-cat"] == registry.file_sha256(path)
+    assert ready.models["word my-cat"] == model_files.file_sha256(path)
     perceptor = ready.perceptors[0]
     taught = perceptor.embed_text(["a photo of <my-cat>"])
     assert perceptor.count_tokens("a photo of <my-cat>") == 2 + 3 + 2

@@ -16,16 +16,16 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from tests.media.test_film_writer import opened
+from tests.media.test_film_assembly import opened
 from vqclip.media import frame_source, live_film
-from vqclip.media.film_writer import Film
+from vqclip.media.film_assembly import Film
 
 GROWING = """
 import sys, numpy
 from fractions import Fraction
 from vqclip.media import live_film
 from vqclip.media.film_encoder import EncodeOptions
-from vqclip.media.film_writer import FilmPlan, open_film
+from vqclip.media.film_assembly import FilmPlan, open_film
 live_film.PATIENCE = 0
 film = open_film(sys.argv[1], EncodeOptions(Fraction(10)), FilmPlan())
 for number in range(40):

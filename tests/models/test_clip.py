@@ -19,9 +19,9 @@ from vqclip.cli.main import main
 from vqclip.config import loading
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.models import clip, cost
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import PERCEPTORS
-from vqclip.models.zoo.registry import MissingModel
+from vqclip.models.zoo.model_files import MissingModel
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_catalogue_agrees_with_open_clip(name: str) -> None:
     row = PERCEPTORS[name]
     model, _, tag = name.partition("::")
-    assert registry.canonical_name(name) == name == row.name
+    assert model_files.canonical_name(name) == name == row.name
     assert open_clip.get_pretrained_cfg(model, tag)["hf_hub"] == f"{row.repository}/"
     found = clip.is_absent(name)
     assert found is not None
@@ -117,7 +117,7 @@ def test_absent_wherever_open_clip_would_keep_it(tmp_path: Path) -> None:
             / "hub"
             / f"models--{repository}"
             / "snapshots/abc"
-            / registry.PERCEPTOR_WEIGHTS[0]
+            / model_files.PERCEPTOR_WEIGHTS[0]
         )
         (place.parents[2] / "refs").mkdir(parents=True)
         (place.parents[2] / "refs/main").write_text("abc")

@@ -231,9 +231,9 @@ def test_a_failing_tower_is_left_without_hooks(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.starter
 def test_the_packed_starter_is_read_too() -> None:
-    from vqclip.models.zoo import registry
+    from vqclip.models.zoo import model_files
 
-    folder: Path = registry.starter_clips()["starter"]
+    folder: Path = model_files.starter_clips()["starter"]
     perceptor = guidance_perceptor.load_perceptor(str(folder))
     tokens = perceptor.tokenizer(["a red fox", "a blue fox"])
     weights = torch.ones(tokens.shape)

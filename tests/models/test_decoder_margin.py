@@ -13,7 +13,7 @@ import yaml
 
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training.settings import VqganRecipe, check_recipe
 from vqclip.training.vqgan_trainer import architecture
 
@@ -60,7 +60,7 @@ def test_training_writes_the_margin_down() -> None:
 
 
 def test_the_starter_leaves_no_speck_in_the_corners_of_white() -> None:
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     assert yaml.safe_load(found.config.read_text())["margin"] == 1
     model = vqgan.open_vqgan(found.config, found.weights)
     for side in (64, 256):

@@ -20,8 +20,8 @@ from vqclip import session
 from vqclip.cli import main
 from vqclip.models import vqgan
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory
-from vqclip.models.zoo import registry
-from vqclip.run import memory_fit, resume
+from vqclip.models.zoo import model_files
+from vqclip.run import memory_reduction, resume
 from vqclip.run.record import provenance
 from vqclip.run.runner import Runner
 
@@ -85,7 +85,7 @@ def test_it_keeps_less(home: Home) -> None:
 
 
 def test_the_starter_decoder_keeps_a_fraction() -> None:
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
     latent = model.random_latent(8, 8, torch.Generator().manual_seed(1)).requires_grad_()
 
@@ -281,7 +281,9 @@ def test_what_became_of_it_is_noted(home: Home, monkeypatch: Patch, capsys: Capt
 
 def test_so_is_what_was_less_from_the_start(home: Home, monkeypatch: Patch) -> None:
     monkeypatch.setattr(
-        memory_fit, "choose_memory_policy", lambda *_: MemoryPolicy(2, recompute=True, tiles=True)
+        memory_reduction,
+        "choose_memory_policy",
+        lambda *_: MemoryPolicy(2, recompute=True, tiles=True),
     )
     notes = build(home).provenance()
     assert notes.config["memory"] == {"chunk": 2, "recompute": True, "tiles": True}

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from vqclip.errors import ModelError
 from vqclip.models import net2net, vqgan, vqgan_config
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS
 
 CLASSES, CODES, VOCABULARY, BLOCK, WIDTH, HEADS, LAYERS = 7, 12, 14, 16, 16, 2, 2
@@ -280,7 +280,7 @@ def test_transformers_that_know_no_classes_are_refused(
 
 @pytest.mark.parametrize("name", ["faceshq", "drin", "sflckr"])
 def test_published_transformers_of_other_kinds_are_refused(write: Write, name: str) -> None:
-    config = registry.MODELS_FOLDER / CHECKPOINTS[name].config
+    config = model_files.MODELS_FOLDER / CHECKPOINTS[name].config
     with pytest.raises(
         ModelError, match=r"class-conditional transformers \(cond_stage_config: tami"
     ):
@@ -336,10 +336,10 @@ def test_files_that_do_not_belong_together(write: Write) -> None:
 
 
 def test_the_published_one_is_listed_and_described() -> None:
-    row = next(row for row in registry.list_models() if row.name == "cin_transformer")
+    row = next(row for row in model_files.list_models() if row.name == "cin_transformer")
     assert row.kind == "net2net" and "dream.prior" in row.about
     checkpoint = CHECKPOINTS["cin_transformer"]
-    config = vqgan_config.read_config(registry.MODELS_FOLDER / checkpoint.config)
+    config = vqgan_config.read_config(model_files.MODELS_FOLDER / checkpoint.config)
     assert checkpoint.mirrors[0].endswith("cin_transformer%2Fcheckpoints%2Flast.ckpt")
     with torch.device("meta"):
         first = vqgan.build_vqgan(config)
@@ -361,7 +361,7 @@ def test_an_own_one_is_imported_and_found(
     words = ["models", "import", weights, "--config", config, "--name", "mine"]
     assert main.main(words) == 0
     capsys.readouterr()
-    found = registry.find_vqgan("mine")
+    found = model_files.find_vqgan("mine")
     assert net2net.load_net2net(found.config, found.weights).classes == CLASSES
 
 

@@ -16,7 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from tests.models.test_memory import kept
 from vqclip.models import memory, vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 SMALL: dict[str, Any] = {
     **{"double_z": False, "z_channels": 8, "resolution": 32, "in_channels": 3, "out_ch": 3},
@@ -122,7 +122,7 @@ def test_a_gradient_is_that_of_steady_norms(
 
 
 def test_the_starter_draws_the_same_and_moves_alike() -> None:
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
     latent = model.random_latent(24, 40, torch.Generator().manual_seed(1))
     whole, right = gradient(model.decode, latent)
@@ -138,7 +138,7 @@ def test_the_starter_draws_the_same_and_moves_alike() -> None:
 
 
 def test_less_is_kept() -> None:
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
     latent = model.random_latent(16, 16, torch.Generator().manual_seed(1)).requires_grad_()
     tiled, whole = (kept(partial(draw, latent)) for draw in (model.decode_in_tiles, model.decode))
@@ -171,7 +171,7 @@ def test_attention_holds_no_weight_of_every_pair() -> None:
 
 
 def test_a_vqgan_attends_by_it() -> None:
-    found = registry.find_vqgan("starter")
+    found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
     kinds = {type(each) for each in model.modules() if isinstance(each, AttnBlock)}
     assert kinds == {vqgan._Attention}

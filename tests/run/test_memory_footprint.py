@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import vqclip
-from tests.run.test_memory_fit import models
+from tests.run.test_memory_reduction import models
 from vqclip.models.memory import MemoryPolicy
 from vqclip.run import memory_footprint
 

@@ -16,7 +16,7 @@ from tests.run.test_recording import contents, count, frames
 from tests.run.test_resume import Capture, Patch, go, killed
 from vqclip.cli import main
 from vqclip.media import images
-from vqclip.run import retake_start
+from vqclip.run import first_frame
 from vqclip.run.retake import Retake
 
 OLD = "outputs/0001-a-fox"
@@ -201,7 +201,7 @@ def test_a_latent_is_found_for_a_picture(home: Home) -> None:
     run = ready(home)
     other: Any = run.drawer.vqgan.random_latent(8, 8, torch.Generator().manual_seed(4))
     picture = run.drawer.draw_latent(other).detach()
-    found = retake_start.fit_latent(run.drawer, picture)
+    found = first_frame.fit_latent(run.drawer, picture)
     with torch.no_grad():
         plain = run.drawer.vqgan.encode(picture)
         apart = [(run.drawer.draw_latent(x) - picture).square().mean() for x in (found, plain)]

@@ -24,7 +24,7 @@ from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import images
 from vqclip.models import clip, device
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.optimisation_loop import Step
 from vqclip.run.runner import Runner
 
@@ -121,8 +121,8 @@ def test_provenance_holds_all_that_the_picture_depends_on(home: Home) -> None:
     assert "out" not in notes.config and "prompts" not in notes.config
     assert notes.config["perceptors"] == [str(home.clip)]
     assert notes.models == {
-        VQGAN: registry.file_sha256(home.checkpoint),
-        f"{home.clip} clip": registry.file_sha256(home.clip / "open_clip_model.safetensors"),
+        VQGAN: model_files.file_sha256(home.checkpoint),
+        f"{home.clip} clip": model_files.file_sha256(home.clip / "open_clip_model.safetensors"),
     }
     assert json.loads(notes.to_json())["config"]["cutouts"]["count"] == 4
     config = vqclip.load(base=notes.config | {"prompts": notes.prompt})
@@ -284,7 +284,7 @@ def test_a_picture_of_another_shape_is_noted(home: Home, photo: str, tmp_path: P
         f"{photo} is 50x40 and is stretched to 32x32; aspect=5:4 would keep its shape"
     ]
     assert list(run.models)[2:] == [f"picture {photo}", f"picture {square}"]
-    assert run.models[f"picture {photo}"] == registry.file_sha256(Path(photo))
+    assert run.models[f"picture {photo}"] == model_files.file_sha256(Path(photo))
 
 
 def test_every_aesthetic_loss_has_its_weight(home: Home) -> None:

@@ -19,7 +19,7 @@ from vqclip.cli import main
 from vqclip.cli.commands import train as commands_train
 from vqclip.media import images
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training import checkpoints, recipes, settings
 from vqclip.training import vqgan_trainer as training_vqgan
 
@@ -97,7 +97,7 @@ def test_a_folder_of_pictures_becomes_a_vqgan_that_draws(
     assert main.main(["models", "list"]) == 0
     (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
     assert "cached" in row and "imported" in row
-    found = registry.find_vqgan("mine")
+    found = model_files.find_vqgan("mine")
     model = models_vqgan.open_vqgan(found.config, found.weights)
     assert model.decode(model.lookup(torch.zeros(2, 3, dtype=torch.long))).shape == (1, 3, 4, 6)
 
@@ -145,7 +145,7 @@ def test_an_interrupt_ends_the_step_saves_and_says_how_to_go_on(
     )
     assert torch.load("training/mine/checkpoint.pt", weights_only=True)["step"] == 2
     assert not Path("training/mine/vqgan.safetensors").exists()
-    assert not (registry.cache_dir() / "mine").exists()
+    assert not (model_files.cache_dir() / "mine").exists()
     assert train("name=mine") == 0
     assert train("out=one") == 0
     assert same("one", "training/mine")
@@ -250,15 +250,15 @@ def test_a_folder_without_pictures_is_refused(place: Path, refused: Refusal) -> 
 
 def test_a_name_belongs_to_the_training_that_gave_it(place: Path, refused: Refusal) -> None:
     assert train("name=mine", "steps=1") == 0
-    first = registry.file_sha256(registry.find_vqgan("mine").weights)
+    first = model_files.file_sha256(model_files.find_vqgan("mine").weights)
     said = refused("train", "own_vqgan", *TINY, "name=mine", "out=other")
     assert said.startswith("there is already a model called 'mine'; choose another name=, or del")
     assert (
         not Path("other").exists()
-        and registry.file_sha256(registry.find_vqgan("mine").weights) == first
+        and model_files.file_sha256(model_files.find_vqgan("mine").weights) == first
     )
     assert train("name=mine", "steps=3") == 0  # the same training, a little longer
-    assert registry.file_sha256(registry.find_vqgan("mine").weights) != first
+    assert model_files.file_sha256(model_files.find_vqgan("mine").weights) != first
     Path("training/mine/shelved.json").unlink()
     assert "already a model called 'mine'" in refused("train", "own_vqgan", *TINY, "name=mine")
 
@@ -281,7 +281,7 @@ def test_weights_come_from_three_places(place: Path) -> None:
     words = ("pictures=own", "out=shipped", "steps=0", "sheet_every=0", "device=cpu")
     assert main.main(["train", "own_vqgan", *words]) == 0
     shipped = models_vqgan.open_vqgan(
-        *(registry.STARTER_FOLDER / name for name in ("vqgan.yaml", training_vqgan.FILE))
+        *(model_files.STARTER_FOLDER / name for name in ("vqgan.yaml", training_vqgan.FILE))
     )
     for key, tensor in shipped.state_dict().items():
         assert torch.equal(weights("shipped")[f"model.{key}"], tensor)

@@ -29,7 +29,7 @@ from vqclip.errors import ConfigError, VqclipError
 from vqclip.language import assets
 from vqclip.media import files
 from vqclip.media.film_encoder import round_rate
-from vqclip.models.zoo.model_path import explain_path
+from vqclip.models.zoo.import_hint import explain_path
 
 NAMES = st.sampled_from(" ".join(PEER_NAMES.values()).split()) | st.sampled_from(KEYS) | TEXTS
 PARTS = st.sampled_from(

@@ -15,7 +15,7 @@ import vqclip
 from tests.helpers import building, readme
 from vqclip.cli import main
 from vqclip.media import images
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run.record import provenance
 
 pytestmark = pytest.mark.starter
@@ -46,7 +46,9 @@ def test_a_prompt_in_the_shell_ends_with_a_picture_and_a_film(tmp_path: Path) ->
     notes = provenance.read_provenance(final)
     assert notes.seed == 3
     assert notes.prompt == "a red heart"
-    assert notes.models["starter"] == registry.file_sha256(registry.find_vqgan("starter").weights)
+    assert notes.models["starter"] == model_files.file_sha256(
+        model_files.find_vqgan("starter").weights
+    )
 
     # Made again from the picture alone, the same bytes.
     assert main.main(["again", str(final), "--out", str(tmp_path / "again"), "--quiet"]) == 0
@@ -70,7 +72,7 @@ def test_the_loss_falls_and_the_wish_shows() -> None:
 
 
 def test_the_shipped_weights_are_small_and_carry_their_card() -> None:
-    files = [path for path in registry.STARTER_FOLDER.rglob("*") if path.is_file()]
+    files = [path for path in model_files.STARTER_FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 40_000_000
     assert {"LICENSE", "MODEL_CARD.md"} <= {path.name for path in files}
 

@@ -18,7 +18,7 @@ from vqclip.errors import ConfigError, ModelAbsent, PictureError, PromptError
 from vqclip.language import assets, prompts
 from vqclip.language.assets import SearchPath
 from vqclip.media import paths as media_paths
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 if TYPE_CHECKING:
     from vqclip.guidance.perceptor import OpenClipPerceptor
@@ -94,7 +94,7 @@ def load_named_perceptors(
     search_path = SearchPath.from_settings(config.assets)
     assets.find_learnt_words(texts, search_path)
     try:
-        registry.require_models("starter", config.perceptors)  # before torch is imported
+        model_files.require_models("starter", config.perceptors)  # before torch is imported
         import torch
 
         from vqclip.guidance.perceptor import load_perceptor
@@ -103,7 +103,7 @@ def load_named_perceptors(
         from vqclip.models import device as models_device
         from vqclip.models.zoo import word_embedding
 
-        registry.require_models("starter", config.perceptors, clip.is_absent)
+        model_files.require_models("starter", config.perceptors, clip.is_absent)
     except ModelAbsent as error:
         told = str(error).replace("--preset starter", "perceptors=starter")
         raise ModelAbsent(told) from error

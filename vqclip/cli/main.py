@@ -151,7 +151,7 @@ def _less_memory(progress: Progress) -> str:
     config = progress.config
     if config is None:
         return "not enough memory; close other programs, and try again"
-    from vqclip.run import memory_fit
+    from vqclip.run import memory_reduction
 
     width, height = final_size(config)
     would: list[str] = []
@@ -159,7 +159,7 @@ def _less_memory(progress: Progress) -> str:
         looking = [parse_perceptor(each) for each in config.perceptors]
         parsed = prompts.parse_with_negative(config.prompts, config.negative)
         regions = len({each.region for each in parsed if each.region is not None})
-        would = memory_fit.suggest_smaller(config, looking, regions)
+        would = memory_reduction.suggest_smaller(config, looking, regions)
     less = " or ".join(would or ["a smaller --size"])
     return (
         f"not enough memory for {width}x{height}, even with one cutout at a time; {less} needs "

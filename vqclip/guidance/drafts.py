@@ -26,7 +26,7 @@ from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.models import clip, net2net, vqgan
 from vqclip.models import prior as models_prior
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.tensors import Image
 
@@ -188,10 +188,10 @@ def load_draft_model(
     Raises:
         ModelError: if a model is absent, cannot be loaded, or has other classes than ImageNet's.
     """
-    found = registry.find_vqgan(prior)
+    found = model_files.find_vqgan(prior)
     there = {each.weights: each for each in loaded if each.dtype == torch.float32}
     perceptors = []
-    for name, folder in registry.starter_clips().items():
+    for name, folder in model_files.starter_clips().items():
         if any(folder.glob("*.safetensors")):
             ready = there.get(clip.find_weights(folder))
             perceptors.append(
@@ -199,7 +199,7 @@ def load_draft_model(
             )
     if prior == "starter":
         return DraftModel(
-            prior=models_prior.load_prior(registry.starter_prior(), device=device),
+            prior=models_prior.load_prior(model_files.starter_prior(), device=device),
             drawer=vqgan.open_vqgan(found.config, found.weights, device=device),
             perceptors=tuple(perceptors),
         )

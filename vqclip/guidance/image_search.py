@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.media.files import make_slug, unwritable_error, write_whole
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 if TYPE_CHECKING:
     from vqclip.tensors import Embedding
@@ -105,11 +105,12 @@ def index_folder(folder: Path, perceptor: OpenClipPerceptor) -> Path:
     if not os.access(home if home.is_dir() else folder, os.W_OK):
         key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
         home = (
-            registry.cache_dir().with_name("search") / f"{make_slug(folder.resolve().name)}-{key}"
+            model_files.cache_dir().with_name("search")
+            / f"{make_slug(folder.resolve().name)}-{key}"
         )
     shown = f"{perceptor.size} {perceptor.interpolation} {perceptor.squash}"
     shown += f" {perceptor.mean.flatten().tolist()} {perceptor.std.flatten().tolist()}"
-    about = f"{perceptor.name}\n{registry.file_sha256(perceptor.weights)}\n{shown}"
+    about = f"{perceptor.name}\n{model_files.file_sha256(perceptor.weights)}\n{shown}"
     return home / f"{make_slug(perceptor.name)}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
 

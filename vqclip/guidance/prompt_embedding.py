@@ -23,7 +23,7 @@ from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt_types import Prompt, TextSpan, learnt_words_in
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import model_files, word_embedding
 from vqclip.tensors import Embedding
 
 # Where a long text is split, best first: after sentences, clauses, words, and at last letters.
@@ -108,7 +108,7 @@ def embed_direction(direction: Direction, name: str, perceptor: OpenClipPercepto
     Raises:
         PromptError: if it was made of pictures, for other perceptors.
     """
-    kept = direction.vectors.get(registry.file_sha256(perceptor.weights))
+    kept = direction.vectors.get(model_files.file_sha256(perceptor.weights))
     if kept is not None:
         like = perceptor.embed_text(["direction"])
         if len(kept) == like.shape[1]:

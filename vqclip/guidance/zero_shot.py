@@ -32,7 +32,7 @@ from vqclip.errors import PictureError
 from vqclip.guidance import distractors
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.media import images
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.tensors import Embedding, Image
 
@@ -79,7 +79,7 @@ class Verdict:
 
 def judge_available(perceptors: Sequence[str]) -> bool:
     """Whether the judge is installed, and is none of a run's perceptors."""
-    folder = registry.starter_clips()[JUDGE]
+    folder = model_files.starter_clips()[JUDGE]
     return JUDGE not in perceptors and any(folder.glob("*.safetensors"))
 
 

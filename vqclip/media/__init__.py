@@ -1,6 +1,6 @@
 """Pictures, films and sound, in and out of files.
 
-Begin with `images` and `film_writer`.
+Begin with `images` and `film_assembly`.
 
     files           Files: atomic writes, checks that a place can be written, and names for
                     folders
@@ -14,7 +14,7 @@ Begin with `images` and `film_writer`.
                     a rate
     frame_source    Footage: a stream of frames from a film or from pictures, fitted to one size
     film_encoder    Encoding of films: pixel formats, codecs, and dissolves between frames
-    film_writer     The film writer, frame by frame
+    film_assembly   The film writer, frame by frame
     live_film       Live films, which can be watched while the run goes on
     pyav            PyAV: films and sounds opened, and decoded frame by frame
 """

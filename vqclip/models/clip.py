@@ -29,10 +29,10 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import unpack_tables
-from vqclip.models.zoo.model_path import explain_path
-from vqclip.models.zoo.registry import MissingModel, canonical_name, in_hub_cache
+from vqclip.models.zoo.import_hint import explain_path
+from vqclip.models.zoo.model_files import MissingModel, canonical_name, in_hub_cache
 
 SHAPE = "config.json"  # the shape of a text encoder, beside the weights
 INSTALL = "pip install 'vqclip[multilingual]'"
@@ -141,8 +141,8 @@ def perceptor_source(name: str) -> str:
     Raises:
         ConfigError: if the name is longer than the name of a file may be.
     """
-    if name in registry.starter_clips():
-        return str(registry.starter_clips()[name])
+    if name in model_files.starter_clips():
+        return str(model_files.starter_clips()[name])
     path = os.path.expanduser(name)
     try:
         os.stat(path)
@@ -306,7 +306,7 @@ def split_model_name(clip: ModuleType, name: str) -> tuple[str, str]:
     if not tags and (told := explain_path(name, "perceptors")):
         raise ConfigError(told)
     if not tags:
-        near = suggest(name, registry.starter_clips()) or suggest(
+        near = suggest(name, model_files.starter_clips()) or suggest(
             f"{model}::{tag}", [f"{m}::{t}" for m, t in clip.list_pretrained()]
         )
         raise ConfigError(

@@ -34,7 +34,7 @@ from torch.nn import functional
 from vqclip.errors import ModelError
 from vqclip.models import memory
 from vqclip.models.vqgan_config import Layout, describe_layout, read_config
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.models.zoo.verify import changed_message, check_weights, file_stamp
 from vqclip.tensors import Image, Latent
@@ -49,7 +49,7 @@ def load_vqgan(name: str, device: torch.device | str = "cpu") -> tuple[VQGAN, st
         ModelAbsent: if the model is known but not on this machine.
         ModelError: if it cannot be read, or its checksum has changed.
     """
-    found = registry.find_vqgan(name)
+    found = model_files.find_vqgan(name)
     copied_sha256 = _valid_copy(found.weights)
     if copied_sha256 is not None:
         return open_vqgan(
@@ -59,7 +59,10 @@ def load_vqgan(name: str, device: torch.device | str = "cpu") -> tuple[VQGAN, st
     if not checked.same:
         raise ModelError(changed_message(checked))
     model = open_vqgan(found.config, found.weights, device=device)
-    if registry.cache_dir() in found.weights.parents and found.weights.suffix != ".safetensors":
+    if (
+        model_files.cache_dir() in found.weights.parents
+        and found.weights.suffix != ".safetensors"
+    ):
         with suppress(OSError):  # a full disk, or one that is only read: next time, then
             _write_copy(model, found.weights, checked.sha256)
     return model, checked.sha256
@@ -69,7 +72,7 @@ def _valid_copy(weights: Path) -> str | None:
     """The sha256 of weights if there is a valid, current copy of them; else None."""
     try:
         note: Any = json.loads(weights.with_name(NOTE).read_text(encoding="utf-8"))
-        if note["stamp"] == file_stamp(weights) and note["copy"] == registry.file_sha256(
+        if note["stamp"] == file_stamp(weights) and note["copy"] == model_files.file_sha256(
             weights.with_name(COPY)
         ):
             return str(note["sha256"])
@@ -91,7 +94,7 @@ def _write_copy(model: VQGAN, weights: Path, digest: str) -> None:
     finally:
         aside.unlink(missing_ok=True)
     text = json.dumps(
-        {"stamp": file_stamp(weights), "sha256": digest, "copy": registry.file_sha256(copy)}
+        {"stamp": file_stamp(weights), "sha256": digest, "copy": model_files.file_sha256(copy)}
     )
     part = note.with_name(f"{NOTE}.part")
     part.write_text(text, encoding="utf-8")

@@ -9,10 +9,10 @@ Begin with `preflight` and `runner`.
     animation_setup   The motion of a run: from settings to a frame motion and feedback options
     runner            The runner: steps from any point on, and the state that has to be kept
     retake            Retakes: a range of an animation's frames, drawn again
-    retake_start      Starts in the middle of another run: a retake's first frame
+    first_frame       Starts in the middle of another run: a retake's first frame
     resume            Resuming a run from its last checkpoint
     recording         Recording of a run: its steps into a folder, its film and its notes
     memory_footprint  The memory footprint of a run: how many bytes it needs at its peak
-    memory_fit        Memory fit: whether a run fits into memory, and what to change if not
+    memory_reduction  Memory fit: whether a run fits into memory, and what to change if not
     plan_summary      Estimates of a run for `vqclip plan`: sizes, downloads, memory and time
 """

@@ -35,7 +35,7 @@ from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_te
 from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
 from vqclip.models.vqgan import VQGAN
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run import preflight
 from vqclip.run.frame_plan import open_source
@@ -212,7 +212,7 @@ def hash_pictures(names: Sequence[str], search_path: SearchPath) -> dict[str, st
 
 def hash_files(files: Sequence[Path]) -> str:
     """The sha256 of a file, or of the sums of several."""
-    sums = [registry.file_sha256(path) for path in files]
+    sums = [model_files.file_sha256(path) for path in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 

@@ -23,7 +23,7 @@ from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
 from vqclip.models.cost import Cost, draw_cost, embed_cost, image_size
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS
 
 # Measured on two processor cores with the starter models, torch 2.15: a process that has imported
@@ -185,6 +185,6 @@ def _weights(model: torch.nn.Module) -> int:
 def _config_of(name: str) -> dict[str, Any]:
     """Read a VQGAN's config, which is here even when its weights are not."""
     try:
-        return vqgan_config.read_config(registry.find_vqgan(name).config)
+        return vqgan_config.read_config(model_files.find_vqgan(name).config)
     except ModelAbsent:
-        return vqgan_config.read_config(registry.MODELS_FOLDER / CHECKPOINTS[name].config)
+        return vqgan_config.read_config(model_files.MODELS_FOLDER / CHECKPOINTS[name].config)

@@ -18,7 +18,7 @@ from vqclip.language.clock import Clock
 from vqclip.models import clip_text_tower
 from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import model_files, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
@@ -97,7 +97,7 @@ class PerceptorSet:
     def digests(self) -> dict[str, str]:
         """The sha256 of each one's weights, by what it is in the notes."""
         return {
-            f"{each.name} clip": registry.file_sha256(each.weights) for each in self.perceptors
+            f"{each.name} clip": model_files.file_sha256(each.weights) for each in self.perceptors
         }
 
     def describe_tokens(self) -> Iterator[str]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from vqclip.config.sizes import plan_stages
 from vqclip.models import clip
 from vqclip.models.cost import Cost
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run import frame_plan as run_frames
 from vqclip.run import memory_footprint
 from vqclip.run.preflight import Request
@@ -78,7 +78,7 @@ def estimate_cost(request: Request) -> Estimate:
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     config = request.config
-    lacking = registry.missing_models(config.vqgan, request.names, clip.is_absent)
+    lacking = model_files.missing_models(config.vqgan, request.names, clip.is_absent)
     models = memory_footprint.build_shapes(config, request.perceptors, request.regions)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(request)
@@ -123,10 +123,12 @@ def describe_estimate(estimate: Estimate) -> str:
     if estimate.length:
         lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
     if estimate.downloads:
-        here = ", ".join(f"{n} ({registry.format_bytes(size)})" for n, size in estimate.downloads)
+        here = ", ".join(
+            f"{n} ({model_files.format_bytes(size)})" for n, size in estimate.downloads
+        )
     lines.append(f"download  {here}")
     for name, _ in estimate.downloads:
-        lines.append(f"          {registry.MissingModel(name, None).command}")
+        lines.append(f"          {model_files.MissingModel(name, None).command}")
     if estimate.memory is not None:
         whose = "GPU memory" if estimate.device.startswith("cuda") else "memory"
         lines.append(f"needs     about {estimate.memory / 1e9:.1f} GB of {whose}")

@@ -39,7 +39,7 @@ from vqclip.media.paths import (
     find_images,
     shorten_name,
 )
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 
 if TYPE_CHECKING:
     from vqclip.run.frame_plan import FramePlan
@@ -342,7 +342,7 @@ def _check(
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(parsed, names)
     if complete:
-        registry.require_models(config.vqgan, names)
+        model_files.require_models(config.vqgan, names)
     require_files(config if starts else replace(config, init="random"), parsed, search_path)
     return parsed
 

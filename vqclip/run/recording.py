@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from vqclip.config.setting_descriptions import encoding_settings
-from vqclip.media import film_writer as media_film
+from vqclip.media import film_assembly as media_film
+from vqclip.media.film_assembly import Film, FilmPlan
 from vqclip.media.film_encoder import EncodeOptions, round_rate
-from vqclip.media.film_writer import Film, FilmPlan
 from vqclip.run import frame_plan as run_frames
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint

@@ -31,7 +31,7 @@ from vqclip.guidance.prompt_losses import spherical_distance
 from vqclip.models import prior
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.vqgan import VQGAN
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training.clip_model import Model
 from vqclip.training.data import archives
 from vqclip.training.data.batches import ClipBatches
@@ -200,13 +200,15 @@ class AdversarialPool:
         device: torch.device | str = "cpu",
     ) -> None:
         self.recipe, self.device = recipe, torch.device(device)
-        folder = registry.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+        folder = model_files.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
         self.vqgan = models_vqgan.open_vqgan(
             folder / "vqgan.yaml", folder / "vqgan.safetensors", device=device
         )
         self.prior = None
         if recipe.prior:
-            place = registry.starter_prior() if recipe.prior == "starter" else Path(recipe.prior)
+            place = (
+                model_files.starter_prior() if recipe.prior == "starter" else Path(recipe.prior)
+            )
             self.prior = prior.load_prior(place, device=device)
         self.cells = CELLS if self.prior is None else self.prior.cells
         side = self.cells * self.vqgan.factor

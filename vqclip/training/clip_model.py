@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vqclip.models import clip_text_tower
 from vqclip.models.clip import PACKED
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import pack_table
 from vqclip.training.data import archives
 from vqclip.training.perceptual import efficientnet_weights
@@ -134,7 +134,7 @@ def parameter_groups(recipe: Recipe, model: Model) -> list[dict[str, Any]]:
 
 def words_folder(recipe: Recipe) -> Path:
     """The folder of the CLIP whose text tower is used (`words_of`)."""
-    return registry.starter_clip() if recipe.words_of == "starter" else Path(recipe.words_of)
+    return model_files.starter_clip() if recipe.words_of == "starter" else Path(recipe.words_of)
 
 
 def export(recipe: Recipe, model: Model, pictures: archives.Pictures, out: Path) -> None:

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.training import loop, settings
 from vqclip.training.adversarial import AdversarialPool
@@ -116,7 +116,7 @@ def load_start_weights(recipe: ClipRecipe, model: Model) -> None:
     Raises:
         ModelError: if they do not exist, or do not fit.
     """
-    tensors, source = read_weights(recipe.begin, registry.starter_clip(), FILE)
+    tensors, source = read_weights(recipe.begin, model_files.starter_clip(), FILE)
     if not any(key.startswith("clip.") for key in tensors):
         tensors = {f"clip.{key}": tensor for key, tensor in tensors.items()}
     load_weights(model, tensors, source, own=UNSAID)
@@ -128,7 +128,7 @@ def load_text_tower(recipe: ClipRecipe, model: Model) -> None:
     Raises:
         ModelError: if it does not exist, or does not fit.
     """
-    tensors, _ = read_weights(str(words_folder(recipe)), registry.starter_clip(), FILE)
+    tensors, _ = read_weights(str(words_folder(recipe)), model_files.starter_clip(), FILE)
     words = {
         name: tensor
         for key, tensor in tensors.items()
@@ -309,7 +309,7 @@ def random_decodes(recipe: ClipRecipe) -> Tensor:
     """Decode random codes of `recipe.vqgan`: [RANDOM_DECODES, 3, size, size] in [0, 1]."""
     from vqclip.models import vqgan
 
-    folder = registry.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+    folder = model_files.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
     model = vqgan.open_vqgan(folder / "vqgan.yaml", folder / "vqgan.safetensors")
     generator = torch.Generator().manual_seed(recipe.seed)
     side = recipe.size // model.factor

@@ -29,7 +29,7 @@ from vqclip.errors import ModelError, PictureError
 from vqclip.models import vqgan
 from vqclip.models.gpt import TransformerShape
 from vqclip.models.prior import Prior, cut_blocks
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training import loop, settings
 from vqclip.training.checkpoints import load_weights, read_weights, write_atomically
 from vqclip.training.data import archives, compose
@@ -78,7 +78,7 @@ def open_drawer(recipe: PriorRecipe, device: torch.device | str = "cpu") -> vqga
 
 
 def _vqgan(recipe: PriorRecipe) -> tuple[Path, Path]:
-    folder = registry.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
+    folder = model_files.STARTER_FOLDER if recipe.vqgan == "starter" else Path(recipe.vqgan)
     files = folder / "vqgan.yaml", folder / "vqgan.safetensors"
     for path in files:
         if not path.is_file():
@@ -99,7 +99,7 @@ def cached_codes(
     names = "\n".join(f"{row.file} {row.concept}" for row in pictures.rows)
     ways = ("variants", "pair_variants", "cells", "seed", "tint_share", "scale")
     made_with = {
-        "vqgan": registry.file_sha256(_vqgan(recipe)[1]),
+        "vqgan": model_files.file_sha256(_vqgan(recipe)[1]),
         "pictures": hashlib.sha256(names.encode()).hexdigest(),
         **{key: getattr(recipe, key) for key in ways},
         **{key: list(getattr(recipe, key)) for key in ("licences", "styles")},
@@ -277,7 +277,7 @@ def train(recipe: Recipe, listener: settings.EventListener = settings.ignore_eve
     reader = TextTower(recipe.clip, device)
     model = build_prior(recipe, reader)
     if recipe.begin and not run.resumed:
-        tensors, source = read_weights(recipe.begin, registry.starter_prior(), FILE)
+        tensors, source = read_weights(recipe.begin, model_files.starter_prior(), FILE)
         load_weights(model, tensors, source)
     model = model.to(device)
     matrices = [p for p in model.parameters() if p.ndim > 1]

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip.models import vqgan
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training import loop, settings
 from vqclip.training.checkpoints import load_weights, read_weights
 from vqclip.training.data.batches import EXAM_PICTURES, open_batches
@@ -185,7 +185,7 @@ def load_start_weights(recipe: Recipe, model: Model) -> None:
     Raises:
         ModelError: if they do not exist, or do not fit.
     """
-    tensors, source = read_weights(recipe.begin, registry.STARTER_FOLDER, FILE)
+    tensors, source = read_weights(recipe.begin, model_files.STARTER_FOLDER, FILE)
     load_weights(model, tensors, source, own=USAGE)
     if USAGE[0] not in tensors:  # as if every code had been chosen once
         model.quantize.sums.copy_(model.quantize.embedding.weight)
@@ -340,7 +340,7 @@ def export(recipe: Recipe, model: Model, out: Path) -> None:
 
     learnt = {k: v.cpu() for k, v in model.state_dict().items() if k not in USAGE}
     if recipe.blend < 1:
-        before = read_weights(recipe.begin, registry.STARTER_FOLDER, FILE)[0]
+        before = read_weights(recipe.begin, model_files.STARTER_FOLDER, FILE)[0]
         learnt = {k: before[k].float().lerp(v.float(), recipe.blend) for k, v in learnt.items()}
     save_file({k: v.half().contiguous() for k, v in learnt.items()}, out / FILE)
     (out / "vqgan.yaml").write_text(yaml.safe_dump(architecture(recipe), sort_keys=False))

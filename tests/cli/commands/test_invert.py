@@ -17,7 +17,7 @@ from vqclip.cli import main
 from vqclip.cli.commands import invert as commands_invert
 from vqclip.errors import ConfigError
 from vqclip.media import images
-from vqclip.models.zoo import registry, word_embedding
+from vqclip.models.zoo import model_files, word_embedding
 from vqclip.training import textual_inversion
 from vqclip.training.settings import InversionConfig
 
@@ -49,7 +49,9 @@ def test_a_word_is_learnt_saved_and_used(
     assert 'vqclip "a drawing of <my-cat>"' in err
     word = word_embedding.read_word(path)
     assert word.vectors[32].shape == (2, 32)
-    assert word.notes["pictures"] == {name: registry.file_sha256(Path(name)) for name in photos}
+    assert word.notes["pictures"] == {
+        name: model_files.file_sha256(Path(name)) for name in photos
+    }
     assert word.notes["settings"]["init"] == "cat" and word.notes["steps"] == {str(home.clip): 4}
     assert set(word.notes) == {"settings", "pictures", "models", "fit", "steps", "versions"}
     assert [each.name for each in Path("embeddings").iterdir()] == ["my-cat.safetensors"]

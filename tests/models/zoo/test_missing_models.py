@@ -12,9 +12,9 @@ import pytest
 
 from vqclip.config import loading, presets
 from vqclip.errors import ModelAbsent, ModelError
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import PERCEPTORS
-from vqclip.models.zoo.registry import MissingModel
+from vqclip.models.zoo.model_files import MissingModel
 
 VQGAN = "imagenet_f16_16384"
 
@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (starter / "clip").mkdir(parents=True)
     for name in ("vqgan.yaml", "vqgan.safetensors", "clip/open_clip_model.safetensors"):
         (starter / name).touch()
-    monkeypatch.setattr(registry, "STARTER_FOLDER", starter)
+    monkeypatch.setattr(model_files, "STARTER_FOLDER", starter)
     monkeypatch.setenv("VQCLIP_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path
@@ -41,13 +41,13 @@ def in_cache(home: Path, repository: str, name: str) -> None:
 
 
 def test_nothing_is_lacking(home: Path) -> None:
-    assert registry.missing_models("starter", ["starter", str(home)]) == []
-    registry.require_models("starter", ["starter"])
+    assert model_files.missing_models("starter", ["starter", str(home)]) == []
+    model_files.require_models("starter", ["starter"])
 
 
 def test_one_vqgan_is_lacking() -> None:
     with pytest.raises(ModelAbsent, match=rf"the model '{VQGAN}' is not on this machine \(980"):
-        registry.require_models(VQGAN, ["starter"])
+        model_files.require_models(VQGAN, ["starter"])
 
 
 def test_one_perceptor_is_lacking() -> None:
@@ -56,7 +56,7 @@ def test_one_perceptor_is_lacking() -> None:
         "fetch ViT-B-32::openai', or use the bundled one: --preset starter"
     )
     with pytest.raises(ModelAbsent, match=message):
-        registry.require_models("starter", ["starter", "ViT-B/32::OpenAI"])
+        model_files.require_models("starter", ["starter", "ViT-B/32::OpenAI"])
 
 
 def test_several_are_named_together() -> None:
@@ -66,7 +66,7 @@ def test_several_are_named_together() -> None:
         r"Big::net  \(size unknown\)\nor use the bundled ones: --preset starter"
     )
     with pytest.raises(ModelAbsent, match=message):
-        registry.require_models(
+        model_files.require_models(
             VQGAN, ["RN50::openai", "Big::net"], lambda name: MissingModel(name, None)
         )
 
@@ -77,39 +77,39 @@ def test_others_are_only_asked_about_if_the_catalogue_does_not_know_them() -> No
     def look(name: str) -> None:
         asked.append(name)
 
-    assert registry.missing_models(
+    assert model_files.missing_models(
         "starter", ["starter", "RN50::openai", "ViT-L-14::x"], look
     ) == [MissingModel("RN50::openai", 408_000_000)]
     assert asked == ["ViT-L-14::x"]
     assert (
-        registry.missing_models("starter", ["ViT-L-14::x"]) == []
+        model_files.missing_models("starter", ["ViT-L-14::x"]) == []
     )  # unless there is nobody to ask
 
 
-@pytest.mark.parametrize("name", registry.PERCEPTOR_WEIGHTS)
+@pytest.mark.parametrize("name", model_files.PERCEPTOR_WEIGHTS)
 def test_what_is_in_the_hub_s_cache_is_here(home: Path, name: str) -> None:
     row = PERCEPTORS["RN50::openai"]
     in_cache(home, row.repository, name)
-    assert registry.in_hub_cache(row.repository)
-    assert not registry.in_hub_cache(row.repository, ["other.bin"])
-    assert registry.missing_models("starter", [row.name]) == []
+    assert model_files.in_hub_cache(row.repository)
+    assert not model_files.in_hub_cache(row.repository, ["other.bin"])
+    assert model_files.missing_models("starter", [row.name]) == []
 
 
 def test_what_nobody_can_fetch_is_another_error(home: Path) -> None:
     with pytest.raises(ModelError, match=r"no model is called 'imagenet'"):
-        registry.require_models("imagenet", ["starter"])
+        model_files.require_models("imagenet", ["starter"])
     (home / "starter" / "clip" / "open_clip_model.safetensors").unlink()
     with pytest.raises(ModelAbsent, match=r"perceptor starter is not in .* install vqclip again"):
-        registry.require_models("starter", ["starter"])
+        model_files.require_models("starter", ["starter"])
     (home / "starter" / "vqgan.yaml").unlink()
     with pytest.raises(ModelAbsent, match=r"starter model is not in .* install vqclip again"):
-        registry.require_models("starter", [])
+        model_files.require_models("starter", [])
 
 
 def test_the_catalogue_knows_the_perceptors_of_every_preset() -> None:
     for name in presets.list_presets():
         config = loading.load_config("a fox", name)
-        assert {registry.canonical_name(p) for p in config.perceptors if p != "starter"} <= {
+        assert {model_files.canonical_name(p) for p in config.perceptors if p != "starter"} <= {
             *PERCEPTORS
         }
 

@@ -19,7 +19,7 @@ from tests.helpers import building
 from vqclip.cli import main
 from vqclip.errors import ModelAbsent, ModelError, OutputError
 from vqclip.models import vqgan
-from vqclip.models.zoo import download, registry, verify
+from vqclip.models.zoo import download, model_files, verify
 from vqclip.models.zoo.catalogue import BUNDLED
 
 Capture = pytest.CaptureFixture[str]
@@ -51,11 +51,11 @@ def test_a_light_copy_serves_after_the_first_load(mine: Path, monkeypatch: Patch
     names = opened(monkeypatch)
     pair = [vqgan.load_vqgan(NAME) for _ in range(2)]
     assert names == ["weights.ckpt", "light.safetensors"]
-    assert pair[0][1] == pair[1][1] == registry.file_sha256(mine)
+    assert pair[0][1] == pair[1][1] == model_files.file_sha256(mine)
     states = [model.state_dict() for model, _ in pair]
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    assert registry.find_vqgan(NAME).weights == mine  # it is not taken for the weights themselves
+    assert model_files.find_vqgan(NAME).weights == mine  # not taken for the weights
     assert not list(mine.parent.glob("*.part"))
 
 
@@ -88,7 +88,7 @@ def test_a_cache_that_is_full_still_serves(mine: Path, monkeypatch: Patch) -> No
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     model, digest = vqgan.load_vqgan(NAME)
-    assert model.factor == 4 and digest == registry.file_sha256(mine)
+    assert model.factor == 4 and digest == model_files.file_sha256(mine)
     assert {p.name for p in mine.parent.iterdir()} == {
         *("weights.ckpt", "weights.sha256", "config.yaml")
     }
@@ -105,14 +105,14 @@ def test_weights_that_were_exchanged_are_refused(mine: Path, refused: Refusal) -
 def test_runs_note_the_same_digest_from_both(mine: Path, home: Home) -> None:
     config = vqclip.load("a fox", **home.settings() | {"vqgan": NAME})
     first, second = (building.build(config).models[NAME] for _ in range(2))
-    assert first == second == registry.file_sha256(mine)
+    assert first == second == model_files.file_sha256(mine)
     assert mine.with_name(vqgan.COPY).is_file()
 
 
 def test_verify(mine: Path, capsys: Capture) -> None:
     assert main.main(["models", "verify"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert f"same     {NAME}  sha256 {registry.file_sha256(mine)}" in lines
+    assert f"same     {NAME}  sha256 {model_files.file_sha256(mine)}" in lines
     assert {line.split()[1] for line in lines} == {"starter", NAME}
     assert len(lines) == 1 + len(BUNDLED)  # the bundled ones, and this one
     mine.with_name("weights.sha256").unlink()
@@ -140,10 +140,10 @@ def test_verify_and_remove_what_is_not_there(mine: Path, refused: Refusal) -> No
 def test_remove(mine: Path, capsys: Capture) -> None:
     size = sum(file.stat().st_size for file in mine.parent.iterdir())
     assert main.main(["models", "remove", NAME]) == 0
-    assert f"removed mine: {registry.format_bytes(size)} freed" in capsys.readouterr().err
+    assert f"removed mine: {model_files.format_bytes(size)} freed" in capsys.readouterr().err
     assert not mine.parent.exists()
     with pytest.raises(ModelError, match="no model is called 'mine'"):
-        registry.find_vqgan(NAME)
+        model_files.find_vqgan(NAME)
 
 
 def test_what_cannot_be_removed(mine: Path, monkeypatch: Patch) -> None:
@@ -188,7 +188,7 @@ def test_a_second_process_waits_for_the_first(mine: Path, monkeypatch: Patch) ->
         waiting.start()
         while not said:
             time.sleep(0.01)
-        place = registry.model_folder("gumbel_f8_8192")
+        place = model_files.model_folder("gumbel_f8_8192")
         place.mkdir()
         (place / "weights.ckpt").write_bytes(b"x")
         first.stdin.write("\n")

@@ -19,7 +19,7 @@ from vqclip.language import assets, prompt_types, prompts
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import learnt_words_in
 from vqclip.media import files
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run import preflight
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _check_prior(settings: DreamSettings) -> None:
             f"class, not words, and cannot be guided; leave dream.guidance at {usual:g}"
         )
     try:
-        registry.find_vqgan(settings.prior)
+        model_files.find_vqgan(settings.prior)
     except ModelAbsent as error:
         raise ModelAbsent(
             f"the model {settings.prior!r} of dream.prior is not on this machine; run "

@@ -29,7 +29,7 @@ from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run.preflight import check_run, list_notes
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
     from vqclip.models.zoo import word_embedding
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
-    registry.require_models("starter", names, clip.is_absent)
+    model_files.require_models("starter", names, clip.is_absent)
     perceptors = [load_perceptor(name) for name in names]
     for config in configs:
         parsed = apply_style(
@@ -202,14 +202,16 @@ def make_direction(
     from vqclip.models import clip
 
     names = perceptor_spec.perceptor_names(perceptors)
-    registry.require_models("starter", names, clip.is_absent)
+    model_files.require_models("starter", names, clip.is_absent)
     vectors = {}
     for each in names:
         screen.say(f"asking {each} …")
         perceptor = load_perceptor(each)
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = prompt_embedding.direction_between(*sides)[0]
-        vectors[registry.file_sha256(perceptor.weights)] = [round(x, 6) for x in found.tolist()]
+        vectors[model_files.file_sha256(perceptor.weights)] = [
+            round(x, 6) for x in found.tolist()
+        ]
     path.parent.mkdir(exist_ok=True)
     made = Direction(sets[0], sets[1], vectors)
     files.write_whole(path, assets.direction_to_json(made).encode())

@@ -30,7 +30,7 @@ from vqclip.run.record.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
     from vqclip.guidance.zero_shot import Verdict
-    from vqclip.media.film_writer import Film
+    from vqclip.media.film_assembly import Film
     from vqclip.run.record.provenance import Provenance
     from vqclip.run.resume import ResumePoint
     from vqclip.run.runner import Runner

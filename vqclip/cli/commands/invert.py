@@ -23,7 +23,7 @@ from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.language import assets
 from vqclip.media import files
 from vqclip.media import paths as media_paths
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run.record.interrupts import Interrupt, catch_interrupts
 from vqclip.training.settings import InversionConfig
 
@@ -198,7 +198,7 @@ def learn_word(
     from vqclip.models import clip
     from vqclip.models import device as models_device
 
-    registry.require_models("starter", config.perceptors, clip.is_absent)
+    model_files.require_models("starter", config.perceptors, clip.is_absent)
     device = models_device.pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
@@ -316,8 +316,8 @@ def _word(
     pairs = list(zip(students, done, strict=False))
     notes = {
         "settings": dataclasses.asdict(config),
-        "pictures": {path.name: registry.file_sha256(path) for path in paths},
-        "models": {each.name: registry.file_sha256(each.weights) for each, _ in pairs},
+        "pictures": {path.name: model_files.file_sha256(path) for path in paths},
+        "models": {each.name: model_files.file_sha256(each.weights) for each, _ in pairs},
         "fit": {each.name: round(moment.fit, 4) for each, moment in pairs},
         "steps": {each.name: moment.step for each, moment in pairs},
         "versions": provenance.library_versions(),

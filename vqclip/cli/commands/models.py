@@ -11,7 +11,7 @@ from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.progress_bar import BYTES
 from vqclip.errors import ConfigError, ModelError, pick
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
 
 CARD = "see models/starter/MODEL_CARD.md"
@@ -27,22 +27,22 @@ def action(word: str) -> str:
     return word
 
 
-def rows() -> Iterator[registry.ZooRow]:
+def rows() -> Iterator[model_files.ZooRow]:
     """List VQGANs and perceptors, as far as they are known without asking open_clip."""
-    yield from registry.list_models()
-    for name, folder in registry.starter_clips().items():
+    yield from model_files.list_models()
+    for name, folder in model_files.starter_clips().items():
         weights = list(folder.glob("*.safetensors"))
         if not weights and name != "starter":
             continue  # an edition without it
         size = sum(file.stat().st_size for file in weights) if weights else None
         where = "bundled" if weights else "absent"
-        yield registry.ZooRow(
+        yield model_files.ZooRow(
             name, "clip", size, CARD, where, "perceptor; small, comes with vqclip"
         )
     for known in PERCEPTORS.values():
-        where = "cached" if registry.in_hub_cache(known.repository) else "absent"
+        where = "cached" if model_files.in_hub_cache(known.repository) else "absent"
         licence = f"stated at hf.co/{known.repository}"
-        yield registry.ZooRow(known.name, "clip", known.bytes, licence, where, "perceptor")
+        yield model_files.ZooRow(known.name, "clip", known.bytes, licence, where, "perceptor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,14 @@ def list_(options: ModelsOptions, screen: Console) -> None:
         screen.event("model", **dataclasses.asdict(row))
     heads = ("name", "kind", "size", "where", "licence", "about")
     lines = [
-        (row.name, row.kind, registry.format_bytes(row.bytes), row.where, row.licence, row.about)
+        (
+            row.name,
+            row.kind,
+            model_files.format_bytes(row.bytes),
+            row.where,
+            row.licence,
+            row.about,
+        )
         for row in found
     ]
     whole = screen.table([heads, *lines], heads=True, spare=heads.index("licence"))
@@ -76,10 +83,10 @@ def list_(options: ModelsOptions, screen: Console) -> None:
 def where(options: ModelsOptions, screen: Console) -> None:
     """Say where a model is, or all that are downloaded and imported."""
     if options.name is None:
-        screen.event("folder", path=str(registry.cache_dir()))
-        screen.result(str(registry.cache_dir()), exact=True)
+        screen.event("folder", path=str(model_files.cache_dir()))
+        screen.result(str(model_files.cache_dir()), exact=True)
     else:
-        _tell(options.name, registry.find_vqgan(options.name).weights, screen)
+        _tell(options.name, model_files.find_vqgan(options.name).weights, screen)
 
 
 def import_(options: ModelsOptions, screen: Console) -> None:
@@ -106,7 +113,7 @@ def fetch(options: ModelsOptions, screen: Console) -> None:
 
     row = CHECKPOINTS.get(name)
     if row is not None:
-        screen.say(f"{name}: {registry.format_bytes(row.bytes)}, licence: {row.licence}")
+        screen.say(f"{name}: {model_files.format_bytes(row.bytes)}, licence: {row.licence}")
     with screen.bar(None, what=BYTES) as bar:
 
         def progress(done: int, total: int | None) -> None:
@@ -123,12 +130,14 @@ def _fetch_perceptor(name: str, screen: Console) -> None:
     lacking = clip.is_absent(name)
     size = None if lacking is None else lacking.bytes
     if lacking is not None:
-        screen.say(f"{name}: {registry.format_bytes(size)}")
+        screen.say(f"{name}: {model_files.format_bytes(size)}")
     clip.fetch_clip(name)
     screen.say(f"{name} is here: perceptors={name}")
-    row = next((row for row in rows() if row.name == registry.canonical_name(name)), None)
+    row = next((row for row in rows() if row.name == model_files.canonical_name(name)), None)
     if row is None:
-        row = registry.ZooRow(name, "clip", size, "stated where it is published", "", "perceptor")
+        row = model_files.ZooRow(
+            name, "clip", size, "stated where it is published", "", "perceptor"
+        )
     screen.event("model", **dataclasses.asdict(row) | {"where": "cached"})
 
 
@@ -141,7 +150,7 @@ def verify(options: ModelsOptions, screen: Console) -> None:
     from vqclip.models.zoo import verify as zoo_verify
 
     if options.name is not None:
-        registry.find_vqgan(options.name)  # says what is wrong with a name
+        model_files.find_vqgan(options.name)  # says what is wrong with a name
     changed = []
     for check in zoo_verify.verify_models(None if options.name is None else [options.name]):
         screen.event("verified", **dataclasses.asdict(check) | {"file": str(check.file)})
@@ -161,12 +170,12 @@ def remove(options: ModelsOptions, screen: Console) -> None:
 
     freed = zoo_verify.remove_model(_name(options))
     screen.event("removed", name=options.name, bytes=freed)
-    screen.say(f"removed {options.name}: {registry.format_bytes(freed)} freed")
+    screen.say(f"removed {options.name}: {model_files.format_bytes(freed)} freed")
 
 
 def _tell(name: str, path: Path, screen: Console) -> None:
     """Give a VQGAN's weights: the path for people, its row and the path for scripts."""
-    row = next((row for row in registry.list_models() if row.name == name), None)
+    row = next((row for row in model_files.list_models() if row.name == name), None)
     screen.event("model", **({} if row is None else dataclasses.asdict(row)), path=str(path))
     screen.result(str(path), exact=True)
 

@@ -21,7 +21,7 @@ from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, ModelError, PictureError, suggest
 from vqclip.media import files
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.training import recipes as training_recipes
 from vqclip.training.settings import TrainingRecipe, VqganRecipe
 
@@ -117,12 +117,16 @@ def _require(recipe: TrainingRecipe) -> None:
 
 def _refuse_taken(recipe: VqganRecipe) -> None:
     """Refuse a name that the zoo knows, unless this same training gave it."""
-    row = next((row for row in registry.list_models() if row.name == recipe.name), None)
+    row = next((row for row in model_files.list_models() if row.name == recipe.name), None)
     if row is None or _shelved(recipe):
         return
     raise ModelError(
         f"there is already a model called {recipe.name!r}; choose another name="
-        + ("" if row.kind != "own" else f", or delete {registry.cache_dir() / recipe.name} first")
+        + (
+            f", or delete {model_files.cache_dir() / recipe.name} first"
+            if row.kind == "own"
+            else ""
+        )
     )
 
 
@@ -132,10 +136,10 @@ def _shelved(recipe: VqganRecipe) -> bool:
     if not note.is_file():
         return False
     try:
-        weights = registry.find_vqgan(recipe.name).weights
+        weights = model_files.find_vqgan(recipe.name).weights
     except ModelError:
         return False
-    known = {"name": recipe.name, "sha256": registry.file_sha256(weights)}
+    known = {"name": recipe.name, "sha256": model_files.file_sha256(weights)}
     return bool(json.loads(note.read_text(encoding="utf-8")) == known)
 
 
@@ -183,13 +187,15 @@ def _shelve(recipe: VqganRecipe, screen: Console) -> None:
     config, weights = out / "vqgan.yaml", out / "vqgan.safetensors"
     vqgan.open_vqgan(config, weights)  # refused before it is taken in
     _refuse_taken(recipe)  # somebody may have taken the name while it was trained
-    shutil.rmtree(registry.cache_dir() / recipe.name, ignore_errors=True)  # its own, of last time
+    shutil.rmtree(
+        model_files.cache_dir() / recipe.name, ignore_errors=True
+    )  # an earlier one of its own
     from vqclip.models.zoo import download
 
     found = download.import_model(weights, config, recipe.name)
-    note = {"name": recipe.name, "sha256": registry.file_sha256(found.weights)}
+    note = {"name": recipe.name, "sha256": model_files.file_sha256(found.weights)}
     (out / SHELVED).write_text(json.dumps(note) + "\n", encoding="utf-8")
-    row = next(row for row in registry.list_models() if row.name == recipe.name)
+    row = next(row for row in model_files.list_models() if row.name == recipe.name)
     screen.event("model", **dataclasses.asdict(row), path=str(found.weights))
     screen.say(f'listed as {recipe.name}; to use it: vqclip "a fox" vqgan={recipe.name}')
 

@@ -1,10 +1,9 @@
 """The model zoo: downloads of model weights, and opening them safely.
 
-Begin with `registry`.
+Begin with `model_files`.
 
-    registry         The model registry: from a name to files on this machine, or how to get
-                     them
-    model_path       Paths where a model's name is expected, and the command that takes it in
+    model_files      The model registry: from a name to files on this machine, or how to get them
+    import_hint      Paths where a model's name is expected, and the command that takes it in
     catalogue        The catalogue of published models
     download         Downloads of models, resumable, and the import of one's own files
     verify           Verification of model files by checksum, and their removal

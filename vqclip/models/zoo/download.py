@@ -30,9 +30,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError, suggest
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS, Checkpoint
-from vqclip.models.zoo.model_path import WEIGHTS
+from vqclip.models.zoo.import_hint import WEIGHTS
 
 HTML_STARTS = (b"<!doctype", b"<html")
 
@@ -240,8 +240,8 @@ def fetch_model(
             mirror fails (with each one's reason).
         OutputError: if the files cannot be written.
     """
-    if name == "starter" or registry.weights_in(registry.model_folder(name)) is not None:
-        return registry.find_vqgan(name).weights
+    if name == "starter" or model_files.weights_in(model_files.model_folder(name)) is not None:
+        return model_files.find_vqgan(name).weights
     row = CHECKPOINTS.get(name)
     if row is None:
         names = sorted(CHECKPOINTS)
@@ -255,8 +255,8 @@ def fetch_model(
             "unset it, or use the bundled model: --preset starter"
         )
     with locked_model(name, say):
-        here = registry.weights_in(
-            registry.model_folder(name)
+        here = model_files.weights_in(
+            model_files.model_folder(name)
         )  # somebody else may have brought it meanwhile
         return _fetch(name, row, progress) if here is None else here
 
@@ -268,7 +268,7 @@ def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> 
     Raises:
         OutputError: if the cache cannot be written.
     """
-    place = registry.cache_dir() / ".locks" / f"{name}.lock"
+    place = model_files.cache_dir() / ".locks" / f"{name}.lock"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place)
@@ -279,7 +279,7 @@ def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> 
             lock.acquire()
     except OSError as error:
         raise OutputError(
-            f"the folder {registry.cache_dir()} cannot be written ({error.strerror}); set "
+            f"the folder {model_files.cache_dir()} cannot be written ({error.strerror}); set "
             "VQCLIP_HOME to one that you may write to"
         ) from error
     try:
@@ -290,7 +290,7 @@ def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> 
 
 def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
     """Try the mirrors in order."""
-    target = registry.model_folder(name) / "weights.ckpt"
+    target = model_files.model_folder(name) / "weights.ckpt"
     failures = []
     for mirror in row.mirrors:
         try:
@@ -307,7 +307,7 @@ def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
     raise ModelError(
         f"the model {name!r} could not be fetched from any of its {len(row.mirrors)} mirrors:"
         f"{''.join(failures)}\nIf you have the file, 'vqclip models import FILE --config YAML "
-        f"--name {name}' takes it in; its YAML is {registry.MODELS_FOLDER / row.config}"
+        f"--name {name}' takes it in; its YAML is {model_files.MODELS_FOLDER / row.config}"
     )
 
 
@@ -317,13 +317,13 @@ def _check_download(part: Path, row: Checkpoint) -> str:
     Raises:
         Refused: if the sha256 or the size is wrong.
     """
-    size, digest = part.stat().st_size, registry.file_sha256(part)
+    size, digest = part.stat().st_size, model_files.file_sha256(part)
     reason = None
     if row.sha256 is not None and digest != row.sha256:
         reason = f"its sha256 is {digest}, not {row.sha256}: another or a damaged file"
     # Sizes are approximate, and ports without the discriminator are smaller.
     elif row.sha256 is None and row.bytes is not None and size < row.bytes / 4:
-        found, wanted = registry.format_bytes(size), registry.format_bytes(row.bytes)
+        found, wanted = model_files.format_bytes(size), model_files.format_bytes(row.bytes)
         reason = f"only {found}, where {wanted} were expected"
     if reason is not None:
         part.unlink()
@@ -331,7 +331,7 @@ def _check_download(part: Path, row: Checkpoint) -> str:
     return digest
 
 
-def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
+def import_model(file: Path, config: Path, name: str) -> model_files.ModelFiles:
     """Copy a user's checkpoint and its YAML into the cache, under a name.
 
     The files are not opened: try them with `vqclip.models.vqgan.open_vqgan` first.
@@ -340,8 +340,8 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
         ModelError: if the name cannot be used or is taken, or a file is absent.
         OutputError: if the cache cannot be written.
     """
-    folder = registry.model_folder(name)
-    if name == "starter" or registry.weights_in(folder) is not None:
+    folder = model_files.model_folder(name)
+    if name == "starter" or model_files.weights_in(folder) is not None:
         raise ModelError(
             f"there is already a model called {name!r}; choose another --name"
             + ("" if name == "starter" else f", or delete {folder} first")
@@ -355,7 +355,7 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(config, folder / "config.yaml")
         shutil.copyfile(file, part)
-        _write_digest(weights, registry.file_sha256(part))
+        _write_digest(weights, model_files.file_sha256(part))
         part.replace(weights)  # last, since the weights mark the model as complete
     except OSError as error:
         raise OutputError(
@@ -365,7 +365,7 @@ def import_model(file: Path, config: Path, name: str) -> registry.ModelFiles:
     finally:
         with suppress(OSError):  # it is gone after a success, and its folder may never have been
             part.unlink()
-    return registry.ModelFiles(folder / "config.yaml", weights)
+    return model_files.ModelFiles(folder / "config.yaml", weights)
 
 
 def _write_digest(weights: Path, digest: str) -> None:

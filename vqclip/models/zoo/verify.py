@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqclip.errors import ModelError, OutputError
-from vqclip.models.zoo import download, registry
+from vqclip.models.zoo import download, model_files
 from vqclip.models.zoo.catalogue import BUNDLED, CHECKPOINTS
 
 
@@ -52,16 +52,20 @@ def verify_models(names: list[str] | None = None) -> Iterator[Verification]:
     Raises:
         ModelAbsent: if a named model is not on this machine.
     """
-    for row in registry.list_models():
+    for row in model_files.list_models():
         if names is None and row.where == "absent":
             continue
         if names is not None and row.name not in names:
             continue
-        yield check_weights(row.name, registry.find_vqgan(row.name).weights)
+        yield check_weights(row.name, model_files.find_vqgan(row.name).weights)
     for name, digest in BUNDLED.items():
-        if names is None and (file := registry.STARTER_FOLDER / name).is_file() and "/" in name:
+        if (
+            names is None
+            and (file := model_files.STARTER_FOLDER / name).is_file()
+            and "/" in name
+        ):
             yield Verification(
-                f"starter {name.partition('/')[0]}", file, registry.file_sha256(file), digest
+                f"starter {name.partition('/')[0]}", file, model_files.file_sha256(file), digest
             )
 
 
@@ -81,7 +85,7 @@ def remove_model(name: str) -> int:
             f"{name} is in the cache that open_clip shares with other programs; 'hf cache "
             "delete' of huggingface_hub removes it from there"
         )
-    folder = registry.find_vqgan(name).weights.parent
+    folder = model_files.find_vqgan(name).weights.parent
     freed = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     with download.locked_model(name):
         try:
@@ -99,7 +103,7 @@ def check_weights(name: str, weights: Path) -> Verification:
         noted = BUNDLED[weights.name]
     elif noted is None and (note := weights.with_name("weights.sha256")).is_file():
         noted = note.read_text(encoding="utf-8").strip()
-    return Verification(name, weights, registry.file_sha256(weights), noted)
+    return Verification(name, weights, model_files.file_sha256(weights), noted)
 
 
 def changed_message(checked: Verification) -> str:

@@ -30,7 +30,7 @@ from vqclip.media.images import save_png
 from vqclip.run.record import run_folder
 
 if TYPE_CHECKING:
-    from vqclip.media.film_writer import Film
+    from vqclip.media.film_assembly import Film
     from vqclip.optimisation_loop import Step
     from vqclip.run.record.provenance import Provenance
     from vqclip.tensors import Image

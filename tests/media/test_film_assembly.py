@@ -20,8 +20,8 @@ from PIL import Image as pillow
 
 from tests.media.test_film_encoder import heard, tone
 from vqclip.errors import ConfigError, OutputError
+from vqclip.media.film_assembly import SUFFIXES, Film, FilmPlan, open_film
 from vqclip.media.film_encoder import EncodeOptions, round_rate
-from vqclip.media.film_writer import SUFFIXES, Film, FilmPlan, open_film
 
 COLOURS = ((200, 40, 30), (20, 180, 60), (40, 60, 220), (128, 128, 128))
 ENCODED = [kind for kind in SUFFIXES if kind]

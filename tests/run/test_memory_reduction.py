@@ -16,7 +16,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
-from vqclip.run import memory_fit, memory_footprint
+from vqclip.run import memory_footprint, memory_reduction
 from vqclip.run.preflight import make_request
 
 Capture = pytest.CaptureFixture[str]
@@ -34,7 +34,7 @@ def known() -> outlines.Known:
 def reused_shapes(known: outlines.Known, monkeypatch: Patch) -> None:
     """Published and bundled models stay as they are; they are counted once."""
     shapes = outlines.reuse_shapes(known, lambda config, perceptors: True)
-    monkeypatch.setattr(memory_fit, "build_shapes", shapes)
+    monkeypatch.setattr(memory_reduction, "build_shapes", shapes)
 
 
 def large() -> RunConfig:
@@ -53,7 +53,7 @@ def looking(config: RunConfig) -> list[PerceptorSpec]:
 
 def chosen(config: RunConfig, notes: list[str]) -> MemoryPolicy:
     request = make_request(config, complete=False)
-    return memory_fit.choose_memory_policy(request, CPU, notes)
+    return memory_reduction.choose_memory_policy(request, CPU, notes)
 
 
 def test_thrift_needs_less_each_time() -> None:
@@ -64,32 +64,32 @@ def test_thrift_needs_less_each_time() -> None:
         MemoryPolicy(8),
         MemoryPolicy(1),
         MemoryPolicy(1, recompute=True),
-        memory_fit.MOST,
+        memory_reduction.MOST,
     ]
     need = [memory_footprint.needed_memory(config, shapes, way) for way in ways]
     assert need == sorted(need, reverse=True) and need[-1] < need[0] / 2
     for way, enough in zip(ways, need, strict=True):
-        found = memory_fit.least_memory_policy(config, shapes, enough)
+        found = memory_reduction.least_memory_policy(config, shapes, enough)
         assert (
             found is not None and memory_footprint.needed_memory(config, shapes, found) <= enough
         )
         assert (found.recompute, found.tiles) == (way.recompute, way.tiles)
-    assert memory_fit.least_memory_policy(config, shapes, need[-1] - 1) is None
-    assert memory_fit.least_memory_policy(config, shapes, need[0]) == MemoryPolicy()
+    assert memory_reduction.least_memory_policy(config, shapes, need[-1] - 1) is None
+    assert memory_reduction.least_memory_policy(config, shapes, need[0]) == MemoryPolicy()
 
 
 def test_the_remedies_fit() -> None:
     config = large()
-    free = memory_footprint.needed_memory(config, models(config), memory_fit.MOST) * 3 // 4
-    found = memory_fit.suggest_smaller(config, looking(config), 0)
+    free = memory_footprint.needed_memory(config, models(config), memory_reduction.MOST) * 3 // 4
+    found = memory_reduction.suggest_smaller(config, looking(config), 0)
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
         other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())
-        assert memory_fit.least_memory_policy(other, models(other), free) is not None, words
+        assert memory_reduction.least_memory_policy(other, models(other), free) is not None, words
 
 
 def test_what_is_free_is_known() -> None:
-    free = memory_fit.available_memory(CPU)
+    free = memory_reduction.available_memory(CPU)
     if Path("/proc/meminfo").exists():
         assert free is not None and 1e8 < free < 1e14
 
@@ -98,11 +98,11 @@ def test_small_runs_of_the_bundled_models_are_not_counted(monkeypatch: Patch) ->
     def never(*_: object) -> memory_footprint.Shapes:
         raise AssertionError("it was counted")
 
-    monkeypatch.setattr(memory_fit, "build_shapes", never)
-    monkeypatch.setattr(memory_fit, "available_memory", lambda device: 8 * 10**9)
+    monkeypatch.setattr(memory_reduction, "build_shapes", never)
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: 8 * 10**9)
     config = vqclip.load("a fox")
     assert chosen(config, []) == MemoryPolicy()
-    monkeypatch.setattr(memory_fit, "available_memory", lambda device: None)  # nobody says
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: None)  # nobody says
     assert chosen(large(), []) == MemoryPolicy()
 
 
@@ -111,13 +111,13 @@ def test_the_quick_answer_is_never_wrong(size: str) -> None:
     both = ["starter", "starter-second"]
     config = vqclip.load("a fox", size=size, cutouts={"count": 40}, perceptors=both)
     need = memory_footprint.needed_memory(config, models(config))
-    assert not memory_fit.fits_surely(config, looking(config), 0, need)
+    assert not memory_reduction.fits_surely(config, looking(config), 0, need)
 
 
 def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
     config, notes = large(), list[str]()
     need = memory_footprint.needed_memory(config, models(config))
-    monkeypatch.setattr(memory_fit, "available_memory", lambda device: need * 3 // 4)
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: need * 3 // 4)
     found = chosen(config, notes)
     assert found.chunk > 0 and not found.recompute
     assert notes == [
@@ -128,13 +128,13 @@ def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:
 
 def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) -> None:
     config = large()
-    most = memory_footprint.needed_memory(config, models(config), memory_fit.MOST)
-    monkeypatch.setattr(memory_fit, "available_memory", lambda device: most * 9 // 10)
+    most = memory_footprint.needed_memory(config, models(config), memory_reduction.MOST)
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: most * 9 // 10)
     notes: list[str] = []
     found = chosen(config, notes)
-    assert (found, len(notes)) == (memory_fit.MOST, 1)  # the estimate may be wrong
+    assert (found, len(notes)) == (memory_reduction.MOST, 1)  # the estimate may be wrong
     assert "may need more memory than the" in notes[0]
-    monkeypatch.setattr(memory_fit, "available_memory", lambda device: most * 3 // 4)
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: most * 3 // 4)
     with pytest.raises(
         ConfigError,
         match=r"would need about .* are free; it would fit with size=\S+ .*, or .*, or ",
@@ -145,7 +145,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would(monkeypatch: Patch) ->
 def test_a_run_is_refused_before_it_starts(
     home: Home, monkeypatch: Patch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr(memory_fit, "available_memory", lambda device: 5 * 10**8)
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: 5 * 10**8)
     assert main.main(["a fox", *home.words()]) == 2
     err = capsys.readouterr().err
     assert "no setting here: close other programs" in err
@@ -161,6 +161,6 @@ def test_words() -> None:
         "7 cutouts are processed at a time, and the picture is decoded in tiles, which changes "
         "it a little"
     )
-    assert memory_fit.MOST.describe().startswith(
+    assert memory_reduction.MOST.describe().startswith(
         "1 cutout is processed at a time, and the decoder"
     )

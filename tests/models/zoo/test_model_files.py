@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError
-from vqclip.models.zoo import catalogue, download, model_path, registry
+from vqclip.models.zoo import catalogue, download, import_hint, model_files
 from vqclip.models.zoo.catalogue import BUNDLED
 
 NAME = "gumbel_f8_8192"
@@ -79,23 +79,23 @@ def own(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_listing_models_does_not_load_torch() -> None:
     code = (
-        "import sys, vqclip.models.zoo.registry as z; "
+        "import sys, vqclip.models.zoo.model_files as z; "
         "z.list_models(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    assert registry.cache_dir() == home / "models"
+    assert model_files.cache_dir() == home / "models"
     monkeypatch.delenv("VQCLIP_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "xdg"))
-    assert registry.cache_dir() == home / "xdg" / "vqclip" / "models"
+    assert model_files.cache_dir() == home / "xdg" / "vqclip" / "models"
     usual = Path.home() / ".cache" / "vqclip" / "models"
     for value in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert registry.cache_dir() == usual
+        assert model_files.cache_dir() == usual
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert registry.cache_dir() == usual
+    assert model_files.cache_dir() == usual
 
 
 def test_every_row_is_complete() -> None:
@@ -103,7 +103,7 @@ def test_every_row_is_complete() -> None:
         assert row.name == name and row.licence and row.about
         assert row.kind in ("vq", "gumbel", "net2net")
         assert name == "starter" or row.mirrors
-        assert name == "starter" or (registry.MODELS_FOLDER / row.config).is_file()
+        assert name == "starter" or (model_files.MODELS_FOLDER / row.config).is_file()
 
 
 def never(done: int, total: int | None) -> None:
@@ -116,11 +116,11 @@ def test_absent_models(home: Path) -> None:
         match=r"'imagenet_f16_16384' is not on this machine \(980 MB\); run 'vqclip models fetch "
         "imagenet_f16_16384', or use the bundled one: --preset starter",
     ):
-        registry.find_vqgan("imagenet_f16_16384")
+        model_files.find_vqgan("imagenet_f16_16384")
     with pytest.raises(
         ModelError, match="'imagenet_f16_1638'; did you mean 'imagenet_f16_16384'"
     ):
-        registry.find_vqgan("imagenet_f16_1638")
+        model_files.find_vqgan("imagenet_f16_1638")
     for name, message in (
         ("wikiar", "no model to fetch is called 'wikiar'"),
         ("../x", "cannot be a model's name; use letters"),
@@ -129,21 +129,21 @@ def test_absent_models(home: Path) -> None:
             download.fetch_model(name, never)
     for name in ("", ".hidden", "a b"):
         with pytest.raises(ModelError, match="cannot be a model's name; use letters"):
-            registry.find_vqgan(name)
+            model_files.find_vqgan(name)
     for name in ("../x", "a/b"):
         with pytest.raises(ModelError, match=f"^there is no {name}; check the path"):
-            registry.find_vqgan(name)
+            model_files.find_vqgan(name)
     assert not home.exists()
 
 
 def test_the_bundled_weights_are_the_listed_ones_and_small() -> None:
-    files = [path for path in registry.STARTER_FOLDER.rglob("*") if path.is_file()]
+    files = [path for path in model_files.STARTER_FOLDER.rglob("*") if path.is_file()]
     weights = {
-        p.relative_to(registry.STARTER_FOLDER).as_posix(): p
+        p.relative_to(model_files.STARTER_FOLDER).as_posix(): p
         for p in files
-        if p.suffix in model_path.WEIGHTS
+        if p.suffix in import_hint.WEIGHTS
     }
-    assert {name: registry.file_sha256(path) for name, path in weights.items()} == BUNDLED
+    assert {name: model_files.file_sha256(path) for name, path in weights.items()} == BUNDLED
     assert sum(path.stat().st_size for path in files) <= 40_000_000
     assert weights["second/packed.safetensors"].stat().st_size <= 8_000_000
 
@@ -152,21 +152,23 @@ def test_the_starter_is_found_where_it_is_bundled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (
-        registry.STARTER_FOLDER == registry.MODELS_FOLDER / "starter"
-        and registry.starter_clip() == registry.STARTER_FOLDER / "clip"
+        model_files.STARTER_FOLDER == model_files.MODELS_FOLDER / "starter"
+        and model_files.starter_clip() == model_files.STARTER_FOLDER / "clip"
     )
-    monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path)
+    monkeypatch.setattr(model_files, "STARTER_FOLDER", tmp_path)
     with pytest.raises(
         ModelAbsent, match="this installation is incomplete: install vqclip again"
     ):
         download.fetch_model("starter")
-    assert registry.list_models()[0].where == "absent"
+    assert model_files.list_models()[0].where == "absent"
     for name in ("vqgan.yaml", "vqgan.safetensors"):
         (tmp_path / name).write_bytes(DATA)
-    found = registry.find_vqgan("starter")
-    assert found == registry.ModelFiles(tmp_path / "vqgan.yaml", tmp_path / "vqgan.safetensors")
+    found = model_files.find_vqgan("starter")
+    assert found == model_files.ModelFiles(
+        tmp_path / "vqgan.yaml", tmp_path / "vqgan.safetensors"
+    )
     assert download.fetch_model("starter") == found.weights
-    row = registry.list_models()[0]
+    row = model_files.list_models()[0]
     assert (row.name, row.bytes, row.where) == ("starter", len(DATA), "bundled")
 
 
@@ -176,11 +178,11 @@ def test_fetch_takes_the_first_mirror_that_works(mirrors: Any, served: str, home
     path = download.fetch_model(NAME, lambda done, total: seen.append((done, total)))
     assert path == home / "models" / NAME / "weights.ckpt" and path.read_bytes() == DATA
     assert seen == [(len(DATA), len(DATA))]
-    assert registry.find_vqgan(NAME) == registry.ModelFiles(
-        registry.MODELS_FOLDER / "configs" / f"{NAME}.yaml", path
+    assert model_files.find_vqgan(NAME) == model_files.ModelFiles(
+        model_files.MODELS_FOLDER / "configs" / f"{NAME}.yaml", path
     )
     assert {p.name for p in path.parent.iterdir()} == {"weights.ckpt", "weights.sha256"}
-    row = next(row for row in registry.list_models() if row.name == NAME)
+    row = next(row for row in model_files.list_models() if row.name == NAME)
     assert (row.where, row.bytes, row.kind) == ("cached", len(DATA), "gumbel")
     mirrors()  # what is here is not fetched again
     assert download.fetch_model(NAME) == path
@@ -196,7 +198,7 @@ def test_fetch_lists_every_mirror_that_failed(mirrors: Any, served: str, home: P
     ):
         download.fetch_model(NAME)
     with pytest.raises(ModelAbsent):
-        registry.find_vqgan(NAME)
+        model_files.find_vqgan(NAME)
 
 
 def test_fetch_checks_digest_and_size(mirrors: Any, served: str) -> None:
@@ -204,13 +206,13 @@ def test_fetch_checks_digest_and_size(mirrors: Any, served: str) -> None:
     mirrors(f"{served}/bad.ckpt", sha256=good)
     with pytest.raises(ModelError, match=rf"its sha256 is \w+, not {good}: another or a damaged"):
         download.fetch_model(NAME)
-    assert not list((registry.cache_dir() / NAME).glob("*.part"))
+    assert not list((model_files.cache_dir() / NAME).glob("*.part"))
     mirrors(f"{served}/good.ckpt", bytes=1_000_000)
     with pytest.raises(ModelError, match="only 5 kB, where 1 MB were expected"):
         download.fetch_model(NAME)
     mirrors(f"{served}/bad.ckpt", f"{served}/good.ckpt", sha256=good)
     assert download.fetch_model(NAME).read_bytes() == DATA
-    assert (registry.cache_dir() / NAME / "weights.sha256").read_text() == f"{good}\n"
+    assert (model_files.cache_dir() / NAME / "weights.sha256").read_text() == f"{good}\n"
 
 
 def test_fetch_takes_the_checkpoint_out_of_an_archive(
@@ -223,24 +225,24 @@ def test_fetch_takes_the_checkpoint_out_of_an_archive(
     good = sha256(DATA).hexdigest()
     mirrors(f"{served}/other.zip", f"{served}/good.zip", sha256=good)
     path = download.fetch_model(NAME)
-    assert path.read_bytes() == DATA and path == registry.find_vqgan(NAME).weights
+    assert path.read_bytes() == DATA and path == model_files.find_vqgan(NAME).weights
     assert {p.name for p in path.parent.iterdir()} == {"weights.ckpt", "weights.sha256"}
     assert not list(tmp_path.rglob("evil"))
 
 
 def test_import_and_list(own: tuple[Path, Path]) -> None:
     found = download.import_model(*own, "mine")
-    assert found == registry.find_vqgan("mine") and found.weights.name == "weights.pth"
+    assert found == model_files.find_vqgan("mine") and found.weights.name == "weights.pth"
     assert found.weights.read_bytes() == DATA and found.config.read_text() == "model: {}\n"
-    row = registry.list_models()[-1]
+    row = model_files.list_models()[-1]
     assert (row.name, row.kind, row.bytes, row.where) == ("mine", "own", len(DATA), "cached")
     noted = found.weights.with_name("weights.sha256").read_text()
     assert noted == sha256(DATA).hexdigest() + "\n"
 
 
 def test_a_known_model_may_be_imported_when_its_mirrors_are_gone(own: tuple[Path, Path]) -> None:
-    assert download.import_model(*own, NAME) == registry.find_vqgan(NAME)
-    assert registry.find_vqgan(NAME).config.name == "config.yaml"
+    assert download.import_model(*own, NAME) == model_files.find_vqgan(NAME)
+    assert model_files.find_vqgan(NAME).config.name == "config.yaml"
 
 
 def test_import_refuses_what_it_would_overwrite_or_cannot_find(
@@ -250,7 +252,7 @@ def test_import_refuses_what_it_would_overwrite_or_cannot_find(
     with pytest.raises(
         ModelError,
         match=r"already a model called 'mine'; choose another --name, or delete "
-        rf"{re.escape(str(registry.cache_dir() / 'mine'))} first",
+        rf"{re.escape(str(model_files.cache_dir() / 'mine'))} first",
     ):
         download.import_model(*own, "mine")
     with pytest.raises(ModelError, match="already a model called 'starter'; choose another"):

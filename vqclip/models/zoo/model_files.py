@@ -22,7 +22,7 @@ from pathlib import Path
 
 from vqclip.errors import ModelAbsent, ModelError, suggest
 from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
-from vqclip.models.zoo.model_path import explain_path
+from vqclip.models.zoo.import_hint import explain_path
 
 MODELS_FOLDER = Path(__file__).parents[1]  # vqclip/models/
 STARTER_FOLDER = MODELS_FOLDER / "starter"

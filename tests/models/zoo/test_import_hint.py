@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Refusal
-from vqclip.models.zoo.model_path import explain_path
+from vqclip.models.zoo.import_hint import explain_path
 
 TAKE_IN = "vqclip models import {0} --config {1} --name {2}, then vqgan={2}"
 

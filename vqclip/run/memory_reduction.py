@@ -20,7 +20,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import registry
+from vqclip.models.zoo import model_files
 from vqclip.run.memory_footprint import (
     BASE,
     ModelShapes,
@@ -87,7 +87,7 @@ def fits_surely(
 ) -> bool:
     """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
     names = {each.name for each in perceptors}
-    if config.vqgan != "starter" or not names <= set(registry.starter_clips()):
+    if config.vqgan != "starter" or not names <= set(model_files.starter_clips()):
         return False
     width, height = final_size(config)
     cutouts = sum(cutout_counts(config, perceptors, regions))
