@@ -142,7 +142,7 @@ def test_a_run_is_understood_once(
     if before:
         assert main([*before, *more, "--quiet"]) == 0
     counts.update(dict.fromkeys(counts, 0))
-    prompts._parsed.cache_clear()
+    prompts.parse_grammar.cache_clear()
     assert main([*words, *([] if before else more), "--quiet"]) == 0
     assert counts == dict.fromkeys(counts, 1)
 

@@ -220,9 +220,10 @@ def _describe_options(signs: str, text: str) -> Iterator[str]:
             f"{each[1]!r} in a prompt is only words; what to avoid follows the prompt's quotes, "
             f'--negative "{what or "fog"}", or stands in them as | {what or "fog"}:-1'
         )
-    if found := list(dict.fromkeys(fold_lines(each[0]) for each in _OPTION.finditer(signs))):
+    if options := list(dict.fromkeys(fold_lines(each[0]) for each in _OPTION.finditer(signs))):
+        verb = "is" if len(options) == 1 else "are"
         yield (
-            f"{' and '.join(map(repr, found))} in a prompt {'is' if len(found) == 1 else 'are'} "
+            f"{' and '.join(map(repr, options))} in a prompt {verb} "
             'only words; options follow its quotes: vqclip "a fox" --seed 3 (for the size --size '
             "512x512, for the rest see vqclip generate --help)"
         )
