@@ -81,8 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         notes = [*getattr(error, "__notes__", []), *_slip(words)]
         told = "; ".join([str(error), *notes])
-        if not progress.started and (name := unquoted_words.find_split_name(words)):
-            told = f"a file's name was typed in pieces; put it in quotes: {name}"
+        if not progress.started and (split := unquoted_words.find_split_name(words)):
+            told = f"a file's name was typed in pieces; put it in quotes: {split}"
         elif not isinstance(error, PromptError):  # which quotes what is drawn
             try:
                 assets.refuse_mangled_address(words, told)

@@ -2,7 +2,6 @@
 
 Begin with `registry`.
 
-    model_path       Paths where a model's name is expected, and the command that takes it in
     registry         The model registry: from a name to files on this machine, or how to get
                      them
     model_path       Paths where a model's name is expected, and the command that takes it in
