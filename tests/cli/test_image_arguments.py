@@ -113,5 +113,5 @@ def test_a_word_that_nobody_taught_is_refused_before_a_model_is_loaded(
 
 
 def test_pictures_that_are_all_absent_are_refused_at_once() -> None:
-    with pytest.raises(PictureError, match=r"^there is no picture at nil.png, nor 1 more; check"):
+    with pytest.raises(PictureError, match=r"at nil.png, nor at nothing.png; check"):
         image_arguments.find_images(["nil.png", "nothing.png"], Console())

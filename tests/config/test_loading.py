@@ -361,9 +361,9 @@ def test_files_that_cannot_be_read(write: Any, tmp_path: Path) -> None:
 
 
 def test_values_of_the_wrong_kind_from_python_are_refused_in_words() -> None:
-    match = r"^the arguments: size is \(64, 64\); it must be text, such as 256x256$"
+    match = r"^the arguments: size is \(64, 64, 3\); it must be text, such as 256x256$"
     with pytest.raises(ConfigError, match=match):
-        load_config("a fox", size=(64, 64))
+        load_config("a fox", size=(64, 64, 3))
     assert load_config("a fox", growth=[Stage("50%", "2")]).growth == [Stage("50%", "2")]
 
 

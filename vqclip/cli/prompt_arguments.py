@@ -152,20 +152,23 @@ def as_draft(config: RunConfig) -> RunConfig:
     return replace(config, size=size, aspect="", steps=max(1, config.steps // 10), motion=motion)
 
 
-def split_prompt(words: list[str], typed: Sequence[str] = ()) -> tuple[str | None, list[str]]:
+def split_prompt(
+    words: list[str], typed: Sequence[str] = (), *, named: bool = False
+) -> tuple[str | None, list[str]]:
     """Tell the prompt from the settings: (the first bare word, the key=value words).
 
     Where no word is bare, one that holds spaces and begins like no setting is the prompt:
     "E=mc2 on a blackboard".
 
     Args:
-        typed: the whole command line, for messages; empty where a name is expected.
+        typed: the whole command line, for messages.
+        named: whether the name of a picture or a run is expected in place of a prompt.
     """
     bare = [word for word in words if not OVERRIDE.match(word)]
     if len(bare) > 1:
-        if not typed:
+        if named:
             raise ConfigError(unquoted_words.explain_name(bare))
-        raise ConfigError(unquoted_words.explain_words(bare, typed))
+        raise ConfigError(unquoted_words.explain_words(bare, typed or words))
     if not bare:
         bare = [word for word in words if re.search(r"\s", word) and not _is_setting(word)][:1]
     rest = list(words)

@@ -332,7 +332,7 @@ def _draw_all(
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     """Make a picture again, with other settings if you like."""
-    first, overrides = prompt_arguments.split_prompt(options.words)
+    first, overrides = prompt_arguments.split_prompt(options.words, named=True)
     if first is None:
         raise ConfigError(
             "name the picture to make again: vqclip again outputs/0001-a-fox/final.png; "
@@ -354,7 +354,7 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
 
 def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
     """Continue a run that stopped, or give it more steps."""
-    first, overrides = prompt_arguments.split_prompt(options.words)
+    first, overrides = prompt_arguments.split_prompt(options.words, named=True)
     if first is None:
         raise ConfigError(
             "name the run to continue: vqclip resume outputs/0001-a-fox; to draw the word "

@@ -82,10 +82,20 @@ def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
         elif key == "fps":
             found[key] = canonical_rate(value)
         elif key == "size" and schema is RunConfig:
-            found[key] = canonical_size(value)
+            found[key] = _size_or_as_typed(value)
         elif key == "size" and hint is str and isinstance(value, list | tuple):
             found[key] = canonical_size(value)  # of a stage, where a number is the shorter side
     return found
+
+
+def _size_or_as_typed(value: Any) -> Any:
+    """A size as "WxH"; one that is out of range stays as it was typed, for the message."""
+    size = canonical_size(value)
+    try:
+        read_size(size)
+    except (ConfigError, TypeError):
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return size
 
 
 def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
