@@ -16,7 +16,7 @@ from vqclip.config import perceptor_spec, schedule_settings
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
-from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages
+from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import assets
 from vqclip.media.audio import bands
