@@ -7,8 +7,10 @@ printed on stdout, so that `open "$(vqclip "a fox")"` works.
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
@@ -70,9 +72,12 @@ class Console:
             exact: for a path, a table or a script that another program reads: as it is, unless
                 it goes to a terminal.
         """
-        if not self.json:
-            plain = exact and not terminal.is_live(sys.stdout)
-            print(words if plain else terminal.show_controls(words), flush=True)
+        if self.json:
+            return
+        if exact and not terminal.is_live(sys.stdout):
+            _print_exactly(words)
+        else:
+            print(terminal.show_controls(words), flush=True)
 
     def table(
         self,
@@ -154,3 +159,16 @@ def _to_people(words: str, head: str = "", style: str = "") -> None:
     """Print on stderr; where the terminal is closed, there is nobody to tell."""
     with suppress(OSError):
         terminal.print_line(words, sys.stderr, head, style)
+
+
+def _print_exactly(words: str) -> None:
+    """Print text for another program: a path in the bytes of the file system, in any locale."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        with suppress(UnicodeEncodeError):  # letters that the file system does not have
+            raw = os.fsencode(words)
+            stream.flush()
+            stream.buffer.write(raw + os.linesep.encode())
+            stream.flush()
+            return
+    print(words, flush=True)

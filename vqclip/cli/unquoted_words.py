@@ -47,7 +47,7 @@ def find_split_name(typed: Sequence[str]) -> str | None:
 
 
 def quote_text(text: str) -> str:
-    """Write text in quotes, as a shell reads it.
+    r"""Write text in quotes, as a shell reads it.
 
     >>> quote_text('a "fox"')
     '\'a "fox"\''

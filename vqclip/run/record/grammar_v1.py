@@ -25,7 +25,7 @@ def modernise_prompt(text: str, grammar: int) -> str:
 
     >>> modernise_prompt("a fox:2 | fog", 1), modernise_prompt("a (red) fox:2", 1)
     ('a fox:2 | fog', 'a \\(red\\) fox:2')
-    >>> modern("a train at 3:00", 2)
+    >>> modernise_prompt("a train at 3:00", 2)
     'a train at 3:+0'
     """
     if grammar >= prompts.GRAMMAR:
