@@ -130,6 +130,8 @@ def test_what_is_not_yaml_is_described_without_the_parsers_words(text: str, mess
     [
         *((f"prompts: {each}", "prompts", each) for each in CHANGED),
         ("aspect: 16:9", "aspect", "16:9"),
+        ("size: [256, 192]", "size", "256x192"),
+        ("size:\n- 256\n- 192", "size", "256x192"),
         ("init: no", "init", "no"),
         ("prompts: [a fox, 1984, off, 1.50]", "prompts", "a fox | 1984 | off | 1.50"),
         ("scenes:\n- no\n- 12:30", "prompts", "no ^ 12:30"),

@@ -165,12 +165,12 @@ def test_a_word_in_a_folder_within_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "written", "mend"),
     [
-        ("my toy.pt", "<my toy>", "rename embeddings/my toy.pt to my-toy.pt and write <my-toy>"),
-        ("toy (1).pt", "<toy (1)>", "rename .* to toy-1.pt and write <toy-1>"),
-        ("toy,two.PT", "<toy,two>", "rename .* to toy-two.PT and write <toy-two>"),
+        ("my toy.pt", "<my toy>", "rename 'embeddings/my toy.pt' to 'my-toy.pt' and write"),
+        ("toy (1).pt", "<toy (1)>", "rename .* to 'toy-1.pt' and write <toy-1>"),
+        ("toy,two.PT", "<toy,two>", "rename .* to 'toy-two.PT' and write <toy-two>"),
         ("toy's & more+.bin", "<toy's & more+>", "rename .* and write <toy-s-more>"),
-        ("été.pt", "<été>", "rename .* to ete.pt and write <ete>"),
-        ("toy..pt", "<toy.>", "rename .* to toy.pt and write <toy>"),
+        ("été.pt", "<été>", "rename .* to 'ete.pt' and write <ete>"),
+        ("toy..pt", "<toy.>", "rename .* to 'toy.pt' and write <toy>"),
         ("my toy.pt", "<my toy.pt>", "rename .* and write <my-toy>"),
         ("sub/deep.pt", "<sub/deep>", "for embeddings/sub/deep.pt write <deep>"),
     ],
@@ -190,7 +190,9 @@ def test_a_name_that_prompts_cannot_write_is_told(
 
 def test_what_is_offered_can_be_written(tmp_path: Path) -> None:
     touch(tmp_path, "toy.pt", "my toy.pt", "toy (1).pt", "sub/deep.pt")
-    with pytest.raises(PromptError, match=r"there are: <deep>, <toy>\); to use my toy.pt, toy "):
+    with pytest.raises(
+        PromptError, match=r"there are: <deep>, <toy>\); to use 'my toy.pt', 'toy "
+    ):
         assets.find_word("nope", [tmp_path])
     for name in assets.list_words([tmp_path]):
         assert assets.find_word_names(f"<{name}>") == [name]

@@ -30,7 +30,7 @@ PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a 
     "errors language.assets language.prompts config.presets config.schema "
     "config.setting_descriptions config.checking.setting_checks config.auto_settings "
     "config.loading run.preflight run.frame_plan run.retake models.vqgan_config "
-    "models.zoo.catalogue models.zoo.download models.zoo.registry media.paths "
+    "models.zoo.catalogue models.zoo.download models.zoo.model_files media.paths "
     "media.audio.features cli.output cli.image_arguments cli.parser cli.main "
     "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
 )

@@ -28,7 +28,8 @@ def option(
     """A setting: a dataclass field with its help, the names allowed, and its bounds.
 
     Args:
-        form: "prompts" or "words" for texts that are drawn, "seconds" for a time.
+        form: "prompts" or "words" for texts that are drawn, "seconds" for a time, "size" for
+            a width and a height, which may be a list.
     """
     metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
     metadata |= {"form": form} if form else {}
@@ -326,7 +327,7 @@ class RunConfig:
     style: str = option(
         "", 'words around every text prompt; {} is the prompt: "an etching of {}"', form="words"
     )
-    size: str = option("256x256", "width x height in pixels; one number: a square")
+    size: str = option("256x256", "width x height in pixels; one number: a square", form="size")
     aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
     steps: int = option(200, "number of optimisation steps; with init=dream: 60", least=1)
     growth: list[Stage] = field(

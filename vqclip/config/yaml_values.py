@@ -149,6 +149,8 @@ class _Reader:
             return self.scalar(node, kind)
         if kind.form in _PROMPT_FORMS:
             return self.prompt(node, kind)
+        if kind.form == "size" and node.id == "sequence":
+            return [self.value(each, Kind(int)) for each in node.value]
         if kind.hint is str and kind.metadata and node.flow_style:
             sign = self.text[node.start_mark.index]
             self.refuse(node, f"{sign!r} at the beginning has a meaning in YAML")

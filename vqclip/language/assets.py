@@ -190,7 +190,7 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
     if others := [
         path for folder in folders for path in _word_files(folder) if _needs_name(path)
     ]:
-        known += f"; to use {', '.join(path.name for path in others[:8])}, rename "
+        known += f"; to use {', '.join(repr(path.name) for path in others[:8])}, rename "
         known += "the file" if len(others) == 1 else "the files"
         known += f", as in {propose_word_name(others[0].stem)}{others[0].suffix}"
     raise PromptError(
@@ -228,7 +228,7 @@ def lint_word_names(texts: Iterable[str], search_path: SearchPath) -> list[str]:
                 continue
             if _needs_name(path):
                 new = propose_word_name(path.stem)
-                mend = f"rename {path} to {new}{path.suffix} and write <{new}>"
+                mend = f"rename {str(path)!r} to {new + path.suffix!r} and write <{new}>"
             else:
                 mend = f"for {path} write <{path.stem}>"
             found.append(f"'<{name}>' is only words, since such a name cannot be written; {mend}")

@@ -175,7 +175,7 @@ def _describe_middle(content: Chars) -> Iterator[str]:
         listed = " and ".join(repr(f":{each}") for each in found)
         yield (
             f"{listed} in the middle of a part {'is' if len(found) == 1 else 'are'} read as "
-            "words; a weight ends its part, and parts are separated by |: a fox:2 | fog:-1 (a "
+            "words; a weight ends its part, and parts are separated by |: PART:2 | ANOTHER:-1 (a "
             r"colon of the text is written \:)"
         )
 
@@ -204,7 +204,8 @@ def _describe_lines(signs: str, text: str) -> Iterator[str]:
     """Describe the first line break within a part."""
     found = _LINE_BREAK.search(signs)
     if found is not None:
-        before, after = text[: found.start(1)].splitlines()[-1], text[found.end(1) :]
+        before = re.split(r"[|^]", text[: found.start(1)].splitlines()[-1])[-1]
+        after = re.split(r"[|^]", text[found.end(1) :])[0]
         yield (
             f"the line break between {_shorten(before.strip(), last=True)!r} and "
             f"{_shorten(after.splitlines()[0].strip())!r} is read as a space; parts are "

@@ -80,7 +80,8 @@ def read_lines(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise PictureError(
-            f"the prompts in {path} cannot be read ({reason}); give a text file, one a line"
+            f"the prompts in {path} cannot be read ({reason}); give a text file with one prompt "
+            "a line"
         ) from error
     found = [line.strip() for line in text.splitlines()]
     found = [line for line in found if line and not line.startswith("#")]

@@ -22,16 +22,19 @@ RAW = ("a camera's raw file", f"develop it, and {SAVE}")
 HEIC = ("a HEIC picture", SAVE)
 HTML = ("a page of HTML", "download the file itself")
 FILM = ("a film", "turn it into pictures: vqclip film FILM --format frames")
-POINTER = "not what it stands for"
+POINTER = "not the file itself"
 
 # What a file begins with, as a pattern of bytes → what it is, and what helps.
 SIGNATURES: tuple[tuple[bytes, tuple[str, str]], ...] = (
     (rb"\Z", ("an empty file", "copy it or download it again")),
     (
         rb"version https://git-lfs",
-        (f"a Git LFS pointer, {POINTER}", "get that with git lfs pull"),
+        (f"a Git LFS pointer, {POINTER}", "get the picture with git lfs pull"),
     ),
-    (rb"/annex/objects/", (f"a git-annex pointer, {POINTER}", "get that with git annex get")),
+    (
+        rb"/annex/objects/",
+        (f"a git-annex pointer, {POINTER}", "get the picture with git annex get"),
+    ),
     (rb".{4}ftyp(?:hei|hev)", HEIC),
     (rb".{4}ftyp(?:mif1|msf1)(?!.{0,60}avi[fs])", HEIC),
     (rb".{4}ftypcrx ", RAW),
