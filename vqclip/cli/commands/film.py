@@ -96,9 +96,8 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     else:
         material = frame_source.strip_of_film(source.film, size)
     wide, high = material.size
-    screen.say(
-        f"{material.count} picture{'s' * (material.count != 1)} of {wide}x{high} from {source.name}"
-    )
+    many = "pictures" if material.count != 1 else "picture"
+    screen.say(f"{material.count} {many} of {wide}x{high} from {source.name}")
     if material.others and size is None:
         screen.say(f"note: pictures of another size, fitted to {wide}x{high}: {material.others}")
     own = material.fps or Fraction(source.fps or settings.fps).limit_denominator(100_000)
