@@ -224,7 +224,12 @@ def lint_word_names(texts: Iterable[str], search_path: SearchPath) -> list[str]:
     found = []
     for name in names:
         for path, inner in files.items():
-            if name not in (path.name, path.stem, str(inner), str(inner.with_suffix(""))):
+            if name not in (
+                path.name,
+                path.stem,
+                str(inner),
+                str(inner).removesuffix(inner.suffix),
+            ):
                 continue
             if _needs_name(path):
                 new = propose_word_name(path.stem)
