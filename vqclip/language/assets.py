@@ -224,12 +224,8 @@ def lint_word_names(texts: Iterable[str], search_path: SearchPath) -> list[str]:
     found = []
     for name in names:
         for path, inner in files.items():
-            if name not in (
-                path.name,
-                path.stem,
-                str(inner),
-                str(inner).removesuffix(inner.suffix),
-            ):
+            bare = str(inner).removesuffix(inner.suffix)
+            if name not in (path.name, path.stem, str(inner), bare):
                 continue
             if _needs_name(path):
                 new = propose_word_name(path.stem)
@@ -255,8 +251,7 @@ def propose_word_name(stem: str) -> str:
 _ANY_NAME = re.compile(r"<([^<>|^\0\n]{1,200})>")
 
 
-def _needs_name(path: Path) -> bool:
-    """Whether a file of a word has to be renamed for prompts to write it."""
+def _needs_name(path: Path) -> bool:  # that prompts can write
     return WORD_NAME.fullmatch(path.stem) is None
 
 
