@@ -1,4 +1,4 @@
-"""What a frame keeps of the last one, on a tiny VQGAN with random weights."""
+"""Frame feedback on a tiny VQGAN with random weights."""
 
 from __future__ import annotations
 

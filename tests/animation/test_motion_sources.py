@@ -1,4 +1,4 @@
-"""How things get from a frame to the next."""
+"""Motion sources: how things get from a frame to the next."""
 
 from __future__ import annotations
 

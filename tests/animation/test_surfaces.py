@@ -1,4 +1,4 @@
-"""What a flight goes through: points in space, reached again from either eye."""
+"""Surfaces of flights: points in space, reached again from either camera."""
 
 from __future__ import annotations
 

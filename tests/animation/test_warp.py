@@ -1,4 +1,4 @@
-"""How something is moved along, against shifts of whole pixels and a formula in numpy."""
+"""Warps, against shifts of whole pixels and a formula in numpy."""
 
 from __future__ import annotations
 

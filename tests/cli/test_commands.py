@@ -1,4 +1,4 @@
-"""What each subcommand prints and makes."""
+"""Subcommands: what each prints and makes."""
 
 from __future__ import annotations
 

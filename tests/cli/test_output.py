@@ -1,4 +1,4 @@
-"""What people and scripts see, and on which stream."""
+"""Output for people and for scripts, and its streams."""
 
 from __future__ import annotations
 

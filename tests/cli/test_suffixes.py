@@ -1,4 +1,4 @@
-"""Whether a word names a file does not depend on capitals in its suffix."""
+"""Suffixes in capitals: a word that names a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shell took apart is put together again in the advice: names, lists, and two prompts."""
+"""Words that a shell took apart: names, lists, and two prompts."""
 
 import re
 from pathlib import Path

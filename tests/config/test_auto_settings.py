@@ -1,4 +1,4 @@
-"""What a run begins with unless it is said, and which settings suit that."""
+"""Automatic settings: the start of a run, and the defaults that suit it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where settings come from: the order of the layers, and what each refuses."""
+"""Loading of settings: the order of the layers, and what each refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who looks, and how much it counts."""
+"""Perceptor specs: names, weights and numbers of cutouts."""
 
 from __future__ import annotations
 

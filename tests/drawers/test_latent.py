@@ -1,4 +1,4 @@
-"""What is optimised: the latent of a VQGAN."""
+"""The latent drawer: what is optimised, of a VQGAN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture is told from, against CLIP's own cross-entropy."""
+"""Distractors, against CLIP's own cross-entropy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is liked about pixels alone, against formulas written out a second time in numpy."""
+"""Pixel losses, against formulas written out a second time in numpy."""
 
 from __future__ import annotations
 

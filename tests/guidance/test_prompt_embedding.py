@@ -1,4 +1,4 @@
-"""How a perceptor reads a wish."""
+"""Embeddings of prompts."""
 
 from __future__ import annotations
 

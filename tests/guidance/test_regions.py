@@ -1,4 +1,4 @@
-"""Where in the picture a wish is meant."""
+"""Regions: the part of the picture that a prompt is for."""
 
 from __future__ import annotations
 

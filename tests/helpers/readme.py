@@ -1,4 +1,4 @@
-"""What do the README and the documentation say about the code? Parts of it to be tested.
+"""Parts of the README and of the documentation, to be tested.
 
     python -m tests.helpers.readme
 

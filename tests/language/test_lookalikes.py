@@ -1,4 +1,4 @@
-"""What only looks like a sign of the language."""
+"""Lookalikes: text that only looks like a sign of the language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a part of a prompt may hold."""
+"""The parser of one part of a prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where is looked for what a run names: one rule for all of it."""
+"""The search path: one rule for all that a run names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of files with sound."""
+"""Decoding of files with sound."""
 
 from __future__ import annotations
 

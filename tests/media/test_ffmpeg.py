@@ -1,4 +1,4 @@
-"""What ffmpeg says, and what is made of it."""
+"""ffmpeg's messages, and the sentences made of them."""
 
 from __future__ import annotations
 

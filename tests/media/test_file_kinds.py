@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, and what is said about it."""
+"""File kinds by their first bytes, and the messages about them."""
 
 from __future__ import annotations
 

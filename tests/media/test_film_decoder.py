@@ -1,4 +1,4 @@
-"""What is told of films, against how they were made."""
+"""The film decoder: facts about films, against how they were made."""
 
 from __future__ import annotations
 

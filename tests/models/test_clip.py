@@ -1,4 +1,4 @@
-"""What open_clip knows, and whether it is here; no network, no weights."""
+"""CLIP names that open_clip knows, and whether they are here; no network, no weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does benchmarks/clips.py make the clip that it says?"""
+"""The benchmark of clips: the clip that it makes."""
 
 from __future__ import annotations
 

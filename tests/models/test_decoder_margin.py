@@ -1,4 +1,4 @@
-"""What a decoder sees beyond the border."""
+"""The margin of a decoder: its view beyond the border."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where animations go, by their settings; and that each kind goes on where it was left."""
+"""The set-up of animations from settings, and that each kind continues where it stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of an animation before it is drawn."""
+"""Hints about an animation before it is drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step costs, counted on models without weights."""
+"""The memory footprint of a step, counted on models without weights."""
 
 from __future__ import annotations
 

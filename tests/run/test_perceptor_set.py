@@ -1,4 +1,4 @@
-"""Who looks, and at which squares."""
+"""The perceptors of a run, and their cutters."""
 
 from __future__ import annotations
 

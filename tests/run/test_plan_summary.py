@@ -1,4 +1,4 @@
-"""What a run would cost: counted on meta, and held against what the processor really keeps."""
+"""The plan's summary: costs counted on meta, and held against what the processor keeps."""
 
 from __future__ import annotations
 

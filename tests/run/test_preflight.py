@@ -1,4 +1,4 @@
-"""Is everything here that a run names?"""
+"""Preflight checks: everything that a run names is here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is to be: understood once, and refused before a model is loaded if it cannot be."""
+"""The request of a run: made once, and refused before a model is loaded if it cannot be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prior learns from: codes of a tiny VQGAN, and the captions that belong to them."""
+"""Encoded pictures for prior training: codes of a tiny VQGAN, and their captions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How alike two pictures look."""
+"""The perceptual loss: how alike two pictures look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation: do its commands run, are its pictures what they say, is the site whole?"""
+"""The documentation: its commands, its pictures, and the site as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is typed: options of other tools, pieces of names, sizes, rates, titles and addresses.
+"""Fuzzing of what is typed: options, pieces of names, sizes, rates, titles and addresses.
 
 VQCLIP_FUZZ=10000 python -m pytest tests/whole/test_fuzz_typed.py     for a night
 """

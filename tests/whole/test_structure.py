@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: its modules, its pages, its packaging."""
+"""The structure of the repository: modules, pages and packaging."""
 
 from __future__ import annotations
 

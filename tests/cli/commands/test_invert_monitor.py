@@ -1,4 +1,4 @@
-"""What is seen of a word that is being learnt; the rest is seen in test_primer."""
+"""The monitor of textual inversion: bar, sheet and previews."""
 
 from __future__ import annotations
 

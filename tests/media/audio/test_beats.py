@@ -1,4 +1,4 @@
-"""Where sounds begin, and where beats fall."""
+"""Onsets of sounds, and beats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a piece of sound gives to each frame."""
+"""Audio features: the numbers that a sound gives to each frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run lacks is known at once, all of it, and without torch or the network."""
+"""Missing models: all are known at once, without torch or the network."""
 
 from __future__ import annotations
 

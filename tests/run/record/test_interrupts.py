@@ -1,4 +1,4 @@
-"""How a run is asked to stop."""
+"""Interrupts: how a run is asked to stop."""
 
 from __future__ import annotations
 

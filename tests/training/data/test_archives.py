@@ -1,4 +1,4 @@
-"""What the starter models learn from."""
+"""Archives of training pictures."""
 
 from __future__ import annotations
 
