@@ -11,7 +11,7 @@ from vqclip.config import loading, presets
 from vqclip.errors import PromptError
 from vqclip.language import structured
 from vqclip.language.prompt_types import Prompt
-from vqclip.language.prompts import parse_prompts, prompts_to_text
+from vqclip.language.prompts import lint_prompts, parse_prompts, prompts_to_text
 
 WHOLE = {
     "subject": ["a fox", "a crow"],
@@ -111,3 +111,16 @@ def test_prompts_by_frames_are_told_as_scenes(frames: dict[object, str]) -> None
         structured.translate_structured(frames)  # type: ignore[arg-type]
     with pytest.raises(PromptError, match="prompts by frames"):
         presets.prompt_text(frames)
+
+
+def test_a_line_break_in_a_text_is_told() -> None:
+    notes = lint_prompts('{"subject": "a fox\\nfog:-0.5"}')
+    assert [note.split(" is read")[0] for note in notes] == [
+        "the line break between 'a fox' and 'fog:-0.5'"
+    ]
+    assert lint_prompts('{"subject": "a fox", "mood": "calm"}') == []
+
+
+def test_scenes_for_prompts_by_frames_leave_out_others_options() -> None:
+    with pytest.raises(PromptError, match=r"animate 'a cat lasting\(50\) \^ a dog'$"):
+        structured.refuse_frames({"0": "a cat --neg blurry, grey", "50": "a dog --ar 3:2"})

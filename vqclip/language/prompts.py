@@ -215,7 +215,8 @@ def lint_prompts(*several: str) -> list[str]:
         structure = structured.read_structured(text) if text.strip() else None
         if structure is not None:
             found += structured.lint_structured(structure)
-            words = "; ".join(each.body for each in structured.translate_structured(structure))
+            structured.translate_structured(structure)  # refuses what cannot be drawn
+            words = "; ".join(structured.find_texts(structure))
             found += lookalikes.find_foreign_signs([(each, each in "|^[]") for each in words])
             continue
         chars = lex_text(text)

@@ -168,14 +168,31 @@ def refuse_frames(values: Mapping[Any, Any]) -> None:
     if not all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in values):
         return
     frames = sorted((int(key), text) for key, text in values.items())
+    frames = [(frame, text.partition(" --")[0].strip()) for frame, text in frames]
     scenes = [
         f"{text} lasting({after - frame})" for (frame, text), (after, _) in pairwise(frames[:3])
     ]
     scenes.append("…" if len(frames) > 3 else frames[-1][1])
     raise PromptError(
-        "these are prompts by frames, and here scenes follow each other in one prompt, each with "
-        f"its length: vqclip animate {' ^ '.join(scenes)!r}"
+        "these are prompts by frames, and here scenes follow each other in one prompt, all but "
+        f"the last with a length: vqclip animate {' ^ '.join(scenes)!r}"
     )
+
+
+def find_texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a structured prompt, at any depth, as they were written.
+
+    >>> list(find_texts({"subject": "a fox", "colors": ["red", "gold"], "weight": 2}))
+    ['a fox', 'red', 'gold']
+    """
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from find_texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from find_texts(inner)
 
 
 def lint_structured(structure: Mapping[str, Any]) -> list[str]:
