@@ -102,3 +102,15 @@ def test_files_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
     path.write_text("{a.txt}")
     with pytest.raises(PromptError, match="names a file that names itself"):
         expand_prompt("{a.txt}", str(tmp_path))
+
+
+def test_braces_in_the_name_of_a_folder_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "{c}").mkdir()
+    with pytest.raises(
+        PromptError, match=r"^\{c\} is a file or folder here, .*; write \\\{c\\\}$"
+    ):
+        expand_prompt("a tree | @{c}/*.png:0.5")
+    assert expand_prompt(r"a tree | @\{c\}/*.png:0.5") == [r"a tree | @\{c\}/*.png:0.5"]

@@ -148,6 +148,11 @@ def _choices(
     elif len(choices) == 1 and counted is None and slot:
         return [whole]
     elif len(choices) == 1 and counted is None:
+        if len(whole) <= 255 and "\0" not in whole and search_path.find(whole).exists():
+            mend = rf"write \{{{single}\}}"
+            raise PromptError(
+                f"{whole} is a file or folder here, and braces are a template; {mend}"
+            )
         raise PromptError(
             f"the template {whole[:60]!r} holds no choices; write some, {{red|blue}}, or "
             r"\{ and \} where braces are meant"
