@@ -65,7 +65,7 @@ def _existing(joined: str) -> str | None:
     folder, name = os.path.split(path)
     try:
         there = os.listdir(folder or ".")
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # letters that the file system does not have
         return None
     found = next((each for each in there if " ".join(each.split()) == name), None)
     return None if found is None else joined.removesuffix(name) + found
