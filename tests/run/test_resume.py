@@ -310,8 +310,8 @@ def test_another_model_under_the_same_name_is_refused(
 
 def test_other_versions_are_said(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
-    today = provenance.library_versions()
-    monkeypatch.setattr(provenance, "library_versions", lambda: today | {"torch": "9.9"})
+    today = provenance.package_versions()
+    monkeypatch.setattr(provenance, "package_versions", lambda: today | {"torch": "9.9"})
     capsys.readouterr()
     assert main.main(["resume", str(place)]) == 0
     err = capsys.readouterr().err

@@ -234,7 +234,7 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     other = changed_settings(point, ready.current_picture())
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
-    now = provenance.library_versions()
+    now = provenance.package_versions()
     moved = [
         f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v
     ]

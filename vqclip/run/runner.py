@@ -30,7 +30,7 @@ from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.optimisation_loop import Objective, Step, generate
 from vqclip.optimisers import NanGuard
-from vqclip.run.record.provenance import Provenance, library_versions
+from vqclip.run.record.provenance import Provenance, package_versions
 from vqclip.tensors import Image, Latent
 
 REGION = " region "  # in the name of a region's cutter
@@ -281,7 +281,7 @@ class Runner:
         """All that is needed to make the picture again."""
         settings = to_dict(replace(self.current_picture(), seed=self.seed), everywhere=False)
         prompt = settings.pop("prompts")
-        known = self.models, library_versions()
+        known = self.models, package_versions()
         return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
 
 

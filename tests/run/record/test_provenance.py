@@ -190,16 +190,16 @@ def test_absent_files_and_foreign_folders_are_refused(tmp_path: Path) -> None:
 
 def test_versions_are_told_without_an_import() -> None:
     program = (
-        "import sys; from vqclip.run.record import provenance as p; print(p.library_versions());"
+        "import sys; from vqclip.run.record import provenance as p; print(p.package_versions());"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = provenance.library_versions()
+    found = provenance.package_versions()
     assert list(found) == ["python", "vqclip", "torch", "open_clip_torch", "kornia"]
     assert found["torch"].split("+")[0] == torch.__version__.split("+")[0]
 
 
 def test_a_library_that_is_not_there_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "_LIBRARIES", ("no-such-library-anywhere",))
-    assert provenance.library_versions()["no-such-library-anywhere"] == "absent"
+    assert provenance.package_versions()["no-such-library-anywhere"] == "absent"

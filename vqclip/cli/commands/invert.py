@@ -320,7 +320,7 @@ def _word(
         "models": {each.name: model_files.file_sha256(each.weights) for each, _ in pairs},
         "fit": {each.name: round(moment.fit, 4) for each, moment in pairs},
         "steps": {each.name: moment.step for each, moment in pairs},
-        "versions": provenance.library_versions(),
+        "versions": provenance.package_versions(),
     }
     return WordEmbedding(
         config.token, {each.width: moment.vectors for each, moment in pairs}, notes

@@ -49,7 +49,7 @@ class Provenance:
         prompt: what was asked for, verbatim.
         seed: the integer that all random numbers of the run came from.
         models: name → sha256 of the file, in hexadecimal.
-        versions: library → version; see `library_versions`.
+        versions: library → version; see `package_versions`.
         grammar: version of the prompt language that `prompt` is written in.
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
     """
@@ -219,7 +219,7 @@ def read_run_settings(path: Path | str) -> RunConfig:
     return loading.load_config(base=notes.config | {"prompts": notes.prompt, "seed": notes.seed})
 
 
-def library_versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Name → version of Python and of the libraries that decide what a picture looks like.
 
     Imports none of them. A library that is not installed is "absent".
