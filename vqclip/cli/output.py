@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """How far a command came, and with what; the border reads it when something goes wrong.
+    """The progress of a command; `main` reads it to choose the exit code and what to say.
 
     Attributes:
         signal: the number of the signal that asked to stop, if one did.
@@ -44,7 +44,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Console:
-    """Where a command speaks.
+    """The output of a command.
 
     Args:
         json: objects for scripts on stdout.

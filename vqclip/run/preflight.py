@@ -143,7 +143,7 @@ class Request:
         search_path: where what they name is looked for.
         parsed_prompts: its prompts, as they were written.
         prompts: the same, with the style around them.
-        perceptors: who is to look.
+        perceptors: the specs of its perceptors, in the order of the settings.
         weights: how much each of them counts at a step, by name.
         words: the files of the learnt words that the prompts and the style name, by name.
         directions: of vectors, by name.

@@ -1,6 +1,6 @@
 """Resuming a run from its last checkpoint.
 
-What draws, how large, and whose eyes look stay as they were: the latent and the random streams
+The VQGAN, the size and the perceptors stay as they were: the latent and the random streams
 would mean nothing to others. The rest may change, and what changed is noted in the picture.
 """
 

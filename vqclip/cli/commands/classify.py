@@ -83,9 +83,9 @@ def classify_images(options: ClassifyOptions, screen: Console, progress: Progres
 
 
 def score_images(options: ScoreOptions, screen: Console, progress: Progress) -> None:
-    """Say how well words fit each picture, in the eyes of each perceptor.
+    """Rate how well words fit each picture, for each perceptor.
 
-    The last word is the prompt; of several wishes, each is scored, whatever its weight.
+    The last word is the prompt; of several parts, each is scored, whatever its weight.
 
     Raises:
         PictureError: at the end, if some pictures could not be read; the others are done.

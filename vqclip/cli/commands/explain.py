@@ -110,7 +110,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
 
 
 def _told(prompt: Prompt, search_path: SearchPath) -> dict[str, Any]:
-    """What a wish is, in plain values; null for what it has not."""
+    """A parsed prompt as plain values; null for what it does not have."""
     weight = prompt.weight
     region: dict[str, Any] | None = None
     if prompt.region is not None:
@@ -137,7 +137,7 @@ def _told(prompt: Prompt, search_path: SearchPath) -> dict[str, Any]:
 
 
 def _read_by(perceptor: OpenClipPerceptor, prompt: Prompt) -> dict[str, Any]:
-    """What a perceptor reads of a wish: its parts, their tokens, and what it does not know."""
+    """What a perceptor reads of a prompt: its parts, their tokens, and what it does not know."""
     from vqclip.guidance import prompt_embedding
 
     pieces = prompt_embedding.choose_text(prompt, perceptor)
