@@ -1,0 +1,7 @@
+"""Layouts: a sentence with several things is read, and each thing gets a place in the picture.
+
+Begin with `layout`. No module here loads torch.
+
+    layout        The layout of a sentence: what it names, and where each thing goes
+    layout_types  What a sentence says, and where each of its things goes, as dataclasses
+"""
