@@ -14,7 +14,7 @@ import torch
 
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
-from vqclip.config.checking import animation_checks
+from vqclip.config.checking import animation_checks, picture_checks
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.registry import DRAWERS
@@ -234,4 +234,4 @@ def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
 def _pictures(request: Request) -> list[str]:
     """The names of the pictures that it reads."""
     config = request.config if request.starts_anew else replace(request.config, init="random")
-    return list(preflight.images_of_run(config, request.prompts))
+    return list(picture_checks.images_of_run(config, request.prompts))

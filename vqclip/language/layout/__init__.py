@@ -3,5 +3,6 @@
 Begin with `layout`. No module here loads torch.
 
     layout        The layout of a sentence: what it names, and where each thing goes
+    layout_prompts  Layouts as prompts: which are planned, and things with their regions
     layout_types  What a sentence says, and where each of its things goes, as dataclasses
 """
