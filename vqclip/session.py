@@ -115,6 +115,7 @@ def build_runner(
         notes=notes,
         start=start,
         words=words,
+        layouts=request.layouts,
         feedback=feedback,
         rates=animation_setup.step_rates(config, request.frames)
         if request.frames is not None

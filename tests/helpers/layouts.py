@@ -26,3 +26,8 @@ def understand_palms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float, 
 
     monkeypatch.setattr(layout_prompts, "plan_layout", plan)
     return asked
+
+
+def plan_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no sentence have a layout."""
+    monkeypatch.setattr(layout_prompts, "plan_layout", lambda sentence, **open: None)

@@ -30,7 +30,7 @@ def plan_layouts(
     if config.layout == "off" or begins_with_its_own:
         return {}
     if noted is not None:
-        return noted
+        return {each: noted[each] for each in sorted({p.scene for p in prompts} & {*noted})}
     width, height = final_size(config)
     seed = layout_prompts.layout_seed(config.seed)
     return layout_prompts.plan_scenes(
@@ -43,13 +43,12 @@ def describe_layouts(
 ) -> Iterator[str]:
     """Describe what is drawn of a run with layouts, ready to be copied and changed."""
     if layouts:
-        yield f"the sentence is drawn as: {layouts_to_text(config, layouts)}"
+        yield f"the sentence is drawn as: {layouts_to_text(config.prompts, layouts)}"
 
 
-def layouts_to_text(config: RunConfig, layouts: Mapping[int, Layout]) -> str:
-    """Write the prompts of a run with the places of its layouts: typed, they are drawn alike."""
-    drawn = layout_prompts.add_things(parse_prompts(config.prompts), layouts)
-    return prompts_to_text(drawn)
+def layouts_to_text(text: str, layouts: Mapping[int, Layout]) -> str:
+    """Write prompts with the places of their layouts: typed, they are drawn alike."""
+    return prompts_to_text(layout_prompts.add_things(parse_prompts(text), layouts))
 
 
 def _as_sentences(config: RunConfig, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
