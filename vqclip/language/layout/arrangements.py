@@ -20,6 +20,7 @@ from vqclip.language.layout.sizes import (
 SOFTNESS = 0.3  # exponent of real sizes: a mouse beside an elephant is drawn in 1:2.4
 LEAST = 0.42  # of the largest thing's mean side
 _TALL = 0.75  # aspect below which a wearer has its head in the uppermost fifth
+_LOW = 3  # times the height of what looks over it, at most
 
 Dependents = Sequence[tuple[Node, Block]]
 
@@ -78,7 +79,8 @@ def _add_behind(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
             size_behind = max(1.6 * width, block.width), max(0.95 * height, block.height)
             whole.add(block, width / 2, 0.72 * height, size=size_behind, behind=True)
             continue
-        if not size.solid or (width >= 0.9 * block.width and size.aspect >= _TALL):
+        low = width >= 0.9 * block.width and size.height < _LOW * node.size.height
+        if low or not size.solid:  # it looks over it, as over a sofa
             x = side * 0.2 * max(0.0, width - 0.6 * block.width)
             bottom = min(0.75 * height, 0.42 * block.height)
         elif block.width > 1.4 * width:
@@ -93,29 +95,31 @@ def _add_parts(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
     width, height = _size(whole)
     for node, block in blocks:
         place = find_part(node.mention.name) or PartPlace()
-        _mark_as_part(block)
-        across = place.width if node.count == 1 else max(place.spread, place.width)
-        down = place.height
-        if isinstance(block, Grid):
-            # Cells as the table has parts, and no more rows than needed.
-            rows = 1 if node.count * place.width <= 1.5 * across else 2
-            down *= rows
-            block.in_one_row = rows == 1
-        w, h = across * width, down * height
+        w, h = place.width * width, place.height * height
+        _make_part(block, w, h)
+        if node.count > 1:
+            spread = max(place.spread, place.width)
+            # Wheels stand in one row, many windows in two.
+            rows = 1 if place.y > 0.65 or node.count * place.width <= 1.2 * spread else 2
+            if isinstance(block, Grid):
+                block.in_one_row = rows == 1
+            w, h = spread * width, h * rows
         bottom = place.y * height + h / 2
         if place.y > 0.65:  # doors and wheels stand on the ground
             bottom = min(bottom, 0.99 * height)
         whole.add(block, place.x * width, bottom, size=(w, h), part=True, align=0.5)
 
 
-def _mark_as_part(block: Block) -> None:
+def _make_part(block: Block, width: float, height: float) -> None:
+    """Give parts their size; what is placed by them keeps its own."""
     if isinstance(block, Grid):
         for each in block.blocks:
-            _mark_as_part(each)
+            _make_part(each, width, height)
+        block.reshape(len(block.blocks))
     elif isinstance(block, Composite):
-        _mark_as_part(block.anchor.block)
+        _make_part(block.anchor.block, width, height)
     elif isinstance(block, Single):
-        block.part, block.stretch = True, 4.0  # as wide and tall as its place
+        block.part, block.width, block.height = True, width, height
 
 
 def _add_worn(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
@@ -174,7 +178,11 @@ def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
     if size.inside == "out":
         whole.widen(0.9 * min(together, 1.6 * width), height)
         width, height = _size(whole)
-        scale = min(1.0, 1.1 * width / together)
+        if count > 2 and len(blocks) == 1:  # a bunch
+            bunch = 1.7 * width, 1.1 * max(height, 0.8 * width)
+            whole.add(blocks[0][1], width / 2, 0.3 * height, size=bunch, behind=True)
+            return
+        scale = min(1.0, 1.2 * width / together)
         x = width / 2 - together * scale / 2
         for _, block in blocks:
             w, h = block.width * scale, block.height * scale
@@ -201,9 +209,18 @@ def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
 
 def _add_among(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
     """Stand things on a wide ground, or before a wide view."""
+    _spread_grids(blocks, whole.width)
     together = sum(b.width for _, b in blocks)
     highest = max(b.height for _, b in blocks)
     width, height = _size(whole)
+    if sum(n.count for n, _ in blocks) > 4:  # a herd fills it
+        x, w = 0.04 * width, 0.92 * width / together
+        low, h = (0.96, 0.7) if size.place == "far" else (0.9, 1.0)
+        for _, block in blocks:
+            share = block.width * w
+            whole.add(block, x + share / 2, low * height, size=(share, h * height))
+            x += share
+        return
     if size.place == "far":
         whole.widen(max(width, 1.35 * together), max(height, 1.1 * highest))
         width, height = _size(whole)
@@ -213,6 +230,13 @@ def _add_among(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
         width, height = _size(whole)
         bottom = 0.55 * height
     _line_up(whole, blocks, width, bottom, 1.0, rng)
+
+
+def _spread_grids(blocks: Dependents, width: float) -> None:
+    """Let groups be about as wide as what they are placed by."""
+    for _, block in blocks:
+        if isinstance(block, Grid):
+            block.spread(width / len(blocks))
 
 
 def _line_up(
@@ -244,7 +268,7 @@ def _add_on(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) 
     for _, block in blocks:
         if isinstance(block, Grid) and len(block.blocks) <= 5:
             block.in_one_row = True
-            block.width, block.height = _one_row(block)
+            block.reshape(len(block.blocks))
     width, height = _size(whole)
     together = sum(b.width for _, b in blocks)
     count = sum(n.count for n, _ in blocks)
@@ -253,13 +277,6 @@ def _add_on(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) 
         width, height = _size(whole)
     scale = min(1.0, max(0.55, (1.15 if count > 1 else 1.9) * width / together))
     _line_up(whole, blocks, width, size.depth * height, scale, rng)
-
-
-def _one_row(grid: Grid) -> tuple[float, float]:
-    count = len(grid.blocks)
-    scale = max(0.5, count**-0.3)
-    first = grid.blocks[0]
-    return first.width * count * scale, first.height * scale
 
 
 def _add_rider(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
@@ -298,7 +315,7 @@ def _add_around(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
             w, h = single.width * scale, single.height * scale
             x = width / 2 + place[1] * (0.5 * width + 0.45 * w)
             bottom = 0.62 * height + place[2] * 0.36 * height + 0.5 * h
-            whole.add(single, x, bottom, scale=scale, behind=place[2] < -0.4)
+            whole.add(single, x, bottom, scale=scale, behind=place[2] < 0 and len(singles) > 2)
 
 
 def _ring(count: int) -> list[tuple[int, float, float]]:
@@ -337,8 +354,9 @@ def _add_shore(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
 
 def _add_above(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
     width, _ = _size(whole)
-    together = sum(b.width for _, b in blocks)
     wide = max(whole.width, width)
+    _spread_grids(blocks, 1.1 * wide)
+    together = sum(b.width for _, b in blocks)
     scale = min(1.0, max(0.5, 1.3 * wide / together))
     top = whole.top
     if len(blocks) > 1:
@@ -347,12 +365,16 @@ def _add_above(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
     node, block = blocks[0]
     if node.size.place in ("far", "flat"):
         whole.add(
-            block, width / 2, top + 0.1 * block.height,
-            size=(max(block.width, 1.2 * width), block.height), behind=True, floats=True,
+            block, (whole.left + whole.right) / 2, top + 0.1 * block.height,
+            size=(max(0.7 * block.width, whole.width), block.height), behind=True, floats=True,
         )  # fmt: skip
         return
-    aside = 0.16 * wide * _side(rng) if node.size.place in ("sky", "flying") else 0.0
-    whole.add(block, width / 2 + aside, top - 0.03, scale=scale, floats=True)
+    aside, gap = 0.0, 0.03
+    if node.size.place in ("sky", "flying"):
+        # Beside the top of what is below, where boxes have empty corners.
+        aside, gap = 0.18 * wide * _side(rng), -0.08 * block.height
+        scale *= 1.15 if node.count == 1 else 1.0
+    whole.add(block, width / 2 + aside, top - gap, scale=scale, floats=True)
 
 
 _ARRANGEMENTS: dict[str, Callable[[Composite, ThingSize, Dependents, Random], None]] = {

@@ -17,6 +17,7 @@ from vqclip.language.prompt_types import Box
 
 _FLOAT = 0.75  # of a frame's free height, what things that hang in the air move up
 _MOST_IN_A_ROW = 3  # of one kind, if the words and the frame leave it open
+_PILE = 0.6  # what one thing above the other is worth, by side by side in the same size
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,28 @@ class Grid:
 
     def __init__(self, blocks: Sequence[Block], in_one_row: bool = False) -> None:
         self.blocks, self.in_one_row = blocks, in_one_row
-        self._cell = max(b.width for b in blocks), max(b.height for b in blocks)
         self.stretch = min(b.stretch for b in blocks)
         count = len(blocks)
         columns = count
         if not in_one_row and count > _MOST_IN_A_ROW:
-            columns = min(count, round((1.5 * count * self._cell[1] / self._cell[0]) ** 0.5) or 1)
+            width, height = max(b.width for b in blocks), max(b.height for b in blocks)
+            columns = min(count, round((1.5 * count * height / width) ** 0.5) or 1)
+        self.reshape(columns)
+
+    def reshape(self, columns: int) -> None:
+        """Give it the natural size of so many columns."""
+        count = len(self.blocks)
+        self._cell = max(b.width for b in self.blocks), max(b.height for b in self.blocks)
         # Many are smaller each, so that they leave room for what else is in the picture.
         scale = max(0.45, count**-0.25)
         self.width = self._cell[0] * columns * scale
         self.height = self._cell[1] * ceil(count / columns) * scale
+
+    def spread(self, width: float) -> None:
+        """Give it as many columns as fit into a width."""
+        count = len(self.blocks)
+        scale = max(0.45, count**-0.25)
+        self.reshape(min(count, max(1, round(width / (self._cell[0] * scale)))))
 
     def place(self, frame: Box, rng: Random, align: float = 1.0) -> list[PlacedThing]:
         left, top, width, height = frame
@@ -109,7 +122,8 @@ class Grid:
         def scale(columns: int) -> float:
             across = width / columns / self._cell[0]
             down = height / ceil(len(self.blocks) / columns) / self._cell[1]
-            return min(across, down * self.stretch) * min(down, across * self.stretch)
+            area = min(across, down * self.stretch) * min(down, across * self.stretch)
+            return area * (_PILE if columns == 1 else 1.0)
 
         return max(range(1, len(self.blocks) + 1), key=scale)
 

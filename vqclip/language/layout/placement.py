@@ -94,25 +94,28 @@ class _Picture:
         for nodes, block in blocks:
             layers[_layer(nodes)].append(block)
         if len(blocks) == 1 or not layers["ground"]:
-            return self._fill_without_ground(layers)
+            return self._fill_without_ground(layers, _is_wide(blocks[0][0]))
         far, sky, flat, ground = (layers[k] for k in ("far", "sky", "flat", "ground"))
         top = 0.3 if far else 0.0
         bottom = 0.8 if flat else 1.0
         near = self._frame(top, bottom)
-        above: list[PlacedThing] = []
-        if sky:
-            above, near = self._put_sky(sky, ground, near, bool(far))
-        placed = self._put_far(far, 0.15 if sky else 0.05, 0.68)
-        placed += above
-        placed += self._put_far(flat, 0.58, 1.0)
         # Under a sky, or with something behind, things stand on the ground; else in the middle.
         lift = 0.15 if far or sky or flat else _LIFT
-        return placed + self._put_ground(ground, near, lift)
+        above: list[PlacedThing] = []
+        if sky:
+            above, below = self._put_both(sky, ground, near, lift)
+        else:
+            below = self._put_ground(ground, near, lift)
+        placed = self._put_far(far, 0.15 if sky else 0.05, 0.68)
+        return placed + above + self._put_far(flat, 0.58, 1.0) + below
 
-    def _fill_without_ground(self, layers: dict[str, list[Block]]) -> list[PlacedThing]:
+    def _fill_without_ground(
+        self, layers: dict[str, list[Block]], wide: bool
+    ) -> list[PlacedThing]:
         far, sky, flat = layers["far"], layers["sky"], layers["flat"]
         if ground := layers["ground"]:
-            return self._put_ground(ground, self._frame(0, 1), _LIFT)
+            frame = 0.0, 0.0, self.width, self.height
+            return self._put_ground(ground, frame if wide else self._frame(0, 1), _LIFT)
         if sky and not far and not flat:
             return Grid(sky).place(self._frame(0, 1), self._rng, 0.5)
         placed = self._put_far(far, 0.3 if sky else 0.0, 0.7 if flat else 1.0)
@@ -133,30 +136,33 @@ class _Picture:
         frame = 0.0, y, self.width, height
         return Grid(blocks).place(frame, self._rng, 1.0)
 
-    def _put_sky(
-        self, sky: list[Block], ground: list[Block], near: Box, far: bool
-    ) -> tuple[list[PlacedThing], Box]:
-        """Put what is in the sky over the ground, in a corner if that leaves more room."""
-        if len(sky) == 1 and len(ground) == 1 and not far:
-            right = self._rng.random() < 0.5
-            block, other = sky[0], ground[0]
-            share = min(0.48, max(0.36, 0.9 * block.height / (block.height + other.height)))
-            corner = self._frame(0, share, 0.48 * right, 0.52 + 0.48 * right)
-            box = fit(block, corner, 0.0)
-            # Its own corner, not the middle of the half.
-            x = corner[0] + (corner[2] - box[2]) * right
-            corner = x, corner[1], box[2], box[3]
-            for top in (0.12, 0.2, 0.28, 0.36, 0.42):
-                frame = self._frame(top, 1, 0.18 * (not right), 0.82 + 0.18 * (not right))
-                if _overlap(fit(other, frame, 1.0), corner) < 0.06 * box[2] * box[3]:
-                    break
-            return block.place(corner, self._rng, 0.0), frame
+    def _put_both(
+        self, sky: list[Block], ground: list[Block], near: Box, lift: float
+    ) -> tuple[list[PlacedThing], list[PlacedThing]]:
+        """Put what is in the sky over the ground; one thing in a corner, if it has room there."""
+        left, top, width, low = near[0], near[1], near[2], near[1] + near[3]
+        if len(sky) == 1:
+            share = min(0.48, max(0.36, 0.55 * sky[0].height))
+            sides = self._rng.sample((0.0, 0.5, 1.0), 3)
+            boxes = [self._corner(sky[0], share, side) for side in sides]
+            for start in (0.1, 0.18, 0.26, 0.34):
+                y = max(top, start * self.height)
+                below = self._put_ground(ground, (left, y, width, low - y), lift)
+                for box in boxes:
+                    covered = sum(_overlap(p.box, box) for p in below)
+                    if covered < 0.08 * box[2] * box[3]:
+                        return sky[0].place(box, self._rng, 0.0), below
         band = 0.34 if len(sky) < 4 else 0.42
         grid = Grid(sky, in_one_row=len(sky) < 5)
-        placed = grid.place(self._frame(0, band), self._rng, 0.5)
-        left, top, width, height = near
-        start = max(top, (band + 0.01) * self.height)
-        return placed, (left, start, width, top + height - start)
+        y = max(top, (band + 0.01) * self.height)
+        below = self._put_ground(ground, (left, y, width, low - y), lift)
+        return grid.place(self._frame(0, band), self._rng, 0.5), below
+
+    def _corner(self, block: Block, share: float, side: float) -> Box:
+        """The box of a block at the top: at the left for side 0, at the right for side 1."""
+        frame = self._frame(0, share, 0.5 * side, 0.5 + 0.5 * side)
+        box = fit(block, frame, 0.0)
+        return frame[0] + (frame[2] - box[2]) * side, box[1], box[2], box[3]
 
     def _put_ground(self, blocks: list[Block], frame: Box, lift: float) -> list[PlacedThing]:
         rows = self._best_rows(blocks, frame)
@@ -191,9 +197,13 @@ def _layer(nodes: Sequence[Node]) -> str:
     places = {node.size.place for node in nodes}
     if places <= set(_SKY):
         return "sky"
-    if len(nodes) == 1 and nodes[0].size.place in _WIDE and not nodes[0].dependents:
+    if _is_wide(nodes) and not nodes[0].dependents:
         return nodes[0].size.place
     return "ground"
+
+
+def _is_wide(nodes: Sequence[Node]) -> bool:
+    return len(nodes) == 1 and nodes[0].size.place in _WIDE
 
 
 def _split(blocks: list[Block], count: int) -> list[Row]:

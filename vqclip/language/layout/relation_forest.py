@@ -130,6 +130,8 @@ class _Forest:
     def _attach(self, kind: str, node: Node, anchor: Node) -> None:
         """Place a node by another; or the tree it is in, if it is placed already."""
         root = node.root
+        if kind in ("front", "behind") and _is_backdrop(node, anchor, kind):
+            return
         if root is anchor.root or (root is not node and kind in (*_BY_SUBJECT, "riding")):
             return
         if kind == "part":
@@ -138,7 +140,7 @@ class _Forest:
         at = row.index(root)
         if row is other:
             row.remove(root)
-        elif kind == "on" and anchor.size.carries and all(_is_small(n, anchor) for n in row):
+        elif all(_carries(anchor, n, kind) for n in row):
             # "A cup beside a plate on a table": both are on it.
             self.rows.remove(row)
             for each in row:
@@ -168,14 +170,15 @@ class _Forest:
                     return
         for node, mate in ((subject, other), (other, subject)):
             table = mate.anchor
-            if table is None or ("on", mate) not in table.dependents or node.anchor:
+            if table is None or node.anchor or len(self._row_of(node)) > 1:
                 continue
-            if table.size.carries and _is_small(node, table) and len(self._row_of(node)) == 1:
+            link = next(k for k, n in table.dependents if n is mate)
+            if _carries(table, node, link):
                 right = self._is_right(kind) == (node is subject)
                 self.rows.remove([node])
                 node.anchor = table
-                at = table.dependents.index(("on", mate))
-                table.dependents.insert(at + right, ("on", node))
+                at = table.dependents.index((link, mate))
+                table.dependents.insert(at + right, (link, node))
                 return
         self._join(subject.root, other.root, kind)
 
@@ -236,11 +239,20 @@ class _Forest:
         row.insert(min(row.index(a), row.index(b)) + 1, subject)
 
 
-def _is_small(node: Node, table: Node) -> bool:
-    size = node.size
-    return size.place not in ("far", "flat", "sky", "hanging") and (
-        size.mean_side <= _SMALL * table.size.mean_side
-    )
+def _carries(table: Node, node: Node, kind: str) -> bool:
+    """Whether what is beside a thing on a table, or in a field, is there too."""
+    if kind not in ("on", "inside") or node.size.place in ("far", "flat", "sky", "hanging"):
+        return False
+    if table.size.place in ("far", "flat"):
+        return True
+    small = node.size.mean_side <= _SMALL * table.size.mean_side
+    return kind == "on" and table.size.carries and small
+
+
+def _is_backdrop(node: Node, anchor: Node, kind: str) -> bool:
+    """Whether a relation only says that a view is behind, where views are anyway."""
+    far, near = (node, anchor) if kind == "behind" else (anchor, node)
+    return far.size.place == "far" and near.size.place != "far" and not far.anchor
 
 
 def _fits_beneath(size: ThingSize, other: ThingSize) -> bool:

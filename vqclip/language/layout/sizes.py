@@ -51,6 +51,11 @@ class ThingSize:
         """The side of a square of the same area, in metres."""
         return self.length * min(self.aspect, 1 / self.aspect) ** 0.5
 
+    @property
+    def height(self) -> float:
+        """In metres."""
+        return self.length * min(1.0, 1 / self.aspect)
+
 
 @dataclass(frozen=True)
 class PartPlace:
