@@ -34,7 +34,7 @@ class Builder:
     """
 
     def __init__(self, names: Sequence[str], rng: Random) -> None:
-        sizes = [size for size in map(size_of, names) if size.place not in ("far", "flat")]
+        sizes = [size for size in map(size_of, names) if not size.is_wide]
         self._largest, self._rng = max((s.mean_side for s in sizes), default=1.0), rng
 
     def build(self, node: Node) -> Block:
@@ -56,7 +56,7 @@ class Builder:
     def _single(self, node: Node) -> Single:
         size = node.size
         mean = min(1.0, max(LEAST, (size.mean_side / self._largest) ** SOFTNESS))
-        if size.place in ("far", "flat"):
+        if size.is_wide:
             mean = 1.1
         width, height = mean * size.aspect**0.5, mean / size.aspect**0.5
         return Single(node.mention, width, height, size.stretch)
@@ -75,7 +75,7 @@ def _add_behind(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
     width, height = _size(whole)
     side = _side(rng)
     for node, block in blocks:
-        if node.size.place in ("far", "flat"):
+        if node.size.is_wide:
             size_behind = max(1.6 * width, block.width), max(0.95 * height, block.height)
             whole.add(block, width / 2, 0.72 * height, size=size_behind, behind=True)
             continue
@@ -86,7 +86,7 @@ def _add_behind(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
         elif block.width > 1.4 * width:
             x, bottom = side * 0.2 * block.width, min(0.75 * height, 0.9 * block.height)
         else:  # it looks out at the side
-            x, bottom = side * (0.3 * width + 0.28 * block.width), 0.88 * height
+            x, bottom = side * 0.48 * width, 0.88 * height
         whole.add(block, width / 2 + x, bottom, behind=True)
         side = -side
 
@@ -168,7 +168,7 @@ def _add_held(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random
 
 
 def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    if size.place in ("flat", "far") or size.inside == "among":
+    if size.is_wide or size.inside == "among":
         _add_among(whole, size, blocks, rng)
         return
     count = sum(n.count for n, _ in blocks)
@@ -262,7 +262,7 @@ def _line_up(
 
 
 def _add_on(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    if size.place in ("flat", "far") and not size.carries:
+    if size.place == "flat" and size.is_wide:
         _add_among(whole, size, blocks, rng)
         return
     for _, block in blocks:
@@ -275,8 +275,18 @@ def _add_on(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) 
     if together > width and count > 1:
         whole.widen(min(together / 1.05, STRETCH * 1.25 * width), height)
         width, height = _size(whole)
+    if size.place == "far" and count > 4:
+        _add_among(whole, size, blocks, rng)
+        return
     scale = min(1.0, max(0.55, (1.15 if count > 1 else 1.9) * width / together))
-    _line_up(whole, blocks, width, size.depth * height, scale, rng)
+    bottom = _resting_height(blocks, scale, height, size.depth)
+    _line_up(whole, blocks, width, bottom, scale, rng)
+
+
+def _resting_height(blocks: Dependents, scale: float, height: float, depth: float) -> float:
+    """Return how far below the upper edge of another things rest, their centres above its own."""
+    lowest = min(b.height for _, b in blocks) * scale
+    return min(depth * height, 0.4 * height + lowest / 2)
 
 
 def _add_rider(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
@@ -284,7 +294,8 @@ def _add_rider(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
     together = sum(b.width for _, b in blocks)
     scale = min(1.0, max(0.5, 0.9 * width / together))
     depth = size.depth if size.aspect > 2 else max(size.depth, 0.4)
-    _line_up(whole, blocks, width, depth * height, scale, rng)
+    bottom = _resting_height(blocks, scale, height, depth)
+    _line_up(whole, blocks, width, bottom, scale, rng)
 
 
 def _add_under(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
@@ -363,7 +374,7 @@ def _add_above(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
         _line_up(whole, blocks, width, top - 0.04, scale, rng, floats=True)
         return
     node, block = blocks[0]
-    if node.size.place in ("far", "flat"):
+    if node.size.is_wide:
         whole.add(
             block, (whole.left + whole.right) / 2, top + 0.1 * block.height,
             size=(max(0.7 * block.width, whole.width), block.height), behind=True, floats=True,

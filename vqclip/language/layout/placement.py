@@ -23,8 +23,10 @@ LEAST_SHARE = 0.11  # of the picture's mean side: what is smaller is hardly reco
 _MARGIN = 0.03  # of the picture's mean side, left free at its edges
 _LEAST_SIDE = 0.01  # share of the picture that even the smallest box has
 _SKY = ("sky", "flying", "hanging")
-_WIDE = ("far", "flat")
-_LIFT = 0.55  # of the free height above the things, what they are moved up in an open picture
+# Of the free height above things, what they are moved up: on plain ground, in the middle of water
+# or space, and on a ground that has a horizon.
+_LIFT = {"": 0.5, "underwater": 0.5, "space": 0.5, "sky": 0.5, "room": 0.3}
+_OUTDOORS_LIFT = 0.22
 
 
 def place_things(sentence: Sentence, *, aspect: float, seed: int) -> Layout:
@@ -44,7 +46,7 @@ def place_things(sentence: Sentence, *, aspect: float, seed: int) -> Layout:
     aspect = min(8.0, max(1 / 8, aspect)) if isfinite(aspect) else 1.0
     rows = grow_forest(sentence, MOST_OF_A_KIND, rng)
     builder = Builder([m.name for m in sentence.mentions], rng)
-    picture = _Picture(sqrt(aspect), 1 / sqrt(aspect), rng)
+    picture = _Picture(sqrt(aspect), 1 / sqrt(aspect), sentence.setting.place, rng)
     placed = picture.fill([(row, _build_row(builder, row)) for row in rows])
     things = tuple(_to_thing(p, picture.width, picture.height) for p in placed)
     return Layout(things, sentence.setting, sentence.style)
@@ -84,8 +86,9 @@ def _clip(start: float, length: float) -> tuple[float, float]:
 class _Picture:
     """A picture of area 1 that is filled with blocks."""
 
-    def __init__(self, width: float, height: float, rng: Random) -> None:
+    def __init__(self, width: float, height: float, place: str, rng: Random) -> None:
         self.width, self.height = width, height
+        self._lift = _LIFT.get(place, _OUTDOORS_LIFT)
         self._rng = rng
 
     def fill(self, blocks: list[tuple[Sequence[Node], Block]]) -> list[PlacedThing]:
@@ -93,6 +96,8 @@ class _Picture:
         layers: dict[str, list[Block]] = {"far": [], "sky": [], "flat": [], "ground": []}
         for nodes, block in blocks:
             layers[_layer(nodes)].append(block)
+        if not blocks:
+            return []
         if len(blocks) == 1 or not layers["ground"]:
             return self._fill_without_ground(layers, _is_wide(blocks[0][0]))
         far, sky, flat, ground = (layers[k] for k in ("far", "sky", "flat", "ground"))
@@ -100,7 +105,7 @@ class _Picture:
         bottom = 0.8 if flat else 1.0
         near = self._frame(top, bottom)
         # Under a sky, or with something behind, things stand on the ground; else in the middle.
-        lift = 0.15 if far or sky or flat else _LIFT
+        lift = 0.12 if far or sky or flat else self._lift
         above: list[PlacedThing] = []
         if sky:
             above, below = self._put_both(sky, ground, near, lift)
@@ -115,7 +120,7 @@ class _Picture:
         far, sky, flat = layers["far"], layers["sky"], layers["flat"]
         if ground := layers["ground"]:
             frame = 0.0, 0.0, self.width, self.height
-            return self._put_ground(ground, frame if wide else self._frame(0, 1), _LIFT)
+            return self._put_ground(ground, frame if wide else self._frame(0, 1), self._lift)
         if sky and not far and not flat:
             return Grid(sky).place(self._frame(0, 1), self._rng, 0.5)
         placed = self._put_far(far, 0.3 if sky else 0.0, 0.7 if flat else 1.0)
@@ -203,7 +208,7 @@ def _layer(nodes: Sequence[Node]) -> str:
 
 
 def _is_wide(nodes: Sequence[Node]) -> bool:
-    return len(nodes) == 1 and nodes[0].size.place in _WIDE
+    return len(nodes) == 1 and nodes[0].size.is_wide
 
 
 def _split(blocks: list[Block], count: int) -> list[Row]:

@@ -162,7 +162,7 @@ class _Forest:
             return
         if kind in ("beside", "with"):
             for near, wide in ((subject, other), (other, subject)):
-                if wide.size.place == "flat":
+                if wide.size.is_wide and wide.size.place == "flat":
                     self._attach("shore", wide, near.root)
                     return
                 if wide.size.place == "far" and near.size.place != "far":
@@ -241,9 +241,9 @@ class _Forest:
 
 def _carries(table: Node, node: Node, kind: str) -> bool:
     """Whether what is beside a thing on a table, or in a field, is there too."""
-    if kind not in ("on", "inside") or node.size.place in ("far", "flat", "sky", "hanging"):
+    if kind not in ("on", "inside") or node.size.is_wide:
         return False
-    if table.size.place in ("far", "flat"):
+    if table.size.is_wide:
         return True
     small = node.size.mean_side <= _SMALL * table.size.mean_side
     return kind == "on" and table.size.carries and small
@@ -257,7 +257,7 @@ def _is_backdrop(node: Node, anchor: Node, kind: str) -> bool:
 
 def _fits_beneath(size: ThingSize, other: ThingSize) -> bool:
     """Whether something can stand beneath another, as beneath a table or a tree."""
-    if not other.under or size.place in ("far", "flat"):
+    if not other.under or size.is_wide:
         return False
     return size.mean_side < _BENEATH * other.mean_side
 

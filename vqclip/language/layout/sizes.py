@@ -52,6 +52,11 @@ class ThingSize:
         return self.length * min(self.aspect, 1 / self.aspect) ** 0.5
 
     @property
+    def is_wide(self) -> bool:
+        """Whether it is a view or a ground, as wide as the picture."""
+        return self.place == "far" or (self.place == "flat" and not self.carries)
+
+    @property
     def height(self) -> float:
         """In metres."""
         return self.length * min(1.0, 1 / self.aspect)
@@ -120,7 +125,8 @@ def _sizes() -> dict[str, ThingSize]:
     table = {}
     for nouns, (length, aspect, place, *rest) in _read("sizes.txt"):
         keys = dict(field.split("=") for field in rest)
-        stretch = _WIDE_STRETCH if place in ("far", "flat") else STRETCH
+        wide = place == "far" or (place == "flat" and "many" not in keys)
+        stretch = _WIDE_STRETCH if wide else STRETCH
         size = ThingSize(
             float(length),
             float(aspect),
