@@ -9,19 +9,21 @@ filled.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite, sqrt
 from random import Random
 
 from vqclip.language.layout.arrangements import Builder
 from vqclip.language.layout.blocks import Block, Grid, PlacedThing, Row, fit
-from vqclip.language.layout.layout_types import Layout, Sentence, Thing
-from vqclip.language.layout.relation_forest import Node, grow_forest
+from vqclip.language.layout.layout_types import Layout, Mention, Sentence, Thing
+from vqclip.language.layout.relation_forest import SIDES, Node, grow_forest
 from vqclip.language.prompt_types import Box
 
 MOST_OF_A_KIND = 40  # boxes; a larger number is a crowd, drawn as so many
 LEAST_SHARE = 0.11  # of the picture's mean side: what is smaller is hardly recognised
 _MARGIN = 0.03  # of the picture's mean side, left free at its edges
 _LEAST_SIDE = 0.01  # share of the picture that even the smallest box has
+_LEVEL = 0.8  # tangent of the steepest line between the centres of things beside each other
 _SKY = ("sky", "flying", "hanging")
 # Of the free height above things, what they are moved up: on plain ground, in the middle of water
 # or space, and on a ground that has a horizon.
@@ -48,8 +50,10 @@ def place_things(sentence: Sentence, *, aspect: float, seed: int) -> Layout:
     builder = Builder([m.name for m in sentence.mentions], rng)
     picture = _Picture(sqrt(aspect), 1 / sqrt(aspect), sentence.setting.place, rng)
     placed = picture.fill([(row, _build_row(builder, row)) for row in rows])
-    things = tuple(_to_thing(p, picture.width, picture.height) for p in placed)
-    return Layout(things, sentence.setting, sentence.style)
+    things = [_to_thing(p, picture.width, picture.height) for p in placed]
+    loose = [n.mention for row in rows for n in row if n.count == 1 and not n.dependents]
+    _level(things, [p.mention for p in placed], sentence, loose)
+    return Layout(tuple(things), sentence.setting, sentence.style)
 
 
 def list_small_things(layout: Layout, least: float = LEAST_SHARE) -> list[str]:
@@ -74,6 +78,38 @@ def _to_thing(placed: PlacedThing, width: float, height: float) -> Thing:
     top, h = _clip(top / height, h / height)
     mention = placed.mention
     return Thing(mention.name, mention.prompt, (left, top, w, h), placed.part)
+
+
+def _level(
+    things: list[Thing], mentions: list[Mention], sentence: Sentence, loose: list[Mention]
+) -> None:
+    """Lift what stands too low to be beside its neighbour: a cup beside a cat on a chair.
+
+    Args:
+        things: is changed.
+        mentions: of each of them.
+        sentence: says which are beside each other.
+        loose: what may be lifted, since nothing is placed by it.
+    """
+    for relation in sentence.relations:
+        both = relation.subject, *relation.objects[:1]
+        if relation.kind not in SIDES or len(both) < 2 or max(both) >= len(sentence.mentions):
+            continue
+        pair = [[i for i, m in enumerate(mentions) if m is sentence.mentions[k]] for k in both]
+        if len(pair[0]) != 1 or len(pair[1]) != 1:
+            continue
+        upper, lower = sorted((pair[0][0], pair[1][0]), key=lambda i: _centre(things[i])[1])
+        (x, y), (x2, y2) = _centre(things[upper]), _centre(things[lower])
+        rise = y2 - y - _LEVEL * abs(x2 - x)
+        if rise > 0 and any(m is mentions[lower] for m in loose):
+            left, top, width, height = things[lower].box
+            top, height = _clip(top - rise, height)
+            things[lower] = replace(things[lower], box=(left, top, width, height))
+
+
+def _centre(thing: Thing) -> tuple[float, float]:
+    left, top, width, height = thing.box
+    return left + width / 2, top + height / 2
 
 
 def _clip(start: float, length: float) -> tuple[float, float]:

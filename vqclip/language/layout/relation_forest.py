@@ -13,9 +13,9 @@ from random import Random
 from vqclip.language.layout.layout_types import Mention, Relation, Sentence
 from vqclip.language.layout.sizes import PAIRS, ThingSize, size_of
 
+SIDES = ("left", "right", "beside", "with")
 # Relations whose object is placed by the subject; of all others, the subject by the object.
 _BY_SUBJECT = ("part", "wearing", "holding")
-_SIDES = ("left", "right", "beside", "with")
 _SHARED = ("part", "wearing", "holding")  # one each, if there are several anchors
 _SMALL = 0.65  # of the mean side of a table, what may stand on it without being said to
 _BENEATH = 1.2  # of the mean side of a table, what is drawn beneath it
@@ -113,7 +113,7 @@ class _Forest:
         subject, other = self._nodes[relation.subject], objects[0]
         if relation.kind == "between":
             self._put_between(subject, other, objects[-1])
-        elif relation.kind in _SIDES:
+        elif relation.kind in SIDES:
             self._put_beside(subject, other, relation.kind)
         elif relation.kind in _BY_SUBJECT:
             self._attach(relation.kind, other, subject)
