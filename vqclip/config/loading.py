@@ -156,7 +156,9 @@ def load_each(
     return [
         config
         for text in prompts
-        for config in _settle_variants(merged, layers, _prompt_of(layers) if text is None else text)
+        for config in _settle_variants(
+            merged, layers, _prompt_of(layers) if text is None else text
+        )
     ]
 
 

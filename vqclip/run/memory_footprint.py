@@ -84,9 +84,7 @@ def build_shapes(
     known = tuple(network.to(dtype) for network in networks.values() if network is not None)
     known_or_not = None if unknown else known
     weights = sum(map(_weights, (drawer, *known)))
-    return ModelShapes(
-        drawer, known_or_not, unknown, device, dtype, perceptors, regions, weights
-    )
+    return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions, weights)
 
 
 def step_costs(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-from vqclip.language.layout.reader.clause_reader import ClauseReader
 from vqclip.language.layout.layout_types import (
     Mention,
     Relation,
@@ -14,6 +13,7 @@ from vqclip.language.layout.layout_types import (
     Sentence,
     Setting,
 )
+from vqclip.language.layout.reader.clause_reader import ClauseReader
 from vqclip.language.layout.reader.noun_phrases import NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import (
     Comparison,
