@@ -8,12 +8,12 @@ from vqclip.language.layout.reader.vocabulary import Phrases, Vocabulary, load_v
 
 TOKEN = re.compile(r"[^\W_]+(?:['’\-/][^\W_]+)*|[,.;:!?&+]")
 JOINING = frozenset(
-    ["a", "an", "the", "of", "in", "with", "and", "by", "very", "as", "on", "style", "some"]
+    {"a", "an", "the", "of", "in", "with", "and", "by", "very", "as", "on", "some"}
 )
 
 
 def split_words(text: str) -> list[str]:
-    """The words and signs of a sentence, in lower case: "A cat, black." → a, cat, ",", black, "."."""
+    """The words and signs of a sentence, in lower case: "A cat; black" → a cat . black"""
     words = TOKEN.findall(text.lower().replace("’", "'"))
     return [{"&": "and", "+": "and", ":": ",", ";": "."}.get(word, word) for word in words]
 
