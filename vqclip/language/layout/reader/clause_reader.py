@@ -37,6 +37,7 @@ class ClauseReader:
         self.open: OpenRelation | None = None
         self.open_at = 0  # where the phrase begins that opened it
         self.fronted: OpenRelation | None = None  # "on the chair is": its subject is to come
+        self.named_before_setting = 0  # how many things, when the last place was named
         self.one_side: tuple[str, Group] | None = None  # what is "on the left", or right
         self.after_noun = False
         self.after_be = False
@@ -65,7 +66,7 @@ class ClauseReader:
             self.begin_clause()
             self.at += 1
         elif word in self.vocabulary.attributes and word in self.vocabulary.verbs:
-            self.note_setting(self.vocabulary.settings[word], "", self.at, self.at + 1)
+            self.ground.note(self.vocabulary.settings[word], "", [word])
             self.at += 1  # "it rains"
         elif self.vocabulary.is_a(word, "be"):
             self.read_be()
@@ -105,7 +106,7 @@ class ClauseReader:
         if phrase in SIDES and self.after_noun:
             side, mine = SIDES[phrase], self.said.last
             if self.one_side and self.one_side[0] != side:
-                self.said.relate(OpenRelation(self.one_side[0], self.one_side[1]), mine)
+                self.said.relate(OpenRelation(*self.one_side), mine)
             self.one_side = (side, mine)
         elif phrase in ELIDED and self.after_noun:
             self.place_with_owner(ELIDED[phrase])
@@ -155,8 +156,8 @@ class ClauseReader:
         if phrase is None or not phrase.name:
             return False
         index = self.said.add(phrase)
-        order = self.said.phrases[waiting[-1]].comparison
-        self.comparisons.append(Comparison(order, waiting[-1], index))
+        if order := self.said.phrases[waiting[-1]].comparison:
+            self.comparisons.append(Comparison(order, waiting[-1], index))
         self.at = phrase.end
         self.extend(index)
         return True
@@ -238,7 +239,7 @@ class ClauseReader:
             subject = said.find_placed(
                 place.kind,
                 reverse=place.reverse,
-                of_part=self.ahead.is_part(self.at),
+                following=self.reader.read(self.at),
                 then=self.ahead.find_pronoun(self.at),
             )
             self.open, self.open_at = OpenRelation(place.kind, subject, place.reverse), begin
@@ -269,7 +270,7 @@ class ClauseReader:
             self.said.describe(self.open.subject, " ".join(self.words[self.open_at : self.at]))
             self.pass_over()
         else:
-            self.facets = phrase.facets | self.facets
+            self.ground.facets = phrase.facets | self.ground.facets
             self.place(self.said.add(phrase), phrase)
         return True
 
@@ -364,25 +365,19 @@ class ClauseReader:
     def read_setting(self, phrase: NounPhrase, start: int) -> None:
         kind = self.open.kind if self.open is not None else ""
         begin = self.open_at if self.open is not None else start
-        self.note_setting(phrase.facets, kind, begin, phrase.end)
-        self.sceneries.append((kind, phrase.name))
+        self.ground.note(phrase.facets, kind, self.words[begin : phrase.end])
+        self.ground.sceneries.append((kind, phrase.name))
+        self.ground.before = len(self.said.phrases)
         self.pass_over()
         self.said.actor = None
-
-    def note_setting(self, facets: dict[str, str], kind: str, begin: int, end: int) -> None:
-        """Note what words say of place, time and weather; what was said before stays."""
-        self.setting_texts.append(" ".join(self.words[begin:end]))
-        if kind == "below" and facets.get("place") in ("lake", "sea"):
-            facets = facets | {"place": "underwater"}
-        if self.facets.get("place") == "sky" and "place" in facets:
-            self.facets = self.facets | facets
-        else:
-            self.facets = facets | self.facets
 
     def read_pronoun(self, phrase: NounPhrase) -> None:
         """Read "it", "them" or "its head": in a relation, or as what a clause is about."""
         said = self.said
         made, self.open = self.open, None
+        if made and self.ground.is_meant(phrase.pronoun, made.kind, made.subject):
+            self.after_noun = True
+            return
         target = said.find_pronoun(phrase, made.subject if made is not None else ())
         if made is not None and target and made.kind not in WITHOUT_RELATION:
             if phrase.name and made.kind in ("inside", "on"):  # "in its mouth", "on her head"

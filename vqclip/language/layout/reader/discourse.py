@@ -130,13 +130,15 @@ class Discourse:
             return subject
         return subject if verb.kind == "posture" and self.previous != "with" else last
 
-    def find_placed(self, kind: str, *, reverse: bool, of_part: bool, then: str) -> Group:
+    def find_placed(
+        self, kind: str, *, reverse: bool, following: NounPhrase | None, then: str
+    ) -> Group:
         """What a phrase of place tells about: the doer of a verb, or one of the nouns before it.
 
         Args:
             kind: of the relation.
             reverse: whether it is the object of the relation.
-            of_part: whether a part follows: "with a long tail".
+            following: the noun phrase after it.
             then: "pronoun" if "it" follows, "noun and pronoun" if it comes after a noun.
         """
         if self.actor is not None:
@@ -144,11 +146,13 @@ class Discourse:
         last, main = self.last, self.main
         if not self.subject or self.subject == last or not last:
             return self.clause_subject
-        if then == "pronoun" or reverse or kind == "part" or (kind == "with" and of_part):
+        if then == "pronoun" or reverse or kind == "part":
             return last
         previous = self.previous
         if kind == "with" and then == "noun and pronoun" and not self.is_animate(main):
             return main if previous in ("on", "inside") else last
+        if kind == "with" and following is not None and self.fits(following, last, main):
+            return last
         if kind == "on":
             if previous in ("beside", "below"):  # both are: "a dog beside pillows on a couch"
                 return (*main, *(index for index in last if index not in main))
@@ -157,6 +161,15 @@ class Discourse:
         if kind == "inside" and not kinds & {"support", "clothing", *PARTS}:
             return main if previous in ("on", "riding", "holding", "wearing") else last
         return last if kind == "beside" and previous == "above" else main
+
+    def fits(self, phrase: NounPhrase, last: Group, main: Group) -> bool:
+        """Whether something is rather with the last thing than with the main one: its part."""
+        if phrase.kind in PARTS or phrase.kind in ANIMATE:
+            return phrase.kind in PARTS
+        fits_last, fits_main = (
+            settle_relation("with", self.phrases[group[-1]], phrase)[0] for group in (last, main)
+        )
+        return fits_last != "with" and fits_main == "with"
 
     def find_pronoun(self, phrase: NounPhrase, mine: Group) -> Group:
         """What a pronoun stands for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vqclip.language.layout.reader.noun_phrases import PARTS, NounPhraseReader
+from vqclip.language.layout.reader.noun_phrases import NounPhraseReader
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
 from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
@@ -30,11 +30,6 @@ class Lookahead:
             or self.vocabulary.is_a(after, "be")
         )
         return ends or after in self.vocabulary.verbs or after in self.vocabulary.prepositions
-
-    def is_part(self, at: int) -> bool:
-        """Whether a noun phrase begins at a word that names a part of a thing."""
-        phrase = self.reader.read(at)
-        return phrase is not None and phrase.kind in PARTS
 
     def find_pronoun(self, at: int) -> str:
         """Whether "it" comes at a word, or soon after a noun; see `Discourse.find_placed`."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from vqclip.language.layout.reader.number_comparisons import MOST, Order
 from vqclip.language.layout.reader.phrase_words import Number, PhraseWords, Word
 from vqclip.language.layout.reader.vocabulary import Noun
 
-MOST = 12  # of one kind; more is a crowd
 SEVERAL = 3  # of a plural that tells no number
 FLAT = frozenset({"plate", "dish", "platter", "tray", "paper plate"})
 PARTS = frozenset({"part", "feature"})
@@ -36,7 +36,7 @@ class NounPhrase:
         facets: what it says of place, time and weather.
         contents: what is in or on it, as in "a plate of spaghetti", and the relation.
         side: relation that "the top of" and the like make to this; None where there is none.
-        comparison: "more", "fewer" or "equal" to another number.
+        comparison: with the number of other things.
     """
 
     end: int
@@ -53,7 +53,7 @@ class NounPhrase:
     contents: NounPhrase | None = None
     contents_relation: str = "inside"
     side: str | None = None
-    comparison: str = ""
+    comparison: Order | None = None
     absent: bool = False
 
     @property
@@ -240,4 +240,4 @@ def make_singular(word: str) -> str:
     """The singular of a plural that the lists do not have."""
     import inflect
 
-    return str(inflect.engine().singular_noun(word) or word)  # type: ignore[arg-type]
+    return str(inflect.engine().singular_noun(word) or word)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vqclip.language.layout.reader.number_comparisons import Order
 from vqclip.language.layout.reader.vocabulary import (
     Noun,
     Vocabulary,
@@ -31,7 +32,7 @@ class Number:
     vague: bool = False
     counted: bool = False
     determiner: str = ""
-    comparison: str = ""
+    comparison: Order | None = None
     absent: bool = False
 
 
@@ -88,8 +89,8 @@ class PhraseWords:
                 number = replace(number, comparison="equal", counted=True, vague=True)
                 at += 2 if joined.startswith("as many") else 3
             elif word in ("more", "fewer", "less") and self.begins_noun(at + 1):
-                comparison = "more" if word == "more" else "fewer"
-                number = replace(number, comparison=comparison, counted=True, vague=True)
+                order: Order = "more" if word == "more" else "fewer"
+                number = replace(number, comparison=order, counted=True, vague=True)
                 at += 1
             elif word == "no" and at == start:
                 number, at = replace(number, absent=True, determiner=word), at + 1
@@ -99,8 +100,8 @@ class PhraseWords:
                 value = max(int(word), 1)
                 number = replace(number, count=value, counted=True)
                 at += 1
-            elif match := found.find(self.words, at):
-                phrase, (value, vague), end = match
+            elif counting := found.find(self.words, at):
+                phrase, (value, vague), end = counting
                 if phrase in ("a", "an"):
                     if number.counted or number.determiner:
                         break

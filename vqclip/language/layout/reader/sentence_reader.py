@@ -11,7 +11,6 @@ from vqclip.language.layout.layout_types import (
     Relation,
     RelationKind,
     Sentence,
-    Setting,
 )
 from vqclip.language.layout.reader.clause_reader import ClauseReader
 from vqclip.language.layout.reader.noun_phrases import NounPhrase, NounPhraseReader
@@ -57,11 +56,13 @@ def draw_scenery(reader: ClauseReader) -> None:
     for index, phrase in enumerate(reader.said.phrases):
         if phrase.name in scenery and phrase.count == 1:
             reader.said.phrases[index] = make_scenery(*scenery[phrase.name])
-    if reader.said.phrases or len(reader.sceneries) < 2:
+    if reader.said.phrases or len(reader.ground.sceneries) < 2:
         return
-    drawn = [make_scenery(*scenery[name]) for _, name in reader.sceneries if name in scenery]
+    drawn = [
+        make_scenery(*scenery[name]) for _, name in reader.ground.sceneries if name in scenery
+    ]
     reader.said.phrases += drawn
-    kind = reader.sceneries[1][0]
+    kind = reader.ground.sceneries[1][0]
     if len(drawn) == 2 and kind:
         reader.said.relations.append((kind, 0, (1,)))
 
@@ -109,7 +110,7 @@ def pair_equals(phrases: Sequence[NounPhrase], known: Sequence[Comparison]) -> l
     """Comparisons with what was named before: "two dogs and as many cats", "and more cats"."""
     compared = {index for comparison in known for index in comparison[1:]}
     return [
-        Comparison(phrase.comparison, index, index - 1)  # type: ignore[arg-type]
+        Comparison(phrase.comparison, index, index - 1)
         for index, phrase in enumerate(phrases)
         if index and phrase.comparison and index not in compared
     ]
@@ -124,14 +125,7 @@ def make_sentence(
     ]
     mentions = adjust_counts(mentions, comparisons, [p.counted for p in reader.said.phrases])
     relations = make_relations(reader.said.relations)
-    facets = reader.facets
-    setting = Setting(
-        facets.get("place", ""),
-        facets.get("time", ""),
-        facets.get("weather", ""),
-        " ".join(reader.setting_texts),
-    )
-    return Sentence(tuple(mentions), tuple(relations), setting, style)
+    return Sentence(tuple(mentions), tuple(relations), reader.ground.setting, style)
 
 
 def make_relations(found: Sequence[tuple[str, int, tuple[int, ...]]]) -> list[Relation]:
