@@ -30,14 +30,11 @@ class ClauseReader:
         self.ahead = Lookahead(words, self.reader)
         self.said = Discourse()
         self.comparisons: list[Comparison] = []
-        self.facets: dict[str, str] = {}
-        self.setting_texts: list[str] = []
-        self.sceneries: list[tuple[str, str]] = []  # relation before a place, and its noun
+        self.ground = Ground()
         self.at = 0
         self.open: OpenRelation | None = None
         self.open_at = 0  # where the phrase begins that opened it
         self.fronted: OpenRelation | None = None  # "on the chair is": its subject is to come
-        self.named_before_setting = 0  # how many things, when the last place was named
         self.one_side: tuple[str, Group] | None = None  # what is "on the left", or right
         self.after_noun = False
         self.after_be = False

@@ -24,7 +24,7 @@ class Ground:
     before: int = 0
 
     def note(self, facets: dict[str, str], relation: str, words: list[str]) -> None:
-        """Note what words say; what was said before stays, but for the sky, which is everywhere."""
+        """Note what words say. What was said before stays, but for the sky."""
         self.texts.append(" ".join(words))
         if relation == "below" and facets.get("place") in ("lake", "sea"):
             facets = facets | {"place": "underwater"}
