@@ -67,10 +67,11 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
         PictureError: for the first one, with the reason.
     """
     parsed = list(parsed)
+    named = images_of_run(config, parsed)
     for prompt in parsed:
         if prompt.region is not None and prompt.region.mask is not None:
             _check_mask(prompt.region.mask, search_path)
-    for name in images_of_run(config, parsed):
+    for name in named:
         path = search_path.find(name)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
@@ -107,10 +108,11 @@ def list_notes(config: RunConfig, search_path: SearchPath) -> list[str]:
     """
     texts = (config.prompts, config.negative)
     signs = [lookalikes.show_signs(lexer.lex_text(text)) for text in texts]
+    named = _note_file_name(config.prompts.strip())
     return [
         *prompts.lint_prompts(*texts),
         *assets.lint_word_names([*signs, config.style], search_path),
-        *_note_file_name(config.prompts.strip()),
+        *named,
     ]
 
 
@@ -251,7 +253,7 @@ def _request(
     say: Callable[[str], None],
 ) -> Request:
     """Work out what holds at which step of a run that has everything that it names."""
-    _check_scenes(config, written)
+    prompts.check_scenes(written, config.steps, config.frames)
     styled = language_prompt.apply_style(written, config.style)
     retake = None
     if config.retake.of:
@@ -338,20 +340,13 @@ def _check(
     animation_checks.check_animation(config)
     parsed = prompts.parse_with_negative(config.prompts, config.negative)
     if config.frames or not config.source.film:  # else how many they are is told by the film
-        _check_scenes(config, parsed)
+        prompts.check_scenes(parsed, config.steps, config.frames)
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(parsed, names)
     if complete:
         model_files.require_models(config.vqgan, names)
     require_files(config if starts else replace(config, init="random"), parsed, search_path)
     return parsed
-
-
-def _check_scenes(config: RunConfig, parsed: Sequence[Prompt]) -> None:
-    """Refuse more scenes than frames, or than steps of a still."""
-    prompts.check_scenes(
-        parsed, config.frames or config.steps, "frames" if config.frames else "steps"
-    )
 
 
 def require_files(config: RunConfig, parsed: Sequence[Prompt], search_path: SearchPath) -> None:
