@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vqclip.language.layout.reader.discourse import Discourse, Group, OpenRelation
+from vqclip.language.layout.reader.ground import Ground
 from vqclip.language.layout.reader.lookahead import SIDES, Lookahead
 from vqclip.language.layout.reader.noun_phrases import NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
