@@ -5,7 +5,7 @@ from __future__ import annotations
 from vqclip.language.layout.reader.discourse import Discourse, Group, OpenRelation
 from vqclip.language.layout.reader.ground import Ground
 from vqclip.language.layout.reader.lookahead import SIDES, Lookahead
-from vqclip.language.layout.reader.noun_phrases import NounPhrase, NounPhraseReader
+from vqclip.language.layout.reader.noun_phrases import CLOTHES, NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
 from vqclip.language.layout.reader.relation_kinds import WITHOUT_RELATION
@@ -15,6 +15,8 @@ from vqclip.language.layout.reader.vocabulary import (
 
 # Ends of phrases that place what was named last before or behind what it belongs to.
 ELIDED = {"in front": "front", "in back": "behind"}
+# Parts of a creature that hold what is in or on them.
+HOLDING = frozenset({"mouth", "hand", "paw", "arm", "claw", "beak", "trunk", "lap", "finger"})
 
 
 class ClauseReader:
@@ -55,6 +57,9 @@ class ClauseReader:
             self.read_punctuation(word)
         elif (self.open is None and self.read_closing()) or self.read_relative():
             return
+        elif self.open is not None and self.words[self.at : self.at + 2] == ["each", "other"]:
+            self.relate_each_other(self.open.kind)
+            self.at += 2
         elif self.vocabulary.is_a(word, "conjunction"):
             self.joining = True
             self.at += 1
@@ -193,9 +198,8 @@ class ClauseReader:
             self.at += 1
             return True
         verb = self.vocabulary.find_verb(word, after_noun=self.after_noun)
-        if verb is None or (
-            self.reader.is_noun(self.at) and not self.after_noun and said.actor is None
-        ):
+        may_be_noun = self.reader.is_noun(self.at) and (self.joining or not self.after_noun)
+        if verb is None or (may_be_noun and said.actor is None and verb.form != "participle"):
             return False
         place = self.vocabulary.prepositions.find(self.words, self.at)
         if place is not None and (place[2] > self.at + 1 or place[1].kind != "beside"):
@@ -250,6 +254,7 @@ class ClauseReader:
         group = said.actor or said.last
         group = group if len(group) > 1 else said.subject
         kind = "beside" if kind in ("with", "together") else kind
+        self.open = None
         if len(group) > 1:
             said.relate(OpenRelation(kind, group[:1]), group[1:])
 
@@ -264,9 +269,11 @@ class ClauseReader:
             self.read_setting(phrase, start)
         elif not phrase.name or phrase.absent:
             self.pass_over()
-        elif phrase.kind == "feature" and self.open and self.open.kind in ("with", "part"):
+        elif self.open is not None and self.said.describes(self.open, phrase):
             self.said.describe(self.open.subject, " ".join(self.words[self.open_at : self.at]))
+            self.said.history.append(self.open)
             self.pass_over()
+            self.in_object = True
         else:
             self.ground.facets = phrase.facets | self.ground.facets
             self.place(self.said.add(phrase), phrase)
@@ -317,7 +324,7 @@ class ClauseReader:
         elif phrase.side and kind in ("on", "beside", "inside"):
             kind = phrase.side
         elif kind == "with" and self.ahead.begins_clause(self.at):
-            kind = "together"  # what follows says where it is
+            kind = "together" if said.guesses_place(made.subject, group) else kind
         if kind == "between":
             group = self.read_second(group)
             for member in made.subject:
@@ -348,7 +355,8 @@ class ClauseReader:
         """Settle what a thing belongs to that comes after "and" or a comma."""
         said = self.said
         if self.in_object and said.history and said.subject:
-            if not self.ahead.begins_clause(self.at):
+            worn = said.phrases[index].kind in CLOTHES
+            if worn or said.previous == "with" or not self.ahead.begins_clause(self.at):
                 self.extend(index)
                 return
             said.relations.append(("together", index, said.subject[:1]))
@@ -378,10 +386,10 @@ class ClauseReader:
             return
         target = said.find_pronoun(phrase, made.subject if made is not None else ())
         if made is not None and target and made.kind not in WITHOUT_RELATION:
-            if phrase.name and made.kind in ("inside", "on"):  # "in its mouth", "on her head"
-                worn = all(said.phrases[i].kind == "clothing" for i in made.subject)
-                kind = "wearing" if worn else "holding"
+            worn = all(said.phrases[index].kind in CLOTHES for index in made.subject)
+            if worn or phrase.name in HOLDING:  # "on her head", "in its mouth"
                 if not set(made.subject) & set(target):
+                    kind = "wearing" if worn else "holding"
                     said.relate(OpenRelation(kind, target), made.subject)
             elif not set(made.subject) & set(target):
                 side = phrase.side if made.kind in ("on", "beside", "inside") else None

@@ -79,6 +79,14 @@ class Discourse:
                     one, other = (other, one) if swapped else (one, other)
                     self.relations.append((kind, one, (other,)))
 
+    def describes(self, made: OpenRelation, phrase: NounPhrase) -> bool:
+        """Whether a noun phrase only describes what it is with: long hair, a man's suit."""
+        if not made.subject or made.reverse:
+            return False
+        if phrase.kind == "garment" and made.kind in ("with", "inside", "wearing"):
+            return all(self.phrases[index].kind == "person" for index in made.subject)
+        return phrase.kind == "feature" and made.kind in ("with", "part")
+
     def describe(self, group: Group, words: str) -> None:
         """Add words to the prompts of things: "with long red hair"."""
         for member in group:
@@ -151,7 +159,7 @@ class Discourse:
         previous = self.previous
         if kind == "with" and then == "noun and pronoun" and not self.is_animate(main):
             return main if previous in ("on", "inside") else last
-        if kind == "with" and following is not None and self.fits(following, last, main):
+        if kind == "with" and following and not then and self.fits(following, last, main):
             return last
         if kind == "on":
             if previous in ("beside", "below"):  # both are: "a dog beside pillows on a couch"
@@ -161,6 +169,11 @@ class Discourse:
         if kind == "inside" and not kinds & {"support", "clothing", *PARTS}:
             return main if previous in ("on", "riding", "holding", "wearing") else last
         return last if kind == "beside" and previous == "above" else main
+
+    def guesses_place(self, subject: Group, target: Group) -> bool:
+        """Whether "with" between two groups is taken for "on" or "inside"."""
+        first, second = self.phrases[subject[0]] if subject else None, self.phrases[target[0]]
+        return first is not None and settle_relation("with", first, second)[0] in ("on", "inside")
 
     def fits(self, phrase: NounPhrase, last: Group, main: Group) -> bool:
         """Whether something is rather with the last thing than with the main one: its part."""

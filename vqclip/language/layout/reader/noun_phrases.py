@@ -11,6 +11,7 @@ from vqclip.language.layout.reader.vocabulary import Noun
 
 SEVERAL = 3  # of a plural that tells no number
 FLAT = frozenset({"plate", "dish", "platter", "tray", "paper plate"})
+CLOTHES = frozenset({"clothing", "garment"})
 PARTS = frozenset({"part", "feature"})
 # Compounds of these classes go by their last word, but for those that are kinds of their own.
 GENERIC = frozenset({"vehicle", "container", "support", "animal"})
@@ -79,7 +80,7 @@ class NounPhraseReader(PhraseWords):
     def make_phrase(self, number: Number, body: list[Word], end: int) -> NounPhrase:
         body = self.replace_possessed(body)
         head = body[-1]
-        words = [entry.text for entry in body[:-1]]
+        words = [e.text for e in body[:-1] if not self.vocabulary.is_a(e.text, "filler")]
         noun = head.noun
         if head.text == "glasses" and not number.counted and self.word(end - 2) in WORN:
             noun = Noun("glasses", "glasses", "clothing")
@@ -105,7 +106,7 @@ class NounPhraseReader(PhraseWords):
             comparison=number.comparison,
             absent=number.absent,
         )
-        if kind in PARTS and owner:
+        if owner and (kind in PARTS or singular in self.vocabulary.parts_of_things):
             return replace(phrase, pronoun=owner, name=singular)
         if noun is None and singular in self.vocabulary.abstract_nouns:
             described = add_article(" ".join([*words, singular]))
@@ -124,9 +125,8 @@ class NounPhraseReader(PhraseWords):
         if count > MOST:
             count, vague = MOST, True
         is_mass = noun is not None and noun.singular == noun.plural and kind != "animal"
-        without = is_mass or (
-            not number.determiner and not counted and not plural and kind == "food"
-        )
+        bare = not number.determiner and not counted and not plural
+        without = is_mass or (bare and kind in ("food", "clothing", "garment"))
         described = " ".join([*words, singular])
         prompt = described if without else add_article(described)
         return replace(
@@ -135,7 +135,8 @@ class NounPhraseReader(PhraseWords):
 
     def name_thing(self, body: list[Word], singular: str) -> str:
         """The name under which a thing is counted and its size looked up."""
-        head, before = body[-1], body[-2] if len(body) > 1 else None
+        head = body[-1]
+        before = next((entry for entry in body[-2::-1] if entry.noun), None)
         synonyms, nouns = self.vocabulary.synonyms, self.vocabulary.nouns.entries
         if singular in synonyms:
             return synonyms[singular]
@@ -144,9 +145,9 @@ class NounPhraseReader(PhraseWords):
             of_same_kind = nouns.get(last)
             if of_same_kind and of_same_kind.kind == head.noun.kind:  # "a coffee cup" is a cup
                 return synonyms.get(last, last)
-        if before and before.noun and before.noun.kind != "setting":
+        if len(body) > 1 and before and before.noun and before.noun.kind != "setting":
             owner = synonyms.get(before.noun.singular, before.noun.singular)
-            if head.noun is None and not singular.endswith(("er", "or")):
+            if head.noun is None and before is body[-2] and not singular.endswith(("er", "or")):
                 return f"{owner} {singular}"
             if head.noun and head.noun.kind in PARTS and singular not in SEPARATE:
                 return owner  # "a toilet seat" has its place and size from the toilet
@@ -184,7 +185,7 @@ class NounPhraseReader(PhraseWords):
             return self.measure_one(phrase, inner)
         if measure == "pair":
             pairs = phrase.count if phrase.counted else SEVERAL if phrase.plural else 1
-            one_thing = inner.kind == "clothing" and not inner.plural
+            one_thing = inner.kind in CLOTHES and not inner.plural
             count = pairs if one_thing else 2 * pairs
             return replace(inner, count=min(count, MOST), vague=False, counted=True)
         if measure is not None:
@@ -237,7 +238,11 @@ def add_article(text: str) -> str:
 
 @cache
 def make_singular(word: str) -> str:
-    """The singular of a plural that the lists do not have."""
+    """The singular of a plural in s that the lists do not have."""
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if not word.endswith(("ves", "oes", "ses", "xes", "zes", "hes")):
+        return word[:-1]
     import inflect
 
     return str(inflect.engine().singular_noun(word) or word)

@@ -118,7 +118,11 @@ class PhraseWords:
                 word != "that" or self.begins_noun(at + 1)
             ):
                 number, at = replace(number, determiner=word), at + 1
-            elif word == "of" and number.counted and self.follows_of(at + 1):
+            elif (
+                word == "of"
+                and self.follows_of(at + 1)
+                and (number.counted or number.determiner in ("each", "all", "both"))
+            ):
                 at += 1
             else:
                 break
@@ -153,6 +157,14 @@ class PhraseWords:
             entry, at = found
             body.append(entry)
         while body and body[-1].noun is None and self.is_attribute(body[-1].text):
+            is_verb = body[-1].text not in self.vocabulary.adjectives
+            if (
+                len(body) == 1
+                and determined
+                and is_verb
+                and body[0].text in self.vocabulary.verbs
+            ):
+                break  # "a stack of books"
             at -= len(body.pop().text.split())
         if body and not determined and body[-1].noun is None and not self.measures(at):
             return [], start  # a word that is not known, without an article
@@ -211,8 +223,9 @@ class PhraseWords:
             and not self.is_noun(at + 1)
         ):
             return None
-        if word.endswith("'s") or word.endswith("’s"):
-            return Word(word, None, True), at + 1
+        if word.endswith("'s"):
+            noun = None if self.begins_noun(at + 1) else vocabulary.find_singular(word[:-2])
+            return Word(word, noun, True, noun is not None), at + 1  # "two banana's"
         if noun_found := vocabulary.find_singular(word):
             return Word(word, noun_found, True, True), at + 1
         if word == "of":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vqclip.language.layout.reader.noun_phrases import FLAT, PARTS, NounPhrase
+from vqclip.language.layout.reader.noun_phrases import CLOTHES, FLAT, PARTS, NounPhrase
 from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
 ANIMATE = frozenset({"person", "animal"})
@@ -26,14 +26,14 @@ def settle_relation(kind: str, first: NounPhrase, second: NounPhrase) -> tuple[s
         return "inside", True
     if kind == "holding" and first.kind in ("support", "vehicle"):
         return "on", True
-    wears = first.kind in ANIMATE and second.kind == "clothing"
+    wears = first.kind in ANIMATE and second.kind in CLOTHES
     if wears and kind in ("inside", "around"):
         return "wearing", False
     if kind == "inside" and (second.kind == "support" or second.name in ENTERED_FROM_ABOVE):
         return "on", False
     if kind == "on" and first.kind == "person" and second.name in load_vocabulary().ridden:
         return "riding", False
-    if kind == "on" and first.kind == "clothing" and second.kind in ANIMATE:
+    if kind == "on" and first.kind in CLOTHES and second.kind in ANIMATE:
         return "wearing", True
     return kind, False
 
@@ -42,7 +42,7 @@ def settle_with(first: NounPhrase, second: NounPhrase) -> tuple[str, bool]:
     """What "with" says: a house with a door, a man with a hat, a table with a cup."""
     if second.kind in PARTS:
         return "part", False
-    if first.kind in ANIMATE and second.kind == "clothing":
+    if first.kind in ANIMATE and second.kind in CLOTHES:
         return "wearing", False
     if first.kind == "person" and second.kind == "held":
         return "holding", False

@@ -278,8 +278,7 @@ class Vocabulary:
             return verb
         if not after_noun or word in self.nouns or not word.endswith(("ing", "ed", "s")):
             return None
-        form = name_form(word)
-        return None if form == "third" and self.knows(word) else Verb(word, "place", form)
+        return None if self.knows(word) else Verb(word, "place", name_form(word))
 
     def find_singular(self, word: str) -> Noun | None:
         """The noun of a word, also where a regular plural was made wrongly: "benchs"."""
