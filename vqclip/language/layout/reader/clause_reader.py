@@ -8,15 +8,13 @@ from vqclip.language.layout.reader.lookahead import SIDES, Lookahead
 from vqclip.language.layout.reader.noun_phrases import CLOTHES, NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
-from vqclip.language.layout.reader.relation_kinds import WITHOUT_RELATION
+from vqclip.language.layout.reader.relation_kinds import HOLDING, WITHOUT_RELATION
 from vqclip.language.layout.reader.vocabulary import (
     load_vocabulary,
 )
 
 # Ends of phrases that place what was named last before or behind what it belongs to.
 ELIDED = {"in front": "front", "in back": "behind"}
-# Parts of a creature that hold what is in or on them.
-HOLDING = frozenset({"mouth", "hand", "paw", "arm", "claw", "beak", "trunk", "lap", "finger"})
 
 
 class ClauseReader:
@@ -39,8 +37,7 @@ class ClauseReader:
         self.open_at = 0  # where the phrase begins that opened it
         self.fronted: OpenRelation | None = None  # "on the chair is": its subject is to come
         self.one_side: tuple[str, Group] | None = None  # what is "on the left", or right
-        self.after_noun = False
-        self.after_be = False
+        self.after_noun = self.after_be = False
         self.joining = False  # after "and" or a comma
         self.in_object = False  # whether the last noun is the second of a relation
         self.in_relative = False  # after "that" or "who"
@@ -69,8 +66,8 @@ class ClauseReader:
             self.begin_clause()
             self.at += 1
         elif word in self.vocabulary.attributes and word in self.vocabulary.verbs:
-            self.ground.note(self.vocabulary.settings[word], "", [word])
-            self.at += 1  # "it rains"
+            self.ground.note(self.vocabulary.settings[word], "", [word])  # "it rains"
+            self.at += 1
         elif self.vocabulary.is_a(word, "be"):
             self.read_be()
         elif (
@@ -147,11 +144,8 @@ class ClauseReader:
     def read_comparison(self) -> bool:
         """Read the second half of "more cats than dogs" and "as many cats as dogs"."""
         compared = {comparison.first for comparison in self.comparisons}
-        waiting = [
-            index
-            for index, phrase in enumerate(self.said.phrases)
-            if phrase.comparison and index not in compared
-        ]
+        phrases = enumerate(self.said.phrases)
+        waiting = [i for i, phrase in phrases if phrase.comparison and i not in compared]
         at = self.at + 1
         while self.words[at : at + 1] and self.words[at] in ("there", "are", "is", "of", "the"):
             at += 1
@@ -170,7 +164,8 @@ class ClauseReader:
         said = self.said
         if self.in_object and said.history:
             said.relate(said.history[-1], (index,))
-            self.finish((*said.last, index), in_object=True)
+            group = (index,) if said.last == said.history[-1].subject else (*said.last, index)
+            self.finish(group, in_object=True)
         else:
             said.subject = (*said.subject, index)
             self.finish(said.subject)
@@ -387,11 +382,12 @@ class ClauseReader:
         target = said.find_pronoun(phrase, made.subject if made is not None else ())
         if made is not None and target and made.kind not in WITHOUT_RELATION:
             worn = all(said.phrases[index].kind in CLOTHES for index in made.subject)
-            if worn or phrase.name in HOLDING:  # "on her head", "in its mouth"
-                if not set(made.subject) & set(target):
-                    kind = "wearing" if worn else "holding"
-                    said.relate(OpenRelation(kind, target), made.subject)
-            elif not set(made.subject) & set(target):
+            held = phrase.name in HOLDING and made.kind in ("inside", "on", "between")
+            if set(made.subject) & set(target):
+                pass
+            elif phrase.name and (worn or held):  # "on her head", "in its mouth"
+                said.relate(OpenRelation("wearing" if worn else "holding", target), made.subject)
+            else:
                 side = phrase.side if made.kind in ("on", "beside", "inside") else None
                 said.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
                 said.relate(said.history[-1], target)

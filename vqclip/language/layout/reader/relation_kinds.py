@@ -6,6 +6,8 @@ from vqclip.language.layout.reader.noun_phrases import CLOTHES, FLAT, PARTS, Nou
 from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
 ANIMATE = frozenset({"person", "animal"})
+# Parts of a creature that hold what is in or on them.
+HOLDING = frozenset({"mouth", "hand", "paw", "arm", "claw", "beak", "trunk", "lap", "finger"})
 ENTERED_FROM_ABOVE = frozenset({"tree", "chair", "bed", "couch"})  # who is "in" it is on it
 # Kinds of prepositions that make no relation themselves.
 WITHOUT_RELATION = frozenset({"skip", "setting", "style"})
