@@ -100,7 +100,8 @@ class ClauseReader:
     def read_closing(self) -> bool:
         """Read what says nothing of things, or only on which side: "on the left"."""
         found = self.vocabulary.closings.find(self.words, self.at)
-        if found is None or self.words[found[2] : found[2] + 1] == ["of"]:
+        place = self.vocabulary.prepositions.find(self.words, self.at)
+        if found is None or (place is not None and place[2] > found[2]):
             return False
         phrase, _, self.at = found
         if phrase in SIDES and self.after_noun:
@@ -262,7 +263,7 @@ class ClauseReader:
             self.read_pronoun(phrase)
         elif phrase.is_setting or (not phrase.name and phrase.facets):
             self.read_setting(phrase, start)
-        elif not phrase.name or phrase.absent:
+        elif not phrase.name or phrase.absent or (self.open and self.open.kind == "without"):
             self.pass_over()
         elif self.open is not None and self.said.describes(self.open, phrase):
             self.said.describe(self.open.subject, " ".join(self.words[self.open_at : self.at]))
@@ -322,10 +323,7 @@ class ClauseReader:
             kind = "together" if said.guesses_place(made.subject, group) else kind
         if kind == "between":
             group = self.read_second(group)
-            for member in made.subject:
-                said.relations.append((kind, member, (group * 2)[:2]))
-        else:
-            said.relate(OpenRelation(kind, made.subject, made.reverse), group)
+        said.relate(OpenRelation(kind, made.subject, made.reverse), group)
         said.history.append(made)
         said.subject = said.subject or group
         self.finish(group, in_object=True)

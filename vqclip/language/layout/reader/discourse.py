@@ -70,6 +70,10 @@ class Discourse:
         """Note a relation between all things of two groups."""
         if made.kind in WITHOUT_RELATION:
             return
+        if made.kind == "between":
+            two = (target * 2)[:2]  # of one kind, or of two
+            self.relations += [("between", one, two) for one in made.subject if one not in two]
+            return
         for first in made.subject:
             for second in target:
                 one, other = (second, first) if made.reverse else (first, second)

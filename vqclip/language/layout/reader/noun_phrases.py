@@ -129,6 +129,8 @@ class NounPhraseReader(PhraseWords):
         without = is_mass or (bare and kind in ("food", "clothing", "garment"))
         described = " ".join([*words, singular])
         prompt = described if without else add_article(described)
+        if kind == "sky" and number.determiner == "the" and not plural:
+            prompt = f"the {described}"  # "the moon"
         return replace(
             phrase, name=name, prompt=prompt, count=count, vague=vague, counted=counted
         )
@@ -185,7 +187,7 @@ class NounPhraseReader(PhraseWords):
             return self.measure_one(phrase, inner)
         if measure == "pair":
             pairs = phrase.count if phrase.counted else SEVERAL if phrase.plural else 1
-            one_thing = inner.kind in CLOTHES and not inner.plural
+            one_thing = not inner.plural and inner.name.endswith("s")  # "a pair of scissors"
             count = pairs if one_thing else 2 * pairs
             return replace(inner, count=min(count, MOST), vague=False, counted=True)
         if measure is not None:

@@ -146,7 +146,9 @@ class Vocabulary:
             add_noun(found, entry, "setting")
         for entry, name in self.synonyms.items():
             if name in found:
-                add_noun(found, entry, found[name].kind)
+                last = found.get(entry.split()[-1])  # "computer mouse" as "mouse"
+                plural = last and entry.removesuffix(last.singular) + last.plural
+                add_noun(found, f"{entry}, {plural or ''}", found[name].kind)
         return Phrases(found)
 
     @cached_property
