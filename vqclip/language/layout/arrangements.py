@@ -272,6 +272,9 @@ def _add_on(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) 
     width, height = _size(whole)
     together = sum(b.width for _, b in blocks)
     count = sum(n.count for n, _ in blocks)
+    if size.place == "sky":  # on a planet
+        whole.widen(1.5 * together, 1.5 * together)
+        width, height = _size(whole)
     if together > width and count > 1:
         whole.widen(min(together / 1.05, STRETCH * 1.25 * width), height)
         width, height = _size(whole)
@@ -305,7 +308,7 @@ def _add_under(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
     whole.widen(min(1.2 * together, 1.4 * width), min(highest / 0.6, 1.3 * height))
     width, height = _size(whole)
     scale = min(1.0, max(0.5, min(0.95 * width / together, 0.7 * height / highest)))
-    shift = _side(rng) * 0.13 * width if size.under == "side" and len(blocks) == 1 else 0.0
+    shift = _side(rng) * 0.1 * width if size.under == "side" and len(blocks) == 1 else 0.0
     x = width / 2 + shift - together * scale / 2
     for _, block in blocks:
         whole.add(block, x + block.width * scale / 2, 1.05 * height, scale=scale)
@@ -320,19 +323,20 @@ def _add_around(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
             whole.add(block, width / 2, 1.1 * height, size=ring)
             continue
         singles = block.blocks if isinstance(block, Grid) else [block]
-        scale = min(1.0, 0.6 * width / singles[0].width, 0.8 * height / singles[0].height)
+        fitting = min(0.6 * width / singles[0].width, 0.8 * height / singles[0].height)
+        scale = min(1.0, max(0.75, fitting))
         for place in _ring(len(singles)):
             single = singles[place[0]]
             w, h = single.width * scale, single.height * scale
             x = width / 2 + place[1] * (0.5 * width + 0.45 * w)
             bottom = 0.62 * height + place[2] * 0.36 * height + 0.5 * h
-            whole.add(single, x, bottom, scale=scale, behind=place[2] < 0 and len(singles) > 2)
+            whole.add(single, x, bottom, scale=scale, behind=place[2] < 0)
 
 
 def _ring(count: int) -> list[tuple[int, float, float]]:
     """Places around a thing as (index, x, y), each from -1 to 1, y down: first left and right."""
     if count <= 3:
-        return [(0, -1, 0), (1, 1, 0), (2, 0, 1)][:count]
+        return [(0, -1, 0), (1, 1, 0), (2, 0, -1)][:count]
     halves = (count + 1) // 2, count // 2
     ring = []
     for sign, half in zip((-1, 1), halves, strict=True):
@@ -344,6 +348,10 @@ def _ring(count: int) -> list[tuple[int, float, float]]:
 
 def _add_front(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
     width, height = _size(whole)
+    if size.place == "sky":  # seen against a large moon
+        largest = 1.1 * max(max(b.width, b.height) for _, b in blocks)
+        whole.widen(largest, largest)
+        width, height = _size(whole)
     side = _side(rng)
     for _, block in blocks:
         scale = min(1.0, 1.3 * height / block.height)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Protocol
 
 from vqclip.language.layout.layout_types import Mention
+from vqclip.language.layout.sizes import WIDE_STRETCH
 from vqclip.language.prompt_types import Box
 
 _FLOAT = 0.75  # of a frame's free height, what things that hang in the air move up
@@ -260,5 +261,7 @@ class Composite:
             x = left + (x - self._bounds[0]) * across
             y = top + (y - self._bounds[1]) * down - free * member.floats
             box = x, y, width * across, height * down
+            if member.block.stretch >= WIDE_STRETCH:  # views and grounds fill the frame's width
+                box = frame[0], y, frame[2], height * down
             placed += member.block.place(box, rng, member.align)
         return placed
