@@ -59,10 +59,10 @@ def test_everything_is_in_the_picture_once(sentence: Sentence, aspect: float, se
     layout = place_things(sentence, aspect=aspect, seed=seed)
     assert time.process_time() - start < 0.5
     found = Counter(t.prompt for t in layout.things)
-    parts = {r.objects[:1] for r in sentence.relations if r.kind in ("part", "with")}
+    parts = {i for r in sentence.relations if r.kind in ("part", "with") for i in r.objects}
     for index, mention in enumerate(sentence.mentions):
         # Eyes and the like come in pairs, if the words leave their number open.
-        if not (mention.vague and (index,) in parts):
+        if not (mention.vague and index in parts):
             assert found[mention.prompt] == min(max(mention.count, 1), MOST_OF_A_KIND)
     for thing in layout.things:
         left, top, width, height = thing.box
