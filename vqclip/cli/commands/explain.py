@@ -14,6 +14,7 @@ from vqclip.cli import prompt_arguments, settings_search
 from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.config import loading, perceptor_spec
+from vqclip.config.checking.prompt_notes import list_prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import (
@@ -30,7 +31,7 @@ from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import model_files
-from vqclip.run.preflight import check_run, list_notes
+from vqclip.run.preflight import check_run
 
 if TYPE_CHECKING:
     from vqclip.guidance.perceptor import OpenClipPerceptor
@@ -87,7 +88,7 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         search_path = SearchPath.from_settings(config.assets)
         taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
         strays = [
-            *list_notes(config, search_path),
+            *list_prompt_notes(config, search_path),
             *word_embedding.unknown_word_notes(
                 taught, {each.name: each.width for each in perceptors}
             ),

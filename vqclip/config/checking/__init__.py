@@ -4,5 +4,6 @@ Begin with `setting_checks`.
 
     setting_checks    Checks of settings that need no model
     animation_checks  Checks of animation settings that need no model
+    prompt_notes      Notes on prompts that may be read in another way than they were meant
     suggestions       Suggestions for names that there are not, among them those of other tools
 """
