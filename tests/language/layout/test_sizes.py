@@ -19,13 +19,13 @@ def test_a_noun_has_one_entry(table: str) -> None:
 
 def test_sizes_can_be() -> None:
     assert len(sizes._sizes()) > 400
-    places = "ground sky flying hanging water swimming wall far flat".split()
+    places = ["ground", "sky", "flying", "hanging", "water", "swimming", "wall", "far", "flat"]
     for noun, size in sizes._sizes().items():
         assert 0.02 < size.length <= 30, noun
         assert 0.3 < size.aspect <= 2.7, noun
         assert 0 < size.depth < 0.8, noun
         assert size.place in places, noun
-        assert size.inside in ("", "within", "low", "high", "out", "among"), noun
+        assert size.inside in ("", "within", "low", "high", "out", "dish", "among"), noun
         assert size.under in ("", "side", "middle"), noun
 
 
@@ -33,7 +33,7 @@ def test_parts_and_clothes_can_be() -> None:
     for noun, part in sizes._parts().items():
         assert 0 <= part.x <= 1 and -0.2 <= part.y <= 1, noun
         assert 0 < part.width <= 1.3 and 0 < part.height <= 1, noun
-    where = "head eyes mouth neck body legs feet hands back".split()
+    where = ["head", "eyes", "mouth", "neck", "body", "legs", "feet", "hands", "back"]
     assert {worn.where for worn in sizes._worn().values()} == set(where)
 
 

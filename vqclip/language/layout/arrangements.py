@@ -87,7 +87,8 @@ def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
     together = sum(b.width for _, b in blocks)
     highest = max(b.height for _, b in blocks)
     width, height = anchor_size(whole)
-    if size.inside == "out":
+    larger = any(n.size.mean_side > size.mean_side for n, _ in blocks)
+    if size.inside == "out" or (size.inside == "dish" and larger):
         whole.widen(0.9 * min(together, 1.6 * width), height)
         width, height = anchor_size(whole)
         if count > 2 and len(blocks) == 1:  # a bunch

@@ -121,6 +121,8 @@ class _Forest:
             self._put_beside(subject, other, relation.kind)
         elif relation.kind in _BY_SUBJECT:
             self._attach(relation.kind, other, subject)
+        elif relation.kind == "below" and ("holding", subject) in other.dependents:
+            other.dependents[other.dependents.index(("holding", subject))] = "under", subject
         elif relation.kind == "below" and not _fits_beneath(subject.size, other.size):
             self._attach("above", other, subject)
         elif relation.kind == "below":
