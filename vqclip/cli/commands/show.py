@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
@@ -14,11 +14,17 @@ from vqclip.cli.output import Console, Progress
 from vqclip.cli.terminal import on_one_line
 from vqclip.config import loading
 from vqclip.config import presets as config_presets
+from vqclip.config.layout_settings import layouts_to_text
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, format_value, to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.language import lexer, prompts
+from vqclip.language.layout.layout_json import read_layouts
+from vqclip.language.layout.layout_prompts import add_things
 from vqclip.run.preflight import make_request
+
+if TYPE_CHECKING:
+    from vqclip.run.plan_summary import SharedCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,7 @@ class PlanOptions(AnimateOptions):
 def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     """Show what made a picture: prompt, seed, settings, models."""
     from vqclip.run.record import provenance
+    from vqclip.run.record.noted_layouts import read_noted_layouts
 
     notes = provenance.read_provenance(Path(options.picture))
     if options.json:
@@ -58,7 +65,11 @@ def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     prompt = on_one_line(notes.prompt)
-    screen.result(f"prompt  {prompt}\nseed    {notes.seed}\n\nsettings that differ:")
+    head = f"prompt  {prompt}\nseed    {notes.seed}"
+    if notes.layouts:
+        placed = layouts_to_text(notes.prompt, read_noted_layouts(notes))
+        head += f"\nlayout  {on_one_line(placed)}"
+    screen.result(f"{head}\n\nsettings that differ:")
     screen.table(changed or [("  none",)])
     for change in notes.changes:
         before = ", ".join(
@@ -99,17 +110,21 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
-    for config in prompt_arguments.read_configs(options):
-        _plan(config, options, screen)
+    found = prompt_arguments.read_configs(options)
+    from vqclip.run.plan_summary import SharedCounts
+
+    shared = SharedCounts()
+    for config in found:
+        _plan(config, options, screen, shared)
 
 
-def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
+def _plan(config: RunConfig, options: PlanOptions, screen: Console, shared: SharedCounts) -> None:
     request = make_request(config, clipped=True, complete=False)
     from vqclip.run import perceptor_set as run_perceptors
     from vqclip.run import plan_summary as run_estimate
 
     notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
-    config, estimate = request.config, run_estimate.estimate_cost(request)
+    config, estimate = request.config, run_estimate.estimate_cost(request, shared)
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return
@@ -147,5 +162,7 @@ def _side(kind: str, value: Any) -> str:
     if kind == "changes":  # [{"step": 40, "settings": {"prompts": …}}, …]
         parts = [f"{', '.join(each['settings'])} at step {each['step']}" for each in value]
         return "; ".join(parts) or "none"
+    if kind == "layouts":
+        return prompts.prompts_to_text(add_things((), read_layouts(value))) or "none"
     text = str(format_value(value))
     return text[:12] if kind == "model" else text
