@@ -14,7 +14,7 @@ import torch
 
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
-from vqclip.config.checking import animation_checks
+from vqclip.config.checking import animation_checks, picture_checks
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.registry import DRAWERS
@@ -115,6 +115,7 @@ def build_runner(
         notes=notes,
         start=start,
         words=words,
+        layouts=request.layouts,
         feedback=feedback,
         rates=animation_setup.step_rates(config, request.frames)
         if request.frames is not None
@@ -234,4 +235,4 @@ def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
 def _pictures(request: Request) -> list[str]:
     """The names of the pictures that it reads."""
     config = request.config if request.starts_anew else replace(request.config, init="random")
-    return list(preflight.images_of_run(config, request.prompts))
+    return list(picture_checks.images_of_run(config, request.prompts))

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image as pillow
 
+from vqclip.config.checking.picture_checks import images_of_run, require_images
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompts import parse_prompts
 from vqclip.media import paths
-from vqclip.run import preflight
 
 HERE = SearchPath.current()
 
@@ -24,10 +24,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_pictures_that_a_run_reads() -> None:
     wishes = parse_prompts("a fox | @b.png | @a.png:-1 | @b.png:2")
-    assert preflight.images_of_run(RunConfig(), wishes) == ["b.png", "a.png"]
-    assert preflight.images_of_run(RunConfig(init="c.png"), wishes) == ["b.png", "a.png", "c.png"]
-    assert preflight.images_of_run(RunConfig(init="a.png"), wishes) == ["b.png", "a.png"]
-    assert preflight.images_of_run(RunConfig(init="fractal"), parse_prompts("a fox")) == []
+    assert images_of_run(RunConfig(), wishes) == ["b.png", "a.png"]
+    assert images_of_run(RunConfig(init="c.png"), wishes) == [
+        "b.png",
+        "a.png",
+        "c.png",
+    ]
+    assert images_of_run(RunConfig(init="a.png"), wishes) == ["b.png", "a.png"]
+    assert images_of_run(RunConfig(init="fractal"), parse_prompts("a fox")) == []
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_the_pictures_that_a_run_reads() -> None:
 def test_what_cannot_be_opened_is_refused(init: str, message: str) -> None:
     Path("bad.png").write_text("no picture")
     with pytest.raises(PictureError, match=message):
-        preflight.require_images(RunConfig(init=init), parse_prompts("a fox"), HERE)
+        require_images(RunConfig(init=init), parse_prompts("a fox"), HERE)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ Begin with `loading`.
                           has
     auto_settings         Defaults that depend on other settings, and values of `auto`
     schedule_settings     Settings that may be a number or a schedule
+    layout_settings       Layouts of the prompts of a run, as its settings want them
     sizes                 Picture sizes and the stages of multi-resolution growth
     perceptor_spec        Perceptor specs: `NAME:weight:cutouts`, an entry of the setting
                           `perceptors`

@@ -327,6 +327,9 @@ class RunConfig:
     style: str = option(
         "", 'words around every text prompt; {} is the prompt: "an etching of {}"', form="words"
     )
+    layout: str = option(
+        "auto", "auto: the things of a sentence get places; off: they do not", ("auto", "off")
+    )
     size: str = option("256x256", "width x height in pixels; one number: a square", form="size")
     aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
     steps: int = option(200, "number of optimisation steps; with init=dream: 60", least=1)

@@ -269,8 +269,7 @@ def _sentence(structure: Mapping[str, Any]) -> str:
     words += f", {action}" if action else ""
     for key in SETTINGS:
         for place in _phrases(structure.get(key)):
-            has_preposition = place.split()[0].lower() in _PREPOSITIONS
-            words += f", {place}" if has_preposition else f", in {place}"
+            words += f", {_with_preposition(place)}"
     for key, value in structure.items():
         if key not in KEYS:
             words += "".join(f", {each} {_spaced(key)}" for each in _phrases(value))
@@ -279,6 +278,26 @@ def _sentence(structure: Mapping[str, Any]) -> str:
     if words == "a picture":
         return ""
     return f"{words[0].upper()}{words[1:]}."
+
+
+def write_plain_sentence(structure: Mapping[str, Any]) -> str:
+    """Write what a structured prompt shows as plain words without its appearance, for a layout.
+
+    >>> write_plain_sentence({"subject": "a cat", "action": "on a chair", "setting": "a garden"})
+    'a cat on a chair in a garden'
+    """
+    words = [_enumerated(_phrases(structure.get(key))) for key in ("subject", "action")]
+    for key in SETTINGS:
+        words += map(_with_preposition, _phrases(structure.get(key)))
+    style = _enumerated(_phrases(structure.get("style")))
+    said = " ".join(filter(None, words))
+    if not said:
+        return _joined(structure, "sentence") or _joined(structure, "keywords")
+    return f"{said}, {style}" if style else said
+
+
+def _with_preposition(place: str) -> str:
+    return place if place.split()[0].lower() in _PREPOSITIONS else f"in {place}"
 
 
 _PREPOSITIONS = frozenset(

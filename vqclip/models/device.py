@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from vqclip.errors import ConfigError
+from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
 
 
 def pick_seed(seed: int | None) -> int:
-    """Return the given seed, or draw one in [0, 2**32)."""
-    return secrets.randbelow(2**32) if seed is None else seed
+    """Return the given seed, or draw one in [0, 2**32), with the layout that none has."""
+    return secrets.randbelow(2**32 // LAYOUT_SEEDS) * LAYOUT_SEEDS if seed is None else seed
 
 
 def purpose_seed(seed: int, purpose: str) -> int:

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Generator
 from torch.nn import functional
 
+from vqclip.config.checking import picture_checks
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
@@ -37,7 +38,6 @@ from vqclip.models.device import purpose_seed
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.run import preflight
 from vqclip.run.frame_plan import open_source
 from vqclip.run.preflight import Request
 from vqclip.tensors import Image, Latent
@@ -273,7 +273,7 @@ class InitImage:
             return drawn.to(self.device)
         path = self.request.search_path.find(config.init)
         if not os.path.exists(path) and path.suffix == "":
-            raise PictureError(preflight.no_start(config.init))
+            raise PictureError(picture_checks.no_start(config.init))
         return images.read_picture(path, size=self.size).to(self.device)
 
     def draw_draft(self, seed: int, scene: int = 0) -> Image:

@@ -9,94 +9,35 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.config import perceptor_spec, schedule_settings
+from vqclip.config import layout_settings, perceptor_spec, schedule_settings
 from vqclip.config.auto_settings import resolve_auto
 from vqclip.config.checking import animation_checks
+from vqclip.config.checking.picture_checks import images_of_run, require_images
 from vqclip.config.checking.setting_checks import check_settings
-from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.perceptor_spec import PerceptorSpec
-from vqclip.config.schema import NOISES, RunConfig
-from vqclip.errors import PictureError, VqclipError
+from vqclip.config.schema import RunConfig
+from vqclip.errors import VqclipError
 from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, lexer, lookalikes, prompts
 from vqclip.language import prompt_types as language_prompt
 from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.clock import Clock
+from vqclip.language.layout.layout_prompts import add_things
+from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, learnt_words_in
 from vqclip.language.schedules import Curve
-from vqclip.media.paths import (
-    FILM_SUFFIXES,
-    GALLERY_SUFFIXES,
-    PATTERN,
-    check_image,
-    check_images,
-    find_images,
-    shorten_name,
-)
+from vqclip.media.paths import FILM_SUFFIXES, GALLERY_SUFFIXES, find_images
 from vqclip.models.zoo import model_files
 
 if TYPE_CHECKING:
     from vqclip.run.frame_plan import FramePlan
     from vqclip.run.retake import Retake
-
-STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
-
-
-def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
-    """Name the pictures that a run reads: those of the prompt, then the one it starts from.
-
-    A name may stand for several: see `files`.
-    """
-    names = []
-    for prompt in wanted:
-        names += [prompt.body] if prompt.kind == "image" else []
-        names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
-    return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
-
-
-def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: SearchPath) -> None:
-    """Refuse to go on with a picture that cannot be opened.
-
-    Raises:
-        PictureError: for the first one, with the reason.
-    """
-    parsed = list(parsed)
-    for prompt in parsed:
-        if prompt.region is not None and prompt.region.mask is not None:
-            _check_mask(prompt.region.mask, search_path)
-    for name in images_of_run(config, parsed):
-        path = search_path.find(name)
-        if name == config.init and not os.path.isfile(path) and path.suffix == "":
-            raise PictureError(no_start(name))
-        if name == config.init:
-            check_image(path)
-        else:
-            check_images(name, search_path)
-
-
-def _check_mask(name: str, search_path: SearchPath) -> None:
-    """Refuse a mask that is not one picture."""
-    path = search_path.find(name)
-    if os.path.isdir(path) or (PATTERN.search(name) and not os.path.exists(path)):
-        many = "is a folder" if os.path.isdir(path) else "stands for several pictures"
-        raise PictureError(
-            f"in({shorten_name(name)}) {many}, and a region is a single mask; name one picture, "
-            "such as in(mask.png)"
-        )
-
-
-def no_start(name: str) -> str:
-    """Say that `init` is neither a picture nor the name of a start."""
-    return (
-        f"init={shorten_name(name)} is neither a picture file nor one of: "
-        f"{', '.join(STARTS)}{suggest_value('init', name[:80], STARTS)}"
-    )
 
 
 def list_notes(config: RunConfig, search_path: SearchPath) -> list[str]:
@@ -142,13 +83,14 @@ class Request:
         config: its settings, with nothing left open but the seed.
         search_path: where what they name is looked for.
         parsed_prompts: its prompts, as they were written.
-        prompts: the same, with the style around them.
+        prompts: the same and then, in each scene, the things of its layout; with the style.
         perceptors: the specs of its perceptors, in the order of the settings.
         weights: how much each of them counts at a step, by name.
         words: the files of the learnt words that the prompts and the style name, by name.
         directions: of vectors, by name.
         clock: which frame it is at a step.
         scenes: which scene it is.
+        layouts: of the scenes of which a sentence is planned, by their numbers, from 0.
         frame_plan: the frames of an animation; None for a still.
         retake: the frames of another run that are drawn again; None for a run of its own.
         is_begun: whether it goes on, and has its start picture from a checkpoint.
@@ -165,6 +107,7 @@ class Request:
     directions: Mapping[str, Direction]
     clock: Clock
     scenes: SceneTimeline
+    layouts: Mapping[int, Layout]
     frames: FramePlan | None = None
     retake: Retake | None = None
     is_begun: bool = False
@@ -178,7 +121,7 @@ class Request:
     @property
     def regions(self) -> int:
         """How many parts of the picture have prompts of their own."""
-        return len({each.region for each in self.parsed_prompts if each.region is not None})
+        return len({each.region for each in self.prompts if each.region is not None})
 
     @property
     def starts_anew(self) -> bool:
@@ -207,6 +150,7 @@ def make_request(
     begun: bool = False,
     clipped: bool = False,
     complete: bool = True,
+    noted: Mapping[int, Layout] | None = None,
 ) -> Request:
     """Understand settings, and refuse what cannot be drawn.
 
@@ -216,6 +160,7 @@ def make_request(
         begun: whether it goes on, and has its start picture from a checkpoint.
         clipped: whether an animation ends with the film that it is drawn over.
         complete: whether the models have to be here.
+        noted: the layouts of the same run, by scene, if they are in a picture's notes.
 
     Raises:
         VqclipError: for a prompt, a setting or a file that cannot be used, or is absent.
@@ -233,26 +178,29 @@ def make_request(
             asked, config = config, run_frames.clipped_to_source(config, search_path)
             hints += run_frames.list_hints(asked, config, search_path)
         config = run_frames.with_source_length(config, search_path)
+    layouts = layout_settings.plan_layouts(config, parsed, noted)
+    hints += layout_settings.describe_layouts(config, parsed, layouts)
     notes = [*hints, *list_notes(config, search_path)]
     for line in (
         *(f"  {each}" for each in prompts.describe_prompts(parsed)),
         *(f"note: {n}" for n in notes),
     ):
         say(line)
-    return _request(config, search_path, parsed, notes, begun, say)
+    return _request(config, search_path, parsed, layouts, notes, begun, say)
 
 
 def _request(
     config: RunConfig,
     search_path: SearchPath,
     written: Sequence[Prompt],
+    layouts: Mapping[int, Layout],
     notes: Sequence[str],
     begun: bool,
     say: Callable[[str], None],
 ) -> Request:
     """Work out what holds at which step of a run that has everything that it names."""
     _check_scenes(config, written)
-    styled = language_prompt.apply_style(written, config.style)
+    styled = language_prompt.apply_style(add_things(written, layouts), config.style)
     retake = None
     if config.retake.of:
         from vqclip.run.retake import find_retake
@@ -287,6 +235,7 @@ def _request(
         },
         clock=clock,
         scenes=scenes,
+        layouts=layouts,
         frames=frames,
         retake=retake,
         is_begun=begun,

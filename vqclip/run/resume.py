@@ -126,7 +126,7 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
     Raises:
         ConfigError: if a change does not fit, or the run would be another one by it.
     """
-    base = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
+    base = point.notes.settings
     base |= {"out": str(point.folder.parent), "checkpoint": point.checkpoint}
     config = loading.load_config(base=base, overrides=overrides)
     if config.out != base["out"]:
@@ -195,11 +195,10 @@ def changed_settings(point: ResumePoint, config: RunConfig) -> dict[str, Any]:
 
     Where things lie is not what they are: their sums tell whether they are the same.
     """
-    before = point.notes.config | {"prompts": point.notes.prompt, "seed": point.notes.seed}
     now = flatten_keys(to_dict(config, everywhere=False))
     return {
         k: v
-        for k, v in flatten_keys(before).items()
+        for k, v in flatten_keys(point.notes.settings).items()
         if k in now and now[k] != v and k != "assets"
     }
 

@@ -6,7 +6,7 @@ A run passes through sizes, small ones first. `play` is a generator of steps; be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ from vqclip.frame_loop import animate
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language.clock import Clock
+from vqclip.language.layout.layout_json import layouts_to_values
+from vqclip.language.layout.layout_types import Layout
 from vqclip.language.schedules import Curve
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
@@ -68,6 +70,7 @@ class Runner:
         memory_policy: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
         words: the learnt ones that its prompts name.
+        layouts: of its scenes, by their numbers.
         feedback: where an animation goes; None for a still.
         rates: the learning rate at each step after an animation's first frame.
         done: how many steps are taken.
@@ -87,6 +90,7 @@ class Runner:
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     start: Image | None = None
     words: Sequence[WordEmbedding] = ()
+    layouts: Mapping[int, Layout] = field(default_factory=dict)
     feedback: FrameFeedback | None = None
     rates: Callable[[int], float] = lambda step: 0.0
     done: int = 0
@@ -282,7 +286,10 @@ class Runner:
         settings = to_dict(replace(self.current_picture(), seed=self.seed), everywhere=False)
         prompt = settings.pop("prompts")
         known = self.models, package_versions()
-        return Provenance(settings, prompt, self.seed, *known, changes=self.changes)
+        placed = layouts_to_values(self.layouts)
+        return Provenance(
+            settings, prompt, self.seed, *known, changes=self.changes, layouts=placed
+        )
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from vqclip.language import prompt_types, prompts
 from vqclip.media import files
 from vqclip.run.preflight import Request, check_run, make_request, without_unused_assets
 from vqclip.run.record.interrupts import catch_interrupts
+from vqclip.run.record.noted_layouts import find_layouts
 
 if TYPE_CHECKING:
     from vqclip.guidance.zero_shot import Verdict
@@ -65,7 +66,11 @@ def prepare_run(
     files.require_folder(Path(config.out))
     beside = point.folder if point else before.folder if before else None
     begun = point is not None and "start" in point.state.tensors
-    request = make_request(config, screen.say, beside, begun=begun, clipped=point is None)
+    earlier = point or before
+    noted = None if earlier is None else find_layouts(earlier.notes, config)
+    request = make_request(
+        config, screen.say, beside, begun=begun, clipped=point is None, noted=noted
+    )
     if point is None:  # what a run has noted stays as it is
         request = without_unused_assets(request, beside)
     progress.config = request.config
@@ -341,12 +346,11 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     from vqclip.run.record import provenance
 
     notes = provenance.read_provenance(Path(first))
-    base = notes.config | {"prompts": notes.prompt, "seed": notes.seed}
     place = Path(first) if os.path.isdir(first) else Path(first).parent
     short = options.overrides()
     if ":" in (options.frames or ""):
         short.append(f"retake.of={place}")
-    config = loading.load_config(base=base, overrides=short + overrides)
+    config = loading.load_config(base=notes.settings, overrides=short + overrides)
     before = EarlierPicture(notes, place)
     request = prepare_run(config, screen, progress, before)
     draw_run(request, screen, progress, options.command, before)

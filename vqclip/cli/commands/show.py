@@ -14,10 +14,13 @@ from vqclip.cli.output import Console, Progress
 from vqclip.cli.terminal import on_one_line
 from vqclip.config import loading
 from vqclip.config import presets as config_presets
+from vqclip.config.layout_settings import layouts_to_text
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, format_value, to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.language import lexer, prompts
+from vqclip.language.layout.layout_json import read_layouts
+from vqclip.language.layout.layout_prompts import add_things
 from vqclip.run.preflight import make_request
 
 
@@ -46,6 +49,7 @@ class PlanOptions(AnimateOptions):
 def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     """Show what made a picture: prompt, seed, settings, models."""
     from vqclip.run.record import provenance
+    from vqclip.run.record.noted_layouts import read_noted_layouts
 
     notes = provenance.read_provenance(Path(options.picture))
     if options.json:
@@ -58,7 +62,11 @@ def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     )
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     prompt = on_one_line(notes.prompt)
-    screen.result(f"prompt  {prompt}\nseed    {notes.seed}\n\nsettings that differ:")
+    head = f"prompt  {prompt}\nseed    {notes.seed}"
+    if notes.layouts:
+        placed = layouts_to_text(notes.prompt, read_noted_layouts(notes))
+        head += f"\nlayout  {on_one_line(placed)}"
+    screen.result(f"{head}\n\nsettings that differ:")
     screen.table(changed or [("  none",)])
     for change in notes.changes:
         before = ", ".join(
@@ -147,5 +155,7 @@ def _side(kind: str, value: Any) -> str:
     if kind == "changes":  # [{"step": 40, "settings": {"prompts": …}}, …]
         parts = [f"{', '.join(each['settings'])} at step {each['step']}" for each in value]
         return "; ".join(parts) or "none"
+    if kind == "layouts":
+        return prompts.prompts_to_text(add_things((), read_layouts(value))) or "none"
     text = str(format_value(value))
     return text[:12] if kind == "model" else text

@@ -4,5 +4,6 @@ Begin with `setting_checks`.
 
     setting_checks    Checks of settings that need no model
     animation_checks  Checks of animation settings that need no model
+    picture_checks    Checks of the pictures that a run reads: its prompts', masks and its start
     suggestions       Suggestions for names that there are not, among them those of other tools
 """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from vqclip.language.layout.layout_types import Layout
+from vqclip.language.layout.placement import place_things
+from vqclip.language.layout.reader.sentence_reader import read_sentence
 
 
 def plan_layout(sentence: str, *, aspect: float = 1.0, seed: int = 0) -> Layout | None:
-    """Plan the layout of a sentence, or return None if it names one thing alone.
+    """Plan the layout of a sentence, or return None if nothing is understood as a scene.
 
     Args:
         aspect: width of the picture by its height.
         seed: settles what the words leave open, such as left or right.
     """
-    del sentence, aspect, seed
-    return None
+    read = read_sentence(sentence)
+    return place_things(read, aspect=aspect, seed=seed) if read and read.mentions else None

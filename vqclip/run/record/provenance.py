@@ -52,6 +52,7 @@ class Provenance:
         versions: library → version; see `package_versions`.
         grammar: version of the prompt language that `prompt` is written in.
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
+        layouts: those of its scenes, as `layout_json.layouts_to_values` writes them.
     """
 
     config: dict[str, Any]
@@ -61,6 +62,15 @@ class Provenance:
     versions: dict[str, str]
     grammar: int = GRAMMAR
     changes: list[dict[str, Any]] = field(default_factory=list)
+    layouts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting of the run, prompt and seed among them, as plain JSON values.
+
+        Before layouts were noted there were none.
+        """
+        return {"layout": "off"} | self.config | {"prompts": self.prompt, "seed": self.seed}
 
     def to_json(self) -> str:
         """Write as one line of JSON; equal provenances give equal text.
@@ -101,11 +111,13 @@ def read_json(text: str, where: str = "the text") -> Provenance:
         )
     found.setdefault("grammar", 1)
     found.setdefault("changes", [])
+    found.setdefault("layouts", [])
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
     _check("seed", found, int, where)
     _check("grammar", found, int, where)
     _check("changes", found, list, where)
+    _check("layouts", found, list, where)
     for key in ("models", "versions"):
         for name in _check(key, found, dict, where):
             _check(name, found[key], str, f"{key!r} of {where}")
@@ -216,7 +228,7 @@ def read_run_settings(path: Path | str) -> RunConfig:
         ConfigError: if a setting no longer means anything.
     """
     notes = read_provenance(path)
-    return loading.load_config(base=notes.config | {"prompts": notes.prompt, "seed": notes.seed})
+    return loading.load_config(base=notes.settings)
 
 
 def package_versions() -> dict[str, str]:
@@ -313,7 +325,7 @@ def _text(data: bytes, path: Path) -> str:
 
 
 LACKING = "not noted"
-KINDS = ("prompt", "seed", "setting", "changes", "model", "version")
+KINDS = ("prompt", "seed", "setting", "layouts", "changes", "model", "version")
 
 
 @dataclass(frozen=True)
@@ -351,8 +363,11 @@ def list_differences(first: Provenance, second: Provenance) -> list[Difference]:
         for each in (first, second)
     ]
     found += _apart("setting", *settings)
-    if first.changes != second.changes:
-        found.append(Difference("changes", "changes", first.changes, second.changes))
+    found += [
+        Difference(kind, kind, getattr(first, kind), getattr(second, kind))
+        for kind in ("layouts", "changes")
+        if getattr(first, kind) != getattr(second, kind)
+    ]
     found += _apart("model", first.models, second.models)
     found += _apart("version", first.versions, second.versions)
     return found

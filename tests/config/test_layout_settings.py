@@ -1,0 +1,115 @@
+"""Layouts as the settings of a run want them, and what the run draws of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as pillow
+
+from tests.helpers.layouts import PALM, SENTENCE, understand_palms
+from vqclip.config.loading import load_config
+from vqclip.errors import ConfigError
+from vqclip.language.layout.layout_types import Layout
+from vqclip.models.device import pick_seed
+from vqclip.run.preflight import Request, make_request
+
+PLACES = "a palm tree in(35% 0% 65% 100%) | a snowman in(0% 40% 50% 60%)"
+
+
+@pytest.fixture(autouse=True)
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float, int]]:
+    return understand_palms(monkeypatch)
+
+
+def read(prompt: str = SENTENCE, noted: Any = None, **settings: Any) -> Request:
+    return make_request(load_config(prompt, **settings), noted=noted)
+
+
+def test_a_sentence_is_drawn_with_its_things_in_their_places() -> None:
+    run = read(style="ink of {}", negative="fog")
+    assert run.layouts == {0: PALM}
+    assert [(each.body, each.region and each.region.place) for each in run.prompts] == [
+        (f"ink of {SENTENCE}", None),
+        ("fog", None),
+        ("ink of a palm tree", "35% 0% 65% 100%"),
+        ("ink of a snowman", "0% 40% 50% 60%"),
+    ]
+    assert [each.body for each in run.parsed_prompts] == [SENTENCE, "fog"]
+    assert run.regions == 2
+    assert run.notes == [f"the sentence is drawn as: {SENTENCE} | {PLACES}"]
+
+
+def test_what_is_shown_can_be_typed_and_is_drawn_alike() -> None:
+    typed = read(f"{SENTENCE} | {PLACES}")
+    assert typed.layouts == {} and typed.notes == []
+    assert typed.prompts == read().prompts
+
+
+def test_the_shape_and_the_seed_of_a_run_are_those_of_its_layout(
+    planned: list[tuple[str, float, int]],
+) -> None:
+    for settings in ({}, {"size": "320x160", "seed": 4205}, {"aspect": "1:2", "seed": 300}):
+        read(**settings)
+    assert [round(aspect, 1) for _, aspect, _ in planned] == [1, 2, 0.5]
+    assert [seed for *_, seed in planned] == [0, 5, 0]
+    read(seed=pick_seed(None))
+    assert planned[-1] == planned[0]
+
+
+def test_pictures_and_films_have_a_layout_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pillow.new("RGB", (32, 32)).save("start.png")
+    assert not read(init="start.png").layouts
+    assert not read(layout="off").layouts
+    Path("film").mkdir()
+    pillow.new("RGB", (32, 32)).save("film/1.png")
+    assert not read(source={"film": "film"}).layouts
+    for start in ("dream", "random", "fractal"):
+        assert read(init=start).layouts
+
+
+def test_the_layout_that_is_noted_holds() -> None:
+    noted = {0: Layout(PALM.things[:1])}
+    assert read(noted=noted).layouts == noted
+    assert read(noted={}).layouts == {}
+    assert read(noted=noted, layout="off").layouts == {}
+
+
+def test_scenes_have_layouts_of_their_own() -> None:
+    run = read(f"a fox ^ {SENTENCE} ^ {SENTENCE} | a moon in(top)", frames=6)
+    assert list(run.layouts) == [1]
+    assert [each.scene for each in run.prompts] == [0, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("structure", "sentence"),
+    [
+        (
+            '{"subject": "a snowman", "action": "under a palm tree", "place": "a beach"}',
+            "a snowman under a palm tree in a beach",
+        ),
+        (
+            '{"subject": ["a cat", "a dog"], "setting": "on a bed", "style": "ink"}',
+            "a cat and a dog on a bed, ink",
+        ),
+        ('{"sentence": "A snowman under a palm tree."}', "A snowman under a palm tree."),
+        ('{"keywords": ["snowman", "palm"], "mood": "calm"}', "snowman, palm"),
+    ],
+)
+def test_a_structured_prompt_says_its_parts(
+    planned: list[tuple[str, float, int]], structure: str, sentence: str
+) -> None:
+    read(structure)
+    assert [each for each, *_ in planned] == [sentence]
+
+
+def test_the_setting_is_auto_or_off(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("layout: off\n")
+    assert load_config("a fox", file=file).layout == "off"
+    with pytest.raises(ConfigError, match=r"layout is 'on' \(one of: auto, off\)"):
+        load_config("a fox", layout="on")

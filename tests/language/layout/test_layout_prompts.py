@@ -1,0 +1,81 @@
+"""Layouts as prompts: which prompts are planned, and what is drawn of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.layouts import PALM, understand_palms
+from vqclip.language.layout.layout_prompts import (
+    add_things,
+    layout_seed,
+    list_plannable,
+    plan_scenes,
+    round_boxes,
+)
+from vqclip.language.layout.layout_types import Layout, Thing
+from vqclip.language.prompts import parse_prompts, prompts_to_text
+
+
+@pytest.mark.parametrize(
+    ("text", "planned"),
+    [
+        ("a cat on a chair", ["a cat on a chair"]),
+        ("a fox | a cat on a chair:1", ["a fox", "a cat on a chair"]),
+        ("a cat on a chair | fog:-1 | @a.png:0.3 | noise(3)", ["a cat on a chair"]),
+        ("a cat on a chair | fog in(top):-1", ["a cat on a chair"]),
+        ("a cat on a chair:2", []),
+        ("a cat on a chair:{0: 0, 50%: 1}", []),
+        ("a cat on a chair:1:0.8", []),
+        ("a (red:1.3) cat on a chair", []),
+        ("a <cat> on a chair", []),
+        ("a cat on a chair for(starter)", []),
+        ("a cat on a chair sentence(A cat on a chair.)", []),
+        ("a cat on a chair in(top)", []),
+        ("a cat on a chair | a moon in(top)", []),
+        ("a cat on a chair | @moon.png in(top)", []),
+    ],
+)
+def test_what_is_weighed_or_placed_by_hand_is_not_planned(text: str, planned: list[str]) -> None:
+    assert [each.body for each in list_plannable(parse_prompts(text))] == planned
+
+
+def test_each_scene_has_the_first_layout_that_is_understood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = understand_palms(monkeypatch)
+    text = "a fox | a under b | c under d ^ a moon in(top) | e under f ^ g under h"
+    assert plan_scenes(parse_prompts(text), aspect=1.5, seed=7) == {0: PALM, 2: PALM}
+    assert asked == [(each, 1.5, 7) for each in ("a fox", "a under b", "g under h")]
+
+
+def test_things_follow_the_prompts_of_their_scene_with_regions_that_can_be_typed() -> None:
+    layout = Layout(PALM.things[:1], style="etching")
+    drawn = add_things(parse_prompts("a fox | fog:-1 ^ an owl"), {0: PALM, 1: layout})
+    written = (
+        "a fox | fog:-1 | a palm tree in(35% 0% 65% 100%) | a snowman in(0% 40% 50% 60%) ^ "
+        "an owl | a palm tree, etching in(35% 0% 65% 100%)"
+    )
+    assert prompts_to_text(drawn) == written
+    assert parse_prompts(written) == drawn
+    assert [each.region.box for each in drawn if each.region is not None][:2] == [
+        thing.box for thing in PALM.things
+    ]
+
+
+@pytest.mark.parametrize(
+    ("box", "rounded"),
+    [
+        ((0.333, 0.25, 0.3333, 0.5), (0.33, 0.25, 0.34, 0.5)),
+        ((-0.1, 0.999, 2, 0.5), (0, 0.99, 1, 0.01)),
+        ((0.5, 0.5, 0.001, 0), (0.5, 0.5, 0.01, 0.01)),
+    ],
+)
+def test_boxes_have_whole_per_cents_within_the_picture(
+    box: tuple[float, float, float, float], rounded: tuple[float, float, float, float]
+) -> None:
+    (thing,) = round_boxes(Layout((Thing("fox", "a fox", box),))).things
+    assert thing.box == pytest.approx(rounded)
+
+
+def test_a_seed_that_is_picked_has_the_layout_of_none() -> None:
+    assert [layout_seed(seed) for seed in (None, 0, 7, 100, 4294967100)] == [0, 0, 7, 0, 0]

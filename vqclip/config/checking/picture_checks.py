@@ -1,0 +1,66 @@
+"""Checks of the pictures that a run reads: its prompts', masks and its start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from vqclip.config.checking.suggestions import suggest_value
+from vqclip.config.schema import NOISES, RunConfig
+from vqclip.errors import PictureError
+from vqclip.language.assets import SearchPath
+from vqclip.language.prompt_types import Prompt
+from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
+
+STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
+
+
+def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
+    """Name the pictures that a run reads: those of the prompt, then the one it starts from.
+
+    A name may stand for several: see `files`.
+    """
+    names = []
+    for prompt in wanted:
+        names += [prompt.body] if prompt.kind == "image" else []
+        names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
+    return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
+
+
+def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: SearchPath) -> None:
+    """Refuse to go on with a picture that cannot be opened.
+
+    Raises:
+        PictureError: for the first one, with the reason.
+    """
+    parsed = list(parsed)
+    for prompt in parsed:
+        if prompt.region is not None and prompt.region.mask is not None:
+            _check_mask(prompt.region.mask, search_path)
+    for name in images_of_run(config, parsed):
+        path = search_path.find(name)
+        if name == config.init and not os.path.isfile(path) and path.suffix == "":
+            raise PictureError(no_start(name))
+        if name == config.init:
+            check_image(path)
+        else:
+            check_images(name, search_path)
+
+
+def _check_mask(name: str, search_path: SearchPath) -> None:
+    """Refuse a mask that is not one picture."""
+    path = search_path.find(name)
+    if os.path.isdir(path) or (PATTERN.search(name) and not os.path.exists(path)):
+        many = "is a folder" if os.path.isdir(path) else "stands for several pictures"
+        raise PictureError(
+            f"in({shorten_name(name)}) {many}, and a region is a single mask; name one picture, "
+            "such as in(mask.png)"
+        )
+
+
+def no_start(name: str) -> str:
+    """Say that `init` is neither a picture nor the name of a start."""
+    return (
+        f"init={shorten_name(name)} is neither a picture file nor one of: "
+        f"{', '.join(STARTS)}{suggest_value('init', name[:80], STARTS)}"
+    )

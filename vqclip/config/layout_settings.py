@@ -1,0 +1,60 @@
+"""Layouts of the prompts of a run, as its settings want them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from vqclip.config.checking.picture_checks import STARTS
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import final_size
+from vqclip.language import structured
+from vqclip.language.layout import layout_prompts
+from vqclip.language.layout.layout_types import Layout
+from vqclip.language.prompt_types import Prompt
+from vqclip.language.prompts import parse_prompts, prompts_to_text
+
+
+def plan_layouts(
+    config: RunConfig, prompts: Sequence[Prompt], noted: Mapping[int, Layout] | None = None
+) -> Mapping[int, Layout]:
+    """Plan the layouts of a run: a scene's number → its layout.
+
+    There is none where the picture or the film that a run begins with has its own.
+
+    Args:
+        config: its settings, of which `init` is resolved.
+        noted: those of the same run in a picture's notes, which hold whatever is planned today.
+    """
+    begins_with_its_own = config.source.film or config.init not in STARTS
+    if config.layout == "off" or begins_with_its_own:
+        return {}
+    if noted is not None:
+        return {each: noted[each] for each in sorted({p.scene for p in prompts} & {*noted})}
+    width, height = final_size(config)
+    seed = layout_prompts.layout_seed(config.seed)
+    return layout_prompts.plan_scenes(
+        _as_sentences(config, prompts), aspect=width / height, seed=seed
+    )
+
+
+def describe_layouts(
+    config: RunConfig, prompts: Sequence[Prompt], layouts: Mapping[int, Layout]
+) -> Iterator[str]:
+    """Describe what is drawn of a run with layouts, ready to be copied and changed."""
+    if layouts:
+        yield f"the sentence is drawn as: {layouts_to_text(config.prompts, layouts)}"
+
+
+def layouts_to_text(text: str, layouts: Mapping[int, Layout]) -> str:
+    """Write prompts with the places of their layouts: typed, they are drawn alike."""
+    return prompts_to_text(layout_prompts.add_things(parse_prompts(text), layouts))
+
+
+def _as_sentences(config: RunConfig, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
+    """The prompts, a structured one with its parts as a sentence."""
+    structure = structured.read_structured(config.prompts)
+    if structure is None:
+        return prompts
+    sentence = structured.write_plain_sentence(structure)
+    return [replace(prompts[0], body=sentence, sentence=""), *prompts[1:]]

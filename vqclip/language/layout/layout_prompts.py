@@ -1,0 +1,101 @@
+"""Layouts as prompts: which prompts are planned, and their things with regions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from vqclip.language.layout.layout import plan_layout
+from vqclip.language.layout.layout_types import Layout
+from vqclip.language.prompt_types import Box, Prompt, Region, apply_style_to_text, positive_texts
+
+LAYOUT_SEEDS = 100  # a run's seed settles a layout by its last two digits
+
+
+def layout_seed(seed: int | None) -> int:
+    """The seed of a run's layout: that of the run by its last two digits.
+
+    Where a run has no seed, one is picked that ends in 00, so that `vqclip plan` shows the layout
+    before, and whoever writes the seed that is noted has the same one.
+    """
+    return 0 if seed is None else seed % LAYOUT_SEEDS
+
+
+def plan_scenes(prompts: Iterable[Prompt], *, aspect: float, seed: int) -> dict[int, Layout]:
+    """Plan the layouts of prompts, in the order of their scenes: a scene's number → its layout.
+
+    In a scene the first prompt that is understood has a layout; where somebody has placed
+    something by hand, none has one.
+
+    Args:
+        aspect: width of the picture by its height.
+        seed: settles what the words leave open.
+    """
+    found = {}
+    for scene, here in groupby(sorted(prompts, key=_scene), key=_scene):
+        layouts = (
+            plan_layout(prompt.body, aspect=aspect, seed=seed)
+            for prompt in list_plannable(list(here))
+        )
+        layout = next((each for each in layouts if each is not None), None)
+        if layout is not None:
+            found[scene] = round_boxes(layout)
+    return found
+
+
+def list_plannable(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Keep the prompts of a scene that may have a layout: plain words of the usual weight.
+
+    There are none where somebody has given one a region.
+    """
+    if any(prompt.region is not None and prompt.greatest_weight > 0 for prompt in prompts):
+        return []
+    return [
+        prompt
+        for prompt in positive_texts(prompts)
+        if prompt.weight == 1
+        and prompt.stop == -math.inf
+        and not (prompt.marked_spans or prompt.perceptors or prompt.sentence)
+    ]
+
+
+def add_things(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> tuple[Prompt, ...]:
+    """Add the things of layouts to prompts, each with its region, after those of their scene."""
+    things = [
+        replace(prompt, scene=scene)
+        for scene, layout in layouts.items()
+        for prompt in make_thing_prompts(layout)
+    ]
+    return tuple(sorted([*prompts, *things], key=_scene))
+
+
+def make_thing_prompts(layout: Layout) -> Iterator[Prompt]:
+    """Make the prompts of a layout's things, in their order."""
+    for thing in layout.things:
+        place = " ".join(f"{share * 100:.6g}%" for share in thing.box)
+        yield Prompt(apply_style_to_text(thing.prompt, layout.style), region=Region(place))
+
+
+def round_boxes(layout: Layout) -> Layout:
+    """Round the boxes of a layout to whole per cents, so that they are what can be read."""
+    return replace(
+        layout, things=tuple(replace(each, box=_rounded(each.box)) for each in layout.things)
+    )
+
+
+def _rounded(box: Box) -> Box:
+    (left, wide), (top, high) = _rounded_span(box[0], box[2]), _rounded_span(box[1], box[3])
+    return left, top, wide, high
+
+
+def _rounded_span(start: float, length: float) -> tuple[float, float]:
+    """A start and a length in whole per cents, of at least one, that end within the picture."""
+    first = min(max(0, round(start * 100)), 99)
+    last = min(max(first + 1, round((start + length) * 100)), 100)
+    return first / 100, (last - first) / 100
+
+
+def _scene(prompt: Prompt) -> int:
+    return prompt.scene
