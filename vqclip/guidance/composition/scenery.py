@@ -1,0 +1,102 @@
+"""Scenery: what of a layout is painted as the ground, and what stands on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vqclip.language.layout.layout_types import Layout, Setting, Thing
+
+WIDE = 0.75  # a thing so wide, in shares of the picture, may be the ground itself
+SCENERY = {
+    "sea": "sea",
+    "ocean": "sea",
+    "wave": "sea",
+    "water": "sea",
+    "beach": "beach",
+    "shore": "beach",
+    "lake": "lake",
+    "pond": "lake",
+    "river": "lake",
+    "forest": "forest",
+    "wood": "forest",
+    "jungle": "forest",
+    "meadow": "meadow",
+    "field": "meadow",
+    "lawn": "meadow",
+    "grass": "meadow",
+    "hill": "hills",
+    "mountain": "mountains",
+    "mountains": "mountains",
+    "desert": "desert",
+    "road": "road",
+    "path": "path",
+    "trail": "path",
+    "street": "street",
+    "city": "city",
+    "skyline": "city",
+    "garden": "garden",
+    "sky": "sky",
+    "space": "space",
+    "snow": "snow",
+}
+TIMES = {"sunset": "sunset", "sunrise": "dawn", "dawn": "dawn", "night": "night"}
+WATERS = ("sea", "lake")
+AFLOAT = (
+    "boat ship sailboat sail canoe kayak ferry yacht raft submarine fish whale dolphin shark duck "
+    "swan surfer wave seal turtle octopus jellyfish buoy iceberg swimmer island"
+).split()
+ALOFT = (
+    "sun moon star cloud comet planet rainbow kite balloon plane airplane aeroplane jet helicopter "
+    "rocket ufo bat firework lightning lamp chandelier"
+).split()
+HEADWEAR = "hat cap crown helmet beret bonnet turban sombrero tiara wig hood wreath bow".split()
+
+
+def last_word(name: str) -> str:
+    """The noun's last word: the kind of thing that it is."""
+    return name.lower().split()[-1] if name.strip() else ""
+
+
+def is_aloft(thing: Thing) -> bool:
+    """Whether a thing hangs or flies, and so stands on nothing."""
+    return last_word(thing.name) in ALOFT
+
+
+def settle_setting(layout: Layout) -> tuple[Setting, tuple[bool, ...]]:
+    """Settle what is painted as the ground.
+
+    Returns:
+        The setting with what its things add to it, and for each thing whether it is a part of
+        the ground, and so no draft is laid there.
+    """
+    setting = layout.setting
+    painted = []
+    for thing in layout.things:
+        setting, is_ground = _settle_thing(setting, thing)
+        painted.append(is_ground)
+    left = [t for t, is_ground in zip(layout.things, painted, strict=True) if not is_ground]
+    ashore = [t for t in left if last_word(t.name) not in AFLOAT and not is_aloft(t)]
+    if setting.place == "sea" and ashore and not any(last_word(t.name) in AFLOAT for t in left):
+        setting = replace(setting, place="beach")  # a house does not stand in the sea
+    return setting, tuple(painted)
+
+
+def _settle_thing(setting: Setting, thing: Thing) -> tuple[Setting, bool]:
+    """The setting with one more thing, and whether the thing is painted with it."""
+    word = last_word(thing.name)
+    if thing.part:
+        return setting, False
+    if word in TIMES and setting.time in ("", TIMES[word]):
+        return replace(setting, time=TIMES[word]), True
+    if word == "sun" and setting.time in ("sunset", "dawn"):
+        return setting, True
+    place = SCENERY.get(word)
+    if place is None:
+        return setting, False
+    if place == "path" and setting.place in ("", "forest"):
+        return replace(setting, place="path"), True
+    if setting.place == place:
+        return setting, True
+    if setting.place == "" and thing.box[2] >= WIDE:
+        return replace(setting, place=place), True
+    return setting, False
