@@ -63,14 +63,12 @@ def read_configs(options: PromptOptions) -> list[RunConfig]:
         listed = [_structure(Path(first))]
         if folder := assets.infer_assets(Path(first)):
             overrides.insert(0, f"assets={folder}")
-    found: list[RunConfig] = []
-    for text in listed:
-        found += loading.load_configs(
-            text,
-            ",".join(options.preset),
-            file=file,
-            overrides=_once(options.overrides(), overrides),
-        )
+    found = loading.load_each(
+        listed,
+        ",".join(options.preset),
+        file=file,
+        overrides=_once(options.overrides(), overrides),
+    )
     if first == "" or not all(config.prompts.strip() for config in found):
         raise PromptError('there is no prompt; write one: vqclip "a red balloon over the sea"')
     found = [as_draft(config) for config in found] if drawn and drawn.draft else found

@@ -136,11 +136,35 @@ def load_configs(
         for
             more than 1000 runs.
     """
+    return load_each([prompts], preset, file=file, overrides=overrides)
+
+
+def load_each(
+    prompts: Sequence[str | None],
+    preset: str | Sequence[str] = (),
+    *,
+    file: Path | str | None = None,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+) -> list[RunConfig]:
+    """Load the settings of several prompts, which have all others in common; see `load_configs`.
+
+    Raises:
+        ConfigError, PromptError, PictureError: see there.
+    """
     layers = _layers(preset, file, overrides)
     merged = merge_layers(layers)
+    return [
+        config
+        for text in prompts
+        for config in _settle_variants(merged, layers, _prompt_of(layers) if text is None else text)
+    ]
+
+
+def _settle_variants(merged: RunConfig, layers: Sequence[Layer], prompts: str) -> list[RunConfig]:
+    """The settings of all runs that the templates of one prompt, of `negative` and style are."""
     search_path = SearchPath.from_settings(merged.assets)
     expanded = [
-        _variants(_prompt_of(layers) if prompts is None else prompts, search_path),
+        _variants(prompts, search_path),
         _variants(merged.negative, search_path, empty=True),
         expand_templates(merged.style, search_path, slot=True),
     ]

@@ -45,6 +45,7 @@ class ModelShapes:
     Attributes:
         perceptors: as the settings name them, in the order of `networks`.
         regions: how many parts of the picture have prompts of their own.
+        weights: of all models, in bytes; those that open_clip does not describe left out.
     """
 
     drawer: vqgan.VQGAN
@@ -54,6 +55,7 @@ class ModelShapes:
     dtype: torch.dtype
     perceptors: Sequence[PerceptorSpec]
     regions: int
+    weights: int
     counted: dict[Any, Cost] = field(default_factory=dict)
 
 
@@ -81,7 +83,10 @@ def build_shapes(
     unknown = tuple(name for name, network in networks.items() if network is None)
     known = tuple(network.to(dtype) for network in networks.values() if network is not None)
     known_or_not = None if unknown else known
-    return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions)
+    weights = sum(map(_weights, (drawer, *known)))
+    return ModelShapes(
+        drawer, known_or_not, unknown, device, dtype, perceptors, regions, weights
+    )
 
 
 def step_costs(
@@ -134,9 +139,14 @@ def _looking(
         key = (index, work)
         if key not in counted:  # what is looked at together costs in proportion
             counted[key] = embed_cost(network, 1, models.dtype, work=work)
-        layers = sum(1 for each in network.visual.modules() if not list(each.children()))
-        looks.append(_some(counted[key], cutouts[index], memory_policy.chunk, layers))
+        chunk = memory_policy.chunk
+        layers = _count_layers(network.visual) if chunk else 0
+        looks.append(_some(counted[key], cutouts[index], chunk, layers))
     return Cost(*(sum(x) for x in zip(*map(astuple, looks), strict=True)))
+
+
+def _count_layers(model: torch.nn.Module) -> int:
+    return sum(1 for each in model.modules() if not list(each.children()))
 
 
 def _some(one: Cost, cutouts: int, chunk: int, layers: int = 0) -> Cost:
@@ -154,8 +164,7 @@ def peak_memory(models: ModelShapes, draws: Sequence[Cost], look: Cost) -> int:
     """Bytes of the process at its peak, or on a GPU of the GPU."""
     assert models.networks is not None
     base = CONTEXT if models.device.type == "cuda" else BASE
-    weights = sum(_weights(model) for model in (models.drawer, *models.networks))
-    return int(base + weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
+    return int(base + models.weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
 
 
 def needed_memory(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,7 @@ from vqclip.models.cost import Cost
 from vqclip.models.zoo import model_files
 from vqclip.run import frame_plan as run_frames
 from vqclip.run import memory_footprint
+from vqclip.run.memory_footprint import ModelShapes
 from vqclip.run.preflight import Request
 
 PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
@@ -70,8 +72,40 @@ class Speed:
     move: float
 
 
-def estimate_cost(request: Request) -> Estimate:
+@dataclass(frozen=True)
+class SharedCounts:
+    """What estimates of several runs have in common, counted and measured once.
+
+    Attributes:
+        models: by their names and the device, on the meta device.
+        speeds: by device, number format and threads.
+    """
+
+    models: dict[tuple[Any, ...], ModelShapes] = field(default_factory=dict)
+    speeds: dict[tuple[Any, ...], Speed] = field(default_factory=dict)
+
+    def find_shapes(self, request: Request) -> ModelShapes:
+        """The models of a run without weights; see `memory_footprint.build_shapes`."""
+        config, looking = request.config, (request.perceptors, request.regions)
+        key = (config.vqgan, tuple(request.names), config.device, config.precision)
+        if key not in self.models:
+            self.models[key] = memory_footprint.build_shapes(config, *looking)
+        return replace(self.models[key], perceptors=looking[0], regions=looking[1])
+
+    def find_speed(self, models: ModelShapes, threads: int) -> Speed:
+        """How fast the device of a run is."""
+        key = (models.device, models.dtype, threads)
+        if key not in self.speeds:
+            with _threads(threads):
+                self.speeds[key] = measure_speed(models.device, models.dtype)
+        return self.speeds[key]
+
+
+def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estimate:
     """Work out what a run would need. Loads no weights, asks no network, takes a few seconds.
+
+    Args:
+        shared: what earlier estimates have counted; it is added to.
 
     Raises:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
@@ -79,7 +113,8 @@ def estimate_cost(request: Request) -> Estimate:
     """
     config = request.config
     lacking = model_files.missing_models(config.vqgan, request.names, clip.is_absent)
-    models = memory_footprint.build_shapes(config, request.perceptors, request.regions)
+    shared = SharedCounts() if shared is None else shared
+    models = shared.find_shapes(request)
     stages = plan_stages(config, models.drawer.factor)
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
@@ -93,8 +128,7 @@ def estimate_cost(request: Request) -> Estimate:
             config, models, memory_footprint.read_memory_policy(config)
         )
         memory = memory_footprint.peak_memory(models, draws, look)
-        with _threads(config.threads):
-            speed = measure_speed(models.device, models.dtype)
+        speed = shared.find_speed(models, config.threads)
         each = [_seconds(draw, look, speed) for draw in draws]
         taken = zip(each[-len(stages) :], stages, strict=True)
         seconds = START + sum(s * steps for s, (_, _, steps) in taken)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
@@ -22,6 +22,9 @@ from vqclip.language import lexer, prompts
 from vqclip.language.layout.layout_json import read_layouts
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.run.preflight import make_request
+
+if TYPE_CHECKING:
+    from vqclip.run.plan_summary import SharedCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,17 +110,21 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
-    for config in prompt_arguments.read_configs(options):
-        _plan(config, options, screen)
+    found = prompt_arguments.read_configs(options)
+    from vqclip.run.plan_summary import SharedCounts
+
+    shared = SharedCounts()
+    for config in found:
+        _plan(config, options, screen, shared)
 
 
-def _plan(config: RunConfig, options: PlanOptions, screen: Console) -> None:
+def _plan(config: RunConfig, options: PlanOptions, screen: Console, shared: SharedCounts) -> None:
     request = make_request(config, clipped=True, complete=False)
     from vqclip.run import perceptor_set as run_perceptors
     from vqclip.run import plan_summary as run_estimate
 
     notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
-    config, estimate = request.config, run_estimate.estimate_cost(request)
+    config, estimate = request.config, run_estimate.estimate_cost(request, shared)
     if options.json:
         screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
         return

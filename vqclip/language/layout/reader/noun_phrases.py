@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from vqclip.language.layout.reader.vocabulary import (
     BE,
@@ -522,6 +523,18 @@ def is_plural(word: str) -> bool:
 @cache
 def make_singular(word: str) -> str:
     """The singular of a plural that the lists do not have."""
-    import inflect
+    return str(_load_inflect().singular_noun(word) or word)
 
-    return str(inflect.engine().singular_noun(word) or word)  # type: ignore[arg-type]
+
+@cache
+def _load_inflect() -> Any:
+    """The library of plurals, without the checks of types that take it two seconds to make."""
+    import typeguard
+
+    check = typeguard.typechecked
+    typeguard.typechecked = lambda function: function  # type: ignore[assignment]
+    try:
+        import inflect
+    finally:
+        typeguard.typechecked = check
+    return inflect.engine()
