@@ -21,6 +21,7 @@ from vqclip.drawers.registry import DRAWERS
 from vqclip.guidance import objectives
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
+from vqclip.language.layout.layout_prompts import make_thing_prompts
 from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
@@ -196,6 +197,12 @@ def _make_objectives(
         masks=opening.masks,
         cutter=perceptor_set.region_cutter,
         search_path=request.search_path,
+        planned=frozenset(
+            prompt.region
+            for layout in request.layouts.values()
+            for prompt in make_thing_prompts(layout)
+            if prompt.region is not None
+        ),
     )
     found = [
         *objectives.make_prompt_objectives(

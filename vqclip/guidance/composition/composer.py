@@ -17,7 +17,7 @@ from vqclip.guidance.composition import grounds, placing, scenery
 from vqclip.guidance.composition.painting import Canvas, read_colour
 from vqclip.guidance.composition.placing import Place
 from vqclip.guidance.composition.silhouettes import Silhouette
-from vqclip.language.layout.layout_types import Layout, Setting, Thing
+from vqclip.language.layout.layout_types import Layout, Thing
 from vqclip.tensors import Image
 
 TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")

@@ -1,7 +1,7 @@
 """Placing: where a silhouette lies in its box, and what it stands on.
 
-A box is for a thing of the usual shape; a silhouette has a shape of its own. It is fitted into the
-box, stretched a little at most, and then what was planned to touch is moved until it does.
+A box is for a thing of the usual shape; a silhouette has a shape of its own. It is fitted into
+the box, stretched a little at most, and then what was planned to touch is moved until it does.
 
 Boxes here are left, top, width and height in pixels.
 """

@@ -6,6 +6,11 @@ from dataclasses import replace
 
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
 
+
+def _read_words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 WIDE = 0.75  # a thing so wide, in shares of the picture, may be the ground itself
 SCENERY = {
     "sea": "sea",
@@ -40,16 +45,17 @@ SCENERY = {
     "snow": "snow",
 }
 TIMES = {"sunset": "sunset", "sunrise": "dawn", "dawn": "dawn", "night": "night"}
-WATERS = ("sea", "lake")
-AFLOAT = (
-    "boat ship sailboat sail canoe kayak ferry yacht raft submarine fish whale dolphin shark duck "
-    "swan surfer wave seal turtle octopus jellyfish buoy iceberg swimmer island"
-).split()
-ALOFT = (
-    "sun moon star cloud comet planet rainbow kite balloon plane airplane aeroplane jet helicopter "
-    "rocket ufo bat firework lightning lamp chandelier"
-).split()
-HEADWEAR = "hat cap crown helmet beret bonnet turban sombrero tiara wig hood wreath bow".split()
+AFLOAT = _read_words(
+    "boat ship sailboat sail canoe kayak ferry yacht raft submarine fish whale dolphin shark "
+    "duck swan surfer wave seal turtle octopus jellyfish buoy iceberg swimmer island"
+)
+ALOFT = _read_words(
+    "sun moon star cloud comet planet rainbow kite balloon plane airplane aeroplane jet "
+    "helicopter rocket ufo bat firework lightning lamp chandelier"
+)
+HEADWEAR = _read_words(
+    "hat cap crown helmet beret bonnet turban sombrero tiara wig hood wreath bow"
+)
 
 
 def last_word(name: str) -> str:
@@ -100,3 +106,17 @@ def _settle_thing(setting: Setting, thing: Thing) -> tuple[Setting, bool]:
     if setting.place == "" and thing.box[2] >= WIDE:
         return replace(setting, place=place), True
     return setting, False
+
+
+def list_kinds(layout: Layout) -> list[tuple[str, float]]:
+    """List what drafts are drawn for: the prompts of things, with the aspects of their boxes.
+
+    Aspects are of the boxes in shares of the picture; several things of one prompt are listed
+    once.
+    """
+    painted = settle_setting(layout)[1]
+    found: dict[str, float] = {}
+    for thing, is_ground in zip(layout.things, painted, strict=True):
+        if not is_ground:
+            found.setdefault(thing.prompt, thing.box[2] / thing.box[3])
+    return list(found.items())

@@ -1,9 +1,9 @@
 """Silhouettes: a thing cut out of the plain ground of its draft.
 
 The starter draws on plain grounds. The ground's colour is estimated along the border, as a plane
-in Lab; what differs from it, and what it does not reach from the border, is the thing. The edge is
-soft, and its colours are those of the thing alone, so that the old ground leaves no halo on a new
-one (foreground estimation, as in Levin, Lischinski and Weiss, 2008, made simple).
+in Lab; what differs from it, and what it does not reach from the border, is the thing. The edge
+is soft, and its colours are those of the thing alone, so that the old ground leaves no halo on a
+new one (foreground estimation, as in Levin, Lischinski and Weiss, 2008, made simple).
 
 No function here draws random numbers.
 """

@@ -17,6 +17,7 @@ from vqclip.config.schema import DreamSettings
 from vqclip.guidance import distractors
 from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
 from vqclip.guidance.drafts import DraftModel
+from vqclip.language.prompt_types import apply_style_to_text
 
 BUDGET = 3  # times the drafts of one thing are drawn for all kinds of things together
 MOST = 1.5  # and so many times for one of them
@@ -93,15 +94,23 @@ def draw_all_silhouettes(
     model: DraftModel,
     wanted: Sequence[tuple[str, float, int]],
     settings: DreamSettings,
+    style: str = "",
 ) -> dict[str, list[Silhouette]]:
     """Draw the silhouettes of all kinds of things of a layout.
 
     Args:
         wanted: for each kind its prompt, the aspect of its box, and the seed of its drafts.
         settings: `count` is what one thing alone would get.
+        style: put around each prompt.
     """
     own = replace(settings, count=share_drafts(settings.count, len(wanted)))
     return {
-        prompt: draw_silhouettes(model, prompt, own, torch.Generator().manual_seed(seed), aspect)
+        prompt: draw_silhouettes(
+            model,
+            apply_style_to_text(prompt, style),
+            own,
+            torch.Generator().manual_seed(seed),
+            aspect,
+        )
         for prompt, aspect, seed in wanted
     }
