@@ -201,8 +201,8 @@ def _blur(picture: Tensor, deviation: float) -> Tensor:
 
 def _extend_colours(pictures: Tensor, kept: Tensor) -> Tensor:
     """Give the pixels at a silhouette's edge, and those outside, the colours inside it."""
-    core = ~_grow(~kept, 2)
-    thin = kept & ~_grow(core, 4)  # legs and lines, which have no inside
+    core = ~_grow(~kept, 3)
+    thin = kept & ~_grow(core, 5)  # legs and lines, which have no inside
     sure = (core | thin).float()
     result = pictures * sure
     for deviation in (8.0, 1.5):  # the nearest ones last, since they count most
