@@ -24,32 +24,6 @@ TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9b
 FAINT = 22.0  # in Lab: a thing that differs less from what is behind it gets an outline
 OUTLINE = 0.008  # its width, in heights
 SHADOW = 0.2  # opacity of the shadow at a thing's foot
-MOST_ROOM = 0.8  # of the picture, that a thing takes where there is a ground to be seen
-
-
-def make_room(layout: Layout) -> tuple[Thing, ...]:
-    """Make the things of a setting smaller where they would hide it, the same for all."""
-    things = layout.things
-    top = min((t.box[1] for t in things), default=0.0)
-    bottom = max((t.box[1] + t.box[3] for t in things), default=1.0)
-    left = min((t.box[0] for t in things), default=0.0)
-    right = max((t.box[0] + t.box[2] for t in things), default=1.0)
-    share = min(1.0, MOST_ROOM / max(bottom - top, (right - left) * 0.9))
-    middle, foot = (left + right) / 2, min(bottom, 0.95)
-    return tuple(
-        Thing(
-            each.name,
-            each.prompt,
-            (
-                middle + (each.box[0] - middle) * share,
-                foot + (each.box[1] - bottom) * share,
-                each.box[2] * share,
-                each.box[3] * share,
-            ),
-            each.part,
-        )
-        for each in things
-    )
 
 
 def compose_picture(
@@ -71,7 +45,7 @@ def compose_picture(
         [1, 3, height, width] in [0, 1].
     """
     setting, painted = scenery.settle_setting(layout)
-    planned = make_room(layout) if setting else layout.things
+    planned = scenery.make_room(layout)
     things = [t for t, is_ground in zip(planned, painted, strict=True) if not is_ground]
     chosen = _choose(things, silhouettes, width / height)
     places = placing.place_things(things, chosen, width, height)

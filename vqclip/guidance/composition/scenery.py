@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
+from vqclip.language.prompt_types import Box
 
 
 def _read_words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+MOST_ROOM = 0.8  # of the picture: what things take where a ground is to be seen
 WIDE = 0.75  # a thing so wide, in shares of the picture, may be the ground itself
 SCENERY = {
     "sea": "sea",
@@ -106,6 +108,31 @@ def _settle_thing(setting: Setting, thing: Thing) -> tuple[Setting, bool]:
     if setting.place == "" and thing.box[2] >= WIDE:
         return replace(setting, place=place), True
     return setting, False
+
+
+def make_room(layout: Layout) -> tuple[Thing, ...]:
+    """Make the things of a layout smaller where they would hide its ground, all alike.
+
+    What is painted as the ground stays as it is planned, and so do all things without a ground.
+    """
+    setting, painted = settle_setting(layout)
+    boxes = [t.box for t, is_ground in zip(layout.things, painted, strict=True) if not is_ground]
+    if not setting or not boxes:
+        return layout.things
+    top, left = min(box[1] for box in boxes), min(box[0] for box in boxes)
+    bottom = max(box[1] + box[3] for box in boxes)
+    right = max(box[0] + box[2] for box in boxes)
+    share = min(1.0, MOST_ROOM / max(bottom - top, 0.9 * (right - left)))
+    middle, foot = (left + right) / 2, min(bottom, 0.95)
+
+    def shrink(box: Box) -> Box:
+        x, y = middle + (box[0] - middle) * share, foot + (box[1] - bottom) * share
+        return x, y, box[2] * share, box[3] * share
+
+    return tuple(
+        each if is_ground else replace(each, box=shrink(each.box))
+        for each, is_ground in zip(layout.things, painted, strict=True)
+    )
 
 
 def list_kinds(layout: Layout) -> list[tuple[str, float]]:
