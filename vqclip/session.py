@@ -19,6 +19,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.registry import DRAWERS
 from vqclip.guidance import objectives
+from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
 from vqclip.media.paths import describe_unread
@@ -92,7 +93,8 @@ def build_runner(
     notes += word_embedding.unknown_word_notes(
         words, {p.name: p.width for p in perceptor_set.perceptors}
     )
-    masks = init_image.make_masks(request.prompts, request.search_path)
+    weighed = thing_prompts.weigh_prompts(request.prompts, request.layouts)
+    masks = init_image.make_masks([*request.prompts, *weighed], request.search_path)
     opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
     latent = init_image.start_latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
@@ -177,9 +179,10 @@ def _make_objectives(
     """All that is liked about the picture, or about a frame."""
     config = request.config
     perceptors = perceptor_set.perceptors
+    prompts = thing_prompts.weigh_prompts(request.prompts, request.layouts)
     told = list(
         objectives.make_distractor_objectives(
-            *(request.prompts, perceptors, request.scenes),
+            *([p for p in prompts if p.scene not in request.layouts], perceptors, request.scenes),
             *(
                 schedule_settings.read_scheduled("losses.distinct", config.losses.distinct),
                 config.style,
@@ -191,19 +194,22 @@ def _make_objectives(
     reserved += animation_setup.NAMES if request.frames is not None else ()
     material = PromptInputs(
         pictures=init_image.read_target_images(
-            request.prompts, opening.size, opening.device, request.search_path
+            prompts, opening.size, opening.device, request.search_path
         ),
         masks=opening.masks,
         cutter=perceptor_set.region_cutter,
         search_path=request.search_path,
+        planned=thing_prompts.list_planned_regions(prompts, request.layouts),
     )
     found = [
         *objectives.make_prompt_objectives(
-            request.prompts, perceptors, request.scenes, material, reserved, request.weights
+            prompts, perceptors, request.scenes, material, reserved, request.weights
         ),
         *told,
         *objectives.make_loss_objectives(config.losses, start, request.clock),
     ]
+    if request.layouts:
+        found = thing_prompts.hold_ground(found)
     if request.frames is None or feedback is None:
         yield from found
         return

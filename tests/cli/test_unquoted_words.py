@@ -37,6 +37,15 @@ def test_a_file_that_is_there_is_found(
     assert said.endswith(f"a file's name was typed in pieces; put it in quotes: {advice}")
 
 
+def test_an_error_about_something_else_is_said_first(
+    refused: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a fox").touch()
+    said = refused("plan", "a", "fox", "--no-such-option")
+    assert "no-such-option" in said and said.endswith('put it in quotes: "a fox"')
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [

@@ -14,6 +14,7 @@ from tests.helpers import building
 from vqclip import session
 from vqclip.cli.main import main
 from vqclip.config import loading
+from vqclip.config.checking import prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PromptError
 from vqclip.language import assets
@@ -21,7 +22,6 @@ from vqclip.language.assets import SearchPath
 from vqclip.models import clip_text_tower
 from vqclip.models.zoo import model_files, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.run import preflight
 
 
 def teach(place: Path, name: str = "my-cat", wide: int = 32, seed: int = 0) -> Path:
@@ -181,11 +181,13 @@ def test_a_name_that_prompts_cannot_write_is_told(
     monkeypatch.chdir(tmp_path)
     touch(tmp_path / assets.WORD_FOLDER, file)
     here = SearchPath.current()
-    (said,) = preflight.list_notes(RunConfig(prompts=f"a photo of {written}, wet"), here)
+    (said,) = prompt_notes.list_prompt_notes(
+        RunConfig(prompts=f"a photo of {written}, wet"), here
+    )
     assert said.startswith(f"'{written}' is only words, since such a name cannot be written; ")
     assert re.search(mend.replace("+", r"\+"), said)
-    assert preflight.list_notes(RunConfig(prompts=f'a "{written}"'), here) == []
-    assert preflight.list_notes(RunConfig(prompts="a <less known> and <3"), here) == []
+    assert prompt_notes.list_prompt_notes(RunConfig(prompts=f'a "{written}"'), here) == []
+    assert prompt_notes.list_prompt_notes(RunConfig(prompts="a <less known> and <3"), here) == []
 
 
 def test_what_is_offered_can_be_written(tmp_path: Path) -> None:
@@ -260,8 +262,8 @@ def test_a_prompt_that_is_the_name_of_a_file_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     here = SearchPath.current()
-    assert preflight.list_notes(RunConfig(prompts=prompt), here) == []
+    assert prompt_notes.list_prompt_notes(RunConfig(prompts=prompt), here) == []
     touch(tmp_path, prompt.strip())
-    (said,) = preflight.list_notes(RunConfig(prompts=prompt), here)
+    (said,) = prompt_notes.list_prompt_notes(RunConfig(prompts=prompt), here)
     assert said.startswith(f"{prompt.strip()!r} is read as words, and is the name of a file here")
     assert mend in said

@@ -222,4 +222,4 @@ def test_more_scenes_than_steps_are_refused() -> None:
     with pytest.raises(PromptError, match=r"^the prompt has 3 scenes, and steps is 2, too few"):
         check_scenes(wishes, 2)
     with pytest.raises(PromptError, match=r"frames is 2, too few .*; write frames=3 or more"):
-        check_scenes(wishes, 2, "frames")
+        check_scenes(wishes, 9, 2)

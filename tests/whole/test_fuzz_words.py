@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.whole.test_fuzz import TEXTS, fuzzed
+from vqclip.config.checking import prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ModelError, PromptError
 from vqclip.language import assets, lookalikes
@@ -27,7 +28,6 @@ from vqclip.language.prompts import (
     prompts_to_text,
 )
 from vqclip.models.zoo import word_embedding
-from vqclip.run import preflight
 from vqclip.run.record import grammar_v1
 
 TIMED = st.sampled_from(
@@ -120,7 +120,9 @@ def test_every_file_of_a_word_can_be_asked_for_or_is_told(
     if path.suffix != ".pt" or path.is_dir() or folder not in path.parents:
         return
     try:
-        notes = preflight.list_notes(RunConfig(prompts=f"a <{path.stem}>"), SearchPath((root,)))
+        notes = prompt_notes.list_prompt_notes(
+            RunConfig(prompts=f"a <{path.stem}>"), SearchPath((root,))
+        )
     except PromptError:
         return
     if assets.find_word_names(f"<{path.stem}>") == [path.stem]:

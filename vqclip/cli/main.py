@@ -82,7 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes = [*getattr(error, "__notes__", []), *_slip(words)]
         told = "; ".join([str(error), *notes])
         if not progress.started and (split := unquoted_words.find_split_name(words)):
-            told = f"a file's name was typed in pieces; put it in quotes: {split}"
+            advice = f"a file's name was typed in pieces; put it in quotes: {split}"
+            # An error that quotes none of the pieces is about something else.
+            is_cause = any(
+                f"'{piece}'" in told or (len(piece) > 2 and piece in told)
+                for piece in split.replace('"', " ").split()
+            )
+            told = advice if is_cause else f"{told}; also, {advice}"
         elif not isinstance(error, PromptError):  # which quotes what is drawn
             try:
                 assets.refuse_mangled_address(words, told)

@@ -30,6 +30,8 @@ from vqclip.language.schedules import Curve, Schedule
 from vqclip.optimisation_loop import Loss, Objective
 from vqclip.tensors import Image
 
+THING_CONTRAST = 0.15  # weight of the contrast with distractors, beside a thing's prompt of 1
+
 
 @dataclass(frozen=True)
 class PromptInputs:
@@ -40,12 +42,14 @@ class PromptInputs:
         pictures: body of an image prompt → its pictures, [1, 3, H, W] in [0, 1].
         masks: region → its mask.
         cutter: makes the cutter of a region, from a perceptor and the region's number.
+        planned: the regions of a layout's things.
     """
 
     search_path: SearchPath
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     masks: Mapping[Region, Mask] = field(default_factory=dict)
     cutter: Callable[[OpenClipPerceptor, int], Cutter] | None = None
+    planned: frozenset[Region] = frozenset()
 
 
 def make_prompt_objectives(
@@ -82,6 +86,8 @@ def make_prompt_objectives(
                     assert inputs.cutter is not None
                     cut = inputs.cutter(perceptor, number)
                     views[key] = RegionView(inputs.masks[first.region], perceptor, cut)
+                if first.region in inputs.planned:
+                    loss = _add_contrast(loss, first, perceptor)
                 loss = regions.restrict_to_region(loss, views[key])
             yield Objective(name, counts.get(perceptor.name, _constant(1.0)), loss)
 
@@ -106,6 +112,14 @@ def _track_loss(
     return prompt_losses.prompt_loss(
         perceptor.name, scenes.track_target(track, timeline, embedded), weight, stop
     )
+
+
+def _add_contrast(loss: Loss, prompt: Prompt, perceptor: OpenClipPerceptor) -> Loss:
+    """The loss of a thing of a layout, which has to win against distractors in its region."""
+    away = perceptor.embed_text(distractors.distractors_for(prompt.body))
+    wanted = prompt_embedding.embed_text_prompt(prompt, perceptor)
+    contrast = distractors.contrast_loss({perceptor.name: [(wanted, away)]})
+    return lambda view: loss(view) + THING_CONTRAST * contrast(view)
 
 
 def make_distractor_objectives(

@@ -55,7 +55,7 @@ def parse_part(raw: Chars, place: str, times: bool = True) -> Prompt:
     weight, stop = split_numbers(fields, place, times)
     content, modifiers = split_modifiers(join_fields(fields, ":"))
     late = split(content, ":", outside="([{")
-    if modifiers and len(late) > 1 and _is_number(late, times):
+    if modifiers and len(late) > 1 and _is_number(text_of(strip(late[-1])), late, times):
         raise PromptError(
             f"{place}, {text_of(raw)!r}: the weight comes last, after "
             f"{' and '.join(modifiers)}( )"
@@ -162,9 +162,8 @@ def ends_in_time_or_port(fields: Sequence[Chars]) -> bool:
     )
 
 
-def _is_number(fields: Sequence[Chars], times: bool) -> bool:
-    """Whether the last of fields parted by colons is a number of the part."""
-    text = text_of(strip(fields[-1]))
+def _is_number(text: str, fields: Sequence[Chars], times: bool) -> bool:
+    """Whether the text of the last of fields parted by colons is a number of the part."""
     found = NUMBER.fullmatch(text) or ENDLESS.fullmatch(text)
     return found is not None and not (times and ends_in_time_or_port(fields))
 
@@ -180,7 +179,7 @@ def split_numbers(fields: list[Chars], place: str, times: bool) -> tuple[float |
         field = fields[-1]
         scheduled = field[:1] == [("{", False)] and strip(field)[-1:] == [("}", False)]
         text = text_of(strip(field))
-        if not scheduled and not _is_number(fields, times):
+        if not scheduled and not _is_number(text, fields, times):
             break
         fields.pop()
         if not scheduled:
@@ -193,7 +192,7 @@ def split_numbers(fields: list[Chars], place: str, times: bool) -> tuple[float |
         break  # a schedule is a weight, and what stands before is the body
     weight = found[0] if found else 1.0
     before = text_of(strip(fields[-1]))
-    stops = NUMBER.fullmatch(before) is not None and _is_number(fields, times)
+    stops = NUMBER.fullmatch(before) is not None and _is_number(before, fields, times)
     if len(fields) > 1 and isinstance(weight, Schedule) and stops:
         raise PromptError(
             f"{place}: the stop cannot be a schedule; write the weight's schedule first, then "
@@ -287,7 +286,7 @@ def _spans(chars: Chars, place: str, times: bool) -> tuple[TextSpan, ...]:
             colon = next((i for i in reversed(inner) if chars[i] == (":", False)), None)
             if opening == "(" and colon is not None:
                 text = text_of(strip(chars[colon + 1 : end]))
-                if _is_number(split(chars[start + 1 : end], ":"), times):
+                if _is_number(text, split(chars[start + 1 : end], ":"), times):
                     factor, inner = _number(text, place), range(start + 1, colon)
                     if not 0 <= factor <= MOST_ATTENTION:
                         raise PromptError(

@@ -181,19 +181,21 @@ def parse_with_negative(text: str, negative: str = "") -> tuple[Prompt, ...]:
     return tuple(sorted(found, key=lambda prompt: prompt.scene))
 
 
-def check_scenes(prompts: Iterable[Prompt], steps: int, of: str = "steps") -> None:
-    """Refuse more scenes than steps or frames: some scenes would never be shown.
+def check_scenes(prompts: Iterable[Prompt], steps: int, frames: int = 0) -> None:
+    """Refuse more scenes than frames, or than steps of a still: some would never be shown.
 
     Args:
-        of: the setting that `steps` comes from, for the message.
+        steps: of the run, or of each of its frames.
+        frames: of an animation; 0 for a still.
 
     Raises:
         PromptError: with both numbers.
     """
     scenes = max(prompt.scene for prompt in prompts) + 1
-    if scenes > steps:
+    shown, of = (frames, "frames") if frames else (steps, "steps")
+    if scenes > shown:
         raise PromptError(
-            f"the prompt has {scenes} scenes, and {of} is {steps}, too few to show each; write "
+            f"the prompt has {scenes} scenes, and {of} is {shown}, too few to show each; write "
             f"{of}={scenes} or more, or fewer scenes"
         )
 

@@ -28,10 +28,12 @@ from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
+from vqclip.guidance.composition import composer, scenery, sprites
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.pixel_losses import parse_colours
 from vqclip.guidance.regions import Mask
 from vqclip.language.assets import SearchPath
+from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
@@ -280,11 +282,15 @@ class InitImage:
         """A draft of a scene as a whole, and in it one of what each region is to show.
 
         Each has a random stream of its own: another region does not change the others. Where the
-        scene has no words, it is that of the first one that has some.
+        scene has no words, it is that of the first one that has some. A scene with a layout is
+        composed.
         """
         found = positive_texts(self.request.prompts)
         spoken = {prompt.scene for prompt in found}
         scene = scene if scene in spoken else min(spoken)
+        layout = self.request.layouts.get(scene)
+        if layout is not None:
+            return self._compose(layout, seed)
         first = [prompt for prompt in found if prompt.scene == scene]
         whole = [prompt for prompt in first if prompt.region is None]
         parts: dict[Region, list[Prompt]] = {}
@@ -292,7 +298,8 @@ class InitImage:
             if prompt.region is not None:
                 parts.setdefault(prompt.region, []).append(prompt)
         drafts = {
-            region: self._best(some, _stream(seed, region)) for region, some in parts.items()
+            region: self._best(some, _stream(seed, f"{region.outside}:{region.place}"))
+            for region, some in parts.items()
         }
         width, height = self.size
         if whole:
@@ -303,6 +310,24 @@ class InitImage:
         for region, draft in drafts.items():
             laid = regions.paste_draft(draft, laid, self.masks[region])
         return laid
+
+    def _compose(self, layout: Layout, seed: int) -> Image:
+        """The picture of a layout; each kind of thing has a random stream of its own."""
+        width, height = self.size
+        model = self._draft_model
+        assert isinstance(model, guidance_drafts.DraftModel)  # no other prior starts a run
+        silhouettes = sprites.draw_all_silhouettes(
+            model,
+            [
+                (prompt, aspect * width / height, _stream(seed, prompt))
+                for prompt, aspect in scenery.list_kinds(layout)
+            ],
+            self.request.config.dream,
+            layout.style,
+        )
+        generator = torch.Generator().manual_seed(_stream(seed, "ground"))
+        composed = composer.compose_picture(layout, silhouettes, width, height, generator)
+        return composed.to(self.device)
 
     @cached_property
     def _draft_model(self) -> guidance_drafts.DraftModel | guidance_drafts.ClassDraftModel:
@@ -348,7 +373,7 @@ def _first_frame(config: RunConfig, size: tuple[int, int], search_path: SearchPa
     return first
 
 
-def _stream(seed: int, region: Region) -> int:
-    """The seed of a region's draft."""
-    digest = hashlib.sha256(f"{seed}:{region.outside}:{region.place}".encode()).digest()
+def _stream(seed: int, name: str) -> int:
+    """The seed of a draft of its own, such as a region's."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -11,6 +11,7 @@ from vqclip.config import schedule_settings
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.guidance import prompt_embedding, regions
+from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
@@ -92,7 +93,14 @@ class PerceptorSet:
         (seen,) = (
             spec.cutouts for spec in self.request.perceptors if spec.name == perceptor.name
         )
-        return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, regions.count_cutouts)
+        planned = sum(len(layout.things) for layout in self.request.layouts.values())
+
+        def share(cutouts: int) -> int:
+            if planned:
+                return thing_prompts.share_cutouts(cutouts, planned)
+            return regions.count_cutouts(cutouts)
+
+        return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, share)
 
     def digests(self) -> dict[str, str]:
         """The sha256 of each one's weights, by what it is in the notes."""

@@ -7,8 +7,6 @@ made once, by `make_request`; whatever comes after takes it, and parses and chec
 from __future__ import annotations
 
 import math
-import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vqclip.config import layout_settings, perceptor_spec, schedule_settings
 from vqclip.config.auto_settings import resolve_auto
-from vqclip.config.checking import animation_checks
+from vqclip.config.checking import animation_checks, prompt_notes
 from vqclip.config.checking.picture_checks import images_of_run, require_images
 from vqclip.config.checking.setting_checks import check_settings
 from vqclip.config.perceptor_spec import PerceptorSpec
@@ -24,7 +22,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import VqclipError
 from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
-from vqclip.language import assets, lexer, lookalikes, prompts
+from vqclip.language import assets, prompts
 from vqclip.language import prompt_types as language_prompt
 from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.clock import Clock
@@ -32,47 +30,12 @@ from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, learnt_words_in
 from vqclip.language.schedules import Curve
-from vqclip.media.paths import FILM_SUFFIXES, GALLERY_SUFFIXES, find_images
+from vqclip.media.paths import find_images
 from vqclip.models.zoo import model_files
 
 if TYPE_CHECKING:
     from vqclip.run.frame_plan import FramePlan
     from vqclip.run.retake import Retake
-
-
-def list_notes(config: RunConfig, search_path: SearchPath) -> list[str]:
-    """List what of the prompts may be read in another way than it was meant.
-
-    Raises:
-        PromptError: if a prompt cannot be read.
-    """
-    texts = (config.prompts, config.negative)
-    signs = [lookalikes.show_signs(lexer.lex_text(text)) for text in texts]
-    return [
-        *prompts.lint_prompts(*texts),
-        *assets.lint_word_names([*signs, config.style], search_path),
-        *_note_file_name(config.prompts.strip()),
-    ]
-
-
-def _note_file_name(prompt: str) -> Iterator[str]:
-    """Note that a prompt is the name of a file, and what to write for the file."""
-    path = Path(os.path.expanduser(prompt))
-    kind = path.suffix.lower()
-    if len(prompt) > 1000 or "\0" in prompt or not os.path.isfile(path):
-        return
-    name = shlex.quote(prompt)
-    if kind in GALLERY_SUFFIXES:
-        mend = f'to begin with the picture write --init {name}, to be like it "@{prompt}"'
-    elif kind in FILM_SUFFIXES:
-        mend = f'to draw over the film write vqclip animate "a fox" source.film={name}'
-    elif kind in assets.WORD_SUFFIXES:
-        mend = f"a learnt word is written <{assets.propose_word_name(path.stem)}>"
-    elif kind in (".txt", ".json", ".yaml", ".yml"):
-        mend = f"to draw what is in the file write vqclip {name}"
-    else:
-        mend = f"a file of prompts, one a line, is called {shlex.quote(f'{path.stem}.txt')}"
-    yield f"{prompt!r} is read as words, and is the name of a file here; {mend}"
 
 
 @dataclass(frozen=True)
@@ -180,7 +143,7 @@ def make_request(
         config = run_frames.with_source_length(config, search_path)
     layouts = layout_settings.plan_layouts(config, parsed, noted)
     hints += layout_settings.describe_layouts(config, parsed, layouts)
-    notes = [*hints, *list_notes(config, search_path)]
+    notes = [*hints, *prompt_notes.list_prompt_notes(config, search_path)]
     for line in (
         *(f"  {each}" for each in prompts.describe_prompts(parsed)),
         *(f"note: {n}" for n in notes),
@@ -199,7 +162,7 @@ def _request(
     say: Callable[[str], None],
 ) -> Request:
     """Work out what holds at which step of a run that has everything that it names."""
-    _check_scenes(config, written)
+    prompts.check_scenes(written, config.steps, config.frames)
     styled = language_prompt.apply_style(add_things(written, layouts), config.style)
     retake = None
     if config.retake.of:
@@ -287,20 +250,13 @@ def _check(
     animation_checks.check_animation(config)
     parsed = prompts.parse_with_negative(config.prompts, config.negative)
     if config.frames or not config.source.film:  # else how many they are is told by the film
-        _check_scenes(config, parsed)
+        prompts.check_scenes(parsed, config.steps, config.frames)
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(parsed, names)
     if complete:
         model_files.require_models(config.vqgan, names)
     require_files(config if starts else replace(config, init="random"), parsed, search_path)
     return parsed
-
-
-def _check_scenes(config: RunConfig, parsed: Sequence[Prompt]) -> None:
-    """Refuse more scenes than frames, or than steps of a still."""
-    prompts.check_scenes(
-        parsed, config.frames or config.steps, "frames" if config.frames else "steps"
-    )
 
 
 def require_files(config: RunConfig, parsed: Sequence[Prompt], search_path: SearchPath) -> None:

@@ -163,6 +163,21 @@ def test_flowers_stick_out_of_a_vase(
 
 
 @each_picture
+def test_what_is_larger_than_its_bowl_sticks_out(aspect: float, seed: int) -> None:
+    layout = place("cat, bowl", "cat inside bowl", aspect, seed)
+    assert box(layout, "cat")[1] < box(layout, "bowl")[1]
+    assert order(layout) == ["cat", "bowl"]
+
+
+@each_picture
+def test_what_is_held_below_is_low(aspect: float, seed: int) -> None:
+    layout = place("cat, bird", "cat holding bird, bird below cat", aspect, seed)
+    cat, bird = box(layout, "cat"), box(layout, "bird")
+    assert covered(bird, cat) > 0.5
+    assert bottom(bird) > bottom(cat)
+
+
+@each_picture
 def test_what_is_between_is_in_the_middle(aspect: float, seed: int) -> None:
     layout = place("lamp, bed, chair", "lamp between bed & chair", aspect, seed)
     bed, lamp, chair = (centre(box(layout, n))[0] for n in ("bed", "lamp", "chair"))
@@ -218,6 +233,24 @@ def test_each_has_its_own_hat() -> None:
         assert abs(centre(man)[0] - centre(hat)[0]) < 0.02
     layout = place("2 man, 1 hat, 1 feather", "man wearing hat, hat part feather")
     assert order(layout) == ["man", "hat", "feather", "man"]
+
+
+def test_with_says_what_belongs_together() -> None:
+    cake = place("cake, 4 candle", "cake with candle")
+    assert all(t.part for t in cake.things[1:])
+    vase = place("vase, 3 tulip", "vase with tulip")
+    assert boxes(vase, "tulip")[0][1] < box(vase, "vase")[1]
+    table = place("table, lamp", "table with lamp")
+    assert box(table, "table")[1] < bottom(box(table, "lamp")) < bottom(box(table, "table"))
+    dog = place("man, dog", "man with dog")
+    assert covered(box(dog, "dog"), box(dog, "man")) == 0
+
+
+@each_picture
+def test_what_is_beside_a_cat_on_a_chair_is_not_far_below(aspect: float, seed: int) -> None:
+    layout = place("cat, stool, cup", "cat on stool, cat beside cup", aspect, seed)
+    (x, y), (x2, y2) = centre(box(layout, "cat")), centre(box(layout, "cup"))
+    assert abs(y2 - y) < abs(x2 - x)
 
 
 def test_neighbours_on_a_table_are_both_on_it() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import PromptOptions, to_overrides
 from vqclip.cli.output import Console, Progress
+from vqclip.config.checking import prompt_notes
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
 from vqclip.language import assets, prompt_types, prompts
@@ -20,7 +21,6 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import learnt_words_in
 from vqclip.media import files
 from vqclip.models.zoo import model_files
-from vqclip.run import preflight
 
 if TYPE_CHECKING:
     from vqclip.tensors import Image
@@ -44,7 +44,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     for line in prompts.describe_prompts(parsed):
         screen.say(f"  {line}")
     for note in [
-        *preflight.list_notes(config, SearchPath.from_settings(config.assets)),
+        *prompt_notes.list_prompt_notes(config, SearchPath.from_settings(config.assets)),
         *_without_regions(parsed),
     ]:
         screen.say(f"note: {note}")

@@ -15,6 +15,7 @@ from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
 from vqclip.config import layout_settings, loading, perceptor_spec
+from vqclip.config.checking.prompt_notes import list_prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import (
@@ -32,7 +33,7 @@ from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
 from vqclip.models.zoo import model_files
-from vqclip.run.preflight import check_run, list_notes
+from vqclip.run.preflight import check_run
 
 if TYPE_CHECKING:
     from vqclip.guidance.perceptor import OpenClipPerceptor
@@ -96,7 +97,7 @@ def explain_prompts(
         taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
         strays = [
             *layout_settings.describe_layouts(config, written, layouts),
-            *list_notes(config, search_path),
+            *list_prompt_notes(config, search_path),
             *word_embedding.unknown_word_notes(
                 taught, {each.name: each.width for each in perceptors}
             ),

@@ -124,8 +124,14 @@ def require_animation_files(config: RunConfig, search_path: SearchPath) -> None:
         SoundError: for a sound that does not exist.
     """
     source, depth = config.source, config.camera.depth
+    measured = depth if depth not in TERRAINS else ""
+    missing = [
+        name
+        for name in (source.film, measured)
+        if name and not match_paths(str(search_path.find(name)))
+    ]
     if source.film:
-        if not _exists(source.film, search_path):
+        if source.film in missing:
             raise PictureError(
                 f"source.film is {source.film}, but no such film, folder or pattern is found "
                 f"from {os.getcwd()}; check the name, or write the full path: source.film=…"
@@ -143,8 +149,8 @@ def require_animation_files(config: RunConfig, search_path: SearchPath) -> None:
                 f"{os.getcwd()}; check the name, or write the full path: sound.file=…"
             )
         _require_package("librosa", "analysing sound.file", "sound", "no sound.file")
-    if depth and depth not in TERRAINS:
-        if not _exists(depth, search_path):
+    if measured:
+        if measured in missing:
             raise PictureError(
                 f"camera.depth is {depth}, which is neither {', '.join(TERRAINS)} nor a depth "
                 f"map or depth model that can be found{suggest(depth, TERRAINS)}"
@@ -239,11 +245,6 @@ def _changed_keys(config: RunConfig, group: str) -> Iterator[str]:
     for each in dataclasses.fields(values):
         if getattr(values, each.name) != getattr(usual, each.name):
             yield f"{group}.{each.name}"
-
-
-def _exists(name: str, search_path: SearchPath) -> bool:
-    """Whether a name is a file, a folder or a pattern that matches files."""
-    return bool(match_paths(str(search_path.find(name))))
 
 
 def _require_package(module: str, what: str, extra: str, instead: str) -> None:

@@ -34,10 +34,11 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
         PictureError: for the first one, with the reason.
     """
     parsed = list(parsed)
+    named = images_of_run(config, parsed)
     for prompt in parsed:
         if prompt.region is not None and prompt.region.mask is not None:
             _check_mask(prompt.region.mask, search_path)
-    for name in images_of_run(config, parsed):
+    for name in named:
         path = search_path.find(name)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))

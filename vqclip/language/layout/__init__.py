@@ -9,6 +9,7 @@ Begin with `layout`. No module here loads torch.
     placement        Where the things of a sentence go: boxes from sizes, relations and counts
     relation_forest  What is placed by what: the relations of a sentence as trees
     arrangements     How a thing and what is placed by it lie to each other, for each relation
+    figures          What belongs to a figure: its parts, its clothes, and what it holds
     blocks           Blocks: things and groups of things that are fitted into a frame
     sizes            How large things are, where they belong, and where their parts sit
     reader/          What a sentence says: its things, relations, ground and style

@@ -6,23 +6,20 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from vqclip.language.layout.blocks import Block, Composite, Grid, Single
-from vqclip.language.layout.relation_forest import Node
-from vqclip.language.layout.sizes import (
-    STRETCH,
-    PartPlace,
-    ThingSize,
-    WornPlace,
-    find_part,
-    find_worn,
-    size_of,
+from vqclip.language.layout.figures import (
+    Dependents,
+    add_held,
+    add_parts,
+    add_worn,
+    anchor_size,
+    choose_side,
 )
+from vqclip.language.layout.relation_forest import Node
+from vqclip.language.layout.sizes import STRETCH, ThingSize, size_of
 
 SOFTNESS = 0.3  # exponent of real sizes: a mouse beside an elephant is drawn in 1:2.4
 LEAST = 0.42  # of the largest thing's mean side
-_TALL = 0.75  # aspect below which a wearer has its head in the uppermost fifth
 _LOW = 3  # times the height of what looks over it, at most
-
-Dependents = Sequence[tuple[Node, Block]]
 
 
 class Builder:
@@ -62,18 +59,9 @@ class Builder:
         return Single(node.mention, width, height, size.stretch)
 
 
-def _side(rng: Random) -> int:
-    return rng.choice((-1, 1))
-
-
-def _size(whole: Composite) -> tuple[float, float]:
-    """Width and height of the anchor."""
-    return whole.anchor.box[2:]
-
-
 def _add_behind(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
-    side = _side(rng)
+    width, height = anchor_size(whole)
+    side = choose_side(rng)
     for node, block in blocks:
         if node.size.is_wide:
             size_behind = max(1.6 * width, block.width), max(0.95 * height, block.height)
@@ -91,82 +79,6 @@ def _add_behind(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
         side = -side
 
 
-def _add_parts(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
-    for node, block in blocks:
-        place = find_part(node.mention.name) or PartPlace()
-        w, h = place.width * width, place.height * height
-        _make_part(block, w, h)
-        if node.count > 1:
-            spread = max(place.spread, place.width)
-            # Wheels stand in one row, many windows in two.
-            rows = 1 if place.y > 0.65 or node.count * place.width <= 1.2 * spread else 2
-            if isinstance(block, Grid):
-                block.in_one_row = rows == 1
-            w, h = spread * width, h * rows
-        bottom = place.y * height + h / 2
-        if place.y > 0.65:  # doors and wheels stand on the ground
-            bottom = min(bottom, 0.99 * height)
-        whole.add(block, place.x * width, bottom, size=(w, h), part=True, align=0.5)
-
-
-def _make_part(block: Block, width: float, height: float) -> None:
-    """Give parts their size; what is placed by them keeps its own."""
-    if isinstance(block, Grid):
-        for each in block.blocks:
-            _make_part(each, width, height)
-        block.reshape(len(block.blocks))
-    elif isinstance(block, Composite):
-        _make_part(block.anchor.block, width, height)
-    elif isinstance(block, Single):
-        block.part, block.width, block.height = True, width, height
-
-
-def _add_worn(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
-    mean = (width * height) ** 0.5
-    tall = width < _TALL * height
-    for node, block in blocks:
-        worn = find_worn(node.mention.name) or WornPlace()
-        scale = worn.size * mean / max(block.width / node.count**0.5, block.height)
-        if worn.where == "body":
-            scale = min(scale, 1.05 * width / block.width)
-        h = block.height * scale
-        x, y = width / 2, height / 2
-        if worn.where == "head":
-            y = (0.06 if tall else 0.1) * height - h / 2 + 0.1 * h
-        elif worn.where == "hands":
-            x += _side(rng) * 0.4 * width
-            y = 0.55 * height
-        elif worn.where == "feet":
-            y = height - 0.4 * h
-        elif worn.where == "back":
-            x += _side(rng) * 0.3 * width
-            y = 0.42 * height
-        else:
-            shares = {"eyes": 0.15, "mouth": 0.22, "neck": 0.3, "body": 0.48, "legs": 0.72}
-            y = (shares[worn.where] + (0.0 if tall else 0.1)) * height
-        whole.add(block, x, y + h / 2, scale=scale, behind=worn.where == "back", align=0.5)
-
-
-def _add_held(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
-    side = _side(rng)
-    for node, block in blocks:
-        largest, least = 0.75 * height, 0.34 * height
-        side_of = max(block.width, block.height)
-        scale = min(largest, max(least, 0.8 * side_of)) / side_of
-        w, h = block.width * scale, block.height * scale
-        if node.size.place == "flying" and node.size.held:  # a balloon or a kite on its string
-            x, bottom = width / 2 + side * (0.4 * width + 0.4 * w), 0.35 * height
-        elif node.size.held:
-            x, bottom = width / 2 + side * 0.12 * width, 0.16 * height
-        else:
-            x, bottom = width / 2 + side * (0.5 * width + 0.25 * w), 0.52 * height + h / 2
-        whole.add(block, x, min(bottom, height), scale=scale)
-        side = -side
-
-
 def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
     if size.is_wide or size.inside == "among":
         _add_among(whole, size, blocks, rng)
@@ -174,10 +86,11 @@ def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
     count = sum(n.count for n, _ in blocks)
     together = sum(b.width for _, b in blocks)
     highest = max(b.height for _, b in blocks)
-    width, height = _size(whole)
-    if size.inside == "out":
+    width, height = anchor_size(whole)
+    larger = any(n.size.mean_side > size.mean_side for n, _ in blocks)
+    if size.inside == "out" or (size.inside == "dish" and larger):
         whole.widen(0.9 * min(together, 1.6 * width), height)
-        width, height = _size(whole)
+        width, height = anchor_size(whole)
         if count > 2 and len(blocks) == 1:  # a bunch
             bunch = 1.7 * width, 1.1 * max(height, 0.8 * width)
             whole.add(blocks[0][1], width / 2, 0.3 * height, size=bunch, behind=True)
@@ -197,7 +110,7 @@ def _add_inside(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
         1.9 if count == 1 else 2.2, max(1.0, together / (w * width), highest / (h * height))
     )
     whole.widen(width * grow, height * grow)
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     w, h = w * width, h * height
     left = x * width - w / 2
     for _, block in blocks:
@@ -212,22 +125,22 @@ def _add_among(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
     _spread_grids(blocks, whole.width)
     together = sum(b.width for _, b in blocks)
     highest = max(b.height for _, b in blocks)
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     if sum(n.count for n, _ in blocks) > 4:  # a herd fills it
         x, w = 0.04 * width, 0.92 * width / together
         low, h = (0.96, 0.7) if size.place == "far" else (0.9, 1.0)
         for _, block in blocks:
             share = block.width * w
-            whole.add(block, x + share / 2, low * height, size=(share, h * height))
+            whole.add(block, x + share / 2, low * height, size=(share, h * height), fits=True)
             x += share
         return
     if size.place == "far":
         whole.widen(max(width, 1.35 * together), max(height, 1.1 * highest))
-        width, height = _size(whole)
+        width, height = anchor_size(whole)
         bottom = 1.06 * height
     else:
         whole.widen(max(width * 0.9, 1.25 * together), min(height, 0.55 * highest))
-        width, height = _size(whole)
+        width, height = anchor_size(whole)
         bottom = 0.55 * height
     _line_up(whole, blocks, width, bottom, 1.0, rng)
 
@@ -269,12 +182,15 @@ def _add_on(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) 
         if isinstance(block, Grid) and len(block.blocks) <= 5:
             block.in_one_row = True
             block.reshape(len(block.blocks))
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     together = sum(b.width for _, b in blocks)
     count = sum(n.count for n, _ in blocks)
+    if size.place == "sky":  # on a planet
+        whole.widen(1.5 * together, 1.5 * together)
+        width, height = anchor_size(whole)
     if together > width and count > 1:
         whole.widen(min(together / 1.05, STRETCH * 1.25 * width), height)
-        width, height = _size(whole)
+        width, height = anchor_size(whole)
     if size.place == "far" and count > 4:
         _add_among(whole, size, blocks, rng)
         return
@@ -290,7 +206,7 @@ def _resting_height(blocks: Dependents, scale: float, height: float, depth: floa
 
 
 def _add_rider(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     together = sum(b.width for _, b in blocks)
     scale = min(1.0, max(0.5, 0.9 * width / together))
     depth = size.depth if size.aspect > 2 else max(size.depth, 0.4)
@@ -299,13 +215,13 @@ def _add_rider(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
 
 
 def _add_under(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     together = sum(b.width for _, b in blocks)
     highest = max(b.height for _, b in blocks)
     whole.widen(min(1.2 * together, 1.4 * width), min(highest / 0.6, 1.3 * height))
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     scale = min(1.0, max(0.5, min(0.95 * width / together, 0.7 * height / highest)))
-    shift = _side(rng) * 0.13 * width if size.under == "side" and len(blocks) == 1 else 0.0
+    shift = choose_side(rng) * 0.1 * width if size.under == "side" and len(blocks) == 1 else 0.0
     x = width / 2 + shift - together * scale / 2
     for _, block in blocks:
         whole.add(block, x + block.width * scale / 2, 1.05 * height, scale=scale)
@@ -313,28 +229,29 @@ def _add_under(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
 
 
 def _add_around(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
+    width, height = anchor_size(whole)
     for node, block in blocks:
         if node.count == 1:  # a fence, or a wreath
             ring = max(1.35 * width, block.width), max(0.42 * height, 0.6 * block.height)
             whole.add(block, width / 2, 1.1 * height, size=ring)
             continue
         singles = block.blocks if isinstance(block, Grid) else [block]
-        scale = min(1.0, 0.6 * width / singles[0].width, 0.8 * height / singles[0].height)
+        fitting = min(0.6 * width / singles[0].width, 0.8 * height / singles[0].height)
+        scale = min(1.0, max(0.75, fitting))
         for place in _ring(len(singles)):
             single = singles[place[0]]
             w, h = single.width * scale, single.height * scale
             x = width / 2 + place[1] * (0.5 * width + 0.45 * w)
             bottom = 0.62 * height + place[2] * 0.36 * height + 0.5 * h
-            whole.add(single, x, bottom, scale=scale, behind=place[2] < 0 and len(singles) > 2)
+            whole.add(single, x, bottom, scale=scale, behind=place[2] < 0)
 
 
 def _ring(count: int) -> list[tuple[int, float, float]]:
     """Places around a thing as (index, x, y), each from -1 to 1, y down: first left and right."""
     if count <= 3:
-        return [(0, -1, 0), (1, 1, 0), (2, 0, 1)][:count]
+        return [(0, -1.0, 0.0), (1, 1.0, 0.0), (2, 0.0, -1.0)][:count]
     halves = (count + 1) // 2, count // 2
-    ring = []
+    ring: list[tuple[int, float, float]] = []
     for sign, half in zip((-1, 1), halves, strict=True):
         for i in range(half):
             y = -0.75 + 1.75 * (i + 0.5) / half
@@ -343,11 +260,18 @@ def _ring(count: int) -> list[tuple[int, float, float]]:
 
 
 def _add_front(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, height = _size(whole)
-    side = _side(rng)
+    width, height = anchor_size(whole)
+    if size.place == "sky":  # seen against a large moon
+        largest = 1.1 * max(max(b.width, b.height) for _, b in blocks)
+        whole.widen(largest, largest)
+        width, height = anchor_size(whole)
+    side = choose_side(rng)
     for _, block in blocks:
         scale = min(1.0, 1.3 * height / block.height)
         w, h = block.width * scale, block.height * scale
+        if size.place == "sky":
+            whole.add(block, width / 2, 1.05 * height)
+            continue
         covered = min(1.0, w / width) * min(1.0, h / height)
         x = side * width * (0.16 + 0.4 * min(1.0, max(0.0, covered - 0.25) / 0.4))
         whole.add(block, width / 2 + x, height + 0.14 * h, scale=scale)
@@ -364,7 +288,7 @@ def _add_shore(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
 
 
 def _add_above(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
-    width, _ = _size(whole)
+    width, _ = anchor_size(whole)
     wide = max(whole.width, width)
     _spread_grids(blocks, 1.1 * wide)
     together = sum(b.width for _, b in blocks)
@@ -383,7 +307,7 @@ def _add_above(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
     aside, gap = 0.0, 0.03
     if node.size.place in ("sky", "flying"):
         # Beside the top of what is below, where boxes have empty corners.
-        aside, gap = 0.18 * wide * _side(rng), -0.08 * block.height
+        aside, gap = 0.18 * wide * choose_side(rng), -0.08 * block.height
         scale *= 1.15 if node.count == 1 else 1.0
     whole.add(block, width / 2 + aside, top - gap, scale=scale, floats=True)
 
@@ -393,9 +317,9 @@ _ARRANGEMENTS: dict[str, Callable[[Composite, ThingSize, Dependents, Random], No
     "inside": _add_inside,
     "on": _add_on,
     "under": _add_under,
-    "part": _add_parts,
-    "wearing": _add_worn,
-    "holding": _add_held,
+    "part": add_parts,
+    "wearing": add_worn,
+    "holding": add_held,
     "riding": _add_rider,
     "behind": _add_behind,
     "around": _add_around,

@@ -13,6 +13,7 @@ from random import Random
 from typing import Protocol
 
 from vqclip.language.layout.layout_types import Mention
+from vqclip.language.layout.sizes import WIDE_STRETCH
 from vqclip.language.prompt_types import Box
 
 _FLOAT = 0.75  # of a frame's free height, what things that hang in the air move up
@@ -30,15 +31,19 @@ class PlacedThing:
 
 
 class Block(Protocol):
-    """What can be fitted into a frame.
+    """What can be fitted into a frame."""
 
-    `width` and `height` are its natural size, of which only the relation to other blocks counts;
-    `stretch` is how much wider or taller than that it may be drawn.
-    """
+    @property
+    def width(self) -> float:
+        """Its natural width, by that of other blocks."""
 
-    width: float
-    height: float
-    stretch: float
+    @property
+    def height(self) -> float:
+        """Its natural height, by that of other blocks."""
+
+    @property
+    def stretch(self) -> float:
+        """How much wider or taller it may be drawn."""
 
     def place(self, frame: Box, rng: Random, align: float = 1.0) -> list[PlacedThing]:
         """Fit it into a frame, and return its things from far to near."""
@@ -216,6 +221,7 @@ class Composite:
         behind: bool = False,
         part: bool = False,
         floats: bool = False,
+        fits: bool = False,
         align: float = 1.0,
     ) -> None:
         """Add a block.
@@ -229,6 +235,8 @@ class Composite:
             behind: whether it is farther than all before; otherwise it is nearer.
             part: whether it is a part of the anchor, and follows it directly.
             floats: whether it moves up in a taller frame.
+            fits: whether it finds its own shape in its box, so that the whole may be stretched
+                more than the block.
             align: how it stands in its box.
         """
         w, h = size or (block.width * scale, block.height * scale)
@@ -245,7 +253,8 @@ class Composite:
             max(right, x + w / 2),
             max(low, bottom),
         )
-        self.stretch = min(self.stretch, block.stretch)
+        if not fits:
+            self.stretch = min(self.stretch, block.stretch)
 
     def place(self, frame: Box, rng: Random, align: float = 1.0) -> list[PlacedThing]:
         floats = any(m.floats for m in self._members)
@@ -260,5 +269,7 @@ class Composite:
             x = left + (x - self._bounds[0]) * across
             y = top + (y - self._bounds[1]) * down - free * member.floats
             box = x, y, width * across, height * down
+            if member.block.stretch >= WIDE_STRETCH:  # views and grounds fill the frame's width
+                box = frame[0], y, frame[2], height * down
             placed += member.block.place(box, rng, member.align)
         return placed

@@ -15,7 +15,7 @@ from random import Random
 
 from vqclip.language.layout.arrangements import Builder
 from vqclip.language.layout.blocks import Block, Grid, PlacedThing, Row, fit
-from vqclip.language.layout.layout_types import Layout, Mention, Sentence, Thing
+from vqclip.language.layout.layout_types import Layout, Mention, Sentence, Setting, Thing
 from vqclip.language.layout.relation_forest import SIDES, Node, grow_forest
 from vqclip.language.prompt_types import Box
 
@@ -48,7 +48,7 @@ def place_things(sentence: Sentence, *, aspect: float, seed: int) -> Layout:
     aspect = min(8.0, max(1 / 8, aspect)) if isfinite(aspect) else 1.0
     rows = grow_forest(sentence, MOST_OF_A_KIND, rng)
     builder = Builder([m.name for m in sentence.mentions], rng)
-    picture = _Picture(sqrt(aspect), 1 / sqrt(aspect), sentence.setting.place, rng)
+    picture = _Picture(sqrt(aspect), 1 / sqrt(aspect), sentence.setting, rng)
     placed = picture.fill([(row, _build_row(builder, row)) for row in rows])
     things = [_to_thing(p, picture.width, picture.height) for p in placed]
     loose = [n.mention for row in rows for n in row if n.count == 1 and not n.dependents]
@@ -93,7 +93,8 @@ def _level(
     """
     for relation in sentence.relations:
         both = relation.subject, *relation.objects[:1]
-        if relation.kind not in SIDES or len(both) < 2 or max(both) >= len(sentence.mentions):
+        beside = relation.kind in SIDES and relation.kind != "with"
+        if not beside or len(both) < 2 or max(both) >= len(sentence.mentions):
             continue
         pair = [[i for i, m in enumerate(mentions) if m is sentence.mentions[k]] for k in both]
         if len(pair[0]) != 1 or len(pair[1]) != 1:
@@ -122,9 +123,11 @@ def _clip(start: float, length: float) -> tuple[float, float]:
 class _Picture:
     """A picture of area 1 that is filled with blocks."""
 
-    def __init__(self, width: float, height: float, place: str, rng: Random) -> None:
+    def __init__(self, width: float, height: float, setting: Setting, rng: Random) -> None:
         self.width, self.height = width, height
-        self._lift = _LIFT.get(place, _OUTDOORS_LIFT)
+        self._lift = _LIFT.get(setting.place, _OUTDOORS_LIFT)
+        # Around things in a setting, some of it is seen.
+        self._top, self._side = (0.12, 0.06) if setting else (0.0, 0.0)
         self._rng = rng
 
     def fill(self, blocks: list[tuple[Sequence[Node], Block]]) -> list[PlacedThing]:
@@ -155,8 +158,10 @@ class _Picture:
     ) -> list[PlacedThing]:
         far, sky, flat = layers["far"], layers["sky"], layers["flat"]
         if ground := layers["ground"]:
-            frame = 0.0, 0.0, self.width, self.height
-            return self._put_ground(ground, frame if wide else self._frame(0, 1), self._lift)
+            frame = self._frame(self._top, 1, self._side, 1 - self._side)
+            if wide:
+                frame = 0.0, 0.0, self.width, self.height
+            return self._put_ground(ground, frame, self._lift)
         if sky and not far and not flat:
             return Grid(sky).place(self._frame(0, 1), self._rng, 0.5)
         placed = self._put_far(far, 0.3 if sky else 0.0, 0.7 if flat else 1.0)
@@ -229,8 +234,9 @@ class _Picture:
             across = min(frame[2] / row.width for row in rows)
             down = frame[3] / sum(row.height for row in rows)
             scale = min(across, down * rows[0].stretch) * min(down, across * rows[0].stretch)
-            if scale * (1.0 if count == 1 else 0.75) > largest:
-                best, largest = rows, scale * (1.0 if count == 1 else 0.75)
+            scale *= 1.0 if count == 1 else 0.75 if len(blocks) > 2 else 0.55
+            if scale > largest:
+                best, largest = rows, scale
         return best
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from vqclip.language.layout.layout_types import Mention, Relation, Sentence
-from vqclip.language.layout.sizes import PAIRS, ThingSize, size_of
+from vqclip.language.layout.sizes import PAIRS, ThingSize, find_part, size_of
 
 SIDES = ("left", "right", "beside", "with")
 # Relations whose object is placed by the subject; of all others, the subject by the object.
 _BY_SUBJECT = ("part", "wearing", "holding")
 _SHARED = ("part", "wearing", "holding")  # one each, if there are several anchors
 _SMALL = 0.65  # of the mean side of a table, what may stand on it without being said to
+_WITHIN = 0.6  # of a thing's mean side, what can be a part of it
 _BENEATH = 1.2  # of the mean side of a table, what is drawn beneath it
 
 
@@ -107,16 +108,21 @@ class _Forest:
 
     def add(self, relation: Relation) -> None:
         known = range(len(self._nodes))
-        objects = [self._nodes[i] for i in relation.objects if i in known]
+        others = [i for i in relation.objects if i in known and i != relation.subject]
+        objects = [self._nodes[i] for i in others]
         if relation.subject not in known or not objects:
             return
         subject, other = self._nodes[relation.subject], objects[0]
-        if relation.kind == "between":
+        if relation.kind == "with":
+            self._put_together(subject, other, relation.subject < others[0])
+        elif relation.kind == "between":
             self._put_between(subject, other, objects[-1])
         elif relation.kind in SIDES:
             self._put_beside(subject, other, relation.kind)
         elif relation.kind in _BY_SUBJECT:
             self._attach(relation.kind, other, subject)
+        elif relation.kind == "below" and ("holding", subject) in other.dependents:
+            other.dependents[other.dependents.index(("holding", subject))] = "under", subject
         elif relation.kind == "below" and not _fits_beneath(subject.size, other.size):
             self._attach("above", other, subject)
         elif relation.kind == "below":
@@ -181,6 +187,26 @@ class _Forest:
                 table.dependents.insert(at + right, (link, node))
                 return
         self._join(subject.root, other.root, kind)
+
+    def _put_together(self, subject: Node, other: Node, is_phrase: bool) -> None:
+        """Place "a vase with flowers" as what it means; "and" says nothing about places.
+
+        Args:
+            subject: of "with".
+            other: its object.
+            is_phrase: whether the object comes after the subject, as it does not for "and".
+        """
+        if not is_phrase:
+            return
+        size, small = subject.size, other.size.mean_side < _WITHIN * subject.size.mean_side
+        if small and find_part(other.mention.name) and not size.carries:
+            self._attach("part", other, subject)
+        elif size.carries and _carries(subject, other, "on"):
+            self._attach("on", other, subject)
+        elif size.inside == "out" and other.size.mean_side < subject.size.mean_side:
+            self._attach("inside", other, subject)
+        else:
+            self._put_beside(subject, other, "with")
 
     def _is_right(self, kind: str) -> bool:
         return kind == "right" or (kind != "left" and self._rng.random() < 0.5)

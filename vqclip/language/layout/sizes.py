@@ -15,7 +15,7 @@ _Entry = TypeVar("_Entry")
 PAIRS = ("eye", "ear", "wing", "arm", "leg", "hand", "horn", "antler", "shoe", "boot", "glove")
 STRETCH = 1.35  # a box may be so much wider or taller than its thing
 _ROUND_STRETCH = 1.1
-_WIDE_STRETCH = 2.5  # of views and grounds, which have no shape of their own
+WIDE_STRETCH = 2.5  # of views and grounds, which have no shape of their own
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _sizes() -> dict[str, ThingSize]:
     for nouns, (length, aspect, place, *rest) in _read("sizes.txt"):
         keys = dict(field.split("=") for field in rest)
         wide = place == "far" or (place == "flat" and "many" not in keys)
-        stretch = _WIDE_STRETCH if wide else STRETCH
+        stretch = WIDE_STRETCH if wide else STRETCH
         size = ThingSize(
             float(length),
             float(aspect),

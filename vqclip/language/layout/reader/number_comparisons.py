@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from vqclip.language.layout.layout_types import Mention
-from vqclip.language.layout.reader.noun_phrases import MOST
 
+MOST = 12  # things of one kind; more is a crowd
 Order = Literal["more", "fewer", "equal"]
 
 STATEMENT = re.compile(

@@ -11,7 +11,6 @@ from vqclip.language.layout.layout_types import (
     Relation,
     RelationKind,
     Sentence,
-    Setting,
 )
 from vqclip.language.layout.reader.clause_reader import ClauseReader
 from vqclip.language.layout.reader.noun_phrases import NounPhrase, NounPhraseReader
@@ -26,29 +25,7 @@ from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
 MOST_WORDS = 80
 MOST_THINGS = 40
-# Words that captions do not have; those who write them tell a story or sing.
-NARRATION = frozenset(
-    [
-        "i",
-        "i'm",
-        "you",
-        "thou",
-        "thee",
-        "thy",
-        "shall",
-        "will",
-        "would",
-        "could",
-        "if",
-        "because",
-        "ever",
-        "we",
-        "mine",
-        "yours",
-        "ours",
-        "o",
-    ]
-)
+LOOSE = ("with", "together")
 
 
 def read_sentence(text: str) -> Sentence | None:
@@ -67,25 +44,27 @@ def read_sentence(text: str) -> Sentence | None:
     reader = ClauseReader(words)
     reader.read()
     draw_scenery(reader)
-    comparisons = [*reader.comparisons, *read_statements(statements, reader.phrases)]
-    comparisons += pair_equals(reader.phrases, comparisons)
+    comparisons = [*reader.comparisons, *read_statements(statements, reader.said.phrases)]
+    comparisons += pair_equals(reader.said.phrases, comparisons)
     sentence = make_sentence(reader, comparisons, style)
-    return sentence if names_several(sentence, reader.phrases, bool(comparisons)) else None
+    return sentence if names_several(sentence, reader.said.phrases, bool(comparisons)) else None
 
 
 def draw_scenery(reader: ClauseReader) -> None:
-    """Put things in the place of scenery that is named as one: a village, "a sunset over hills"."""
+    """Put things in the place of scenery that is named as one, such as a village."""
     scenery = load_vocabulary().scenery_things
-    for index, phrase in enumerate(reader.phrases):
+    for index, phrase in enumerate(reader.said.phrases):
         if phrase.name in scenery and phrase.count == 1:
-            reader.phrases[index] = make_scenery(*scenery[phrase.name])
-    if reader.phrases or len(reader.sceneries) < 2:
+            reader.said.phrases[index] = make_scenery(*scenery[phrase.name])
+    if reader.said.phrases or len(reader.ground.sceneries) < 2:
         return
-    drawn = [make_scenery(*scenery[name]) for _, name in reader.sceneries if name in scenery]
-    reader.phrases += drawn
-    kind = reader.sceneries[1][0]
+    drawn = [
+        make_scenery(*scenery[name]) for _, name in reader.ground.sceneries if name in scenery
+    ]
+    reader.said.phrases += drawn
+    kind = reader.ground.sceneries[1][0]
     if len(drawn) == 2 and kind:
-        reader.relations.append((kind, 0, (1,)))
+        reader.said.relations.append((kind, 0, (1,)))
 
 
 def make_scenery(count: int, thing: str) -> NounPhrase:
@@ -97,11 +76,11 @@ def make_scenery(count: int, thing: str) -> NounPhrase:
 def is_english(words: Sequence[str]) -> bool:
     """Whether most words are in the lists, and none tells that somebody speaks."""
     letters = [word for word in words if word[0].isalpha()]
-    if not letters or NARRATION & set(letters):
+    vocabulary = load_vocabulary()
+    if not letters or any(vocabulary.is_a(word, "narration") for word in letters):
         return False
     if sum(not word.isascii() for word in letters) > 1:
         return False
-    vocabulary = load_vocabulary()
     known = sum(vocabulary.knows(w) or vocabulary.find_singular(w) is not None for w in letters)
     return known / len(letters) >= 0.6
 
@@ -131,7 +110,7 @@ def pair_equals(phrases: Sequence[NounPhrase], known: Sequence[Comparison]) -> l
     """Comparisons with what was named before: "two dogs and as many cats", "and more cats"."""
     compared = {index for comparison in known for index in comparison[1:]}
     return [
-        Comparison(phrase.comparison, index, index - 1)  # type: ignore[arg-type]
+        Comparison(phrase.comparison, index, index - 1)
         for index, phrase in enumerate(phrases)
         if index and phrase.comparison and index not in compared
     ]
@@ -142,24 +121,27 @@ def make_sentence(
 ) -> Sentence:
     mentions = [
         Mention(phrase.name, phrase.prompt, phrase.count, phrase.vague)
-        for phrase in reader.phrases
+        for phrase in reader.said.phrases
     ]
-    mentions = adjust_counts(mentions, comparisons, [p.counted for p in reader.phrases])
-    relations = []
-    for kind, subject, objects in reader.relations:
+    mentions = adjust_counts(mentions, comparisons, [p.counted for p in reader.said.phrases])
+    relations = make_relations(reader.said.relations)
+    return Sentence(tuple(mentions), tuple(relations), reader.ground.setting, style)
+
+
+def make_relations(found: Sequence[tuple[str, int, tuple[int, ...]]]) -> list[Relation]:
+    """The relations, each once; "with" only for things of which nothing more is told."""
+    told = {
+        frozenset((subject, *objects)) for kind, subject, objects in found if kind not in LOOSE
+    }
+    relations: list[Relation] = []
+    for kind, subject, objects in found:
         kind = "with" if kind == "together" else kind
-        if kind in get_args(RelationKind) and subject not in objects:
+        loose = kind == "with" and frozenset((subject, *objects)) in told
+        if kind in get_args(RelationKind) and subject not in objects and not loose:
             relation = Relation(kind, subject, objects)  # type: ignore[arg-type]
             if relation not in relations:
                 relations.append(relation)
-    facets = reader.facets
-    setting = Setting(
-        facets.get("place", ""),
-        facets.get("time", ""),
-        facets.get("weather", ""),
-        " ".join(reader.setting_texts),
-    )
-    return Sentence(tuple(mentions), tuple(relations), setting, style)
+    return relations
 
 
 def names_several(sentence: Sentence, phrases: Sequence[NounPhrase], compared: bool) -> bool:

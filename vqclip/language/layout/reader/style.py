@@ -8,12 +8,12 @@ from vqclip.language.layout.reader.vocabulary import Phrases, Vocabulary, load_v
 
 TOKEN = re.compile(r"[^\W_]+(?:['’\-/][^\W_]+)*|[,.;:!?&+]")
 JOINING = frozenset(
-    ["a", "an", "the", "of", "in", "with", "and", "by", "very", "as", "on", "style", "some"]
+    {"a", "an", "the", "of", "in", "with", "and", "by", "very", "as", "on", "some"}
 )
 
 
 def split_words(text: str) -> list[str]:
-    """The words and signs of a sentence, in lower case: "A cat, black." → a, cat, ",", black, "."."""
+    """The words and signs of a sentence, in lower case: "A cat; black" → a cat . black"""
     words = TOKEN.findall(text.lower().replace("’", "'"))
     return [{"&": "and", "+": "and", ":": ",", ";": "."}.get(word, word) for word in words]
 
@@ -73,11 +73,19 @@ def find_medium(words: list[str], at: int, vocabulary: Vocabulary) -> int:
             return found[2] + 1
         if found:
             at = found[2]
-        elif words[at] in ("a", "an", "the") or words[at] in vocabulary.adjectives:
+        elif words[at] in ("a", "an", "the") or not names_something(words, at, vocabulary):
             at += 1
         else:
             break
     return 0
+
+
+def names_something(words: list[str], at: int, vocabulary: Vocabulary) -> bool:
+    """Whether a word is a noun, a verb or a phrase of place, and so no attribute of a medium."""
+    if words[at] in vocabulary.adjectives:
+        return False
+    found = vocabulary.nouns.find(words, at) or vocabulary.prepositions.find(words, at)
+    return found is not None or words[at] in vocabulary.verbs or not words[at].isalpha()
 
 
 def cut_ending(words: list[str], vocabulary: Vocabulary) -> tuple[list[str], str]:

@@ -13,64 +13,6 @@ Value = TypeVar("Value")
 
 VerbForm = Literal["base", "third", "participle", "past"]
 
-DETERMINERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "these",
-        "those",
-        "that",
-        "its",
-        "his",
-        "her",
-        "their",
-        "my",
-        "our",
-        "your",
-        "all",
-        "any",
-        "each",
-        "every",
-        "another",
-        "both",
-        "it's",
-        "such",
-    ]
-)
-POSSESSIVES = frozenset(["its", "his", "her", "their", "it's"])
-PRONOUNS = frozenset(
-    [
-        "it",
-        "them",
-        "they",
-        "he",
-        "she",
-        "him",
-        "her",
-        "itself",
-        "themselves",
-        "himself",
-        "herself",
-    ]
-)
-BE = frozenset(["is", "are", "was", "were", "be", "been", "being", "am", "isn't", "aren't's"])
-CONJUNCTIONS = frozenset(["and", "&", "+", "or", "nor"])
-CLAUSES = frozenset(["while", "as", "when", "where", "but", "so"])
-RELATIVES = frozenset(["that", "which", "who", "whom", "whose"])
-FUNCTION_WORDS = (
-    DETERMINERS
-    | PRONOUNS
-    | BE
-    | CONJUNCTIONS
-    | CLAUSES
-    | RELATIVES
-    | frozenset(
-        ["of", "to", "there", "no", "not", "than", "there's", "has", "have", "can", "its"]
-    )
-)
-
 
 class Phrases(Generic[Value]):
     """Phrases of one word or more, of which the longest that stands at a place is found."""
@@ -125,6 +67,22 @@ class Preposition:
     alone: bool = False
 
 
+@dataclass(frozen=True)
+class Verb:
+    """A form of a verb.
+
+    Args:
+        base: the verb.
+        kind: the relation between its doer and its object, reversed after "~"; "place" for
+            none, "posture" for none of a creature.
+        form: which form it is.
+    """
+
+    base: str
+    kind: str
+    form: VerbForm
+
+
 def read_entries(name: str) -> Iterator[tuple[str, str]]:
     """The lines of a list as (words, what stands after "="), without comments."""
     for line in (files(__package__) / "words" / name).read_text(encoding="utf-8").splitlines():
@@ -164,6 +122,17 @@ class Vocabulary:
     """All lists, each read when it is first asked for."""
 
     @cached_property
+    def function_words(self) -> dict[str, frozenset[str]]:
+        """Words of the grammar: which kinds of words each is."""
+        return {
+            word: frozenset(kinds.split()) for word, kinds in read_entries("function_words.txt")
+        }
+
+    def is_a(self, word: str, *kinds: str) -> bool:
+        """Whether a word of the grammar is of one of some kinds."""
+        return not self.function_words.get(word, frozenset()).isdisjoint(kinds)
+
+    @cached_property
     def nouns(self) -> Phrases[Noun]:
         """Things, and the ground of pictures, by their singulars and plurals."""
         found: dict[str, Noun] = {}
@@ -175,6 +144,11 @@ class Vocabulary:
             add_noun(found, entry, kind)
         for entry, _ in read_entries("settings.txt"):
             add_noun(found, entry, "setting")
+        for entry, name in self.synonyms.items():
+            if name in found:
+                last = found.get(entry.split()[-1])  # "computer mouse" as "mouse"
+                plural = last and entry.removesuffix(last.singular) + last.plural
+                add_noun(found, f"{entry}, {plural or ''}", found[name].kind)
         return Phrases(found)
 
     @cached_property
@@ -194,15 +168,15 @@ class Vocabulary:
         return Phrases({name: self.settings[name] for name in names})
 
     @cached_property
-    def verbs(self) -> dict[str, tuple[str, str, VerbForm]]:
-        """Forms of verbs: the base, the kind of relation and the form."""
-        found: dict[str, tuple[str, str, VerbForm]] = {}
+    def verbs(self) -> dict[str, Verb]:
+        """Forms of verbs."""
+        found: dict[str, Verb] = {}
         for entry, kind in read_entries("verbs.txt"):
             base, *irregular = entry.split()
             for form in irregular:
-                found.setdefault(form, (base, kind, name_form(form)))
+                found.setdefault(form, Verb(base, kind, name_form(form)))
             for form, name in inflect_verb(base).items():
-                found.setdefault(form, (base, kind, name))
+                found.setdefault(form, Verb(base, kind, name))
         return found
 
     @cached_property
@@ -238,6 +212,11 @@ class Vocabulary:
     def pairs(self) -> frozenset[str]:
         """Nouns whose plural is a pair where no number is told."""
         return frozenset(entry for entry, _ in read_entries("pairs.txt"))
+
+    @cached_property
+    def ridden(self) -> frozenset[str]:
+        """What a person on it rides."""
+        return frozenset(entry for entry, _ in read_entries("ridden.txt"))
 
     @cached_property
     def synonyms(self) -> dict[str, str]:
@@ -282,7 +261,7 @@ class Vocabulary:
     def knows(self, word: str) -> bool:
         """Whether a word is English as far as the lists go."""
         return (
-            word in FUNCTION_WORDS
+            word in self.function_words
             or word.isdigit()
             or word in self.nouns
             or word in self.adjectives
@@ -294,6 +273,14 @@ class Vocabulary:
             or word in self.abstract_nouns
             or word in self.style
         )
+
+    def find_verb(self, word: str, *, after_noun: bool) -> Verb | None:
+        """The verb of a word; after a noun also one that only looks like a verb."""
+        if verb := self.verbs.get(word):
+            return verb
+        if not after_noun or word in self.nouns or not word.endswith(("ing", "ed", "s")):
+            return None
+        return None if self.knows(word) else Verb(word, "place", name_form(word))
 
     def find_singular(self, word: str) -> Noun | None:
         """The noun of a word, also where a regular plural was made wrongly: "benchs"."""

@@ -1,0 +1,144 @@
+"""The composition: a layout's things, each in its place, on a painted ground.
+
+It is the picture that a run of a layout starts from. Farther things come first; nearer ones cover
+them by their silhouettes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from kornia.color import rgb_to_lab
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.guidance.composition import grounds, placing, scenery
+from vqclip.guidance.composition.painting import Canvas, read_colour
+from vqclip.guidance.composition.placing import Place
+from vqclip.guidance.composition.silhouettes import Silhouette
+from vqclip.language.layout.layout_types import Layout, Thing
+from vqclip.tensors import Image
+
+TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")
+FAINT = 22.0  # in Lab: a thing that differs less from what is behind it gets an outline
+OUTLINE = 0.008  # its width, in heights
+SHADOW = 0.2  # opacity of the shadow at a thing's foot
+
+
+def compose_picture(
+    layout: Layout,
+    silhouettes: Mapping[str, Sequence[Silhouette]],
+    width: int,
+    height: int,
+    generator: torch.Generator,
+) -> Image:
+    """Compose the picture of a layout.
+
+    Args:
+        silhouettes: prompt of a thing → its silhouettes, best first; those of several things of
+            one prompt are used in turn, and then mirrored.
+        width, height: in pixels.
+        generator: on the processor; equal states give equal pictures.
+
+    Returns:
+        [1, 3, height, width] in [0, 1].
+    """
+    setting, painted = scenery.settle_setting(layout)
+    planned = scenery.make_room(layout)
+    things = [t for t, is_ground in zip(planned, painted, strict=True) if not is_ground]
+    chosen = _choose(things, silhouettes, width / height)
+    places = placing.place_things(things, chosen, width, height)
+    named = [thing.name.lower() for thing in things]
+    if setting:
+        horizon = _horizon(places, height)
+        picture = grounds.paint_ground(
+            setting, width, height, generator, horizon=horizon, named=named
+        )
+    else:
+        picture = _paint_tone(chosen, width, height)
+    shadows = setting.place not in ("sea", "underwater", "space", "sky")
+    for place in places:
+        picture = _lay(picture, place, shadows and place.is_standing)
+    return grounds.paint_weather(picture, setting, generator) if setting else picture
+
+
+def _choose(
+    things: Sequence[Thing], silhouettes: Mapping[str, Sequence[Silhouette]], aspect: float
+) -> list[Silhouette]:
+    """Choose a silhouette for each thing: the best, and for its likes the same one, mirrored."""
+    used: dict[str, int] = {}
+    chosen = []
+    for thing in things:
+        there = silhouettes[thing.prompt]
+        turn = used.get(thing.prompt, 0)
+        used[thing.prompt] = turn + 1
+        found = there[0]
+        chosen.append(found.mirror() if turn % 2 else found)
+    return chosen
+
+
+def _horizon(places: Sequence[Place], height: int) -> float:
+    """A horizon above the feet of everything that stands on the ground, in heights."""
+    feet = [place.bottom / height for place in places if place.is_standing]
+    return min(max(min(feet, default=1.0) - 0.12, 0.35), grounds.HORIZON)
+
+
+def _paint_tone(chosen: Sequence[Silhouette], width: int, height: int) -> Image:
+    """A plain ground of the pale tone that differs most from the things."""
+    tones = torch.stack([read_colour(each) for each in TONES])
+    pale = rgb_to_lab(tones[..., None, None])[..., 0, 0]
+    least = torch.full((len(TONES),), 200.0)
+    for each in chosen:
+        rim = _rim(each.alpha)
+        seen = rgb_to_lab(each.pixels)[0]  # [3, h, w]
+        mean = (seen * rim[0]).sum((1, 2)) / rim.sum().clamp(min=1e-6)
+        least = torch.minimum(least, torch.linalg.vector_norm(pale - mean, dim=1))
+    # The first tones are calmer: a later one has to be clearly better.
+    best = int((least.clamp(max=45) - 2.0 * torch.arange(len(TONES))).argmax())
+    canvas = Canvas.blank(width, height, torch.Generator())
+    white = torch.lerp(tones[best], torch.ones(3), 0.35)
+    canvas.paint(torch.ones(()), canvas.gradient([white, tones[best]]))
+    return canvas.image()
+
+
+def _rim(alpha: Tensor) -> Tensor:
+    """The inner edge of a silhouette."""
+    inner = -functional.max_pool2d(-alpha, 9, 1, 4)
+    return (alpha - inner).clamp(min=0)
+
+
+def _lay(picture: Image, place: Place, shadow: bool) -> Image:
+    """Lay a thing on a picture, with an outline where it would hardly be seen."""
+    height, width = picture.shape[-2:]
+    left, top = round(place.box[0]), round(place.box[1])
+    wide, high = max(2, round(place.box[2])), max(2, round(place.box[3]))
+    wide, high = min(wide, width), min(high, height)
+    left, top = min(max(0, left), width - wide), min(max(0, top), height - high)
+    margins = [left, width - left - wide, top, height - top - high]
+
+    def resize(given: Tensor) -> Tensor:
+        return functional.interpolate(
+            given, [high, wide], mode="bicubic", align_corners=False, antialias=True
+        ).clamp(0, 1)
+
+    alpha = functional.pad(resize(place.silhouette.alpha), margins)
+    pixels = functional.pad(resize(place.silhouette.pixels), margins, mode="replicate")
+    canvas = Canvas(picture[0], torch.Generator())
+    if shadow:
+        x, y = (left + wide / 2) / height, (top + high) / height - 0.008
+        across = 0.46 * wide / height
+        blot = canvas.ellipse(x, y, across, max(0.012, 0.1 * across), 0.03)
+        canvas.paint(blot, "#20242c", SHADOW)
+    outline = max(1, round(OUTLINE * height))
+    around = functional.max_pool2d(alpha, 2 * outline + 1, 1, outline) - alpha
+    rim = _rim(alpha)
+    lab, behind = rgb_to_lab(pixels), rgb_to_lab(canvas.picture[None])
+    near = (lab * rim).sum((2, 3)) / rim.sum().clamp(min=1e-6)
+    far = (behind * around).sum((2, 3)) / around.sum().clamp(min=1e-6)
+    contrast = float(torch.linalg.vector_norm(near - far))
+    if contrast < FAINT:
+        colour = "#3a3f55" if float(far[0, 0]) > 45 else "#e9edf6"
+        canvas.paint(around[0, 0].clamp(0, 1), colour, 0.75 * (1 - contrast / FAINT) + 0.1)
+    canvas.paint(alpha[0, 0], pixels[0])
+    return canvas.image()

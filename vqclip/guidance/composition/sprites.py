@@ -1,0 +1,116 @@
+"""Sprites: the drafts of a layout's things, cut out and ranked.
+
+The drafts of a run are shared among its things. They are ranked twice: as drafts, and the better
+ones again without their ground, since that is how they will be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqclip.config.schema import DreamSettings
+from vqclip.guidance import distractors
+from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
+from vqclip.guidance.drafts import DraftModel
+from vqclip.language.prompt_types import apply_style_to_text
+
+BUDGET = 3  # times the drafts of one thing are drawn for all kinds of things together
+MOST = 1.5  # and so many times for one of them
+CUT = 12  # of the best drafts are cut out
+SEEN = 128  # side of the picture in which a silhouette is judged
+GROUNDS = (0.93, 0.55)  # greys on which it is judged
+
+
+def share_drafts(count: int, kinds: int) -> int:
+    """How many drafts each of several kinds of things gets."""
+    return max(min(count, 8), min(round(count * MOST), round(count * BUDGET / max(1, kinds))))
+
+
+@torch.no_grad()
+def draw_silhouettes(
+    model: DraftModel,
+    prompt: str,
+    settings: DreamSettings,
+    generator: torch.Generator,
+    aspect: float = 1.0,
+) -> list[Silhouette]:
+    """Draw silhouettes of a prompt, best first.
+
+    Args:
+        settings: of the drafts; `count` of them are drawn.
+        generator: on the processor; equal states give equal silhouettes.
+        aspect: width by height of the box that they are for.
+    """
+    drafts = model.draw_drafts(prompt, settings, generator)[:CUT]
+    cut = cut_silhouettes(torch.cat([draft.image for draft in drafts]))
+    return rank_silhouettes(model, prompt, cut, [draft.score for draft in drafts], aspect)
+
+
+def rank_silhouettes(
+    model: DraftModel,
+    prompt: str,
+    cut: Sequence[Silhouette],
+    scores: Sequence[float],
+    aspect: float = 1.0,
+) -> list[Silhouette]:
+    """Rank silhouettes by how surely they show the prompt, how well they are cut, and fit."""
+    shown = torch.cat([_show(each, grey) for each in cut for grey in GROUNDS])
+    things = distractors.distractors_for(prompt)
+    told = []
+    for judge in model.perceptors:
+        wanted, foils = judge.embed_text([prompt]), judge.embed_text(things)
+        told.append(distractors.log_certainty(judge.embed_image(shown), wanted, foils))
+    certainty = torch.stack(told).mean(0).view(len(cut), len(GROUNDS)).mean(1).exp()
+    order = []
+    for number, each in enumerate(cut):
+        fit = max(each.aspect / aspect, aspect / each.aspect)
+        suits = min(1.0, 1.3 / fit) ** 0.7
+        sure = (float(certainty[number]) * scores[number]) ** 0.5
+        order.append((-(sure + 0.02) * (0.1 + 0.9 * each.quality) * suits, number))
+    return [cut[number] for _, number in sorted(order)]
+
+
+def _show(each: Silhouette, grey: float) -> Tensor:
+    """A silhouette in the middle of a grey square, [1, 3, SEEN, SEEN]."""
+    height, width = each.alpha.shape[-2:]
+    scale = 0.86 * SEEN / max(height, width)
+    size = [max(2, round(height * scale)), max(2, round(width * scale))]
+    pixels, alpha = (
+        functional.interpolate(x, size, mode="bilinear", antialias=True)
+        for x in (each.pixels, each.alpha)
+    )
+    top, left = (SEEN - size[0]) // 2, (SEEN - size[1]) // 2
+    margins = [left, SEEN - size[1] - left, top, SEEN - size[0] - top]
+    alpha = functional.pad(alpha, margins)
+    return grey + (functional.pad(pixels, margins) - grey) * alpha
+
+
+def draw_all_silhouettes(
+    model: DraftModel,
+    wanted: Sequence[tuple[str, float, int]],
+    settings: DreamSettings,
+    style: str = "",
+) -> dict[str, list[Silhouette]]:
+    """Draw the silhouettes of all kinds of things of a layout.
+
+    Args:
+        wanted: for each kind its prompt, the aspect of its box, and the seed of its drafts.
+        settings: `count` is what one thing alone would get.
+        style: put around each prompt.
+    """
+    own = replace(settings, count=share_drafts(settings.count, len(wanted)))
+    return {
+        prompt: draw_silhouettes(
+            model,
+            apply_style_to_text(prompt, style),
+            own,
+            torch.Generator().manual_seed(seed),
+            aspect,
+        )
+        for prompt, aspect, seed in wanted
+    }

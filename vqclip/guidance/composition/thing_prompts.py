@@ -1,0 +1,86 @@
+"""Prompts of a layout: how much the whole sentence counts, and each thing in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from vqclip.guidance.composition import scenery
+from vqclip.language.layout.layout_prompts import make_thing_prompts
+from vqclip.language.layout.layout_types import Layout
+from vqclip.language.prompt_types import Box, Prompt, Region
+from vqclip.optimisation_loop import Objective
+
+# The whole sentence makes of things what it makes of them without a layout: a jumble.
+WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
+HOLD = 3.0  # times the usual weight of the init loss: the ground stays as it is painted
+SMALLEST = 0.1  # of the picture: a thing of a shorter side is left as it is laid
+CUTOUTS = 0.75  # of the whole picture's cutouts, for all things together
+FEWEST = 2  # cutouts of a thing
+
+
+def weigh_prompts(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> list[Prompt]:
+    """Weigh the prompts of scenes with layouts, and move those of things to where they are drawn.
+
+    Without layouts they stay as they are.
+
+    Args:
+        prompts: of all scenes, those of things included.
+        layouts: a scene's number → its layout.
+    """
+    moved: dict[tuple[int, Region], Region | None] = {}
+    for scene, layout in layouts.items():
+        painted = scenery.settle_setting(layout)[1]
+        planned = make_thing_prompts(layout)
+        for prompt, thing, ground in zip(
+            planned, scenery.make_room(layout), painted, strict=True
+        ):
+            assert prompt.region is not None
+            small = min(thing.box[2:]) < SMALLEST
+            there = None if ground or small else _region_of(thing.box)
+            moved[scene, prompt.region] = there
+    found = []
+    for prompt in prompts:
+        if prompt.scene not in layouts:
+            found.append(prompt)
+        elif prompt.region is None:
+            usual = prompt.kind == "text" and prompt.weight == 1
+            found.append(replace(prompt, weight=WHOLE) if usual else prompt)
+        else:
+            there = moved.get((prompt.scene, prompt.region), prompt.region)
+            if there is not None:
+                found.append(replace(prompt, region=there))
+    return found
+
+
+def list_planned_regions(
+    prompts: Iterable[Prompt], layouts: Mapping[int, Layout]
+) -> frozenset[Region]:
+    """List the regions of the things of layouts, after `weigh_prompts`."""
+    return frozenset(
+        prompt.region
+        for prompt in prompts
+        if prompt.scene in layouts and prompt.region is not None and prompt.region.box is not None
+    )
+
+
+def share_cutouts(cutouts: int, things: int) -> int:
+    """The number of cutouts of each of several things, where the whole picture has so many."""
+    return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / max(things, 2))))
+
+
+def hold_ground(found: Sequence[Objective]) -> list[Objective]:
+    """Return the objectives, with a stronger init loss."""
+
+    def stronger(each: Objective) -> Objective:
+        weight = each.weight
+        return replace(each, weight=lambda step: HOLD * weight(step))
+
+    return [stronger(each) if each.name == "init" else each for each in found]
+
+
+def _region_of(box: Box) -> Region:
+    left, top, width, height = (round(100 * each) for each in box)
+    left, top = max(0, left), max(0, top)
+    width, height = min(width, 100 - left), min(height, 100 - top)
+    return Region(f"{left}% {top}% {max(1, width)}% {max(1, height)}%")

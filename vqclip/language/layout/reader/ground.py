@@ -1,0 +1,44 @@
+"""The ground of a picture: what is said of place, time and weather."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vqclip.language.layout.layout_types import Setting
+
+
+@dataclass
+class Ground:
+    """What was said of the ground.
+
+    Args:
+        facets: "place", "time" and "weather", as in `Setting`.
+        texts: the words that said it.
+        sceneries: the nouns among them, each with the relation before it, such as "above".
+        before: how many things were named before the last of them.
+    """
+
+    facets: dict[str, str] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+    sceneries: list[tuple[str, str]] = field(default_factory=list)
+    before: int = 0
+
+    def note(self, facets: dict[str, str], relation: str, words: list[str]) -> None:
+        """Note what words say. What was said before stays, but for the sky."""
+        self.texts.append(" ".join(words))
+        if relation == "below" and facets.get("place") in ("lake", "sea"):
+            facets = facets | {"place": "underwater"}
+        if self.facets.get("place") == "sky" and "place" in facets:
+            self.facets = self.facets | facets
+        else:
+            self.facets = facets | self.facets
+
+    def is_meant(self, pronoun: str, relation: str, subject: tuple[int, ...]) -> bool:
+        """Whether "it" is the place that was named last: "a street with a car on it"."""
+        is_surface = pronoun == "it" and relation in ("on", "above") and bool(self.sceneries)
+        return is_surface and bool(subject) and min(subject) >= self.before
+
+    @property
+    def setting(self) -> Setting:
+        facets = (self.facets.get(facet, "") for facet in ("place", "time", "weather"))
+        return Setting(*facets, text=" ".join(self.texts))

@@ -1,0 +1,55 @@
+"""The kinds of relations that phrases make, by what the things are."""
+
+from __future__ import annotations
+
+from vqclip.language.layout.reader.noun_phrases import CLOTHES, FLAT, PARTS, NounPhrase
+from vqclip.language.layout.reader.vocabulary import load_vocabulary
+
+ANIMATE = frozenset({"person", "animal"})
+# Parts of a creature that hold what is in or on them.
+HOLDING = frozenset({"mouth", "hand", "paw", "arm", "claw", "beak", "trunk", "lap", "finger"})
+ENTERED_FROM_ABOVE = frozenset({"tree", "chair", "bed", "couch"})  # who is "in" it is on it
+# Kinds of prepositions that make no relation themselves.
+WITHOUT_RELATION = frozenset({"skip", "setting", "style"})
+
+
+def settle_relation(kind: str, first: NounPhrase, second: NounPhrase) -> tuple[str, bool]:
+    """The relation that a phrase makes between two things.
+
+    Args:
+        kind: the relation that the phrase says; "with" is the one that says least.
+
+    Returns:
+        the kind, and whether the second thing is its subject.
+    """
+    if kind == "with":
+        return settle_with(first, second)
+    if kind == "holding" and first.kind == "container":
+        return "inside", True
+    if kind == "holding" and first.kind in ("support", "vehicle"):
+        return "on", True
+    wears = first.kind in ANIMATE and second.kind in CLOTHES
+    if wears and kind in ("inside", "around"):
+        return "wearing", False
+    if kind == "inside" and (second.kind == "support" or second.name in ENTERED_FROM_ABOVE):
+        return "on", False
+    if kind == "on" and first.kind == "person" and second.name in load_vocabulary().ridden:
+        return "riding", False
+    if kind == "on" and first.kind in CLOTHES and second.kind in ANIMATE:
+        return "wearing", True
+    return kind, False
+
+
+def settle_with(first: NounPhrase, second: NounPhrase) -> tuple[str, bool]:
+    """What "with" says: a house with a door, a man with a hat, a table with a cup."""
+    if second.kind in PARTS:
+        return "part", False
+    if first.kind in ANIMATE and second.kind in CLOTHES:
+        return "wearing", False
+    if first.kind == "person" and second.kind == "held":
+        return "holding", False
+    if first.kind == "container" and second.kind in ("food", "plant", "held"):
+        return "on" if first.name in FLAT else "inside", True
+    if first.kind == "support" and second.kind not in ("support", "building"):
+        return "on", True
+    return "with", False
