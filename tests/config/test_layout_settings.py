@@ -43,8 +43,11 @@ def test_a_sentence_is_drawn_with_its_things_in_their_places() -> None:
 
 def test_what_is_shown_can_be_typed_and_is_drawn_alike() -> None:
     typed = read(f"{SENTENCE} | {PLACES}")
-    assert typed.layouts == {} and typed.notes == []
-    assert typed.prompts == read().prompts
+    assert (typed.layouts, typed.prompts) == ({0: PALM}, read().prompts)
+    assert typed.notes == []
+    moved = read(f"{SENTENCE} | a snowman in(50% 40% 50% 60%) | fog:-1", style="ink")
+    assert [each.box for each in moved.layouts[0].things] == [(0.5, 0.4, 0.5, 0.6)]
+    assert [each.body for each in moved.prompts] == [f"{SENTENCE}, ink", "a snowman, ink", "fog"]
 
 
 def test_the_shape_and_the_seed_of_a_run_are_those_of_its_layout(

@@ -42,8 +42,10 @@ def describe_layouts(
     config: RunConfig, prompts: Sequence[Prompt], layouts: Mapping[int, Layout]
 ) -> Iterator[str]:
     """Describe what is drawn of a run with layouts, ready to be copied and changed."""
-    if layouts:
-        yield f"the sentence is drawn as: {layouts_to_text(config.prompts, layouts)}"
+    written = parse_prompts(config.prompts)
+    drawn = layout_prompts.add_things(written, layouts)
+    if drawn != written:
+        yield f"the sentence is drawn as: {prompts_to_text(drawn)}"
 
 
 def layouts_to_text(text: str, layouts: Mapping[int, Layout]) -> str:
