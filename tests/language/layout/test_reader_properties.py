@@ -41,11 +41,15 @@ COLOURS = ("", "red ", "small black ", "very old ", "spotted and striped ")
 
 # Bits that sentences are made of, for the sentences that make no sense.
 BITS = [
-    *list(VOCABULARY.prepositions.entries)[:60], *THINGS[:40], *PLURALS[:20], *NUMBERS,
-    *list(VOCABULARY.verbs)[:80], *list(VOCABULARY.closings.entries)[:30], "a", "the", "of", "and",
-    ",", ".", "it", "them", "its", "which", "that", "is", "more", "than", "as many", "as",
-    "no",
-    "each other", "with", "between", "the number of", "blorp", "zibs", "flurging", "it's", "99",
+    *list(VOCABULARY.prepositions.entries)[:60],
+    *list(VOCABULARY.verbs)[:80],
+    *list(VOCABULARY.closings.entries)[:30],
+    *THINGS[:40],
+    *PLURALS[:20],
+    *NUMBERS,
+    "a", "the", "of", "and", ",", ".", "it", "them", "its", "which", "that", "is", "more", "than",
+    "as many", "as", "no", "each other", "with", "between", "the number of", "blorp", "zibs",
+    "flurging", "it's", "99", "é",
 ]  # fmt: skip
 
 

@@ -40,5 +40,4 @@ class Ground:
 
     @property
     def setting(self) -> Setting:
-        facets = (self.facets.get(facet, "") for facet in ("place", "time", "weather"))
-        return Setting(*facets, text=" ".join(self.texts))
+        return Setting(**self.facets, text=" ".join(self.texts))

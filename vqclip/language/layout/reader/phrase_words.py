@@ -224,8 +224,9 @@ class PhraseWords:
         ):
             return None
         if word.endswith("'s"):
-            noun = None if self.begins_noun(at + 1) else vocabulary.find_singular(word[:-2])
-            return Word(word, noun, True, noun is not None), at + 1  # "two banana's"
+            alone = not self.begins_noun(at + 1)  # "two banana's"
+            owner = vocabulary.find_singular(word[:-2]) if alone else None
+            return Word(word, owner, True, owner is not None), at + 1
         if noun_found := vocabulary.find_singular(word):
             return Word(word, noun_found, True, True), at + 1
         if word == "of":
