@@ -89,6 +89,31 @@ def test_scenes_have_layouts_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "unread"),
+    [
+        ("un chat sur une chaise", ["un chat sur une chaise"]),
+        (
+            "ein Hund unter dem Baum ^ a fox ^ a b between c",
+            ["ein Hund unter dem Baum", "a b between c"],
+        ),
+        ("雪だるまとヤシの木", ["雪だるまとヤシの木"]),
+        ("un chat sur une chaise | a moon in(top)", []),
+        ("un chat sur une chaise:2", []),
+        (f"{SENTENCE} | un chat sur une chaise", []),
+        ("a portrait of a lady in blue, oil on canvas", []),
+        ("love between us", []),
+        ("狐", []),
+    ],
+)
+def test_what_looks_like_several_things_and_is_not_understood_is_told(
+    prompt: str, unread: list[str]
+) -> None:
+    notes = [each for each in read(prompt).notes if "is not understood" in each]
+    assert [note.split("'")[1] for note in notes] == unread
+    assert not any("not understood" in each for each in read(prompt, layout="off").notes)
+
+
+@pytest.mark.parametrize(
     ("structure", "sentence"),
     [
         (

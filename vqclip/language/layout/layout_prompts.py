@@ -9,6 +9,7 @@ from itertools import groupby
 
 from vqclip.language.layout.layout import plan_layout
 from vqclip.language.layout.layout_types import Layout, Thing
+from vqclip.language.layout.reader.unread import looks_composed
 from vqclip.language.prompt_types import Box, Prompt, Region, apply_style_to_text, positive_texts
 
 LAYOUT_SEEDS = 100  # a run's seed settles a layout by its last two digits
@@ -59,6 +60,18 @@ def list_plannable(prompts: Iterable[Prompt]) -> list[Prompt]:
         and prompt.region is None
         and not (prompt.marked_spans or prompt.perceptors or prompt.sentence)
     ]
+
+
+def list_unread(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> list[str]:
+    """List the texts that look like several things, in scenes that nobody has laid out."""
+    written = list(prompts)
+    laid_out = {*layouts, *(prompt.scene for prompt in _list_placed(written))}
+    found = [
+        prompt.body
+        for prompt in list_plannable(written)
+        if prompt.scene not in laid_out and looks_composed(prompt.body)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def edit_layout(layout: Layout, placed: Sequence[Prompt]) -> Layout | None:
