@@ -22,6 +22,7 @@ from vqclip.guidance import objectives
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
+from vqclip.language.prompt_types import Prompt
 from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
@@ -93,7 +94,7 @@ def build_runner(
     notes += word_embedding.unknown_word_notes(
         words, {p.name: p.width for p in perceptor_set.perceptors}
     )
-    weighed = thing_prompts.weigh_prompts(request.prompts, request.layouts)
+    weighed = _weigh_prompts(request)
     masks = init_image.make_masks([*request.prompts, *weighed], request.search_path)
     opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
@@ -179,7 +180,7 @@ def _make_objectives(
     """All that is liked about the picture, or about a frame."""
     config = request.config
     perceptors = perceptor_set.perceptors
-    prompts = thing_prompts.weigh_prompts(request.prompts, request.layouts)
+    prompts = _weigh_prompts(request)
     told = list(
         objectives.make_distractor_objectives(
             *([p for p in prompts if p.scene not in request.layouts], perceptors, request.scenes),
@@ -215,6 +216,12 @@ def _make_objectives(
         return
     yield from objectives.limit_init_loss(found, config.steps)
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
+
+
+def _weigh_prompts(request: Request) -> list[Prompt]:
+    """The prompts of a run as they count, where sentences have layouts."""
+    moving = animation_checks.camera_moves(request.config)
+    return thing_prompts.weigh_prompts(request.prompts, request.layouts, moving=moving)
 
 
 def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:

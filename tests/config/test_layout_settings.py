@@ -13,7 +13,7 @@ from vqclip.config.loading import load_config
 from vqclip.errors import ConfigError
 from vqclip.language.layout.layout_types import Layout
 from vqclip.models.device import pick_seed
-from vqclip.run.preflight import Request, make_request
+from vqclip.run.preflight import PictureParts, Request, make_request
 
 PLACES = "a palm tree in(35% 0% 65% 100%) | a snowman in(0% 40% 50% 60%)"
 
@@ -37,7 +37,8 @@ def test_a_sentence_is_drawn_with_its_things_in_their_places() -> None:
         ("ink of a snowman", "0% 40% 50% 60%"),
     ]
     assert [each.body for each in run.parsed_prompts] == [SENTENCE, "fog"]
-    assert run.regions == 2
+    assert run.parts == PictureParts(things=2, in_all_scenes=True)
+    assert read("a fox in(top) ^ a under b").parts == PictureParts(regions=1, things=2)
     assert run.notes == [f"the sentence is drawn as: {SENTENCE} | {PLACES}"]
 
 
@@ -80,6 +81,12 @@ def test_the_layout_that_is_noted_holds() -> None:
     assert read(noted=noted).layouts == noted
     assert read(noted={}).layouts == {}
     assert read(noted=noted, layout="off").layouts == {}
+
+
+def test_where_the_camera_moves_it_is_said_that_things_move_with_it() -> None:
+    said = "the camera moves, so things are held in their places in the first frame only"
+    for camera, notes in (({"zoom": 1.02}, [said]), ({"edges": "wrap"}, []), ({}, [])):
+        assert read(frames=3, camera=camera).notes[1:] == notes
 
 
 def test_scenes_have_layouts_of_their_own() -> None:

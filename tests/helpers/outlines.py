@@ -11,6 +11,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.models.zoo import model_files
 from vqclip.run import memory_footprint
 from vqclip.run.memory_footprint import ModelShapes
+from vqclip.run.preflight import PictureParts
 
 Known = dict[tuple[Any, ...], ModelShapes]
 
@@ -31,16 +32,16 @@ def reuse_shapes(
     def shapes(
         config: RunConfig,
         perceptors: Sequence[PerceptorSpec],
-        regions: int,
+        parts: PictureParts,
     ) -> ModelShapes:
         if not is_steady(config, perceptors):
-            return make(config, perceptors, regions)
+            return make(config, perceptors, parts)
         key = (
             *(os.environ.get("VQCLIP_HOME"), config.vqgan, config.device, config.precision),
-            *(model_files.STARTER_FOLDER, repr(list(perceptors)), regions),
+            *(model_files.STARTER_FOLDER, repr(list(perceptors)), parts),
         )
         if key not in known:
-            known[key] = make(config, perceptors, regions)
+            known[key] = make(config, perceptors, parts)
         return known[key]
 
     return shapes

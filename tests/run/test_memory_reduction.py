@@ -17,7 +17,7 @@ from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError
 from vqclip.models.memory import MemoryPolicy
 from vqclip.run import memory_footprint, memory_reduction
-from vqclip.run.preflight import make_request
+from vqclip.run.preflight import PictureParts, make_request
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -44,7 +44,7 @@ def large() -> RunConfig:
 
 
 def models(config: RunConfig) -> memory_footprint.Shapes:
-    return memory_footprint.build_shapes(config, looking(config), 0)
+    return memory_footprint.build_shapes(config, looking(config), PictureParts())
 
 
 def looking(config: RunConfig) -> list[PerceptorSpec]:
@@ -81,7 +81,7 @@ def test_thrift_needs_less_each_time() -> None:
 def test_the_remedies_fit() -> None:
     config = large()
     free = memory_footprint.needed_memory(config, models(config), memory_reduction.MOST) * 3 // 4
-    found = memory_reduction.suggest_smaller(config, looking(config), 0)
+    found = memory_reduction.suggest_smaller(config, looking(config), PictureParts())
     assert len(found) == 3 and found[0].startswith("size=")
     for words in found:
         other = vqclip.load("a fox", base=to_dict(config), overrides=words.split())
@@ -111,7 +111,7 @@ def test_the_quick_answer_is_never_wrong(size: str) -> None:
     both = ["starter", "starter-second"]
     config = vqclip.load("a fox", size=size, cutouts={"count": 40}, perceptors=both)
     need = memory_footprint.needed_memory(config, models(config))
-    assert not memory_reduction.fits_surely(config, looking(config), 0, need)
+    assert not memory_reduction.fits_surely(config, looking(config), PictureParts(), need)
 
 
 def test_a_run_that_is_too_large_is_made_to_fit(monkeypatch: Patch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from vqclip.config.checking import animation_checks
 from vqclip.config.checking.picture_checks import STARTS
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
@@ -47,6 +48,8 @@ def describe_layouts(
     drawn = layout_prompts.add_things(written, layouts)
     if drawn != written:
         yield f"the sentence is drawn as: {prompts_to_text(drawn)}"
+    if layouts and animation_checks.camera_moves(config):
+        yield "the camera moves, so things are held in their places in the first frame only"
     if not _wants_layouts(config):
         return
     for text in layout_prompts.list_unread(_as_sentences(config, prompts), layouts):

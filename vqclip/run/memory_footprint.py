@@ -18,6 +18,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
 from vqclip.errors import ModelAbsent
 from vqclip.guidance import regions as guidance_regions
+from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
@@ -25,6 +26,7 @@ from vqclip.models.cost import Cost, draw_cost, embed_cost, image_size
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS
+from vqclip.run.preflight import PictureParts
 
 # Measured on two processor cores with the starter models, torch 2.15: a process that has imported
 # everything and read open_clip's vocabulary.
@@ -44,7 +46,7 @@ class ModelShapes:
 
     Attributes:
         perceptors: as the settings name them, in the order of `networks`.
-        regions: how many parts of the picture have prompts of their own.
+        parts: those of the picture that have prompts of their own.
         weights: of all models, in bytes; those that open_clip does not describe left out.
     """
 
@@ -54,7 +56,7 @@ class ModelShapes:
     device: torch.device
     dtype: torch.dtype
     perceptors: Sequence[PerceptorSpec]
-    regions: int
+    parts: PictureParts
     weights: int
     counted: dict[Any, Cost] = field(default_factory=dict)
 
@@ -62,13 +64,13 @@ class ModelShapes:
 def build_shapes(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
-    regions: int,
+    parts: PictureParts,
 ) -> ModelShapes:
     """Build the models of a run without weights.
 
     Args:
         perceptors: as the settings name them.
-        regions: how many parts of the picture have prompts of their own.
+        parts: those of the picture that have prompts of their own.
 
     Raises:
         ConfigError: for a setting that cannot be used, or a perceptor that does not exist.
@@ -84,7 +86,7 @@ def build_shapes(
     known = tuple(network.to(dtype) for network in networks.values() if network is not None)
     known_or_not = None if unknown else known
     weights = sum(map(_weights, (drawer, *known)))
-    return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, regions, weights)
+    return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, parts, weights)
 
 
 def step_costs(
@@ -103,12 +105,23 @@ def read_memory_policy(config: RunConfig) -> MemoryPolicy:
 
 
 def cutout_counts(
-    config: RunConfig, perceptors: Sequence[PerceptorSpec], regions: int
+    config: RunConfig, perceptors: Sequence[PerceptorSpec], parts: PictureParts
 ) -> list[int]:
-    """How many squares each perceptor looks at in a step; those of regions, too."""
+    """How many squares each perceptor looks at in a step; those of parts, too."""
     most = asked_cutouts(config)
     counts = [each.cutouts or most for each in perceptors]
-    return [own + regions * guidance_regions.count_cutouts(own) for own in counts]
+    return [_count_squares(own, parts) for own in counts]
+
+
+def _count_squares(own: int, parts: PictureParts) -> int:
+    """How many squares are looked at where those of a whole picture would be `own`."""
+    whole = thing_prompts.share_whole(own) if parts.in_all_scenes else own
+    each = (
+        thing_prompts.share_cutouts(own, parts.things)
+        if parts.things
+        else guidance_regions.count_cutouts(own)
+    )
+    return whole + (parts.regions + parts.things) * each
 
 
 def asked_cutouts(config: RunConfig) -> int:
@@ -132,7 +145,7 @@ def _looking(
     assert models.networks is not None
     counted = models.counted
     looks = [_cutting(config, models.networks)]
-    cutouts = cutout_counts(config, models.perceptors, models.regions)
+    cutouts = cutout_counts(config, models.perceptors, models.parts)
     for index, network in enumerate(models.networks):
         key = (index, work)
         if key not in counted:  # what is looked at together costs in proportion

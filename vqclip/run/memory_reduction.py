@@ -30,7 +30,7 @@ from vqclip.run.memory_footprint import (
     needed_memory,
     read_memory_policy,
 )
-from vqclip.run.preflight import Request
+from vqclip.run.preflight import PictureParts, Request
 
 DOUBT = 1.3  # an estimate may be wrong by so much, and a run that would fit is not refused
 MOST = MemoryPolicy(1, recompute=True, tiles=True)
@@ -47,7 +47,7 @@ def choose_memory_policy(
     Raises:
         ConfigError: if it fits by no means, by far.
     """
-    config, parts = request.config, (request.perceptors, request.regions)
+    config, parts = request.config, (request.perceptors, request.parts)
     asked = read_memory_policy(config)
     free = available_memory(device)
     if free is None or fits_surely(config, *parts, free):
@@ -83,14 +83,14 @@ def least_memory_policy(config: RunConfig, models: ModelShapes, free: int) -> Me
 
 
 def fits_surely(
-    config: RunConfig, perceptors: Sequence[PerceptorSpec], regions: int, free: int
+    config: RunConfig, perceptors: Sequence[PerceptorSpec], parts: PictureParts, free: int
 ) -> bool:
     """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
     names = {each.name for each in perceptors}
     if config.vqgan != "starter" or not names <= set(model_files.starter_clips()):
         return False
     width, height = final_size(config)
-    cutouts = sum(cutout_counts(config, perceptors, regions))
+    cutouts = sum(cutout_counts(config, perceptors, parts))
     return free > 2 * (BASE + 6_000 * width * height + 16_000_000 * cutouts)
 
 
@@ -115,7 +115,7 @@ def available_memory(device: torch.device) -> int | None:
 def suggest_settings(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
-    regions: int,
+    parts: PictureParts,
     free: int,
 ) -> list[str]:
     """Up to three settings with which a run would fit, each for itself: the least changes."""
@@ -126,7 +126,7 @@ def suggest_settings(
         key = (one.vqgan, *one.perceptors)
         if key not in built:
             looking = [read.get(each) or parse_perceptor(each) for each in one.perceptors]
-            built[key] = build_shapes(one, looking, regions)
+            built[key] = build_shapes(one, looking, parts)
         models = built[key]
         return models.networks is not None and needed_memory(one, models, MOST) <= free
 
@@ -172,14 +172,14 @@ def _fewer(config: RunConfig, share: int) -> RunConfig:
 def suggest_smaller(
     config: RunConfig,
     perceptors: Sequence[PerceptorSpec],
-    regions: int,
+    parts: PictureParts,
 ) -> list[str]:
     """Up to three settings with which a run would need a quarter less than at its thriftiest."""
-    models = build_shapes(config, perceptors, regions)
+    models = build_shapes(config, perceptors, parts)
     if models.networks is None:
         return []
     need = needed_memory(config, models, MOST)
-    return suggest_settings(config, perceptors, regions, need * 3 // 4)
+    return suggest_settings(config, perceptors, parts, need * 3 // 4)
 
 
 def _smaller(config: RunConfig, size: tuple[int, int], share: float) -> RunConfig:

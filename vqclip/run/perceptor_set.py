@@ -84,8 +84,7 @@ class PerceptorSet:
         """Take one in, with the cutter that it shares with others."""
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if spec.cutouts is None else f' {spec.cutouts}'}"
-        every_scene = len(self.request.layouts) == self.request.scenes.scenes
-        share = thing_prompts.share_whole if every_scene else int
+        share = thing_prompts.share_whole if self.request.parts.in_all_scenes else int
         cutter = self._cutter(key, perceptor.size, spec.cutouts, share)
         self.perceptors.append(perceptor.with_cutter(cutter))
 
@@ -95,11 +94,11 @@ class PerceptorSet:
         (seen,) = (
             spec.cutouts for spec in self.request.perceptors if spec.name == perceptor.name
         )
-        planned = sum(len(layout.things) for layout in self.request.layouts.values())
+        things = self.request.parts.things
 
         def share(cutouts: int) -> int:
-            if planned:
-                return thing_prompts.share_cutouts(cutouts, planned)
+            if things:
+                return thing_prompts.share_cutouts(cutouts, things)
             return regions.count_cutouts(cutouts)
 
         return self._cutter(f"{own}{REGION}{number}", perceptor.size, seen, share)

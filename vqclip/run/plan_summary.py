@@ -86,11 +86,11 @@ class SharedCounts:
 
     def find_shapes(self, request: Request) -> ModelShapes:
         """The models of a run without weights; see `memory_footprint.build_shapes`."""
-        config, looking = request.config, (request.perceptors, request.regions)
+        config, looking = request.config, (request.perceptors, request.parts)
         key = (config.vqgan, tuple(request.names), config.device, config.precision)
         if key not in self.models:
             self.models[key] = memory_footprint.build_shapes(config, *looking)
-        return replace(self.models[key], perceptors=looking[0], regions=looking[1])
+        return replace(self.models[key], perceptors=looking[0], parts=looking[1])
 
     def find_speed(self, models: ModelShapes, threads: int) -> Speed:
         """How fast the device of a run is."""

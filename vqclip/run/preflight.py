@@ -39,6 +39,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class PictureParts:
+    """How many parts of the picture are looked at on their own.
+
+    Args:
+        regions: those that prompts name by hand.
+        things: those of layouts.
+        in_all_scenes: whether every scene has a layout.
+    """
+
+    regions: int = 0
+    things: int = 0
+    in_all_scenes: bool = False
+
+
+@dataclass(frozen=True)
 class Request:
     """A run as it is to be, with everything in its settings understood and checked.
 
@@ -82,9 +97,14 @@ class Request:
         return [each.name for each in self.perceptors]
 
     @property
-    def regions(self) -> int:
-        """How many parts of the picture have prompts of their own."""
-        return len({each.region for each in self.prompts if each.region is not None})
+    def parts(self) -> PictureParts:
+        """The parts of the picture that have prompts of their own."""
+        by_hand = (each.region for each in self.prompts if each.scene not in self.layouts)
+        return PictureParts(
+            regions=len({*by_hand} - {None}),
+            things=sum(len(layout.things) for layout in self.layouts.values()),
+            in_all_scenes=len(self.layouts) == self.scenes.scenes,
+        )
 
     @property
     def starts_anew(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.composition.thing_prompts import WHOLE, weigh_prompts
+from vqclip.language.clock import Clock
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
 from vqclip.language.prompts import parse_prompts
@@ -30,6 +31,18 @@ def test_the_sentence_counts_less_and_its_things_keep_their_places() -> None:
         chair.region,
         cat.region,
     }
+
+
+def test_where_the_camera_moves_things_are_held_in_the_first_frame() -> None:
+    layouts = {0: Layout((CHAIR, CAT))}
+    prompts = add_things(parse_prompts("a cat on a chair | fog:-1"), layouts)
+    clock = Clock(20, starts=(0, 10, 15))
+    sentence, fog, *things = (
+        [clock.curve(each.weight)(step) for step in (0, 9, 10, 19)]
+        for each in weigh_prompts(prompts, layouts, moving=True)
+    )
+    assert (sentence, fog) == ([WHOLE, WHOLE, 1, 1], [-1] * 4)
+    assert things == [[1, 1, 0, 0]] * 2
 
 
 def test_things_of_the_ground_and_tiny_ones_have_no_prompts_of_their_own() -> None:

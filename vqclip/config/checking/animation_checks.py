@@ -92,6 +92,12 @@ def idle_settings(config: RunConfig, scenes: int) -> Iterator[str]:
         yield from _idle_camera(config)
 
 
+def camera_moves(config: RunConfig) -> bool:
+    """Whether a run is an animation whose camera moves."""
+    moves = {f"camera.{each}" for each in MOVES}
+    return config.frames > 0 and not moves.isdisjoint(_changed_keys(config, "camera"))
+
+
 def _idle_camera(config: RunConfig) -> Iterator[str]:
     """Yield notes about camera settings that have no effect."""
     depth, moving = config.camera.depth, {*_changed_keys(config, "camera")}

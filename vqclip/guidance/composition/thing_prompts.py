@@ -9,6 +9,7 @@ from vqclip.guidance.composition import scenery
 from vqclip.language.layout.layout_prompts import make_thing_prompts
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Box, Prompt, Region
+from vqclip.language.schedules import parse_schedule
 from vqclip.optimisation_loop import Objective
 
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
@@ -17,9 +18,12 @@ HOLD = 3.0  # times the usual weight of the init loss: the ground stays as it is
 SMALLEST = 0.1  # of the picture: a thing of a shorter side is left as it is laid
 CUTOUTS = 0.75  # of the whole picture's cutouts, for all things together
 FEWEST = 2  # cutouts of a thing
+FIRST_FRAME = parse_schedule("0: 1 hold, 1: 0")
 
 
-def weigh_prompts(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> list[Prompt]:
+def weigh_prompts(
+    prompts: Iterable[Prompt], layouts: Mapping[int, Layout], *, moving: bool = False
+) -> list[Prompt]:
     """Weigh the prompts of scenes with layouts, and move those of things to where they are drawn.
 
     Without layouts they stay as they are.
@@ -27,7 +31,10 @@ def weigh_prompts(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> l
     Args:
         prompts: of all scenes, those of things included.
         layouts: a scene's number → its layout.
+        moving: whether it is an animation whose camera moves. Its things are held in their places
+            in the first frame, and go where the camera takes them in the others.
     """
+    whole = parse_schedule(f"0: {WHOLE} hold, 1: 1") if moving else WHOLE
     moved: dict[tuple[int, Region], Region | None] = {}
     for scene, layout in layouts.items():
         painted = scenery.settle_setting(layout)[1]
@@ -45,11 +52,13 @@ def weigh_prompts(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> l
             found.append(prompt)
         elif prompt.region is None:
             usual = prompt.kind == "text" and prompt.weight == 1
-            found.append(replace(prompt, weight=WHOLE) if usual else prompt)
+            found.append(replace(prompt, weight=whole) if usual else prompt)
         else:
             there = moved.get((prompt.scene, prompt.region), prompt.region)
             if there is not None:
-                found.append(replace(prompt, region=there))
+                fades = moving and prompt.weight == 1
+                placed = replace(prompt, region=there)
+                found.append(replace(placed, weight=FIRST_FRAME) if fades else placed)
     return found
 
 

@@ -52,7 +52,7 @@ def plan_scenes(prompts: Iterable[Prompt], *, aspect: float, seed: int) -> dict[
 
 
 def list_plannable(prompts: Iterable[Prompt]) -> list[Prompt]:
-    """Keep the prompts that may have a layout: plain words of the usual weight, for everywhere."""
+    """Keep the prompts that may have a layout: plain words of usual weight, for everywhere."""
     return [
         prompt
         for prompt in positive_texts(prompts)
