@@ -173,8 +173,8 @@ def _stand_on(places: list[Place], number: int, lower: int) -> None:
     places[number] = replace(upper, box=(left, top + down, wide, high), on=lower)
     for n, each in enumerate(places):
         if each.host == number:
-            x, y, *size = each.box
-            places[n] = replace(each, box=(x + across, y + down, *size))
+            x, y, *_ = each.box
+            places[n] = replace(each, box=(x + across, y + down, each.box[2], each.box[3]))
 
 
 def _profile(place: Place) -> Tensor:
