@@ -151,6 +151,7 @@ def _find_support(things: Sequence[Thing], number: int) -> int | None:
         shared = min(left + width, x + wide) - max(left, x)
         if (
             n != number
+            and not is_aloft(upper)
             and not lower.part
             and not upper.part
             and top < y
