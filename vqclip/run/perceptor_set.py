@@ -84,7 +84,9 @@ class PerceptorSet:
         """Take one in, with the cutter that it shares with others."""
         # Those of one size that see as many squares see the same ones.
         key = f"{perceptor.size}{'' if spec.cutouts is None else f' {spec.cutouts}'}"
-        cutter = self._cutter(key, perceptor.size, spec.cutouts)
+        every_scene = len(self.request.layouts) == self.request.scenes.scenes
+        share = thing_prompts.share_whole if every_scene else int
+        cutter = self._cutter(key, perceptor.size, spec.cutouts, share)
         self.perceptors.append(perceptor.with_cutter(cutter))
 
     def region_cutter(self, perceptor: OpenClipPerceptor, number: int) -> Cutter:

@@ -64,6 +64,11 @@ def list_planned_regions(
     )
 
 
+def share_whole(cutouts: int) -> int:
+    """The number of the whole picture's cutouts beside those of things: half of the usual."""
+    return max(1, cutouts // 2)
+
+
 def share_cutouts(cutouts: int, things: int) -> int:
     """The number of cutouts of each of several things, where the whole picture has so many."""
     return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / max(things, 2))))

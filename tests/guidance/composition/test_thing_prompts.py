@@ -1,0 +1,70 @@
+"""Tests of the weights and regions of a layout's prompts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vqclip.guidance.composition import thing_prompts
+from vqclip.guidance.composition.thing_prompts import WHOLE, weigh_prompts
+from vqclip.language.layout.layout_prompts import add_things
+from vqclip.language.layout.layout_types import Layout, Setting, Thing
+from vqclip.language.prompts import parse_prompts
+from vqclip.optimisation_loop import Objective
+
+CHAIR = Thing("chair", "a chair", (0.1, 0.3, 0.8, 0.7))
+CAT = Thing("cat", "a cat", (0.2, 0.0, 0.6, 0.5))
+
+
+def test_without_layouts_prompts_stay_as_they_are() -> None:
+    prompts = parse_prompts("a fox in(left) | fog:0.5 ^ @photo.png:2")
+    assert weigh_prompts(prompts, {}) == list(prompts)
+
+
+def test_the_sentence_counts_less_and_its_things_keep_their_places() -> None:
+    layouts = {0: Layout((CHAIR, CAT))}
+    prompts = add_things(parse_prompts("a cat on a chair ^ a fox"), layouts)
+    sentence, chair, cat, fox = weigh_prompts(prompts, layouts)
+    assert (sentence.weight, chair.weight, cat.weight, fox.weight) == (WHOLE, 1, 1, 1)
+    assert chair.region is not None and chair.region.box == CHAIR.box
+    assert thing_prompts.list_planned_regions([sentence, chair, cat, fox], layouts) == {
+        chair.region,
+        cat.region,
+    }
+
+
+def test_things_of_the_ground_and_tiny_ones_have_no_prompts_of_their_own() -> None:
+    layout = Layout(
+        (
+            Thing("mountain", "a mountain", (0.0, 0.5, 1.0, 0.5)),
+            CHAIR,
+            Thing("fly", "a fly", (0.5, 0.5, 0.05, 0.05)),
+        ),
+        Setting("mountains"),
+    )
+    prompts = add_things(parse_prompts("a chair in the mountains with a fly"), {0: layout})
+    assert [each.body for each in weigh_prompts(prompts, {0: layout})][1:] == ["a chair"]
+
+
+def test_what_would_hide_its_ground_is_smaller_and_its_region_follows() -> None:
+    castle = Thing("castle", "a castle", (0.0, 0.0, 1.0, 1.0))
+    layout = Layout((castle,), Setting("snow"))
+    prompts = add_things(parse_prompts("a castle in the snow"), {0: layout})
+    box = weigh_prompts(prompts, {0: layout})[1].region
+    assert box is not None and box.box is not None
+    left, top, width, height = box.box
+    assert left > 0.05 and top > 0.05 and left + width < 0.95 and height < 0.85
+
+
+def test_the_cutouts_are_shared() -> None:
+    assert [thing_prompts.share_cutouts(16, n) for n in (1, 2, 4, 9)] == [6, 6, 3, 2]
+    assert thing_prompts.share_cutouts(1, 9) == 1
+    assert thing_prompts.share_whole(16) == 8 and thing_prompts.share_whole(1) == 1
+
+
+def test_the_init_loss_alone_is_stronger() -> None:
+    def loss(view: object) -> object:
+        return view
+
+    first = Objective("init", lambda step: 3.0 * step, loss)  # type: ignore[arg-type]
+    held, other = thing_prompts.hold_ground([first, replace(first, name="fox")])
+    assert held.weight(2) == thing_prompts.HOLD * 6 and other.weight(2) == 6
