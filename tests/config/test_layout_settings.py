@@ -43,8 +43,11 @@ def test_a_sentence_is_drawn_with_its_things_in_their_places() -> None:
 
 def test_what_is_shown_can_be_typed_and_is_drawn_alike() -> None:
     typed = read(f"{SENTENCE} | {PLACES}")
-    assert typed.layouts == {} and typed.notes == []
-    assert typed.prompts == read().prompts
+    assert (typed.layouts, typed.prompts) == ({0: PALM}, read().prompts)
+    assert typed.notes == []
+    moved = read(f"{SENTENCE} | a snowman in(50% 40% 50% 60%) | fog:-1", style="ink")
+    assert [each.box for each in moved.layouts[0].things] == [(0.5, 0.4, 0.5, 0.6)]
+    assert [each.body for each in moved.prompts] == [f"{SENTENCE}, ink", "a snowman, ink", "fog"]
 
 
 def test_the_shape_and_the_seed_of_a_run_are_those_of_its_layout(
@@ -83,6 +86,31 @@ def test_scenes_have_layouts_of_their_own() -> None:
     run = read(f"a fox ^ {SENTENCE} ^ {SENTENCE} | a moon in(top)", frames=6)
     assert list(run.layouts) == [1]
     assert [each.scene for each in run.prompts] == [0, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unread"),
+    [
+        ("un chat sur une chaise", ["un chat sur une chaise"]),
+        (
+            "ein Hund unter dem Baum ^ a fox ^ a b between c",
+            ["ein Hund unter dem Baum", "a b between c"],
+        ),
+        ("雪だるまとヤシの木", ["雪だるまとヤシの木"]),
+        ("un chat sur une chaise | a moon in(top)", []),
+        ("un chat sur une chaise:2", []),
+        (f"{SENTENCE} | un chat sur une chaise", []),
+        ("a portrait of a lady in blue, oil on canvas", []),
+        ("love between us", []),
+        ("狐", []),
+    ],
+)
+def test_what_looks_like_several_things_and_is_not_understood_is_told(
+    prompt: str, unread: list[str]
+) -> None:
+    notes = [each for each in read(prompt).notes if "is not understood" in each]
+    assert [note.split("'")[1] for note in notes] == unread
+    assert not any("not understood" in each for each in read(prompt, layout="off").notes)
 
 
 @pytest.mark.parametrize(

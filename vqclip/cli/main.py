@@ -38,7 +38,6 @@ from vqclip.cli.options import (
     CommonOptions,
     GenerateOptions,
     Options,
-    PromptOptions,
     read_options,
 )
 from vqclip.cli.output import Console, Progress, say_warnings
@@ -226,7 +225,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "diff": Command(show.diff, show.DiffOptions),
     "plan": Command(show.plan, show.PlanOptions),
     "dream": Command(dream.dream, dream.DreamOptions),
-    "explain": Command(explain.explain, PromptOptions),
+    "explain": Command(explain.explain, explain.ExplainOptions),
     "direction": Command(explain.direction, explain.DirectionOptions),
     "classify": Command(classify.classify, classify.ClassifyOptions),
     "score": Command(classify.score, score_film.ScoreOptions),

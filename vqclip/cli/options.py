@@ -28,7 +28,7 @@ class CommonOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PromptOptions(CommonOptions):
-    """The options of commands that take a prompt; all that `explain` has.
+    """The options of commands that take a prompt.
 
     Attributes:
         words: the prompt or a file, and settings, `key=value`.

@@ -178,6 +178,10 @@ def _add_prompted(parser: Parser, name: str) -> None:
             parser.add_argument(option, metavar=metavar, help=option_help(key))
         else:
             parser.add_argument(option, action="store_const", const="true", help=option_help(key))
+    if name in ("plan", "explain"):
+        parser.add_argument(
+            "--sketch", metavar="FILE.png", help="a picture of where the things of a sentence go"
+        )
     if name == "plan":
         parser.add_argument(
             "--all", action="store_true", help="show every setting, not only those that differ"

@@ -13,6 +13,7 @@ from vqclip.language.layout import layout_prompts
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import parse_prompts, prompts_to_text
+from vqclip.media.paths import shorten_name
 
 
 def plan_layouts(
@@ -20,14 +21,11 @@ def plan_layouts(
 ) -> Mapping[int, Layout]:
     """Plan the layouts of a run: a scene's number → its layout.
 
-    There is none where the picture or the film that a run begins with has its own.
-
     Args:
         config: its settings, of which `init` is resolved.
         noted: those of the same run in a picture's notes, which hold whatever is planned today.
     """
-    begins_with_its_own = config.source.film or config.init not in STARTS
-    if config.layout == "off" or begins_with_its_own:
+    if not _wants_layouts(config):
         return {}
     if noted is not None:
         return {each: noted[each] for each in sorted({p.scene for p in prompts} & {*noted})}
@@ -41,14 +39,31 @@ def plan_layouts(
 def describe_layouts(
     config: RunConfig, prompts: Sequence[Prompt], layouts: Mapping[int, Layout]
 ) -> Iterator[str]:
-    """Describe what is drawn of a run with layouts, ready to be copied and changed."""
-    if layouts:
-        yield f"the sentence is drawn as: {layouts_to_text(config.prompts, layouts)}"
+    """Describe what is drawn of a run with layouts, ready to be copied and changed.
+
+    Of a sentence that looks like several things and is not understood, it is told.
+    """
+    written = parse_prompts(config.prompts)
+    drawn = layout_prompts.add_things(written, layouts)
+    if drawn != written:
+        yield f"the sentence is drawn as: {prompts_to_text(drawn)}"
+    if not _wants_layouts(config):
+        return
+    for text in layout_prompts.list_unread(_as_sentences(config, prompts), layouts):
+        yield (
+            f"where the things of {shorten_name(text)!r} go is not understood, so it is drawn "
+            "as a whole; to place them yourself: a snowman in(left) | a palm tree in(right)"
+        )
 
 
 def layouts_to_text(text: str, layouts: Mapping[int, Layout]) -> str:
     """Write prompts with the places of their layouts: typed, they are drawn alike."""
     return prompts_to_text(layout_prompts.add_things(parse_prompts(text), layouts))
+
+
+def _wants_layouts(config: RunConfig) -> bool:
+    """Whether sentences are planned: there is no picture or film that has its own layout."""
+    return config.layout == "auto" and not config.source.film and config.init in STARTS
 
 
 def _as_sentences(config: RunConfig, prompts: Sequence[Prompt]) -> Sequence[Prompt]:

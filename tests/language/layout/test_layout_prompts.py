@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.helpers.layouts import PALM, understand_palms
+from tests.helpers.layouts import PALM, SENTENCE, understand_palms
 from vqclip.language.layout.layout_prompts import (
     add_things,
     layout_seed,
@@ -31,8 +33,6 @@ from vqclip.language.prompts import parse_prompts, prompts_to_text
         ("a cat on a chair for(starter)", []),
         ("a cat on a chair sentence(A cat on a chair.)", []),
         ("a cat on a chair in(top)", []),
-        ("a cat on a chair | a moon in(top)", []),
-        ("a cat on a chair | @moon.png in(top)", []),
     ],
 )
 def test_what_is_weighed_or_placed_by_hand_is_not_planned(text: str, planned: list[str]) -> None:
@@ -45,7 +45,36 @@ def test_each_scene_has_the_first_layout_that_is_understood(
     asked = understand_palms(monkeypatch)
     text = "a fox | a under b | c under d ^ a moon in(top) | e under f ^ g under h"
     assert plan_scenes(parse_prompts(text), aspect=1.5, seed=7) == {0: PALM, 2: PALM}
-    assert asked == [(each, 1.5, 7) for each in ("a fox", "a under b", "g under h")]
+    said = ("a fox", "a under b", "e under f", "g under h")
+    assert asked == [(each, 1.5, 7) for each in said]
+
+
+@pytest.mark.parametrize(
+    ("placed", "boxes"),
+    [
+        ("a palm tree in(0% 0% 50% 100%)", [("palm tree", (0, 0, 0.5, 1))]),
+        (
+            "a snowman in(left) | a palm tree in(12.5% 0% 50% 100%)",
+            [("snowman", (0, 0, 0.5, 1)), ("palm tree", (0.125, 0, 0.5, 1))],
+        ),
+        ("a palm tree in(left) | fog in(top):-1", [("palm tree", (0, 0, 0.5, 1))]),
+        ("a moon in(top)", None),
+        ("a palm tree in(left) | a moon in(top)", None),
+        ("a palm tree in(left):2", None),
+        ("a palm tree in(-left)", None),
+        ("a palm tree in(mask.png)", None),
+        ("a palm tree in(left) | @moon.png in(top)", None),
+    ],
+)
+def test_a_layout_that_was_copied_may_be_edited(
+    placed: str, boxes: list[Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    understand_palms(monkeypatch)
+    written = parse_prompts(f"{SENTENCE} | {placed}")
+    layouts = plan_scenes(written, aspect=1, seed=0)
+    things = [(each.name, each.box) for layout in layouts.values() for each in layout.things]
+    assert things == (boxes or [])
+    assert add_things(written, layouts) == written
 
 
 def test_things_follow_the_prompts_of_their_scene_with_regions_that_can_be_typed() -> None:

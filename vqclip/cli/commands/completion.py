@@ -30,7 +30,12 @@ SHELLS = tuple(TEMPLATES)
 TAKES = {
     **dict.fromkeys(("--init", "--source", "--sound", "--image", "--config", "--csv"), "files"),
     **dict.fromkeys(("--labels", "--templates", "--sheet", "--out", "--links"), "files"),
-    **{"--film": "files", "--preset": "presets", "--perceptor": "perceptors"},
+    **{
+        "--sketch": "files",
+        "--film": "files",
+        "--preset": "presets",
+        "--perceptor": "perceptors",
+    },
 }
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from vqclip.cli import prompt_arguments, settings_search
 from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
-from vqclip.config import loading, perceptor_spec
+from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
+from vqclip.config import layout_settings, loading, perceptor_spec
 from vqclip.config.checking.prompt_notes import list_prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -27,6 +28,7 @@ from vqclip.language import (
     structured,
 )
 from vqclip.language.assets import Direction, SearchPath
+from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
 from vqclip.media import paths
@@ -61,12 +63,18 @@ def topic(name: str) -> str:
     return textwrap.dedent((TOPICS[name].__doc__ or "").strip())
 
 
-def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
+def explain_prompts(
+    configs: Sequence[RunConfig], screen: Console, sketch: str | None = None
+) -> None:
     """Say of each prompt what was understood, and of each perceptor what it will read.
+
+    Args:
+        sketch: a file for a picture of the layouts.
 
     Raises:
         VqclipError: if a prompt cannot be read, or a perceptor cannot be loaded.
     """
+    sketches = LayoutSketches(sketch)
     for config in configs:
         check_run(replace(config, init="random"))
     from vqclip.guidance import prompt_embedding
@@ -78,9 +86,9 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
     model_files.require_models("starter", names, clip.is_absent)
     perceptors = [load_perceptor(name) for name in names]
     for config in configs:
-        parsed = apply_style(
-            prompts.parse_with_negative(config.prompts, config.negative), config.style
-        )
+        written = prompts.parse_with_negative(config.prompts, config.negative)
+        layouts = layout_settings.plan_layouts(config, written)
+        parsed = apply_style(add_things(written, layouts), config.style)
         lines = [
             lexer.fold_lines(prompts.prompts_to_text(parsed)),
             *(f"  {line}" for line in prompts.describe_prompts(parsed)),
@@ -88,13 +96,22 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
         search_path = SearchPath.from_settings(config.assets)
         taught = prompt_embedding.read_learnt_words(parsed, config.style, search_path)
         strays = [
+            *layout_settings.describe_layouts(config, written, layouts),
             *list_prompt_notes(config, search_path),
             *word_embedding.unknown_word_notes(
                 taught, {each.name: each.width for each in perceptors}
             ),
         ]
         lines += [f"note: {stray}" for stray in strays]
-        screen.event("understood", prompt=prompts.prompts_to_text(parsed), notes=strays)
+        screen.event(
+            "understood",
+            prompt=prompts.prompts_to_text(parsed),
+            notes=strays,
+            **layout_values(layouts),
+        )
+        screen.result("\n".join(lines))
+        sketches.show(config, layouts, screen)
+        lines = []
         for prompt in parsed:
             screen.event("wish", **_told(prompt, search_path))
         for each in perceptors:
@@ -107,7 +124,9 @@ def explain_prompts(configs: Sequence[RunConfig], screen: Console) -> None:
                 told = _read_by(perceptor, prompt)
                 screen.event("reading", prompt=prompts.prompts_to_text([prompt]), **told)
                 lines += list(_in_words(told))
-        screen.result("\n".join(lines))
+        if lines:
+            screen.result("\n".join(lines))
+    sketches.write(screen)
 
 
 def _told(prompt: Prompt, search_path: SearchPath) -> dict[str, Any]:
@@ -257,6 +276,13 @@ def _embedded(word: str, perceptor: OpenClipPerceptor) -> Embedding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainOptions(PromptOptions):
+    """The options of `explain`."""
+
+    sketch: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DirectionOptions(CommonOptions):
     """The options of `direction`."""
 
@@ -272,9 +298,9 @@ class HelpOptions(CommonOptions):
     about: list[str]
 
 
-def explain(options: PromptOptions, screen: Console, progress: Progress) -> None:
+def explain(options: ExplainOptions, screen: Console, progress: Progress) -> None:
     """Show how a prompt is understood, and what each CLIP reads."""
-    explain_prompts(prompt_arguments.read_configs(options), screen)
+    explain_prompts(prompt_arguments.read_configs(options), screen, options.sketch)
 
 
 def direction(options: DirectionOptions, screen: Console, progress: Progress) -> None:

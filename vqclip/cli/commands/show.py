@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
+from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
 from vqclip.cli.terminal import on_one_line
 from vqclip.config import loading
 from vqclip.config import presets as config_presets
@@ -47,6 +48,7 @@ class PlanOptions(AnimateOptions):
     """The options of `plan`."""
 
     all: bool
+    sketch: str | None
 
 
 def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
@@ -110,15 +112,23 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
+    sketches = LayoutSketches(options.sketch)
     found = prompt_arguments.read_configs(options)
     from vqclip.run.plan_summary import SharedCounts
 
     shared = SharedCounts()
     for config in found:
-        _plan(config, options, screen, shared)
+        _plan(config, options, screen, shared, sketches)
+    sketches.write(screen)
 
 
-def _plan(config: RunConfig, options: PlanOptions, screen: Console, shared: SharedCounts) -> None:
+def _plan(
+    config: RunConfig,
+    options: PlanOptions,
+    screen: Console,
+    shared: SharedCounts,
+    sketches: LayoutSketches,
+) -> None:
     request = make_request(config, clipped=True, complete=False)
     from vqclip.run import perceptor_set as run_perceptors
     from vqclip.run import plan_summary as run_estimate
@@ -126,7 +136,9 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console, shared: Shar
     notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
     config, estimate = request.config, run_estimate.estimate_cost(request, shared)
     if options.json:
-        screen.event("plan", config=to_dict(config), **dataclasses.asdict(estimate))
+        told = layout_values(request.layouts) | dataclasses.asdict(estimate)
+        screen.event("plan", config=to_dict(config), **told)
+        sketches.show(config, request.layouts, screen)
         return
     screen.result(
         "\n".join(
@@ -135,6 +147,7 @@ def _plan(config: RunConfig, options: PlanOptions, screen: Console, shared: Shar
     )
     for note in notes:
         screen.result(f"note: {note}")
+    sketches.show(config, request.layouts, screen)
     every = {
         key: lexer.fold_lines(str(format_value(value)))
         for key, value in flatten_keys(to_dict(config)).items()

@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from vqclip.language.layout.layout import plan_layout
-from vqclip.language.layout.layout_types import Layout
+from vqclip.language.layout.layout_types import Layout, Thing
+from vqclip.language.layout.reader.unread import looks_composed
 from vqclip.language.prompt_types import Box, Prompt, Region, apply_style_to_text, positive_texts
 
 LAYOUT_SEEDS = 100  # a run's seed settles a layout by its last two digits
@@ -26,8 +27,9 @@ def layout_seed(seed: int | None) -> int:
 def plan_scenes(prompts: Iterable[Prompt], *, aspect: float, seed: int) -> dict[int, Layout]:
     """Plan the layouts of prompts, in the order of their scenes: a scene's number → its layout.
 
-    In a scene the first prompt that is understood has a layout; where somebody has placed
-    something by hand, none has one.
+    In a scene the first prompt that is understood has a layout. Where somebody has placed
+    something by hand there is none, unless those are things of the sentence: a layout that was
+    copied and edited.
 
     Args:
         aspect: width of the picture by its height.
@@ -35,47 +37,83 @@ def plan_scenes(prompts: Iterable[Prompt], *, aspect: float, seed: int) -> dict[
     """
     found = {}
     for scene, here in groupby(sorted(prompts, key=_scene), key=_scene):
+        written = list(here)
+        placed = _list_placed(written)
         layouts = (
             plan_layout(prompt.body, aspect=aspect, seed=seed)
-            for prompt in list_plannable(list(here))
+            for prompt in list_plannable(written)
         )
         layout = next((each for each in layouts if each is not None), None)
+        if layout is not None and placed:
+            layout = edit_layout(layout, placed)
         if layout is not None:
-            found[scene] = round_boxes(layout)
+            found[scene] = layout if placed else round_boxes(layout)
     return found
 
 
-def list_plannable(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Keep the prompts of a scene that may have a layout: plain words of the usual weight.
-
-    There are none where somebody has given one a region.
-    """
-    if any(prompt.region is not None and prompt.greatest_weight > 0 for prompt in prompts):
-        return []
+def list_plannable(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """Keep the prompts that may have a layout: plain words of the usual weight, for everywhere."""
     return [
         prompt
         for prompt in positive_texts(prompts)
-        if prompt.weight == 1
-        and prompt.stop == -math.inf
+        if _is_usual(prompt)
+        and prompt.region is None
         and not (prompt.marked_spans or prompt.perceptors or prompt.sentence)
     ]
 
 
+def list_unread(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> list[str]:
+    """List the texts that look like several things, in scenes that nobody has laid out."""
+    written = list(prompts)
+    laid_out = {*layouts, *(prompt.scene for prompt in _list_placed(written))}
+    found = [
+        prompt.body
+        for prompt in list_plannable(written)
+        if prompt.scene not in laid_out and looks_composed(prompt.body)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def edit_layout(layout: Layout, placed: Sequence[Prompt]) -> Layout | None:
+    """Put things of a layout where they are placed by hand, in that order; leave out the others.
+
+    Args:
+        placed: the prompts with regions, one of them at least.
+
+    Returns:
+        None if one of them is not a thing of the layout in a box, with the usual weight.
+    """
+    known = {_body(thing, layout): thing for thing in layout.things}
+    things = []
+    for prompt in placed:
+        box = None if prompt.region is None or prompt.region.outside else prompt.region.box
+        if box is None or prompt.body not in known or not _is_usual(prompt):
+            return None
+        things.append(replace(known[prompt.body], box=box))
+    return replace(layout, things=tuple(things))
+
+
 def add_things(prompts: Iterable[Prompt], layouts: Mapping[int, Layout]) -> tuple[Prompt, ...]:
-    """Add the things of layouts to prompts, each with its region, after those of their scene."""
+    """Add the things of layouts to prompts, each with its region, after those of their scene.
+
+    Those that are there already, since somebody has edited them, are not added again.
+    """
+    written = list(prompts)
+    by_hand = {prompt.scene for prompt in _list_placed(written)}
     things = [
         replace(prompt, scene=scene)
         for scene, layout in layouts.items()
         for prompt in make_thing_prompts(layout)
+        if scene not in by_hand
     ]
-    return tuple(sorted([*prompts, *things], key=_scene))
+    return tuple(sorted([*written, *things], key=_scene))
 
 
 def make_thing_prompts(layout: Layout) -> Iterator[Prompt]:
     """Make the prompts of a layout's things, in their order."""
     for thing in layout.things:
         place = " ".join(f"{share * 100:.6g}%" for share in thing.box)
-        yield Prompt(apply_style_to_text(thing.prompt, layout.style), region=Region(place))
+        yield Prompt(_body(thing, layout), region=Region(place))
 
 
 def round_boxes(layout: Layout) -> Layout:
@@ -95,6 +133,20 @@ def _rounded_span(start: float, length: float) -> tuple[float, float]:
     first = min(max(0, round(start * 100)), 99)
     last = min(max(first + 1, round((start + length) * 100)), 100)
     return first / 100, (last - first) / 100
+
+
+def _list_placed(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """The prompts that draw something in a region."""
+    return [each for each in prompts if each.region is not None and each.greatest_weight > 0]
+
+
+def _is_usual(prompt: Prompt) -> bool:
+    return prompt.kind == "text" and prompt.weight == 1 and prompt.stop == -math.inf
+
+
+def _body(thing: Thing, layout: Layout) -> str:
+    """The words of a thing, in the style of its sentence."""
+    return apply_style_to_text(thing.prompt, layout.style)
 
 
 def _scene(prompt: Prompt) -> int:

@@ -11,6 +11,7 @@ Begin with `sentence_reader`. The word lists are in `words`, one entry a line.
     noun_phrases        Noun phrases: a thing, its attributes and how many there are
     phrase_words        The words of a noun phrase: determiners, numbers, attributes and nouns
     number_comparisons  Comparisons of numbers: "more cats than dogs"
+    unread              Prompts that look like several things, where none is understood
     style               The style of a sentence: words at its edges about the whole picture
     vocabulary          The words that the reader of sentences knows, from the lists in `words`
 """
