@@ -63,6 +63,8 @@ def test_what_is_on_a_thing_is_moved_until_it_touches() -> None:
         [chair, Thing("cat", "a cat", (0.3, 0.0, 0.4, 0.3))], [flat, block(BLUE)], 100, 100
     )
     assert apart[1].on is None
+    moon = Thing("full moon", "a full moon", (0.3, 0.0, 0.4, 0.4))
+    assert placing.place_things([chair, moon], [flat, block(BLUE)], 100, 100)[1].on is None
 
 
 def test_a_part_follows_the_thing_that_it_belongs_to() -> None:

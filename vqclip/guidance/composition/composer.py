@@ -13,7 +13,7 @@ from kornia.color import rgb_to_lab
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.guidance.composition import grounds, placing, scenery
+from vqclip.guidance.composition import grounds, landscape, placing, scenery
 from vqclip.guidance.composition.painting import Canvas, read_colour
 from vqclip.guidance.composition.placing import Place
 from vqclip.guidance.composition.silhouettes import Silhouette
@@ -36,8 +36,8 @@ def compose_picture(
     """Compose the picture of a layout.
 
     Args:
-        silhouettes: prompt of a thing → its silhouettes, best first; those of several things of
-            one prompt are used in turn, and then mirrored.
+        silhouettes: prompt of a thing → its silhouettes, best first; several things of one
+            prompt are drawn alike, every second one mirrored.
         width, height: in pixels.
         generator: on the processor; equal states give equal pictures.
 
@@ -47,7 +47,7 @@ def compose_picture(
     setting, painted = scenery.settle_setting(layout)
     planned = scenery.make_room(layout)
     things = [t for t, is_ground in zip(planned, painted, strict=True) if not is_ground]
-    chosen = _choose(things, silhouettes, width / height)
+    chosen = _choose(things, silhouettes)
     places = placing.place_things(things, chosen, width, height)
     named = [thing.name.lower() for thing in things]
     if setting:
@@ -64,7 +64,7 @@ def compose_picture(
 
 
 def _choose(
-    things: Sequence[Thing], silhouettes: Mapping[str, Sequence[Silhouette]], aspect: float
+    things: Sequence[Thing], silhouettes: Mapping[str, Sequence[Silhouette]]
 ) -> list[Silhouette]:
     """Choose a silhouette for each thing: the best, and for its likes the same one, mirrored."""
     used: dict[str, int] = {}
@@ -81,7 +81,7 @@ def _choose(
 def _horizon(places: Sequence[Place], height: int) -> float:
     """A horizon above the feet of everything that stands on the ground, in heights."""
     feet = [place.bottom / height for place in places if place.is_standing]
-    return min(max(min(feet, default=1.0) - 0.12, 0.35), grounds.HORIZON)
+    return min(max(min(feet, default=1.0) - 0.12, 0.35), landscape.HORIZON)
 
 
 def _paint_tone(chosen: Sequence[Silhouette], width: int, height: int) -> Image:

@@ -151,6 +151,7 @@ def _find_support(things: Sequence[Thing], number: int) -> int | None:
         shared = min(left + width, x + wide) - max(left, x)
         if (
             n != number
+            and not is_aloft(upper)
             and not lower.part
             and not upper.part
             and top < y
@@ -173,8 +174,8 @@ def _stand_on(places: list[Place], number: int, lower: int) -> None:
     places[number] = replace(upper, box=(left, top + down, wide, high), on=lower)
     for n, each in enumerate(places):
         if each.host == number:
-            x, y, *size = each.box
-            places[n] = replace(each, box=(x + across, y + down, *size))
+            x, y, *_ = each.box
+            places[n] = replace(each, box=(x + across, y + down, each.box[2], each.box[3]))
 
 
 def _profile(place: Place) -> Tensor:
