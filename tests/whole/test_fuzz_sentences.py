@@ -17,7 +17,7 @@ from tests.whole.test_fuzz import TEXTS, fuzzed
 from vqclip.cli.sketches.text_sketch import sketch_as_text
 from vqclip.config import layout_settings
 from vqclip.config.loading import load_config
-from vqclip.errors import PromptError
+from vqclip.errors import VqclipError
 from vqclip.language.layout.layout import plan_layout
 from vqclip.language.layout.layout_json import layouts_to_values, read_layouts
 from vqclip.language.layout.layout_types import Layout
@@ -87,7 +87,7 @@ def check_prompt(text: str, aspect: str = "", seed: int = 0) -> None:
     said: list[str] = []
     try:
         run = make_request(replace(RUN, prompts=text, aspect=aspect, seed=seed), said.append)
-    except PromptError as error:
+    except VqclipError as error:
         assert str(error)
         return
     for layout in run.layouts.values():
