@@ -42,10 +42,9 @@ from vqclip.cli.options import (
 )
 from vqclip.cli.output import Console, Progress, say_warnings
 from vqclip.cli.parser import parser_of
-from vqclip.config.perceptor_spec import parse_perceptor
 from vqclip.config.sizes import final_size
 from vqclip.errors import PictureError, PromptError, VqclipError
-from vqclip.language import assets, prompts
+from vqclip.language import assets
 from vqclip.media.files import CHECKPOINT
 
 FLAGS = ("--json", "--quiet", "--debug", "--help", "-h", "--version")
@@ -157,14 +156,13 @@ def _less_memory(progress: Progress) -> str:
     if config is None:
         return "not enough memory; close other programs, and try again"
     from vqclip.run import memory_reduction
+    from vqclip.run.preflight import make_request
 
     width, height = final_size(config)
     would: list[str] = []
     with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
-        looking = [parse_perceptor(each) for each in config.perceptors]
-        parsed = prompts.parse_with_negative(config.prompts, config.negative)
-        regions = len({each.region for each in parsed if each.region is not None})
-        would = memory_reduction.suggest_smaller(config, looking, regions)
+        request = make_request(config, begun=True, complete=False)
+        would = memory_reduction.suggest_smaller(config, request.perceptors, request.parts)
     less = " or ".join(would or ["a smaller --size"])
     return (
         f"not enough memory for {width}x{height}, even with one cutout at a time; {less} needs "

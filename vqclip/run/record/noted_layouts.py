@@ -40,8 +40,8 @@ def find_layouts(notes: Provenance, config: RunConfig) -> Mapping[int, Layout] |
         PictureError: for layouts that no run can have had.
     """
     found, settings = read_noted_layouts(notes), notes.settings
-    before = {key: str(settings.get(key, getattr(config, key))) for key in ("size", "aspect")}
-    then, now = (final_size(each) for each in (replace(config, **before), config))
+    size, aspect = (str(settings.get(key, getattr(config, key))) for key in ("size", "aspect"))
+    then, now = final_size(replace(config, size=size, aspect=aspect)), final_size(config)
     keeps_shape = math.isclose(then[0] / then[1], now[0] / now[1], rel_tol=0.01)
     if not keeps_shape or (notes.prompt, notes.seed) != (config.prompts, config.seed):
         return None
