@@ -8,10 +8,8 @@ from vqclip.language.layout.reader.lookahead import SIDES, Lookahead
 from vqclip.language.layout.reader.noun_phrases import CLOTHES, NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
-from vqclip.language.layout.reader.relation_kinds import HOLDING, WITHOUT_RELATION
-from vqclip.language.layout.reader.vocabulary import (
-    load_vocabulary,
-)
+from vqclip.language.layout.reader.relation_kinds import WITHOUT_RELATION
+from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
 # Ends of phrases that place what was named last before or behind what it belongs to.
 ELIDED = {"in front": "front", "in back": "behind"}
@@ -287,6 +285,11 @@ class ClauseReader:
         made, self.open = self.open, None
         joining, self.joining = self.joining, False
         if made is not None and not made.subject and not said.subject:
+            if made.kind == "with":  # "a beach with palm trees"
+                said.subject = group
+                self.finish(group)
+                self.begins = self.after_be = False
+                return
             self.fronted = OpenRelation(made.kind, group, made.reverse)
             said.last = group
             self.after_noun = True
@@ -379,16 +382,7 @@ class ClauseReader:
             return
         target = said.find_pronoun(phrase, made.subject if made is not None else ())
         if made is not None and target and made.kind not in WITHOUT_RELATION:
-            worn = all(said.phrases[index].kind in CLOTHES for index in made.subject)
-            held = phrase.name in HOLDING and made.kind in ("inside", "on", "between")
-            if set(made.subject) & set(target):
-                pass
-            elif phrase.name and (worn or held):  # "on her head", "in its mouth"
-                said.relate(OpenRelation("wearing" if worn else "holding", target), made.subject)
-            else:
-                side = phrase.side if made.kind in ("on", "beside", "inside") else None
-                said.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
-                said.relate(said.history[-1], target)
+            said.relate_pronoun(made, phrase, target)
             self.after_noun = self.in_object = True
         elif made is None and (self.begins or self.joining) and target:
             said.actor = target  # "it sits on a chair"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from vqclip.language.layout.reader.noun_phrases import PARTS, NounPhrase
+from vqclip.language.layout.reader.noun_phrases import CLOTHES, PARTS, NounPhrase
 from vqclip.language.layout.reader.relation_kinds import (
     ANIMATE,
+    HOLDING,
     WITHOUT_RELATION,
     settle_relation,
 )
@@ -83,10 +84,25 @@ class Discourse:
                     one, other = (other, one) if swapped else (one, other)
                     self.relations.append((kind, one, (other,)))
 
+    def relate_pronoun(self, made: OpenRelation, phrase: NounPhrase, target: Group) -> None:
+        """Note a relation to what a pronoun stands for, or to a part of it: "in its mouth"."""
+        if set(made.subject) & set(target):
+            return
+        worn = all(self.phrases[index].kind in CLOTHES for index in made.subject)
+        held = phrase.name in HOLDING and made.kind in ("inside", "on", "between")
+        if phrase.name and (worn or held):  # "on her head", "in its mouth"
+            self.relate(OpenRelation("wearing" if worn else "holding", target), made.subject)
+            return
+        side = phrase.side if made.kind in ("on", "beside", "inside") else None
+        self.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
+        self.relate(self.history[-1], target)
+
     def describes(self, made: OpenRelation, phrase: NounPhrase) -> bool:
         """Whether a noun phrase only describes what it is with: long hair, a man's suit."""
         if not made.subject or made.reverse:
             return False
+        if made.kind == "material":
+            return True
         if phrase.kind == "garment" and made.kind in ("with", "inside", "wearing"):
             return all(self.phrases[index].kind == "person" for index in made.subject)
         return phrase.kind == "feature" and made.kind in ("with", "part")
@@ -166,6 +182,8 @@ class Discourse:
         if kind == "with" and following and not then and self.fits(following, last, main):
             return last
         if kind == "on":
+            if all(self.phrases[index].kind in PARTS for index in last):
+                return main
             if previous in ("beside", "below"):  # both are: "a dog beside pillows on a couch"
                 return (*main, *(index for index in last if index not in main))
             return main if previous in ("wearing", "holding", "part") else last
@@ -199,7 +217,7 @@ class Discourse:
         if phrase.pronoun in ("them", "they", "their"):
             plural = [index for index in others if self.phrases[index].plural]
             return tuple(plural[-1:] or others)
-        if phrase.name and self.doer:
+        if phrase.name and self.doer and not set(self.doer) & set(mine):
             return self.doer
         if self.antecedent and not set(self.antecedent) & set(mine):
             return self.antecedent[-1:]

@@ -100,7 +100,7 @@ class PhraseWords:
                 value = max(int(word), 1)
                 number = replace(number, count=value, counted=True)
                 at += 1
-            elif counting := found.find(self.words, at):
+            elif (counting := found.find(self.words, at)) and not self.is_two_people(counting):
                 phrase, (value, vague), end = counting
                 if phrase in ("a", "an"):
                     if number.counted or number.determiner:
@@ -127,6 +127,13 @@ class PhraseWords:
             else:
                 break
         return replace(number, end=at)
+
+    def is_two_people(self, counting: tuple[str, tuple[int, bool], int]) -> bool:
+        """Whether "a couple" is not a number, as in "a couple dancing"."""
+        phrase, _, end = counting
+        verb = self.vocabulary.verbs.get(self.word(end))
+        acts = verb is not None and verb.form in ("participle", "third")
+        return phrase == "a couple" and (acts or not self.begins_noun(end))
 
     def skip_approximate(self, at: int) -> int:
         """The index after "about", "at least" and the like before a number, or 0."""
@@ -284,7 +291,11 @@ class PhraseWords:
         if entry is None:
             if word in vocabulary.nouns or word in vocabulary.adjectives:
                 return False
-            return breaks and bool(after) and word.endswith(("ing", "ed")) and bool(before.noun)
+            if before.noun is None or not after:
+                return False
+            if word.endswith("ing") or (before.plural and not vocabulary.find_singular(word)):
+                return True
+            return breaks and word.endswith("ed")
         form = entry.form
         is_noun = self.is_noun(at)
         if word in vocabulary.adjectives and not is_noun and form != "participle":
