@@ -16,6 +16,9 @@ from vqclip.language.layout.reader.vocabulary import Verb
 # Kinds of verbs of which a lifeless thing may be the doer: "a table covered in cups".
 LIFELESS = frozenset({"place", "with", "on", "around", "inside", "~inside", "~on", ""})
 
+# Kinds of things that have no parts of their own.
+OWNED = frozenset({"", "part", "feature", "object", "food", "held"})
+
 Group = tuple[int, ...]  # things that are named together: indices of noun phrases
 
 
@@ -81,8 +84,15 @@ class Discourse:
                 if one != other:
                     found = settle_relation(made.kind, self.phrases[one], self.phrases[other])
                     kind, swapped = found
+                    if kind == "part" and self.phrases[one].kind in OWNED:
+                        one = self.find_whole(one)
                     one, other = (other, one) if swapped else (one, other)
                     self.relations.append((kind, one, (other,)))
+
+    def find_whole(self, index: int) -> int:
+        """What has parts before a thing that has none: "a cabin, smoke from the chimney"."""
+        wholes = (i for i in range(index) if self.phrases[i].kind not in OWNED)
+        return next(wholes, index)
 
     def relate_pronoun(self, made: OpenRelation, phrase: NounPhrase, target: Group) -> None:
         """Note a relation to what a pronoun stands for, or to a part of it: "in its mouth"."""
@@ -101,8 +111,6 @@ class Discourse:
         """Whether a noun phrase only describes what it is with: long hair, a man's suit."""
         if not made.subject or made.reverse:
             return False
-        if made.kind == "material":
-            return True
         if phrase.kind == "garment" and made.kind in ("with", "inside", "wearing"):
             return all(self.phrases[index].kind == "person" for index in made.subject)
         return phrase.kind == "feature" and made.kind in ("with", "part")
@@ -182,7 +190,8 @@ class Discourse:
         if kind == "with" and following and not then and self.fits(following, last, main):
             return last
         if kind == "on":
-            if all(self.phrases[index].kind in PARTS for index in last):
+            own = CLOTHES | PARTS if previous == "with" and self.is_animate(main) else PARTS
+            if all(self.phrases[index].kind in own for index in last):
                 return main
             if previous in ("beside", "below"):  # both are: "a dog beside pillows on a couch"
                 return (*main, *(index for index in last if index not in main))

@@ -57,8 +57,8 @@ class Preposition:
     """A phrase of place: the relation that it makes, and between whom.
 
     Args:
-        kind: of the relation; or "with", "together", "skip", "style" or "material", which the reader
-            settles: what comes after "made of" only describes.
+        kind: of the relation; or "with", "together", "skip", "style" or "material", which the
+            reader settles: what comes after "made of" only describes.
         reverse: whether what is named first is the object.
         alone: whether no noun need follow.
     """
