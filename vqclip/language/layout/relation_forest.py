@@ -40,7 +40,7 @@ class Node:
 
     @property
     def size(self) -> ThingSize:
-        return size_of(self.mention.name)
+        return size_of(self.mention.name, self.mention.prompt)
 
     @property
     def root(self) -> Node:

@@ -325,6 +325,8 @@ class ClauseReader:
         kind = made.kind
         if kind in WITHOUT_RELATION:
             kind = "with"
+        elif kind == "on" and (phrase.side, phrase.kind) == ("front", "vehicle"):
+            pass  # "on the front of a boat"
         elif phrase.side and kind in ("on", "beside", "inside"):
             kind = phrase.side
         elif kind == "with" and self.ahead.begins_clause(self.at):

@@ -11,7 +11,7 @@ from vqclip.language.layout.reader.relation_kinds import (
     WITHOUT_RELATION,
     settle_relation,
 )
-from vqclip.language.layout.reader.vocabulary import Verb
+from vqclip.language.layout.reader.vocabulary import Verb, load_vocabulary
 
 # Kinds of verbs of which a lifeless thing may be the doer: "a table covered in cups".
 LIFELESS = frozenset({"place", "with", "on", "around", "inside", "~inside", "~on", ""})
@@ -190,6 +190,9 @@ class Discourse:
         if kind == "with" and following and not then and self.fits(following, last, main):
             return last
         if kind == "on":
+            rides = following is not None and following.name in load_vocabulary().ridden
+            if rides and all(self.phrases[index].kind == "person" for index in last):
+                return last
             own = CLOTHES | PARTS if previous == "with" and self.is_animate(main) else PARTS
             if all(self.phrases[index].kind in own for index in last):
                 return main

@@ -295,7 +295,8 @@ class PhraseWords:
                 return False
             if word.endswith("ing") or (before.plural and not vocabulary.find_singular(word)):
                 return True
-            return breaks and word.endswith("ed")
+            acts = before.noun.kind in ("person", "animal") and is_plural(word)
+            return breaks and (word.endswith("ed") or acts)
         form = entry.form
         is_noun = self.is_noun(at)
         if word in vocabulary.adjectives and not is_noun and form != "participle":
@@ -307,7 +308,15 @@ class PhraseWords:
         if form == "third":
             if not is_noun:
                 return True
-            return breaks and bool(after) and not before.plural and after not in PUNCTUATION
+            if not after or after in PUNCTUATION:
+                return False
+            noun = before.noun
+            if noun and noun.kind in (
+                "person",
+                "animal",
+            ):  # "a dog drinks milk"
+                return not before.plural or noun.singular == noun.plural
+            return breaks and not before.plural
         if is_noun:  # "two birds fish in", but "two tennis rackets"
             several = before.plural or self.is_joined(at)
             return (

@@ -54,7 +54,8 @@ def is_english(words: Sequence[str]) -> bool:
     """Whether most words are in the lists, and none tells that somebody speaks."""
     letters = [word for word in words if word[0].isalpha()]
     vocabulary = load_vocabulary()
-    if not letters or any(vocabulary.is_a(word, "narration") for word in letters):
+    told = " ".join(letters).replace("as if", "as").split()
+    if not letters or any(vocabulary.is_a(word, "narration") for word in told):
         return False
     if sum(not word.isascii() for word in letters) > 1:
         return False
