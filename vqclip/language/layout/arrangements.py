@@ -230,6 +230,8 @@ def _add_under(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
 
 def _add_around(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
     width, height = anchor_size(whole)
+    if len(blocks) > 1 and all(node.count == 1 for node, _ in blocks):
+        blocks = [(Node(blocks[0][0].mention, len(blocks)), Grid([block for _, block in blocks]))]
     for node, block in blocks:
         if node.count == 1:  # a fence, or a wreath
             ring = max(1.35 * width, block.width), max(0.42 * height, 0.6 * block.height)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vqclip.language.layout.reader.discourse import Discourse, Group, OpenRelation
 from vqclip.language.layout.reader.ground import Ground
-from vqclip.language.layout.reader.lookahead import CARRYING, ELIDED, SIDES, Lookahead
+from vqclip.language.layout.reader.lookahead import SIDES, Lookahead, find_elided
 from vqclip.language.layout.reader.noun_phrases import CLOTHES, NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
@@ -102,12 +102,8 @@ class ClauseReader:
             if self.one_side and self.one_side[0] != side:
                 self.said.relate(OpenRelation(*self.one_side), mine)
             self.one_side = (side, mine)
-        elif (
-            phrase in ELIDED
-            and self.after_noun
-            and (phrase not in CARRYING or self.said.previous in ("with", "holding"))
-        ):
-            self.place_with_owner(ELIDED[phrase])
+        elif self.after_noun and (kind := find_elided(phrase, self.said.previous)):
+            self.place_with_owner(kind)
         return True
 
     def place_with_owner(self, kind: str) -> None:
@@ -386,6 +382,9 @@ class ClauseReader:
         made, self.open = self.open, None
         if made and self.ground.is_meant(phrase.pronoun, made.kind, made.subject):
             self.after_noun = True
+            return
+        if made and not phrase.name and self.ahead.is_told(self.at):  # "next to it is a clock"
+            self.fronted = OpenRelation(made.kind, said.last, made.reverse)
             return
         target = said.find_pronoun(phrase, made.subject if made is not None else ())
         if made is not None and target and made.kind not in WITHOUT_RELATION:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from vqclip.language.layout.reader.noun_phrases import CLOTHES, PARTS, NounPhrase
+from vqclip.language.layout.reader.noun_phrases import CLOTHES, PARTS, NounPhrase, add_article
 from vqclip.language.layout.reader.relation_kinds import (
     ANIMATE,
     HOLDING,
@@ -16,6 +16,8 @@ from vqclip.language.layout.reader.vocabulary import Verb, load_vocabulary
 # Kinds of verbs of which a lifeless thing may be the doer: "a table covered in cups".
 LIFELESS = frozenset({"place", "with", "on", "around", "inside", "~inside", "~on", ""})
 
+YOUNG = frozenset({"baby", "cub", "young"})
+KIN = YOUNG | {"mother", "father", "mom", "dad", "parent", "mate", "sibling", "brother", "sister"}
 # Kinds of things that have no parts of their own.
 OWNED = frozenset({"", "part", "feature", "object", "food", "held"})
 
@@ -63,12 +65,21 @@ class Discourse:
 
     def add(self, phrase: NounPhrase) -> int:
         """Note a thing, and what is in it."""
-        self.phrases.append(phrase)
+        self.phrases.append(self.name_kin(phrase))
         index = len(self.phrases) - 1
         if phrase.contents is not None and phrase.contents.name:
             self.phrases.append(phrase.contents)
             self.relations.append((phrase.contents_relation, index + 1, (index,)))
         return index
+
+    def name_kin(self, phrase: NounPhrase) -> NounPhrase:
+        """The mother of an animal as another such animal: "an elephant with its mother"."""
+        animals = [known for known in self.phrases if known.kind == "animal"]
+        if not animals or phrase.owner not in ("its", "their") or phrase.name not in KIN:
+            return phrase
+        name = animals[-1].name
+        prompt = f"a {phrase.name} {name}" if phrase.name in YOUNG else add_article(name)
+        return replace(phrase, name=name, prompt=prompt, kind="animal")
 
     def relate(self, made: OpenRelation, target: Group) -> None:
         """Note a relation between all things of two groups."""
@@ -81,7 +92,7 @@ class Discourse:
         for first in made.subject:
             for second in target:
                 one, other = (second, first) if made.reverse else (first, second)
-                if one != other:
+                if one != other and ("part", other, (one,)) not in self.relations:
                     found = settle_relation(made.kind, self.phrases[one], self.phrases[other])
                     kind, swapped = found
                     if kind == "part" and self.phrases[one].kind in OWNED:
@@ -229,6 +240,10 @@ class Discourse:
         if phrase.pronoun in ("them", "they", "their"):
             plural = [index for index in others if self.phrases[index].plural]
             return tuple(plural[-1:] or others)
+        if phrase.pronoun in ("her", "his", "him", "he", "she"):
+            persons = [i for i in others if self.phrases[i].kind in ANIMATE]
+            if len(persons) < len(others) and persons:
+                return tuple(persons[-1:])
         if phrase.name and self.doer and not set(self.doer) & set(mine):
             return self.doer
         if self.antecedent and not set(self.antecedent) & set(mine):

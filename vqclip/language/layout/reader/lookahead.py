@@ -19,6 +19,18 @@ CARRYING = frozenset({"on its back", "on his back", "on her back", "on their bac
 ELIDED |= dict.fromkeys(CARRYING, "on")
 
 
+def find_elided(closing: str, previous: str) -> str:
+    """The relation to its owner of what comes before "in front", or "".
+
+    Args:
+        closing: the words.
+        previous: the relation that was made last.
+    """
+    if closing in CARRYING and previous not in ("with", "holding"):
+        return ""
+    return ELIDED.get(closing, "")
+
+
 class Lookahead:
     """Looks at words that are still to be read."""
 
@@ -29,6 +41,12 @@ class Lookahead:
 
     def begins_number(self, at: int) -> bool:
         return self.words[at : at + 2] in (["as", "many"], ["as", "much"])
+
+    def is_told(self, at: int) -> bool:
+        """Whether "is a cat" comes, which tells what is in the place that was said before."""
+        be, after = (*self.words[at : at + 2], "", "")[:2]
+        begins = self.vocabulary.is_a(after, "determiner") or after in self.vocabulary.numbers
+        return begins and self.vocabulary.is_a(be, "be")
 
     def ends(self, at: int) -> bool:
         """Whether no noun comes at a word that a phrase of place could tell of."""

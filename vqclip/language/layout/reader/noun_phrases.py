@@ -35,6 +35,7 @@ class NounPhrase:
         vague: whether the words leave the number open.
         counted: whether they say one.
         plural: whether the noun is in the plural.
+        owner: "its" and the like before the noun.
         pronoun: "it" or "them", or the possessor in "its head".
         facets: what it says of place, time and weather.
         contents: what is in or on it, as in "a plate of spaghetti", and the relation.
@@ -51,6 +52,7 @@ class NounPhrase:
     counted: bool = False
     plural: bool = False
     determined: bool = False
+    owner: str = ""
     pronoun: str = ""
     facets: dict[str, str] = field(default_factory=dict)
     contents: NounPhrase | None = None
@@ -107,6 +109,7 @@ class NounPhraseReader(PhraseWords):
             determined=bool(number.determiner or number.counted),
             comparison=number.comparison,
             absent=number.absent,
+            owner=owner,
         )
         if owner and (kind in PARTS or singular in self.vocabulary.parts_of_things):
             return replace(phrase, pronoun=owner, name=singular)

@@ -209,6 +209,8 @@ class PhraseWords:
             return (Word(word, None, True), at + 1) if joins else None
         if word in PUNCTUATION or vocabulary.is_a(word, *BREAKING, "clause", "relative"):
             return None
+        if body and self.word(at + 1) == "than":
+            return None  # "a flower taller than a house"
         if word in ("to", "than") or (word in vocabulary.numbers and word not in ONLY):
             return None
         if found := vocabulary.attributes.find(self.words, at):
@@ -316,7 +318,8 @@ class PhraseWords:
                 "animal",
             ):  # "a dog drinks milk"
                 return not before.plural or noun.singular == noun.plural
-            return breaks and not before.plural
+            parked = after in vocabulary.verbs and vocabulary.verbs[after].form == "past"
+            return (breaks or parked) and not before.plural
         if is_noun:  # "two birds fish in", but "two tennis rackets"
             several = before.plural or self.is_joined(at)
             return (

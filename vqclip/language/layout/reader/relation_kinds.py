@@ -35,6 +35,8 @@ def settle_relation(kind: str, first: NounPhrase, second: NounPhrase) -> tuple[s
         return "inside", True
     if kind == "holding" and first.kind in ("support", "vehicle"):
         return "on", True
+    if kind == "eating":
+        return "holding" if second.kind in ("food", "held") else "front", False
     if kind == "holding" and first.kind in ANIMATE:
         if second.kind == "person" and second.name not in CARRIED:
             return "beside", False  # by the hand
@@ -58,13 +60,15 @@ def settle_with(first: NounPhrase, second: NounPhrase) -> tuple[str, bool]:
     """What "with" says: a house with a door, a man with a hat, a table with a cup."""
     if second.kind in PARTS or (first.kind == "building" and second.name in ATTACHED):
         return "part", False
+    if first.name.endswith("tree") and second.kind in ("food", "plant"):
+        return "part", False
     if (second.kind == "sky" and first.kind != "sky") or second.name in RISING:
         return "above", True
     if first.kind in ANIMATE and second.kind in CLOTHES:
         return "wearing", False
     if first.kind == "person" and second.kind == "held":
         return "holding", False
-    if first.kind == "container" and second.kind in ("food", "plant", "held"):
+    if first.kind == "container" and second.kind in ("food", "plant", "held", "animal"):
         return "on" if first.name in FLAT else "inside", True
     if first.kind == "support" and second.kind not in ("support", "building"):
         return "on", True

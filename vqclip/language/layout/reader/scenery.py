@@ -18,7 +18,7 @@ ENTERED = frozenset(
 )
 ASIDE = frozenset({"waterfall", "cave"})  # seen from any ground
 OWNING = frozenset({"it", "its", "his", "her", "their", "them", "top"})
-SEEN = frozenset({"around", "behind", "front", "above", "below"})
+SEEN = frozenset({"around", "with", "behind", "front", "above", "below"})
 TIMES = frozenset({"sunset", "sunrise"})
 
 
@@ -40,6 +40,8 @@ def find_drawn(
     if made.kind in OUTSIDE and phrase.name in ENTERED:
         return replace(phrase, kind="building", facets={})
     number, thing = load_vocabulary().scenery_things.get(phrase.name, (0, ""))
+    if made.kind == "between" and phrase.facets.get("place") in ("hills", "mountains"):
+        return replace(phrase, kind="object")
     if not thing or phrase.name in TIMES:
         return None
     if number == 1 and made.kind not in ("inside", "setting", "skip", "with"):
