@@ -123,7 +123,7 @@ class Discourse:
         if not made.subject or made.reverse:
             return False
         if phrase.kind == "garment" and made.kind in ("with", "inside", "wearing"):
-            return all(self.phrases[index].kind == "person" for index in made.subject)
+            return all(self.phrases[index].kind in ANIMATE for index in made.subject)
         return phrase.kind == "feature" and made.kind in ("with", "part")
 
     def describe(self, group: Group, words: str) -> None:

@@ -96,7 +96,7 @@ class PhraseWords:
                 number, at = replace(number, absent=True, determiner=word), at + 1
             elif self.vocabulary.is_a(word, "approximate") and self.skip_approximate(at):
                 at = self.skip_approximate(at)
-            elif word.isdigit() and len(word) < 5:
+            elif word.isdecimal() and len(word) < 5:
                 value = max(int(word), 1)
                 number = replace(number, count=value, counted=True)
                 at += 1
@@ -140,7 +140,7 @@ class PhraseWords:
         while self.vocabulary.is_a(self.word(at), "approximate"):
             at += 1
         word = self.word(at)
-        is_number = word.isdigit() or (
+        is_number = word.isdecimal() or (
             word in self.vocabulary.numbers and word not in ("a", "an")
         )
         return at if is_number else 0
@@ -149,7 +149,7 @@ class PhraseWords:
         word = self.word(at)
         return (
             self.vocabulary.is_a(word, "determiner")
-            or word.isdigit()
+            or word.isdecimal()
             or word in self.vocabulary.numbers
         )
 

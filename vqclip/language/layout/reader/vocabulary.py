@@ -263,7 +263,7 @@ class Vocabulary:
         """Whether a word is English as far as the lists go."""
         return (
             word in self.function_words
-            or word.isdigit()
+            or word.isdecimal()
             or word in self.nouns
             or word in self.adjectives
             or word in self.verbs
