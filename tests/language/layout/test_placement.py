@@ -193,6 +193,11 @@ def test_what_is_around_is_on_all_sides() -> None:
     chairs = [centre(b) for b in boxes(layout, "chair")]
     assert Counter(x < table[0] for x, _ in chairs) == {True: 2, False: 2}
     assert order(layout)[0] == "chair" and order(layout)[-1] == "chair"  # behind, and in front
+    round_a_fire = "bear around campfire, wolf around campfire, fox around campfire"
+    layout = place("bear, wolf, fox, campfire", round_a_fire)
+    fire = centre(box(layout, "campfire"))[0]
+    sides = [centre(box(layout, name))[0] - fire for name in ("bear", "wolf", "fox")]
+    assert min(sides) < -0.2 and max(sides) > 0.2  # one by one, as several of a kind
     fence = place("fence, house", "fence around house")
     assert box(fence, "fence")[2] > box(fence, "house")[2]
 
@@ -289,6 +294,20 @@ def test_the_sky_is_above_the_ground(aspect: float, seed: int) -> None:
     for name in ("house", "tree"):
         assert centre(moon)[1] < centre(box(layout, name))[1]
         assert covered(moon, box(layout, name)) < 0.1
+
+
+@each_picture
+def test_what_is_above_two_things_has_them_side_by_side(aspect: float, seed: int) -> None:
+    layout = place("dog, cat, moon", "moon above dog, moon above cat", aspect, seed)
+    dog, cat, moon = (box(layout, name) for name in ("dog", "cat", "moon"))
+    assert abs(bottom(dog) - bottom(cat)) < 0.05
+    assert max(centre(moon)[1], 0) < min(dog[1], cat[1])
+
+
+@each_picture
+def test_the_sun_alone_stays_above_the_ground(aspect: float, seed: int) -> None:
+    layout = place_things(sentence("sun", "", "mountains"), aspect=aspect, seed=seed)
+    assert bottom(box(layout, "sun")) < 0.7
 
 
 @each_picture

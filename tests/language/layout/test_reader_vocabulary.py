@@ -70,6 +70,7 @@ def test_plurals_are_those_of_inflect() -> None:
 
 def test_relations_are_of_known_kinds() -> None:
     kinds = {*get_args(RelationKind), "together", "without", "skip", "setting", "style"}
+    kinds |= {"material", "eating"}
     vocabulary = load_vocabulary()
     assert {place.kind for place in vocabulary.prepositions.entries.values()} <= kinds
     verbs = {verb.kind.lstrip("~") for verb in vocabulary.verbs.values()}

@@ -254,3 +254,97 @@ def test_one_thing_alone_has_no_layout(text: str) -> None:
 )  # fmt: skip
 def test_what_is_not_understood_has_no_layout(text: str) -> None:
     assert read_sentence(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # verbs that look like nouns, or that the lists do not have
+        ("a giraffe towers beside a zebra", "beside giraffe zebra"),
+        ("a sheep stands close to a horse", "beside sheep horse"),
+        ("a motorcycle stands parked under a large umbrella", "below motorcycle umbrella"),
+        ("a dog gribbling a hose next to a bench", "beside dog bench"),
+        ("an owl zorps on a branch", "on owl branch"),
+        # contractions
+        ("a dog that's lying underneath a bench", "below dog bench"),
+        # sides and parts of things
+        ("a bicycle strapped to the roof of a car", "on bicycle car"),
+        ("a car with a surfboard tied on its roof", "on surfboard car"),
+        ("a dog stands on the front of a boat", "on dog boat"),
+        ("a potted plant on the tank of a toilet", "on potted plant toilet"),
+        ("a giraffe next to a car window", "beside giraffe car"),
+        ("a cow statue next to a hydrant", "beside cow fire hydrant"),
+        ("a cat under the covers of a bed", "below cat bed"),
+        ("a white house with a green roof", "part house roof"),
+        ("a cabin in the woods with smoke coming from the chimney", "part cabin chimney"),
+        ("a cup with steam", "above steam cup"),
+        ("a tree with red apples and a ladder leaning against it", "beside ladder tree"),
+        # what looks at something is not in it
+        ("a cat looks into a cup", "beside cat cup"),
+        ("a wolf howling at the moon", "above moon wolf"),
+        ("a giraffe looking over a fence", "behind giraffe fence"),
+        # hands and arms
+        ("a girl holding her mother's hand", "beside girl mother"),
+        ("a koala hugging a tree", "front koala tree"),
+        ("a panda eating an apple", "holding panda apple"),
+        # what is told of whom
+        ("a black cat with yellow eyes on a red roof", "on cat roof"),
+        ("a penguin with a red scarf on an iceberg", "on penguin iceberg"),
+        ("a bus next to a man on a bicycle", "riding man bicycle"),
+        ("a tv is on a desk and next to it is a clock", "beside clock desk"),
+        ("a fairy on a mushroom, fireflies around her", "around firefly fairy"),
+        ("a bowl with three goldfish", "inside goldfish bowl"),
+        # scenery that is seen from outside
+        ("a unicorn by a waterfall in a forest", "beside unicorn waterfall"),
+        ("a car in front of a diner", "front car diner"),
+        ("a turtle with a city on its back", "on building turtle"),
+        ("a boat on a lake surrounded by mountains", "behind mountain boat"),
+        ("a house between two mountains", "between house mountain mountain"),
+    ],
+)
+def test_kinds_of_phrases_are_read(text: str, expected: str) -> None:
+    assert expected in relations(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a couple dancing under a tree", [("couple", 1), ("tree", 1)]),
+        ("a couple of dogs under a tree", [("dog", 2), ("tree", 1)]),
+        ("an elephant with its mother", [("elephant", 1), ("elephant", 1)]),
+        ("four ducks following their mother", [("duck", 4), ("duck", 1)]),
+        ("a fire hydrant spraying water onto a car", [("fire hydrant", 1), ("car", 1)]),
+        ("a beach with palm trees and a hammock", [("palm tree", 3), ("hammock", 1)]),
+        ("a chocolate cake and a cup", [("cake", 1), ("cup", 1)]),
+        ("a sunflower taller than a house", [("sunflower", 1), ("house", 1)]),
+    ],
+)
+def test_kinds_of_things_are_counted(text: str, expected: list[tuple[str, int]]) -> None:
+    assert things(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a face made of fruit",
+        "a castle made of ice",
+        "a cake shaped like a train",
+        "a bunch of grapes",
+        "hello darkness my old friend",
+        "portrait of a cat in a renaissance dress",
+        "do androids dream of electric sheep",
+        "x² & ²",
+    ],
+)
+def test_what_only_describes_names_no_second_thing(text: str) -> None:
+    assert read_sentence(text) is None
+
+
+def test_a_material_is_in_the_prompt() -> None:
+    mask = read("a mask made of gold on a table").mentions[0]
+    assert mask.prompt == "a mask made of gold"
+
+
+def test_scenery_beside_a_thing_leaves_the_ground() -> None:
+    assert read("a unicorn by a waterfall in a forest").setting.place == "forest"
+    assert read("a car in front of a diner at night").setting.place == ""

@@ -52,3 +52,10 @@ def test_sizes_are_as_in_the_world() -> None:
     lengths = [size_of(name).length for name in order]
     assert lengths == sorted(lengths)
     assert size_of("palm tree").aspect < 1 < size_of("car").aspect
+
+
+def test_words_make_things_large_and_small() -> None:
+    turtle = size_of("turtle")
+    assert size_of("turtle", "a giant turtle").length > 2 * turtle.length
+    assert size_of("turtle", "a tiny turtle").length < turtle.length / 2
+    assert size_of("turtle", "a green turtle") == turtle

@@ -15,7 +15,7 @@ from vqclip.language.layout.figures import (
     choose_side,
 )
 from vqclip.language.layout.relation_forest import Node
-from vqclip.language.layout.sizes import STRETCH, ThingSize, size_of
+from vqclip.language.layout.sizes import STRETCH, ThingSize
 
 SOFTNESS = 0.3  # exponent of real sizes: a mouse beside an elephant is drawn in 1:2.4
 LEAST = 0.42  # of the largest thing's mean side
@@ -26,13 +26,13 @@ class Builder:
     """Builds the blocks of trees.
 
     Args:
-        names: of all things of the sentence, whose sizes are compared.
+        sizes: of all things of the sentence, which are compared.
         rng: settles what the words leave open.
     """
 
-    def __init__(self, names: Sequence[str], rng: Random) -> None:
-        sizes = [size for size in map(size_of, names) if not size.is_wide]
-        self._largest, self._rng = max((s.mean_side for s in sizes), default=1.0), rng
+    def __init__(self, sizes: Sequence[ThingSize], rng: Random) -> None:
+        sides = (size.mean_side for size in sizes if not size.is_wide)
+        self._largest, self._rng = max(sides, default=1.0), rng
 
     def build(self, node: Node) -> Block:
         """Build the block of a thing with all that is placed by it."""
@@ -230,6 +230,8 @@ def _add_under(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rando
 
 def _add_around(whole: Composite, size: ThingSize, blocks: Dependents, rng: Random) -> None:
     width, height = anchor_size(whole)
+    if len(blocks) > 1 and all(node.count == 1 for node, _ in blocks):
+        blocks = [(Node(blocks[0][0].mention, len(blocks)), Grid([block for _, block in blocks]))]
     for node, block in blocks:
         if node.count == 1:  # a fence, or a wreath
             ring = max(1.35 * width, block.width), max(0.42 * height, 0.6 * block.height)

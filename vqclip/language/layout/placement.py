@@ -17,6 +17,7 @@ from vqclip.language.layout.arrangements import Builder
 from vqclip.language.layout.blocks import Block, Grid, PlacedThing, Row, fit
 from vqclip.language.layout.layout_types import Layout, Mention, Sentence, Setting, Thing
 from vqclip.language.layout.relation_forest import SIDES, Node, grow_forest
+from vqclip.language.layout.sizes import size_of
 from vqclip.language.prompt_types import Box
 
 MOST_OF_A_KIND = 40  # boxes; a larger number is a crowd, drawn as so many
@@ -47,7 +48,7 @@ def place_things(sentence: Sentence, *, aspect: float, seed: int) -> Layout:
     rng = Random(seed)
     aspect = min(8.0, max(1 / 8, aspect)) if isfinite(aspect) else 1.0
     rows = grow_forest(sentence, MOST_OF_A_KIND, rng)
-    builder = Builder([m.name for m in sentence.mentions], rng)
+    builder = Builder([size_of(m.name, m.prompt) for m in sentence.mentions], rng)
     picture = _Picture(sqrt(aspect), 1 / sqrt(aspect), sentence.setting, rng)
     placed = picture.fill([(row, _build_row(builder, row)) for row in rows])
     things = [_to_thing(p, picture.width, picture.height) for p in placed]
@@ -126,6 +127,8 @@ class _Picture:
     def __init__(self, width: float, height: float, setting: Setting, rng: Random) -> None:
         self.width, self.height = width, height
         self._lift = _LIFT.get(setting.place, _OUTDOORS_LIFT)
+        # What is in the sky alone stays above the ground that is painted.
+        self._horizon = 1.0 if setting.place in _LIFT else 0.66
         # Around things in a setting, some of it is seen.
         self._top, self._side = (0.12, 0.06) if setting else (0.0, 0.0)
         self._rng = rng
@@ -163,7 +166,7 @@ class _Picture:
                 frame = 0.0, 0.0, self.width, self.height
             return self._put_ground(ground, frame, self._lift)
         if sky and not far and not flat:
-            return Grid(sky).place(self._frame(0, 1), self._rng, 0.5)
+            return Grid(sky).place(self._frame(0, self._horizon), self._rng, 0.5)
         placed = self._put_far(far, 0.3 if sky else 0.0, 0.7 if flat else 1.0)
         if sky:
             placed += Grid(sky).place(self._frame(0, 0.5), self._rng, 0.5)

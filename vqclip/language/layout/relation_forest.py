@@ -17,6 +17,7 @@ SIDES = ("left", "right", "beside", "with")
 # Relations whose object is placed by the subject; of all others, the subject by the object.
 _BY_SUBJECT = ("part", "wearing", "holding")
 _SHARED = ("part", "wearing", "holding")  # one each, if there are several anchors
+_ALIKE = ("above", "front", "behind", "around")  # one to several, which are side by side
 _SMALL = 0.65  # of the mean side of a table, what may stand on it without being said to
 _WITHIN = 0.6  # of a thing's mean side, what can be a part of it
 _BENEATH = 1.2  # of the mean side of a table, what is drawn beneath it
@@ -40,7 +41,7 @@ class Node:
 
     @property
     def size(self) -> ThingSize:
-        return size_of(self.mention.name)
+        return size_of(self.mention.name, self.mention.prompt)
 
     @property
     def root(self) -> Node:
@@ -136,6 +137,9 @@ class _Forest:
     def _attach(self, kind: str, node: Node, anchor: Node) -> None:
         """Place a node by another; or the tree it is in, if it is placed already."""
         root = node.root
+        if node.anchor and kind in _ALIKE and (kind, node) in node.anchor.dependents:
+            self._put_beside(anchor, node.anchor, "with")  # a moon above both
+            return
         if kind in ("front", "behind") and _is_backdrop(node, anchor, kind):
             return
         if root is anchor.root or (root is not node and kind in (*_BY_SUBJECT, "riding")):

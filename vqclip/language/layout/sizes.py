@@ -5,7 +5,7 @@ The tables are plain files in `words/`, which say themselves how they are read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TypeVar
@@ -15,6 +15,9 @@ _Entry = TypeVar("_Entry")
 PAIRS = ("eye", "ear", "wing", "arm", "leg", "hand", "horn", "antler", "shoe", "boot", "glove")
 STRETCH = 1.35  # a box may be so much wider or taller than its thing
 _ROUND_STRETCH = 1.1
+_GIANT = 3.0  # times the length of its like
+_GIANTS = frozenset({"giant", "gigantic", "enormous", "huge", "colossal", "massive", "immense"})
+_MINIATURES = frozenset({"tiny", "miniature", "mini", "minuscule", "toy"})
 WIDE_STRETCH = 2.5  # of views and grounds, which have no shape of their own
 
 
@@ -81,13 +84,17 @@ class WornPlace:
     size: float = 0.55
 
 
-def size_of(name: str) -> ThingSize:
+def size_of(name: str, prompt: str = "") -> ThingSize:
     """Return the size of a thing; of an unknown one, that of its last known words, or a default.
 
     Args:
         name: a noun in the singular: "coffee table".
+        prompt: may say that it is far larger or smaller than its like: "a giant turtle".
     """
-    return _find(_sizes(), name) or _DEFAULT
+    size = _find(_sizes(), name) or _DEFAULT
+    words = set(prompt.lower().split())
+    factor = _GIANT if words & _GIANTS else 1 / _GIANT if words & _MINIATURES else 1.0
+    return size if factor == 1 else replace(size, length=factor * size.length)
 
 
 def find_part(name: str) -> PartPlace | None:

@@ -7,6 +7,7 @@ Begin with `sentence_reader`. The word lists are in `words`, one entry a line.
     discourse           What a sentence has named so far, and what a verb or a pronoun belongs to
     relation_kinds      The kinds of relations that phrases make, by what the things are
     ground              The ground of a picture: what is said of place, time and weather
+    scenery             Scenery that is drawn as things beside the painted ground
     lookahead           What comes next in a sentence, where that decides what words mean
     noun_phrases        Noun phrases: a thing, its attributes and how many there are
     phrase_words        The words of a noun phrase: determiners, numbers, attributes and nouns

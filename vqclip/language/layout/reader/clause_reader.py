@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from vqclip.language.layout.reader.discourse import Discourse, Group, OpenRelation
 from vqclip.language.layout.reader.ground import Ground
-from vqclip.language.layout.reader.lookahead import SIDES, Lookahead
+from vqclip.language.layout.reader.lookahead import SIDES, Lookahead, find_elided
 from vqclip.language.layout.reader.noun_phrases import CLOTHES, NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
-from vqclip.language.layout.reader.relation_kinds import HOLDING, WITHOUT_RELATION
-from vqclip.language.layout.reader.vocabulary import (
-    load_vocabulary,
-)
-
-# Ends of phrases that place what was named last before or behind what it belongs to.
-ELIDED = {"in front": "front", "in back": "behind"}
+from vqclip.language.layout.reader.relation_kinds import WITHOUT_RELATION
+from vqclip.language.layout.reader.scenery import find_drawn
+from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
 
 class ClauseReader:
@@ -62,7 +58,7 @@ class ClauseReader:
             self.at += 1
         elif word in ("than", "as") and self.read_comparison():
             return
-        elif self.vocabulary.is_a(word, "clause") and not self.begins_number():
+        elif self.vocabulary.is_a(word, "clause") and not self.ahead.begins_number(self.at):
             self.begin_clause()
             self.at += 1
         elif word in self.vocabulary.attributes and word in self.vocabulary.verbs:
@@ -80,9 +76,6 @@ class ClauseReader:
             return
         else:
             self.at += 1
-
-    def begins_number(self) -> bool:
-        return self.words[self.at : self.at + 2] in (["as", "many"], ["as", "much"])
 
     def read_punctuation(self, sign: str) -> None:
         self.at += 1
@@ -109,8 +102,8 @@ class ClauseReader:
             if self.one_side and self.one_side[0] != side:
                 self.said.relate(OpenRelation(*self.one_side), mine)
             self.one_side = (side, mine)
-        elif phrase in ELIDED and self.after_noun:
-            self.place_with_owner(ELIDED[phrase])
+        elif self.after_noun and (kind := find_elided(phrase, self.said.previous)):
+            self.place_with_owner(kind)
         return True
 
     def place_with_owner(self, kind: str) -> None:
@@ -261,19 +254,29 @@ class ClauseReader:
         start, self.at = self.at, phrase.end
         if phrase.pronoun and (not phrase.name or self.open is not None or self.said.phrases):
             self.read_pronoun(phrase)
+        elif self.open and self.open.kind == "material" and self.open.subject:
+            self.describe()
+        elif drawn := find_drawn(phrase, self.open, self.words[self.at : self.at + 2]):
+            self.ground.facets = self.ground.facets | drawn.facets
+            self.place(self.said.add(drawn), drawn)
         elif phrase.is_setting or (not phrase.name and phrase.facets):
             self.read_setting(phrase, start)
         elif not phrase.name or phrase.absent or (self.open and self.open.kind == "without"):
             self.pass_over()
         elif self.open is not None and self.said.describes(self.open, phrase):
-            self.said.describe(self.open.subject, " ".join(self.words[self.open_at : self.at]))
-            self.said.history.append(self.open)
-            self.pass_over()
-            self.in_object = True
+            self.describe()
         else:
             self.ground.facets = phrase.facets | self.ground.facets
             self.place(self.said.add(phrase), phrase)
         return True
+
+    def describe(self) -> None:
+        """Add a phrase that names no thing of its own to what it tells about."""
+        assert self.open is not None
+        self.said.describe(self.open.subject, " ".join(self.words[self.open_at : self.at]))
+        self.said.history.append(self.open)
+        self.pass_over()
+        self.in_object = True
 
     def pass_over(self) -> None:
         """Go on after a noun phrase that names nothing to be placed."""
@@ -286,7 +289,8 @@ class ClauseReader:
         said, group = self.said, (index,)
         made, self.open = self.open, None
         joining, self.joining = self.joining, False
-        if made is not None and not made.subject and not said.subject:
+        scenic = made is not None and made.kind == "with"  # "a beach with palm trees"
+        if made is not None and not (made.subject or said.subject or scenic):
             self.fronted = OpenRelation(made.kind, group, made.reverse)
             said.last = group
             self.after_noun = True
@@ -317,6 +321,8 @@ class ClauseReader:
         kind = made.kind
         if kind in WITHOUT_RELATION:
             kind = "with"
+        elif kind == "on" and (phrase.side, phrase.kind) == ("front", "vehicle"):
+            pass  # "on the front of a boat"
         elif phrase.side and kind in ("on", "beside", "inside"):
             kind = phrase.side
         elif kind == "with" and self.ahead.begins_clause(self.at):
@@ -377,18 +383,12 @@ class ClauseReader:
         if made and self.ground.is_meant(phrase.pronoun, made.kind, made.subject):
             self.after_noun = True
             return
+        if made and not phrase.name and self.ahead.is_told(self.at):  # "next to it is a clock"
+            self.fronted = OpenRelation(made.kind, said.last, made.reverse)
+            return
         target = said.find_pronoun(phrase, made.subject if made is not None else ())
         if made is not None and target and made.kind not in WITHOUT_RELATION:
-            worn = all(said.phrases[index].kind in CLOTHES for index in made.subject)
-            held = phrase.name in HOLDING and made.kind in ("inside", "on", "between")
-            if set(made.subject) & set(target):
-                pass
-            elif phrase.name and (worn or held):  # "on her head", "in its mouth"
-                said.relate(OpenRelation("wearing" if worn else "holding", target), made.subject)
-            else:
-                side = phrase.side if made.kind in ("on", "beside", "inside") else None
-                said.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
-                said.relate(said.history[-1], target)
+            said.relate_pronoun(made, phrase, target)
             self.after_noun = self.in_object = True
         elif made is None and (self.begins or self.joining) and target:
             said.actor = target  # "it sits on a chair"

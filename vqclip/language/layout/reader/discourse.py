@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from vqclip.language.layout.reader.noun_phrases import PARTS, NounPhrase
+from vqclip.language.layout.reader.noun_phrases import CLOTHES, PARTS, NounPhrase, add_article
 from vqclip.language.layout.reader.relation_kinds import (
     ANIMATE,
+    HOLDING,
     WITHOUT_RELATION,
     settle_relation,
 )
-from vqclip.language.layout.reader.vocabulary import Verb
+from vqclip.language.layout.reader.vocabulary import Verb, load_vocabulary
 
 # Kinds of verbs of which a lifeless thing may be the doer: "a table covered in cups".
 LIFELESS = frozenset({"place", "with", "on", "around", "inside", "~inside", "~on", ""})
+
+YOUNG = frozenset({"baby", "cub", "young"})
+KIN = YOUNG | {"mother", "father", "mom", "dad", "parent", "mate", "sibling", "brother", "sister"}
+# Kinds of things that have no parts of their own.
+OWNED = frozenset({"", "part", "feature", "object", "food", "held"})
 
 Group = tuple[int, ...]  # things that are named together: indices of noun phrases
 
@@ -59,12 +65,21 @@ class Discourse:
 
     def add(self, phrase: NounPhrase) -> int:
         """Note a thing, and what is in it."""
-        self.phrases.append(phrase)
+        self.phrases.append(self.name_kin(phrase))
         index = len(self.phrases) - 1
         if phrase.contents is not None and phrase.contents.name:
             self.phrases.append(phrase.contents)
             self.relations.append((phrase.contents_relation, index + 1, (index,)))
         return index
+
+    def name_kin(self, phrase: NounPhrase) -> NounPhrase:
+        """The mother of an animal as another such animal: "an elephant with its mother"."""
+        animals = [known for known in self.phrases if known.kind == "animal"]
+        if not animals or phrase.owner not in ("its", "their") or phrase.name not in KIN:
+            return phrase
+        name = animals[-1].name
+        prompt = f"a {phrase.name} {name}" if phrase.name in YOUNG else add_article(name)
+        return replace(phrase, name=name, prompt=prompt, kind="animal")
 
     def relate(self, made: OpenRelation, target: Group) -> None:
         """Note a relation between all things of two groups."""
@@ -77,18 +92,38 @@ class Discourse:
         for first in made.subject:
             for second in target:
                 one, other = (second, first) if made.reverse else (first, second)
-                if one != other:
+                if one != other and ("part", other, (one,)) not in self.relations:
                     found = settle_relation(made.kind, self.phrases[one], self.phrases[other])
                     kind, swapped = found
+                    if kind == "part" and self.phrases[one].kind in OWNED:
+                        one = self.find_whole(one)
                     one, other = (other, one) if swapped else (one, other)
                     self.relations.append((kind, one, (other,)))
+
+    def find_whole(self, index: int) -> int:
+        """What has parts before a thing that has none: "a cabin, smoke from the chimney"."""
+        wholes = (i for i in range(index) if self.phrases[i].kind not in OWNED)
+        return next(wholes, index)
+
+    def relate_pronoun(self, made: OpenRelation, phrase: NounPhrase, target: Group) -> None:
+        """Note a relation to what a pronoun stands for, or to a part of it: "in its mouth"."""
+        if set(made.subject) & set(target):
+            return
+        worn = all(self.phrases[index].kind in CLOTHES for index in made.subject)
+        held = phrase.name in HOLDING and made.kind in ("inside", "on", "between")
+        if phrase.name and (worn or held):  # "on her head", "in its mouth"
+            self.relate(OpenRelation("wearing" if worn else "holding", target), made.subject)
+            return
+        side = phrase.side if made.kind in ("on", "beside", "inside") else None
+        self.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
+        self.relate(self.history[-1], target)
 
     def describes(self, made: OpenRelation, phrase: NounPhrase) -> bool:
         """Whether a noun phrase only describes what it is with: long hair, a man's suit."""
         if not made.subject or made.reverse:
             return False
         if phrase.kind == "garment" and made.kind in ("with", "inside", "wearing"):
-            return all(self.phrases[index].kind == "person" for index in made.subject)
+            return all(self.phrases[index].kind in ANIMATE for index in made.subject)
         return phrase.kind == "feature" and made.kind in ("with", "part")
 
     def describe(self, group: Group, words: str) -> None:
@@ -166,6 +201,12 @@ class Discourse:
         if kind == "with" and following and not then and self.fits(following, last, main):
             return last
         if kind == "on":
+            rides = following is not None and following.name in load_vocabulary().ridden
+            if rides and all(self.phrases[index].kind == "person" for index in last):
+                return last
+            own = CLOTHES | PARTS if previous == "with" and self.is_animate(main) else PARTS
+            if all(self.phrases[index].kind in own for index in last):
+                return main
             if previous in ("beside", "below"):  # both are: "a dog beside pillows on a couch"
                 return (*main, *(index for index in last if index not in main))
             return main if previous in ("wearing", "holding", "part") else last
@@ -199,7 +240,11 @@ class Discourse:
         if phrase.pronoun in ("them", "they", "their"):
             plural = [index for index in others if self.phrases[index].plural]
             return tuple(plural[-1:] or others)
-        if phrase.name and self.doer:
+        if phrase.pronoun in ("her", "his", "him", "he", "she"):
+            persons = [i for i in others if self.phrases[i].kind in ANIMATE]
+            if len(persons) < len(others) and persons:
+                return tuple(persons[-1:])
+        if phrase.name and self.doer and not set(self.doer) & set(mine):
             return self.doer
         if self.antecedent and not set(self.antecedent) & set(mine):
             return self.antecedent[-1:]

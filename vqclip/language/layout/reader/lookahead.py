@@ -12,6 +12,24 @@ from vqclip.language.layout.reader.vocabulary import load_vocabulary
 SIDES = {"on the left": "left", "to the left": "left"}
 SIDES |= {"on the right": "right", "to the right": "right"}
 
+# Ends of phrases that place what was named last by what it belongs to.
+ELIDED = {"in front": "front", "in back": "behind"}
+# These do only after "with": a man with a child on his back does not lie on it.
+CARRYING = frozenset({"on its back", "on his back", "on her back", "on their backs"})
+ELIDED |= dict.fromkeys(CARRYING, "on")
+
+
+def find_elided(closing: str, previous: str) -> str:
+    """The relation to its owner of what comes before "in front", or "".
+
+    Args:
+        closing: the words.
+        previous: the relation that was made last.
+    """
+    if closing in CARRYING and previous not in ("with", "holding"):
+        return ""
+    return ELIDED.get(closing, "")
+
 
 class Lookahead:
     """Looks at words that are still to be read."""
@@ -20,6 +38,15 @@ class Lookahead:
         self.words = words
         self.reader = reader
         self.vocabulary = load_vocabulary()
+
+    def begins_number(self, at: int) -> bool:
+        return self.words[at : at + 2] in (["as", "many"], ["as", "much"])
+
+    def is_told(self, at: int) -> bool:
+        """Whether "is a cat" comes, which tells what is in the place that was said before."""
+        be, after = (*self.words[at : at + 2], "", "")[:2]
+        begins = self.vocabulary.is_a(after, "determiner") or after in self.vocabulary.numbers
+        return begins and self.vocabulary.is_a(be, "be")
 
     def ends(self, at: int) -> bool:
         """Whether no noun comes at a word that a phrase of place could tell of."""

@@ -15,9 +15,11 @@ FLAT = frozenset({"plate", "dish", "platter", "tray", "paper plate"})
 CLOTHES = frozenset({"clothing", "garment"})
 PARTS = frozenset({"part", "feature"})
 # Compounds of these classes go by their last word, but for those that are kinds of their own.
-GENERIC = frozenset({"vehicle", "container", "support", "animal"})
+GENERIC = frozenset({"vehicle", "container", "support", "animal", "food"})
 SPECIFIC = frozenset({"wine glass", "dining table", "cutting board", "chopping board"})
+# Doors and windows of buildings are things of their own; those of cars and ovens are not.
 SEPARATE = frozenset({"door", "window", "gate", "arch", "column", "curtain", "balcony"})
+LIKENESSES = frozenset({"statue", "sculpture", "figurine", "toy"})
 WORN = frozenset(["wearing", "wears", "wore", "with", "of"])  # "glasses" after these are for eyes
 
 
@@ -34,6 +36,7 @@ class NounPhrase:
         vague: whether the words leave the number open.
         counted: whether they say one.
         plural: whether the noun is in the plural.
+        owner: "its" and the like before the noun.
         pronoun: "it" or "them", or the possessor in "its head".
         facets: what it says of place, time and weather.
         contents: what is in or on it, as in "a plate of spaghetti", and the relation.
@@ -50,6 +53,7 @@ class NounPhrase:
     counted: bool = False
     plural: bool = False
     determined: bool = False
+    owner: str = ""
     pronoun: str = ""
     facets: dict[str, str] = field(default_factory=dict)
     contents: NounPhrase | None = None
@@ -106,6 +110,7 @@ class NounPhraseReader(PhraseWords):
             determined=bool(number.determiner or number.counted),
             comparison=number.comparison,
             absent=number.absent,
+            owner=owner,
         )
         if owner and (kind in PARTS or singular in self.vocabulary.parts_of_things):
             return replace(phrase, pronoun=owner, name=singular)
@@ -152,8 +157,14 @@ class NounPhraseReader(PhraseWords):
             owner = synonyms.get(before.noun.singular, before.noun.singular)
             if head.noun is None and before is body[-2] and not singular.endswith(("er", "or")):
                 return f"{owner} {singular}"
-            if head.noun and head.noun.kind in PARTS and singular not in SEPARATE:
+            if (
+                head.noun
+                and head.noun.kind in PARTS
+                and (singular not in SEPARATE or before.noun.kind in ("vehicle", "container"))
+            ):
                 return owner  # "a toilet seat" has its place and size from the toilet
+            if singular in LIKENESSES:
+                return owner  # "a cow statue"
         return singular
 
     def replace_possessed(self, body: list[Word]) -> list[Word]:
@@ -194,6 +205,8 @@ class NounPhraseReader(PhraseWords):
         if measure is not None:
             if inner.counted and not inner.vague:
                 return inner
+            if head == "bunch" and inner.kind == "food" and phrase.count == 1:
+                return self.measure_one(phrase, inner)  # grapes hang together
             if not inner.plural and inner.kind not in ("person", "animal", ""):
                 return replace(inner, count=1)
             return replace(

@@ -96,11 +96,11 @@ class PhraseWords:
                 number, at = replace(number, absent=True, determiner=word), at + 1
             elif self.vocabulary.is_a(word, "approximate") and self.skip_approximate(at):
                 at = self.skip_approximate(at)
-            elif word.isdigit() and len(word) < 5:
+            elif word.isdecimal() and len(word) < 5:
                 value = max(int(word), 1)
                 number = replace(number, count=value, counted=True)
                 at += 1
-            elif counting := found.find(self.words, at):
+            elif (counting := found.find(self.words, at)) and not self.is_two_people(counting):
                 phrase, (value, vague), end = counting
                 if phrase in ("a", "an"):
                     if number.counted or number.determiner:
@@ -128,12 +128,19 @@ class PhraseWords:
                 break
         return replace(number, end=at)
 
+    def is_two_people(self, counting: tuple[str, tuple[int, bool], int]) -> bool:
+        """Whether "a couple" is not a number, as in "a couple dancing"."""
+        phrase, _, end = counting
+        verb = self.vocabulary.verbs.get(self.word(end))
+        acts = verb is not None and verb.form in ("participle", "third")
+        return phrase == "a couple" and (acts or not self.begins_noun(end))
+
     def skip_approximate(self, at: int) -> int:
         """The index after "about", "at least" and the like before a number, or 0."""
         while self.vocabulary.is_a(self.word(at), "approximate"):
             at += 1
         word = self.word(at)
-        is_number = word.isdigit() or (
+        is_number = word.isdecimal() or (
             word in self.vocabulary.numbers and word not in ("a", "an")
         )
         return at if is_number else 0
@@ -142,7 +149,7 @@ class PhraseWords:
         word = self.word(at)
         return (
             self.vocabulary.is_a(word, "determiner")
-            or word.isdigit()
+            or word.isdecimal()
             or word in self.vocabulary.numbers
         )
 
@@ -202,6 +209,8 @@ class PhraseWords:
             return (Word(word, None, True), at + 1) if joins else None
         if word in PUNCTUATION or vocabulary.is_a(word, *BREAKING, "clause", "relative"):
             return None
+        if body and self.word(at + 1) == "than":
+            return None  # "a flower taller than a house"
         if word in ("to", "than") or (word in vocabulary.numbers and word not in ONLY):
             return None
         if found := vocabulary.attributes.find(self.words, at):
@@ -284,7 +293,12 @@ class PhraseWords:
         if entry is None:
             if word in vocabulary.nouns or word in vocabulary.adjectives:
                 return False
-            return breaks and bool(after) and word.endswith(("ing", "ed")) and bool(before.noun)
+            if before.noun is None or not after:
+                return False
+            if word.endswith("ing") or (before.plural and not vocabulary.find_singular(word)):
+                return True
+            acts = before.noun.kind in ("person", "animal") and is_plural(word)
+            return breaks and (word.endswith("ed") or acts)
         form = entry.form
         is_noun = self.is_noun(at)
         if word in vocabulary.adjectives and not is_noun and form != "participle":
@@ -296,7 +310,16 @@ class PhraseWords:
         if form == "third":
             if not is_noun:
                 return True
-            return breaks and bool(after) and not before.plural and after not in PUNCTUATION
+            if not after or after in PUNCTUATION:
+                return False
+            noun = before.noun
+            if noun and noun.kind in (
+                "person",
+                "animal",
+            ):  # "a dog drinks milk"
+                return not before.plural or noun.singular == noun.plural
+            parked = after in vocabulary.verbs and vocabulary.verbs[after].form == "past"
+            return (breaks or parked) and not before.plural
         if is_noun:  # "two birds fish in", but "two tennis rackets"
             several = before.plural or self.is_joined(at)
             return (

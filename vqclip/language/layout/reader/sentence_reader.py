@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import get_args
 
 from vqclip.language.layout.layout_types import (
@@ -20,6 +19,7 @@ from vqclip.language.layout.reader.number_comparisons import (
     adjust_counts,
     cut_statements,
 )
+from vqclip.language.layout.reader.scenery import draw_scenery
 from vqclip.language.layout.reader.style import split_style, split_words
 from vqclip.language.layout.reader.vocabulary import load_vocabulary
 
@@ -43,41 +43,19 @@ def read_sentence(text: str) -> Sentence | None:
     words, style = split_style(split_words(rest))
     reader = ClauseReader(words)
     reader.read()
-    draw_scenery(reader)
+    draw_scenery(reader.said, reader.ground)
     comparisons = [*reader.comparisons, *read_statements(statements, reader.said.phrases)]
     comparisons += pair_equals(reader.said.phrases, comparisons)
     sentence = make_sentence(reader, comparisons, style)
     return sentence if names_several(sentence, reader.said.phrases, bool(comparisons)) else None
 
 
-def draw_scenery(reader: ClauseReader) -> None:
-    """Put things in the place of scenery that is named as one, such as a village."""
-    scenery = load_vocabulary().scenery_things
-    for index, phrase in enumerate(reader.said.phrases):
-        if phrase.name in scenery and phrase.count == 1:
-            reader.said.phrases[index] = make_scenery(*scenery[phrase.name])
-    if reader.said.phrases or len(reader.ground.sceneries) < 2:
-        return
-    drawn = [
-        make_scenery(*scenery[name]) for _, name in reader.ground.sceneries if name in scenery
-    ]
-    reader.said.phrases += drawn
-    kind = reader.ground.sceneries[1][0]
-    if len(drawn) == 2 and kind:
-        reader.said.relations.append((kind, 0, (1,)))
-
-
-def make_scenery(count: int, thing: str) -> NounPhrase:
-    phrase = NounPhraseReader(thing.split()).read(0)
-    assert phrase is not None
-    return replace(phrase, count=count, vague=count > 1)
-
-
 def is_english(words: Sequence[str]) -> bool:
     """Whether most words are in the lists, and none tells that somebody speaks."""
     letters = [word for word in words if word[0].isalpha()]
     vocabulary = load_vocabulary()
-    if not letters or any(vocabulary.is_a(word, "narration") for word in letters):
+    told = " ".join(letters).replace("as if", "as").split()
+    if not letters or any(vocabulary.is_a(word, "narration") for word in told):
         return False
     if sum(not word.isascii() for word in letters) > 1:
         return False

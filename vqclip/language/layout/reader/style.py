@@ -7,6 +7,7 @@ import re
 from vqclip.language.layout.reader.vocabulary import Phrases, Vocabulary, load_vocabulary
 
 TOKEN = re.compile(r"[^\W_]+(?:['’\-/][^\W_]+)*|[,.;:!?&+]")
+CONTRACTION = re.compile(r"(?<=\bthat|\bhere)'s\b|(?<=\bwho)'s\b|(?<=\bshe)'s\b|(?<=\bhe)'s\b")
 JOINING = frozenset(
     {"a", "an", "the", "of", "in", "with", "and", "by", "very", "as", "on", "some"}
 )
@@ -14,7 +15,8 @@ JOINING = frozenset(
 
 def split_words(text: str) -> list[str]:
     """The words and signs of a sentence, in lower case: "A cat; black" → a cat . black"""
-    words = TOKEN.findall(text.lower().replace("’", "'"))
+    text = CONTRACTION.sub(" is", text.lower().replace("’", "'"))
+    words = TOKEN.findall(text)
     return [{"&": "and", "+": "and", ":": ",", ";": "."}.get(word, word) for word in words]
 
 

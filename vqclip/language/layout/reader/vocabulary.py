@@ -57,7 +57,8 @@ class Preposition:
     """A phrase of place: the relation that it makes, and between whom.
 
     Args:
-        kind: of the relation; or "with", "together", "skip" or "style", which the reader settles.
+        kind: of the relation; or "with", "together", "skip", "style" or "material", which the
+            reader settles: what comes after "made of" only describes.
         reverse: whether what is named first is the object.
         alone: whether no noun need follow.
     """
@@ -262,7 +263,7 @@ class Vocabulary:
         """Whether a word is English as far as the lists go."""
         return (
             word in self.function_words
-            or word.isdigit()
+            or word.isdecimal()
             or word in self.nouns
             or word in self.adjectives
             or word in self.verbs
