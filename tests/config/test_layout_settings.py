@@ -11,7 +11,7 @@ from PIL import Image as pillow
 from tests.helpers.layouts import PALM, SENTENCE, understand_palms
 from vqclip.config.loading import load_config
 from vqclip.errors import ConfigError
-from vqclip.language.layout.layout_types import Layout
+from vqclip.language.layout.layout_types import Layout, Thing
 from vqclip.models.device import pick_seed
 from vqclip.run.preflight import PictureParts, Request, make_request
 
@@ -87,6 +87,12 @@ def test_where_the_camera_moves_it_is_said_that_things_move_with_it() -> None:
     said = "the camera moves, so things are held in their places in the first frame only"
     for camera, notes in (({"zoom": 1.02}, [said]), ({"edges": "wrap"}, []), ({}, [])):
         assert read(frames=3, camera=camera).notes[1:] == notes
+
+
+def test_what_is_too_small_to_be_seen_is_told() -> None:
+    fly = Thing("fly", "a fly", (0.5, 0.5, 0.05, 0.2))
+    (_, said) = read(noted={0: Layout((*PALM.things, fly, fly))}).notes
+    assert said == "smaller than a tenth of the picture, and hardly to be seen: fly"
 
 
 def test_scenes_have_layouts_of_their_own() -> None:

@@ -11,7 +11,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.language import structured
 from vqclip.language.layout import layout_prompts
-from vqclip.language.layout.layout_types import Layout
+from vqclip.language.layout.layout_types import SMALLEST, Layout
 from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import parse_prompts, prompts_to_text
 from vqclip.media.paths import shorten_name
@@ -48,6 +48,11 @@ def describe_layouts(
     drawn = layout_prompts.add_things(written, layouts)
     if drawn != written:
         yield f"the sentence is drawn as: {prompts_to_text(drawn)}"
+    things = [thing for layout in layouts.values() for thing in layout.things]
+    small = [thing.name for thing in things if min(thing.box[2:]) < SMALLEST]
+    if small:
+        names = ", ".join(dict.fromkeys(small))
+        yield f"smaller than a tenth of the picture, and hardly to be seen: {names}"
     if layouts and animation_checks.camera_moves(config):
         yield "the camera moves, so things are held in their places in the first frame only"
     if not _wants_layouts(config):

@@ -27,8 +27,8 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
-from vqclip.optimisation_loop import Loss, Objective
-from vqclip.tensors import Image
+from vqclip.optimisation_loop import Loss, Objective, View
+from vqclip.tensors import Image, Scalar
 
 THING_CONTRAST = 0.15  # weight of the contrast with distractors, beside a thing's prompt of 1
 
@@ -87,7 +87,7 @@ def make_prompt_objectives(
                     cut = inputs.cutter(perceptor, number)
                     views[key] = RegionView(inputs.masks[first.region], perceptor, cut)
                 if first.region in inputs.planned:
-                    loss = _add_contrast(loss, first, perceptor)
+                    loss = _add_contrast(loss, track, timeline, perceptor)
                 loss = regions.restrict_to_region(loss, views[key])
             yield Objective(name, counts.get(perceptor.name, _constant(1.0)), loss)
 
@@ -114,12 +114,26 @@ def _track_loss(
     )
 
 
-def _add_contrast(loss: Loss, prompt: Prompt, perceptor: OpenClipPerceptor) -> Loss:
-    """The loss of a thing of a layout, which has to win against distractors in its region."""
-    away = perceptor.embed_text(distractors.distractors_for(prompt.body))
-    wanted = prompt_embedding.embed_text_prompt(prompt, perceptor)
-    contrast = distractors.contrast_loss({perceptor.name: [(wanted, away)]})
-    return lambda view: loss(view) + THING_CONTRAST * contrast(view)
+def _add_contrast(
+    loss: Loss, track: PromptTrack, timeline: SceneTimeline, perceptor: OpenClipPerceptor
+) -> Loss:
+    """The loss of things of layouts, which have to win against distractors in their region."""
+    contrasts = []
+    for scene, prompt in enumerate(track.prompts):
+        if prompt is not None:
+            away = perceptor.embed_text(distractors.distractors_for(prompt.body))
+            wanted = prompt_embedding.embed_text_prompt(prompt, perceptor)
+            contrast = distractors.contrast_loss({perceptor.name: [(wanted, away)]})
+            contrasts.append((scene, timeline.clock.curve(prompt.weight), contrast))
+
+    def total(view: View) -> Scalar:
+        found, shares = loss(view), timeline.scene_shares(view.step)
+        for scene, weight, contrast in contrasts:
+            if counted := THING_CONTRAST * shares[scene] * weight(view.step):
+                found = found + counted * contrast(view)
+        return found
+
+    return total
 
 
 def make_distractor_objectives(

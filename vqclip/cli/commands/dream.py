@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vqclip.cli import prompt_arguments
 from vqclip.cli.options import PromptOptions, to_overrides
 from vqclip.cli.output import Console, Progress
+from vqclip.config import layout_settings
 from vqclip.config.checking import prompt_notes
 from vqclip.config.schema import DreamSettings, RunConfig
 from vqclip.errors import ConfigError, ModelAbsent
@@ -46,6 +47,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     for note in [
         *prompt_notes.list_prompt_notes(config, SearchPath.from_settings(config.assets)),
         *_without_regions(parsed),
+        *_without_layouts(config, parsed),
     ]:
         screen.say(f"note: {note}")
     _check_prior(config.dream)
@@ -105,6 +107,15 @@ def _without_regions(parsed: Sequence[prompt_types.Prompt]) -> Iterator[str]:
         yield (
             f"drafts ignore regions ({', '.join(sorted(some))}); a run with init=dream puts a "
             "draft of its own into each region"
+        )
+
+
+def _without_layouts(config: RunConfig, parsed: Sequence[prompt_types.Prompt]) -> Iterator[str]:
+    """Say that drafts show a sentence as a whole, where a run would place its things."""
+    if layout_settings.plan_layouts(config, parsed):
+        yield (
+            "drafts are of the sentence as a whole, and so is a run from one of them; a run with "
+            "init=dream puts each of its things in its place"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vqclip.guidance.composition import scenery
 from vqclip.language.layout.layout_prompts import make_thing_prompts
-from vqclip.language.layout.layout_types import Layout
+from vqclip.language.layout.layout_types import SMALLEST, Layout
 from vqclip.language.prompt_types import Box, Prompt, Region
 from vqclip.language.schedules import parse_schedule
 from vqclip.optimisation_loop import Objective
@@ -15,7 +15,6 @@ from vqclip.optimisation_loop import Objective
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
 HOLD = 3.0  # times the usual weight of the init loss: the ground stays as it is painted
-SMALLEST = 0.1  # of the picture: a thing of a shorter side is left as it is laid
 CUTOUTS = 0.75  # of the whole picture's cutouts, for all things together
 FEWEST = 2  # cutouts of a thing
 FIRST_FRAME = parse_schedule("0: 1 hold, 1: 0")

@@ -7,6 +7,8 @@ from typing import Literal
 
 from vqclip.language.prompt_types import Box
 
+SMALLEST = 0.1  # of the picture: a thing of a shorter side is not drawn so that it can be told
+
 RelationKind = Literal[
     "on",  # the subject stands, lies or sits on the object, and touches it
     "above",  # the subject is higher
