@@ -285,6 +285,8 @@ class Runner:
         """All that is needed to make the picture again."""
         settings = to_dict(replace(self.current_picture(), seed=self.seed), everywhere=False)
         prompt = settings.pop("prompts")
+        if not self.layouts:  # notes as they were before there were layouts
+            del settings["layout"]
         known = self.models, package_versions()
         placed = layouts_to_values(self.layouts)
         return Provenance(

@@ -105,13 +105,29 @@ def test_again_draws_a_picture_of_an_earlier_version_as_it_was(
 ) -> None:
     old = drawn(SENTENCE, *home.words("seed=3", "layout=off"))
     told = json.loads((old / "run.json").read_text())
-    del told["config"]["layout"], told["layouts"]
-    (old / "run.json").write_text(json.dumps(told))
+    assert "layouts" not in told and "layout" not in told["config"]
     understand_palms(monkeypatch)
     again = provenance.read_provenance(drawn("again", str(old)))
-    assert (again.config["layout"], again.layouts) == ("off", [])
+    assert (again.settings["layout"], again.layouts) == ("off", [])
     told = provenance.read_provenance(drawn("again", str(old), "layout=auto")).layouts
     assert told == layouts_to_values({0: PALM})
+
+
+def test_where_nothing_is_laid_out_nothing_is_noted_of_layouts(home: Home) -> None:
+    fox = drawn("a fox", *home.words("seed=3"))
+    noted = provenance.read_provenance(fox)
+    assert "layout" not in noted.config and noted.layouts == []
+    again = drawn("again", str(fox))
+    assert (again / "final.png").read_bytes() == (fox / "final.png").read_bytes()
+
+
+def test_another_prompt_is_planned_though_the_one_before_was_not(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    understand_palms(monkeypatch)
+    fox = drawn("a fox", *home.words("seed=3"))
+    again = provenance.read_provenance(drawn("again", str(fox), f"prompts={SENTENCE}"))
+    assert again.layouts == layouts_to_values({0: PALM})
 
 
 def test_resume_keeps_the_layout(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -350,7 +350,11 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     short = options.overrides()
     if ":" in (options.frames or ""):
         short.append(f"retake.of={place}")
-    config = loading.load_config(base=notes.settings, overrides=short + overrides)
+    changes = short + overrides
+    base = notes.settings
+    if "layout" not in notes.config and any(each.startswith("prompts=") for each in changes):
+        del base["layout"]  # that nothing was noted of layouts was about another prompt
+    config = loading.load_config(base=base, overrides=changes)
     before = EarlierPicture(notes, place)
     request = prepare_run(config, screen, progress, before)
     draw_run(request, screen, progress, options.command, before)

@@ -68,7 +68,7 @@ class Provenance:
     def settings(self) -> dict[str, Any]:
         """Every setting of the run, prompt and seed among them, as plain JSON values.
 
-        Before layouts were noted there were none.
+        Where nothing is noted of layouts there were none.
         """
         return {"layout": "off"} | self.config | {"prompts": self.prompt, "seed": self.seed}
 
@@ -78,7 +78,10 @@ class Provenance:
         Tuples become lists and paths become text, so `read_json` gives back an equal object
         only where there were none.
         """
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=os.fspath)
+        values = asdict(self)
+        if not self.layouts:  # as it was before there were layouts
+            del values["layouts"]
+        text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=os.fspath)
         # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which cannot be
         # encoded; JSON can spell them out.
         return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
