@@ -380,7 +380,8 @@ class ClauseReader:
         """Read "it", "them" or "its head": in a relation, or as what a clause is about."""
         said = self.said
         made, self.open = self.open, None
-        if made and self.ground.is_meant(phrase.pronoun, made.kind, made.subject):
+        upon = ("on", "above") if said.previous == "with" else ("on",)
+        if made and made.kind in upon and self.ground.is_meant(phrase.pronoun, made.subject):
             self.after_noun = True
             return
         if made and not phrase.name and self.ahead.is_told(self.at):  # "next to it is a clock"

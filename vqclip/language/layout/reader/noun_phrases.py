@@ -96,6 +96,8 @@ class NounPhraseReader(PhraseWords):
             plural = noun.kind == "animal" and not number.determiner
         owner = number.determiner if self.vocabulary.is_a(number.determiner, "possessive") else ""
         kind = noun.kind if noun else ""
+        if kind in PARTS and number.determiner in ("each", "either"):
+            owner = "its"  # "on each arm"
         facets: dict[str, str] = {}
         for entry in reversed(body):
             if entry.noun is None or entry.noun.kind == "setting":
