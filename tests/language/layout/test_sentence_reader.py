@@ -297,6 +297,8 @@ def test_what_is_not_understood_has_no_layout(text: str) -> None:
         ("a bookshelf with a skull on it and a plant beside it", "beside plant bookshelf"),
         ("a goat on a mountain, a bird above it", "above bird goat"),
         ("a scarecrow with a crow on each arm", "holding scarecrow crow"),
+        ("the suitcase is open and a cat is lying on it", "on cat suitcase"),
+        ("a banana, an apple and an orange lying side by side", "beside banana apple"),
         # scenery that is seen from outside
         ("a unicorn by a waterfall in a forest", "beside unicorn waterfall"),
         ("a car in front of a diner", "front car diner"),

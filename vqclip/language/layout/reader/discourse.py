@@ -122,6 +122,14 @@ class Discourse:
         self.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
         self.relate(self.history[-1], target)
 
+    def relate_each_other(self, kind: str) -> None:
+        """Note a relation within the group that is told about: "next to each other"."""
+        group = self.actor or self.last
+        group = group if len(group) > 1 else self.subject
+        kind = "beside" if kind in ("with", "together") else kind
+        if len(group) > 1:
+            self.relate(OpenRelation(kind, group[:1]), group[1:])
+
     def describes(self, made: OpenRelation, phrase: NounPhrase) -> bool:
         """Whether a noun phrase only describes what it is with: long hair, a man's suit."""
         if not made.subject or made.reverse:

@@ -113,7 +113,12 @@ class NounPhraseReader(PhraseWords):
             absent=number.absent,
             owner=owner,
         )
-        if owner and (kind in PARTS or singular in self.vocabulary.parts_of_things):
+        own_bed = singular == "bed" and kind == "support"  # only that of a truck is a part
+        if (
+            owner
+            and not own_bed
+            and (kind in PARTS or singular in self.vocabulary.parts_of_things)
+        ):
             return replace(phrase, pronoun=owner, name=singular)
         if noun is None and singular in self.vocabulary.abstract_nouns:
             described = add_article(" ".join([*words, singular]))
