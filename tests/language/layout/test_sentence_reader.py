@@ -299,6 +299,7 @@ def test_what_is_not_understood_has_no_layout(text: str) -> None:
         ("a scarecrow with a crow on each arm", "holding scarecrow crow"),
         ("the suitcase is open and a cat is lying on it", "on cat suitcase"),
         ("a banana, an apple and an orange lying side by side", "beside banana apple"),
+        ("a dog sleeping on its bed", "on dog bed"),
         # scenery that is seen from outside
         ("a unicorn by a waterfall in a forest", "beside unicorn waterfall"),
         ("a car in front of a diner", "front car diner"),
