@@ -294,6 +294,12 @@ def test_what_is_not_understood_has_no_layout(text: str) -> None:
         ("a tv is on a desk and next to it is a clock", "beside clock desk"),
         ("a fairy on a mushroom, fireflies around her", "around firefly fairy"),
         ("a bowl with three goldfish", "inside goldfish bowl"),
+        ("a bookshelf with a skull on it and a plant beside it", "beside plant bookshelf"),
+        ("a goat on a mountain, a bird above it", "above bird goat"),
+        ("a scarecrow with a crow on each arm", "holding scarecrow crow"),
+        ("the suitcase is open and a cat is lying on it", "on cat suitcase"),
+        ("a banana, an apple and an orange lying side by side", "beside banana apple"),
+        ("a dog sleeping on its bed", "on dog bed"),
         # scenery that is seen from outside
         ("a unicorn by a waterfall in a forest", "beside unicorn waterfall"),
         ("a car in front of a diner", "front car diner"),
@@ -346,5 +352,6 @@ def test_a_material_is_in_the_prompt() -> None:
 
 
 def test_scenery_beside_a_thing_leaves_the_ground() -> None:
+    assert read("two fish beneath the waves").setting.place == "underwater"
     assert read("a unicorn by a waterfall in a forest").setting.place == "forest"
     assert read("a car in front of a diner at night").setting.place == ""

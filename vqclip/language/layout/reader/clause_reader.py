@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vqclip.language.layout.reader.discourse import Discourse, Group, OpenRelation
 from vqclip.language.layout.reader.ground import Ground
-from vqclip.language.layout.reader.lookahead import SIDES, Lookahead, find_elided
+from vqclip.language.layout.reader.lookahead import ABREAST, SIDES, Lookahead, find_elided
 from vqclip.language.layout.reader.noun_phrases import CLOTHES, NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.number_comparisons import Comparison
 from vqclip.language.layout.reader.phrase_words import PUNCTUATION
@@ -51,7 +51,8 @@ class ClauseReader:
         elif (self.open is None and self.read_closing()) or self.read_relative():
             return
         elif self.open is not None and self.words[self.at : self.at + 2] == ["each", "other"]:
-            self.relate_each_other(self.open.kind)
+            self.said.relate_each_other(self.open.kind)
+            self.open = None
             self.at += 2
         elif self.vocabulary.is_a(word, "conjunction"):
             self.joining = True
@@ -104,6 +105,8 @@ class ClauseReader:
             self.one_side = (side, mine)
         elif self.after_noun and (kind := find_elided(phrase, self.said.previous)):
             self.place_with_owner(kind)
+        elif phrase in ABREAST:
+            self.said.relate_each_other("beside")
         return True
 
     def place_with_owner(self, kind: str) -> None:
@@ -167,7 +170,9 @@ class ClauseReader:
     def read_be(self) -> None:
         self.at += 1
         if not self.in_relative:
-            self.said.actor = self.said.clause_subject
+            several = self.said.clause_subject
+            alone = len(several) > 1 and self.ahead.has_pronoun(self.at)  # "and a cat is on it"
+            self.said.actor = several[-1:] if alone else several
         self.after_noun = self.joining = False
         self.after_be = True
 
@@ -188,7 +193,9 @@ class ClauseReader:
             return True
         verb = self.vocabulary.find_verb(word, after_noun=self.after_noun)
         may_be_noun = self.reader.is_noun(self.at) and (self.joining or not self.after_noun)
-        if verb is None or (may_be_noun and said.actor is None and verb.form != "participle"):
+        if verb is None or (self.after_be and verb.form == "base"):  # "is open"
+            return False
+        if may_be_noun and said.actor is None and verb.form != "participle":
             return False
         place = self.vocabulary.prepositions.find(self.words, self.at)
         if place is not None and (place[2] > self.at + 1 or place[1].kind != "beside"):
@@ -220,7 +227,8 @@ class ClauseReader:
         after, said = self.words[self.at : self.at + 2], self.said
         if after in (["each", "other"], ["one", "another"]):
             self.at += 2
-            self.relate_each_other(place.kind)
+            said.relate_each_other(place.kind)
+            self.open = None
         elif place.alone and self.ahead.ends(self.at):
             if self.after_noun or said.actor is not None:
                 self.place_with_owner(place.kind)
@@ -237,15 +245,6 @@ class ClauseReader:
             self.after_noun = False
             self.joining = self.joining and after[:1] in (["which"], ["whom"])
         return True
-
-    def relate_each_other(self, kind: str) -> None:
-        said = self.said
-        group = said.actor or said.last
-        group = group if len(group) > 1 else said.subject
-        kind = "beside" if kind in ("with", "together") else kind
-        self.open = None
-        if len(group) > 1:
-            said.relate(OpenRelation(kind, group[:1]), group[1:])
 
     def read_noun_phrase(self) -> bool:
         phrase = self.reader.read(self.at)
@@ -380,7 +379,8 @@ class ClauseReader:
         """Read "it", "them" or "its head": in a relation, or as what a clause is about."""
         said = self.said
         made, self.open = self.open, None
-        if made and self.ground.is_meant(phrase.pronoun, made.kind, made.subject):
+        upon = ("on", "above") if said.previous == "with" else ("on",)
+        if made and made.kind in upon and self.ground.is_meant(phrase.pronoun, made.subject):
             self.after_noun = True
             return
         if made and not phrase.name and self.ahead.is_told(self.at):  # "next to it is a clock"

@@ -51,6 +51,7 @@ class Discourse:
         actor: whom a verb tells about, until its object comes; None where none does.
         doer: whom the last verb told about.
         antecedent: what "it" is in a clause that begins after "and"; None for what `owner` finds.
+        referents: what pronouns stood for; when they come again, they stand for the same.
         history: relations that were made, the last one last.
     """
 
@@ -61,6 +62,7 @@ class Discourse:
     actor: Group | None = None
     doer: Group = ()
     antecedent: Group = ()
+    referents: dict[str, Group] = field(default_factory=dict)
     history: list[OpenRelation] = field(default_factory=list)
 
     def add(self, phrase: NounPhrase) -> int:
@@ -114,9 +116,19 @@ class Discourse:
         if phrase.name and (worn or held):  # "on her head", "in its mouth"
             self.relate(OpenRelation("wearing" if worn else "holding", target), made.subject)
             return
+        if not phrase.name:
+            self.referents[phrase.pronoun] = target
         side = phrase.side if made.kind in ("on", "beside", "inside") else None
         self.history.append(OpenRelation(side or made.kind, made.subject, made.reverse))
         self.relate(self.history[-1], target)
+
+    def relate_each_other(self, kind: str) -> None:
+        """Note a relation within the group that is told about: "next to each other"."""
+        group = self.actor or self.last
+        group = group if len(group) > 1 else self.subject
+        kind = "beside" if kind in ("with", "together") else kind
+        if len(group) > 1:
+            self.relate(OpenRelation(kind, group[:1]), group[1:])
 
     def describes(self, made: OpenRelation, phrase: NounPhrase) -> bool:
         """Whether a noun phrase only describes what it is with: long hair, a man's suit."""
@@ -192,7 +204,8 @@ class Discourse:
             return self.actor
         last, main = self.last, self.main
         if not self.subject or self.subject == last or not last:
-            return self.clause_subject
+            # "A goat, a bird above it": the last of them alone.
+            return last[-1:] if then == "pronoun" and len(last) > 1 else self.clause_subject
         if then == "pronoun" or reverse or kind == "part":
             return last
         previous = self.previous
@@ -240,6 +253,9 @@ class Discourse:
         if phrase.pronoun in ("them", "they", "their"):
             plural = [index for index in others if self.phrases[index].plural]
             return tuple(plural[-1:] or others)
+        known = self.referents.get(phrase.pronoun, ()) if not phrase.name else ()
+        if known and not set(known) & set(mine):
+            return known
         if phrase.pronoun in ("her", "his", "him", "he", "she"):
             persons = [i for i in others if self.phrases[i].kind in ANIMATE]
             if len(persons) < len(others) and persons:

@@ -33,10 +33,10 @@ class Ground:
         else:
             self.facets = facets | self.facets
 
-    def is_meant(self, pronoun: str, relation: str, subject: tuple[int, ...]) -> bool:
+    def is_meant(self, pronoun: str, subject: tuple[int, ...]) -> bool:
         """Whether "it" is the place that was named last: "a street with a car on it"."""
-        is_surface = pronoun == "it" and relation in ("on", "above") and bool(self.sceneries)
-        return is_surface and bool(subject) and min(subject) >= self.before
+        after_place = bool(self.sceneries and subject) and min(subject) >= self.before
+        return pronoun == "it" and after_place
 
     @property
     def setting(self) -> Setting:

@@ -12,6 +12,7 @@ from vqclip.language.layout.reader.vocabulary import load_vocabulary
 SIDES = {"on the left": "left", "to the left": "left"}
 SIDES |= {"on the right": "right", "to the right": "right"}
 
+ABREAST = frozenset({"side by side", "back to back", "head to head", "face to face"})
 # Ends of phrases that place what was named last by what it belongs to.
 ELIDED = {"in front": "front", "in back": "behind"}
 # These do only after "with": a man with a child on his back does not lie on it.

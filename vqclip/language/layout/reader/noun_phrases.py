@@ -97,6 +97,8 @@ class NounPhraseReader(PhraseWords):
             plural = noun.kind == "animal" and not number.determiner
         owner = number.determiner if self.vocabulary.is_a(number.determiner, "possessive") else ""
         kind = noun.kind if noun else ""
+        if kind in PARTS and number.determiner in ("each", "either"):
+            owner = "its"  # "on each arm"
         facets: dict[str, str] = {}
         for entry in reversed(body):
             if entry.noun is None or entry.noun.kind == "setting":
@@ -112,7 +114,12 @@ class NounPhraseReader(PhraseWords):
             absent=number.absent,
             owner=owner,
         )
-        if owner and (kind in PARTS or singular in self.vocabulary.parts_of_things):
+        own_bed = singular == "bed" and kind == "support"  # only that of a truck is a part
+        if (
+            owner
+            and not own_bed
+            and (kind in PARTS or singular in self.vocabulary.parts_of_things)
+        ):
             return replace(phrase, pronoun=owner, name=singular)
         if noun is None and singular in self.vocabulary.abstract_nouns:
             described = add_article(" ".join([*words, singular]))

@@ -44,6 +44,8 @@ def find_drawn(
         return replace(phrase, kind="object")
     if not thing or phrase.name in TIMES:
         return None
+    if made.kind == "below" and phrase.facets.get("place") == "sea":
+        return None  # under water
     if number == 1 and made.kind not in ("inside", "setting", "skip", "with"):
         return replace(
             phrase, kind="object", facets={} if phrase.name in ASIDE else phrase.facets
