@@ -135,7 +135,9 @@ class Discourse:
         if not made.subject or made.reverse:
             return False
         if phrase.kind == "garment" and made.kind in ("with", "inside", "wearing"):
-            return all(self.phrases[index].kind in ANIMATE for index in made.subject)
+            # People are drawn in their clothes; an animal's are drawn on it.
+            kinds = {"person"} if made.kind == "wearing" else ANIMATE
+            return all(self.phrases[index].kind in kinds for index in made.subject)
         return phrase.kind == "feature" and made.kind in ("with", "part")
 
     def describe(self, group: Group, words: str) -> None:
