@@ -19,7 +19,7 @@ from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
 from vqclip.guidance.drafts import DraftModel
 from vqclip.language.prompt_types import apply_style_to_text
 
-BUDGET = 3  # times the drafts of one thing are drawn for all kinds of things together
+BUDGET = 2.5  # times the drafts of one thing are drawn for all kinds of things together
 MOST = 1.5  # and so many times for one of them
 CUT = 12  # of the best drafts are cut out
 SEEN = 128  # side of the picture in which a silhouette is judged

@@ -15,7 +15,8 @@ from vqclip.optimisation_loop import Objective
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
 HOLD = 3.0  # times the usual weight of the init loss: the ground stays as it is painted
-CUTOUTS = 0.75  # of the whole picture's cutouts, for all things together
+WHOLE_CUTOUTS = 0.375  # of the usual cutouts are left for the whole picture
+CUTOUTS = 0.625  # of the whole picture's cutouts, for all things together
 FEWEST = 2  # cutouts of a thing
 FIRST_FRAME = parse_schedule("0: 1 hold, 1: 0")
 
@@ -73,8 +74,8 @@ def list_planned_regions(
 
 
 def share_whole(cutouts: int) -> int:
-    """The number of the whole picture's cutouts beside those of things: half of the usual."""
-    return max(1, cutouts // 2)
+    """The number of the whole picture's cutouts beside those of things."""
+    return max(1, round(WHOLE_CUTOUTS * cutouts))
 
 
 def share_cutouts(cutouts: int, things: int) -> int:
