@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -168,15 +169,30 @@ def refuse_frames(values: Mapping[Any, Any]) -> None:
     if not all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in values):
         return
     frames = sorted((int(key), text) for key, text in values.items())
-    frames = [(frame, text.partition(" --")[0].strip()) for frame, text in frames]
     scenes = [
-        f"{text} lasting({after - frame})" for (frame, text), (after, _) in pairwise(frames[:3])
+        f"{_write_scene(text)} | lasting({after - frame})"
+        for (frame, text), (after, _) in pairwise(frames[:3])
     ]
-    scenes.append("…" if len(frames) > 3 else frames[-1][1])
+    scenes.append("…" if len(frames) > 3 else _write_scene(frames[-1][1]))
     raise PromptError(
         "these are prompts by frames, and here scenes follow each other in one prompt, all but "
-        f"the last with a length: vqclip animate {' ^ '.join(scenes)!r}"
+        f"the last with a length: vqclip animate {shlex.quote(' ^ '.join(scenes))}"
     )
+
+
+def _write_scene(text: str) -> str:
+    """Write the prompt of a frame as a scene: what it avoids as parts, without other options.
+
+    >>> _write_scene("a cat --neg blurry, grey --w 512")
+    'a cat | blurry, grey:-1'
+    """
+    shown, *options = re.split(r"(?<!\S)--(?=[A-Za-z])", " ".join(text.split()))
+    avoided = [
+        found[1].strip()
+        for each in options
+        if (found := re.match(r"(?:neg|no|negative|negative[-_]prompt)[ =:]+(.+)", each))
+    ]
+    return " | ".join([shown.strip(), *(f"{each}:-1" for each in avoided)])
 
 
 def find_texts(value: Any) -> Iterator[str]:
