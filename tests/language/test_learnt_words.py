@@ -267,3 +267,32 @@ def test_a_prompt_that_is_the_name_of_a_file_is_told(
     (said,) = prompt_notes.list_prompt_notes(RunConfig(prompts=prompt), here)
     assert said.startswith(f"{prompt.strip()!r} is read as words, and is the name of a file here")
     assert mend in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "mend"),
+    [
+        ({"negative": "LIST.TXT"}, "LIST.TXT", "or {LIST.TXT} for a run with each of its lines"),
+        ({"negative": "fog | a.png"}, "a.png", "unlike it, write @a.png"),
+        ({"style": "LIST.TXT"}, "LIST.TXT", "or {LIST.TXT} for a run with each of its lines"),
+        ({"style": "a.png"}, "a.png", "write words in its place"),
+        ({"prompts": "a fox | a.png"}, "a.png", "write @a.png"),
+        ({"prompts": "a fox ^ my a.png"}, "my a.png", "write @my a.png"),
+        ({"prompts": "a.png:0.5"}, "a.png", "write @a.png"),
+        ({"prompts": "a fox | a.mp4 in(left)"}, "a.mp4", "source.film=a.mp4"),
+        ({"prompts": "a fox | a.pt"}, "a.pt", "a learnt word is written <a>"),
+    ],
+)
+def test_a_part_that_is_the_name_of_a_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], name: str, mend: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here, config = SearchPath.current(), RunConfig(**({"prompts": "a fox"} | settings))  # type: ignore[arg-type]
+    assert prompt_notes.list_prompt_notes(config, here) == []
+    (tmp_path / name).mkdir()  # a folder may be called like what is drawn
+    assert prompt_notes.list_prompt_notes(config, here) == []
+    (tmp_path / name).rmdir()
+    touch(tmp_path, name)
+    (said,) = prompt_notes.list_prompt_notes(config, here)
+    assert said.startswith(f"{name!r} is read as words, and is the name of a file here")
+    assert mend in said
