@@ -100,7 +100,7 @@ def test_presets_and_trainings_are_answered_alike(name: str) -> None:
         (
             "losses: {colours: #c00}",
             "art.yaml, line 1: '#' after a space begins a comment in YAML; put the text with it "
-            "in quotes: losses: {colours: \"#c00\"}",
+            'in quotes: losses: {colours: "#c00"}',
         ),
         (
             "prompts: [a fox, house #3]",

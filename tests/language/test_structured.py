@@ -127,7 +127,7 @@ def test_a_line_break_in_a_text_is_told() -> None:
     [
         ("a cat", "a dog | fog:-1", "a cat | lasting(24) ^ a dog | fog:-1", ""),
         ("a dog | fog:-1", "a cat", "a dog | fog:-1 | lasting(24) ^ a cat", ""),
-        ("it's $HOME `x`", 'a "red" fox', "it's $HOME `x` | lasting(24) ^ a \"red\" fox", ""),
+        ("it's $HOME `x`", 'a "red" fox', 'it\'s $HOME `x` | lasting(24) ^ a "red" fox', ""),
         (
             "a cat --neg blurry, grey",
             "a dog --ar 3:2 --no fog",

@@ -97,7 +97,7 @@ class Film:
 
     @property
     def shown(self) -> tuple[int, Fraction]:
-        """How many frames the film shows, with those in between, and how many of them a second."""
+        """How many frames the film shows, those in between too, and how many of them a second."""
         return film_encoder.count_shown(self._kind, self._look, self.count)
 
     def add(self, frame: Image | Pixels) -> None:

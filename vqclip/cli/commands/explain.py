@@ -190,7 +190,8 @@ def _in_words(told: dict[str, Any]) -> Iterator[str]:
     for part in told["parts"]:
         yield f"  {part['tokens']:3d} tokens  {lexer.fold_lines(part['text'])}"
         for text, attention in part["attention"].items():
-            yield f"              {lexer.fold_lines(text.strip())!r} ×{expressions.format_number(attention)}"
+            times = expressions.format_number(attention)
+            yield f"              {lexer.fold_lines(text)!r} ×{times}"
     if told["put together"]:
         rows = [f"{word} = {' + '.join(t)}" for word, t in told["put together"].items()]
         yield f"  split into pieces: {', '.join(rows)}"

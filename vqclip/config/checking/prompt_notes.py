@@ -49,9 +49,8 @@ def _note_name(name: str, mend: Callable[[str], str]) -> Iterator[str]:
             f"{name!r} is read as words; for the picture there, save it and write the file's "
             'name: --init photo.jpg to begin with it, "@photo.jpg" to be like it'
         )
-    elif name and len(name) <= 1000 and "\0" not in name:
-        if os.path.isfile(os.path.expanduser(name)):
-            yield f"{name!r} is read as words, and is the name of a file here; {mend(name)}"
+    elif len(name) <= 1000 and "\0" not in name and os.path.isfile(os.path.expanduser(name)):
+        yield f"{name!r} is read as words, and is the name of a file here; {mend(name)}"
 
 
 def _mend_prompt(name: str) -> str:

@@ -49,7 +49,7 @@ def check_settings(config: RunConfig) -> RunConfig:
             f"style is {config.style!r}; it must hold {{}} once, where the prompt goes"
         )
     for place in (config.out, config.assets):
-        assets.refuse_address(place)
+        assets.refuse_address(place, "a folder")
     _check_losses(config)
     check_film(config.film)
     plan_stages(config, 1)
