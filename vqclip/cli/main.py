@@ -40,6 +40,7 @@ from vqclip.cli.options import (
     CommonOptions,
     GenerateOptions,
     Options,
+    parse_words,
     read_options,
 )
 from vqclip.cli.output import Console, Progress, say_warnings
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         named = len(rest) < len(words)
         if name == "help" and (about := _about(rest)):
             name, rest = about, ["--help"]
-        given = parser_of(name, abouts(), named=named).parse_intermixed_args(rest)
+        given = parse_words(parser_of(name, abouts(), named=named), rest)
         more: dict[str, Any] = {"command": sys.argv if arguments is None else ["vqclip", *words]}
         if name == "generate":
             more["named_generate"] = named
