@@ -181,7 +181,7 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
 
 def _show_value(value: Any) -> str:
     """Show a value about as it was written: a list without the quotes of Python's texts."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"[:60]
     return "empty" if value is None else repr(value)[:60]
 
