@@ -22,7 +22,6 @@ PICTURE = "https://example.com/a.png"
         f"plan|a fox|--preset|{PICTURE}.yaml",
         f"plan|{PICTURE}.yaml",
         f"plan|a fox|vqgan={PICTURE}",
-        f"plan|a fox|out={PICTURE}",
         f"score|{PICTURE}|a fox",
         f"search|{PICTURE}|a fox",
         f"film|{PICTURE}",
@@ -41,6 +40,12 @@ def test_an_address_is_named_as_it_was_written(
     said = refused(*typed)
     assert said.startswith(PICTURE)
     assert "is an address, but files are read from the disk; save it there first" in said
+
+
+@pytest.mark.parametrize("words", [["out={}"], ["--out", "{}"], ["assets={}"]])
+def test_an_address_for_a_folder_is_told_to_be_none(words: list[str], refused: Refusal) -> None:
+    said = refused("plan", "a fox", *(each.format(PICTURE) for each in words))
+    assert said == f"{PICTURE} is an address, where a folder on the disk is expected"
 
 
 def test_other_addresses(refused: Refusal) -> None:

@@ -19,7 +19,10 @@ from tests.conftest import Refusal
         ("film|x|--framerate|24", "did you mean --fps 24?"),
         ("dream|a fox|--num-candidates|9", "did you mean --count 9?"),
         ("plan|-p|a fox", 'the prompt stands by itself: "a fox"'),
-        ("a fox|--style|ink", "did you mean the setting style=…?"),
+        ("a fox|--style|ink", "did you mean the setting style=ink?"),
+        ("again|x.png|--steps|1", "did you mean the setting steps=1?"),
+        ("again|x.png|--steps", "did you mean the setting steps=…?"),
+        ("-dash", 'stands behind --, as in vqclip -- "-5 degrees"'),
     ],
 )
 def test_an_option_of_another_tool_is_translated(words: str, hint: str, refused: Refusal) -> None:

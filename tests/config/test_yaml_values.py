@@ -100,7 +100,27 @@ def test_presets_and_trainings_are_answered_alike(name: str) -> None:
         (
             "losses: {colours: #c00}",
             "art.yaml, line 1: '#' after a space begins a comment in YAML; put the text with it "
-            "in quotes: losses: {colours: #c00}",
+            'in quotes: losses: {colours: "#c00"}',
+        ),
+        (
+            "prompts: [a fox, house #3]",
+            "art.yaml, line 1: '#' after a space begins a comment in YAML; put the text with it "
+            'in quotes: prompts: [a fox, "house #3"]',
+        ),
+        (
+            "steps: 3\nprompts: [a fox,\n  house #3, an owl]",
+            "art.yaml, line 3: '#' after a space begins a comment in YAML; put the text with it "
+            'in quotes: "house #3", an owl]',
+        ),
+        (
+            "scenes:\n- prompts: house\n  length: 3",
+            "art.yaml, line 3: a scene has prompts and for, its length, and no length; a length "
+            "is written for: 2s",
+        ),
+        (
+            "scenes:\n- prompts: house #3\n  for: 3",
+            "art.yaml, line 2: '#' after a space begins a comment in YAML; put the text in "
+            'quotes: - prompts: "house #3"',
         ),
         (
             "prompts: a\n steps: 3",

@@ -172,6 +172,9 @@ def test_a_word_in_a_folder_within_is_found(tmp_path: Path) -> None:
         ("été.pt", "<été>", "rename .* to 'ete.pt' and write <ete>"),
         ("toy..pt", "<toy.>", "rename .* to 'toy.pt' and write <toy>"),
         ("my toy.pt", "<my toy.pt>", "rename .* and write <my-toy>"),
+        ("my toy.pt", "<My Toy>", "rename 'embeddings/my toy.pt' to 'my-toy.pt' and write"),
+        ("sub/p\u00e2t\u00e9.pt", "<sub/p\u00e2t\u00e9>", "write <p\u00e2t\u00e9>"),
+        ("sub/pa\u0302te\u0301.pt", "<sub/p\u00e2t\u00e9>", "write <p\u00e2t\u00e9>"),
         ("sub/deep.pt", "<sub/deep>", "for embeddings/sub/deep.pt write <deep>"),
     ],
 )
@@ -188,6 +191,24 @@ def test_a_name_that_prompts_cannot_write_is_told(
     assert re.search(mend.replace("+", r"\+"), said)
     assert prompt_notes.list_prompt_notes(RunConfig(prompts=f'a "{written}"'), here) == []
     assert prompt_notes.list_prompt_notes(RunConfig(prompts="a <less known> and <3"), here) == []
+
+
+def test_a_word_whose_accents_are_apart_in_the_files_name_is_found(tmp_path: Path) -> None:
+    touch(tmp_path, "pa\u0302te\u0301.pt")  # as macOS writes it
+    (name,) = assets.find_word_names("<p\u00e2t\u00e9>")
+    assert assets.find_word(name, [tmp_path]).stem == "pa\u0302te\u0301"
+    assert assets.list_words([tmp_path]) == [name]
+
+
+def test_of_two_words_of_one_name_the_one_is_to_be_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / assets.WORD_FOLDER, "sub/deep.pt", "sub2/deep.pt")
+    here, config = SearchPath.current(), RunConfig(prompts="a <sub2/deep>")
+    (said,) = prompt_notes.list_prompt_notes(config, here)
+    mend = "rename 'embeddings/sub2/deep.pt' to 'sub2-deep.pt' and write <sub2-deep>"
+    assert said.endswith(mend)
 
 
 def test_what_is_offered_can_be_written(tmp_path: Path) -> None:
@@ -266,4 +287,37 @@ def test_a_prompt_that_is_the_name_of_a_file_is_told(
     touch(tmp_path, prompt.strip())
     (said,) = prompt_notes.list_prompt_notes(RunConfig(prompts=prompt), here)
     assert said.startswith(f"{prompt.strip()!r} is read as words, and is the name of a file here")
+    assert mend in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "mend"),
+    [
+        ({"negative": "LIST.TXT"}, "LIST.TXT", "or {LIST.TXT} for a run with each of its lines"),
+        ({"negative": "fog | a.png"}, "a.png", "unlike it, write @a.png"),
+        ({"style": "LIST.TXT"}, "LIST.TXT", "or {LIST.TXT} for a run with each of its lines"),
+        ({"style": "a.png"}, "a.png", "write words in its place"),
+        ({"prompts": "a fox | a.png"}, "a.png", "write @a.png"),
+        ({"prompts": "a fox ^ my a.png"}, "my a.png", "write @my a.png"),
+        ({"prompts": "a.png:0.5"}, "a.png", "write @a.png"),
+        ({"prompts": "a fox | a.mp4 in(left)"}, "a.mp4", "source.film=a.mp4"),
+        ({"prompts": "a fox | a.pt"}, "a.pt", "a learnt word is written <a>"),
+    ],
+)
+def test_a_part_that_is_the_name_of_a_file_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    name: str,
+    mend: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here, config = SearchPath.current(), RunConfig(**({"prompts": "a fox"} | settings))  # type: ignore[arg-type]
+    assert prompt_notes.list_prompt_notes(config, here) == []
+    (tmp_path / name).mkdir()  # a folder may be called like what is drawn
+    assert prompt_notes.list_prompt_notes(config, here) == []
+    (tmp_path / name).rmdir()
+    touch(tmp_path, name)
+    (said,) = prompt_notes.list_prompt_notes(config, here)
+    assert said.startswith(f"{name!r} is read as words, and is the name of a file here")
     assert mend in said

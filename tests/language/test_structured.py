@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_other_braces_are_no_structure() -> None:
     ids=["text", "numbers"],
 )
 def test_prompts_by_frames_are_told_as_scenes(frames: dict[object, str]) -> None:
-    with pytest.raises(PromptError, match=r"animate 'a fox lasting\(50\) \^ an owl'"):
+    with pytest.raises(PromptError, match=r"animate 'a fox \| lasting\(50\) \^ an owl'"):
         structured.translate_structured(frames)  # type: ignore[arg-type]
     with pytest.raises(PromptError, match="prompts by frames"):
         presets.prompt_text(frames)
@@ -121,6 +122,26 @@ def test_a_line_break_in_a_text_is_told() -> None:
     assert lint_prompts('{"subject": "a fox", "mood": "calm"}') == []
 
 
-def test_scenes_for_prompts_by_frames_leave_out_others_options() -> None:
-    with pytest.raises(PromptError, match=r"animate 'a cat lasting\(50\) \^ a dog'$"):
-        structured.refuse_frames({"0": "a cat --neg blurry, grey", "50": "a dog --ar 3:2"})
+@pytest.mark.parametrize(
+    ("first", "last", "scenes", "left_out"),
+    [
+        ("a cat", "a dog | fog:-1", "a cat | lasting(24) ^ a dog | fog:-1", ""),
+        ("a dog | fog:-1", "a cat", "a dog | fog:-1 | lasting(24) ^ a cat", ""),
+        ("it's $HOME `x`", 'a "red" fox', 'it\'s $HOME `x` | lasting(24) ^ a "red" fox', ""),
+        (
+            "a cat --neg blurry, grey",
+            "a dog --ar 3:2 --no fog",
+            "a cat | blurry, grey:-1 | lasting(24) ^ a dog | fog:-1",
+            " (left out: --ar 3:2)",
+        ),
+    ],
+)
+def test_the_scenes_for_prompts_by_frames_can_be_typed_as_shown(
+    first: str, last: str, scenes: str, left_out: str
+) -> None:
+    with pytest.raises(PromptError) as told:
+        structured.refuse_frames({"0": first, "24": last})
+    command = str(told.value).partition(": ")[2]
+    assert command.endswith(left_out)
+    assert shlex.split(command.removesuffix(left_out)) == ["vqclip", "animate", scenes]
+    assert {each.scene for each in parse_prompts(scenes)} == {0, 1}

@@ -14,6 +14,7 @@ from vqclip.config.loading import load_config
 from vqclip.language.assets import SearchPath
 from vqclip.run import frame_plan
 from vqclip.run.frame_plan import list_hints
+from vqclip.run.preflight import make_request
 
 HERE = SearchPath.current()
 
@@ -87,3 +88,27 @@ def test_pictures_that_are_silent_are_told() -> None:
     (silent,) = told(frames=12, sound={"file": "song.wav"}, film={"format": "gif"})
     assert silent.startswith("gif has no sound")
     assert told(frames=12, sound={"file": "song.wav"}) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"frames": 4, "fps": 120, "film": {"format": "gif"}}, "a gif shows 50, not 120, frames"),
+        ({"frames": 4, "fps": 60, "film": {"format": "gif"}}, "a gif shows 50, not 60, frames"),
+        ({"frames": 4, "fps": 100, "film": {"format": "webp"}}, "a webp shows 90, not 100, "),
+        ({"frames": 4, "fps": 12, "film": {"format": "gif", "between": 9}}, "50, not 120, "),
+        ({"film": {"format": "gif", "fps": 120, "every": 1}}, "a gif shows 50, not 120, frames"),
+        ({"frames": 4, "fps": 50, "film": {"format": "gif"}}, None),
+        ({"frames": 4, "fps": 120, "film": {"format": "mp4"}}, None),
+    ],
+)
+def test_a_rate_that_a_film_cannot_have_is_told_before_the_run(
+    settings: dict[str, Any], said: str | None
+) -> None:
+    found = [
+        note
+        for note in make_request(load_config("a fox", **settings), complete=False).notes
+        if "some are left out" in note
+    ]
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]

@@ -13,6 +13,7 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 import torch
+from PIL import Image as pillow
 
 from tests.conftest import Home
 from tests.helpers.moving import clip
@@ -72,6 +73,25 @@ def test_an_animation_keeps_its_frames_and_says_where_its_film_is(
     assert (place / "steps").is_dir() and not (place / "film.frames").exists()
     lines = [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
     assert [line.get("frame") for line in lines] == [0, 0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("more", "said", "shown"),
+    [
+        (("fps=120",), "2 frames, 0.04 s at 50 a second", 2),
+        (("fps=12", "film.between=9"), "17 frames, 0.34 s at 50 a second", 17),
+        (("fps=12", "film.between=1"), "8 frames, 0.333 s at 24 a second", 8),
+    ],
+)
+def test_what_the_end_says_of_a_film_holds_of_its_file(
+    home: Home, capsys: Capture, more: tuple[str, ...], said: str, shown: int
+) -> None:
+    words = home.words(*FILM, "film.format=gif", *more)
+    assert main.main(["animate", "a fox", *words]) == 0
+    place = Path("outputs/0001-a-fox")
+    assert f"{said}, in {place}/film.gif" in capsys.readouterr().err
+    with pillow.open(place / "film.gif") as film:
+        assert film.n_frames == shown  # type: ignore[attr-defined]
 
 
 def test_scripts_hear_of_frames(home: Home, capsys: Capture) -> None:

@@ -117,7 +117,7 @@ LONG = "x" * 5000
         (["animat", "a fox"], ".*; if you meant a command: vqclip animate …"),
         (
             ["animate", "a fox", "--camera.zoom=1.1"],
-            r"there is no option --camera.zoom; did you mean the setting camera.zoom=…\?",
+            r"there is no option --camera.zoom; did you mean the setting camera.zoom=1.1\?",
         ),
         (["animate", "a fox", "camera.zom=2"], ".*no setting camera.zom; .* 'camera.zoom'"),
         (["animate", "a fox", "camera.pan=1"], ".*'camera.pan_x' or 'camera.pan_y'"),
@@ -149,7 +149,7 @@ LONG = "x" * 5000
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
         (
             ["a fox", "--style", "ink"],
-            r"there is no option --style; did you mean the setting style=…\? ",
+            r"there is no option --style; did you mean the setting style=ink\? ",
         ),
         (
             ["dream", "a", "--guidance", "2"],

@@ -148,4 +148,4 @@ def test_paths_and_addresses(name: str, message: str) -> None:
     explain_path(name + ".ckpt", "perceptors")
     with contextlib.suppress(VqclipError):
         assets.refuse_address(name)
-        assets.refuse_mangled_address([name, f"init={name}"], message)
+        main.refuse_mangled_address([name, f"init={name}"], message)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Generic
 
 from vqclip.cli import unquoted_words
@@ -38,6 +40,7 @@ from vqclip.cli.options import (
     CommonOptions,
     GenerateOptions,
     Options,
+    parse_words,
     read_options,
 )
 from vqclip.cli.output import Console, Progress, say_warnings
@@ -63,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         named = len(rest) < len(words)
         if name == "help" and (about := _about(rest)):
             name, rest = about, ["--help"]
-        given = parser_of(name, abouts(), named=named).parse_intermixed_args(rest)
+        given = parse_words(parser_of(name, abouts(), named=named), rest)
         more: dict[str, Any] = {"command": sys.argv if arguments is None else ["vqclip", *words]}
         if name == "generate":
             more["named_generate"] = named
@@ -90,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             told = advice if is_cause else f"{told}; also, {advice}"
         elif not isinstance(error, PromptError):  # which quotes what is drawn
             try:
-                assets.refuse_mangled_address(words, told)
+                refuse_mangled_address(words, told)
             except PictureError as of_address:
                 told = str(of_address)
         screen.error(told)
@@ -194,6 +197,26 @@ def _slip(words: Sequence[str]) -> list[str]:
     first = next((word for word in words if word not in FLAGS), "")
     near = get_close_matches(first, COMMANDS, n=1, cutoff=0.8)
     return [f"if you meant a command: vqclip {each} …" for each in near if each != first]
+
+
+def refuse_mangled_address(typed: Iterable[str], message: str) -> None:
+    """Refuse an address that was typed, if a message is about it or about a path made of it.
+
+    Args:
+        typed: the words of a command line: an address alone, after `key=`, or after the `@` or
+            the bracket of a prompt; elsewhere in a prompt it is text.
+
+    Raises:
+        PictureError: that names the address as it was written.
+    """
+    for word in typed:
+        text = re.match(r"(prompts|negative|style)=", word) is not None
+        begin = r"(?:[@({])" if text else r"(?:^|[=@({])"
+        for found in re.finditer(f"{begin}({assets.ADDRESS.pattern})", word, re.IGNORECASE):
+            address = re.sub(r"(:[-\d.]+|[|)}])*$", "", found[1])
+            told = address in message or str(Path(address)) in message
+            if told and f"{address} is an address" not in message:
+                assets.refuse_address(address)
 
 
 def abouts() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from shlex import quote
 
 from vqclip.cli.image_arguments import TAKEN
 from vqclip.config.checking.suggestions import suggest_setting
@@ -11,11 +12,13 @@ from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import suggest
 from vqclip.training.settings import SCHEMAS, InversionConfig
 
+PROMPTED = ("generate", "animate", "plan", "dream", "explain")  # the commands that take a prompt
+
 
 def settings_of(command: str) -> list[str]:
     """The keys of the settings that a command takes as `key=value`."""
     every = [each.key for each in describe_settings()]
-    if command in ("generate", "animate", "plan", "dream", "explain", "again", "resume"):
+    if command in (*PROMPTED, "again", "resume"):
         return every
     if command in ("classify", "score", "search", "direction"):
         return list(TAKEN)
@@ -42,7 +45,10 @@ def suggest_option(
     keys = [key for key in known if plain in (key, key.rpartition(".")[2])]
     keys = [key for key in keys if key == plain] or keys
     if keys:
-        return f"; did you mean the setting {' or '.join(f'{key}=…' for key in keys)}?"
+        after = "…" if value is None else quote(value)
+        return f"; did you mean the setting {' or '.join(f'{key}={after}' for key in keys)}?"
+    if command in PROMPTED and re.match("-[^-]{2}", name):
+        return '; a prompt that begins with a dash stands behind --, as in vqclip -- "-5 degrees"'
     return suggest(name, _alike(name, options))
 
 

@@ -100,6 +100,23 @@ def to_overrides(given: Mapping[str, str | None]) -> list[str]:
 Options = TypeVar("Options", bound=CommonOptions)
 
 
+def parse_words(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Parse the words of a command; what stands behind `--` is no option.
+
+    argparse's own way with `--` stops at options between words.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    # No word that was typed holds a null character, and argparse takes such for no option.
+    behind = [f"\0{word}" for word in words[end + 1 :]]
+    found = parser.parse_intermixed_args([*words[:end], *behind])
+    for key, value in vars(found).items():
+        if isinstance(value, list):
+            setattr(found, key, [each.removeprefix("\0") for each in value])
+        elif isinstance(value, str):
+            setattr(found, key, value.removeprefix("\0"))
+    return found
+
+
 def read_options(kind: type[Options], namespace: argparse.Namespace, **more: Any) -> Options:
     """Make a command's options of what its parser read.
 

@@ -18,12 +18,11 @@ from vqclip.cli.command_help import Block, epilog, first_page, option_help, opti
 from vqclip.cli.commands import completion, models
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.score_film import FLOW
-from vqclip.cli.option_hints import suggest_option
+from vqclip.cli.option_hints import PROMPTED, suggest_option
 from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError
 from vqclip.training.settings import WORD_KINDS, InversionConfig
 
-PROMPTED = ("generate", "animate", "plan", "dream", "explain")  # the commands that take a prompt
 LOOKING = ("classify", "score", "search")  # those that look at pictures
 ANIMATED = {  # options of animations, what follows them, and which settings they are
     "--frames": ("N", "frames"),

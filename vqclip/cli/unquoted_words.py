@@ -21,6 +21,7 @@ TEXT_OPTIONS = (  # options whose value may hold blanks
     *("--templates", "--csv", "--sheet", "--links", "--film", "--config"),
 )
 LISTS = (".yaml", ".yml", ".txt", ".json")  # files of prompts and settings
+_WEIGHTED = re.compile(r":[+-]?[0-9.]+\Z")
 _BEGINNING = re.compile(r"@|--?[\w-]+=|[A-Za-z_]+(?:\.[A-Za-z_]+)*=|")
 
 
@@ -98,6 +99,8 @@ def explain_words(bare: Sequence[str], typed: Sequence[str]) -> str:
     more = f", or {parted} in one picture" if spaced else ""
     if bare[-1] in keys["film.format"].choices:
         more += f"; to set the film's format: film.format={bare[-1]}"
+    if any(_WEIGHTED.search(word) for word in bare[:-1]):  # in the middle, it would be words
+        return f"{pair}; write {parted} in one picture"
     return f"{pair}; put the prompt in quotes: {quote_text(' '.join(bare))}{more}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import math
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, kind_of, type_hints
 from vqclip.config.yaml_values import parse_scalar, parse_yaml
 from vqclip.errors import ConfigError, find_nearest, suggest
+from vqclip.language.expressions import NUMBER
 
 Layer = tuple[str, dict[str, Any]]  # where it comes from, in words, and its values
 
@@ -148,6 +150,8 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
         raise ConfigError(f"{where}: {misfit}")
     hints = type_hints(schema)
     for key, value in values.items():
+        if key == "" and prefix and not isinstance(value, Mapping):  # film.: gif
+            _check_keys(value, schema, where, prefix)
         if key not in hints:
             typed = value if isinstance(value, str | int | float) else None
             hint = _suggest_key(prefix, str(key), None if typed is None else str(typed), schema)
@@ -159,10 +163,19 @@ def _check_keys(values: Any, schema: Any, where: str, prefix: str = "") -> None:
             raise ConfigError(f"{where}: there is no setting {prefix}{key}{hint}")
         if isinstance(value, str) and value == "???":  # OmegaConf would ignore it silently
             raise ConfigError(f"{where}: {prefix}{key} is '???'; write a value, or leave it out")
+        if isinstance(value, str) and _is_endless(value, hints[key]):
+            raise ConfigError(f"{where}: {prefix}{key} is {value}; write a smaller number")
         if dataclasses.is_dataclass(hints[key]):
             _check_keys(value, hints[key], where, f"{prefix}{key}.")
         elif get_origin(hints[key]) is list:
             _check_items(value, schema, str(key), where, prefix)
+
+
+def _is_endless(text: str, hint: Any) -> bool:
+    """Whether a text for a setting that is a number has too many digits for one: 1e400."""
+    kinds = get_args(hint) or (hint,)
+    is_number = float in kinds and NUMBER.fullmatch(text.strip()) is not None
+    return is_number and not math.isfinite(float(text))
 
 
 def _check_items(values: Any, schema: Any, name: str, where: str, prefix: str) -> None:

@@ -8,6 +8,7 @@ takes the error away, it is shown.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from vqclip.config.checking.setting_checks import describe_misfit
@@ -22,6 +23,8 @@ _LINE = re.compile(
     re.VERBOSE,
 )
 _ASSIGNMENT = re.compile(r"\s*(?P<key>[a-z_]+(?:\.[a-z_]+)*)\s*=\s*(?P<value>.*?)\s*$")
+# A text within brackets, behind the sign in front of it, with a `#` that cuts it off.
+_CUT_OFF = re.compile(r"""([\[{,]\s*|:\s+|^\s*)((?:[^][{},:"'#]*\s)?(?<=\s)\#[^][{},"']*)""")
 _BEGINNINGS = "@`%*&![]{},>|-?\"'#:"  # what cannot begin a text without quotes
 
 # What the parser says of errors that quotes would not mend → what to do, in words.
@@ -61,6 +64,8 @@ def describe_error(text: str, where: str, error: Any, expected: Kind) -> str:
     start = getattr(error, "context_mark", None)
     in_block = "block" in (getattr(error, "context", None) or "")
     numbers = [mark.line] if start is None or in_block else [start.line, mark.line]
+    if found := _describe_comment(lines, range(min(numbers), max(numbers) + 1), mark):
+        return f"{where}, {found}"
     for number in dict.fromkeys(n for n in numbers if n < len(lines)):
         is_one_value = bool(expected.metadata)  # not a file of them
         if not is_one_value and (found := _meant_line(lines, number, expected.schema, error)):
@@ -68,8 +73,6 @@ def describe_error(text: str, where: str, error: Any, expected: Kind) -> str:
     number = min(numbers[0], max(len(lines) - 1, 0))
     said = f"{getattr(error, 'context', '')} {getattr(error, 'problem', '')}"
     why = next((words for sign, words in _PROBLEMS if re.search(sign, said)), "")
-    if "bracket" in why and lines and " #" in lines[number]:
-        why = "'#' after a space begins a comment in YAML; put the text with it in quotes"
     why = why or "it cannot be read as YAML; check its quotes, brackets and indentation"
     return f"{where}, line {number + 1}: {why}{_shown(lines[number] if lines else '')}"
 
@@ -163,10 +166,21 @@ def _meant_line(lines: list[str], number: int, schema: Any, error: Any) -> str:
         why = meaning_of(value)
         if "escape" in str(error.problem):
             why = 'a backslash within "…" has a meaning in YAML'
-        if value[:1] in "[{" and " #" in value:
-            continue
         if value and why and _mends([*lines], number, _fixed(line, whole), mark):
             return f"{why}; put the text in quotes: {quote_line(line, whole=whole)}"
+    return ""
+
+
+def _describe_comment(lines: list[str], numbers: Iterable[int], mark: Any) -> str:
+    """Describe a line in which `#` begins a comment within brackets, or return ""."""
+    for number in numbers:
+        line = lines[number] if number < len(lines) else ""
+        fixed = _CUT_OFF.sub(lambda cut: f"{cut[1]}{quote_text(cut[2].rstrip())}", line)
+        if fixed != line and _mends([*lines], number, fixed, mark):
+            return (
+                f"line {number + 1}: '#' after a space begins a comment in YAML; put the text "
+                f"with it in quotes: {fixed.strip()}"
+            )
     return ""
 
 

@@ -270,6 +270,13 @@ class _Reader:
                 else self.words(inner)
                 for key, inner in pairs.items()
             } | length
+        is_scene = kind.form == "scenes" and weights.get("prompts", 0) is None
+        for key, inner in pairs.items():
+            if is_scene and key != "prompts":
+                raise ConfigError(
+                    f"{self.where}, line {inner.start_mark.line + 1}: a scene has prompts and "
+                    f"for, its length, and no {key}; a length is written for: 2s"
+                )
         for key, inner in pairs.items():
             if weights.get(key) is None:
                 self.refuse_weight(node, key, inner)

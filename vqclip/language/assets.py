@@ -74,18 +74,20 @@ class SearchPath:
         return path
 
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://\S*", re.IGNORECASE)
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://\S*", re.IGNORECASE)
 
 
-def refuse_address(name: str) -> None:
-    """Refuse an address where a file is expected; anything else passes.
+def refuse_address(name: str, what: str = "file") -> None:
+    """Refuse an address where a file, or `what`, is expected; anything else passes.
 
     Raises:
         PictureError: that names it as it was written.
     """
-    if not _ADDRESS.fullmatch(name.strip()):
+    if not ADDRESS.fullmatch(name.strip()):
         return
     kind, _, rest = name.strip().partition("://")
+    if what != "file":
+        raise PictureError(f"{name} is an address, where {what} on the disk is expected")
     if kind.lower() == "file":
         path = unquote(rest) or "photo.png"
         raise PictureError(f"{name} is an address; write the path of the file: {path}")
@@ -93,25 +95,6 @@ def refuse_address(name: str) -> None:
         f"{name} is an address, but files are read from the disk; save it there first, and write "
         "the file's name"
     )
-
-
-def refuse_mangled_address(typed: Iterable[str], message: str) -> None:
-    """Refuse an address that was typed, if a message is about it or about a path made of it.
-
-    Args:
-        typed: the words of a command line: an address alone, after `key=`, or after the `@` or
-            the bracket of a prompt; elsewhere in a prompt it is text.
-
-    Raises:
-        PictureError: that names the address as it was written.
-    """
-    for word in typed:
-        text = re.match(r"(prompts|negative|style)=", word) is not None
-        begin = r"(?:[@({])" if text else r"(?:^|[=@({])"
-        for found in re.finditer(f"{begin}({_ADDRESS.pattern})", word, re.IGNORECASE):
-            address = re.sub(r"(:[-\d.]+|[|)}])*$", "", found[1])
-            if address in message or str(Path(address)) in message:
-                refuse_address(address)
 
 
 def infer_assets(file: Path) -> str:
@@ -172,24 +155,26 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
     Raises:
         PromptError: if there is none, with the nearest name, or if it is in several folders.
     """
+    name = _composed(name)
     for folder in folders:
         for path in (folder / name, *(folder / f"{name}{kind}" for kind in WORD_SUFFIXES)):
             if path.suffix in WORD_SUFFIXES and path.is_file():
                 return path
-        found = [path for path in _word_files(folder) if name in (path.name, path.stem)]
+        found = [p for p in _word_files(folder) if name in map(_composed, (p.name, p.stem))]
         if len(places := {path.parent for path in found}) > 1 and folder not in places:
             raise PromptError(
                 f"the word <{name}> is in {' and in '.join(sorted(map(str, places)))}; rename "
                 "one of the files"
             )
         if found:
-            return min(found, key=lambda path: (path.parent != folder, _preference(path)))
+            kinds = [*WORD_SUFFIXES]
+            return min(
+                found, key=lambda p: (p.parent != folder, kinds.index(p.suffix.lower()), p)
+            )
     there = list_words(folders)
     where = " nor in ".join(str(folder) for folder in folders)
     known = f" (there are: {', '.join(f'<{each}>' for each in there)})" if there else ""
-    if others := [
-        path for folder in folders for path in _word_files(folder) if _needs_name(path)
-    ]:
+    if others := [path for path in _word_files(*folders) if _needs_name(path)]:
         known += f"; to use {', '.join(repr(path.name) for path in others[:8])}, rename "
         known += "the file" if len(others) == 1 else "the files"
         known += f", as in {propose_word_name(others[0].stem)}{others[0].suffix}"
@@ -202,8 +187,8 @@ def find_word(name: str, folders: Sequence[Path]) -> Path:
 
 def list_words(folders: Iterable[Path]) -> list[str]:
     """List the names of the learnt words in folders that prompts can write, sorted."""
-    files = (path for folder in folders for path in _word_files(folder))
-    return sorted({path.stem for path in files if not _needs_name(path)})
+    files = _word_files(*folders)
+    return sorted({_composed(path.stem) for path in files if not _needs_name(path)})
 
 
 def lint_word_names(texts: Iterable[str], search_path: SearchPath) -> list[str]:
@@ -224,14 +209,15 @@ def lint_word_names(texts: Iterable[str], search_path: SearchPath) -> list[str]:
     found = []
     for name in names:
         for path, inner in files.items():
-            bare = str(inner).removesuffix(inner.suffix)
-            if name not in (path.name, path.stem, str(inner), bare):
+            known = (path.name, path.stem, str(inner), str(inner.with_suffix("")))
+            if _composed(name).lower() not in (_composed(each).lower() for each in known):
                 continue
-            if _needs_name(path):
-                new = propose_word_name(path.stem)
+            twice = any(each.stem == path.stem for each in files if each.parent != path.parent)
+            if twice or _needs_name(path):
+                new = propose_word_name(f"{path.parent.name}-{path.stem}" if twice else path.stem)
                 mend = f"rename {str(path)!r} to {new + path.suffix!r} and write <{new}>"
             else:
-                mend = f"for {path} write <{path.stem}>"
+                mend = f"for {path} write <{_composed(path.stem)}>"
             found.append(f"'<{name}>' is only words, since such a name cannot be written; {mend}")
             break
     return found
@@ -251,22 +237,24 @@ def propose_word_name(stem: str) -> str:
 _ANY_NAME = re.compile(r"<([^<>|^\0\n]{1,200})>")
 
 
+def _composed(name: str) -> str:  # macOS takes letters and their accents apart
+    return unicodedata.normalize("NFC", name)
+
+
 def _needs_name(path: Path) -> bool:  # that prompts can write
-    return WORD_NAME.fullmatch(path.stem) is None
+    return WORD_NAME.fullmatch(_composed(path.stem)) is None
 
 
-def _preference(path: Path) -> tuple[int, str]:
-    return WORD_SUFFIXES.index(path.suffix.lower()), path.name
-
-
-def _word_files(folder: Path) -> list[Path]:
-    """List the files of words in a folder and the folders within, sorted."""
-    return sorted(
-        Path(inside, name)
-        for inside, _, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in WORD_SUFFIXES and os.path.isfile(Path(inside, name))
-    )
+def _word_files(*folders: Path) -> list[Path]:
+    """List the files of words in folders and the folders within, those of a folder sorted."""
+    return [
+        path
+        for folder in folders
+        for path in sorted(
+            Path(where, name) for where, _, names in os.walk(folder) for name in names
+        )
+        if path.suffix.lower() in WORD_SUFFIXES and path.is_file()
+    ]
 
 
 def find_learnt_words(texts: Iterable[str], search_path: SearchPath) -> dict[str, Path]:

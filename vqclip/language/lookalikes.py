@@ -33,11 +33,11 @@ _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _LINE_BREAK = re.compile(rf"[^|^\s]([^\S{_BREAKS}]*[{_BREAKS}]\s*)[^|^\s]")
 # Of other programs: options in a prompt, for one thing.
 _AVOIDED = re.compile(
-    r"(?<!\S)((?:--|[—–])(?:neg|no|negative|negative[-_]prompt))\b[ =:]*"
+    r"(?<!\S)((?:--|[—–])(?:neg|no|negative|negative[-_]prompt))(?![\w-])[ =:]*"
     r"((?:(?!\s(?:--|[—–])\w)[^|^])*)"
 )
 _OPTION = re.compile(
-    r"(?<!\S)(?:--(?!(?:neg|no|negative|negative[-_]prompt)\b)[A-Za-z][\w-]*"
+    r"(?<!\S)(?:--(?!(?:neg|no|negative|negative[-_]prompt)(?![\w-]))[A-Za-z][\w-]*"
     r"|[—–](?:ar|seed|steps|stylize|style|chaos|iw|niji))\b(?:[ =]+[0-9][\w.:]*)?"
 )
 _CAPITALS = re.compile(r"(?<!\S)(AND|BREAK)(?!\S)")
@@ -145,11 +145,12 @@ def _describe_doubt(fields: Sequence[Chars], what: str) -> Iterator[str]:
     if is_doubtful(fields):
         before, *numbers = (text_of(strip(field)) for field in fields)
         last = before.split()[-1]
-        meaning = "a weight and a stop" if len(numbers) > 1 else f"the {what} {numbers[0]}"
+        plain = [str(int(each)) for each in numbers]  # 25:00 has the weight 0
+        meaning = "a weight and a stop" if len(numbers) > 1 else f"the {what} {plain[0]}"
         as_text = last + "".join(f"\\:{each}" for each in numbers)
         yield (
             f"{':'.join(('', *numbers))!r} after {last!r} is read as {meaning}; for text write "
-            f"{as_text}, for the {what} :+{':'.join(numbers)}"
+            f"{as_text}, for the {what} :+{':'.join(plain)}"
         )
 
 

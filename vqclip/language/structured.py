@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -168,15 +169,35 @@ def refuse_frames(values: Mapping[Any, Any]) -> None:
     if not all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in values):
         return
     frames = sorted((int(key), text) for key, text in values.items())
-    frames = [(frame, text.partition(" --")[0].strip()) for frame, text in frames]
+    parts = [(frame, *_split_options(text)) for frame, text in frames]
     scenes = [
-        f"{text} lasting({after - frame})" for (frame, text), (after, _) in pairwise(frames[:3])
+        f"{text} | lasting({after - frame})"
+        for (frame, text, _), (after, *_) in pairwise(parts[:3])
     ]
-    scenes.append("…" if len(frames) > 3 else frames[-1][1])
+    scenes.append("…" if len(parts) > 3 else parts[-1][1])
+    others = list(dict.fromkeys(each for *_, options in parts for each in options))
+    left_out = f" (left out: {', '.join(others[:5])})" if others else ""
     raise PromptError(
         "these are prompts by frames, and here scenes follow each other in one prompt, all but "
-        f"the last with a length: vqclip animate {' ^ '.join(scenes)!r}"
+        f"the last with a length: vqclip animate {shlex.quote(' ^ '.join(scenes))}{left_out}"
     )
+
+
+def _split_options(text: str) -> tuple[str, list[str]]:
+    """Split a prompt of another program into the same as a scene, and options that are none.
+
+    >>> _split_options("a cat --neg blurry, grey --w 512")
+    ('a cat | blurry, grey:-1', ['--w 512'])
+    """
+    shown, *options = re.split(r"(?<!\S)--(?=[A-Za-z])", " ".join(text.split()))
+    parts, others = [shown.strip()], list[str]()
+    for option in options:
+        avoided = re.match(r"(?:neg|no|negative|negative[-_]prompt)(?:[ =:]+(.*)|$)", option)
+        if avoided is None:
+            others.append(f"--{option.strip()}")
+        elif avoided[1] and avoided[1].strip():
+            parts.append(f"{avoided[1].strip()}:-1")
+    return " | ".join(parts), others
 
 
 def find_texts(value: Any) -> Iterator[str]:

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,11 @@ class Film:
         for number in found.keys() - set(range(start)):
             found[number].unlink()  # it is taken again
         self.count = start
+
+    @property
+    def shown(self) -> tuple[int, Fraction]:
+        """How many frames the film shows, those in between too, and how many of them a second."""
+        return film_encoder.count_shown(self._kind, self._look, self.count)
 
     def add(self, frame: Image | Pixels) -> None:
         """Append [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or with alpha [H, W, 4] uint8.

@@ -230,6 +230,13 @@ def limit_rate(kind: str, rate: Fraction) -> Fraction:
     return min(rate, Fraction(MOST_FPS.get(kind, rate)))
 
 
+def count_shown(kind: str, look: EncodeOptions, count: int) -> tuple[int, Fraction]:
+    """How many frames a film of `count` pictures shows, and how many of them a second."""
+    asked = look.fps * ((look.between if count > 1 else 0) + 1)
+    every = limit_rate(kind, asked)
+    return max(1, round(count / look.fps * every)), every
+
+
 def describe_rate(kind: str, look: EncodeOptions) -> str | None:
     """Say that a kind of film cannot have so many frames a second; None if it can."""
     asked = look.fps * (look.between + 1)
@@ -263,8 +270,7 @@ def encode_film(
     wide, high = encoded_size(size, look.codec, alpha)
     between = look.between if count > 1 else 0
     asked = look.fps * (between + 1)
-    every = limit_rate(kind, asked)
-    frames = max(1, round(count * (between + 1) * every / asked))
+    frames, every = count_shown(kind, look, count)
     flows = between > 0 and look.between_by == "flow"
 
     def stream() -> Iterator[Pixels]:
@@ -384,14 +390,8 @@ def _first(names: Iterable[str], there: frozenset[str] | None) -> str | None:
 # Untagged video is taken for BT.709 by most players, while ffmpeg would convert to BT.601: the
 # colours would shift. So convert to 709, and say so.
 TO_709 = "scale=out_color_matrix=bt709:out_range=tv"
-
-
 TAG_709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
-
-
 FROM_709 = "scale=in_color_matrix=bt709:in_range=tv:out_range=pc"
-
-
 BT709 = (
     *("-colorspace", "bt709", "-color_primaries", "bt709"),
     *("-color_trc", "bt709", "-color_range", "tv"),

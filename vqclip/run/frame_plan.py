@@ -22,7 +22,7 @@ from vqclip.language.clock import Clock, Timeline
 from vqclip.media.audio import bands
 from vqclip.media.audio import features as audio_features
 from vqclip.media.audio.features import AudioFeatures
-from vqclip.media.paths import FPS, describe_unread
+from vqclip.media.paths import FPS, MOST_FPS, describe_unread
 
 if TYPE_CHECKING:
     from vqclip.media.frame_source import Footage
@@ -45,12 +45,27 @@ def list_hints(asked: RunConfig, config: RunConfig, search_path: SearchPath) -> 
         yield from _of_the_loop(config)
     if config.fps and config.film.between and config.film.format not in ("none", "frames"):
         plays = config.fps * (config.film.between + 1)
+        most = MOST_FPS.get(config.film.format, plays)
         yield (
             f"film.between={config.film.between} adds frames between those of "
-            f"fps={config.fps:g}, so the film plays at {plays:g} a second"
+            f"fps={config.fps:g}, so the film {'plays' if plays <= most else 'would play'} at "
+            f"{plays:g} a second"
         )
     if config.sound.file and config.film.format in ("gif", "webp", "frames"):
         yield f"{config.film.format} has no sound; {config.sound.file} is used by schedules only"
+
+
+def describe_film_rate(config: RunConfig) -> Iterator[str]:
+    """Say that the film of a still or an animation cannot have as many frames a second."""
+    film = config.film
+    if film.format not in MOST_FPS:
+        return
+    from vqclip.media import film_encoder
+
+    rate = film_encoder.round_rate(fps_of(config) if config.frames else film.fps)
+    look = film_encoder.EncodeOptions(rate, between=film.between)
+    if (said := film_encoder.describe_rate(film.format, look)) is not None:
+        yield said
 
 
 def _of_the_film(asked: RunConfig, config: RunConfig, search_path: SearchPath) -> Iterator[str]:

@@ -207,6 +207,16 @@ def describe_masks(prompts: Iterable[Prompt], search_path: SearchPath) -> list[s
     return [f"{name} {words}" for name, words in said if words is not None]
 
 
+def check_masks(prompts: Sequence[Prompt], search_path: SearchPath) -> list[str]:
+    """Read the masks of prompts before a run, and list notes about how they are read.
+
+    Raises:
+        PictureError: if one cannot be read, or covers nothing.
+    """
+    make_masks(prompts, search_path)
+    return describe_masks(prompts, search_path)
+
+
 def hash_pictures(names: Sequence[str], search_path: SearchPath) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
     return {f"picture {name}": hash_files(paths.find_images(name, search_path)) for name in names}

@@ -30,7 +30,7 @@ from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, learnt_words_in
 from vqclip.language.schedules import Curve
-from vqclip.media.paths import find_images
+from vqclip.media.paths import MOST_FPS, find_images
 from vqclip.models.zoo import model_files
 
 if TYPE_CHECKING:
@@ -161,6 +161,10 @@ def make_request(
             asked, config = config, run_frames.clipped_to_source(config, search_path)
             hints += run_frames.list_hints(asked, config, search_path)
         config = run_frames.with_source_length(config, search_path)
+    if config.film.format in MOST_FPS:
+        from vqclip.run import frame_plan as run_frames
+
+        hints += run_frames.describe_film_rate(config)
     layouts = layout_settings.plan_layouts(config, parsed, noted)
     hints += layout_settings.describe_layouts(config, parsed, layouts)
     notes = [*hints, *prompt_notes.list_prompt_notes(config, search_path)]

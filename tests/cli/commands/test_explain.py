@@ -316,3 +316,25 @@ def test_a_region_is_one_mask(home: Home, refused: Refusal, command: str) -> Non
     assert "in(masks/*.png) stands for several pictures, and a region is a single mask" in said
     Path("masks.old").mkdir()
     assert "in(masks.old) is a folder, and" in refused(command, "a in(masks.old)", *home.words())
+
+
+@pytest.mark.parametrize("command", ["generate", "plan", "explain"])
+def test_a_mask_is_looked_at_before_the_run(
+    home: Home, refused: Refusal, capsys: Capture, command: str
+) -> None:
+    pillow.new("RGBA", (8, 8), (255, 255, 255, 0)).save("clear.png")
+    assert "in(clear.png) covers nothing of" in refused(command, "a in(clear.png)", *home.words())
+    shape = pillow.new("RGBA", (8, 8), "black")
+    shape.paste((255, 255, 255, 255), (0, 0, 4, 8))
+    shape.putpixel((7, 7), (0, 0, 0, 0))
+    shape.save("shape.png")
+    capsys.readouterr()
+    assert main.main([command, "a fox in(shape.png)", *home.words()]) == 0
+    said = capsys.readouterr()
+    assert "note: shape.png is partly transparent, so its opacity is" in said.out + said.err
+
+
+def test_what_is_read_stands_on_a_line(home: Home, capsys: Capture) -> None:
+    assert main.main(["explain", "a fox\n(fog\nbank:1.4)", *home.words()]) == 0
+    out = capsys.readouterr().out
+    assert " tokens  a fox fog bank\n" in out and "'fog bank' ×1.4" in out

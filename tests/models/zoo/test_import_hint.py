@@ -15,6 +15,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (
         *("both/model.ckpt", "both/model.yaml", "both/other.safetensors", "lone.ckpt"),
+        *("my model.ckpt", "my model.yaml", "my models/a.ckpt", "my models/a.yaml"),
         *(
             "run 1/checkpoints/last.ckpt",
             "run 1/checkpoints/project.yaml",
@@ -35,12 +36,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("both", TAKE_IN.format("both/model.ckpt", "both/model.yaml", "model")),
         (
             "both/other.safetensors",
-            "other.safetensors --config both/model.yaml --name other,",
+            "other.safetensors --config YAML --name other,",
         ),
         (
             "run 1/checkpoints/last.ckpt",
             "'run 1/checkpoints/last.ckpt' --config 'run 1/checkpoints/project.yaml' --name chec",
         ),
+        ("run 1/checkpoints", "vqgan=checkpoints (if project.yaml is the model's own conf"),
+        ("my model.ckpt", TAKE_IN.format("'my model.ckpt'", "'my model.yaml'", "my-model")),
+        ("my model.yaml", TAKE_IN.format("'my model.ckpt'", "'my model.yaml'", "my-model")),
+        ("my models", TAKE_IN.format("'my models/a.ckpt'", "'my models/a.yaml'", "a")),
+        ("no such.ckpt", "there is no no such.ckpt; check the path"),
         ("lone.ckpt", "import lone.ckpt --config YAML --name lone, then vqgan=lone; YAML is the"),
         ("two", "two holds several checkpoints; name one of them: vqgan=two/a.pt"),
         ("both/no.ckpt", "there is no both/no.ckpt; check the path"),

@@ -81,6 +81,7 @@ def explain_prompts(
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.models import clip
     from vqclip.models.zoo import word_embedding
+    from vqclip.run import init_image
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
     model_files.require_models("starter", names, clip.is_absent)
@@ -98,6 +99,7 @@ def explain_prompts(
         strays = [
             *layout_settings.describe_layouts(config, written, layouts),
             *list_prompt_notes(config, search_path),
+            *init_image.check_masks(parsed, search_path),
             *word_embedding.unknown_word_notes(
                 taught, {each.name: each.width for each in perceptors}
             ),
@@ -186,9 +188,10 @@ def _in_words(told: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     yield f"{told['perceptor']} reads, up to {told['room']} tokens at a time:"
     for part in told["parts"]:
-        yield f"  {part['tokens']:3d} tokens  {part['text']}"
+        yield f"  {part['tokens']:3d} tokens  {lexer.fold_lines(part['text'])}"
         for text, attention in part["attention"].items():
-            yield f"              {text.strip()!r} ×{expressions.format_number(attention)}"
+            times = expressions.format_number(attention)
+            yield f"              {lexer.fold_lines(text)!r} ×{times}"
     if told["put together"]:
         rows = [f"{word} = {' + '.join(t)}" for word, t in told["put together"].items()]
         yield f"  split into pieces: {', '.join(rows)}"

@@ -119,9 +119,9 @@ def draw_run(
     )
     screen.say(f"done in {seconds:.0f} s")
     if film is not None and config.frames:
-        pace = float(film.fps)
-        long = f"{film.count / pace:.3g} s at {pace:.4g} a second"
-        screen.say(f"{film.count} frame{'s' * (film.count != 1)}, {long}, in {there}")
+        count, pace = film.shown
+        long = f"{float(count / pace):.3g} s at {float(pace):.4g} a second"
+        screen.say(f"{count} frame{'s' * (count != 1)}, {long}, in {there}")
     screen.result(str(final), exact=True)
 
 

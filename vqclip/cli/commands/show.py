@@ -130,10 +130,15 @@ def _plan(
     sketches: LayoutSketches,
 ) -> None:
     request = make_request(config, clipped=True, complete=False)
+    from vqclip.run import init_image
     from vqclip.run import perceptor_set as run_perceptors
     from vqclip.run import plan_summary as run_estimate
 
-    notes = [*request.notes, *run_perceptors.check_learnt_words(request)]
+    notes = [
+        *request.notes,
+        *run_perceptors.check_learnt_words(request),
+        *init_image.check_masks(request.prompts, request.search_path),
+    ]
     config, estimate = request.config, run_estimate.estimate_cost(request, shared)
     if options.json:
         told = layout_values(request.layouts) | dataclasses.asdict(estimate)

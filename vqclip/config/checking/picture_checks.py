@@ -42,6 +42,11 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
         path = search_path.find(name)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
             raise PictureError(no_start(name))
+        if name == config.init and PATTERN.search(name) and not os.path.exists(path):
+            raise PictureError(
+                f"init is {shorten_name(name)}, and there is no file of that name; a run starts "
+                "from one picture, so name that one"
+            )
         if name == config.init:
             check_image(path)
         else:

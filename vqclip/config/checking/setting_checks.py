@@ -49,7 +49,7 @@ def check_settings(config: RunConfig) -> RunConfig:
             f"style is {config.style!r}; it must hold {{}} once, where the prompt goes"
         )
     for place in (config.out, config.assets):
-        assets.refuse_address(place)
+        assets.refuse_address(place, "a folder")
     _check_losses(config)
     check_film(config.film)
     plan_stages(config, 1)
@@ -164,7 +164,7 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
     >>> describe_misfit("steps", 2.5, RunConfig, "steps")
     'steps is 2.5; it must be a whole number, such as 200'
     """
-    shown = "empty" if value is None else repr(value)[:60]
+    shown = _show_value(value)
     default = getattr(schema(), name)
     if isinstance(default, list) and default and dataclasses.is_dataclass(default[0]):
         pairs = ", ".join(f"{k}: {v}" for k, v in vars(default[0]).items())
@@ -179,6 +179,13 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
     return f"{key} is {shown}; it must be {' or '.join(kinds)}{such}"
 
 
+def _show_value(value: Any) -> str:
+    """Show a value about as it was written: a list without the quotes of Python's texts."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"[:60]
+    return "empty" if value is None else repr(value)[:60]
+
+
 def describe_group_misfit(key: str, value: Any, schema: type, sign: str = ": ") -> str:
     """Describe what to write instead of one value for a whole group of settings.
 
@@ -188,7 +195,7 @@ def describe_group_misfit(key: str, value: Any, schema: type, sign: str = ": ") 
     >>> describe_group_misfit("film", "gif", FilmSettings)
     "film is 'gif', but it is a group of settings; did you mean film.format: gif?"
     """
-    shown = "empty" if value is None else repr(value)[:60]
+    shown = _show_value(value)
     settings = list(describe_settings(schema))
     found = f"{key or 'it'} is {shown}, but it is a group of settings; "
     if meant := [each.key for each in settings if value in each.choices]:

@@ -53,6 +53,8 @@ def explain_path(name: str, key: str = "vqgan") -> str:
     lacking = ""
     if config is None:
         lacking = "; YAML is the model's own configuration, which does not lie beside it"
+    elif config.stem != weights.stem:
+        lacking = f" (if {config.name} is the model's own configuration)"
     return (
         f"{name} is no name but a path; take the model in: {command}, then {key}={own}{lacking}"
     )
@@ -76,8 +78,12 @@ def _files_of(path: Path) -> tuple[Path | None, Path | None]:
         found = [each for each in _with(path, WEIGHTS) if each.stem in paired]
         path = found[0] if len(found) == 1 else path / "…"
     suffix, folder = path.suffix.lower(), path.parent
-    weights = path if suffix in WEIGHTS else _one(path, _with(folder, WEIGHTS))
-    config = path if suffix in YAML else _one(weights or path, _with(folder, YAML))
+    checkpoints = _with(folder, WEIGHTS)
+    weights = path if suffix in WEIGHTS else _one(path, checkpoints)
+    configs = _with(folder, YAML)
+    if len(checkpoints) > 1:  # a YAML of another name may belong to any of them
+        configs = [each for each in configs if each.stem == (weights or path).stem]
+    config = path if suffix in YAML else _one(weights or path, configs)
     return weights, config
 
 

@@ -89,7 +89,7 @@ def find_vqgan(name: str) -> ModelFiles:
         ModelError: if nothing is known by that name.
     """
     row = CHECKPOINTS.get(name)
-    if (told := explain_path(name)) and ("/" in name or not model_folder(name).is_dir()):
+    if (told := explain_path(name)) and not (_is_name(name) and model_folder(name).is_dir()):
         raise ModelError(told)
     folder = model_folder(name)
     if name == "starter":
@@ -169,12 +169,16 @@ def model_folder(name: str) -> Path:
     Raises:
         ModelError: if the name is not valid, such as one that leads out of the cache.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
+    if not _is_name(name):
         raise ModelError(
             f"{name!r} cannot be a model's name; use letters, digits, '_', '-' and '.', and "
             "begin with a letter or a digit"
         )
     return cache_dir() / name
+
+
+def _is_name(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII) is not None
 
 
 def weights_in(folder: Path) -> Path | None:
