@@ -150,3 +150,16 @@ def test_a_region_of_nothing_is_refused(home: Home) -> None:
         ready(home, "a fox in(black.png)")
     with pytest.raises(PictureError, match=r"in\(-0% 0% 100% 100%\) covers nothing"):
         ready(home, "a fox in(-0% 0% 100% 100%)")
+
+
+def test_many_things_take_turns_and_each_counts_as_much_as_ever() -> None:
+    def loss(view: View) -> torch.Tensor:
+        return view.image.sum()
+
+    views = [View(torch.ones(1, 1, 1, 1), {}, {}, step) for step in range(9)]
+    few = regions.take_turns(loss, 1, regions.AT_ONCE)
+    assert [float(few(view)) for view in views] == [1.0] * 9
+    many = [regions.take_turns(loss, number, 9) for number in range(9)]
+    for view in views:
+        assert sum(float(each(view)) > 0 for each in many) == regions.AT_ONCE
+    assert [sum(float(each(view)) for view in views) for each in many] == [9.0] * 9

@@ -89,6 +89,9 @@ def make_prompt_objectives(
                 if first.region in inputs.planned:
                     loss = _add_contrast(loss, track, timeline, perceptor)
                 loss = regions.restrict_to_region(loss, views[key])
+                if first.region in inputs.planned:
+                    turn = sorted(each.place for each in inputs.planned).index(first.region.place)
+                    loss = regions.take_turns(loss, turn, len(inputs.planned))
             yield Objective(name, counts.get(perceptor.name, _constant(1.0)), loss)
 
 

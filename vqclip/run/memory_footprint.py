@@ -121,7 +121,7 @@ def _count_squares(own: int, parts: PictureParts) -> int:
         if parts.things
         else guidance_regions.count_cutouts(own)
     )
-    return whole + (parts.regions + parts.things) * each
+    return whole + (parts.regions + min(parts.things, guidance_regions.AT_ONCE)) * each
 
 
 def asked_cutouts(config: RunConfig) -> int:

@@ -69,9 +69,9 @@ def test_what_would_hide_its_ground_is_smaller_and_its_region_follows() -> None:
 
 
 def test_the_cutouts_are_shared() -> None:
-    assert [thing_prompts.share_cutouts(16, n) for n in (1, 2, 4, 9)] == [6, 6, 3, 2]
+    assert [thing_prompts.share_cutouts(16, n) for n in (1, 2, 4, 9)] == [5, 5, 3, 3]
     assert thing_prompts.share_cutouts(1, 9) == 1
-    assert thing_prompts.share_whole(16) == 8 and thing_prompts.share_whole(1) == 1
+    assert thing_prompts.share_whole(16) == 6 and thing_prompts.share_whole(1) == 1
 
 
 def test_the_init_loss_alone_is_stronger() -> None:

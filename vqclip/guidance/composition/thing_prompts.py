@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from vqclip.guidance.composition import scenery
+from vqclip.guidance.regions import AT_ONCE
 from vqclip.language.layout.layout_prompts import make_thing_prompts
 from vqclip.language.layout.layout_types import SMALLEST, Layout
 from vqclip.language.prompt_types import Box, Prompt, Region
@@ -18,6 +19,7 @@ HOLD = 3.0  # times the usual weight of the init loss: the ground stays as it is
 WHOLE_CUTOUTS = 0.375  # of the usual cutouts are left for the whole picture
 CUTOUTS = 0.625  # of the whole picture's cutouts, for all things together
 FEWEST = 2  # cutouts of a thing
+SMALLEST_PART = 0.25  # parts of a shorter side, such as eyes, are judged with their thing
 FIRST_FRAME = parse_schedule("0: 1 hold, 1: 0")
 
 
@@ -43,7 +45,7 @@ def weigh_prompts(
             planned, scenery.make_room(layout), painted, strict=True
         ):
             assert prompt.region is not None
-            small = min(thing.box[2:]) < SMALLEST
+            small = min(thing.box[2:]) < (SMALLEST_PART if thing.part else SMALLEST)
             there = None if ground or small else _region_of(thing.box)
             moved[scene, prompt.region] = there
     found = []
@@ -80,7 +82,8 @@ def share_whole(cutouts: int) -> int:
 
 def share_cutouts(cutouts: int, things: int) -> int:
     """The number of cutouts of each of several things, where the whole picture has so many."""
-    return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / max(things, 2))))
+    at_once = min(max(things, 2), AT_ONCE)
+    return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / at_once)))
 
 
 def hold_ground(found: Sequence[Objective]) -> list[Objective]:
