@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.layouts import PALM, SENTENCE, understand_palms
 from vqclip.language.layout.layout_prompts import (
     add_things,
+    edit_layout,
     layout_seed,
     list_plannable,
     plan_scenes,
@@ -75,6 +76,20 @@ def test_a_layout_that_was_copied_may_be_edited(
     things = [(each.name, each.box) for layout in layouts.values() for each in layout.things]
     assert things == (boxes or [])
     assert add_things(written, layouts) == written
+
+
+def test_things_of_the_same_words_keep_their_order_when_they_are_placed() -> None:
+    first, second = (Thing("tree", "a tree", (0, 0, 0.5, 1), part=part) for part in (False, True))
+    layout = Layout((first, second))
+    edited = edit_layout(
+        layout, parse_prompts("a tree in(left) | a tree in(top) | a tree in(right)")
+    )
+    assert edited is not None
+    assert [(each.part, each.box[0]) for each in edited.things] == [
+        (False, 0),
+        (True, 0),
+        (True, 0.5),
+    ]
 
 
 def test_things_follow_the_prompts_of_their_scene_with_regions_that_can_be_typed() -> None:

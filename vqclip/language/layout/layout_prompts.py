@@ -83,13 +83,16 @@ def edit_layout(layout: Layout, placed: Sequence[Prompt]) -> Layout | None:
     Returns:
         None if one of them is not a thing of the layout in a box, with the usual weight.
     """
-    known = {_body(thing, layout): thing for thing in layout.things}
+    known: dict[str, list[Thing]] = {}
+    for thing in layout.things:
+        known.setdefault(_body(thing, layout), []).append(thing)
     things = []
     for prompt in placed:
         box = None if prompt.region is None or prompt.region.outside else prompt.region.box
         if box is None or prompt.body not in known or not _is_usual(prompt):
             return None
-        things.append(replace(known[prompt.body], box=box))
+        alike = known[prompt.body]  # in their order; one more is like the last
+        things.append(replace(alike.pop(0) if len(alike) > 1 else alike[0], box=box))
     return replace(layout, things=tuple(things))
 
 
