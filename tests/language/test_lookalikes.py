@@ -107,6 +107,7 @@ def test_numbers_that_are_clear_are_not_remarked_on(text: str) -> None:
         ("a photo of embedding:toy", "'embedding:toy' is only words;  …  is written <toy>"),
         ("a fox\nin fog", "the line break between 'a fox' and 'in fog' is read as a space"),
         ("a fox \r\n\r\n owl", "the line break between 'a fox' and 'owl' is read as a space"),
+        ("a\n\\^", "the line break between 'a' and '' is read as a space"),
         ("a | b\u2028c ^ d", "the line break between 'b' and 'c' is read as a space"),
         ('{"subject": "a fox", "style": "ink --no fog"}', "'--no' in a prompt is only words"),
     ],

@@ -205,11 +205,13 @@ def _describe_lines(signs: str, text: str) -> Iterator[str]:
     """Describe the first line break within a part."""
     found = _LINE_BREAK.search(signs)
     if found is not None:
-        before = re.split(r"[|^]", text[: found.start(1)].splitlines()[-1])[-1]
-        after = re.split(r"[|^]", text[found.end(1) :])[0]
+        above, below = text[: found.start(1)].splitlines(), text[found.end(1) :]
+        before = re.split(r"[|^]", above[-1] if above else "")[-1]
+        # A sign that is text, in quotes, ends the excerpt, too: there may be nothing before it.
+        after = (re.split(r"[|^]", below)[0].splitlines() or [""])[0]
         yield (
             f"the line break between {_shorten(before.strip(), last=True)!r} and "
-            f"{_shorten(after.splitlines()[0].strip())!r} is read as a space; parts are "
+            f"{_shorten(after.strip())!r} is read as a space; parts are "
             "separated by |, scenes by ^"
         )
 
