@@ -362,8 +362,10 @@ def describe_prompt(prompt: Prompt) -> str:
 
 
 def describe_region(region: Region) -> str:
-    """Describe a region in words, such as "in the top right"."""
-    return f"{'outside' if region.outside else 'in'} the {region.place}"
+    """Describe a region in words, such as "in the top right" or "in the white of mask.png"."""
+    place = region.place if "%" in region.place else f"the {region.place}"
+    place = f"the white of {region.place}" if region.mask else place
+    return f"{'outside' if region.outside else 'in'} {place}"
 
 
 def _remark(prompt: Prompt) -> str:

@@ -122,7 +122,7 @@ def test_explain_shows_the_layout_and_what_is_read_of_its_things(
     assert shown.startswith(f"a fox ^ {SENTENCE} | {PLACES}\n")
     assert "\nscene 2:\n┌" in shown
     assert "tokens  a palm tree\n" in shown
-    assert "  scene 2: a snowman, in the 0% 40% 50% 60%, ×1\n" in shown
+    assert "  scene 2: a snowman, in 0% 40% 50% 60%, ×1\n" in shown
 
 
 def test_a_sketch_is_a_new_png(planned: Home, refused: Refusal, capsys: Capture) -> None:
