@@ -1,4 +1,4 @@
-"""Whatever sentence stands in a prompt: a layout within the picture, or none.
+"""Fuzzed sentences as prompts: each has a layout within the picture, or none.
 
 VQCLIP_FUZZ=10000 python -m pytest tests/whole/test_fuzz_sentences.py
 """

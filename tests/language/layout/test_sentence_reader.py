@@ -1,4 +1,4 @@
-"""What is read from sentences: things, numbers, relations, ground and style."""
+"""Tests of the reader of sentences: things, numbers, relations, ground and style."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Begin with `layout_sketch`.
 
-    layout_sketch   What `plan` and `explain` show of layouts, and their option `--sketch`
+    layout_sketch   Sketches of layouts in `plan` and `explain`, and `--sketch`
     text_sketch     A layout as boxes of characters
     picture_sketch  Layouts as boxes on a PNG
 """

@@ -1,4 +1,4 @@
-"""What `plan` and `explain` show of layouts, and their option `--sketch`."""
+"""Sketches of layouts in `plan` and `explain`, and their option `--sketch`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a thing and what is placed by it lie to each other, for each kind of relation."""
+"""Arrangements: the boxes of a thing and of what is placed by it, for each kind of relation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What belongs to a figure: its parts, its clothes, and what it holds."""
+"""Figures: the boxes of their parts, their clothes, and what they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sentence says, and where each of its things goes, as dataclasses."""
+"""Sentences as they are read, and layouts, as dataclasses."""
 
 from __future__ import annotations
 

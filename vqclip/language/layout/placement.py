@@ -1,4 +1,4 @@
-"""Where the things of a sentence go: boxes from sizes, relations and counts.
+"""Placement: boxes of the things of a sentence, from sizes, relations and counts.
 
 The relations make trees (`relation_forest`), the trees become blocks (`arrangements`), and here
 the blocks are put into the picture: what belongs into the sky above, views behind, everything

@@ -1,4 +1,4 @@
-"""What is placed by what: the relations of a sentence as trees, and the trees as rows.
+"""The relations of a sentence as trees of what is placed by what, and the trees as rows.
 
 Each thing is placed to at most one other, its anchor. Relations that would go in a circle, or say
 twice where something is, are left out.

@@ -1,4 +1,4 @@
-"""How large things are, where they belong, and where their parts and clothes sit.
+"""Sizes of things, the places where they belong, and those of their parts and clothes.
 
 The tables are plain files in `words/`, which say themselves how they are read.
 """

@@ -4,11 +4,11 @@ Begin with `sentence_reader`. The word lists are in `words`, one entry a line.
 
     sentence_reader     The reader of sentences: English to things, numbers, relations and ground
     clause_reader       Clauses: which of the things of a sentence lies how to which other
-    discourse           What a sentence has named so far, and what a verb or a pronoun belongs to
+    discourse           Discourse: the things named so far, for verbs and pronouns
     relation_kinds      The kinds of relations that phrases make, by what the things are
     ground              The ground of a picture: what is said of place, time and weather
     scenery             Scenery that is drawn as things beside the painted ground
-    lookahead           What comes next in a sentence, where that decides what words mean
+    lookahead           Lookahead: the words that come next, where they decide
     noun_phrases        Noun phrases: a thing, its attributes and how many there are
     phrase_words        The words of a noun phrase: determiners, numbers, attributes and nouns
     number_comparisons  Comparisons of numbers: "more cats than dogs"

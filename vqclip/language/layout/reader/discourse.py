@@ -1,4 +1,4 @@
-"""What a sentence has named so far, and what a verb or a pronoun belongs to."""
+"""Discourse: the things named so far, and those that verbs and pronouns belong to."""
 
 from __future__ import annotations
 

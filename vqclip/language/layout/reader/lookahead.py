@@ -1,4 +1,4 @@
-"""What comes next in a sentence, where that decides what words mean."""
+"""Lookahead: the words that come next, where they decide what others mean."""
 
 from __future__ import annotations
 
