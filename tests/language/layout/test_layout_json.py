@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,11 @@ DOOR = Layout(
     Setting("sea", "night", "", "by the sea at night"),
     "watercolour",
 )
+
+
+def test_a_setting_of_words_alone_comes_back() -> None:
+    autumn = replace(DOOR, setting=Setting(text="in autumn"))
+    assert read_layouts(layouts_to_values({0: autumn})) == {0: autumn}
 
 
 def test_layouts_come_back() -> None:

@@ -19,7 +19,7 @@ def layouts_to_values(layouts: Mapping[int, Layout]) -> list[dict[str, Any]]:
     return [
         {
             "scene": scene + 1,
-            "setting": asdict(layout.setting) if layout.setting else None,
+            "setting": asdict(layout.setting) if layout.setting != Setting() else None,
             "style": layout.style,
             "things": [{**asdict(thing), "box": list(thing.box)} for thing in layout.things],
         }
