@@ -8,10 +8,14 @@
 | Latent    | [1, C, h, w]   | unbounded; near a VQGAN's codebook vectors                        |
 | Scalar    | []             | a loss                                                            |
 
+`Parameters` are the tensors that a drawer draws a picture from, by name.
+
 These are names for readers, not types that are checked: all of them are `torch.Tensor`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -21,6 +25,7 @@ Cutouts = Tensor
 Embedding = Tensor
 Latent = Tensor
 Scalar = Tensor
+Parameters = Mapping[str, Tensor]
 
 
 def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:

@@ -3,12 +3,13 @@
 Begin with `loading`.
 
     schema                The settings schema: every setting as a field of a frozen dataclass
+    setting_fields        Fields of the settings schema: dataclass fields with help, choices and
+                          bounds
+    draw_settings         Settings of the drawers, `draw.…`; each names the drawers that have it
     setting_descriptions  Descriptions of settings: names, defaults and help for tables and notes
     setting_layers        Layers of values, merged over the schema, with errors that name the
                           setting
     loading               Loading of settings: presets, run files and `key=value` into a RunConfig
-    yaml_values           Values of YAML as they were written, by what the schema expects
-    yaml_errors           Errors of YAML in words, with the line as it would be written
     presets               YAML files: presets and run files, and prompts in the shapes that YAML
                           has
     auto_settings         Defaults that depend on other settings, and values of `auto`

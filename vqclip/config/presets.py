@@ -14,8 +14,8 @@ from typing import Any
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import Kind
 from vqclip.config.setting_layers import Layer, merge_layers, nest_keys, parse_override
-from vqclip.config.yaml_errors import quote_line, quote_text
-from vqclip.config.yaml_values import parse_yaml
+from vqclip.config.yaml.errors import quote_line, quote_text
+from vqclip.config.yaml.values import parse_yaml
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import structured
 from vqclip.language.clock import parse_length

@@ -9,44 +9,11 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
-from typing import Any
 
+from vqclip.config.draw_settings import DrawSettings
+from vqclip.config.setting_fields import group, option, schedulable
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
-
-
-def option(
-    default: Any,
-    help: str,
-    choices: Sequence[str] = (),
-    least: float = -inf,
-    most: float = inf,
-    form: str = "",
-) -> Any:
-    """A setting: a dataclass field with its help, the names allowed, and its bounds.
-
-    Args:
-        form: "prompts" or "words" for texts that are drawn, "seconds" for a time, "size" for
-            a width and a height, which may be a list.
-    """
-    metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
-    metadata |= {"form": form} if form else {}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def schedulable(default: float | None, help: str, least: float = -inf, most: float = inf) -> Any:
-    """A setting that may be a schedule: a number, or a schedule as text."""
-    metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
-    return field(default=default, metadata=metadata)
-
-
-def group(schema: type, help: str) -> Any:
-    """A group of settings, as a field that holds another schema."""
-    return field(default_factory=schema, metadata={"help": help})
 
 
 EDGES = ("fill", "mirror", "wrap", "smear", "black")

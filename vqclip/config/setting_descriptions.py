@@ -60,7 +60,7 @@ class Kind:
 
     @property
     def form(self) -> str:
-        """The form of the value: see `schema.option`."""
+        """The form of the value: see `setting_fields.option`."""
         return str(self.metadata.get("form", ""))
 
     @property

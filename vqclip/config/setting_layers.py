@@ -25,7 +25,7 @@ from vqclip.config.checking.setting_checks import (
 from vqclip.config.checking.suggestions import suggest_setting
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, kind_of, type_hints
-from vqclip.config.yaml_values import parse_scalar, parse_yaml
+from vqclip.config.yaml.values import parse_scalar, parse_yaml
 from vqclip.errors import ConfigError, find_nearest, suggest
 from vqclip.language.expressions import NUMBER
 

@@ -1,7 +1,8 @@
 """Drawers: what a run optimises to make a picture, one drawer a module.
 
-Begin with `registry`.
+Begin with `base`.
 
+    base      The base of all drawers: named parameters, and the picture that they draw
     latent    The latent drawer: a picture as the latent of a VQGAN
     registry  The registry of drawers, by name
 """

@@ -5,75 +5,85 @@ Crowson et al., 2022, https://arxiv.org/abs/2204.08583.
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-from torch.nn import functional
+from collections.abc import Mapping
+from typing import ClassVar
 
+import torch
+from torch import Tensor
+
+from vqclip.drawers.base import BaseDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
-from vqclip.tensors import Image, Latent
+from vqclip.tensors import Image, Latent, Parameters, slerp_weights
+
+LATENT = "latent"
 
 
-class LatentDrawer:
+class LatentDrawer(BaseDrawer):
     """A drawer that quantises a latent to the VQGAN's codebook, and decodes it.
 
     The gradient passes straight through the quantisation, so the latent itself is continuous and
     may lie between codes.
 
+    Differs: where a picture grows, other tools resize the latent, which repeats codes, and so
+    doubles outlines; here the picture is resized and encoded.
+
     Args:
         vqgan: a frozen VQGAN.
-        latent: [1, C, h, w], the start.
+        width, height: of the picture, in pixels; multiples of the VQGAN's factor.
         memory_policy: the memory policy: whether the decoder is computed twice, and in tiles.
     """
 
+    name: ClassVar[str] = "vqgan"
+    rate: ClassVar[float] = 0.075
+    is_grid: ClassVar[bool] = True
+
     def __init__(
-        self, vqgan: VQGAN, latent: Latent, memory_policy: MemoryPolicy | None = None
+        self, vqgan: VQGAN, width: int, height: int, memory_policy: MemoryPolicy | None = None
     ) -> None:
+        super().__init__(width, height, vqgan.factor)
         self.vqgan = vqgan
         self.memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
-        self.latent = nn.Parameter(latent.detach().clone())
         self._low, self._high = vqgan.codebook_range()
 
-    def draw(self) -> Image:
-        """Draw the picture as it is now: [1, 3, h * factor, w * factor] in [0, 1]."""
-        return self.draw_latent(self.latent)
-
-    def draw_latent(self, latent: Latent) -> Image:
-        """Draw a given latent [1, C, h, w], such as a running average, instead of the own one."""
-        codes = self.vqgan.quantise(latent)
+    def draw_parameters(self, parameters: Parameters) -> Image:
+        """Draw a latent [1, C, h, w]: [1, 3, h * factor, w * factor] in [0, 1]."""
+        codes = self.vqgan.quantise(parameters[LATENT])
         decode = self.vqgan.decode_in_tiles if self.memory_policy.tiles else self.vqgan.decode
         return self.memory_policy.apply_recomputing(self.vqgan.decoder, decode, codes)
 
-    @torch.no_grad()
-    def encode(self, image: Image) -> None:
-        """Start again from a picture, which is encoded.
-
-        A picture of another size gives a latent of another size, and so a new parameter: see
-        `Scheduled.carry`.
-
-        Args:
-            image: [1, 3, H, W] in [0, 1]; the sides are multiples of the VQGAN's factor.
-        """
-        latent = self.vqgan.encode(image)
-        if latent.shape == self.latent.shape:
-            self.latent.copy_(latent)
-        else:
-            self.latent = nn.Parameter(latent)
+    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """A latent of random codes."""
+        factor = self.vqgan.factor
+        rows, columns = self.height // factor, self.width // factor
+        return {LATENT: self.vqgan.random_latent(rows, columns, generator)}
 
     @torch.no_grad()
-    def enlarge(self, width: int, height: int) -> None:
-        """Continue at another size, in pixels: the picture is drawn, resized and encoded.
+    def encode(self, picture: Image) -> dict[str, Tensor]:
+        """The latent of a picture before it is quantised."""
+        return {LATENT: self.vqgan.encode(picture)}
 
-        Differs: other tools resize the latent, which repeats codes, and so doubles outlines.
-
-        `Scheduled.carry` does resize the optimiser's moments. They belong to the same places, but
-        to another latent, and so are only an estimate: Adam's first moments have forgotten it
-        after some tens of steps, the second ones, which set how far a step goes, after hundreds.
-        """
-        image = functional.interpolate(self.draw(), [height, width], mode="bicubic")
-        self.encode(image.clamp(0, 1))
+    def blend(self, first: Parameters, second: Parameters, share: float) -> dict[str, Tensor]:
+        """Blend two latents by the angle between them (slerp), code by code."""
+        return {LATENT: slerp_latents(first[LATENT], second[LATENT], share)}
 
     @torch.no_grad()
     def clamp(self) -> None:
         """Clamp every channel to the codebook's range, beyond which no code is nearer."""
-        self.latent.clamp_(self._low, self._high)
+        self.parameters[LATENT].clamp_(self._low, self._high)
+
+
+def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
+    """Interpolate latents along an arc in every cell, so that codes keep their length (slerp).
+
+    Shoemake, 1985; lengths are interpolated linearly. It is not the slerp of embeddings in
+    `vqclip.guidance.scenes`, whose rows have length 1: the two round differently.
+
+    Args:
+        a, b: [1, C, h, w].
+        share: in [0, 1]; 0 gives `a`, 1 gives `b`.
+    """
+    lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
+    tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
+    first, second = slerp_weights((tips[0] * tips[1]).sum(1, keepdim=True), share)
+    return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqclip.config.setting_descriptions import Kind
 from vqclip.config.setting_layers import Layer, merge_layers, nest_keys, parse_override
-from vqclip.config.yaml_values import parse_yaml
+from vqclip.config.yaml.values import parse_yaml
 from vqclip.errors import ConfigError, pick
 from vqclip.training import settings
 from vqclip.training.settings import SCHEMAS, TrainingRecipe, check_recipe

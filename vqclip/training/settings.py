@@ -13,7 +13,8 @@ from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 from vqclip.config.checking.suggestions import suggest_value
-from vqclip.config.schema import DEVICES, PRECISIONS, option
+from vqclip.config.schema import DEVICES, PRECISIONS
+from vqclip.config.setting_fields import option
 from vqclip.errors import ConfigError
 
 WORD_KINDS = ("object", "style", "negative")

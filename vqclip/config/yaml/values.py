@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vqclip.config.setting_descriptions import Kind, kind_of
-from vqclip.config.yaml_errors import describe_error, quote_line, refuse_unquoted
+from vqclip.config.yaml.errors import describe_error, quote_line, refuse_unquoted
 from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.language import structured
 from vqclip.language.expressions import NUMBER

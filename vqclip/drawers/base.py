@@ -1,0 +1,110 @@
+"""The base of all drawers: named parameters, and the picture that they draw.
+
+A drawer is asked for a picture at every step of the optimisation loop. Everything else that a
+run does with it (resume, growth, animation, running averages) is done with its parameters, by
+name: they are read, averaged, kept in checkpoints and replaced.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqclip.tensors import Image, Parameters
+
+
+class BaseDrawer(ABC):
+    """A drawer: named parameters, and the picture that they draw.
+
+    Args:
+        width, height: of the picture, in pixels; multiples of `multiple`.
+
+    Attributes:
+        name: by which it is chosen.
+        rate: its learning rate with Adam, unless one is set.
+        rate_factors: for a parameter, the factor of the learning rate; 1 unless given.
+        is_grid: whether its parameters are grids that lie over the picture, so that they may be
+            resized and warped with it: [1, C, rows, columns].
+        encodes: whether it can start from a picture.
+        exports: suffixes of the files that `export` writes, such as ".svg".
+        multiple: the sides of the picture are multiples of it.
+        parameters: the tensors that are optimised.
+    """
+
+    name: ClassVar[str]
+    rate: ClassVar[float]
+    rate_factors: ClassVar[Mapping[str, float]] = {}
+    is_grid: ClassVar[bool] = False
+    encodes: ClassVar[bool] = True
+    exports: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, width: int, height: int, multiple: int = 1) -> None:
+        self.width, self.height, self.multiple = width, height, multiple
+        self.parameters: dict[str, nn.Parameter] = {}
+
+    @abstractmethod
+    def draw_parameters(self, parameters: Parameters) -> Image:
+        """Draw given parameters, such as a running average: [1, 3, H, W] in [0, 1].
+
+        Differentiable in the parameters. Draws no random numbers.
+        """
+
+    @abstractmethod
+    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Parameters to start from where there is no picture.
+
+        Args:
+            generator: on the processor; equal states give equal parameters.
+        """
+
+    @abstractmethod
+    def encode(self, picture: Image) -> dict[str, Tensor]:
+        """Find parameters that draw a picture, or one that is near to it.
+
+        Changes nothing in the drawer; equal pictures give equal parameters.
+
+        Args:
+            picture: [1, 3, H, W] in [0, 1], of the drawer's size.
+        """
+
+    def draw(self) -> Image:
+        """Draw the picture as it is now, differentiably: [1, 3, H, W] in [0, 1]."""
+        return self.draw_parameters(self.parameters)
+
+    def clamp(self) -> None:
+        """Clamp the parameters to their valid range, after a step; nothing unless overridden."""
+
+    @torch.no_grad()
+    def replace(self, parameters: Parameters) -> None:
+        """Go on from other parameters, which are copied; those of another shape become new ones."""
+        for name, value in parameters.items():
+            own = self.parameters.get(name)
+            if own is not None and own.shape == value.shape:
+                own.copy_(value)
+            else:
+                self.parameters[name] = nn.Parameter(value.detach().clone())
+
+    @torch.no_grad()
+    def enlarge(self, width: int, height: int) -> None:
+        """Continue at another size, in pixels: the picture is drawn, resized and encoded."""
+        image = functional.interpolate(self.draw(), [height, width], mode="bicubic")
+        self.width, self.height = width, height
+        self.replace(self.encode(image.clamp(0, 1)))
+
+    def blend(self, first: Parameters, second: Parameters, share: float) -> dict[str, Tensor]:
+        """Blend two sets of parameters of one shape; `share` in [0, 1] is that of the second."""
+        return {name: value.lerp(second[name], share) for name, value in first.items()}
+
+    def export(self, path: Path) -> None:
+        """Write the picture as a file of another kind; `path` has a suffix of `exports`.
+
+        Raises:
+            ValueError: if the drawer has no such kind.
+        """
+        raise ValueError(f"the drawer {self.name} writes no {path.suffix} files")
