@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vqclip.optimisers import RATES
 from vqclip.tensors import Image, Parameters
 
 
@@ -29,8 +30,9 @@ class BaseDrawer(ABC):
         name: by which it is chosen.
         rate: its learning rate with Adam, unless one is set.
         rate_factors: for a parameter, the factor of the learning rate; 1 unless given.
-        is_grid: whether its parameters are grids that lie over the picture, so that they may be
-            resized and warped with it: [1, C, rows, columns].
+        is_grid: whether its parameters are grids that lie over the picture, so that moments may
+            be resized and warped with it: [1, C, rows, columns].
+        is_lossy: whether a picture that is drawn and encoded gives other parameters.
         encodes: whether it can start from a picture.
         exports: suffixes of the files that `export` writes, such as ".svg".
         multiple: the sides of the picture are multiples of it.
@@ -41,12 +43,30 @@ class BaseDrawer(ABC):
     rate: ClassVar[float]
     rate_factors: ClassVar[Mapping[str, float]] = {}
     is_grid: ClassVar[bool] = False
+    is_lossy: ClassVar[bool] = False
     encodes: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, width: int, height: int, multiple: int = 1) -> None:
         self.width, self.height, self.multiple = width, height, multiple
         self.parameters: dict[str, nn.Parameter] = {}
+
+    @property
+    def holds(self) -> str:
+        """What its parameters are, in words."""
+        return f"picture of the drawer {self.name}"
+
+    def default_rate(self, optimiser: str) -> float:
+        """The learning rate with an optimiser, as that of Adam is to those of others."""
+        return self.rate * RATES[optimiser] / RATES["adam"]
+
+    def accepts(self, parameters: Parameters) -> bool:
+        """Whether parameters, of a checkpoint, may be its own; their sizes may differ."""
+        own = self.parameters
+        if not own:
+            return bool(parameters)
+        alike = (x.dim() == own[name].dim() for name, x in parameters.items() if name in own)
+        return set(parameters) == set(own) and all(alike)
 
     @abstractmethod
     def draw_parameters(self, parameters: Parameters) -> Image:
@@ -78,11 +98,12 @@ class BaseDrawer(ABC):
         return self.draw_parameters(self.parameters)
 
     def clamp(self) -> None:
-        """Clamp the parameters to their valid range, after a step; nothing unless overridden."""
+        """Clamp the parameters to their valid range, after a step, if they have one."""
+        return
 
     @torch.no_grad()
     def replace(self, parameters: Parameters) -> None:
-        """Go on from other parameters, which are copied; those of another shape become new ones."""
+        """Go on from copies of other parameters; those of another shape become new ones."""
         for name, value in parameters.items():
             own = self.parameters.get(name)
             if own is not None and own.shape == value.shape:
