@@ -4,5 +4,6 @@ Begin with `base`.
 
     base      The base of all drawers: named parameters, and the picture that they draw
     latent    The latent drawer: a picture as the latent of a VQGAN
+    pyramid   The pyramid drawer: a picture as a sum of resolutions
     registry  The registry of drawers, by name
 """
