@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.latent import LatentDrawer
+from vqclip.drawers.pyramid import PyramidDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 
@@ -30,9 +32,24 @@ class DrawerInputs:
     memory_policy: MemoryPolicy | None = None
 
 
+class SettingsDrawer(Protocol):
+    """A class of drawers that are made of the settings `draw.…` alone."""
+
+    @classmethod
+    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> BaseDrawer:
+        """A drawer of a size in pixels."""
+
+
 def _make_latent(inputs: DrawerInputs) -> BaseDrawer:
     assert inputs.vqgan is not None
     return LatentDrawer(inputs.vqgan, inputs.width, inputs.height, inputs.memory_policy)
 
 
-DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {"vqgan": _make_latent}
+def _from_settings(drawer: type[SettingsDrawer]) -> Callable[[DrawerInputs], BaseDrawer]:
+    return lambda inputs: drawer.from_settings(inputs.width, inputs.height, inputs.settings)
+
+
+DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
+    "vqgan": _make_latent,
+    "pyramid": _from_settings(PyramidDrawer),
+}
