@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
-from vqclip.drawers.transforms.colours import squash, unsquash
+from vqclip.drawers.spectra.colours import squash, unsquash
 from vqclip.tensors import Image, Parameters
 
 BASE = "base"
