@@ -92,3 +92,12 @@ def test_it_goes_on_at_another_size() -> None:
     after = functional.interpolate(drawer.draw(), [32, 48], mode="area")
     assert (after - before).abs().mean() < 0.01
     assert drawer.parameters["octave_0008"].shape[-2:] == (8, 12)
+
+
+def test_it_goes_on_at_a_smaller_size() -> None:
+    drawer = started(torch.full((1, 3, 64, 64), 0.5))
+    with torch.no_grad():
+        drawer.parameters["octave_0008"] += 1
+    before = drawer.draw().mean()
+    drawer.enlarge(24, 24)  # which has fewer octaves
+    assert torch.allclose(drawer.draw(), before.expand(1, 3, 24, 24), atol=1e-5)

@@ -30,17 +30,17 @@ def synthesise_waves(
     Returns:
         [1, C, *size].
     """
-    rows, columns = _filter_banks([filters.synthesis_low, filters.synthesis_high], low)
-    length = columns.shape[-1]
-    values = low.transpose(0, 1)  # channels are told apart by the batch
+    rows, columns = _convolution_weights((filters.synthesis_low, filters.synthesis_high), low)
+    reach = rows.numel() // 2 - 2
+    values = low.transpose(0, 1)  # channels go through the convolutions one by one
     sizes = [size, *(detail.shape[-2:] for detail in details)][: len(details)]
     for detail, (height, width) in zip(reversed(details), reversed(sizes), strict=True):
         waves = torch.cat([values, detail[0]], dim=1)
         pairs = functional.conv_transpose2d(
-            waves, rows, stride=(2, 1), padding=(length - 2, 0), groups=2
+            waves.reshape(-1, 2, *waves.shape[-2:]), rows, stride=(2, 1), padding=(reach, 0)
         )
         values = functional.conv_transpose2d(
-            pairs, columns, stride=(1, 2), padding=(0, length - 2)
+            pairs.reshape(-1, 2, *pairs.shape[-2:]), columns, stride=(1, 2), padding=(0, reach)
         )
         values = values[..., :height, :width]  # one more where the size is odd
     return values.transpose(0, 1)
@@ -59,27 +59,26 @@ def analyse_waves(
     Returns:
         The coarsest averages and the details, the finest first.
     """
-    backwards = [filters.analysis_low[::-1], filters.analysis_high[::-1]]
-    rows, columns = _filter_banks(backwards, values)
-    length = columns.shape[-1]
+    backwards = (filters.analysis_low[::-1], filters.analysis_high[::-1])
+    rows, columns = _convolution_weights(backwards, values)
+    length = rows.numel() // 2
     low, details = values.transpose(0, 1), []
     for _ in range(levels):
         pairs = functional.conv2d(_mirror(low, -1, length), columns, stride=(1, 2))
-        waves = functional.conv2d(_mirror(pairs, -2, length), rows, stride=(2, 1), groups=2)
+        pairs = pairs.reshape(-1, 1, *pairs.shape[-2:])
+        waves = functional.conv2d(_mirror(pairs, -2, length), rows, stride=(2, 1))
+        waves = waves.reshape(-1, 4, *waves.shape[-2:])
         low = waves[:, :1]
         details.append(waves[None, :, 1:])
     return low.transpose(0, 1), details
 
 
-def _filter_banks(pair: Sequence[Sequence[float]], like: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights for `conv2d` of a low-pass and a high-pass filter, as exact as the values are.
-
-    Returns:
-        Both filters along rows for two channels each, [4, 1, L, 1], and along columns,
-        [2, 1, 1, L].
-    """
-    bank = torch.tensor(pair, dtype=like.dtype, device=like.device)
-    return bank.repeat(2, 1)[:, None, :, None], bank[:, None, None]
+def _convolution_weights(
+    filters: tuple[Sequence[float], Sequence[float]], like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A low-pass and a high-pass filter along rows, [2, 1, L, 1], and columns, [2, 1, 1, L]."""
+    weights = torch.tensor(filters, dtype=like.dtype, device=like.device)
+    return weights[:, None, :, None], weights[:, None, None]
 
 
 def _mirror(values: Tensor, axis: int, length: int) -> Tensor:
