@@ -28,7 +28,7 @@ def test_a_lower_decay_gives_finer_texture() -> None:
 
 
 def test_the_weights_fall_with_frequency_from_four_periods_on() -> None:
-    weights = wave_weights(64, 32, 1.5)
+    weights = wave_weights(64, 32, 1.5, torch.device("cpu"))
     assert weights.shape == (32, 33)
     assert torch.equal(weights[0, :5], weights[0, :1].expand(5))
     assert float(weights[0, 16] / weights[0, 8]) == pytest.approx(2**-1.5)

@@ -54,12 +54,12 @@ class FourierDrawer(SpectralDrawer):
     def synthesise(self, strengths: Parameters) -> Tensor:
         """Add up the waves of a spectrum [1, 3, H, W // 2 + 1, 2], whose last axis is complex."""
         spectrum = torch.view_as_complex(strengths[SPECTRUM].contiguous())
-        weights = wave_weights(self.width, self.height, self.decay).to(strengths[SPECTRUM].device)
+        weights = wave_weights(self.width, self.height, self.decay, spectrum.device)
         return torch.fft.irfft2(spectrum * weights, s=(self.height, self.width), norm="ortho")
 
     def analyse(self, channels: Tensor) -> dict[str, Tensor]:
         """The spectrum of channels: [1, 3, H, W // 2 + 1, 2]."""
-        weights = wave_weights(self.width, self.height, self.decay).to(channels.device)
+        weights = wave_weights(self.width, self.height, self.decay, channels.device)
         return {SPECTRUM: torch.view_as_real(torch.fft.rfft2(channels, norm="ortho") / weights)}
 
     def random_strengths(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -87,12 +87,13 @@ class FourierDrawer(SpectralDrawer):
 
 
 @lru_cache(maxsize=2)
-def wave_weights(width: int, height: int, decay: float) -> Tensor:
+def wave_weights(width: int, height: int, decay: float, device: torch.device) -> Tensor:
     """The weights of waves by frequency, at which the noise of a photograph is white.
 
     Args:
         width, height: of the picture, in pixels.
         decay: the power of the frequency that divides.
+        device: where they are wanted.
 
     Returns:
         [height, width // 2 + 1], in the order of `torch.fft.rfft2`.
@@ -101,7 +102,8 @@ def wave_weights(width: int, height: int, decay: float) -> Tensor:
     columns = torch.fft.rfftfreq(width, dtype=torch.float64)
     frequencies = (rows.square() + columns.square()).sqrt()
     lowest = min(LONGEST / max(width, height), 0.5)
-    return (frequencies.clamp(min=lowest) ** -decay * (width * height) ** 0.5).float()
+    weights = frequencies.clamp(min=lowest) ** -decay * (width * height) ** 0.5
+    return weights.float().to(device)
 
 
 def enlarge_periodic(values: Tensor, axis: int, size: int) -> Tensor:

@@ -29,8 +29,8 @@ class SpectralDrawer(BaseDrawer):
 
     Differs: others divide a start picture, too, and so change it. Here two parameters that are
     not learnt go with it: its `contrast`, which is the limit, and a `gain`, by which the sum is
-    multiplied up to that limit. Its strengths can so be as large as the steps that change them,
-    whatever their own size.
+    multiplied up to that limit. So strengths can be given the size at which a step of Adam, which
+    is absolute, changes the picture by little.
 
     Args:
         width, height: of the picture, in pixels.
@@ -45,7 +45,7 @@ class SpectralDrawer(BaseDrawer):
         super().__init__(width, height)
         self.contrast = contrast
         self._matrix = correlation_matrix(saturation)
-        self._inverse = torch.linalg.inv(self._matrix.double())
+        self._inverse = torch.linalg.inv(self._matrix.double()).float()
 
     @abstractmethod
     def synthesise(self, strengths: Parameters) -> Tensor:
@@ -74,7 +74,7 @@ class SpectralDrawer(BaseDrawer):
     @torch.no_grad()
     def encode(self, picture: Image) -> dict[str, Tensor]:
         """The strengths of a picture's waves, exactly, and so large that steps change little."""
-        channels = mix_channels(self._inverse, unsquash(picture).double()).to(picture)
+        channels = mix_channels(self._inverse, unsquash(picture))
         contrast = channels.std(correction=0).clamp(min=self.contrast)
         gain = contrast * (FIRST_CHANGE / self.rate / self._noise_contrast())
         strengths = {name: each / gain for name, each in self.analyse(channels).items()}
