@@ -105,8 +105,18 @@ class DrawSettings:
         drawers=("fourier",),
     )
     saturation: float = option(1.8, "strength of colours", least=0.1, most=10, drawers=SPECTRA)
-    contrast: float = option(1.0, "contrast of the picture", least=0.1, most=5, drawers=SPECTRA)
-    wave: str = option("coif2", "the wavelet, by its name in PyWavelets", drawers=("wavelets",))
+    contrast: float = option(
+        1.0,
+        "contrast of the picture, at most; of a start picture: its own, if that is greater",
+        least=0.1,
+        most=5,
+        drawers=SPECTRA,
+    )
+    wave: str = option(
+        "coif2",
+        "the wavelet: haar, db2, coif2 or, with PyWavelets, any that it names",
+        drawers=("wavelets",),
+    )
     sharp: float = option(
         0.3,
         "strength of the finest wavelets; 0: soft, 1: all scales alike",

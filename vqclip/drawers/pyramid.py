@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
-from vqclip.drawers.transforms.colours import squash, unsquash
+from vqclip.drawers.spectra.colours import squash, unsquash
 from vqclip.tensors import Image, Parameters
 
 BASE = "base"
-FINEST = 2  # pixels to a cell of the finest octave; cells of one pixel dither like a chessboard
+FINEST = 2  # pixels to the side of a cell in the finest octave; cells of one pixel dither
 COARSEST = 8  # cells on the longer side of the coarsest octave, at most
 
 
@@ -46,11 +46,10 @@ class PyramidDrawer(BaseDrawer):
 
     def draw_parameters(self, parameters: Parameters) -> Image:
         """Add up the octaves, each enlarged to the next finer one, and the base."""
-        coarser, *finer = sorted(parameters, reverse=True)  # the base comes last
-        total = parameters[coarser]
-        for name in finer:
-            octave = parameters[name]
-            total = octave + functional.interpolate(total, octave.shape[-2:], mode="bicubic")
+        base = parameters[BASE]
+        total, *finer = [parameters[name] for name in reversed(octave_sizes(*base.shape[-2:]))]
+        for grid in (*finer, base):
+            total = grid + functional.interpolate(total, grid.shape[-2:], mode="bicubic")
         return squash(total)
 
     def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -61,10 +60,16 @@ class PyramidDrawer(BaseDrawer):
     def encode(self, picture: Image) -> dict[str, Tensor]:
         """A base of the picture, and octaves of nothing."""
         base = unsquash(picture)
-        height, width = base.shape[-2:]
-        parameters = {BASE: base}
-        for level in range(max(1, ceil(log2(max(height, width) / COARSEST / FINEST)) + 1)):
-            pixels = FINEST * 2**level
-            rows, columns = ceil(height / pixels), ceil(width / pixels)
-            parameters[f"octave_{pixels:04}"] = base.new_zeros(1, 3, rows, columns)
-        return parameters
+        sizes = octave_sizes(*base.shape[-2:])
+        return {BASE: base, **{n: base.new_zeros(1, 3, *size) for n, size in sizes.items()}}
+
+
+def octave_sizes(height: int, width: int) -> dict[str, tuple[int, int]]:
+    """The names and sizes (rows, columns) of the octaves of a picture, the finest first.
+
+    >>> octave_sizes(40, 64)
+    {'octave_0002': (20, 32), 'octave_0004': (10, 16), 'octave_0008': (5, 8)}
+    """
+    count = max(1, ceil(log2(max(height, width) / COARSEST / FINEST)) + 1)
+    cells = [FINEST * 2**level for level in range(count)]  # pixels to the side of one
+    return {f"octave_{side:04}": (ceil(height / side), ceil(width / side)) for side in cells}
