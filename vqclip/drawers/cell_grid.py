@@ -65,7 +65,7 @@ def _square_cells(width: int, height: int) -> tuple[int, int]:
 
 
 def _read_grid(grid: str) -> tuple[int, int]:
-    match = re.fullmatch(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*", str(canonical_size(grid)))
+    match = re.fullmatch(r"\s*(\d{1,5})\s*[x×X]\s*(\d{1,5})\s*", str(canonical_size(grid)))
     if match is None or not int(match[1]) or not int(match[2]):
         raise ConfigError(
             f"draw.grid is {grid!r}; write columns x rows of cells, such as 48x48, "
