@@ -128,7 +128,7 @@ def test_only_opaque_polygons_have_a_stroke(tmp_path: Path) -> None:
     drawer.export(tmp_path / "mosaic.svg")
     first, second = ElementTree.parse(tmp_path / "mosaic.svg").getroot()
     points = "0.00,0.00 4.00,0.00 4.00,4.00 0.00,4.00"
-    stroke = {"stroke": "#ff8000", "stroke-width": "0.3"}
+    stroke = {"stroke": "#ff8000", "stroke-width": "0.5"}
     assert first.attrib == {"points": points, "fill": "#ff8000", **stroke}
     assert second.get("fill-opacity") == "0.25" and second.get("stroke") is None
 

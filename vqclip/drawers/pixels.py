@@ -58,6 +58,8 @@ class PixelsDrawer(ColouredCells):
     def export(self, path: Path) -> None:
         """Write a PNG with a pixel for each cell, such as a sprite, or an SVG file.
 
+        In the SVG file, all cells are of one size.
+
         Raises:
             ValueError: for another suffix.
             OutputError: if the file exists, or cannot be written.

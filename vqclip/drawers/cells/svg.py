@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 
 from vqclip.drawers.cells.shapes import Corners
 
-STROKE = 0.3  # pixels; without it, the ground shows as hairlines where two polygons meet
+# In pixels. The ground shows as hairlines where two polygons meet, unless a stroke covers it; a
+# wider stroke hides more of the neighbours that were drawn before.
+STROKE = 0.5
 
 
 def polygons_to_svg(
