@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vqclip.models.vqgan import clamp_with_grad
 from vqclip.optimisers import RATES
 from vqclip.tensors import Image, Parameters
 
@@ -37,6 +38,8 @@ class BaseDrawer(ABC):
         exports: suffixes of the files that `export` writes, such as ".svg".
         multiple: the sides of the picture are multiples of it.
         parameters: the tensors that are optimised.
+        has_alpha: whether the picture may be transparent, see `draw_layers`.
+        ground: the grey level in [0, 1] on which a transparent picture is drawn; None: white.
     """
 
     name: ClassVar[str]
@@ -50,6 +53,8 @@ class BaseDrawer(ABC):
     def __init__(self, width: int, height: int, multiple: int = 1) -> None:
         self.width, self.height, self.multiple = width, height, multiple
         self.parameters: dict[str, nn.Parameter] = {}
+        self.has_alpha = False
+        self.ground: float | None = None
 
     @property
     def holds(self) -> str:
@@ -90,8 +95,29 @@ class BaseDrawer(ABC):
         Changes nothing in the drawer; equal pictures give equal parameters.
 
         Args:
-            picture: [1, 3, H, W] in [0, 1], of the drawer's size.
+            picture: [1, 3, H, W] in [0, 1], of the drawer's size; where the drawer has alpha,
+                opacity may be a fourth channel.
         """
+
+    def draw_layers(self, parameters: Parameters) -> tuple[Image, Tensor]:
+        """Draw given parameters without a ground, differentiably.
+
+        Returns:
+            Colours times opacity, [1, 3, H, W], and opacity, [1, 1, H, W], both in [0, 1]; opaque
+            unless the drawer has alpha.
+        """
+        picture = self.draw_parameters(parameters)
+        return picture, torch.ones_like(picture[:, :1])
+
+    @torch.no_grad()
+    def draw_rgba(self, parameters: Parameters) -> Tensor:
+        """Draw given parameters as colours and opacity, as files have them: [1, 4, H, W]."""
+        return divide_by_alpha(*self.draw_layers(parameters))
+
+    def lay_on_ground(self, colours: Image, alpha: Tensor) -> Image:
+        """Lay colours times opacity on the ground, as `draw_layers` gives them: [1, 3, H, W]."""
+        ground = 1.0 if self.ground is None else self.ground
+        return clamp_with_grad(colours + (1 - alpha) * ground, 0, 1)
 
     def draw(self) -> Image:
         """Draw the picture as it is now, differentiably: [1, 3, H, W] in [0, 1]."""
@@ -129,3 +155,16 @@ class BaseDrawer(ABC):
             ValueError: if the drawer has no such kind.
         """
         raise ValueError(f"the drawer {self.name} writes no {path.suffix} files")
+
+
+def divide_by_alpha(colours: Tensor, alpha: Tensor) -> Tensor:
+    """Divide colours by the opacity that they were multiplied by; black where there is none.
+
+    Args:
+        colours: [N, 3, …].
+        alpha: [N, 1, …].
+
+    Returns:
+        [N, 4, …] in [0, 1]: the colours, and opacity.
+    """
+    return torch.cat([(colours / alpha.clamp(min=1e-6)).clamp(0, 1), alpha], 1)

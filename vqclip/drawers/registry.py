@@ -8,8 +8,12 @@ from typing import Protocol
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.fourier import FourierDrawer
 from vqclip.drawers.latent import LatentDrawer
+from vqclip.drawers.mosaic import MosaicDrawer
+from vqclip.drawers.pixels import PixelsDrawer
 from vqclip.drawers.pyramid import PyramidDrawer
+from vqclip.drawers.wavelets import WaveletsDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 
@@ -51,5 +55,9 @@ def _from_settings(drawer: type[SettingsDrawer]) -> Callable[[DrawerInputs], Bas
 
 DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
     "vqgan": _make_latent,
+    "pixels": _from_settings(PixelsDrawer),
+    "mosaic": _from_settings(MosaicDrawer),
     "pyramid": _from_settings(PyramidDrawer),
+    "fourier": _from_settings(FourierDrawer),
+    "wavelets": _from_settings(WaveletsDrawer),
 }
