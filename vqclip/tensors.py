@@ -45,3 +45,15 @@ def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:
     first = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
     second = torch.where(straight, share, (share * angle).sin() / sine.clamp(min=1e-4))
     return first, second
+
+
+def find_nearest_rows(points: Tensor, wanted: Tensor, chunk: int = 65536) -> Tensor:
+    """For each of the points [N, D], the index of the nearest row of `wanted` [K, D]: [N].
+
+    Args:
+        chunk: how many points are compared at a time, which bounds the memory.
+    """
+    # By matrix products, distances would be inexact where they are small.
+    how = "donot_use_mm_for_euclid_dist"
+    parts = (torch.cdist(each, wanted, compute_mode=how) for each in points.split(chunk))
+    return torch.cat([each.argmin(1) for each in parts])
