@@ -125,6 +125,36 @@ def palette_loss(colours: str | Sequence[str]) -> Loss:
     return loss
 
 
+def snap_to_palette(picture: Image, colours: Tensor) -> Image:
+    """Replace every pixel by the nearest of a few colours; the gradient passes straight through.
+
+    pixray's lookup filter.
+
+    Args:
+        picture: [B, 3, H, W].
+        colours: [K, 3], sRGB in [0, 1].
+    """
+    wanted = colours.to(picture)
+    pixels = picture.detach().movedim(1, -1)  # [B, H, W, 3]
+    nearest = wanted[find_nearest_rows(pixels.reshape(-1, 3), wanted)]
+    snapped = nearest.reshape(pixels.shape).movedim(-1, 1)
+    return snapped + (picture - picture.detach())
+
+
+def commitment_loss(picture: Image, snapped: Image) -> Scalar:
+    """The commitment loss: the mean squared difference from the snapped picture, in [0, 1].
+
+    It keeps the picture near to what `snap_to_palette` shows of it; the colours do not move. The
+    name is that of van den Oord et al., 2017, https://arxiv.org/abs/1711.00937. pixray logs it
+    times 1 + 1 / β, with the same gradient.
+
+    Args:
+        picture: before it was snapped, [B, 3, H, W].
+        snapped: [B, 3, H, W]; has no gradient here.
+    """
+    return F.mse_loss(picture, snapped.detach())
+
+
 def closeness_loss(picture: Image) -> Loss:
     """The init loss: the mean squared difference from a picture, in [0, 1].
 

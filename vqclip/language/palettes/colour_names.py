@@ -24,6 +24,7 @@ from importlib import resources
 from vqclip.errors import ConfigError, suggest
 
 RGB = tuple[float, float, float]  # red, green, blue in [0, 1], sRGB
+LUMA = (0.299, 0.587, 0.114)  # shares of red, green and blue in brightness
 
 MATPLOTLIB: dict[str, RGB] = {
     "b": (0, 0, 1),

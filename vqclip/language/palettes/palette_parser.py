@@ -80,14 +80,11 @@ def parse_palette(text: str, key: str = "") -> Palette:
     return Palette(sections)
 
 
-def parse_colours(text: str, key: str = "") -> list[RGB]:
-    r"""Parse a palette without files to its colours, in order.
+def parse_sections(text: str, key: str = "") -> list[tuple[RGB, ...]]:
+    """Parse a palette without files to the colours of its sections.
 
     Raises:
         ConfigError: as `parse_palette`, and for a file.
-
-    >>> [to_hex(each) for each in parse_colours("xkcd:red\\4")]
-    ['#000000', '#4c0000', '#990000', '#e50000']
     """
     palette = parse_palette(text, key)
     if palette.files:
@@ -95,7 +92,16 @@ def parse_colours(text: str, key: str = "") -> list[RGB]:
             f"{name_setting(key)}@{palette.files[0].name} is a file, and the colours of files "
             "are not known here; write colours"
         )
-    return [colour for each in palette.sections if isinstance(each, tuple) for colour in each]
+    return [each for each in palette.sections if isinstance(each, tuple)]
+
+
+def parse_colours(text: str, key: str = "") -> list[RGB]:
+    r"""Parse a palette without files to its colours, in order; errors as `parse_sections`.
+
+    >>> [to_hex(each) for each in parse_colours("xkcd:red\\4")]
+    ['#000000', '#4c0000', '#990000', '#e50000']
+    """
+    return [colour for each in parse_sections(text, key) for colour in each]
 
 
 def write_list(colours: Sequence[RGB]) -> str:

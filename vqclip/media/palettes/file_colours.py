@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vqclip.errors import PictureError
-from vqclip.language.palettes.colour_names import RGB
+from vqclip.language.palettes.colour_names import LUMA, RGB
 from vqclip.media import images
 from vqclip.media.palettes.k_means import find_centres
 from vqclip.media.palettes.swatches import is_swatches, read_swatches
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SIDE = 192  # pixels of a picture from which a few colours are taken, at most
 OPAQUE = 128  # levels of opacity from which on a pixel counts
-LUMA = (0.299, 0.587, 0.114)  # of red, green, blue
 
 
 def read_colours(path: Path, count: int) -> list[RGB]:
