@@ -115,9 +115,7 @@ def test_what_no_picture_shows_moves_along(home: Home, edges: str) -> None:
     encode = run.drawer.vqgan.encode
     with torch.no_grad():
         last = trip.last["latent"]
-        rest = last - encode(
-            draw_latent(run, trip.last["latent"]).mul(255).round().div(255)
-        )
+        rest = last - encode(draw_latent(run, trip.last["latent"]).mul(255).round().div(255))
         frames(run).start_frame(1)
         assert trip.target is not None
         found = run.drawer.parameters["latent"] - encode(trip.target)
@@ -316,9 +314,7 @@ def test_what_a_film_shows_is_neither_held_nor_carried(home: Home, blend: float)
     encode = run.drawer.vqgan.encode
     with torch.no_grad():
         last = trip.last["latent"]
-        rest = last - encode(
-            draw_latent(run, trip.last["latent"]).mul(255).round().div(255)
-        )
+        rest = last - encode(draw_latent(run, trip.last["latent"]).mul(255).round().div(255))
         wanted = encode(trip.target)
         wanted[..., 4:] += (1 - blend) * rest[..., 4:]
     assert rest.shape[-1] == 8 and float(rest.abs().mean()) > 0.1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -44,7 +45,7 @@ class BaseDrawer(ABC):
 
     name: ClassVar[str]
     rate: ClassVar[float]
-    rate_factors: ClassVar[Mapping[str, float]] = {}
+    rate_factors: Mapping[str, float] = MappingProxyType({})
     is_grid: ClassVar[bool] = False
     is_lossy: ClassVar[bool] = False
     encodes: ClassVar[bool] = True

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.config.sizes import canonical_size
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.cell_grid import plan_grid
 from vqclip.language.palettes.colour_names import LUMA, RGB
 from vqclip.language.palettes.palette_parser import parse_sections
 from vqclip.media.palettes.k_means import find_centres, label_points, move_centres
@@ -87,7 +87,7 @@ class PaletteDrawer(BaseDrawer):
         self.levels = torch.linspace(0, 1, shades).pow(gamma)  # [S]
         self.random, self.given, self.lock = random, colours, lock
         # Of each drawer, not of the class: locked colours do not move.
-        self.rate_factors = {COLOURS: 0.0 if lock else 0.5}  # type: ignore[misc]
+        self.rate_factors = {COLOURS: 0.0 if lock else 0.5}
 
     @classmethod
     def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
@@ -100,7 +100,7 @@ class PaletteDrawer(BaseDrawer):
         if settings.start == "colours":
             sections = parse_sections(settings.colours, "draw.colours")
             colours = arrange_palettes(sections, settings.palettes, settings.shades)
-        columns, rows = _plan_grid(width, height, settings.grid, settings.coarse)
+        columns, rows = plan_grid(width, height, settings.grid, settings.coarse)
         return cls(
             *(width, height, columns, rows),
             shades=settings.shades,
@@ -203,12 +203,6 @@ class PaletteDrawer(BaseDrawer):
         alike = centred @ centred.T / (spread[:, None] * spread * cells)
         apart = 1 - torch.eye(count, device=share.device, dtype=share.dtype)
         return (alike * apart).mean() + (1 / (spread * cells)).mean()
-
-
-def _plan_grid(width: int, height: int, grid: str, coarse: float) -> tuple[int, int]:
-    """The number of (columns, rows); to be replaced by that of all drawers of cells."""
-    columns, rows = map(int, str(canonical_size(grid.strip() or "40x40")).split("x"))
-    return max(1, min(int(columns / coarse), width)), max(1, min(int(rows / coarse), height))
 
 
 def sort_shades(colours: Tensor) -> Tensor:

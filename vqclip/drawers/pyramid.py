@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, log2
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 import torch
@@ -37,7 +38,7 @@ class PyramidDrawer(BaseDrawer):
 
     name: ClassVar[str] = "pyramid"
     rate: ClassVar[float] = 0.05
-    rate_factors: ClassVar[Mapping[str, float]] = {BASE: 0.0}
+    rate_factors: Mapping[str, float] = MappingProxyType({BASE: 0.0})
 
     @classmethod
     def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:

@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING
 from vqclip.config import layout_settings, perceptor_spec, schedule_settings
 from vqclip.config.auto_settings import resolve_auto
 from vqclip.config.checking import animation_checks, prompt_notes
-from vqclip.config.checking.picture_checks import images_of_run, require_images
+from vqclip.config.checking.picture_checks import (
+    images_of_run,
+    inline_palettes,
+    require_images,
+)
 from vqclip.config.checking.setting_checks import check_settings
 from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
@@ -159,6 +163,7 @@ def make_request(
     # What begins with a picture that is there does not look for its own.
     there = begun or animation_checks.continues_another_run(config)
     parsed = _check(config, search_path, starts=not there, complete=complete)
+    config = inline_palettes(config, search_path)
     hints = list[str]()
     if config.source.film or config.frames:
         from vqclip.run import frame_plan as run_frames

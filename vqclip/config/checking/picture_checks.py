@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import NOISES, RunConfig
+from vqclip.config.setting_layers import with_values
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
-from vqclip.media.palettes.palette_files import check_files
+from vqclip.media.palettes.palette_files import check_files, inline_files
 from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
@@ -52,8 +53,8 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
             check_image(path)
         else:
             check_images(name, search_path)
-    if config.losses.colours.strip():
-        check_files(config.losses.colours, search_path, "losses.colours")
+    for key, text in palettes_of_run(config):
+        check_files(text, search_path, key)
 
 
 def _check_mask(name: str, search_path: SearchPath) -> None:
@@ -73,3 +74,22 @@ def no_start(name: str) -> str:
         f"init={shorten_name(name)} is neither a picture file nor one of: "
         f"{', '.join(STARTS)}{suggest_value('init', name[:80], STARTS)}"
     )
+
+
+def palettes_of_run(config: RunConfig) -> list[tuple[str, str]]:
+    """The settings of a run that are palettes, and are not empty, with their values."""
+    found = [("losses.colours", config.losses.colours), ("draw.colours", config.draw.colours)]
+    return [(key, text) for key, text in found if text.strip()]
+
+
+def inline_palettes(config: RunConfig, search_path: SearchPath) -> RunConfig:
+    """Write the colours of pictures and palette files into the settings that name them.
+
+    So the notes hold them, and the run can be drawn again without the files.
+
+    Raises:
+        VqclipError: for a file that cannot be read.
+    """
+    found = {key: inline_files(text, search_path, key) for key, text in palettes_of_run(config)}
+    changed: RunConfig = with_values(config, found) if found else config
+    return changed

@@ -220,6 +220,10 @@ def _check_losses(config: RunConfig) -> None:
         )
     if losses.colours.strip():
         parse_palette(losses.colours, "losses.colours")
+    draw = config.draw
+    if draw.colours.strip() or draw.start == "colours":
+        parse_palette(draw.colours, "draw.colours")
+    parse_colour(draw.paper, "draw.paper")
     parse_colour(losses.edge_colour, "losses.edge_colour")
     parse_colour(config.init_colour, "init_colour")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ class SpectralDrawer(BaseDrawer):
             start picture is greater.
     """
 
-    rate_factors: ClassVar[Mapping[str, float]] = {GAIN: 0.0, CONTRAST: 0.0}
+    rate_factors: Mapping[str, float] = MappingProxyType({GAIN: 0.0, CONTRAST: 0.0})
 
     def __init__(self, width: int, height: int, saturation: float, contrast: float) -> None:
         super().__init__(width, height)
