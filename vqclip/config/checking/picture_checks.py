@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import NOISES, RunConfig
-from vqclip.config.setting_layers import with_values
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
@@ -91,5 +91,6 @@ def inline_palettes(config: RunConfig, search_path: SearchPath) -> RunConfig:
         VqclipError: for a file that cannot be read.
     """
     found = {key: inline_files(text, search_path, key) for key, text in palettes_of_run(config)}
-    changed: RunConfig = with_values(config, found) if found else config
-    return changed
+    losses = replace(config.losses, colours=found.get("losses.colours", config.losses.colours))
+    draw = replace(config.draw, colours=found.get("draw.colours", config.draw.colours))
+    return replace(config, losses=losses, draw=draw)
