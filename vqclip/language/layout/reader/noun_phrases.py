@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
 
 from vqclip.language.layout.reader.number_comparisons import MOST, Order
 from vqclip.language.layout.reader.phrase_words import Number, PhraseWords, Word
@@ -266,18 +265,6 @@ def make_singular(word: str) -> str:
         return word[:-3] + "y"
     if not word.endswith(("ves", "oes", "ses", "xes", "zes", "hes")):
         return word[:-1]
-    return str(_load_inflect().singular_noun(word) or word)
+    import inflect  # takes two seconds, which few words need
 
-
-@cache
-def _load_inflect() -> Any:
-    """The library of plurals, without the checks of types that take it two seconds to load."""
-    import typeguard
-
-    check = typeguard.typechecked
-    typeguard.typechecked = lambda function: function  # type: ignore[assignment]
-    try:
-        import inflect
-    finally:
-        typeguard.typechecked = check
-    return inflect.engine()
+    return str(inflect.engine().singular_noun(word) or word)
