@@ -36,7 +36,7 @@ class MosaicDrawer(ColouredCells):
     """
 
     name: ClassVar[str] = "mosaic"
-    rate: ClassVar[float] = 0.03
+    rate: ClassVar[float] = 0.06
     exports: ClassVar[tuple[str, ...]] = (".svg",)
 
     def __init__(

@@ -35,7 +35,7 @@ class PixelsDrawer(ColouredCells):
     """
 
     name: ClassVar[str] = "pixels"
-    rate: ClassVar[float] = 0.03
+    rate: ClassVar[float] = 0.06
     is_grid: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = (".png", ".svg")
 
