@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vqclip.config.draw_settings import uses_vqgan
+from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError, PromptError
@@ -54,6 +54,14 @@ OTHER_DRAWER_DEFAULTS: dict[str, Any] = {
 }
 
 
+# pytti's own losses of its Limited Palette.
+PALETTE_LOSSES: dict[str, float] = {"shades": 0.01, "unlike": 0.2}
+
+
+# A border of one colour would be an opaque one.
+TRANSPARENT_LOSSES: dict[str, float] = {"edges": 0.0}
+
+
 def resolve_auto(config: RunConfig) -> RunConfig:
     """Resolve init=auto, and turn `length` in seconds into `frames`.
 
@@ -89,14 +97,25 @@ def _frames(seconds: float, fps: float) -> int:
     return max(1, round(seconds * fps))
 
 
-def defaults_for(init: Any, vqgan: Any, drawer: Any = "vqgan") -> dict[str, Any]:
+def defaults_for(
+    init: Any, vqgan: Any, drawer: Any = "vqgan", alpha: bool = False
+) -> dict[str, Any]:
     """The defaults for a start: settings that differ from the schema's, as nested dicts.
 
     Args:
         init: the setting, resolved (`resolve_auto`).
         vqgan: the name of the VQGAN.
         drawer: the setting.
+        alpha: the setting `draw.alpha`.
     """
+    losses = PALETTE_LOSSES if "palette" in drawer_names(str(drawer)) else {}
+    losses = losses | TRANSPARENT_LOSSES if alpha else losses
+    found = _defaults_for_start(init, vqgan, drawer)
+    return found | {"losses": found.get("losses", {}) | losses} if losses else found
+
+
+def _defaults_for_start(init: Any, vqgan: Any, drawer: Any) -> dict[str, Any]:
+    """The same, by what is drawn at first."""
     if not str(drawer).startswith("vqgan"):
         return OTHER_DRAWER_DEFAULTS
     if init == "dream":
@@ -115,8 +134,10 @@ def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str,
         notes: the settings recorded in the picture.
         now: the defaults for the new start, as `defaults_for` gives them.
     """
-    before = defaults_for(notes.get("init"), notes.get("vqgan"), notes.get("drawer", "vqgan"))
-    return notes if before is now else _without(_without(notes, before), _schema_defaults(now))
+    start, drawn = (notes.get("init"), notes.get("vqgan")), notes.get("draw")
+    alpha = isinstance(drawn, Mapping) and drawn.get("alpha") is True
+    before = defaults_for(*start, notes.get("drawer", "vqgan"), alpha)
+    return notes if before == now else _without(_without(notes, before), _schema_defaults(now))
 
 
 def _schema_defaults(keys: Mapping[str, Any]) -> dict[str, Any]:

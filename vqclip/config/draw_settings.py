@@ -1,10 +1,10 @@
-"""Settings of the drawers, `draw.…`; each names the drawers that have it."""
+"""Settings of the drawers, `draw.…`, each of which names the drawers that have it; of filters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vqclip.config.setting_fields import option
+from vqclip.config.setting_fields import option, schedulable
 from vqclip.errors import ConfigError
 
 DRAWERS = (
@@ -143,6 +143,18 @@ class DrawSettings:
     )
     alpha: bool = option(
         False,
-        "a transparent ground",
+        "a picture that may be transparent, with opacity in final.png; of stills",
         drawers=("pixels", "mosaic", "strokes"),
+    )
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """What changes the picture between drawing and looking, whatever draws it."""
+
+    lookup: str = option(
+        "", 'only these colours: every pixel becomes the nearest, such as "navy->gold\\8"'
+    )
+    commit: float | str = schedulable(
+        10.0, "with filters.lookup, how near to these colours the picture stays itself", least=0
     )

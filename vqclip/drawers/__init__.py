@@ -12,5 +12,6 @@ Begin with `base`.
     mosaic     The mosaic drawer: coloured cells of a shape that cover the picture
     palette    The palette drawer: a grid of cells, each with a shade of one of several
                palettes
+    filtered   The filtered drawer: a drawer's picture as a run shows it, filtered and on a ground
     cell_grid  The grid of a picture's cells: how many columns and rows
 """
