@@ -68,7 +68,8 @@ GROWN = [("64", "40%"), ("128", "25%")]  # what suits random codes of the starte
 
 def test_without_anything_there_are_the_defaults() -> None:
     suited = {"growth": [Stage(*GROWN[0]), Stage(*GROWN[1])], "losses": LossSettings(edges=3.0)}
-    assert load_config() == RunConfig(init="random", **suited)  # type: ignore[arg-type]
+    wanted = RunConfig(init="random", drawer="vqgan", **suited)  # type: ignore[arg-type]
+    assert load_config() == wanted
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,12 @@ def test_a_run_starts_from_a_draft_where_it_can(
     run, usual = load_config(prompt, **settings), RunConfig()
     from_codes = start == "random" and "vqgan" not in settings
     growth = [Stage(*each) for each in GROWN] if from_codes else usual.growth
-    suited = (60, [], 0.1, 3) if start == "dream" else (200, growth, 0.3, 0)
+    finished = "vqgan" not in settings  # by the pyramid, which takes more steps
+    suited = (200, growth, 0.3, 0)
+    if start == "dream":
+        suited = (90 if finished else 60, [], 0.1, 3)
+    drawer = "vqgan,pyramid" if start == "dream" and finished else "vqgan"
+    assert run.drawer == drawer
     assert run.init == start
     assert (run.steps, run.growth, run.optimiser.rate, run.losses.init) == suited
 

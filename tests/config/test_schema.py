@@ -190,6 +190,7 @@ def test_settings_as_plain_values_load_into_the_same_settings() -> None:
         **{
             "prompts": "a # b",
             "init": "random",
+            "drawer": "vqgan",
             "seed": 0,
             "cutouts__noise": 0.0,
             "style": "${x} of {}",

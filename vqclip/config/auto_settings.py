@@ -25,6 +25,10 @@ DRAFT_DEFAULTS: dict[str, Any] = {
 }
 
 
+# The pyramid sharpens what the VQGAN drew, in half the time that the VQGAN's steps take.
+FINISHED_DRAFT_DEFAULTS: dict[str, Any] = DRAFT_DEFAULTS | {"steps": 90}
+
+
 # Random codes have no composition: every cutout tends to show the whole subject, which fills the
 # picture and runs over its edges. A border of one colour keeps the subject whole on a plain
 # background, as in the pictures that the starter learnt from, and more of the run can go into
@@ -63,10 +67,11 @@ TRANSPARENT_LOSSES: dict[str, float] = {"edges": 0.0}
 
 
 def resolve_auto(config: RunConfig) -> RunConfig:
-    """Resolve init=auto, and turn `length` in seconds into `frames`.
+    """Resolve init=auto and drawer=auto, and turn `length` in seconds into `frames`.
 
-    init becomes "source" if there is a source film; "dream", a draft, if the VQGAN is the starter
-    and a text prompt has a positive weight; else "random".
+    drawer becomes "vqgan,pyramid" for a still of more than one step from a draft, if the VQGAN is
+    the starter; else "vqgan". init becomes "source" if there is a source film; "dream", a draft,
+    if the VQGAN is the starter and a text prompt has a positive weight; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -74,17 +79,30 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     if config.length > 0 and (config.fps or not config.source.film):
         frames = _frames(config.length, config.fps or FPS)
         config = dataclasses.replace(config, frames=frames, length=0.0)
-    if config.init != "auto":
+    start = _resolve_init(config) if config.init == "auto" else config.init
+    config = dataclasses.replace(config, init=start)
+    if config.drawer.strip() != "auto":
         return config
+    return dataclasses.replace(config, drawer=choose_drawer(config))
+
+
+def choose_drawer(config: RunConfig) -> str:
+    """What drawer=auto means, where init is resolved."""
+    still = not (config.frames or config.length or config.source.film) and config.steps > 1
+    finished = still and (config.init, config.vqgan) == ("dream", "starter")
+    return "vqgan,pyramid" if finished else "vqgan"
+
+
+def _resolve_init(config: RunConfig) -> str:
+    """What init=auto means."""
     if config.source.film:
-        return dataclasses.replace(config, init="source")
+        return "source"
     try:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
         words = []  # empty or not valid, which is reported when the run is planned
     drafted = config.vqgan == "starter" or not uses_vqgan(config.drawer)
-    start = "dream" if words and drafted else "random"
-    return dataclasses.replace(config, init=start)
+    return "dream" if words and drafted else "random"
 
 
 def _frames(seconds: float, fps: float) -> int:
@@ -119,7 +137,7 @@ def _defaults_for_start(init: Any, vqgan: Any, drawer: Any) -> dict[str, Any]:
     if not str(drawer).startswith("vqgan"):
         return OTHER_DRAWER_DEFAULTS
     if init == "dream":
-        return DRAFT_DEFAULTS
+        return DRAFT_DEFAULTS if drawer == "vqgan" else FINISHED_DRAFT_DEFAULTS
     if init == "source":
         return SOURCE_FILM_DEFAULTS
     return RANDOM_CODES_DEFAULTS if (init, vqgan) == ("random", "starter") else NO_DEFAULTS

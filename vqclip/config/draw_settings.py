@@ -28,8 +28,8 @@ def drawer_names(text: str) -> tuple[str, ...]:
 
 
 def uses_vqgan(text: str) -> bool:
-    """Whether the VQGAN is among the drawers that the setting `drawer` names."""
-    return "vqgan" in drawer_names(text)
+    """Whether the VQGAN is among the drawers that the setting `drawer` names, or "auto"."""
+    return bool({"vqgan", "auto"} & {*drawer_names(text)})
 
 
 def finish_steps(text: str, finish: str, steps: int) -> int:
@@ -47,7 +47,7 @@ def finish_steps(text: str, finish: str, steps: int) -> int:
     written = finish.strip()
     try:
         share = float(written.removesuffix("%")) / 100 if written.endswith("%") else None
-        count = int(written) if share is None else round(steps * share)
+        count = int(written) if share is None else min(max(1, round(steps * share)), steps - 1)
     except (ValueError, OverflowError):
         raise ConfigError(
             f"draw.finish is {finish!r}; write a number of steps, such as 60, or a share: 40%"
@@ -64,7 +64,7 @@ class DrawSettings:
     """How a drawer draws."""
 
     finish: str = option(
-        "40%", "of two drawers, how many steps the last one takes: a number, or a share"
+        "65%", "of two drawers, how many steps the last one takes: a number, or a share"
     )
     finish_rate: float | None = option(
         None, "the learning rate of the last of two drawers; null: its own", least=0, most=10

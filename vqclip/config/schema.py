@@ -335,8 +335,9 @@ class RunConfig:
     )
     loop: bool = option(False, "make the animation's last frame lead back to the first")
     drawer: str = option(
-        "vqgan",
-        "what draws (vqclip help drawers); of two, as in vqgan,pyramid, the last one finishes",
+        "auto",
+        "what draws (vqclip help drawers); of two, the last one finishes; auto: vqgan,pyramid "
+        "for stills from a draft with vqgan=starter, else vqgan",
     )
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(

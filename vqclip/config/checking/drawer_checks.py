@@ -23,6 +23,8 @@ def check_drawers(config: RunConfig) -> None:
             name of the one that has it.
     """
     names = drawer_names(config.drawer)
+    if names == ("auto",):
+        names = ("vqgan",)
     for name in names:
         if name not in DRAWERS:
             raise ConfigError(
