@@ -21,7 +21,7 @@ def snap(colours: Tensor) -> Tensor:
     """The nearest of `RAMP`, with the gradient of what was there."""
     rows = colours.detach().movedim(1, -1)
     near = RAMP[find_nearest_rows(rows.reshape(-1, 3), RAMP)].reshape(rows.shape).movedim(-1, 1)
-    return near + colours - colours.detach()
+    return near + (colours - colours.detach())
 
 
 def clear_pixels(*, filtered: bool = False, seed: int = 0) -> FilteredDrawer:
@@ -92,7 +92,7 @@ def test_a_filter_changes_colours_and_leaves_opacity() -> None:
     assert torch.allclose(picture[0, :, 0, 0], torch.zeros(3), atol=1e-6)  # black is nearest
     assert torch.allclose(picture[0, :, 0, 3], torch.tensor(0.75 * drawer.ground).expand(3))
     final = drawer.filter_picture(drawer.draw_plain(drawer.drawer.parameters))
-    assert final[0, :, 0, 3].tolist() == [0, 0, 0, round(0.25 * 255) / 255]
+    assert torch.allclose(final[0, :, 0, 3], torch.tensor([0, 0, 0, 64 / 255]))
 
 
 def test_what_cannot_be_seen_has_a_finite_gradient() -> None:

@@ -141,7 +141,7 @@ def noted_settings(config: RunConfig) -> dict[str, Any]:
     before there were any.
     """
     values = to_dict(config, everywhere=False)
-    if config.drawer == RunConfig.drawer and config.draw == DrawSettings():
+    if config.drawer == "vqgan" and config.draw == DrawSettings():
         del values["drawer"], values["draw"]
         for name in DRAWER_LOSSES:
             del values["losses"][name]
