@@ -243,7 +243,7 @@ def _make_objectives(
         *objectives.make_loss_objectives(config.losses, start, request.clock),
     ]
     if request.layouts:
-        found = thing_prompts.hold_ground(found)
+        found = thing_prompts.hold_ground(found, start, request.layouts)
     if request.frames is None or feedback is None:
         yield from found
         return

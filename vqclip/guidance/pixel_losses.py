@@ -155,18 +155,22 @@ def commitment_loss(picture: Image, snapped: Image) -> Scalar:
     return F.mse_loss(picture, snapped.detach())
 
 
-def closeness_loss(picture: Image) -> Loss:
+def closeness_loss(picture: Image, weights: Tensor | None = None) -> Loss:
     """The init loss: the mean squared difference from a picture, in [0, 1].
 
     Usually the picture that the run starts from: rkhamilton's and pytti's direct image loss.
 
     Args:
         picture: [1, 3, H, W] in [0, 1], of any size; it is stretched to that of the run's.
+        weights: how much each place counts, [1, 1, H, W]; 1 everywhere unless given.
     """
     picture = picture.detach()
 
     def loss(view: View) -> Scalar:
-        return F.mse_loss(view.image, resize_like(picture, view.image))
+        wanted = resize_like(picture, view.image)
+        if weights is None:
+            return F.mse_loss(view.image, wanted)
+        return ((view.image - wanted).square() * resize_like(weights, view.image)).mean()
 
     return loss
 
