@@ -59,9 +59,7 @@ class DrawSettings:
         most=4,
         drawers=("fourier",),
     )
-    saturation: float = option(
-        1.8, "strength of colours", least=0.1, most=10, drawers=SPECTRA
-    )
+    saturation: float = option(1.8, "strength of colours", least=0.1, most=10, drawers=SPECTRA)
     contrast: float = option(1.0, "contrast of the picture", least=0.1, most=5, drawers=SPECTRA)
     wave: str = option("coif2", "the wavelet, by its name in PyWavelets", drawers=("wavelets",))
     sharp: float = option(
@@ -71,18 +69,29 @@ class DrawSettings:
         most=2,
         drawers=("wavelets",),
     )
-    strokes: int = option(256, "number of strokes", least=1, most=4096, drawers=VECTORS)
+    strokes: int = option(
+        0, "number of strokes; 0: 256, of lines 24", least=0, most=4096, drawers=VECTORS
+    )
     segments: int = option(
-        3, "curves in a stroke, at most", least=1, most=32, drawers=VECTORS
+        0, "curves in a stroke, at most; 0: 3, of lines 8", least=0, most=32, drawers=VECTORS
     )
     thinnest: float = option(
-        0.4, "least width of a stroke, in % of the height", least=0.01, most=50, drawers=VECTORS
-    )
-    thickest: float = option(
-        10.0, "greatest width of a stroke, in % of the height", least=0.01, most=100,
+        0.0,
+        "least width of a stroke, in % of the height; 0: 0.4, of lines 0.9",
+        least=0,
+        most=50,
         drawers=VECTORS,
     )
-    paper: str = option("white", "colour of the paper", drawers=VECTORS)
+    thickest: float = option(
+        0.0,
+        "greatest width of a stroke, in % of the height; 0: 10, of lines 4",
+        least=0,
+        most=100,
+        drawers=VECTORS,
+    )
+    paper: str = option(
+        "", "colour of the paper; empty: white, of lines #f2eecb", drawers=VECTORS
+    )
     paper_moves: bool = option(False, "let the paper's colour change, too", drawers=VECTORS)
     pyramid: bool = option(
         False, "optimise the latent as a sum of resolutions", drawers=("vqgan",)
