@@ -145,7 +145,7 @@ def bare_models(ready: Any, width: int, height: int) -> Callable[[], None]:
     import torch
 
     vqgan = ready.drawer.vqgan
-    latent = torch.zeros_like(ready.drawer.latent).requires_grad_()
+    latent = torch.zeros_like(ready.drawer.parameters["latent"]).requires_grad_()
     count = ready.config.cutouts.count
     batches = []
     for perceptor in ready.perceptors:

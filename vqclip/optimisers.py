@@ -1,26 +1,27 @@
-"""Optimisers, learning-rate schedules, the averaged latent, and recovery from NaN.
+"""Optimisers, learning-rate schedules, averages, and recovery from NaN.
 
 An optimiser is `(parameters, lr=...) -> torch.optim.Optimizer`; a schedule is
 `step -> factor`, and multiplies the learning rate. `build_optimiser` joins the two.
 
-A loss or a latent that is infinite or NaN would stay so for the rest of the run. `NanGuard` takes
-such a step again from where it began, at half the rate and with other cutouts.
+A loss or a parameter that is infinite or NaN would stay so for the rest of the run. `NanGuard`
+takes such a step again from where it began, at half the rate and with other cutouts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adagrad, Adam, Adamax, AdamW, Optimizer, RAdam, RMSprop
 
 from vqclip.errors import ConfigError, NumbersError, pick
 from vqclip.optimisation_loop import Step
+from vqclip.tensors import Parameters
 
 Factor = Callable[[int], float]  # step → factor of the learning rate
 
@@ -32,20 +33,28 @@ class Scheduled:
     steps, or another frame.
 
     Args:
-        optimiser: any of torch's; the factor multiplies its present learning rates.
+        optimiser: any of torch's, with a group for each parameter, which has its `name`; the
+            factor multiplies its learning rate.
         factor: step, from 0 → factor.
+        rate_factors: name of a parameter → a further factor, 1 unless given.
 
     Attributes:
         taken: the number of steps taken.
         rate_factor: a further factor, 1 unless steps have failed (`NanGuard`).
     """
 
-    def __init__(self, optimiser: Optimizer, factor: Factor) -> None:
+    def __init__(
+        self,
+        optimiser: Optimizer,
+        factor: Factor,
+        rate_factors: Mapping[str, float] | None = None,
+    ) -> None:
         self.optimiser = optimiser
         self.factor = factor
         self.taken = 0
         self.rate_factor = 1.0
-        self._rates = [float(group["lr"]) for group in optimiser.param_groups]
+        self._rate = float(optimiser.defaults["lr"])
+        self._rate_factors = {} if rate_factors is None else rate_factors
 
     def zero_grad(self) -> None:
         """Clear the gradients."""
@@ -54,38 +63,35 @@ class Scheduled:
     def step(self) -> None:
         """Update the parameters, at the learning rate of this step."""
         factor = self.factor(self.taken) * self.rate_factor
-        for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate * factor * self._rate_factors.get(group["name"], 1.0)
         self.optimiser.step()
         self.taken += 1
 
-    def resize_moments(self, old: Tensor, new: Tensor) -> None:
-        """Optimise `new`, the latent `old` at another size, from now on; moments are resized.
+    def carry_over(self, before: Parameters, after: Parameters, *, resize: bool) -> None:
+        """Optimise other parameters from now on, those of a picture that has grown.
 
-        Moments are resized bilinearly, so that second moments stay positive. They belong to
-        `old`, resized, which `new` need not be: `LatentDrawer.enlarge` encodes the picture anew.
-        Then they are an estimate, which the next steps correct.
+        Moments of a grid are resized bilinearly, so that second moments stay positive. Since the
+        picture is encoded anew they are only an estimate: Adam's first moments have forgotten it
+        after some tens of steps, the second ones, which set how far a step goes, after hundreds.
+        Other moments go with a parameter of the same shape, or are dropped.
 
         Args:
-            old: [1, C, h, w], a parameter of this optimiser.
-            new: [1, C, h', w'], which takes its place; nothing is written into it.
+            before: parameters of this optimiser by their names.
+            after: those that take their place; nothing is written into them.
+            resize: whether they are grids, [1, C, h, w], whose moments are resized.
         """
-        for group in self.optimiser.param_groups:
-            group["params"] = [new if each is old else each for each in group["params"]]
-        self.optimiser.state[new] = {
-            name: functional.interpolate(value, new.shape[-2:], mode="bilinear")
-            if isinstance(value, Tensor) and value.shape == old.shape
-            else value
-            for name, value in self.optimiser.state.pop(old, {}).items()
-        }
+        for name, old in before.items():
+            if (new := after.get(name)) is old:
+                continue
+            kept = self.optimiser.state.pop(old, {})
+            if new is not None and (resize or new.shape == old.shape):
+                self.optimiser.state[new] = {k: _resized(v, old, new) for k, v in kept.items()}
+        groups = [{"params": [each], "name": name} for name, each in after.items()]
+        self.optimiser.param_groups = [self.optimiser.param_groups[0] | each for each in groups]
 
     def warp_moments(self, along: Callable[[Tensor], Tensor]) -> None:
-        """Warp the moments as the parameters have been warped.
-
-        Args:
-            along: warps a tensor of a parameter's shape; it must keep values that are not
-                negative so.
-        """
+        """Warp the moments by `along`, which must keep values that are not negative so."""
         for parameter in self._parameters():
             kept = self.optimiser.state.get(parameter, {})
             for name, value in kept.items():
@@ -130,68 +136,71 @@ class Scheduled:
 
 
 class Average:
-    """An exponential moving average of a parameter, which gives a calmer picture.
+    """An exponential moving average of parameters, which gives a calmer picture.
 
     Bias-corrected, so that it is exact from the first update on: after n updates the value is
     sum(decay**(n - i) * x_i) / sum(decay**(n - i)) over i = 1...n. pytti's default decay, .99,
     remembers about the last 100 steps.
 
     Args:
-        parameter: the tensor to average; its shape must not change.
+        parameters: what to average, by name; shapes must not change.
         decay: in [0, 1); 0 keeps only the latest.
 
     Raises:
         ConfigError: if `decay` is not in [0, 1).
     """
 
-    def __init__(self, parameter: Tensor, decay: float = 0.99) -> None:
+    def __init__(self, parameters: Parameters, decay: float = 0.99) -> None:
         if not 0 <= decay < 1:
             raise ConfigError(
                 f"the average's decay {decay} must be at least 0 and below 1, such as 0.99"
             )
-        self.parameter = parameter
+        self.parameters = parameters
         self.decay = decay
         self.taken = 0
-        self._sum = torch.zeros_like(parameter, requires_grad=False)
+        self._sums = {name: torch.zeros_like(x.detach()) for name, x in parameters.items()}
 
+    @torch.no_grad()
     def update(self) -> None:
-        """Add the present value of the parameter to the average."""
-        with torch.no_grad():
-            self._sum.lerp_(self.parameter.detach(), 1 - self.decay)
+        """Add the present values of the parameters to the average."""
+        for name, total in self._sums.items():
+            total.lerp_(self.parameters[name].detach(), 1 - self.decay)
         self.taken += 1
 
-    def value(self) -> Tensor:
-        """The average, without gradient; before any update, a copy of the parameter."""
+    def value(self) -> dict[str, Tensor]:
+        """The averages, without gradient; before any update, copies of the parameters."""
         if self.taken == 0:
-            return self.parameter.detach().clone()
-        return self._sum / (1 - self.decay**self.taken)
+            return {name: x.detach().clone() for name, x in self.parameters.items()}
+        return {name: x / (1 - self.decay**self.taken) for name, x in self._sums.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for `load_state_dict`."""
-        return {"sum": self._sum.clone(), "taken": self.taken}
+        """Return the state for `load_state_dict`: `sums` by name, and `taken`."""
+        return {"sums": {name: x.clone() for name, x in self._sums.items()}, "taken": self.taken}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state`."""
-        self._sum.copy_(state["sum"])
+        self._sums = {name: x.clone() for name, x in state["sums"].items()}
         self.taken = state["taken"]
 
 
 def build_optimiser(
     name: str,
-    parameters: Iterable[Tensor],
+    parameters: Parameters,
     *,
     rate: float | Factor | None = None,
     factor: Factor | None = None,
+    rate_factors: Mapping[str, float] | None = None,
     **options: Any,
 ) -> Scheduled:
     """Build an optimiser whose learning rate follows a schedule.
 
     Args:
         name: one of `OPTIMISERS`.
-        parameters: the tensors to optimise.
+        parameters: the tensors to optimise, by name.
         rate: the learning rate, or a curve of it over steps; None for that of `RATES`. 0 is
             allowed, and changes nothing.
         factor: the schedule, which multiplies the rate; None for a constant one.
+        rate_factors: name of a parameter → a factor of the rate, 1 unless given.
         options: further arguments of torch's optimiser, such as `betas`.
 
     Raises:
@@ -199,19 +208,27 @@ def build_optimiser(
     """
     factory = pick(OPTIMISERS, name, "optimiser")
     schedule = constant_schedule(1) if factor is None else factor
+    groups = [{"params": [each], "name": key} for key, each in parameters.items()]
     if callable(rate):
         moving = rate
         return Scheduled(
-            factory(list(parameters), lr=1.0, **options),
+            factory(groups, lr=1.0, **options),
             lambda step: moving(step) * schedule(step),
+            rate_factors,
         )
     chosen = RATES[name] if rate is None else rate
     if not (math.isfinite(chosen) and chosen >= 0):
         raise ConfigError(
             f"the learning rate {chosen} must be 0 or above; {RATES[name]} suits {name}"
         )
-    optimiser = factory(list(parameters), lr=chosen, **options)
-    return Scheduled(optimiser, schedule)
+    return Scheduled(factory(groups, lr=chosen, **options), schedule, rate_factors)
+
+
+def _resized(moment: Any, old: Tensor, new: Tensor) -> Any:
+    """A moment of `old` at the size of `new`; what is no moment stays as it is."""
+    if not isinstance(moment, Tensor) or moment.shape != old.shape or old.shape == new.shape:
+        return moment
+    return functional.interpolate(moment, new.shape[-2:], mode="bilinear")
 
 
 def rate_schedule(name: str, steps: int, **options: float) -> Factor:
@@ -307,19 +324,19 @@ class NanGuard:
     """Repeats steps that give infinite numbers or NaN, at half the learning rate.
 
     Args:
-        latent: the parameter that is optimised; restored in place when a step fails.
+        parameters: what is optimised, by name; restored in place when a step fails.
         optimiser: its learning rate is halved by each failure, permanently.
 
     Attributes:
         failed: how often the last successful step had failed before.
     """
 
-    def __init__(self, latent: nn.Parameter, optimiser: Scheduled) -> None:
-        self.latent = latent
+    def __init__(self, parameters: Parameters, optimiser: Scheduled) -> None:
+        self.parameters = parameters
         self.optimiser = optimiser
         self.failed = 0
         self._last_good = True
-        self._latent = latent.detach().clone()
+        self._kept = {name: x.detach().clone() for name, x in parameters.items()}
         self._moves: dict[str, Any] = optimiser.state_dict()
 
     def retry_steps(self, steps: Iterable[int]) -> Iterator[int]:
@@ -330,9 +347,10 @@ class NanGuard:
                 yield step
 
     def restore_state(self) -> None:
-        """Restore latent, moments and rate to those after the last good step."""
+        """Restore parameters, moments and rate to those after the last good step."""
         with torch.no_grad():
-            self.latent.copy_(self._latent)
+            for name, kept in self._kept.items():
+                self.parameters[name].copy_(kept)
         self.optimiser.load_state_dict(self._moves)
 
     def check_step(self, step: Step) -> bool:
@@ -345,11 +363,12 @@ class NanGuard:
             NumbersError: if it failed `TRIES` times; the state is restored then, too.
         """
         moves = self.optimiser.state_dict()
-        wrong = _wrong(step, self.latent.detach(), moves["moments"].values())
+        now = {name: x.detach() for name, x in self.parameters.items()}
+        wrong = _wrong(step, [*now.values(), *moves["moments"].values()])
         if not wrong:
             self.failed = 0 if self._last_good else self.failed
             self._last_good = True
-            self._latent.copy_(self.latent.detach())
+            self._kept = {name: x.clone() for name, x in now.items()}
             self._moves = moves
             return True
         self.failed = 1 if self._last_good else self.failed + 1
@@ -366,9 +385,9 @@ class NanGuard:
         return False
 
 
-def _wrong(step: Step, latent: Tensor, moments: Iterable[Tensor]) -> str:
+def _wrong(step: Step, state: Iterable[Tensor]) -> str:
     """Describe what is not finite after a step; "" if nothing is."""
-    if _finite([*step.losses.values(), latent, *moments]):
+    if _finite([*step.losses.values(), *state]):
         return ""
     losses = [name for name, loss in step.losses.items() if not _finite([loss])]
     return f"the loss of {', '.join(map(repr, losses))}" if losses else "the gradient"

@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -15,9 +15,11 @@ import torch
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
+from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size, plan_stages
-from vqclip.drawers.registry import DRAWERS
+from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.registry import DRAWERS, DrawerInputs
 from vqclip.guidance import objectives
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.objectives import PromptInputs
@@ -27,6 +29,8 @@ from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
+from vqclip.models.memory import MemoryPolicy
+from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
 from vqclip.optimisation_loop import Objective, Step
 from vqclip.run import (
@@ -75,17 +79,17 @@ def build_runner(
     """
     start = None if point is None else resume.read_start_picture(point)
     config = request.config
-    model_files.require_models(config.vqgan, request.names, clip.is_absent)
+    model_files.require_models(request.vqgan, request.names, clip.is_absent)
     words = [word_embedding.read_word(path, name) for name, path in request.words.items()]
     device = pick_device(config.device)
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     seed = pick_seed(config.seed)
-    say(f"loading the VQGAN {config.vqgan} …")
-    vqgan, digest = models_vqgan.load_vqgan(config.vqgan, device)
-    stages = plan_stages(config, vqgan.factor)
+    vqgan, models = _load_vqgan(request, device, say)
+    factor = 1 if vqgan is None else vqgan.factor
+    stages = plan_stages(config, factor)
     size = stages[-1][:2]
-    notes = list(_notes(request, device, size, vqgan.factor))
+    notes = list(_notes(request, device, size, factor))
     if request.retake is not None:
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
@@ -98,8 +102,9 @@ def build_runner(
     masks = init_image.make_masks([*request.prompts, *weighed], request.search_path)
     opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
-    latent = init_image.start_latent(start, vqgan, stages[0][:2], purpose_seed(seed, "init"))
-    models = {config.vqgan: digest} | _digests(request, perceptor_set)
+    first, *last = _make_drawers(request, stages, vqgan, memory_policy)
+    init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
+    models |= _digests(request, perceptor_set)
     notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
     notes += init_image.describe_masks(request.prompts, request.search_path)
     notes += describe_unread(str(request.search_path.find(n)) for n in _pictures(request))
@@ -108,7 +113,8 @@ def build_runner(
         config=config,
         seed=seed,
         clock=request.clock,
-        drawer=DRAWERS["latent"](vqgan, latent, memory_policy),
+        drawer=first,
+        finish=(last[0], config.steps - sum(count for *_, count in stages)) if last else None,
         memory_policy=memory_policy,
         perceptors=perceptor_set.perceptors,
         cutters=perceptor_set.cutters,
@@ -129,6 +135,33 @@ def build_runner(
     if point is not None:
         resume.restore_into(ready, point)
     return ready
+
+
+def _load_vqgan(
+    request: Request, device: torch.device, say: Callable[[str], None]
+) -> tuple[VQGAN | None, dict[str, str]]:
+    """Load the VQGAN, if there is one among the drawers, and give its sha256 by its name."""
+    if request.vqgan is None:
+        return None, {}
+    say(f"loading the VQGAN {request.vqgan} …")
+    vqgan, digest = models_vqgan.load_vqgan(request.vqgan, device)
+    return vqgan, {request.vqgan: digest}
+
+
+def _make_drawers(
+    request: Request,
+    stages: Sequence[tuple[int, int, int]],
+    vqgan: VQGAN | None,
+    memory_policy: MemoryPolicy,
+) -> list[BaseDrawer]:
+    """Make the drawers of a run: one for the size at first, and one for the last steps."""
+    config = request.config
+    return [
+        DRAWERS[name](DrawerInputs(wide, high, config.draw, vqgan, memory_policy))
+        for name, (wide, high, _) in zip(
+            drawer_names(config.drawer), (stages[0], stages[-1]), strict=False
+        )
+    ]
 
 
 def _notes(request: Request, device: torch.device, size: Size, factor: int) -> Iterator[str]:

@@ -45,3 +45,18 @@ def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:
     first = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine.clamp(min=1e-4))
     second = torch.where(straight, share, (share * angle).sin() / sine.clamp(min=1e-4))
     return first, second
+
+
+def pack_parameters(key: str, parameters: Parameters) -> dict[str, Tensor]:
+    """Name parameters for a checkpoint: `KEY.NAME`, or `KEY` where there is only a latent."""
+    if set(parameters) == {"latent"}:
+        return {key: parameters["latent"]}
+    return {f"{key}.{name}": value for name, value in parameters.items()}
+
+
+def unpack_parameters(key: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parameters that `pack_parameters` named so, of all tensors of a checkpoint."""
+    if key in tensors:
+        return {"latent": tensors[key]}
+    start = f"{key}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

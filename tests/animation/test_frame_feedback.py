@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 
 from tests.conftest import FACTOR, Home
+from tests.helpers.building import draw_latent
 from tests.helpers.moving import frames, pattern, ready, shown
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.animation.motion_sources import CameraMotion2D, FeedbackOptions, SourceFrame
-from vqclip.animation.warp import Warp, slerp_latents, warp
+from vqclip.animation.warp import Warp, warp
+from vqclip.drawers.latent import slerp_latents
 from vqclip.optimisation_loop import View
 from vqclip.run.runner import Runner
+from vqclip.tensors import Parameters
 
 PAN = {"pan_x": 2 / 32 * FACTOR, "edges": "wrap"}  # two cells of the latent to the right
 
@@ -41,12 +44,12 @@ def test_without_a_camera_nothing_is_lost(home: Home) -> None:
     run = moved(home)
     assert run.feedback is not None and run.feedback.last is not None
     # The encoder alone would lose a lot: its weights are random.
-    own = run.drawer.vqgan.encode(run.drawer.draw_latent(run.feedback.last))
-    assert not torch.allclose(own, run.feedback.last, atol=0.1)
-    wanted = run.feedback.last.clamp(run.drawer._low, run.drawer._high)
-    assert torch.allclose(run.drawer.latent, wanted, atol=1e-5)
+    own = run.drawer.vqgan.encode(draw_latent(run, run.feedback.last["latent"]))
+    assert not torch.allclose(own, run.feedback.last["latent"], atol=0.1)
+    wanted = run.feedback.last["latent"].clamp(run.drawer._low, run.drawer._high)
+    assert torch.allclose(run.drawer.parameters["latent"], wanted, atol=1e-5)
     assert run.feedback.target is not None
-    drawn = run.drawer.draw_latent(run.feedback.last)
+    drawn = draw_latent(run, run.feedback.last["latent"])
     assert float((run.feedback.target - drawn).abs().max()) <= 0.5 / 255 + 1e-6
     assert bool((run.feedback.seen == 1).all())  # type: ignore[union-attr]
 
@@ -58,7 +61,7 @@ def test_a_pan_moves_picture_latent_and_moments_alike(home: Home, through: str) 
         run.feedback is not None and run.feedback.last is not None and run._optimiser is not None
     )
     moments = {k: v.clone() for k, v in run._optimiser.state_dict()["moments"].items()}
-    drawn = run.drawer.draw_latent(run.feedback.last)
+    drawn = draw_latent(run, run.feedback.last["latent"])
     frames(run).start_frame(1)
     target = run.feedback.target
     assert target is not None
@@ -67,9 +70,9 @@ def test_a_pan_moves_picture_latent_and_moments_alike(home: Home, through: str) 
         wanted = moments[key].roll(-2, -1) if value.dim() == 4 else moments[key]
         assert torch.allclose(value, wanted, atol=1e-5), key
     if through == "latent":
-        wanted = run.feedback.last.roll(-2, -1)
+        wanted = run.feedback.last["latent"].roll(-2, -1)
         wanted = wanted.clamp(run.drawer._low, run.drawer._high)
-        assert torch.allclose(run.drawer.latent, wanted, atol=1e-4)
+        assert torch.allclose(run.drawer.parameters["latent"], wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -91,15 +94,17 @@ def test_what_is_done_to_the_picture_is_done_to_a_latent_that_moves(
     if "colours" in settings.get("motion", {}):
         trip.reference = torch.linspace(0, 1, 3 * 32 * 32).view(1, 3, 32, 32)
     with torch.no_grad():
-        drawn = run.drawer.draw_latent(trip.last).mul(255).round().div(255)
+        drawn = draw_latent(run, trip.last["latent"]).mul(255).round().div(255)
         way = trip.motion.frame_warp(1, drawn)
         plain = warp(drawn, way, camera["edges"])[0].clamp(0, 1).mul(255).round().div(255)
-        latent = warp(trip.last, way, "mirror" if camera["edges"] == "fill" else "wrap")[0]
+        latent = warp(
+            trip.last["latent"], way, "mirror" if camera["edges"] == "fill" else "wrap"
+        )[0]
         frames(run).start_frame(1)
         assert trip.target is not None and not torch.equal(trip.target, plain)
         latent = latent + encode(trip.target) - encode(plain)
     wanted = latent.clamp(run.drawer._low, run.drawer._high)
-    assert torch.allclose(run.drawer.latent, wanted, atol=1e-5)
+    assert torch.allclose(run.drawer.parameters["latent"], wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("edges", ["wrap", "mirror", "fill", "smear"])
@@ -109,16 +114,21 @@ def test_what_no_picture_shows_moves_along(home: Home, edges: str) -> None:
     assert trip is not None and trip.last is not None
     encode = run.drawer.vqgan.encode
     with torch.no_grad():
-        rest = trip.last - encode(run.drawer.draw_latent(trip.last).mul(255).round().div(255))
+        last = trip.last["latent"]
+        rest = last - encode(
+            draw_latent(run, trip.last["latent"]).mul(255).round().div(255)
+        )
         frames(run).start_frame(1)
         assert trip.target is not None
-        found = run.drawer.latent - encode(trip.target)
+        found = run.drawer.parameters["latent"] - encode(trip.target)
     wanted = rest.roll(-2, -1)  # by two cells; beyond the border is nothing, or all of it again
     if edges == "mirror":
         wanted[..., -2:] = rest[..., [-1, -2]]
     elif edges != "wrap":
         wanted[..., -2:] = 0
-    free = (run.drawer.latent > run.drawer._low) & (run.drawer.latent < run.drawer._high)
+    free = (run.drawer.parameters["latent"] > run.drawer._low) & (
+        run.drawer.parameters["latent"] < run.drawer._high
+    )
     assert free[..., -2:].any() and float(rest[..., :2].abs().max()) > 0.01
     assert torch.allclose(found[free], wanted[free], atol=1e-4)
 
@@ -264,11 +274,11 @@ def test_frames_between_are_on_the_arc_of_the_latents(home: Home, between: int) 
     for step in run.play():
         if step.shown:
             assert run.feedback is not None and run.feedback.last is not None
-            latents.append(run.feedback.last.clone())
+            latents.append(run.feedback.last["latent"].clone())
             pictures = step.shown
     assert len(pictures) == between + 1
     for number, picture in enumerate(pictures, start=1):
-        wanted = run.drawer.draw_latent(slerp_latents(*latents, number / (between + 1)))
+        wanted = draw_latent(run, slerp_latents(*latents, number / (between + 1)))
         # Where rounding takes a cell to another code, its neighbourhood differs.
         assert float((picture - wanted).abs().median()) < 1e-3
 
@@ -305,25 +315,30 @@ def test_what_a_film_shows_is_neither_held_nor_carried(home: Home, blend: float)
     # What no picture shows goes with what was drawn, as far as that is what is shown.
     encode = run.drawer.vqgan.encode
     with torch.no_grad():
-        rest = trip.last - encode(run.drawer.draw_latent(trip.last).mul(255).round().div(255))
+        last = trip.last["latent"]
+        rest = last - encode(
+            draw_latent(run, trip.last["latent"]).mul(255).round().div(255)
+        )
         wanted = encode(trip.target)
         wanted[..., 4:] += (1 - blend) * rest[..., 4:]
     assert rest.shape[-1] == 8 and float(rest.abs().mean()) > 0.1
     wanted = wanted.clamp(run.drawer._low, run.drawer._high)
-    assert torch.allclose(run.drawer.latent, wanted, atol=1e-5)
+    assert torch.allclose(run.drawer.parameters["latent"], wanted, atol=1e-5)
 
 
 class Mirror:
     """A drawer whose latents are pictures."""
 
-    def __init__(self) -> None:
-        self.vqgan = self
+    is_lossy = True
 
-    def draw_latent(self, latent: Tensor) -> Tensor:
-        return latent
+    def draw_parameters(self, parameters: Parameters) -> Tensor:
+        return parameters["latent"]
 
-    def encode(self, image: Tensor) -> Tensor:
-        return image
+    def encode(self, image: Tensor) -> Parameters:
+        return {"latent": image}
+
+    def blend(self, first: Parameters, second: Parameters, share: float) -> Parameters:
+        return {"latent": slerp_latents(first["latent"], second["latent"], share)}
 
 
 @pytest.mark.parametrize("edges", ["wrap", "mirror", "fill", "smear", "black"])
@@ -337,7 +352,8 @@ def test_a_frame_between_lies_on_the_way(edges: str) -> None:
     route = CameraMotion2D(lambda frame: CameraMove2D(pan_x=8 / 32))
     trip = FrameFeedback([0, 1, 2], route, FeedbackOptions(edges=edges, between=3), seed=1)
     drawer: Any = Mirror()
-    for number, found in enumerate(trip._between(1, drawer, before, after), start=1):
+    ends = {"latent": before}, {"latent": after}
+    for number, found in enumerate(trip._between(1, drawer, *ends), start=1):
         by = 2 * number
         wanted = before.roll(-by, -1) if edges == "wrap" else strip[..., by : by + 32]
         # Where one frame does not have it, the other one has, but both are taken.
@@ -355,9 +371,9 @@ def test_an_animation_closes(home: Home) -> None:
         2,
     )
     pictures = shown(steps)
-    assert len(pictures) == 8 and len(run.feedback.loop_latents) == 2
+    assert len(pictures) == 8 and len(run.feedback.loop_ends) == 2
     # The last is that before the first, which the first came from.
-    before = run.drawer.draw_latent(run.feedback.loop_latents[-1])
+    before = draw_latent(run, run.feedback.loop_ends[-1]["latent"])
     assert torch.allclose(pictures[-1], before, atol=1e-5)
     # The one before is halfway there.
     numbers = [run.clock.frame(step.index) for step in steps if step.shown or step.frame < 2]
@@ -370,7 +386,7 @@ def test_short_animations_close(home: Home, count: int) -> None:
     pictures = shown(run.play())
     assert len(pictures) == count
     assert run.feedback is not None
-    before = run.drawer.draw_latent(run.feedback.loop_latents[-1])
+    before = draw_latent(run, run.feedback.loop_ends[-1]["latent"])
     assert torch.allclose(pictures[-1], before, atol=1e-5)
 
 
@@ -382,8 +398,10 @@ def test_what_is_kept_has_as_many_levels_as_a_picture(home: Home) -> None:
     other = ready(home)
     assert other.feedback is not None
     other.feedback.restore(state, torch.device("cpu"))
-    for name in ("target", "seen", "shown", "reference", "last"):
+    for name in ("target", "seen", "shown", "reference"):
         assert torch.equal(getattr(run.feedback, name), getattr(other.feedback, name)), name
+    assert run.feedback.last is not None and other.feedback.last is not None
+    assert torch.equal(run.feedback.last["latent"], other.feedback.last["latent"])
     assert run.feedback.streams.keys() == other.feedback.streams.keys() != set()
 
 

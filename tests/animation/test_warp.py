@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,7 +10,6 @@ from vqclip.animation.warp import (
     edges_without_fill,
     pixel_grid,
     scale_warp,
-    slerp_latents,
     warp,
 )
 
@@ -69,25 +67,3 @@ def test_what_is_to_be_filled_is_mirrored_where_nothing_is_drawn() -> None:
         "wrap",
         "black",
     ]
-
-
-def test_latents_meet_on_an_arc() -> None:
-    one, two = torch.randn(2, 1, 8, 3, 3, generator=torch.Generator().manual_seed(0))
-    for share in (0.0, 0.3, 1.0):
-        found = slerp_latents(one, two, share)[0].numpy()
-        for y, x in np.ndindex(3, 3):
-            a, b = one[0, :, y, x].numpy(), two[0, :, y, x].numpy()
-            lengths = np.linalg.norm(a), np.linalg.norm(b)
-            angle = np.arccos(np.dot(a, b) / np.prod(lengths))
-            tip = np.sin((1 - share) * angle) * a / lengths[0]
-            tip = (tip + np.sin(share * angle) * b / lengths[1]) / np.sin(angle)
-            wanted = tip * ((1 - share) * lengths[0] + share * lengths[1])
-            np.testing.assert_allclose(found[:, y, x], wanted, atol=1e-4)
-
-
-def test_latents_that_are_equal_opposite_or_nothing_stay_numbers() -> None:
-    one = torch.randn(1, 4, 2, 2)
-    assert torch.allclose(slerp_latents(one, one.clone(), 0.4), one, atol=1e-5)
-    for other in (-one, torch.zeros_like(one)):
-        assert bool(slerp_latents(one, other, 0.4).isfinite().all())
-        assert torch.allclose(slerp_latents(one, other, 0.0), one, atol=1e-5)

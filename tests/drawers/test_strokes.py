@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,6 +137,23 @@ def test_the_paper_stays_unless_it_may_move(drawer: StrokesDrawer) -> None:
     assert "paper" not in drawer.parameters
     none = {**drawer.parameters, "colours": torch.zeros(30, 4)}
     assert torch.equal(drawer.draw_parameters(none), torch.ones(1, 3, 28, 40))
+
+
+def test_without_paper_the_strokes_lie_on_any_ground(picture: Tensor, tmp_path: Path) -> None:
+    drawer = StrokesDrawer(40, 28, strokes=30, alpha=True, paper_moves=True)
+    drawer.replace(drawer.random_parameters(generator()))
+    assert "paper" not in drawer.parameters
+    colours, alpha = drawer.draw_layers(drawer.parameters)
+    assert float(alpha.detach().min()) == 0 and float(alpha.detach().max()) > 0.7
+    drawer.ground = 0.25
+    torch.testing.assert_close(drawer.draw(), colours + (1 - alpha) * 0.25)
+    opacity = torch.ones(1, 1, 28, 40)
+    opacity[..., 20:] = 0
+    found = drawer.encode(torch.cat([picture, opacity], 1))
+    shown = drawer.draw_layers(found)[1]
+    assert float(shown[..., :16].mean()) > 0.5 > 0.1 > float(shown[..., 30:].mean())
+    drawer.export(tmp_path / "strokes.svg")
+    assert "paper" not in (tmp_path / "strokes.svg").read_text()
 
 
 def test_a_camera_moves_the_strokes(drawer: StrokesDrawer) -> None:

@@ -140,7 +140,7 @@ def test_a_run_starts_from_its_best_draft(
     generator = stream(device.purpose_seed(4, "init"))
     best = bundled.draw_drafts("a fox", config.dream, generator)[0].image
     start = guidance_drafts.pad_draft(best, 32, 32).mul(255).round().div(255)
-    torch.testing.assert_close(run.drawer.latent, bundled.drawer.encode(start))
+    torch.testing.assert_close(run.drawer.parameters["latent"], bundled.drawer.encode(start))
     assert run.models["starter prior"] == model_files.file_sha256(
         model_files.starter_prior() / "prior.safetensors"
     )

@@ -30,6 +30,13 @@ def test_levels_are_rounded_clamped_and_never_undefined() -> None:
         images.to_bytes(torch.zeros(3, 4, 4))
 
 
+def test_opacity_is_a_fourth_channel(tmp_path: Path) -> None:
+    rgba = torch.tensor([1.0, 0.5, 0.0, 0.2]).reshape(1, 4, 1, 1)
+    path = images.save_png(tmp_path / "a.png", rgba)
+    with pillow.open(path) as picture:
+        assert (picture.mode, picture.getpixel((0, 0))) == ("RGBA", (255, 128, 0, 51))
+
+
 def test_every_level_comes_back(tmp_path: Path) -> None:
     levels = torch.arange(768).remainder(256).reshape(1, 3, 16, 16).float().div(255)
     path = images.save_png(tmp_path / "a.png", levels)

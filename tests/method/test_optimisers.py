@@ -49,7 +49,7 @@ def run(optimiser: Scheduled, x: Tensor, steps: int) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_a_scheduled_optimiser_equals_torch_by_hand(name: str) -> None:
     x, y = parameter(), parameter()
-    run(build_optimiser(name, [x], rate=0.1, factor=rate_schedule("drop", 8)), x, 8)
+    run(build_optimiser(name, {"x": x}, rate=0.1, factor=rate_schedule("drop", 8)), x, 8)
     by_hand = BY_HAND[name]([y], lr=0.1)
     for step in range(8):
         if step == 6:
@@ -63,11 +63,11 @@ def test_a_scheduled_optimiser_equals_torch_by_hand(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_two_pieces_equal_one_run(name: str) -> None:
     whole, first = parameter(), parameter()
-    run(build_optimiser(name, [whole], factor=rate_schedule("cosine", 7)), whole, 7)
-    before = build_optimiser(name, [first], factor=rate_schedule("cosine", 7))
+    run(build_optimiser(name, {"x": whole}, factor=rate_schedule("cosine", 7)), whole, 7)
+    before = build_optimiser(name, {"x": first}, factor=rate_schedule("cosine", 7))
     run(before, first, 3)
     second = first.detach().clone().requires_grad_()
-    after = build_optimiser(name, [second], factor=rate_schedule("cosine", 7))
+    after = build_optimiser(name, {"x": second}, factor=rate_schedule("cosine", 7))
     after.load_state_dict(before.state_dict())
     assert after.taken == 3
     run(after, second, 4)
@@ -76,9 +76,9 @@ def test_two_pieces_equal_one_run(name: str) -> None:
 
 def test_a_resumed_run_takes_the_rate_it_is_given_now() -> None:
     x = parameter()
-    before = build_optimiser("adam", [x], rate=0.1)
+    before = build_optimiser("adam", {"x": x}, rate=0.1)
     run(before, x, 1)
-    after = build_optimiser("adam", [x], rate=0.02)
+    after = build_optimiser("adam", {"x": x}, rate=0.02)
     after.load_state_dict(before.state_dict())
     run(after, x, 1)
     assert after.optimiser.param_groups[0]["lr"] == 0.02
@@ -86,8 +86,9 @@ def test_a_resumed_run_takes_the_rate_it_is_given_now() -> None:
 
 def test_every_group_keeps_its_own_rate() -> None:
     x, y = parameter(), parameter()
-    inner = torch.optim.SGD([{"params": [x], "lr": 1.0}, {"params": [y], "lr": 0.5}])
-    optimiser = Scheduled(inner, lambda step: 0.5**step)
+    groups = [{"params": [x], "name": "x"}, {"params": [y], "name": "y"}]
+    inner = torch.optim.SGD(groups, lr=1.0)
+    optimiser = Scheduled(inner, lambda step: 0.5**step, {"y": 0.5})
     for rates in ([1.0, 0.5], [0.5, 0.25], [0.25, 0.125]):
         optimiser.step()
         assert [group["lr"] for group in inner.param_groups] == rates
@@ -96,14 +97,14 @@ def test_every_group_keeps_its_own_rate() -> None:
 def test_the_default_rates_are_those_of_the_table() -> None:
     assert RATES.keys() == OPTIMISERS.keys() == BY_HAND.keys()
     for name, rate in RATES.items():
-        optimiser = build_optimiser(name, [parameter()])
+        optimiser = build_optimiser(name, {"x": parameter()})
         assert optimiser.optimiser.param_groups[0]["lr"] == rate
 
 
 def test_adamw_does_not_shrink_the_latent_unless_asked() -> None:
     x, y = parameter(), parameter()
     for z, options in ((x, {}), (y, {"weight_decay": 0.1})):
-        optimiser = build_optimiser("adamw", [z], **options)
+        optimiser = build_optimiser("adamw", {"x": z}, **options)
         z.grad = torch.zeros_like(z)
         optimiser.step()
     assert torch.equal(x, parameter())
@@ -112,7 +113,7 @@ def test_adamw_does_not_shrink_the_latent_unless_asked() -> None:
 
 def test_a_rate_of_zero_is_a_rate() -> None:
     x = parameter()
-    run(build_optimiser("adam", [x], rate=0), x, 2)
+    run(build_optimiser("adam", {"x": x}, rate=0), x, 2)
     assert torch.equal(x, parameter())
 
 
@@ -120,12 +121,12 @@ def test_a_rate_of_zero_is_a_rate() -> None:
 def test_a_rate_that_is_none_is_refused(rate: float) -> None:
     message = f"the learning rate {rate} must be 0 or above; 0.075 suits adam"
     with pytest.raises(ConfigError, match=message):
-        build_optimiser("adam", [parameter()], rate=rate)
+        build_optimiser("adam", {"x": parameter()}, rate=rate)
 
 
 def test_mistyped_names_are_guessed() -> None:
     with pytest.raises(ConfigError, match=r"no optimiser is called 'adm'; did you mean 'adam'\?"):
-        build_optimiser("adm", [parameter()])
+        build_optimiser("adm", {"x": parameter()})
     message = r"no learning-rate schedule is called 'cosin'; did you mean 'cosine'\?"
     with pytest.raises(ConfigError, match=message):
         rate_schedule("cosin", 10)
@@ -167,7 +168,7 @@ def test_options_outside_their_range_are_refused(name: str, option: str, value: 
 
 def test_the_average_is_the_weighted_mean_of_all_values() -> None:
     x = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    average = Average(x, decay=0.9)
+    average = Average({"x": x}, decay=0.9)
     values = [torch.tensor([float(i), 1.0], dtype=torch.float64) for i in (3, 1, 4, 1, 5)]
     for count, value in enumerate(values, start=1):
         with torch.no_grad():
@@ -175,13 +176,13 @@ def test_the_average_is_the_weighted_mean_of_all_values() -> None:
         average.update()
         weights = [0.9 ** (count - i) for i in range(1, count + 1)]
         by_hand = sum(w * v for w, v in zip(weights, values, strict=False)) / sum(weights)
-        torch.testing.assert_close(average.value(), by_hand)
-    assert not average.value().requires_grad
+        torch.testing.assert_close(average.value()["x"], by_hand)
+    assert not average.value()["x"].requires_grad
 
 
 def test_the_average_before_any_update_is_the_parameter() -> None:
     x = parameter()
-    value = Average(x).value()
+    value = Average({"x": x}).value()["x"]
     assert torch.equal(value, x) and not value.requires_grad
     value.zero_()
     assert torch.equal(x, parameter())
@@ -189,40 +190,42 @@ def test_the_average_before_any_update_is_the_parameter() -> None:
 
 def test_an_average_without_memory_is_the_latest_value() -> None:
     x = parameter()
-    average = Average(x, decay=0)
+    average = Average({"x": x}, decay=0)
     average.update()
     with torch.no_grad():
         x.add_(1)
     average.update()
-    assert torch.equal(average.value(), x)
+    assert torch.equal(average.value()["x"], x)
 
 
 def test_an_average_goes_on_from_its_state() -> None:
     x = parameter()
-    whole = Average(x)
+    whole = Average({"x": x})
     whole.update()
     state = whole.state_dict()
     with torch.no_grad():
         x.mul_(3)
     whole.update()
-    again = Average(x)
+    again = Average({"x": x})
     again.load_state_dict(state)
     again.update()
-    assert torch.equal(whole.value(), again.value())
+    assert torch.equal(whole.value()["x"], again.value()["x"])
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1, math.nan])
 def test_a_decay_outside_its_range_is_refused(decay: float) -> None:
     message = f"the average's decay {decay} must be at least 0 and below 1, such as 0.99"
     with pytest.raises(ConfigError, match=message):
-        Average(parameter(), decay)
+        Average({"x": parameter()}, decay)
 
 
 def test_a_rate_may_change_and_is_multiplied_by_the_schedule() -> None:
     x, y = parameter(), parameter()
     rates = [0.1, 0.4, 0.2, 0.3]
     run(
-        build_optimiser("rmsprop", [x], rate=rates.__getitem__, factor=rate_schedule("drop", 4)),
+        build_optimiser(
+            "rmsprop", {"x": x}, rate=rates.__getitem__, factor=rate_schedule("drop", 4)
+        ),
         x,
         4,
     )
@@ -238,7 +241,7 @@ def test_a_rate_may_change_and_is_multiplied_by_the_schedule() -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_moments_move_along(name: str) -> None:
     x = parameter()
-    optimiser = build_optimiser(name, [x])
+    optimiser = build_optimiser(name, {"x": x})
     run(optimiser, x, 3)
     before = optimiser.state_dict()["moments"]
     optimiser.warp_moments(lambda each: each.roll(1, -1))
@@ -255,7 +258,7 @@ def test_moments_move_along(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_moments_are_forgotten_but_not_the_schedule(name: str) -> None:
     x, fresh = parameter(), parameter()
-    optimiser = build_optimiser(name, [x], factor=lambda step: 1.0 if step < 2 else 0.5)
+    optimiser = build_optimiser(name, {"x": x}, factor=lambda step: 1.0 if step < 2 else 0.5)
     run(optimiser, x, 2)
     optimiser.reset_moments()
     with torch.no_grad():

@@ -40,8 +40,8 @@ def gradient(ready: Runner) -> Tensor:
     steps = ready.play()
     next(steps)
     steps.close()  # type: ignore[attr-defined]
-    assert ready.drawer.latent.grad is not None
-    return ready.drawer.latent.grad.clone()
+    assert ready.drawer.parameters["latent"].grad is not None
+    return ready.drawer.parameters["latent"].grad.clone()
 
 
 def kept(work: Callable[[], Tensor]) -> int:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import Home
+from tests.helpers.building import draw_latent
 from tests.helpers.moving import ready, shown
 from tests.run.test_recording import contents, count, frames
 from tests.run.test_resume import Capture, Patch, go, killed
@@ -144,8 +145,8 @@ def test_it_begins_from_the_picture_before(old: Home) -> None:
     assert torch.equal(run.feedback.shown, before)  # type: ignore[arg-type]
     assert (run.done, run.total) == (7, 13)
     with torch.no_grad():
-        drawn = run.drawer.draw_latent(run.feedback.last)
-        plain = run.drawer.draw_latent(run.drawer.vqgan.encode(before))
+        drawn = draw_latent(run, run.feedback.last["latent"])
+        plain = draw_latent(run, run.drawer.vqgan.encode(before))
     apart = [float((each - before).square().mean()) for each in (drawn, plain)]
     assert apart[0] <= apart[1], "the encoder's latent was not mended"
     assert len(shown(run.play())) == 3
@@ -200,11 +201,11 @@ def test_a_still_has_no_stretch(home: Home, capsys: Capture) -> None:
 def test_a_latent_is_found_for_a_picture(home: Home) -> None:
     run = ready(home)
     other: Any = run.drawer.vqgan.random_latent(8, 8, torch.Generator().manual_seed(4))
-    picture = run.drawer.draw_latent(other).detach()
-    found = first_frame.fit_latent(run.drawer, picture)
+    picture = draw_latent(run, other).detach()
+    found = first_frame.fit_parameters(run.drawer, picture)["latent"]
     with torch.no_grad():
         plain = run.drawer.vqgan.encode(picture)
-        apart = [(run.drawer.draw_latent(x) - picture).square().mean() for x in (found, plain)]
+        apart = [(draw_latent(run, x) - picture).square().mean() for x in (found, plain)]
     assert apart[0] < apart[1]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 import vqclip
 from tests.conftest import FACTOR, VQGAN, Home
-from tests.helpers.building import build
+from tests.helpers.building import build, draw_latent
 from vqclip import optimisers, session
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, PictureError, PromptError
 from vqclip.guidance import cutout_recipes
@@ -27,6 +27,7 @@ from vqclip.models import clip, device
 from vqclip.models.zoo import model_files
 from vqclip.optimisation_loop import Step
 from vqclip.run.runner import Runner
+from vqclip.tensors import Parameters
 
 
 def ready(home: Home, prompt: str = "a fox", **settings: Any) -> Runner:
@@ -180,17 +181,18 @@ def test_a_run_grows_through_its_stages(home: Home) -> None:
 
 def test_moments_are_carried_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     carried: list[tuple[Tensor, Tensor]] = []
-    carry = optimisers.Scheduled.resize_moments
+    carry = optimisers.Scheduled.carry_over
 
-    def watched(self: Any, old: Tensor, new: Tensor) -> None:
+    def watched(self: Any, was: Parameters, now: Parameters, *, resize: bool) -> None:
+        old, new = was["latent"], now["latent"]
         before = self.optimiser.state[old]["exp_avg"].clone()
-        carry(self, old, new)
+        carry(self, was, now, resize=resize)
         carried.append((before, self.optimiser.state[new]["exp_avg"]))
         assert self.taken == 2
         assert self.optimiser.state[new]["step"] == 2
         assert self.optimiser.param_groups[0]["params"] == [new]
 
-    monkeypatch.setattr(optimisers.Scheduled, "resize_moments", watched)
+    monkeypatch.setattr(optimisers.Scheduled, "carry_over", watched)
     run = ready(home, steps=4, growth=[{"size": "50%", "steps": "2"}])
     list(run.play())
     ((small, large),) = carried
@@ -208,10 +210,10 @@ def test_the_final_picture_is_that_of_the_average(home: Home, average: float) ->
     run = ready(home, optimiser={"average": average, "rate": 0.5, "schedule": "constant"})
     latents = []
     for _ in run.play():
-        latents.append(run.drawer.latent.detach().clone())
+        latents.append(run.drawer.parameters["latent"].detach().clone())
     weights = [average ** (2 - i) if average else float(i == 2) for i in range(3)]
     mean = torch.stack([w * x for w, x in zip(weights, latents, strict=True)]).sum(0)
-    wanted = run.drawer.draw_latent(mean / sum(weights))
+    wanted = draw_latent(run, mean / sum(weights))
     assert torch.allclose(run.final_picture(), wanted, atol=1e-5)
 
 
@@ -223,7 +225,7 @@ def test_before_any_step_the_final_picture_is_the_first(home: Home) -> None:
 def test_a_run_may_start_from_a_picture(home: Home, photo: str) -> None:
     run = ready(home, init=photo, losses={"init": 2.0})
     image = images.read_picture(photo, size=(32, 32))
-    assert torch.equal(run.drawer.latent, run.drawer.vqgan.encode(image))
+    assert torch.equal(run.drawer.parameters["latent"], run.drawer.vqgan.encode(image))
     step = first(run)
     wanted = 2 * (step.image - image).square().mean()
     assert torch.allclose(step.losses["init"], wanted)
@@ -233,15 +235,16 @@ def test_a_run_may_start_from_a_picture(home: Home, photo: str) -> None:
 def test_a_run_may_start_from_noise(home: Home, name: str) -> None:
     run = ready(home, init=name, init_colour="teal", losses={"init": 1.0})
     assert torch.equal(
-        run.drawer.latent, ready(home, init=name, init_colour="teal").drawer.latent
+        run.drawer.parameters["latent"],
+        ready(home, init=name, init_colour="teal").drawer.parameters["latent"],
     )
     other = ready(home, init=name, init_colour="white", seed=2)
-    assert not torch.equal(run.drawer.latent, other.drawer.latent)
+    assert not torch.equal(run.drawer.parameters["latent"], other.drawer.parameters["latent"])
 
 
 def test_a_start_picture_is_small_at_the_first_stage(home: Home, photo: str) -> None:
     run = ready(home, init=photo, growth=[{"size": "50%", "steps": "1"}], losses={"init": 1})
-    assert run.drawer.latent.shape[-2:] == (4, 4)
+    assert run.drawer.parameters["latent"].shape[-2:] == (4, 4)
     assert [step.image.shape[-1] for step in run.play()] == [16, 32, 32]
 
 

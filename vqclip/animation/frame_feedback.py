@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,32 +19,41 @@ from torch.nn import functional
 
 from vqclip.animation import colour_match
 from vqclip.animation.motion_sources import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
-from vqclip.animation.warp import Warp, edges_without_fill, scale_warp, slerp_latents, warp
-from vqclip.models.vqgan import VQGAN
+from vqclip.animation.warp import Warp, edges_without_fill, scale_warp, warp
 from vqclip.optimisation_loop import View
 from vqclip.optimisers import Scheduled
-from vqclip.tensors import Image, Latent, Scalar
+from vqclip.tensors import Image, Parameters, Scalar, pack_parameters, unpack_parameters
 
 FRESH = 0.3  # noise where something comes into view, so that the optimiser has a start
 LEVELS = 255  # pictures kept between frames have as many levels as picture files
 
 
-class VqganDrawer(Protocol):
-    """A drawer that decodes a latent by a VQGAN, which frame feedback can warp.
+class FrameDrawer(Protocol):
+    """A drawer whose parameters frame feedback takes from frame to frame.
 
     Args:
-        vqgan: encodes and decodes.
-        latent: [1, C, h, w], the parameter that is optimised.
+        parameters: by name; those of a VQGAN are a latent.
+        is_grid, is_lossy: see `vqclip.drawers.base`.
     """
 
-    vqgan: VQGAN
-    latent: nn.Parameter
+    parameters: dict[str, nn.Parameter]
+    is_grid: ClassVar[bool]
+    is_lossy: ClassVar[bool]
 
-    def draw_latent(self, latent: Latent) -> Image:
-        """Draw a latent: [1, 3, h * factor, w * factor] in [0, 1]."""
+    def draw_parameters(self, parameters: Parameters) -> Image:
+        """Draw parameters: [1, 3, H, W] in [0, 1]."""
+
+    def encode(self, picture: Image) -> dict[str, Tensor]:
+        """Find parameters for a picture."""
+
+    def blend(self, first: Parameters, second: Parameters, share: float) -> dict[str, Tensor]:
+        """Blend parameters; `share` is that of the second."""
+
+    def replace(self, parameters: Parameters) -> None:
+        """Go on from other parameters."""
 
     def clamp(self) -> None:
-        """Bring the latent back to the range of the codebook."""
+        """Bring the parameters back to their range."""
 
 
 @dataclass
@@ -60,10 +69,10 @@ class FrameFeedback:
         target: the picture that the frame began with: [1, 3, H, W] in [0, 1].
         seen: where that was in view in the frame before: [1, 1, H, W] in [0, 1].
         shown: the picture that was last shown, [1, 3, H, W] in [0, 1].
-        last: the latent of the last frame, [1, C, h, w].
+        last: the parameters of the last frame.
         reference: the picture whose colours are kept, [1, 3, H, W] in [0, 1].
-        loop_latents: for a loop, the latents of the frames before the first, and, where frames
-            are interpolated, that of the first.
+        loop_ends: for a loop, the parameters of the frames before the first, and, where frames
+            are interpolated, those of the first.
         drafts: number of a scene → its draft.
         streams: the states of the cutters' random streams when the second frame began.
     """
@@ -76,9 +85,9 @@ class FrameFeedback:
     target: Image | None = None
     seen: Tensor | None = None
     shown: Image | None = None
-    last: Latent | None = None
+    last: Parameters | None = None
     reference: Image | None = None
-    loop_latents: list[Latent] = field(default_factory=list)
+    loop_ends: list[Parameters] = field(default_factory=list)
     drafts: dict[int, Image] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
     _ground: tuple[int, SourceFrame | None] = (-1, None)
@@ -108,11 +117,11 @@ class FrameFeedback:
         return bisect_right(self.frame_starts, done) - 1
 
     @torch.no_grad()
-    def start_frame(self, frame: int, drawer: VqganDrawer, optimiser: Scheduled) -> None:
+    def start_frame(self, frame: int, drawer: FrameDrawer, optimiser: Scheduled) -> None:
         """Warp the last frame to its place in `frame`, and start the drawer from there."""
         assert self.last is not None
         habits, last = self.options, self.last
-        drawn = _levels(drawer.draw_latent(last))
+        drawn = _levels(drawer.draw_parameters(last))
         mapping = self.motion.frame_warp(frame, drawn)
         moved, seen = warp(drawn, mapping, habits.edges)
         moved, fresh = moved.clamp(0, 1), 1 - seen
@@ -132,21 +141,14 @@ class FrameFeedback:
             strength = noise + (FRESH * fresh if blank else 0.0)
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
-        latent = drawer.vqgan.encode(self.target)
-        if habits.through == "latent":  # only other changes of the picture, such as noise, count
-            change = latent - drawer.vqgan.encode(plain)
-            latent = warp(last, mapping, edges_without_fill(habits.edges))[0] + change
-        else:  # add the difference where the last picture, not the film's own frame, is shown
-            rest = last - drawer.vqgan.encode(drawn)
-            kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
-            latent = latent + kept * warp(rest, mapping, _known(habits.edges), "linear")[0]
+        parameters = self._encode(drawer, last, drawn, self.target, mapping, plain, share)
         for scene, taken in habits.arriving(frame).items():
             if scene in self.drafts:
-                latent = slerp_latents(latent, drawer.vqgan.encode(self.drafts[scene]), taken)
-                self.target = _levels(drawer.draw_latent(latent))
-        drawer.latent.copy_(latent)
+                parameters = drawer.blend(parameters, drawer.encode(self.drafts[scene]), taken)
+                self.target = _levels(drawer.draw_parameters(parameters))
+        drawer.replace(parameters)
         drawer.clamp()
-        if habits.moments:
+        if habits.moments and drawer.is_grid:
             optimiser.warp_moments(
                 lambda each: warp(each, mapping, edges_without_fill(habits.edges), "linear")[0]
             )
@@ -157,25 +159,57 @@ class FrameFeedback:
                 warp(self.shown, mapping, edges_without_fill(habits.edges))[0].clamp(0, 1)
             )
 
+    def _encode(
+        self,
+        drawer: FrameDrawer,
+        last: Parameters,
+        drawn: Image,
+        target: Image,
+        mapping: Warp,
+        plain: Image,
+        share: Tensor,
+    ) -> dict[str, Tensor]:
+        """The parameters that a frame begins with: those of its picture.
+
+        Args:
+            last: parameters of the last frame, whose picture is `drawn`.
+            plain: that picture, warped; `target` is what the frame begins with.
+            share: where `target` is the film's own frame.
+        """
+        if not drawer.is_lossy:
+            return dict(last) if torch.equal(target, drawn) else drawer.encode(target)
+        found, edges = drawer.encode(target), self.options.edges
+        if self.options.through == "latent":  # only other changes, such as noise, count
+            changes = _subtract(found, drawer.encode(plain))
+            around = edges_without_fill(edges)
+            return {k: warp(x, mapping, around)[0] + changes[k] for k, x in last.items()}
+        # Add the difference where the last picture, not the film's own frame, is shown.
+        for name, rest in _subtract(last, drawer.encode(drawn)).items():
+            kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
+            found[name] = found[name] + kept * warp(rest, mapping, _known(edges), "linear")[0]
+        return found
+
     @torch.no_grad()
-    def finish_frame(self, frame: int, drawer: VqganDrawer, latent: Latent) -> tuple[Image, ...]:
+    def finish_frame(
+        self, frame: int, drawer: FrameDrawer, parameters: Parameters
+    ) -> tuple[Image, ...]:
         """Return the pictures to show after a frame's steps are done: interpolated ones, and it.
 
         Args:
-            latent: [1, C, h, w], the average over the steps.
+            parameters: the averages over the steps.
         """
         habits = self.options
-        before, self.last = self.last, latent.clone()
+        before, self.last = self.last, {k: x.detach().clone() for k, x in parameters.items()}
         if frame == 0 and habits.colours != "none":
-            self.reference = _levels(drawer.draw_latent(latent))
+            self.reference = _levels(drawer.draw_parameters(parameters))
         if habits.between > 0 and frame == habits.loop > 0:
-            self.loop_latents.append(self.last)
+            self.loop_ends.append(self.last)
         if frame < habits.loop:
-            self.loop_latents.append(self.last)
-        latent = self._closing(frame, latent, drawer)
-        image = drawer.draw_latent(latent)
+            self.loop_ends.append(self.last)
+        parameters = self._closing(frame, parameters, drawer)
+        image = drawer.draw_parameters(parameters)
         if self.blend_back is not None and (share := self.blend_back.share(frame)) > 0:
-            # The old picture itself comes late: most of the blend is between latents.
+            # The old picture itself comes late: most of the blend is between parameters.
             image = image.lerp(self.blend_back.old_frame(frame), share**2)
         if self.shown is not None and habits.smooth > 0:
             image = image + habits.smooth * self._stays(frame, image) * (self.shown - image)
@@ -185,16 +219,16 @@ class FrameFeedback:
         found = [image]
         if habits.between > 0 and frame > habits.loop and before is not None:
             before = self._closing(frame - 1, before, drawer)
-            found = [*self._between(frame, drawer, before, latent), image]
+            found = [*self._between(frame, drawer, before, parameters), image]
         closes = habits.loop > 0 and frame == self.frames - 1 and self.blend_back is None
         if habits.between > 0 and closes:
-            found += self._between(habits.loop, drawer, latent, self.loop_latents[-1])
+            found += self._between(habits.loop, drawer, parameters, self.loop_ends[-1])
         if (
             habits.between > 0
             and self.blend_back is not None
             and frame == self.blend_back.until - 1
         ):
-            found += self._leading_on(frame, drawer, latent)
+            found += self._leading_on(frame, drawer, parameters)
         return tuple(found)
 
     def source_frame(self, frame: int) -> SourceFrame | None:
@@ -234,9 +268,10 @@ class FrameFeedback:
         }
         found = {k: _bytes(v) for k, v in single.items() if v is not None}
         if self.last is not None:
-            found["last"] = self.last.clone()
+            found |= pack_parameters("last", {k: x.clone() for k, x in self.last.items()})
         found |= {f"draft.{n:05d}": _bytes(draft) for n, draft in self.drafts.items()}
-        found |= {f"kept.{n:05d}": latent.clone() for n, latent in enumerate(self.loop_latents)}
+        for number, end in enumerate(self.loop_ends):
+            found |= pack_parameters(f"kept.{number:05d}", end)
         found |= {f"route.{k}": each for k, each in self.motion.state().items()}
         return found | {f"stream.{k}": stream.clone() for k, stream in self.streams.items()}
 
@@ -249,10 +284,11 @@ class FrameFeedback:
             there[k].float() / LEVELS if k in there else None
             for k in ("target", "seen", "shown", "reference")
         )
-        self.last = there.get("last")
+        self.last = unpack_parameters("last", there) or None
         drafts = {k.removeprefix("draft."): v for k, v in there.items() if k.startswith("draft.")}
         self.drafts = {int(k): v.float() / LEVELS for k, v in drafts.items()}
-        self.loop_latents = [there[k] for k in sorted(there) if k.startswith("kept.")]
+        numbers = sorted({k.split(".")[1] for k in there if k.startswith("kept.")})
+        self.loop_ends = [unpack_parameters(f"kept.{number}", there) for number in numbers]
         self.streams = {
             k.removeprefix("stream."): v for k, v in state.items() if k.startswith("stream.")
         }
@@ -267,8 +303,8 @@ class FrameFeedback:
             return torch.ones_like(image[:, :1])
         return self.seen
 
-    def _closing(self, frame: int, latent: Latent, drawer: VqganDrawer) -> Latent:
-        """The latent to show for a frame near the end.
+    def _closing(self, frame: int, own: Parameters, drawer: FrameDrawer) -> Parameters:
+        """The parameters to show for a frame near the end.
 
         In a loop, the last frames are blended into those before the first; in a stretch that is
         drawn anew, into the old frames.
@@ -276,52 +312,58 @@ class FrameFeedback:
         if self.blend_back is not None:
             share = self.blend_back.share(frame)
             if share == 0:
-                return latent
-            return slerp_latents(
-                latent, drawer.vqgan.encode(self.blend_back.old_frame(frame)), share
-            )
+                return own
+            return drawer.blend(own, drawer.encode(self.blend_back.old_frame(frame)), share)
         closing = frame - (self.frames - self.options.loop)
         if closing < 0 or self.options.loop == 0:
-            return latent
-        return slerp_latents(
-            latent, self.loop_latents[closing], (closing + 1) / self.options.loop
-        )
+            return own
+        return drawer.blend(own, self.loop_ends[closing], (closing + 1) / self.options.loop)
 
-    def _leading_on(self, frame: int, drawer: VqganDrawer, latent: Latent) -> list[Image]:
+    def _leading_on(self, frame: int, drawer: FrameDrawer, own: Parameters) -> list[Image]:
         """Interpolate between the last frame of a stretch and the old frame after it."""
         back = self.blend_back
         if back is None or not back.continues:
             return []
-        after = drawer.vqgan.encode(back.old_frame(frame + 1))
+        after = drawer.encode(back.old_frame(frame + 1))
         return self._between(
-            frame + 1 if frame + 1 < self.frames else self.options.loop, drawer, latent, after
+            frame + 1 if frame + 1 < self.frames else self.options.loop, drawer, own, after
         )
 
     def _between(
-        self, frame: int, drawer: VqganDrawer, before: Latent, after: Latent
+        self, frame: int, drawer: FrameDrawer, before: Parameters, after: Parameters
     ) -> list[Image]:
-        """Interpolate between two frames: both are warped to there, and their latents blended."""
-        drawn = [drawer.draw_latent(each) for each in (before, after)]
+        """Interpolate between two frames: both are warped to there, and blended."""
+        drawn = [drawer.draw_parameters(each) for each in (before, after)]
         mapping = self.motion.frame_warp(frame, _levels(drawn[0]))
         found = []
         for number in range(1, self.options.between + 1):
             share = number / (self.options.between + 1)
             ends = [
-                self._moved(drawer, latent, picture, scale_warp(mapping, share_of))
-                for latent, picture, share_of in zip(
+                self._moved(drawer, end, picture, scale_warp(mapping, share_of))
+                for end, picture, share_of in zip(
                     (before, after), drawn, (share, share - 1), strict=True
                 )
             ]
-            found.append(drawer.draw_latent(slerp_latents(ends[0], ends[1], share)))
+            found.append(drawer.draw_parameters(drawer.blend(ends[0], ends[1], share)))
         return found
 
-    def _moved(self, drawer: VqganDrawer, latent: Latent, drawn: Image, mapping: Warp) -> Latent:
-        """Warp a latent by its picture; the difference that no picture shows is warped along."""
-        encode, edges = drawer.vqgan.encode, edges_without_fill(self.options.edges)
+    def _moved(
+        self, drawer: FrameDrawer, own: Parameters, drawn: Image, mapping: Warp
+    ) -> dict[str, Tensor]:
+        """Warp parameters by their picture; what no picture shows of them is warped along."""
+        edges = edges_without_fill(self.options.edges)
         # What comes into view in one of the frames is shown by the other: black would darken it.
         around = "mirror" if edges == "black" else edges
-        moved = encode(warp(drawn, mapping, around)[0].clamp(0, 1))
-        return moved + warp(latent - encode(drawn), mapping, _known(edges), "linear")[0]
+        moved = drawer.encode(warp(drawn, mapping, around)[0].clamp(0, 1))
+        if drawer.is_lossy:
+            for name, rest in _subtract(own, drawer.encode(drawn)).items():
+                moved[name] = moved[name] + warp(rest, mapping, _known(edges), "linear")[0]
+        return moved
+
+
+def _subtract(first: Parameters, second: Parameters) -> dict[str, Tensor]:
+    """The differences of parameters, by name."""
+    return {name: value - second[name] for name, value in first.items()}
 
 
 def _known(edges: str) -> str:

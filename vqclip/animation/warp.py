@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from vqclip.animation.resample import resample
-from vqclip.tensors import Latent, slerp_weights
 
 
 class Warp(Protocol):

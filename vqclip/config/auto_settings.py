@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError, PromptError
@@ -43,6 +44,16 @@ SOURCE_FILM_DEFAULTS: dict[str, Any] = {"steps": 40, "growth": [], "optimiser": 
 NO_DEFAULTS: dict[str, Any] = {}
 
 
+# Other drawers than the VQGAN show a plain picture from the first step on, so they need no
+# smaller sizes; each has a learning rate of its own.
+OTHER_DRAWER_DEFAULTS: dict[str, Any] = {
+    "steps": 150,
+    "growth": [],
+    "optimiser": {"rate": None},
+    "losses": {"edges": 3.0},
+}
+
+
 def resolve_auto(config: RunConfig) -> RunConfig:
     """Resolve init=auto, and turn `length` in seconds into `frames`.
 
@@ -63,7 +74,8 @@ def resolve_auto(config: RunConfig) -> RunConfig:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
         words = []  # empty or not valid, which is reported when the run is planned
-    start = "dream" if words and config.vqgan == "starter" else "random"
+    drafted = config.vqgan == "starter" or not uses_vqgan(config.drawer)
+    start = "dream" if words and drafted else "random"
     return dataclasses.replace(config, init=start)
 
 
@@ -77,13 +89,16 @@ def _frames(seconds: float, fps: float) -> int:
     return max(1, round(seconds * fps))
 
 
-def defaults_for(init: Any, vqgan: Any) -> dict[str, Any]:
+def defaults_for(init: Any, vqgan: Any, drawer: Any = "vqgan") -> dict[str, Any]:
     """The defaults for a start: settings that differ from the schema's, as nested dicts.
 
     Args:
         init: the setting, resolved (`resolve_auto`).
         vqgan: the name of the VQGAN.
+        drawer: the setting.
     """
+    if not str(drawer).startswith("vqgan"):
+        return OTHER_DRAWER_DEFAULTS
     if init == "dream":
         return DRAFT_DEFAULTS
     if init == "source":
@@ -100,7 +115,7 @@ def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str,
         notes: the settings recorded in the picture.
         now: the defaults for the new start, as `defaults_for` gives them.
     """
-    before = defaults_for(notes.get("init"), notes.get("vqgan"))
+    before = defaults_for(notes.get("init"), notes.get("vqgan"), notes.get("drawer", "vqgan"))
     return notes if before is now else _without(_without(notes, before), _schema_defaults(now))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vqclip.config.setting_fields import option
+from vqclip.errors import ConfigError
 
 DRAWERS = (
     *("vqgan", "pixels", "mosaic", "palette", "pyramid", "fourier", "wavelets"),
@@ -17,12 +18,56 @@ SPECTRA = ("fourier", "wavelets")
 VECTORS = ("strokes", "lines")
 
 
+def drawer_names(text: str) -> tuple[str, ...]:
+    """The drawers that the setting `drawer` names, in their order.
+
+    >>> drawer_names("vqgan, pyramid")
+    ('vqgan', 'pyramid')
+    """
+    return tuple(name.strip() for name in text.split(","))
+
+
+def uses_vqgan(text: str) -> bool:
+    """Whether the VQGAN is among the drawers that the setting `drawer` names."""
+    return "vqgan" in drawer_names(text)
+
+
+def finish_steps(text: str, finish: str, steps: int) -> int:
+    """How many steps of a run the last of two drawers takes; 0 where there is one drawer.
+
+    Args:
+        text, finish: the settings `drawer` and `draw.finish`.
+        steps: of the run.
+
+    Raises:
+        ConfigError: if `finish` is no number or share, or leaves one of them without a step.
+    """
+    if len(drawer_names(text)) < 2:
+        return 0
+    written = finish.strip()
+    try:
+        share = float(written.removesuffix("%")) / 100 if written.endswith("%") else None
+        count = int(written) if share is None else round(steps * share)
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"draw.finish is {finish!r}; write a number of steps, such as 60, or a share: 40%"
+        ) from None
+    if not 0 < count < steps:
+        raise ConfigError(
+            f"draw.finish is {finish}, {count} of {steps} steps; each drawer needs one at least"
+        )
+    return count
+
+
 @dataclass(frozen=True)
 class DrawSettings:
     """How a drawer draws."""
 
     finish: str = option(
         "40%", "of two drawers, how many steps the last one takes: a number, or a share"
+    )
+    finish_rate: float | None = option(
+        None, "the learning rate of the last of two drawers; null: its own", least=0, most=10
     )
     grid: str = option(
         "", "columns x rows of cells; empty: by the picture's shape", form="size", drawers=GRIDS
@@ -60,8 +105,18 @@ class DrawSettings:
         drawers=("fourier",),
     )
     saturation: float = option(1.8, "strength of colours", least=0.1, most=10, drawers=SPECTRA)
-    contrast: float = option(1.0, "contrast of the picture", least=0.1, most=5, drawers=SPECTRA)
-    wave: str = option("coif2", "the wavelet, by its name in PyWavelets", drawers=("wavelets",))
+    contrast: float = option(
+        1.0,
+        "contrast of the picture, at most; of a start picture: its own, if that is greater",
+        least=0.1,
+        most=5,
+        drawers=SPECTRA,
+    )
+    wave: str = option(
+        "coif2",
+        "the wavelet: haar, db2, coif2 or, with PyWavelets, any that it names",
+        drawers=("wavelets",),
+    )
     sharp: float = option(
         0.3,
         "strength of the finest wavelets; 0: soft, 1: all scales alike",
@@ -69,23 +124,27 @@ class DrawSettings:
         most=2,
         drawers=("wavelets",),
     )
-    strokes: int = option(
-        0, "number of strokes; 0: 256, of lines 24", least=0, most=4096, drawers=VECTORS
+    strokes: int | None = option(
+        None, "number of strokes; null: 256, of lines 24", least=1, most=4096, drawers=VECTORS
     )
-    segments: int = option(
-        0, "curves in a stroke, at most; 0: 3, of lines 8", least=0, most=32, drawers=VECTORS
+    segments: int | None = option(
+        None,
+        "curves in a stroke, at most; null: 3, of lines 8",
+        least=1,
+        most=32,
+        drawers=VECTORS,
     )
-    thinnest: float = option(
-        0.0,
-        "least width of a stroke, in % of the height; 0: 0.4, of lines 0.9",
-        least=0,
+    thinnest: float | None = option(
+        None,
+        "least width of a stroke, in % of the height; null: 0.4, of lines 0.9",
+        least=0.01,
         most=50,
         drawers=VECTORS,
     )
-    thickest: float = option(
-        0.0,
-        "greatest width of a stroke, in % of the height; 0: 10, of lines 4",
-        least=0,
+    thickest: float | None = option(
+        None,
+        "greatest width of a stroke, in % of the height; null: 10, of lines 4",
+        least=0.01,
         most=100,
         drawers=VECTORS,
     )

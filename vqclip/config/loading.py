@@ -88,7 +88,7 @@ def _settled(
         base: the first of the layers, if it is the notes of a picture.
     """
     config = _with_share(auto_settings.resolve_auto(merged))
-    suited = auto_settings.defaults_for(config.init, config.vqgan)
+    suited = auto_settings.defaults_for(config.init, config.vqgan, config.drawer)
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:
         kept = dict(auto_settings.carry_over(base, suited))

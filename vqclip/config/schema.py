@@ -15,7 +15,6 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.config.setting_fields import group, option, schedulable
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
 
-
 EDGES = ("fill", "mirror", "wrap", "smear", "black")
 PERIODS = ("frame", "second")
 THROUGH = ("picture", "latent")
@@ -322,6 +321,10 @@ class RunConfig:
         most=1000,
     )
     loop: bool = option(False, "make the animation's last frame lead back to the first")
+    drawer: str = option(
+        "vqgan",
+        "what draws (vqclip help drawers); of two, as in vqgan,pyramid, the last one finishes",
+    )
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(
         ["starter"], "which CLIP models to use: NAME, NAME:weight or NAME:weight:cutouts"
@@ -337,6 +340,7 @@ class RunConfig:
         "another folder to search for pictures, learnt words and directions; unset: the run "
         "file's folder",
     )
+    draw: DrawSettings = group(DrawSettings, "how a drawer draws")
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
     cutouts: CutoutSettings = group(
         CutoutSettings, "how the picture is cut up for the perceptors"

@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import isfinite, nan
 from typing import Any
 
+from vqclip.config.draw_settings import finish_steps
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
 
@@ -28,6 +29,8 @@ _RATE = re.compile(
 def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
     """Plan the stages of a run's growth: a list of (width, height, steps), sizes in pixels.
 
+    They are those of the first drawer; what the last of two draws has the final size.
+
     Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell. The last
     stage is `size` itself, and takes the steps that are left, at least one. A stage given by its
     shorter side is left out if it is not smaller than `size`; stages of equal size are merged.
@@ -36,7 +39,7 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
         ConfigError: for a size or a number of steps that cannot be read or is too small.
     """
     width, height = final_size(config, factor)
-    left = config.steps
+    left = config.steps - finish_steps(config.drawer, config.draw.finish, config.steps)
     stages: list[tuple[int, int, int]] = []
     for index, stage in enumerate(config.growth):
         where = f"growth, stage {index + 1}"

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vqclip.models.vqgan import clamp_with_grad
+from vqclip.optimisers import RATES
 from vqclip.tensors import Image, Parameters
 
 
@@ -29,24 +31,47 @@ class BaseDrawer(ABC):
         name: by which it is chosen.
         rate: its learning rate with Adam, unless one is set.
         rate_factors: for a parameter, the factor of the learning rate; 1 unless given.
-        is_grid: whether its parameters are grids that lie over the picture, so that they may be
-            resized and warped with it: [1, C, rows, columns].
+        is_grid: whether its parameters are grids that lie over the picture, so that moments may
+            be resized and warped with it: [1, C, rows, columns].
+        is_lossy: whether a picture that is drawn and encoded gives other parameters.
         encodes: whether it can start from a picture.
         exports: suffixes of the files that `export` writes, such as ".svg".
         multiple: the sides of the picture are multiples of it.
         parameters: the tensors that are optimised.
+        has_alpha: whether the picture may be transparent, see `draw_layers`.
+        ground: the grey level in [0, 1] on which a transparent picture is drawn; None: white.
     """
 
     name: ClassVar[str]
     rate: ClassVar[float]
     rate_factors: ClassVar[Mapping[str, float]] = {}
     is_grid: ClassVar[bool] = False
+    is_lossy: ClassVar[bool] = False
     encodes: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, width: int, height: int, multiple: int = 1) -> None:
         self.width, self.height, self.multiple = width, height, multiple
         self.parameters: dict[str, nn.Parameter] = {}
+        self.has_alpha = False
+        self.ground: float | None = None
+
+    @property
+    def holds(self) -> str:
+        """What its parameters are, in words."""
+        return f"picture of the drawer {self.name}"
+
+    def default_rate(self, optimiser: str) -> float:
+        """The learning rate with an optimiser, as that of Adam is to those of others."""
+        return self.rate * RATES[optimiser] / RATES["adam"]
+
+    def accepts(self, parameters: Parameters) -> bool:
+        """Whether parameters, of a checkpoint, may be its own; their sizes may differ."""
+        own = self.parameters
+        if not own:
+            return bool(parameters)
+        alike = (x.dim() == own[name].dim() for name, x in parameters.items() if name in own)
+        return set(parameters) == set(own) and all(alike)
 
     @abstractmethod
     def draw_parameters(self, parameters: Parameters) -> Image:
@@ -70,19 +95,41 @@ class BaseDrawer(ABC):
         Changes nothing in the drawer; equal pictures give equal parameters.
 
         Args:
-            picture: [1, 3, H, W] in [0, 1], of the drawer's size.
+            picture: [1, 3, H, W] in [0, 1], of the drawer's size; where the drawer has alpha,
+                opacity may be a fourth channel.
         """
+
+    def draw_layers(self, parameters: Parameters) -> tuple[Image, Tensor]:
+        """Draw given parameters without a ground, differentiably.
+
+        Returns:
+            Colours times opacity, [1, 3, H, W], and opacity, [1, 1, H, W], both in [0, 1]; opaque
+            unless the drawer has alpha.
+        """
+        picture = self.draw_parameters(parameters)
+        return picture, torch.ones_like(picture[:, :1])
+
+    @torch.no_grad()
+    def draw_rgba(self, parameters: Parameters) -> Tensor:
+        """Draw given parameters as colours and opacity, as files have them: [1, 4, H, W]."""
+        return divide_by_alpha(*self.draw_layers(parameters))
+
+    def lay_on_ground(self, colours: Image, alpha: Tensor) -> Image:
+        """Lay colours times opacity on the ground, as `draw_layers` gives them: [1, 3, H, W]."""
+        ground = 1.0 if self.ground is None else self.ground
+        return clamp_with_grad(colours + (1 - alpha) * ground, 0, 1)
 
     def draw(self) -> Image:
         """Draw the picture as it is now, differentiably: [1, 3, H, W] in [0, 1]."""
         return self.draw_parameters(self.parameters)
 
     def clamp(self) -> None:
-        """Clamp the parameters to their valid range, after a step; nothing unless overridden."""
+        """Clamp the parameters to their valid range, after a step, if they have one."""
+        return
 
     @torch.no_grad()
     def replace(self, parameters: Parameters) -> None:
-        """Go on from other parameters, which are copied; those of another shape become new ones."""
+        """Go on from copies of other parameters; those of another shape become new ones."""
         for name, value in parameters.items():
             own = self.parameters.get(name)
             if own is not None and own.shape == value.shape:
@@ -108,3 +155,16 @@ class BaseDrawer(ABC):
             ValueError: if the drawer has no such kind.
         """
         raise ValueError(f"the drawer {self.name} writes no {path.suffix} files")
+
+
+def divide_by_alpha(colours: Tensor, alpha: Tensor) -> Tensor:
+    """Divide colours by the opacity that they were multiplied by; black where there is none.
+
+    Args:
+        colours: [N, 3, …].
+        alpha: [N, 1, …].
+
+    Returns:
+        [N, 4, …] in [0, 1]: the colours, and opacity.
+    """
+    return torch.cat([(colours / alpha.clamp(min=1e-6)).clamp(0, 1), alpha], 1)

@@ -5,7 +5,6 @@ Crowson et al., 2022, https://arxiv.org/abs/2204.08583.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from vqclip.drawers.base import BaseDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
+from vqclip.optimisers import RATES
 from vqclip.tensors import Image, Latent, Parameters, slerp_weights
 
 LATENT = "latent"
@@ -35,8 +35,9 @@ class LatentDrawer(BaseDrawer):
     """
 
     name: ClassVar[str] = "vqgan"
-    rate: ClassVar[float] = 0.075
+    rate: ClassVar[float] = RATES["adam"]
     is_grid: ClassVar[bool] = True
+    is_lossy: ClassVar[bool] = True
 
     def __init__(
         self, vqgan: VQGAN, width: int, height: int, memory_policy: MemoryPolicy | None = None
@@ -45,6 +46,16 @@ class LatentDrawer(BaseDrawer):
         self.vqgan = vqgan
         self.memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
         self._low, self._high = vqgan.codebook_range()
+
+    @property
+    def holds(self) -> str:
+        """What its parameters are, in words."""
+        return "latent of this VQGAN"
+
+    def accepts(self, parameters: Parameters) -> bool:
+        """Whether parameters are a latent of codes of this length."""
+        latent = parameters.get(LATENT)
+        return latent is not None and latent.dim() == 4 and latent.shape[1] == self.vqgan.channels
 
     def draw_parameters(self, parameters: Parameters) -> Image:
         """Draw a latent [1, C, h, w]: [1, 3, h * factor, w * factor] in [0, 1]."""

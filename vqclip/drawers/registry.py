@@ -1,7 +1,67 @@
-"""The registry of drawers: from a name to its class."""
+"""The registry of drawers: from a name to a drawer that is made as the settings say."""
 
 from __future__ import annotations
 
-from vqclip.drawers.latent import LatentDrawer
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
-DRAWERS = {"latent": LatentDrawer}
+from vqclip.config.draw_settings import DrawSettings
+from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.fourier import FourierDrawer
+from vqclip.drawers.latent import LatentDrawer
+from vqclip.drawers.lines import LinesDrawer
+from vqclip.drawers.mosaic import MosaicDrawer
+from vqclip.drawers.pixels import PixelsDrawer
+from vqclip.drawers.pyramid import PyramidDrawer
+from vqclip.drawers.strokes import StrokesDrawer
+from vqclip.drawers.wavelets import WaveletsDrawer
+from vqclip.models.memory import MemoryPolicy
+from vqclip.models.vqgan import VQGAN
+
+
+@dataclass(frozen=True)
+class DrawerInputs:
+    """What drawers are made of.
+
+    Args:
+        width, height: of the picture at first, in pixels.
+        settings: of the drawers.
+        vqgan: for the one that decodes with it; else None.
+        memory_policy: of its decoder.
+    """
+
+    width: int
+    height: int
+    settings: DrawSettings
+    vqgan: VQGAN | None = None
+    memory_policy: MemoryPolicy | None = None
+
+
+class SettingsDrawer(Protocol):
+    """A class of drawers that are made of the settings `draw.…` alone."""
+
+    @classmethod
+    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> BaseDrawer:
+        """A drawer of a size in pixels."""
+
+
+def _make_latent(inputs: DrawerInputs) -> BaseDrawer:
+    assert inputs.vqgan is not None
+    return LatentDrawer(inputs.vqgan, inputs.width, inputs.height, inputs.memory_policy)
+
+
+def _from_settings(drawer: type[SettingsDrawer]) -> Callable[[DrawerInputs], BaseDrawer]:
+    return lambda inputs: drawer.from_settings(inputs.width, inputs.height, inputs.settings)
+
+
+DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
+    "vqgan": _make_latent,
+    "pixels": _from_settings(PixelsDrawer),
+    "mosaic": _from_settings(MosaicDrawer),
+    "pyramid": _from_settings(PyramidDrawer),
+    "fourier": _from_settings(FourierDrawer),
+    "wavelets": _from_settings(WaveletsDrawer),
+    "strokes": _from_settings(StrokesDrawer),
+    "lines": _from_settings(LinesDrawer),
+}

@@ -53,14 +53,15 @@ class StrokesDrawer(VectorDrawer):
         thickest: float = 10.0,
         paper: str = "white",
         paper_moves: bool = False,
+        alpha: bool = False,
     ) -> None:
         numbers = [1 + index % segments for index in range(strokes)]
-        super().__init__(width, height, numbers, thinnest, thickest, paper, paper_moves)
+        super().__init__(width, height, numbers, thinnest, thickest, paper, paper_moves, alpha)
 
     @classmethod
     def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
         """A drawer by the settings `draw.…`."""
-        return cls(width, height, **chosen_options(settings))
+        return cls(width, height, **chosen_options(settings), alpha=settings.alpha)
 
     def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Strokes of any place and colour, and of a quarter of the greatest width."""
@@ -81,6 +82,7 @@ class StrokesDrawer(VectorDrawer):
         small = functional.interpolate(
             picture.float().cpu(), [UNITS, round(self.canvas[0])], mode="area"
         )
+        small, opacity = small[:, :3], small[:, 3:]
         middles, widths, colours = [], [], []
         left = self.paths.strokes
         for layer, (share, breadth) in enumerate(LAYERS):
@@ -99,7 +101,10 @@ class StrokesDrawer(VectorDrawer):
             colours.append(starts.sample_pixels(smooth[0], places))
         middle, width = torch.cat(middles), torch.cat(widths)
         points = starts.follow_forms(self.paths, blur(small, 3), middle, 1.2 * width, generator)
-        colour = torch.cat([torch.cat(colours), torch.full((len(width), 1), ALPHA)], 1)
+        alpha = torch.full((len(width), 1), ALPHA)
+        if opacity.shape[1]:
+            alpha = alpha * starts.sample_pixels(opacity[0], middle)
+        colour = torch.cat([torch.cat(colours), alpha], 1)
         mean = small.mean((0, 2, 3))
         found = {POINTS: points, WIDTHS: width, COLOURS: colour, **self.paper_start(mean)}
         return {name: value.to(picture.device) for name, value in found.items()}

@@ -52,7 +52,7 @@ def save_png(
     Equal arguments give equal bytes as long as Pillow and its zlib stay the same.
 
     Args:
-        image: [1, 3, H, W] in [0, 1].
+        image: [1, 3, H, W] in [0, 1]; with opacity as a fourth channel, [1, 4, H, W].
         overwrite: replace a file of that name, as previews do.
 
     Returns:
@@ -79,7 +79,8 @@ def to_png(
 def to_bytes(image: Image) -> NDArray[np.uint8]:
     """Turn [1, 3, H, W] in [0, 1] into [H, W, 3] uint8, rounded to the nearest of 256 levels.
 
-    Values outside [0, 1] are clamped, and what is not a number becomes black.
+    Opacity may be a fourth channel. Values outside [0, 1] are clamped, and what is not a number
+    becomes black.
 
     Raises:
         ValueError: if the shape is another one.
@@ -90,8 +91,10 @@ def to_bytes(image: Image) -> NDArray[np.uint8]:
     """
     import torch  # here: films of files are made without
 
-    if image.ndim != 4 or image.shape[:2] != (1, 3):
-        raise ValueError(f"an image of shape {list(image.shape)}; expected [1, 3, H, W]")
+    if image.ndim != 4 or image.shape[:2] not in ((1, 3), (1, 4)):
+        raise ValueError(
+            f"an image of shape {list(image.shape)}; expected [1, 3, H, W] or [1, 4, H, W]"
+        )
     levels = image.detach()[0].float().nan_to_num(0).clamp(0, 1).mul(255).add(0.5).floor()
     return np.ascontiguousarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
 

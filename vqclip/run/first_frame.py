@@ -1,6 +1,6 @@
 """Starts in the middle of another run: a retake's first frame, from the one before it.
 
-All that is left of that frame is a picture; a latent that draws it is found here.
+All that is left of that frame is a picture; parameters that draw it are found here.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ import math
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from vqclip import optimisers
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.animation.motion_sources import BlendBack
-from vqclip.drawers.latent import LatentDrawer
+from vqclip.drawers.base import BaseDrawer
 from vqclip.errors import ConfigError
 from vqclip.media import images
 from vqclip.run.retake import Retake
 from vqclip.run.runner import Runner, RunnerState
-from vqclip.tensors import Image, Latent
+from vqclip.tensors import Image, pack_parameters
 
 LIKE = 60  # steps in which a latent is found for a picture
 
@@ -42,7 +43,7 @@ def read_first_frame(there: Retake, size: tuple[int, int]) -> Image | None:
 
 def begin_retake(ready: Runner, feedback: FrameFeedback, there: Retake) -> None:
     """Let a session draw a stretch only: from the frame before it, and back to what was there."""
-    device = ready.drawer.latent.device
+    device = next(iter(ready.drawer.parameters.values())).device
     lead = feedback.options.loop
 
     def read(path: Path) -> Image:
@@ -58,8 +59,9 @@ def begin_retake(ready: Runner, feedback: FrameFeedback, there: Retake) -> None:
     if there.continues_frame is None:
         return
     before = read(there.continues_frame)
-    latent = fit_latent(ready.drawer, before)
-    tensors = {"latent": latent, "average": torch.zeros_like(latent), "voyage.last": latent}
+    found = fit_parameters(ready.drawer, before)
+    tensors = pack_parameters("latent", found) | pack_parameters("voyage.last", found)
+    tensors |= pack_parameters("average", {k: torch.zeros_like(x) for k, x in found.items()})
     tensors |= {f"voyage.{name}": each for name, each in feedback.state().items()}
     tensors["voyage.shown"] = _bytes(before)
     if ready.config.motion.colours != "none":
@@ -69,21 +71,22 @@ def begin_retake(ready: Runner, feedback: FrameFeedback, there: Retake) -> None:
     ready.restore(RunnerState(done, tensors, averaged=0, moved=done))
 
 
-def fit_latent(drawer: LatentDrawer, picture: Image) -> Latent:
-    """Find a latent that draws a picture: the encoder's, mended step by step.
+def fit_parameters(drawer: BaseDrawer, picture: Image) -> dict[str, Tensor]:
+    """Find parameters that draw a picture: the encoder's, mended step by step.
 
-    The encoder alone loses about as much as a new picture would.
+    A VQGAN's encoder alone loses about as much as a new picture would.
     """
-    with torch.no_grad():
-        latent = drawer.vqgan.encode(picture)
-    latent.requires_grad_()
-    optimiser = optimisers.build_optimiser("adam", [latent])
-    best, least = latent.detach().clone(), math.inf
+    found = drawer.encode(picture)
+    if not drawer.is_lossy:
+        return found
+    moving = {name: value.requires_grad_() for name, value in found.items()}
+    optimiser = optimisers.build_optimiser("adam", moving, rate_factors=drawer.rate_factors)
+    best, least = {name: x.detach().clone() for name, x in moving.items()}, math.inf
     for _ in range(LIKE):
         optimiser.zero_grad()
-        loss = (drawer.draw_latent(latent) - picture).square().mean()
+        loss = (drawer.draw_parameters(moving) - picture).square().mean()
         if loss.item() < least:
-            best, least = latent.detach().clone(), loss.item()
+            best, least = {k: x.detach().clone() for k, x in moving.items()}, loss.item()
         loss.backward()
         optimiser.step()
     return best

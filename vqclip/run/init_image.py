@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from vqclip.config.checking import picture_checks
 from vqclip.config.schema import NOISES, RunConfig
+from vqclip.drawers.base import BaseDrawer
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
@@ -37,12 +38,11 @@ from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
-from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.frame_plan import open_source
 from vqclip.run.preflight import Request
-from vqclip.tensors import Image, Latent
+from vqclip.tensors import Image
 
 
 def fractal_noise(
@@ -358,18 +358,22 @@ def quantise_levels(picture: Image, device: torch.device) -> Image:
 
 
 @torch.no_grad()
-def start_latent(start: Image | None, vqgan: VQGAN, size: tuple[int, int], seed: int) -> Latent:
-    """The latent that the first step changes: that of the start picture, or random codes.
+def start_drawer(
+    drawer: BaseDrawer, start: Image | None, seed: int, device: torch.device
+) -> BaseDrawer:
+    """Give a drawer the parameters that the first step changes, and return it.
 
-    Args:
-        size: width and height at first, in pixels.
+    They are those of the start picture, or random ones.
     """
-    width, height = size
     if start is None:
         generator = torch.Generator().manual_seed(seed)
-        return vqgan.random_latent(height // vqgan.factor, width // vqgan.factor, generator)
-    small = functional.interpolate(start, [height, width], mode="bilinear", antialias=True)
-    return vqgan.encode(small)
+        found = drawer.random_parameters(generator)
+    else:
+        size = [drawer.height, drawer.width]
+        small = functional.interpolate(start, size, mode="bilinear", antialias=True)
+        found = drawer.encode(small)
+    drawer.replace({name: value.to(device) for name, value in found.items()})
+    return drawer
 
 
 def _first_frame(config: RunConfig, size: tuple[int, int], search_path: SearchPath) -> Image:

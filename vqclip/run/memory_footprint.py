@@ -13,16 +13,18 @@ from typing import Any
 import torch
 
 from vqclip.config import schedule_settings
+from vqclip.config.draw_settings import DrawSettings, drawer_names, uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
+from vqclip.drawers.registry import DRAWERS, DrawerInputs
 from vqclip.errors import ModelAbsent
 from vqclip.guidance import regions as guidance_regions
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
-from vqclip.models.cost import Cost, draw_cost, embed_cost, image_size
+from vqclip.models.cost import Cost, count_cost, draw_cost, embed_cost, image_size
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS
@@ -33,6 +35,7 @@ from vqclip.run.preflight import PictureParts
 BASE = 900_000_000
 CONTEXT = 500_000_000  # of a CUDA process before its first tensor; varies with the GPU
 SLACK = 1.15  # what the allocator holds beyond what is in use
+SMALL_SIDE = 96  # of the picture at which drawers without a network are counted
 SQUARES = 12  # tensors of the size of the squares that cutting keeps
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -45,12 +48,13 @@ class ModelShapes:
     has been counted already, since that takes half a second each time.
 
     Attributes:
+        vqgan: if it is among the drawers.
         perceptors: as the settings name them, in the order of `networks`.
         parts: those of the picture that have prompts of their own.
         weights: of all models, in bytes; those that open_clip does not describe left out.
     """
 
-    drawer: vqgan.VQGAN
+    vqgan: vqgan.VQGAN | None
     networks: tuple[Any, ...] | None
     unknown: tuple[str, ...]
     device: torch.device
@@ -59,6 +63,11 @@ class ModelShapes:
     parts: PictureParts
     weights: int
     counted: dict[Any, Cost] = field(default_factory=dict)
+
+    @property
+    def factor(self) -> int:
+        """The sides of a picture are multiples of it, in pixels."""
+        return 1 if self.vqgan is None else self.vqgan.factor
 
 
 def build_shapes(
@@ -78,23 +87,32 @@ def build_shapes(
     """
     device = models_device.pick_device(config.device)
     dtype = _DTYPES[models_device.pick_precision(config.precision, device)]
-    layout = _config_of(config.vqgan)
-    with torch.device("meta"):
-        drawer = vqgan.build_vqgan(layout).requires_grad_(False).eval()
+    drawer = None
+    if uses_vqgan(config.drawer):
+        with torch.device("meta"):
+            built = vqgan.build_vqgan(_config_of(config.vqgan))
+            drawer = built.requires_grad_(False).eval()
     networks = {each.name: clip.build_without_weights(each.name) for each in perceptors}
     unknown = tuple(name for name, network in networks.items() if network is None)
     known = tuple(network.to(dtype) for network in networks.values() if network is not None)
     known_or_not = None if unknown else known
-    weights = sum(map(_weights, (drawer, *known)))
+    weights = sum(map(_weights, known if drawer is None else (drawer, *known)))
     return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, parts, weights)
 
 
 def step_costs(
     config: RunConfig, models: ModelShapes, memory_policy: MemoryPolicy
 ) -> tuple[list[Cost], Cost]:
-    """What drawing costs at each size, and what looking costs, in one step."""
-    stages = plan_stages(config, models.drawer.factor)
-    draws = [_drawing(models, wide, high, memory_policy, work=True) for wide, high, _ in stages]
+    """What drawing costs in one step, at each size and then by the last of two drawers, and
+    what looking costs.
+    """
+    first, *last = drawer_names(config.drawer)
+    stages = [(first, *stage) for stage in plan_stages(config, models.factor)]
+    stages += [(name, *stages[-1][1:]) for name in last]
+    draws = [
+        _drawing(name, config, models, (wide, high), memory_policy, work=True)
+        for name, wide, high, _ in stages
+    ]
     return draws, _looking(config, models, memory_policy, work=True)
 
 
@@ -130,13 +148,37 @@ def asked_cutouts(config: RunConfig) -> int:
 
 
 def _drawing(
-    models: ModelShapes, wide: int, high: int, memory_policy: MemoryPolicy, *, work: bool
+    name: str,
+    config: RunConfig,
+    models: ModelShapes,
+    size: tuple[int, int],
+    memory_policy: MemoryPolicy,
+    *,
+    work: bool,
 ) -> Cost:
-    counted = models.counted
-    key = (wide, high, memory_policy.recompute, memory_policy.tiles, work)
-    if key not in counted:
-        counted[key] = draw_cost(models.drawer, wide, high, memory_policy, work=work)
-    return counted[key]
+    """What one step of a drawer costs."""
+    key = (name, size, memory_policy.recompute, memory_policy.tiles, work)
+    if name == "vqgan":
+        assert models.vqgan is not None
+        if key not in models.counted:
+            counted = draw_cost(models.vqgan, *size, memory_policy, work=work)
+            models.counted[key] = counted
+        return models.counted[key]
+    settings_key = (name, size, config.draw)
+    if settings_key not in models.counted:
+        models.counted[settings_key] = _count_small(name, config.draw, size)
+    return models.counted[settings_key]
+
+
+def _count_small(name: str, settings: DrawSettings, size: tuple[int, int]) -> Cost:
+    """What a drawer without a network keeps, counted where it is quick and scaled to a size."""
+    share = min(1.0, SMALL_SIDE / max(size))
+    wide, high = (max(16, round(side * share)) for side in size)
+    drawer = DRAWERS[name](DrawerInputs(wide, high, settings))
+    drawer.replace(drawer.random_parameters(torch.Generator().manual_seed(0)))
+    small = count_cost(drawer.draw, torch.nn.Module(), work=False).kept
+    kept = small * size[0] * size[1] // (wide * high)
+    return Cost(0, kept, kept)
 
 
 def _looking(
@@ -183,10 +225,13 @@ def needed_memory(
 ) -> int:
     """Bytes at the peak of a run; see `peak_memory`."""
     memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
-    stages = plan_stages(config, models.drawer.factor)
+    stages = plan_stages(config, models.factor)
     wide, high, _ = max(stages, key=lambda stage: stage[0] * stage[1])
-    draw = _drawing(models, wide, high, memory_policy, work=False)
-    return peak_memory(models, [draw], _looking(config, models, memory_policy, work=False))
+    draws = [
+        _drawing(name, config, models, (wide, high), memory_policy, work=False)
+        for name in drawer_names(config.drawer)
+    ]
+    return peak_memory(models, draws, _looking(config, models, memory_policy, work=False))
 
 
 def _cutting(config: RunConfig, networks: Sequence[Any]) -> Cost:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec, parse_perceptor
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
@@ -87,7 +88,8 @@ def fits_surely(
 ) -> bool:
     """Whether a run of the bundled models fits without a doubt, so that nothing is counted."""
     names = {each.name for each in perceptors}
-    if config.vqgan != "starter" or not names <= set(model_files.starter_clips()):
+    drawn = config.vqgan == "starter" or not uses_vqgan(config.drawer)
+    if not (drawn and names <= set(model_files.starter_clips())):
         return False
     width, height = final_size(config)
     cutouts = sum(cutout_counts(config, perceptors, parts))

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vqclip.config.draw_settings import finish_steps
 from vqclip.config.sizes import plan_stages
 from vqclip.models import clip
 from vqclip.models.cost import Cost
@@ -87,7 +88,7 @@ class SharedCounts:
     def find_shapes(self, request: Request) -> ModelShapes:
         """The models of a run without weights; see `memory_footprint.build_shapes`."""
         config, looking = request.config, (request.perceptors, request.parts)
-        key = (config.vqgan, tuple(request.names), config.device, config.precision)
+        key = (request.vqgan, tuple(request.names), config.device, config.precision)
         if key not in self.models:
             self.models[key] = memory_footprint.build_shapes(config, *looking)
         return replace(self.models[key], perceptors=looking[0], parts=looking[1])
@@ -112,10 +113,13 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     config = request.config
-    lacking = model_files.missing_models(config.vqgan, request.names, clip.is_absent)
+    lacking = model_files.missing_models(request.vqgan, request.names, clip.is_absent)
     shared = SharedCounts() if shared is None else shared
     models = shared.find_shapes(request)
-    stages = plan_stages(config, models.drawer.factor)
+    stages = plan_stages(config, models.factor)
+    finish = finish_steps(config.drawer, config.draw.finish, config.steps)
+    if finish:
+        stages.append((*stages[-1][:2], finish))
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
         stages, more = [(*stages[-1][:2], more)], 0

@@ -17,6 +17,7 @@ from vqclip.config.auto_settings import resolve_auto
 from vqclip.config.checking import animation_checks, prompt_notes
 from vqclip.config.checking.picture_checks import images_of_run, require_images
 from vqclip.config.checking.setting_checks import check_settings
+from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import VqclipError
@@ -95,6 +96,11 @@ class Request:
     def names(self) -> list[str]:
         """The names of the perceptors."""
         return [each.name for each in self.perceptors]
+
+    @property
+    def vqgan(self) -> str | None:
+        """The name of the VQGAN, if it is among the drawers."""
+        return self.config.vqgan if uses_vqgan(self.config.drawer) else None
 
     @property
     def parts(self) -> PictureParts:
@@ -278,7 +284,8 @@ def _check(
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(parsed, names)
     if complete:
-        model_files.require_models(config.vqgan, names)
+        wanted = config.vqgan if uses_vqgan(config.drawer) else None
+        model_files.require_models(wanted, names)
     require_files(config if starts else replace(config, init="random"), parsed, search_path)
     return parsed
 

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from vqclip.config import loading
+from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys
@@ -28,7 +29,7 @@ from vqclip.run.runner import Runner, RunnerState
 # What would make another run of it: whole groups, or single settings.
 FIXED = (
     *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
-    *("optimiser.name", "optimiser.average", "film.every"),
+    *("optimiser.name", "optimiser.average", "film.every", "drawer", "draw"),
 )
 # Of an animation these, too: which steps are which frame's hangs on them.
 FIXED_FRAMES = (
@@ -147,7 +148,9 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
     if config.frames or point.notes.config.get("frames"):
         _check_frames(point, config)
         return config
-    least = max(point.state.done, sum(count for _, _, count in point.stages[:-1]) + 1)
+    finished = len(drawer_names(config.drawer)) == 2
+    earlier = point.stages if finished else point.stages[:-1]
+    least = max(point.state.done, sum(count for _, _, count in earlier) + 1)
     if config.steps < least:
         raise ConfigError(
             f"steps is {config.steps}, but {point.folder} has taken {point.state.done} of "
@@ -224,9 +227,13 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
             "frames, so the frames drawn so far would have had other steps: this run cannot "
             "become longer. Next time, write it without percentages and shares"
         )
-    before = sum(count for _, _, count in point.stages[:-1])
-    wide, high, _ = point.stages[-1]
-    ready.stages = [*point.stages[:-1], (wide, high, ready.config.steps - before)]
+    drawn = sum(count for _, _, count in point.stages)
+    wide, high, last = point.stages[-1]
+    if ready.finish is None:
+        ready.stages = [*point.stages[:-1], (wide, high, ready.config.steps - drawn + last)]
+    else:  # the last drawer takes over when it was to
+        ready.stages = point.stages
+        ready.finish = (ready.finish[0], ready.config.steps - drawn)
     ready.restore(point.state)
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)

@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqclip import optimisers
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
+from vqclip.config.draw_settings import DrawSettings
 from vqclip.config.schema import MemorySettings, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys
-from vqclip.drawers.latent import LatentDrawer
+from vqclip.drawers.base import BaseDrawer
 from vqclip.errors import ConfigError
 from vqclip.frame_loop import animate
 from vqclip.guidance.cutouts import Cutter
@@ -33,7 +34,7 @@ from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.optimisation_loop import Objective, Step, generate
 from vqclip.optimisers import NanGuard
 from vqclip.run.record.provenance import Provenance, package_versions
-from vqclip.tensors import Image, Latent
+from vqclip.tensors import Image, Parameters, pack_parameters, unpack_parameters
 
 REGION = " region "  # in the name of a region's cutter
 
@@ -44,8 +45,8 @@ class RunnerState:
 
     Attributes:
         done: how many steps are taken.
-        tensors: the latent, its average, the optimiser's moments, the random streams, and the
-            picture that the run began with, if it did, as bytes.
+        tensors: the drawer's parameters, their averages, the optimiser's moments, the random
+            streams, and the picture that the run began with, if it did, as bytes.
         averaged: how many steps the average holds.
         moved: how many steps the optimiser counts.
         rate_factor: what is left of its rate, where steps went wrong.
@@ -64,7 +65,9 @@ class Runner:
 
     Attributes:
         clock: which frame it is at a step.
-        stages: (width, height, steps) of each size, in pixels.
+        drawer: what draws now.
+        finish: what draws the last steps instead, and how many; None if nothing does.
+        stages: (width, height, steps) of each size of the first drawer, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
         memory_policy: of drawer and perceptors; tightened when memory runs out.
@@ -79,7 +82,7 @@ class Runner:
     config: RunConfig
     seed: int
     clock: Clock
-    drawer: LatentDrawer
+    drawer: BaseDrawer
     perceptors: list[OpenClipPerceptor]
     cutters: dict[str, Cutter]
     objectives: list[Objective]
@@ -93,6 +96,7 @@ class Runner:
     layouts: Mapping[int, Layout] = field(default_factory=dict)
     feedback: FrameFeedback | None = None
     rates: Callable[[int], float] = lambda step: 0.0
+    finish: tuple[BaseDrawer, int] | None = None
     done: int = 0
     _from: RunnerState | None = None
     _average: optimisers.Average | None = None
@@ -112,27 +116,54 @@ class Runner:
             else self.feedback.frame_starts[self.feedback.end_frame]
         )
 
+    @property
+    def handover(self) -> int:
+        """The number of steps after which the last drawer takes over; all, if there is one."""
+        return self.config.steps - (self.finish[1] if self.finish is not None else 0)
+
     def play(self) -> Iterator[Step]:
         """Run to the last step: from the first one, or from a `restore`."""
         self._optimiser = self._begun()
-        if self.feedback is None:
-            yield from self.draw_stages(self._optimiser)
+        if self.feedback is not None:
+            yield from FrameRunner(self, self.feedback, self._optimiser).play()
             return
-        yield from FrameRunner(self, self.feedback, self._optimiser).play()
+        if self.done <= self.handover:
+            yield from self.draw_stages(self._optimiser)
+        if self.finish is not None:
+            yield from self._finish(*self.finish)
 
-    def _begun(self) -> optimisers.Scheduled:
-        """Make the optimiser, or take up the one of a `restore`."""
-        config = self.config
-        rate, curve = (
-            self._rate(),
-            optimisers.rate_schedule(config.optimiser.schedule, config.steps),
+    def _finish(self, drawer: BaseDrawer, steps: int) -> Iterator[Step]:
+        """Let the last drawer go on from the picture, with moments and a schedule of its own."""
+        resumed = self.done > self.handover
+        if not resumed:
+            picture = self.final_picture()
+            self.drawer, self._from = drawer, None
+            drawer.replace(drawer.encode(picture))
+            self._optimiser = self._begun()
+        assert self._optimiser is not None
+        self._average = self._averaged(resumed)
+        yield from self._steps(
+            self._optimiser, self._average, range(self.done, self.config.steps)
         )
 
+    def _begun(self) -> optimisers.Scheduled:
+        """Make the optimiser of what draws now, or take up the one of a `restore`."""
+        config, first = self.config, 0
+        if self.finish is not None and self.drawer is self.finish[0]:
+            first = self.handover
+        rate = self._rate()
+        count = (config.steps if first else self.handover) - first
+        curve = optimisers.rate_schedule(config.optimiser.schedule, count)
+
         def pace(step: int) -> float:
-            return self.rates(step) if step >= config.steps else rate(step) * curve(step)
+            if first + step >= config.steps:
+                return self.rates(step)
+            return rate(first + step) * curve(step)
 
         optimiser = optimisers.build_optimiser(
-            config.optimiser.name, [self.drawer.latent], rate=pace
+            *(config.optimiser.name, self.drawer.parameters),
+            rate=pace,
+            rate_factors=self.drawer.rate_factors,
         )
         if self._from is not None:
             moments = _under("optimiser.", self._from.tensors)
@@ -142,11 +173,11 @@ class Runner:
         return optimiser
 
     def _averaged(self, begun: bool) -> optimisers.Average:
-        """Begin an average of the latent, or take up that of a `restore`."""
-        average = optimisers.Average(self.drawer.latent, self.config.optimiser.average)
+        """Begin an average of the parameters, or take up that of a `restore`."""
+        average = optimisers.Average(self.drawer.parameters, self.config.optimiser.average)
         if begun and self._from is not None:
-            kept = {"sum": self._from.tensors["average"], "taken": self._from.averaged}
-            average.load_state_dict(kept)
+            sums = unpack_parameters("average", self._from.tensors)
+            average.load_state_dict({"sums": sums, "taken": self._from.averaged})
         return average
 
     def draw_stages(self, optimiser: optimisers.Scheduled) -> Iterator[Step]:
@@ -154,13 +185,14 @@ class Runner:
         state, first = self._from, 0
         for width, height, count in self.stages:
             last = first + count
-            if self.done >= last < self.config.steps:  # this size is behind us
+            if self.done >= last < self.handover:  # this size is behind us
                 first = last
                 continue
             if 0 < first == self.done:
-                before = self.drawer.latent
+                before = dict(self.drawer.parameters)
                 self.drawer.enlarge(width, height)
-                optimiser.resize_moments(before, self.drawer.latent)
+                now = self.drawer.parameters
+                optimiser.carry_over(before, now, resize=self.drawer.is_grid)
             self._average = self._averaged(state is not None and first < state.done <= last)
             yield from self._steps(optimiser, self._average, range(self.done, last))
             first = last
@@ -170,15 +202,15 @@ class Runner:
         self._average = self._averaged(steps.start < self.done)
         yield from self._steps(optimiser, self._average, range(self.done, steps.stop))
 
-    def averaged_latent(self) -> Latent:
-        """The average of the latent, if it is on and begun; else the latent."""
-        return self.drawer.latent if self._average is None else self._average.value()
+    def averaged_parameters(self) -> Parameters:
+        """The averages of the parameters, if begun; else the parameters."""
+        return self.drawer.parameters if self._average is None else self._average.value()
 
     def _steps(
         self, optimiser: optimisers.Scheduled, average: optimisers.Average, steps: range
     ) -> Iterator[Step]:
         """Take steps at one size; those that fail for want of numbers or memory, again."""
-        guard, saved = NanGuard(self.drawer.latent, optimiser), ""
+        guard, saved = NanGuard(self.drawer.parameters, optimiser), ""
         streams = [cutter.state() for cutter in self.cutters.values()]
         while steps:
             try:
@@ -210,10 +242,11 @@ class Runner:
 
     def _rate(self) -> Curve:
         """The learning rate at each step, before the schedule of rates."""
-        rate = self.config.optimiser.rate
+        finishes = self.finish is not None and self.drawer is self.finish[0]
+        rate = self.config.draw.finish_rate if finishes else self.config.optimiser.rate
         if isinstance(rate, str):
             return schedule_settings.setting_curve(self.config, "optimiser.rate", self.clock)
-        number = optimisers.RATES[self.config.optimiser.name] if rate is None else rate
+        number = self.drawer.default_rate(self.config.optimiser.name) if rate is None else rate
         return lambda step: number
 
     def _tighten(self, cutouts: int) -> str | None:
@@ -232,15 +265,13 @@ class Runner:
 
     @torch.no_grad()
     def final_picture(self) -> Image:
-        """Draw the picture after the last step: that of the latent's average, if it is on.
+        """Draw the picture after the last step: that of the averages, if they are on.
 
         Of an animation, what was shown last.
         """
         if self.feedback is not None and (shown := self.feedback.last_picture()) is not None:
             return shown
-        if self._average is None:
-            return self.drawer.draw()
-        return self.drawer.draw_latent(self._average.value())
+        return self.drawer.draw_parameters(self.averaged_parameters())
 
     def state(self) -> RunnerState:
         """Tell where the run stands between two steps.
@@ -251,7 +282,8 @@ class Runner:
         if self._average is None or self._optimiser is None or self.done == 0:
             raise ValueError("a run that has not begun has no state")
         average, moves = self._average.state_dict(), self._optimiser.state_dict()
-        tensors = {"latent": self.drawer.latent.detach().clone(), "average": average["sum"]}
+        own = {name: x.detach().clone() for name, x in self.drawer.parameters.items()}
+        tensors = pack_parameters("latent", own) | pack_parameters("average", average["sums"])
         tensors |= {f"optimiser.{name}": each for name, each in moves["moments"].items()}
         tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in self.cutters.items()}
         if self.start is not None:
@@ -266,19 +298,22 @@ class Runner:
         Raises:
             ConfigError: if the state is of another run.
         """
-        latent, streams = state.tensors.get("latent"), _under("cutouts.", state.tensors)
-        wanted = self.drawer.latent
-        if latent is None or latent.dim() != 4 or latent.shape[:2] != wanted.shape[:2]:
-            raise ConfigError("the checkpoint holds no latent of this VQGAN; was it exchanged?")
+        device = next(iter(self.drawer.parameters.values())).device
+        if self.finish is not None and state.done > self.handover:
+            self.drawer = self.finish[0]
+        found = unpack_parameters("latent", state.tensors)
+        if not self.drawer.accepts(found):
+            raise ConfigError(f"the checkpoint holds no {self.drawer.holds}; was it exchanged?")
+        streams = _under("cutouts.", state.tensors)
         own = [{key for key in keys if REGION not in key} for keys in (streams, self.cutters)]
         if own[0] != own[1]:
             raise ConfigError("the checkpoint is of other perceptors; were they exchanged?")
-        self.drawer.latent = nn.Parameter(latent.to(wanted.device, copy=True))
+        self.drawer.replace({name: x.to(device) for name, x in found.items()})
         for key, cutter in self.cutters.items():
             if key in streams:  # a region that a change of prompts brought has none yet
                 cutter.restore(streams[key])
         if self.feedback is not None:
-            self.feedback.restore(_under("voyage.", state.tensors), wanted.device)
+            self.feedback.restore(_under("voyage.", state.tensors), device)
         self._from, self.done = state, state.done
 
     def provenance(self) -> Provenance:
@@ -287,6 +322,8 @@ class Runner:
         prompt = settings.pop("prompts")
         if not self.layouts:  # notes as they were before there were layouts
             del settings["layout"]
+        if settings["drawer"] == "vqgan" and self.config.draw == DrawSettings():
+            del settings["drawer"], settings["draw"]  # and other drawers
         known = self.models, package_versions()
         placed = layouts_to_values(self.layouts)
         return Provenance(
@@ -337,7 +374,7 @@ class FrameRunner:
     def finish_frame(self, frame: int) -> tuple[Image, ...]:
         """Give what is shown of a frame; see `FrameFeedback.finish_frame`."""
         return self.feedback.finish_frame(
-            frame, self.runner.drawer, self.runner.averaged_latent()
+            frame, self.runner.drawer, self.runner.averaged_parameters()
         )
 
     def last_step(self, frame: int) -> int:

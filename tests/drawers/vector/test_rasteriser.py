@@ -32,9 +32,11 @@ class Drawing:
     def paint(
         self, points: Tensor, radii: Tensor, colours: Tensor, tile: int = 8
     ) -> tuple[Tensor, Tensor]:
+        """The strokes on black, and how much of what is below is seen."""
         cubics = points[self.paths.cubics]
         plan = plan_strokes(cubics, self.paths.cubic_owner, radii, WIDTH, HEIGHT, tile)
-        return paint_strokes(plan, cubics, radii, colours)
+        painted, alpha = paint_strokes(plan, cubics, radii, colours)
+        return painted, 1 - alpha
 
 
 @pytest.fixture
@@ -52,7 +54,8 @@ def straight(*lines: tuple[Tensor, Tensor, Tensor], tile: int = 8) -> tuple[Tens
     points, radii, colours = (torch.cat(each) for each in zip(*lines, strict=True))
     cubics = points.view(-1, 4, 2)
     plan = plan_strokes(cubics, torch.arange(len(lines)), radii, WIDTH, HEIGHT, tile)
-    return paint_strokes(plan, cubics, radii, colours)
+    painted, alpha = paint_strokes(plan, cubics, radii, colours)
+    return painted, 1 - alpha
 
 
 def test_strokes_are_as_far_from_the_curve_as_half_their_width(drawing: Drawing) -> None:

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, cast, get_args, get_origin
 
 from vqclip.config import perceptor_spec, schedule_settings
+from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
@@ -51,6 +52,7 @@ def check_settings(config: RunConfig) -> RunConfig:
     for place in (config.out, config.assets):
         assets.refuse_address(place, "a folder")
     _check_losses(config)
+    check_drawers(config)
     check_film(config.film)
     plan_stages(config, 1)
     return config

@@ -18,6 +18,7 @@ from vqclip.drawers.vector.starts import wander
 from vqclip.drawers.vector.svg import SvgStroke, render_svg
 from vqclip.errors import ConfigError
 from vqclip.media.files import write_whole
+from vqclip.models.vqgan import clamp_with_grad
 from vqclip.tensors import Image, Parameters
 
 POINTS, WIDTHS, COLOURS, PAPER = "points", "widths", "colours", "paper"
@@ -40,6 +41,7 @@ class VectorDrawer(BaseDrawer):
         thinnest, thickest: limits of a stroke's whole width, in % of the height.
         paper: colour of the paper, as Pillow reads it.
         paper_moves: whether the paper's colour is a parameter, too.
+        alpha: whether there is no paper.
     """
 
     rate: ClassVar[float] = 1.0
@@ -55,8 +57,10 @@ class VectorDrawer(BaseDrawer):
         thickest: float,
         paper: str,
         paper_moves: bool = False,
+        alpha: bool = False,
     ) -> None:
         super().__init__(width, height)
+        self.has_alpha = alpha
         if thinnest > thickest:
             raise ConfigError(
                 f"draw.thinnest is {thinnest:g}, and draw.thickest {thickest:g}; "
@@ -76,21 +80,17 @@ class VectorDrawer(BaseDrawer):
         """The strokes' colours: [N, 4], red, green, blue and alpha in [0, 1]."""
         return parameters[COLOURS]
 
-    def paint(self, parameters: Parameters) -> tuple[Image, Tensor]:
-        """Paint the strokes on black, and tell how much of the paper is seen: [1, 1, H, W]."""
-        points, scale = parameters[POINTS], self.height / UNITS
-        cubics = points[self.paths.cubics.to(points.device)] * scale
-        radii = parameters[WIDTHS] * scale
-        owner = self.paths.cubic_owner.to(points.device)
-        plan = plan_strokes(cubics, owner, radii, self.width, self.height)
-        return paint_strokes(plan, cubics, radii, self.colours(parameters))
-
     def draw_parameters(self, parameters: Parameters) -> Image:
-        """Draw strokes on the paper: [1, 3, H, W] in [0, 1]."""
-        painted, clear = self.paint(parameters)
-        paper = parameters.get(PAPER, self.paper).to(painted)
-        image = painted + clear * paper.view(1, 3, 1, 1)
-        return image + (image.clamp(0, 1) - image).detach()  # out of range by rounding alone
+        """Draw strokes on the paper, or on the ground: [1, 3, H, W] in [0, 1]."""
+        colours, alpha = self._paint(parameters)
+        if self.has_alpha:
+            return self.lay_on_ground(colours, alpha)
+        paper = parameters.get(PAPER, self.paper).to(colours).view(1, 3, 1, 1)
+        return clamp_with_grad(colours + (1 - alpha) * paper, 0, 1)
+
+    def draw_layers(self, parameters: Parameters) -> tuple[Image, Tensor]:
+        """Draw strokes without a ground; see `BaseDrawer`."""
+        return self._paint(parameters) if self.has_alpha else super().draw_layers(parameters)
 
     @torch.no_grad()
     def clamp(self) -> None:
@@ -154,14 +154,24 @@ class VectorDrawer(BaseDrawer):
         colours = self.colours(parameters).tolist()
         parts = [points[part] for part in self.paths.point_slices()]
         strokes = [SvgStroke(*each) for each in zip(parts, widths, colours, strict=True)]
-        paper = parameters.get(PAPER, self.paper).tolist()
+        paper = None if self.has_alpha else parameters.get(PAPER, self.paper).tolist()
         write_whole(path, render_svg(strokes, self.width, self.height, paper), overwrite=True)
         return None
 
     def paper_start(self, colour: Tensor | None = None) -> dict[str, Tensor]:
         """The paper's colour [3] as a parameter, if it is one; the set one unless given."""
         chosen = self.paper if colour is None else colour
-        return {PAPER: chosen.clone()} if self.paper_moves else {}
+        return {PAPER: chosen.clone()} if self.paper_moves and not self.has_alpha else {}
+
+    def _paint(self, parameters: Parameters) -> tuple[Image, Tensor]:
+        """Strokes alone: colours times opacity, and opacity, as `draw_layers` gives them."""
+        points, scale = parameters[POINTS], self.height / UNITS
+        cubics = points[self.paths.cubics.to(points.device)] * scale
+        radii = parameters[WIDTHS] * scale
+        owner = self.paths.cubic_owner.to(points.device)
+        plan = plan_strokes(cubics, owner, radii, self.width, self.height)
+        colours = clamp_with_grad(self.colours(parameters), 0, 1)
+        return paint_strokes(plan, cubics, radii, colours)
 
     def _outside(self, points: Tensor, widths: Tensor) -> Tensor:
         """Which strokes lie wholly on the far side of one border: [N]."""
@@ -199,5 +209,6 @@ class VectorDrawer(BaseDrawer):
 
 
 def chosen_options(settings: DrawSettings) -> dict[str, Any]:
-    """Those options of a drawer of strokes that are set; 0 and empty ones are not."""
-    return {name: getattr(settings, name) for name in OPTIONS if getattr(settings, name)}
+    """Those options of a drawer of strokes that are set; the others are the drawer's own."""
+    values = {name: getattr(settings, name) for name in OPTIONS}
+    return {name: value for name, value in values.items() if value not in (None, "")}

@@ -71,8 +71,7 @@ def paint_strokes(
         colours: [N, 4], red, green, blue and alpha in [0, 1].
 
     Returns:
-        The picture [1, 3, H, W] of the strokes on black, and [1, 1, H, W], how much of the paper
-        is seen, in [0, 1]; the former plus the latter times the paper's colour is the picture.
+        Colours times opacity, [1, 3, H, W], and opacity, [1, 1, H, W], both in [0, 1].
     """
     pairs, grid = plan.pairs, plan.grid
     opacity = _coverage(plan, cubics, radii) * colours[pairs.stroke, 3:] * MOST_OPAQUE
@@ -98,7 +97,7 @@ def paint_strokes(
     both = both.view(grid.rows, grid.columns, 4, grid.side, grid.side)
     both = both.permute(2, 0, 3, 1, 4).reshape(1, 4, grid.rows * grid.side, -1)
     both = both[..., : grid.height, : grid.width]
-    return both[:, :3], both[:, 3:]
+    return both[:, :3], 1 - both[:, 3:]
 
 
 def _coverage(plan: Plan, cubics: Tensor, radii: Tensor) -> Tensor:

@@ -220,12 +220,12 @@ IsAbsent = Callable[[str], MissingModel | None]  # name of a perceptor → None 
 
 
 def require_models(
-    vqgan: str, perceptors: Sequence[str], look: IsAbsent = lambda name: None
+    vqgan: str | None, perceptors: Sequence[str], look: IsAbsent = lambda name: None
 ) -> None:
     """Check that all models of a run are on this machine; one error names all that are not.
 
     Args:
-        vqgan: name of the VQGAN.
+        vqgan: name of the VQGAN, or None where there is none.
         perceptors: names of the perceptors.
         look: called for perceptors that are not in the catalogue.
 
@@ -236,7 +236,7 @@ def require_models(
     missing = missing_models(vqgan, perceptors, look)
     if not missing:
         return
-    if [each.name for each in missing] == [vqgan]:
+    if vqgan is not None and [each.name for each in missing] == [vqgan]:
         find_vqgan(vqgan)  # raises the error for one
     if len(missing) == 1:
         name, size = missing[0].name, format_bytes(missing[0].bytes)
@@ -252,7 +252,7 @@ def require_models(
 
 
 def missing_models(
-    vqgan: str, perceptors: Sequence[str], look: IsAbsent = lambda name: None
+    vqgan: str | None, perceptors: Sequence[str], look: IsAbsent = lambda name: None
 ) -> list[MissingModel]:
     """List the models of a run that are absent, the VQGAN first; see `require_models`.
 
@@ -261,8 +261,10 @@ def missing_models(
     """
     missing: list[MissingModel | None] = []
     try:
-        find_vqgan(vqgan)
+        if vqgan is not None:
+            find_vqgan(vqgan)
     except ModelAbsent:
+        assert vqgan is not None
         row = CHECKPOINTS[vqgan]
         if vqgan == "starter":  # nothing can be fetched
             raise

@@ -70,7 +70,8 @@ class Provenance:
 
         Where nothing is noted of layouts there were none.
         """
-        return {"layout": "off"} | self.config | {"prompts": self.prompt, "seed": self.seed}
+        old = {"layout": "off", "drawer": "vqgan"}
+        return old | self.config | {"prompts": self.prompt, "seed": self.seed}
 
     def to_json(self) -> str:
         """Write as one line of JSON; equal provenances give equal text.
