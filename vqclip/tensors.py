@@ -60,3 +60,15 @@ def unpack_parameters(key: str, tensors: Mapping[str, Tensor]) -> dict[str, Tens
         return {"latent": tensors[key]}
     start = f"{key}."
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def find_nearest_rows(points: Tensor, wanted: Tensor, chunk: int = 65536) -> Tensor:
+    """For each of the points [N, D], the index of the nearest row of `wanted` [K, D]: [N].
+
+    Args:
+        chunk: how many points are compared at a time, which bounds the memory.
+    """
+    # By matrix products, distances would be inexact where they are small.
+    how = "donot_use_mm_for_euclid_dist"
+    parts = (torch.cdist(each, wanted, compute_mode=how) for each in points.split(chunk))
+    return torch.cat([each.argmin(1) for each in parts])

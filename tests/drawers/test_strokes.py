@@ -140,7 +140,7 @@ def test_the_paper_stays_unless_it_may_move(drawer: StrokesDrawer) -> None:
 
 
 def test_without_paper_the_strokes_lie_on_any_ground(picture: Tensor, tmp_path: Path) -> None:
-    drawer = StrokesDrawer(40, 28, strokes=30, alpha=True, paper_moves=True)
+    drawer = StrokesDrawer(40, 28, strokes=150, alpha=True, paper_moves=True)
     drawer.replace(drawer.random_parameters(generator()))
     assert "paper" not in drawer.parameters
     colours, alpha = drawer.draw_layers(drawer.parameters)

@@ -14,14 +14,17 @@ from vqclip.errors import ConfigError
 from vqclip.guidance.pixel_losses import (
     LOSSES,
     closeness_loss,
+    commitment_loss,
     edge_loss,
     palette_loss,
     parse_colours,
     saturation_loss,
     smoothness_loss,
+    snap_to_palette,
     symmetry_loss,
 )
 from vqclip.optimisation_loop import Loss, View
+from vqclip.tensors import find_nearest_rows
 
 
 def noise(height: int = 6, width: int = 5, seed: int = 0) -> Tensor:
@@ -149,3 +152,36 @@ def test_the_table_makes_losses() -> None:
     options = {"palette": {"colours": "red"}, "init": {"picture": noise()}}
     for name, factory in LOSSES.items():
         assert torch.isfinite(factory(**options.get(name, {}))(look(noise())))
+
+
+def test_a_snapped_picture_has_only_the_colours_of_the_palette() -> None:
+    x, colours = noise(7, 9), parse_colours("navy->gold->white\\6").double()
+    snapped = snap_to_palette(x, colours)
+    by_hand = np.square(x[0].permute(1, 2, 0).numpy()[:, :, None] - colours.numpy()).sum(3)
+    assert torch.equal(snapped[0].permute(1, 2, 0), colours[by_hand.argmin(2)])
+    assert torch.equal(snap_to_palette(snapped, colours), snapped)
+    several = torch.cat([x, x.flip(3)])
+    assert torch.equal(snap_to_palette(several, colours)[1:], snapped.flip(3))
+
+
+def test_the_gradient_passes_through_snapping() -> None:
+    x, weights = noise().requires_grad_(), noise(seed=1)
+    (snap_to_palette(x, parse_colours("red, blue")) * weights).sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, weights)
+
+
+def test_commitment_pulls_the_picture_to_the_palette() -> None:
+    x = noise().requires_grad_()
+    snapped = snap_to_palette(x, parse_colours("red, gold, teal"))
+    loss = commitment_loss(x, snapped)
+    loss.backward()
+    gap = x.detach() - snapped.detach()
+    assert float(loss.detach()) == pytest.approx(float(gap.square().mean()))
+    assert x.grad is not None and torch.allclose(x.grad, 2 * gap / gap.numel())
+
+
+def test_nearest_rows_are_exact_and_the_same_in_chunks() -> None:
+    wanted = parse_colours("black->white\\256")
+    rows = torch.randperm(256, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(find_nearest_rows(wanted[rows], wanted), rows)
+    assert torch.equal(find_nearest_rows(wanted[rows], wanted, chunk=7), rows)

@@ -43,12 +43,14 @@ from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, Vq
 from vqclip.guidance import image_search
 from vqclip.language import assets, expressions, lexer, lookalikes, schedules
 from vqclip.language.assets import SearchPath
+from vqclip.language.palettes import palette_parser
 from vqclip.language.prompt_templates import expand_prompt
 from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.language.prompts import describe_prompts, lint_prompts, parse_prompts, prompts_to_text
 from vqclip.media import frame_source, images
 from vqclip.media import paths as media_paths
 from vqclip.media.audio import bands
+from vqclip.media.palettes import palette_files
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.run.record import checkpoint, grammar_v1, provenance
@@ -559,6 +561,42 @@ def test_bands_are_read_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):
         for low, high in bands.parse_bands(text).values():
             assert 0 <= low < high <= bands.HIGHEST
+
+
+PAINTED = st.sampled_from(
+    [
+        *("red", "dusty rose", "xkcd:", "mat:", "tab:blue", "#fc0", "0.5", "->", ";", ",", "["),
+        *("]", "\\8", "\\", "(255+0+0)", "[1+.8+0]", "@a.png", "@b.gpl", " "),
+    ]
+)
+
+
+@fuzzed
+@given(st.lists(PAINTED | PIECES, max_size=12).map("".join))
+def test_palettes_are_read_or_refused(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        for section in palette_parser.parse_palette(text).sections:
+            if isinstance(section, tuple):
+                assert section and all(0 <= level <= 1 for each in section for level in each)
+                shown = palette_parser.write_list(section)
+                again = palette_parser.parse_colours(shown)
+                assert palette_parser.write_list(again) == shown
+
+
+@fuzzed
+@given(
+    changed(b"GIMP Palette\nName: a\nColumns: 2\n# b\n1 2 3 c\n255 0 9\n")
+    | changed(bytes(range(256)) * 3 + bytes(4))
+    | st.binary(max_size=40),
+    st.sampled_from(["x.gpl", "x.act", "x.png"]),
+)
+def test_changed_palette_files(tmp_path: Path, data: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    where = SearchPath((tmp_path,))
+    with contextlib.suppress(PictureError):
+        inlined = palette_files.inline_files(f"@{name}\\3", where)
+        assert 1 <= len(palette_parser.parse_colours(inlined)) <= 3
+        palette_files.check_files(f"@{name}", where)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from vqclip.drawers.fourier import FourierDrawer
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.drawers.lines import LinesDrawer
 from vqclip.drawers.mosaic import MosaicDrawer
+from vqclip.drawers.palette import PaletteDrawer
 from vqclip.drawers.pixels import PixelsDrawer
 from vqclip.drawers.pyramid import PyramidDrawer
 from vqclip.drawers.strokes import StrokesDrawer
@@ -59,6 +60,7 @@ DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
     "vqgan": _make_latent,
     "pixels": _from_settings(PixelsDrawer),
     "mosaic": _from_settings(MosaicDrawer),
+    "palette": _from_settings(PaletteDrawer),
     "pyramid": _from_settings(PyramidDrawer),
     "fourier": _from_settings(FourierDrawer),
     "wavelets": _from_settings(WaveletsDrawer),

@@ -8,27 +8,24 @@ No function here draws random numbers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from PIL import ImageColor
 from torch import Tensor
 
-from vqclip.errors import ConfigError, pick, suggest
+from vqclip.errors import ConfigError, pick
+from vqclip.language.palettes import colour_names, palette_parser
 from vqclip.optimisation_loop import Loss, View
-from vqclip.tensors import Image, Scalar
-
-COLOUR = re.compile(r"#[0-9a-f]{3}|#[0-9a-f]{6}|[a-z]+", re.IGNORECASE)
+from vqclip.tensors import Image, Scalar, find_nearest_rows
 
 
 def parse_colours(colours: str | Sequence[str]) -> Tensor:
-    """Read colours by name into a tensor [K, 3], sRGB in [0, 1].
+    """Read colours into a tensor [K, 3], sRGB in [0, 1].
 
     Args:
-        colours: a text such as "#ff0000, gold, teal", or a sequence of such names: CSS names, or
-            three or six hex digits after a "#".
+        colours: a palette without files, such as "#ff0000, gold, teal"
+            (`vqclip.language.palettes`), or a sequence of single colours.
 
     Raises:
         ConfigError: if there is none, or one is not a colour.
@@ -36,24 +33,9 @@ def parse_colours(colours: str | Sequence[str]) -> Tensor:
     >>> parse_colours("#ff0000, blue").tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    names = colours.split(",") if isinstance(colours, str) else list(colours)
-    if not names:
-        raise ConfigError('no colours were given; write some, such as "#ff0000, gold, teal"')
-    return torch.tensor([_colour(str(name).strip()) for name in names]) / 255
-
-
-def _colour(name: str) -> tuple[int, ...]:
-    """Read one colour."""
-    try:
-        # Pillow would also take transparent colours and rgb(300, 0, 0).
-        if COLOUR.fullmatch(name) is None:
-            raise ValueError(name)
-        return ImageColor.getrgb(name)
-    except ValueError:
-        raise ConfigError(
-            f"{name!r} is not a colour{suggest(name.lower(), ImageColor.colormap)}; write a CSS "
-            "name such as gold, or hex digits such as #ff0000"
-        ) from None
+    if isinstance(colours, str):
+        return torch.tensor(palette_parser.parse_colours(colours))
+    return torch.tensor([colour_names.parse_colour(each) for each in colours])
 
 
 def resize_like(picture: Image, like: Image) -> Image:
@@ -136,12 +118,41 @@ def palette_loss(colours: str | Sequence[str]) -> Loss:
     def loss(view: View) -> Scalar:
         pixels = view.image[0].flatten(1).T  # [H * W, 3]
         wanted = choices.to(pixels)
-        # Which colour is nearest has no gradient, so the [H * W, K] distances need not be kept.
-        with torch.no_grad():
-            nearest = wanted[torch.cdist(pixels, wanted).argmin(1)]  # [H * W, 3]
+        with torch.no_grad():  # which colour is nearest has no gradient
+            nearest = wanted[find_nearest_rows(pixels, wanted)]  # [H * W, 3]
         return torch.mean(torch.linalg.vector_norm(pixels - nearest, dim=1))
 
     return loss
+
+
+def snap_to_palette(picture: Image, colours: Tensor) -> Image:
+    """Replace every pixel by the nearest of a few colours; the gradient passes straight through.
+
+    pixray's lookup filter.
+
+    Args:
+        picture: [B, 3, H, W].
+        colours: [K, 3], sRGB in [0, 1].
+    """
+    wanted = colours.to(picture)
+    pixels = picture.detach().movedim(1, -1)  # [B, H, W, 3]
+    nearest = wanted[find_nearest_rows(pixels.reshape(-1, 3), wanted)]
+    snapped = nearest.reshape(pixels.shape).movedim(-1, 1)
+    return snapped + (picture - picture.detach())
+
+
+def commitment_loss(picture: Image, snapped: Image) -> Scalar:
+    """The commitment loss: the mean squared difference from the snapped picture, in [0, 1].
+
+    It keeps the picture near to what `snap_to_palette` shows of it; the colours do not move. The
+    name is that of van den Oord et al., 2017, https://arxiv.org/abs/1711.00937. pixray logs it
+    times 1 + 1 / β, with the same gradient.
+
+    Args:
+        picture: before it was snapped, [B, 3, H, W].
+        snapped: [B, 3, H, W]; has no gradient here.
+    """
+    return F.mse_loss(picture, snapped.detach())
 
 
 def closeness_loss(picture: Image) -> Loss:

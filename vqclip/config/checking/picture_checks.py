@@ -10,6 +10,7 @@ from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
+from vqclip.media.palettes.palette_files import check_files
 from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
@@ -28,7 +29,7 @@ def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
 
 
 def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: SearchPath) -> None:
-    """Refuse to go on with a picture that cannot be opened.
+    """Refuse to go on with a picture, or a file of a palette, that cannot be opened.
 
     Raises:
         PictureError: for the first one, with the reason.
@@ -51,6 +52,8 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
             check_image(path)
         else:
             check_images(name, search_path)
+    if config.losses.colours.strip():
+        check_files(config.losses.colours, search_path, "losses.colours")
 
 
 def _check_mask(name: str, search_path: SearchPath) -> None:

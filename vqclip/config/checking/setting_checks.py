@@ -7,7 +7,6 @@ together. `describe_misfit` describes what a value of the wrong kind should have
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
 from typing import Any, cast, get_args, get_origin
@@ -18,15 +17,12 @@ from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
-from vqclip.errors import ConfigError, suggest
+from vqclip.errors import ConfigError
 from vqclip.language import assets
+from vqclip.language.palettes.colour_names import parse_colour
+from vqclip.language.palettes.palette_parser import parse_palette
 from vqclip.media.audio import bands
 from vqclip.media.paths import FILMS
-
-# As `guidance.pixel_losses` reads them: Pillow would also take transparent colours and
-# rgb(300, 0, 0).
-HEX_COLOUR = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
-COLOUR_NAME = re.compile(r"[a-z]+", re.IGNORECASE)
 
 MOST_CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codec → greatest crf
 
@@ -223,22 +219,9 @@ def _check_losses(config: RunConfig) -> None:
             "init=photo.png or init=fractal"
         )
     if losses.colours.strip():
-        for name in losses.colours.split(","):
-            _check_colour("losses.colours", name.strip())
-    _check_colour("losses.edge_colour", losses.edge_colour.strip())
-    _check_colour("init_colour", config.init_colour.strip())
-
-
-def _check_colour(key: str, name: str) -> None:
-    if name == "white" or HEX_COLOUR.fullmatch(name):  # the default costs no import
-        return
-    from PIL import ImageColor
-
-    if COLOUR_NAME.fullmatch(name) is None or name.lower() not in ImageColor.colormap:
-        raise ConfigError(
-            f"{key}: {name!r} is not a colour{suggest(name.lower(), ImageColor.colormap)}; "
-            "write a CSS name such as gold, or hex digits such as #ff0000"
-        )
+        parse_palette(losses.colours, "losses.colours")
+    parse_colour(losses.edge_colour, "losses.edge_colour")
+    parse_colour(config.init_colour, "init_colour")
 
 
 def _settings(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from PIL import ImageColor
 from torch import Tensor
 
 from vqclip.config.draw_settings import DrawSettings
@@ -17,6 +16,7 @@ from vqclip.drawers.vector.rasteriser import paint_strokes, plan_strokes
 from vqclip.drawers.vector.starts import wander
 from vqclip.drawers.vector.svg import SvgStroke, render_svg
 from vqclip.errors import ConfigError
+from vqclip.language.palettes.colour_names import parse_colour
 from vqclip.media.files import write_whole
 from vqclip.models.vqgan import clamp_with_grad
 from vqclip.tensors import Image, Parameters
@@ -39,7 +39,7 @@ class VectorDrawer(BaseDrawer):
         width, height: of the picture, in pixels.
         segments: number of curves of each stroke.
         thinnest, thickest: limits of a stroke's whole width, in % of the height.
-        paper: colour of the paper, as Pillow reads it.
+        paper: colour of the paper, see `vqclip.language.palettes.colour_names`.
         paper_moves: whether the paper's colour is a parameter, too.
         alpha: whether there is no paper.
     """
@@ -68,7 +68,7 @@ class VectorDrawer(BaseDrawer):
             )
         self.paths = Paths(segments)
         self.least, self.most = (UNITS * percent / 200 for percent in (thinnest, thickest))
-        self.paper = torch.tensor(ImageColor.getrgb(paper)[:3]) / 255
+        self.paper = torch.tensor(parse_colour(paper, "draw.paper"))
         self.paper_moves = paper_moves
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from vqclip.language.palettes.colour_names import RGB, to_hex
+
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 
@@ -21,12 +23,10 @@ class SvgStroke:
 
     points: Sequence[Sequence[float]]
     width: float
-    colour: Sequence[float]
+    colour: tuple[float, float, float, float]
 
 
-def render_svg(
-    strokes: Sequence[SvgStroke], width: int, height: int, paper: Sequence[float] | None
-) -> bytes:
+def render_svg(strokes: Sequence[SvgStroke], width: int, height: int, paper: RGB | None) -> bytes:
     """An SVG file of strokes, the first at the bottom, clipped to the picture.
 
     Args:
@@ -40,13 +40,13 @@ def render_svg(
     clip = ElementTree.SubElement(ElementTree.SubElement(root, "defs"), "clipPath", id="picture")
     ElementTree.SubElement(clip, "rect", size)
     if paper is not None:
-        ElementTree.SubElement(root, "rect", {"id": "paper", **size, "fill": _hex_digits(paper)})
+        ElementTree.SubElement(root, "rect", {"id": "paper", **size, "fill": to_hex(paper)})
     common = {"fill": "none", "stroke-linecap": "round", "stroke-linejoin": "round"}
     group = ElementTree.SubElement(root, "g", {"clip-path": "url(#picture)", **common})
     for stroke in strokes:
         attributes = {
             "d": _path_data(stroke.points),
-            "stroke": _hex_digits(stroke.colour[:3]),
+            "stroke": to_hex(stroke.colour[:3]),
             "stroke-width": _number(stroke.width),
         }
         if stroke.colour[3] < 1:
@@ -69,8 +69,3 @@ def _path_data(points: Sequence[Sequence[float]]) -> str:
 def _number(value: float) -> str:
     """A number of at most two decimals."""
     return f"{round(value, 2) + 0.0:g}" if abs(value) < 1000 else f"{value:.2f}"
-
-
-def _hex_digits(colour: Sequence[float]) -> str:
-    """A colour in [0, 1] as #rrggbb."""
-    return "#" + "".join(f"{round(255 * each):02x}" for each in colour)

@@ -1,0 +1,7 @@
+"""Colours and palettes as people write them; the names are plain files in `names/`.
+
+Begin with `palette_parser`.
+
+    palette_parser  The grammar of palettes: lists of colours, ramps between them, and files
+    colour_names    Colours by name: CSS, the xkcd survey, matplotlib's, and numbers
+"""
