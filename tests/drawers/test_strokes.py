@@ -60,6 +60,8 @@ def test_random_strokes_depend_on_the_generator_alone(drawer: StrokesDrawer) -> 
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert all(value.dtype == torch.float32 for value in first.values())
     assert not torch.equal(first["points"], other["points"])
+    assert 0.5 <= float(first["colours"][:, 3].min()) < 0.6  # opacity
+    assert float(first["colours"][:, :3].min()) < 0.1
 
 
 def test_random_strokes_have_one_to_three_curves_of_small_steps(drawer: StrokesDrawer) -> None:

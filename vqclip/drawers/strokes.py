@@ -64,14 +64,19 @@ class StrokesDrawer(VectorDrawer):
         return cls(width, height, **chosen_options(settings), alpha=settings.alpha)
 
     def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Strokes of any place and colour, and of a quarter of the greatest width."""
+        """Strokes of any place and colour, half opaque at least, a quarter of the widest.
+
+        Differs: CLIPDraw's may begin unseen, and so learn slowly.
+        """
         number, canvas = self.paths.strokes, torch.tensor(self.canvas)
         first = torch.rand(number, 2, generator=generator) * canvas
         step = (STEP * self.canvas[0], STEP * UNITS)
+        colours = torch.rand(number, 4, generator=generator)
+        colours[:, 3] = (1 + colours[:, 3]) / 2
         return {
             POINTS: starts.wander(self.paths, first, step, generator),
             WIDTHS: torch.full((number,), (self.least + self.most) / 4).clamp(min=self.least),
-            COLOURS: torch.rand(number, 4, generator=generator),
+            COLOURS: colours,
             **self.paper_start(),
         }
 

@@ -35,6 +35,8 @@ class VectorDrawer(BaseDrawer):
     the canvas is 224 high, so that a picture may grow without a change, and a learning rate means
     the same at any size. Widths are half widths.
 
+    Differs: colours are learnt three times as fast as CLIPDraw's, as runs are a fifth as long.
+
     Args:
         width, height: of the picture, in pixels.
         segments: number of curves of each stroke.
@@ -45,7 +47,7 @@ class VectorDrawer(BaseDrawer):
     """
 
     rate: ClassVar[float] = 1.0
-    rate_factors: ClassVar[Mapping[str, float]] = {WIDTHS: 0.1, COLOURS: 0.01, PAPER: 0.01}
+    rate_factors: ClassVar[Mapping[str, float]] = {WIDTHS: 0.1, COLOURS: 0.03, PAPER: 0.03}
     exports: ClassVar[tuple[str, ...]] = (".svg",)
 
     def __init__(
@@ -105,7 +107,7 @@ class VectorDrawer(BaseDrawer):
         stretch = width / height / (self.width / self.height)
         self.width, self.height = width, height
         points = self.parameters[POINTS]
-        points *= points.new_tensor([stretch, 1])
+        points.mul_(points.new_tensor([stretch, 1]))
 
     @torch.no_grad()
     def move(
@@ -154,7 +156,8 @@ class VectorDrawer(BaseDrawer):
         colours = self.colours(parameters).tolist()
         parts = [points[part] for part in self.paths.point_slices()]
         strokes = [SvgStroke(*each) for each in zip(parts, widths, colours, strict=True)]
-        paper = None if self.has_alpha else parameters.get(PAPER, self.paper).tolist()
+        red, green, blue = parameters.get(PAPER, self.paper).tolist()
+        paper = None if self.has_alpha else (red, green, blue)
         write_whole(path, render_svg(strokes, self.width, self.height, paper), overwrite=True)
         return None
 
