@@ -251,7 +251,7 @@ def _make_objectives(
         *told,
         *objectives.make_loss_objectives(
             *(config.losses, start, request.clock, _drawer_losses(filtered)),
-            lambda: filtered.ground,
+            filtered.read_ground,
         ),
     ]
     if config.filters.lookup.strip():
@@ -259,7 +259,7 @@ def _make_objectives(
         commit = filtered.filter_loss(pixel_losses.commitment_loss)
         found.append(Objective("commit", weight, commit))
     if request.layouts:
-        found = thing_prompts.hold_ground(found)
+        found = thing_prompts.hold_ground(found, start, request.layouts, filtered.read_ground)
     if request.frames is None or feedback is None:
         yield from found
         return

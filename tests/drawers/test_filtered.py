@@ -37,7 +37,7 @@ def view(image: Tensor) -> View:
 
 
 def grounds(drawer: FilteredDrawer, steps: range) -> list[float]:
-    return [drawer.ground for _ in drawer.set_grounds(steps)]
+    return [drawer.read_ground() for _ in drawer.set_grounds(steps)]
 
 
 def test_grounds_hang_on_the_seed_and_the_step_alone() -> None:
@@ -52,8 +52,8 @@ def test_the_picture_of_a_step_lies_on_its_ground() -> None:
     drawer = clear_pixels()
     for _ in drawer.set_grounds(range(7, 8)):
         picture = drawer.draw()
-        wanted = torch.tensor(CLEAR[:3]) * 0.25 + 0.75 * drawer.ground
-        assert torch.allclose(picture[0, :, 0, 3], wanted) and 0 < drawer.ground < 1
+        wanted = torch.tensor(CLEAR[:3]) * 0.25 + 0.75 * drawer.read_ground()
+        assert torch.allclose(picture[0, :, 0, 3], wanted) and 0 < drawer.read_ground() < 1
         assert torch.allclose(picture[0, :, 0, 0], torch.tensor(CLEAR[:3]))
         on_white = drawer.drawer.draw_parameters(drawer.drawer.parameters)
         assert torch.allclose(drawer.lay_on_white(picture.detach()), on_white)
@@ -90,7 +90,9 @@ def test_a_filter_changes_colours_and_leaves_opacity() -> None:
     for _ in drawer.set_grounds(range(1)):
         picture = drawer.draw()
     assert torch.allclose(picture[0, :, 0, 0], torch.zeros(3), atol=1e-6)  # black is nearest
-    assert torch.allclose(picture[0, :, 0, 3], torch.tensor(0.75 * drawer.ground).expand(3))
+    assert torch.allclose(
+        picture[0, :, 0, 3], torch.tensor(0.75 * drawer.read_ground()).expand(3)
+    )
     final = drawer.filter_picture(drawer.draw_plain(drawer.drawer.parameters))
     assert torch.allclose(final[0, :, 0, 3], torch.tensor([0, 0, 0, 64 / 255]))
 

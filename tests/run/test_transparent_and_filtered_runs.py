@@ -232,7 +232,9 @@ def test_the_palette_drawer_has_losses_of_its_own(home: Home) -> None:
     assert losses(RUN)[0]["unlike"] == pytest.approx(0.2 * losses(second)[0]["unlike"])
     go("again", str(second))
     assert "shades" not in losses(Path("outputs/0003-a-fox"))[0]
-    go("again", str(RUN), "drawer=pixels", "draw.shades=5", "draw.palettes=20")  # they were the defaults, and not asked for
+    go(
+        "again", str(RUN), "drawer=pixels", "draw.shades=5", "draw.palettes=20"
+    )  # they were the defaults, and not asked for
     assert "shades" not in losses(Path("outputs/0004-a-fox"))[0]
 
 

@@ -124,19 +124,33 @@ class DrawSettings:
         most=2,
         drawers=("wavelets",),
     )
-    strokes: int = option(256, "number of strokes", least=1, most=4096, drawers=VECTORS)
-    segments: int = option(3, "curves in a stroke, at most", least=1, most=32, drawers=VECTORS)
-    thinnest: float = option(
-        0.4, "least width of a stroke, in % of the height", least=0.01, most=50, drawers=VECTORS
+    strokes: int | None = option(
+        None, "number of strokes; null: 256, of lines 24", least=1, most=4096, drawers=VECTORS
     )
-    thickest: float = option(
-        10.0,
-        "greatest width of a stroke, in % of the height",
+    segments: int | None = option(
+        None,
+        "curves in a stroke, at most; null: 3, of lines 8",
+        least=1,
+        most=32,
+        drawers=VECTORS,
+    )
+    thinnest: float | None = option(
+        None,
+        "least width of a stroke, in % of the height; null: 0.4, of lines 0.9",
+        least=0.01,
+        most=50,
+        drawers=VECTORS,
+    )
+    thickest: float | None = option(
+        None,
+        "greatest width of a stroke, in % of the height; null: 10, of lines 4",
         least=0.01,
         most=100,
         drawers=VECTORS,
     )
-    paper: str = option("white", "colour of the paper", drawers=VECTORS)
+    paper: str = option(
+        "", "colour of the paper; empty: white, of lines #f2eecb", drawers=VECTORS
+    )
     paper_moves: bool = option(False, "let the paper's colour change, too", drawers=VECTORS)
     pyramid: bool = option(
         False, "optimise the latent as a sum of resolutions", drawers=("vqgan",)

@@ -12,6 +12,8 @@ Begin with `base`.
     mosaic     The mosaic drawer: coloured cells of a shape that cover the picture
     palette    The palette drawer: a grid of cells, each with a shade of one of several
                palettes
+    strokes    The drawer of strokes: coloured brush strokes of Bézier curves
+    lines      The drawer of lines: a few long black lines on paper
     filtered   The filtered drawer: a drawer's picture as a run shows it, filtered and on a ground
     cell_grid  The grid of a picture's cells: how many columns and rows
 """

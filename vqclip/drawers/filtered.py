@@ -31,9 +31,6 @@ class FilteredDrawer:
         seed: of the levels of grounds.
         colour_filter: changes colours in [0, 1], differentiably, in dimension 1 of 3; None:
             nothing is filtered.
-
-    Attributes:
-        ground: the grey level in [0, 1] of the step that is drawn; white if it is opaque.
     """
 
     def __init__(
@@ -42,18 +39,22 @@ class FilteredDrawer:
         seed: int = 0,
         colour_filter: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.drawer, self.ground = drawer, 1.0
+        self.drawer, self._level = drawer, 1.0
         self._seed, self._filter = purpose_seed(seed, "ground"), colour_filter
         self._alpha: Tensor | None = None
         self._before_and_after: tuple[Tensor, Tensor] | None = None
+
+    def read_ground(self) -> float:
+        """The grey level in [0, 1] of the step that is drawn; white if the drawer is opaque."""
+        return self._level
 
     def set_grounds(self, steps: Iterable[int]) -> Iterator[int]:
         """Yield the numbers of steps, with the ground set to the level of each."""
         for step in steps:
             if self.drawer.has_alpha:
-                self.ground = purpose_seed(self._seed, str(step)) / 2**63
+                self._level = purpose_seed(self._seed, str(step)) / 2**63
             else:
-                self.ground = 1.0
+                self._level = 1.0
             yield step
 
     def draw(self) -> Image:
@@ -66,7 +67,7 @@ class FilteredDrawer:
         self._alpha = alpha
         if self._filter is not None:
             colours = self._apply_filter(colours / alpha.clamp(min=1e-6), alpha) * alpha
-        drawer.ground = self.ground
+        drawer.ground = self._level
         try:
             return drawer.lay_on_ground(colours, alpha)
         finally:
@@ -80,7 +81,7 @@ class FilteredDrawer:
         """The picture that was drawn last, on white in place of the step's ground; detached."""
         if self._alpha is None:
             return picture
-        return (picture + (1 - self._alpha.detach()) * (1 - self.ground)).clamp(0, 1)
+        return (picture + (1 - self._alpha.detach()) * (1 - self._level)).clamp(0, 1)
 
     @torch.no_grad()
     def draw_plain(self, parameters: Parameters) -> Tensor:

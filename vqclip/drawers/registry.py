@@ -10,10 +10,12 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.fourier import FourierDrawer
 from vqclip.drawers.latent import LatentDrawer
+from vqclip.drawers.lines import LinesDrawer
 from vqclip.drawers.mosaic import MosaicDrawer
 from vqclip.drawers.palette import PaletteDrawer
 from vqclip.drawers.pixels import PixelsDrawer
 from vqclip.drawers.pyramid import PyramidDrawer
+from vqclip.drawers.strokes import StrokesDrawer
 from vqclip.drawers.wavelets import WaveletsDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
@@ -62,4 +64,6 @@ DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
     "pyramid": _from_settings(PyramidDrawer),
     "fourier": _from_settings(FourierDrawer),
     "wavelets": _from_settings(WaveletsDrawer),
+    "strokes": _from_settings(StrokesDrawer),
+    "lines": _from_settings(LinesDrawer),
 }

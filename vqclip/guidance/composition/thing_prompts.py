@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
+from vqclip.guidance import pixel_losses
 from vqclip.guidance.composition import scenery
 from vqclip.guidance.regions import AT_ONCE
 from vqclip.language.layout.layout_prompts import make_thing_prompts
@@ -15,7 +19,8 @@ from vqclip.optimisation_loop import Objective
 
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
-HOLD = 3.0  # times the usual weight of the init loss: the ground stays as it is painted
+GROUND, INSIDE = 3.0, 0.4  # weights of the init loss: the ground stays, things may change
+FIRM, OVER = 0.85, 0.1  # where the one becomes the other, in half sides of a thing's box
 WHOLE_CUTOUTS = 0.375  # of the usual cutouts are left for the whole picture
 CUTOUTS = 0.625  # of the whole picture's cutouts, for all things together
 FEWEST = 2  # cutouts of a thing
@@ -86,14 +91,44 @@ def share_cutouts(cutouts: int, things: int) -> int:
     return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / at_once)))
 
 
-def hold_ground(found: Sequence[Objective]) -> list[Objective]:
-    """Return the objectives, with a stronger init loss."""
+def hold_ground(
+    found: Sequence[Objective],
+    start: Tensor | None,
+    layouts: Mapping[int, Layout],
+    ground: Callable[[], float] = lambda: 1.0,
+) -> list[Objective]:
+    """Return the objectives, with an init loss that holds the ground more than the things.
 
-    def stronger(each: Objective) -> Objective:
-        weight = each.weight
-        return replace(each, weight=lambda step: HOLD * weight(step))
+    Args:
+        start, ground: as for the init loss, `pixel_losses.closeness_loss`.
+    """
+    if start is None:
+        return list(found)
+    weights = ground_weights(layouts, *start.shape[-2:]).to(start)
+    loss = pixel_losses.closeness_loss(start, weights, ground)
+    return [replace(each, loss=loss) if each.name == "init" else each for each in found]
 
-    return [stronger(each) if each.name == "init" else each for each in found]
+
+def ground_weights(layouts: Mapping[int, Layout], height: int, width: int) -> Tensor:
+    """Weights of the init loss: `GROUND` where no thing is, `INSIDE` in the middle of one.
+
+    Returns:
+        [1, 1, height, width].
+    """
+    weights = torch.full((1, 1, height, width), GROUND)
+    rows = (torch.arange(height) + 0.5)[:, None] / height
+    columns = (torch.arange(width) + 0.5)[None] / width
+    for layout in layouts.values():
+        painted = scenery.settle_setting(layout)[1]
+        for thing, is_ground in zip(scenery.make_room(layout), painted, strict=True):
+            if is_ground:
+                continue
+            left, top, wide, high = thing.box
+            across = (columns - left - wide / 2).abs() / (wide / 2)
+            down = (rows - top - high / 2).abs() / (high / 2)
+            edge = ((torch.maximum(across, down) - FIRM) / (1 + OVER - FIRM)).clamp(0, 1)
+            weights = torch.minimum(weights, INSIDE + (GROUND - INSIDE) * edge)
+    return weights
 
 
 def _region_of(box: Box) -> Region:

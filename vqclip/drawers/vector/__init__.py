@@ -1,0 +1,12 @@
+"""Vector drawings: strokes of Bézier curves, as pixels and as SVG.
+
+Begin with `rasteriser`.
+
+    drawer      The base of the drawers of strokes: named parameters, camera moves and export
+    flattening  Curves as straight pieces, and the nearest point of a curve
+    paths       Which control points make which curve of which stroke
+    rasteriser  Strokes as pixels, differentiable in points, widths and colours
+    starts      The first points of strokes: at random, or along the forms of a picture
+    svg         Strokes as an SVG file
+    tiling      Which strokes meet which tiles, and which pixels are at their edges
+"""
