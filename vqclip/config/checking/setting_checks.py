@@ -223,7 +223,8 @@ def _check_losses(config: RunConfig) -> None:
     draw = config.draw
     if draw.colours.strip() or draw.start == "colours":
         parse_palette(draw.colours, "draw.colours")
-    parse_colour(draw.paper, "draw.paper")
+    if draw.paper.strip():
+        parse_colour(draw.paper, "draw.paper")
     parse_colour(losses.edge_colour, "losses.edge_colour")
     parse_colour(config.init_colour, "init_colour")
 
