@@ -87,7 +87,7 @@ class Scheduled:
             kept = self.optimiser.state.pop(old, {})
             if new is not None and (resize or new.shape == old.shape):
                 self.optimiser.state[new] = {k: _resized(v, old, new) for k, v in kept.items()}
-        groups = [{"params": [each], "name": name} for name, each in after.items()]
+        groups = [{"params": [each], "name": name} for name, each in sorted(after.items())]
         self.optimiser.param_groups = [self.optimiser.param_groups[0] | each for each in groups]
 
     def warp_moments(self, along: Callable[[Tensor], Tensor]) -> None:
@@ -208,7 +208,7 @@ def build_optimiser(
     """
     factory = pick(OPTIMISERS, name, "optimiser")
     schedule = constant_schedule(1) if factor is None else factor
-    groups = [{"params": [each], "name": key} for key, each in parameters.items()]
+    groups = [{"params": [each], "name": key} for key, each in sorted(parameters.items())]
     if callable(rate):
         moving = rate
         return Scheduled(

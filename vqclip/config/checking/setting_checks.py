@@ -225,7 +225,8 @@ def _check_losses(config: RunConfig) -> None:
         parse_palette(draw.colours, "draw.colours")
     if config.filters.lookup.strip():
         parse_palette(config.filters.lookup, "filters.lookup")
-    parse_colour(draw.paper, "draw.paper")
+    if draw.paper.strip():
+        parse_colour(draw.paper, "draw.paper")
     parse_colour(losses.edge_colour, "losses.edge_colour")
     parse_colour(config.init_colour, "init_colour")
 
