@@ -29,10 +29,11 @@ TRANSPARENT = pytest.mark.parametrize(
         ("mosaic", ()),
         ("pixels", (RAMP,)),
         ("vqgan,pixels", ()),
+        ("strokes", ()),
         ("pixels,mosaic", ("losses.saturation=1",)),
     ],
 )
-LOOKED_UP = pytest.mark.parametrize("name", ["vqgan", "pixels", "palette", "pyramid", "fourier"])
+LOOKED_UP = pytest.mark.parametrize("name", ["vqgan", "pixels", "palette", "strokes", "lines"])
 
 
 def pixels(path: Path) -> Any:
@@ -77,7 +78,7 @@ def test_a_transparent_picture_has_opacity_in_its_file(
 ) -> None:
     go("a fox", *words(home, name, *CLEAR, *more))
     final = pixels(RUN / "final.png")
-    assert final.shape == (32, 32, 4) and 0 < final[..., 3].min() < 255
+    assert final.shape == (32, 32, 4) and final[..., 3].min() < 255 and final[..., 3].max() > 0
     assert read_provenance(RUN / "final.png").settings["draw"]["alpha"] is True
     assert pixels(RUN / "steps/00005.png").shape == (32, 32, 3)
     opacity = [each["opacity"] for each in losses(RUN)]
@@ -151,6 +152,7 @@ def test_files_of_other_kinds_are_filtered_too(home: Home) -> None:
         ("vqgan", (), set()),
         ("mosaic", (), {"final.svg"}),
         ("mosaic,pixels", (), {"final.svg", "cells.png"}),
+        ("lines", (), {"final.svg"}),
         ("pixels", ("frames=2", "motion.steps=1"), set()),
     ],
 )
@@ -232,9 +234,8 @@ def test_the_palette_drawer_has_losses_of_its_own(home: Home) -> None:
     assert losses(RUN)[0]["unlike"] == pytest.approx(0.2 * losses(second)[0]["unlike"])
     go("again", str(second))
     assert "shades" not in losses(Path("outputs/0003-a-fox"))[0]
-    go(
-        "again", str(RUN), "drawer=pixels", "draw.shades=5", "draw.palettes=20"
-    )  # they were the defaults, and not asked for
+    plain = ("drawer=pixels", "draw.shades=5", "draw.palettes=20")
+    go("again", str(RUN), *plain)  # without losses that were only defaults
     assert "shades" not in losses(Path("outputs/0004-a-fox"))[0]
 
 
