@@ -83,13 +83,23 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     config = dataclasses.replace(config, init=start)
     if config.drawer.strip() != "auto":
         return config
-    return dataclasses.replace(config, drawer=choose_drawer(config))
+    moving = bool(config.frames or config.length or config.source.film)
+    chosen = _choose_drawer(config.init, config.vqgan, moving, config.steps)
+    return dataclasses.replace(config, drawer=chosen)
 
 
-def choose_drawer(config: RunConfig) -> str:
+def free_drawer(config: RunConfig, notes: Mapping[str, Any]) -> RunConfig:
+    """Let drawer=auto choose anew for a picture that is drawn again, if it chose in its notes."""
+    source = notes.get("source", {})
+    moving = bool(notes.get("frames") or source.get("film"))
+    start = notes.get("init"), notes.get("vqgan")
+    chosen = _choose_drawer(*start, moving, notes.get("steps", 0))
+    return dataclasses.replace(config, drawer="auto") if notes.get("drawer") == chosen else config
+
+
+def _choose_drawer(init: Any, vqgan: Any, moving: bool, steps: int) -> str:
     """What drawer=auto means, where init is resolved."""
-    still = not (config.frames or config.length or config.source.film) and config.steps > 1
-    finished = still and (config.init, config.vqgan) == ("dream", "starter")
+    finished = (init, vqgan) == ("dream", "starter") and not moving and steps > 1
     return "vqgan,pyramid" if finished else "vqgan"
 
 
