@@ -59,10 +59,22 @@ def noted(place: Path) -> dict[str, Any]:
     return found
 
 
+def half_clear(path: str) -> Any:
+    """A picture of which one half is blue and a quarter a faint red, on nothing."""
+    picture = pillow.new("RGBA", (32, 32), (0, 0, 0, 0))
+    picture.paste((0, 128, 255, 255), (0, 0, 16, 32))
+    picture.paste((255, 0, 0, 100), (16, 16, 32, 32))
+    picture.save(path)
+    return np.asarray(picture).astype(int)
+
+
 @TRANSPARENT
+@pytest.mark.parametrize("start", ["init=random", "init=start.png"])
 def test_a_transparent_picture_goes_on_to_the_byte(
-    home: Home, monkeypatch: Patch, name: str, more: tuple[str, ...]
+    home: Home, monkeypatch: Patch, name: str, more: tuple[str, ...], start: str
 ) -> None:
+    half_clear("start.png")
+    more = (*more, start, f"losses.init={int(start != 'init=random')}")
     asked = words(home, name, *CLEAR, *more)
     go("a fox", "--out", "whole", *asked)
     killed(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
@@ -106,13 +118,10 @@ def test_grounds_show_in_what_is_looked_at_and_not_in_previews(home: Home) -> No
 @pytest.mark.parametrize("name", ["pixels", "mosaic"])
 @pytest.mark.parametrize("growth", ["growth=[]", 'growth=[{"size": "50%", "steps": "1"}]'])
 def test_the_start_keeps_its_opacity(home: Home, name: str, growth: str) -> None:
-    picture = pillow.new("RGBA", (32, 32), (0, 0, 0, 0))
-    picture.paste((0, 128, 255, 255), (0, 0, 16, 32))
-    picture.paste((255, 0, 0, 100), (16, 16, 32, 32))
-    picture.save("start.png")
+    start = half_clear("start.png")
     asked = words(home, name, growth, "draw.alpha=true", "draw.grid=8x8", "losses.init=1")
     go("a fox", *asked, "init=start.png", "optimiser.rate=0")
-    final, start = pixels(RUN / "final.png").astype(int), np.asarray(picture).astype(int)
+    final = pixels(RUN / "final.png").astype(int)
     away = [0, 5, 10, 21, 26, 31]  # from the borders, where the smaller size blurs
     assert np.abs(final - start)[away][:, away].max() <= 2
     assert all(each["init"] < 0.05 for each in losses(RUN))

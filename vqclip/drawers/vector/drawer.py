@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -47,7 +48,9 @@ class VectorDrawer(BaseDrawer):
     """
 
     rate: ClassVar[float] = 1.0
-    rate_factors: ClassVar[Mapping[str, float]] = {WIDTHS: 0.1, COLOURS: 0.03, PAPER: 0.03}
+    rate_factors: Mapping[str, float] = MappingProxyType(
+        {WIDTHS: 0.1, COLOURS: 0.03, PAPER: 0.03}
+    )
     exports: ClassVar[tuple[str, ...]] = (".svg",)
 
     def __init__(
