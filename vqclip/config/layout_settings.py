@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from vqclip.config import auto_settings
 from vqclip.config.checking import animation_checks
 from vqclip.config.checking.picture_checks import STARTS
+from vqclip.config.draw_settings import DrawSettings
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.language import structured
@@ -35,6 +37,20 @@ def plan_layouts(
     return layout_prompts.plan_scenes(
         _as_sentences(config, prompts), aspect=width / height, seed=seed
     )
+
+
+def settle_drawer(config: RunConfig, layouts: Mapping[int, Layout]) -> RunConfig:
+    """Let the pyramid draw a composition from the first step on.
+
+    Its things have been refined one by one, which a VQGAN would blur.
+    """
+    if not layouts or config.drawer != "vqgan,pyramid":
+        return config
+    usual = auto_settings.DRAFT_DEFAULTS["optimiser"]["rate"]
+    rate = None if config.optimiser.rate == usual else config.optimiser.rate
+    optimiser = replace(config.optimiser, rate=rate)
+    draw = replace(config.draw, finish=DrawSettings().finish)
+    return replace(config, drawer="pyramid", optimiser=optimiser, draw=draw)
 
 
 def describe_layouts(

@@ -40,6 +40,7 @@ from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.run.drafts import refinement
 from vqclip.run.frame_plan import open_source
 from vqclip.run.preflight import Request
 from vqclip.tensors import Image
@@ -327,14 +328,19 @@ class InitImage:
         width, height = self.size
         model = self._draft_model
         assert isinstance(model, guidance_drafts.DraftModel)  # no other prior starts a run
+        kinds = scenery.list_kinds(layout)
         silhouettes = sprites.draw_all_silhouettes(
             model,
             [
                 (prompt, aspect * width / height, _stream(seed, prompt))
-                for prompt, aspect in scenery.list_kinds(layout)
+                for prompt, aspect in kinds
             ],
             self.request.config.dream,
             layout.style,
+            lambda draft, prompt: refinement.refine_draft(
+                *(draft, prompt, model.perceptors, refinement.share_steps(len(kinds))),
+                seed=_stream(seed, f"refined {prompt}"),
+            ),
         )
         generator = torch.Generator().manual_seed(_stream(seed, "ground"))
         composed = composer.compose_picture(layout, silhouettes, width, height, generator)

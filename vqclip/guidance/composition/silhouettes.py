@@ -29,6 +29,7 @@ PALE_LIGHTNESS, PALE_CHROMA = 85.0, 14.0  # of a ground so pale that a thing may
 SPARSE, FULL = 0.05, 0.80  # shares of the picture outside which a thing is hardly one
 TOUCHING = 8.0  # how strongly a silhouette that is cut by the border counts as bad
 FIRST, LAST = 0.3, 0.85  # of the way from the ground to the thing: not and fully opaque
+AROUND = 3  # pixels around a thing into which it may grow
 EDGE = 0.5  # from this opacity on, a pixel belongs to a silhouette's bounding box
 
 
@@ -66,6 +67,21 @@ def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
         N silhouettes. One in which nothing differs from the ground is the whole picture, of
         quality 0.
     """
+    pixels, alpha, quality = _matte(pictures)
+    return [
+        _crop(pixels[n : n + 1], alpha[n : n + 1], float(quality[n]))
+        for n in range(len(pictures))
+    ]
+
+
+def find_things(pictures: Tensor) -> Tensor:
+    """Find where the thing of each picture is, and a little around it: [N, 1, S, S] in [0, 1]."""
+    around = functional.max_pool2d(_matte(pictures)[1], 2 * AROUND + 1, 1, AROUND)
+    return _blur(around, AROUND / 2)
+
+
+def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:
+    """The colours of things that go on beyond them, their opacity, and how well it is known."""
     lab = rgb_to_lab(pictures)
     ground, noise = _fit_ground(lab)
     distance = torch.linalg.vector_norm(lab - ground, dim=1, keepdim=True)  # [N, 1, S, S]
@@ -88,10 +104,7 @@ def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
     area = kept.float().mean((1, 2, 3))
     quality = whole * torch.exp(-TOUCHING * touching)
     quality = quality * (area / SPARSE).clamp(max=1) * ((1 - area) / (1 - FULL)).clamp(max=1)
-    return [
-        _crop(pixels[n : n + 1], alpha[n : n + 1], float(quality[n]))
-        for n in range(len(pictures))
-    ]
+    return pixels, alpha, quality
 
 
 def _fit_ground(lab: Tensor) -> tuple[Tensor, Tensor]:

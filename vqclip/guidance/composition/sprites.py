@@ -6,7 +6,7 @@ ones again without their ground, since that is how they will be seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -18,7 +18,11 @@ from vqclip.guidance import distractors
 from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
 from vqclip.guidance.drafts import DraftModel
 from vqclip.language.prompt_types import apply_style_to_text
+from vqclip.tensors import Image
 
+Refine = Callable[[Image, str], Image]  # a draft, and its prompt → a better draft
+
+KEPT = 0.5  # of a silhouette's quality a better draft's may not fall below
 BUDGET = 2.5  # times the drafts of one thing are drawn for all kinds of things together
 MOST = 1.5  # and so many times for one of them
 CUT = 12  # of the best drafts are cut out
@@ -38,6 +42,7 @@ def draw_silhouettes(
     settings: DreamSettings,
     generator: torch.Generator,
     aspect: float = 1.0,
+    refine: Refine | None = None,
 ) -> list[Silhouette]:
     """Draw silhouettes of a prompt, best first.
 
@@ -45,10 +50,18 @@ def draw_silhouettes(
         settings: of the drafts; `count` of them are drawn.
         generator: on the processor; equal states give equal silhouettes.
         aspect: width by height of the box that they are for.
+        refine: makes a better draft of the best one, whose silhouette then comes first, unless
+            it cannot be cut out as well.
     """
     drafts = model.draw_drafts(prompt, settings, generator)[:CUT]
     cut = cut_silhouettes(torch.cat([draft.image for draft in drafts]))
-    return rank_silhouettes(model, prompt, cut, [draft.score for draft in drafts], aspect)
+    order = rank_silhouettes(model, prompt, cut, [draft.score for draft in drafts], aspect)
+    found = [cut[number] for number in order]
+    if refine is not None:
+        (better,) = cut_silhouettes(refine(drafts[order[0]].image, prompt))
+        if better.quality > KEPT * found[0].quality:
+            return [better, *found]
+    return found
 
 
 def rank_silhouettes(
@@ -57,8 +70,12 @@ def rank_silhouettes(
     cut: Sequence[Silhouette],
     scores: Sequence[float],
     aspect: float = 1.0,
-) -> list[Silhouette]:
-    """Rank silhouettes by how surely they show the prompt, how well they are cut, and fit."""
+) -> list[int]:
+    """Rank silhouettes by how surely they show the prompt, how well they are cut, and fit.
+
+    Returns:
+        Their numbers, the best one first.
+    """
     shown = torch.cat([_show(each, grey) for each in cut for grey in GROUNDS])
     things = distractors.distractors_for(prompt)
     told = []
@@ -72,7 +89,7 @@ def rank_silhouettes(
         suits = min(1.0, 1.3 / fit) ** 0.7
         sure = (float(certainty[number]) * scores[number]) ** 0.5
         order.append((-(sure + 0.02) * (0.1 + 0.9 * each.quality) * suits, number))
-    return [cut[number] for _, number in sorted(order)]
+    return [number for _, number in sorted(order)]
 
 
 def _show(each: Silhouette, grey: float) -> Tensor:
@@ -95,6 +112,7 @@ def draw_all_silhouettes(
     wanted: Sequence[tuple[str, float, int]],
     settings: DreamSettings,
     style: str = "",
+    refine: Refine | None = None,
 ) -> dict[str, list[Silhouette]]:
     """Draw the silhouettes of all kinds of things of a layout.
 
@@ -102,6 +120,7 @@ def draw_all_silhouettes(
         wanted: for each kind its prompt, the aspect of its box, and the seed of its drafts.
         settings: `count` is what one thing alone would get.
         style: put around each prompt.
+        refine: see `draw_silhouettes`.
     """
     own = replace(settings, count=share_drafts(settings.count, len(wanted)))
     return {
@@ -111,6 +130,7 @@ def draw_all_silhouettes(
             own,
             torch.Generator().manual_seed(seed),
             aspect,
+            refine,
         )
         for prompt, aspect, seed in wanted
     }
