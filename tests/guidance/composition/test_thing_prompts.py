@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+import torch
+
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.composition.thing_prompts import WHOLE, weigh_prompts
 from vqclip.language.clock import Clock
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
 from vqclip.language.prompts import parse_prompts
-from vqclip.optimisation_loop import Objective
+from vqclip.optimisation_loop import Objective, View
 
 CHAIR = Thing("chair", "a chair", (0.1, 0.3, 0.8, 0.7))
 CAT = Thing("cat", "a cat", (0.2, 0.0, 0.6, 0.5))
@@ -74,10 +77,22 @@ def test_the_cutouts_are_shared() -> None:
     assert thing_prompts.share_whole(16) == 6 and thing_prompts.share_whole(1) == 1
 
 
-def test_the_init_loss_alone_is_stronger() -> None:
+def test_the_init_loss_alone_holds_the_ground_more_than_the_things() -> None:
     def loss(view: object) -> object:
         return view
 
+    layouts = {0: Layout((CAT,))}
     first = Objective("init", lambda step: 3.0 * step, loss)  # type: ignore[arg-type]
-    held, other = thing_prompts.hold_ground([first, replace(first, name="fox")])
-    assert held.weight(2) == thing_prompts.HOLD * 6 and other.weight(2) == 6
+    start = torch.full((1, 3, 40, 40), 0.5)
+    held, other = thing_prompts.hold_ground([first, replace(first, name="fox")], start, layouts)
+    assert other.loss is loss and held.weight(2) == 6
+    weights = thing_prompts.ground_weights(layouts, 40, 40)
+    assert weights.shape == (1, 1, 40, 40)
+    assert float(weights[0, 0, 10, 20]) == pytest.approx(thing_prompts.INSIDE)
+    assert float(weights[0, 0, 35, 20]) == thing_prompts.GROUND
+    outside, inside = start.clone(), start.clone()
+    outside[..., 30:, :], inside[..., 4:14, 12:28] = 1, 1
+    views = [View(each, {}, {}, 0) for each in (outside, inside)]
+    found = [float(held.loss(each)) for each in views]
+    assert found[0] > 5 * found[1] > 0
+    assert thing_prompts.hold_ground([first], None, layouts) == [first]
