@@ -311,7 +311,9 @@ class RunConfig:
     )
     size: str = option("256x256", "width x height in pixels; one number: a square", form="size")
     aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
-    steps: int = option(200, "number of optimisation steps; with init=dream: 60", least=1)
+    steps: int = option(
+        200, "number of optimisation steps; from a draft: 90, or 60 by a VQGAN alone", least=1
+    )
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
         metadata={
