@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from vqclip.guidance.composition import thing_prompts
@@ -84,12 +83,12 @@ def test_the_init_loss_alone_holds_the_ground_more_than_the_things() -> None:
     layouts = {0: Layout((CAT,))}
     first = Objective("init", lambda step: 3.0 * step, loss)  # type: ignore[arg-type]
     start = torch.full((1, 3, 40, 40), 0.5)
+    start[..., 4:14, 12:28] = 0.1  # the cat, on a plain ground
     held, other = thing_prompts.hold_ground([first, replace(first, name="fox")], start, layouts)
     assert other.loss is loss and held.weight(2) == 6
-    weights = thing_prompts.ground_weights(layouts, 40, 40)
-    assert weights.shape == (1, 1, 40, 40)
-    assert float(weights[0, 0, 10, 20]) == pytest.approx(thing_prompts.INSIDE)
-    assert float(weights[0, 0, 35, 20]) == thing_prompts.GROUND
+    inside = thing_prompts.find_insides(layouts, 40, 40)
+    assert inside.shape == (1, 1, 40, 40)
+    assert float(inside[0, 0, 10, 20]) == 1 and float(inside[0, 0, 35, 20]) == 0
     outside, inside = start.clone(), start.clone()
     outside[..., 30:, :], inside[..., 4:14, 12:28] = 1, 1
     views = [View(each, {}, {}, 0) for each in (outside, inside)]

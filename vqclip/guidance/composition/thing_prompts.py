@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqclip.guidance import pixel_losses
-from vqclip.guidance.composition import scenery
+from vqclip.guidance.composition import scenery, silhouettes
 from vqclip.guidance.regions import AT_ONCE
 from vqclip.language.layout.layout_prompts import make_thing_prompts
 from vqclip.language.layout.layout_types import SMALLEST, Layout
@@ -19,7 +19,7 @@ from vqclip.optimisation_loop import Objective
 
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
-GROUND, INSIDE = 3.0, 0.4  # weights of the init loss: the ground stays, things may change
+GROUND, INSIDE = 12.0, 0.4  # weights of the init loss: the ground stays, things may change
 FIRM, OVER = 0.85, 0.1  # where the one becomes the other, in half sides of a thing's box
 WHOLE_CUTOUTS = 0.375  # of the usual cutouts are left for the whole picture
 CUTOUTS = 0.625  # of the whole picture's cutouts, for all things together
@@ -104,18 +104,23 @@ def hold_ground(
     """
     if start is None:
         return list(found)
-    weights = ground_weights(layouts, *start.shape[-2:]).to(start)
+    height, width = start.shape[-2:]
+    inside = find_insides(layouts, height, width).to(start)
+    if not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
+        # On a plain ground, where things are is seen, and what is beside them stays plain.
+        inside = inside * silhouettes.find_things(start[:, :3])
+    weights = GROUND + (INSIDE - GROUND) * inside
     loss = pixel_losses.closeness_loss(start, weights, ground)
     return [replace(each, loss=loss) if each.name == "init" else each for each in found]
 
 
-def ground_weights(layouts: Mapping[int, Layout], height: int, width: int) -> Tensor:
-    """Weights of the init loss: `GROUND` where no thing is, `INSIDE` in the middle of one.
+def find_insides(layouts: Mapping[int, Layout], height: int, width: int) -> Tensor:
+    """Find where the things of layouts may be: 1 within their boxes, less at their edges.
 
     Returns:
-        [1, 1, height, width].
+        [1, 1, height, width] in [0, 1].
     """
-    weights = torch.full((1, 1, height, width), GROUND)
+    inside = torch.zeros(1, 1, height, width)
     rows = (torch.arange(height) + 0.5)[:, None] / height
     columns = (torch.arange(width) + 0.5)[None] / width
     for layout in layouts.values():
@@ -127,8 +132,8 @@ def ground_weights(layouts: Mapping[int, Layout], height: int, width: int) -> Te
             across = (columns - left - wide / 2).abs() / (wide / 2)
             down = (rows - top - high / 2).abs() / (high / 2)
             edge = ((torch.maximum(across, down) - FIRM) / (1 + OVER - FIRM)).clamp(0, 1)
-            weights = torch.minimum(weights, INSIDE + (GROUND - INSIDE) * edge)
-    return weights
+            inside = torch.maximum(inside, 1 - edge)
+    return inside
 
 
 def _region_of(box: Box) -> Region:
