@@ -41,6 +41,11 @@ def check_drawers(config: RunConfig) -> None:
             f"drawer is {config.drawer!r}, and an animation has one drawer; write "
             f"drawer={names[0]} or drawer={names[1]}"
         )
+    if config.camera.through == "latent" and names != ("vqgan",):
+        raise ConfigError(
+            f"camera.through=latent moves the latent of a VQGAN, and drawer is {config.drawer}; "
+            "write camera.through=picture, or drawer=vqgan"
+        )
     for group, values in (("draw", config.draw), ("losses", config.losses)):
         for each in dataclasses.fields(values):
             owners = each.metadata.get("drawers", ())
