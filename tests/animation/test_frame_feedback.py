@@ -326,6 +326,7 @@ class Mirror:
     """A drawer whose latents are pictures."""
 
     is_lossy = True
+    moves = False
 
     def draw_parameters(self, parameters: Parameters) -> Tensor:
         return parameters["latent"]
