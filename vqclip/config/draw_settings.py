@@ -32,6 +32,11 @@ def uses_vqgan(text: str) -> bool:
     return bool({"vqgan", "auto"} & {*drawer_names(text)})
 
 
+def uses_strokes(text: str) -> bool:
+    """Whether the setting `drawer` names one of strokes, which move with a camera."""
+    return bool({*VECTORS} & {*drawer_names(text)})
+
+
 def finish_steps(text: str, finish: str, steps: int) -> int:
     """How many steps of a run the last of two drawers takes; 0 where there is one drawer.
 
