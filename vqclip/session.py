@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
 from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
+from vqclip.config.setting_descriptions import DRAWER_LOSSES
 from vqclip.config.sizes import final_size, plan_stages
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.filtered import FilteredDrawer
 from vqclip.drawers.registry import DRAWERS, DrawerInputs
-from vqclip.guidance import objectives
+from vqclip.guidance import objectives, pixel_losses
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.language import assets
@@ -32,7 +36,7 @@ from vqclip.models.device import describe_deterministic_cost, pick_device, pick_
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
-from vqclip.optimisation_loop import Objective, Step
+from vqclip.optimisation_loop import Loss, Objective, Step
 from vqclip.run import (
     animation_setup,
     frame_plan,
@@ -103,6 +107,7 @@ def build_runner(
     opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
     first, *last = _make_drawers(request, stages, vqgan, memory_policy)
+    filtered = FilteredDrawer(first, seed, _make_filter(config))
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= _digests(request, perceptor_set)
     notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
@@ -113,12 +118,14 @@ def build_runner(
         config=config,
         seed=seed,
         clock=request.clock,
-        drawer=first,
+        filtered=filtered,
         finish=(last[0], config.steps - sum(count for *_, count in stages)) if last else None,
         memory_policy=memory_policy,
         perceptors=perceptor_set.perceptors,
         cutters=perceptor_set.cutters,
-        objectives=list(_make_objectives(request, perceptor_set, opening, start, feedback)),
+        objectives=list(
+            _make_objectives(request, perceptor_set, opening, start, feedback, filtered)
+        ),
         stages=stages,
         models=models,
         notes=notes,
@@ -209,6 +216,7 @@ def _make_objectives(
     opening: InitImage,
     start: Image | None,
     feedback: FrameFeedback | None,
+    filtered: FilteredDrawer,
 ) -> Iterator[Objective]:
     """All that is liked about the picture, or about a frame."""
     config = request.config
@@ -226,6 +234,7 @@ def _make_objectives(
     )
     reserved = [*objectives.list_weighted_losses(config.losses), *(each.name for each in told)]
     reserved += animation_setup.NAMES if request.frames is not None else ()
+    reserved += ("commit",) if config.filters.lookup.strip() else ()
     material = PromptInputs(
         pictures=init_image.read_target_images(
             prompts, opening.size, opening.device, request.search_path
@@ -240,15 +249,36 @@ def _make_objectives(
             prompts, perceptors, request.scenes, material, reserved, request.weights
         ),
         *told,
-        *objectives.make_loss_objectives(config.losses, start, request.clock),
+        *objectives.make_loss_objectives(
+            *(config.losses, start, request.clock, _drawer_losses(filtered)),
+            filtered.read_ground,
+        ),
     ]
+    if config.filters.lookup.strip():
+        weight = schedule_settings.setting_curve(config, "filters.commit", request.clock)
+        commit = filtered.filter_loss(pixel_losses.commitment_loss)
+        found.append(Objective("commit", weight, commit))
     if request.layouts:
-        found = thing_prompts.hold_ground(found, start, request.layouts)
+        found = thing_prompts.hold_ground(found, start, request.layouts, filtered.read_ground)
     if request.frames is None or feedback is None:
         yield from found
         return
     yield from objectives.limit_init_loss(found, config.steps)
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
+
+
+def _make_filter(config: RunConfig) -> Callable[[Tensor], Tensor] | None:
+    """What changes the colours of the picture before anybody looks at it, if anything does."""
+    if not config.filters.lookup.strip():
+        return None
+    colours = pixel_losses.parse_colours(config.filters.lookup)
+    return partial(pixel_losses.snap_to_palette, colours=colours)
+
+
+def _drawer_losses(filtered: FilteredDrawer) -> dict[str, Loss]:
+    """The losses of drawers, by name."""
+    own = {name: filtered.own_loss(name) for name in DRAWER_LOSSES}
+    return own | {"opacity": filtered.opacity_loss}
 
 
 def _weigh_prompts(request: Request) -> list[Prompt]:

@@ -157,7 +157,7 @@ def test_show_writes_growth_as_the_help_does(home: Home, capsys: Capture) -> Non
 
 def test_show_of_defaults_only(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "run.json"
-    path.write_text(provenance.Provenance({"steps": 60}, "a fox", 1, {}, {}).to_json())
+    path.write_text(provenance.Provenance({"steps": 90}, "a fox", 1, {}, {}).to_json())
     assert main.main(["show", str(path)]) == 0
     assert "settings that differ:\n  none\n" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ from vqclip import optimisers
 from vqclip.config import schema, setting_descriptions
 from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
-from vqclip.config.setting_descriptions import Setting, describe_settings
+from vqclip.config.setting_descriptions import DRAWER_LOSSES, Setting, describe_settings
 from vqclip.config.sizes import final_size, plan_stages, read_size
 from vqclip.guidance import cutout_recipes, perceptor, pixel_losses
 from vqclip.media import film_assembly, paths
@@ -54,7 +54,8 @@ def test_films_are_those_that_can_be_opened() -> None:
 
 def test_every_loss_has_a_weight_among_the_settings() -> None:
     fields = {each.name for each in dataclasses.fields(schema.LossSettings)}
-    assert fields - {"axis", "colours", "edge_colour"} == {"distinct", *pixel_losses.LOSSES}
+    own = {"distinct", *pixel_losses.LOSSES, *DRAWER_LOSSES}
+    assert fields - {"axis", "colours", "edge_colour"} == own
 
 
 def leaves(part: Any, prefix: str = "") -> dict[str, Any]:

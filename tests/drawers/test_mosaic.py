@@ -112,7 +112,7 @@ def test_bricks_are_staggered_by_half_a_cell() -> None:
 @pytest.mark.parametrize("alpha", [False, True])
 def test_the_picture_is_that_of_the_svg_file(shape: str, alpha: bool, tmp_path: Path) -> None:
     drawer = build_drawer(shape, alpha=alpha)
-    drawer.export(tmp_path / "mosaic.svg")
+    drawer.export(tmp_path / "mosaic.svg", drawer.parameters)
     svg = ElementTree.parse(tmp_path / "mosaic.svg").getroot()
     assert svg.get("viewBox") == f"0 0 {WIDTH} {HEIGHT}"
     assert len(svg) == len(drawer.layout.polygons)
@@ -125,7 +125,7 @@ def test_the_picture_is_that_of_the_svg_file(shape: str, alpha: bool, tmp_path: 
 def test_only_opaque_polygons_have_a_stroke(tmp_path: Path) -> None:
     drawer = MosaicDrawer(8, 4, 2, 1, alpha=True)
     drawer.replace({COLOURS: torch.tensor([[1.0, 0.5, 0.0, 1.0], [0.0, 0.0, 1.0, 0.25]])})
-    drawer.export(tmp_path / "mosaic.svg")
+    drawer.export(tmp_path / "mosaic.svg", drawer.parameters)
     first, second = ElementTree.parse(tmp_path / "mosaic.svg").getroot()
     points = "0.00,0.00 4.00,0.00 4.00,4.00 0.00,4.00"
     stroke = {"stroke": "#ff8000", "stroke-width": "0.5"}
@@ -135,7 +135,7 @@ def test_only_opaque_polygons_have_a_stroke(tmp_path: Path) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the drawer mosaic writes no \.png files"):
-        MosaicDrawer(8, 4, 2, 1).export(tmp_path / "mosaic.png")
+        MosaicDrawer(8, 4, 2, 1).export(tmp_path / "mosaic.png", {})
 
 
 @EVERY_SHAPE

@@ -154,7 +154,7 @@ def test_without_paper_the_strokes_lie_on_any_ground(picture: Tensor, tmp_path: 
     found = drawer.encode(torch.cat([picture, opacity], 1))
     shown = drawer.draw_layers(found)[1]
     assert float(shown[..., :16].mean()) > 0.5 > 0.1 > float(shown[..., 30:].mean())
-    drawer.export(tmp_path / "strokes.svg")
+    drawer.export(tmp_path / "strokes.svg", drawer.parameters)
     assert "paper" not in (tmp_path / "strokes.svg").read_text()
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vqclip.config.schema import LossSettings
+from vqclip.config.setting_descriptions import DRAWER_LOSSES
 from vqclip.guidance import pixel_losses
 from vqclip.guidance.objectives import (
     PromptInputs,
@@ -24,7 +25,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompts import parse_prompts
 from vqclip.models.tokenizer import TokenRow
-from vqclip.optimisation_loop import View
+from vqclip.optimisation_loop import Loss, View
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
@@ -32,7 +33,7 @@ def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
     assert (
         set(list_weighted_losses(everything))
-        == {"distinct", *pixel_losses.LOSSES}
+        == {"distinct", *pixel_losses.LOSSES, *DRAWER_LOSSES}
         == set(numbers)
     )
     assert list_weighted_losses(LossSettings(distinct=0, smoothness=0)) == []
@@ -49,6 +50,15 @@ def test_weights_of_losses_may_change() -> None:
     wanted = LossSettings(symmetry="0: 0, 8: 4", smoothness=0)
     (objective,) = make_loss_objectives(wanted, None, Clock(9))
     assert [objective.weight(step) for step in (0, 4, 8)] == [0, 2, 4]
+
+
+def test_losses_of_the_drawer_are_among_them() -> None:
+    wanted = LossSettings(smoothness=0, opacity="0: 0, 8: 4", unlike=0.5)
+    drawn: dict[str, Loss] = {name: lambda view: torch.zeros(()) for name in DRAWER_LOSSES}
+    found = {each.name: each for each in make_loss_objectives(wanted, None, Clock(9), drawn)}
+    assert found.keys() == {"opacity", "unlike"}
+    assert found["opacity"].loss is drawn["opacity"]
+    assert [found["opacity"].weight(step) for step in (0, 4, 8)] == [0, 2, 4]
 
 
 class Reader:

@@ -136,6 +136,16 @@ def test_closeness_fits_a_picture_of_another_size() -> None:
     )
 
 
+def test_closeness_lays_what_is_transparent_on_the_ground_of_the_step() -> None:
+    clear = torch.tensor([1.0, 0.0, 0.0, 0.5]).reshape(1, 4, 1, 1).expand(1, 4, 6, 6)
+    shown = torch.tensor([0.6, 0.1, 0.1]).reshape(1, 3, 1, 1).expand(1, 3, 6, 6)
+    levels = [0.2, 1.0]
+    loss = closeness_loss(clear, ground=lambda: levels[0])
+    assert float(loss(look(shown))) == pytest.approx(0, abs=1e-12)
+    del levels[0]
+    assert float(loss(look(shown))) == pytest.approx(0.4**2)
+
+
 @pytest.mark.parametrize("thickness", [0, -0.1, 0.6, math.nan])
 def test_a_thickness_outside_its_range_is_refused(thickness: float) -> None:
     with pytest.raises(ConfigError, match=f"thickness {thickness} must be above 0 and at most"):

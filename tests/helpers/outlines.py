@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.models.zoo import model_files
@@ -39,6 +40,7 @@ def reuse_shapes(
         key = (
             *(os.environ.get("VQCLIP_HOME"), config.vqgan, config.device, config.precision),
             *(model_files.STARTER_FOLDER, repr(list(perceptors)), parts),
+            uses_vqgan(config.drawer),
         )
         if key not in known:
             known[key] = make(config, perceptors, parts)

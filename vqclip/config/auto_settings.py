@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vqclip.config.draw_settings import uses_vqgan
+from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError, PromptError
@@ -58,6 +58,14 @@ OTHER_DRAWER_DEFAULTS: dict[str, Any] = {
 }
 
 
+# pytti's own losses of its Limited Palette.
+PALETTE_LOSSES: dict[str, float] = {"shades": 0.01, "unlike": 0.2}
+
+
+# A border of one colour would be an opaque one.
+TRANSPARENT_LOSSES: dict[str, float] = {"edges": 0.0}
+
+
 def resolve_auto(config: RunConfig) -> RunConfig:
     """Resolve init=auto and drawer=auto, and turn `length` in seconds into `frames`.
 
@@ -75,13 +83,23 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     config = dataclasses.replace(config, init=start)
     if config.drawer.strip() != "auto":
         return config
-    return dataclasses.replace(config, drawer=choose_drawer(config))
+    moving = bool(config.frames or config.length or config.source.film)
+    chosen = _choose_drawer(config.init, config.vqgan, moving, config.steps)
+    return dataclasses.replace(config, drawer=chosen)
 
 
-def choose_drawer(config: RunConfig) -> str:
+def free_drawer(config: RunConfig, notes: Mapping[str, Any]) -> RunConfig:
+    """Let drawer=auto choose anew for a picture that is drawn again, if it chose in its notes."""
+    source = notes.get("source", {})
+    moving = bool(notes.get("frames") or source.get("film"))
+    start = notes.get("init"), notes.get("vqgan")
+    chosen = _choose_drawer(*start, moving, notes.get("steps", 0))
+    return dataclasses.replace(config, drawer="auto") if notes.get("drawer") == chosen else config
+
+
+def _choose_drawer(init: Any, vqgan: Any, moving: bool, steps: int) -> str:
     """What drawer=auto means, where init is resolved."""
-    still = not (config.frames or config.length or config.source.film) and config.steps > 1
-    finished = still and (config.init, config.vqgan) == ("dream", "starter")
+    finished = (init, vqgan) == ("dream", "starter") and not moving and steps > 1
     return "vqgan,pyramid" if finished else "vqgan"
 
 
@@ -107,14 +125,25 @@ def _frames(seconds: float, fps: float) -> int:
     return max(1, round(seconds * fps))
 
 
-def defaults_for(init: Any, vqgan: Any, drawer: Any = "vqgan") -> dict[str, Any]:
+def defaults_for(
+    init: Any, vqgan: Any, drawer: Any = "vqgan", alpha: bool = False
+) -> dict[str, Any]:
     """The defaults for a start: settings that differ from the schema's, as nested dicts.
 
     Args:
         init: the setting, resolved (`resolve_auto`).
         vqgan: the name of the VQGAN.
         drawer: the setting.
+        alpha: the setting `draw.alpha`.
     """
+    losses = PALETTE_LOSSES if "palette" in drawer_names(str(drawer)) else {}
+    losses = losses | TRANSPARENT_LOSSES if alpha else losses
+    found = _defaults_for_start(init, vqgan, drawer)
+    return found | {"losses": found.get("losses", {}) | losses} if losses else found
+
+
+def _defaults_for_start(init: Any, vqgan: Any, drawer: Any) -> dict[str, Any]:
+    """The same, by what is drawn at first."""
     if not str(drawer).startswith("vqgan"):
         return OTHER_DRAWER_DEFAULTS
     if init == "dream":
@@ -133,8 +162,10 @@ def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str,
         notes: the settings recorded in the picture.
         now: the defaults for the new start, as `defaults_for` gives them.
     """
-    before = defaults_for(notes.get("init"), notes.get("vqgan"), notes.get("drawer", "vqgan"))
-    return notes if before is now else _without(_without(notes, before), _schema_defaults(now))
+    start, drawn = (notes.get("init"), notes.get("vqgan")), notes.get("draw")
+    alpha = isinstance(drawn, Mapping) and drawn.get("alpha") is True
+    before = defaults_for(*start, notes.get("drawer", "vqgan"), alpha)
+    return notes if before == now else _without(_without(notes, before), _schema_defaults(now))
 
 
 def _schema_defaults(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,32 +26,34 @@
 
     vqclip "a red fox" drawer=pixels draw.grid=48x48
     vqclip "a red fox" drawer=mosaic draw.shape=hexagon draw.coarse=2
-    vqclip "a red fox" drawer=palette draw.start=colours draw.colours="navy->gold\\8" draw.lock=true
+    vqclip "a red fox" drawer=palette draw.start=colours draw.colours="navy->gold\\8"
     vqclip "a red fox" drawer=strokes draw.strokes=512 draw.paper=black
     vqclip "a red fox" drawer=vqgan,pyramid draw.finish=40%
 
-All but vqgan need no VQGAN, and learn faster in a step. Their learning rate is their own unless
-optimiser.rate is set. `vqclip help settings draw` tells what each setting does, and which drawers
-have it; a setting of another drawer is refused.
+All but vqgan draw without a network. Each has a learning rate of its own, unless optimiser.rate
+is set. `vqclip help settings draw` tells what each setting does, and which drawers have it; a
+setting of another drawer is refused.
 
 Of two drawers, the second takes the last draw.finish of the steps (65% unless it is set; a number
 of steps, or a share), at the learning rate draw.finish_rate. The first finds the composition, the
-second draws it in its own manner: vqgan,pyramid sharpens, pyramid,strokes paints. An animation
+second draws it in its own manner: vqgan,pyramid sharpens, and vqgan,strokes paints. An animation
 has one drawer.
 
 Where the camera moves, strokes and lines go with it: what leaves the picture comes back in what
-comes into view. So settings that change the warped picture, such as motion.noise and
-motion.colours, have no effect on them. Other drawers find the warped picture again, as far as
+comes into view. So settings that change a warped picture, such as motion.noise and
+motion.colours, have no effect on them. Other drawers are fitted to the warped picture, as well as
 they can draw it.
 
-pixels, mosaic, strokes and lines can also be written as SVG, for print and for plotters.
+Of a still that ends with pixels, mosaic, strokes or lines there is also final.svg, for print and
+plotters, and of pixels cells.png, with one pixel for each cell. filters.lookup leaves only some
+colours, whatever draws.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vqclip.config.setting_fields import option
+from vqclip.config.setting_fields import option, schedulable
 from vqclip.errors import ConfigError
 
 DRAWERS = (
@@ -209,6 +211,18 @@ class DrawSettings:
     )
     alpha: bool = option(
         False,
-        "a transparent ground",
+        "a picture that may be transparent, with opacity in final.png; of stills",
         drawers=("pixels", "mosaic", "strokes"),
+    )
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """What changes the picture between drawing and looking, whatever draws it."""
+
+    lookup: str = option(
+        "", 'only these colours: every pixel becomes the nearest, such as "navy->gold\\8"'
+    )
+    commit: float | str = schedulable(
+        10.0, "with filters.lookup, how near to these colours the picture stays itself", least=0
     )

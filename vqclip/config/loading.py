@@ -88,11 +88,11 @@ def _settled(
         base: the first of the layers, if it is the notes of a picture.
     """
     if base is not None and "drawer" not in {key for _, own in layers[1:] for key in own}:
-        before = merge_layers(layers[:1])
-        if before.drawer == auto_settings.choose_drawer(before):  # only what suited its start
-            merged = dataclasses.replace(merged, drawer="auto")
+        merged = auto_settings.free_drawer(merged, base)
     config = _with_share(auto_settings.resolve_auto(merged))
-    suited = auto_settings.defaults_for(config.init, config.vqgan, config.drawer)
+    suited = auto_settings.defaults_for(
+        config.init, config.vqgan, config.drawer, config.draw.alpha
+    )
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:
         kept = dict(auto_settings.carry_over(base, suited))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vqclip.config.draw_settings import DrawSettings
+from vqclip.config.draw_settings import DrawSettings, FilterSettings
 from vqclip.config.setting_fields import group, option, schedulable
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
 
@@ -208,6 +208,19 @@ class LossSettings:
     init: float | str = schedulable(
         0.0, "stay close to the picture that the run starts from; with init=dream: 3"
     )
+    opacity: float | str = schedulable(
+        0.0, "with draw.alpha, more of the picture transparent; negative: less"
+    )
+    shades: float | str = schedulable(
+        0.0,
+        "palettes whose shades go from black to white; with drawer=palette: 0.01",
+        drawers=("palette",),
+    )
+    unlike: float | str = schedulable(
+        0.0,
+        "palettes that are used in different places; with drawer=palette: 0.2",
+        drawers=("palette",),
+    )
 
 
 @dataclass(frozen=True)
@@ -344,6 +357,7 @@ class RunConfig:
         "file's folder",
     )
     draw: DrawSettings = group(DrawSettings, "how a drawer draws")
+    filters: FilterSettings = group(FilterSettings, "what changes the picture that is drawn")
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
     cutouts: CutoutSettings = group(
         CutoutSettings, "how the picture is cut up for the perceptors"

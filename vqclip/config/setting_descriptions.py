@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
+from vqclip.config.draw_settings import DrawSettings, FilterSettings
 from vqclip.config.schema import FilmSettings, RunConfig
 
 # Settings that change what a run writes, and where, but not what it draws: the provenance
 # omits them.
 OUTPUT_SETTINGS = ("checkpoint", "out")
+DRAWER_LOSSES = ("opacity", "shades", "unlike")  # that other drawers than the VQGAN have
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,22 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
     if not everywhere:
         for key in OUTPUT_SETTINGS:
             del values[key]
+    return values
+
+
+def noted_settings(config: RunConfig) -> dict[str, Any]:
+    """The settings that a picture's notes hold.
+
+    Those of drawers and of filters are left out where they are unused: notes stay as they were
+    before there were any.
+    """
+    values = to_dict(config, everywhere=False)
+    if config.drawer == "vqgan" and config.draw == DrawSettings():
+        del values["drawer"], values["draw"]
+        for name in DRAWER_LOSSES:
+            del values["losses"][name]
+    if config.filters == FilterSettings():
+        del values["filters"]
     return values
 
 

@@ -32,9 +32,20 @@ def option(
     return field(default=default, metadata=metadata)
 
 
-def schedulable(default: float | None, help: str, least: float = -inf, most: float = inf) -> Any:
-    """A setting that may be a schedule: a number, or a schedule as text."""
+def schedulable(
+    default: float | None,
+    help: str,
+    least: float = -inf,
+    most: float = inf,
+    drawers: Sequence[str] = (),
+) -> Any:
+    """A setting that may be a schedule: a number, or a schedule as text.
+
+    Args:
+        drawers: as for `option`.
+    """
     metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
+    metadata |= {"drawers": tuple(drawers)} if drawers else {}
     return field(default=default, metadata=metadata)
 
 

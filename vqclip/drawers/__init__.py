@@ -14,5 +14,6 @@ Begin with `base`.
                palettes
     strokes    The drawer of strokes: coloured brush strokes of Bézier curves
     lines      The drawer of lines: a few long black lines on paper
+    filtered   The filtered drawer: a drawer's picture as a run shows it, filtered and on a ground
     cell_grid  The grid of a picture's cells: how many columns and rows
 """

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vqclip.models.vqgan import clamp_with_grad
 from vqclip.optimisers import RATES
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Parameters, Scalar
 
 
 class BaseDrawer(ABC):
@@ -58,6 +58,11 @@ class BaseDrawer(ABC):
         self.parameters: dict[str, nn.Parameter] = {}
         self.has_alpha = False
         self.ground: float | None = None
+
+    @property
+    def losses(self) -> Mapping[str, Callable[[Parameters], Scalar]]:
+        """Losses of its own on its parameters, by the names of their settings `losses.…`."""
+        return {}
 
     @property
     def holds(self) -> str:
@@ -173,11 +178,25 @@ class BaseDrawer(ABC):
         """
         raise ValueError(f"the drawer {self.name} does not move its parameters")
 
-    def export(self, path: Path) -> None:
-        """Write the picture as a file of another kind; `path` has a suffix of `exports`.
+    def filter_colours(
+        self, parameters: Parameters, colour_filter: Callable[[Tensor], Tensor]
+    ) -> Parameters:
+        """Filter the colours of given parameters for `export`; those without colours stay.
+
+        Args:
+            colour_filter: changes colours in [0, 1]; their dimension 1 is of 3.
+        """
+        return parameters
+
+    def export(self, path: Path, parameters: Parameters) -> None:
+        """Write the picture of given parameters as a file of another kind, over what was there.
+
+        Args:
+            path: has a suffix of `exports`.
 
         Raises:
             ValueError: if the drawer has no such kind.
+            OutputError: if it cannot be written.
         """
         raise ValueError(f"the drawer {self.name} writes no {path.suffix} files")
 

@@ -16,10 +16,10 @@ from vqclip.drawers.cell_grid import plan_grid
 from vqclip.drawers.cells.coloured_cells import COLOURS, ColouredCells
 from vqclip.drawers.cells.coverage import CoverageTable, measure_coverage
 from vqclip.drawers.cells.shapes import SHAPES, CellLayout
-from vqclip.drawers.cells.svg import polygons_to_svg
+from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.errors import pick
 from vqclip.media.files import write_whole
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Parameters
 
 
 class MosaicDrawer(ColouredCells):
@@ -64,19 +64,15 @@ class MosaicDrawer(ColouredCells):
         columns, rows = plan_grid(width, height, settings.grid, settings.coarse, shape)
         return cls(width, height, columns, rows, shape, alpha=settings.alpha)
 
-    def export(self, path: Path) -> None:
-        """Write an SVG file: a polygon for each cell.
-
-        Raises:
-            ValueError: for another suffix.
-            OutputError: if the file exists, or cannot be written.
-        """
+    def export(self, path: Path, parameters: Parameters) -> None:
+        """Write an SVG file: a polygon for each cell. See `BaseDrawer`."""
         if path.suffix not in self.exports:
-            super().export(path)
-        colours = self.parameters[COLOURS].detach().tolist()
+            super().export(path, parameters)
+        colours = parameters[COLOURS].detach().tolist()
         scale = (self.width / self.layout.columns, self.height / self.layout.rows)
         polygons = self.layout.polygons
-        write_whole(path, polygons_to_svg(self.width, self.height, polygons, colours, scale))
+        svg = polygons_to_svg(self.width, self.height, polygons, colours, scale)
+        write_whole(path, svg, overwrite=True)
 
     def _draw_cells(self, values: Tensor) -> Tensor:
         return self._measure(values.device).draw(values)

@@ -5,7 +5,7 @@ pytti's Limited Palette, by David Marx and others, https://github.com/pytti-tool
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -173,6 +173,11 @@ class PaletteDrawer(BaseDrawer):
         self.parameters[VALUE].clamp_(0, 1)
         self.parameters[CHOICE].clamp_(min=0)
         self.parameters[COLOURS].clamp_(0, 1)
+
+    @property
+    def losses(self) -> Mapping[str, Callable[[Parameters], Scalar]]:
+        """The losses of palettes, by name."""
+        return {"shades": self.shades_loss, "unlike": self.unlike_loss}
 
     def shades_loss(self, parameters: Parameters) -> Scalar:
         """The shades loss: palettes whose shades go from black to white; in [0, 1].

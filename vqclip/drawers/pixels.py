@@ -16,10 +16,10 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.cell_grid import plan_grid
 from vqclip.drawers.cells.coloured_cells import COLOURS, ColouredCells
 from vqclip.drawers.cells.shapes import SHAPES, CellLayout
-from vqclip.drawers.cells.svg import polygons_to_svg
+from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.media.files import write_whole
 from vqclip.media.images import to_bytes, to_png
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Parameters
 
 
 class PixelsDrawer(ColouredCells):
@@ -55,21 +55,19 @@ class PixelsDrawer(ColouredCells):
         columns, rows = plan_grid(width, height, settings.grid, settings.coarse)
         return cls(width, height, columns, rows, alpha=settings.alpha)
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, parameters: Parameters) -> None:
         """Write a PNG with a pixel for each cell, such as a sprite, or an SVG file.
 
-        In the SVG file, all cells are of one size.
-
-        Raises:
-            ValueError: for another suffix.
-            OutputError: if the file exists, or cannot be written.
+        In the SVG file, all cells are of one size. See `BaseDrawer`.
         """
         if path.suffix == ".png":
-            write_whole(path, to_png(to_bytes(self.parameters[COLOURS])))
+            data = to_png(to_bytes(parameters[COLOURS]))
         elif path.suffix == ".svg":
-            write_whole(path, self._to_svg())
+            data = self._to_svg(parameters[COLOURS])
         else:
-            super().export(path)
+            return super().export(path, parameters)
+        write_whole(path, data, overwrite=True)
+        return None
 
     def _draw_cells(self, values: Tensor) -> Tensor:
         return functional.interpolate(values, [self.height, self.width], mode="nearest")
@@ -91,8 +89,8 @@ class PixelsDrawer(ColouredCells):
         belongs = (owners == numbers[:, None]).float()
         return belongs / belongs.sum(1, keepdim=True).clamp(min=1)
 
-    def _to_svg(self) -> bytes:
+    def _to_svg(self, cells: Tensor) -> bytes:
         polygons = CellLayout(SHAPES["square"], self.columns, self.rows).polygons
-        colours = self.parameters[COLOURS].detach()[0].flatten(1).T.tolist()
+        colours = cells.detach()[0].flatten(1).T.tolist()
         scale = (self.width / self.columns, self.height / self.rows)
         return polygons_to_svg(self.width, self.height, polygons, colours, scale)

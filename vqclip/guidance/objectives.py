@@ -8,6 +8,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from torch import Tensor
 
 from vqclip.config import schedule_settings
 from vqclip.config.schema import LossSettings
@@ -208,12 +211,19 @@ def _scene_weight(weight: Curve, timeline: SceneTimeline, scene: int, prompt: Pr
 
 
 def make_loss_objectives(
-    wanted: LossSettings, start: Image | None, clock: Clock
+    wanted: LossSettings,
+    start: Tensor | None,
+    clock: Clock,
+    drawn: Mapping[str, Loss] = MappingProxyType({}),
+    ground: Callable[[], float] = lambda: 1.0,
 ) -> Iterator[Objective]:
-    """Make the objectives of the losses on pixels, for those that have a weight.
+    """Make the objectives of the losses on pixels and of the drawer, for those with a weight.
 
     Args:
-        start: the picture that the run starts from, for the init loss.
+        start: the picture that the run starts from, for the init loss; opacity may be a fourth
+            channel.
+        drawn: losses of the drawer, by name.
+        ground: tells the grey level on which the step's picture lies, where it is transparent.
 
     Raises:
         ConfigError: if a colour or a schedule cannot be read.
@@ -224,11 +234,11 @@ def make_loss_objectives(
         "symmetry": {"axis": wanted.axis},
         "palette": {"colours": wanted.colours},
         "edges": {"colour": wanted.edge_colour},
-        "init": {"picture": start},
+        "init": {"picture": start, "ground": ground},
     }
     for name in list_weighted_losses(wanted):
-        if name in options:
-            loss = pixel_losses.LOSSES[name](**options[name])
+        if name in options or name in drawn:
+            loss = drawn.get(name) or pixel_losses.LOSSES[name](**options[name])
             weight = clock.curve(
                 schedule_settings.read_scheduled(f"losses.{name}", getattr(wanted, name))
             )
@@ -250,7 +260,10 @@ def limit_init_loss(liked: Iterable[Objective], steps: int) -> Iterator[Objectiv
 
 def list_weighted_losses(wanted: LossSettings) -> list[str]:
     """List the names of the losses that have a weight, "distinct" included."""
-    order = ("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init")
+    order = (
+        *("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init"),
+        *("opacity", "shades", "unlike"),
+    )
     return [name for name in order if getattr(wanted, name) != 0]
 
 

@@ -155,19 +155,29 @@ def commitment_loss(picture: Image, snapped: Image) -> Scalar:
     return F.mse_loss(picture, snapped.detach())
 
 
-def closeness_loss(picture: Image, weights: Tensor | None = None) -> Loss:
+def closeness_loss(
+    picture: Tensor,
+    weights: Tensor | None = None,
+    ground: Callable[[], float] = lambda: 1.0,
+) -> Loss:
     """The init loss: the mean squared difference from a picture, in [0, 1].
 
     Usually the picture that the run starts from: rkhamilton's and pytti's direct image loss.
 
     Args:
-        picture: [1, 3, H, W] in [0, 1], of any size; it is stretched to that of the run's.
+        picture: [1, 3, H, W] in [0, 1], of any size; it is stretched to that of the run's. With
+            opacity, [1, 4, H, W], it lies on the ground of the step, as the run's does.
         weights: how much each place counts, [1, 1, H, W]; 1 everywhere unless given.
+        ground: tells the grey level of the ground, in [0, 1].
     """
     picture = picture.detach()
+    colours, alpha = picture[:, :3], picture[:, 3:]
+    layers = torch.cat([colours * alpha, alpha], 1) if picture.shape[1] == 4 else colours
 
     def loss(view: View) -> Scalar:
-        wanted = resize_like(picture, view.image)
+        wanted = resize_like(layers, view.image)
+        if wanted.shape[1] == 4:
+            wanted = wanted[:, :3] + (1 - wanted[:, 3:]) * ground()
         if weights is None:
             return F.mse_loss(view.image, wanted)
         return ((view.image - wanted).square() * resize_like(weights, view.image)).mean()

@@ -123,19 +123,22 @@ def fit_frame(
     return np.asarray(pillow.fromarray(pixels).resize(size, pillow.Resampling.BICUBIC)), size
 
 
-def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Image:
+def read_picture(
+    path: Path | str, *, size: tuple[int, int] | None = None, alpha: bool = False
+) -> Tensor:
     """Read a picture as it is meant to be seen; see `open_rgb`.
 
     Args:
         size: (width, height) in pixels, to which the picture is stretched (Lanczos).
+        alpha: keep what is transparent.
 
     Returns:
-        [1, 3, H, W] in [0, 1].
+        [1, 3, H, W] in [0, 1]; with opacity, if it is kept and there is any, [1, 4, H, W].
 
     Raises:
         PictureError: if there is no such picture, or it cannot be read or is too large.
     """
-    picture = open_rgb(path)
+    picture = open_rgb(path, alpha=alpha)
     if size is not None and picture.size != size:
         picture = picture.resize(size, pillow.Resampling.LANCZOS)
     return to_tensor(picture)

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Generator
-from torch.nn import functional
+from torch import Generator, Tensor
 
 from vqclip.config.checking import picture_checks
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.filtered import lay_on_white, resize_picture
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
@@ -286,7 +286,8 @@ class InitImage:
         path = self.request.search_path.find(config.init)
         if not os.path.exists(path) and path.suffix == "":
             raise PictureError(picture_checks.no_start(config.init))
-        return images.read_picture(path, size=self.size).to(self.device)
+        alpha = config.draw.alpha
+        return images.read_picture(path, size=self.size, alpha=alpha).to(self.device)
 
     def draw_draft(self, seed: int, scene: int = 0) -> Image:
         """A draft of a scene as a whole, and in it one of what each region is to show.
@@ -359,19 +360,18 @@ def quantise_levels(picture: Image, device: torch.device) -> Image:
 
 @torch.no_grad()
 def start_drawer(
-    drawer: BaseDrawer, start: Image | None, seed: int, device: torch.device
+    drawer: BaseDrawer, start: Tensor | None, seed: int, device: torch.device
 ) -> BaseDrawer:
     """Give a drawer the parameters that the first step changes, and return it.
 
-    They are those of the start picture, or random ones.
+    They are those of the start picture, or random ones; opacity may be its fourth channel.
     """
     if start is None:
         generator = torch.Generator().manual_seed(seed)
         found = drawer.random_parameters(generator)
     else:
-        size = [drawer.height, drawer.width]
-        small = functional.interpolate(start, size, mode="bilinear", antialias=True)
-        found = drawer.encode(small)
+        small = resize_picture(start, drawer.height, drawer.width)
+        found = drawer.encode(small if drawer.has_alpha else lay_on_white(small))
     drawer.replace({name: value.to(device) for name, value in found.items()})
     return drawer
 

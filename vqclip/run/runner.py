@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,11 +17,11 @@ from torch import Tensor
 from vqclip import optimisers
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
-from vqclip.config.draw_settings import DrawSettings
 from vqclip.config.schema import MemorySettings, RunConfig
-from vqclip.config.setting_descriptions import to_dict
+from vqclip.config.setting_descriptions import noted_settings, to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.filtered import FilteredDrawer
 from vqclip.errors import ConfigError
 from vqclip.frame_loop import animate
 from vqclip.guidance.cutouts import Cutter
@@ -65,7 +66,7 @@ class Runner:
 
     Attributes:
         clock: which frame it is at a step.
-        drawer: what draws now.
+        filtered: what draws now, as it is shown.
         finish: what draws the last steps instead, and how many; None if nothing does.
         stages: (width, height, steps) of each size of the first drawer, in pixels.
         changes: what was set otherwise on the way; see `Provenance`.
@@ -82,7 +83,7 @@ class Runner:
     config: RunConfig
     seed: int
     clock: Clock
-    drawer: BaseDrawer
+    filtered: FilteredDrawer
     perceptors: list[OpenClipPerceptor]
     cutters: dict[str, Cutter]
     objectives: list[Objective]
@@ -101,6 +102,11 @@ class Runner:
     _from: RunnerState | None = None
     _average: optimisers.Average | None = None
     _optimiser: optimisers.Scheduled | None = None
+
+    @property
+    def drawer(self) -> BaseDrawer:
+        """What draws now."""
+        return self.filtered.drawer
 
     @property
     def size(self) -> tuple[int, int]:
@@ -136,8 +142,8 @@ class Runner:
         """Let the last drawer go on from the picture, with moments and a schedule of its own."""
         resumed = self.done > self.handover
         if not resumed:
-            picture = self.final_picture()
-            self.drawer, self._from = drawer, None
+            picture = self.filtered.draw_plain(self.averaged_parameters())
+            self.filtered.drawer, self._from = drawer, None
             drawer.replace(drawer.encode(picture))
             self._optimiser = self._begun()
         assert self._optimiser is not None
@@ -215,15 +221,16 @@ class Runner:
         while steps:
             try:
                 for step in generate(
-                    *(self.drawer, self.perceptors, self.objectives, optimiser),
-                    guard.retry_steps(steps),
+                    *(self.filtered, self.perceptors, self.objectives, optimiser),
+                    self.filtered.set_grounds(guard.retry_steps(steps)),
                 ):
                     if not guard.check_step(step):
                         continue
                     average.update()
                     self.done = step.index + 1
                     streams = [cutter.state() for cutter in self.cutters.values()]
-                    yield replace(step, failed=guard.failed, memory_saving=saved)
+                    image = self.filtered.lay_on_white(step.image)
+                    yield replace(step, image=image, failed=guard.failed, memory_saving=saved)
                     saved = ""
                 return
             except Exception as error:
@@ -263,15 +270,21 @@ class Runner:
         """The settings, with what is held at a time as it became for want of memory."""
         return replace(self.config, memory=MemorySettings(**asdict(self.memory_policy)))
 
-    @torch.no_grad()
-    def final_picture(self) -> Image:
+    def final_picture(self) -> Tensor:
         """Draw the picture after the last step: that of the averages, if they are on.
 
-        Of an animation, what was shown last.
+        Of an animation, what was shown last. Where the drawer has alpha, opacity is a fourth
+        channel.
         """
-        if self.feedback is not None and (shown := self.feedback.last_picture()) is not None:
-            return shown
-        return self.drawer.draw_parameters(self.averaged_parameters())
+        picture = None if self.feedback is None else self.feedback.last_picture()
+        if picture is None:
+            picture = self.filtered.draw_plain(self.averaged_parameters())
+        return self.filtered.filter_picture(picture)
+
+    def export(self, folder: Path) -> None:
+        """Write the finished picture of a still as files of other kinds, if there are any."""
+        if self.feedback is None:
+            self.filtered.export(folder, self.averaged_parameters())
 
     def state(self) -> RunnerState:
         """Tell where the run stands between two steps.
@@ -300,7 +313,7 @@ class Runner:
         """
         device = next(iter(self.drawer.parameters.values())).device
         if self.finish is not None and state.done > self.handover:
-            self.drawer = self.finish[0]
+            self.filtered.drawer = self.finish[0]
         found = unpack_parameters("latent", state.tensors)
         if not self.drawer.accepts(found):
             raise ConfigError(f"the checkpoint holds no {self.drawer.holds}; was it exchanged?")
@@ -318,12 +331,10 @@ class Runner:
 
     def provenance(self) -> Provenance:
         """All that is needed to make the picture again."""
-        settings = to_dict(replace(self.current_picture(), seed=self.seed), everywhere=False)
+        settings = noted_settings(replace(self.current_picture(), seed=self.seed))
         prompt = settings.pop("prompts")
         if not self.layouts:  # notes as they were before there were layouts
             del settings["layout"]
-        if settings["drawer"] == "vqgan" and self.config.draw == DrawSettings():
-            del settings["drawer"], settings["draw"]  # and other drawers
         known = self.models, package_versions()
         placed = layouts_to_values(self.layouts)
         return Provenance(
@@ -372,10 +383,10 @@ class FrameRunner:
             yield from self.runner.take_steps(self.optimiser, self.feedback.steps(frame))
 
     def finish_frame(self, frame: int) -> tuple[Image, ...]:
-        """Give what is shown of a frame; see `FrameFeedback.finish_frame`."""
-        return self.feedback.finish_frame(
-            frame, self.runner.drawer, self.runner.averaged_parameters()
-        )
+        """Give what is shown of a frame, filtered; see `FrameFeedback.finish_frame`."""
+        runner = self.runner
+        found = self.feedback.finish_frame(frame, runner.drawer, runner.averaged_parameters())
+        return tuple(map(runner.filtered.filter_picture, found))
 
     def last_step(self, frame: int) -> int:
         """The number of a frame's last step."""

@@ -185,6 +185,7 @@ def _play(
     command: Sequence[str],
 ) -> None:
     """Take the steps, and write them down."""
+    from vqclip.drawers import filtered
     from vqclip.run import resume as run_resume
     from vqclip.run.record import writer
 
@@ -192,7 +193,7 @@ def _play(
     verdicts: list[Verdict] = []
 
     def look(image: Image) -> dict[str, object]:
-        verdict = _judged(request, ready, image, screen)
+        verdict = _judged(request, ready, filtered.lay_on_white(image), screen)
         if verdict is None:
             return {}
         verdicts.append(verdict)
@@ -207,6 +208,7 @@ def _play(
     options = writer.RecordOptions(
         provenance=ready.provenance,
         draw_final=ready.final_picture,
+        export=ready.export,
         look=look,
         every=config.previews,
         film=film,

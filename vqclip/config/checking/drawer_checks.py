@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
-from vqclip.config.draw_settings import DRAWERS, DrawSettings, drawer_names, finish_steps
-from vqclip.config.schema import RunConfig
+from vqclip.config.draw_settings import (
+    DRAWERS,
+    DrawSettings,
+    FilterSettings,
+    drawer_names,
+    finish_steps,
+)
+from vqclip.config.schema import LossSettings, RunConfig
 from vqclip.errors import ConfigError, suggest
 
 
 def check_drawers(config: RunConfig) -> None:
-    """Check that the drawers exist, and that the settings `draw.…` are theirs.
+    """Check that the drawers exist, and that settings which only some have are theirs.
 
     Raises:
         ConfigError: for the first that is not; a setting of another drawer is refused with the
@@ -35,17 +41,48 @@ def check_drawers(config: RunConfig) -> None:
             f"drawer is {config.drawer!r}, and an animation has one drawer; write "
             f"drawer={names[0]} or drawer={names[1]}"
         )
-    for each in dataclasses.fields(DrawSettings):
-        owners = each.metadata.get("drawers", ())
-        changed = getattr(config.draw, each.name) != each.default
-        if changed and owners and not {*owners} & {*names}:
-            raise ConfigError(
-                f"draw.{each.name} is a setting of {_either(owners)}, and drawer is "
-                f"{config.drawer}; write drawer={owners[0]}, or leave it out"
-            )
+    for group, values in (("draw", config.draw), ("losses", config.losses)):
+        for each in dataclasses.fields(values):
+            owners = each.metadata.get("drawers", ())
+            changed = getattr(values, each.name) != each.default
+            if changed and owners and not {*owners} & {*names}:
+                raise ConfigError(
+                    f"{group}.{each.name} is a setting of {_either(owners)}, and drawer is "
+                    f"{config.drawer}; write drawer={owners[0]}, or leave it out"
+                )
+    _check_alpha(config)
+    if config.filters.commit != FilterSettings().commit and not config.filters.lookup.strip():
+        raise ConfigError(
+            'filters.commit needs colours, such as filters.lookup="#cc0000, gold"; or leave it '
+            "out"
+        )
     if len(names) == 1 and config.draw.finish != DrawSettings().finish:
         raise ConfigError(
             "draw.finish is for two drawers, such as drawer=vqgan,pyramid; leave it out"
+        )
+
+
+def _check_alpha(config: RunConfig) -> None:
+    """Check that the last drawer can be transparent where that is wanted, and shown."""
+    if not config.draw.alpha:
+        if config.losses.opacity != LossSettings().opacity:
+            raise ConfigError(
+                "losses.opacity is for pictures that may be transparent; write draw.alpha=true, "
+                "or leave it out"
+            )
+        return
+    last = drawer_names(config.drawer)[-1]
+    fields = {each.name: each for each in dataclasses.fields(DrawSettings)}
+    owners = fields["alpha"].metadata["drawers"]
+    if last not in owners:
+        raise ConfigError(
+            f"draw.alpha is a setting of {_either(owners)}, and with drawer={config.drawer} the "
+            f"picture is finished by {last}; let one of them be the last, or leave it out"
+        )
+    if config.frames or config.source.film:
+        raise ConfigError(
+            "draw.alpha is for still pictures, and this is an animation, whose frames are "
+            "opaque; leave it out"
         )
 
 

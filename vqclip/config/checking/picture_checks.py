@@ -78,7 +78,11 @@ def no_start(name: str) -> str:
 
 def palettes_of_run(config: RunConfig) -> list[tuple[str, str]]:
     """The settings of a run that are palettes, and are not empty, with their values."""
-    found = [("losses.colours", config.losses.colours), ("draw.colours", config.draw.colours)]
+    found = [
+        ("losses.colours", config.losses.colours),
+        ("draw.colours", config.draw.colours),
+        ("filters.lookup", config.filters.lookup),
+    ]
     return [(key, text) for key, text in found if text.strip()]
 
 
@@ -90,7 +94,8 @@ def inline_palettes(config: RunConfig, search_path: SearchPath) -> RunConfig:
     Raises:
         VqclipError: for a file that cannot be read.
     """
-    found = {key: inline_files(text, search_path, key) for key, text in palettes_of_run(config)}
-    losses = replace(config.losses, colours=found.get("losses.colours", config.losses.colours))
-    draw = replace(config.draw, colours=found.get("draw.colours", config.draw.colours))
-    return replace(config, losses=losses, draw=draw)
+    for key, text in palettes_of_run(config):
+        group, _, name = key.partition(".")
+        values = replace(getattr(config, group), **{name: inline_files(text, search_path, key)})
+        config = replace(config, **{group: values})
+    return config

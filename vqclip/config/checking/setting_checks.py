@@ -223,6 +223,8 @@ def _check_losses(config: RunConfig) -> None:
     draw = config.draw
     if draw.colours.strip() or draw.start == "colours":
         parse_palette(draw.colours, "draw.colours")
+    if config.filters.lookup.strip():
+        parse_palette(config.filters.lookup, "filters.lookup")
     if draw.paper.strip():
         parse_colour(draw.paper, "draw.paper")
     parse_colour(losses.edge_colour, "losses.edge_colour")

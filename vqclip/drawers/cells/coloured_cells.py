@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -71,6 +71,14 @@ class ColouredCells(BaseDrawer):
     def clamp(self) -> None:
         """Clamp colours and opacity to [0, 1]."""
         self.parameters[COLOURS].clamp_(0, 1)
+
+    @torch.no_grad()
+    def filter_colours(
+        self, parameters: Parameters, colour_filter: Callable[[Tensor], Tensor]
+    ) -> Parameters:
+        """Filter the colours of cells, and leave their opacity; see `BaseDrawer`."""
+        cells = parameters[COLOURS].clamp(0, 1)
+        return {COLOURS: torch.cat([colour_filter(cells[:, :3]), cells[:, 3:]], 1)}
 
     def enlarge(self, width: int, height: int) -> None:
         """Continue at another size, in pixels, with the same cells."""

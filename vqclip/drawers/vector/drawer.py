@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +14,10 @@ from torch.nn import functional
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.svg.strokes import SvgStroke, strokes_to_svg
 from vqclip.drawers.vector import starts
 from vqclip.drawers.vector.paths import Paths
 from vqclip.drawers.vector.rasteriser import paint_strokes, plan_strokes
-from vqclip.drawers.vector.svg import SvgStroke, render_svg
 from vqclip.errors import ConfigError
 from vqclip.language.palettes.colour_names import parse_colour
 from vqclip.media.files import write_whole
@@ -51,7 +52,9 @@ class VectorDrawer(BaseDrawer):
     """
 
     rate: ClassVar[float] = 1.0
-    rate_factors: ClassVar[Mapping[str, float]] = {WIDTHS: 0.1, COLOURS: 0.03, PAPER: 0.03}
+    rate_factors: Mapping[str, float] = MappingProxyType(
+        {WIDTHS: 0.1, COLOURS: 0.03, PAPER: 0.03}
+    )
     is_lossy: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = (".svg",)
@@ -181,17 +184,25 @@ class VectorDrawer(BaseDrawer):
 
         return {name: mix(name, one) for name, one in first.items()}
 
-    def export(self, path: Path) -> None:
-        """Write the picture as SVG.
+    @torch.no_grad()
+    def filter_colours(
+        self, parameters: Parameters, colour_filter: Callable[[Tensor], Tensor]
+    ) -> Parameters:
+        """Filter the colours of strokes, and the paper's if it is a parameter."""
+        found = dict(parameters)
+        if COLOURS in found:
+            colours = found[COLOURS].clamp(0, 1)
+            found[COLOURS] = torch.cat([colour_filter(colours[:, :3]), colours[:, 3:]], 1)
+        if PAPER in found:
+            found[PAPER] = colour_filter(found[PAPER].clamp(0, 1)[None])[0]
+        return found
 
-        Raises:
-            ValueError: if `path` has another suffix.
-            OutputError: if it cannot be written.
-        """
+    def export(self, path: Path, parameters: Parameters) -> None:
+        """Write the picture of given parameters as SVG. See `BaseDrawer`."""
         if path.suffix != ".svg":
-            return super().export(path)
+            return super().export(path, parameters)
         unit = self.height / UNITS
-        parameters = {name: value.detach().cpu() for name, value in self.parameters.items()}
+        parameters = {name: value.detach().cpu() for name, value in parameters.items()}
         points = (parameters[POINTS] * unit).tolist()
         widths = (parameters[WIDTHS] * 2 * unit).tolist()
         colours = self.colours(parameters).tolist()
@@ -199,7 +210,7 @@ class VectorDrawer(BaseDrawer):
         strokes = [SvgStroke(*each) for each in zip(parts, widths, colours, strict=True)]
         red, green, blue = parameters.get(PAPER, self.paper).tolist()
         paper = None if self.has_alpha else (red, green, blue)
-        write_whole(path, render_svg(strokes, self.width, self.height, paper), overwrite=True)
+        write_whole(path, strokes_to_svg(strokes, self.width, self.height, paper), overwrite=True)
         return None
 
     def paper_start(self, colour: Tensor | None = None) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -16,7 +16,6 @@ from vqclip.language.layout.layout_types import SMALLEST, Layout
 from vqclip.language.prompt_types import Box, Prompt, Region
 from vqclip.language.schedules import parse_schedule
 from vqclip.optimisation_loop import Objective
-from vqclip.tensors import Image
 
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
@@ -93,17 +92,20 @@ def share_cutouts(cutouts: int, things: int) -> int:
 
 
 def hold_ground(
-    found: Sequence[Objective], start: Image | None, layouts: Mapping[int, Layout]
+    found: Sequence[Objective],
+    start: Tensor | None,
+    layouts: Mapping[int, Layout],
+    ground: Callable[[], float] = lambda: 1.0,
 ) -> list[Objective]:
     """Return the objectives, with an init loss that holds the ground more than the things.
 
     Args:
-        start: the picture that the run starts from, [1, 3, H, W] in [0, 1].
+        start, ground: as for the init loss, `pixel_losses.closeness_loss`.
     """
     if start is None:
         return list(found)
     weights = ground_weights(layouts, *start.shape[-2:]).to(start)
-    loss = pixel_losses.closeness_loss(start, weights)
+    loss = pixel_losses.closeness_loss(start, weights, ground)
     return [replace(each, loss=loss) if each.name == "init" else each for each in found]
 
 

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO
 
 from vqclip import __version__
 from vqclip.config import loading
+from vqclip.config.draw_settings import FilterSettings
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import PictureError, PromptError
@@ -68,9 +69,9 @@ class Provenance:
     def settings(self) -> dict[str, Any]:
         """Every setting of the run, prompt and seed among them, as plain JSON values.
 
-        Where nothing is noted of layouts there were none.
+        Where nothing is noted of layouts or filters there were none.
         """
-        old = {"layout": "off", "drawer": "vqgan"}
+        old = {"layout": "off", "drawer": "vqgan", "filters": asdict(FilterSettings())}
         return old | self.config | {"prompts": self.prompt, "seed": self.seed}
 
     def to_json(self) -> str:

@@ -2,6 +2,7 @@
 
     outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  checkpoint.safetensors
                          film.mp4  final.png  (best.png, where numbers went wrong)
+                         final.svg and cells.png of drawers that have them
 
 `record_steps` is a generator in the middle: steps go in, are written down, and come out again.
 Consume it under `contextlib.closing`, so that an interrupt in the consumer's body closes the
@@ -55,6 +56,8 @@ class RecordOptions:
     Args:
         provenance: tells what makes the pictures; asked for each, since a setting may change.
         draw_final: draws the finished picture, after the last step; called without gradients.
+            It may have opacity as a fourth channel.
+        export: writes it into the folder as files of other kinds, too.
         look: looks at the finished picture; what it gives is noted in `run.json`. Before the
             picture is saved, so that whatever has a picture has the notes, too.
         every: steps between previews in `steps/`; 0 for none.
@@ -68,6 +71,7 @@ class RecordOptions:
 
     provenance: Callable[[], Provenance]
     draw_final: Callable[[], Image]
+    export: Callable[[Path], object] = lambda folder: None
     look: Callable[[Image], Mapping[str, object]] = lambda image: {}
     every: int = 50
     film: Film | None = None
@@ -125,6 +129,7 @@ def record_steps(
         made = json.loads(options.provenance().to_json())
         notes |= made | options.look(final) | {"finished": _now()}
         _note_time(folder, notes, clock)
+        options.export(folder)
         save_png(folder / "final.png", final, options.provenance())
     except GeneratorExit:
         try:
