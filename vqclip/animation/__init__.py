@@ -3,7 +3,8 @@
 Begin with `frame_feedback`.
 
     frame_feedback    Frame feedback: how each frame begins with the last one, warped and encoded
-    frame_parameters  Parameters of frames: encoded from a warped picture, or moved with the camera
+    frame_parameters  Parameters of frames: encoded from a warped picture, or moved with the
+                      camera
     motion_sources    Frame motion: by a 2-D camera, a 3-D camera, or the optical flow of a film
     camera_2d         The 2-D camera: zoom, pan, roll, tilt and swing as matrices
     camera_3d         The 3-D camera: flights through a depth map
