@@ -133,7 +133,7 @@ def build_runner(
         words=words,
         layouts=request.layouts,
         feedback=feedback,
-        rates=animation_setup.step_rates(config, request.frames)
+        rates=animation_setup.step_rates(config, request.frames, first)
         if request.frames is not None
         else (lambda step: 0.0),
     )

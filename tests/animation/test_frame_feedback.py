@@ -326,6 +326,7 @@ class Mirror:
     """A drawer whose latents are pictures."""
 
     is_lossy = True
+    moves = False
 
     def draw_parameters(self, parameters: Parameters) -> Tensor:
         return parameters["latent"]
@@ -431,3 +432,90 @@ def test_which_frame_it_is_after_some_steps(home: Home) -> None:
         4,
     ]
     assert run.total == 9 and [run.feedback.steps(each)[-1] for each in range(4)] == [2, 4, 6, 8]
+
+
+def strokes(home: Home, **settings: Any) -> Runner:
+    """A session of strokes whose first frame is drawn."""
+    draw = {"strokes": 12, "segments": 2}
+    return first_frame(home, drawer="strokes", draw=draw, **settings)
+
+
+def test_strokes_go_with_the_camera(home: Home) -> None:
+    run = strokes(home, camera={"zoom": 1.2, "roll": 5.0, "pan_x": 0.1})
+    trip, drawer = run.feedback, run.drawer
+    assert trip is not None and trip.last is not None and run._optimiser is not None
+    before = {k: v.clone() for k, v in run._optimiser.state_dict()["moments"].items()}
+    unit, last = 32 / 224, trip.last
+    forward = trip.motion.moves(1).matrix(32, 32).inverse()  # type: ignore[attr-defined]
+    places = last["points"].double() * unit - 0.5
+    ends = torch.cat([places, torch.ones(len(places), 1)], 1) @ forward.T
+    wanted = ((ends[:, :2] + 0.5) / unit).float()
+    frames(run).start_frame(1)
+    points = drawer.parameters["points"]
+    there = ((points - wanted).abs() < 1e-2).all(1)
+    owner = drawer.paths.owner  # type: ignore[attr-defined]
+    went = [bool(there[owner == stroke].all()) for stroke in range(12)]
+    assert 4 < sum(went) < 12  # others left
+    kept = torch.tensor(went)
+    assert torch.allclose(drawer.parameters["widths"][kept], last["widths"][kept] * 1.2)
+    # The frame is held to what the moved strokes draw; and what was learnt of them stays.
+    assert trip.target is not None
+    drawn = drawer.draw().detach().mul(255).round().div(255)
+    assert torch.equal(trip.target, drawn)
+    assert float(trip.hold_loss(view(drawn))) == 0
+    after = run._optimiser.state_dict()["moments"]
+    assert all(torch.equal(after[key], each) for key, each in before.items()) and before
+
+
+def test_strokes_stay_as_they_are_without_a_camera(home: Home) -> None:
+    run = strokes(home)
+    frames(run).start_frame(1)
+    assert run.feedback is not None and run.feedback.last is not None
+    for name, value in run.feedback.last.items():
+        assert torch.equal(run.drawer.parameters[name], value)
+
+
+def test_where_strokes_come_back_depends_on_the_seed(home: Home) -> None:
+    def points(edges: str = "fill", seed: int = 1) -> Tensor:
+        run = strokes(home, camera={"pan_x": 0.3, "edges": edges}, seed=seed)
+        drawer: Any = run.drawer
+        last = {k: torch.zeros_like(v) + 10 for k, v in run.drawer.parameters.items()}
+        assert run.feedback is not None
+        run.feedback.last = last  # all of them leave
+        frames(run).start_frame(1)
+        points = drawer.parameters["points"].detach()
+        return points[drawer.paths.first]
+
+    one, two, other = points(), points(), points(seed=2)
+    assert torch.equal(one, two) and not torch.equal(one, other)
+    # Twice as dense as elsewhere in what comes into view, and no denser.
+    assert int((one[:, 0] > 0.6 * 224).sum()) >= 8
+    assert float(points("black").max()) < 11  # nothing comes back
+
+
+def test_strokes_begin_anew_where_a_film_cuts(home: Home) -> None:
+    run, route = strokes(home), Film()
+    trip = run.feedback
+    assert trip is not None and trip.last is not None
+    trip.motion = route  # type: ignore[assignment]
+    frames(run).start_frame(1)  # half of it is hidden: the strokes stay
+    assert torch.equal(run.drawer.parameters["points"], trip.last["points"])
+    assert torch.equal(trip.seen, 1 - route.hidden)  # type: ignore[arg-type]
+    route.hidden[:] = 1
+    frames(run).start_frame(1)
+    wanted = run.drawer.encode(route.source_frame(1).image)
+    assert torch.equal(run.drawer.parameters["points"], wanted["points"])
+
+
+def test_strokes_between_frames_are_on_the_way(home: Home) -> None:
+    between = {"format": "none", "between": 3, "between_by": "latent"}
+    run = strokes(home, camera={"pan_x": 0.25}, film=between)
+    trip, drawer = run.feedback, run.drawer
+    assert trip is not None and trip.last is not None
+    after = {name: value.clone() for name, value in trip.last.items()}
+    after["points"] -= torch.tensor([56.0, 0])
+    found = trip._between(1, drawer, trip.last, after)
+    for number, picture in enumerate(found, start=1):
+        moved = {k: v.clone() for k, v in trip.last.items()}
+        moved["points"] -= number / 4 * torch.tensor([56.0, 0])
+        assert torch.allclose(picture, drawer.draw_parameters(moved), atol=1e-3)

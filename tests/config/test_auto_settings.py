@@ -39,6 +39,55 @@ def test_what_suits_a_start() -> None:
     assert defaults_for("random", "mine") is defaults_for("x.png", "starter") is NO_DEFAULTS
 
 
+def test_what_suits_another_drawer() -> None:
+    drafted = load_config("a fox", drawer="pixels")
+    assert (drafted.init, drafted.steps, drafted.growth, drafted.optimiser.rate) == (
+        *("dream", 150, []),
+        None,
+    )
+    assert (drafted.losses.init, drafted.losses.edges) == (1, 0)
+    plain = load_config("a fox", drawer="pixels", init="random")
+    assert (plain.losses.init, plain.losses.edges) == (0, 3)
+    photo = load_config("a fox", drawer="pixels", init="fractal")
+    assert (photo.losses.init, photo.losses.edges, photo.steps) == (0, 0, 150)
+    film = load_config("a fox", drawer="pixels", source={"film": "a.mp4"})
+    assert (film.init, film.steps, film.optimiser.rate) == ("source", 40, None)
+
+
+@pytest.mark.parametrize("vqgan", ["starter", "mine"])
+@pytest.mark.parametrize("drawer", ["strokes", "lines", "strokes,pixels"])
+def test_strokes_begin_at_random_unless_a_picture_is_given(drawer: str, vqgan: str) -> None:
+    start = load_config("a fox", drawer=drawer, vqgan=vqgan).init
+    assert start == "random"
+    assert load_config("a fox", drawer=drawer, init="fractal").init == "fractal"
+
+
+def test_strokes_go_on_from_the_draft_of_another_drawer() -> None:
+    assert load_config("a fox", drawer="pixels,strokes", vqgan="mine").init == "dream"
+    assert load_config("a fox", drawer="vqgan,strokes").init == "dream"
+
+
+def test_lines_are_not_smoothed() -> None:
+    lines, strokes = (load_config("a fox", drawer=name).losses for name in ("lines", "strokes"))
+    assert (lines.smoothness, lines.edges) == (0, 0)
+    assert (strokes.smoothness, strokes.edges) == (10, 3)
+    assert load_config("a fox", drawer="lines", losses={"edges": 1}).losses.edges == 1
+    assert load_config("a fox", drawer="vqgan,lines").losses.smoothness == 0
+
+
+@pytest.mark.parametrize("first", ["lines", "strokes", "pixels", "palette", "vqgan"])
+@pytest.mark.parametrize("then", ["lines", "pixels", "vqgan"])
+def test_what_suited_a_drawer_goes_with_it(first: str, then: str) -> None:
+    own = ["cutouts.count=8", "losses.symmetry=1"]
+    drawn = load_config("a fox", overrides=[*own, f"drawer={first}"])
+    notes = to_dict(drawn, everywhere=False)
+    assert load_config(base=notes) == drawn
+    start = ["init=random", f"drawer={then}"]
+    assert load_config(base=notes, overrides=start) == load_config(
+        "a fox", overrides=[*own, *start]
+    )
+
+
 def test_random_codes_of_the_starter_get_a_border() -> None:
     own = load_config("a fox", init="random")
     assert (own.losses.edges, own.growth) == (3, [Stage(*each) for each in GROWN])

@@ -41,6 +41,15 @@ def test_the_names_are_those_of_the_settings() -> None:
 
 
 @EACH
+def test_strokes_alone_move_with_a_camera(home: Home, name: str) -> None:
+    drawer = make(home, name)
+    assert drawer.moves == draw_settings.uses_strokes(name)
+    if not drawer.moves:
+        with pytest.raises(ValueError, match=f"the drawer {name} does not move its parameters"):
+            drawer.move({}, lambda places: places, 1)
+
+
+@EACH
 def test_a_drawer_says_its_name(home: Home, name: str) -> None:
     assert make(home, name).name == name
 

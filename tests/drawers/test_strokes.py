@@ -158,10 +158,21 @@ def test_without_paper_the_strokes_lie_on_any_ground(picture: Tensor, tmp_path: 
     assert "paper" not in (tmp_path / "strokes.svg").read_text()
 
 
+def in_view(height: int, width: int, left: int = 0, right: int = 0, bottom: int = 0) -> Tensor:
+    """What comes into view at the borders of a picture: [1, 1, H, W]."""
+    fresh = torch.zeros(1, 1, height, width)
+    fresh[..., :left] = fresh[..., width - right :] = 1
+    fresh[..., height - bottom :, :] = 1
+    return fresh
+
+
 def test_a_camera_moves_the_strokes(drawer: StrokesDrawer) -> None:
     shift = torch.tensor([4.0, -2.0])
     before = drawer.parameters["points"].detach()
-    moved = drawer.move(drawer.parameters, lambda places: places + shift, 1, generator())
+    moved = drawer.move(drawer.parameters, lambda places: places + shift, 1)
+    assert torch.allclose(moved["points"], before + shift * UNITS / 28)
+    fresh = in_view(28, 40, left=4, bottom=2)
+    moved = drawer.move(drawer.parameters, lambda places: places + shift, 1, fresh, generator())
     stayed = ((moved["points"] - before - shift * UNITS / 28).abs() < 1e-3).all(1)
     owner = drawer.paths.owner
     whole = [bool(stayed[owner == stroke].all()) for stroke in range(30)]
@@ -175,7 +186,10 @@ def test_a_camera_moves_the_strokes(drawer: StrokesDrawer) -> None:
 def test_strokes_that_leave_come_back_in_what_comes_into_view() -> None:
     drawer = StrokesDrawer(64, 64, strokes=200, segments=1)
     start = drawer.random_parameters(generator())
-    moved = drawer.move(start, lambda places: places + torch.tensor([32.0, 0]), 1, generator())
+    fresh = in_view(64, 64, left=32)
+    moved = drawer.move(
+        start, lambda places: places + torch.tensor([32.0, 0]), 1, fresh, generator()
+    )
     gone = (start["points"][:, 0] + UNITS / 2 - moved["points"][:, 0]).abs() > 1e-3
     first = moved["points"][drawer.paths.first]
     again = gone[drawer.paths.first]
@@ -186,13 +200,67 @@ def test_strokes_that_leave_come_back_in_what_comes_into_view() -> None:
 
 def test_a_zoom_widens_the_strokes(drawer: StrokesDrawer) -> None:
     middle = torch.tensor([20.0, 14.0])
-    moved = drawer.move(
-        drawer.parameters, lambda places: (places - middle) * 1.5 + middle, 1.5, generator()
-    )
+    moved = drawer.move(drawer.parameters, lambda places: (places - middle) * 1.5 + middle, 1.5)
     assert torch.allclose(moved["widths"], drawer.parameters["widths"] * 1.5)
-    unlimited = drawer.move(drawer.parameters, lambda places: places, 100, generator())
+    unlimited = drawer.move(drawer.parameters, lambda places: places, 100)
     assert float(unlimited["widths"].max()) == pytest.approx(11.2)
     assert torch.equal(unlimited["points"], drawer.parameters["points"])
+
+
+def test_strokes_that_a_zoom_loses_come_back_unseen() -> None:
+    drawer = StrokesDrawer(64, 64, strokes=200, segments=1)
+    start = drawer.random_parameters(generator())
+    start["colours"][:, :3] = torch.tensor([0.2, 0.4, 0.6])
+    start["colours"][:, 3] = 1
+    fresh = torch.zeros(1, 1, 64, 64)
+
+    def follow(places: Tensor) -> Tensor:
+        return (places - 32) * 2 + 32
+
+    moved = drawer.move(start, follow, 2, fresh, generator())
+    left = drawer.move(start, follow, 2)
+    again = (moved["points"] != left["points"]).any(1)[drawer.paths.first]
+    assert 80 < int(again.sum()) < 180
+    first = moved["points"][drawer.paths.first][again]
+    assert 0 <= float(first.min()) < 20 and UNITS - 20 < float(first.max()) <= UNITS
+    assert float(moved["widths"][again].max()) < float(left["widths"].max())
+    # Those on others have their colour, those on the paper its.
+    whole = (drawer.draw_parameters(moved) - drawer.draw_parameters(left)).abs()
+    assert float(whole.mean()) < 0.02
+    assert torch.equal(left["colours"], start["colours"])
+
+
+def test_the_smallest_strokes_go_to_what_a_camera_uncovers() -> None:
+    drawer = StrokesDrawer(64, 64, strokes=200, segments=1)
+    start = drawer.random_parameters(generator())
+    start["widths"][50:] = drawer.most
+    fresh = in_view(64, 64, left=16, right=16)
+    moved = drawer.move(start, lambda places: (places - 32) / 2 + 32, 0.5, fresh, generator())
+    left = drawer.move(start, lambda places: (places - 32) / 2 + 32, 0.5)
+    gone = (moved["points"] != left["points"]).any(1)[drawer.paths.first]
+    assert int(gone.sum()) == 100 and bool(gone[:50].all())
+    first = moved["points"][drawer.paths.first][gone][:, 0]
+    assert bool(((first <= UNITS / 4) | (first >= UNITS * 3 / 4)).all())
+
+
+def test_strokes_that_are_far_apart_change_places() -> None:
+    drawer = StrokesDrawer(64, 64, strokes=40, segments=1, paper_moves=True)
+    one = drawer.random_parameters(generator())
+    two = {name: value.clone() for name, value in one.items()}
+    two["points"] += 8
+    two["points"][:80] += UNITS  # twenty strokes
+    two["colours"][:20] = 0
+    two["paper"] = torch.zeros(3)
+    half = drawer.blend(one, two, 0.5)
+    assert torch.allclose(half["points"][80:], one["points"][80:] + 4, atol=1e-4)
+    taken = (half["points"][:80] == two["points"][:80]).all(1).view(20, 4)
+    stayed = (half["points"][:80] == one["points"][:80]).all(1).view(20, 4)
+    assert bool((taken.all(1) ^ stayed.all(1)).all()) and 6 < int(taken.all(1).sum()) < 14
+    assert torch.equal(half["colours"][:20].sum(1) == 0, taken.all(1))
+    assert torch.allclose(half["paper"], torch.full((3,), 0.5))
+    for share, end in ((0.0, one), (1.0, two)):
+        whole = drawer.blend(one, two, share)
+        assert all(torch.allclose(whole[name], end[name]) for name in end)
 
 
 def test_settings_choose_the_strokes() -> None:

@@ -100,7 +100,7 @@ def _groups() -> Iterator[tuple[str, str]]:
 def _table(found: list[Setting]) -> str:
     rows = [("setting", "default", "what it does", "what it takes"), ("---",) * 4]
     for each in found:
-        rows.append((_code(each.key), _code(each.default), each.help, _taken(each)))
+        rows.append((_code(each.key), _code(each.default), each.owned_help, _taken(each)))
     cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 

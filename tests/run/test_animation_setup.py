@@ -231,6 +231,14 @@ def test_schedules_hold_for_whole_frames(home: Home) -> None:
     assert run._optimiser.optimiser.param_groups[0]["lr"] == pytest.approx(0.03)
 
 
+@pytest.mark.parametrize(("drawer", "rate"), [("vqgan", 0.1), ("pixels", 0.03), ("lines", 0.5)])
+def test_later_frames_are_learnt_at_half_the_drawers_rate(
+    home: Home, drawer: str, rate: float
+) -> None:
+    assert ready(home, drawer=drawer).rates(4) == pytest.approx(rate)
+    assert ready(home, drawer=drawer, motion={"rate": 0.2}).rates(4) == 0.2
+
+
 def test_closeness_to_the_start_ends_with_the_first_frame(home: Home) -> None:
     run = ready(home, init="fractal", losses={"init": 2.0})
     losses = [float(step.losses["init"]) for step in run.play()]

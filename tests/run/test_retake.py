@@ -93,6 +93,21 @@ def test_a_stretch_may_be_at_either_end(old: Home, stretch: str) -> None:
     ]
 
 
+def test_a_stretch_of_strokes_is_blended_as_pictures(home: Home) -> None:
+    strokes = ("drawer=strokes", "draw.strokes=8", "film.between=1", "film.between_by=latent")
+    go("animate", "a fox", *home.words(*WORDS, *strokes, "steps=3"))
+    go("again", OLD, "--frames", "2:6", "seed=6")
+    one, two = (sorted(Path(f"outputs/000{n}-a-fox/frames").iterdir()) for n in (1, 2))
+    assert len(one) == len(two) == 15
+    pairs = zip(one, two, strict=True)
+    gaps = [
+        float((images.read_picture(a) - images.read_picture(b)).abs().mean()) for a, b in pairs
+    ]
+    # Frames 2 to 5 are pictures 4 to 10; picture 11 leads to frame 6, which stays.
+    assert not any(gaps[:3] + gaps[12:]) and all(gaps[3:12])
+    assert gaps[11] < gaps[10] < gaps[8] and gaps[11] < gaps[6] / 2
+
+
 def test_pictures_between_frames_are_numbered_alike(home: Home) -> None:
     more = ("film.between=2", "film.between_by=latent", "loop=true")
     go("animate", "a fox", *home.words(*WORDS, *more))

@@ -1,9 +1,10 @@
-"""Frame feedback: how each frame begins with the last one, warped and encoded.
+"""Frame feedback: how each frame begins with the last one, warped and encoded, or moved.
 
 The last picture is warped and encoded, and the drawer starts the next frame from that latent. The
 optimiser's moments and the average of shown frames are warped, too. Encoding a decoded latent
 does not give the same latent; the difference, which no picture shows, is warped along and added.
-So without a camera move nothing is lost, and a still animation is the same as more steps.
+So without a camera move nothing is lost, and a still animation is the same as more steps. Strokes
+are not encoded: their points move with the camera.
 """
 
 from __future__ import annotations
@@ -11,49 +12,22 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from vqclip.animation import colour_match
+from vqclip.animation import colour_match, frame_parameters
+from vqclip.animation.frame_parameters import FrameDrawer, WarpedPictures
 from vqclip.animation.motion_sources import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
 from vqclip.animation.warp import Warp, edges_without_fill, scale_warp, warp
 from vqclip.optimisation_loop import View
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Parameters, Scalar, pack_parameters, unpack_parameters
 
+CUT = 0.5  # of a film's frame that the one before could not show: another shot begins
 FRESH = 0.3  # noise where something comes into view, so that the optimiser has a start
 LEVELS = 255  # pictures kept between frames have as many levels as picture files
-
-
-class FrameDrawer(Protocol):
-    """A drawer whose parameters frame feedback takes from frame to frame.
-
-    Args:
-        parameters: by name; those of a VQGAN are a latent.
-        is_grid, is_lossy: see `vqclip.drawers.base`.
-    """
-
-    parameters: dict[str, nn.Parameter]
-    is_grid: ClassVar[bool]
-    is_lossy: ClassVar[bool]
-
-    def draw_parameters(self, parameters: Parameters) -> Image:
-        """Draw parameters: [1, 3, H, W] in [0, 1]."""
-
-    def encode(self, picture: Image) -> dict[str, Tensor]:
-        """Find parameters for a picture."""
-
-    def blend(self, first: Parameters, second: Parameters, share: float) -> dict[str, Tensor]:
-        """Blend parameters; `share` is that of the second."""
-
-    def replace(self, parameters: Parameters) -> None:
-        """Go on from other parameters."""
-
-    def clamp(self) -> None:
-        """Bring the parameters back to their range."""
 
 
 @dataclass
@@ -118,11 +92,47 @@ class FrameFeedback:
 
     @torch.no_grad()
     def start_frame(self, frame: int, drawer: FrameDrawer, optimiser: Scheduled) -> None:
-        """Warp the last frame to its place in `frame`, and start the drawer from there."""
+        """Warp or move the last frame to its place in `frame`, and start the drawer there."""
         assert self.last is not None
-        habits, last = self.options, self.last
-        drawn = _levels(drawer.draw_parameters(last))
+        habits = self.options
+        drawn = _levels(drawer.draw_parameters(self.last))
         mapping = self.motion.frame_warp(frame, drawn)
+        start = self._move if drawer.moves else self._warp
+        drawer.replace(start(frame, drawer, self.last, drawn, mapping))
+        drawer.clamp()
+        if habits.moments and drawer.is_grid:
+            optimiser.warp_moments(
+                lambda each: warp(each, mapping, edges_without_fill(habits.edges), "linear")[0]
+            )
+        elif not (habits.moments and drawer.moves):  # strokes keep theirs: a camera turns little
+            optimiser.reset_moments()
+        if self.shown is not None and habits.smooth > 0:
+            self.shown = _levels(
+                warp(self.shown, mapping, edges_without_fill(habits.edges))[0].clamp(0, 1)
+            )
+
+    def _move(
+        self, frame: int, drawer: FrameDrawer, last: Parameters, drawn: Image, mapping: Warp
+    ) -> Parameters:
+        """Move the last frame's parameters; where a film cuts to another shot, encode that."""
+        seen, ground = warp(drawn, mapping, "black", "linear")[1], self.source_frame(frame)
+        if ground is not None:
+            seen = seen * (1 - ground.hidden)
+        if ground is not None and float(ground.hidden.mean()) > CUT:
+            parameters = drawer.encode(ground.image)
+        else:
+            stream = torch.Generator().manual_seed(self.seed + frame)
+            fresh = None if self.options.edges == "black" else 1 - seen
+            parameters = frame_parameters.move(drawer, last, drawn, mapping, fresh, stream)
+        self.target = _levels(drawer.draw_parameters(parameters))
+        self.seen = _levels(seen.clamp(0, 1))
+        return parameters
+
+    def _warp(
+        self, frame: int, drawer: FrameDrawer, last: Parameters, drawn: Image, mapping: Warp
+    ) -> Parameters:
+        """Warp the last frame's picture, change it as the options say, and encode it."""
+        habits = self.options
         moved, seen = warp(drawn, mapping, habits.edges)
         moved, fresh = moved.clamp(0, 1), 1 - seen
         plain = _levels(moved)
@@ -141,53 +151,15 @@ class FrameFeedback:
             strength = noise + (FRESH * fresh if blank else 0.0)
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))
-        parameters = self._encode(drawer, last, drawn, self.target, mapping, plain, share)
+        pictures = WarpedPictures(drawn, plain, self.target, share)
+        parameters = frame_parameters.encode(
+            drawer, last, pictures, mapping, habits.edges, habits.through
+        )
         for scene, taken in habits.arriving(frame).items():
             if scene in self.drafts:
                 parameters = drawer.blend(parameters, drawer.encode(self.drafts[scene]), taken)
                 self.target = _levels(drawer.draw_parameters(parameters))
-        drawer.replace(parameters)
-        drawer.clamp()
-        if habits.moments and drawer.is_grid:
-            optimiser.warp_moments(
-                lambda each: warp(each, mapping, edges_without_fill(habits.edges), "linear")[0]
-            )
-        else:
-            optimiser.reset_moments()
-        if self.shown is not None and habits.smooth > 0:
-            self.shown = _levels(
-                warp(self.shown, mapping, edges_without_fill(habits.edges))[0].clamp(0, 1)
-            )
-
-    def _encode(
-        self,
-        drawer: FrameDrawer,
-        last: Parameters,
-        drawn: Image,
-        target: Image,
-        mapping: Warp,
-        plain: Image,
-        share: Tensor,
-    ) -> dict[str, Tensor]:
-        """The parameters that a frame begins with: those of its picture.
-
-        Args:
-            last: parameters of the last frame, whose picture is `drawn`.
-            plain: that picture, warped; `target` is what the frame begins with.
-            share: where `target` is the film's own frame.
-        """
-        if not drawer.is_lossy:
-            return dict(last) if torch.equal(target, drawn) else drawer.encode(target)
-        found, edges = drawer.encode(target), self.options.edges
-        if self.options.through == "latent":  # only other changes, such as noise, count
-            changes = _subtract(found, drawer.encode(plain))
-            around = edges_without_fill(edges)
-            return {k: warp(x, mapping, around)[0] + changes[k] for k, x in last.items()}
-        # Add the difference where the last picture, not the film's own frame, is shown.
-        for name, rest in _subtract(last, drawer.encode(drawn)).items():
-            kept = functional.interpolate(1 - share, rest.shape[-2:], mode="area")
-            found[name] = found[name] + kept * warp(rest, mapping, _known(edges), "linear")[0]
-        return found
+        return parameters
 
     @torch.no_grad()
     def finish_frame(
@@ -209,8 +181,10 @@ class FrameFeedback:
         parameters = self._closing(frame, parameters, drawer)
         image = drawer.draw_parameters(parameters)
         if self.blend_back is not None and (share := self.blend_back.share(frame)) > 0:
-            # The old picture itself comes late: most of the blend is between parameters.
-            image = image.lerp(self.blend_back.old_frame(frame), share**2)
+            # The old picture itself comes late: most of the blend is between parameters, where
+            # there are parameters that draw it well.
+            late = share if drawer.moves else share**2
+            image = image.lerp(self.blend_back.old_frame(frame), late)
         if self.shown is not None and habits.smooth > 0:
             image = image + habits.smooth * self._stays(frame, image) * (self.shown - image)
         self.shown = _levels(image)
@@ -311,7 +285,7 @@ class FrameFeedback:
         """
         if self.blend_back is not None:
             share = self.blend_back.share(frame)
-            if share == 0:
+            if share == 0 or drawer.moves:
                 return own
             return drawer.blend(own, drawer.encode(self.blend_back.old_frame(frame)), share)
         closing = frame - (self.frames - self.options.loop)
@@ -324,10 +298,21 @@ class FrameFeedback:
         back = self.blend_back
         if back is None or not back.continues:
             return []
-        after = drawer.encode(back.old_frame(frame + 1))
-        return self._between(
-            frame + 1 if frame + 1 < self.frames else self.options.loop, drawer, own, after
-        )
+        old, following = back.old_frame(frame + 1), frame + 1
+        if following == self.frames:
+            following = self.options.loop
+        if not drawer.moves:
+            return self._between(following, drawer, own, drawer.encode(old))
+        # Strokes that are found for a picture draw it roughly, so the pictures are blended.
+        assert self.shown is not None
+        mapping, around = self.motion.frame_warp(following, self.shown), "mirror"
+        shares = [n / (self.options.between + 1) for n in range(1, self.options.between + 1)]
+        return [
+            warp(self.shown, scale_warp(mapping, share), around)[0]
+            .lerp(warp(old, scale_warp(mapping, share - 1), around)[0], share)
+            .clamp(0, 1)
+            for share in shares
+        ]
 
     def _between(
         self, frame: int, drawer: FrameDrawer, before: Parameters, after: Parameters
@@ -339,36 +324,15 @@ class FrameFeedback:
         for number in range(1, self.options.between + 1):
             share = number / (self.options.between + 1)
             ends = [
-                self._moved(drawer, end, picture, scale_warp(mapping, share_of))
+                frame_parameters.between(
+                    drawer, end, picture, scale_warp(mapping, share_of), self.options.edges
+                )
                 for end, picture, share_of in zip(
                     (before, after), drawn, (share, share - 1), strict=True
                 )
             ]
             found.append(drawer.draw_parameters(drawer.blend(ends[0], ends[1], share)))
         return found
-
-    def _moved(
-        self, drawer: FrameDrawer, own: Parameters, drawn: Image, mapping: Warp
-    ) -> dict[str, Tensor]:
-        """Warp parameters by their picture; what no picture shows of them is warped along."""
-        edges = edges_without_fill(self.options.edges)
-        # What comes into view in one of the frames is shown by the other: black would darken it.
-        around = "mirror" if edges == "black" else edges
-        moved = drawer.encode(warp(drawn, mapping, around)[0].clamp(0, 1))
-        if drawer.is_lossy:
-            for name, rest in _subtract(own, drawer.encode(drawn)).items():
-                moved[name] = moved[name] + warp(rest, mapping, _known(edges), "linear")[0]
-        return moved
-
-
-def _subtract(first: Parameters, second: Parameters) -> dict[str, Tensor]:
-    """The differences of parameters, by name."""
-    return {name: value - second[name] for name, value in first.items()}
-
-
-def _known(edges: str) -> str:
-    """The edges for the difference that no picture shows: zero, unless the picture repeats."""
-    return edges if edges in ("wrap", "mirror") else "black"
 
 
 def _levels(image: Tensor) -> Tensor:

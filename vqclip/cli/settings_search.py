@@ -104,6 +104,8 @@ def _tell(setting: Setting, screen: Console) -> None:
         "takes": ", ".join(setting.choices) or setting.kind,
         "does": setting.help,
     }
+    if setting.drawers:
+        rows = {**rows, "drawers": ", ".join(setting.drawers)}
     screen.result(f"{setting.key}={setting.default}")
     screen.table([_indented(row) for row in rows.items()])
 

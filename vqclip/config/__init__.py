@@ -5,7 +5,7 @@ Begin with `loading`.
     schema                The settings schema: every setting as a field of a frozen dataclass
     setting_fields        Fields of the settings schema: dataclass fields with help, choices and
                           bounds
-    draw_settings         Settings of the drawers, `draw.…`; each names the drawers that have it
+    draw_settings         Drawers: what a picture is made of, and the settings `draw.…` of each
     setting_descriptions  Descriptions of settings: names, defaults and help for tables and notes
     setting_layers        Layers of values, merged over the schema, with errors that name the
                           setting

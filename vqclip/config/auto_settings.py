@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vqclip.config.draw_settings import drawer_names, uses_vqgan
+from vqclip.config.draw_settings import VECTORS, drawer_names, uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError, PromptError
@@ -54,12 +54,22 @@ OTHER_DRAWER_DEFAULTS: dict[str, Any] = {
     "steps": 150,
     "growth": [],
     "optimiser": {"rate": None},
-    "losses": {"edges": 3.0},
 }
 
 
-# pytti's own losses of its Limited Palette.
-PALETTE_LOSSES: dict[str, float] = {"shades": 0.01, "unlike": 0.2}
+# What they begin with at random needs a border as random codes do; a draft has its background.
+OTHER_DRAWER_LOSSES: dict[str, dict[str, float]] = {
+    "random": {"edges": 3.0},
+    "dream": {"init": 1.0},
+}
+
+
+# Of palette, pytti's own losses of its Limited Palette. Lines on paper are anything but smooth,
+# and may run out of the picture.
+OWN_LOSSES: dict[str, dict[str, float]] = {
+    "palette": {"shades": 0.01, "unlike": 0.2},
+    "lines": {"smoothness": 0.0, "edges": 0.0},
+}
 
 
 # A border of one colour would be an opaque one.
@@ -70,8 +80,9 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     """Resolve init=auto and drawer=auto, and turn `length` in seconds into `frames`.
 
     drawer becomes "vqgan,pyramid" for a still of more than one step from a draft, if the VQGAN is
-    the starter; else "vqgan". init becomes "source" if there is a source film; "dream", a draft,
-    if the VQGAN is the starter and a text prompt has a positive weight; else "random".
+    the starter; else "vqgan". init becomes "source" if there is a source film; "random" for
+    strokes and lines; "dream", a draft, if a text prompt has a positive weight and the VQGAN is
+    the starter, or another drawer begins; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -111,7 +122,10 @@ def _resolve_init(config: RunConfig) -> str:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
         words = []  # empty or not valid, which is reported when the run is planned
-    drafted = config.vqgan == "starter" or not uses_vqgan(config.drawer)
+    # Strokes that are laid over a draft follow its blur, and few of them change much from there;
+    # those that begin anywhere are free to become the forms.
+    drafted = drawer_names(config.drawer)[0] not in VECTORS
+    drafted &= config.vqgan == "starter" or not uses_vqgan(config.drawer)
     return "dream" if words and drafted else "random"
 
 
@@ -136,7 +150,9 @@ def defaults_for(
         drawer: the setting.
         alpha: the setting `draw.alpha`.
     """
-    losses = PALETTE_LOSSES if "palette" in drawer_names(str(drawer)) else {}
+    losses: dict[str, float] = {}
+    for name in drawer_names(str(drawer)):
+        losses = losses | OWN_LOSSES.get(name, {})
     losses = losses | TRANSPARENT_LOSSES if alpha else losses
     found = _defaults_for_start(init, vqgan, drawer)
     return found | {"losses": found.get("losses", {}) | losses} if losses else found
@@ -145,7 +161,10 @@ def defaults_for(
 def _defaults_for_start(init: Any, vqgan: Any, drawer: Any) -> dict[str, Any]:
     """The same, by what is drawn at first."""
     if not str(drawer).startswith("vqgan"):
-        return OTHER_DRAWER_DEFAULTS
+        if init == "source":
+            return OTHER_DRAWER_DEFAULTS | {"steps": SOURCE_FILM_DEFAULTS["steps"]}
+        losses = OTHER_DRAWER_LOSSES.get(str(init), {})
+        return OTHER_DRAWER_DEFAULTS | ({"losses": losses} if losses else {})
     if init == "dream":
         return DRAFT_DEFAULTS if drawer == "vqgan" else FINISHED_DRAFT_DEFAULTS
     if init == "source":

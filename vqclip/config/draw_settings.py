@@ -1,4 +1,53 @@
-"""Settings of the drawers, `draw.…`, each of which names the drawers that have it; of filters."""
+"""Drawers: what a picture is made of, and the settings `draw.…` of each.
+
+    drawer=NAME           one drawer, from the first step to the last
+    drawer=FIRST,SECOND   two: the second goes on from what the first has drawn
+
+    auto        vqgan; for a still from a draft of the starter: vqgan,pyramid
+    vqgan       things and scenes in the manner of the pictures that a VQGAN learnt from; the
+                choice for most prompts. draw.pyramid
+    pyramid     a sum of pictures of all resolutions: fine detail without a network; best as the
+                second drawer
+    pixels      a grid of square cells, as in old games. draw.grid, draw.coarse, draw.alpha
+    mosaic      cells of another shape: brick, hexagon, triangle, diamond or knit. draw.shape,
+                draw.grid, draw.coarse, draw.alpha
+    palette     a grid of cells in few colours, which are learnt, or given and kept: for posters
+                and prints. draw.palettes, draw.shades, draw.gamma, draw.start, draw.colours,
+                draw.lock, draw.grid, draw.coarse
+    fourier     a spectrum of waves: dreamlike texture all over the picture. draw.decay,
+                draw.saturation, draw.contrast
+    wavelets    the same of wavelets, whose forms are more local. draw.wave, draw.sharp,
+                draw.saturation, draw.contrast
+    strokes     coloured brush strokes on paper, for painterly pictures that scale to any size.
+                draw.strokes, draw.segments, draw.thinnest, draw.thickest, draw.paper,
+                draw.paper_moves, draw.alpha
+    lines       a few long black lines on paper, as a pen draws them: the same settings as
+                strokes, without draw.alpha
+
+    vqclip "a red fox" drawer=pixels draw.grid=48x48
+    vqclip "a red fox" drawer=mosaic draw.shape=hexagon draw.coarse=2
+    vqclip "a red fox" drawer=palette draw.start=colours draw.colours="navy->gold\\8"
+    vqclip "a red fox" drawer=strokes draw.strokes=512 draw.paper=black
+    vqclip "a red fox" drawer=vqgan,pyramid draw.finish=40%
+
+All but vqgan draw without a network. Each has a learning rate of its own, unless optimiser.rate
+is set. `vqclip help settings draw` tells what each setting does, and which drawers have it; a
+setting of another drawer is refused.
+
+Of two drawers, the second takes the last draw.finish of the steps (65% unless it is set; a number
+of steps, or a share), at the learning rate draw.finish_rate. The first finds the composition, the
+second draws it in its own manner: vqgan,pyramid sharpens, and vqgan,strokes paints. An animation
+has one drawer.
+
+Where the camera moves, strokes and lines go with it: what leaves the picture comes back in what
+comes into view. So settings that change a warped picture, such as motion.noise and
+motion.colours, have no effect on them. Other drawers are fitted to the warped picture, as well as
+they can draw it.
+
+Of a still that ends with pixels, mosaic, strokes or lines there is also final.svg, for print and
+plotters, and of pixels cells.png, with one pixel for each cell. filters.lookup leaves only some
+colours, whatever draws.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +79,11 @@ def drawer_names(text: str) -> tuple[str, ...]:
 def uses_vqgan(text: str) -> bool:
     """Whether the VQGAN is among the drawers that the setting `drawer` names, or "auto"."""
     return bool({"vqgan", "auto"} & {*drawer_names(text)})
+
+
+def uses_strokes(text: str) -> bool:
+    """Whether the setting `drawer` names one of strokes, which move with a camera."""
+    return bool({*VECTORS} & {*drawer_names(text)})
 
 
 def finish_steps(text: str, finish: str, steps: int) -> int:

@@ -70,7 +70,9 @@ class MotionSettings:
     steps: int | str = schedulable(
         8, "optimisation steps for each frame after the first", least=0
     )
-    rate: float | str = schedulable(0.1, "learning rate of those steps", least=0)
+    rate: float | str | None = schedulable(
+        None, "learning rate of those steps; null: 0.1, or half of another drawer's", least=0
+    )
     hold: float | str = schedulable(
         3.0, "weight of staying close to the warped previous frame", least=0
     )

@@ -20,19 +20,29 @@ DRAWER_LOSSES = ("opacity", "shades", "unlike")  # that other drawers than the V
 
 @dataclass(frozen=True)
 class Setting:
-    """The description of a setting, as text: key, kind of value, default, help and choices."""
+    """The description of a setting, as text: key, kind of value, default, help and choices.
+
+    Attributes:
+        drawers: those that have it; none where it is not a drawer's.
+    """
 
     key: str
     kind: str
     default: str
     help: str
     choices: tuple[str, ...]
+    drawers: tuple[str, ...] = ()
+
+    @property
+    def owned_help(self) -> str:
+        """The help, after the drawers that have the setting, if it is theirs."""
+        return f"{', '.join(self.drawers)}: {self.help}" if self.drawers else self.help
 
     @property
     def full_help(self) -> str:
-        """The help, with the choices, or that the setting may be a schedule."""
+        """The help, with the drawers, and with the choices or that it may be a schedule."""
         taken = "number or schedule" if "schedule" in self.kind else ", ".join(self.choices)
-        return self.help + (f" ({taken})" if taken else "")
+        return self.owned_help + (f" ({taken})" if taken else "")
 
 
 def type_hints(schema: Any) -> dict[str, Any]:
@@ -109,6 +119,7 @@ def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Se
             default=_format(value),
             help=each.metadata.get("help", ""),
             choices=each.metadata.get("choices", ()),
+            drawers=each.metadata.get("drawers", ()),
         )
 
 

@@ -35,6 +35,7 @@ class BaseDrawer(ABC):
         is_grid: whether its parameters are grids that lie over the picture, so that moments may
             be resized and warped with it: [1, C, rows, columns].
         is_lossy: whether a picture that is drawn and encoded gives other parameters.
+        moves: whether it has `move`, by which its parameters go with a camera.
         encodes: whether it can start from a picture.
         exports: suffixes of the files that `export` writes, such as ".svg".
         multiple: the sides of the picture are multiples of it.
@@ -48,6 +49,7 @@ class BaseDrawer(ABC):
     rate_factors: Mapping[str, float] = MappingProxyType({})
     is_grid: ClassVar[bool] = False
     is_lossy: ClassVar[bool] = False
+    moves: ClassVar[bool] = False
     encodes: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = ()
 
@@ -153,6 +155,28 @@ class BaseDrawer(ABC):
     def blend(self, first: Parameters, second: Parameters, share: float) -> dict[str, Tensor]:
         """Blend two sets of parameters of one shape; `share` in [0, 1] is that of the second."""
         return {name: value.lerp(second[name], share) for name, value in first.items()}
+
+    def move(
+        self,
+        parameters: Parameters,
+        follow: Callable[[Tensor], Tensor],
+        scale: float,
+        fresh: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Move parameters with a camera, where `moves`.
+
+        Args:
+            follow: where the camera brings points [K, 2], x and y in pixels.
+            scale: by which it enlarges what it shows.
+            fresh: how much of each pixel comes into view, [1, 1, h, w] in [0, 1], of any size;
+                None leaves it empty.
+            generator: on the processor; it is needed with `fresh`.
+
+        Raises:
+            ValueError: if the drawer's parameters cannot be moved.
+        """
+        raise ValueError(f"the drawer {self.name} does not move its parameters")
 
     def filter_colours(
         self, parameters: Parameters, colour_filter: Callable[[Tensor], Tensor]

@@ -16,7 +16,7 @@ from vqclip.drawers.cell_grid import plan_grid
 from vqclip.drawers.cells.coloured_cells import COLOURS, ColouredCells
 from vqclip.drawers.cells.coverage import CoverageTable, measure_coverage
 from vqclip.drawers.cells.shapes import SHAPES, CellLayout
-from vqclip.drawers.cells.svg import polygons_to_svg
+from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.errors import pick
 from vqclip.media.files import write_whole
 from vqclip.tensors import Image, Parameters

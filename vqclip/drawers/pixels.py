@@ -16,7 +16,7 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.cell_grid import plan_grid
 from vqclip.drawers.cells.coloured_cells import COLOURS, ColouredCells
 from vqclip.drawers.cells.shapes import SHAPES, CellLayout
-from vqclip.drawers.cells.svg import polygons_to_svg
+from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.media.files import write_whole
 from vqclip.media.images import to_bytes, to_png
 from vqclip.tensors import Image, Parameters

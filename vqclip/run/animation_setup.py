@@ -22,7 +22,9 @@ from vqclip.animation.motion_sources import (
 )
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
 from vqclip.config import schedule_settings
+from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.schema import RunConfig
+from vqclip.drawers.base import BaseDrawer
 from vqclip.errors import ConfigError
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.assets import SearchPath
@@ -32,6 +34,7 @@ from vqclip.optimisation_loop import Objective
 from vqclip.run.frame_plan import FramePlan, fps_of, open_source
 from vqclip.tensors import Image
 
+LATENT_RATE = 0.1  # of the frames that a VQGAN draws after the first
 NAMES = ("hold", "source")  # of what is liked about a frame apart from the prompt
 
 
@@ -87,12 +90,16 @@ def frame_objectives(
         yield Objective("source", weight, feedback.source_loss)
 
 
-def step_rates(config: RunConfig, frame_plan: FramePlan) -> Curve:
+def step_rates(config: RunConfig, frame_plan: FramePlan, drawer: BaseDrawer) -> Curve:
     """The learning rate at each step after the first frame.
 
     Raises:
         ConfigError: if it is negative.
     """
+    if config.motion.rate is None:
+        own = drawer.default_rate(config.optimiser.name)
+        usual = LATENT_RATE if uses_vqgan(config.drawer) else own / 2
+        return lambda step: usual
     return schedule_settings.setting_curve(config, "motion.rate", frame_plan.clock)
 
 

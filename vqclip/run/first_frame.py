@@ -80,7 +80,9 @@ def fit_parameters(drawer: BaseDrawer, picture: Image) -> dict[str, Tensor]:
     if not drawer.is_lossy:
         return found
     moving = {name: value.requires_grad_() for name, value in found.items()}
-    optimiser = optimisers.build_optimiser("adam", moving, rate_factors=drawer.rate_factors)
+    optimiser = optimisers.build_optimiser(
+        "adam", moving, rate=drawer.default_rate("adam"), rate_factors=drawer.rate_factors
+    )
     best, least = {name: x.detach().clone() for name, x in moving.items()}, math.inf
     for _ in range(LIKE):
         optimiser.zero_grad()

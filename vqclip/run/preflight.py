@@ -21,7 +21,7 @@ from vqclip.config.checking.picture_checks import (
     require_images,
 )
 from vqclip.config.checking.setting_checks import check_settings
-from vqclip.config.draw_settings import uses_vqgan
+from vqclip.config.draw_settings import uses_strokes, uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.errors import VqclipError
@@ -128,10 +128,11 @@ class Request:
 
     @property
     def scenes_with_drafts(self) -> range:
-        """The scenes that take up a draft of their own on the way."""
+        """The scenes that take up a draft of their own on the way; strokes take up none."""
         config, count = self.config, self.scenes.scenes
         several = self.frames is not None and count > 1 and config.motion.drafts > 0
         wanted = several and config.init == "dream" and not self.is_begun
+        wanted = wanted and not uses_strokes(config.drawer)
         return range(count if wanted else 0)
 
 

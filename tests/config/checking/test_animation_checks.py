@@ -270,6 +270,14 @@ def test_only_the_first_frame_comes_from_none(text: str) -> None:
         ({"motion": {"drafts": 0.2}}, 2, "drafts=0.2 is .* with init=random there are no drafts"),
         ({"motion": {"drafts": 1.0}, "init": "dream"}, 2, ""),
         ({"motion": {"drafts": 0.0}}, 1, ""),
+        (
+            {"motion": {"drafts": 0.2, "colours": "lab"}, "drawer": "strokes"},
+            2,
+            "colours, motion.drafts have no effect with drawer=strokes, whose strokes move",
+        ),
+        ({"motion": {"noise": 0.1}, "drawer": "lines"}, 1, "noise has no effect with drawer=li"),
+        ({"motion": {"noise": 0.1}, "drawer": "pixels"}, 1, ""),
+        ({"camera": {"edges": "black", "zoom": 1.1}, "drawer": "lines"}, 1, ""),
         ({}, 1, ""),
     ],
 )

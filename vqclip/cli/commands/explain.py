@@ -14,7 +14,7 @@ from vqclip.cli import prompt_arguments, settings_search
 from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
-from vqclip.config import layout_settings, loading, perceptor_spec
+from vqclip.config import draw_settings, layout_settings, loading, perceptor_spec
 from vqclip.config.checking.prompt_notes import list_prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -46,6 +46,7 @@ TOPICS = {
     "structured": structured,
     "schedules": schedules,
     "perceptors": perceptor_spec,
+    "drawers": draw_settings,
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+from vqclip.config.draw_settings import drawer_names, uses_strokes
 from vqclip.config.schema import FilmSettings, MotionSettings, RunConfig
 from vqclip.errors import ConfigError, PictureError, SoundError, suggest
 from vqclip.language.assets import SearchPath
@@ -24,6 +25,11 @@ WEIGHTS = (".pth", ".pt", ".safetensors")  # a flow that ends so is a file
 MOVES_2D = ("zoom", "pan_x", "pan_y")  # moves of the 2D camera
 MOVES_3D = ("forward", "right", "up")  # moves of the 3D camera
 GROUPS = ("camera", "motion", "source", "sound", "retake")  # of animations alone
+WARPED = {  # group → settings of how pictures are warped and encoded, which strokes are not
+    "camera": ("edges", "through"),
+    "motion": ("noise", "colours", "drafts"),
+    "source": ("blend",),
+}
 MOVES = (*MOVES_2D, "roll", "tilt", "swing", *MOVES_3D)
 
 
@@ -79,8 +85,10 @@ def idle_settings(config: RunConfig, scenes: int) -> Iterator[str]:
     """
     if not config.frames:
         return
+    if uses_strokes(config.drawer):
+        yield from _idle_for_strokes(config)
     drafts = config.motion.drafts
-    if drafts not in (0, MotionSettings().drafts):
+    if not uses_strokes(config.drawer) and drafts not in (0, MotionSettings().drafts):
         meaning = f"motion.drafts={drafts:g} is what new scenes take from drafts of their own"
         if scenes == 1:
             yield f"{meaning}, but there is only one scene; write several: a fox ^ an owl"
@@ -96,6 +104,23 @@ def camera_moves(config: RunConfig) -> bool:
     """Whether a run is an animation whose camera moves."""
     moves = {f"camera.{each}" for each in MOVES}
     return config.frames > 0 and not moves.isdisjoint(_changed_keys(config, "camera"))
+
+
+def _idle_for_strokes(config: RunConfig) -> Iterator[str]:
+    """Yield notes about changes of warped pictures, which strokes do not make."""
+    kept = {"camera.edges"} if config.camera.edges == "black" else set()
+    found = [
+        f"{group}.{name}"
+        for group, names in WARPED.items()
+        for name in names
+        if f"{group}.{name}" in {*_changed_keys(config, group)} - kept
+    ]
+    if found:
+        verb = "has" if len(found) == 1 else "have"
+        yield (
+            f"{', '.join(found)} {verb} no effect with drawer={drawer_names(config.drawer)[0]}, "
+            "whose strokes move from frame to frame and are not drawn anew"
+        )
 
 
 def _idle_camera(config: RunConfig) -> Iterator[str]:

@@ -1,9 +1,8 @@
-"""Cells that cover a picture: their shapes, how much of each pixel they cover, and SVG files.
+"""Cells that cover a picture: their shapes, and how much of each pixel they cover.
 
 Begin with `coloured_cells`.
 
     coloured_cells  The base of drawers whose parameters are the colours of cells
     coverage        Coverage tables: how much of each pixel belongs to which cell
     shapes          The shapes of cells, and where the cells of a grid lie
-    svg             SVG files of coloured polygons
 """

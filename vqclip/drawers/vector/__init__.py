@@ -1,4 +1,4 @@
-"""Vector drawings: strokes of Bézier curves, as pixels and as SVG.
+"""Vector drawings: strokes of Bézier curves.
 
 Begin with `rasteriser`.
 
@@ -7,6 +7,5 @@ Begin with `rasteriser`.
     paths       Which control points make which curve of which stroke
     rasteriser  Strokes as pixels, differentiable in points, widths and colours
     starts      The first points of strokes: at random, or along the forms of a picture
-    svg         Strokes as an SVG file
     tiling      Which strokes meet which tiles, and which pixels are at their edges
 """

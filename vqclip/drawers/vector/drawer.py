@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -9,13 +10,14 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.svg.strokes import SvgStroke, strokes_to_svg
+from vqclip.drawers.vector import starts
 from vqclip.drawers.vector.paths import Paths
 from vqclip.drawers.vector.rasteriser import paint_strokes, plan_strokes
-from vqclip.drawers.vector.starts import wander
-from vqclip.drawers.vector.svg import SvgStroke, render_svg
 from vqclip.errors import ConfigError
 from vqclip.language.palettes.colour_names import parse_colour
 from vqclip.media.files import write_whole
@@ -25,7 +27,9 @@ from vqclip.tensors import Image, Parameters
 POINTS, WIDTHS, COLOURS, PAPER = "points", "widths", "colours", "paper"
 UNITS = 224  # the canvas is so high: CLIPDraw's, in whose pixels the learning rates are known
 STEP = 0.1  # from a random point to the next: the range, as a share of the canvas
-VIEW_CELLS = 16  # columns and rows in which it is noted what comes into view
+VIEW = 256  # columns and rows in which a place is chosen in what comes into view
+CROWD = 2  # times as dense as elsewhere may the strokes be in what comes into view
+APART = 0.25  # of the height; strokes that are farther from each other are not blended
 OPTIONS = ("strokes", "segments", "thinnest", "thickest", "paper", "paper_moves")
 
 
@@ -51,6 +55,8 @@ class VectorDrawer(BaseDrawer):
     rate_factors: Mapping[str, float] = MappingProxyType(
         {WIDTHS: 0.1, COLOURS: 0.03, PAPER: 0.03}
     )
+    is_lossy: ClassVar[bool] = True
+    moves: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = (".svg",)
 
     def __init__(
@@ -118,30 +124,65 @@ class VectorDrawer(BaseDrawer):
         parameters: Parameters,
         follow: Callable[[Tensor], Tensor],
         scale: float,
-        generator: torch.Generator,
+        fresh: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> dict[str, Tensor]:
-        """Move strokes with a camera.
+        """Move strokes with a camera; see `BaseDrawer`.
 
-        A stroke that leaves the picture comes back at a random place of what comes into view, of
-        the same width and colour; if nothing does, as in a zoom into it, anywhere.
-
-        Args:
-            follow: where the camera brings points [K, 2], x and y in pixels.
-            scale: by which it enlarges what it shows.
-            generator: on the processor.
+        Strokes that leave the picture come back at random places of what comes into view, of the
+        same width and colour; if they are too few for it, the smallest strokes go there, too. If
+        they are too many, as in a zoom, the others come back anywhere: thin, in the colour that
+        the picture has there.
         """
         points, unit = parameters[POINTS], self.height / UNITS
-        moved = follow(points * unit) / unit
         widths = (parameters[WIDTHS] * scale).clamp(self.least, self.most)
-        lost = self._outside(moved.cpu(), widths.cpu())
-        first = self._places_in_view(follow, len(lost), points.device, generator)
-        again = wander(self.paths, first, (STEP * self.canvas[0], STEP * UNITS), generator)
-        lost = lost[self.paths.owner, None].to(points.device)
-        return {
-            **{name: value.clone() for name, value in parameters.items()},
-            POINTS: torch.where(lost, again.to(points), moved),
-            WIDTHS: widths,
-        }
+        moved = {name: value.detach().clone() for name, value in parameters.items()}
+        moved |= {POINTS: follow(points * unit) / unit, WIDTHS: widths}
+        if fresh is None or generator is None:
+            return moved
+        share = float(fresh.mean())
+        again = self._choose_returning(moved, share)
+        room = math.ceil(CROWD * share * len(again))
+        spare = again & (again.cumsum(0) > room)
+        small = functional.interpolate(fresh.float().cpu(), [VIEW, VIEW], mode="area")[0, 0]
+        anywhere = torch.ones_like(small)
+        places = [
+            starts.choose_places(weights, len(again), generator)
+            for weights in (small if room else anywhere, anywhere)
+        ]
+        place = torch.where(spare[:, None], places[1], places[0])
+        place = (place - 0.5 + torch.rand(place.shape, generator=generator)) / VIEW
+        first = place * torch.tensor(self.canvas)
+        step = (STEP * self.canvas[0], STEP * UNITS)
+        others = starts.wander(self.paths, first, step, generator).to(points)
+        if bool(spare.any()):
+            self._match_picture(moved, spare.to(points.device), first * unit)
+        owner = again[self.paths.owner, None].to(points.device)
+        return {**moved, POINTS: torch.where(owner, others, moved[POINTS])}
+
+    def blend(self, first: Parameters, second: Parameters, share: float) -> dict[str, Tensor]:
+        """Blend strokes: those that are near go over, those that are far apart change places.
+
+        A stroke that left the picture and came back elsewhere would else fly across it. They do
+        not all change at the same share.
+        """
+        owner, points = self.paths.owner, (first[POINTS], second[POINTS])
+        gaps = (points[0] - points[1]).detach().norm(dim=-1).cpu()
+        mean = torch.zeros(self.paths.strokes).scatter_reduce(
+            0, owner, gaps, "mean", include_self=False
+        )
+        far = mean > APART * UNITS
+        later = starts.spread_evenly(self.paths.strokes)[:, 0] < share
+        shares = torch.where(far, later.float(), torch.full_like(mean, share))
+        shares = shares.to(points[0].device)
+
+        def mix(name: str, one: Tensor) -> Tensor:
+            if name == PAPER:
+                return one.lerp(second[name], share)
+            own = shares[owner.to(shares.device)] if name == POINTS else shares
+            return one.lerp(second[name], own.view(-1, *[1] * (one.dim() - 1)))
+
+        return {name: mix(name, one) for name, one in first.items()}
 
     @torch.no_grad()
     def filter_colours(
@@ -169,7 +210,7 @@ class VectorDrawer(BaseDrawer):
         strokes = [SvgStroke(*each) for each in zip(parts, widths, colours, strict=True)]
         red, green, blue = parameters.get(PAPER, self.paper).tolist()
         paper = None if self.has_alpha else (red, green, blue)
-        write_whole(path, render_svg(strokes, self.width, self.height, paper), overwrite=True)
+        write_whole(path, strokes_to_svg(strokes, self.width, self.height, paper), overwrite=True)
         return None
 
     def paper_start(self, colour: Tensor | None = None) -> dict[str, Tensor]:
@@ -187,39 +228,36 @@ class VectorDrawer(BaseDrawer):
         colours = clamp_with_grad(self.colours(parameters), 0, 1)
         return paint_strokes(plan, cubics, radii, colours)
 
-    def _outside(self, points: Tensor, widths: Tensor) -> Tensor:
-        """Which strokes lie wholly on the far side of one border: [N]."""
+    def _match_picture(self, moved: dict[str, Tensor], which: Tensor, places: Tensor) -> None:
+        """Make some strokes [N] thin, and as the picture is at places [N, 2], in pixels."""
+        thin = moved[WIDTHS].clamp(max=max(self.least, self.most / 10))
+        if COLOURS in moved:
+            picture = self.draw_parameters(moved)[0]
+            pixels = starts.sample_pixels(picture, places.to(picture.device))
+            colours = torch.cat([pixels, moved[COLOURS][:, 3:]], 1)
+            moved[COLOURS] = torch.where(which[:, None], colours, moved[COLOURS])
+        moved[WIDTHS] = torch.where(which, thin, moved[WIDTHS])
+
+    def _choose_returning(self, moved: Parameters, share: float) -> Tensor:
+        """Which strokes come back: those out of view, and the smallest for a share: [N]."""
+        points, widths = moved[POINTS].cpu(), moved[WIDTHS].cpu()
         owner = self.paths.owner[:, None].expand(-1, 2)
-        limits = points.new_tensor(self.canvas)
-        ends = [
+        low, high = (
             points.new_zeros(len(widths), 2).scatter_reduce(
                 0, owner, points, way, include_self=False
             )
             for way in ("amin", "amax")
-        ]
-        return ((ends[0] - widths[:, None] > limits) | (ends[1] + widths[:, None] < 0)).any(1)
-
-    def _places_in_view(
-        self,
-        follow: Callable[[Tensor], Tensor],
-        number: int,
-        device: torch.device,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """Random places of the picture that the camera did not show before: [number, 2]."""
-        size = torch.tensor([self.width, self.height])
-        fine = (torch.arange(8 * VIEW_CELLS) + 0.5) / (8 * VIEW_CELLS)
-        before = torch.cartesian_prod(fine, fine) * size
-        after = (follow(before.to(device)).cpu() / size * VIEW_CELLS).floor()
-        shown = ((after >= 0) & (after < VIEW_CELLS)).all(1)
-        cells = torch.ones(VIEW_CELLS, VIEW_CELLS)
-        column, row = after[shown].long().unbind(1)
-        cells[column, row] = 0
-        weights = cells.flatten() if cells.any() else torch.ones(VIEW_CELLS**2)
-        index = torch.multinomial(weights, number, replacement=True, generator=generator)
-        cell = torch.stack([index.div(VIEW_CELLS, rounding_mode="floor"), index % VIEW_CELLS], 1)
-        place = (cell + torch.rand(number, 2, generator=generator)) / VIEW_CELLS
-        return place * torch.tensor(self.canvas)
+        )
+        beyond = (low - widths[:, None] > points.new_tensor(self.canvas)) | (
+            high + widths[:, None] < 0
+        )
+        lost = beyond.any(1)
+        missing = round(share * len(lost)) - int(lost.sum())
+        if missing > 0:
+            sizes = (high - low).norm(dim=-1) * widths
+            sizes = sizes.masked_fill(lost, torch.inf)
+            lost[sizes.argsort(stable=True)[:missing]] = True
+        return lost
 
 
 def chosen_options(settings: DrawSettings) -> dict[str, Any]:

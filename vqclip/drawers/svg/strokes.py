@@ -1,14 +1,13 @@
-"""SVG: strokes as a file that vector editors and plotters open."""
+"""SVG files of strokes of Bézier curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
+from xml.etree.ElementTree import SubElement
 
+from vqclip.drawers.svg.document import make_root, to_bytes
 from vqclip.language.palettes.colour_names import RGB, to_hex
-
-NAMESPACE = "http://www.w3.org/2000/svg"
 
 
 @dataclass(frozen=True)
@@ -26,23 +25,22 @@ class SvgStroke:
     colour: tuple[float, float, float, float]
 
 
-def render_svg(strokes: Sequence[SvgStroke], width: int, height: int, paper: RGB | None) -> bytes:
+def strokes_to_svg(
+    strokes: Sequence[SvgStroke], width: int, height: int, paper: RGB | None
+) -> bytes:
     """An SVG file of strokes, the first at the bottom, clipped to the picture.
 
     Args:
         width, height: of the picture, in pixels.
         paper: red, green and blue of a rectangle below the strokes, in [0, 1]; None for none.
     """
-    size = {"width": str(width), "height": str(height)}
-    root = ElementTree.Element(
-        "svg", {"xmlns": NAMESPACE, **size, "viewBox": f"0 0 {width} {height}"}
-    )
-    clip = ElementTree.SubElement(ElementTree.SubElement(root, "defs"), "clipPath", id="picture")
-    ElementTree.SubElement(clip, "rect", size)
+    root, size = make_root(width, height), {"width": str(width), "height": str(height)}
+    clip = SubElement(SubElement(root, "defs"), "clipPath", id="picture")
+    SubElement(clip, "rect", size)
     if paper is not None:
-        ElementTree.SubElement(root, "rect", {"id": "paper", **size, "fill": to_hex(paper)})
+        SubElement(root, "rect", {"id": "paper", **size, "fill": to_hex(paper)})
     common = {"fill": "none", "stroke-linecap": "round", "stroke-linejoin": "round"}
-    group = ElementTree.SubElement(root, "g", {"clip-path": "url(#picture)", **common})
+    group = SubElement(root, "g", {"clip-path": "url(#picture)", **common})
     for stroke in strokes:
         attributes = {
             "d": _path_data(stroke.points),
@@ -51,9 +49,8 @@ def render_svg(strokes: Sequence[SvgStroke], width: int, height: int, paper: RGB
         }
         if stroke.colour[3] < 1:
             attributes["stroke-opacity"] = f"{stroke.colour[3]:.3f}"
-        ElementTree.SubElement(group, "path", attributes)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+        SubElement(group, "path", attributes)
+    return to_bytes(root)
 
 
 def _path_data(points: Sequence[Sequence[float]]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree import ElementTree
+from xml.etree.ElementTree import SubElement
 
 from vqclip.drawers.cells.shapes import Corners
+from vqclip.drawers.svg.document import make_root, to_bytes
+from vqclip.language.palettes.colour_names import to_hex
 
 # In pixels. The ground shows as hairlines where two polygons meet, unless a stroke covers it; a
 # wider stroke hides more of the neighbours that were drawn before.
@@ -27,22 +29,14 @@ def polygons_to_svg(
         colours: of each, red, green, blue and, where it may be transparent, opacity in [0, 1].
         scale: how many pixels the units of the corners have, across and down.
     """
-    svg = ElementTree.Element(
-        "svg",
-        xmlns="http://www.w3.org/2000/svg",
-        width=str(width),
-        height=str(height),
-        viewBox=f"0 0 {width} {height}",
-    )
+    root = make_root(width, height)
     for polygon, (red, green, blue, *alpha) in zip(polygons, colours, strict=True):
-        levels = (round(255 * level) for level in (red, green, blue))
-        colour = "#" + "".join(f"{level:02x}" for level in levels)
+        colour = to_hex((red, green, blue))
         points = " ".join(f"{x * scale[0]:.2f},{y * scale[1]:.2f}" for x, y in polygon)
-        drawn = ElementTree.SubElement(svg, "polygon", points=points, fill=colour)
+        drawn = SubElement(root, "polygon", points=points, fill=colour)
         if alpha and alpha[0] < 1:  # a stroke would lie over the polygon, and show
             drawn.set("fill-opacity", f"{alpha[0]:.3g}")
         else:
             drawn.set("stroke", colour)
             drawn.set("stroke-width", str(STROKE))
-    ElementTree.indent(svg)
-    return ElementTree.tostring(svg, "utf-8", xml_declaration=True)
+    return to_bytes(root)

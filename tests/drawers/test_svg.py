@@ -11,7 +11,8 @@ import torch
 from PIL import Image, ImageColor, ImageDraw
 
 from vqclip.drawers.strokes import StrokesDrawer
-from vqclip.drawers.vector.svg import NAMESPACE, SvgStroke, render_svg
+from vqclip.drawers.svg.document import NAMESPACE
+from vqclip.drawers.svg.strokes import SvgStroke, strokes_to_svg
 
 FINE = 6  # samples along each side of a pixel
 
@@ -61,7 +62,7 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 def test_a_stroke_is_a_path_clipped_to_the_picture() -> None:
     points = [(1, 2), (3.456, -4), (1234.5678, 0.001), (7, 8)]
     stroke = SvgStroke(points, 2.499, (1, 0.5, 0, 0.25))
-    root = ElementTree.fromstring(render_svg([stroke], 30, 20, None))
+    root = ElementTree.fromstring(strokes_to_svg([stroke], 30, 20, None))
     assert root.tag == f"{{{NAMESPACE}}}svg"
     assert root.attrib == {"width": "30", "height": "20", "viewBox": "0 0 30 20"}
     assert root.find(f"{{{NAMESPACE}}}rect") is None
@@ -78,4 +79,4 @@ def test_a_stroke_is_a_path_clipped_to_the_picture() -> None:
 
 def test_opaque_strokes_name_no_opacity() -> None:
     stroke = SvgStroke([(0, 0)] * 4, 1, (0, 0, 0, 1))
-    assert b"opacity" not in render_svg([stroke], 3, 2, (1, 1, 1))
+    assert b"opacity" not in strokes_to_svg([stroke], 3, 2, (1, 1, 1))
