@@ -71,6 +71,8 @@ def _add_behind(whole: Composite, size: ThingSize, blocks: Dependents, rng: Rand
         if low or not size.solid:  # it looks over it, as over a sofa
             x = side * 0.2 * max(0.0, width - 0.6 * block.width)
             bottom = min(0.75 * height, 0.42 * block.height)
+        elif node.size.place == "sky":  # it rises over it
+            x, bottom = side * 0.28 * width, min(0.75 * height, 0.45 * block.height)
         elif block.width > 1.4 * width:
             x, bottom = side * 0.2 * block.width, min(0.75 * height, 0.9 * block.height)
         else:  # it looks out at the side
