@@ -17,7 +17,7 @@ from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
 from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
-from vqclip.config.sizes import final_size, plan_stages
+from vqclip.config.sizes import describe_multiples, final_size, plan_stages
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.registry import DRAWERS, DrawerInputs
 from vqclip.guidance import objectives
@@ -33,6 +33,7 @@ from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
 from vqclip.optimisation_loop import Objective, Step
+from vqclip.repeats import REPEATS
 from vqclip.run import (
     animation_setup,
     frame_plan,
@@ -157,7 +158,9 @@ def _make_drawers(
     """Make the drawers of a run: one for the size at first, and one for the last steps."""
     config = request.config
     return [
-        DRAWERS[name](DrawerInputs(wide, high, config.draw, vqgan, memory_policy))
+        DRAWERS[name](
+            DrawerInputs(wide, high, config.draw, vqgan, memory_policy, REPEATS[config.tile])
+        )
         for name, (wide, high, _) in zip(
             drawer_names(config.drawer), (stages[0], stages[-1]), strict=False
         )
@@ -172,10 +175,7 @@ def _notes(request: Request, device: torch.device, size: Size, factor: int) -> I
         yield describe_deterministic_cost(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
     if found != wanted:
-        yield (
-            f"size {wanted} becomes {found}: for this VQGAN, each side must be a multiple of "
-            f"{factor} pixels"
-        )
+        yield f"size {wanted} becomes {found}: {describe_multiples(config, factor)}"
 
 
 def _make_start(
@@ -240,7 +240,9 @@ def _make_objectives(
             prompts, perceptors, request.scenes, material, reserved, request.weights
         ),
         *told,
-        *objectives.make_loss_objectives(config.losses, start, request.clock),
+        *objectives.make_loss_objectives(
+            config.losses, start, request.clock, REPEATS[config.tile]
+        ),
     ]
     if request.layouts:
         found = thing_prompts.hold_ground(found, start, request.layouts)

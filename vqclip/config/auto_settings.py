@@ -63,7 +63,8 @@ def resolve_auto(config: RunConfig) -> RunConfig:
 
     drawer becomes "vqgan,pyramid" for a still of more than one step from a draft, if the VQGAN is
     the starter; else "vqgan". init becomes "source" if there is a source film; "dream", a draft,
-    if the VQGAN is the starter and a text prompt has a positive weight; else "random".
+    if the VQGAN is the starter, a text prompt has a positive weight and the picture does not
+    tile, since drafts show one thing on a plain ground; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -89,6 +90,8 @@ def _resolve_init(config: RunConfig) -> str:
     """What init=auto means."""
     if config.source.film:
         return "source"
+    if config.tile != "none":
+        return "random"
     try:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
@@ -107,14 +110,25 @@ def _frames(seconds: float, fps: float) -> int:
     return max(1, round(seconds * fps))
 
 
-def defaults_for(init: Any, vqgan: Any, drawer: Any = "vqgan") -> dict[str, Any]:
+def defaults_for(
+    init: Any, vqgan: Any, drawer: Any = "vqgan", tile: Any = "none"
+) -> dict[str, Any]:
     """The defaults for a start: settings that differ from the schema's, as nested dicts.
 
     Args:
         init: the setting, resolved (`resolve_auto`).
         vqgan: the name of the VQGAN.
-        drawer: the setting.
+        drawer, tile: the settings.
     """
+    found = _start_defaults(init, vqgan, drawer)
+    if tile == "none":
+        return found
+    losses = {key: value for key, value in found.get("losses", {}).items() if key != "edges"}
+    return {key: value for key, value in (found | {"losses": losses}).items() if value != {}}
+
+
+def _start_defaults(init: Any, vqgan: Any, drawer: Any) -> dict[str, Any]:
+    """The defaults for a start of a picture that does not tile."""
     if not str(drawer).startswith("vqgan"):
         return OTHER_DRAWER_DEFAULTS
     if init == "dream":
@@ -133,8 +147,11 @@ def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str,
         notes: the settings recorded in the picture.
         now: the defaults for the new start, as `defaults_for` gives them.
     """
-    before = defaults_for(notes.get("init"), notes.get("vqgan"), notes.get("drawer", "vqgan"))
-    return notes if before is now else _without(_without(notes, before), _schema_defaults(now))
+    before = defaults_for(
+        *(notes.get("init"), notes.get("vqgan")),
+        *(notes.get("drawer", "vqgan"), notes.get("tile", "none")),
+    )
+    return notes if before == now else _without(_without(notes, before), _schema_defaults(now))
 
 
 def _schema_defaults(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _settled(
         if before.drawer == auto_settings.choose_drawer(before):  # only what suited its start
             merged = dataclasses.replace(merged, drawer="auto")
     config = _with_share(auto_settings.resolve_auto(merged))
-    suited = auto_settings.defaults_for(config.init, config.vqgan, config.drawer)
+    suited = auto_settings.defaults_for(config.init, config.vqgan, config.drawer, config.tile)
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:
         kept = dict(auto_settings.carry_over(base, suited))

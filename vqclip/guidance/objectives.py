@@ -28,6 +28,7 @@ from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.optimisation_loop import Loss, Objective, View
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Scalar
 
 THING_CONTRAST = 0.15  # weight of the contrast with distractors, beside a thing's prompt of 1
@@ -208,18 +209,19 @@ def _scene_weight(weight: Curve, timeline: SceneTimeline, scene: int, prompt: Pr
 
 
 def make_loss_objectives(
-    wanted: LossSettings, start: Image | None, clock: Clock
+    wanted: LossSettings, start: Image | None, clock: Clock, repeat: Repeat = ONCE
 ) -> Iterator[Objective]:
     """Make the objectives of the losses on pixels, for those that have a weight.
 
     Args:
         start: the picture that the run starts from, for the init loss.
+        repeat: how the picture repeats.
 
     Raises:
         ConfigError: if a colour or a schedule cannot be read.
     """
     options: dict[str, dict[str, object]] = {
-        "smoothness": {},
+        "smoothness": {"repeat": repeat},
         "saturation": {},
         "symmetry": {"axis": wanted.axis},
         "palette": {"colours": wanted.colours},

@@ -21,7 +21,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Generator
-from torch.nn import functional
 
 from vqclip.config.checking import picture_checks
 from vqclip.config.schema import NOISES, RunConfig
@@ -370,7 +369,7 @@ def start_drawer(
         found = drawer.random_parameters(generator)
     else:
         size = [drawer.height, drawer.width]
-        small = functional.interpolate(start, size, mode="bilinear", antialias=True)
+        small = drawer.repeat.resize(start, size, "bilinear", antialias=True)
         found = drawer.encode(small)
     drawer.replace({name: value.to(device) for name, value in found.items()})
     return drawer

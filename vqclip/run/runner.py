@@ -324,6 +324,8 @@ class Runner:
             del settings["layout"]
         if settings["drawer"] == "vqgan" and self.config.draw == DrawSettings():
             del settings["drawer"], settings["draw"]  # and other drawers
+        if settings["tile"] == "none":  # and pictures that tile
+            del settings["tile"]
         known = self.models, package_versions()
         placed = layouts_to_values(self.layouts)
         return Provenance(

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
+from vqclip.drawers.vector.copies import copy_curves, find_copies
 from vqclip.drawers.vector.paths import Paths
-from vqclip.drawers.vector.rasteriser import paint_strokes, plan_strokes
+from vqclip.drawers.vector.rasteriser import SOFT, paint_strokes, plan_strokes
 from vqclip.drawers.vector.starts import wander
 from vqclip.drawers.vector.svg import SvgStroke, render_svg
 from vqclip.errors import ConfigError
 from vqclip.language.palettes.colour_names import parse_colour
 from vqclip.media.files import write_whole
 from vqclip.models.vqgan import clamp_with_grad
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 POINTS, WIDTHS, COLOURS, PAPER = "points", "widths", "colours", "paper"
@@ -44,6 +46,7 @@ class VectorDrawer(BaseDrawer):
         paper: colour of the paper, see `vqclip.language.palettes.colour_names`.
         paper_moves: whether the paper's colour is a parameter, too.
         alpha: whether there is no paper.
+        repeat: how the picture repeats.
     """
 
     rate: ClassVar[float] = 1.0
@@ -60,8 +63,9 @@ class VectorDrawer(BaseDrawer):
         paper: str,
         paper_moves: bool = False,
         alpha: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
-        super().__init__(width, height)
+        super().__init__(width, height, repeat=repeat)
         self.has_alpha = alpha
         if thinnest > thickest:
             raise ConfigError(
@@ -151,11 +155,13 @@ class VectorDrawer(BaseDrawer):
             return super().export(path)
         unit = self.height / UNITS
         parameters = {name: value.detach().cpu() for name, value in self.parameters.items()}
-        points = (parameters[POINTS] * unit).tolist()
-        widths = (parameters[WIDTHS] * 2 * unit).tolist()
-        colours = self.colours(parameters).tolist()
+        points, radii = parameters[POINTS] * unit, parameters[WIDTHS] * unit
         parts = [points[part] for part in self.paths.point_slices()]
-        strokes = [SvgStroke(*each) for each in zip(parts, widths, colours, strict=True)]
+        colours = self.colours(parameters).tolist()
+        strokes = [
+            SvgStroke((parts[index] + move).tolist(), 2 * float(radii[index]), colours[index])
+            for index, move in zip(*self._copies(points, radii), strict=True)
+        ]
         red, green, blue = parameters.get(PAPER, self.paper).tolist()
         paper = None if self.has_alpha else (red, green, blue)
         write_whole(path, render_svg(strokes, self.width, self.height, paper), overwrite=True)
@@ -172,21 +178,45 @@ class VectorDrawer(BaseDrawer):
         cubics = points[self.paths.cubics.to(points.device)] * scale
         radii = parameters[WIDTHS] * scale
         owner = self.paths.cubic_owner.to(points.device)
-        plan = plan_strokes(cubics, owner, radii, self.width, self.height)
         colours = clamp_with_grad(self.colours(parameters), 0, 1)
+        if self.repeat.is_on:
+            stroke, moves = self._copies(points * scale, radii)
+            curve, copy = copy_curves(stroke, owner, self.paths.strokes)
+            cubics, owner = cubics[curve] + moves[copy, None], copy
+            radii, colours = radii[stroke], colours[stroke]
+        plan = plan_strokes(cubics, owner, radii, self.width, self.height)
         return paint_strokes(plan, cubics, radii, colours)
+
+    def _copies(self, points: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
+        """The strokes that are drawn, again where they reach over an edge: see `find_copies`.
+
+        Args:
+            points: [P, 2], in pixels.
+            radii: [N], half the widths, in pixels.
+        """
+        if not self.repeat.is_on:
+            count = self.paths.strokes
+            return torch.arange(count, device=points.device), points.new_zeros(count, 2)
+        low, high = self._boxes(points)
+        reach = radii[:, None] + SOFT
+        return find_copies(low - reach, high + reach, self.width, self.height, self.repeat)
 
     def _outside(self, points: Tensor, widths: Tensor) -> Tensor:
         """Which strokes lie wholly on the far side of one border: [N]."""
-        owner = self.paths.owner[:, None].expand(-1, 2)
         limits = points.new_tensor(self.canvas)
-        ends = [
-            points.new_zeros(len(widths), 2).scatter_reduce(
-                0, owner, points, way, include_self=False
-            )
+        low, high = self._boxes(points)
+        return ((low - widths[:, None] > limits) | (high + widths[:, None] < 0)).any(1)
+
+    @torch.no_grad()
+    def _boxes(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and the greatest x and y of each stroke's points: [N, 2] both."""
+        owner = self.paths.owner.to(points.device)[:, None].expand(-1, 2)
+        blank = points.new_zeros(self.paths.strokes, 2)
+        low, high = (
+            blank.scatter_reduce(0, owner, points, way, include_self=False)
             for way in ("amin", "amax")
-        ]
-        return ((ends[0] - widths[:, None] > limits) | (ends[1] + widths[:, None] < 0)).any(1)
+        )
+        return low, high
 
     def _places_in_view(
         self,

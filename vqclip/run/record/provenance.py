@@ -68,9 +68,9 @@ class Provenance:
     def settings(self) -> dict[str, Any]:
         """Every setting of the run, prompt and seed among them, as plain JSON values.
 
-        Where nothing is noted of layouts there were none.
+        Where nothing is noted of layouts there were none, and a picture did not tile.
         """
-        old = {"layout": "off", "drawer": "vqgan"}
+        old = {"layout": "off", "drawer": "vqgan", "tile": "none"}
         return old | self.config | {"prompts": self.prompt, "seed": self.seed}
 
     def to_json(self) -> str:
