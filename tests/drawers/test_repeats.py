@@ -143,10 +143,10 @@ def owners_in_plane(plane: CellLayout, tile: CellLayout) -> list[int]:
 @EACH
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_cells_of_a_mosaic_go_on_over_the_edges(shape: str, tile: str) -> None:
-    repeat, side = REPEATS[tile], 8
+    repeat, side = REPEATS[tile], 4
     if (shape, tile) == ("triangle", "brick"):
         return  # which is refused
-    columns, rows = plan_grid(64, 48, "8x6", shape=shape, repeat=repeat)
+    columns, rows = plan_grid(64, 48, "6x4", shape=shape, repeat=repeat)
     wide, high = columns * side, rows * side
     drawer = MosaicDrawer(wide, high, columns, rows, shape, repeat=repeat)
     drawer.replace(drawer.random_parameters(torch.Generator().manual_seed(1)))
@@ -157,7 +157,7 @@ def test_the_cells_of_a_mosaic_go_on_over_the_edges(shape: str, tile: str) -> No
     owners = owners_in_plane(plane.layout, drawer.layout)
     drawn = plane.draw_parameters({"colours": drawer.parameters["colours"][owners]})
     left, top = wide if repeat.across else 0, 2 * high if repeat.down else 0
-    for moved_down, moved_across in ((0, 0), *shifts_of(repeat, 11, 5)):
+    for moved_down, moved_across in ((0, 0), *shifts_of(repeat, 7, 5)):
         row, column = top - moved_down, left - moved_across
         found = drawn[..., row : row + high, column : column + wide]
         wanted = roll_picture(drawer.draw(), repeat, moved_down, moved_across)

@@ -58,7 +58,7 @@ def build_feedback(
     motion, source = config.motion, config.source
 
     habits = FeedbackOptions(
-        edges=_edges(config),
+        edges=choose_edges(config),
         through=config.camera.through,
         smooth=motion.smooth,
         moments=motion.moments,
@@ -96,7 +96,7 @@ def step_rates(config: RunConfig, frame_plan: FramePlan) -> Curve:
     return schedule_settings.setting_curve(config, "motion.rate", frame_plan.clock)
 
 
-def _edges(config: RunConfig) -> str:
+def choose_edges(config: RunConfig) -> str:
     """What the camera finds beyond the edges; nothing new in a picture that tiles."""
     # The rows of bricks do not lie under each other, so that they cannot be looked up like this.
     tiles = config.tile not in ("none", "brick")
