@@ -12,6 +12,7 @@ from tests.conftest import FACTOR, Home
 from tests.helpers.tiling import DIRECTIONS, roll_picture, shifts_of
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.models import memory, vqgan
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files
 from vqclip.repeats import ONCE, REPEATS
@@ -76,6 +77,46 @@ def test_it_can_be_taken_back(model: VQGAN) -> None:
     model.set_repeat(ONCE)
     assert torch.equal(model.decode(latent), before)
     assert [type(each) for each in model.modules()] == kinds
+
+
+@EACH
+def test_the_starter_shows_of_a_picture_what_it_does_with_a_border(tile: str) -> None:
+    """Its norms hang on what it draws beyond the border, where there is one."""
+    model, stream = starter(), torch.Generator().manual_seed(1)
+    small = torch.rand(1, 3, 6, 6, generator=stream)
+    picture = REPEATS["both"].resize(small, [96, 96], "bicubic").clamp(0, 1)
+
+    def error() -> float:
+        drawn = model.decode(model.quantise(model.encode(picture)))
+        return float((drawn - picture)[..., 16:-16, 16:-16].abs().mean())
+
+    before = error()
+    model.set_repeat(REPEATS[tile])
+    assert error() < 1.3 * before
+    model.margin = 0  # the norms are not held then
+    model.set_repeat(REPEATS[tile])
+    assert error() > (2 if tile in ("both", "brick") else 1) * before
+
+
+def test_norms_are_held_anew_for_every_latent() -> None:
+    model = starter()
+    model.set_repeat(REPEATS["both"])
+    one, two = (latent_of(model, 4, 6, seed) for seed in (1, 2))
+    first, second = model.decode(one), model.decode(two)
+    assert not torch.equal(first, second)
+    assert torch.equal(model.decode(one), first)
+
+
+def test_the_starter_has_a_gradient_with_less_memory() -> None:
+    model = starter()
+    slopes = []
+    for policy in (MemoryPolicy(), MemoryPolicy(recompute=True), MemoryPolicy(tiles=True)):
+        drawer = LatentDrawer(model, 48, 32, policy, REPEATS["both"])
+        drawer.replace({"latent": latent_of(model, 4, 6)})
+        (drawer.draw() * torch.linspace(-1, 1, 48)).sum().backward()
+        slopes.append(drawer.parameters["latent"].grad.flatten())  # type: ignore[union-attr]
+    torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-4, atol=1e-4)
+    assert torch.cosine_similarity(slopes[0], slopes[2], dim=0) > 0.99
 
 
 @EACH

@@ -191,7 +191,10 @@ def patched_norms(layers: Sequence[nn.Module], forward: NormForward) -> Iterator
 
 
 def measure_norm(norms: Norms, norm: nn.GroupNorm, given: Tensor) -> Tensor:
-    """Apply a group norm, and record its factor and offset in `norms`."""
+    """Apply a group norm, and record its factor and offset in `norms`; held ones as they are."""
+    if (held := getattr(norm, "held", None)) is not None:
+        norms[norm] = held
+        return apply_measured_norm(norms, norm, given)
     rows = given.reshape(len(given), norm.num_groups, -1)
     spread, mean = torch.var_mean(rows, dim=2, correction=0)  # [N, groups]
     each = norm.num_channels // norm.num_groups

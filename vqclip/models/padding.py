@@ -8,17 +8,23 @@ The decoder may draw with a margin. Convolutions see zeros beyond the border, an
 learn to leave a bright speck in a corner, by which they control the norms of the whole picture
 (in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
 the outermost codes are repeated around the picture, and specks fall into what is cut off.
+
+Where such a decoder draws a picture that tiles, it has no corner for a speck, and without it the
+picture is pale. So the norms are held at what they are in a picture with a border.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
+import torch
 from taming.modules.diffusionmodules.model import Downsample
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vqclip.models import memory
 from vqclip.repeats import ONCE, Repeat
 
 
@@ -45,9 +51,29 @@ class CircularDownsample(Downsample):  # type: ignore[misc,unused-ignore]
         return halved
 
 
+class HeldGroupNorm(nn.GroupNorm):
+    """A group norm whose means and variances may be held at those of another picture.
+
+    Attributes:
+        repeat: that of the network.
+        held: the factor and the offset, [N, C, 1, 1] both; None if they are its own.
+    """
+
+    repeat: Repeat = ONCE
+    held: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, given: Tensor) -> Tensor:
+        """As `nn.GroupNorm` does."""
+        if self.held is None:
+            return super().forward(given)
+        factor, term = self.held
+        return torch.addcmul(term, given, factor)
+
+
 KINDS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv2d: CircularConv2d,
     Downsample: CircularDownsample,
+    nn.GroupNorm: HeldGroupNorm,
 }
 
 
@@ -56,17 +82,56 @@ def set_repeat(network: nn.Module, repeat: Repeat) -> None:
     plain = {circular: kind for kind, circular in KINDS.items()}
     for module in network.modules():
         kind = plain.get(type(module), type(module))
-        if kind not in KINDS or not _pads(module):
+        if kind not in KINDS or not _sees_beyond(module):
             continue
         module.__class__ = KINDS[kind] if repeat.is_on else kind
         module.repeat = repeat  # type: ignore[assignment]
+        vars(module).pop("held", None)
 
 
-def _pads(module: nn.Module) -> bool:
-    """Whether a layer sees beyond the edges."""
+def _sees_beyond(module: nn.Module) -> bool:
+    """Whether a layer may see what lies beyond the edges."""
     if isinstance(module, nn.Conv2d):
         return module.padding != (0, 0)
-    return bool(module.with_conv)
+    return not isinstance(module, Downsample) or bool(module.with_conv)
+
+
+@torch.no_grad()
+def hold_norms(decoder: nn.Module, given: Tensor, margin: int, repeat: Repeat) -> None:
+    """Hold the norms of a decoder at what they are where the same latent has a border.
+
+    Args:
+        decoder: [N, C, h, w] → [N, 3, H, W], of pictures that repeat.
+        given: the latent, [N, C, h, w].
+        margin: of the decoder.
+        repeat: how its pictures repeat.
+    """
+    norms: memory.Norms = {}
+    set_repeat(decoder, ONCE)
+    try:
+        with memory.patched_norms([decoder], partial(memory.measure_norm, norms)):
+            with_margin(decoder, _roll_to_origin(given, repeat), margin)
+    finally:
+        set_repeat(decoder, repeat)
+    for norm, held in norms.items():
+        norm.held = held  # type: ignore[assignment]
+
+
+def _roll_to_origin(values: Tensor, repeat: Repeat) -> Tensor:
+    """Roll a grid to a place that depends on what is in it, and not on where the tile is cut.
+
+    The place is that where it is most like a fixed noise.
+    """
+    plane = repeat.as_grid(values)
+    strength = plane.sum((0, 1)).double()
+    stream = torch.Generator().manual_seed(0)
+    noise = torch.rand(strength.shape, generator=stream, dtype=torch.float64).to(plane.device)
+    spectrum = torch.fft.rfft2(strength) * torch.fft.rfft2(noise).conj()
+    match = torch.fft.irfft2(spectrum, s=strength.shape)
+    match = match[: None if repeat.down else 1, : None if repeat.across else 1]
+    row, column = divmod(int(match.argmax()), match.shape[1])
+    rolled = plane.roll((-row, -column), (-2, -1))
+    return rolled[..., : values.shape[-2], :]
 
 
 def with_margin(

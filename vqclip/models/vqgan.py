@@ -260,6 +260,8 @@ class VQGAN(nn.Module):
 
     def _decode(self, draw: Callable[[Tensor], Tensor], latent: Latent) -> Image:
         given = self.post_quant_conv(latent)
+        if self.repeat.is_on and self.margin > 0:
+            padding.hold_norms(self.decoder, given, self.margin, self.repeat)
         return _to_colours(padding.with_margin(draw, given, self.margin, self.repeat))
 
     def codebook_range(self) -> tuple[Tensor, Tensor]:
