@@ -20,7 +20,7 @@ from vqclip.config.checking import animation_checks, picture_checks
 from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
-from vqclip.config.sizes import final_size, plan_stages
+from vqclip.config.sizes import describe_multiples, final_size, plan_stages
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.filtered import FilteredDrawer
 from vqclip.drawers.registry import DRAWERS, DrawerInputs
@@ -37,6 +37,7 @@ from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
 from vqclip.optimisation_loop import Loss, Objective, Step
+from vqclip.repeats import REPEATS
 from vqclip.run import (
     animation_setup,
     frame_plan,
@@ -164,7 +165,9 @@ def _make_drawers(
     """Make the drawers of a run: one for the size at first, and one for the last steps."""
     config = request.config
     return [
-        DRAWERS[name](DrawerInputs(wide, high, config.draw, vqgan, memory_policy))
+        DRAWERS[name](
+            DrawerInputs(wide, high, config.draw, vqgan, memory_policy, REPEATS[config.tile])
+        )
         for name, (wide, high, _) in zip(
             drawer_names(config.drawer), (stages[0], stages[-1]), strict=False
         )
@@ -179,10 +182,7 @@ def _notes(request: Request, device: torch.device, size: Size, factor: int) -> I
         yield describe_deterministic_cost(device)
     wanted, found = ("{}x{}".format(*each) for each in (final_size(config), size))
     if found != wanted:
-        yield (
-            f"size {wanted} becomes {found}: for this VQGAN, each side must be a multiple of "
-            f"{factor} pixels"
-        )
+        yield f"size {wanted} becomes {found}: {describe_multiples(config, factor)}"
 
 
 def _make_start(
@@ -251,7 +251,7 @@ def _make_objectives(
         *told,
         *objectives.make_loss_objectives(
             *(config.losses, start, request.clock, _drawer_losses(filtered)),
-            filtered.read_ground,
+            *(filtered.read_ground, REPEATS[config.tile]),
         ),
     ]
     if config.filters.lookup.strip():

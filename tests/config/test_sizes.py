@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as pillow
 
 from vqclip.config import loading
-from vqclip.config.sizes import final_size
+from vqclip.config.sizes import final_size, plan_stages
 from vqclip.errors import ConfigError
 from vqclip.media.film_encoder import round_rate
 
@@ -116,3 +116,15 @@ def test_none_is_null_where_null_is_allowed(key: str, none: str) -> None:
 def test_none_is_no_number_of_steps() -> None:
     with pytest.raises(ConfigError, match="steps is 'None'; it must be a whole number"):
         loading.load_config("a fox", overrides=["steps=None"])
+
+
+def test_bricks_have_widths_of_two_halves() -> None:
+    config = loading.load_config("a fox", size="100x40", tile="brick", growth=[], vqgan="other")
+    assert plan_stages(config, 1)[-1][:2] == (100, 40)
+    assert plan_stages(config, 8)[-1][:2] == (96, 40)
+    assert plan_stages(config, 16)[-1][:2] == (96, 32)
+    grown = loading.load_config("a fox", size="96x32", tile="brick", growth=[{"size": "50%"}])
+    assert [each[:2] for each in plan_stages(grown, 16)] == [(32, 16), (96, 32)]
+    small = loading.load_config("a fox", size="16x16", tile="brick", growth=[])
+    with pytest.raises(ConfigError, match="with tile=brick, it must be 32 pixels wide or more"):
+        plan_stages(small, 16)

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from vqclip.errors import ModelError
-from vqclip.models import vqgan
+from vqclip.models import padding, vqgan
 from vqclip.models.zoo import model_files
 from vqclip.training.settings import VqganRecipe, check_recipe
 from vqclip.training.vqgan_trainer import architecture
@@ -28,8 +28,8 @@ def test_what_lies_beyond_the_border_is_cut_off() -> None:
         return latent[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3)
 
     latent = torch.rand(2, 5, 3, 4)
-    assert torch.equal(vqgan.with_margin(draw, latent, 2), draw(latent))
-    assert torch.equal(vqgan.with_margin(draw, latent, 0), draw(latent))
+    assert torch.equal(padding.with_margin(draw, latent, 2), draw(latent))
+    assert torch.equal(padding.with_margin(draw, latent, 0), draw(latent))
     assert [each.shape[2:] for each in seen] == [(7, 8), (3, 4), (3, 4), (3, 4)]
     assert torch.equal(seen[0][..., :3, :3], latent[..., :1, :1].expand(2, 5, 3, 3))
 

@@ -81,8 +81,9 @@ def resolve_auto(config: RunConfig) -> RunConfig:
 
     drawer becomes "vqgan,pyramid" for a still of more than one step from a draft, if the VQGAN is
     the starter; else "vqgan". init becomes "source" if there is a source film; "random" for
-    strokes and lines; "dream", a draft, if a text prompt has a positive weight and the VQGAN is
-    the starter, or another drawer begins; else "random".
+    strokes and lines, and for a picture that tiles, since drafts show one thing on a plain
+    ground; "dream", a draft, if a text prompt has a positive weight and the VQGAN is the starter,
+    or another drawer begins; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -118,6 +119,8 @@ def _resolve_init(config: RunConfig) -> str:
     """What init=auto means."""
     if config.source.film:
         return "source"
+    if config.tile != "none":
+        return "random"
     try:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
@@ -140,7 +143,7 @@ def _frames(seconds: float, fps: float) -> int:
 
 
 def defaults_for(
-    init: Any, vqgan: Any, drawer: Any = "vqgan", alpha: bool = False
+    init: Any, vqgan: Any, drawer: Any = "vqgan", *, alpha: bool = False, tile: Any = "none"
 ) -> dict[str, Any]:
     """The defaults for a start: settings that differ from the schema's, as nested dicts.
 
@@ -149,13 +152,20 @@ def defaults_for(
         vqgan: the name of the VQGAN.
         drawer: the setting.
         alpha: the setting `draw.alpha`.
+        tile: the setting.
     """
     losses: dict[str, float] = {}
     for name in drawer_names(str(drawer)):
         losses = losses | OWN_LOSSES.get(name, {})
     losses = losses | TRANSPARENT_LOSSES if alpha else losses
     found = _defaults_for_start(init, vqgan, drawer)
-    return found | {"losses": found.get("losses", {}) | losses} if losses else found
+    losses = found.get("losses", {}) | losses
+    if tile != "none":  # a border would be a seam
+        losses = {name: weight for name, weight in losses.items() if name != "edges"}
+    if losses == found.get("losses", {}):
+        return found
+    others = {key: value for key, value in found.items() if key != "losses"}
+    return others | ({"losses": losses} if losses else {})
 
 
 def _defaults_for_start(init: Any, vqgan: Any, drawer: Any) -> dict[str, Any]:
@@ -181,9 +191,12 @@ def carry_over(notes: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str,
         notes: the settings recorded in the picture.
         now: the defaults for the new start, as `defaults_for` gives them.
     """
-    start, drawn = (notes.get("init"), notes.get("vqgan")), notes.get("draw")
-    alpha = isinstance(drawn, Mapping) and drawn.get("alpha") is True
-    before = defaults_for(*start, notes.get("drawer", "vqgan"), alpha)
+    drawn = notes.get("draw")
+    before = defaults_for(
+        *(notes.get("init"), notes.get("vqgan"), notes.get("drawer", "vqgan")),
+        alpha=isinstance(drawn, Mapping) and drawn.get("alpha") is True,
+        tile=notes.get("tile", "none"),
+    )
     return notes if before == now else _without(_without(notes, before), _schema_defaults(now))
 
 

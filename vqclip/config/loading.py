@@ -91,7 +91,7 @@ def _settled(
         merged = auto_settings.free_drawer(merged, base)
     config = _with_share(auto_settings.resolve_auto(merged))
     suited = auto_settings.defaults_for(
-        config.init, config.vqgan, config.drawer, config.draw.alpha
+        *(config.init, config.vqgan, config.drawer), alpha=config.draw.alpha, tile=config.tile
     )
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:

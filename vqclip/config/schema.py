@@ -58,7 +58,10 @@ class CameraSettings:
         PERIODS,
     )
     edges: str = option(
-        "fill", "what appears where new parts come into view; fill: newly drawn", EDGES
+        "fill",
+        "what appears where new parts come into view; fill: newly drawn, or with tile, the "
+        "opposite side",
+        EDGES,
     )
     through: str = option("picture", "what the camera moves: the picture or the latent", THROUGH)
 
@@ -146,6 +149,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
 AXES = ("horizontal", "vertical")
+TILES = ("none", "both", *AXES, "brick")
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ class LossSettings:
     palette: float | str = schedulable(0.0, "only the colours listed in losses.colours")
     colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
     edges: float | str = schedulable(
-        0.0, "a border of one colour; with init=random and vqgan=starter: 3"
+        0.0, "a border of one colour; with init=random and vqgan=starter: 3, unless it tiles"
     )
     edge_colour: str = option("white", "the border's colour")
     init: float | str = schedulable(
@@ -313,6 +317,12 @@ class RunConfig:
     )
     size: str = option("256x256", "width x height in pixels; one number: a square", form="size")
     aspect: str = option("", "width:height, such as 16:9, with as many pixels as size has")
+    tile: str = option(
+        "none",
+        "directions in which the picture tiles without a seam; brick: every other row is shifted "
+        "by half a tile",
+        TILES,
+    )
     steps: int = option(
         200, "number of optimisation steps; from a draft: 90, or 60 by a VQGAN alone", least=1
     )
@@ -350,7 +360,7 @@ class RunConfig:
     init: str = option(
         "auto",
         "dream (a draft), random, a picture file, or fractal|gradient|uniform|colour; auto: "
-        "dream with vqgan=starter",
+        "dream with vqgan=starter, unless it tiles",
     )
     init_colour: str = option("white", "the colour of init=colour")
     assets: str = option(

@@ -148,8 +148,8 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
 def noted_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that a picture's notes hold.
 
-    Those of drawers and of filters are left out where they are unused: notes stay as they were
-    before there were any.
+    Those of drawers, of filters and of tiles are left out where they are unused: notes stay as
+    they were before there were any.
     """
     values = to_dict(config, everywhere=False)
     if config.drawer == "vqgan" and config.draw == DrawSettings():
@@ -158,6 +158,8 @@ def noted_settings(config: RunConfig) -> dict[str, Any]:
             del values["losses"][name]
     if config.filters == FilterSettings():
         del values["filters"]
+    if config.tile == "none":
+        del values["tile"]
     return values
 
 

@@ -31,19 +31,27 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
 
     They are those of the first drawer; what the last of two draws has the final size.
 
-    Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell. The last
+    Sizes are rounded down to multiples of `factor`, the VQGAN's pixels per latent cell, widths of
+    bricks to twice as much. The last
     stage is `size` itself, and takes the steps that are left, at least one. A stage given by its
     shorter side is left out if it is not smaller than `size`; stages of equal size are merged.
 
     Raises:
         ConfigError: for a size or a number of steps that cannot be read or is too small.
     """
+    bricks = 2 * factor if config.tile == "brick" else 1
     width, height = final_size(config, factor)
+    if width < bricks:
+        raise ConfigError(
+            f"size is {config.size}; with tile=brick, it must be {bricks} pixels wide or more"
+        )
+    width -= width % bricks
     left = config.steps - finish_steps(config.drawer, config.draw.finish, config.steps)
     stages: list[tuple[int, int, int]] = []
     for index, stage in enumerate(config.growth):
         where = f"growth, stage {index + 1}"
         wide, high = _smaller(stage.size.strip(), (width, height), factor, where)
+        wide = max(bricks, wide - wide % bricks)
         if stage.steps.strip().endswith("%"):
             count = round(config.steps * _percent(stage.steps, where))
         elif stage.steps.strip().isdecimal():
@@ -58,6 +66,16 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
             alike = stages and stages[-1][:2] == (wide, high)
             stages.append((wide, high, count + (stages.pop()[2] if alike else 0)))
     return [*stages, (width, height, left)]
+
+
+def describe_multiples(config: RunConfig, factor: int) -> str:
+    """Say which sizes a picture can have; see `plan_stages`."""
+    said = []
+    if factor > 1:
+        said.append(f"for this VQGAN, each side must be a multiple of {factor} pixels")
+    if config.tile == "brick":
+        said.append(f"with tile=brick, the width must be a multiple of {2 * factor}")
+    return "; ".join(said)
 
 
 def _smaller(text: str, final: tuple[int, int], factor: int, where: str) -> tuple[int, int]:

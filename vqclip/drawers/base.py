@@ -15,10 +15,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vqclip.models.vqgan import clamp_with_grad
 from vqclip.optimisers import RATES
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters, Scalar
 
 
@@ -27,6 +27,7 @@ class BaseDrawer(ABC):
 
     Args:
         width, height: of the picture, in pixels; multiples of `multiple`.
+        repeat: how the picture repeats.
 
     Attributes:
         name: by which it is chosen.
@@ -53,8 +54,9 @@ class BaseDrawer(ABC):
     encodes: ClassVar[bool] = True
     exports: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, width: int, height: int, multiple: int = 1) -> None:
+    def __init__(self, width: int, height: int, multiple: int = 1, repeat: Repeat = ONCE) -> None:
         self.width, self.height, self.multiple = width, height, multiple
+        self.repeat = repeat
         self.parameters: dict[str, nn.Parameter] = {}
         self.has_alpha = False
         self.ground: float | None = None
@@ -148,7 +150,7 @@ class BaseDrawer(ABC):
     @torch.no_grad()
     def enlarge(self, width: int, height: int) -> None:
         """Continue at another size, in pixels: the picture is drawn, resized and encoded."""
-        image = functional.interpolate(self.draw(), [height, width], mode="bicubic")
+        image = self.repeat.resize(self.draw(), [height, width], "bicubic")
         self.width, self.height = width, height
         self.replace(self.encode(image.clamp(0, 1)))
 

@@ -6,6 +6,7 @@ import re
 
 from vqclip.config.sizes import canonical_size
 from vqclip.errors import ConfigError
+from vqclip.repeats import ONCE, Repeat
 
 SQUARE, TALL, WIDE = 40, 40, 45  # cells along the shorter side of a picture
 # Factors of columns and rows, for shapes that reach into their neighbours' rows or columns.
@@ -15,7 +16,12 @@ PARITIES = {"brick": (1, 1), "hexagon": (1, 1), "diamond": (1, 1), "triangle": (
 
 
 def plan_grid(
-    width: int, height: int, grid: str = "", coarse: float = 1.0, shape: str = "square"
+    width: int,
+    height: int,
+    grid: str = "",
+    coarse: float = 1.0,
+    shape: str = "square",
+    repeat: Repeat = ONCE,
 ) -> tuple[int, int]:
     """Plan the grid of a picture: its number of (columns, rows).
 
@@ -31,6 +37,7 @@ def plan_grid(
         coarse: divides both numbers.
         shape: of the cells, see `vqclip.drawers.cells.shapes`; some need an odd or an even number
             of columns or rows to look alike on both sides, and get one more.
+        repeat: how the picture repeats; so that the pattern closes up, it may get one more.
 
     Raises:
         ConfigError: if the grid cannot be read.
@@ -48,13 +55,22 @@ def plan_grid(
         max(1, min(int(count / coarse), side))
         for count, side in zip(counts, (width, height), strict=True)
     )
-    if shape not in PARITIES:
-        columns, rows = fitted
-        return columns, rows
     columns, rows = (
-        count if count % 2 == parity else count + 1 if count < side else max(1, count - 1)
-        for count, side, parity in zip(fitted, (width, height), PARITIES[shape], strict=True)
+        count if parity in (None, count % 2) else count + 1 if count < side else max(1, count - 1)
+        for count, side, parity in zip(
+            fitted, (width, height), _parities(shape, repeat), strict=True
+        )
     )
+    return columns, rows
+
+
+def _parities(shape: str, repeat: Repeat) -> tuple[int | None, int | None]:
+    """Which remainders by 2 the numbers of columns and rows need to have; None: any."""
+    columns, rows = PARITIES.get(shape, (None, None))
+    if repeat.across:  # rows that are shifted meet cell by cell
+        columns = 0 if repeat.shifted or shape == "triangle" else None
+    if repeat.down:  # every other row is staggered, or upside down
+        rows = 0 if shape in PARITIES else None
     return columns, rows
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
 from vqclip.models.device import purpose_seed
 from vqclip.optimisation_loop import Loss, View
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters, Scalar
 
 LEVELS = 255  # of pictures that are filtered at last, as files and checkpoints have them
@@ -157,9 +157,13 @@ def lay_on_white(picture: Tensor) -> Image:
     return picture[:, :3] * picture[:, 3:] + 1 - picture[:, 3:]
 
 
-def resize_picture(picture: Tensor, height: int, width: int) -> Tensor:
-    """Resize a picture [1, 3, H, W] smoothly; opacity, [1, 4, H, W], is resized with it."""
+def resize_picture(picture: Tensor, height: int, width: int, repeat: Repeat = ONCE) -> Tensor:
+    """Resize a picture [1, 3, H, W] smoothly; opacity, [1, 4, H, W], is resized with it.
+
+    Args:
+        repeat: how the picture repeats.
+    """
     if picture.shape[1] == 4:
         picture = torch.cat([picture[:, :3] * picture[:, 3:], picture[:, 3:]], 1)
-    found = functional.interpolate(picture, [height, width], mode="bilinear", antialias=True)
+    found = repeat.resize(picture, [height, width], "bilinear", antialias=True)
     return found if found.shape[1] == 3 else divide_by_alpha(found[:, :3], found[:, 3:])

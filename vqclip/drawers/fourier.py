@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.spectra.spectral_drawer import GAIN, SpectralDrawer
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Parameters
 
 SPECTRUM = "spectrum"
@@ -24,12 +25,14 @@ class FourierDrawer(SpectralDrawer):
     """A drawer whose parameters are the amplitudes of waves.
 
     A wave's amplitude is divided by a power of its frequency, as in photographs, so that the
-    picture gets shapes before texture. The picture is periodic: it can be tiled.
+    picture gets shapes before texture. The picture is periodic: it always tiles.
+    In a shifted repeat, rows of waves are turned as the picture goes down: by half a turn for
+    each period across, from one tile to the next.
 
     Args:
         width, height: of the picture, in pixels.
         decay: the power of the frequency; lower gives finer texture.
-        saturation, contrast: see `SpectralDrawer`.
+        saturation, contrast, repeat: see `SpectralDrawer`.
     """
 
     name: ClassVar[str] = "fourier"
@@ -42,25 +45,43 @@ class FourierDrawer(SpectralDrawer):
         decay: float = 1.5,
         saturation: float = 1.8,
         contrast: float = 1.0,
+        repeat: Repeat = ONCE,
     ) -> None:
-        super().__init__(width, height, saturation, contrast)
+        super().__init__(width, height, saturation, contrast, repeat)
         self.decay = decay
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """A drawer of a size in pixels."""
-        return cls(width, height, settings.decay, settings.saturation, settings.contrast)
+        chosen = (settings.decay, settings.saturation, settings.contrast)
+        return cls(width, height, *chosen, repeat)
 
     def synthesise(self, strengths: Parameters) -> Tensor:
         """Add up the waves of a spectrum [1, 3, H, W // 2 + 1, 2], whose last axis is complex."""
         spectrum = torch.view_as_complex(strengths[SPECTRUM].contiguous())
         weights = wave_weights(self.width, self.height, self.decay, spectrum.device)
+        if self.repeat.shifted:
+            rows = torch.fft.ifft(spectrum * weights, dim=-2, norm="ortho")
+            return torch.fft.irfft(rows * self._turns(rows), n=self.width, norm="ortho")
         return torch.fft.irfft2(spectrum * weights, s=(self.height, self.width), norm="ortho")
 
     def analyse(self, channels: Tensor) -> dict[str, Tensor]:
         """The spectrum of channels: [1, 3, H, W // 2 + 1, 2]."""
         weights = wave_weights(self.width, self.height, self.decay, channels.device)
-        return {SPECTRUM: torch.view_as_real(torch.fft.rfft2(channels, norm="ortho") / weights)}
+        if self.repeat.shifted:
+            rows = torch.fft.rfft(channels, norm="ortho")
+            spectrum = torch.fft.fft(rows * self._turns(rows).conj(), dim=-2, norm="ortho")
+        else:
+            spectrum = torch.fft.rfft2(channels, norm="ortho")
+        return {SPECTRUM: torch.view_as_real(spectrum / weights)}
+
+    def _turns(self, like: Tensor) -> Tensor:
+        """The turns of the waves in each row of a shifted repeat: complex, [H, W // 2 + 1]."""
+        down = torch.arange(self.height, dtype=torch.float64)[:, None] / self.height
+        phases = -torch.pi * down * torch.arange(self.width // 2 + 1)
+        return torch.polar(torch.ones_like(phases), phases).to(like)
 
     def random_strengths(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Faint noise, which the first step of Adam replaces."""
@@ -71,9 +92,10 @@ class FourierDrawer(SpectralDrawer):
     def enlarge(self, width: int, height: int) -> None:
         """Continue at a larger size, exactly: every wave goes on as it is.
 
-        At a size that is smaller in any direction, the picture is resized and encoded.
+        At a size that is smaller in any direction, or in a shifted repeat, the picture is resized
+        and encoded.
         """
-        if width < self.width or height < self.height:
+        if width < self.width or height < self.height or self.repeat.shifted:
             super().enlarge(width, height)
             return
         channels = self.synthesise(self.parameters)

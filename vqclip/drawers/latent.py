@@ -14,6 +14,7 @@ from vqclip.drawers.base import BaseDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.optimisers import RATES
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Latent, Parameters, slerp_weights
 
 LATENT = "latent"
@@ -32,6 +33,7 @@ class LatentDrawer(BaseDrawer):
         vqgan: a frozen VQGAN.
         width, height: of the picture, in pixels; multiples of the VQGAN's factor.
         memory_policy: the memory policy: whether the decoder is computed twice, and in tiles.
+        repeat: how the picture repeats; the VQGAN's pictures repeat so, from now on.
     """
 
     name: ClassVar[str] = "vqgan"
@@ -40,10 +42,16 @@ class LatentDrawer(BaseDrawer):
     is_lossy: ClassVar[bool] = True
 
     def __init__(
-        self, vqgan: VQGAN, width: int, height: int, memory_policy: MemoryPolicy | None = None
+        self,
+        vqgan: VQGAN,
+        width: int,
+        height: int,
+        memory_policy: MemoryPolicy | None = None,
+        repeat: Repeat = ONCE,
     ) -> None:
-        super().__init__(width, height, vqgan.factor)
+        super().__init__(width, height, vqgan.factor, repeat)
         self.vqgan = vqgan
+        vqgan.set_repeat(repeat)
         self.memory_policy = MemoryPolicy() if memory_policy is None else memory_policy
         self._low, self._high = vqgan.codebook_range()
 

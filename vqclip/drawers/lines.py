@@ -12,6 +12,7 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.strokes import SEED, blur
 from vqclip.drawers.vector import starts
 from vqclip.drawers.vector.drawer import POINTS, UNITS, WIDTHS, VectorDrawer, chosen_options
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 LINES, SEGMENTS = 24, 8
@@ -38,14 +39,19 @@ class LinesDrawer(VectorDrawer):
         thickest: float = 4.0,
         paper: str = "#f2eecb",
         paper_moves: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
         numbers = [segments] * strokes
-        super().__init__(width, height, numbers, thinnest, thickest, paper, paper_moves)
+        super().__init__(
+            width, height, numbers, thinnest, thickest, paper, paper_moves, repeat=repeat
+        )
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """A drawer by the settings `draw.…`."""
-        return cls(width, height, **chosen_options(settings))
+        return cls(width, height, **chosen_options(settings), repeat=repeat)
 
     def colours(self, parameters: Parameters) -> Tensor:
         """Black, opaque: [N, 4]."""

@@ -19,6 +19,7 @@ from vqclip.drawers.cells.shapes import SHAPES, CellLayout
 from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.errors import pick
 from vqclip.media.files import write_whole
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 
@@ -30,6 +31,7 @@ class MosaicDrawer(ColouredCells):
         columns, rows: of the grid.
         shape: of the cells, one of `SHAPES`.
         alpha: whether cells may be transparent.
+        repeat: how the picture repeats; see `CellLayout`.
 
     Raises:
         ConfigError: if there is no such shape.
@@ -48,27 +50,35 @@ class MosaicDrawer(ColouredCells):
         shape: str = "square",
         *,
         alpha: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
-        self.layout = CellLayout(pick(SHAPES, shape, "shape of cells"), columns, rows)
-        super().__init__(width, height, [len(self.layout.polygons)], alpha=alpha)
+        self.layout = CellLayout(pick(SHAPES, shape, "shape of cells"), columns, rows, repeat)
+        super().__init__(width, height, [self.layout.cells], alpha=alpha, repeat=repeat)
         self._table: CoverageTable | None = None
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """Build the drawer that the settings `draw.…` describe.
 
         Raises:
             ConfigError: if the grid cannot be read.
         """
         shape = settings.shape
-        columns, rows = plan_grid(width, height, settings.grid, settings.coarse, shape)
-        return cls(width, height, columns, rows, shape, alpha=settings.alpha)
+        chosen = (settings.grid, settings.coarse, shape, repeat)
+        columns, rows = plan_grid(width, height, *chosen)
+        return cls(width, height, columns, rows, shape, alpha=settings.alpha, repeat=repeat)
 
     def export(self, path: Path, parameters: Parameters) -> None:
-        """Write an SVG file: a polygon for each cell. See `BaseDrawer`."""
+        """Write an SVG file: a polygon for each cell, and one more for each part beyond an edge.
+
+        See `BaseDrawer`.
+        """
         if path.suffix not in self.exports:
             super().export(path, parameters)
-        colours = parameters[COLOURS].detach().tolist()
+        of_cells = parameters[COLOURS].detach().tolist()
+        colours = [of_cells[cell] for cell in self.layout.owners]
         scale = (self.width / self.layout.columns, self.height / self.layout.rows)
         polygons = self.layout.polygons
         svg = polygons_to_svg(self.width, self.height, polygons, colours, scale)

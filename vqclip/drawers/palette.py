@@ -18,6 +18,7 @@ from vqclip.drawers.cell_grid import plan_grid
 from vqclip.language.palettes.colour_names import LUMA, RGB
 from vqclip.language.palettes.palette_parser import parse_sections
 from vqclip.media.palettes.k_means import find_centres, label_points, move_centres
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters, Scalar
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class PaletteDrawer(BaseDrawer):
         random: start from random colours instead of greys, where there is no picture.
         colours: [P, S, 3], sRGB in [0, 1]: the first colours, whatever the picture is.
         lock: keep the first colours: those given, else those of the first picture.
+        repeat: how the picture repeats; no cell reaches over an edge.
     """
 
     name: ClassVar[str] = "palette"
@@ -81,8 +83,9 @@ class PaletteDrawer(BaseDrawer):
         random: bool = False,
         colours: Tensor | None = None,
         lock: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
-        super().__init__(width, height)
+        super().__init__(width, height, repeat=repeat)
         self.columns, self.rows, self.palettes = columns, rows, palettes
         self.levels = torch.linspace(0, 1, shades).pow(gamma)  # [S]
         self.random, self.given, self.lock = random, colours, lock
@@ -90,7 +93,9 @@ class PaletteDrawer(BaseDrawer):
         self.rate_factors = {COLOURS: 0.0 if lock else 0.5}
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """Make the drawer of `draw.*`; the files of draw.colours have been replaced by colours.
 
         Raises:
@@ -100,7 +105,7 @@ class PaletteDrawer(BaseDrawer):
         if settings.start == "colours":
             sections = parse_sections(settings.colours, "draw.colours")
             colours = arrange_palettes(sections, settings.palettes, settings.shades)
-        columns, rows = plan_grid(width, height, settings.grid, settings.coarse)
+        columns, rows = plan_grid(width, height, settings.grid, settings.coarse, repeat=repeat)
         return cls(
             *(width, height, columns, rows),
             shades=settings.shades,
@@ -109,6 +114,7 @@ class PaletteDrawer(BaseDrawer):
             random=settings.start == "random",
             colours=colours,
             lock=settings.lock,
+            repeat=repeat,
         )
 
     def draw_parameters(self, parameters: Parameters) -> Image:

@@ -19,6 +19,7 @@ from vqclip.drawers.cells.shapes import SHAPES, CellLayout
 from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.media.files import write_whole
 from vqclip.media.images import to_bytes, to_png
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 
@@ -32,6 +33,7 @@ class PixelsDrawer(ColouredCells):
         width, height: of the picture, in pixels.
         columns, rows: of the grid.
         alpha: whether cells may be transparent.
+        repeat: how the picture repeats; no cell reaches over an edge.
     """
 
     name: ClassVar[str] = "pixels"
@@ -40,20 +42,29 @@ class PixelsDrawer(ColouredCells):
     exports: ClassVar[tuple[str, ...]] = (".png", ".svg")
 
     def __init__(
-        self, width: int, height: int, columns: int, rows: int, *, alpha: bool = False
+        self,
+        width: int,
+        height: int,
+        columns: int,
+        rows: int,
+        *,
+        alpha: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
-        super().__init__(width, height, [1, rows, columns], alpha=alpha)
+        super().__init__(width, height, [1, rows, columns], alpha=alpha, repeat=repeat)
         self.columns, self.rows = columns, rows
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """Build the drawer that the settings `draw.…` describe.
 
         Raises:
             ConfigError: if the grid cannot be read.
         """
-        columns, rows = plan_grid(width, height, settings.grid, settings.coarse)
-        return cls(width, height, columns, rows, alpha=settings.alpha)
+        columns, rows = plan_grid(width, height, settings.grid, settings.coarse, repeat=repeat)
+        return cls(width, height, columns, rows, alpha=settings.alpha, repeat=repeat)
 
     def export(self, path: Path, parameters: Parameters) -> None:
         """Write a PNG with a pixel for each cell, such as a sprite, or an SVG file.

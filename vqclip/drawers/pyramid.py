@@ -12,11 +12,11 @@ from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.spectra.colours import squash, unsquash
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 BASE = "base"
@@ -41,16 +41,18 @@ class PyramidDrawer(BaseDrawer):
     rate_factors: Mapping[str, float] = MappingProxyType({BASE: 0.0})
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """A drawer of a size in pixels; it has no settings."""
-        return cls(width, height)
+        return cls(width, height, repeat=repeat)
 
     def draw_parameters(self, parameters: Parameters) -> Image:
         """Add up the octaves, each enlarged to the next finer one, and the base."""
         base = parameters[BASE]
-        total, *finer = [parameters[name] for name in reversed(octave_sizes(*base.shape[-2:]))]
+        total, *finer = [parameters[name] for name in reversed(self._octaves(base))]
         for grid in (*finer, base):
-            total = grid + functional.interpolate(total, grid.shape[-2:], mode="bicubic")
+            total = grid + self.repeat.resize(total, grid.shape[-2:], "bicubic")
         return squash(total)
 
     def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -61,8 +63,15 @@ class PyramidDrawer(BaseDrawer):
     def encode(self, picture: Image) -> dict[str, Tensor]:
         """A base of the picture, and octaves of nothing."""
         base = unsquash(picture)
-        sizes = octave_sizes(*base.shape[-2:])
+        sizes = self._octaves(base)
         return {BASE: base, **{n: base.new_zeros(1, 3, *size) for n, size in sizes.items()}}
+
+    def _octaves(self, base: Tensor) -> dict[str, tuple[int, int]]:
+        """The names and sizes of the octaves over a base; in a shifted repeat, of even width."""
+        sizes = octave_sizes(*base.shape[-2:])
+        if not self.repeat.shifted:
+            return sizes
+        return {name: (rows, columns + columns % 2) for name, (rows, columns) in sizes.items()}
 
 
 def octave_sizes(height: int, width: int) -> dict[str, tuple[int, int]]:

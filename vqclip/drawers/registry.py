@@ -19,6 +19,7 @@ from vqclip.drawers.strokes import StrokesDrawer
 from vqclip.drawers.wavelets import WaveletsDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
+from vqclip.repeats import ONCE, Repeat
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class DrawerInputs:
         settings: of the drawers.
         vqgan: for the one that decodes with it; else None.
         memory_policy: of its decoder.
+        repeat: how the picture repeats.
     """
 
     width: int
@@ -37,23 +39,35 @@ class DrawerInputs:
     settings: DrawSettings
     vqgan: VQGAN | None = None
     memory_policy: MemoryPolicy | None = None
+    repeat: Repeat = ONCE
 
 
 class SettingsDrawer(Protocol):
     """A class of drawers that are made of the settings `draw.…` alone."""
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> BaseDrawer:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> BaseDrawer:
         """A drawer of a size in pixels."""
 
 
 def _make_latent(inputs: DrawerInputs) -> BaseDrawer:
     assert inputs.vqgan is not None
-    return LatentDrawer(inputs.vqgan, inputs.width, inputs.height, inputs.memory_policy)
+    return LatentDrawer(
+        *(inputs.vqgan, inputs.width, inputs.height, inputs.memory_policy, inputs.repeat)
+    )
+
+
+def _make_wavelets(inputs: DrawerInputs) -> BaseDrawer:
+    """The wavelets, whose picture does not repeat; see `vqclip.config.checking.drawer_checks`."""
+    return WaveletsDrawer.from_settings(inputs.width, inputs.height, inputs.settings)
 
 
 def _from_settings(drawer: type[SettingsDrawer]) -> Callable[[DrawerInputs], BaseDrawer]:
-    return lambda inputs: drawer.from_settings(inputs.width, inputs.height, inputs.settings)
+    return lambda inputs: drawer.from_settings(
+        inputs.width, inputs.height, inputs.settings, inputs.repeat
+    )
 
 
 DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
@@ -63,7 +77,7 @@ DRAWERS: dict[str, Callable[[DrawerInputs], BaseDrawer]] = {
     "palette": _from_settings(PaletteDrawer),
     "pyramid": _from_settings(PyramidDrawer),
     "fourier": _from_settings(FourierDrawer),
-    "wavelets": _from_settings(WaveletsDrawer),
+    "wavelets": _make_wavelets,
     "strokes": _from_settings(StrokesDrawer),
     "lines": _from_settings(LinesDrawer),
 }

@@ -23,6 +23,7 @@ from vqclip.drawers.vector.drawer import (
     VectorDrawer,
     chosen_options,
 )
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image
 
 STROKES, SEGMENTS = 256, 3
@@ -54,14 +55,19 @@ class StrokesDrawer(VectorDrawer):
         paper: str = "white",
         paper_moves: bool = False,
         alpha: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
         numbers = [1 + index % segments for index in range(strokes)]
-        super().__init__(width, height, numbers, thinnest, thickest, paper, paper_moves, alpha)
+        super().__init__(
+            width, height, numbers, thinnest, thickest, paper, paper_moves, alpha, repeat
+        )
 
     @classmethod
-    def from_settings(cls, width: int, height: int, settings: DrawSettings) -> Self:
+    def from_settings(
+        cls, width: int, height: int, settings: DrawSettings, repeat: Repeat = ONCE
+    ) -> Self:
         """A drawer by the settings `draw.…`."""
-        return cls(width, height, **chosen_options(settings), alpha=settings.alpha)
+        return cls(width, height, **chosen_options(settings), alpha=settings.alpha, repeat=repeat)
 
     def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Strokes of any place and colour, half opaque at least, a quarter of the widest.

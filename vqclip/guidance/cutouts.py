@@ -23,6 +23,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError
 from vqclip.guidance.cutout_recipes import CutoutRecipe, Edges, Pooling
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Cutouts, Image
 
 _PADDING = {"clamp": "border", "smear": "border", "mirror": "reflection", "black": "zeros"}
@@ -43,6 +44,7 @@ class Transform:
         edges: what lies outside the picture; see `CutoutRecipe`.
         pooling: how samples become pixels; see `CutoutRecipe`.
         colours: jitter, grey and erasing, each with the parameters that were drawn for it.
+        repeat: how the picture repeats; where it does, what lies outside is the opposite side.
     """
 
     size: int
@@ -50,6 +52,7 @@ class Transform:
     edges: Edges
     pooling: Pooling
     colours: tuple[tuple[augment.AugmentationBase2D, dict[str, Tensor]], ...]
+    repeat: Repeat = ONCE
 
     def __call__(self, picture: Image) -> Cutouts:
         """Cut a picture of any size, differentiably; draws no random numbers.
@@ -108,11 +111,35 @@ class Transform:
         h = homographies.to(source, non_blocking=True)[..., None, None]  # [N, 3, 3, 1, 1]
         across, down, depth = (h[:, i, 0] * x + h[:, i, 1] * y + h[:, i, 2] for i in range(3))
         grid = torch.stack([across, down], -1) / depth.clamp(min=_HORIZON)[..., None]
-        if self.edges == "wrap":  # the half pixel at the seam is not blended
+        if self.repeat.is_on:
+            source, grid = _wrap(source, grid, self.repeat)
+        elif self.edges == "wrap":  # the half pixel at the seam is not blended
             grid = (grid + 1).remainder(2) - 1
         padding = _PADDING.get(self.edges, "border")
         pictures = source.expand(count, -1, -1, -1)
         return F.grid_sample(pictures, grid, padding_mode=padding, align_corners=False)
+
+
+def _wrap(source: Image, grid: Tensor, repeat: Repeat) -> tuple[Image, Tensor]:
+    """Bring positions into a picture that repeats, with a margin for those at its seams.
+
+    Args:
+        source: the picture, [1, 3, H, W].
+        grid: positions from -1 to 1, [..., 2], x before y.
+
+    Returns:
+        The picture with a pixel more around it where it repeats, and the positions in it.
+    """
+    places, whole = list(grid.unbind(-1)), repeat.as_grid(source)
+    if repeat.shifted:  # the picture is the upper half
+        places[1] = (places[1] - 1) / 2
+    sides = (whole.shape[-1], whole.shape[-2])
+    for axis, repeats in enumerate((repeat.across, repeat.down)):
+        if repeats:
+            inside = (places[axis] + 1).remainder(2) - 1
+            places[axis] = inside * (sides[axis] / (sides[axis] + 2))
+    plain = Repeat(repeat.across, repeat.down)
+    return plain.pad(whole, plain.margins(1)), torch.stack(places, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +180,8 @@ class Cutter:
         seed: start of the cutter's own random stream, from 0 to 2**63 - 1.
         counts: step → squares, from 1 to `count`; None for `count` at every step.
         noises: step → noise; None for the recipe's own at every step.
+        repeat: how the picture repeats; where it does, no place in it is preferred, and squares
+            lie anywhere, over its seams, too.
 
     Raises:
         ConfigError: if `size` or `count` is below 1, or `seed` is negative.
@@ -167,6 +196,7 @@ class Cutter:
         seed: int = 0,
         counts: Callable[[int], int] | None = None,
         noises: Callable[[int], float] | None = None,
+        repeat: Repeat = ONCE,
     ) -> None:
         for name, value, least in (("size", size, 1), ("count", count, 1), ("seed", seed, 0)):
             if value < least:
@@ -174,7 +204,7 @@ class Cutter:
         self.size = size
         self.count = count
         self.recipe = CutoutRecipe() if recipe is None else recipe
-        self._counts, self._noises = counts, noises
+        self._counts, self._noises, self._repeat = counts, noises, repeat
         self._stream = torch.Generator().manual_seed(seed)
         self._warps = _warps(self.recipe)
         self._colours = _colours(self.recipe)
@@ -227,7 +257,9 @@ class Cutter:
         pixel = torch.tensor([[half, 0, half - 0.5], [0, half, half - 0.5], [0, 0, 1]])
         back = boxes @ pixel.inverse() @ moves.inverse() @ pixel
         back = back / back[:, 2:, 2:]
-        return Transform(self.size, back, self.recipe.edges, self.recipe.pooling, tuple(colours))
+        recipe = self.recipe
+        how = (recipe.edges, recipe.pooling, tuple(colours), self._repeat)
+        return Transform(self.size, back, *how)
 
     def _boxes(self, count: int, height: int, width: int) -> Tensor:
         """Draw the boxes of the cutouts: [N, 3, 3], from the square to the picture."""
@@ -248,7 +280,12 @@ class Cutter:
             offset = torch.minimum(torch.maximum(offset, -slack / 2), slack / 2)
         fits = {"squash": picture, "pad": picture.max(), "fill": picture.min()}
         extent = torch.cat([fits[recipe.fit].expand(whole, 2), extent]) / picture
-        offset = torch.cat([torch.zeros(whole, 2), offset]) / picture * 2
+        offset = torch.cat([torch.zeros(whole, 2), offset])
+        if self._repeat.is_on:
+            anywhere = (torch.rand(count, 2, generator=stream) - 0.5) * picture
+            repeats = torch.tensor([self._repeat.across, self._repeat.down])
+            offset = torch.where(repeats, anywhere, offset)
+        offset = offset / picture * 2
         boxes = torch.diag_embed(torch.cat([extent, torch.ones(count, 1)], -1))
         boxes[:, :2, 2] = offset
         return boxes

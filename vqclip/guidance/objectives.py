@@ -31,6 +31,7 @@ from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.optimisation_loop import Loss, Objective, View
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Scalar
 
 THING_CONTRAST = 0.15  # weight of the contrast with distractors, beside a thing's prompt of 1
@@ -216,6 +217,7 @@ def make_loss_objectives(
     clock: Clock,
     drawn: Mapping[str, Loss] = MappingProxyType({}),
     ground: Callable[[], float] = lambda: 1.0,
+    repeat: Repeat = ONCE,
 ) -> Iterator[Objective]:
     """Make the objectives of the losses on pixels and of the drawer, for those with a weight.
 
@@ -224,12 +226,13 @@ def make_loss_objectives(
             channel.
         drawn: losses of the drawer, by name.
         ground: tells the grey level on which the step's picture lies, where it is transparent.
+        repeat: how the picture repeats.
 
     Raises:
         ConfigError: if a colour or a schedule cannot be read.
     """
     options: dict[str, dict[str, object]] = {
-        "smoothness": {},
+        "smoothness": {"repeat": repeat},
         "saturation": {},
         "symmetry": {"axis": wanted.axis},
         "palette": {"colours": wanted.colours},

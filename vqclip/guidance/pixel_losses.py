@@ -17,6 +17,7 @@ from torch import Tensor
 from vqclip.errors import ConfigError, pick
 from vqclip.language.palettes import colour_names, palette_parser
 from vqclip.optimisation_loop import Loss, View
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Scalar, find_nearest_rows
 
 
@@ -49,17 +50,18 @@ def resize_like(picture: Image, like: Image) -> Image:
 AXES = {"horizontal": -1, "vertical": -2}  # the dimension of an Image that a mirror reverses
 
 
-def smoothness_loss() -> Loss:
+def smoothness_loss(repeat: Repeat = ONCE) -> Loss:
     """The smoothness loss, total variation: less grain, larger shapes.
 
     The mean of (right neighbour - pixel)**2 + (lower neighbour - pixel)**2 over pixels and
-    channels, in [0, 2]; the last row and column are their own neighbours. The squared ("L2")
+    channels, in [0, 2]; the last row and column are their own neighbours, or those of the first
+    ones, if the picture repeats. The squared ("L2")
     total variation of Crowson's notebooks, as pytti has it; after Mahendran and Vedaldi, 2015
     (https://arxiv.org/abs/1412.0035). pixray's smoothness is a mean gradient magnitude instead.
     """
 
     def loss(view: View) -> Scalar:
-        padded = F.pad(view.image, (0, 1, 0, 1), mode="replicate")
+        padded = repeat.pad(view.image, (0, 1, 0, 1), "replicate")
         right = padded[..., :-1, 1:] - padded[..., :-1, :-1]
         below = padded[..., 1:, :-1] - padded[..., :-1, :-1]
         return right.square().add(below.square()).mean()

@@ -33,6 +33,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from vqclip.repeats import ONCE, Repeat
+
 TILE_SIDE = 256  # of a tile without its margin, in pixels
 TILE_MARGIN = 0.5  # share of the receptive field; its outer half has hardly any weight
 Norms = dict[nn.GroupNorm, tuple[Tensor, Tensor]]  # the factor and the offset of each norm
@@ -55,33 +57,44 @@ class DecoderParts:
     scale: int
     reach: int
 
-    def spans(self, length: int, side: int = TILE_SIDE) -> Iterator[tuple[slice, slice]]:
+    @property
+    def margin(self) -> int:
+        """The margin of a tile, in pixels of the output of `first`."""
+        return math.ceil(self.reach * TILE_MARGIN / self.scale)
+
+    def spans(
+        self, length: int, side: int = TILE_SIDE, around: int = 0
+    ) -> Iterator[tuple[slice, slice]]:
         """Yield the tiles along one side: (slice, slice with its margin).
 
         Args:
             length: of the side, in pixels of the output of `first`.
             side: of a tile, in pixels of the picture.
+            around: how many pixels are added at both ends, from where slices are counted.
 
         >>> spans = DecoderParts([], [], scale=8, reach=16).spans(10, 32)
         >>> [(tile.start, tile.stop, wide.start, wide.stop) for tile, wide in spans]
         [(0, 4, 0, 5), (4, 8, 3, 9), (8, 10, 7, 10)]
         """
         step = max(1, side // self.scale)
-        margin = math.ceil(self.reach * TILE_MARGIN / self.scale)
-        for start in range(0, length, step):
-            stop = min(start + step, length)
-            yield slice(start, stop), slice(max(0, start - margin), min(length, stop + margin))
+        for start in range(around, around + length, step):
+            stop = min(start + step, around + length)
+            low, high = start - self.margin, stop + self.margin
+            yield slice(start, stop), slice(max(0, low), min(length + 2 * around, high))
 
 
-def draw_in_tiles(decoder: Any, given: Tensor, side: int = TILE_SIDE) -> Tensor:
+def draw_in_tiles(
+    decoder: Any, given: Tensor, side: int = TILE_SIDE, repeat: Repeat = ONCE
+) -> Tensor:
     """Decode [N, C, h, w] → [N, 3, H, W] as `decoder` does, with the gradient in tiles.
 
     Args:
         decoder: taming's, or with modules of the same names; its weights get no gradient.
         side: of a tile, in pixels of the picture.
+        repeat: how the picture repeats; the decoder's padding is such already.
     """
     parts = split_decoder(decoder)
-    picture: Tensor = _InTiles.apply(apply_layers(parts.first, given), parts, side)
+    picture: Tensor = _InTiles.apply(apply_layers(parts.first, given), parts, side, repeat)
     return picture
 
 
@@ -114,31 +127,38 @@ class _InTiles(torch.autograd.Function):
     """The layers after the last attention: whole forwards, in tiles backwards."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, parts: DecoderParts, side: int) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, parts: DecoderParts, side: int, repeat: Repeat
+    ) -> Tensor:
         ctx.save_for_backward(hidden)
-        ctx.parts, ctx.side, ctx.norms = parts, side, {}
+        ctx.parts, ctx.side, ctx.repeat, ctx.norms = parts, side, repeat, {}
         with patched_norms(parts.rest, partial(measure_norm, ctx.norms)):
             return apply_layers(parts.rest, hidden)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         (hidden,), (grad,), parts = ctx.saved_tensors, grads, ctx.parts
-        total = torch.zeros_like(hidden)
+        margins = ctx.repeat.margins(parts.margin)
+        left, _, above, _ = margins
+        with torch.enable_grad():
+            whole = hidden.detach().requires_grad_()
+            around = ctx.repeat.pad(whole, margins)
+        total = torch.zeros_like(around)
         with (
             torch.enable_grad(),
             patched_norms(parts.rest, partial(apply_measured_norm, ctx.norms)),
         ):
-            for core_y, wide_y in parts.spans(hidden.shape[2], ctx.side):
-                for core_x, wide_x in parts.spans(hidden.shape[3], ctx.side):
-                    crop = hidden[:, :, wide_y, wide_x].detach().requires_grad_()
+            for core_y, wide_y in parts.spans(hidden.shape[2], ctx.side, above):
+                for core_x, wide_x in parts.spans(hidden.shape[3], ctx.side, left):
+                    crop = around[:, :, wide_y, wide_x].detach().requires_grad_()
                     down, across = (_inside(core_y, wide_y), _inside(core_x, wide_x))
                     # Recomputed by layer, since a tile of 256 pixels may be half a picture.
-                    whole = apply_layers(parts.rest, crop, twice=True)
-                    drawn = _crop(whole, parts.scale, down, across)
-                    wanted = _crop(grad, parts.scale, core_y, core_x)
+                    drawn = apply_layers(parts.rest, crop, twice=True)
+                    drawn = _crop(drawn, parts.scale, down, across)
+                    wanted = _crop(grad, parts.scale, _moved(core_y, above), _moved(core_x, left))
                     total[:, :, wide_y, wide_x] += torch.autograd.grad(drawn, crop, wanted)[0]
-        return total, None, None
+            return torch.autograd.grad(around, whole, total)[0], None, None, None
 
 
 def apply_layers(layers: Sequence[nn.Module], hidden: Tensor, *, twice: bool = False) -> Tensor:
@@ -171,7 +191,10 @@ def patched_norms(layers: Sequence[nn.Module], forward: NormForward) -> Iterator
 
 
 def measure_norm(norms: Norms, norm: nn.GroupNorm, given: Tensor) -> Tensor:
-    """Apply a group norm, and record its factor and offset in `norms`."""
+    """Apply a group norm, and record its factor and offset in `norms`; held ones as they are."""
+    if (held := getattr(norm, "held", None)) is not None:
+        norms[norm] = held
+        return apply_measured_norm(norms, norm, given)
     rows = given.reshape(len(given), norm.num_groups, -1)
     spread, mean = torch.var_mean(rows, dim=2, correction=0)  # [N, groups]
     each = norm.num_channels // norm.num_groups
@@ -189,7 +212,12 @@ def apply_measured_norm(norms: Norms, norm: nn.GroupNorm, given: Tensor) -> Tens
 
 def _inside(core: slice, wide: slice) -> slice:
     """The slice of a tile within the tile with its margin."""
-    return slice(core.start - wide.start, core.stop - wide.start)
+    return _moved(core, wide.start)
+
+
+def _moved(part: slice, start: int) -> slice:
+    """A slice, counted from another place."""
+    return slice(part.start - start, part.stop - start)
 
 
 def _crop(picture: Tensor, scale: int, down: slice, across: slice) -> Tensor:

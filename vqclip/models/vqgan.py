@@ -8,11 +8,6 @@ Esser et al., 2021, https://arxiv.org/abs/2012.09841; the Gumbel kind: Ramesh et
 https://arxiv.org/abs/2102.12092. Encoder and Decoder are those of taming-transformers.
 Differs: `encode` draws no random numbers and does not quantise (a Gumbel model gives the
 likeliest code), so that a picture gives the same latent every time and keeps its residual.
-
-The decoder may draw with a margin. Convolutions see zeros beyond the border, and some decoders
-learn to leave a bright speck in a corner, by which they control the norms of the whole picture
-(in StyleGAN: Karras et al., 2020, https://arxiv.org/abs/1912.04958, section 2). With a margin,
-the outermost codes are repeated around the picture, and specks fall into what is cut off.
 """
 
 from __future__ import annotations
@@ -29,14 +24,14 @@ from typing import Any
 import torch
 from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vqclip.errors import ModelError
-from vqclip.models import memory
+from vqclip.models import memory, padding
 from vqclip.models.vqgan_config import Layout, describe_layout, read_config
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.models.zoo.verify import changed_message, check_weights, file_stamp
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Latent
 
 COPY, NOTE = "light.safetensors", "light.json"  # see `vqclip.models.zoo.verify`
@@ -99,25 +94,6 @@ def _write_copy(model: VQGAN, weights: Path, digest: str) -> None:
     part = note.with_name(f"{NOTE}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(note)
-
-
-def with_margin(draw: Callable[[Tensor], Tensor], latent: Tensor, margin: int) -> Tensor:
-    """Draw a latent with its outermost cells repeated as a margin, which is then cut off.
-
-    Args:
-        draw: [N, C, h, w] → [N, 3, H, W].
-        latent: [N, C, h, w].
-        margin: the width of the margin, in cells; 0 for none.
-
-    Returns:
-        [N, 3, H, W], as large as without a margin.
-    """
-    if margin == 0:
-        return draw(latent)
-    around = functional.pad(latent, [margin] * 4, mode="replicate")
-    picture = draw(around)
-    cut = margin * (picture.shape[-1] // around.shape[-1])
-    return picture[..., cut:-cut, cut:-cut]
 
 
 FIRST_STAGE = "first_stage_model."
@@ -205,6 +181,7 @@ class VQGAN(nn.Module):
         channels: length of a code.
         margin: codes that are repeated around a picture as it is drawn, and cut off; 0 in
             published models, which are decoded exactly as taming does.
+        repeat: how its pictures repeat; see `set_repeat`.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -215,6 +192,7 @@ class VQGAN(nn.Module):
         self.factor = layout.factor
         self.channels = channels
         self.margin = layout.margin
+        self.repeat = ONCE
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints the shape of z
             self.encoder = Encoder(**layout.ddconfig)
             self.decoder = Decoder(**layout.ddconfig)
@@ -228,6 +206,11 @@ class VQGAN(nn.Module):
             self.quantize["proj"] = nn.Conv2d(depth, codes, 1)
         self.quant_conv = nn.Conv2d(depth, channels, 1)
         self.post_quant_conv = nn.Conv2d(channels, depth, 1)
+
+    def set_repeat(self, repeat: Repeat) -> None:
+        """Decode, and encode, pictures that repeat, from now on."""
+        self.repeat = repeat
+        padding.set_repeat(self, repeat)
 
     @property
     def codebook(self) -> Tensor:
@@ -264,15 +247,22 @@ class VQGAN(nn.Module):
 
         Colours out of range are clamped, by `clamp_with_grad`.
         """
-        return _to_colours(with_margin(self.decoder, self.post_quant_conv(latent), self.margin))
+        return self._decode(self.decoder, latent)
 
     def decode_in_tiles(self, latent: Latent) -> Image:
         """Decode to the same picture with less memory and an approximate gradient.
 
         See `vqclip.models.memory`.
         """
-        draw = partial(memory.draw_in_tiles, self.decoder)
-        return _to_colours(with_margin(draw, self.post_quant_conv(latent), self.margin))
+        return self._decode(
+            partial(memory.draw_in_tiles, self.decoder, repeat=self.repeat), latent
+        )
+
+    def _decode(self, draw: Callable[[Tensor], Tensor], latent: Latent) -> Image:
+        given = self.post_quant_conv(latent)
+        if self.repeat.is_on and self.margin > 0:
+            padding.hold_norms(self.decoder, given, self.margin, self.repeat)
+        return _to_colours(padding.with_margin(draw, given, self.margin, self.repeat))
 
     def codebook_range(self) -> tuple[Tensor, Tensor]:
         """The least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""

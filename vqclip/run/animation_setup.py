@@ -61,7 +61,7 @@ def build_feedback(
     motion, source = config.motion, config.source
 
     habits = FeedbackOptions(
-        edges=config.camera.edges,
+        edges=choose_edges(config),
         through=config.camera.through,
         smooth=motion.smooth,
         moments=motion.moments,
@@ -101,6 +101,13 @@ def step_rates(config: RunConfig, frame_plan: FramePlan, drawer: BaseDrawer) -> 
         usual = LATENT_RATE if uses_vqgan(config.drawer) else own / 2
         return lambda step: usual
     return schedule_settings.setting_curve(config, "motion.rate", frame_plan.clock)
+
+
+def choose_edges(config: RunConfig) -> str:
+    """What the camera finds beyond the edges; nothing new in a picture that tiles."""
+    # The rows of bricks do not lie under each other, so that they cannot be looked up like this.
+    tiles = config.tile not in ("none", "brick")
+    return "wrap" if tiles and config.camera.edges == "fill" else config.camera.edges
 
 
 def _arriving(

@@ -376,7 +376,7 @@ def start_drawer(
         generator = torch.Generator().manual_seed(seed)
         found = drawer.random_parameters(generator)
     else:
-        small = resize_picture(start, drawer.height, drawer.width)
+        small = resize_picture(start, drawer.height, drawer.width, drawer.repeat)
         found = drawer.encode(small if drawer.has_alpha else lay_on_white(small))
     drawer.replace({name: value.to(device) for name, value in found.items()})
     return drawer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -21,6 +22,7 @@ from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files, word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
+from vqclip.repeats import REPEATS
 from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
 
@@ -58,9 +60,10 @@ def make_cutter(
         noises = schedule_settings.setting_curve(config, "cutouts.noise", clock)
     elif config.cutouts.noise is not None:
         recipe = replace(recipe, noise=config.cutouts.noise)
-    there[key] = Cutter(
-        size, count=share(count), recipe=recipe, seed=seed, counts=counts, noises=noises
-    )
+    # A region does not repeat, whatever the picture does.
+    repeat = REPEATS["none" if REGION in key else config.tile]
+    how: dict[str, Any] = {"counts": counts, "noises": noises, "repeat": repeat}
+    there[key] = Cutter(size, count=share(count), recipe=recipe, seed=seed, **how)
     return there[key]
 
 

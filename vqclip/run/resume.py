@@ -29,7 +29,7 @@ from vqclip.run.runner import Runner, RunnerState
 # What would make another run of it: whole groups, or single settings.
 FIXED = (
     *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
-    *("optimiser.name", "optimiser.average", "film.every", "drawer", "draw"),
+    *("optimiser.name", "optimiser.average", "film.every", "drawer", "draw", "tile"),
 )
 # Of an animation these, too: which steps are which frame's hangs on them.
 FIXED_FRAMES = (

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.models import vqgan
+from vqclip.models import padding
 from vqclip.models.zoo import model_files
 from vqclip.training import loop, settings
 from vqclip.training.checkpoints import load_weights, read_weights
@@ -149,7 +149,7 @@ class Model(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Decode latents [B, C, h, w]: [B, 3, H, W], about [-1, 1]."""
-        return vqgan.with_margin(self.decoder, self.post_quant_conv(z), self.margin)
+        return padding.with_margin(self.decoder, self.post_quant_conv(z), self.margin)
 
 
 def edge_differences(x: Tensor) -> Tensor:

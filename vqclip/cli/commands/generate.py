@@ -217,6 +217,7 @@ def _play(
         save_every=config.checkpoint.every,
         first=ready.done,
         command=command,
+        repeat=ready.drawer.repeat,
     )
     kept = writer.record_steps(ready.play(), place, options)
     frames = 0 if ready.feedback is None else ready.feedback.frames

@@ -56,6 +56,7 @@ def check_drawers(config: RunConfig) -> None:
                     f"{config.drawer}; write drawer={owners[0]}, or leave it out"
                 )
     _check_alpha(config)
+    _check_tile(config, names)
     if config.filters.commit != FilterSettings().commit and not config.filters.lookup.strip():
         raise ConfigError(
             'filters.commit needs colours, such as filters.lookup="#cc0000, gold"; or leave it '
@@ -89,6 +90,31 @@ def _check_alpha(config: RunConfig) -> None:
             "draw.alpha is for still pictures, and this is an animation, whose frames are "
             "opaque; leave it out"
         )
+
+
+def _check_tile(config: RunConfig, names: tuple[str, ...]) -> None:
+    """Check that what is drawn can tile.
+
+    Raises:
+        ConfigError: for the first that cannot.
+    """
+    tile = f"tile is {config.tile}, and "
+    if config.tile == "none":
+        return
+    if "wavelets" in names:
+        raise ConfigError(
+            f"{tile}the pictures of drawer=wavelets do not tile; write drawer=fourier, or leave "
+            "out tile"
+        )
+    if config.tile == "brick" and config.draw.shape == "triangle" and "mosaic" in names:
+        raise ConfigError(
+            f"{tile}draw.shape=triangle does not close up in bricks; write tile=both, or another "
+            "shape"
+        )
+    if config.losses.edges != 0:
+        raise ConfigError(f"{tile}losses.edges draws a border, which is a seam; leave one out")
+    if config.source.film:
+        raise ConfigError(f"{tile}the frames of source.film do not tile; leave one of them out")
 
 
 def _either(names: tuple[str, ...]) -> str:

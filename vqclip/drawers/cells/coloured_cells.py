@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
 from vqclip.models.vqgan import clamp_with_grad
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 COLOURS = "colours"
@@ -22,10 +23,19 @@ class ColouredCells(BaseDrawer):
         width, height: of the picture, in pixels.
         shape: of the parameter, without its channels, which are the second dimension.
         alpha: whether cells may be transparent; opacity is then the fourth channel.
+        repeat: how the picture repeats.
     """
 
-    def __init__(self, width: int, height: int, shape: Sequence[int], *, alpha: bool) -> None:
-        super().__init__(width, height)
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        shape: Sequence[int],
+        *,
+        alpha: bool,
+        repeat: Repeat = ONCE,
+    ) -> None:
+        super().__init__(width, height, repeat=repeat)
         self._shape, self.has_alpha = shape, alpha
 
     @abstractmethod

@@ -176,7 +176,7 @@ def measure_coverage(layout: CellLayout, width: int, height: int) -> CoverageTab
         for pixels in torch.arange(width * height).split(CHUNK)
     ]
     pixels, numbers, counts = (torch.cat(each) for each in zip(*counted, strict=True))
-    cells = len(layout.polygons)
+    cells = layout.cells
     pairs = numbers[numbers >= cells].unique()
     numbers = torch.where(numbers < cells, numbers, cells + torch.searchsorted(pairs, numbers))
     weights = counts.float() / SAMPLES**2
@@ -208,7 +208,7 @@ def _count_samples(
     shown, hidden = layout.locate(x, y)
     found = shown.flatten(1)
     if layout.shape.overlaps:
-        pairs = torch.where(hidden < 0, -1, (hidden + 1) * len(layout.polygons) + shown)
+        pairs = torch.where(hidden < 0, -1, (hidden + 1) * layout.cells + shown)
         found = torch.cat([found, pairs.flatten(1)], 1)
     found = found.sort(1).values
     begins = functional.pad(found[:, 1:] != found[:, :-1], (1, 0), value=True)

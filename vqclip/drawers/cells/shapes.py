@@ -13,6 +13,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from vqclip.repeats import ONCE, Repeat
+
 Number = TypeVar("Number", int, Tensor)
 Corners = tuple[tuple[float, float], ...]
 TOLERANCE = 1e-9  # in cells: a point on an edge belongs to the cells on both sides
@@ -102,22 +104,32 @@ class CellLayout:
     Args:
         shape: of the cells.
         columns, rows: of the grid; the picture is [0, columns] x [0, rows].
+        repeat: how the picture repeats: what reaches over an edge is a part of a cell at the
+            opposite one. In these directions, see `vqclip.drawers.cell_grid` for the numbers of
+            columns and rows with which the pattern closes up.
 
     Attributes:
-        polygons: the corners of every cell.
+        cells: how many there are.
+        polygons: the corners of every cell, and of its copies over the edges.
+        owners: the number of the cell of each polygon.
     """
 
-    def __init__(self, shape: CellShape, columns: int, rows: int) -> None:
-        self.shape, self.columns, self.rows = shape, columns, rows
+    def __init__(self, shape: CellShape, columns: int, rows: int, repeat: Repeat = ONCE) -> None:
+        self.shape, self.columns, self.rows, self.repeat = shape, columns, rows, repeat
         self.polygons: list[Corners] = []
+        self.owners: list[int] = []
+        numbers: dict[tuple[int, int], int] = {}
         # [rows, columns], with one more on each side: the number of a cell, or -1 for none.
         self._numbers = torch.full([rows + 2, columns + 3], -1)
         for row in range(-1, rows + 1):
             for column in range(-1, columns + 2):
                 polygon = self._polygon(column, row)
                 if self._meets_picture(polygon):
-                    self._numbers[row + 1, column + 1] = len(self.polygons)
+                    number = numbers.setdefault(self._home(column, row), len(numbers))
+                    self._numbers[row + 1, column + 1] = number
                     self.polygons.append(polygon)
+                    self.owners.append(number)
+        self.cells = len(numbers)
 
     def locate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Find the cells in which points lie.
@@ -144,6 +156,14 @@ class CellLayout:
                     hidden = torch.where(found, shown, hidden)
                 shown = torch.where(found, number, shown)
         return shown, hidden
+
+    def _home(self, column: int, row: int) -> tuple[int, int]:
+        """The column and row of the cell that a cell is a part of; its own unless it repeats."""
+        turns, within = divmod(row, self.rows)
+        if self.repeat.down:
+            row = within
+            column += self.columns // 2 if self.repeat.shifted and turns % 2 else 0
+        return (column % self.columns if self.repeat.across else column), row
 
     def _start(self, row: Number) -> Number | float:
         """Where a row begins, or rows begin, in cells."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.spectra.colours import correlation_matrix, mix_channels, squash, unsquash
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 GAIN, CONTRAST = "gain", "contrast"
@@ -37,12 +38,20 @@ class SpectralDrawer(BaseDrawer):
         saturation: strength of colours; 1 is that of photographs.
         contrast: standard deviation of the decorrelated channels, at most, unless that of a
             start picture is greater.
+        repeat: how the picture repeats.
     """
 
     rate_factors: Mapping[str, float] = MappingProxyType({GAIN: 0.0, CONTRAST: 0.0})
 
-    def __init__(self, width: int, height: int, saturation: float, contrast: float) -> None:
-        super().__init__(width, height)
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        saturation: float,
+        contrast: float,
+        repeat: Repeat = ONCE,
+    ) -> None:
+        super().__init__(width, height, repeat=repeat)
         self.contrast = contrast
         self._matrix = correlation_matrix(saturation)
         self._inverse = torch.linalg.inv(self._matrix.double()).float()

@@ -2,6 +2,7 @@
 
 Begin with `rasteriser`.
 
+    copies      Copies of strokes over the edges of a picture that tiles
     drawer      The base of the drawers of strokes: named parameters, camera moves and export
     flattening  Curves as straight pieces, and the nearest point of a curve
     paths       Which control points make which curve of which stroke

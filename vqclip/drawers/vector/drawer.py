@@ -16,12 +16,14 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.svg.strokes import SvgStroke, strokes_to_svg
 from vqclip.drawers.vector import starts
+from vqclip.drawers.vector.copies import copy_curves, find_copies, find_way_home
 from vqclip.drawers.vector.paths import Paths
-from vqclip.drawers.vector.rasteriser import paint_strokes, plan_strokes
+from vqclip.drawers.vector.rasteriser import SOFT, paint_strokes, plan_strokes
 from vqclip.errors import ConfigError
 from vqclip.language.palettes.colour_names import parse_colour
 from vqclip.media.files import write_whole
 from vqclip.models.vqgan import clamp_with_grad
+from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
 POINTS, WIDTHS, COLOURS, PAPER = "points", "widths", "colours", "paper"
@@ -29,6 +31,7 @@ UNITS = 224  # the canvas is so high: CLIPDraw's, in whose pixels the learning r
 STEP = 0.1  # from a random point to the next: the range, as a share of the canvas
 VIEW = 256  # columns and rows in which a place is chosen in what comes into view
 CROWD = 2  # times as dense as elsewhere may the strokes be in what comes into view
+GROWING = 1.001  # the scale from which on a camera enlarges what it shows
 APART = 0.25  # of the height; strokes that are farther from each other are not blended
 OPTIONS = ("strokes", "segments", "thinnest", "thickest", "paper", "paper_moves")
 
@@ -49,6 +52,7 @@ class VectorDrawer(BaseDrawer):
         paper: colour of the paper, see `vqclip.language.palettes.colour_names`.
         paper_moves: whether the paper's colour is a parameter, too.
         alpha: whether there is no paper.
+        repeat: how the picture repeats.
     """
 
     rate: ClassVar[float] = 1.0
@@ -69,8 +73,9 @@ class VectorDrawer(BaseDrawer):
         paper: str,
         paper_moves: bool = False,
         alpha: bool = False,
+        repeat: Repeat = ONCE,
     ) -> None:
-        super().__init__(width, height)
+        super().__init__(width, height, repeat=repeat)
         self.has_alpha = alpha
         if thinnest > thickest:
             raise ConfigError(
@@ -132,16 +137,25 @@ class VectorDrawer(BaseDrawer):
         Strokes that leave the picture come back at random places of what comes into view, of the
         same width and colour; if they are too few for it, the smallest strokes go there, too. If
         they are too many, as in a zoom, the others come back anywhere: thin, in the colour that
-        the picture has there.
+        the picture has there. Where the picture tiles, they come back at the opposite side,
+        unless it grows: what leaves it in a zoom would be laid over what stays.
         """
         points, unit = parameters[POINTS], self.height / UNITS
         widths = (parameters[WIDTHS] * scale).clamp(self.least, self.most)
         moved = {name: value.detach().clone() for name, value in parameters.items()}
         moved |= {POINTS: follow(points * unit) / unit, WIDTHS: widths}
+        repeat = self.repeat if scale < GROWING else ONCE
+        if repeat.is_on:
+            boxes = self._boxes(moved[POINTS] * unit)
+            home = find_way_home(*boxes, self.width, self.height, repeat)
+            moved[POINTS] = moved[POINTS] + home[self.paths.owner.to(home.device)] / unit
         if fresh is None or generator is None:
             return moved
+        for axis, repeats in ((-1, repeat.across), (-2, repeat.down)):
+            if repeats:  # what is new there is the opposite side
+                fresh = fresh.amin(axis, keepdim=True).expand_as(fresh)
         share = float(fresh.mean())
-        again = self._choose_returning(moved, share)
+        again = self._choose_returning(moved, share, repeat)
         room = math.ceil(CROWD * share * len(again))
         spare = again & (again.cumsum(0) > room)
         small = functional.interpolate(fresh.float().cpu(), [VIEW, VIEW], mode="area")[0, 0]
@@ -203,11 +217,13 @@ class VectorDrawer(BaseDrawer):
             return super().export(path, parameters)
         unit = self.height / UNITS
         parameters = {name: value.detach().cpu() for name, value in parameters.items()}
-        points = (parameters[POINTS] * unit).tolist()
-        widths = (parameters[WIDTHS] * 2 * unit).tolist()
-        colours = self.colours(parameters).tolist()
+        points, radii = parameters[POINTS] * unit, parameters[WIDTHS] * unit
         parts = [points[part] for part in self.paths.point_slices()]
-        strokes = [SvgStroke(*each) for each in zip(parts, widths, colours, strict=True)]
+        colours = self.colours(parameters).tolist()
+        strokes = [
+            SvgStroke((parts[index] + move).tolist(), 2 * float(radii[index]), colours[index])
+            for index, move in zip(*self._copies(points, radii), strict=True)
+        ]
         red, green, blue = parameters.get(PAPER, self.paper).tolist()
         paper = None if self.has_alpha else (red, green, blue)
         write_whole(path, strokes_to_svg(strokes, self.width, self.height, paper), overwrite=True)
@@ -224,9 +240,39 @@ class VectorDrawer(BaseDrawer):
         cubics = points[self.paths.cubics.to(points.device)] * scale
         radii = parameters[WIDTHS] * scale
         owner = self.paths.cubic_owner.to(points.device)
-        plan = plan_strokes(cubics, owner, radii, self.width, self.height)
         colours = clamp_with_grad(self.colours(parameters), 0, 1)
+        if self.repeat.is_on:
+            stroke, moves = self._copies(points * scale, radii)
+            curve, copy = copy_curves(stroke, owner, self.paths.strokes)
+            cubics, owner = cubics[curve] + moves[copy, None], copy
+            radii, colours = radii[stroke], colours[stroke]
+        plan = plan_strokes(cubics, owner, radii, self.width, self.height)
         return paint_strokes(plan, cubics, radii, colours)
+
+    def _copies(self, points: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
+        """The strokes that are drawn, again where they reach over an edge: see `find_copies`.
+
+        Args:
+            points: [P, 2], in pixels.
+            radii: [N], half the widths, in pixels.
+        """
+        if not self.repeat.is_on:
+            count = self.paths.strokes
+            return torch.arange(count, device=points.device), points.new_zeros(count, 2)
+        low, high = self._boxes(points)
+        reach = radii[:, None] + SOFT
+        return find_copies(low - reach, high + reach, self.width, self.height, self.repeat)
+
+    @torch.no_grad()
+    def _boxes(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and the greatest x and y of each stroke's points: [N, 2] both."""
+        owner = self.paths.owner.to(points.device)[:, None].expand(-1, 2)
+        blank = points.new_zeros(self.paths.strokes, 2)
+        low, high = (
+            blank.scatter_reduce(0, owner, points, way, include_self=False)
+            for way in ("amin", "amax")
+        )
+        return low, high
 
     def _match_picture(self, moved: dict[str, Tensor], which: Tensor, places: Tensor) -> None:
         """Make some strokes [N] thin, and as the picture is at places [N, 2], in pixels."""
@@ -238,20 +284,14 @@ class VectorDrawer(BaseDrawer):
             moved[COLOURS] = torch.where(which[:, None], colours, moved[COLOURS])
         moved[WIDTHS] = torch.where(which, thin, moved[WIDTHS])
 
-    def _choose_returning(self, moved: Parameters, share: float) -> Tensor:
+    def _choose_returning(self, moved: Parameters, share: float, repeat: Repeat) -> Tensor:
         """Which strokes come back: those out of view, and the smallest for a share: [N]."""
         points, widths = moved[POINTS].cpu(), moved[WIDTHS].cpu()
-        owner = self.paths.owner[:, None].expand(-1, 2)
-        low, high = (
-            points.new_zeros(len(widths), 2).scatter_reduce(
-                0, owner, points, way, include_self=False
-            )
-            for way in ("amin", "amax")
-        )
+        low, high = self._boxes(points)
         beyond = (low - widths[:, None] > points.new_tensor(self.canvas)) | (
             high + widths[:, None] < 0
         )
-        lost = beyond.any(1)
+        lost = (beyond & ~torch.tensor([repeat.across, repeat.down])).any(1)
         missing = round(share * len(lost)) - int(lost.sum())
         if missing > 0:
             sizes = (high - low).norm(dim=-1) * widths

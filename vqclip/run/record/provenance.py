@@ -69,9 +69,10 @@ class Provenance:
     def settings(self) -> dict[str, Any]:
         """Every setting of the run, prompt and seed among them, as plain JSON values.
 
-        Where nothing is noted of layouts or filters there were none.
+        Where nothing is noted of layouts or filters there were none, and a picture did not tile.
         """
-        old = {"layout": "off", "drawer": "vqgan", "filters": asdict(FilterSettings())}
+        old: dict[str, Any] = {"layout": "off", "drawer": "vqgan", "tile": "none"}
+        old["filters"] = asdict(FilterSettings())
         return old | self.config | {"prompts": self.prompt, "seed": self.seed}
 
     def to_json(self) -> str:

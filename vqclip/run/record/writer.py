@@ -3,6 +3,7 @@
     outputs/0007-a-fox/  run.json  log.jsonl  steps/NNNNN.png  checkpoint.safetensors
                          film.mp4  final.png  (best.png, where numbers went wrong)
                          final.svg and cells.png of drawers that have them
+                         tiles.png, of a picture that tiles
 
 `record_steps` is a generator in the middle: steps go in, are written down, and come out again.
 Consume it under `contextlib.closing`, so that an interrupt in the consumer's body closes the
@@ -28,6 +29,7 @@ import torch
 from vqclip.errors import NumbersError, VqclipError
 from vqclip.media.files import refuse_to_replace, unwritable_error, write_whole
 from vqclip.media.images import save_png
+from vqclip.repeats import ONCE, Repeat
 from vqclip.run.record import run_folder
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class RecordOptions:
             after the last one, and when the consumer leaves.
         first: the number of the first step.
         command: the words that started the run, for `run.json`.
+        repeat: how the picture repeats; if it does, tiles of it are shown in `tiles.png`.
     """
 
     provenance: Callable[[], Provenance]
@@ -80,6 +83,7 @@ class RecordOptions:
     save_every: int = 0
     first: int = 0
     command: Sequence[str] = ()
+    repeat: Repeat = ONCE
 
     def saves_after(self, index: int) -> bool:
         """Whether a checkpoint is due after a step, by its number."""
@@ -130,6 +134,9 @@ def record_steps(
         notes |= made | options.look(final) | {"finished": _now()}
         _note_time(folder, notes, clock)
         options.export(folder)
+        if options.repeat.is_on:
+            tiles = options.repeat.lay_tiles(final)
+            save_png(folder / "tiles.png", tiles, options.provenance(), overwrite=True)
         save_png(folder / "final.png", final, options.provenance())
     except GeneratorExit:
         try:
