@@ -47,6 +47,7 @@ def test_the_table_is_true(name: str) -> None:
     assert said.pop("`camera.through=latent`") == through
     assert said.pop("`draw.alpha`") == accepts(f"drawer={name}", "draw.alpha=true")
     assert said.pop("`final.svg`") == (name in WITH_SVG)
+    assert said.pop("`tile`") == accepts(f"drawer={name}", "tile=both")
     other = "pixels" if name == "pyramid" else "pyramid"
     chain = accepts(f"drawer={name},{other}") and accepts(f"drawer={other},{name}")
     assert said.pop("first or last of two") == chain
