@@ -18,7 +18,7 @@ def test_colours() -> None:
 @pytest.mark.parametrize("name", ["", "#ff00", "#ff000080", "rgb(300", "#gggggg", "goldd"])
 def test_what_is_no_colour_is_refused(name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"is not a colour.*; write a CSS name such as gold, or"
+        ConfigError, match=r"is not a colour.*; write a CSS name such as gold, hex digits"
     ):
         parse_colours(f"red,{name}")
 

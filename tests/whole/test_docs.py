@@ -44,6 +44,8 @@ def lightened(words: list[str], home: Home) -> list[str]:
             light.append(word)
     light = [",".join(p for p in w.split(",") if p not in LADDER) or "draft" for w in light]
     mine = home.words()
+    if name == "generate" and not {"--init", "--source"} & {*rest}:
+        mine.append("init=random")  # a draft is the starter's, whose words are not tiny
     if name == "animate":
         mine += ["frames=30" if "lasting(2s)" in rest[0] else "frames=3", "motion.steps=1"]
     if name == "again" and "--frames" in rest:
@@ -67,7 +69,18 @@ RUNNABLE = [words for words in COMMANDS if tried(words) and words[0] != "dream"]
 def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A folder that holds all files which the commands of the pages name."""
     for number, name in enumerate(
-        ("sketch", "strawberry", "mask", "cat1", "cat2", "cat3", "photos/a", "photos/b", "more/a")
+        (
+            "sketch",
+            "strawberry",
+            "sunset",
+            "mask",
+            "cat1",
+            "cat2",
+            "cat3",
+            "photos/a",
+            "photos/b",
+            "more/a",
+        )
     ):
         for suffix in (".png", ".jpg"):
             file = Path(name + suffix)

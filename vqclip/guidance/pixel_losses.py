@@ -34,8 +34,8 @@ def parse_colours(colours: str | Sequence[str]) -> Tensor:
     >>> parse_colours("#ff0000, blue").tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    if isinstance(colours, str):
-        return torch.tensor(palette_parser.parse_colours(colours))
+    if isinstance(colours, str) or not colours:
+        return torch.tensor(palette_parser.parse_colours(str(colours or "")))
     return torch.tensor([colour_names.parse_colour(each) for each in colours])
 
 
