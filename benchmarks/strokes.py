@@ -1,4 +1,4 @@
-"""How long does a step of the drawer of strokes take, forwards and backwards?
+"""The time of a step of the drawer of strokes, forwards and backwards.
 
     python benchmarks/strokes.py
 

@@ -1,4 +1,4 @@
-"""Where points go, against camera moves whose inverse is known."""
+"""Tests of the paths of points, against camera moves whose inverse is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every drawer has to be able to do, whatever its parameters are."""
+"""Tests of the contract of drawers: what each of them can do, whatever its parameters are."""
 
 from __future__ import annotations
 
