@@ -5,7 +5,7 @@
 
     auto        vqgan; for a still from a draft of the starter: vqgan,pyramid
     vqgan       things and scenes in the manner of the pictures that a VQGAN learnt from; the
-                choice for most prompts. draw.pyramid
+                choice for most prompts.
     pyramid     a sum of pictures of all resolutions: fine detail without a network; best as the
                 second drawer
     pixels      a grid of square cells, as in old games. draw.grid, draw.coarse, draw.alpha
@@ -206,9 +206,6 @@ class DrawSettings:
         "", "colour of the paper; empty: white, of lines #f2eecb", drawers=VECTORS
     )
     paper_moves: bool = option(False, "let the paper's colour change, too", drawers=VECTORS)
-    pyramid: bool = option(
-        False, "optimise the latent as a sum of resolutions", drawers=("vqgan",)
-    )
     alpha: bool = option(
         False,
         "a picture that may be transparent, with opacity in final.png; of stills",
