@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vqclip.errors import PromptError
@@ -240,8 +240,6 @@ def wishes(draw: Any) -> Prompt:
     )
 
 
-# In a fresh clone the first text takes seconds: hypothesis makes its table of all characters.
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(wishes(), min_size=1, max_size=4))
 def test_every_wish_can_be_written_and_read_back(found: list[Prompt]) -> None:
     assert parse_prompts(prompts_to_text(found)) == tuple(found)
