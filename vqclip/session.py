@@ -259,7 +259,10 @@ def _make_objectives(
         commit = filtered.filter_loss(pixel_losses.commitment_loss)
         found.append(Objective("commit", weight, commit))
     if request.layouts:
-        found = thing_prompts.hold_ground(found, start, request.layouts, filtered.read_ground)
+        things = opening.find_things(start)
+        found = thing_prompts.hold_ground(
+            found, start, request.layouts, things, filtered.read_ground
+        )
     if request.frames is None or feedback is None:
         yield from found
         return

@@ -15,7 +15,7 @@ from vqclip.config.setting_descriptions import DRAWER_LOSSES, Setting, describe_
 from vqclip.config.sizes import final_size, plan_stages, read_size
 from vqclip.guidance import cutout_recipes, perceptor, pixel_losses
 from vqclip.media import film_assembly, paths
-from vqclip.run import init_image
+from vqclip.run.start_pictures import noise_images
 
 
 def changed(**values: Any) -> RunConfig:
@@ -37,7 +37,7 @@ def changed(**values: Any) -> RunConfig:
         (schema.RECIPES, cutout_recipes.RECIPES),
         (schema.OPTIMISERS, optimisers.OPTIMISERS),
         (schema.SCHEDULES, optimisers.SCHEDULES),
-        (schema.NOISES, init_image.NOISE_IMAGES),
+        (schema.NOISES, noise_images.NOISE_IMAGES),
         (schema.AXES, pixel_losses.AXES),
         (schema.CONTRASTS, perceptor._CONTRASTS),
         (("auto", *perceptor._DTYPES), schema.PRECISIONS),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vqclip.guidance.composition import placing, scenery
-from vqclip.guidance.composition.composer import compose_picture
+from vqclip.guidance.composition.composer import compose_picture, find_things
 from vqclip.guidance.composition.silhouettes import Silhouette
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
 
@@ -104,3 +104,16 @@ def test_equal_seeds_compose_equal_pictures() -> None:
     assert torch.equal(compose(layout, red=block(RED)), compose(layout, red=block(RED)))
     other = compose(layout, seed=8, red=block(RED))
     assert not torch.equal(compose(layout, red=block(RED)), other)
+
+
+def test_things_are_found_on_a_painted_ground() -> None:
+    boat = Thing("boat", "red", (0.3, 0.3, 0.4, 0.4))
+    layout = Layout((boat,), setting=Setting(place="sea", time="night"))
+    composed = compose(layout, red=block(RED))
+    things = find_things(composed, layout, torch.Generator().manual_seed(7))
+    assert things is not None and things.shape == (1, 1, 100, 100)
+    assert things[0, 0, 50, 50] == 1
+    beside = [things[0, 0, y, x] for y, x in ((10, 10), (50, 10), (50, 90), (95, 50))]
+    assert max(beside) < 0.01
+    plain = Layout((boat,))
+    assert find_things(compose(plain, red=block(RED)), plain, torch.Generator()) is None

@@ -16,11 +16,12 @@ from torch.nn import functional
 from vqclip.guidance.composition import grounds, landscape, placing, scenery
 from vqclip.guidance.composition.painting import Canvas, read_colour
 from vqclip.guidance.composition.placing import Place
-from vqclip.guidance.composition.silhouettes import Silhouette
-from vqclip.language.layout.layout_types import Layout, Thing
+from vqclip.guidance.composition.silhouettes import Silhouette, soften_mask
+from vqclip.language.layout.layout_types import Layout, Setting, Thing
 from vqclip.tensors import Image
 
 TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")
+SEEN = 0.03  # of a channel: what differs so much from the ground is a thing
 FAINT = 22.0  # in Lab: a thing that differs less from what is behind it gets an outline
 OUTLINE = 0.008  # its width, in heights
 SHADOW = 0.2  # opacity of the shadow at a thing's foot
@@ -44,23 +45,59 @@ def compose_picture(
     Returns:
         [1, 3, height, width] in [0, 1].
     """
-    setting, painted = scenery.settle_setting(layout)
-    planned = scenery.make_room(layout)
-    things = [t for t, is_ground in zip(planned, painted, strict=True) if not is_ground]
+    things = _list_things(layout)
     chosen = _choose(things, silhouettes)
-    places = placing.place_things(things, chosen, width, height)
-    named = [thing.name.lower() for thing in things]
+    setting = scenery.settle_setting(layout)[0]
     if setting:
-        horizon = _horizon(places, height)
-        picture = grounds.paint_ground(
-            setting, width, height, generator, horizon=horizon, named=named
-        )
+        picture = _paint_setting(setting, things, width, height, generator)
     else:
         picture = _paint_tone(chosen, width, height)
     shadows = setting.place not in ("sea", "underwater", "space", "sky")
-    for place in places:
+    for place in placing.place_things(things, chosen, width, height):
         picture = _lay(picture, place, shadows and place.is_standing)
     return grounds.paint_weather(picture, setting, generator) if setting else picture
+
+
+def find_things(composed: Image, layout: Layout, generator: torch.Generator) -> Tensor | None:
+    """Find where a composed picture shows things, and a little around them.
+
+    Args:
+        composed: [1, 3, H, W] in [0, 1], from `compose_picture`.
+        generator: in the state in which that was given it.
+
+    Returns:
+        [1, 1, H, W] in [0, 1]; None where no ground was painted.
+    """
+    setting = scenery.settle_setting(layout)[0]
+    if not setting:
+        return None
+    height, width = composed.shape[-2:]
+    ground = _paint_setting(setting, _list_things(layout), width, height, generator)
+    ground = grounds.paint_weather(ground, setting, generator).to(composed)
+    differs = (composed - ground).abs().amax(1, keepdim=True) > SEEN
+    return soften_mask(differs.float())
+
+
+def _list_things(layout: Layout) -> list[Thing]:
+    """The things of a layout that are laid on the ground, from the farthest to the nearest."""
+    painted = scenery.settle_setting(layout)[1]
+    planned = scenery.make_room(layout)
+    return [t for t, is_ground in zip(planned, painted, strict=True) if not is_ground]
+
+
+def _paint_setting(
+    setting: Setting,
+    things: Sequence[Thing],
+    width: int,
+    height: int,
+    generator: torch.Generator,
+) -> Image:
+    """The ground of a setting, without the weather that is nearer than the things."""
+    return grounds.paint_ground(
+        *(setting, width, height, generator),
+        horizon=_horizon(things),
+        named=[thing.name.lower() for thing in things],
+    )
 
 
 def _choose(
@@ -78,10 +115,9 @@ def _choose(
     return chosen
 
 
-def _horizon(places: Sequence[Place], height: int) -> float:
+def _horizon(things: Sequence[Thing]) -> float:
     """A horizon above the feet of everything that stands on the ground, in heights."""
-    feet = [place.bottom / height for place in places if place.is_standing]
-    return min(max(min(feet, default=1.0) - 0.12, 0.35), landscape.HORIZON)
+    return min(max(min(placing.list_feet(things), default=1.0) - 0.12, 0.35), landscape.HORIZON)
 
 
 def _paint_tone(chosen: Sequence[Silhouette], width: int, height: int) -> Image:

@@ -101,6 +101,17 @@ def place_things(
     return [replace(each, box=_keep_inside(each.box, width, height)) for each in places]
 
 
+def list_feet(things: Sequence[Thing]) -> list[float]:
+    """List the lower edges, in heights, of planned boxes of things that stand on the ground."""
+    return [
+        min(_bottom(thing), 1.0)
+        for number, thing in enumerate(things)
+        if not is_aloft(thing)
+        and _find_host(things, number) is None
+        and _find_support(things, number) is None
+    ]
+
+
 def _to_pixels(box: Box, width: int, height: int) -> Box:
     left, top, wide, high = box
     return left * width, top * height, wide * width, high * height

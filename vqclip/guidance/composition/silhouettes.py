@@ -76,8 +76,12 @@ def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
 
 def find_things(pictures: Tensor) -> Tensor:
     """Find where the thing of each picture is, and a little around it: [N, 1, S, S] in [0, 1]."""
-    around = functional.max_pool2d(_matte(pictures)[1], 2 * AROUND + 1, 1, AROUND)
-    return _blur(around, AROUND / 2)
+    return soften_mask(_matte(pictures)[1])
+
+
+def soften_mask(mask: Tensor) -> Tensor:
+    """Grow what a mask [N, 1, H, W] in [0, 1] holds by a few pixels, with a soft edge."""
+    return _blur(functional.max_pool2d(mask, 2 * AROUND + 1, 1, AROUND), AROUND / 2)
 
 
 def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:

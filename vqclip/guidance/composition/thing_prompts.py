@@ -95,18 +95,22 @@ def hold_ground(
     found: Sequence[Objective],
     start: Tensor | None,
     layouts: Mapping[int, Layout],
+    things: Tensor | None = None,
     ground: Callable[[], float] = lambda: 1.0,
 ) -> list[Objective]:
     """Return the objectives, with an init loss that holds the ground more than the things.
 
     Args:
         start, ground: as for the init loss, `pixel_losses.closeness_loss`.
+        things: where the start picture shows things, [1, 1, H, W] in [0, 1], if that is known.
     """
     if start is None:
         return list(found)
     height, width = start.shape[-2:]
     inside = find_insides(layouts, height, width).to(start)
-    if not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
+    if things is not None:
+        inside = inside * things.to(start)
+    elif not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
         # On a plain ground, where things are is seen, and what is beside them stays plain.
         inside = inside * silhouettes.find_things(start[:, :3])
     weights = GROUND + (INSIDE - GROUND) * inside

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vqclip.guidance.perceptor import load_perceptor
-from vqclip.run.drafts import refinement
+from vqclip.run.start_pictures import refinement
 
 
 def test_steps_are_shared_among_the_kinds_of_things() -> None:

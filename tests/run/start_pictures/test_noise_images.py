@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.run.init_image import (
+from vqclip.run.start_pictures.noise_images import (
     NOISE_IMAGES,
     flat_colour,
     fractal_noise,
