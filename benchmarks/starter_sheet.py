@@ -1,10 +1,11 @@
-"""Draw the README's sheets: ten prompts each, first seed, with the default settings.
+"""Draw the README's sheets: ten things, ten sentences, and five things by each drawer.
 
-    python benchmarks/starter_sheet.py things|sentences [key=value …]
+    python benchmarks/starter_sheet.py things|sentences|drawers [key=value …]
 
-Writes docs/pages/images/starter_sheet.png or sentence_sheet.webp, and says how long each picture
-took. Pictures that are no good stay in: the sheets show what the starter models do, not what they
-can on a lucky seed.
+Writes starter_sheet.png, sentence_sheet.webp or drawer_sheet.webp into docs/pages/images, and
+says how long each picture took. Each picture is kept in outputs/sheets, and not drawn again.
+The first seed is kept, whatever it brings: the sheets show what the starter models do, not what
+they can on a lucky seed.
 """
 
 from __future__ import annotations
@@ -45,33 +46,57 @@ SENTENCES = (
     "a fox in a forest",
     "a rocket in space",
 )
+DRAWN = ("a sailing boat", "a red fox", "a snowman", "a strawberry", "a castle")
+DRAWERS = (
+    "drawer=vqgan",
+    "drawer=pyramid",
+    "--preset pixel-art",
+    "--preset hexagons",
+    "--preset limited-palette",
+    "--preset dreamscape",
+    "drawer=wavelets",
+    "--preset brush",
+    "--preset ink-sketch",
+)
 SHEETS = {
-    "things": ("starter_sheet.png", THINGS),
-    "sentences": ("sentence_sheet.webp", SENTENCES),
+    "things": ("starter_sheet.png", [(prompt, "") for prompt in THINGS]),
+    "sentences": ("sentence_sheet.webp", [(prompt, "") for prompt in SENTENCES]),
+    "drawers": ("drawer_sheet.webp", [(prompt, way) for way in DRAWERS for prompt in DRAWN]),
 }
+KEPT = Path("outputs") / "sheets"
 SEED = 1
 SIDE, MARGIN, LINE, ACROSS = 256, 12, 22, 5
 
 
-def main(prompts: Sequence[str], overrides: list[str], path: Path) -> None:
-    """Draw all prompts and lay them out."""
-    rows = -(-len(prompts) // ACROSS)
+def draw_picture(prompt: str, way: str, overrides: Sequence[str]) -> Image.Image:
+    """Draw a prompt by a preset or a drawer, as one would on the command line."""
+    words = [way] if "=" in way else []
+    preset = way.split()[1:]
+    config = vqclip.load(prompt, preset, seed=SEED, overrides=[*words, *overrides])
+    run = session.build_runner(make_request(config))
+    for _ in run.play():
+        pass
+    return Image.fromarray(images.to_bytes(run.final_picture()))
+
+
+def main(wanted: Sequence[tuple[str, str]], overrides: Sequence[str], path: Path) -> None:
+    """Draw all pictures and lay them out."""
+    rows = -(-len(wanted) // ACROSS)
     size = (ACROSS * (SIDE + MARGIN) + MARGIN, rows * (SIDE + LINE + MARGIN) + MARGIN)
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
-    for index, prompt in enumerate(prompts):
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for index, (prompt, way) in enumerate(wanted):
         began = time.monotonic()
-        run = session.build_runner(
-            make_request(vqclip.load(prompt, seed=SEED, overrides=overrides))
-        )
-        for _ in run.play():
-            pass
-        picture = Image.fromarray(images.to_bytes(run.final_picture())).resize((SIDE, SIDE))
+        kept = KEPT / f"{path.stem}-{index + 1:02d}-{prompt.replace(' ', '-')}.png"
+        if not kept.exists():
+            draw_picture(prompt, way, overrides).save(kept)
+        picture = Image.open(kept).resize((SIDE, SIDE))
         left = MARGIN + index % ACROSS * (SIDE + MARGIN)
         top = MARGIN + index // ACROSS * (SIDE + LINE + MARGIN)
         sheet.paste(picture, (left, top))
-        pen.text((left, top + SIDE + 5), f'"{prompt}" --seed {SEED}', fill="black")
-        print(f"{prompt}: {time.monotonic() - began:.0f} s", flush=True)
+        pen.text((left, top + SIDE + 5), f'"{prompt}" {way or "--seed 1"}', fill="black")
+        print(f"{prompt} {way}: {time.monotonic() - began:.0f} s", flush=True)
     sheet.save(path, optimize=True, quality=88)
     print(path)
 
@@ -80,5 +105,5 @@ if __name__ == "__main__":
     images_of_the_docs = Path(__file__).parents[1] / "docs" / "pages" / "images"
     if sys.argv[1:2] not in [[each] for each in SHEETS]:
         sys.exit(f"name the sheet: {' or '.join(SHEETS)}")
-    name, wanted = SHEETS[sys.argv[1]]
-    main(wanted, sys.argv[2:], images_of_the_docs / name)
+    name, pictures = SHEETS[sys.argv[1]]
+    main(pictures, sys.argv[2:], images_of_the_docs / name)

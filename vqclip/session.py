@@ -108,7 +108,9 @@ def build_runner(
     opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
     first, *last = _make_drawers(request, stages, vqgan, memory_policy)
-    filtered = FilteredDrawer(first, seed, _make_filter(config))
+    things = _find_things(request, opening, start)
+    keep = _make_keeper(config, start, things)
+    filtered = FilteredDrawer(first, seed, _make_filter(config), keep)
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= _digests(request, perceptor_set)
     notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
@@ -125,7 +127,9 @@ def build_runner(
         perceptors=perceptor_set.perceptors,
         cutters=perceptor_set.cutters,
         objectives=list(
-            _make_objectives(request, perceptor_set, opening, start, feedback, filtered)
+            _make_objectives(
+                *(request, perceptor_set, opening, start, things, feedback, filtered)
+            )
         ),
         stages=stages,
         models=models,
@@ -215,6 +219,7 @@ def _make_objectives(
     perceptor_set: PerceptorSet,
     opening: InitImage,
     start: Image | None,
+    things: Tensor | None,
     feedback: FrameFeedback | None,
     filtered: FilteredDrawer,
 ) -> Iterator[Objective]:
@@ -258,16 +263,32 @@ def _make_objectives(
         weight = schedule_settings.setting_curve(config, "filters.commit", request.clock)
         commit = filtered.filter_loss(pixel_losses.commitment_loss)
         found.append(Objective("commit", weight, commit))
-    if request.layouts:
-        things = opening.find_things(start)
-        found = thing_prompts.hold_ground(
-            found, start, request.layouts, things, filtered.read_ground
-        )
+    if start is not None and things is not None:
+        found = thing_prompts.hold_ground(found, start, things, filtered.read_ground)
     if request.frames is None or feedback is None:
         yield from found
         return
     yield from objectives.limit_init_loss(found, config.steps)
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
+
+
+def _find_things(request: Request, opening: InitImage, start: Image | None) -> Tensor | None:
+    """Where the start picture shows the things of layouts, if there are any."""
+    if start is None or not request.layouts:
+        return None
+    return thing_prompts.find_things(start, request.layouts, opening.find_things(start))
+
+
+def _make_keeper(
+    config: RunConfig, start: Image | None, things: Tensor | None
+) -> Callable[[Image], Image] | None:
+    """What keeps the ground of a composition, in a still that the pyramid draws from drafts."""
+    composed = config.init == "dream" and config.drawer == "pyramid" and config.frames == 0
+    if start is None or things is None or not composed:
+        return None
+    if "init" not in objectives.list_weighted_losses(config.losses):
+        return None
+    return partial(thing_prompts.keep_ground, start=start, things=things)
 
 
 def _make_filter(config: RunConfig) -> Callable[[Tensor], Tensor] | None:

@@ -31,6 +31,8 @@ class FilteredDrawer:
         seed: of the levels of grounds.
         colour_filter: changes colours in [0, 1], differentiably, in dimension 1 of 3; None:
             nothing is filtered.
+        hold: puts what may not change back into a picture of an opaque drawer, differentiably;
+            None: all of it may change.
     """
 
     def __init__(
@@ -38,8 +40,9 @@ class FilteredDrawer:
         drawer: BaseDrawer,
         seed: int = 0,
         colour_filter: Callable[[Tensor], Tensor] | None = None,
+        hold: Callable[[Image], Image] | None = None,
     ) -> None:
-        self.drawer, self._level = drawer, 1.0
+        self.drawer, self._level, self._hold = drawer, 1.0, hold
         self._seed, self._filter = purpose_seed(seed, "ground"), colour_filter
         self._alpha: Tensor | None = None
         self._before_and_after: tuple[Tensor, Tensor] | None = None
@@ -62,7 +65,8 @@ class FilteredDrawer:
         drawer = self.drawer
         if not drawer.has_alpha:
             self._alpha = None
-            return self._apply_filter(drawer.draw(), None)
+            drawn = drawer.draw()
+            return self._apply_filter(self._hold(drawn) if self._hold else drawn, None)
         colours, alpha = drawer.draw_layers(drawer.parameters)
         self._alpha = alpha
         if self._filter is not None:
@@ -96,6 +100,8 @@ class FilteredDrawer:
     @torch.no_grad()
     def filter_picture(self, picture: Tensor) -> Tensor:
         """Filter a picture that is shown, [1, 3, H, W] or, with opacity, [1, 4, H, W]."""
+        if self._hold is not None and not self.drawer.has_alpha:
+            picture = self._hold(picture)
         if self._filter is None:
             return picture
         levels = picture.mul(LEVELS).round().div(LEVELS)

@@ -71,9 +71,9 @@ def test_what_would_hide_its_ground_is_smaller_and_its_region_follows() -> None:
 
 
 def test_the_cutouts_are_shared() -> None:
-    assert [thing_prompts.share_cutouts(16, n) for n in (1, 2, 4, 9)] == [5, 5, 3, 3]
+    assert [thing_prompts.share_cutouts(16, n) for n in (1, 2, 4, 9)] == [3, 3, 2, 2]
     assert thing_prompts.share_cutouts(1, 9) == 1
-    assert thing_prompts.share_whole(16) == 6 and thing_prompts.share_whole(1) == 1
+    assert thing_prompts.share_whole(16) == 3 and thing_prompts.share_whole(1) == 1
 
 
 def test_the_init_loss_alone_holds_the_ground_more_than_the_things() -> None:
@@ -84,7 +84,8 @@ def test_the_init_loss_alone_holds_the_ground_more_than_the_things() -> None:
     first = Objective("init", lambda step: 3.0 * step, loss)  # type: ignore[arg-type]
     start = torch.full((1, 3, 40, 40), 0.5)
     start[..., 4:14, 12:28] = 0.1  # the cat, on a plain ground
-    held, other = thing_prompts.hold_ground([first, replace(first, name="fox")], start, layouts)
+    things = thing_prompts.find_things(start, layouts, None)
+    held, other = thing_prompts.hold_ground([first, replace(first, name="fox")], start, things)
     assert other.loss is loss and held.weight(2) == 6
     inside = thing_prompts.find_insides(layouts, 40, 40)
     assert inside.shape == (1, 1, 40, 40)
@@ -94,4 +95,18 @@ def test_the_init_loss_alone_holds_the_ground_more_than_the_things() -> None:
     views = [View(each, {}, {}, 0) for each in (outside, inside)]
     found = [float(held.loss(each)) for each in views]
     assert found[0] > 5 * found[1] > 0
-    assert thing_prompts.hold_ground([first], None, layouts) == [first]
+    shown = torch.zeros(1, 1, 40, 40)
+    assert not thing_prompts.find_things(start, layouts, shown).any()
+
+
+def test_the_ground_is_kept_at_any_size() -> None:
+    start, things = torch.rand(1, 3, 40, 40), torch.zeros(1, 1, 40, 40)
+    things[..., :20] = 1
+    drawn = torch.rand(1, 3, 40, 40, requires_grad=True)
+    kept = thing_prompts.keep_ground(drawn, start, things)
+    assert torch.equal(kept[..., :20], drawn[..., :20])
+    assert torch.equal(kept[..., 20:], start[..., 20:])
+    kept.sum().backward()
+    assert drawn.grad is not None and not drawn.grad[..., 20:].any()
+    small = thing_prompts.keep_ground(torch.zeros(1, 3, 20, 20), start, things)
+    assert small.shape == (1, 3, 20, 20) and small[..., 14:].any() and not small[..., :8].any()

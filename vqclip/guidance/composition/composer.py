@@ -22,6 +22,7 @@ from vqclip.tensors import Image
 
 TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")
 SEEN = 0.03  # of a channel: what differs so much from the ground is a thing
+ENOUGH = 45.0  # in Lab: what differs so much from a tone stands out from it
 FAINT = 22.0  # in Lab: a thing that differs less from what is behind it gets an outline
 OUTLINE = 0.008  # its width, in heights
 SHADOW = 0.2  # opacity of the shadow at a thing's foot
@@ -126,12 +127,12 @@ def _paint_tone(chosen: Sequence[Silhouette], width: int, height: int) -> Image:
     pale = rgb_to_lab(tones[..., None, None])[..., 0, 0]
     least = torch.full((len(TONES),), 200.0)
     for each in chosen:
-        rim = _rim(each.alpha)
+        rim = _rim(each.alpha)[0, 0]
         seen = rgb_to_lab(each.pixels)[0]  # [3, h, w]
-        mean = (seen * rim[0]).sum((1, 2)) / rim.sum().clamp(min=1e-6)
-        least = torch.minimum(least, torch.linalg.vector_norm(pale - mean, dim=1))
+        far = torch.linalg.vector_norm(pale[..., None, None] - seen, dim=1).clamp(max=ENOUGH)
+        least = torch.minimum(least, (far * rim).sum((1, 2)) / rim.sum().clamp(min=1e-6))
     # The first tones are calmer: a later one has to be clearly better.
-    best = int((least.clamp(max=45) - 2.0 * torch.arange(len(TONES))).argmax())
+    best = int((least - 2.0 * torch.arange(len(TONES))).argmax())
     canvas = Canvas.blank(width, height, torch.Generator())
     white = torch.lerp(tones[best], torch.ones(3), 0.35)
     canvas.paint(torch.ones(()), canvas.gradient([white, tones[best]]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vqclip.guidance import pixel_losses
 from vqclip.guidance.composition import scenery, silhouettes
@@ -16,13 +17,14 @@ from vqclip.language.layout.layout_types import SMALLEST, Layout
 from vqclip.language.prompt_types import Box, Prompt, Region
 from vqclip.language.schedules import parse_schedule
 from vqclip.optimisation_loop import Objective
+from vqclip.tensors import Image
 
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
 GROUND, INSIDE = 12.0, 0.4  # weights of the init loss: the ground stays, things may change
 FIRM, OVER = 0.85, 0.1  # where the one becomes the other, in half sides of a thing's box
-WHOLE_CUTOUTS = 0.375  # of the usual cutouts are left for the whole picture
-CUTOUTS = 0.625  # of the whole picture's cutouts, for all things together
+WHOLE_CUTOUTS = 0.1875  # of the usual cutouts are left for the whole picture
+CUTOUTS = 0.375  # of the whole picture's cutouts, for all things together
 FEWEST = 2  # cutouts of a thing
 SMALLEST_PART = 0.25  # parts of a shorter side, such as eyes, are judged with their thing
 FIRST_FRAME = parse_schedule("0: 1 hold, 1: 0")
@@ -91,31 +93,54 @@ def share_cutouts(cutouts: int, things: int) -> int:
     return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / at_once)))
 
 
+def find_things(start: Image, layouts: Mapping[int, Layout], shown: Tensor | None) -> Tensor:
+    """Find where a run may change the picture of a composition, [1, 1, H, W] in [0, 1].
+
+    Args:
+        start: [1, C, H, W] in [0, 1], of 3 or 4 channels.
+        shown: where it shows things, [1, 1, H, W] in [0, 1], if that is known.
+    """
+    height, width = start.shape[-2:]
+    inside = find_insides(layouts, height, width).to(start)
+    if shown is not None:
+        return inside * shown.to(start)
+    if not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
+        # On a plain ground, where things are is seen, and what is beside them stays plain.
+        return inside * silhouettes.find_things(start[:, :3])
+    return inside
+
+
 def hold_ground(
     found: Sequence[Objective],
-    start: Tensor | None,
-    layouts: Mapping[int, Layout],
-    things: Tensor | None = None,
+    start: Tensor,
+    things: Tensor,
     ground: Callable[[], float] = lambda: 1.0,
 ) -> list[Objective]:
     """Return the objectives, with an init loss that holds the ground more than the things.
 
     Args:
         start, ground: as for the init loss, `pixel_losses.closeness_loss`.
-        things: where the start picture shows things, [1, 1, H, W] in [0, 1], if that is known.
+        things: from `find_things`.
     """
-    if start is None:
-        return list(found)
-    height, width = start.shape[-2:]
-    inside = find_insides(layouts, height, width).to(start)
-    if things is not None:
-        inside = inside * things.to(start)
-    elif not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
-        # On a plain ground, where things are is seen, and what is beside them stays plain.
-        inside = inside * silhouettes.find_things(start[:, :3])
-    weights = GROUND + (INSIDE - GROUND) * inside
+    weights = GROUND + (INSIDE - GROUND) * things
     loss = pixel_losses.closeness_loss(start, weights, ground)
     return [replace(each, loss=loss) if each.name == "init" else each for each in found]
+
+
+def keep_ground(picture: Image, start: Image, things: Tensor) -> Image:
+    """Put the ground of a composition back into a picture of any size, [1, 3, H, W] in [0, 1].
+
+    Args:
+        start, things: as for `hold_ground`.
+    """
+    size = picture.shape[-2:]
+    ground, inside = (
+        functional.interpolate(each, size, mode="bilinear", antialias=True)
+        if each.shape[-2:] != size
+        else each
+        for each in (start, things)
+    )
+    return torch.lerp(ground, picture, inside)
 
 
 def find_insides(layouts: Mapping[int, Layout], height: int, width: int) -> Tensor:
