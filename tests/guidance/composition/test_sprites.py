@@ -13,8 +13,8 @@ from vqclip.guidance.composition.sprites import share_drafts
 
 
 def test_drafts_are_shared_among_the_kinds_of_things() -> None:
-    assert [share_drafts(16, kinds) for kinds in (1, 2, 3, 6, 20)] == [40, 40, 27, 13, 8]
-    assert share_drafts(4, 2) == 10 and share_drafts(1, 5) == 1
+    assert [share_drafts(16, kinds) for kinds in (1, 2, 3, 6, 20)] == [32, 32, 21, 11, 8]
+    assert share_drafts(4, 2) == 8 and share_drafts(1, 5) == 1
 
 
 def test_a_sentence_starts_from_its_composition_and_is_the_same_for_a_seed(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
-from vqclip.guidance.composition import thing_prompts
+from vqclip.guidance.composition import silhouettes, thing_prompts
 from vqclip.guidance.composition.thing_prompts import WHOLE, weigh_prompts
 from vqclip.language.clock import Clock
 from vqclip.language.layout.layout_prompts import add_things
@@ -110,3 +111,20 @@ def test_the_ground_is_kept_at_any_size() -> None:
     assert drawn.grad is not None and not drawn.grad[..., 20:].any()
     small = thing_prompts.keep_ground(torch.zeros(1, 3, 20, 20), start, things)
     assert small.shape == (1, 3, 20, 20) and small[..., 14:].any() and not small[..., :8].any()
+
+
+def test_small_parts_stay_as_they_are_composed() -> None:
+    car = Thing("car", "a red car", (0.1, 0.2, 0.8, 0.6))
+    wheel = Thing("wheel", "a yellow wheel", (0.2, 0.6, 0.15, 0.15), part=True)
+    for things in ((car, wheel), (wheel, car)):
+        inside = thing_prompts.find_insides({0: Layout(things)}, 40, 40)
+        assert float(inside[0, 0, 12, 30]) == 1
+        assert float(inside[0, 0, 27, 11]) == pytest.approx(1 - thing_prompts.PART_KEPT)
+
+
+def test_gaps_of_things_may_be_filled() -> None:
+    mast = torch.zeros(1, 1, 100, 100)
+    mast[..., 20:80, 45:47], mast[..., 20:80, 55:57] = 1, 1
+    assert float(silhouettes.grow_mask(mast, 0.15)[0, 0, 50, 50]) == 1
+    assert float(silhouettes.grow_mask(mast)[0, 0, 50, 51]) < 0.2
+    assert float(silhouettes.grow_mask(mast, 0.15)[0, 0, 50, 70]) == 0

@@ -16,13 +16,14 @@ from torch.nn import functional
 from vqclip.guidance.composition import grounds, landscape, placing, scenery
 from vqclip.guidance.composition.painting import Canvas, read_colour
 from vqclip.guidance.composition.placing import Place
-from vqclip.guidance.composition.silhouettes import Silhouette, soften_mask
+from vqclip.guidance.composition.silhouettes import Silhouette
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
 from vqclip.tensors import Image
 
 TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")
 SEEN = 0.03  # of a channel: what differs so much from the ground is a thing
 ENOUGH = 45.0  # in Lab: what differs so much from a tone stands out from it
+RIM = 2.0  # the edge of a thing counts so much more than what it encloses
 FAINT = 22.0  # in Lab: a thing that differs less from what is behind it gets an outline
 OUTLINE = 0.008  # its width, in heights
 SHADOW = 0.2  # opacity of the shadow at a thing's foot
@@ -60,14 +61,14 @@ def compose_picture(
 
 
 def find_things(composed: Image, layout: Layout, generator: torch.Generator) -> Tensor | None:
-    """Find where a composed picture shows things, and a little around them.
+    """Find where a composed picture shows things.
 
     Args:
         composed: [1, 3, H, W] in [0, 1], from `compose_picture`.
         generator: in the state in which that was given it.
 
     Returns:
-        [1, 1, H, W] in [0, 1]; None where no ground was painted.
+        [1, 1, H, W] of 0 and 1; None where no ground was painted.
     """
     setting = scenery.settle_setting(layout)[0]
     if not setting:
@@ -76,7 +77,7 @@ def find_things(composed: Image, layout: Layout, generator: torch.Generator) -> 
     ground = _paint_setting(setting, _list_things(layout), width, height, generator)
     ground = grounds.paint_weather(ground, setting, generator).to(composed)
     differs = (composed - ground).abs().amax(1, keepdim=True) > SEEN
-    return soften_mask(differs.float())
+    return differs.float()
 
 
 def _list_things(layout: Layout) -> list[Thing]:
@@ -127,10 +128,10 @@ def _paint_tone(chosen: Sequence[Silhouette], width: int, height: int) -> Image:
     pale = rgb_to_lab(tones[..., None, None])[..., 0, 0]
     least = torch.full((len(TONES),), 200.0)
     for each in chosen:
-        rim = _rim(each.alpha)[0, 0]
+        weight = each.alpha[0, 0] + RIM * _rim(each.alpha)[0, 0]
         seen = rgb_to_lab(each.pixels)[0]  # [3, h, w]
         far = torch.linalg.vector_norm(pale[..., None, None] - seen, dim=1).clamp(max=ENOUGH)
-        least = torch.minimum(least, (far * rim).sum((1, 2)) / rim.sum().clamp(min=1e-6))
+        least = torch.minimum(least, (far * weight).sum((1, 2)) / weight.sum())
     # The first tones are calmer: a later one has to be clearly better.
     best = int((least - 2.0 * torch.arange(len(TONES))).argmax())
     canvas = Canvas.blank(width, height, torch.Generator())

@@ -76,12 +76,27 @@ def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
 
 def find_things(pictures: Tensor) -> Tensor:
     """Find where the thing of each picture is, and a little around it: [N, 1, S, S] in [0, 1]."""
-    return soften_mask(_matte(pictures)[1])
+    return grow_mask(_matte(pictures)[1])
 
 
-def soften_mask(mask: Tensor) -> Tensor:
-    """Grow what a mask [N, 1, H, W] in [0, 1] holds by a few pixels, with a soft edge."""
+def grow_mask(mask: Tensor, across: float = 0.0) -> Tensor:
+    """Grow what a mask [N, 1, H, W] in [0, 1] holds by a few pixels, with a soft edge.
+
+    Args:
+        across: of the height; gaps so wide are closed first, such as that between mast and hull.
+    """
+    by = round(across * mask.shape[-2] / 2)
+    if by > 0:
+        wide = functional.pad(mask, [by] * 4)
+        mask = -functional.max_pool2d(
+            -functional.max_pool2d(wide, 2 * by + 1, 1, by), 2 * by + 1, 1
+        )
     return _blur(functional.max_pool2d(mask, 2 * AROUND + 1, 1, AROUND), AROUND / 2)
+
+
+def find_outlines(pictures: Tensor) -> Tensor:
+    """Find where the thing of each picture is: its opacity, [N, 1, S, S] in [0, 1]."""
+    return _matte(pictures)[1]
 
 
 def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:

@@ -23,8 +23,8 @@ from vqclip.tensors import Image
 Refine = Callable[[Image, str], Image]  # a draft, and its prompt → a better draft
 
 KEPT = 0.5  # of a silhouette's quality a better draft's may not fall below
-BUDGET = 5.0  # times the drafts of one thing are drawn for all kinds of things together
-MOST = 2.5  # and so many times for one of them
+BUDGET = 4.0  # times the drafts of one thing are drawn for all kinds of things together
+MOST = 2.0  # and so many times for one of them
 CUT = 12  # of the best drafts are cut out
 SEEN = 128  # side of the picture in which a silhouette is judged
 GROUNDS = (0.93, 0.55)  # greys on which it is judged

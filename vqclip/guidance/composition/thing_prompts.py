@@ -13,7 +13,7 @@ from vqclip.guidance import pixel_losses
 from vqclip.guidance.composition import scenery, silhouettes
 from vqclip.guidance.regions import AT_ONCE
 from vqclip.language.layout.layout_prompts import make_thing_prompts
-from vqclip.language.layout.layout_types import SMALLEST, Layout
+from vqclip.language.layout.layout_types import SMALLEST, Layout, Thing
 from vqclip.language.prompt_types import Box, Prompt, Region
 from vqclip.language.schedules import parse_schedule
 from vqclip.optimisation_loop import Objective
@@ -22,6 +22,8 @@ from vqclip.tensors import Image
 # The whole sentence makes of things what it makes of them without a layout: a jumble.
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
 GROUND, INSIDE = 12.0, 0.4  # weights of the init loss: the ground stays, things may change
+PART_KEPT = 0.8  # of a part that is too small to be judged stays as it was composed
+GAP = 0.15  # of the height: gaps in a thing that it may fill, such as that below a sail
 FIRM, OVER = 0.85, 0.1  # where the one becomes the other, in half sides of a thing's box
 WHOLE_CUTOUTS = 0.1875  # of the usual cutouts are left for the whole picture
 CUTOUTS = 0.375  # of the whole picture's cutouts, for all things together
@@ -52,7 +54,7 @@ def weigh_prompts(
             planned, scenery.make_room(layout), painted, strict=True
         ):
             assert prompt.region is not None
-            small = min(thing.box[2:]) < (SMALLEST_PART if thing.part else SMALLEST)
+            small = _is_small_part(thing) or min(thing.box[2:]) < SMALLEST
             there = None if ground or small else _region_of(thing.box)
             moved[scene, prompt.region] = there
     found = []
@@ -102,12 +104,10 @@ def find_things(start: Image, layouts: Mapping[int, Layout], shown: Tensor | Non
     """
     height, width = start.shape[-2:]
     inside = find_insides(layouts, height, width).to(start)
-    if shown is not None:
-        return inside * shown.to(start)
-    if not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
+    if shown is None and not any(scenery.settle_setting(each)[0] for each in layouts.values()):
         # On a plain ground, where things are is seen, and what is beside them stays plain.
-        return inside * silhouettes.find_things(start[:, :3])
-    return inside
+        shown = silhouettes.find_outlines(start[:, :3])
+    return inside if shown is None else inside * silhouettes.grow_mask(shown.to(start), GAP)
 
 
 def hold_ground(
@@ -146,6 +146,8 @@ def keep_ground(picture: Image, start: Image, things: Tensor) -> Image:
 def find_insides(layouts: Mapping[int, Layout], height: int, width: int) -> Tensor:
     """Find where the things of layouts may be: 1 within their boxes, less at their edges.
 
+    Small parts stay as they were composed, since nothing judges them: yellow wheels turned black.
+
     Returns:
         [1, 1, height, width] in [0, 1].
     """
@@ -154,15 +156,23 @@ def find_insides(layouts: Mapping[int, Layout], height: int, width: int) -> Tens
     columns = (torch.arange(width) + 0.5)[None] / width
     for layout in layouts.values():
         painted = scenery.settle_setting(layout)[1]
-        for thing, is_ground in zip(scenery.make_room(layout), painted, strict=True):
-            if is_ground:
-                continue
+        things = zip(scenery.make_room(layout), painted, strict=True)
+        # Parts come last, since they lie in the boxes of what they belong to.
+        for thing in sorted((t for t, is_ground in things if not is_ground), key=_is_small_part):
             left, top, wide, high = thing.box
             across = (columns - left - wide / 2).abs() / (wide / 2)
             down = (rows - top - high / 2).abs() / (high / 2)
             edge = ((torch.maximum(across, down) - FIRM) / (1 + OVER - FIRM)).clamp(0, 1)
-            inside = torch.maximum(inside, 1 - edge)
+            if _is_small_part(thing):
+                inside = inside * (1 - PART_KEPT * (1 - edge))
+            else:
+                inside = torch.maximum(inside, 1 - edge)
     return inside
+
+
+def _is_small_part(thing: Thing) -> bool:
+    """Whether it is a part that is judged with its thing, not by itself."""
+    return thing.part and min(thing.box[2:]) < SMALLEST_PART
 
 
 def _region_of(box: Box) -> Region:
