@@ -17,7 +17,7 @@ from torch import Tensor
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
-from vqclip.config.draw_settings import drawer_names
+from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
 from vqclip.config.sizes import describe_multiples, final_size, plan_stages
@@ -258,13 +258,23 @@ def _make_objectives(
         weight = schedule_settings.setting_curve(config, "filters.commit", request.clock)
         commit = filtered.filter_loss(pixel_losses.commitment_loss)
         found.append(Objective("commit", weight, commit))
-    if request.layouts:
+    if request.layouts or _has_plain_ground(request):
         found = thing_prompts.hold_ground(found, start, request.layouts, filtered.read_ground)
     if request.frames is None or feedback is None:
         yield from found
         return
     yield from objectives.limit_init_loss(found, config.steps)
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
+
+
+def _has_plain_ground(request: Request) -> bool:
+    """Whether a run starts from a single draft, whose plain ground another drawer would soil.
+
+    A VQGAN paints plain grounds as it has learnt them.
+    """
+    config = request.config
+    single = request.scenes.scenes == 1 and all(p.region is None for p in request.prompts)
+    return config.init == "dream" and single and not uses_vqgan(config.drawer)
 
 
 def _make_filter(config: RunConfig) -> Callable[[Tensor], Tensor] | None:

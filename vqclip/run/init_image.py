@@ -29,7 +29,7 @@ from vqclip.drawers.filtered import lay_on_white, resize_picture
 from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
-from vqclip.guidance.composition import composer, scenery, sprites
+from vqclip.guidance.composition import composer, scenery, silhouettes, sprites
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.pixel_losses import parse_colours
 from vqclip.guidance.regions import Mask
@@ -271,19 +271,20 @@ class InitImage:
             PictureError: if `init` is no picture that can be read.
         """
         config, (width, height) = self.request.config, self.size
-        stream = purpose_seed(self.seed, "init")
         if config.init == "random":
             return None
+        stream = purpose_seed(self.seed, "init")
         if config.init == "dream":
             shares = self.request.scenes.scene_shares(0)
-            return self.draw_draft(stream, shares.index(max(shares)))
+            draft = self.draw_draft(stream, shares.index(max(shares)))
+            plain = not config.draw.alpha or self.request.layouts
+            return draft if plain else silhouettes.clear_ground(draft)
         if config.init == "source":
             return _first_frame(config, self.size, self.request.search_path).to(self.device)
         if config.init in NOISES:
-            generator = torch.Generator().manual_seed(stream)
             options = {"name": config.init_colour} if config.init == "colour" else {}
-            drawn = NOISE_IMAGES[config.init](width, height, generator, **options)
-            return drawn.to(self.device)
+            sized = (width, height, torch.Generator().manual_seed(stream))
+            return NOISE_IMAGES[config.init](*sized, **options).to(self.device)
         path = self.request.search_path.find(config.init)
         if not os.path.exists(path) and path.suffix == "":
             raise PictureError(picture_checks.no_start(config.init))
@@ -329,7 +330,7 @@ class InitImage:
         model = self._draft_model
         assert isinstance(model, guidance_drafts.DraftModel)  # no other prior starts a run
         kinds = scenery.list_kinds(layout)
-        silhouettes = sprites.draw_all_silhouettes(
+        things = sprites.draw_all_silhouettes(
             model,
             [
                 (prompt, aspect * width / height, _stream(seed, prompt))
@@ -343,7 +344,7 @@ class InitImage:
             ),
         )
         generator = torch.Generator().manual_seed(_stream(seed, "ground"))
-        composed = composer.compose_picture(layout, silhouettes, width, height, generator)
+        composed = composer.compose_picture(layout, things, width, height, generator)
         return composed.to(self.device)
 
     @cached_property

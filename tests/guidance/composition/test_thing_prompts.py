@@ -95,3 +95,14 @@ def test_the_init_loss_alone_holds_the_ground_more_than_the_things() -> None:
     found = [float(held.loss(each)) for each in views]
     assert found[0] > 5 * found[1] > 0
     assert thing_prompts.hold_ground([first], None, layouts) == [first]
+
+
+def test_without_a_layout_the_plain_ground_of_a_draft_is_held() -> None:
+    start = torch.full((1, 3, 40, 40), 0.9)
+    start[:, 1:, 12:28, 12:28] = 0.1
+    init = Objective("init", lambda step: 1.0, lambda view: view.image.sum())
+    (held,) = thing_prompts.hold_ground([init], start, {})
+    outside, inside = start.clone(), start.clone()
+    outside[..., :4, :4], inside[..., 18:22, 18:22] = 0.5, 0.5
+    found = [float(held.loss(View(each, {}, {}, 0))) for each in (outside, inside)]
+    assert found[0] > 5 * found[1] > 0

@@ -75,9 +75,20 @@ def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
 
 
 def find_things(pictures: Tensor) -> Tensor:
-    """Find where the thing of each picture is, and a little around it: [N, 1, S, S] in [0, 1]."""
-    around = functional.max_pool2d(_matte(pictures)[1], 2 * AROUND + 1, 1, AROUND)
+    """Find where the thing of each picture is, and a little around it: [N, 1, S, S] in [0, 1].
+
+    Args:
+        pictures: [N, 3, S, S] in [0, 1]; opacity, [N, 4, S, S], tells where things are.
+    """
+    alpha = pictures[:, 3:] if pictures.shape[1] == 4 else _matte(pictures)[1]
+    around = functional.max_pool2d(alpha, 2 * AROUND + 1, 1, AROUND)
     return _blur(around, AROUND / 2)
+
+
+def clear_ground(pictures: Tensor) -> Tensor:
+    """Make the plain ground around the thing of each picture transparent: [N, 4, S, S]."""
+    pixels, alpha, _ = _matte(pictures)
+    return torch.cat([pixels, alpha], 1)
 
 
 def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:

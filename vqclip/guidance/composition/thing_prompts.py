@@ -99,16 +99,20 @@ def hold_ground(
 ) -> list[Objective]:
     """Return the objectives, with an init loss that holds the ground more than the things.
 
+    Without layouts, the thing is what stands out from the plain ground of a draft.
+
     Args:
         start, ground: as for the init loss, `pixel_losses.closeness_loss`.
     """
     if start is None:
         return list(found)
     height, width = start.shape[-2:]
-    inside = find_insides(layouts, height, width).to(start)
+    inside = start.new_ones(1, 1, height, width)
+    if layouts:
+        inside = find_insides(layouts, height, width).to(start)
     if not any(scenery.settle_setting(layout)[0] for layout in layouts.values()):
         # On a plain ground, where things are is seen, and what is beside them stays plain.
-        inside = inside * silhouettes.find_things(start[:, :3])
+        inside = inside * silhouettes.find_things(start)
     weights = GROUND + (INSIDE - GROUND) * inside
     loss = pixel_losses.closeness_loss(start, weights, ground)
     return [replace(each, loss=loss) if each.name == "init" else each for each in found]
