@@ -258,7 +258,7 @@ def _make_objectives(
         weight = schedule_settings.setting_curve(config, "filters.commit", request.clock)
         commit = filtered.filter_loss(pixel_losses.commitment_loss)
         found.append(Objective("commit", weight, commit))
-    if request.layouts or _has_plain_ground(request):
+    if request.layouts or has_plain_ground(request):
         found = thing_prompts.hold_ground(found, start, request.layouts, filtered.read_ground)
     if request.frames is None or feedback is None:
         yield from found
@@ -267,7 +267,7 @@ def _make_objectives(
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
 
 
-def _has_plain_ground(request: Request) -> bool:
+def has_plain_ground(request: Request) -> bool:
     """Whether a run starts from a single draft, whose plain ground another drawer would soil.
 
     A VQGAN paints plain grounds as it has learnt them.
