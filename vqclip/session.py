@@ -17,7 +17,7 @@ from torch import Tensor
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
-from vqclip.config.draw_settings import drawer_names
+from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
 from vqclip.config.sizes import describe_multiples, final_size, plan_stages
@@ -273,8 +273,8 @@ def _make_objectives(
 
 
 def _find_things(request: Request, opening: InitImage, start: Image | None) -> Tensor | None:
-    """Where the start picture shows the things of layouts, if there are any."""
-    if start is None or not request.layouts:
+    """Where the start picture shows things, if there are layouts, or a plain ground to keep."""
+    if start is None or not (request.layouts or has_plain_ground(request)):
         return None
     return thing_prompts.find_things(start, request.layouts, opening.find_things(start))
 
@@ -282,13 +282,23 @@ def _find_things(request: Request, opening: InitImage, start: Image | None) -> T
 def _make_keeper(
     config: RunConfig, start: Image | None, things: Tensor | None
 ) -> Callable[[Image], Image] | None:
-    """What keeps the ground of a composition, in a still that the pyramid draws from drafts."""
-    composed = config.init == "dream" and config.drawer == "pyramid" and config.frames == 0
-    if start is None or things is None or not composed:
+    """What keeps the ground, in a still that the pyramid draws from drafts."""
+    drafted = config.init == "dream" and config.drawer == "pyramid" and config.frames == 0
+    if start is None or things is None or not drafted:
         return None
     if "init" not in objectives.list_weighted_losses(config.losses):
         return None
     return partial(thing_prompts.keep_ground, start=start, things=things)
+
+
+def has_plain_ground(request: Request) -> bool:
+    """Whether a run starts from a single draft, whose plain ground another drawer would soil.
+
+    A VQGAN paints plain grounds as it has learnt them.
+    """
+    config = request.config
+    single = request.scenes.scenes == 1 and all(p.region is None for p in request.prompts)
+    return config.init == "dream" and single and not uses_vqgan(config.drawer)
 
 
 def _make_filter(config: RunConfig) -> Callable[[Tensor], Tensor] | None:

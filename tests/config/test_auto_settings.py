@@ -42,23 +42,25 @@ def test_what_suits_a_start() -> None:
 def test_what_suits_another_drawer() -> None:
     drafted = load_config("a fox", drawer="pixels")
     assert (drafted.init, drafted.steps, drafted.growth, drafted.optimiser.rate) == (
-        *("dream", 150, []),
+        *("dream", 100, []),
         None,
     )
-    assert (drafted.losses.init, drafted.losses.edges) == (1, 0)
+    assert (drafted.losses.init, drafted.losses.edges) == (0.5, 0)
     plain = load_config("a fox", drawer="pixels", init="random")
     assert (plain.losses.init, plain.losses.edges) == (0, 3)
     photo = load_config("a fox", drawer="pixels", init="fractal")
-    assert (photo.losses.init, photo.losses.edges, photo.steps) == (0, 0, 150)
+    assert (photo.losses.init, photo.losses.edges, photo.steps) == (0, 0, 100)
     film = load_config("a fox", drawer="pixels", source={"film": "a.mp4"})
     assert (film.init, film.steps, film.optimiser.rate) == ("source", 40, None)
 
 
 @pytest.mark.parametrize("vqgan", ["starter", "mine"])
-@pytest.mark.parametrize("drawer", ["strokes", "lines", "strokes,pixels"])
-def test_strokes_begin_at_random_unless_a_picture_is_given(drawer: str, vqgan: str) -> None:
-    start = load_config("a fox", drawer=drawer, vqgan=vqgan).init
-    assert start == "random"
+@pytest.mark.parametrize(
+    ("drawer", "start"),
+    [("strokes", "dream"), ("strokes,lines", "dream"), ("lines", "random")],
+)
+def test_lines_begin_at_random(drawer: str, start: str, vqgan: str) -> None:
+    assert load_config("a fox", drawer=drawer, vqgan=vqgan).init == start
     assert load_config("a fox", drawer=drawer, init="fractal").init == "fractal"
 
 
@@ -67,12 +69,17 @@ def test_strokes_go_on_from_the_draft_of_another_drawer() -> None:
     assert load_config("a fox", drawer="vqgan,strokes").init == "dream"
 
 
-def test_lines_are_not_smoothed() -> None:
-    lines, strokes = (load_config("a fox", drawer=name).losses for name in ("lines", "strokes"))
-    assert (lines.smoothness, lines.edges) == (0, 0)
-    assert (strokes.smoothness, strokes.edges) == (10, 3)
-    assert load_config("a fox", drawer="lines", losses={"edges": 1}).losses.edges == 1
-    assert load_config("a fox", drawer="vqgan,lines").losses.smoothness == 0
+def test_each_drawer_has_losses_of_its_own() -> None:
+    def losses(drawer: str, **settings: object) -> tuple[object, object, object]:
+        found = load_config("a fox", drawer=drawer, **settings).losses
+        return found.smoothness, found.edges, found.init
+
+    assert losses("lines") == losses("vqgan,lines") == (0, 5, 0)
+    assert losses("strokes") == (1, 0, 0.5)
+    assert losses("strokes", init="random") == (1, 3, 0)
+    assert losses("mosaic") == losses("palette") == (3, 0, 0.5)
+    assert losses("pyramid") == (10, 0, 0.5)
+    assert losses("lines", losses={"edges": 1}) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("first", ["lines", "strokes", "pixels", "palette", "vqgan"])

@@ -164,3 +164,19 @@ def test_a_plan_looks_for_a_sound_where_the_run_does(
     for command in ("plan", "animate"):
         assert main([command, "a fox", *words, "--quiet"]) == 0
     assert heard == [Path("music/song.wav")] * 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "drawer", "start", "held"),
+    [
+        ("a fox", "pixels", "dream", True),
+        ("a fox", "pixels", "fractal", False),
+        ("a fox", "vqgan,pixels", "dream", False),
+        ("a fox ^ a cat", "pixels", "dream", False),
+        ("a fox | a cat in(left)", "pixels", "dream", False),
+    ],
+)
+def test_the_plain_ground_of_a_single_draft_is_held(
+    prompt: str, drawer: str, start: str, held: bool
+) -> None:
+    assert session.has_plain_ground(read(prompt, drawer=drawer, init=start)) is held

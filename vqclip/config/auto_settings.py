@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vqclip.config.draw_settings import VECTORS, drawer_names, uses_vqgan
+from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.errors import ConfigError, PromptError
@@ -51,7 +51,7 @@ NO_DEFAULTS: dict[str, Any] = {}
 # Other drawers than the VQGAN show a plain picture from the first step on, so they need no
 # smaller sizes; each has a learning rate of its own.
 OTHER_DRAWER_DEFAULTS: dict[str, Any] = {
-    "steps": 150,
+    "steps": 100,
     "growth": [],
     "optimiser": {"rate": None},
 }
@@ -60,15 +60,18 @@ OTHER_DRAWER_DEFAULTS: dict[str, Any] = {
 # What they begin with at random needs a border as random codes do; a draft has its background.
 OTHER_DRAWER_LOSSES: dict[str, dict[str, float]] = {
     "random": {"edges": 3.0},
-    "dream": {"init": 1.0},
+    "dream": {"init": 0.5},
 }
 
 
-# Of palette, pytti's own losses of its Limited Palette. Lines on paper are anything but smooth,
-# and may run out of the picture.
+# Of palette, pytti's own losses of its Limited Palette. Cells and strokes have crisp edges, which
+# much smoothness would blur. Lines on paper are anything but smooth, and have no draft's colours.
 OWN_LOSSES: dict[str, dict[str, float]] = {
-    "palette": {"shades": 0.01, "unlike": 0.2},
-    "lines": {"smoothness": 0.0, "edges": 0.0},
+    "pixels": {"smoothness": 3.0},
+    "mosaic": {"smoothness": 3.0},
+    "palette": {"shades": 0.01, "unlike": 0.2, "smoothness": 3.0},
+    "strokes": {"smoothness": 1.0},
+    "lines": {"smoothness": 0.0, "edges": 5.0, "init": 0.0},
 }
 
 
@@ -81,9 +84,9 @@ def resolve_auto(config: RunConfig) -> RunConfig:
 
     drawer becomes "vqgan,pyramid" for a still of more than one step from a draft, if the VQGAN is
     the starter; else "vqgan". init becomes "source" if there is a source film; "random" for
-    strokes and lines, and for a picture that tiles, since drafts show one thing on a plain
-    ground; "dream", a draft, if a text prompt has a positive weight and the VQGAN is the starter,
-    or another drawer begins; else "random".
+    lines, and for a picture that tiles, since drafts show one thing on a plain ground; "dream", a
+    draft, if a text prompt has a positive weight and the VQGAN is the starter, or another drawer
+    begins; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -125,9 +128,8 @@ def _resolve_init(config: RunConfig) -> str:
         words = positive_texts(parse_prompts(config.prompts))
     except PromptError:
         words = []  # empty or not valid, which is reported when the run is planned
-    # Strokes that are laid over a draft follow its blur, and few of them change much from there;
-    # those that begin anywhere are free to become the forms.
-    drafted = drawer_names(config.drawer)[0] not in VECTORS
+    # Lines along a draft's outline keep its faults; those that begin anywhere become the forms.
+    drafted = drawer_names(config.drawer)[0] != "lines"
     drafted &= config.vqgan == "starter" or not uses_vqgan(config.drawer)
     return "dream" if words and drafted else "random"
 

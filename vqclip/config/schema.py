@@ -210,7 +210,7 @@ class LossSettings:
     )
     edge_colour: str = option("white", "the border's colour")
     init: float | str = schedulable(
-        0.0, "stay close to the picture that the run starts from; with init=dream: 3"
+        0.0, "stay close to the picture the run starts from; with init=dream: 3, or 0.5"
     )
     opacity: float | str = schedulable(
         0.0, "with draw.alpha, more of the picture transparent; negative: less"

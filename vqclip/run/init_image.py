@@ -25,7 +25,7 @@ from vqclip.drawers.filtered import lay_on_white, resize_picture
 from vqclip.errors import PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
-from vqclip.guidance.composition import composer, scenery, sprites
+from vqclip.guidance.composition import composer, scenery, silhouettes, sprites
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask
 from vqclip.language.assets import SearchPath
@@ -152,19 +152,20 @@ class InitImage:
             PictureError: if `init` is no picture that can be read.
         """
         config, (width, height) = self.request.config, self.size
-        stream = purpose_seed(self.seed, "init")
         if config.init == "random":
             return None
+        stream = purpose_seed(self.seed, "init")
         if config.init == "dream":
             shares = self.request.scenes.scene_shares(0)
-            return self.draw_draft(stream, shares.index(max(shares)))
+            draft = self.draw_draft(stream, shares.index(max(shares)))
+            plain = not config.draw.alpha or self.request.layouts
+            return draft if plain else silhouettes.clear_ground(draft)
         if config.init == "source":
             return _first_frame(config, self.size, self.request.search_path).to(self.device)
         if config.init in NOISES:
-            generator = torch.Generator().manual_seed(stream)
             options = {"name": config.init_colour} if config.init == "colour" else {}
-            drawn = NOISE_IMAGES[config.init](width, height, generator, **options)
-            return drawn.to(self.device)
+            sized = (width, height, torch.Generator().manual_seed(stream))
+            return NOISE_IMAGES[config.init](*sized, **options).to(self.device)
         path = self.request.search_path.find(config.init)
         if not os.path.exists(path) and path.suffix == "":
             raise PictureError(picture_checks.no_start(config.init))
@@ -210,7 +211,7 @@ class InitImage:
         model = self._draft_model
         assert isinstance(model, guidance_drafts.DraftModel)  # no other prior starts a run
         kinds = scenery.list_kinds(layout)
-        silhouettes = sprites.draw_all_silhouettes(
+        things = sprites.draw_all_silhouettes(
             model,
             [
                 (prompt, aspect * width / height, _stream(seed, prompt))
@@ -224,7 +225,7 @@ class InitImage:
             ),
         )
         generator = _ground_generator(seed)
-        composed = composer.compose_picture(layout, silhouettes, width, height, generator)
+        composed = composer.compose_picture(layout, things, width, height, generator)
         return composed.to(self.device)
 
     def find_things(self, start: Image | None) -> Tensor | None:

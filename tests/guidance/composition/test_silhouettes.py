@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
+from vqclip.guidance.composition.silhouettes import (
+    Silhouette,
+    clear_ground,
+    cut_silhouettes,
+)
 
 SIDE = 128
 
@@ -47,6 +51,14 @@ def test_a_disc_is_cut_along_its_edge_on_a_ground_that_slopes() -> None:
     assert abs(found.aspect - 1) < 0.05
     assert (laid_again(found, left, top) - mask).abs().mean() < 0.01
     assert found.quality > 0.95
+
+
+def test_the_ground_around_a_thing_becomes_transparent() -> None:
+    disc = discs((64, 64, 30))
+    found = clear_ground(draw(disc, colour(0.8, 0.1, 0.1), colour(0.7, 0.7, 0.7)))
+    assert found.shape == (1, 4, SIDE, SIDE)
+    assert found[0, :3, 64, 64].tolist() == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+    assert found[0, 3, 64, 64] > 0.99 and found[0, 3, 4, 4] < 0.01
 
 
 def test_no_halo_of_the_old_ground_is_left() -> None:

@@ -124,7 +124,18 @@ def test_small_parts_stay_as_they_are_composed() -> None:
 
 def test_gaps_of_things_may_be_filled() -> None:
     mast = torch.zeros(1, 1, 100, 100)
-    mast[..., 20:80, 45:47], mast[..., 20:80, 55:57] = 1, 1
-    assert float(silhouettes.grow_mask(mast, 0.15)[0, 0, 50, 50]) == 1
-    assert float(silhouettes.grow_mask(mast)[0, 0, 50, 51]) < 0.2
-    assert float(silhouettes.grow_mask(mast, 0.15)[0, 0, 50, 70]) == 0
+    mast[..., 20:80, 40:42], mast[..., 20:80, 58:60] = 1, 1
+    assert float(silhouettes.grow_mask(mast, 0.2)[0, 0, 50, 50]) == 1
+    assert float(silhouettes.grow_mask(mast)[0, 0, 50, 50]) == 0
+    assert float(silhouettes.grow_mask(mast, 0.2)[0, 0, 50, 70]) == 0
+
+
+def test_without_a_layout_the_plain_ground_of_a_draft_is_held() -> None:
+    start = torch.full((1, 3, 40, 40), 0.9)
+    start[:, 1:, 12:28, 12:28] = 0.1
+    init = Objective("init", lambda step: 1.0, lambda view: view.image.sum())
+    (held,) = thing_prompts.hold_ground([init], start, thing_prompts.find_things(start, {}))
+    outside, inside = start.clone(), start.clone()
+    outside[..., :4, :4], inside[..., 18:22, 18:22] = 0.5, 0.5
+    found = [float(held.loss(View(each, {}, {}, 0))) for each in (outside, inside)]
+    assert found[0] > 5 * found[1] > 0

@@ -76,7 +76,16 @@ def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
 
 def find_things(pictures: Tensor) -> Tensor:
     """Find where the thing of each picture is, and a little around it: [N, 1, S, S] in [0, 1]."""
-    return grow_mask(_matte(pictures)[1])
+    return grow_mask(find_outlines(pictures))
+
+
+def find_outlines(pictures: Tensor) -> Tensor:
+    """Find where the thing of each picture is: its opacity, [N, 1, S, S] in [0, 1].
+
+    Args:
+        pictures: [N, 3, S, S] in [0, 1]; of [N, 4, S, S] it is the fourth channel.
+    """
+    return pictures[:, 3:] if pictures.shape[1] == 4 else _matte(pictures)[1]
 
 
 def grow_mask(mask: Tensor, across: float = 0.0) -> Tensor:
@@ -87,16 +96,16 @@ def grow_mask(mask: Tensor, across: float = 0.0) -> Tensor:
     """
     by = round(across * mask.shape[-2] / 2)
     if by > 0:
-        wide = functional.pad(mask, [by] * 4)
-        mask = -functional.max_pool2d(
-            -functional.max_pool2d(wide, 2 * by + 1, 1, by), 2 * by + 1, 1
-        )
+        window = 2 * by + 1
+        wide = functional.max_pool2d(functional.pad(mask, [by] * 4), window, 1, by)
+        mask = -functional.max_pool2d(-wide, window, 1)
     return _blur(functional.max_pool2d(mask, 2 * AROUND + 1, 1, AROUND), AROUND / 2)
 
 
-def find_outlines(pictures: Tensor) -> Tensor:
-    """Find where the thing of each picture is: its opacity, [N, 1, S, S] in [0, 1]."""
-    return _matte(pictures)[1]
+def clear_ground(pictures: Tensor) -> Tensor:
+    """Make the plain ground around the thing of each picture transparent: [N, 4, S, S]."""
+    pixels, alpha, _ = _matte(pictures)
+    return torch.cat([pixels, alpha], 1)
 
 
 def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:

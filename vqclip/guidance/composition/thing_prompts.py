@@ -95,18 +95,24 @@ def share_cutouts(cutouts: int, things: int) -> int:
     return min(cutouts, max(FEWEST, round(CUTOUTS * cutouts / at_once)))
 
 
-def find_things(start: Image, layouts: Mapping[int, Layout], shown: Tensor | None) -> Tensor:
-    """Find where a run may change the picture of a composition, [1, 1, H, W] in [0, 1].
+def find_things(
+    start: Image, layouts: Mapping[int, Layout], shown: Tensor | None = None
+) -> Tensor:
+    """Find where a run may change the picture that it starts from, [1, 1, H, W] in [0, 1].
+
+    Without layouts it is what stands out from the plain ground of a draft.
 
     Args:
-        start: [1, C, H, W] in [0, 1], of 3 or 4 channels.
+        start: [1, C, H, W] in [0, 1]; of 4 channels, the last one is opacity.
         shown: where it shows things, [1, 1, H, W] in [0, 1], if that is known.
     """
+    if not layouts:
+        return silhouettes.find_things(start)
     height, width = start.shape[-2:]
     inside = find_insides(layouts, height, width).to(start)
     if shown is None and not any(scenery.settle_setting(each)[0] for each in layouts.values()):
         # On a plain ground, where things are is seen, and what is beside them stays plain.
-        shown = silhouettes.find_outlines(start[:, :3])
+        shown = silhouettes.find_outlines(start)
     return inside if shown is None else inside * silhouettes.grow_mask(shown.to(start), GAP)
 
 
