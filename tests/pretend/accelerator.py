@@ -190,7 +190,7 @@ class Accelerator:
             and name == "convolution.default"
             and args[0].dtype is torch.bfloat16
             and args[8] > 1
-            and args[1].is_contiguous(memory_format=torch.channels_last)
+            and any(map(_is_channels_last, args[:2]))
         ):
             self.refuse(RuntimeError("unable to find an engine to execute this computation"))
         if name in UNORDERED and torch.are_deterministic_algorithms_enabled():
@@ -200,6 +200,12 @@ class Accelerator:
                 warnings.warn(complaint, stacklevel=1)
             else:
                 self.refuse(RuntimeError(complaint))
+
+
+def _is_channels_last(tensor: torch.Tensor) -> bool:
+    """Whether it is in channels_last alone: with one channel, it may be contiguous, too."""
+    last = tensor.is_contiguous(memory_format=torch.channels_last)
+    return last and not tensor.is_contiguous()
 
 
 current: Accelerator  # the one that is pretended now; `pretending` sets it

@@ -340,7 +340,7 @@ def test_the_precision_that_is_named_or_half_on_cuda(monkeypatch: pytest.MonkeyP
     assert device.pick_precision("auto", cpu) == "fp32"
     assert device.pick_precision("bf16", cpu) == "bf16"
     for supported, name in ((True, "bf16"), (False, "fp16")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported: x)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported, **_: x)
         assert device.pick_precision("auto", cuda) == name
 
 

@@ -111,10 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in words:
             raise
-        from vqclip.models import memory  # torch is here by now, if it is to blame
+        from vqclip.models import device, memory  # torch is here by now, if it is to blame
 
         if memory.is_out_of_memory(error):
             screen.error(_less_memory(progress))
+            return 1
+        if failure := device.describe_failure(error):
+            screen.error(failure)
             return 1
         kind = type(error).__name__
         screen.error(

@@ -296,7 +296,9 @@ def load_perceptor(
         ) from error
     model.eval().requires_grad_(False)
     clip_text_tower.convert_precision(model, dtype)
-    if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
+    if hasattr(model.visual, "trunk") and torch.device(device).type == "cpu":
+        # Convolutions take half the time there in this layout. On CUDA, it takes depthwise ones
+        # to cuDNN, which lacks them in bfloat16 on older GPUs.
         model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg
     size = seen["size"] if isinstance(seen["size"], int) else seen["size"][0]

@@ -16,6 +16,8 @@ import torch
 from vqclip.errors import ConfigError
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
 
+_OF_GPU = re.compile("CUDA error|cuDNN error|unable to find an engine", re.IGNORECASE)
+
 
 def pick_seed(seed: int | None) -> int:
     """Return the given seed, or draw one in [0, 2**32), with the layout that none has."""
@@ -53,7 +55,18 @@ def pick_precision(name: str, device: torch.device) -> str:
         return name
     if device.type != "cuda":
         return "fp32"
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    # Below capability 8.0 torch emulates bfloat16, slowly, and cuDNN has no convolutions in it.
+    own = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if own else "fp16"
+
+
+def describe_failure(error: BaseException) -> str | None:
+    """Say what to do about an error of the GPU; None for any other error."""
+    message = str(error).strip().split("\n")[0]
+    if not (isinstance(error, RuntimeError) and _OF_GPU.match(message)):
+        return None
+    advice = "try precision=fp32; device=cpu draws without it"
+    return f"the GPU cannot compute this: {message}; {advice}"
 
 
 def describe_deterministic_cost(device: torch.device) -> str:

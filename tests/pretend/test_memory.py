@@ -1,0 +1,38 @@
+"""Memory of a pretend accelerator: what fits, what runs out, and what is told of it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.conftest import Home
+from tests.pretend.accelerator import pretending
+from vqclip.cli import main
+from vqclip.models import memory
+
+pytestmark = pytest.mark.pretend
+Capture = pytest.CaptureFixture[str]
+NO_ENGINE = "Unable to find an engine to execute this computation"
+
+
+def test_no_engine_is_lack_of_memory_only_where_memory_is_nearly_full() -> None:
+    with pretending(memory=1000):
+        assert not memory.is_out_of_memory(RuntimeError(NO_ENGINE))
+        held = torch.ones(200, device="cuda")
+        assert memory.is_out_of_memory(RuntimeError(NO_ENGINE))
+        del held
+
+
+def test_no_engine_elsewhere_is_told_as_what_it_is(
+    home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise RuntimeError(NO_ENGINE)
+
+    monkeypatch.setattr("vqclip.guidance.perceptor.OpenClipPerceptor.embed_image", fail)
+    with pretending(capability=(7, 5)):
+        assert main.main(["a fox", *home.words("device=cuda")]) == 1
+    err = capsys.readouterr().err
+    assert "error: the GPU cannot compute this: Unable to find an engine" in err
+    assert "precision=fp32" in err and "device=cpu draws without it" in err
+    assert "bug in vqclip" not in err
