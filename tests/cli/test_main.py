@@ -52,7 +52,11 @@ def test_a_run_prints_its_picture_and_leaves_its_folder(home: Home, capsys: Capt
     out, err = capsys.readouterr()
     folder = Path("outputs/0001-a-red-fox")
     assert out == f"{folder}/final.png\n"
-    for line in ("  a red fox ×1", "seed 3, 32x32, into outputs/0001-a-red-fox", "done in"):
+    for line in (
+        "  a red fox ×1",
+        "seed 3, 32x32, on cpu in fp32, into outputs/0001-a-red-fox",
+        "done in",
+    ):
         assert line in err
     assert sorted(path.name for path in folder.iterdir()) == [
         *("checkpoint.safetensors", "film.gif", "final.png", "log.jsonl", "run.json", "steps")
@@ -80,6 +84,7 @@ def test_json_is_one_object_a_line(home: Home, capsys: Capture) -> None:
     assert start == {
         **{"event": "start", "run": folder, "from_step": 0, "steps": 3, "seed": 3},
         **{"size": [32, 32], "prompts": "a fox:2 | fog:-0.5"},
+        **{"device": "cpu", "precision": "fp32"},
     }
     assert [(step["event"], step["step"]) for step in steps] == [("step", i) for i in range(3)]
     assert all(set(step["losses"]) == {"a fox", "fog"} for step in steps)

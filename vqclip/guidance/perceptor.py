@@ -26,7 +26,7 @@ from vqclip.language.assets import find_word_names
 from vqclip.models import clip as models_clip
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
-from vqclip.models.device import pick_precision
+from vqclip.models.device import describe_device, pick_precision
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_words
 from vqclip.tensors import Cutouts, Embedding
@@ -170,6 +170,12 @@ class OpenClipPerceptor:
     def with_fitting_words(self, words: Iterable[WordEmbedding]) -> OpenClipPerceptor:
         """Return the same perceptor with those learnt words added that fit its text tower."""
         return self.with_words(fitting_words(words, self.width))
+
+    @property
+    def computation(self) -> dict[str, str]:
+        """The device and the number format that it computes in, as notes have them."""
+        precision = next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
+        return {"device": describe_device(self.mean.device), "precision": precision}
 
     @property
     def width(self) -> int:

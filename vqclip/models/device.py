@@ -60,6 +60,13 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "bf16" if own else "fp16"
 
 
+def describe_device(device: torch.device) -> str:
+    """Name a device, and on CUDA the GPU: others of that kind give slightly other numbers."""
+    if device.type != "cuda":
+        return device.type
+    return f"cuda ({torch.cuda.get_device_name(device)})"
+
+
 def describe_failure(error: BaseException) -> str | None:
     """Say what to do about an error of the GPU; None for any other error."""
     message = str(error).strip().split("\n")[0]

@@ -336,10 +336,9 @@ class Runner:
         if not self.layouts:  # notes as they were before there were layouts
             del settings["layout"]
         known = self.models, package_versions()
-        placed = layouts_to_values(self.layouts)
-        return Provenance(
-            settings, prompt, self.seed, *known, changes=self.changes, layouts=placed
-        )
+        more = {"changes": self.changes, "layouts": layouts_to_values(self.layouts)}
+        computed = self.perceptors[0].computation
+        return Provenance(settings, prompt, self.seed, *known, computed=computed, **more)
 
 
 @dataclass(frozen=True)
