@@ -229,7 +229,7 @@ def _crop(picture: Tensor, scale: int, down: slice, across: slice) -> Tensor:
 # Some libraries report what failed when memory ran out, and not that it did.
 OUT_OF_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
-    r"|CUBLAS_STATUS_NOT_INITIALIZED",
+    r"|CUDNN_STATUS_INTERNAL_ERROR_(DEVICE|HOST)_ALLOCATION_FAILED|CUBLAS_STATUS_NOT_INITIALIZED",
     re.IGNORECASE,
 )
 # This, cuDNN says of an operation that it lacks, too.
