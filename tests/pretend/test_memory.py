@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from tests.conftest import Home
 from tests.pretend.accelerator import pretending
 from vqclip.cli import main
+from vqclip.media import images
 from vqclip.models import memory
 
 pytestmark = pytest.mark.pretend
@@ -36,3 +39,14 @@ def test_no_engine_elsewhere_is_told_as_what_it_is(
     assert "error: the GPU cannot compute this: Unable to find an engine" in err
     assert "precision=fp32" in err and "device=cpu draws without it" in err
     assert "bug in vqclip" not in err
+
+
+def test_memory_that_runs_out_while_loading_is_told_as_that(home: Home, capsys: Capture) -> None:
+    with pretending(memory=10_000):
+        labels = ["--labels", "fox | owl"]
+        words = ["classify", "a.png", *labels, f"perceptors={home.clip}", "device=cuda"]
+        images.save_png(Path("a.png"), torch.rand(1, 3, 32, 32))
+        assert main.main(words) == 1
+    err = capsys.readouterr().err
+    assert "error: not enough memory; close other programs" in err
+    assert "damaged" not in err

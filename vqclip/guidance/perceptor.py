@@ -27,7 +27,7 @@ from vqclip.models import clip as models_clip
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.device import describe_device, pick_precision
-from vqclip.models.memory import MemoryPolicy
+from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_words
 from vqclip.tensors import Cutouts, Embedding
 
@@ -295,6 +295,8 @@ def load_perceptor(
             model.load_state_dict(packed)
         tokenizer = clip.get_tokenizer(source, **models_clip.tokenizer_options(text))
     except Exception as error:  # a damaged file may raise nearly anything
+        if is_out_of_memory(error):
+            raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"perceptor {found} cannot be loaded: {first}; its weights are damaged or belong to "
