@@ -9,13 +9,18 @@ import secrets
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from vqclip.errors import ConfigError
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
 
+T = TypeVar("T")
+_NO_ALGORITHM = re.compile(
+    r"(.+?) (?:does not have a deterministic implementation|defaults to a non-deterministic)"
+)
+_accepted = False  # whether an operation without a deterministic algorithm was met in a step
 _OF_GPU = re.compile("CUDA error|cuDNN error|unable to find an engine", re.IGNORECASE)
 
 
@@ -99,6 +104,7 @@ def use_deterministic(on: bool) -> Iterator[list[str]]:
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
+    global _accepted
     without: list[str] = []
     if not on:
         yield without
@@ -113,22 +119,53 @@ def use_deterministic(on: bool) -> Iterator[list[str]]:
     filled = memory.fill_uninitialized_memory
 
     def note(message: Warning | str, *words: Any, **named: Any) -> None:
-        found = re.match(r"(\S+) does not have a deterministic implementation", str(message))
+        found = _NO_ALGORITHM.match(str(message))
         if found is None:
             show(message, *words, **named)
         elif found[1] not in without:
             without.append(found[1])
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("always", message=".*deterministic implementation")
+        warnings.filterwarnings("always", message=_NO_ALGORITHM.pattern)
         show = warnings.showwarning
         warnings.showwarning = note
         try:
             torch.use_deterministic_algorithms(True, warn_only=True)
             cudnn.benchmark, cudnn.deterministic = False, True
-            memory.fill_uninitialized_memory = False
+            memory.fill_uninitialized_memory, _accepted = False, False
             yield without
         finally:
             torch.use_deterministic_algorithms(was, warn_only=only_warned)
             cudnn.benchmark, cudnn.deterministic = tuned, chosen
             memory.fill_uninitialized_memory = filled
+
+
+def take_strictly(steps: Iterator[T]) -> Iterator[T]:
+    """Take steps in torch's strict mode, if algorithms are to be deterministic.
+
+    Only in that mode is attention deterministic; in the other one torch warns, and goes on. An
+    operation that has no deterministic algorithm fails in it: see `accept_unsteady`.
+    """
+    while True:
+        strict = torch.are_deterministic_algorithms_enabled() and not _accepted
+        if strict:
+            torch.use_deterministic_algorithms(True)
+        try:
+            step = next(steps)
+        except StopIteration:
+            return
+        finally:
+            if strict:
+                torch.use_deterministic_algorithms(True, warn_only=True)
+        yield step
+
+
+def accept_unsteady(error: BaseException) -> bool:
+    """Whether an error is that strict mode has failed; from then on torch only warns.
+
+    The step can be taken again.
+    """
+    global _accepted
+    found = isinstance(error, RuntimeError) and _NO_ALGORITHM.match(str(error)) is not None
+    _accepted = _accepted or found
+    return found

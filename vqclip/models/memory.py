@@ -325,6 +325,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return OUT_OF_MEMORY.search(str(error)) is not None
 
 
+def release_memory() -> None:
+    """Give memory that torch keeps for later back to the GPU."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def _is_nearly_full() -> bool:
     """Whether there is little memory left on CUDA, if there is CUDA."""
     if not torch.cuda.is_available():
