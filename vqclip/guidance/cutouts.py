@@ -107,7 +107,9 @@ class Transform:
             torch.arange(side, device=source.device, dtype=source.dtype) * 2 + 1
         ) / side - 1
         y, x = torch.meshgrid(middles, middles, indexing="ij")
-        h = homographies.to(source, non_blocking=True)[..., None, None]  # [N, 3, 3, 1, 1]
+        # MPS may read the CPU's numbers after they are freed.
+        placed = homographies.to(source, non_blocking=source.is_cuda)
+        h = placed[..., None, None]  # [N, 3, 3, 1, 1]
         across, down, depth = (h[:, i, 0] * x + h[:, i, 1] * y + h[:, i, 2] for i in range(3))
         grid = torch.stack([across, down], -1) / depth.clamp(min=_HORIZON)[..., None]
         if self.repeat.is_on:
