@@ -351,6 +351,7 @@ def pretending(device: str = "cuda:0", *, count: int = 1, **about: Any) -> Itera
         "_lazy_init": None,
         "manual_seed_all": None,
         "set_rng_state": None,
+        "set_device": None,
         "empty_cache": None,
         "get_rng_state": torch.zeros(16, dtype=torch.uint8),
         "get_device_name": "Pretend",

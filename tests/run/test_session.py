@@ -328,6 +328,7 @@ def test_the_device_that_is_named_or_the_best(monkeypatch: pytest.MonkeyPatch) -
     message = r"device=cuda: torch finds none here \(it can use: cpu\)"
     with pytest.raises(ConfigError, match=message):
         device.pick_device("cuda")
+    monkeypatch.setattr(device, "try_device", lambda device: None)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert device.pick_device("auto").type == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

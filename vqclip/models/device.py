@@ -7,16 +7,17 @@ import os
 import re
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
 
 T = TypeVar("T")
+GPUS = ("cuda", "mps")  # what "auto" looks for, in this order
 _NO_ALGORITHM = re.compile(
     r"(.+?) (?:does not have a deterministic implementation|defaults to a non-deterministic)"
 )
@@ -35,23 +36,65 @@ def purpose_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, automatic: Sequence[str] = GPUS) -> torch.device:
     """Choose the device: as named; for "auto" CUDA, else Apple's GPU (MPS), else the CPU.
 
+    A GPU that cannot compute, as one that torch was not built for, is passed over by "auto", with
+    a warning. Where there are several, "cuda:1" is the second; it becomes CUDA's current one.
+
+    Args:
+        automatic: the kinds of GPUs that "auto" may choose, best first.
+
     Raises:
-        ConfigError: if the named device is not available.
+        ConfigError: if the named device is not available, or cannot compute.
     """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    there = list_kinds()
     if name == "auto":
-        return torch.device(next(kind for kind, is_there in there.items() if is_there))
-    if not there[name]:
-        usable = ", ".join(kind for kind in there if there[kind])
-        raise ConfigError(f"device={name}: torch finds none here (it can use: {usable})")
-    return torch.device(name)
+        for kind in automatic:
+            failure = try_device(torch.device(kind)) if kind in there else ""
+            if failure is None:
+                return torch.device(kind)
+            if failure:
+                note = f"{kind} is here, but cannot compute ({failure}); the CPU is used"
+                warnings.warn(SettingsWarning(note), stacklevel=2)
+        return torch.device("cpu")
+    device = torch.device(name)
+    if device.type not in there:
+        found = "none" if name == device.type else "no CUDA"
+        usable = ", ".join(there)
+        raise ConfigError(f"device={name}: torch finds {found} here (it can use: {usable})")
+    if device.index is not None:
+        count = torch.cuda.device_count()
+        if device.index >= count:
+            some = "is 1 GPU" if count == 1 else f"are {count} GPUs"
+            names = " and ".join(f"cuda:{number}" for number in range(count))
+            raise ConfigError(f"device={name}: there {some} here, {names}")
+        torch.cuda.set_device(device)
+    failure = try_device(device)
+    if failure is not None:
+        raise ConfigError(
+            f"device={name} cannot compute ({failure}); device=cpu draws without it"
+        )
+    return device
+
+
+def list_kinds() -> list[str]:
+    """The kinds of devices that torch finds, the best first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [*(kind for kind in GPUS if found[kind]), "cpu"]
+
+
+def try_device(device: torch.device) -> str | None:
+    """Compute a little on a device, and say what failed, in words; None if nothing did."""
+    try:
+        (torch.ones(1, device=device) + 1).item()
+    except (RuntimeError, AssertionError) as error:
+        return _first_line(error)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
 
 
 def pick_precision(name: str, device: torch.device) -> str:
@@ -74,7 +117,7 @@ def describe_device(device: torch.device) -> str:
 
 def describe_failure(error: BaseException) -> str | None:
     """Say what to do about an error of the GPU; None for any other error."""
-    message = str(error).strip().split("\n")[0]
+    message = _first_line(error)
     if not (isinstance(error, RuntimeError) and _OF_GPU.match(message)):
         return None
     advice = "try precision=fp32; device=cpu draws without it"

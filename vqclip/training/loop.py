@@ -93,10 +93,8 @@ def prepare_run(recipe: CommonSettings, listener: EventListener = ignore_event) 
     """
     if recipe.threads > 0:
         torch.set_num_threads(recipe.threads)
-    name = recipe.device
-    if name == "auto":  # Apple's GPU only by name, since training on it is untested
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = pick_device(name)
+    # Apple's GPU only by name, since training on it is untested.
+    device = pick_device(recipe.device, automatic=("cuda",))
     out = Path(recipe.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
