@@ -18,6 +18,7 @@ from tests.conftest import Home
 from vqclip import optimisation_loop, session
 from vqclip.cli import main, output
 from vqclip.cli.options import CommonOptions
+from vqclip.config import loading
 from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError, OutputError
 from vqclip.optimisation_loop import Step
@@ -434,3 +435,11 @@ def test_threads_that_wait_leave_the_cores_to_others(
     monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])
     assert main.main() == 0
     assert os.environ.get("GOMP_SPINCOUNT") == wanted
+
+
+def test_memory_that_a_draft_lacks_is_not_blamed_on_a_step() -> None:
+    progress = output.Progress(config=loading.load_config("a fox", overrides=["init=dream"]))
+    assert main._less_memory(progress).endswith(" or init=random needs less")
+    progress.started = True
+    assert "even with one cutout at a time" in main._less_memory(progress)
+    assert "init=random" not in main._less_memory(progress)

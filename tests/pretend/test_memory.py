@@ -12,6 +12,7 @@ from tests.pretend.accelerator import pretending
 from vqclip.cli import main
 from vqclip.media import images
 from vqclip.models import memory
+from vqclip.run import memory_reduction
 
 pytestmark = pytest.mark.pretend
 Capture = pytest.CaptureFixture[str]
@@ -50,3 +51,26 @@ def test_memory_that_runs_out_while_loading_is_told_as_that(home: Home, capsys: 
     err = capsys.readouterr().err
     assert "error: not enough memory; close other programs" in err
     assert "damaged" not in err
+
+
+def test_what_cuda_itself_takes_is_not_counted_twice(home: Home, capsys: Capture) -> None:
+    words = ["a fox", *home.words("device=cuda")]
+    with pretending(memory=250_000_000) as accelerator:
+        assert main.main(words) == 0
+        assert accelerator.peak < 250_000_000
+    assert "would need" not in capsys.readouterr().err
+    with pretending():  # where it has not been taken yet, it counts
+        assert main.main(["plan", *words]) == 0
+    assert "needs     about 0.5 GB of GPU memory" in capsys.readouterr().out
+
+
+def test_a_lack_of_memory_before_the_first_step_blames_no_step(
+    home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_reduction, "available_memory", lambda device: None)
+    with pretending(memory=10_000):
+        assert main.main(["a fox", *home.words("device=cuda")]) == 1
+    err = capsys.readouterr().err
+    assert "error: not enough memory for 32x32; " in err
+    assert "cutout at a time" not in err
+    assert not Path("outputs").exists()

@@ -132,6 +132,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
             config, models, memory_footprint.read_memory_policy(config)
         )
         memory = memory_footprint.peak_memory(models, draws, look)
+        memory += memory_footprint.CONTEXT if models.device.type == "cuda" else 0
         speed = shared.find_speed(models, config.threads)
         each = [_seconds(draw, look, speed) for draw in draws]
         taken = zip(each[-len(stages) :], stages, strict=True)
