@@ -169,9 +169,10 @@ def _less_memory(progress: Progress) -> str:
     with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
         request = make_request(config, begun=True, complete=False)
         would = memory_reduction.suggest_smaller(config, request.perceptors, request.parts)
+    would = would or ["a smaller --size"]
     if config.init == "dream" and not progress.started:
-        would.append("init=random")  # without a draft, it may have been that
-    less = " or ".join(would or ["a smaller --size"])
+        would.append("init=random")  # the draft may have been what lacked it
+    less = " or ".join(would)
     tried = ", even with one cutout at a time" if progress.started else ""
     return f"not enough memory for {width}x{height}{tried}; {less} needs less"
 
