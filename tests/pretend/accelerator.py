@@ -5,7 +5,7 @@ refuses, counts what the host waits for, and has as much memory as it is given:
 
 - tensors of two devices in one operation, unless one is a single number of the CPU;
 - a generator of another device;
-- on MPS: float64, border padding and the gradient of grid_sample, and adaptive pooling whose
+- on MPS: float64; grid_sample with border padding, bicubic, or backwards; adaptive pooling whose
   sides do not divide;
 - below CUDA's capability 8.0: depthwise convolutions in bfloat16 in channels_last;
 - in strict deterministic mode: gradients that CUDA adds in any order.
@@ -181,6 +181,8 @@ class Accelerator:
             self.refuse(RuntimeError("Adaptive pool MPS: sizes must be divisible"))
         if name == "grid_sampler_2d.default" and args[3] == 1:
             self.refuse(RuntimeError("MPS: Unsupported Border padding mode"))
+        if name == "grid_sampler_2d.default" and args[2] == 2:
+            self.refuse(RuntimeError("MPS: Unsupported Bicubic interpolation mode"))
         if name == "grid_sampler_2d_backward.default":
             self.refuse(NotImplementedError(f"aten::{name} is not implemented for MPS"))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from tests.conftest import Home
 from tests.pretend.accelerator import pretending
 from vqclip.cli import main
+from vqclip.models.grid_sampling import sample_grid
 
 pytestmark = pytest.mark.pretend
 
@@ -19,3 +21,16 @@ def test_a_copy_is_waited_for_where_its_source_may_be_freed_before(home: Home) -
         kinds[device] = {event.kind for event in accelerator.events if "cutouts" in event.line}
     assert "queued upload" in kinds["cuda"]
     assert "queued upload" not in kinds["mps"] and "upload" in kinds["mps"]
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_pictures_are_sampled_as_on_the_cpu(mode: str, padding: str, align_corners: bool) -> None:
+    stream = torch.Generator().manual_seed(1)
+    picture = torch.rand(1, 3, 7, 5, generator=stream)
+    grid = torch.rand(2, 4, 6, 2, generator=stream) * 4 - 2
+    wanted = sample_grid(picture, grid, mode, padding, align_corners)
+    with pretending("mps:0"):
+        found = sample_grid(picture.to("mps"), grid.to("mps"), mode, padding, align_corners).cpu()
+    torch.testing.assert_close(found, wanted)

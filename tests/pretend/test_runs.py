@@ -26,6 +26,9 @@ KINDS = {
     "zoom": ("a fox", *FILM, "camera.zoom=1.1"),
     "latents": ("a fox", *FILM, "camera.zoom=1.1", "camera.through=latent"),
     "plane": ("a fox", *FILM, "camera.forward=0.1", "camera.depth=plane"),
+    "source": ("a fox", *FILM, "source.film=film", "source.blend=0.5"),
+    "clamp": ("a fox", "cutouts.recipe=pytti", "size=101x77"),
+    "palette": ("a fox", "drawer=palette", "init=film/0.png"),
     "pixels": ("a fox", "drawer=pixels", "init=random"),
     "fft": ("a fox", "drawer=fourier", "init=random"),
     "strokes": ("a fox", "drawer=strokes", "init=random"),
@@ -38,8 +41,11 @@ def draw(home: Home, device: str, *words: str, code: int = 0) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("device", ["cuda"])
+@pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_each_kind_of_run(home: Home, kind: str, device: str) -> None:
+    Path("film").mkdir()
+    for number in range(2):
+        images.save_png(Path(f"film/{number}.png"), torch.full((1, 3, 40, 40), number / 2))
     with pretending(f"{device}:0") as accelerator:
         draw(home, device, *KINDS[kind])
     assert accelerator.peak > 0

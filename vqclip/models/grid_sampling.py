@@ -1,8 +1,8 @@
 """Grid sampling and halving of pictures, also where torch has no suitable algorithm.
 
 On CUDA, torch adds the gradients of `grid_sample` and of adaptive pooling in any order, so that
-no run repeats exactly. On MPS, its older versions lack that gradient of `grid_sample` and border
-padding, and all of them lack adaptive pooling of odd sides.
+no run repeats exactly. On MPS, its older versions lack that gradient of `grid_sample`, border
+padding and bicubic sampling, and all of them lack adaptive pooling of odd sides.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def sample_grid(
         exact = kind == "cuda" and torch.are_deterministic_algorithms_enabled()
         if exact or kind == "mps":
             return gather_grid(picture, grid, padding, align_corners)
+    if kind == "mps" and mode == "bicubic":
+        return sample_grid(picture.cpu(), grid.cpu(), mode, padding, align_corners).to(grid)
     if kind == "mps" and padding == "border":
         sides = grid.new_tensor(list(picture.shape[:1:-1]))  # width, height
         limit = torch.ones_like(sides) if align_corners else 1 - 1 / sides
