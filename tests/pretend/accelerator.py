@@ -78,6 +78,8 @@ class Accelerator:
         failure: what every operation fails with; "" for a device in good order.
         events: in order.
         held: bytes in use; `peak`, the most that were.
+        random_state: what stands for the state of its random stream.
+        emptied: how often its cache was emptied.
     """
 
     place: torch.device
@@ -87,6 +89,8 @@ class Accelerator:
     events: list[Event] = field(default_factory=list)
     held: int = 0
     peak: int = 0
+    random_state: torch.Tensor = field(default_factory=lambda: torch.arange(16).byte())
+    emptied: int = 0
     in_backward: int = 0
     _pending: list[Exception] = field(default_factory=list)
     _users: Counter[int] = field(default_factory=Counter)
@@ -352,15 +356,24 @@ def pretending(device: str = "cuda:0", *, count: int = 1, **about: Any) -> Itera
         "current_device": 0,
         "_lazy_init": None,
         "manual_seed_all": None,
-        "set_rng_state": None,
         "set_device": None,
-        "empty_cache": None,
-        "get_rng_state": torch.zeros(16, dtype=torch.uint8),
         "get_device_name": "Pretend",
         "get_device_capability": accelerator.capability,
     }
     answers: dict[str, Callable[..., Any]] = {
         name: lambda *args, value=value: value for name, value in constants.items()
+    }
+
+    def empty_cache() -> None:
+        accelerator.emptied += 1
+
+    def set_random_state(state: torch.Tensor, *args: Any) -> None:
+        accelerator.random_state = state
+
+    answers |= {
+        "get_rng_state": lambda *args: accelerator.random_state,
+        "set_rng_state": set_random_state,
+        "empty_cache": empty_cache,
     }
     if not hasattr(torch, BACKEND):
         module = SimpleNamespace(**answers | {"is_available": lambda: True})
@@ -383,10 +396,11 @@ def pretending(device: str = "cuda:0", *, count: int = 1, **about: Any) -> Itera
         (torch, "Generator", Generator),
         (torch, "autocast", autocast),
         (torch.backends.mps, "is_available", lru_cache(lambda: not on_cuda)),
-        (torch.mps, "empty_cache", lambda: None),
+        (torch.accelerator, "current_accelerator", lambda **_: accelerator.place),
+        (torch.mps, "empty_cache", empty_cache),
+        (torch.mps, "get_rng_state", answers["get_rng_state"]),
+        (torch.mps, "set_rng_state", set_random_state),
         (torch.mps, "recommended_max_memory", lambda: accelerator.memory),
-        (torch.mps, "driver_allocated_memory", lambda: accelerator.held),
-        (torch.mps, "current_allocated_memory", lambda: accelerator.held),
     ]
     with ExitStack() as stack:
         for place, name, value in replaced:

@@ -17,7 +17,7 @@ Capture = pytest.CaptureFixture[str]
 NO_ALGORITHM = "torch has no deterministic"
 
 
-@pytest.mark.parametrize("recipe", ["vqclip", "crowson", "vqgan-clip"])
+@pytest.mark.parametrize("recipe", ["vqclip", "crowson"])
 def test_a_run_leaves_nothing_to_chance(home: Home, capsys: Capture, recipe: str) -> None:
     words = home.words("device=cuda", "deterministic=true", f"cutouts.recipe={recipe}")
     with pretending() as accelerator:

@@ -8,7 +8,9 @@ import torch
 from tests.conftest import Home
 from tests.pretend.accelerator import pretending
 from vqclip.cli import main
+from vqclip.models import memory
 from vqclip.models.grid_sampling import sample_grid
+from vqclip.run import memory_reduction
 
 pytestmark = pytest.mark.pretend
 
@@ -34,3 +36,10 @@ def test_pictures_are_sampled_as_on_the_cpu(mode: str, padding: str, align_corne
     with pretending("mps:0"):
         found = sample_grid(picture.to("mps"), grid.to("mps"), mode, padding, align_corners).cpu()
     torch.testing.assert_close(found, wanted)
+
+
+def test_memory_is_known_and_given_back() -> None:
+    with pretending("mps:0", memory=5 * 10**9) as accelerator:
+        assert memory_reduction.available_memory(accelerator.place) == 5 * 10**9
+        memory.release_memory()
+        assert accelerator.emptied == 1

@@ -329,6 +329,8 @@ def release_memory() -> None:
     """Give memory that torch keeps for later back to the GPU."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _is_nearly_full() -> bool:

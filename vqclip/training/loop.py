@@ -213,7 +213,9 @@ def _draw(run: Run, sheet: Callable[[], Tensor]) -> None:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable_error(path.parent, error) from error
-    with torch.random.fork_rng():  # a sheet's random numbers must not change the training
+    # A sheet's random numbers must not change the training. Of several GPUs, one is at work.
+    devices = {"cpu": [], "cuda": [run.device]}.get(run.device.type)
+    with torch.random.fork_rng(devices):
         picture = sheet()
     save_png(path, picture[None], overwrite=True)
     run.listener("sheet", path=str(path), step=run.step)
