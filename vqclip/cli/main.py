@@ -35,6 +35,7 @@ from vqclip.cli.commands import (
     show,
     train,
 )
+from vqclip.cli.commands.machine import doctor
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -262,5 +263,6 @@ COMMANDS: dict[str, Command[Any]] = {
     "train": Command(train.train, train.TrainOptions),
     "invert": Command(invert.invert, invert.InvertOptions),
     "help": Command(explain.help, explain.HelpOptions),
+    "doctor": Command(doctor.doctor, doctor.DoctorOptions),
     "completion": Command(completion.completion, completion.CompletionOptions),
 }

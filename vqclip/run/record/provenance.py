@@ -54,8 +54,7 @@ class Provenance:
         grammar: version of the prompt language that `prompt` is written in.
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
         layouts: those of its scenes, as `layout_json.layouts_to_values` writes them.
-        computed: the device that computed it, and the perceptors' precision, which the settings
-            may leave to the machine; empty in notes of before this was noted.
+        computed: the device and the precision, which settings may leave open; empty if unknown.
     """
 
     config: dict[str, Any]
@@ -336,11 +335,7 @@ def _text(data: bytes, path: Path) -> str:
 
 
 def describe_computation(computed: Mapping[str, str]) -> str:
-    """Say where and in which number format something was computed.
-
-    >>> describe_computation({"device": "cuda (Tesla T4)", "precision": "fp16"})
-    'on cuda (Tesla T4) in fp16'
-    """
+    """Say where and how it was computed: "on cuda (Tesla T4) in fp16"."""
     return f"on {' in '.join(computed.values())}"
 
 
