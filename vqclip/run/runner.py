@@ -338,9 +338,9 @@ class Runner:
         if not self.layouts:  # notes as they were before there were layouts
             del settings["layout"]
         known = self.models, package_versions()
-        more = {"changes": self.changes, "layouts": layouts_to_values(self.layouts)}
-        computed = self.perceptors[0].computation
-        return Provenance(settings, prompt, self.seed, *known, computed=computed, **more)
+        more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
+        more |= {"changes": self.changes, "computed": self.perceptors[0].computation}
+        return Provenance(settings, prompt, self.seed, *known, **more)
 
 
 @dataclass(frozen=True)
