@@ -60,7 +60,7 @@ class NumbersError(VqclipError):
 
 
 class SettingsWarning(UserWarning):
-    """What in a file of settings may not be read as its writer expects; shown as a note."""
+    """What in the settings may not be as their writer expects; shown as a note."""
 
 
 def suggest(name: str, names: Iterable[str]) -> str:

@@ -173,3 +173,15 @@ def test_damaged_weights_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"nothing of use" * 9)
     with pytest.raises(ModelError, match=r"cannot be read .*; download it again"):
         depth_model.load_depth_model(folder)
+
+
+def test_a_lack_of_memory_is_not_told_as_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **named: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1")
+
+    write("dpt", tmp_path)
+    monkeypatch.setattr(transformers.AutoModelForDepthEstimation, "from_pretrained", fail)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        depth_model.load_depth_model(tmp_path)

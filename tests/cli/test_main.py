@@ -18,6 +18,7 @@ from tests.conftest import Home
 from vqclip import optimisation_loop, session
 from vqclip.cli import main, output
 from vqclip.cli.options import CommonOptions
+from vqclip.config import loading
 from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError, OutputError
 from vqclip.optimisation_loop import Step
@@ -52,7 +53,11 @@ def test_a_run_prints_its_picture_and_leaves_its_folder(home: Home, capsys: Capt
     out, err = capsys.readouterr()
     folder = Path("outputs/0001-a-red-fox")
     assert out == f"{folder}/final.png\n"
-    for line in ("  a red fox ×1", "seed 3, 32x32, into outputs/0001-a-red-fox", "done in"):
+    for line in (
+        "  a red fox ×1",
+        "seed 3, 32x32, on cpu in fp32, into outputs/0001-a-red-fox",
+        "done in",
+    ):
         assert line in err
     assert sorted(path.name for path in folder.iterdir()) == [
         *("checkpoint.safetensors", "film.gif", "final.png", "log.jsonl", "run.json", "steps")
@@ -80,6 +85,7 @@ def test_json_is_one_object_a_line(home: Home, capsys: Capture) -> None:
     assert start == {
         **{"event": "start", "run": folder, "from_step": 0, "steps": 3, "seed": 3},
         **{"size": [32, 32], "prompts": "a fox:2 | fog:-0.5"},
+        **{"device": "cpu", "precision": "fp32"},
     }
     assert [(step["event"], step["step"]) for step in steps] == [("step", i) for i in range(3)]
     assert all(set(step["losses"]) == {"a fox", "fog"} for step in steps)
@@ -320,10 +326,7 @@ def test_what_fails_after_the_start_is_exit_code_one(
 
 
 OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
-LESS = (
-    "error: not enough memory for 32x32, even with one cutout at a time; a smaller --size needs "
-    "less"
-)
+LESS = "error: not enough memory for 32x32; a smaller --size needs less"
 
 
 @pytest.mark.parametrize(
@@ -429,3 +432,11 @@ def test_threads_that_wait_leave_the_cores_to_others(
     monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])
     assert main.main() == 0
     assert os.environ.get("GOMP_SPINCOUNT") == wanted
+
+
+def test_memory_that_a_draft_lacks_is_not_blamed_on_a_step() -> None:
+    progress = output.Progress(config=loading.load_config("a fox", overrides=["init=dream"]))
+    assert main._less_memory(progress).endswith(" or init=random needs less")
+    progress.started = True
+    assert "even with one cutout at a time" in main._less_memory(progress)
+    assert "init=random" not in main._less_memory(progress)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vqclip import optimisers
-from vqclip.config import schema, setting_descriptions
+from vqclip.config import schema, setting_descriptions, setting_fields
 from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.config.setting_descriptions import DRAWER_LOSSES, Setting, describe_settings
@@ -89,7 +89,7 @@ def test_help_covers_every_setting_with_its_default() -> None:
         "learning rate; init=dream: 0.1; null: the optimiser's own",
         (),
     )
-    assert lines["device"].choices == schema.DEVICES
+    assert lines["device"].choices == setting_fields.DEVICES
     assert lines["losses.edges"].full_help.endswith("(number or schedule)")
     assert {line.kind for line in lines.values()} == {
         *(

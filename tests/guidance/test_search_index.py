@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import torch
 
 from tests.helpers import tiny_clip
 from vqclip.errors import OutputError
@@ -232,6 +233,8 @@ def test_where_an_index_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     )
     renamed = replace(one, name="another name")
     assert image_search.index_folder(photos, renamed) != place
+    half = replace(one, dtype=torch.bfloat16)
+    assert image_search.index_folder(photos, half) != place
     shown = replace(one, mean=one.mean + 0.1)
     assert image_search.index_folder(photos, shown) != place
     monkeypatch.setattr(os, "access", lambda path, mode: False)

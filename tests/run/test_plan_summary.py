@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +243,25 @@ def test_a_stretch_costs_its_own_frames(home: Home) -> None:
     more["retake"] = retake | {"frames": "0:5"}
     told = cost_of(tiny_config(home, **more))
     assert (told.frames, told.stages, told.steps) == (5, ((32, 32, 3),), 8)
+
+
+def test_the_work_of_a_gpu_is_timed_not_the_wait_for_it() -> None:
+    done: list[int] = []
+
+    class Answer:
+        """What a device gives for the first number, after a wait of a millisecond."""
+
+        def flatten(self) -> list[Answer]:
+            return [self]
+
+        def item(self) -> float:
+            time.sleep(0.001)
+            return 0.0
+
+    def work() -> Any:
+        done.append(1)
+        return Answer()
+
+    assert run_estimate._time_work(work, torch.device("cpu")) > 0.001
+    assert run_estimate._time_work(work, torch.device("cuda")) < 0.0001
+    assert len(done) > 1000

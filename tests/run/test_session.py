@@ -328,6 +328,7 @@ def test_the_device_that_is_named_or_the_best(monkeypatch: pytest.MonkeyPatch) -
     message = r"device=cuda: torch finds none here \(it can use: cpu\)"
     with pytest.raises(ConfigError, match=message):
         device.pick_device("cuda")
+    monkeypatch.setattr(device, "try_device", lambda device: None)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert device.pick_device("auto").type == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -340,7 +341,7 @@ def test_the_precision_that_is_named_or_half_on_cuda(monkeypatch: pytest.MonkeyP
     assert device.pick_precision("auto", cpu) == "fp32"
     assert device.pick_precision("bf16", cpu) == "bf16"
     for supported, name in ((True, "bf16"), (False, "fp16")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported: x)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported, **_: x)
         assert device.pick_precision("auto", cuda) == name
 
 

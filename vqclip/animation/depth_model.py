@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.errors import ModelError
+from vqclip.models.memory import is_out_of_memory
 from vqclip.tensors import Image
 
 INSTALL = "pip install 'vqclip[depth]'"
@@ -123,6 +124,8 @@ def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthM
                 str(folder), use_safetensors=True, output_loading_info=True, **options
             )
     except Exception as error:  # whatever a damaged folder makes of transformers
+        if is_out_of_memory(error):
+            raise
         raise ModelError(
             f"the depth model {folder} cannot be read ({str(error)[:200]}); download it again"
         ) from error

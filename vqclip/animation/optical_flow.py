@@ -32,6 +32,7 @@ from torch import Tensor
 from vqclip.config.checking.animation_checks import WEIGHTS
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick
 from vqclip.media import images
+from vqclip.models.grid_sampling import sample_grid
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.tensors import Image
 
@@ -132,9 +133,7 @@ def _sample(picture: Tensor, flow: Tensor, mode: str) -> Tensor:
     x, y = _places(flow)
     height, width = flow.shape[2:]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1)
-    return F.grid_sample(
-        picture, grid.to(picture.dtype), mode, padding_mode="border", align_corners=False
-    )
+    return sample_grid(picture, grid.to(picture.dtype), mode, padding="border")
 
 
 def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:

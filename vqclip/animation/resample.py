@@ -24,9 +24,9 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vqclip.errors import pick
+from vqclip.models.grid_sampling import sample_grid
 
 Edges = Literal["wrap", "mirror", "smear", "black", "fill"]
 EDGES: tuple[str, ...] = get_args(Edges)
@@ -229,7 +229,7 @@ def _look(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
     grid = torch.stack([x, y], -1).to(data)[None, None]
     # All pictures of a batch are sampled at the same positions: as channels they share the work.
     channels = data.reshape(1, -1, high, wide)
-    found = functional.grid_sample(channels, grid, padding_mode="border", align_corners=True)
+    found = sample_grid(channels, grid, padding="border", align_corners=True)
     return found.reshape(*data.shape[:2], -1)
 
 

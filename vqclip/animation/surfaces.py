@@ -32,6 +32,7 @@ from vqclip.animation.camera_3d import (
     initial_pose,
 )
 from vqclip.errors import ConfigError
+from vqclip.models.grid_sampling import sample_grid
 
 _FINEST = 96  # most steps along a ray
 # How far an edge is stretched in a frame, in pixels, until its points count as less than fully
@@ -293,7 +294,4 @@ def _read(map_: Tensor, x: Tensor, y: Tensor, width: int, height: int) -> Tensor
     """Sample a map at positions in a frame of that size, in pixels; its border is repeated."""
     grid = torch.stack([(x + 0.5) * 2 / width - 1, (y + 0.5) * 2 / height - 1], -1)[None]
     grid = grid.nan_to_num(0.0, 2.0, -2.0).clamp(-2, 2)
-    found = functional.grid_sample(
-        map_[None, None], grid, padding_mode="border", align_corners=False
-    )
-    return found[0, 0]
+    return sample_grid(map_[None, None], grid, padding="border")[0, 0]

@@ -45,7 +45,7 @@ SORTED = {  # the commands, as they stand on the first page
     "before": ("plan", "explain", "plot", "presets", "models"),
     "after": ("show", "diff", "film", "classify", "score", "search"),
     "teach": ("train", "invert", "direction"),
-    "help": ("help", "completion"),
+    "help": ("help", "doctor", "completion"),
 }
 # The ten settings on the first page, as they are typed, and below them where the rest is.
 FIRST = {
@@ -85,6 +85,7 @@ TAKEN: dict[str, Sequence[str]] = {
     "animate": MOVED,
     "dream": DREAMT,
     **dict.fromkeys(("classify", "score", "search"), image_arguments.TAKEN),
+    "doctor": ("device", "precision", "threads"),
 }
 GENERAL = ("generate", "animate", "plan", "dream", "explain", "again", "resume", "direction")
 

@@ -35,6 +35,7 @@ from vqclip.cli.commands import (
     show,
     train,
 )
+from vqclip.cli.commands.machine import doctor
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -111,10 +112,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in words:
             raise
-        from vqclip.models import memory  # torch is here by now, if it is to blame
+        from vqclip.models import device, memory  # torch is here by now, if it is to blame
 
         if memory.is_out_of_memory(error):
             screen.error(_less_memory(progress))
+            return 1
+        if failure := device.describe_failure(error):
+            screen.error(failure)
             return 1
         kind = type(error).__name__
         screen.error(
@@ -166,11 +170,12 @@ def _less_memory(progress: Progress) -> str:
     with suppress(Exception):  # whatever else is wrong: memory is what the user is to hear of
         request = make_request(config, begun=True, complete=False)
         would = memory_reduction.suggest_smaller(config, request.perceptors, request.parts)
-    less = " or ".join(would or ["a smaller --size"])
-    return (
-        f"not enough memory for {width}x{height}, even with one cutout at a time; {less} needs "
-        "less"
-    )
+    would = would or ["a smaller --size"]
+    if config.init == "dream" and not progress.started:
+        would.append("init=random")  # the draft may have been what lacked it
+    less = " or ".join(would)
+    tried = ", even with one cutout at a time" if progress.started else ""
+    return f"not enough memory for {width}x{height}{tried}; {less} needs less"
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:
@@ -258,5 +263,6 @@ COMMANDS: dict[str, Command[Any]] = {
     "train": Command(train.train, train.TrainOptions),
     "invert": Command(invert.invert, invert.InvertOptions),
     "help": Command(explain.help, explain.HelpOptions),
+    "doctor": Command(doctor.doctor, doctor.DoctorOptions),
     "completion": Command(completion.completion, completion.CompletionOptions),
 }

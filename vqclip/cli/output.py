@@ -137,7 +137,7 @@ class Console:
 
 @contextmanager
 def say_warnings(screen: Console) -> Iterator[None]:
-    """Show what is warned of in files of settings as notes, each once."""
+    """Show what is warned of in settings as notes, each once."""
     with warnings.catch_warnings():
         show, said = warnings.showwarning, set[str]()
 

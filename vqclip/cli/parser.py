@@ -17,6 +17,7 @@ from vqclip.cli import command_help
 from vqclip.cli.command_help import Block, epilog, first_page, option_help, option_rows
 from vqclip.cli.commands import completion, models
 from vqclip.cli.commands.explain import TOPICS
+from vqclip.cli.commands.machine import doctor
 from vqclip.cli.commands.score_film import FLOW
 from vqclip.cli.option_hints import PROMPTED, suggest_option
 from vqclip.config.setting_descriptions import describe_settings
@@ -338,6 +339,7 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "film": _add_film,
     "help": _add_help,
     "completion": _add_completion,
+    "doctor": doctor.add_arguments,
     "plot": _add_plot,
     "show": _add_show,
     "diff": _add_diff,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vqclip.config.draw_settings import DrawSettings, FilterSettings
-from vqclip.config.setting_fields import group, option, schedulable
+from vqclip.config.setting_fields import device_option, group, option, schedulable
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
 
 EDGES = ("fill", "mirror", "wrap", "smear", "black")
@@ -145,7 +145,6 @@ RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
 SCHEDULES = ("constant", "drop", "linear", "cosine")
 NOISES = ("fractal", "gradient", "uniform", "colour")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
 AXES = ("horizontal", "vertical")
@@ -391,7 +390,7 @@ class RunConfig:
     )
     memory: MemorySettings = group(MemorySettings, "how to use less memory")
     previews: int = option(25, "a preview in steps/ every N steps; 0: none", least=0)
-    device: str = option("auto", "the device to compute on", DEVICES)
+    device: str = device_option("the device to use, also cuda:1")
     precision: str = option("auto", "number format of the perceptors", PRECISIONS)
     deterministic: bool = option(
         False, "on a GPU, add numbers in the same order each time; slower"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import field
 from math import inf
 from typing import Any
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+GPU_NUMBER = re.compile("cuda:[0-9]{1,3}")
 
 
 def option(
@@ -21,7 +25,7 @@ def option(
 
     Args:
         form: "prompts" or "words" for texts that are drawn, "seconds" for a time, "size" for
-            a width and a height, which may be a list.
+            a width and a height, which may be a list, "device" for one that may have a number.
         drawers: names of the drawers that have it; none where it is not a drawer's.
     """
     metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}
@@ -30,6 +34,11 @@ def option(
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def device_option(help: str) -> Any:
+    """A device: "auto", a kind, or a GPU by its number: "cuda:1"."""
+    return option("auto", help, DEVICES, form="device")
 
 
 def schedulable(

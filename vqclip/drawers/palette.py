@@ -152,11 +152,13 @@ class PaletteDrawer(BaseDrawer):
         Given colours, and locked ones that the drawer has, are kept; else they are those of the
         picture: palettes by hue, with shades from dark to light.
         """
-        grid = functional.adaptive_avg_pool2d(picture, (self.rows, self.columns))
+        # On the CPU, since MPS refuses sides that are no multiples.
+        grid = functional.adaptive_avg_pool2d(picture.cpu(), (self.rows, self.columns))
+        grid = grid.to(picture.device)
         cells = grid[0].flatten(1).T  # [N, 3]
         kept = self.parameters.get(COLOURS, self.given) if self.lock else self.given
         if kept is None:
-            points = cells.double().cpu().numpy()
+            points = cells.cpu().double().numpy()
             colours = find_palettes(points, self.palettes, len(self.levels))
             kept = torch.from_numpy(colours).float()
         shades = sort_shades(kept.to(cells))

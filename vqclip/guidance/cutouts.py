@@ -23,6 +23,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError
 from vqclip.guidance.cutout_recipes import CutoutRecipe, Edges, Pooling
+from vqclip.models.grid_sampling import halve, sample_grid
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Cutouts, Image
 
@@ -90,8 +91,7 @@ class Transform:
         source = picture if picture.dtype == torch.float64 else picture.float()
         for level in range(max(levels) + 1):
             if level > 0:  # halving first is the low-pass filter that a plain warp lacks
-                height, width = -(-height // 2), -(-width // 2)
-                source = F.adaptive_avg_pool2d(source, (height, width))
+                source = halve(source)
             chosen = [index for index, wanted in enumerate(levels) if wanted == level]
             if chosen:
                 pieces.append(self._sample(source, h[chosen], side))
@@ -103,12 +103,13 @@ class Transform:
 
     def _sample(self, source: Image, homographies: Tensor, side: int) -> Cutouts:
         """Sample squares of `side` pixels from the picture at one level of halving."""
-        count = len(homographies)
         middles = (
             torch.arange(side, device=source.device, dtype=source.dtype) * 2 + 1
         ) / side - 1
         y, x = torch.meshgrid(middles, middles, indexing="ij")
-        h = homographies.to(source, non_blocking=True)[..., None, None]  # [N, 3, 3, 1, 1]
+        # MPS may read the CPU's numbers after they are freed.
+        placed = homographies.to(source, non_blocking=source.is_cuda)
+        h = placed[..., None, None]  # [N, 3, 3, 1, 1]
         across, down, depth = (h[:, i, 0] * x + h[:, i, 1] * y + h[:, i, 2] for i in range(3))
         grid = torch.stack([across, down], -1) / depth.clamp(min=_HORIZON)[..., None]
         if self.repeat.is_on:
@@ -116,8 +117,7 @@ class Transform:
         elif self.edges == "wrap":  # the half pixel at the seam is not blended
             grid = (grid + 1).remainder(2) - 1
         padding = _PADDING.get(self.edges, "border")
-        pictures = source.expand(count, -1, -1, -1)
-        return F.grid_sample(pictures, grid, padding_mode=padding, align_corners=False)
+        return sample_grid(source, grid, padding=padding)
 
 
 def _wrap(source: Image, grid: Tensor, repeat: Repeat) -> tuple[Image, Tensor]:

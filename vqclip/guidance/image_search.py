@@ -99,7 +99,7 @@ def index_folder(folder: Path, perceptor: OpenClipPerceptor) -> Path:
     """Return the folder of an index, whether or not it exists yet.
 
     It is in the folder of pictures itself, hidden, if that can be written to; else in the user's
-    cache. Its name depends on the perceptor's name, weights (sha256) and preprocessing.
+    cache. Its name depends on the perceptor's name, weights (sha256), preprocessing, precision.
     """
     home = folder / INDEX_HOME
     if not os.access(home if home.is_dir() else folder, os.W_OK):
@@ -110,6 +110,8 @@ def index_folder(folder: Path, perceptor: OpenClipPerceptor) -> Path:
         )
     shown = f"{perceptor.size} {perceptor.interpolation} {perceptor.squash}"
     shown += f" {perceptor.mean.flatten().tolist()} {perceptor.std.flatten().tolist()}"
+    precision = perceptor.computation["precision"]
+    shown += "" if precision == "fp32" else f" {precision}"  # rows differ in the third decimal
     about = f"{perceptor.name}\n{model_files.file_sha256(perceptor.weights)}\n{shown}"
     return home / f"{make_slug(perceptor.name)}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 

@@ -26,8 +26,8 @@ from vqclip.language.assets import find_word_names
 from vqclip.models import clip as models_clip
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
-from vqclip.models.device import pick_precision
-from vqclip.models.memory import MemoryPolicy
+from vqclip.models.device import describe_device, pick_precision
+from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_words
 from vqclip.tensors import Cutouts, Embedding
 
@@ -172,6 +172,12 @@ class OpenClipPerceptor:
         return self.with_words(fitting_words(words, self.width))
 
     @property
+    def computation(self) -> dict[str, str]:
+        """The device and the number format that it computes in, as notes have them."""
+        precision = next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
+        return {"device": describe_device(self.mean.device), "precision": precision}
+
+    @property
     def width(self) -> int:
         """The width of the text tower: how many numbers it has for a token."""
         return clip_text_tower.embedding_width(self.model)
@@ -289,6 +295,8 @@ def load_perceptor(
             model.load_state_dict(packed)
         tokenizer = clip.get_tokenizer(source, **models_clip.tokenizer_options(text))
     except Exception as error:  # a damaged file may raise nearly anything
+        if is_out_of_memory(error):
+            raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"perceptor {found} cannot be loaded: {first}; its weights are damaged or belong to "
@@ -296,7 +304,9 @@ def load_perceptor(
         ) from error
     model.eval().requires_grad_(False)
     clip_text_tower.convert_precision(model, dtype)
-    if hasattr(model.visual, "trunk"):  # convolutions: half the time on a CPU in this layout
+    if hasattr(model.visual, "trunk") and torch.device(device).type == "cpu":
+        # Convolutions take half the time there in this layout. On CUDA, it takes depthwise ones
+        # to cuDNN, which lacks them in bfloat16 on older GPUs.
         model.visual.to(memory_format=torch.channels_last)
     seen = model.visual.preprocess_cfg
     size = seen["size"] if isinstance(seen["size"], int) else seen["size"][0]

@@ -15,4 +15,5 @@ Begin with `vqgan` and `clip`.
     net2net          The class-conditional transformers of taming-transformers (Net2Net)
     cost             The cost of a model's pass: bytes and operations, counted on meta tensors
     device           Devices, number formats, determinism and seeds
+    grid_sampling    Grid sampling and halving of pictures, on every device
 """

@@ -7,14 +7,22 @@ import os
 import re
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
+
+T = TypeVar("T")
+GPUS = ("cuda", "mps")  # what "auto" looks for, in this order
+_NO_ALGORITHM = re.compile(
+    r"(.+?) (?:does not have a deterministic implementation|defaults to a non-deterministic)"
+)
+_accepted = False  # whether an operation without a deterministic algorithm was met in a step
+_OF_GPU = re.compile("CUDA error|cuDNN error|unable to find an engine", re.IGNORECASE)
 
 
 def pick_seed(seed: int | None) -> int:
@@ -28,23 +36,65 @@ def purpose_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, automatic: Sequence[str] = GPUS) -> torch.device:
     """Choose the device: as named; for "auto" CUDA, else Apple's GPU (MPS), else the CPU.
 
+    A GPU that cannot compute, as one that torch was not built for, is passed over by "auto", with
+    a warning. Where there are several, "cuda:1" is the second; it becomes CUDA's current one.
+
+    Args:
+        automatic: the kinds of GPUs that "auto" may choose, best first.
+
     Raises:
-        ConfigError: if the named device is not available.
+        ConfigError: if the named device is not available, or cannot compute.
     """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    there = list_kinds()
     if name == "auto":
-        return torch.device(next(kind for kind, is_there in there.items() if is_there))
-    if not there[name]:
-        usable = ", ".join(kind for kind in there if there[kind])
-        raise ConfigError(f"device={name}: torch finds none here (it can use: {usable})")
-    return torch.device(name)
+        for kind in automatic:
+            failure = try_device(torch.device(kind)) if kind in there else ""
+            if failure is None:
+                return torch.device(kind)
+            if failure:
+                note = f"{kind} is here, but cannot compute ({failure}); the CPU is used"
+                warnings.warn(SettingsWarning(note), stacklevel=2)
+        return torch.device("cpu")
+    device = torch.device(name)
+    if device.type not in there:
+        found = "none" if name == device.type else "no CUDA"
+        usable = ", ".join(there)
+        raise ConfigError(f"device={name}: torch finds {found} here (it can use: {usable})")
+    if device.index is not None:
+        count = torch.cuda.device_count()
+        if device.index >= count:
+            some = "is 1 GPU" if count == 1 else f"are {count} GPUs"
+            names = " and ".join(f"cuda:{number}" for number in range(count))
+            raise ConfigError(f"device={name}: there {some} here, {names}")
+        torch.cuda.set_device(device)
+    failure = try_device(device)
+    if failure is not None:
+        raise ConfigError(
+            f"device={name} cannot compute ({failure}); device=cpu draws without it"
+        )
+    return device
+
+
+def list_kinds() -> list[str]:
+    """The kinds of devices that torch finds, the best first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [*(kind for kind in GPUS if found[kind]), "cpu"]
+
+
+def try_device(device: torch.device) -> str | None:
+    """Compute a little on a device, and say what failed, in words; None if nothing did."""
+    try:
+        (torch.ones(1, device=device) + 1).item()
+    except (RuntimeError, AssertionError) as error:
+        return _first_line(error)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
 
 
 def pick_precision(name: str, device: torch.device) -> str:
@@ -53,7 +103,25 @@ def pick_precision(name: str, device: torch.device) -> str:
         return name
     if device.type != "cuda":
         return "fp32"
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    # Below capability 8.0 torch emulates bfloat16, slowly, and cuDNN has no convolutions in it.
+    own = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if own else "fp16"
+
+
+def describe_device(device: torch.device) -> str:
+    """Name a device, and on CUDA the GPU: others of that kind give slightly other numbers."""
+    if device.type != "cuda":
+        return device.type
+    return f"cuda ({torch.cuda.get_device_name(device)})"
+
+
+def describe_failure(error: BaseException) -> str | None:
+    """Say what to do about an error of the GPU; None for any other error."""
+    message = _first_line(error)
+    if not (isinstance(error, RuntimeError) and _OF_GPU.match(message)):
+        return None
+    advice = "try precision=fp32; device=cpu draws without it"
+    return f"the GPU cannot compute this: {message}; {advice}"
 
 
 def describe_deterministic_cost(device: torch.device) -> str:
@@ -79,6 +147,7 @@ def use_deterministic(on: bool) -> Iterator[list[str]]:
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
+    global _accepted
     without: list[str] = []
     if not on:
         yield without
@@ -93,22 +162,53 @@ def use_deterministic(on: bool) -> Iterator[list[str]]:
     filled = memory.fill_uninitialized_memory
 
     def note(message: Warning | str, *words: Any, **named: Any) -> None:
-        found = re.match(r"(\S+) does not have a deterministic implementation", str(message))
+        found = _NO_ALGORITHM.match(str(message))
         if found is None:
             show(message, *words, **named)
         elif found[1] not in without:
             without.append(found[1])
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("always", message=".*deterministic implementation")
+        warnings.filterwarnings("always", message=_NO_ALGORITHM.pattern)
         show = warnings.showwarning
         warnings.showwarning = note
         try:
             torch.use_deterministic_algorithms(True, warn_only=True)
             cudnn.benchmark, cudnn.deterministic = False, True
-            memory.fill_uninitialized_memory = False
+            memory.fill_uninitialized_memory, _accepted = False, False
             yield without
         finally:
             torch.use_deterministic_algorithms(was, warn_only=only_warned)
             cudnn.benchmark, cudnn.deterministic = tuned, chosen
             memory.fill_uninitialized_memory = filled
+
+
+def take_strictly(steps: Iterator[T]) -> Iterator[T]:
+    """Take steps in torch's strict mode, if algorithms are to be deterministic.
+
+    Only in that mode is attention deterministic; in the other one torch warns, and goes on. An
+    operation that has no deterministic algorithm fails in it: see `accept_unsteady`.
+    """
+    while True:
+        strict = torch.are_deterministic_algorithms_enabled() and not _accepted
+        if strict:
+            torch.use_deterministic_algorithms(True)
+        try:
+            step = next(steps)
+        except StopIteration:
+            return
+        finally:
+            if strict:
+                torch.use_deterministic_algorithms(True, warn_only=True)
+        yield step
+
+
+def accept_unsteady(error: BaseException) -> bool:
+    """Whether an error is that strict mode has failed; from then on torch only warns.
+
+    The step can be taken again.
+    """
+    global _accepted
+    found = isinstance(error, RuntimeError) and _NO_ALGORITHM.match(str(error)) is not None
+    _accepted = _accepted or found
+    return found

@@ -229,9 +229,12 @@ def _crop(picture: Tensor, scale: int, down: slice, across: slice) -> Tensor:
 # Some libraries report what failed when memory ran out, and not that it did.
 OUT_OF_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
-    r"|CUBLAS_STATUS_NOT_INITIALIZED|unable to find an engine to execute this computation",
+    r"|CUDNN_STATUS_INTERNAL_ERROR_(DEVICE|HOST)_ALLOCATION_FAILED|CUBLAS_STATUS_NOT_INITIALIZED",
     re.IGNORECASE,
 )
+# This, cuDNN says of an operation that it lacks, too.
+NO_ENGINE = re.compile("unable to find an engine to execute this computation", re.IGNORECASE)
+NEARLY_FULL = 0.25  # of a GPU's memory, below which it may be what lacks
 
 
 CHUNK_DIVISOR = 4  # of the chunk, each time that memory runs out
@@ -315,7 +318,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch or Python means that memory ran out."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error)) is not None
+    if not isinstance(error, RuntimeError):
+        return False
+    if NO_ENGINE.search(str(error)):
+        return _is_nearly_full()
+    return OUT_OF_MEMORY.search(str(error)) is not None
+
+
+def release_memory() -> None:
+    """Give memory that torch keeps for later back to the GPU."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+def _is_nearly_full() -> bool:
+    """Whether there is little memory left on CUDA, if there is CUDA."""
+    if not torch.cuda.is_available():
+        return False
+    free, whole = torch.cuda.mem_get_info()
+    spare = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return free + spare < NEARLY_FULL * whole
 
 
 @dataclass(frozen=True)

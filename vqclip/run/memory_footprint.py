@@ -214,9 +214,9 @@ def _some(one: Cost, cutouts: int, chunk: int, layers: int = 0) -> Cost:
 
 
 def peak_memory(models: ModelShapes, draws: Sequence[Cost], look: Cost) -> int:
-    """Bytes of the process at its peak, or on a GPU of the GPU."""
+    """Bytes of the process at its peak, or on CUDA of the GPU, without CUDA's own `CONTEXT`."""
     assert models.networks is not None
-    base = CONTEXT if models.device.type == "cuda" else BASE
+    base = 0 if models.device.type == "cuda" else BASE
     return int(base + models.weights + SLACK * (max(cost.kept for cost in draws) + look.kept))
 
 

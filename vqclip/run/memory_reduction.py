@@ -97,9 +97,14 @@ def fits_surely(
 
 
 def available_memory(device: torch.device) -> int | None:
-    """How many bytes a run may have, this process included; None if nobody says."""
+    """How many bytes a run may have, this process included; None if nobody says.
+
+    On CUDA, what CUDA itself takes is gone already: the device has been tried by then.
+    """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory())
     try:
         own = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -33,6 +33,9 @@ DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
 CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
 TIMING_SECONDS = 0.15  # seconds for one measurement of speed
+LEAST_SECONDS = 0.01  # of work on a GPU that is timed at once: waiting for it takes some, too
+MOST_REPEATS = 1024
+MOVED = {"cpu": 2**22, "cuda": 2**25, "mps": 2**25}  # numbers; a GPU's cache holds 2**22 of them
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
             config, models, memory_footprint.read_memory_policy(config)
         )
         memory = memory_footprint.peak_memory(models, draws, look)
+        memory += memory_footprint.CONTEXT if models.device.type == "cuda" else 0
         speed = shared.find_speed(models, config.threads)
         each = [_seconds(draw, look, speed) for draw in draws]
         taken = zip(each[-len(stages) :], stages, strict=True)
@@ -181,16 +185,20 @@ def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> S
     kernel = torch.ones(64, 64, 3, 3, device=device)
     rows = torch.ones(1024, 512, device=device, dtype=dtype)
     columns = torch.ones(512, 512, device=device, dtype=dtype)
-    large = torch.ones(2**22, device=device)
+    large = torch.ones(MOVED[device.type], device=device)
     other = torch.empty_like(large)
+    drawing, looking, moving = (
+        _time_work(work, device)
+        for work in (
+            lambda: F.conv2d(picture, kernel, padding=1),
+            lambda: rows @ columns,
+            lambda: torch.mul(large, 0.5, out=other),
+        )
+    )
     return Speed(
-        draw=2
-        * 9
-        * 64
-        * picture.numel()
-        / _time_work(lambda: F.conv2d(picture, kernel, padding=1)),
-        look=2 * rows.numel() * 512 / _time_work(lambda: rows @ columns),
-        move=8 * large.numel() / _time_work(lambda: torch.mul(large, 0.5, out=other)),
+        draw=2 * 9 * 64 * picture.numel() / drawing,
+        look=2 * rows.numel() * 512 / looking,
+        move=8 * large.numel() / moving,
     )
 
 
@@ -208,18 +216,25 @@ def _frames(request: Request) -> tuple[int, bool, int]:
     return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
 
 
-def _time_work(work: Callable[[], Tensor]) -> float:
-    """Time some work: the fastest of as often as fits into GLANCE, in seconds.
+def _time_work(work: Callable[[], Tensor], device: torch.device) -> float:
+    """Time some work: the fastest of as often as fits into TIMING_SECONDS, in seconds.
 
     The fastest, because what else runs on the machine only ever slows it down.
     """
     times: list[float] = []
     work()
+    repeats = 1
     until = time.perf_counter() + TIMING_SECONDS
     while time.perf_counter() < until or len(times) < 3:
         began = time.perf_counter()
-        work().flatten()[0].item()  # waits for the device
-        times.append(time.perf_counter() - began)
+        for _ in range(repeats):
+            done = work()
+        done.flatten()[0].item()  # waits for the device
+        taken = time.perf_counter() - began
+        if device.type != "cpu" and taken < LEAST_SECONDS and repeats < MOST_REPEATS:
+            repeats *= 2
+            continue
+        times.append(taken / repeats)
     return min(times)
 
 

@@ -238,6 +238,13 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
     other = changed_settings(point, ready.current_picture())
+    before, after = point.notes.computed, ready.provenance().computed
+    if before and before != after:
+        other |= {key: value for key, value in before.items() if after.get(key) != value}
+        then, here = map(provenance.describe_computation, (before, after))
+        ready.notes.append(
+            f"the run began {then}; from here on it is computed {here}, and may differ slightly"
+        )
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
     now = provenance.package_versions()

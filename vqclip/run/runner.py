@@ -30,7 +30,8 @@ from vqclip.language.clock import Clock
 from vqclip.language.layout.layout_json import layouts_to_values
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.schedules import Curve
-from vqclip.models.memory import MemoryPolicy, is_out_of_memory
+from vqclip.models.device import accept_unsteady, take_strictly
+from vqclip.models.memory import MemoryPolicy, is_out_of_memory, release_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.optimisation_loop import Objective, Step, generate
 from vqclip.optimisers import NanGuard
@@ -220,10 +221,11 @@ class Runner:
         streams = [cutter.state() for cutter in self.cutters.values()]
         while steps:
             try:
-                for step in generate(
+                taken = generate(
                     *(self.filtered, self.perceptors, self.objectives, optimiser),
                     self.filtered.set_grounds(guard.retry_steps(steps)),
-                ):
+                )
+                for step in take_strictly(taken):
                     if not guard.check_step(step):
                         continue
                     average.update()
@@ -234,17 +236,17 @@ class Runner:
                     saved = ""
                 return
             except Exception as error:
-                cutouts = max(cutter.count for cutter in self.cutters.values())
-                less = self._tighten(cutouts) if is_out_of_memory(error) else None
-                if less is None:
-                    raise
-                saved = f"{saved}, then {less}" if saved else less
+                if not accept_unsteady(error):
+                    cutouts = max(cutter.count for cutter in self.cutters.values())
+                    less = self._tighten(cutouts) if is_out_of_memory(error) else None
+                    if less is None:
+                        raise
+                    saved = f"{saved}, then {less}" if saved else less
             # Out of the handler, since the error holds on to all that filled the memory.
             guard.restore_state()
             for cutter, stream in zip(self.cutters.values(), streams, strict=True):
                 cutter.restore(stream)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            release_memory()
             steps = range(self.done, steps.stop)
 
     def _rate(self) -> Curve:
@@ -336,10 +338,9 @@ class Runner:
         if not self.layouts:  # notes as they were before there were layouts
             del settings["layout"]
         known = self.models, package_versions()
-        placed = layouts_to_values(self.layouts)
-        return Provenance(
-            settings, prompt, self.seed, *known, changes=self.changes, layouts=placed
-        )
+        more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
+        more |= {"changes": self.changes, "computed": self.perceptors[0].computation}
+        return Provenance(settings, prompt, self.seed, *known, **more)
 
 
 @dataclass(frozen=True)

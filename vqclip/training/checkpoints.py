@@ -7,7 +7,7 @@ refused, with its first mismatch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ def save_checkpoint(
         OutputError: if it cannot be written.
     """
     random = {"generator": generator.get_state(), "torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state()
+    for kind, device_module in _gpus():
+        random[kind] = device_module.get_rng_state()
     state = {name: thing.state_dict() for name, thing in parts.items()}
     write_atomically(state | {"step": step, "loss": loss, "random": random}, path)
 
@@ -93,9 +93,18 @@ def restore_checkpoint(
     else:
         generator.set_state(random["generator"].clone())
         torch.set_rng_state(random["torch"].clone())
-        if torch.cuda.is_available() and "cuda" in random:
-            torch.cuda.set_rng_state(random["cuda"].clone())
+        for kind, device_module in _gpus():
+            if kind in random:
+                device_module.set_rng_state(random[kind].clone())
     return int(state["step"]), state.get("loss")
+
+
+def _gpus() -> Iterator[tuple[str, Any]]:
+    """The kinds of GPUs that are here, each with torch's module that has its random stream."""
+    if torch.cuda.is_available():
+        yield "cuda", torch.cuda
+    if torch.backends.mps.is_available():
+        yield "mps", torch.mps
 
 
 def _groups(thing: Any) -> list[dict[str, Any]]:

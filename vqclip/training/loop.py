@@ -93,10 +93,8 @@ def prepare_run(recipe: CommonSettings, listener: EventListener = ignore_event) 
     """
     if recipe.threads > 0:
         torch.set_num_threads(recipe.threads)
-    name = recipe.device
-    if name == "auto":  # Apple's GPU only by name, since training on it is untested
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = pick_device(name)
+    # Apple's GPU only by name, since training on it is untested.
+    device = pick_device(recipe.device, automatic=("cuda",))
     out = Path(recipe.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -215,7 +213,9 @@ def _draw(run: Run, sheet: Callable[[], Tensor]) -> None:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable_error(path.parent, error) from error
-    with torch.random.fork_rng():  # a sheet's random numbers must not change the training
+    # A sheet's random numbers must not change the training. Of several GPUs, one is at work.
+    devices = {"cpu": [], "cuda": [run.device]}.get(run.device.type)
+    with torch.random.fork_rng(devices):
         picture = sheet()
     save_png(path, picture[None], overwrite=True)
     run.listener("sheet", path=str(path), step=run.step)

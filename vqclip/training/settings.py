@@ -13,8 +13,8 @@ from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 from vqclip.config.checking.suggestions import suggest_value
-from vqclip.config.schema import DEVICES, PRECISIONS
-from vqclip.config.setting_fields import option
+from vqclip.config.schema import PRECISIONS
+from vqclip.config.setting_fields import device_option, option
 from vqclip.errors import ConfigError
 
 WORD_KINDS = ("object", "style", "negative")
@@ -40,7 +40,7 @@ class InversionConfig:
     hold: float = option(0.02, "weight of staying near the word that it starts from", least=0)
     previews: int = option(100, "show what the word means every N steps; 0: never", least=0)
     seed: int = option(0, "the same seed gives the same word on a CPU", least=0)
-    device: str = option("auto", "the device to compute on", DEVICES)
+    device: str = device_option("the device to compute on")
     precision: str = option("fp32", "number format of the perceptors", PRECISIONS)
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
     out: str = option("embeddings", "the folder for the word")
@@ -57,7 +57,6 @@ def ignore_event(name: str, /, **values: Any) -> None:
     """Ignore an event: the default listener."""
 
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 FREE = ["permissive", "public-domain"]
 
 
@@ -79,7 +78,7 @@ class VqganRecipe:
     minutes: float = option(
         150.0, "stop after this many minutes; the same command continues", least=0
     )
-    device: str = option("auto", "the device to compute on; auto: CUDA, or else the CPU", DEVICES)
+    device: str = device_option("the device to compute on; auto: CUDA, or else the CPU")
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
     seed: int = option(0, "the same seed gives the same training on a CPU", least=0)
     bf16: bool = option(True, "bfloat16 where that is safe")
@@ -132,7 +131,7 @@ class ClipRecipe:
     minutes: float = option(
         150.0, "stop after this many minutes; the same command continues", least=0
     )
-    device: str = option("auto", "the device to compute on; auto: CUDA, or else the CPU", DEVICES)
+    device: str = device_option("the device to compute on; auto: CUDA, or else the CPU")
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
     seed: int = option(0, "the same seed gives the same training on a CPU", least=0)
     bf16: bool = option(True, "bfloat16 where that is safe")
@@ -191,7 +190,7 @@ class SentencesRecipe:
     licences: list[str] = option(FREE, "licence classes to take captions from")
     captions: int = option(40_000, "how many captions to choose at random", least=1)
     phrases: int = option(60_000, "how many phrases to make from CLIP's words", least=1)
-    device: str = option("auto", "the device to compute on; auto: CUDA, or else the CPU", DEVICES)
+    device: str = device_option("the device to compute on; auto: CUDA, or else the CPU")
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
     seed: int = option(0, "the same seed gives the same texts", least=0)
     bf16: bool = option(True, "bfloat16 where that is safe")
@@ -214,7 +213,7 @@ class PriorRecipe:
     minutes: float = option(
         150.0, "stop after this many minutes; the same command continues", least=0
     )
-    device: str = option("auto", "the device to compute on; auto: CUDA, or else the CPU", DEVICES)
+    device: str = device_option("the device to compute on; auto: CUDA, or else the CPU")
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
     seed: int = option(0, "the same seed gives the same training on a CPU", least=0)
     bf16: bool = option(True, "bfloat16 where that is safe")

@@ -15,4 +15,6 @@ Begin with `generate`.
     score_film  The command score --film
     search      The command search
     completion  The command completion: scripts by which bash, zsh and fish complete commands
+
+In `machine`: the command doctor.
 """

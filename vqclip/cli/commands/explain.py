@@ -81,12 +81,14 @@ def explain_prompts(
     from vqclip.guidance import prompt_embedding
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.models import clip
+    from vqclip.models.device import pick_device
     from vqclip.models.zoo import word_embedding
     from vqclip.run import init_image
 
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
     model_files.require_models("starter", names, clip.is_absent)
-    perceptors = [load_perceptor(name) for name in names]
+    device = pick_device(configs[0].device)
+    perceptors = [load_perceptor(name, device=device) for name in names]
     for config in configs:
         written = prompts.parse_with_negative(config.prompts, config.negative)
         layouts = layout_settings.plan_layouts(config, written)
@@ -201,7 +203,7 @@ def _in_words(told: dict[str, Any]) -> Iterator[str]:
 
 
 def make_direction(
-    there: str, lacking: str, name: str | None, perceptors: Sequence[str], screen: Console
+    there: str, lacking: str, name: str | None, config: RunConfig, screen: Console
 ) -> Path:
     """Make a direction from two sets of words or pictures, and write it down.
 
@@ -209,7 +211,8 @@ def make_direction(
         there: words or pictures that have it, parted by "|"; a picture has an "@" before it.
         lacking: those that lack it.
         name: what to call it.
-        perceptors: for whom it is worked out; of pictures, nobody else can use it.
+        config: names the perceptors for whom it is worked out (of pictures, nobody else can use
+            it), the device and the precision; "auto" is fp32, since the numbers are kept.
 
     Raises:
         VqclipError: if a set, the name or a perceptor cannot be used, or the file not written.
@@ -224,13 +227,15 @@ def make_direction(
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.media import files
     from vqclip.models import clip
+    from vqclip.models.device import pick_device
 
-    names = perceptor_spec.perceptor_names(perceptors)
+    names = perceptor_spec.perceptor_names(config.perceptors)
     model_files.require_models("starter", names, clip.is_absent)
-    vectors = {}
+    device, vectors = pick_device(config.device), {}
+    precision = "fp32" if config.precision == "auto" else config.precision
     for each in names:
         screen.say(f"asking {each} …")
-        perceptor = load_perceptor(each)
+        perceptor = load_perceptor(each, device=device, precision=precision)
         sides = [torch.cat([_embedded(word, perceptor) for word in words]) for words in sets]
         found = prompt_embedding.direction_between(*sides)[0]
         vectors[model_files.file_sha256(perceptor.weights)] = [
@@ -317,7 +322,7 @@ def direction(options: DirectionOptions, screen: Console, progress: Progress) ->
         )
     overrides = [word for word in options.words if prompt_arguments.OVERRIDE.match(word)]
     config = loading.load_config("a picture", overrides=overrides)
-    make_direction(words[0], words[1], options.as_name, config.perceptors, screen)
+    make_direction(words[0], words[1], options.as_name, config, screen)
 
 
 def help(options: HelpOptions, screen: Console, progress: Progress) -> None:

@@ -137,12 +137,12 @@ def _draw(
     from vqclip import session
     from vqclip.run import recording
     from vqclip.run import resume as run_resume
-    from vqclip.run.record import run_folder
+    from vqclip.run.record import provenance, run_folder
 
     config = request.config
     ready = session.build_runner(request, screen.say, point)
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
-    for note in [*ready.notes, *_changed(compared, ready.models)]:
+    for note in [*ready.notes, *_changed(compared, ready)]:
         screen.say(f"note: {note}")
     title = request.parsed_prompts[0].body
     place = point.folder if point else run_folder.make_run_folder(Path(config.out), title)
@@ -150,7 +150,9 @@ def _draw(
         progress.folder = place
         film = recording.begin_film(request, place, ready.size, point)
         put_aside = run_folder.set_final_aside(place)
-        screen.say(f"seed {ready.seed}, {ready.size[0]}x{ready.size[1]}, into {place}")
+        computed = ready.provenance().computed
+        size, where = "{}x{}".format(*ready.size), provenance.describe_computation(computed)
+        screen.say(f"seed {ready.seed}, {size}, {where}, into {place}")
         if point is not None:
             screen.say(f"continuing after step {ready.done} of {ready.total}")
         if put_aside is not None:
@@ -163,6 +165,7 @@ def _draw(
             **({"frames": config.frames} if config.frames else {}),
             seed=ready.seed,
             size=list(ready.size),
+            **computed,
             prompts=prompts.prompts_to_text(request.parsed_prompts),
         )
         progress.started = True
@@ -263,10 +266,16 @@ def _judged(request: Request, ready: Runner, image: Image, screen: Console) -> V
         return None
 
 
-def _changed(before: EarlierPicture | None, models: dict[str, str]) -> Iterator[str]:
+def _changed(before: EarlierPicture | None, ready: Runner) -> Iterator[str]:
     """Say what is not as it was when the picture was made."""
     if before is None:
         return
+    from vqclip.run.record.provenance import describe_computation
+
+    models, computed = ready.models, ready.provenance().computed
+    if before.notes.computed and before.notes.computed != computed:
+        made, here = map(describe_computation, (before.notes.computed, computed))
+        yield f"the picture was made {made}, and is made again {here}, so it may differ slightly"
     for change in before.notes.changes:
         keys = ", ".join(change["settings"])
         yield (

@@ -57,8 +57,9 @@ def score(path: str, options: ScoreOptions, screen: Console) -> None:
         )
     from vqclip.animation import flicker
     from vqclip.animation.optical_flow import open_flow
+    from vqclip.models.device import pick_device
 
-    flow = open_flow(options.flow)
+    flow = open_flow(options.flow, device=str(pick_device(config.device)))
     run = _run_of(Path(path))
     film = _opened(path, run)
     source = None if options.source is None else _beside(film, options.source, run, screen)

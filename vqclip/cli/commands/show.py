@@ -68,6 +68,8 @@ def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
     changed = [(f"  {key}", value) for key, value in shown.items() if value != defaults.get(key)]
     prompt = on_one_line(notes.prompt)
     head = f"prompt  {prompt}\nseed    {notes.seed}"
+    if notes.computed:
+        head += f"\ndrawn   {provenance.describe_computation(notes.computed)}"
     if notes.layouts:
         placed = layouts_to_text(notes.prompt, read_noted_layouts(notes))
         head += f"\nlayout  {on_one_line(placed)}"
@@ -95,7 +97,7 @@ def diff(options: DiffOptions, screen: Console, progress: Progress) -> None:
         return
     if not found:
         screen.result(
-            "made in the same way: prompt, seed, settings, models and versions are equal"
+            "made in the same way: prompt, seed, settings, models, versions and device are equal"
         )
         return
     rows = [("", options.first, options.second)]

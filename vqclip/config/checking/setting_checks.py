@@ -16,6 +16,7 @@ from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
+from vqclip.config.setting_fields import GPU_NUMBER
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
 from vqclip.errors import ConfigError
 from vqclip.language import assets
@@ -108,7 +109,8 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
     """
     for key, value, metadata in _settings(config):
         choices = metadata.get("choices")
-        if choices and value not in choices:
+        numbered = metadata.get("form") == "device" and GPU_NUMBER.fullmatch(str(value))
+        if choices and value not in choices and not numbered:
             raise ConfigError(
                 f"{key} is {value!r}{suggest_value(key, str(value), choices)} (one of: "
                 f"{', '.join(choices)})"

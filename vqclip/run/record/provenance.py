@@ -2,8 +2,8 @@
 
 It stands in an iTXt chunk named `vqclip` (PNG specification, third edition, section 11.3.3.4)
 and at the top level of a run's `run.json`. Nothing in it depends on when or where the run took
-place, so that the same run gives the same PNG bytes; times, host and run number stand in
-`run.json` only.
+place, but for the kind of device that computed it, so that the same run gives the same PNG bytes;
+times, host and run number stand in `run.json` only.
 
 The chunk is looked for by hand rather than by Pillow: a picture need not be decoded for its
 notes, so `vqclip show` also works on one that is cut short, huge or hostile.
@@ -54,6 +54,7 @@ class Provenance:
         grammar: version of the prompt language that `prompt` is written in.
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
         layouts: those of its scenes, as `layout_json.layouts_to_values` writes them.
+        computed: the device and the precision, which settings may leave open; empty if unknown.
     """
 
     config: dict[str, Any]
@@ -64,6 +65,7 @@ class Provenance:
     grammar: int = GRAMMAR
     changes: list[dict[str, Any]] = field(default_factory=list)
     layouts: list[dict[str, Any]] = field(default_factory=list)
+    computed: dict[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -82,8 +84,9 @@ class Provenance:
         only where there were none.
         """
         values = asdict(self)
-        if not self.layouts:  # as it was before there were layouts
-            del values["layouts"]
+        for key in ("layouts", "computed"):  # as it was before there were any
+            if not values[key]:
+                del values[key]
         text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=os.fspath)
         # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which cannot be
         # encoded; JSON can spell them out.
@@ -118,13 +121,14 @@ def read_json(text: str, where: str = "the text") -> Provenance:
     found.setdefault("grammar", 1)
     found.setdefault("changes", [])
     found.setdefault("layouts", [])
+    found.setdefault("computed", {})
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
     _check("seed", found, int, where)
     _check("grammar", found, int, where)
     _check("changes", found, list, where)
     _check("layouts", found, list, where)
-    for key in ("models", "versions"):
+    for key in ("models", "versions", "computed"):
         for name in _check(key, found, dict, where):
             _check(name, found[key], str, f"{key!r} of {where}")
     if found["grammar"] > GRAMMAR:
@@ -330,8 +334,13 @@ def _text(data: bytes, path: Path) -> str:
         ) from None
 
 
+def describe_computation(computed: Mapping[str, str]) -> str:
+    """Say where and how it was computed: "on cuda (Tesla T4) in fp16"."""
+    return f"on {' in '.join(computed.values())}"
+
+
 LACKING = "not noted"
-KINDS = ("prompt", "seed", "setting", "layouts", "changes", "model", "version")
+KINDS = ("prompt", "seed", "setting", "layouts", "changes", "model", "version", "computed")
 
 
 @dataclass(frozen=True)
@@ -376,6 +385,7 @@ def list_differences(first: Provenance, second: Provenance) -> list[Difference]:
     ]
     found += _apart("model", first.models, second.models)
     found += _apart("version", first.versions, second.versions)
+    found += _apart("computed", first.computed, second.computed)
     return found
 
 

@@ -1,0 +1,31 @@
+"""How often the host waits for a pretend accelerator: each wait leaves the device idle."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Home
+from tests.pretend.accelerator import pretending
+from vqclip.cli import main
+
+pytestmark = pytest.mark.pretend
+# With one loss: a step without a film, and a frame of one step that zooms. Fewer are welcome.
+MOST = {"step": 2, "frame": 26}
+
+
+def count_waits(home: Home, *words: str) -> int:
+    with pretending() as accelerator:
+        assert main.main(["a fox", *home.words("device=cuda", "seed=1", *words)]) == 0
+    return accelerator.waits
+
+
+def test_a_step_waits_no_more_often_than_it_did(home: Home) -> None:
+    # The first run makes what later ones find.
+    _, few, many = (count_waits(home, f"steps={steps}") for steps in (2, 2, 6))
+    assert 0 < (many - few) / 4 <= MOST["step"]
+
+
+def test_a_frame_waits_no_more_often_than_it_did(home: Home) -> None:
+    words = ("camera.zoom=1.1", "fps=2", "motion.steps=1", "film.format=gif")
+    _, few, many = (count_waits(home, *words, f"frames={count}") for count in (2, 2, 4))
+    assert 0 < (many - few) / 2 <= MOST["frame"]
