@@ -19,6 +19,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 IMAGES = Path(__file__).parent / "pages" / "images"
+SHAPES = ("square", "brick", "hexagon", "triangle", "diamond", "knit")
+TILES = ("both", "horizontal", "vertical", "brick")
+SMALL = {"--seed": "1", "--size": "128x128"}
 STILL = {"--seed": "1", "--size": "192x192"}
 MOVING = {"--seed": "1", "--size": "128x128", "--frames": "24"}
 
@@ -48,6 +51,97 @@ PICTURES = {
     "house-palette": 'vqclip "a house" losses.palette=2 "losses.colours=navy, gold, white"',
     "house-strawberry": 'vqclip "a house | @strawberry.png:0.5"',
     "heart-draft": 'vqclip "a red heart" --preset draft --seed 7 --size 128x128',
+}
+# Rows of pictures of one prompt, each with other settings.
+ROWS = {
+    "draw-grid": (
+        "a red fox",
+        ["drawer=pixels draw.grid=16x16", "drawer=pixels", "drawer=pixels draw.coarse=3"],
+    ),
+    "draw-shape": (
+        "a red fox",
+        [f"drawer=mosaic draw.coarse=2 draw.shape={shape}" for shape in SHAPES],
+    ),
+    "draw-shades": (
+        "a strawberry",
+        [
+            "drawer=palette draw.shades=2 draw.palettes=2",
+            "drawer=palette draw.shades=8 draw.palettes=1",
+            "drawer=palette draw.gamma=0.4",
+            "drawer=palette draw.gamma=3",
+        ],
+    ),
+    "draw-colours": (
+        "a strawberry",
+        [
+            "drawer=palette draw.start=random",
+            "drawer=palette draw.start=colours draw.colours=navy->gold\\8",
+            "drawer=palette draw.start=colours draw.colours=navy->gold\\8 draw.lock=true",
+        ],
+    ),
+    "draw-fourier": (
+        "a castle",
+        [
+            "drawer=fourier",
+            "drawer=fourier draw.decay=0.8",
+            "drawer=fourier draw.saturation=0.5",
+            "drawer=fourier draw.contrast=0.4 init=random",
+        ],
+    ),
+    "draw-wavelets": (
+        "a castle",
+        [
+            "drawer=wavelets",
+            "drawer=wavelets draw.wave=haar",
+            "drawer=wavelets draw.sharp=0",
+            "drawer=wavelets draw.sharp=1",
+        ],
+    ),
+    "draw-strokes": (
+        "a red fox",
+        [
+            "drawer=strokes",
+            "drawer=strokes draw.strokes=32",
+            "drawer=strokes draw.segments=1",
+            "drawer=strokes draw.thinnest=6 draw.thickest=20",
+            "drawer=strokes draw.paper=navy init=random",
+            "drawer=strokes draw.paper_moves=true init=random",
+        ],
+    ),
+    "draw-lines": (
+        "a snowman",
+        [
+            "drawer=lines",
+            "drawer=lines draw.strokes=8",
+            "drawer=lines draw.segments=2 draw.strokes=60",
+            "drawer=lines draw.thickest=1.5",
+            "drawer=lines draw.thinnest=4 draw.thickest=8",
+            "drawer=lines draw.paper=white",
+        ],
+    ),
+    "draw-finish": (
+        "a red fox",
+        [
+            "drawer=vqgan",
+            "drawer=vqgan,pyramid draw.finish=10%",
+            "drawer=vqgan,pyramid draw.finish=90%",
+            "drawer=vqgan,pyramid draw.finish_rate=0.2",
+            "drawer=vqgan,mosaic draw.shape=hexagon draw.coarse=2",
+        ],
+    ),
+    "draw-alpha": (
+        "a strawberry",
+        ["drawer=pixels draw.alpha=true", "drawer=strokes draw.alpha=true"],
+    ),
+    "filters-lookup": (
+        "a red fox",
+        [
+            "filters.lookup=navy->gold\\4",
+            "filters.lookup=black;white",
+            "filters.lookup=black;white filters.commit=200",
+        ],
+    ),
+    "tile": ("a strawberry", [f"drawer=pyramid tile={each}" for each in TILES]),
 }
 FILMS = {
     "camera-zoom": 'vqclip animate "a sunflower" camera.zoom=1.03',
@@ -96,6 +190,18 @@ class Desk:
             red = self.run("strawberry", PICTURES["strawberry"], STILL)
             Image.open(red / "final.png").save(self.out / "strawberry.png")
         save(Image.open(self.run(name, PICTURES[name], STILL) / "final.png"), name)
+
+    def row(self, name: str) -> None:
+        """Draw a row of stills: those that may be transparent on squares, and tiles together."""
+        prompt, ways = ROWS[name]
+        pictures = []
+        for number, way in enumerate(ways, 1):
+            command = shlex.join(["vqclip", prompt, *way.split()])
+            run = self.run(f"{name}-{number}", command, SMALL)
+            tiles = run / "tiles.png"
+            picture = Image.open(tiles if tiles.exists() else run / "final.png")
+            pictures.append(on_squares(picture.resize((128, 128))))
+        save(row(pictures), name)
 
     def film(self, name: str) -> None:
         """Draw an animation."""
@@ -167,6 +273,18 @@ def row(pictures: list[Image.Image], down: bool = False) -> Image.Image:
     return sheet
 
 
+def on_squares(picture: Image.Image) -> Image.Image:
+    """Lay a picture on the grey squares that stand for what is transparent."""
+    ground = Image.new("RGB", picture.size, "white")
+    pen = ImageDraw.Draw(ground)
+    for top in range(0, picture.height, 8):
+        for left in range(top % 16, picture.width, 16):
+            pen.rectangle([left, top, left + 7, top + 7], "#cccccc")
+    colours = picture.convert("RGBA")
+    ground.paste(colours, mask=colours.getchannel("A"))
+    return ground
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Put a picture among the images."""
     picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=88, method=6)
@@ -177,10 +295,12 @@ def main(arguments: list[str]) -> None:
     given = dict(each.split("=", 1) for each in arguments if "=" in each)
     desk = Desk(Path(given.get("out", "outputs/docs")))
     names = [each for each in arguments if "=" not in each]
-    for name in names or [*PICTURES, *FILMS, *OTHERS]:
+    for name in names or [*PICTURES, *ROWS, *FILMS, *OTHERS]:
         began = time.monotonic()
         if name in PICTURES:
             desk.picture(name)
+        elif name in ROWS:
+            desk.row(name)
         elif name in FILMS:
             desk.film(name)
         else:
