@@ -56,7 +56,7 @@ PICTURES = {
 ROWS = {
     "draw-grid": (
         "a red fox",
-        ["drawer=pixels draw.grid=16x16", "drawer=pixels", "drawer=pixels draw.coarse=3"],
+        ["drawer=pixels", "drawer=pixels draw.grid=16x16", "drawer=pixels draw.coarse=3"],
     ),
     "draw-shape": (
         "a red fox",

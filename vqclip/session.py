@@ -109,7 +109,7 @@ def build_runner(
     start = _make_start(request, opening, start, say)
     first, *last = _make_drawers(request, stages, vqgan, memory_policy)
     things = _find_things(request, opening, start)
-    keep = _make_keeper(config, start, things)
+    keep = _make_keeper(request, start, things)
     filtered = FilteredDrawer(first, seed, _make_filter(config), keep)
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= _digests(request, perceptor_set)
@@ -280,15 +280,19 @@ def _find_things(request: Request, opening: InitImage, start: Image | None) -> T
 
 
 def _make_keeper(
-    config: RunConfig, start: Image | None, things: Tensor | None
+    request: Request, start: Image | None, things: Tensor | None
 ) -> Callable[[Image], Image] | None:
     """What keeps the ground, in a still that the pyramid draws from drafts."""
+    config = request.config
     drafted = config.init == "dream" and config.drawer == "pyramid" and config.frames == 0
     if start is None or things is None or not drafted:
         return None
     if "init" not in objectives.list_weighted_losses(config.losses):
         return None
-    return partial(thing_prompts.keep_ground, start=start, things=things)
+    boxes = things
+    if request.layouts:
+        boxes = thing_prompts.find_insides(request.layouts, *start.shape[-2:]).to(start)
+    return partial(thing_prompts.keep_ground, start=start, things=things, boxes=boxes)
 
 
 def has_plain_ground(request: Request) -> bool:

@@ -104,13 +104,20 @@ def test_the_ground_is_kept_at_any_size() -> None:
     start, things = torch.rand(1, 3, 40, 40), torch.zeros(1, 1, 40, 40)
     things[..., :20] = 1
     drawn = torch.rand(1, 3, 40, 40, requires_grad=True)
-    kept = thing_prompts.keep_ground(drawn, start, things)
-    assert torch.equal(kept[..., :20], drawn[..., :20])
+    kept = thing_prompts.keep_ground(drawn, start, things, things)
+    assert torch.allclose(kept[..., :20], drawn[..., :20])
     assert torch.equal(kept[..., 20:], start[..., 20:])
     kept.sum().backward()
     assert drawn.grad is not None and not drawn.grad[..., 20:].any()
-    small = thing_prompts.keep_ground(torch.zeros(1, 3, 20, 20), start, things)
+    small = thing_prompts.keep_ground(torch.zeros(1, 3, 20, 20), start, things, things)
     assert small.shape == (1, 3, 20, 20) and small[..., 14:].any() and not small[..., :8].any()
+
+
+def test_beside_a_thing_in_its_box_haze_is_taken_back_and_a_strong_change_stays() -> None:
+    start, nothing = torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 1, 8, 8)
+    haze = thing_prompts.keep_ground(start + 0.05, start, nothing, nothing + 1) - 0.5
+    strong = thing_prompts.keep_ground(start + 0.5, start, nothing, nothing + 1) - 0.5
+    assert 0 < float(haze.mean()) < 0.01 and float(strong.mean()) > 0.4
 
 
 def test_small_parts_stay_as_they_are_composed() -> None:

@@ -57,17 +57,19 @@ class Silhouette:
         return Silhouette(self.pixels.flip(-1), self.alpha.flip(-1), self.quality)
 
 
-def cut_silhouettes(pictures: Tensor) -> list[Silhouette]:
+def cut_silhouettes(pictures: Tensor, gap: float = 0.0) -> list[Silhouette]:
     """Cut the thing out of each picture.
 
     Args:
         pictures: [N, 3, S, S] in [0, 1].
+        gap: of the height; so wide gaps belong to the thing, as those between the lines of a
+            white one on a white ground.
 
     Returns:
         N silhouettes. One in which nothing differs from the ground is the whole picture, of
         quality 0.
     """
-    pixels, alpha, quality = _matte(pictures)
+    pixels, alpha, quality = _matte(pictures, gap)
     return [
         _crop(pixels[n : n + 1], alpha[n : n + 1], float(quality[n]))
         for n in range(len(pictures))
@@ -94,12 +96,18 @@ def grow_mask(mask: Tensor, across: float = 0.0) -> Tensor:
     Args:
         across: of the height; gaps so wide are closed first, such as that between mast and hull.
     """
+    closed = close_gaps(mask, across)
+    return _blur(functional.max_pool2d(closed, 2 * AROUND + 1, 1, AROUND), AROUND / 2)
+
+
+def close_gaps(mask: Tensor, across: float) -> Tensor:
+    """Close the gaps in a mask [N, 1, H, W] that are so wide at most, by the height."""
     by = round(across * mask.shape[-2] / 2)
-    if by > 0:
-        window = 2 * by + 1
-        wide = functional.max_pool2d(functional.pad(mask, [by] * 4), window, 1, by)
-        mask = -functional.max_pool2d(-wide, window, 1)
-    return _blur(functional.max_pool2d(mask, 2 * AROUND + 1, 1, AROUND), AROUND / 2)
+    if by == 0:
+        return mask
+    window = 2 * by + 1
+    wide = functional.max_pool2d(functional.pad(mask, [by] * 4), window, 1, by)
+    return -functional.max_pool2d(-wide, window, 1)
 
 
 def clear_ground(pictures: Tensor) -> Tensor:
@@ -108,7 +116,7 @@ def clear_ground(pictures: Tensor) -> Tensor:
     return torch.cat([pixels, alpha], 1)
 
 
-def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:
+def _matte(pictures: Tensor, gap: float = 0.0) -> tuple[Image, Tensor, Tensor]:
     """The colours of things that go on beyond them, their opacity, and how well it is known."""
     lab = rgb_to_lab(pictures)
     ground, noise = _fit_ground(lab)
@@ -120,7 +128,7 @@ def _matte(pictures: Tensor) -> tuple[Image, Tensor, Tensor]:
     )
     # What has the colour of a strong ground is a hole; on a pale one it may be a white thing.
     holes = (distance < low) & ~outside & ~pale[:, None, None, None]
-    kept, whole = _large_pieces(~outside & ~holes)
+    kept, whole = _large_pieces(close_gaps((~outside & ~holes).float(), gap) > 0)
     pixels = _extend_colours(pictures, kept)
     # A pixel of the edge is so opaque as it is on the way from the ground to the thing's colour.
     contrast = torch.linalg.vector_norm(rgb_to_lab(pixels) - ground, dim=1, keepdim=True)

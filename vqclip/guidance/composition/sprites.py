@@ -26,6 +26,7 @@ KEPT = 0.5  # of a silhouette's quality a better draft's may not fall below
 BUDGET = 4.0  # times the drafts of one thing are drawn for all kinds of things together
 MOST = 2.0  # and so many times for one of them
 CUT = 12  # of the best drafts are cut out
+WHITE_GAP = 0.4  # of the height: the ground of white things is often white, too
 SEEN = 128  # side of the picture in which a silhouette is judged
 GROUNDS = (0.93, 0.55)  # greys on which it is judged
 
@@ -54,11 +55,12 @@ def draw_silhouettes(
             it cannot be cut out as well.
     """
     drafts = model.draw_drafts(prompt, settings, generator)[:CUT]
-    cut = cut_silhouettes(torch.cat([draft.image for draft in drafts]))
+    gap = WHITE_GAP if "white" in prompt.lower().split() else 0.0
+    cut = cut_silhouettes(torch.cat([draft.image for draft in drafts]), gap)
     order = rank_silhouettes(model, prompt, cut, [draft.score for draft in drafts], aspect)
     found = [cut[number] for number in order]
     if refine is not None:
-        (better,) = cut_silhouettes(refine(drafts[order[0]].image, prompt))
+        (better,) = cut_silhouettes(refine(drafts[order[0]].image, prompt), gap)
         if better.quality > KEPT * found[0].quality:
             return [better, *found]
     return found

@@ -23,7 +23,8 @@ from vqclip.tensors import Image
 WHOLE = 0.2  # weight of the whole sentence, beside 1 for each thing
 GROUND, INSIDE = 12.0, 0.4  # weights of the init loss: the ground stays, things may change
 PART_KEPT = 0.8  # of a part that is too small to be judged stays as it was composed
-GAP = 0.15  # of the height: gaps in a thing that it may fill, such as that below a sail
+FAINT = 0.3  # length of a difference in RGB; beside things, weaker ones are taken back
+GAP = 0.06  # of the height: gaps in a thing that it may fill, such as that below a sail
 FIRM, OVER = 0.85, 0.1  # where the one becomes the other, in half sides of a thing's box
 WHOLE_CUTOUTS = 0.1875  # of the usual cutouts are left for the whole picture
 CUTOUTS = 0.375  # of the whole picture's cutouts, for all things together
@@ -133,20 +134,27 @@ def hold_ground(
     return [replace(each, loss=loss) if each.name == "init" else each for each in found]
 
 
-def keep_ground(picture: Image, start: Image, things: Tensor) -> Image:
+def keep_ground(picture: Image, start: Image, things: Tensor, boxes: Tensor) -> Image:
     """Put the ground of a composition back into a picture of any size, [1, 3, H, W] in [0, 1].
+
+    In the boxes of things, but beside them, what differs little from the ground is taken back and
+    what differs much stays (coring, as against noise): a sail may grow, and haze may not.
 
     Args:
         start, things: as for `hold_ground`.
+        boxes: where things may be at all, [1, 1, H, W] in [0, 1].
     """
     size = picture.shape[-2:]
-    ground, inside = (
+    ground, inside, around = (
         functional.interpolate(each, size, mode="bilinear", antialias=True)
         if each.shape[-2:] != size
         else each
-        for each in (start, things)
+        for each in (start, things, boxes)
     )
-    return torch.lerp(ground, picture, inside)
+    change = picture - ground
+    strength = change.detach().square().sum(1, keepdim=True)
+    gain = strength / (strength + FAINT**2)
+    return ground + change * (inside + (around - inside).clamp(min=0) * gain)
 
 
 def find_insides(layouts: Mapping[int, Layout], height: int, width: int) -> Tensor:
