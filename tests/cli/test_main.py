@@ -187,7 +187,7 @@ def test_options_are_other_words_for_settings(home: Home, capsys: Capture) -> No
     Path("mine.yaml").write_text("losses: {smoothness: 2}")
     pillow.new("RGB", (9, 9), "teal").save("start.png")
     options = ["--size", "48x32", "--steps", "2", "--seed", "5", "--init", "start.png"]
-    options += ["--out", "mine", "--preset", "mine.yaml,ink", "--film", "--quiet"]
+    options += ["--out", "mine", "--preset", "mine.yaml,neon", "--film", "--quiet"]
     taken = ("size", "steps", "film.format", "losses.smoothness")
     words = [w for w in home.words() if w.split("=")[0] not in taken]
     assert main.main([*options, "a fox", *words]) == 0
@@ -197,7 +197,7 @@ def test_options_are_other_words_for_settings(home: Home, capsys: Capture) -> No
     assert (notes.seed, notes.config["size"], notes.config["steps"]) == (5, "48x32", 2)
     assert notes.config["init"] == "start.png"
     assert notes.config["losses"]["smoothness"] == 2
-    assert notes.config["losses"]["saturation"] == -1
+    assert notes.config["losses"]["saturation"] == 0.5
     with pillow.open(folder / "final.png") as picture:
         assert picture.size == (48, 32)
 

@@ -103,7 +103,7 @@ def test_its_defaults_go_with_those_of_a_drawer() -> None:
     lines = load_config("a fox", overrides=["drawer=lines", "tile=both"])
     assert (lines.losses.edges, lines.losses.smoothness) == (0, 0)
     clear = load_config("a fox", overrides=["drawer=pixels", "tile=both", "draw.alpha=true"])
-    assert (clear.losses.edges, clear.steps) == (0, 150)
+    assert (clear.losses.edges, clear.steps) == (0, 100)
 
 
 def test_a_border_of_old_defaults_is_not_carried_over() -> None:

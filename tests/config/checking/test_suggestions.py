@@ -42,7 +42,7 @@ def test_every_value_leads_to_one_that_is_taken() -> None:
         ("cuda_device=cuda:0", "did you mean device=cuda?"),
         ("text_prompts=a fox", 'the prompt stands by itself: "a fox"'),
         ("device=gpu", "device is 'gpu'; did you mean 'cuda'?"),
-        ("device=cuda:0", "did you mean 'cuda'?"),
+        ("device=cuda0", "did you mean 'cuda'?"),
         ("film.format=MP4", "did you mean 'mp4'?"),
         ("film.codec=hevc", "did you mean 'h265'?"),
         ("losses.smothness=3", "did you mean 'losses.smoothness'?"),

@@ -238,7 +238,7 @@ class _Reader:
         why = "'#' after a space begins a comment in YAML"
         if re.match(r"#\w", match[1]):
             self.refuse(node, why)
-        if kind.form:
+        if kind.form and kind.form != "device":  # no device has a name that goes on
             line = node.end_mark.line
             warnings.warn(
                 f"{self.where}, line {line + 1}: {match[1].strip()!r} is a comment in YAML; if "
