@@ -12,7 +12,7 @@ else (progress bars, films, checkpoints, early stopping) is done by the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -119,6 +119,7 @@ class Step:
         memory_saving: what was done to make it fit into memory, in words.
         frame: the frame of an animation that it belongs to.
         shown: the images that the animation shows of that frame, with the frame's last step.
+        known: the losses as numbers, once they are read.
     """
 
     index: int
@@ -128,10 +129,32 @@ class Step:
     memory_saving: str = ""
     frame: int = 0
     shown: tuple[Image, ...] = ()
+    known: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
+
+    def read_losses(self, others: Sequence[Scalar] = ()) -> list[float]:
+        """Read the losses from the device, and other numbers that lie there with them.
+
+        Returns:
+            The other numbers. Waits for the device, once for all of them.
+        """
+        count = len(self.losses)
+        if count + len(others) == 0:
+            return []
+        first = next(iter([*self.losses.values(), *others]))
+        numbers = torch.stack([*self.losses.values(), *(x.to(first.dtype) for x in others)])
+        found: list[float] = numbers.tolist()
+        self.known.update(zip(self.losses, found[:count], strict=True))
+        return found[count:]
+
+    def values(self) -> dict[str, float]:
+        """The losses as numbers: name of an objective → weighted loss."""
+        if len(self.known) < len(self.losses):
+            self.read_losses()
+        return self.known
 
     def total(self) -> float:
-        """The sum of the losses. Waits for the device."""
-        return float(sum(loss.item() for loss in self.losses.values()))
+        """The sum of the losses."""
+        return float(sum(self.values().values()))
 
 
 def generate(

@@ -386,15 +386,12 @@ class NanGuard:
 
 
 def _wrong(step: Step, state: Iterable[Tensor]) -> str:
-    """Describe what is not finite after a step; "" if nothing is."""
-    if _finite([*step.losses.values(), *state]):
-        return ""
-    losses = [name for name, loss in step.losses.items() if not _finite([loss])]
-    return f"the loss of {', '.join(map(repr, losses))}" if losses else "the gradient"
-
-
-def _finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether all tensors are finite. Waits for the device once for each device."""
-    each = [tensor.isfinite().all() for tensor in tensors]
-    devices = {one.device for one in each}
-    return all(bool(torch.stack([o for o in each if o.device == d]).all()) for d in devices)
+    """Describe what is not finite after a step; "" if nothing is. Waits for the device, once."""
+    finite = [tensor.isfinite().all() for tensor in state]
+    device = step.image.device
+    flags = step.read_losses([each for each in finite if each.device == device])
+    losses = [name for name, loss in step.values().items() if not math.isfinite(loss)]
+    if losses:
+        return f"the loss of {', '.join(map(repr, losses))}"
+    others = (bool(each) for each in finite if each.device != device)
+    return "" if all(flags) and all(others) else "the gradient"

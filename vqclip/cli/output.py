@@ -116,12 +116,12 @@ class Console:
         with Bar(total, done, left=True, hidden=hidden) as bar:
             for step in steps:
                 if self.json:
-                    values = {name: loss.item() for name, loss in step.losses.items()}
                     # JSON has no word for what is not a number.
-                    losses = {k: v if math.isfinite(v) else None for k, v in values.items()}
+                    values = step.values().items()
+                    losses = {k: v if math.isfinite(v) else None for k, v in values}
                     which = {"frame": step.frame} if frames else {}
                     self.event("step", step=step.index, **which, losses=losses)
-                elif bar.console is not None:  # a loss is fetched for nobody else
+                elif bar.console is not None:  # a loss is read for nobody else
                     where = f"frame {step.frame + 1}/{frames}, " if frames else ""
                     bar.set_postfix_str(f"{where}loss {step.total():.3f}", refresh=False)
                     bar.update()

@@ -237,7 +237,7 @@ def _step_of(line: bytes) -> float:
 
 def _log(path: Path, step: Step, animated: bool) -> None:
     """Append a line; losses that are no numbers, for which JSON has no word, become null."""
-    losses = {name: float(loss.item()) for name, loss in step.losses.items()}
+    losses = step.values()
     line = {
         "step": step.index,
         "losses": {name: _finite(loss) for name, loss in losses.items()},
