@@ -137,8 +137,8 @@ ROWS = {
         "a red fox",
         [
             "filters.lookup=navy->gold\\4",
-            "filters.lookup=black;white",
-            "filters.lookup=black;white filters.commit=200",
+            "filters.lookup=black->white\\6",
+            "filters.lookup=black->white\\6 filters.commit=200",
         ],
     ),
     "tile": ("a strawberry", [f"drawer=pyramid tile={each}" for each in TILES]),
