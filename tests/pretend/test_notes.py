@@ -1,4 +1,4 @@
-"""What is told and noted of the device and the number format that really computed."""
+"""Notes of the device and the number format that computed a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often the host waits for a pretend accelerator: each wait leaves the device idle."""
+"""Waits of the host for a pretend accelerator: each of them leaves the device idle."""
 
 from __future__ import annotations
 
