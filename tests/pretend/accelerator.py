@@ -188,6 +188,7 @@ class Accelerator:
         if name == "grid_sampler_2d.default" and args[2] == 2:
             self.refuse(RuntimeError("MPS: Unsupported Bicubic interpolation mode"))
         if name == "grid_sampler_2d_backward.default":
+            # The kind of error that torch raises for an operation that MPS lacks.
             self.refuse(NotImplementedError(f"aten::{name} is not implemented for MPS"))
 
     def _check_cuda(self, name: str, args: Any) -> None:
