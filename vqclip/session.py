@@ -282,9 +282,10 @@ def _find_things(request: Request, opening: InitImage, start: Image | None) -> T
 def _make_keeper(
     request: Request, start: Image | None, things: Tensor | None
 ) -> Callable[[Image], Image] | None:
-    """What keeps the ground, in a still that the pyramid draws from drafts."""
+    """What keeps the ground, in a still that the VQGAN or the pyramid draws from drafts."""
     config = request.config
-    drafted = config.init == "dream" and config.drawer == "pyramid" and config.frames == 0
+    smooth = config.drawer in ("vqgan", "pyramid")
+    drafted = config.init == "dream" and smooth and config.frames == 0
     if start is None or things is None or not drafted:
         return None
     if "init" not in objectives.list_weighted_losses(config.losses):

@@ -121,3 +121,18 @@ def test_what_suited_a_draft_goes_with_it() -> None:
     # What was asked for stays, whatever the start.
     longer = to_dict(load_config("a fox", overrides=["steps=80"]), everywhere=False)
     assert load_config(base=longer, overrides=["init=random"]).steps == 80
+
+
+def test_a_composition_is_drawn_by_the_vqgan_alone_unless_another_drawer_is_named() -> None:
+    chosen = load_config("a snowman under a palm tree")
+    assert (chosen.drawer, chosen.steps) == ("vqgan", DRAFT_DEFAULTS["steps"])
+    assert load_config("a snowman").drawer == "vqgan,pyramid"
+    assert load_config("a snowman under a palm tree", layout="off").drawer == "vqgan,pyramid"
+    typed = load_config("a snowman under a palm tree", drawer="vqgan,pyramid")
+    assert (typed.drawer, typed.steps) == ("vqgan,pyramid", 90)
+
+
+def test_drawn_again_a_composition_and_a_thing_get_the_drawer_that_suits_them() -> None:
+    several, one = (to_dict(load_config(p)) for p in ("a cat on a chair", "a cat"))
+    assert load_config("a fox", base=several).drawer == "vqgan,pyramid"
+    assert load_config("a fox on a chair", base=one).drawer == "vqgan"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from vqclip.config import layout_settings
 from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
@@ -82,11 +83,12 @@ TRANSPARENT_LOSSES: dict[str, float] = {"edges": 0.0}
 def resolve_auto(config: RunConfig) -> RunConfig:
     """Resolve init=auto and drawer=auto, and turn `length` in seconds into `frames`.
 
-    drawer becomes "vqgan,pyramid" for a still of more than one step from a draft, if the VQGAN is
-    the starter; else "vqgan". init becomes "source" if there is a source film; "random" for
-    lines, and for a picture that tiles, since drafts show one thing on a plain ground; "dream", a
-    draft, if a text prompt has a positive weight and the VQGAN is the starter, or another drawer
-    begins; else "random".
+    drawer becomes "vqgan,pyramid" for a still of more than one step from a draft of one thing, if
+    the VQGAN is the starter; else "vqgan". The things of a composition are finished one by one
+    before they are laid, and look better if the VQGAN draws to the end. init becomes "source" if
+    there is a source film; "random" for lines, and for a picture that tiles, since drafts show
+    one thing on a plain ground; "dream", a draft, if a text prompt has a positive weight and the
+    VQGAN is the starter, or another drawer begins; else "random".
 
     Raises:
         ConfigError: for a length of more frames than an animation may have.
@@ -99,22 +101,27 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     if config.drawer.strip() != "auto":
         return config
     moving = bool(config.frames or config.length or config.source.film)
-    chosen = _choose_drawer(config.init, config.vqgan, moving, config.steps)
+    several = moving or layout_settings.is_composed(config)
+    chosen = _choose_drawer(config.init, config.vqgan, several, config.steps)
     return dataclasses.replace(config, drawer=chosen)
 
 
-def free_drawer(config: RunConfig, notes: Mapping[str, Any]) -> RunConfig:
-    """Let drawer=auto choose anew for a picture that is drawn again, if it chose in its notes."""
+def free_drawer(config: RunConfig, notes: Mapping[str, Any], composed: bool = False) -> RunConfig:
+    """Let drawer=auto choose anew for a picture that is drawn again, if it chose in its notes.
+
+    Args:
+        composed: whether it was a composition of several things.
+    """
     source = notes.get("source", {})
     moving = bool(notes.get("frames") or source.get("film"))
     start = notes.get("init"), notes.get("vqgan")
-    chosen = _choose_drawer(*start, moving, notes.get("steps", 0))
+    chosen = _choose_drawer(*start, moving or composed, notes.get("steps", 0))
     return dataclasses.replace(config, drawer="auto") if notes.get("drawer") == chosen else config
 
 
-def _choose_drawer(init: Any, vqgan: Any, moving: bool, steps: int) -> str:
-    """What drawer=auto means, where init is resolved."""
-    finished = (init, vqgan) == ("dream", "starter") and not moving and steps > 1
+def _choose_drawer(init: Any, vqgan: Any, several: bool, steps: int) -> str:
+    """What drawer=auto means, where init is resolved; of several frames or things, or of one."""
+    finished = (init, vqgan) == ("dream", "starter") and not several and steps > 1
     return "vqgan,pyramid" if finished else "vqgan"
 
 

@@ -3,7 +3,7 @@
     drawer=NAME           one drawer, from the first step to the last
     drawer=FIRST,SECOND   two: the second goes on from what the first has drawn
 
-    auto        vqgan; for a still from a draft of the starter: vqgan,pyramid
+    auto        vqgan; for a still of one thing from a draft of the starter: vqgan,pyramid
     vqgan       things and scenes in the manner of the pictures that a VQGAN learnt from; the
                 choice for most prompts.
     pyramid     a sum of pictures of all resolutions: fine detail without a network; best as the

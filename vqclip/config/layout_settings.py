@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from vqclip.config import auto_settings
 from vqclip.config.checking import animation_checks
 from vqclip.config.checking.picture_checks import STARTS
-from vqclip.config.draw_settings import DrawSettings
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
+from vqclip.errors import VqclipError
 from vqclip.language import structured
 from vqclip.language.layout import layout_prompts
 from vqclip.language.layout.layout_types import SMALLEST, Layout
@@ -39,18 +38,15 @@ def plan_layouts(
     )
 
 
-def settle_drawer(config: RunConfig, layouts: Mapping[int, Layout]) -> RunConfig:
-    """Let the pyramid draw a composition from the first step on.
+def is_composed(config: RunConfig) -> bool:
+    """Whether a sentence of a run becomes a composition; `init` is resolved.
 
-    Its things have been refined one by one, which a VQGAN would blur.
+    Prompts and sizes that are not valid, which is reported when the run is planned, compose none.
     """
-    if not layouts or config.drawer != "vqgan,pyramid":
-        return config
-    usual = auto_settings.DRAFT_DEFAULTS["optimiser"]["rate"]
-    rate = None if config.optimiser.rate == usual else config.optimiser.rate
-    optimiser = replace(config.optimiser, rate=rate)
-    draw = replace(config.draw, finish=DrawSettings().finish)
-    return replace(config, drawer="pyramid", optimiser=optimiser, draw=draw)
+    try:
+        return bool(plan_layouts(config, parse_prompts(config.prompts)))
+    except VqclipError:
+        return False
 
 
 def describe_layouts(

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqclip.config import auto_settings, presets
+from vqclip.config import auto_settings, layout_settings, presets
 from vqclip.config.checking.setting_checks import check_settings
 from vqclip.config.presets import read_preset, read_run_file
 from vqclip.config.schema import RunConfig
@@ -88,7 +88,9 @@ def _settled(
         base: the first of the layers, if it is the notes of a picture.
     """
     if base is not None and "drawer" not in {key for _, own in layers[1:] for key in own}:
-        merged = auto_settings.free_drawer(merged, base)
+        before = {key: base[key] for key in ("prompts", "layout", "init") if key in base}
+        composed = layout_settings.is_composed(dataclasses.replace(merged, **before))
+        merged = auto_settings.free_drawer(merged, base, composed)
     config = _with_share(auto_settings.resolve_auto(merged))
     suited = auto_settings.defaults_for(
         *(config.init, config.vqgan, config.drawer), alpha=config.draw.alpha, tile=config.tile

@@ -350,7 +350,7 @@ class RunConfig:
     drawer: str = option(
         "auto",
         "what draws (vqclip help drawers); of two, the last one finishes; auto: vqgan,pyramid "
-        "for stills from a draft with vqgan=starter, else vqgan",
+        "for one thing from a draft with vqgan=starter, else vqgan",
     )
     vqgan: str = option("starter", "which VQGAN draws (vqclip models list)")
     perceptors: list[str] = option(

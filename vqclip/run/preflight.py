@@ -178,7 +178,6 @@ def make_request(
 
         hints += run_frames.describe_film_rate(config)
     layouts = layout_settings.plan_layouts(config, parsed, noted)
-    config = layout_settings.settle_drawer(config, layouts)
     hints += layout_settings.describe_layouts(config, parsed, layouts)
     notes = [*hints, *prompt_notes.list_prompt_notes(config, search_path)]
     for line in (
