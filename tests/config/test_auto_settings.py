@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vqclip.config.auto_settings import (
+    COMPOSITION_DEFAULTS,
     DRAFT_DEFAULTS,
     NO_DEFAULTS,
     RANDOM_CODES_DEFAULTS,
@@ -125,7 +126,7 @@ def test_what_suited_a_draft_goes_with_it() -> None:
 
 def test_a_composition_is_drawn_by_the_vqgan_alone_unless_another_drawer_is_named() -> None:
     chosen = load_config("a snowman under a palm tree")
-    assert (chosen.drawer, chosen.steps) == ("vqgan", DRAFT_DEFAULTS["steps"])
+    assert (chosen.drawer, chosen.steps) == ("vqgan", COMPOSITION_DEFAULTS["steps"])
     assert load_config("a snowman").drawer == "vqgan,pyramid"
     assert load_config("a snowman under a palm tree", layout="off").drawer == "vqgan,pyramid"
     typed = load_config("a snowman under a palm tree", drawer="vqgan,pyramid")
@@ -134,5 +135,12 @@ def test_a_composition_is_drawn_by_the_vqgan_alone_unless_another_drawer_is_name
 
 def test_drawn_again_a_composition_and_a_thing_get_the_drawer_that_suits_them() -> None:
     several, one = (to_dict(load_config(p)) for p in ("a cat on a chair", "a cat"))
-    assert load_config("a fox", base=several).drawer == "vqgan,pyramid"
-    assert load_config("a fox on a chair", base=one).drawer == "vqgan"
+    now = load_config("a fox", base=several)
+    assert (now.drawer, now.steps) == ("vqgan,pyramid", 90)
+    now = load_config("a fox on a chair", base=one)
+    assert (now.drawer, now.steps) == ("vqgan", 40)
+    thing = to_dict(load_config("a cat", drawer="vqgan"))
+    assert (thing["drawer"], thing["steps"]) == ("vqgan", 60)
+    assert load_config("a cat on a chair", base=thing).steps == 40
+    longer = to_dict(load_config("a cat on a chair", steps=70))
+    assert load_config("a fox on a chair", base=longer).steps == 70

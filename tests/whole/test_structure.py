@@ -164,8 +164,8 @@ def test_the_tables_of_settings_are_tables() -> None:
     assert lines[1] == "| --- | --- | --- | --- |"
     assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {6}
     steps = (
-        "| `steps` | `200` | number of optimisation steps; from a draft: 90, or 60 by a VQGAN "
-        "alone | whole number |"
+        "| `steps` | `200` | number of steps; from a draft 90, by a VQGAN 60, a composition 40 | "
+        "whole number |"
     )
     assert steps in lines
     axis = next(line for line in lines if line.startswith("| `losses.axis`"))

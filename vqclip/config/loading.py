@@ -87,17 +87,19 @@ def _settled(
         merged: what the layers say; they are not merged again.
         base: the first of the layers, if it is the notes of a picture.
     """
+    was_composed = base is not None and _was_composed(merged, base)
     if base is not None and "drawer" not in {key for _, own in layers[1:] for key in own}:
-        before = {key: base[key] for key in ("prompts", "layout", "init") if key in base}
-        composed = layout_settings.is_composed(dataclasses.replace(merged, **before))
-        merged = auto_settings.free_drawer(merged, base, composed)
+        merged = auto_settings.free_drawer(merged, base, was_composed)
     config = _with_share(auto_settings.resolve_auto(merged))
     suited = auto_settings.defaults_for(
-        *(config.init, config.vqgan, config.drawer), alpha=config.draw.alpha, tile=config.tile
+        *(config.init, config.vqgan, config.drawer),
+        composed=layout_settings.is_composed(config),
+        alpha=config.draw.alpha,
+        tile=config.tile,
     )
     values, layers = flatten_keys(suited), list(layers)
     if base is not None:
-        kept = dict(auto_settings.carry_over(base, suited))
+        kept = dict(auto_settings.carry_over(base, suited, was_composed))
         usual = flatten_keys(to_dict(RunConfig()))
         freed = {*keys_in(base)} - {*keys_in(kept)}
         values = {key: usual[key] for key in sorted(freed)} | values
@@ -106,6 +108,12 @@ def _settled(
     return check_settings(
         with_values(config, {key: each for key, each in values.items() if key not in said})
     )
+
+
+def _was_composed(merged: RunConfig, notes: Mapping[str, Any]) -> bool:
+    """Whether the picture that has these notes was a composition of several things."""
+    before = {key: notes[key] for key in ("prompts", "layout", "init") if key in notes}
+    return layout_settings.is_composed(dataclasses.replace(merged, **before))
 
 
 def _with_share(config: RunConfig) -> RunConfig:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.layout.placement import place_things
 from vqclip.language.layout.reader.sentence_reader import read_sentence
 
 
+@lru_cache(maxsize=1024)  # the settings of a run, its plan and its sketch all ask for it
 def plan_layout(sentence: str, *, aspect: float = 1.0, seed: int = 0) -> Layout | None:
     """Plan the layout of a sentence, or return None if nothing is understood as a scene.
 
