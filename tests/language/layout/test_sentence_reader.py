@@ -306,6 +306,8 @@ def test_what_is_not_understood_has_no_layout(text: str) -> None:
         ("a turtle with a city on its back", "on building turtle"),
         ("a boat on a lake surrounded by mountains", "behind mountain boat"),
         ("a house between two mountains", "between house mountain mountain"),
+        ("a sun behind a mountain", "behind sun mountain"),
+        ("the moon behind the hills", "behind moon hill"),
     ],
 )
 def test_kinds_of_phrases_are_read(text: str, expected: str) -> None:

@@ -19,6 +19,7 @@ ENTERED = frozenset(
 ASIDE = frozenset({"waterfall", "cave"})  # seen from any ground
 OWNING = frozenset({"it", "its", "his", "her", "their", "them", "top"})
 SEEN = frozenset({"around", "with", "behind", "front", "above", "below"})
+RISING = frozenset({"hills", "mountains"})  # things may be between them, and behind
 TIMES = frozenset({"sunset", "sunrise"})
 
 
@@ -40,8 +41,9 @@ def find_drawn(
     if made.kind in OUTSIDE and phrase.name in ENTERED:
         return replace(phrase, kind="building", facets={})
     number, thing = load_vocabulary().scenery_things.get(phrase.name, (0, ""))
-    if made.kind == "between" and phrase.facets.get("place") in ("hills", "mountains"):
-        return replace(phrase, kind="object")
+    if made.kind in ("between", "behind") and phrase.facets.get("place") in RISING:
+        # Painted as the ground, they would be behind everything.
+        return replace(phrase, kind="object", facets={})
     if not thing or phrase.name in TIMES:
         return None
     if made.kind == "below" and phrase.facets.get("place") == "sea":
@@ -57,9 +59,12 @@ def find_drawn(
 
 def draw_scenery(said: Discourse, ground: Ground) -> None:
     """Put things in the place of scenery that is named as one, such as a village."""
-    scenery = load_vocabulary().scenery_things
+    vocabulary = load_vocabulary()
+    scenery = vocabulary.scenery_things
     for index, phrase in enumerate(said.phrases):
-        if phrase.name in scenery and phrase.count == 1:
+        place = vocabulary.settings.get(phrase.name, {}).get("place")
+        single = phrase.kind == "object" and place in RISING
+        if phrase.name in scenery and phrase.count == 1 and not single:
             said.phrases[index] = make_scenery(*scenery[phrase.name])
     if said.phrases:
         draw_views(said, ground)
