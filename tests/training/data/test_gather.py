@@ -451,15 +451,20 @@ def test_programs_that_are_needed_have_advice(
         sources.run_command([program], tmp_path)
 
 
-def test_debian_packages_are_unpacked_not_installed(tmp_path: Path) -> None:
+def test_debian_packages_are_unpacked_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[Sequence[str]] = []
 
     def run(words: Sequence[str], folder: Path) -> None:
         ran.append(words)
         if words[0] == "apt-get":
             (folder / "art_1.deb").touch()
+        else:  # it runs in another folder
+            assert Path(words[2]).is_absolute() and Path(words[2]).is_file()
 
-    sources.fetch_package(Package("deb", "art", "1:2-3"), tmp_path / "package", run)
+    monkeypatch.chdir(tmp_path)
+    sources.fetch_package(Package("deb", "art", "1:2-3"), Path("package"), run)
     assert ran[0] == ["apt-get", "download", "art=1:2-3"]
     assert [ran[1][1], ran[1][-1]] == ["-x", str(tmp_path / "package")]
 

@@ -175,7 +175,7 @@ def fetch_package(package: Package, folder: Path, run: Run = run_command) -> Non
         else:
             words = ["apt-get", "download", f"{package.name}={package.version}"]
             archive = _download(package, words, "*.deb", download, run)
-            run(["dpkg", "-x", str(archive), str(folder)], download)
+            run(["dpkg", "-x", str(archive.resolve()), str(folder.resolve())], download)
 
 
 def _download(
