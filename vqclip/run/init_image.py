@@ -214,8 +214,8 @@ class InitImage:
         things = sprites.draw_all_silhouettes(
             model,
             [
-                (prompt, aspect * width / height, _stream(seed, prompt))
-                for prompt, aspect in kinds
+                sprites.Wanted(thing, width / height, _stream(seed, thing.prompt))
+                for thing in kinds
             ],
             self.request.config.dream,
             layout.style,

@@ -88,7 +88,7 @@ def test_what_names_the_ground_is_painted() -> None:
         Setting("mountains", "sunset"),
     )
     assert scenery.settle_setting(layout)[1] == (True, True, False)
-    assert [prompt for prompt, _ in scenery.list_kinds(layout)] == ["a boat"]
+    assert [thing.prompt for thing in scenery.list_kinds(layout)] == ["a boat"]
 
 
 def test_a_house_by_the_sea_stands_ashore_and_a_boat_does_not() -> None:

@@ -135,15 +135,11 @@ def make_room(layout: Layout) -> tuple[Thing, ...]:
     )
 
 
-def list_kinds(layout: Layout) -> list[tuple[str, float]]:
-    """List what drafts are drawn for: the prompts of things, with the aspects of their boxes.
-
-    Aspects are of the boxes in shares of the picture; several things of one prompt are listed
-    once.
-    """
+def list_kinds(layout: Layout) -> list[Thing]:
+    """List the things that drafts are drawn for; the first of several that have one prompt."""
     painted = settle_setting(layout)[1]
-    found: dict[str, float] = {}
+    found: dict[str, Thing] = {}
     for thing, is_ground in zip(layout.things, painted, strict=True):
         if not is_ground:
-            found.setdefault(thing.prompt, thing.box[2] / thing.box[3])
-    return list(found.items())
+            found.setdefault(thing.prompt, thing)
+    return list(found.values())

@@ -7,7 +7,7 @@ ones again without their ground, since that is how they will be seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,8 +15,10 @@ from torch.nn import functional
 
 from vqclip.config.schema import DreamSettings
 from vqclip.guidance import distractors
+from vqclip.guidance.composition.captions import write_caption
 from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
 from vqclip.guidance.drafts import DraftModel
+from vqclip.language.layout.layout_types import Thing
 from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.tensors import Image
 
@@ -29,6 +31,21 @@ CUT = 12  # of the best drafts are cut out
 WHITE_GAP = 0.4  # of the height: the ground of white things is often white, too
 SEEN = 128  # side of the picture in which a silhouette is judged
 GROUNDS = (0.93, 0.55)  # greys on which it is judged
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A kind of thing to be drawn.
+
+    Args:
+        thing: one of the kind.
+        aspect: width of the picture by its height.
+        seed: of its drafts.
+    """
+
+    thing: Thing
+    aspect: float
+    seed: int
 
 
 def share_drafts(count: int, kinds: int) -> int:
@@ -111,28 +128,28 @@ def _show(each: Silhouette, grey: float) -> Tensor:
 
 def draw_all_silhouettes(
     model: DraftModel,
-    wanted: Sequence[tuple[str, float, int]],
+    wanted: Sequence[Wanted],
     settings: DreamSettings,
     style: str = "",
     refine: Refine | None = None,
 ) -> dict[str, list[Silhouette]]:
-    """Draw the silhouettes of all kinds of things of a layout.
+    """Draw the silhouettes of all kinds of things of a layout: a prompt → those of its kind.
 
     Args:
-        wanted: for each kind its prompt, the aspect of its box, and the seed of its drafts.
+        wanted: the kinds.
         settings: `count` is what one thing alone would get.
         style: put around each prompt.
         refine: see `draw_silhouettes`.
     """
     own = replace(settings, count=share_drafts(settings.count, len(wanted)))
     return {
-        prompt: draw_silhouettes(
+        each.thing.prompt: draw_silhouettes(
             model,
-            apply_style_to_text(prompt, style),
+            apply_style_to_text(write_caption(each.thing.prompt, each.thing.name), style),
             own,
-            torch.Generator().manual_seed(seed),
-            aspect,
+            torch.Generator().manual_seed(each.seed),
+            each.aspect * each.thing.box[2] / each.thing.box[3],
             refine,
         )
-        for prompt, aspect, seed in wanted
+        for each in wanted
     }
