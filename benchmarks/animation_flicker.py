@@ -23,7 +23,7 @@ from vqclip import session
 from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.media import images
-from vqclip.media.frame_source import open_footage
+from vqclip.media.frames.frame_source import open_footage
 from vqclip.run.preflight import make_request
 from vqclip.tensors import Image
 

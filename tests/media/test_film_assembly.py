@@ -173,6 +173,7 @@ def test_what_a_killed_run_left_is_part_of_the_film(tmp_path: Path, kind: str) -
     killed = opened(path, fps=10)
     for colour in COLOURS[:3]:
         killed.add(frame(colour))
+    killed.flush()
     assert sorted(os.listdir(tmp_path)) == sorted([whole.name, "film.frames" if kind else "film"])
     again = opened(path, fps=10, start=2)  # the third frame is taken again
     assert again.count == 2
@@ -210,6 +211,7 @@ def test_a_film_whose_frames_are_gone_does_not_go_on(tmp_path: Path) -> None:
     film = opened(tmp_path / "film.mp4")
     for colour in COLOURS:
         film.add(frame(colour))
+    film.flush()
     (tmp_path / "film.frames" / "00001.png").unlink()
     message = r"film.frames lacks 1 of the 3 frames .* 00001.png; put .*film.format=none"
     with pytest.raises(OutputError, match=message):
@@ -314,6 +316,7 @@ def test_a_folder_that_goes_away_is_named(tmp_path: Path) -> None:
     place.mkdir()
     film = opened(place / "film.mp4")
     film.add(frame(COLOURS[0]))
+    film.flush()
     pictures = opened(place / "frames")
     shutil.rmtree(place)
     with pytest.raises(OutputError, match=r"film.mp4"):

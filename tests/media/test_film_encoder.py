@@ -17,8 +17,9 @@ from PIL import Image as pillow
 
 from tests.helpers import films
 from vqclip.errors import ConfigError, OutputError, PictureError
-from vqclip.media import ffmpeg, film_encoder, frame_source
+from vqclip.media import ffmpeg, film_encoder
 from vqclip.media.film_encoder import to_pixels
+from vqclip.media.frames import frame_source
 from vqclip.media.paths import FILMS
 
 COUNT, WIDE, HIGH = 5, 64, 32

@@ -11,8 +11,9 @@ from PIL import Image as pillow
 
 from tests.helpers.films import ffmpeg, film, levels
 from vqclip.errors import ConfigError, PictureError
-from vqclip.media import files, frame_source, images
-from vqclip.media.frame_source import FITS, open_footage
+from vqclip.media import files, images
+from vqclip.media.frames import frame_source
+from vqclip.media.frames.frame_source import FITS, open_footage
 
 # Lossless, in red, green and blue: the frames can be told apart by their numbers.
 FFV1 = ("-pix_fmt", "gbrp", "-c:v", "ffv1")

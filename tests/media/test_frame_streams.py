@@ -13,8 +13,8 @@ from tests.helpers import films
 from tests.helpers.films import film
 from vqclip.errors import PictureError
 from vqclip.media import ffmpeg, images
-from vqclip.media import frame_source as media_footage
-from vqclip.media.frame_source import open_footage
+from vqclip.media.frames import frame_source as media_footage
+from vqclip.media.frames.frame_source import open_footage
 
 
 def saved(path: Path, colour: tuple[int, ...], size: tuple[int, int] = (8, 6)) -> Path:

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from tests.media.test_film_assembly import opened
-from vqclip.media import frame_source, live_film
+from vqclip.media import live_film
 from vqclip.media.film_assembly import Film
+from vqclip.media.frames import frame_source
 
 GROWING = """
 import sys, numpy
@@ -53,6 +54,7 @@ def filled(path: Path, count: int, first: int = 0, **how: object) -> Film:
     film = opened(path, fps=10, **how)
     for number in range(first, first + count):
         film.add(np.full((16, 32, 3), 5 * number, np.uint8))
+    film.flush()
     return film
 
 

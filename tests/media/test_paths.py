@@ -10,7 +10,8 @@ from PIL import Image as pillow
 
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
-from vqclip.media import frame_source, paths
+from vqclip.media import paths
+from vqclip.media.frames import frame_source
 from vqclip.training.data import user_folder
 
 NAMES = ("b.png", "a.JPG", "sub/c.webp", "sub/deep/d.tiff", "10.gif", "[x].png")

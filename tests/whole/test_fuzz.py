@@ -47,9 +47,10 @@ from vqclip.language.palettes import palette_parser
 from vqclip.language.prompt_templates import expand_prompt
 from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.language.prompts import describe_prompts, lint_prompts, parse_prompts, prompts_to_text
-from vqclip.media import frame_source, images
+from vqclip.media import images
 from vqclip.media import paths as media_paths
 from vqclip.media.audio import bands
+from vqclip.media.frames import frame_source
 from vqclip.media.palettes import palette_files
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.checkpoint_file import read_checkpoint

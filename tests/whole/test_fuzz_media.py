@@ -23,7 +23,8 @@ from tests.media.test_colour_profile import BLACK_INKS, LINEAR_GREY, SRGB
 from tests.whole.test_fuzz import fuzzed
 from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
-from vqclip.media import colour_profile, file_kinds, film_encoder, frame_source, images, paths
+from vqclip.media import colour_profile, file_kinds, film_encoder, images, paths
+from vqclip.media.frames import frame_source
 from vqclip.training.data import user_folder
 
 NAMES = st.text(st.sampled_from("ab1[]!-*?{}()~. é"), min_size=1, max_size=8).filter(

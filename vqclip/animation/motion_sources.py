@@ -20,7 +20,7 @@ from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface, repr
 from vqclip.animation.optical_flow import Flow
 from vqclip.animation.warp import SampleGrid, Warp, pixel_grid
 from vqclip.errors import PictureError
-from vqclip.media.frame_source import Footage
+from vqclip.media.frames.frame_source import Footage
 from vqclip.tensors import Image
 
 

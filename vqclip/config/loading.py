@@ -122,7 +122,7 @@ def _with_share(config: RunConfig) -> RunConfig:
         return config
     search_path = SearchPath.from_settings(config.assets)
     if config.source.film:
-        from vqclip.media.frame_source import open_footage
+        from vqclip.media.frames.frame_source import open_footage
 
         whole = open_footage(search_path.find(config.source.film)).size
     elif (picture := search_path.find(config.init)).is_file():

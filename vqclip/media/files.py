@@ -24,8 +24,13 @@ _REMEDIES = {
 }
 
 
-def write_whole(path: Path | str, data: bytes, *, overwrite: bool = False) -> Path:
+def write_whole(
+    path: Path | str, data: bytes, *, overwrite: bool = False, durable: bool = True
+) -> Path:
     """Write a file so that it is there whole or not at all, even if the power goes.
+
+    Args:
+        durable: force it onto the disk. Otherwise that holds for a kill, not for the power.
 
     Raises:
         OutputError: if the file exists and is not to be replaced, or cannot be written.
@@ -39,7 +44,8 @@ def write_whole(path: Path | str, data: bytes, *, overwrite: bool = False) -> Pa
             with aside.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.replace(aside, path)
         except BaseException:
             aside.unlink(missing_ok=True)

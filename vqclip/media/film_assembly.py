@@ -14,16 +14,19 @@ from __future__ import annotations
 import os
 import shutil
 import weakref
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vqclip.errors import OutputError, VqclipError, suggest
-from vqclip.media import files, film_encoder, frame_source, images, live_film
+from vqclip.media import files, film_encoder, live_film
 from vqclip.media.film_encoder import EncodeOptions, Pixels
+from vqclip.media.frames import frame_source, frame_writer
 from vqclip.media.paths import FILMS
 
 if TYPE_CHECKING:
@@ -80,8 +83,11 @@ class Film:
         if (said := film_encoder.describe_rate(self._kind, look)) is not None:
             self._note(said)
         self._over = False
+        self._first = 0  # number of the first frame that the writer is given
+        show = weakref.WeakMethod(self._show)  # in a cycle, a film that is let go would stay
+        self._writer = frame_writer.FrameWriter(lambda count: (shown := show()) and shown(count))
         found = {int(p.stem): p for p in self.folder.glob("*.png") if p.stem.isdecimal()}
-        self.count = max(found, default=-1) + 1
+        self.count = self._first = max(found, default=-1) + 1
         if (start := plan.start) is None:
             return
         lacking = [number for number in range(start) if number not in found]
@@ -93,7 +99,7 @@ class Film:
             )
         for number in found.keys() - set(range(start)):
             found[number].unlink()  # it is taken again
-        self.count = start
+        self.count = self._first = start
 
     @property
     def shown(self) -> tuple[int, Fraction]:
@@ -103,23 +109,50 @@ class Film:
     def add(self, frame: Image | Pixels) -> None:
         """Append [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or with alpha [H, W, 4] uint8.
 
+        It is written meanwhile: `flush` waits for it.
+
         Raises:
-            OutputError: if it cannot be written, or the film is closed.
+            OutputError: if an earlier one could not be written, or the film is closed.
         """
         if self._over:
             raise OutputError(f"{self.path} is closed; no frame can be added to it")
-        pixels, self._size = images.fit_frame(frame, self._size)
+        if self._size is None:
+            height, width = frame.shape[:2] if isinstance(frame, np.ndarray) else frame.shape[-2:]
+            self._size = int(width), int(height)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             raise files.unwritable_error(self.folder, error) from error
-        files.write_whole(self.folder / f"{self.count:05d}.png", images.to_png(pixels))
-        self.count += 1
+        with self._counted():
+            path = self.folder / f"{self.count:05d}.png"
+            self._writer.add(path, frame, self._size, level=frame_writer.QUICK)
+            self.count += 1
+
+    def flush(self) -> None:
+        """Wait until all frames are written.
+
+        Raises:
+            OutputError: if one cannot be; then the film has those before it.
+        """
+        with self._counted():
+            self._writer.flush()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Where a frame could not be written, count those before it."""
+        try:
+            yield
+        except OutputError:
+            self.count = self._first + self._writer.count
+            raise
+
+    def _show(self, count: int) -> None:
+        """Let the live film go on; called in the writer's thread, which `pause` waits for."""
         if self._live is not None:
-            self._live.set_count(self.count)
+            self._live.set_count(self._first + count)
         elif self._grows:
             self._live = live_film.start_live_film(
-                self.path, self.folder, self._look.fps, self.count
+                self.path, self.folder, self._look.fps, self._first + count
             )
             # Whoever lets go of a film has done with it.
             weakref.finalize(self, self._live.stop).atexit = False
@@ -130,6 +163,7 @@ class Film:
         Raises:
             OutputError: if one cannot be read or written.
         """
+        self.flush()
         for path in frames:
             target = self.folder / f"{self.count:05d}.png"
             try:
@@ -138,6 +172,7 @@ class Film:
             except OSError as error:
                 raise files.unwritable_error(target, error) from error
             self.count += 1
+            self._first += 1
 
     def pause(self) -> None:
         """Make the film of the frames so far, and keep them: more may come.
@@ -145,6 +180,7 @@ class Film:
         Raises:
             OutputError: if that cannot be; the frames stay.
         """
+        self.flush()
         if self._over or not self._kind or self.count == 0:
             return
         if self._live is not None:
@@ -208,8 +244,9 @@ def list_frames(path: Path) -> Path:
 
 
 def has_frames(folder: Path, count: int) -> bool:
-    """Whether the first `count` frames are in a folder of frames."""
-    return all((folder / f"{number:05d}.png").is_file() for number in range(count))
+    """Whether the first `count` frames are in a folder of frames, none of them empty."""
+    paths = [folder / f"{number:05d}.png" for number in range(count)]
+    return all(path.is_file() and path.stat().st_size > 0 for path in paths)
 
 
 def open_film(path: Path | str, options: EncodeOptions, plan: FilmPlan) -> Film:

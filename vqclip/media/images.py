@@ -66,21 +66,28 @@ def save_png(
 
 
 def to_png(
-    pixels: NDArray[np.uint8], notes: Mapping[str, str] | None = None, *, optimize: bool = False
+    pixels: NDArray[np.uint8],
+    notes: Mapping[str, str] | None = None,
+    *,
+    optimize: bool = False,
+    level: int | None = None,
 ) -> bytes:
-    """Encode [H, W, 3] or [H, W, 4] uint8 as PNG, with `notes` (name → text) as iTXt chunks."""
+    """Encode [H, W, 3] or [H, W, 4] uint8 as PNG, with `notes` (name → text) as iTXt chunks.
+
+    Args:
+        level: of zlib, from 0 to 9; None for the usual one.
+    """
     info = PngInfo()
     for name, text in (notes or {}).items():
         info.add_itxt(name, text, zip=False)
     how: dict[str, Any] = {"pnginfo": info, "optimize": optimize, "is_batch": False}
+    if level is not None:
+        how["compress_level"] = level
     return bytes(iio.imwrite("<bytes>", pixels, plugin="pillow", extension=".png", **how))
 
 
 def to_bytes(image: Image) -> NDArray[np.uint8]:
-    """Turn [1, 3, H, W] in [0, 1] into [H, W, 3] uint8, rounded to the nearest of 256 levels.
-
-    Opacity may be a fourth channel. Values outside [0, 1] are clamped, and what is not a number
-    becomes black.
+    """Turn [1, 3, H, W] in [0, 1] into [H, W, 3] uint8; see `to_levels`.
 
     Raises:
         ValueError: if the shape is another one.
@@ -89,6 +96,18 @@ def to_bytes(image: Image) -> NDArray[np.uint8]:
     >>> to_bytes(torch.full([1, 3, 1, 1], 0.5))[0, 0].tolist()
     [128, 128, 128]
     """
+    return np.ascontiguousarray(to_levels(image).cpu().numpy())
+
+
+def to_levels(image: Image) -> Tensor:
+    """Turn [1, 3, H, W] in [0, 1] into [H, W, 3] uint8 on its device, without a wait for it.
+
+    Rounded to the nearest of 256 levels. Opacity may be a fourth channel. Values outside [0, 1]
+    are clamped, and what is not a number becomes black.
+
+    Raises:
+        ValueError: if the shape is another one.
+    """
     import torch  # here: films of files are made without
 
     if image.ndim != 4 or image.shape[:2] not in ((1, 3), (1, 4)):
@@ -96,7 +115,7 @@ def to_bytes(image: Image) -> NDArray[np.uint8]:
             f"an image of shape {list(image.shape)}; expected [1, 3, H, W] or [1, 4, H, W]"
         )
     levels = image.detach()[0].float().nan_to_num(0).clamp(0, 1).mul(255).add(0.5).floor()
-    return np.ascontiguousarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+    return levels.to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
 def fit_frame(
@@ -113,14 +132,19 @@ def fit_frame(
         ValueError: if it is neither [1, 3, H, W] nor [H, W, 3] uint8, nor the same with alpha.
     """
     pixels = frame if isinstance(frame, np.ndarray) else to_bytes(frame)
-    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
-        raise ValueError(
-            f"a frame of shape {list(pixels.shape)}, {pixels.dtype}; expected [H, W, 3] uint8"
-        )
+    check_pixels(pixels)
     own = (pixels.shape[1], pixels.shape[0])
     if size is None or size == own:
         return pixels, own
     return np.asarray(pillow.fromarray(pixels).resize(size, pillow.Resampling.BICUBIC)), size
+
+
+def check_pixels(pixels: NDArray[np.uint8]) -> None:
+    """Raise a ValueError for what is not [H, W, C] uint8."""
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
+        raise ValueError(
+            f"a frame of shape {list(pixels.shape)}, {pixels.dtype}; expected [H, W, 3] uint8"
+        )
 
 
 def read_picture(

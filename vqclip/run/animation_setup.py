@@ -29,7 +29,7 @@ from vqclip.errors import ConfigError
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language.assets import SearchPath
 from vqclip.language.schedules import Curve
-from vqclip.media.frame_source import Footage, open_footage
+from vqclip.media.frames.frame_source import Footage, open_footage
 from vqclip.optimisation_loop import Objective
 from vqclip.run.frame_plan import FramePlan, fps_of, open_source
 from vqclip.tensors import Image

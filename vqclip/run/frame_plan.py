@@ -25,7 +25,7 @@ from vqclip.media.audio.features import AudioFeatures
 from vqclip.media.paths import FPS, MOST_FPS, describe_unread
 
 if TYPE_CHECKING:
-    from vqclip.media.frame_source import Footage
+    from vqclip.media.frames.frame_source import Footage
 
 NEAR = 0.02  # of a picture, by which a loop's camera may miss where it began
 SHAPE = 0.02  # by which a film's shape may be another than the run's
@@ -229,7 +229,8 @@ def clipped_to_source(config: RunConfig, search_path: SearchPath) -> RunConfig:
     """
     if not config.source.film:
         return config
-    from vqclip.media import frame_source  # here and elsewhere in functions: only films need PyAV
+    # Here and elsewhere in functions: only films need PyAV.
+    from vqclip.media.frames import frame_source
 
     frame_source.check_heads(search_path.find(config.source.film))
     named = bool(config.frames or config.length)
@@ -264,7 +265,7 @@ def find_sound(config: RunConfig, search_path: SearchPath) -> tuple[Path | None,
         return search_path.find(config.sound.file), config.sound.start
     if config.source.film and config.source.sound:
         source = config.source
-        from vqclip.media.frame_source import open_footage
+        from vqclip.media.frames.frame_source import open_footage
 
         found = open_footage(search_path.find(source.film))
         if found.sound is not None:
@@ -299,7 +300,7 @@ def list_source_files(config: RunConfig, search_path: SearchPath) -> dict[str, l
     Raises:
         PictureError: if a film or depths are not there.
     """
-    from vqclip.media import frame_source
+    from vqclip.media.frames import frame_source
 
     found = {}
     source, name = config.source, config.camera.depth
@@ -321,7 +322,7 @@ def open_source(
     config: RunConfig, frame: int, size: tuple[int, int] | None, search_path: SearchPath
 ) -> Footage:
     """The film that is drawn over, from one of the animation's frames on."""
-    from vqclip.media.frame_source import open_footage
+    from vqclip.media.frames.frame_source import open_footage
 
     source = config.source
     path = search_path.find(source.film)

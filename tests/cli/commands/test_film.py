@@ -16,7 +16,8 @@ from tests.helpers.films import ffmpeg
 from tests.media.test_film_encoder import heard, tone
 from vqclip.cli import main
 from vqclip.cli.commands import film as commands_film
-from vqclip.media import film_encoder, frame_source
+from vqclip.media import film_encoder
+from vqclip.media.frames import frame_source
 
 Capture = pytest.CaptureFixture[str]
 

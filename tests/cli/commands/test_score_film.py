@@ -19,7 +19,7 @@ from vqclip.cli import main
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.guidance import perceptor, zero_shot
 from vqclip.media import images
-from vqclip.media.frame_source import open_footage
+from vqclip.media.frames.frame_source import open_footage
 from vqclip.run.record.provenance import Provenance
 
 Capture = pytest.CaptureFixture[str]

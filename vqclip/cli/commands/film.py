@@ -31,7 +31,7 @@ from vqclip.media.paths import FILMS, Source, describe_unread, find_source
 
 if TYPE_CHECKING:
     from vqclip.media.film_encoder import EncodeOptions, Pixels
-    from vqclip.media.frame_source import Strip
+    from vqclip.media.frames.frame_source import Strip
 
 
 MOST = 1000  # pictures on a sheet
@@ -89,7 +89,8 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
     size = None if options.size is None else _size(options.size, source)
     out = _place(options, source, settings)
     began = time.monotonic()
-    from vqclip.media import film_encoder, frame_source
+    from vqclip.media import film_encoder
+    from vqclip.media.frames import frame_source
 
     if source.film is None:
         material = frame_source.strip_of_pictures(source.pictures, size)
@@ -131,7 +132,7 @@ def make_film(options: FilmOptions, screen: Console, progress: Progress) -> None
 def _size(text: str, source: Source) -> tuple[int, int]:
     """The size of a film, `--size`: in pixels, or a share of what it is made of."""
     if text.strip().endswith("%"):
-        from vqclip.media import frame_source
+        from vqclip.media.frames import frame_source
 
         if source.film is not None:
             strip = frame_source.strip_of_film(source.film)

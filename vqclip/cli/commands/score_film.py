@@ -23,7 +23,7 @@ from vqclip.media import paths
 
 if TYPE_CHECKING:
     from vqclip.config.schema import RunConfig
-    from vqclip.media.frame_source import Footage
+    from vqclip.media.frames.frame_source import Footage
     from vqclip.tensors import Embedding, Image
 
 FLOW = "dis"  # how motion is found unless --flow says otherwise
@@ -118,7 +118,7 @@ def _run_of(film: Path) -> Path | None:
 
 def _opened(name: str, run: Path | None, stride: int = 1) -> Footage:
     """Open a film; of a run, its frames, as fast as they play."""
-    from vqclip.media.frame_source import open_footage
+    from vqclip.media.frames.frame_source import open_footage
 
     if run is None or run == Path(name) or os.path.isfile(name):
         return open_footage(name, stride=stride)
@@ -127,7 +127,7 @@ def _opened(name: str, run: Path | None, stride: int = 1) -> Footage:
 
 def _beside(film: Footage, name: str, run: Path | None, screen: Console) -> Footage:
     """Open what a film was made from, at its size, and with a frame for each of its frames."""
-    from vqclip.media.frame_source import open_footage
+    from vqclip.media.frames.frame_source import open_footage
     from vqclip.run import frame_plan as run_frames
     from vqclip.run.record import provenance
 

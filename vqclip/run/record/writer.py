@@ -28,6 +28,7 @@ import torch
 
 from vqclip.errors import NumbersError, VqclipError
 from vqclip.media.files import refuse_to_replace, unwritable_error, write_whole
+from vqclip.media.frames.frame_writer import FrameWriter
 from vqclip.media.images import save_png
 from vqclip.repeats import ONCE, Repeat
 from vqclip.run.record import run_folder
@@ -95,7 +96,8 @@ def record_steps(
 ) -> Generator[Step, None, None]:
     """Write steps down as they pass, and yield them on.
 
-    A step is written before it is yielded. A folder that already holds part of the run is
+    A step is logged before it is yielded; its picture is written meanwhile, and is there before a
+    checkpoint is. A folder that already holds part of the run is
     continued: what it says of steps that are taken again is dropped, and times add up.
 
     Args:
@@ -104,10 +106,21 @@ def record_steps(
     Raises:
         OutputError: if something cannot be written, or the folder holds a `final.png`.
     """
-    folder, film, save = Path(folder), options.film, options.save
+    folder, film, previews = Path(folder), options.film, FrameWriter()
     notes: dict[str, Any] = {}
     clock = time.perf_counter()
     saved = True
+
+    def save() -> None:
+        """Write a checkpoint; what it counts on is in its place then."""
+        nonlocal saved
+        if options.save is not None and not saved:
+            previews.flush()
+            if film is not None:
+                film.flush()
+            options.save()
+        saved = True
+
     try:
         refuse_to_replace(folder / "final.png")
         notes = _start(folder, options.provenance(), options.command)
@@ -115,17 +128,16 @@ def record_steps(
         for step in steps:
             _log(folder / "log.jsonl", step, animated=options.film_every == 0)
             if options.every > 0 and step.index % options.every == 0 and step.frame == 0:
-                _preview(folder / "steps", step, options.provenance())
+                _preview(previews, folder / "steps", step, options.provenance())
             if film is not None:
                 for picture in _taken(step, options.film_every):
                     film.add(picture)
-            saved = save is None or options.saves_after(step.index)
-            if save is not None and saved:
+            saved = False
+            if options.saves_after(step.index):
                 save()
             yield step
-        if save is not None and not saved:
-            save()
-            saved = True
+        save()
+        previews.flush()
         if film is not None:
             film.close()
         with torch.no_grad():
@@ -140,8 +152,8 @@ def record_steps(
         save_png(folder / "final.png", final, options.provenance())
     except GeneratorExit:
         try:
-            if save is not None and not saved:
-                save()
+            save()
+            previews.flush()
         finally:
             _stop(film, folder, notes, clock)
         raise
@@ -262,12 +274,12 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _preview(folder: Path, step: Step, provenance: Provenance) -> None:
+def _preview(previews: FrameWriter, folder: Path, step: Step, provenance: Provenance) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable_error(folder, error) from error
-    save_png(folder / f"{step.index:05d}.png", step.image, provenance, overwrite=True)
+    previews.add(folder / f"{step.index:05d}.png", step.image, notes=provenance.notes())
 
 
 def _now() -> str:

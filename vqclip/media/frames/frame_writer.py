@@ -1,0 +1,98 @@
+"""The frame writer: a thread that turns frames into files, in order, while the run goes on.
+
+Encoding a PNG and copying it from a GPU take longer than a step may; here the run waits for
+neither, unless `MOST` frames wait already.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vqclip.media import files, images
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vqclip.tensors import Image
+
+MOST = 4  # frames that wait, each 3 bytes a pixel; then the run waits, too
+QUICK = 1  # zlib's level, for frames: a quarter of the time of its usual one
+
+
+class FrameWriter:
+    """Writes pictures as PNG in a thread, in order.
+
+    A file is there whole or not at all, after a kill, too; it is not forced onto the disk, so
+    after a power cut the last ones may lack. Where one cannot be written, the ones after it are
+    not written either, and whoever adds the next one hears of it.
+
+    Args:
+        written: called with the number of pictures so far, in the thread, after each.
+    """
+
+    def __init__(self, written: Callable[[int], object] = lambda count: None) -> None:
+        self.count = 0
+        self._written = written
+        self._pool = ThreadPoolExecutor(1, "frames")
+        self._waiting: deque[Future[None]] = deque()
+        self._failed = False
+
+    def add(
+        self,
+        path: Path,
+        frame: Image | NDArray[np.uint8],
+        size: tuple[int, int] | None = None,
+        *,
+        notes: Mapping[str, str] | None = None,
+        level: int | None = None,
+    ) -> None:
+        """Have a picture written, over what is there.
+
+        Args:
+            frame: [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or the same with opacity. It may
+                be changed afterwards.
+            size: (width, height) in pixels, to which it is resized (bicubic).
+            notes: text chunks of the PNG, by name.
+            level: of zlib; None for the usual one.
+
+        Raises:
+            OutputError: if an earlier one could not be written.
+            ValueError: for another shape.
+        """
+        if isinstance(frame, np.ndarray):
+            images.check_pixels(frame)
+        pixels = frame.copy() if isinstance(frame, np.ndarray) else images.to_levels(frame)
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) >= MOST):
+            self._waiting.popleft().result()
+
+        def write() -> None:
+            if self._failed:
+                return
+            try:
+                fitted, _ = images.fit_frame(
+                    pixels if isinstance(pixels, np.ndarray) else pixels.cpu().numpy(), size
+                )
+                encoded = images.to_png(fitted, notes, level=level)
+                files.write_whole(path, encoded, overwrite=True, durable=False)
+            except BaseException:
+                self._failed = True
+                raise
+            self.count += 1
+            self._written(self.count)
+
+        self._waiting.append(self._pool.submit(write))
+
+    def flush(self) -> None:
+        """Wait until all are written.
+
+        Raises:
+            OutputError: if one could not be.
+        """
+        while self._waiting:
+            self._waiting.popleft().result()
