@@ -20,6 +20,7 @@ Left out: the device's own random stream and autocast, which is float32 here.
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 import weakref
 from collections import Counter
@@ -44,6 +45,9 @@ BACKEND = "pretend"  # what C++ calls the device
 PACKAGE = Path(vqclip.__file__).parent
 SINGLE_NUMBERS = ("masked_fill.Tensor", "masked_fill_.Tensor", "fill_.Tensor", "where.self")
 INDEXING = ("index.Tensor", "_unsafe_index.Tensor", "index_put.default", "index_put_.default")
+# Of unpinned memory, CUDA copies so many bytes at once, to where the device may read them later
+# (CUDA C++ Programming Guide, asynchronous concurrent execution).
+STAGED = 64 * 1024
 READING = (
     *("_local_scalar_dense.default", "equal.default", "nonzero.default", "bincount.default"),
     *("masked_select.default", "repeat_interleave.Tensor", "_unique2.default"),
@@ -57,7 +61,7 @@ class Event(NamedTuple):
 
     Attributes:
         kind: "read", "download" or "upload", for which the host waits; "queued upload", for
-            which it does not.
+            which it does not; "download aside", for which another thread does.
         operation: torch's name of it.
         line: of vqclip, `module.py:number`.
     """
@@ -102,7 +106,7 @@ class Accelerator:
     @property
     def waits(self) -> int:
         """How often the host waited for the device."""
-        return sum(event.kind != "queued upload" for event in self.events)
+        return sum(event.kind in ("read", "download", "upload") for event in self.events)
 
     def refuse(self, error: Exception | None = None) -> None:
         """Raise an error; in the backward pass, whose C++ would end the process, at its end."""
@@ -145,9 +149,15 @@ class Accelerator:
         if name in ("_to_copy.default", "copy_.default"):
             target = to_device if name == "_to_copy.default" else here[0]
             if here[-1] != target:
-                queued = target and bool(kwargs.get("non_blocking"))
-                kind = "upload" if target else "download"
-                self.note(f"queued {kind}" if queued else kind, name)
+                if target:
+                    source = tensors[-1]
+                    ready = getattr(source, "pinned_here", False) or source.nbytes <= STAGED
+                    queued = ready and kwargs.get("non_blocking")
+                    kind = "queued upload" if queued else "upload"
+                else:
+                    on_main = threading.current_thread() is threading.main_thread()
+                    kind = "download" if on_main else "download aside"
+                self.note(kind, name)
         elif name in INDEXING:
             self._check_indices(name, args, here)
         elif any(here) and not all(here):
@@ -304,6 +314,10 @@ class Names(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is torch.device:  # in Python it keeps its name
             return func(*args, **kwargs)
+        if func is torch.Tensor.pin_memory:
+            made = args[0].clone()
+            made.pinned_here = True
+            return made
         if func is torch.Tensor.cuda:
             func, args = torch.Tensor.to, (args[0], current.place)
         current.in_backward += func in BACKWARD

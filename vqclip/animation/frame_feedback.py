@@ -21,6 +21,7 @@ from vqclip.animation import colour_match, frame_parameters
 from vqclip.animation.frame_parameters import FrameDrawer, WarpedPictures
 from vqclip.animation.motion_sources import BlendBack, FeedbackOptions, FrameMotion, SourceFrame
 from vqclip.animation.warp import Warp, edges_without_fill, scale_warp, warp
+from vqclip.models.device import upload_tensor
 from vqclip.optimisation_loop import View
 from vqclip.optimisers import Scheduled
 from vqclip.tensors import Image, Parameters, Scalar, pack_parameters, unpack_parameters
@@ -147,7 +148,8 @@ class FrameFeedback:
         noise, blank = habits.noise(frame), habits.edges == "fill" and ground is None
         if noise > 0 or blank:
             stream = torch.Generator().manual_seed(self.seed + frame)
-            grain = torch.randn(moved.shape, generator=stream).to(moved)
+            grain = torch.randn(moved.shape, generator=stream).to(moved.dtype)
+            grain = upload_tensor(grain, moved.device)
             strength = noise + (FRESH * fresh if blank else 0.0)
             moved = moved + strength * grain
         self.target, self.seen = _levels(moved.clamp(0, 1)), _levels(seen.clamp(0, 1))

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import pick
+from vqclip.models.device import upload_tensor
 from vqclip.models.grid_sampling import sample_grid
 
 Edges = Literal["wrap", "mirror", "smear", "black", "fill"]
@@ -79,7 +80,7 @@ def resample(
     known = near if repeated else positions.isfinite().all(-1)
     x, y = (torch.where(known, place, 0.0) for place in positions.unbind(-1))
     seen = near * _within(x, width, step) * _within(y, height, step)
-    seen = seen[None, None].to(image)
+    seen = upload_tensor(seen[None, None].to(image.dtype), image.device)
     soft = step
     if edges == "fill":
         beyond = torch.hypot(x - x.clamp(0, width - 1), y - y.clamp(0, height - 1))
@@ -87,7 +88,7 @@ def resample(
     columns, rows = _fold(x, width, edges), _fold(y, height, edges)
     if float(soft.max()) <= _LENIENT and _whole(columns) and _whole(rows):
         place = rows.round().long() * width + columns.round().long()  # [h, w]
-        shown = image.flatten(2)[..., place.to(image.device)]
+        shown = image.flatten(2)[..., upload_tensor(place, image.device)]
     elif kernel == "linear":
         shown = _linear(image, columns, rows, edges)
     else:
@@ -96,7 +97,7 @@ def resample(
         return shown * seen, seen
     if not bool(known.all()):
         mean = image.mean((2, 3), keepdim=True)
-        shown = torch.where(known.to(image.device), shown, mean)
+        shown = torch.where(upload_tensor(known, image.device), shown, mean)
     return shown, seen
 
 
@@ -165,7 +166,7 @@ def _linear(image: Tensor, columns: Tensor, rows: Tensor, edges: str) -> Tensor:
     data = image
     for axis, size in ((2, image.shape[2]), (3, image.shape[3])):
         around = _fold(torch.arange(-_PAD, size + _PAD), size, edges)
-        data = data.index_select(axis, around.to(image.device))
+        data = data.index_select(axis, upload_tensor(around, image.device))
     found = _look(data, columns.flatten(), rows.flatten())
     return found.reshape(*image.shape[:2], *columns.shape)
 
@@ -193,8 +194,9 @@ def _spline(image: Tensor, columns: Tensor, rows: Tensor, soft: Tensor, edges: s
             here = (shares > 0).nonzero()[:, 0]
             if len(here) > 0:
                 found = _surface(_softened(exact, index, edges), x[here], y[here])
-                there = here.to(flat.device)
-                flat.index_add_(2, there, found * shares[here].to(flat))
+                there = upload_tensor(here, flat.device)
+                amount = upload_tensor(shares[here].to(flat.dtype), flat.device)
+                flat.index_add_(2, there, found * amount)
     return flat.reshape(*image.shape[:2], *soft.shape).to(image.dtype)
 
 
@@ -226,7 +228,7 @@ def _look(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
     """Sample data that has a margin of `_PAD` bilinearly at K positions: [B, C, K]."""
     high, wide = data.shape[-2:]
     x, y = 2 * (columns + _PAD) / (wide - 1) - 1, 2 * (rows + _PAD) / (high - 1) - 1
-    grid = torch.stack([x, y], -1).to(data)[None, None]
+    grid = upload_tensor(torch.stack([x, y], -1).to(data.dtype), data.device)[None, None]
     # All pictures of a batch are sampled at the same positions: as channels they share the work.
     channels = data.reshape(1, -1, high, wide)
     found = sample_grid(channels, grid, padding="border", align_corners=True)
@@ -236,8 +238,8 @@ def _look(data: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
 def _pairs(place: Tensor, like: Tensor) -> list[tuple[Tensor, Tensor]]:
     """For three pairs of coefficients: the position between the two to sample, and its weight."""
     base = place.floor()
-    t = (place - base).to(like)
-    base, u = base.to(like), 1 - t
+    t, base = (upload_tensor(each.to(like.dtype), like.device) for each in (place - base, base))
+    u = 1 - t
     # The six pieces of the spline over [base - 2, base + 3].
     first, last = (each * (each * each).square() / 120 for each in (u, t))
     second, fifth = (_flank(each) for each in (t, u))
@@ -293,10 +295,11 @@ def _filtered(image: Tensor, impulse: Tensor, axis: int, edges: str) -> Tensor:
     size, reach = image.shape[axis] + 2 * _PAD, len(impulse) // 2
     stretches = math.ceil(size / _STRETCH)
     around = torch.arange(stretches * _STRETCH + 2 * reach) - reach - _PAD
-    source = _fold(around, image.shape[axis], edges).to(image.device)
-    wide = image.index_select(axis, source).movedim(axis, -1)
+    source = _fold(around, image.shape[axis], edges)
+    wide = image.index_select(axis, upload_tensor(source, image.device)).movedim(axis, -1)
     band = torch.zeros(_STRETCH + 2 * reach, _STRETCH, dtype=torch.float64)
     for target in range(_STRETCH):
         band[target : target + len(impulse), target] = impulse
-    pieces = wide.unfold(-1, len(band), _STRETCH) @ band.to(image)  # [..., stretches, _STRETCH]
+    matrix = upload_tensor(band.to(image.dtype), image.device)
+    pieces = wide.unfold(-1, len(band), _STRETCH) @ matrix  # [..., stretches, _STRETCH]
     return pieces.flatten(-2)[..., :size].movedim(-1, axis)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError
 from vqclip.guidance.cutout_recipes import CutoutRecipe, Edges, Pooling
+from vqclip.models.device import upload_tensor
 from vqclip.models.grid_sampling import halve, sample_grid
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Cutouts, Image
@@ -98,7 +99,7 @@ class Transform:
                 order.extend(chosen)
         if len(pieces) == 1:
             return pieces[0]
-        back = torch.tensor(order).argsort().to(picture.device)
+        back = upload_tensor(torch.tensor(order).argsort(), picture.device)
         return torch.cat(pieces).index_select(0, back)
 
     def _sample(self, source: Image, homographies: Tensor, side: int) -> Cutouts:
@@ -107,8 +108,7 @@ class Transform:
             torch.arange(side, device=source.device, dtype=source.dtype) * 2 + 1
         ) / side - 1
         y, x = torch.meshgrid(middles, middles, indexing="ij")
-        # MPS may read the CPU's numbers after they are freed.
-        placed = homographies.to(source, non_blocking=source.is_cuda)
+        placed = upload_tensor(homographies.to(source.dtype), source.device)
         h = placed[..., None, None]  # [N, 3, 3, 1, 1]
         across, down, depth = (h[:, i, 0] * x + h[:, i, 1] * y + h[:, i, 2] for i in range(3))
         grid = torch.stack([across, down], -1) / depth.clamp(min=_HORIZON)[..., None]

@@ -36,6 +36,17 @@ def purpose_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def upload_tensor(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy numbers of the CPU to a device, without a wait for what it is doing.
+
+    CUDA reads them when their turn comes, from memory that torch keeps in its place until then.
+    MPS may read what is freed by then, so the copy is waited for there.
+    """
+    if device.type != "cuda" or numbers.device.type != "cpu":
+        return numbers.to(device)
+    return numbers.pin_memory().to(device, non_blocking=True)
+
+
 def pick_device(name: str, automatic: Sequence[str] = GPUS) -> torch.device:
     """Choose the device: as named; for "auto" CUDA, else Apple's GPU (MPS), else the CPU.
 
