@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tests.helpers.single import Single, single
 from vqclip.animation.colour_match import COLOUR_MATCHES, match_colours
 from vqclip.errors import ConfigError
 
@@ -106,14 +105,6 @@ def test_its_own_colours_change_nothing(way: str) -> None:
     assert (match_colours(own, shuffled, way) - own).abs().max() < 2e-3, (
         "where a colour is does not matter"
     )
-
-
-@pytest.mark.parametrize("way", COLOUR_MATCHES)
-def test_devices_without_64_bits_do(way: str) -> None:
-    own, reference = picture(8), picture(9)
-    found = match_colours(single(own), single(reference), way)
-    assert isinstance(found, Single)
-    assert torch.equal(found.as_subclass(Tensor), match_colours(own, reference, way))
 
 
 @pytest.mark.parametrize("way", COLOUR_MATCHES)

@@ -9,14 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.helpers.single import Single, single
 from vqclip.animation import camera_2d, camera_3d, motion_sources
 from vqclip.animation.camera_2d import CameraMove2D
 from vqclip.animation.camera_3d import CameraMove3D, Reprojection, Surface
 from vqclip.animation.motion_sources import CameraMotion2D, CameraMotion3D, FilmFrames, FlowMotion
-from vqclip.animation.resample import EDGES, KERNELS
 from vqclip.animation.surfaces import DepthMap, Plane, Tunnel, Wall
-from vqclip.animation.warp import pixel_grid, warp
+from vqclip.animation.warp import pixel_grid
 from vqclip.errors import PictureError
 
 CPU = torch.device("cpu")
@@ -121,33 +119,6 @@ def test_things_move_as_in_a_film() -> None:
     assert asked == [(2, 1), (1, 2)], "the flow was found more than once"
     trace.close()
     assert reel.left == 1
-
-
-def test_films_move_on_devices_without_64_bits() -> None:
-    def flow(one: Tensor, two: Tensor) -> Tensor:
-        return single(torch.full((1, 2, 6, 8), 1.5))
-
-    trace = FlowMotion(FilmFrames(Reel(2).at, CPU), flow)
-    image = single(torch.rand(1, 3, 6, 8))
-    for size in ((6, 8), (3, 4)):
-        assert trace.frame_warp(1, image)(*size) is not None
-    moved, seen = warp(image, trace.frame_warp(1, image), "mirror")
-    assert isinstance(moved, Single) and isinstance(seen, Single)
-    assert isinstance(trace.source_frame(1).hidden, Single)
-
-
-@pytest.mark.parametrize("edges", EDGES)
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_pictures_are_carried_on_devices_without_64_bits(edges: str, kernel: str) -> None:
-    image = torch.rand(1, 3, 12, 16)
-    for each in (
-        CameraMotion2D(lambda frame: CameraMove2D(zoom=0.5, roll=9.0)),
-        over(DepthMap(SLOPE)),
-    ):
-        moved, seen = warp(single(image), each.frame_warp(1, image), edges, kernel)
-        assert isinstance(moved, Single) and isinstance(seen, Single)
-        wanted, _ = warp(image, each.frame_warp(1, image), edges, kernel)
-        assert torch.equal(moved.as_subclass(Tensor), wanted)
 
 
 def test_a_flight_comes_closer_to_a_wall() -> None:

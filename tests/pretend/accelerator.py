@@ -29,7 +29,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -40,9 +40,11 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 import vqclip
+from vqclip.models.device import upload_tensor
 
 BACKEND = "pretend"  # what C++ calls the device
 PACKAGE = Path(vqclip.__file__).parent
+UPLOAD = upload_tensor.__code__  # whoever calls it is the one that uploads
 SINGLE_NUMBERS = ("masked_fill.Tensor", "masked_fill_.Tensor", "fill_.Tensor", "where.self")
 INDEXING = ("index.Tensor", "_unsafe_index.Tensor", "index_put.default", "index_put_.default")
 # Of unpinned memory, CUDA copies so many bytes at once, to where the device may read them later
@@ -117,8 +119,11 @@ class Accelerator:
             raise self._pending.pop()
 
     def note(self, kind: str, operation: str) -> None:
+        def is_passed(code: CodeType) -> bool:
+            return not Path(code.co_filename).is_relative_to(PACKAGE) or code is UPLOAD
+
         frame = sys._getframe(1)
-        while frame.f_back and not Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+        while frame.f_back and is_passed(frame.f_code):
             frame = frame.f_back
         line = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
         self.events.append(Event(kind, operation, line))
