@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vqclip.animation.resample import resample
+from vqclip.models.device import upload_tensor
 
 
 class Warp(Protocol):
@@ -47,7 +48,9 @@ def warp(
     if places is None:
         return image, image.new_ones(1, 1, height, width)
     moved, seen = resample(image, places.positions, edges, kernel)
-    return moved, seen if places.seen is None else seen * places.seen.to(seen)
+    if places.seen is None:
+        return moved, seen
+    return moved, seen * upload_tensor(places.seen.to(seen.dtype), seen.device)
 
 
 def scale_warp(mapping: Warp, share: float) -> Warp:

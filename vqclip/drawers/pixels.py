@@ -19,6 +19,7 @@ from vqclip.drawers.cells.shapes import SHAPES, CellLayout
 from vqclip.drawers.svg.polygons import polygons_to_svg
 from vqclip.media.files import write_whole
 from vqclip.media.images import to_bytes, to_png
+from vqclip.models.device import upload_tensor
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
@@ -88,8 +89,10 @@ class PixelsDrawer(ColouredCells):
 
     def _solve_cells(self, picture: Tensor) -> Tensor:
         """The mean over the pixels of each cell, exactly those that `draw` gives it."""
-        down = self._shares(self.rows, self.height).to(picture)
-        across = self._shares(self.columns, self.width).to(picture)
+        down, across = (
+            upload_tensor(self._shares(cells, pixels).to(picture.dtype), picture.device)
+            for cells, pixels in ((self.rows, self.height), (self.columns, self.width))
+        )
         return down @ picture @ across.T
 
     @staticmethod

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, pick
 from vqclip.language.palettes import colour_names, palette_parser
+from vqclip.models.device import upload_tensor
 from vqclip.optimisation_loop import Loss, View
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Scalar, find_nearest_rows
@@ -213,7 +214,8 @@ def edge_loss(colour: str = "white", thickness: float = 0.05) -> Loss:
         rows, columns = (max(1, round(thickness * side)) for side in (height, width))
         border = torch.ones(height, width, dtype=torch.bool, device=view.image.device)
         border[rows : height - rows, columns : width - columns] = False
-        gaps = view.image[0] - wanted.to(view.image)[:, None, None]  # [3, H, W]
+        there = upload_tensor(wanted.to(view.image.dtype), view.image.device)
+        gaps = view.image[0] - there[:, None, None]  # [3, H, W]
         # Weighted rather than indexed: a boolean index would make the device wait for the host.
         return gaps.square().mul(border).sum() / (3 * border.sum())
 
