@@ -15,8 +15,9 @@ a depth map is warped from frame to frame as the camera moves through it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ _FINEST = 96  # most steps along a ray
 # seen, and until they count as hidden.
 _GIVE, _TORN = 0.15, 0.65
 _EDGE = 7  # cells of a map; what is steep over a wider range is a slope, not an edge
+_BLOCK = 128  # pixels to the side of a block of rays
+_NARROWINGS = 3  # of the range in which rays are followed
 _HALVINGS = 12  # of the step in which a ray meets a depth map
 
 Following = Callable[[int, int], Reprojection]
@@ -198,48 +201,17 @@ class DepthMap:
         A point between two neighbouring cells of very different depth was hidden by the nearer
         one, and counts as hardly seen, or as hidden.
         """
-        height, width = rays.directions.shape[:2]
         near, far = 1 / rays.move.near, 1 / rays.move.far
         map_ = self.values.detach().cpu().double() * (near - far) + far  # 1 / distance
-
-        def reach(inverse: Tensor) -> Tensor:
-            """How far along the ray the point with this 1 / distance in the frame before is."""
-            ahead = rays.directions[..., 2]
-            return (1 / inverse - rays.start[2]) / ahead.clamp(min=BEHIND)
-
-        def behind(inverse: Tensor) -> Tensor:
-            """Whether the ray is behind the surface there."""
-            x, y, _ = rays.project(reach(inverse))
-            return _read(map_, x, y, width, height) >= inverse
-
-        ends = [
-            rays.project(reach(torch.full_like(rays.directions[..., 0], e)))[:2]
-            for e in (near, far)
+        lines = _Lines.from_rays(rays)
+        found = [
+            # Of rays side by side, which fit into the processor's cache.
+            torch.cat([_meet(map_, each, near, far) for each in row.split(_BLOCK, 1)], 1)
+            for row in lines.split(_BLOCK, 0)
         ]
-        drift = torch.hypot(ends[0][0] - ends[1][0], ends[0][1] - ends[1][1])
-        steps = math.ceil(min(_FINEST, max(4.0, 2 * float(drift.clamp(max=_FINEST).max()))))
-        low = torch.full_like(drift, near)
-        high = torch.full_like(drift, far)
-        found = torch.zeros_like(drift, dtype=torch.bool)
-        # A surface that the camera has passed is not met: a ray has to be in front of it first.
-        before = reach(low) > 0
-        for step in range(1, steps):
-            inverse = torch.full_like(drift, near + (far - near) * step / steps)
-            inside = behind(inverse)
-            hit = inside & before & ~found
-            high = torch.where(hit, inverse, high)
-            found |= hit
-            low = torch.where(inside | found, low, inverse)
-            before |= ~inside & (reach(inverse) > 0)
-            if bool(found.all()):
-                break
-        low = torch.where(found | before, low, high)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            hit = behind(middle)
-            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
-        along = reach((low + high) / 2)
-        return along, self._certain(map_, rays, (low + high) / 2, along)
+        inverse = torch.cat(found)
+        along = lines.reach(inverse)
+        return along, self._certain(map_, rays, inverse, along)
 
     def next_frame(self, move: CameraMove3D, reprojection: Following) -> DepthMap:
         """Return the map warped to the next frame, with its distances from there."""
@@ -290,8 +262,108 @@ def _before_far(reach: Tensor, rays: Rays) -> tuple[Tensor, Tensor]:
     return torch.minimum(reach, _wall(rays, rays.move.far)), torch.ones_like(reach)
 
 
-def _read(map_: Tensor, x: Tensor, y: Tensor, width: int, height: int) -> Tensor:
-    """Sample a map at positions in a frame of that size, in pixels; its border is repeated."""
-    grid = torch.stack([(x + 0.5) * 2 / width - 1, (y + 0.5) * 2 / height - 1], -1)[None]
-    grid = grid.nan_to_num(0.0, 2.0, -2.0).clamp(-2, 2)
+class _Lines(NamedTuple):
+    """Rays as lines in the frame before, over which 1 / distance goes evenly.
+
+    x, y: where a ray is at 1 / distance of 0, from -1 to 1 across that frame, [h, w] each.
+    right, down: by how much that changes where 1 / distance is 1 more, [h, w] each.
+    start: where the rays begin, along z.
+    ahead: how far they go along z, for a reach of 1, [h, w].
+    """
+
+    x: Tensor
+    y: Tensor
+    right: Tensor
+    down: Tensor
+    start: Tensor
+    ahead: Tensor
+
+    @classmethod
+    def from_rays(cls, rays: Rays) -> _Lines:
+        height, width = rays.directions.shape[:2]
+        across, down, ahead = rays.directions.unbind(-1)
+        ahead = ahead.clamp(min=BEHIND)
+        focal, *centre = rays.lens
+        ends, changes = [], []
+        for start, way, middle, size in (
+            (rays.start[0], across, centre[0], width),
+            (rays.start[1], down, centre[1], height),
+        ):
+            slope = way / ahead
+            ends.append((focal * slope + middle + 0.5) * 2 / size - 1)
+            changes.append(focal * (start - rays.start[2] * slope) * 2 / size)
+        x, y = ends
+        right, below = changes
+        return cls(x, y, right, below, rays.start[2], ahead)
+
+    def split(self, size: int, axis: int) -> Iterator[_Lines]:
+        """Part them into rows or columns of blocks."""
+        parts = [each.split(size, axis) for each in (*self[:4], self.ahead)]
+        for x, y, right, down, ahead in zip(*parts, strict=True):
+            yield _Lines(x, y, right, down, self.start, ahead)
+
+    def reach(self, inverse: Tensor) -> Tensor:
+        """How far along the ray the point with this 1 / distance in the frame before is."""
+        return (1 / inverse - self.start) / self.ahead
+
+    def place(self, inverse: Tensor | float) -> Tensor:
+        """Where that point is in the frame before, (x, y) from -1 to 1, [h, w, 2]."""
+        return torch.stack([self.x + inverse * self.right, self.y + inverse * self.down], -1)
+
+
+def _meet(map_: Tensor, lines: _Lines, near: float, far: float) -> Tensor:
+    """Find where rays that are side by side meet a map of 1 / distance: that of the point.
+
+    Between `near` and `far`, of which only what the map has below the rays is searched.
+    """
+
+    def behind(inverse: Tensor) -> Tensor:
+        """Whether the ray is behind the surface there."""
+        return _read(map_, lines.place(inverse)) >= inverse
+
+    for _ in range(_NARROWINGS):
+        near, far = _find_range(map_, lines, near, far)
+    sides = torch.tensor([map_.shape[1], map_.shape[0]]) / 2
+    drift = torch.linalg.vector_norm((lines.place(near) - lines.place(far)) * sides, dim=-1)
+    steps = math.ceil(min(_FINEST, max(4.0, 2 * float(drift.clamp(max=_FINEST).max()))))
+    low, high = torch.full_like(lines.x, near), torch.full_like(lines.x, far)
+    found = torch.zeros_like(low, dtype=torch.bool)
+    # A surface that the camera has passed is not met: a ray has to be in front of it first.
+    before = lines.reach(low) > 0
+    for step in range(1, steps):
+        inverse = torch.full_like(low, near + (far - near) * step / steps)
+        inside = behind(inverse)
+        hit = inside & before & ~found
+        high = torch.where(hit, inverse, high)
+        found |= hit
+        low = torch.where(inside | found, low, inverse)
+        before |= ~inside & (lines.reach(inverse) > 0)
+        if bool(found.all()):
+            break
+    low = torch.where(found | before, low, high)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        hit = behind(middle)
+        low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
+    return (low + high) / 2
+
+
+def _find_range(map_: Tensor, lines: _Lines, near: float, far: float) -> tuple[float, float]:
+    """Find between which values the map is, wherever the rays are between two of them."""
+    ends = torch.stack([lines.place(near), lines.place(far)])
+    if not bool(ends.isfinite().all()):
+        return near, far
+    sides = torch.tensor([map_.shape[1], map_.shape[0]])
+    cells = ((ends.clamp(-2, 2) + 1) / 2 * sides - 0.5).flatten(0, 2)
+    left, top = (cells.amin(0).floor().long().clamp(min=0).minimum(sides - 1)).tolist()
+    right, bottom = (cells.amax(0).ceil().long().clamp(min=0).minimum(sides - 1)).tolist()
+    below = map_[top : bottom + 1, left : right + 1]
+    # A little more, so that rays begin before the nearest point.
+    room = 1e-6 * near
+    return min(near, float(below.max()) + room), max(far, float(below.min()) - room)
+
+
+def _read(map_: Tensor, places: Tensor) -> Tensor:
+    """Sample a map at (x, y) from -1 to 1, [h, w, 2]; its border is repeated."""
+    grid = places[None].nan_to_num(0.0, 2.0, -2.0).clamp(-2, 2)
     return sample_grid(map_[None, None], grid, padding="border")[0, 0]
