@@ -138,9 +138,9 @@ def test_drawn_again_a_composition_and_a_thing_get_the_drawer_that_suits_them() 
     now = load_config("a fox", base=several)
     assert (now.drawer, now.steps) == ("vqgan,pyramid", 90)
     now = load_config("a fox on a chair", base=one)
-    assert (now.drawer, now.steps) == ("vqgan", 40)
+    assert (now.drawer, now.steps) == ("vqgan", 35)
     thing = to_dict(load_config("a cat", drawer="vqgan"))
     assert (thing["drawer"], thing["steps"]) == ("vqgan", 60)
-    assert load_config("a cat on a chair", base=thing).steps == 40
+    assert load_config("a cat on a chair", base=thing).steps == 35
     longer = to_dict(load_config("a cat on a chair", steps=70))
     assert load_config("a fox on a chair", base=longer).steps == 70

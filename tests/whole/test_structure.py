@@ -164,7 +164,7 @@ def test_the_tables_of_settings_are_tables() -> None:
     assert lines[1] == "| --- | --- | --- | --- |"
     assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {6}
     steps = (
-        "| `steps` | `200` | number of steps; from a draft 90, by a VQGAN 60, a composition 40 | "
+        "| `steps` | `200` | number of steps; from a draft 90, by a VQGAN 60, a composition 35 | "
         "whole number |"
     )
     assert steps in lines

@@ -323,7 +323,7 @@ class RunConfig:
         TILES,
     )
     steps: int = option(
-        200, "number of steps; from a draft 90, by a VQGAN 60, a composition 40", least=1
+        200, "number of steps; from a draft 90, by a VQGAN 60, a composition 35", least=1
     )
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
