@@ -12,7 +12,6 @@ Begin with `images` and `film_assembly`.
     ffmpeg          The ffmpeg process: finding it, running it, and its errors as sentences
     film_decoder    Decoding of films and animated pictures: what is in them, and their frames at
                     a rate
-    frames          Frames of films, in and out: footage, and the thread that writes frames
     film_encoder    Encoding of films: pixel formats, codecs, and dissolves between frames
     film_assembly   The film writer, frame by frame
     live_film       Live films, which can be watched while the run goes on
