@@ -90,6 +90,19 @@ def test_after_one_that_cannot_be_written_there_are_no_more(tmp_path: Path) -> N
         writer.flush()  # where the error was not known by then
     writer.flush()
     assert writer.count == 1 and [p.name for p in tmp_path.iterdir()] == ["0.png"]
+    writer.add(tmp_path / "1.png", grey(1))
+    writer.flush()
+    assert writer.count == 2 and level_of(tmp_path / "1.png") == 1
+
+
+def test_nothing_is_replaced_unless_told(tmp_path: Path) -> None:
+    writer = FrameWriter()
+    for overwrite in (True, True):
+        writer.add(tmp_path / "0.png", grey(9), overwrite=overwrite)
+    writer.add(tmp_path / "0.png", grey(0))
+    with pytest.raises(OutputError, match="already exists"):
+        writer.flush()
+    assert level_of(tmp_path / "0.png") == 9
 
 
 def test_other_shapes_are_mistakes_of_ours(tmp_path: Path) -> None:

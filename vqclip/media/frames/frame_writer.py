@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,8 @@ class FrameWriter:
     """Writes pictures as PNG in a thread, in order.
 
     A file is there whole or not at all, after a kill, too; it is not forced onto the disk, so
-    after a power cut the last ones may lack. Where one cannot be written, the ones after it are
-    not written either, and whoever adds the next one hears of it.
+    after a power cut the last ones may lack. Where one cannot be written, those that wait behind
+    it are dropped, and whoever adds the next one hears of it.
 
     Args:
         written: called with the number of pictures so far, in the thread, after each.
@@ -51,8 +51,9 @@ class FrameWriter:
         *,
         notes: Mapping[str, str] | None = None,
         level: int | None = None,
+        overwrite: bool = False,
     ) -> None:
-        """Have a picture written, over what is there.
+        """Have a picture written.
 
         Args:
             frame: [1, 3, H, W] in [0, 1], or [H, W, 3] uint8, or the same with opacity. It may
@@ -60,16 +61,17 @@ class FrameWriter:
             size: (width, height) in pixels, to which it is resized (bicubic).
             notes: text chunks of the PNG, by name.
             level: of zlib; None for the usual one.
+            overwrite: replace a file of that name.
 
         Raises:
-            OutputError: if an earlier one could not be written.
+            OutputError: if an earlier one could not be written; this one is not added then.
             ValueError: for another shape.
         """
         if isinstance(frame, np.ndarray):
             images.check_pixels(frame)
         pixels = frame.copy() if isinstance(frame, np.ndarray) else images.to_levels(frame)
         while self._waiting and (self._waiting[0].done() or len(self._waiting) >= MOST):
-            self._waiting.popleft().result()
+            self._finish_first()
 
         def write() -> None:
             if self._failed:
@@ -79,7 +81,7 @@ class FrameWriter:
                     pixels if isinstance(pixels, np.ndarray) else pixels.cpu().numpy(), size
                 )
                 encoded = images.to_png(fitted, notes, level=level)
-                files.write_whole(path, encoded, overwrite=True, durable=False)
+                files.write_whole(path, encoded, overwrite=overwrite, durable=False)
             except BaseException:
                 self._failed = True
                 raise
@@ -95,4 +97,13 @@ class FrameWriter:
             OutputError: if one could not be.
         """
         while self._waiting:
+            self._finish_first()
+
+    def _finish_first(self) -> None:
+        try:
             self._waiting.popleft().result()
+        except BaseException:
+            wait(self._waiting)  # they see that one failed, and are dropped
+            self._waiting.clear()
+            self._failed = False
+            raise

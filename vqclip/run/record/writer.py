@@ -279,7 +279,8 @@ def _preview(previews: FrameWriter, folder: Path, step: Step, provenance: Proven
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable_error(folder, error) from error
-    previews.add(folder / f"{step.index:05d}.png", step.image, notes=provenance.notes())
+    path = folder / f"{step.index:05d}.png"
+    previews.add(path, step.image, notes=provenance.notes(), overwrite=True)
 
 
 def _now() -> str:
