@@ -51,17 +51,17 @@ def test_a_disk_that_fills_up(
     home: Home, capsys: Capture, monkeypatch: Patch, writes: int
 ) -> None:
     assert main.main(["a fox", "--quiet", "--out", "whole", *home.words(*WORDS)]) == 0
-    left, sync = [writes], os.fsync
+    left, replace = [writes], os.replace
 
-    def full(number: int) -> None:
+    def full(source: str, target: str) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
-        sync(number)
+        replace(source, target)
 
     capsys.readouterr()
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "replace", full)
         assert main.main(["a fox", *home.words(*WORDS)]) == 1
     err = capsys.readouterr().err
     assert "cannot be written (No space left on device); free some space on the disk" in err
