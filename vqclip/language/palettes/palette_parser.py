@@ -31,7 +31,7 @@ _COUNT = re.compile(r"\\(\d+)$", re.ASCII)
 
 @dataclass(frozen=True)
 class PaletteFile:
-    """A file of which the colours are taken: `@sunset.png\8`.
+    r"""A file of which the colours are taken: `@sunset.png\8`.
 
     Args:
         name: of a picture or of a palette, as written.
