@@ -13,6 +13,7 @@ from PIL import ImageDraw
 
 import vqclip
 from tests.helpers import building, readme
+from tests.run.test_resume import killed
 from vqclip.cli import main
 from vqclip.media import images
 from vqclip.models.zoo import model_files
@@ -54,6 +55,21 @@ def test_a_prompt_in_the_shell_ends_with_a_picture_and_a_film(tmp_path: Path) ->
     assert main.main(["again", str(final), "--out", str(tmp_path / "again"), "--quiet"]) == 0
     copy = tmp_path / "again" / "0001-a-red-heart" / "final.png"
     assert copy.read_bytes() == final.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [("a cat", "a cat on a chair"), ("a cat on a chair", "a cat")]
+)
+def test_resumed_with_another_kind_of_prompt_a_run_keeps_its_drawer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, then: str
+) -> None:
+    words = ("size=64x64", "dream.count=1", "steps=6", "seed=1", "checkpoint.every=1")
+    killed(monkeypatch, 2, first, *words, "film.format=none", "--out", str(tmp_path), "--quiet")
+    (folder,) = tmp_path.iterdir()
+    drawer = provenance.read_provenance(folder).settings["drawer"]
+    assert main.main(["resume", str(folder), f"prompts={then}", "--quiet"]) == 0
+    notes = provenance.read_provenance(folder / "final.png")
+    assert (notes.prompt, notes.settings["drawer"], notes.settings["steps"]) == (then, drawer, 6)
 
 
 def test_the_loss_falls_and_the_wish_shows() -> None:

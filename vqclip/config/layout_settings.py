@@ -39,12 +39,13 @@ def plan_layouts(
 
 
 def is_composed(config: RunConfig) -> bool:
-    """Whether a sentence of a run becomes a composition; `init` is resolved.
+    """Whether a run starts from a composition, that of its first scene; `init` is resolved.
 
     Prompts and sizes that are not valid, which is reported when the run is planned, compose none.
     """
     try:
-        return bool(plan_layouts(config, parse_prompts(config.prompts)))
+        prompts = parse_prompts(config.prompts)
+        return min(prompt.scene for prompt in prompts) in plan_layouts(config, prompts)
     except VqclipError:
         return False
 

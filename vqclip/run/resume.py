@@ -129,7 +129,10 @@ def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
     """
     base = point.notes.settings
     base |= {"out": str(point.folder.parent), "checkpoint": point.checkpoint}
-    config = loading.load_config(base=base, overrides=overrides)
+    # Other prompts may be another kind of picture, which would get another drawer and steps.
+    kept = {key: base[key] for key in ("drawer", "steps") if key in base}
+    kept_words = [f"{key}={value}" for key, value in kept.items()]
+    config = loading.load_config(base=base, overrides=[*kept_words, *overrides])
     if config.out != base["out"]:
         raise ConfigError(
             f"out is {config.out}, but a run continues in its own folder, {point.folder}; to "
