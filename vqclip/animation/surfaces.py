@@ -312,15 +312,16 @@ class _Lines(NamedTuple):
 
 
 def _meet(map_: Tensor, lines: _Lines, near: float, far: float) -> Tensor:
-    """Find where rays that are side by side meet a map of 1 / distance: that of the point.
+    """Find the 1 / distance at which rays meet a map of it, [h, w]; rays that never do: `far`.
 
-    Between `near` and `far`, of which only what the map has below the rays is searched.
+    Only those values between `near` and `far` are tried that the map has where the rays pass.
     """
 
     def behind(inverse: Tensor) -> Tensor:
         """Whether the ray is behind the surface there."""
         return _read(map_, lines.place(inverse)) >= inverse
 
+    farthest = far
     for _ in range(_NARROWINGS):
         near, far = _find_range(map_, lines, near, far)
     sides = torch.tensor([map_.shape[1], map_.shape[0]]) / 2
@@ -340,7 +341,8 @@ def _meet(map_: Tensor, lines: _Lines, near: float, far: float) -> Tensor:
         before |= ~inside & (lines.reach(inverse) > 0)
         if bool(found.all()):
             break
-    low = torch.where(found | before, low, high)
+    gone = ~(found | before)  # the ray is behind the surface all the way
+    low, high = (torch.where(gone, farthest, each) for each in (low, high))
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         hit = behind(middle)
@@ -349,7 +351,11 @@ def _meet(map_: Tensor, lines: _Lines, near: float, far: float) -> Tensor:
 
 
 def _find_range(map_: Tensor, lines: _Lines, near: float, far: float) -> tuple[float, float]:
-    """Find between which values the map is, wherever the rays are between two of them."""
+    """Find the greatest and the least value of the map where the rays pass.
+
+    Args:
+        near, far: the part of each ray that counts, as 1 / distance.
+    """
     ends = torch.stack([lines.place(near), lines.place(far)])
     if not bool(ends.isfinite().all()):
         return near, far
