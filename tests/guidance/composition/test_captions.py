@@ -26,6 +26,9 @@ CAPTIONS = {
         ("a police car", "car", "a police car"),
         ("a car of stone", "car", "a car of stone"),
         ("a toy car", "toy car", "a toy car"),
+        ("a cable car", "car", "a cable car"),
+        ("police car", "car", "police car"),
+        ("an old boat", "boat", "an old boat"),
         ("cars", "car", "cars"),
         ("a fox", "fox", "a fox"),
         ("", "", ""),
@@ -42,7 +45,7 @@ def test_the_starters_captions_are_those_of_its_file() -> None:
     assert write_caption("a black cat", "cat") == "a black cat"
     assert write_caption("a white cat", "cat") == "a white cat face"
     for noun in found:
-        layout = plan_layout(f"a fox behind a {noun}")
+        layout = plan_layout(f"a rainbow behind a {noun}")
         assert layout is not None
         # The name of a thing is what its caption is looked up by.
         names = {thing.name for thing in layout.things}

@@ -308,6 +308,7 @@ def test_what_is_not_understood_has_no_layout(text: str) -> None:
         ("a house between two mountains", "between house mountain mountain"),
         ("a sun behind a mountain", "behind sun mountain"),
         ("the moon behind the hills", "behind moon hill"),
+        ("the moon behind a foggy mountain", "behind moon mountain"),
     ],
 )
 def test_kinds_of_phrases_are_read(text: str, expected: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from vqclip.language.layout.reader.noun_phrases import add_article
+from vqclip.language.layout.reader.vocabulary import load_vocabulary
 from vqclip.models.zoo import model_files
 
 
@@ -32,7 +34,8 @@ def write_caption(prompt: str, name: str, captions: Mapping[str, Caption] | None
 
     Args:
         prompt: of the thing: "an old car".
-        name: its noun in the singular: "car". A prompt that ends in another word stays.
+        name: its noun in the singular: "car". A prompt that ends in another word stays, and so
+            does one whose noun is the last word of a compound.
         captions: by nouns; the starter's unless given.
 
     >>> write_caption("an old car", "car", {"car": Caption("automobile")})
@@ -40,12 +43,14 @@ def write_caption(prompt: str, name: str, captions: Mapping[str, Caption] | None
     """
     found = (read_captions() if captions is None else captions).get(name)
     article, *words = prompt.split(" ") if " " in prompt else ("", prompt)
-    if found is None or words[-1] != name or found.unless & {*words[:-1]}:
+    if found is None or words[-1] != name or found.unless & {article, *words[:-1]}:
+        return prompt
+    # A coffee table is no coffee desk.
+    plain = load_vocabulary().adjectives.issuperset(words[:-1])
+    if not plain or {*words[:-1]} & {*found.text.split()}:
         return prompt
     text = " ".join([*words[:-1], found.text])
-    if article in ("a", "an"):
-        article = "an" if text[0] in "aeiou" else "a"
-    return f"{article} {text}".strip()
+    return add_article(text) if article in ("a", "an") else f"{article} {text}".strip()
 
 
 @cache

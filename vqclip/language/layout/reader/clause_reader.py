@@ -255,7 +255,9 @@ class ClauseReader:
             self.read_pronoun(phrase)
         elif self.open and self.open.kind == "material" and self.open.subject:
             self.describe()
-        elif drawn := find_drawn(phrase, self.open, self.words[self.at : self.at + 2]):
+        elif drawn := find_drawn(
+            phrase, self.open, self.words[self.at : self.at + 2], self.said.phrases
+        ):
             self.ground.facets = self.ground.facets | drawn.facets
             self.place(self.said.add(drawn), drawn)
         elif phrase.is_setting or (not phrase.name and phrase.facets):

@@ -9,6 +9,7 @@ from vqclip.language.layout.reader.discourse import Discourse, OpenRelation
 from vqclip.language.layout.reader.ground import Ground
 from vqclip.language.layout.reader.noun_phrases import NounPhrase, NounPhraseReader
 from vqclip.language.layout.reader.vocabulary import load_vocabulary
+from vqclip.language.layout.sizes import size_of
 
 OUTSIDE = frozenset({"front", "behind", "beside", "left", "right"})
 # Settings that are buildings when seen from outside.
@@ -24,7 +25,10 @@ TIMES = frozenset({"sunset", "sunrise"})
 
 
 def find_drawn(
-    phrase: NounPhrase, made: OpenRelation | None, after: Sequence[str]
+    phrase: NounPhrase,
+    made: OpenRelation | None,
+    after: Sequence[str],
+    named: Sequence[NounPhrase] = (),
 ) -> NounPhrase | None:
     """A noun of scenery as a thing, where its relation tells that it is seen as one, or None.
 
@@ -35,15 +39,20 @@ def find_drawn(
         phrase: what was read.
         made: the relation that it closes.
         after: the two words after it.
+        named: the phrases that were read before it.
     """
     if not phrase.is_setting or made is None or not made.subject:
         return None
     if made.kind in OUTSIDE and phrase.name in ENTERED:
         return replace(phrase, kind="building", facets={})
     number, thing = load_vocabulary().scenery_things.get(phrase.name, (0, ""))
-    if made.kind in ("between", "behind") and phrase.facets.get("place") in RISING:
-        # Painted as the ground, they would be behind everything.
-        return replace(phrase, kind="object", facets={})
+    if phrase.facets.get("place") in RISING:
+        if made.kind == "between":
+            return replace(phrase, kind="object")
+        if made.kind == "behind" and all(is_in_sky(named[index]) for index in made.subject):
+            # Painted as the ground, it would be behind the sun that it should hide.
+            facets = {key: value for key, value in phrase.facets.items() if key != "place"}
+            return replace(phrase, kind="object", facets=facets)
     if not thing or phrase.name in TIMES:
         return None
     if made.kind == "below" and phrase.facets.get("place") == "sea":
@@ -55,6 +64,10 @@ def find_drawn(
     if made.kind == "with" and after[:1] in (["on"], ["in"], ["inside"]) and after[-1] in OWNING:
         return replace(make_scenery(number, thing), end=phrase.end)
     return None
+
+
+def is_in_sky(phrase: NounPhrase) -> bool:
+    return size_of(phrase.name).place == "sky"
 
 
 def draw_scenery(said: Discourse, ground: Ground) -> None:
