@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -93,6 +94,23 @@ def test_after_one_that_cannot_be_written_there_are_no_more(tmp_path: Path) -> N
     writer.add(tmp_path / "1.png", grey(1))
     writer.flush()
     assert writer.count == 2 and level_of(tmp_path / "1.png") == 1
+
+
+def test_what_is_to_last_is_forced_onto_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: forced.append(os.fstat(number).st_ino))
+    writer = FrameWriter()
+    for number in range(3):
+        writer.add(tmp_path / f"{number}.png", grey(0))
+    writer.flush()
+    assert forced == []
+    (tmp_path / "1.png").unlink()
+    writer.flush(durable=True)
+    assert forced == [(tmp_path / f"{number}.png").stat().st_ino for number in (0, 2)]
+    writer.flush(durable=True)
+    assert len(forced) == 2
 
 
 def test_nothing_is_replaced_unless_told(tmp_path: Path) -> None:

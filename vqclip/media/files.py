@@ -30,7 +30,8 @@ def write_whole(
     """Write a file so that it is there whole or not at all, even if the power goes.
 
     Args:
-        durable: force it onto the disk. Otherwise that holds for a kill, not for the power.
+        durable: force it onto the disk. Without, it is whole after a kill, but perhaps not
+            after a power cut.
 
     Raises:
         OutputError: if the file exists and is not to be replaced, or cannot be written.

@@ -128,21 +128,21 @@ class Film:
             self._writer.add(path, frame, self._size, level=frame_writer.QUICK)
             self.count += 1
 
-    def flush(self) -> None:
-        """Wait until all frames are written.
+    def flush(self, durable: bool = False) -> None:
+        """Wait until all frames are written; see `FrameWriter.flush`.
 
         Raises:
             OutputError: if one cannot be; then the film has those before it.
         """
         with self._counted():
-            self._writer.flush()
+            self._writer.flush(durable)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
         """Where a frame could not be written, count those before it."""
         try:
             yield
-        except OutputError:
+        except BaseException:
             self.count = self._first + self._writer.count
             raise
 

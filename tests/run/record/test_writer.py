@@ -32,11 +32,15 @@ class Film:
         self.frames = 0
         self.closed = 0
         self.paused = 0
+        self.flushed: list[tuple[int, bool]] = []
         self.failure = failure
 
     def add(self, frame: Any) -> None:
         assert frame.shape[:2] == (1, 3)
         self.frames += 1
+
+    def flush(self, durable: bool = False) -> None:
+        self.flushed.append((self.frames, durable))
 
     def pause(self) -> None:
         self.paused += 1
@@ -201,10 +205,15 @@ def test_checkpoints_come_in_time_at_the_end_and_when_the_consumer_leaves(
     seen: list[int] = []
     told: list[int] = []
 
-    def save() -> None:
-        told.append(len(log_of(place)) - 1)  # what is saved is written down already
+    film = Film(place / "film.mp4")
 
-    options: dict[str, Any] = {"save": save, "save_every": every}
+    def save() -> None:
+        done = len(log_of(place))
+        told.append(done - 1)  # what is saved is written down already
+        assert film.flushed[-1] == (done, True)
+        assert len(os.listdir(place / "steps")) == (done + 1) // 2
+
+    options: dict[str, Any] = {"save": save, "save_every": every, "film": film}
     with closing(kept(Source(range(5)), place, **options)) as steps:
         for step in steps:
             seen.append(step.index)

@@ -6,9 +6,11 @@ neither, unless `MOST` frames wait already.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +30,9 @@ QUICK = 1  # zlib's level, for frames: a quarter of the time of its usual one
 class FrameWriter:
     """Writes pictures as PNG in a thread, in order.
 
-    A file is there whole or not at all, after a kill, too; it is not forced onto the disk, so
-    after a power cut the last ones may lack. Where one cannot be written, those that wait behind
-    it are dropped, and whoever adds the next one hears of it.
+    A file is there whole or not at all, after a kill, too. It is forced onto the disk by
+    `flush(durable=True)` only. Where one cannot be written, those that wait behind it are
+    dropped, and a later `add` or `flush` raises the error.
 
     Args:
         written: called with the number of pictures so far, in the thread, after each.
@@ -42,6 +44,7 @@ class FrameWriter:
         self._pool = ThreadPoolExecutor(1, "frames")
         self._waiting: deque[Future[None]] = deque()
         self._failed = False
+        self._loose: list[Path] = []  # written, and not forced onto the disk
 
     def add(
         self,
@@ -70,6 +73,8 @@ class FrameWriter:
         if isinstance(frame, np.ndarray):
             images.check_pixels(frame)
         pixels = frame.copy() if isinstance(frame, np.ndarray) else images.to_levels(frame)
+        if not isinstance(pixels, np.ndarray) and not pixels.is_cuda:
+            pixels = pixels.cpu().numpy()  # MPS does not bear two threads (pytorch 197805)
         while self._waiting and (self._waiting[0].done() or len(self._waiting) >= MOST):
             self._finish_first()
 
@@ -86,18 +91,27 @@ class FrameWriter:
                 self._failed = True
                 raise
             self.count += 1
+            self._loose.append(path)
             self._written(self.count)
 
         self._waiting.append(self._pool.submit(write))
 
-    def flush(self) -> None:
+    def flush(self, durable: bool = False) -> None:
         """Wait until all are written.
+
+        Args:
+            durable: force them onto the disk, too.
 
         Raises:
             OutputError: if one could not be.
         """
         while self._waiting:
             self._finish_first()
+        if durable:
+            for path in self._loose:
+                with suppress(OSError), path.open("rb+") as file:  # whoever deleted it may
+                    os.fsync(file.fileno())
+            self._loose.clear()
 
     def _finish_first(self) -> None:
         try:

@@ -115,9 +115,9 @@ def record_steps(
         """Write a checkpoint; what it counts on is in its place then."""
         nonlocal saved
         if options.save is not None and not saved:
-            previews.flush()
+            previews.flush(durable=True)
             if film is not None:
-                film.flush()
+                film.flush(durable=True)
             options.save()
         saved = True
 
