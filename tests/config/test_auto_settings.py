@@ -142,5 +142,7 @@ def test_drawn_again_a_composition_and_a_thing_get_the_drawer_that_suits_them() 
     thing = to_dict(load_config("a cat", drawer="vqgan"))
     assert (thing["drawer"], thing["steps"]) == ("vqgan", 60)
     assert load_config("a cat on a chair", base=thing).steps == 35
+    other = load_config("a cat", base=several, init="x.png", aspect="2:1")
+    assert (other.drawer, other.steps) == ("vqgan", 200)
     longer = to_dict(load_config("a cat on a chair", steps=70))
     assert load_config("a fox on a chair", base=longer).steps == 70

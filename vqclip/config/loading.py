@@ -87,7 +87,7 @@ def _settled(
         merged: what the layers say; they are not merged again.
         base: the first of the layers, if it is the notes of a picture.
     """
-    was_composed = base is not None and _was_composed(layers[0])
+    was_composed = base is not None and _was_composed(merged, base)
     if base is not None and "drawer" not in {key for _, own in layers[1:] for key in own}:
         merged = auto_settings.free_drawer(merged, base, was_composed)
     config = _with_share(auto_settings.resolve_auto(merged))
@@ -110,10 +110,13 @@ def _settled(
     )
 
 
-def _was_composed(notes: Layer) -> bool:
+def _was_composed(merged: RunConfig, notes: Mapping[str, Any]) -> bool:
     """Whether the picture that has these notes was a composition of several things."""
-    before = dataclasses.replace(merge_layers([notes]), prompts=_prompt_of([notes]))
-    return layout_settings.is_composed(before)
+    keys = ("prompts", "layout", "init", "size", "aspect")
+    before = {key: notes[key] for key in keys if key in notes}
+    film = dict(notes.get("source", {})).get("film", "")
+    source = dataclasses.replace(merged.source, film=film)
+    return layout_settings.is_composed(dataclasses.replace(merged, **before, source=source))
 
 
 def _with_share(config: RunConfig) -> RunConfig:
