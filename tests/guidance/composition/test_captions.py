@@ -44,6 +44,8 @@ def test_the_starters_captions_are_those_of_its_file() -> None:
     assert found["kitten"] == found["cat"] == Caption("cat face", frozenset({"black"}))
     assert write_caption("a black cat", "cat") == "a black cat"
     assert write_caption("a white cat", "cat") == "a white cat face"
+    for prompt in ("a police car", "a fire truck", "a coffee table", "a rocking chair"):
+        assert write_caption(prompt, prompt.split()[-1]) == prompt
     for noun in found:
         layout = plan_layout(f"a rainbow behind a {noun}")
         assert layout is not None

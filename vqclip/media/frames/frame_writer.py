@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vqclip.tensors import Image
 
 MOST = 4  # frames that wait, each 3 bytes a pixel; then the run waits, too
-QUICK = 1  # zlib's level, for frames: a quarter of the time of its usual one
+QUICK = 1  # zlib's level, for frames: a quarter to a third of the time of its usual one
 
 
 class FrameWriter:
