@@ -61,7 +61,6 @@ def main() -> None:
 
 def shaped(place: Path) -> None:
     """Make models of the published shapes, with random weights."""
-    import open_clip
     from safetensors.torch import save_file
 
     from vqclip.models import vqgan, vqgan_config
@@ -73,13 +72,19 @@ def shaped(place: Path) -> None:
         config = model_files.MODELS_FOLDER / CHECKPOINTS[published].config
         save_file(vqgan.build_vqgan(vqgan_config.read_config(config)).state_dict(), weights)
         download.import_model(weights, config, name)
-    (place / "clip").mkdir()
-    save_file(
-        open_clip.create_model(SHAPE).state_dict(),
-        place / "clip" / "open_clip_model.safetensors",
-    )
-    layout = {"model_cfg": open_clip.get_model_config(SHAPE), "preprocess_cfg": {}}
-    (place / "clip" / "open_clip_config.json").write_text(json.dumps(layout))
+    shape_clip(place / "clip", SHAPE)
+
+
+def shape_clip(folder: Path, shape: str) -> None:
+    """Make a perceptor of a published shape, with random weights."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    model = open_clip.create_model(shape)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    layout = {"model_cfg": open_clip.get_model_config(shape), "preprocess_cfg": {}}
+    (folder / "open_clip_config.json").write_text(json.dumps(layout))
 
 
 def plan(words: list[str]) -> int:

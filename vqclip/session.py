@@ -27,12 +27,19 @@ from vqclip.drawers.registry import DRAWERS, DrawerInputs
 from vqclip.guidance import objectives, pixel_losses
 from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.objectives import PromptInputs
+from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
-from vqclip.models.device import describe_deterministic_cost, pick_device, pick_seed, purpose_seed
+from vqclip.models.device import (
+    describe_deterministic_cost,
+    pick_decoder_precision,
+    pick_device,
+    pick_seed,
+    purpose_seed,
+)
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
@@ -133,6 +140,7 @@ def build_runner(
         ),
         stages=stages,
         models=models,
+        computed=_describe_computation(perceptor_set.perceptors[0], vqgan),
         notes=notes,
         start=start,
         words=words,
@@ -157,7 +165,15 @@ def _load_vqgan(
         return None, {}
     say(f"loading the VQGAN {request.vqgan} …")
     vqgan, digest = models_vqgan.load_vqgan(request.vqgan, device)
+    if pick_decoder_precision(request.config.precision, device) == "bf16":
+        vqgan.gradient_dtype = torch.bfloat16
     return vqgan, {request.vqgan: digest}
+
+
+def _describe_computation(perceptor: OpenClipPerceptor, vqgan: VQGAN | None) -> dict[str, str]:
+    """The device and the number formats that the run computes in, as notes have them."""
+    half = vqgan is not None and vqgan.gradient_dtype == torch.bfloat16
+    return perceptor.computation | ({"decoder": "bf16"} if half else {})
 
 
 def _make_drawers(

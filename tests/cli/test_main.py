@@ -392,13 +392,14 @@ def test_a_reader_that_has_gone_is_no_mistake(monkeypatch: Patch) -> None:
 def test_a_run_file_draws_the_pixels_of_its_command_line_through_both_doors(
     home: Home, tmp_path: Path, capsys: Capture
 ) -> None:
-    plain = dict(word.split("=") for word in home.words("seed=3"))
+    words = home.words("seed=3", "precision=fp32")
+    plain = dict(word.split("=") for word in words)
     lines = [f"{key}: {value}" for key, value in plain.items() if "." not in key]
     lines += ["prompts: a fox:2 | fog:-0.5", "cutouts: {count: 4}", "film: {format: none}"]
     lines += ["losses: {smoothness: 0, distinct: 0}"]
     lines[lines.index(f"perceptors: {home.clip}")] = f"perceptors: [{home.clip}]"
     Path("art.yaml").write_text("\n".join(lines))
-    assert main.main(["a fox:2 | fog:-0.5", "--quiet", *home.words("seed=3")]) == 0
+    assert main.main(["a fox:2 | fog:-0.5", "--quiet", *words]) == 0
     assert main.main(["art.yaml", "--quiet"]) == 0
     assert main.main(["art.yaml", "--quiet", "seed=4"]) == 0
     one, two, other = (Path(line) for line in capsys.readouterr().out.splitlines())

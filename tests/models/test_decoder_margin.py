@@ -12,7 +12,8 @@ import torch
 import yaml
 
 from vqclip.errors import ModelError
-from vqclip.models import padding, vqgan
+from vqclip.models import vqgan
+from vqclip.models.layers import padding
 from vqclip.models.zoo import model_files
 from vqclip.training.settings import VqganRecipe, check_recipe
 from vqclip.training.vqgan_trainer import architecture

@@ -16,6 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from tests.models.test_memory import kept
 from vqclip.models import memory, vqgan
+from vqclip.models.layers import decoder_layers
 from vqclip.models.zoo import model_files
 
 SMALL: dict[str, Any] = {
@@ -148,7 +149,7 @@ def test_less_is_kept() -> None:
 def test_attention_is_that_of_taming() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        ours = vqgan._Attention(64)
+        ours = decoder_layers.Attention(64)
     theirs = AttnBlock(64)
     theirs.load_state_dict(ours.state_dict())
     given, wanted = noise(2, 64, 6, 9).requires_grad_(), noise(2, 64, 6, 9, seed=3)
@@ -159,7 +160,7 @@ def test_attention_is_that_of_taming() -> None:
 
 
 def test_attention_holds_no_weight_of_every_pair() -> None:
-    attention, seen = vqgan._Attention(64), []
+    attention, seen = decoder_layers.Attention(64), []
 
     def keep(tensor: Tensor) -> Tensor:
         seen.append(tensor.numel())
@@ -174,4 +175,4 @@ def test_a_vqgan_attends_by_it() -> None:
     found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
     kinds = {type(each) for each in model.modules() if isinstance(each, AttnBlock)}
-    assert kinds == {vqgan._Attention}
+    assert kinds == {decoder_layers.Attention}

@@ -31,7 +31,10 @@ def test_gpus_are_told_with_capability_and_memory(capsys: Capture) -> None:
     for number in range(2):
         told = f"cuda:{number} Pretend, capability 7.5, 3.0 of 3.0 GB free"
         assert told in lines
-    assert "device=auto cuda (Pretend)" in lines and "precision=auto fp16" in lines
+    assert (
+        "device=auto cuda (Pretend)" in lines
+        and "precision=auto fp16, the decoder in fp32" in lines
+    )
     assert "one step drawn on cuda (Pretend) in fp16, in" in " ".join(lines)
 
 

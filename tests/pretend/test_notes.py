@@ -14,7 +14,7 @@ from vqclip.run.record import provenance
 
 pytestmark = pytest.mark.pretend
 Capture = pytest.CaptureFixture[str]
-GPU = {"device": "cuda (Pretend)", "precision": "bf16"}
+GPU = {"device": "cuda (Pretend)", "precision": "bf16", "decoder": "bf16"}
 HERE = {"device": "cpu", "precision": "fp32"}
 
 

@@ -213,7 +213,7 @@ def test_a_film_that_is_killed_comes_out_the_same(tmp_path: Path, monkeypatch: P
     monkeypatch.chdir(tmp_path)
     words = ["animate", "a red balloon", "seed=1", "init=random", "camera.zoom=1.04", "frames=5"]
     words += ["size=64x64", "steps=4", "motion.steps=3", "checkpoint.every=2", "cutouts.count=4"]
-    words += ["device=cpu", f"threads={torch.get_num_threads()}"]
+    words += ["device=cpu", "precision=fp32", f"threads={torch.get_num_threads()}"]
     go(*words, "--out", "whole")
     root = Path(__file__).parents[2]
     command = [sys.executable, str(root / "run.py"), *words, "--out", "pieces", "--json"]

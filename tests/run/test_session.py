@@ -26,6 +26,7 @@ from vqclip.media import images
 from vqclip.models import clip, device
 from vqclip.models.zoo import model_files
 from vqclip.optimisation_loop import Step
+from vqclip.run.record import provenance
 from vqclip.run.runner import Runner
 from vqclip.tensors import Parameters
 
@@ -343,6 +344,35 @@ def test_the_precision_that_is_named_or_half_on_cuda(monkeypatch: pytest.MonkeyP
     for supported, name in ((True, "bf16"), (False, "fp16")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported, **_: x)
         assert device.pick_precision("auto", cuda) == name
+
+
+def test_a_decoder_computes_in_bfloat16_where_the_device_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cpu, cuda, mps = (torch.device(kind) for kind in ("cpu", "cuda", "mps"))
+    assert device.pick_decoder_precision("auto", cpu) == "fp32"
+    monkeypatch.setattr(device, "has_bfloat16", lambda: True)
+    assert device.pick_decoder_precision("auto", cpu) == "bf16"
+    assert device.pick_decoder_precision("auto", mps) == "fp32"
+    named = [device.pick_decoder_precision(name, cpu) for name in ("fp32", "fp16", "bf16")]
+    assert named == ["fp32", "fp32", "bf16"]
+    for supported, name in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda x=supported, **_: x)
+        assert device.pick_decoder_precision("auto", cuda) == name
+
+
+def test_the_decoders_format_is_noted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ready(home).provenance().computed == {"device": "cpu", "precision": "fp32"}
+    monkeypatch.setattr(device, "has_bfloat16", lambda: True)
+    run = ready(home)
+    noted = run.provenance().computed
+    assert noted == {"device": "cpu", "precision": "fp32", "decoder": "bf16"}
+    assert provenance.describe_computation(noted) == "on cpu in fp32, the decoder in bf16"
+    assert torch.isfinite(first(run).losses["a fox"])
+    no_decoder = ready(home, drawer="pixels", init="random").provenance().computed
+    assert no_decoder == {"device": "cpu", "precision": "fp32"}
+    both = {"device": "cpu", "precision": "bf16", "decoder": "bf16"}
+    assert provenance.describe_computation(both) == "on cpu in bf16"
 
 
 def test_half_precision_draws_too(home: Home) -> None:

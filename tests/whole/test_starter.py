@@ -36,7 +36,8 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_prompt_in_the_shell_ends_with_a_picture_and_a_film(tmp_path: Path) -> None:
-    done = run("a red heart", "steps=6", "--size", "64x64", "--seed", "3", cwd=tmp_path)
+    words = ["steps=6", "precision=fp32", "--size", "64x64", "--seed", "3"]
+    done = run("a red heart", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     final = tmp_path / done.stdout.strip()
     assert final == tmp_path / "outputs" / "0001-a-red-heart" / "final.png"

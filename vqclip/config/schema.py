@@ -391,7 +391,7 @@ class RunConfig:
     memory: MemorySettings = group(MemorySettings, "how to use less memory")
     previews: int = option(25, "a preview in steps/ every N steps; 0: none", least=0)
     device: str = device_option("the device to use, also cuda:1")
-    precision: str = option("auto", "number format of the perceptors", PRECISIONS)
+    precision: str = option("auto", "number format of perceptors and decoder", PRECISIONS)
     deterministic: bool = option(
         False, "on a GPU, add numbers in the same order each time; slower"
     )

@@ -27,6 +27,8 @@ from vqclip.models import clip as models_clip
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.device import describe_device, pick_precision
+from vqclip.models.layers.batch_norms import fold_batch_norms
+from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_words
 from vqclip.tensors import Cutouts, Embedding
@@ -288,7 +290,7 @@ def load_perceptor(
                     source, device=device, precision=precision, require_pretrained=True, **options
                 )
         else:
-            with models_clip.silence_warnings():
+            with NoInitialisation(), models_clip.silence_warnings():
                 model = clip.create_model(
                     source, device=device, precision=precision, load_weights=False
                 )
@@ -304,12 +306,16 @@ def load_perceptor(
         ) from error
     model.eval().requires_grad_(False)
     clip_text_tower.convert_precision(model, dtype)
+    seen = model.visual.preprocess_cfg
+    size = seen["size"] if isinstance(seen["size"], int) else seen["size"][0]
+    if dtype == torch.float32:  # in half precision, folded weights would be rounded twice
+        stream = torch.Generator().manual_seed(0)
+        example = torch.rand(1, 3, size, size, generator=stream)
+        fold_batch_norms(model.visual, example.to(device))
     if hasattr(model.visual, "trunk") and torch.device(device).type == "cpu":
         # Convolutions take half the time there in this layout. On CUDA, it takes depthwise ones
         # to cuDNN, which lacks them in bfloat16 on older GPUs.
         model.visual.to(memory_format=torch.channels_last)
-    seen = model.visual.preprocess_cfg
-    size = seen["size"] if isinstance(seen["size"], int) else seen["size"][0]
     mean, std = (
         torch.tensor(seen[key], device=device).view(1, 3, 1, 1) for key in ("mean", "std")
     )

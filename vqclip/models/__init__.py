@@ -11,7 +11,6 @@ Begin with `vqgan` and `clip`.
     tokenizer        Tokenizers, with learnt words
     gpt              The GPT over codes, in the layout of taming-transformers
     prior            The prior: from a text embedding to the codes of a picture
-    padding          Padding: what a VQGAN sees beyond the border of a picture
     net2net          The class-conditional transformers of taming-transformers (Net2Net)
     cost             The cost of a model's pass: bytes and operations, counted on meta tensors
     device           Devices, number formats, determinism and seeds

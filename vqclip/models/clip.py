@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
+from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import unpack_tables
 from vqclip.models.zoo.import_hint import explain_path
@@ -223,10 +224,9 @@ def build_without_weights(name: str) -> Any | None:
     fetched = vision.get("timm_model_name") and vision.get("timm_model_pretrained")
     if fetched or towers["text_cfg"].get("hf_model_name"):
         return None
-    with torch.device("meta"), silence_warnings():
-        model = clip.create_model(
-            source, load_weights=False, device="meta", force_quick_gelu=quick
-        )
+    with torch.device("meta"), NoInitialisation(), silence_warnings():
+        options = {"load_weights": False, "device": "meta", "force_quick_gelu": quick}
+        model = clip.create_model(source, **options)
     return model.eval().requires_grad_(False)
 
 

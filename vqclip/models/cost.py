@@ -60,7 +60,8 @@ def draw_cost(
     """
     policy = MemoryPolicy() if policy is None else policy
     shape = (1, drawer.channels, height // drawer.factor, width // drawer.factor)
-    latent = torch.empty(shape, device="meta", requires_grad=True)
+    dtype = drawer.codebook.dtype
+    latent = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
 
     def plain() -> Cost:
         return count_cost(lambda: drawer.decode(latent), drawer, work=work)

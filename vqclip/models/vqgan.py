@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder
+from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models import memory, padding
+from vqclip.models import memory
+from vqclip.models.layers import decoder_layers, padding
+from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.vqgan_config import Layout, describe_layout, read_config
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
@@ -154,22 +156,6 @@ def straight_through(value: Tensor, gradient_to: Tensor) -> Tensor:
     return result
 
 
-class _Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
-    """taming's attention, by a fused kernel that does not hold the weights of all pairs.
-
-    A picture of 1024 pixels has 16,384 cells where a cell is 8 pixels: the weights are 1 GiB, and
-    a gradient needs them three times. Where torch has no such kernel, they are held anyway.
-    """
-
-    def forward(self, given: Tensor) -> Tensor:
-        normed = self.norm(given)
-        # Contiguous, or torch falls back to the kernel that holds all weights.
-        rows = [x(normed).flatten(2).mT.contiguous()[:, None] for x in (self.q, self.k, self.v)]
-        seen = nn.functional.scaled_dot_product_attention(*rows)  # [N, 1, h * w, C]
-        projected: Tensor = self.proj_out(seen.squeeze(1).mT.reshape(given.shape))
-        return given + projected
-
-
 class VQGAN(nn.Module):
     """A VQGAN: encoder, codebook and decoder; the names of its weights are taming's.
 
@@ -182,6 +168,8 @@ class VQGAN(nn.Module):
         margin: codes that are repeated around a picture as it is drawn, and cut off; 0 in
             published models, which are decoded exactly as taming does.
         repeat: how its pictures repeat; see `set_repeat`.
+        gradient_dtype: the number format of decoding while a gradient is recorded; what is
+            decoded without one, as a finished picture is, is decoded in float32.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -193,12 +181,11 @@ class VQGAN(nn.Module):
         self.channels = channels
         self.margin = layout.margin
         self.repeat = ONCE
+        self.gradient_dtype = torch.float32
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints the shape of z
             self.encoder = Encoder(**layout.ddconfig)
             self.decoder = Decoder(**layout.ddconfig)
-        for module in self.modules():
-            if type(module) is AttnBlock:
-                module.__class__ = _Attention
+        decoder_layers.replace_layers(self)
         book = nn.Embedding(codes, channels)
         nn.init.uniform_(book.weight, -1 / codes, 1 / codes)
         self.quantize = nn.ModuleDict({"embedding" if kind == "vq" else "embed": book})
@@ -247,7 +234,11 @@ class VQGAN(nn.Module):
 
         Colours out of range are clamped, by `clamp_with_grad`.
         """
-        return self._decode(self.decoder, latent)
+        recorded = torch.is_grad_enabled() and latent.requires_grad
+        if not recorded or self.gradient_dtype == torch.float32:
+            return self._decode(self.decoder, latent)
+        with torch.autocast(latent.device.type, self.gradient_dtype):
+            return self._decode(self.decoder, latent)
 
     def decode_in_tiles(self, latent: Latent) -> Image:
         """Decode to the same picture with less memory and an approximate gradient.
@@ -262,7 +253,8 @@ class VQGAN(nn.Module):
         given = self.post_quant_conv(latent)
         if self.repeat.is_on and self.margin > 0:
             padding.hold_norms(self.decoder, given, self.margin, self.repeat)
-        return _to_colours(padding.with_margin(draw, given, self.margin, self.repeat))
+        drawn = padding.with_margin(draw, given, self.margin, self.repeat)
+        return _to_colours(drawn.to(latent.dtype))
 
     def codebook_range(self) -> tuple[Tensor, Tensor]:
         """The least and the greatest value of each channel in the codebook: [1, C, 1, 1]."""
@@ -330,7 +322,7 @@ def open_vqgan(
         ModelError: if a file cannot be read, or they do not belong together.
     """
     parsed = read_config(config)
-    with torch.device("meta"):  # no random weights, which would be replaced anyway
+    with torch.device("meta"), NoInitialisation():
         model = build_vqgan(parsed, source=str(config))
     state = _vqgan_state(read_checkpoint(weights))
     wanted = model.state_dict()

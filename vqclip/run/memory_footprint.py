@@ -25,6 +25,7 @@ from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
 from vqclip.models.cost import Cost, count_cost, draw_cost, embed_cost, image_size
+from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.catalogue import CHECKPOINTS
@@ -49,6 +50,7 @@ class ModelShapes:
 
     Attributes:
         vqgan: if it is among the drawers.
+        dtype, decoder_dtype: number formats of perceptors, and of the VQGAN in a step.
         perceptors: as the settings name them, in the order of `networks`.
         parts: those of the picture that have prompts of their own.
         weights: of all models, in bytes; those that open_clip does not describe left out.
@@ -59,6 +61,7 @@ class ModelShapes:
     unknown: tuple[str, ...]
     device: torch.device
     dtype: torch.dtype
+    decoder_dtype: torch.dtype
     perceptors: Sequence[PerceptorSpec]
     parts: PictureParts
     weights: int
@@ -87,17 +90,22 @@ def build_shapes(
     """
     device = models_device.pick_device(config.device)
     dtype = _DTYPES[models_device.pick_precision(config.precision, device)]
-    drawer = None
+    decoder_dtype = _DTYPES[models_device.pick_decoder_precision(config.precision, device)]
+    drawer, drawer_weights = None, 0
     if uses_vqgan(config.drawer):
-        with torch.device("meta"):
+        with torch.device("meta"), NoInitialisation():
             built = vqgan.build_vqgan(_config_of(config.vqgan))
             drawer = built.requires_grad_(False).eval()
+        drawer_weights = _weights(drawer)
+        if device.type == "cpu":  # CUDA keeps float32 beside it
+            drawer.to(decoder_dtype)
     networks = {each.name: clip.build_without_weights(each.name) for each in perceptors}
     unknown = tuple(name for name, network in networks.items() if network is None)
     known = tuple(network.to(dtype) for network in networks.values() if network is not None)
     known_or_not = None if unknown else known
-    weights = sum(map(_weights, known if drawer is None else (drawer, *known)))
-    return ModelShapes(drawer, known_or_not, unknown, device, dtype, perceptors, parts, weights)
+    weights = drawer_weights + sum(map(_weights, known))
+    formats = device, dtype, decoder_dtype
+    return ModelShapes(drawer, known_or_not, unknown, *formats, perceptors, parts, weights)
 
 
 def step_costs(

@@ -82,7 +82,7 @@ class SharedCounts:
 
     Attributes:
         models: by their names and the device, on the meta device.
-        speeds: by device, number format and threads.
+        speeds: by device, number formats and threads.
     """
 
     models: dict[tuple[Any, ...], ModelShapes] = field(default_factory=dict)
@@ -98,10 +98,11 @@ class SharedCounts:
 
     def find_speed(self, models: ModelShapes, threads: int) -> Speed:
         """How fast the device of a run is."""
-        key = (models.device, models.dtype, threads)
+        formats = models.device, models.dtype, models.decoder_dtype
+        key = (*formats, threads)
         if key not in self.speeds:
             with _threads(threads):
-                self.speeds[key] = measure_speed(models.device, models.dtype)
+                self.speeds[key] = measure_speed(*formats)
         return self.speeds[key]
 
 
@@ -179,10 +180,18 @@ def describe_estimate(estimate: Estimate) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
 
 
-def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
-    """Measure how fast a device is now, for about half a second. Draws no random numbers."""
-    picture = torch.ones(1, 64, 96, 96, device=device)
-    kernel = torch.ones(64, 64, 3, 3, device=device)
+def measure_speed(
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    decoder_dtype: torch.dtype = torch.float32,
+) -> Speed:
+    """Measure how fast a device is now, for about half a second. Draws no random numbers.
+
+    Args:
+        dtype, decoder_dtype: number formats of perceptors and of a decoder.
+    """
+    picture = torch.ones(1, 64, 96, 96, device=device, dtype=decoder_dtype)
+    kernel = torch.ones(64, 64, 3, 3, device=device, dtype=decoder_dtype)
     rows = torch.ones(1024, 512, device=device, dtype=dtype)
     columns = torch.ones(512, 512, device=device, dtype=dtype)
     large = torch.ones(MOVED[device.type], device=device)

@@ -70,6 +70,7 @@ class Runner:
         filtered: what draws now, as it is shown.
         finish: what draws the last steps instead, and how many; None if nothing does.
         stages: (width, height, steps) of each size of the first drawer, in pixels.
+        computed: see `Provenance`.
         changes: what was set otherwise on the way; see `Provenance`.
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
         memory_policy: of drawer and perceptors; tightened when memory runs out.
@@ -90,6 +91,7 @@ class Runner:
     objectives: list[Objective]
     stages: list[tuple[int, int, int]]
     models: dict[str, str]
+    computed: dict[str, str]
     notes: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
@@ -337,10 +339,9 @@ class Runner:
         prompt = settings.pop("prompts")
         if not self.layouts:  # notes as they were before there were layouts
             del settings["layout"]
-        known = self.models, package_versions()
         more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
-        more |= {"changes": self.changes, "computed": self.perceptors[0].computation}
-        return Provenance(settings, prompt, self.seed, *known, **more)
+        more |= {"changes": self.changes, "computed": self.computed}
+        return Provenance(settings, prompt, self.seed, self.models, package_versions(), **more)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.models import padding
+from vqclip.models.layers import padding
 from vqclip.models.zoo import model_files
 from vqclip.training import loop, settings
 from vqclip.training.checkpoints import load_weights, read_weights

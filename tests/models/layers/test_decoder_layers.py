@@ -1,0 +1,110 @@
+"""Layers of decoders: the same pictures and gradients as taming's own, by less."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.conftest import Home
+from vqclip.models import vqgan
+from vqclip.models.layers import decoder_layers
+from vqclip.models.layers.decoder_layers import upsample_and_convolve
+from vqclip.models.vqgan import VQGAN
+from vqclip.models.zoo import model_files
+
+
+def published(model: VQGAN) -> VQGAN:
+    """A copy of taming's own layers."""
+    plain = {own: kind for kind, own in decoder_layers.KINDS.items()}
+    copied = deepcopy(model)
+    for module in copied.modules():
+        module.__class__ = plain.get(type(module), type(module))
+    return copied
+
+
+def decode(model: VQGAN, latent: Tensor) -> tuple[Tensor, Tensor]:
+    """A picture, and the gradient of a loss that weighs all pixels differently."""
+    given = latent.detach().requires_grad_()
+    picture = model.decode(given)
+    weight = torch.rand(picture.shape, generator=torch.Generator().manual_seed(2))
+    (picture * weight).sum().backward()
+    assert given.grad is not None
+    return picture.detach(), given.grad
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 8), (7, 3)])
+@pytest.mark.parametrize("biased", [True, False])
+def test_upsampling_and_convolving_at_the_small_size(size: tuple[int, int], biased: bool) -> None:
+    given = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(5, 3, 3, 3, dtype=torch.float64)
+    bias = torch.randn(5, dtype=torch.float64) if biased else None
+    large = functional.interpolate(given, scale_factor=2.0, mode="nearest")
+    expected = functional.conv2d(large, weight, bias, padding=1)
+    found = upsample_and_convolve(given, weight, bias)
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() < 1e-12
+    grads = [torch.autograd.grad(each.sin().sum(), given)[0] for each in (found, expected)]
+    assert (grads[0] - grads[1]).abs().max() < 1e-12
+
+
+def test_a_decoder_gives_the_picture_and_the_gradient_of_the_published_layers() -> None:
+    found = model_files.find_vqgan("starter")
+    model = vqgan.open_vqgan(found.config, found.weights)
+    latent = model.random_latent(6, 9, torch.Generator().manual_seed(1))
+    own, theirs = decode(model, latent), decode(published(model), latent)
+    assert (own[0] - theirs[0]).abs().max() < 1e-5
+    assert (own[1] - theirs[1]).abs().max() < 1e-4 * theirs[1].abs().max()
+
+
+def test_no_layer_of_the_published_ones_is_left(models: Home) -> None:
+    model = vqgan.open_vqgan(models.config, models.checkpoint)
+    kinds = {type(module) for module in model.modules()}
+    assert kinds & set(decoder_layers.KINDS.values())
+    assert not kinds & set(decoder_layers.KINDS)
+    assert set(model.state_dict()) == set(published(model).state_dict())
+
+
+def test_weights_that_learn_get_their_gradient() -> None:
+    layer = decoder_layers.Upsampling(4, with_conv=True)
+    layer(torch.randn(1, 4, 3, 3)).square().sum().backward()
+    assert layer.conv.weight.grad is not None
+    assert layer.conv.weight.grad.abs().max() > 0
+
+
+def test_upsampling_without_a_convolution_repeats_pixels() -> None:
+    layer = decoder_layers.Upsampling(4, with_conv=False)
+    given = torch.randn(1, 4, 3, 3)
+    assert torch.equal(layer(given), given.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_a_shortcut_of_3x3_is_taken() -> None:
+    from taming.modules.diffusionmodules.model import ResnetBlock
+
+    options = {"in_channels": 32, "out_channels": 64, "dropout": 0.0, "temb_channels": 0}
+    theirs = ResnetBlock(conv_shortcut=True, **options)
+    own = deepcopy(theirs)
+    decoder_layers.replace_layers(nn.ModuleList([own]))
+    assert type(own) is decoder_layers.ResidualBlock
+    given = torch.randn(1, 32, 5, 5)
+    assert (own(given) - theirs(given, None)).abs().max() < 1e-5
+
+
+def test_half_precision_is_for_steps_alone() -> None:
+    found = model_files.find_vqgan("starter")
+    model = vqgan.open_vqgan(found.config, found.weights)
+    latent = model.random_latent(6, 6, torch.Generator().manual_seed(1))
+    exact, exact_gradient = decode(model, latent)
+    with torch.no_grad():
+        plain = model.decode(latent)
+    model.gradient_dtype = torch.bfloat16
+    half, half_gradient = decode(model, latent)
+    assert half.dtype == torch.float32
+    assert 0 < (half - exact).abs().max() < 0.05
+    rows = [each.flatten() for each in (half_gradient, exact_gradient)]
+    assert functional.cosine_similarity(*rows, dim=0) > 0.99
+    with torch.no_grad():
+        assert torch.equal(model.decode(latent), plain)

@@ -1,0 +1,9 @@
+"""Layers of networks: faster ones that compute the same, and what they see beyond borders.
+
+Begin with `decoder_layers`.
+
+    decoder_layers  Layers of taming-transformers that compute the same in less time and memory
+    batch_norms     Batch norms of a frozen network, folded into its convolutions
+    initialisation  Modules without random weights, which a checkpoint would replace anyway
+    padding         Padding: what a VQGAN sees beyond the border of a picture
+"""
