@@ -27,15 +27,15 @@ from vqclip.run import memory_footprint
 from vqclip.run.memory_footprint import ModelShapes
 from vqclip.run.preflight import Request
 
-PASSES = 12.0  # how often a step moves what it keeps; steps of three sizes fitted
-START = 6.0  # seconds: imports, loading, the first step; measured as BASE was
+PASSES = 15.0  # how often a step moves what it keeps; steps of two sizes and formats fitted
+START = 7.0  # seconds: imports, loading, the second judge, the end; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
 CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
 TIMING_SECONDS = 0.15  # seconds for one measurement of speed
 LEAST_SECONDS = 0.01  # of work on a GPU that is timed at once: waiting for it takes some, too
 MOST_REPEATS = 1024
-MOVED = {"cpu": 2**22, "cuda": 2**25, "mps": 2**25}  # numbers; a GPU's cache holds 2**22 of them
+MOVED = {"cpu": 2**24, "cuda": 2**25, "mps": 2**25}  # numbers; caches hold 2**22 of them
 
 
 @dataclass(frozen=True)
