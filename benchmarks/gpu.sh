@@ -6,9 +6,9 @@
 # FOLDER (gpu-figures) gets a log, a JSON file of each table, and a picture and a film to look at.
 # A part that fails or takes too long does not stop the others. DEVICE=mps asks for Apple's GPU.
 device=${DEVICE:-cuda}
-out=${1:-gpu-figures}
+mkdir -p "${1:-gpu-figures}" || exit
+out=$(cd "${1:-gpu-figures}" && pwd)
 cd "$(dirname "$0")/.." || exit
-mkdir -p "$out" || exit
 log=$out/log.txt
 : >"$log"
 
@@ -30,15 +30,18 @@ step() {  # SECONDS NAME SETTING...
     try "$seconds" python benchmarks/step.py device="$device" out="$out/$name.json" "$@"
 }
 
-picture="python -m vqclip device=$device seed=1 --quiet out=$out"
-try 60 python -m vqclip doctor device="$device"
-try 120 python -m pytest -q -m gpu tests/whole/test_gpu.py
+draw() {  # SETTING... PROMPT
+    try 40 python -m vqclip device="$device" seed=1 --quiet out="$out" "$@"
+}
+
+try 40 python -m vqclip doctor device="$device"
+try 90 python -m pytest -q -m gpu tests/whole/test_gpu.py
 step 120 published models=published sizes=512 cuts=64 perceptors=2 precision=auto
-step 60 starter models=starter sizes=256 cuts=16,32 precision=auto
-step 60 starter-fp32 models=starter sizes=256 cuts=16 precision=fp32
-try 60 $picture "a red fox"
-try 60 $picture "a snowman under a palm tree"
-try 60 $picture "a red fox" steps=40 frames=24 camera.zoom=1.03
-step 90 large models=published sizes=256,1024 cuts=32 perceptors=1,3 precision=auto repeat=5
+step 50 starter models=starter sizes=256 cuts=16,32 precision=auto
+step 40 starter-fp32 models=starter sizes=256 cuts=16 precision=fp32
+draw "a red fox"
+draw "a snowman under a palm tree"
+draw "a red fox" steps=40 frames=24 camera.zoom=1.03
+step 140 large models=published sizes=256,1024 cuts=32 perceptors=1,3 precision=auto repeat=5
 rm -f "$out/last.txt"
 echo "all of it is in $log"

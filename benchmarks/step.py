@@ -13,7 +13,8 @@ perceptors:
 
 `starter` is the bundled pair, or with perceptors=2 both bundled perceptors; `published` has the
 shapes of the ImageNet VQGAN of factor 16 and of CLIP's ViT-B/32, then ViT-B/16 and RN50, with
-random weights, which take the same time. On a GPU each turn is waited for.
+random weights, which take the same time. `classic` and `bare` decode in float32 in any case, and
+embed in the format of the run. On a GPU each turn is waited for.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def main(arguments: list[str]) -> None:
     if unknown := set(given) - set(DEFAULTS):
         sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(DEFAULTS)}")
     asked = DEFAULTS | given
+    if "starter" in asked["models"] and set(asked["perceptors"].split(",")) - {"1", "2"}:
+        sys.exit("there are two bundled perceptors; with more, write models=published")
     print(" ".join(["$ python", *sys.argv]))
     print(
         f"{platform.platform()}, {os.cpu_count()} cores, torch {torch.__version__}, "
@@ -80,6 +83,11 @@ def main(arguments: list[str]) -> None:
             ]
             print(f"{models:10}{size:>6}{cuts:>6}{count:>7}" + "".join(cells), flush=True)
             rows.append(row)
+            write_rows(asked, rows)
+
+
+def write_rows(asked: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    """Write what is measured so far as JSON, if a file is named."""
     if asked["out"]:
         machine = {"platform": platform.platform(), "cores": os.cpu_count()}
         machine |= {"torch": torch.__version__}

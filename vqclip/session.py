@@ -106,6 +106,8 @@ def build_runner(
         before = run_start.read_first_frame(request.retake, size)
         start = before if start is None else start
     memory_policy = memory_reduction.choose_memory_policy(request, device, notes)
+    if vqgan is not None and memory_policy.tiles:
+        vqgan.gradient_dtype = torch.float32
     perceptor_set = load_perceptors(request, words, seed, device, memory_policy, say)
     notes += word_embedding.unknown_word_notes(
         words, {p.name: p.width for p in perceptor_set.perceptors}

@@ -31,11 +31,16 @@ def test_gpus_are_told_with_capability_and_memory(capsys: Capture) -> None:
     for number in range(2):
         told = f"cuda:{number} Pretend, capability 7.5, 3.0 of 3.0 GB free"
         assert told in lines
-    assert (
-        "device=auto cuda (Pretend)" in lines
-        and "precision=auto fp16, the decoder in fp32" in lines
-    )
+    assert "device=auto cuda (Pretend)" in lines and "precision=auto fp16" in lines
     assert "one step drawn on cuda (Pretend) in fp16, in" in " ".join(lines)
+
+
+def test_a_decoder_in_bfloat16_is_told(capsys: Capture) -> None:
+    with pretending():
+        assert main.main(["doctor"]) == 0
+    lines = said(capsys)
+    assert "precision=auto bf16, the decoder too" in lines
+    assert "one step drawn on cuda (Pretend) in bf16, the decoder too, in" in " ".join(lines)
 
 
 def test_apples_gpu_is_told(capsys: Capture) -> None:

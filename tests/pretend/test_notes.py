@@ -30,7 +30,10 @@ def draw_stills(home: Home) -> tuple[Path, Path]:
 def test_a_run_says_and_notes_what_computed_it(home: Home, capsys: Capture) -> None:
     on_gpu, on_cpu = draw_stills(home)
     err = capsys.readouterr().err
-    assert "seed 1, 32x32, on cuda (Pretend) in bf16, into outputs/0001-a-fox" in err
+    assert (
+        "seed 1, 32x32, on cuda (Pretend) in bf16, the decoder too, into outputs/0001-a-fox"
+        in err
+    )
     assert "seed 1, 32x32, on cpu in fp32, into outputs/0002-a-fox" in err
     for folder, computed in ((on_gpu, GPU), (on_cpu, HERE)):
         assert provenance.read_provenance(folder / "final.png").computed == computed
@@ -53,13 +56,13 @@ def test_again_and_resume_say_when_it_is_another(home: Home, capsys: Capture) ->
     capsys.readouterr()
     assert main.main(["again", str(on_gpu)]) == 0
     assert (
-        "note: the picture was made on cuda (Pretend) in bf16, and is made again on cpu in fp32, "
-        "so it may differ slightly"
+        "note: the picture was made on cuda (Pretend) in bf16, the decoder too, and is made "
+        "again on cpu in fp32, so it may differ slightly"
     ) in capsys.readouterr().err
     assert main.main(["resume", str(on_gpu), "steps=5"]) == 0
     assert (
-        "note: the run began on cuda (Pretend) in bf16; from here on it is computed on cpu in "
-        "fp32, and may differ slightly"
+        "note: the run began on cuda (Pretend) in bf16, the decoder too; from here on it is "
+        "computed on cpu in fp32, and may differ slightly"
     ) in capsys.readouterr().err
     notes = provenance.read_provenance(on_gpu)
     assert notes.computed == HERE

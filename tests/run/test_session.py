@@ -371,8 +371,11 @@ def test_the_decoders_format_is_noted(home: Home, monkeypatch: pytest.MonkeyPatc
     assert torch.isfinite(first(run).losses["a fox"])
     no_decoder = ready(home, drawer="pixels", init="random").provenance().computed
     assert no_decoder == {"device": "cpu", "precision": "fp32"}
+    in_tiles = ready(home, memory={"tiles": True})
+    assert in_tiles.provenance().computed == {"device": "cpu", "precision": "fp32"}
+    assert torch.isfinite(first(in_tiles).losses["a fox"])
     both = {"device": "cpu", "precision": "bf16", "decoder": "bf16"}
-    assert provenance.describe_computation(both) == "on cpu in bf16"
+    assert provenance.describe_computation(both) == "on cpu in bf16, the decoder too"
 
 
 def test_half_precision_draws_too(home: Home) -> None:

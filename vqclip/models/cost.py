@@ -124,6 +124,7 @@ def _kept_bytes(forward: Callable[[], Tensor], model: nn.Module) -> tuple[int, T
 def _count_recomputed(forward: Callable[[], Tensor], model: nn.Module, *, work: bool) -> Cost:
     """Count a pass with recomputed blocks, of which one at a time, the largest, is held."""
     shapes: dict[nn.Module, tuple[int, ...]] = {}
+    dtype = next(model.parameters()).dtype
 
     def note(block: nn.Module, given: tuple[Any, ...]) -> None:
         shapes[block] = tuple(given[0].shape)
@@ -136,7 +137,7 @@ def _count_recomputed(forward: Callable[[], Tensor], model: nn.Module, *, work: 
             handle.remove()
     largest = 0
     for block, shape in {_cost_key(b, shape): (b, shape) for b, shape in shapes.items()}.values():
-        given = torch.empty(shape, device="meta", requires_grad=True)
+        given = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
         alone = count_cost(partial(memory.apply_layers, [block], given), block, work=False)
         largest = max(largest, alone.kept)
     return Cost(cost.flops, cost.kept + largest, cost.moved)

@@ -127,10 +127,10 @@ def pick_decoder_precision(name: str, device: torch.device) -> str:
 
     For "auto" bfloat16 where the device computes in it by itself: a step takes .8 times as long
     on such a processor, and the picture differs by as much as it does with another number of
-    threads. float16 ends too early for a decoder's feature maps.
+    threads. float16 ends too early for a decoder's feature maps; Apple's GPU was not tried.
     """
-    if name != "auto":
-        return "bf16" if name == "bf16" else "fp32"
+    if name != "auto" or device.type == "mps":
+        return "bf16" if name == "bf16" and device.type != "mps" else "fp32"
     if device.type == "cuda":
         return "bf16" if pick_precision(name, device) == "bf16" else "fp32"
     return "bf16" if device.type == "cpu" and has_bfloat16() else "fp32"
@@ -138,8 +138,9 @@ def pick_decoder_precision(name: str, device: torch.device) -> str:
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 by itself: AVX512-BF16, or Intel's AMX."""
-    found = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return bool(found)
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    found = any(getattr(torch.cpu, each, lambda: False)() for each in tests)
+    return found and torch.backends.mkldnn.is_available()
 
 
 def describe_device(device: torch.device) -> str:

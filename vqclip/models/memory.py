@@ -195,7 +195,7 @@ def measure_norm(norms: Norms, norm: nn.GroupNorm, given: Tensor) -> Tensor:
     if (held := getattr(norm, "held", None)) is not None:
         norms[norm] = held
         return apply_measured_norm(norms, norm, given)
-    rows = given.reshape(len(given), norm.num_groups, -1)
+    rows = given.float().reshape(len(given), norm.num_groups, -1)  # half would round them
     spread, mean = torch.var_mean(rows, dim=2, correction=0)  # [N, groups]
     each = norm.num_channels // norm.num_groups
     factor = (spread + norm.eps).rsqrt().repeat_interleave(each, 1) * norm.weight
@@ -206,7 +206,7 @@ def measure_norm(norms: Norms, norm: nn.GroupNorm, given: Tensor) -> Tensor:
 
 def apply_measured_norm(norms: Norms, norm: nn.GroupNorm, given: Tensor) -> Tensor:
     """Apply a group norm by the factor and the offset that `measure_norm` recorded."""
-    factor, term = norms[norm]
+    factor, term = (each.to(given.dtype) for each in norms[norm])
     return torch.addcmul(term, given, factor)
 
 

@@ -166,10 +166,10 @@ class VQGAN(nn.Module):
         factor: pixels per side of a latent cell.
         channels: length of a code.
         margin: codes that are repeated around a picture as it is drawn, and cut off; 0 in
-            published models, which are decoded exactly as taming does.
+            published models, which are decoded as taming does.
         repeat: how its pictures repeat; see `set_repeat`.
         gradient_dtype: the number format of decoding while a gradient is recorded; what is
-            decoded without one, as a finished picture is, is decoded in float32.
+            decoded without one, as a finished picture is, or in tiles, is decoded in float32.
     """
 
     def __init__(self, layout: Layout) -> None:

@@ -91,6 +91,8 @@ def build_shapes(
     device = models_device.pick_device(config.device)
     dtype = _DTYPES[models_device.pick_precision(config.precision, device)]
     decoder_dtype = _DTYPES[models_device.pick_decoder_precision(config.precision, device)]
+    if config.memory.tiles:
+        decoder_dtype = torch.float32
     drawer, drawer_weights = None, 0
     if uses_vqgan(config.drawer):
         with torch.device("meta"), NoInitialisation():

@@ -91,7 +91,8 @@ class SharedCounts:
     def find_shapes(self, request: Request) -> ModelShapes:
         """The models of a run without weights; see `memory_footprint.build_shapes`."""
         config, looking = request.config, (request.perceptors, request.parts)
-        key = (request.vqgan, tuple(request.names), config.device, config.precision)
+        formats = config.device, config.precision, config.memory.tiles
+        key = (request.vqgan, tuple(request.names), *formats)
         if key not in self.models:
             self.models[key] = memory_footprint.build_shapes(config, *looking)
         return replace(self.models[key], perceptors=looking[0], parts=looking[1])

@@ -243,7 +243,8 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     other = changed_settings(point, ready.current_picture())
     before, after = point.notes.computed, ready.provenance().computed
     if before and before != after:
-        other |= {key: value for key, value in before.items() if after.get(key) != value}
+        was = {"decoder": "fp32"} | before  # which is not noted
+        other |= {key: value for key, value in was.items() if after.get(key, "fp32") != value}
         then, here = map(provenance.describe_computation, (before, after))
         ready.notes.append(
             f"the run began {then}; from here on it is computed {here}, and may differ slightly"

@@ -52,7 +52,7 @@ def test_scripts_get_an_object_a_line(small: Home, capsys: Capture) -> None:
     assert main.main(["doctor", "device=cpu", "precision=bf16", "--json"]) == 0
     *said, tried = map(json.loads, capsys.readouterr().out.splitlines())
     assert {each["event"] for each in said} == {"fact"}
-    assert {"name": "precision=bf16", "value": "bf16", "event": "fact"} in said
+    assert {"name": "precision=bf16", "value": "bf16, the decoder too", "event": "fact"} in said
     assert (tried["event"], tried["device"], tried["precision"]) == ("tried", "cpu", "bf16")
     assert tried["seconds"] >= 0
 

@@ -15,6 +15,7 @@ from vqclip.models.layers import decoder_layers
 from vqclip.models.layers.decoder_layers import upsample_and_convolve
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files
+from vqclip.repeats import ONCE, Repeat
 
 
 def published(model: VQGAN) -> VQGAN:
@@ -93,9 +94,11 @@ def test_a_shortcut_of_3x3_is_taken() -> None:
     assert (own(given) - theirs(given, None)).abs().max() < 1e-5
 
 
-def test_half_precision_is_for_steps_alone() -> None:
+@pytest.mark.parametrize("repeat", [ONCE, Repeat(True, True)])
+def test_half_precision_is_for_steps_alone(repeat: Repeat) -> None:
     found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
+    model.set_repeat(repeat)
     latent = model.random_latent(6, 6, torch.Generator().manual_seed(1))
     exact, exact_gradient = decode(model, latent)
     with torch.no_grad():

@@ -66,7 +66,7 @@ class HeldGroupNorm(nn.GroupNorm):
         """As `nn.GroupNorm` does."""
         if self.held is None:
             return super().forward(given)
-        factor, term = self.held
+        factor, term = (each.to(given.dtype) for each in self.held)
         return torch.addcmul(term, given, factor)
 
 

@@ -54,7 +54,7 @@ class Provenance:
         grammar: version of the prompt language that `prompt` is written in.
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
         layouts: those of its scenes, as `layout_json.layouts_to_values` writes them.
-        computed: the device, and the precision of perceptors and decoder; empty if unknown.
+        computed: the device, and the precision of perceptors and decoder (fp32 if not noted).
     """
 
     config: dict[str, Any]
@@ -336,10 +336,10 @@ def _text(data: bytes, path: Path) -> str:
 
 def describe_computation(computed: Mapping[str, str]) -> str:
     """Say where and how it was computed: "on cuda (Tesla T4) in fp16"."""
-    known = [computed[key] for key in ("device", "precision") if key in computed]
-    decoder = computed.get("decoder", computed.get("precision"))
-    more = "" if decoder == computed.get("precision") else f", the decoder in {decoder}"
-    return f"on {' in '.join(known)}{more}"
+    known = " in ".join(value for key, value in computed.items() if key != "decoder")
+    decoder = computed.get("decoder", "")
+    told = "too" if decoder == computed.get("precision") else f"in {decoder}"
+    return f"on {known}, the decoder {told}" if decoder else f"on {known}"
 
 
 LACKING = "not noted"

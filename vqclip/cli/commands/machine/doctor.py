@@ -55,11 +55,13 @@ def doctor(options: DoctorOptions, screen: Console, progress: Progress) -> None:
     finally:
         screen.table(facts)
     screen.say("trying one step …")
+    from vqclip.run.record.provenance import describe_computation
+
     computed, seconds = try_step(config)
     screen.event("tried", **computed, seconds=round(seconds, 1))
     name = "one step".ljust(max(len(name) for name, _ in facts))
-    where = " in ".join(computed.values())
-    screen.result(f"{name}  drawn on {where}, in {seconds:.1f} s with loading the models")
+    where = describe_computation(computed)
+    screen.result(f"{name}  drawn {where}, in {seconds:.1f} s with loading the models")
 
 
 def try_step(config: RunConfig) -> tuple[dict[str, str], float]:

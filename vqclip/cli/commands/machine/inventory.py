@@ -115,7 +115,8 @@ def _choice(asked: str, precision: str) -> Iterator[Fact]:
     yield Fact(f"device={asked}", models_device.describe_device(device))
     perceptors = models_device.pick_precision(precision, device)
     decoder = models_device.pick_decoder_precision(precision, device)
-    more = "" if decoder == perceptors else f", the decoder in {decoder}"
+    more = ", the decoder in bf16" if decoder == "bf16" else ""
+    more = ", the decoder too" if decoder == perceptors == "bf16" else more
     yield Fact(f"precision={precision}", f"{perceptors}{more}")
     free = memory_reduction.available_memory(device)
     yield Fact("memory", "unknown" if free is None else f"{free / 1e9:.1f} GB for a run")
