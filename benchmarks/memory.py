@@ -1,4 +1,4 @@
-"""How much memory does a run take, and how much did `vqclip plan` say?
+"""The memory that runs take, beside what `vqclip plan` says.
 
     python benchmarks/memory.py [NAME …]
 

@@ -1,4 +1,4 @@
-"""How long does a step take, beside the loop that everybody copies, and beside the bare models?
+"""The time of a step, beside the loop that everybody copies, and beside the bare models.
 
     python benchmarks/step.py [models=starter,published] [sizes=256] [cuts=16,32] [perceptors=1]
         [recipe=vqclip] [device=cpu] [precision=fp32] [repeat=9] [out=FILE.json]
