@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from vqclip import __version__
 from vqclip.cli import command_help
 from vqclip.cli.command_help import Block, epilog, first_page, option_help, option_rows
-from vqclip.cli.commands import completion, models
+from vqclip.cli.commands import completion, film, models, plot, train
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.machine import doctor
 from vqclip.cli.commands.score_film import FLOW
@@ -230,28 +230,6 @@ def _add_help(parser: Parser) -> None:
     )
 
 
-def _add_completion(parser: Parser) -> None:
-    parser.usage = f"{parser.prog} {'|'.join(completion.SHELLS)}"
-    parser.add_argument(
-        "shell", metavar="SHELL", help=f"{', '.join(completion.SHELLS)}: print its script"
-    )
-
-
-def _add_plot(parser: Parser) -> None:
-    parser.add_argument(
-        "words", nargs="+", metavar="SCHEDULE", help='such as "0: 0, 50%%: 2" "1 + sin(t)"'
-    )
-    parser.add_argument("--frames", metavar="N", help="frames of an animation (200)")
-    parser.add_argument(
-        "--steps", metavar="N", help=("steps of a picture, where each step is a frame")
-    )
-    parser.add_argument("--fps", metavar="N", help="frames a second (15)")
-    parser.add_argument(
-        "--sound", metavar="FILE", help=("the sound that low, beat and so on follow")
-    )
-    parser.add_argument("--out", metavar="FILE.png", help="a picture of the curves")
-
-
 def _add_show(parser: Parser) -> None:
     parser.add_argument("picture", metavar="PNG", help="a picture, or a run's folder")
 
@@ -259,59 +237,6 @@ def _add_show(parser: Parser) -> None:
 def _add_diff(parser: Parser) -> None:
     parser.add_argument("first", metavar="A.png", help="a picture, or a run's folder")
     parser.add_argument("second", metavar="B.png", help="another")
-
-
-def _add_train(parser: Parser) -> None:
-    parser.usage = f"{parser.prog} [CONFIG …]  [--option …] [key=value …]"
-    parser.add_argument(
-        "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
-    )
-
-
-def _add_models(parser: Parser) -> None:
-    actions = "|".join(models.ACTIONS)
-    parser.usage = f"{parser.prog} {actions} [NAME]  [--option …]"
-    parser.add_argument(
-        "action", type=models.action, metavar="ACTION", help=actions.replace("|", ", ")
-    )
-    parser.add_argument(
-        "name",
-        nargs="?",
-        metavar="NAME",
-        help=("the model's name; for import, its checkpoint file"),
-    )
-    parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
-    parser.add_argument(
-        "--name", dest="as_name", metavar="NAME", help=("import: the name to give it")
-    )
-
-
-def _add_film(parser: Parser) -> None:
-    parser.usage = f"{parser.prog} RUN | FOLDER | PICTURE … | FILM  [--option …] [key=value …]"
-    parser.add_argument(
-        "words", nargs="*", metavar="FRAMES", help="a run, a folder, pictures, '*.png', a film"
-    )
-    parser.add_argument("--format", metavar="KIND", help="mp4, mov, webm, gif, webp or frames")
-    parser.add_argument("--fps", metavar="N", help="frames a second; a film keeps its own")
-    parser.add_argument(
-        "--size", metavar="WxH", help=("size of the film; otherwise the first picture's")
-    )
-    parser.add_argument("--codec", metavar="NAME", help=option_help("film.codec"))
-    parser.add_argument("--crf", metavar="N", help=option_help("film.crf"))
-    parser.add_argument("--quality", metavar="N", help=option_help("film.quality"))
-    parser.add_argument("--between", metavar="N", help=option_help("film.between"))
-    parser.add_argument(
-        "--sound", metavar="FILE", help=("the sound to add: a song, or another film")
-    )
-    parser.add_argument(
-        "--sound-start", metavar="SECONDS", help=("where in the sound the film begins")
-    )
-    parser.add_argument(
-        "--sheet", metavar="N", help=("a contact sheet of every Nth picture instead")
-    )
-    parser.add_argument(
-        "--out", metavar="FILE", help=("such as film.webm; the suffix sets the format")
-    )
 
 
 def _add_invert(parser: Parser) -> None:
@@ -336,15 +261,15 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "resume": _add_resume,
     "direction": _add_direction,
     "invert": _add_invert,
-    "film": _add_film,
+    "film": film.add_arguments,
     "help": _add_help,
-    "completion": _add_completion,
+    "completion": completion.add_arguments,
     "doctor": doctor.add_arguments,
-    "plot": _add_plot,
+    "plot": plot.add_arguments,
     "show": _add_show,
     "diff": _add_diff,
-    "train": _add_train,
-    "models": _add_models,
+    "train": train.add_arguments,
+    "models": models.add_arguments,
 }
 
 

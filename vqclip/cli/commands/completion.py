@@ -204,6 +204,12 @@ def _choices(key: str) -> list[str]:
     return list(_values()[key])
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words and options of the command to its parser."""
+    parser.usage = f"{parser.prog} {'|'.join(SHELLS)}"
+    parser.add_argument("shell", metavar="SHELL", help=f"{', '.join(SHELLS)}: print its script")
+
+
 def completion(options: CompletionOptions, screen: Console, progress: Progress) -> None:
     """Print a script that lets a shell complete commands by TAB."""
     print_completion(options, screen)

@@ -7,6 +7,7 @@ vqclip film film.mp4 --sheet 10
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqclip.cli.command_help import option_help
 from vqclip.cli.options import CommonOptions, to_overrides
 from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
@@ -359,6 +361,35 @@ def _seconds(text: str | None) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
         raise ConfigError(f"--sound-start {text}: write seconds, such as 12.5")
     return float(text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words and options of the command to its parser."""
+    parser.usage = f"{parser.prog} RUN | FOLDER | PICTURE … | FILM  [--option …] [key=value …]"
+    parser.add_argument(
+        "words", nargs="*", metavar="FRAMES", help="a run, a folder, pictures, '*.png', a film"
+    )
+    parser.add_argument("--format", metavar="KIND", help="mp4, mov, webm, gif, webp or frames")
+    parser.add_argument("--fps", metavar="N", help="frames a second; a film keeps its own")
+    parser.add_argument(
+        "--size", metavar="WxH", help=("size of the film; otherwise the first picture's")
+    )
+    parser.add_argument("--codec", metavar="NAME", help=option_help("film.codec"))
+    parser.add_argument("--crf", metavar="N", help=option_help("film.crf"))
+    parser.add_argument("--quality", metavar="N", help=option_help("film.quality"))
+    parser.add_argument("--between", metavar="N", help=option_help("film.between"))
+    parser.add_argument(
+        "--sound", metavar="FILE", help=("the sound to add: a song, or another film")
+    )
+    parser.add_argument(
+        "--sound-start", metavar="SECONDS", help=("where in the sound the film begins")
+    )
+    parser.add_argument(
+        "--sheet", metavar="N", help=("a contact sheet of every Nth picture instead")
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", help=("such as film.webm; the suffix sets the format")
+    )
 
 
 def film(options: FilmOptions, screen: Console, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -194,6 +195,23 @@ ACTIONS: dict[str, Callable[[ModelsOptions, Console], None]] = {
     "verify": verify,
     "remove": remove,
 }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words and options of the command to its parser."""
+    actions = "|".join(ACTIONS)
+    parser.usage = f"{parser.prog} {actions} [NAME]  [--option …]"
+    parser.add_argument("action", type=action, metavar="ACTION", help=actions.replace("|", ", "))
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=("the model's name; for import, its checkpoint file"),
+    )
+    parser.add_argument("--config", metavar="YAML", help="import: the model's taming YAML")
+    parser.add_argument(
+        "--name", dest="as_name", metavar="NAME", help=("import: the name to give it")
+    )
 
 
 def models(options: ModelsOptions, screen: Console, progress: Progress) -> None:

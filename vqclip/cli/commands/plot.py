@@ -6,6 +6,7 @@ each other without colours, and a weight is not flattened by a count. Time is th
 
 from __future__ import annotations
 
+import argparse
 import io
 import itertools
 import math
@@ -250,6 +251,22 @@ def _spread(labels: dict[int, str], wide: int) -> str:
 def _short(number: float) -> str:
     """A number for an axis."""
     return format_number(float(f"{number:.4g}"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words and options of the command to its parser."""
+    parser.add_argument(
+        "words", nargs="+", metavar="SCHEDULE", help='such as "0: 0, 50%%: 2" "1 + sin(t)"'
+    )
+    parser.add_argument("--frames", metavar="N", help="frames of an animation (200)")
+    parser.add_argument(
+        "--steps", metavar="N", help=("steps of a picture, where each step is a frame")
+    )
+    parser.add_argument("--fps", metavar="N", help="frames a second (15)")
+    parser.add_argument(
+        "--sound", metavar="FILE", help=("the sound that low, beat and so on follow")
+    )
+    parser.add_argument("--out", metavar="FILE.png", help="a picture of the curves")
 
 
 def plot(options: PlotOptions, screen: Console, progress: Progress) -> None:

@@ -6,6 +6,7 @@ vqclip train own_vqgan pictures=FOLDER name=mine    the same command again goes 
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import re
@@ -265,6 +266,14 @@ class TrainOptions(CommonOptions):
     """The options of `train`."""
 
     words: list[str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words and options of the command to its parser."""
+    parser.usage = f"{parser.prog} [CONFIG …]  [--option …] [key=value …]"
+    parser.add_argument(
+        "words", nargs="*", metavar="CONFIG", help="a name, or FILE.yaml; none: list them"
+    )
 
 
 def train(options: TrainOptions, screen: Console, progress: Progress) -> None:

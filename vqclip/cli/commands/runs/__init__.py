@@ -1,0 +1,4 @@
+"""The commands about runs as wholes: made of another tool's settings, many at once, compared.
+
+Begin with the command that you look for.
+"""
