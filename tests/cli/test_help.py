@@ -49,11 +49,11 @@ def test_help_fits_a_screen(words: list[str], capsys: Capture) -> None:
 
 def test_the_first_page_has_commands_settings_and_where_the_rest_is(capsys: Capture) -> None:
     text = "\n".join(helped(capsys))
-    for name, about in main.abouts().items():
-        assert f"  {name} " in text and about in text
-    assert sorted(main.COMMANDS) == sorted(
-        name for some in command_help.SORTED.values() for name in some
-    )
+    sorted_names = [name for some in command_help.SORTED.values() for name in some]
+    for name in sorted_names:
+        assert f"  {name} " in text and main.abouts()[name] in text
+    assert f"also      {', '.join(command_help.ALSO)}" in text
+    assert sorted(main.COMMANDS) == sorted([*sorted_names, *command_help.ALSO])
     for typed in command_help.FIRST.values():
         assert f"  {typed} " in text
     assert len(command_help.FIRST) == 10

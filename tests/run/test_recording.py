@@ -16,8 +16,9 @@ import torch
 from PIL import Image as pillow
 
 from tests.conftest import Home
+from tests.helpers.killing import kill_run
 from tests.helpers.moving import clip
-from tests.run.test_resume import Capture, Patch, go, killed
+from tests.run.test_resume import Capture, Patch, go
 from vqclip.cli import main
 from vqclip.media.files import CHECKPOINT
 
@@ -54,7 +55,7 @@ def test_a_killed_animation_goes_on(
     clip(Path("clip"), 5)
     words = ["animate", "a fox", *home.words(*WORDS, *more)]
     go(*words, "--out", "whole")
-    killed(monkeypatch, after, *words, "--out", "pieces")
+    kill_run(monkeypatch, after, *words, "--out", "pieces")
     place = Path("pieces/0001-a-fox")
     assert not (place / "final.png").exists()
     go("resume", str(place))
@@ -140,17 +141,17 @@ def test_an_animation_may_become_longer(home: Home, capsys: Capture) -> None:
     [
         ("frames=2", "frames is 2, but {place} is a run of 4; write 4 or more"),
         ("frames=0", "frames is 0, but {place} is a run of 4; write 4 or more"),
-        ("steps=9", "steps cannot change when a run is resumed"),
-        ("fps=9", "fps cannot change when a run is resumed"),
-        ("motion.steps=9", "motion.steps cannot change when a run is resumed"),
-        ("loop=true", "loop cannot change when a run is resumed"),
-        ("film.between=2", "film.between cannot change when a run is resumed"),
+        ("steps=9", "steps cannot change in the middle of a run"),
+        ("fps=9", "fps cannot change in the middle of a run"),
+        ("motion.steps=9", "motion.steps cannot change in the middle of a run"),
+        ("loop=true", "loop cannot change in the middle of a run"),
+        ("film.between=2", "film.between cannot change in the middle of a run"),
     ],
 )
 def test_what_an_animation_is_cannot_change(
     home: Home, monkeypatch: Patch, capsys: Capture, change: str, message: str
 ) -> None:
-    killed(monkeypatch, 5, "animate", "a fox", *home.words(*FILM))
+    kill_run(monkeypatch, 5, "animate", "a fox", *home.words(*FILM))
     place = Path("outputs/0001-a-fox")
     assert main.main(["resume", str(place), change]) == 2
     assert message.format(place=place) in capsys.readouterr().err
@@ -160,7 +161,7 @@ def test_steps_that_hang_on_the_length_forbid_another(
     home: Home, monkeypatch: Patch, capsys: Capture
 ) -> None:
     words = home.words(*FILM, "motion.steps=0: 1, 100%: 4")
-    killed(monkeypatch, 6, "animate", "a fox", *words)
+    kill_run(monkeypatch, 6, "animate", "a fox", *words)
     place = "outputs/0001-a-fox"
     assert main.main(["resume", place, "frames=9"]) == 2
     assert (
@@ -180,7 +181,7 @@ def test_another_film_under_the_same_name_is_noticed(
 ) -> None:
     clip(Path("clip"), 4)
     words = home.words(*WORDS, "source.film=clip", "source.flow=none", "init=auto")
-    killed(monkeypatch, 6, "animate", "a fox", *words)
+    kill_run(monkeypatch, 6, "animate", "a fox", *words)
     go("animate", "a fox", *words)
     clip(Path("clip"), 4, by=2.0)
     assert main.main(["resume", "outputs/0001-a-fox"]) == 2
@@ -193,7 +194,7 @@ def test_another_film_under_the_same_name_is_noticed(
 
 
 def test_frames_that_are_gone_are_missed(home: Home, monkeypatch: Patch, capsys: Capture) -> None:
-    killed(monkeypatch, 8, "animate", "a fox", *home.words(*FILM))
+    kill_run(monkeypatch, 8, "animate", "a fox", *home.words(*FILM))
     place = Path("outputs/0001-a-fox")
     (place / "frames/00001.png").unlink()
     assert main.main(["resume", str(place)]) == 2

@@ -17,41 +17,19 @@ from PIL import Image as pillow
 import vqclip
 from tests.conftest import Home, Refusal
 from tests.helpers import building
+from tests.helpers.killing import kill_run
 from vqclip.cli import main, output
 from vqclip.config.schema import OPTIMISERS
 from vqclip.errors import ConfigError, OutputError, PictureError
 from vqclip.media.files import CHECKPOINT
 from vqclip.models import vqgan
 from vqclip.run import runner
-from vqclip.run.record import checkpoint, provenance, run_folder, writer
+from vqclip.run.record import checkpoint, provenance, run_folder
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 GROWTH = '[{"size": "50%", "steps": "3"}, {"size": "75%", "steps": "2"}]'
 WORDS = ("steps=8", f"growth={GROWTH}", "film.format=mp4", "checkpoint.every=2", "seed=5")
-
-
-def killed(monkeypatch: Patch, count: int, *words: str) -> None:
-    """Start a run that dies after so many steps, as by kill -9: nothing is put away."""
-    keep = writer.record_steps
-
-    class Killed(BaseException):
-        pass
-
-    def dying(steps: Any, *arguments: Any, **options: Any) -> Any:
-        def some() -> Any:
-            for step in steps:
-                yield step
-                if step.index + 1 == count:
-                    raise Killed
-
-        return keep(some(), *arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(writer, "record_steps", dying)
-        patch.setattr(writer, "_stop", lambda *_: None)
-        with pytest.raises(Killed):
-            main.main(list(words))
 
 
 def go(*words: str) -> None:
@@ -94,7 +72,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     if more not in undisturbed:
         go("a fox", "--out", "whole", *words)
         undisturbed[more] = contents(Path("whole/0001-a-fox"))
-    killed(monkeypatch, count, "a fox", "--out", "pieces", *words)
+    kill_run(monkeypatch, count, "a fox", "--out", "pieces", *words)
     place = Path("pieces/0001-a-fox")
     assert not (place / "final.png").exists()
     capsys.readouterr()
@@ -214,8 +192,9 @@ def test_a_complete_run_may_be_taken_further(
     assert notes.changes == [{"step": 3, "settings": {"steps": 3}}]
     assert notes.config["steps"] == 5
     assert main.main(["again", str(place)]) == 0
-    said = "made with other values of steps up to step 3; this run uses the last values"
-    assert said in capsys.readouterr().err
+    assert "other values of steps up to step 3; so is this one" in capsys.readouterr().err
+    again = Path("outputs/0002-a-fox/final.png")
+    assert again.read_bytes() == (place / "final.png").read_bytes()
 
 
 def test_what_changes_on_the_way_is_noted(
@@ -246,8 +225,8 @@ def test_what_the_run_is_cannot_change(
     assert main.main(["resume", str(place), change]) == 2
     key = change.partition("=")[0]
     said = (
-        f"{key} cannot change when a run is resumed, because what is drawn so far depends on it. "
-        "To draw"
+        f"{key} cannot change in the middle of a run, because what is drawn so far depends on "
+        "it. To draw"
     )
     assert said in capsys.readouterr().err
     assert contents_of(place) == before
@@ -360,7 +339,7 @@ def test_a_second_film_goes_on_too(home: Home, monkeypatch: Patch) -> None:
     place = Path("outputs/0001-a-fox")
     stopped(monkeypatch, 3, str(place), "steps=7")
     assert film_steps(place / "film-from-00002.mp4") == 2
-    killed(monkeypatch, 6, "resume", str(place))
+    kill_run(monkeypatch, 6, "resume", str(place))
     go("resume", str(place))
     assert film_steps(place / "film-from-00002.mp4") == 5 and film_steps(place / "film.mp4") == 2
     assert not list(place.glob("*.frames"))
@@ -382,7 +361,7 @@ def stopped(monkeypatch: Patch, after: int, place: str, *words: str) -> None:
 
 def test_what_is_asked_for_on_the_way_outlives_a_kill(home: Home, monkeypatch: Patch) -> None:
     place = asked(home, monkeypatch, signal.SIGINT)
-    killed(monkeypatch, 3, "resume", str(place), "prompts=a whale", "checkpoint.every=0")
+    kill_run(monkeypatch, 3, "resume", str(place), "prompts=a whale", "checkpoint.every=0")
     go("resume", str(place))
     notes = provenance.read_provenance(place / "final.png")
     assert notes.prompt == "a whale" and len(notes.changes) == 1
@@ -416,7 +395,7 @@ def test_fewer_steps_forget_what_was_taken_after_the_checkpoint(
     home: Home, monkeypatch: Patch
 ) -> None:
     words = home.words("steps=8", "previews=1", "checkpoint.every=4", "film.format=none")
-    killed(monkeypatch, 6, "a fox", *words)
+    kill_run(monkeypatch, 6, "a fox", *words)
     place = Path("outputs/0001-a-fox")
     go("resume", str(place), "steps=4")
     assert len((place / "log.jsonl").read_text().splitlines()) == 4
@@ -425,7 +404,7 @@ def test_fewer_steps_forget_what_was_taken_after_the_checkpoint(
 
 def test_checkpoints_stay_as_often(home: Home, monkeypatch: Patch) -> None:
     place = asked(home, monkeypatch, signal.SIGINT, "checkpoint.every=1")
-    killed(monkeypatch, 5, "resume", str(place))
+    kill_run(monkeypatch, 5, "resume", str(place))
     assert checkpoint.read_run_checkpoint(place).notes["done"] == 5
 
 
@@ -471,7 +450,7 @@ def test_all_of_the_language_goes_on(home: Home, monkeypatch: Patch) -> None:
     prompt = "a (fox:2):{0: 1, 100%: 3} | a moon in(top) ^ a bear | a sun in(left) | @p:0.5"
     words = [*home.words(*WORDS, "fade=0.5"), f"perceptors={home.clip}:{{0: 0.5, 50%: 1}}"]
     go(prompt, *words)
-    killed(monkeypatch, 5, prompt, *words)
+    kill_run(monkeypatch, 5, prompt, *words)
     whole, piece = sorted(path for path in Path("outputs").iterdir() if path.is_dir())
     assert not (piece / "final.png").exists()
     go("resume", str(piece))
@@ -479,7 +458,7 @@ def test_all_of_the_language_goes_on(home: Home, monkeypatch: Patch) -> None:
 
 
 def test_a_prompt_may_get_a_region_on_the_way(home: Home, monkeypatch: Patch) -> None:
-    killed(monkeypatch, 5, "a fox", *home.words(*WORDS))
+    kill_run(monkeypatch, 5, "a fox", *home.words(*WORDS))
     (piece,) = (path for path in Path("outputs").iterdir() if path.is_dir())
     go("resume", str(piece), "prompts=a fox | a moon in(top)")
     assert (piece / "final.png").exists()

@@ -12,9 +12,10 @@ import torch
 
 from tests.conftest import Home
 from tests.helpers.building import draw_latent
+from tests.helpers.killing import kill_run
 from tests.helpers.moving import ready, shown
 from tests.run.test_recording import contents, count, frames
-from tests.run.test_resume import Capture, Patch, go, killed
+from tests.run.test_resume import Capture, Patch, go
 from vqclip.cli import main
 from vqclip.media import images
 from vqclip.run import first_frame
@@ -71,7 +72,7 @@ def test_a_stretch_is_made_again_and_goes_on(old: Home, monkeypatch: Patch) -> N
     words = ["again", OLD, "--frames", "3:7", "prompts=a bear"]
     go(*words)
     go("again", "outputs/0002-a-bear")
-    killed(monkeypatch, 11, *words, "checkpoint.every=2")
+    kill_run(monkeypatch, 11, *words, "checkpoint.every=2")
     go("resume", "outputs/0004-a-bear")
     whole, again, piece = (Path(f"outputs/000{n}-a-bear") for n in (2, 3, 4))
     assert frames(whole) == frames(again) == frames(piece)
@@ -191,12 +192,12 @@ def test_stretches_that_cannot_be(
 
 
 def test_what_a_stretch_needs_is_missed(old: Home, capsys: Capture, monkeypatch: Patch) -> None:
-    killed(monkeypatch, 9, "again", OLD, "--frames", "3:6", "checkpoint.every=2")
+    kill_run(monkeypatch, 9, "again", OLD, "--frames", "3:6", "checkpoint.every=2")
     place = Path("outputs/0002-a-fox")
     assert main.main(["resume", str(place), "frames=9"]) == 2
     assert "frames is 9, but outputs/0002-a-fox is a run of 8; leave" in capsys.readouterr().err
     assert main.main(["resume", str(place), "retake.frames=3:7"]) == 2
-    assert "retake.frames cannot change when a run is resumed" in capsys.readouterr().err
+    assert "retake.frames cannot change in the middle of a run" in capsys.readouterr().err
     frame = Path(OLD, "frames/00006.png")
     shutil.copy(Path(OLD, "frames/00005.png"), frame)
     assert main.main(["resume", str(place)]) == 2

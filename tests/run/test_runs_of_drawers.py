@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Home
-from tests.run.test_resume import Capture, Patch, go, killed
+from tests.helpers.killing import kill_run
+from tests.run.test_resume import Capture, Patch, go
 from vqclip.cli import main
 from vqclip.config.draw_settings import DRAWERS
 from vqclip.media.files import CHECKPOINT
@@ -40,7 +41,7 @@ def test_a_killed_run_goes_on_to_the_byte(
     home: Home, monkeypatch: Patch, capsys: Capture, name: str, count: int
 ) -> None:
     go("a fox", "--out", "whole", *words(home, name))
-    killed(monkeypatch, count, "a fox", "--out", "pieces", *words(home, name))
+    kill_run(monkeypatch, count, "a fox", "--out", "pieces", *words(home, name))
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     assert contents(Path("pieces/0001-a-fox")) == contents(Path("whole/0001-a-fox"))
 
@@ -79,7 +80,7 @@ def test_an_animation_goes_on_to_the_byte(
         motion = (*motion, "film.between_by=latent")
     asked = words(home, name, *moving, *motion)
     go("a fox", "--out", "whole", *asked)
-    killed(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
+    kill_run(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     one, two = Path("whole/0001-a-fox"), Path("pieces/0001-a-fox")
     frames = sorted(path.name for path in (one / "frames").iterdir())

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home
-from tests.run.test_resume import Capture, Patch, go, killed
+from tests.helpers.killing import kill_run
+from tests.run.test_resume import Capture, Patch, go
 from tests.run.test_runs_of_drawers import contents, words
 from vqclip.cli import main
 from vqclip.config.loading import load_config
@@ -39,7 +40,7 @@ def test_a_killed_run_goes_on_to_the_byte(
 ) -> None:
     asked = words(home, name, f"tile={tile}")
     go("a fox", "--out", "whole", *asked)
-    killed(monkeypatch, 3, "a fox", "--out", "pieces", *asked)
+    kill_run(monkeypatch, 3, "a fox", "--out", "pieces", *asked)
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     whole, pieces = Path("whole/0001-a-fox"), Path("pieces/0001-a-fox")
     assert contents(pieces) == contents(whole)
@@ -84,7 +85,7 @@ def test_the_notes_of_other_pictures_are_as_they_were(home: Home) -> None:
 def test_it_cannot_change_on_the_way(home: Home, capsys: Capture) -> None:
     go("a fox", *words(home, "vqgan", "tile=both"))
     assert main.main(["resume", "outputs/0001-a-fox", "steps=8", "tile=brick"]) == 2
-    assert "tile cannot change when a run is resumed" in capsys.readouterr().err
+    assert "tile cannot change in the middle of a run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("drawer", ["vqgan", "pyramid"])
@@ -172,7 +173,7 @@ def test_an_animation_goes_on_to_the_byte(home: Home, monkeypatch: Patch, name: 
     moving = ("frames=3", "motion.steps=2", "film.format=frames", "camera.pan_x=0.1", "steps=3")
     asked = words(home, name, "tile=both", *moving)
     go("a fox", "--out", "whole", *asked)
-    killed(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
+    kill_run(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     one, two = Path("whole/0001-a-fox"), Path("pieces/0001-a-fox")
     for frame in sorted(path.name for path in (one / "frames").iterdir()):

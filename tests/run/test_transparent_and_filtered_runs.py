@@ -12,7 +12,8 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home, Refusal
-from tests.run.test_resume import Patch, go, killed
+from tests.helpers.killing import kill_run
+from tests.run.test_resume import Patch, go
 from tests.run.test_runs_of_drawers import words
 from vqclip.cli import main
 from vqclip.media.files import CHECKPOINT
@@ -77,7 +78,7 @@ def test_a_transparent_picture_goes_on_to_the_byte(
     more = (*more, start, f"losses.init={int(start != 'init=random')}")
     asked = words(home, name, *CLEAR, *more)
     go("a fox", "--out", "whole", *asked)
-    killed(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
+    kill_run(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     whole, pieces = (contents(Path(each, "0001-a-fox")) for each in ("whole", "pieces"))
     assert {"final.png", "final.svg", CHECKPOINT, "steps/00005.png"} <= whole.keys()
@@ -188,7 +189,7 @@ def test_a_filtered_picture_goes_on_to_the_byte(
 ) -> None:
     asked = words(home, name, RAMP, "filters.commit=0: 1, 100%: 20")
     go("a fox", "--out", "whole", *asked)
-    killed(monkeypatch, 3, "a fox", "--out", "pieces", *asked)
+    kill_run(monkeypatch, 3, "a fox", "--out", "pieces", *asked)
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     assert contents(Path("pieces/0001-a-fox")) == contents(Path("whole/0001-a-fox"))
 
@@ -201,7 +202,7 @@ def test_a_filtered_animation_goes_on_to_the_byte(
     moving = ("frames=3", "motion.steps=2", "film.format=frames", "steps=3")
     asked = words(home, name, *moving, *motion, RAMP)
     go("a fox", "--out", "whole", *asked)
-    killed(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
+    kill_run(monkeypatch, 5, "a fox", "--out", "pieces", *asked)
     assert main.main(["resume", "pieces/0001-a-fox", "--quiet"]) == 0
     one, two = (contents(Path(each, "0001-a-fox")) for each in ("whole", "pieces"))
     assert one == two

@@ -13,7 +13,7 @@ from PIL import ImageDraw
 
 import vqclip
 from tests.helpers import building, readme
-from tests.run.test_resume import killed
+from tests.helpers.killing import kill_run
 from vqclip.cli import main
 from vqclip.media import images
 from vqclip.models.zoo import model_files
@@ -65,7 +65,7 @@ def test_resumed_with_another_kind_of_prompt_a_run_keeps_its_drawer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, then: str
 ) -> None:
     words = ("size=64x64", "dream.count=1", "steps=6", "seed=1", "checkpoint.every=1")
-    killed(monkeypatch, 2, first, *words, "film.format=none", "--out", str(tmp_path), "--quiet")
+    kill_run(monkeypatch, 2, first, *words, "film.format=none", "--out", str(tmp_path), "--quiet")
     (folder,) = tmp_path.iterdir()
     drawer = provenance.read_provenance(folder).settings["drawer"]
     assert main.main(["resume", str(folder), f"prompts={then}", "--quiet"]) == 0

@@ -42,11 +42,11 @@ class Block:
 
 SORTED = {  # the commands, as they stand on the first page
     "draw": ("generate", "animate", "dream", "again", "resume"),
-    "before": ("plan", "explain", "plot", "presets", "models"),
+    "before": ("plan", "explain", "presets", "models"),
     "after": ("show", "diff", "film", "classify", "score", "search"),
-    "teach": ("train", "invert", "direction"),
-    "help": ("help", "doctor", "completion"),
+    "many": ("steer",),
 }
+ALSO = ("plot", "train", "invert", "direction", "help", "doctor", "completion")  # without words
 # The ten settings on the first page, as they are typed, and below them where the rest is.
 FIRST = {
     "preset": "--preset NAME,…",
@@ -105,6 +105,7 @@ def first_page(abouts: Mapping[str, str]) -> list[Block]:
     commands: list[Row] = []
     for kind, names in SORTED.items():
         commands += [(kind * (n == 0), name, abouts[name]) for n, name in enumerate(names)]
+    also: list[Row] = [("also", ", ".join(ALSO))]
     rows: list[Row] = []
     for key, typed in FIRST.items():
         told = PRESET if key == "preset" else brief(settings()[key])
@@ -113,6 +114,7 @@ def first_page(abouts: Mapping[str, str]) -> list[Block]:
     return [
         Block(text=USAGE),
         Block(rows=commands, least=wide, indent=0),
+        Block(rows=also, least=wide, indent=0),
         Block(rows=rows, least=wide, indent=0),
         Block(rows=REST, indent=0),
     ]

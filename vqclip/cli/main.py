@@ -36,6 +36,7 @@ from vqclip.cli.commands import (
     train,
 )
 from vqclip.cli.commands.machine import doctor
+from vqclip.cli.commands.runs import steer
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -247,6 +248,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "animate": Command(generate.animate, AnimateOptions),
     "again": Command(generate.again, generate.AgainOptions),
     "resume": Command(generate.resume, generate.ResumeOptions),
+    "steer": Command(steer.steer, steer.SteerOptions),
     "show": Command(show.show, show.ShowOptions),
     "diff": Command(show.diff, show.DiffOptions),
     "plan": Command(show.plan, show.PlanOptions),

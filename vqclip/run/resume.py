@@ -8,34 +8,21 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from vqclip.config import loading
 from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
-from vqclip.config.setting_descriptions import to_dict
-from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.run.record import checkpoint as record_checkpoint
 from vqclip.run.record import provenance
+from vqclip.run.record.noted_changes import changed_settings, lay_changes
 from vqclip.run.record.provenance import Provenance
 from vqclip.run.runner import Runner, RunnerState
-
-# What would make another run of it: whole groups, or single settings.
-FIXED = (
-    *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
-    *("optimiser.name", "optimiser.average", "film.every", "drawer", "draw", "tile"),
-)
-# Of an animation these, too: which steps are which frame's hangs on them.
-FIXED_FRAMES = (
-    *("steps", "fps", "loop", "source", "motion.steps", "motion.colours", "film.between"),
-    *("film.between_by", "retake"),
-)
 
 
 @dataclass(frozen=True)
@@ -121,33 +108,22 @@ def find_resume_point(folder: Path) -> ResumePoint:
     )
 
 
-def resumed_settings(point: ResumePoint, overrides: Sequence[str]) -> RunConfig:
+def resumed_settings(
+    point: ResumePoint,
+    overrides: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
+) -> RunConfig:
     """Lay changes over the settings that a run had.
+
+    Args:
+        overrides: as they are typed, `key=value`.
+        values: further ones, dotted key → value.
 
     Raises:
         ConfigError: if a change does not fit, or the run would be another one by it.
     """
-    base = point.notes.settings
-    base |= {"out": str(point.folder.parent), "checkpoint": point.checkpoint}
-    # Other prompts may be another kind of picture, which would get another drawer and steps.
-    kept = {key: base[key] for key in ("drawer", "steps") if key in base}
-    kept_words = [f"{key}={value}" for key, value in kept.items()]
-    config = loading.load_config(base=base, overrides=[*kept_words, *overrides])
-    if config.out != base["out"]:
-        raise ConfigError(
-            f"out is {config.out}, but a run continues in its own folder, {point.folder}; to "
-            "continue it elsewhere, move that folder first"
-        )
-    asked = [text.partition("=")[0].strip() for text in overrides]
-    # Those that were typed come first: a start brings other settings with it.
-    for key in sorted(changed_settings(point, config), key=lambda key: key not in asked):
-        fixed = FIXED + FIXED_FRAMES if point.notes.config.get("frames") else FIXED
-        if key in fixed or key.partition(".")[0] in fixed:
-            raise ConfigError(
-                f"{key} cannot change when a run is resumed, because what is drawn so far "
-                f"depends on it. To draw with it from the start: vqclip again {point.folder} "
-                f"{key}=…"
-            )
+    more = {"checkpoint": point.checkpoint}
+    config = lay_changes(point.notes, point.folder, overrides, values=values, more=more)
     if config.frames or point.notes.config.get("frames"):
         _check_frames(point, config)
         return config
@@ -196,19 +172,6 @@ def read_start_picture(point: ResumePoint) -> Tensor | None:
     return None if kept is None else kept.float() / 255
 
 
-def changed_settings(point: ResumePoint, config: RunConfig) -> dict[str, Any]:
-    """What a config sets otherwise than the run had it: key → what it was.
-
-    Where things lie is not what they are: their sums tell whether they are the same.
-    """
-    now = flatten_keys(to_dict(config, everywhere=False))
-    return {
-        k: v
-        for k, v in flatten_keys(point.notes.settings).items()
-        if k in now and now[k] != v and k != "assets"
-    }
-
-
 def restore_into(ready: Runner, point: ResumePoint) -> None:
     """Let a session that was built from `resumed_settings` go on where the run stopped.
 
@@ -240,7 +203,7 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     ready.restore(point.state)
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
-    other = changed_settings(point, ready.current_picture())
+    other = changed_settings(point.notes, ready.current_picture())
     before, after = point.notes.computed, ready.provenance().computed
     if before and before != after:
         was = {"decoder": "fp32"} | before  # which is not noted

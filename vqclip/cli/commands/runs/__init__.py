@@ -1,4 +1,8 @@
-"""The commands about runs as wholes: made of another tool's settings, many at once, compared.
+"""The commands about runs, and the drawing of a run by a command.
 
-Begin with the command that you look for.
+Begin with `run_drawing`.
+
+    run_drawing  The drawing of a run: its checks, its models, and what is said of it
+    steered_run  The steps of a run, and the requests that are followed between them
+    steer        The command steer: other settings for a run that is being drawn
 """
