@@ -4,6 +4,7 @@
                          film.mp4  final.png  (best.png, where numbers went wrong)
                          final.svg and cells.png of drawers that have them
                          tiles.png, of a picture that tiles
+                         kept/NNNNN.png, pictures that were kept on the way
 
 `record_steps` is a generator in the middle: steps go in, are written down, and come out again.
 Consume it under `contextlib.closing`, so that an interrupt in the consumer's body closes the
