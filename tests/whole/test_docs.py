@@ -146,6 +146,9 @@ def test_a_command_of_the_pages_runs(
     except SystemExit as done:  # of --help
         code = int(done.code or 0)
     out, err = capsys.readouterr()
+    if words[0] == "steer":  # the run that the page speaks of is not being drawn here
+        assert (code, "nobody is drawing" in err) == (2, True), err
+        return
     assert code == 0, f"{typed}\n{err}"
     assert out or typed[0] in ("models", "train")
 

@@ -71,10 +71,10 @@ REST = (
 DREAMT = ("negative", "style", "seed", "out", "device")
 DRAWN = (
     *("style", "vqgan", "perceptors", "cutouts.count", "optimiser.rate"),
-    *("losses.distinct", "losses.smoothness", "losses.saturation", "film.format", "device"),
+    *("losses.distinct", "losses.smoothness", "film.format", "device"),
 )
 MOVED = (
-    *("camera.zoom", "camera.pan_x", "camera.roll", "camera.depth", "camera.forward"),
+    *("camera.zoom", "camera.pan_x", "camera.roll", "camera.forward"),
     *("motion.steps", "motion.hold"),
 )
 TAUGHT = ("pictures", "name", "steps", "minutes", "size", "rate", "begin", "out", "device")

@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic
 
-from vqclip.cli import unquoted_words
+from vqclip.cli import terminal, unquoted_words
 from vqclip.cli.commands import (
     classify,
     completion,
@@ -76,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             more["parsers"] = {each: parser_of(each, abouts()) for each in COMMANDS}
         command = COMMANDS[name]
         options = read_options(command.options, given, **more)
-        screen = Console(json=options.json, quiet=options.quiet)
+        if shown := getattr(options, "show", False):
+            terminal.require_show()
+        screen = Console(json=options.json, quiet=options.quiet, show=shown)
         with say_warnings(screen):
             command.run(options, screen, progress)
         return 0

@@ -32,6 +32,7 @@ class PromptOptions(CommonOptions):
 
     Attributes:
         words: the prompt or a file, and settings, `key=value`.
+        show: whether the finished picture is shown in the terminal.
         named_generate: whether somebody wrote `generate`, which makes the first word a prompt.
     """
 
@@ -40,6 +41,7 @@ class PromptOptions(CommonOptions):
     seed: str | None
     negative: str | None
     out: str | None
+    show: bool = False
     named_generate: bool = False
 
     def overrides(self) -> list[str]:

@@ -49,10 +49,12 @@ class Console:
     Args:
         json: objects for scripts on stdout.
         quiet: nothing for people but errors.
+        show: finished pictures are shown in the terminal.
     """
 
     json: bool = False
     quiet: bool = False
+    show: bool = False
 
     def say(self, words: str) -> None:
         """Tell people something, on stderr."""
@@ -78,6 +80,12 @@ class Console:
             _print_exactly(words)
         else:
             print(terminal.show_controls(words), flush=True)
+
+    def picture(self, path: Path) -> None:
+        """Show a finished picture in the terminal, if that is asked for, and print its path."""
+        if self.show and not self.json and not terminal.show_picture(path):
+            self.say("note: --show shows pictures in a terminal, and this is none")
+        self.result(str(path), exact=True)
 
     def table(
         self,

@@ -25,6 +25,7 @@ from vqclip.config.setting_descriptions import describe_settings
 from vqclip.errors import ConfigError
 from vqclip.training.settings import WORD_KINDS, InversionConfig
 
+DRAWING = ("generate", "animate", "dream", "again", "resume")
 LOOKING = ("classify", "score", "search")  # those that look at pictures
 ANIMATED = {  # options of animations, what follows them, and which settings they are
     "--frames": ("N", "frames"),
@@ -141,6 +142,10 @@ def parser_of(name: str, abouts: Mapping[str, str], *, named: bool = True) -> Pa
         _add_looking(parser, name)
     if name in OTHERS:
         OTHERS[name](parser)
+    if name in DRAWING:
+        parser.add_argument(
+            "--show", action="store_true", help="show the finished picture in the terminal"
+        )
     parser.add_argument("--json", action="store_true", help="for scripts: one JSON object a line")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")

@@ -8,19 +8,26 @@ come from anywhere, so codes that a terminal would obey are shown as text (`show
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from vqclip.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH, WIDEST = 80, 100  # columns of help: in a pipe, and at most
 ROOMY = 110  # columns of a terminal on which all of a wide table have room
+SHOW_INSTALL = "pip install 'vqclip[show]'"
+PICTURE = 64  # columns of a picture; 256 pixels of half blocks are no clearer on more
+SPARE = 6  # rows that stay for what is said above and below it
 ENDLESS = 100_000  # columns of a table in a pipe: nothing wraps
 TERM, HEAD = "cyan", "bold"  # the styles of what can be typed, and of headings
 
@@ -170,3 +177,37 @@ def _grid(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...] | None) -> Any
     for row in rows:
         found.add_row(*map(Text, row))
     return found
+
+
+def require_show() -> None:
+    """Refuse `--show` where nothing can draw pictures in a terminal.
+
+    Raises:
+        ConfigError: if the package that does is not installed.
+    """
+    if importlib.util.find_spec("textual_image") is None:
+        raise ConfigError(f"--show needs textual-image, which is not installed: {SHOW_INSTALL}")
+
+
+def show_picture(path: Path) -> bool:
+    """Show a picture on stdout, as wide and high as the terminal has room for.
+
+    By sixels or kitty's graphics where the terminal has either, else by half blocks.
+
+    Returns:
+        Whether there is a terminal to show it on.
+    """
+    if not is_live(sys.stdout):
+        return False
+    require_show()
+    from rich.console import Console
+    from textual_image.renderable import Image
+
+    from vqclip.media.images import read_head
+
+    columns, rows = shutil.get_terminal_size()
+    wide, high = read_head(path)[0]
+    # A character is about twice as high as it is wide.
+    width = min(columns, PICTURE, max(1, (rows - SPARE) * 2 * wide // high))
+    Console(file=sys.stdout).print(Image(str(path), width=max(8, width), height="auto"))
+    return True

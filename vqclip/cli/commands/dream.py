@@ -92,7 +92,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
         f"seed {seed}, {len(drafts)} drafts in {seconds:.0f} s; to start a run from one of "
         f"them:\n  vqclip {shlex.quote(config.prompts)} --init {place / 'draft-01.png'}{size}"
     )
-    screen.result(str(place / "sheet.png"), exact=True)
+    screen.picture(place / "sheet.png")
     return place
 
 

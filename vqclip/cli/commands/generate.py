@@ -36,6 +36,7 @@ class AgainOptions(CommonOptions):
     words: list[str]
     out: str | None
     frames: str | None
+    show: bool
 
     def overrides(self) -> list[str]:
         """The options that are another way to write a setting, as `key=value`."""
@@ -47,6 +48,7 @@ class ResumeOptions(CommonOptions):
     """The options of `resume`."""
 
     words: list[str]
+    show: bool
 
 
 def generate(options: GenerateOptions, screen: Console, progress: Progress) -> None:

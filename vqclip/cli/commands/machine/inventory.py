@@ -28,6 +28,7 @@ EXTRAS = {
     "video": ("cv2",),
     "depth": ("transformers",),
     "wavelets": ("pywt",),
+    "show": ("textual_image",),
     "sound": ("librosa",),
 }
 

@@ -118,7 +118,7 @@ def draw_run(
         count, pace = film.shown
         long = f"{float(count / pace):.3g} s at {float(pace):.4g} a second"
         screen.say(f"{count} frame{'s' * (count != 1)}, {long}, in {there}")
-    screen.result(str(final), exact=True)
+    screen.picture(final)
 
 
 def _draw(
