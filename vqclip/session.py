@@ -8,7 +8,6 @@ together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import torch
@@ -23,13 +22,16 @@ from vqclip.config.setting_descriptions import DRAWER_LOSSES
 from vqclip.config.sizes import describe_multiples, final_size, plan_stages
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.filtered import FilteredDrawer
+from vqclip.drawers.latent import LatentDrawer
 from vqclip.drawers.registry import DRAWERS, DrawerInputs
-from vqclip.guidance import objectives, pixel_losses
+from vqclip.guidance import objectives
 from vqclip.guidance.composition import thing_prompts
+from vqclip.guidance.losses import aesthetic_heads, pixel_losses
+from vqclip.guidance.losses.registry import LossInputs
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.guidance.perceptor import OpenClipPerceptor
-from vqclip.language import assets
 from vqclip.language.prompt_types import Prompt
+from vqclip.media import images
 from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
@@ -47,7 +49,6 @@ from vqclip.optimisation_loop import Loss, Objective, Step
 from vqclip.repeats import REPEATS
 from vqclip.run import (
     animation_setup,
-    frame_plan,
     init_image,
     memory_reduction,
     preflight,
@@ -121,10 +122,14 @@ def build_runner(
     keep = _make_keeper(request, start, things)
     filtered = FilteredDrawer(first, seed, _make_filter(config), keep)
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
-    models |= _digests(request, perceptor_set)
-    notes += init_image.describe_stretched(_pictures(request), size, request.search_path)
+    models |= init_image.list_digests(request, perceptor_set.digests())
+    notes += init_image.describe_stretched(
+        init_image.list_pictures(request), size, request.search_path
+    )
     notes += init_image.describe_masks(request.prompts, request.search_path)
-    notes += describe_unread(str(request.search_path.find(n)) for n in _pictures(request))
+    notes += describe_unread(
+        str(request.search_path.find(n)) for n in init_image.list_pictures(request)
+    )
     feedback = _make_feedback(request, opening)
     ready = Runner(
         config=config,
@@ -273,8 +278,7 @@ def _make_objectives(
         ),
         *told,
         *objectives.make_loss_objectives(
-            *(config.losses, start, request.clock, _drawer_losses(filtered)),
-            *(filtered.read_ground, REPEATS[config.tile]),
+            _loss_inputs(request, perceptors, opening, start, filtered), request.clock
         ),
     ]
     if config.filters.lookup.strip():
@@ -288,6 +292,44 @@ def _make_objectives(
         return
     yield from objectives.limit_init_loss(found, config.steps)
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
+
+
+def _loss_inputs(
+    request: Request,
+    perceptors: Sequence[OpenClipPerceptor],
+    opening: InitImage,
+    start: Image | None,
+    filtered: FilteredDrawer,
+) -> LossInputs:
+    """What the losses beside the prompts are made of, with the files that they name."""
+    config, find = request.config, request.search_path.find
+    wanted, head, drawer = config.losses, None, filtered.drawer
+    named = picture_checks.loss_files(config)
+    if "losses.aesthetic_head" in named:
+        name = wanted.aesthetic_head
+        read = aesthetic_heads.read_aesthetic_head(find(name), opening.device)
+        head = read, aesthetic_heads.find_rated_perceptor(read, perceptors, name).name
+    encode = None
+    if isinstance(drawer, LatentDrawer) and start is not None:
+        encode = partial(init_image.encode_start, drawer, start)
+    return LossInputs(
+        wanted,
+        start,
+        filtered.read_ground,
+        REPEATS[config.tile],
+        edge_picture=images.read_picture(find(wanted.edge_picture)).to(opening.device)
+        if "losses.edge_picture" in named
+        else None,
+        edge_mask=images.read_picture(find(wanted.edge_mask))
+        .mean(1, keepdim=True)
+        .to(opening.device)
+        if "losses.edge_mask" in named
+        else None,
+        head=head,
+        parameters=lambda: filtered.drawer.parameters,
+        encode=encode,
+        drawn=_drawer_losses(filtered),
+    )
 
 
 def _find_things(request: Request, opening: InitImage, start: Image | None) -> Tensor | None:
@@ -342,30 +384,3 @@ def _weigh_prompts(request: Request) -> list[Prompt]:
     """The prompts of a run as they count, where sentences have layouts."""
     moving = animation_checks.camera_moves(request.config)
     return thing_prompts.weigh_prompts(request.prompts, request.layouts, moving=moving)
-
-
-def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
-    """The sha256 of every file that the picture depends on, but for the VQGAN's, by its name."""
-    config, found = request.config, {}
-    if request.retake is not None:
-        found[f"frames {config.retake.of}"] = init_image.hash_files(request.retake.files)
-    found |= perceptor_set.digests()
-    for name, path in request.words.items():
-        found[f"word {name}"] = model_files.file_sha256(path)
-    if request.starts_from_draft:
-        found["starter prior"] = model_files.file_sha256(
-            model_files.starter_prior() / "prior.safetensors"
-        )
-    found |= init_image.hash_pictures(_pictures(request), request.search_path)
-    if request.frames is not None:
-        read = frame_plan.list_source_files(config, request.search_path)
-        found |= {name: init_image.hash_files(files) for name, files in read.items()}
-    return found | {
-        f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
-    }
-
-
-def _pictures(request: Request) -> list[str]:
-    """The names of the pictures that it reads."""
-    config = request.config if request.starts_anew else replace(request.config, init="random")
-    return list(picture_checks.images_of_run(config, request.prompts))

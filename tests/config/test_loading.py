@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from vqclip.config import presets
 from vqclip.config.loading import load_config, load_configs
-from vqclip.config.schema import LossSettings, RunConfig, Stage
+from vqclip.config.loss_settings import LossSettings
+from vqclip.config.schema import RunConfig, Stage
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.sizes import plan_stages
 from vqclip.errors import ConfigError, PromptError, VqclipError

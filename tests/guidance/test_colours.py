@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vqclip.errors import ConfigError
-from vqclip.guidance.pixel_losses import parse_colours
+from vqclip.guidance.losses.pixel_losses import parse_colours
 
 
 def test_colours() -> None:

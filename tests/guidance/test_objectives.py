@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqclip.config.schema import LossSettings
+from vqclip.config.loss_settings import LossSettings
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
-from vqclip.guidance import pixel_losses
+from vqclip.guidance.losses.registry import LOSSES, LossInputs
 from vqclip.guidance.objectives import (
     PromptInputs,
     list_weighted_losses,
@@ -29,11 +29,11 @@ from vqclip.optimisation_loop import Loss, View
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
-    numbers = [each.name for each in fields(LossSettings) if isinstance(each.default, float)]
+    numbers = [each.name for each in fields(LossSettings) if "changing" in each.metadata]
     everything = replace(LossSettings(), **dict.fromkeys(numbers, -1.0), colours="gold")
     assert (
         set(list_weighted_losses(everything))
-        == {"distinct", *pixel_losses.LOSSES, *DRAWER_LOSSES}
+        == {"distinct", *LOSSES, *DRAWER_LOSSES}
         == set(numbers)
     )
     assert list_weighted_losses(LossSettings(distinct=0, smoothness=0)) == []
@@ -41,21 +41,26 @@ def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
 
 
 def test_weights_stay_the_same_from_step_to_step() -> None:
-    (objective,) = make_loss_objectives(LossSettings(symmetry=-2.0, smoothness=0), None, Clock(9))
+    (objective,) = make_loss_objectives(
+        LossInputs(LossSettings(symmetry=-2.0, smoothness=0)), Clock(9)
+    )
     assert objective.name == "symmetry"
     assert [objective.weight(step) for step in (0, 7)] == [-2.0, -2.0]
 
 
 def test_weights_of_losses_may_change() -> None:
     wanted = LossSettings(symmetry="0: 0, 8: 4", smoothness=0)
-    (objective,) = make_loss_objectives(wanted, None, Clock(9))
+    (objective,) = make_loss_objectives(LossInputs(wanted), Clock(9))
     assert [objective.weight(step) for step in (0, 4, 8)] == [0, 2, 4]
 
 
 def test_losses_of_the_drawer_are_among_them() -> None:
     wanted = LossSettings(smoothness=0, opacity="0: 0, 8: 4", unlike=0.5)
     drawn: dict[str, Loss] = {name: lambda view: torch.zeros(()) for name in DRAWER_LOSSES}
-    found = {each.name: each for each in make_loss_objectives(wanted, None, Clock(9), drawn)}
+    found = {
+        each.name: each
+        for each in make_loss_objectives(LossInputs(wanted, drawn=drawn), Clock(9))
+    }
     assert found.keys() == {"opacity", "unlike"}
     assert found["opacity"].loss is drawn["opacity"]
     assert [found["opacity"].weight(step) for step in (0, 4, 8)] == [0, 2, 4]

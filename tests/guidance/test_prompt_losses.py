@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vqclip.guidance.pixel_losses import parse_colours
+from vqclip.guidance.losses.pixel_losses import parse_colours
 from vqclip.guidance.prompt_losses import image_loss, prompt_loss, spherical_distance
 from vqclip.optimisation_loop import View
 

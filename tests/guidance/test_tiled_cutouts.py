@@ -12,7 +12,7 @@ from tests.guidance.test_cutouts import PLAIN, picture
 from tests.helpers.tiling import DIRECTIONS, roll_picture, shifts_of
 from vqclip.guidance.cutout_recipes import RECIPES, CutoutRecipe
 from vqclip.guidance.cutouts import Cutter, Transform
-from vqclip.guidance.pixel_losses import smoothness_loss
+from vqclip.guidance.losses.smoothness import smoothness_loss
 from vqclip.optimisation_loop import View
 from vqclip.repeats import ONCE, REPEATS
 
@@ -76,7 +76,7 @@ def test_without_it_nothing_is_drawn_that_was_not() -> None:
 @EACH
 def test_smoothness_looks_over_the_seam(tile: str) -> None:
     repeat, image = REPEATS[tile], picture(16, 24)
-    loss = smoothness_loss(repeat)
+    loss = smoothness_loss(repeat=repeat)
     before = loss(View(image, {}, {}, 0))
     for down, across in shifts_of(repeat, 3, 5):
         rolled = roll_picture(image, repeat, down, across)

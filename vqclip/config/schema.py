@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vqclip.config.draw_settings import DrawSettings, FilterSettings
+from vqclip.config.loss_settings import AXES, LossSettings
 from vqclip.config.setting_fields import device_option, group, option, schedulable
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
 
@@ -147,7 +148,6 @@ SCHEDULES = ("constant", "drop", "linear", "cosine")
 NOISES = ("fractal", "gradient", "uniform", "colour")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
-AXES = ("horizontal", "vertical")
 TILES = ("none", "both", *AXES, "brick")
 
 
@@ -187,43 +187,6 @@ class OptimiserSettings:
         "drop", "how the learning rate changes; drop: to a tenth at 75 %", SCHEDULES
     )
     average: float = option(0.9, "decay of the latent's running average; 0: no average", least=0)
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """Weights of the losses other than the prompts'; 0 leaves a loss out."""
-
-    distinct: float | str = schedulable(
-        0.15, "more like the prompt than like ordinary other things"
-    )
-    smoothness: float | str = schedulable(
-        10.0, "smoothness of neighbouring pixels: calm backgrounds"
-    )
-    saturation: float | str = schedulable(0.0, "strong colours; negative: pale ones")
-    symmetry: float | str = schedulable(0.0, "one half mirrors the other")
-    axis: str = option("horizontal", "the direction in which symmetry mirrors", AXES)
-    palette: float | str = schedulable(0.0, "only the colours listed in losses.colours")
-    colours: str = option("", 'colours for palette, such as "#cc0000, gold, teal"')
-    edges: float | str = schedulable(
-        0.0, "a border of one colour; with init=random and vqgan=starter: 3, unless it tiles"
-    )
-    edge_colour: str = option("white", "the border's colour")
-    init: float | str = schedulable(
-        0.0, "stay close to the picture the run starts from; with init=dream: 3, or 0.5"
-    )
-    opacity: float | str = schedulable(
-        0.0, "with draw.alpha, more of the picture transparent; negative: less"
-    )
-    shades: float | str = schedulable(
-        0.0,
-        "palettes whose shades go from black to white; with drawer=palette: 0.01",
-        drawers=("palette",),
-    )
-    unlike: float | str = schedulable(
-        0.0,
-        "palettes that are used in different places; with drawer=palette: 0.2",
-        drawers=("palette",),
-    )
 
 
 @dataclass(frozen=True)

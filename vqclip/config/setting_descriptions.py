@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
 from vqclip.config.draw_settings import DrawSettings, FilterSettings
+from vqclip.config.loss_settings import used_losses
 from vqclip.config.schema import FilmSettings, RunConfig
 
 # Settings that change what a run writes, and where, but not what it draws: the provenance
@@ -156,6 +157,7 @@ def noted_settings(config: RunConfig) -> dict[str, Any]:
         del values["drawer"], values["draw"]
         for name in DRAWER_LOSSES:
             del values["losses"][name]
+    values["losses"] = used_losses(values["losses"])
     if config.filters == FilterSettings():
         del values["filters"]
     if config.tile == "none":

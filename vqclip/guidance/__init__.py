@@ -8,11 +8,13 @@ Begin with `objectives`.
     cutout_recipes    Cutout recipes: the named ways to crop and augment
     prompt_embedding  Prompt embeddings: from a prompt to its direction in a perceptor's space
     prompt_losses     Losses that say how far a picture is from a prompt
-    pixel_losses      Losses on pixels, and colours by name
     distractors       Distractors: ordinary things that a prompt has to win against
     regions           Regions: masks for prompts that see only a part of the picture
     scenes            Scenes: which prompt holds at a step, and the transitions between prompts
     drafts            Drafts: quick pictures of a prompt by the prior, ranked by CLIP
     zero_shot         Zero-shot classification and scoring of finished pictures
     image_search      Image search: an index of embeddings of a folder, and its nearest rows
+
+In `losses`: all others, on pictures, cutouts, embeddings and latents. In `composition`: the start
+picture of a layout.
 """

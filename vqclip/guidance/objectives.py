@@ -8,21 +8,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-
-from torch import Tensor
 
 from vqclip.config import schedule_settings
-from vqclip.config.schema import LossSettings
+from vqclip.config.loss_settings import LossSettings
 from vqclip.guidance import (
     distractors,
-    pixel_losses,
     prompt_embedding,
     prompt_losses,
     regions,
     scenes,
 )
 from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.losses.registry import LossInputs, make_loss
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask, RegionView
 from vqclip.guidance.scenes import PromptTrack, SceneTimeline
@@ -31,9 +28,9 @@ from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt, Region, apply_style_to_text, positive_texts
 from vqclip.language.schedules import Curve, Schedule
 from vqclip.optimisation_loop import Loss, Objective, View
-from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Scalar
 
+OF_START = ("init", "contours", "latent")  # losses that hold on to the start picture
 THING_CONTRAST = 0.15  # weight of the contrast with distractors, beside a thing's prompt of 1
 
 
@@ -211,37 +208,15 @@ def _scene_weight(weight: Curve, timeline: SceneTimeline, scene: int, prompt: Pr
     return lambda step: weight(step) * timeline.scene_shares(step)[scene] * (own(step) > 0)
 
 
-def make_loss_objectives(
-    wanted: LossSettings,
-    start: Tensor | None,
-    clock: Clock,
-    drawn: Mapping[str, Loss] = MappingProxyType({}),
-    ground: Callable[[], float] = lambda: 1.0,
-    repeat: Repeat = ONCE,
-) -> Iterator[Objective]:
-    """Make the objectives of the losses on pixels and of the drawer, for those with a weight.
-
-    Args:
-        start: the picture that the run starts from, for the init loss; opacity may be a fourth
-            channel.
-        drawn: losses of the drawer, by name.
-        ground: tells the grey level on which the step's picture lies, where it is transparent.
-        repeat: how the picture repeats.
+def make_loss_objectives(inputs: LossInputs, clock: Clock) -> Iterator[Objective]:
+    """Make the objectives of the losses beside the prompts, for those with a weight.
 
     Raises:
         ConfigError: if a colour or a schedule cannot be read.
     """
-    options: dict[str, dict[str, object]] = {
-        "smoothness": {"repeat": repeat},
-        "saturation": {},
-        "symmetry": {"axis": wanted.axis},
-        "palette": {"colours": wanted.colours},
-        "edges": {"colour": wanted.edge_colour},
-        "init": {"picture": start, "ground": ground},
-    }
+    wanted = inputs.settings
     for name in list_weighted_losses(wanted):
-        if name in options or name in drawn:
-            loss = drawn.get(name) or pixel_losses.LOSSES[name](**options[name])
+        if (loss := make_loss(name, inputs)) is not None:
             weight = clock.curve(
                 schedule_settings.read_scheduled(f"losses.{name}", getattr(wanted, name))
             )
@@ -249,14 +224,14 @@ def make_loss_objectives(
 
 
 def limit_init_loss(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
-    """Return the objectives, with the init loss switched off after the first `steps` steps.
+    """Return the objectives, with losses of the start off after the first `steps` steps.
 
     An animation moves away from its first picture.
     """
     for each in liked:
         yield (
             each
-            if each.name != "init"
+            if each.name not in OF_START
             else replace(each, weight=_first_steps(each.weight, steps))
         )
 
@@ -265,6 +240,7 @@ def list_weighted_losses(wanted: LossSettings) -> list[str]:
     """List the names of the losses that have a weight, "distinct" included."""
     order = (
         *("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init"),
+        *("ground", "vignette", "contours", "latent", "agree", "change", "aesthetic"),
         *("opacity", "shades", "unlike"),
     )
     return [name for name in order if getattr(wanted, name) != 0]

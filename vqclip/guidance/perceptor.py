@@ -184,6 +184,11 @@ class OpenClipPerceptor:
         """The width of the text tower: how many numbers it has for a token."""
         return clip_text_tower.embedding_width(self.model)
 
+    @property
+    def embedding_length(self) -> int:
+        """How many numbers its embeddings have."""
+        return self.embed_text(["a"]).shape[1]
+
     def _token_rows(self, texts: list[str]) -> tuple[Tensor, list[clip_text_tower.Insertion]]:
         """Tokenise texts: rows of tokens [B, L], and the vectors of learnt words in them."""
         if not any(find_word_names(text) for text in texts):

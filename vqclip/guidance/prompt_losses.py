@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vqclip.guidance.pixel_losses import resize_like
+from vqclip.guidance.losses.pixel_losses import resize_like
 from vqclip.optimisation_loop import Loss, Perceptor, View
 from vqclip.tensors import Embedding, Image, Scalar
 

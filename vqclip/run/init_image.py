@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,12 +22,14 @@ from vqclip.config.checking import picture_checks
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.filtered import lay_on_white, resize_picture
+from vqclip.drawers.latent import LATENT, LatentDrawer
 from vqclip.errors import PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
 from vqclip.guidance.composition import composer, scenery, silhouettes, sprites
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask
+from vqclip.language import assets
 from vqclip.language.assets import SearchPath
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
@@ -35,7 +37,7 @@ from vqclip.media import images, paths
 from vqclip.models.device import purpose_seed
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.run.frame_plan import open_source
+from vqclip.run.frame_plan import list_source_files, open_source
 from vqclip.run.preflight import Request
 from vqclip.run.start_pictures import refinement
 from vqclip.run.start_pictures.noise_images import NOISE_IMAGES
@@ -102,6 +104,39 @@ def check_masks(prompts: Sequence[Prompt], search_path: SearchPath) -> list[str]
 def hash_pictures(names: Sequence[str], search_path: SearchPath) -> dict[str, str]:
     """A sha256 for each name, of its picture or of all its pictures' sums, for the notes."""
     return {f"picture {name}": hash_files(paths.find_images(name, search_path)) for name in names}
+
+
+def list_digests(request: Request, models: Mapping[str, str]) -> dict[str, str]:
+    """The sha256 of every file that the picture depends on, but for the VQGAN's, by its name.
+
+    Args:
+        models: those of the perceptors.
+    """
+    config, found = request.config, {}
+    if request.retake is not None:
+        found[f"frames {config.retake.of}"] = hash_files(request.retake.files)
+    found |= models
+    for name, path in request.words.items():
+        found[f"word {name}"] = model_files.file_sha256(path)
+    if request.starts_from_draft:
+        found["starter prior"] = model_files.file_sha256(
+            model_files.starter_prior() / "prior.safetensors"
+        )
+    found |= hash_pictures(list_pictures(request), request.search_path)
+    if request.frames is not None:
+        read = list_source_files(config, request.search_path)
+        found |= {name: hash_files(files) for name, files in read.items()}
+    if head := picture_checks.loss_files(config).get("losses.aesthetic_head"):
+        found[f"aesthetic {head}"] = model_files.file_sha256(request.search_path.find(head))
+    return found | {
+        f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
+    }
+
+
+def list_pictures(request: Request) -> list[str]:
+    """The names of the pictures that it reads."""
+    config = request.config if request.starts_anew else replace(request.config, init="random")
+    return list(picture_checks.images_of_run(config, request.prompts))
 
 
 def hash_files(files: Sequence[Path]) -> str:
@@ -273,6 +308,14 @@ def start_drawer(
         found = drawer.encode(small if drawer.has_alpha else lay_on_white(small))
     drawer.replace({name: value.to(device) for name, value in found.items()})
     return drawer
+
+
+@torch.no_grad()
+def encode_start(drawer: LatentDrawer, start: Tensor, rows: int, columns: int) -> Tensor:
+    """The start picture's latent, of so many rows and columns: [1, C, rows, columns]."""
+    factor = drawer.vqgan.factor
+    small = resize_picture(start, rows * factor, columns * factor, drawer.repeat)
+    return drawer.encode(lay_on_white(small))[LATENT]
 
 
 def _first_frame(config: RunConfig, size: tuple[int, int], search_path: SearchPath) -> Image:

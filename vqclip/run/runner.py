@@ -25,6 +25,7 @@ from vqclip.drawers.filtered import FilteredDrawer
 from vqclip.errors import ConfigError
 from vqclip.frame_loop import animate
 from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.losses import embedding_losses
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language.clock import Clock
 from vqclip.language.layout.layout_json import layouts_to_values
@@ -46,7 +47,6 @@ class RunnerState:
     """Where a run stands after `done` steps.
 
     Attributes:
-        done: how many steps are taken.
         tensors: the drawer's parameters, their averages, the optimiser's moments, the random
             streams, and the picture that the run began with, if it did, as bytes.
         averaged: how many steps the average holds.
@@ -119,11 +119,9 @@ class Runner:
     @property
     def total(self) -> int:
         """How many steps the run takes, those of all frames together."""
-        return (
-            self.config.steps
-            if self.feedback is None
-            else self.feedback.frame_starts[self.feedback.end_frame]
-        )
+        if self.feedback is None:
+            return self.config.steps
+        return self.feedback.frame_starts[self.feedback.end_frame]
 
     @property
     def handover(self) -> int:
@@ -271,7 +269,7 @@ class Runner:
         return words
 
     def current_picture(self) -> RunConfig:
-        """The settings, with what is held at a time as it became for want of memory."""
+        """The settings, memory as it became for want of it."""
         return replace(self.config, memory=MemorySettings(**asdict(self.memory_policy)))
 
     def final_picture(self) -> Tensor:
@@ -294,7 +292,7 @@ class Runner:
         """Tell where the run stands between two steps.
 
         Raises:
-            ValueError: before the first step, when there is nothing to keep.
+            ValueError: before the first step.
         """
         if self._average is None or self._optimiser is None or self.done == 0:
             raise ValueError("a run that has not begun has no state")
@@ -305,6 +303,7 @@ class Runner:
         tensors |= {f"cutouts.{key}": cutter.state() for key, cutter in self.cutters.items()}
         if self.start is not None:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
+        tensors |= embedding_losses.pack_memories(self.objectives)
         if self.feedback is not None:
             tensors |= {f"voyage.{name}": each for name, each in self.feedback.state().items()}
         return RunnerState(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
@@ -329,6 +328,7 @@ class Runner:
         for key, cutter in self.cutters.items():
             if key in streams:  # a region that a change of prompts brought has none yet
                 cutter.restore(streams[key])
+        embedding_losses.restore_memories(self.objectives, state.tensors)
         if self.feedback is not None:
             self.feedback.restore(_under("voyage.", state.tensors), device)
         self._from, self.done = state, state.done
@@ -337,8 +337,8 @@ class Runner:
         """All that is needed to make the picture again."""
         settings = noted_settings(replace(self.current_picture(), seed=self.seed))
         prompt = settings.pop("prompts")
-        if not self.layouts:  # notes as they were before there were layouts
-            del settings["layout"]
+        if not self.layouts:
+            del settings["layout"]  # notes as they were before there were layouts
         more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
         more |= {"changes": self.changes, "computed": self.computed}
         return Provenance(settings, prompt, self.seed, self.models, package_versions(), **more)

@@ -160,7 +160,7 @@ def test_films_that_can_be() -> None:
 def test_colours_are_those_that_the_losses_read() -> None:
     from PIL import ImageColor
 
-    from vqclip.guidance.pixel_losses import parse_colours
+    from vqclip.guidance.losses.pixel_losses import parse_colours
 
     for name in [*ImageColor.colormap, "Gold", "#FFF", "#00ff7f"]:
         parse_colours(name)

@@ -11,7 +11,8 @@ from vqclip.config.draw_settings import (
     drawer_names,
     finish_steps,
 )
-from vqclip.config.schema import LossSettings, RunConfig
+from vqclip.config.loss_settings import LossSettings
+from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, suggest
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import NOISES, RunConfig
-from vqclip.errors import PictureError
+from vqclip.errors import ConfigError, PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.palettes.palette_files import check_files, inline_files
@@ -26,7 +26,21 @@ def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
     for prompt in wanted:
         names += [prompt.body] if prompt.kind == "image" else []
         names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
+    named = loss_files(config)
+    names += [named[key] for key in ("losses.edge_picture", "losses.edge_mask") if key in named]
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
+
+
+def loss_files(config: RunConfig) -> dict[str, str]:
+    """The files that losses of a weight read: setting → name."""
+    losses, found = config.losses, {}
+    if losses.edges or losses.ground:
+        found["losses.edge_picture"] = losses.edge_picture
+    if losses.edges:
+        found["losses.edge_mask"] = losses.edge_mask
+    if losses.aesthetic:
+        found["losses.aesthetic_head"] = losses.aesthetic_head
+    return {key: name for key, name in found.items() if name.strip()}
 
 
 def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: SearchPath) -> None:
@@ -53,6 +67,13 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
             check_image(path)
         else:
             check_images(name, search_path)
+    head = loss_files(config).get("losses.aesthetic_head")
+    if head and not search_path.find(head).is_file():
+        raise ConfigError(
+            f"losses.aesthetic_head is {shorten_name(head)}, and there is no file of that name; "
+            "LAION's predictors are at github.com/LAION-AI/aesthetic-predictor: download one, "
+            "such as sa_0_4_vit_b_32_linear.pth"
+        )
     for key, text in palettes_of_run(config):
         check_files(text, search_path, key)
 

@@ -14,7 +14,8 @@ from typing import Any, cast, get_args, get_origin
 from vqclip.config import perceptor_spec, schedule_settings
 from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
-from vqclip.config.schema import FilmSettings, LossSettings, RunConfig
+from vqclip.config.loss_settings import LossSettings, parse_margins
+from vqclip.config.schema import FilmSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.setting_fields import GPU_NUMBER
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
@@ -215,11 +216,20 @@ def _check_losses(config: RunConfig) -> None:
     losses = config.losses
     if losses.palette and not losses.colours.strip():
         raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
-    if losses.init and config.init == "random":
+    for name in ("init", "contours", "latent"):
+        if getattr(losses, name) and config.init == "random":
+            raise ConfigError(
+                f"losses.{name} needs a picture to start from; give one with init=, such as "
+                "init=photo.png or init=fractal"
+            )
+    if losses.aesthetic and not losses.aesthetic_head.strip():
         raise ConfigError(
-            "losses.init needs a picture to start from; give one with init=, such as "
-            "init=photo.png or init=fractal"
+            "losses.aesthetic needs a predictor, since none comes with vqclip: "
+            "losses.aesthetic_head=FILE, such as LAION's sa_0_4_vit_b_32_linear.pth with "
+            "perceptors=ViT-B-32::openai (github.com/LAION-AI/aesthetic-predictor)"
         )
+    parse_margins(losses.edge_margins)
+    parse_colour(losses.vignette_colour, "losses.vignette_colour")
     if losses.colours.strip():
         parse_palette(losses.colours, "losses.colours")
     draw = config.draw

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vqclip.guidance.pixel_losses import parse_colours
+from vqclip.guidance.losses.pixel_losses import parse_colours
 from vqclip.tensors import Image
 
 SOFT = 0.004  # width of an edge, in heights; never less than a pixel

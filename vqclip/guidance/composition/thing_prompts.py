@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqclip.guidance import pixel_losses
 from vqclip.guidance.composition import scenery, silhouettes
+from vqclip.guidance.losses import pixel_losses
 from vqclip.guidance.regions import AT_ONCE
 from vqclip.language.layout.layout_prompts import make_thing_prompts
 from vqclip.language.layout.layout_types import SMALLEST, Layout, Thing

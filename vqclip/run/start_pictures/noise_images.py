@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Generator
 
 from vqclip.errors import ConfigError
-from vqclip.guidance.pixel_losses import parse_colours
+from vqclip.guidance.losses.pixel_losses import parse_colours
 from vqclip.tensors import Image
 
 

@@ -15,9 +15,11 @@ from torch.nn import functional
 
 from vqclip import optimisers
 from vqclip.drawers.pyramid import PyramidDrawer
-from vqclip.guidance import distractors, pixel_losses
+from vqclip.guidance import distractors
 from vqclip.guidance.composition import silhouettes
 from vqclip.guidance.cutouts import Cutter
+from vqclip.guidance.losses import pixel_losses
+from vqclip.guidance.losses.smoothness import smoothness_loss
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.optimisation_loop import Objective, View, generate
 from vqclip.tensors import Image, Scalar
@@ -70,7 +72,7 @@ def refine_draft(
     objectives = [
         Objective("prompt", lambda step: 1.0, prompt_loss),
         Objective("distinct", lambda step: DISTINCT, distinct_loss),
-        Objective("smoothness", lambda step: SMOOTHNESS, pixel_losses.smoothness_loss()),
+        Objective("smoothness", lambda step: SMOOTHNESS, smoothness_loss()),
         Objective("init", lambda step: 1.0, pixel_losses.closeness_loss(start, weights)),
     ]
     optimiser = optimisers.build_optimiser(

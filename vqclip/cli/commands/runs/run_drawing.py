@@ -210,4 +210,6 @@ def _changed(before: EarlierPicture | None, ready: Runner) -> Iterator[str]:
 
 def _is_read(name: str) -> bool:
     """Whether an entry of a run's models is a file of the user's own, such as a picture."""
-    return name.startswith(("picture ", "word ", "film ", "flow ", "sound ", "depth ", "frames "))
+    return name.startswith(
+        ("aesthetic ", "picture ", "word ", "film ", "flow ", "sound ", "depth ", "frames ")
+    )

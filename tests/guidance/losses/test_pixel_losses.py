@@ -11,18 +11,17 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import ConfigError
-from vqclip.guidance.pixel_losses import (
-    LOSSES,
+from vqclip.guidance.losses.borders import edge_loss
+from vqclip.guidance.losses.pixel_losses import (
     closeness_loss,
     commitment_loss,
-    edge_loss,
     palette_loss,
     parse_colours,
     saturation_loss,
-    smoothness_loss,
     snap_to_palette,
     symmetry_loss,
 )
+from vqclip.guidance.losses.smoothness import smoothness_loss
 from vqclip.optimisation_loop import Loss, View
 from vqclip.tensors import find_nearest_rows
 
@@ -156,12 +155,6 @@ def test_a_mistyped_axis_is_guessed() -> None:
     message = r"no axis of symmetry is called 'vertica'; did you mean 'vertical'\?"
     with pytest.raises(ConfigError, match=message):
         symmetry_loss("vertica")
-
-
-def test_the_table_makes_losses() -> None:
-    options = {"palette": {"colours": "red"}, "init": {"picture": noise()}}
-    for name, factory in LOSSES.items():
-        assert torch.isfinite(factory(**options.get(name, {}))(look(noise())))
 
 
 def test_a_snapped_picture_has_only_the_colours_of_the_palette() -> None:

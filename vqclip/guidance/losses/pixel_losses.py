@@ -1,9 +1,7 @@
-"""Losses on pixels, and colours by name.
+"""Losses on the colours of pixels, and colours by name.
 
-The losses are listed by name in `LOSSES`, at the foot. How strong they are is the weight of their
-`Objective`, which may be negative: saturation with a negative weight takes colour away.
-
-No function here draws random numbers.
+How strong they are is the weight of their `Objective`, which may be negative: saturation with a
+negative weight takes colour away. No function here draws random numbers.
 """
 
 from __future__ import annotations
@@ -14,11 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip.errors import ConfigError, pick
+from vqclip.errors import pick
 from vqclip.language.palettes import colour_names, palette_parser
-from vqclip.models.device import upload_tensor
 from vqclip.optimisation_loop import Loss, View
-from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Scalar, find_nearest_rows
 
 
@@ -49,25 +45,6 @@ def resize_like(picture: Image, like: Image) -> Image:
 
 
 AXES = {"horizontal": -1, "vertical": -2}  # the dimension of an Image that a mirror reverses
-
-
-def smoothness_loss(repeat: Repeat = ONCE) -> Loss:
-    """The smoothness loss, total variation: less grain, larger shapes.
-
-    The mean of (right neighbour - pixel)**2 + (lower neighbour - pixel)**2 over pixels and
-    channels, in [0, 2]; the last row and column are their own neighbours, or those of the first
-    ones, if the picture repeats. The squared ("L2")
-    total variation of Crowson's notebooks, as pytti has it; after Mahendran and Vedaldi, 2015
-    (https://arxiv.org/abs/1412.0035). pixray's smoothness is a mean gradient magnitude instead.
-    """
-
-    def loss(view: View) -> Scalar:
-        padded = repeat.pad(view.image, (0, 1, 0, 1), "replicate")
-        right = padded[..., :-1, 1:] - padded[..., :-1, :-1]
-        below = padded[..., 1:, :-1] - padded[..., :-1, :-1]
-        return right.square().add(below.square()).mean()
-
-    return loss
 
 
 def saturation_loss() -> Loss:
@@ -186,47 +163,3 @@ def closeness_loss(
         return ((view.image - wanted).square() * resize_like(weights, view.image)).mean()
 
     return loss
-
-
-def edge_loss(colour: str = "white", thickness: float = 0.05) -> Loss:
-    """The edge loss, a border of one colour: the mean squared difference there, in [0, 1].
-
-    pixray's edge loss.
-    Differs: one thickness for all sides; no terms for the rest of the picture.
-
-    Args:
-        colour: as one of `parse_colours`.
-        thickness: of the border, as a fraction of the height (top and bottom) and of the width
-            (left and right); at least one pixel is taken.
-
-    Raises:
-        ConfigError: if `colour` is not a colour, or `thickness` not in (0, 0.5].
-    """
-    if not 0 < thickness <= 0.5:
-        raise ConfigError(
-            f"the edges' thickness {thickness} must be above 0 and at most 0.5; "
-            "0.05 is a twentieth of the picture"
-        )
-    wanted = parse_colours([colour])[0]
-
-    def loss(view: View) -> Scalar:
-        height, width = view.image.shape[-2:]
-        rows, columns = (max(1, round(thickness * side)) for side in (height, width))
-        border = torch.ones(height, width, dtype=torch.bool, device=view.image.device)
-        border[rows : height - rows, columns : width - columns] = False
-        there = upload_tensor(wanted.to(view.image.dtype), view.image.device)
-        gaps = view.image[0] - there[:, None, None]  # [3, H, W]
-        # Weighted rather than indexed: a boolean index would make the device wait for the host.
-        return gaps.square().mul(border).sum() / (3 * border.sum())
-
-    return loss
-
-
-LOSSES: dict[str, Callable[..., Loss]] = {
-    "smoothness": smoothness_loss,
-    "saturation": saturation_loss,
-    "symmetry": symmetry_loss,
-    "palette": palette_loss,
-    "init": closeness_loss,
-    "edges": edge_loss,
-}
