@@ -309,23 +309,16 @@ def _loss_inputs(
         name = wanted.aesthetic_head
         read = aesthetic_heads.read_aesthetic_head(find(name), opening.device)
         head = read, aesthetic_heads.find_rated_perceptor(read, perceptors, name).name
-    encode = None
+    picture = mask = encode = None
+    if "losses.edge_picture" in named:
+        picture = images.read_picture(find(wanted.edge_picture)).to(opening.device)
+    if "losses.edge_mask" in named:
+        mask = images.read_picture(find(wanted.edge_mask)).to(opening.device)
+        mask = mask.mean(1, keepdim=True)
     if isinstance(drawer, LatentDrawer) and start is not None:
         encode = partial(init_image.encode_start, drawer, start)
     return LossInputs(
-        wanted,
-        start,
-        filtered.read_ground,
-        REPEATS[config.tile],
-        edge_picture=images.read_picture(find(wanted.edge_picture)).to(opening.device)
-        if "losses.edge_picture" in named
-        else None,
-        edge_mask=images.read_picture(find(wanted.edge_mask))
-        .mean(1, keepdim=True)
-        .to(opening.device)
-        if "losses.edge_mask" in named
-        else None,
-        head=head,
+        *(wanted, start, filtered.read_ground, REPEATS[config.tile], picture, mask, head),
         parameters=lambda: filtered.drawer.parameters,
         encode=encode,
         drawn=_drawer_losses(filtered),
