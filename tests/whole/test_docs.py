@@ -19,7 +19,16 @@ from tests.helpers import films, melody, readme
 from vqclip.cli import main
 
 HEAVY = ("vqgan=", "perceptors=", "size=", "steps=", "frames=", "length=", "growth=")
-HEAVY_OPTIONS = ("--size", "--steps", "--frames", "--length", "--perceptor", "--count")
+HEAVY_OPTIONS = (
+    "--quality",
+    "--scale",
+    "--size",
+    "--steps",
+    "--frames",
+    "--length",
+    "--perceptor",
+    "--count",
+)
 LADDER = ("normal", "better", "best", "supreme")  # presets that name models to be fetched
 COMMANDS = readme.commands()
 LOADED = r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?([^\" >]+)"

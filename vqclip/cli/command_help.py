@@ -71,11 +71,11 @@ REST = (
 DREAMT = ("negative", "style", "seed", "out", "device")
 DRAWN = (
     *("style", "vqgan", "perceptors", "cutouts.count", "optimiser.rate"),
-    *("losses.distinct", "losses.smoothness", "film.format", "device"),
+    *("losses.smoothness",),
 )
 MOVED = (
-    *("camera.zoom", "camera.pan_x", "camera.roll", "camera.forward"),
-    *("motion.steps", "motion.hold"),
+    *("camera.zoom", "camera.pan_x", "camera.forward"),
+    "motion.hold",
 )
 TAUGHT = ("pictures", "name", "steps", "minutes", "size", "rate", "begin", "out", "device")
 

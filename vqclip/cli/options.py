@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from vqclip.config.sizes import LADDER_ASPECTS, ladder_size
+
 
 @dataclass(frozen=True, kw_only=True)
 class CommonOptions:
@@ -44,6 +46,10 @@ class PromptOptions(CommonOptions):
     show: bool = False
     named_generate: bool = False
 
+    def presets(self) -> list[str]:
+        """The names of the presets, in the order in which they are applied."""
+        return self.preset
+
     def overrides(self) -> list[str]:
         """The options that are another way to write a setting, as `key=value`."""
         return to_overrides({"negative": self.negative, "seed": self.seed, "out": self.out})
@@ -58,11 +64,29 @@ class GenerateOptions(PromptOptions):
     init: str | None
     film: bool
     draft: bool
+    quality: str | None
+    aspect: str | None
+    scale: str | None
 
     def overrides(self) -> list[str]:
-        """See `PromptOptions`."""
-        given = {"size": self.size, "steps": self.steps, "init": self.init}
+        """See `PromptOptions`; pixray's words for sizes give a size, unless one is given."""
+        size, shape = self.size, self.aspect
+        ladder = ladder_size(self.quality, self.aspect, self.scale)
+        if ladder is not None:
+            size, shape = size or ladder, None
+        elif shape in LADDER_ASPECTS:
+            width, height = LADDER_ASPECTS[shape]
+            shape = f"{width}:{height}"
+        given = {"size": size, "aspect": shape, "steps": self.steps, "init": self.init}
         return [*super().overrides(), *to_overrides(given)]
+
+    def presets(self) -> list[str]:
+        """See `PromptOptions`."""
+        if self.quality is None:
+            return self.preset
+        # The preset called draft draws on the bundled models.
+        own = "pixray-draft" if self.quality == "draft" else self.quality
+        return [own, *self.preset]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -174,6 +174,11 @@ def _add_prompted(parser: Parser, name: str) -> None:
         )
     if name in ("generate", "animate", "plan"):
         parser.add_argument("--size", metavar="WxH", help=option_help("size"))
+        parser.add_argument(
+            "--quality", metavar="NAME", help="as in pixray: draft, normal … supreme"
+        )
+        parser.add_argument("--aspect", metavar="W:H", help="also widescreen, portrait, square")
+        parser.add_argument("--scale", metavar="N", help="times 192x108, as in pixray")
         parser.add_argument("--steps", metavar="N", help=option_help("steps"))
         parser.add_argument("--init", metavar="IMG", help=option_help("init"))
         parser.add_argument(

@@ -65,7 +65,7 @@ def read_configs(options: PromptOptions) -> list[RunConfig]:
             overrides.insert(0, f"assets={folder}")
     found = loading.load_each(
         listed,
-        ",".join(options.preset),
+        ",".join(options.presets()),
         file=file,
         overrides=_once(options.overrides(), overrides),
     )

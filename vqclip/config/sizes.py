@@ -13,8 +13,11 @@ from typing import Any
 
 from vqclip.config.draw_settings import finish_steps
 from vqclip.config.schema import RunConfig
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, pick
 
+# pixray's ladder: width and height of each aspect at scale 1, and the scale of each quality.
+LADDER_ASPECTS = {"square": (144, 144), "portrait": (128, 160), "widescreen": (192, 108)}
+LADDER_SCALES = {"draft": 1, "normal": 2, "better": 3, "best": 4, "supreme": 5}
 NTSC = (12, 15, 24, 30, 48, 60, 72, 90, 96, 120, 240)  # rates that also exist × 1000/1001
 _SIZE = re.compile(r"\s*(\d+)\s*[x×X]\s*(\d+)\s*")
 _LOOSE = re.compile(
@@ -200,3 +203,36 @@ def _percent(text: str, where: str) -> float:
     if not 0 < share <= 1:
         raise ConfigError(f"{where}: {text!r} is not a share; write a percentage, such as 50%")
     return share
+
+
+def ladder_size(quality: str | None, aspect: str | None, scale: str | None) -> str | None:
+    """The size that pixray's words give: `--quality better --aspect widescreen --scale 2.5`.
+
+    Args:
+        quality: one of `LADDER_SCALES`; None: 2 is the scale unless one is given.
+        aspect: one of `LADDER_ASPECTS`; None: widescreen, as pixray has it.
+        scale: a number above 0, before that of the quality.
+
+    Returns:
+        WIDTHxHEIGHT; None if there is neither a quality nor a scale.
+
+    Raises:
+        ConfigError: for a word that is none of them.
+
+    >>> ladder_size("better", "widescreen", "2.5")
+    '480x270'
+    """
+    if quality is None and scale is None:
+        return None
+    factor = float(pick(LADDER_SCALES, quality or "normal", "quality"))
+    if scale is not None:
+        try:
+            factor = float(scale)
+        except ValueError:
+            factor = nan
+        if not 0 < factor <= 100:
+            raise ConfigError(
+                f"--scale is {scale}; write a number above 0 and at most 100, such as 2.5"
+            )
+    width, height = pick(LADDER_ASPECTS, aspect or "widescreen", "aspect of pixray's sizes")
+    return f"{int(factor * width)}x{int(factor * height)}"
