@@ -31,7 +31,7 @@ from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.paths import describe_unread
-from vqclip.models import clip
+from vqclip.models import clip, model_cache
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import (
     describe_deterministic_cost,
@@ -353,7 +353,7 @@ def _digests(request: Request, perceptor_set: PerceptorSet) -> dict[str, str]:
     for name, path in request.words.items():
         found[f"word {name}"] = model_files.file_sha256(path)
     if request.starts_from_draft:
-        found["starter prior"] = model_files.file_sha256(
+        found["starter prior"] = model_cache.digest_once(
             model_files.starter_prior() / "prior.safetensors"
         )
     found |= init_image.hash_pictures(_pictures(request), request.search_path)

@@ -25,6 +25,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.language import prompt_types, prompts
 from vqclip.media import files
+from vqclip.models.model_cache import keep_models
 from vqclip.run.preflight import Request, check_run, make_request, without_unused_assets
 from vqclip.run.record.interrupts import catch_interrupts
 from vqclip.run.record.noted_layouts import find_layouts
@@ -84,6 +85,7 @@ def draw_run(
     command: Sequence[str] = (),
     before: EarlierPicture | None = None,
     point: ResumePoint | None = None,
+    place: Path | None = None,
 ) -> None:
     """Draw the picture of a request, into a new run folder or on in an old one.
 
@@ -91,6 +93,7 @@ def draw_run(
         command: the words that started the run, for `run.json`.
         before: the picture that is made again, to compare the models with.
         point: where a run stopped that is to go on; its folder is locked already.
+        place: the folder of a run of a sweep, locked already; None for the next in `out`.
 
     Raises:
         KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
@@ -99,7 +102,7 @@ def draw_run(
     from vqclip.models import device
 
     with device.use_deterministic(config.deterministic) as unsteady:
-        place, film = _draw(request, screen, progress, command, before, point)
+        place, film = _draw(request, screen, progress, command, before, point, place)
     if unsteady:
         screen.say(
             f"note: torch has no deterministic {', '.join(unsteady)} here: if you make the "
@@ -132,6 +135,7 @@ def _draw(
     command: Sequence[str],
     before: EarlierPicture | None,
     point: ResumePoint | None,
+    place: Path | None,
 ) -> tuple[Path, Film | None]:
     """Load the models, and draw into the run's folder; give that and the film."""
     from vqclip import session
@@ -144,9 +148,9 @@ def _draw(
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
     for note in [*ready.notes, *_changed(compared, ready)]:
         screen.say(f"note: {note}")
-    title = request.parsed_prompts[0].body
-    place = point.folder if point else run_folder.make_run_folder(Path(config.out), title)
-    with nullcontext() if point else run_folder.locked_folder(place):
+    title, there = request.parsed_prompts[0].body, point.folder if point else place
+    place = there or run_folder.make_run_folder(Path(config.out), title)
+    with nullcontext() if there else run_folder.locked_folder(place):
         progress.folder = place
         film = recording.begin_film(request, place, ready.size, point)
         put_aside = run_folder.set_final_aside(place)
@@ -338,13 +342,14 @@ def _draw_all(
     """Draw what some settings stand for, one after another."""
     for config in found if len(found) > 1 else []:
         check_run(config)  # what the last one lacks is said before the first is drawn
-    for number, config in enumerate(found, start=1):
-        if len(found) > 1:
-            texts = {key: getattr(config, key) for key in loading.TEMPLATE_KEYS}
-            screen.event("variant", number=number, of=len(found), **texts)
-            screen.say(f"{number} of {len(found)}:")
-            progress.started, progress.folder = False, None
-        draw_run(prepare_run(config, screen, progress), screen, progress, options.command)
+    with keep_models():
+        for number, config in enumerate(found, start=1):
+            if len(found) > 1:
+                texts = {key: getattr(config, key) for key in loading.TEMPLATE_KEYS}
+                screen.event("variant", number=number, of=len(found), **texts)
+                screen.say(f"{number} of {len(found)}:")
+                progress.started, progress.folder = False, None
+            draw_run(prepare_run(config, screen, progress), screen, progress, options.command)
 
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
