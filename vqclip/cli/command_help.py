@@ -41,9 +41,9 @@ class Block:
 
 
 SORTED = {  # the commands, as they stand on the first page
-    "draw": ("generate", "animate", "dream", "again", "resume"),
+    "draw": ("generate", "animate", "dream", "again", "resume", "sweep"),
     "before": ("plan", "explain", "plot", "presets", "models"),
-    "after": ("show", "diff", "film", "classify", "score", "search"),
+    "after": ("show", "diff", "sheet", "film", "classify", "score", "search"),
     "teach": ("train", "invert", "direction"),
     "help": ("help", "doctor", "completion"),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
+from vqclip.cli.commands.runs import sweep, sweep_plan
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
@@ -114,6 +115,8 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
+    if asked := sweep.names_a_sweep(options.words):
+        return sweep_plan.tell_plan(sweep.find_sweep(Path(asked), None, complete=False), screen)
     sketches = LayoutSketches(options.sketch)
     found = prompt_arguments.read_configs(options)
     from vqclip.run.plan_summary import SharedCounts
