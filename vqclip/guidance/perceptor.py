@@ -126,6 +126,13 @@ class OpenClipPerceptor:
         """
         if len(texts) == 0:
             raise ValueError("no texts to embed")
+        if any(find_word_names(text) for text in texts):  # which mean something else elsewhere
+            return self._embed_text(texts)
+        key = ("texts", self.name, str(self.mean.device), self.dtype, *texts)
+        kept = model_cache.load_once(key, [self.weights], lambda: self._embed_text(texts))
+        return kept.clone()
+
+    def _embed_text(self, texts: list[str]) -> Embedding:
         tokens, inserted = self._token_rows(texts)
         read = clip_text_tower.encode_text(self.model, tokens, inserted=inserted)
         return F.normalize(read.float(), dim=-1)

@@ -1,5 +1,7 @@
 """The model cache: models that stay loaded from one run of a process to the next.
 
+What they are asked again, such as the embedding of a text, is kept with them.
+
 Without `keep_models`, every run loads its own. Within it, a model is read once for a device and a
 precision, and again when one of its files has changed. What a run gets are modules of its own
 around the same weights, which are frozen: whatever a run sets on a network, such as how its
@@ -94,7 +96,10 @@ def share_weights(network: nn.Module) -> Any:
 
 
 def _sizes(made: Any) -> Iterator[int]:
-    """The bytes of the weights in something that is kept: a network, or what has one."""
+    """The bytes of a tensor that is kept, or of the weights of a network or what has one."""
+    if hasattr(made, "nbytes"):
+        yield made.nbytes
+        return
     parts = made if isinstance(made, tuple) else getattr(made, "__dict__", {}).values()
     for part in (made, *parts):
         if hasattr(part, "parameters") and hasattr(part, "buffers"):

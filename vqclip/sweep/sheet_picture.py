@@ -138,11 +138,6 @@ class Thumbnails:
         return self.kept[key]
 
 
-def _shrink(picture: Image.Image, side: int) -> Image.Image:
-    """Fit a picture into a square; a smaller one stays as it is, since it would be blurred."""
-    return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
-
-
 def _as_page(sheet: Sheet) -> Sheet:
     """A page, with its cells in rows."""
     cells = [cell for _, cell in sorted(sheet.cells.items())]
