@@ -22,6 +22,7 @@ from vqclip.config import loading, presets
 from vqclip.config.checking.suggestions import suggest_setting
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, format_value, kind_of
+from vqclip.config.yaml.values import parse_number
 from vqclip.errors import ConfigError, suggest
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_templates import expand_templates
@@ -145,8 +146,12 @@ def _item(key: str, value: Any) -> Any:
         return ",".join(map(str, value)) if isinstance(value, list) else str(value or "")
     if key in loading.TEXTS:
         return presets.prompt_text(value, key)
-    if kind_of(RunConfig, key).item.hint is str and isinstance(value, str):
+    kind = kind_of(RunConfig, key)
+    if kind.item.hint is str and isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
+    if str in kind.types and kind.types & {int, float} and isinstance(value, str):
+        number = parse_number(value.strip())  # else a schedule
+        return value if number is None else number
     return value
 
 

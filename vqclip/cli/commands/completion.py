@@ -43,7 +43,7 @@ TAKES = {
 WORDS = {
     "invert": "invert",
     "train": "train",
-    **dict.fromkeys(("show", "diff"), "files"),
+    **dict.fromkeys(("show", "diff", "sweep", "sheet"), "files"),
     "plot": "",
 }
 

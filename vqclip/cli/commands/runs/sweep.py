@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sweep(options: SweepOptions, screen: Console, progress: Progress) -> None:
-    """Draw many runs over some settings, with a sheet and a table."""
+    """Draw many runs over some settings, with a contact sheet."""
     folder = find_sweep(Path(options.asked), options.out, complete=not options.plan)
     if options.plan:
         from vqclip.cli.commands.runs import sweep_plan
@@ -193,7 +193,9 @@ def _end(folder: SweepFolder, results: list[Result], screen: Console) -> None:
 
 
 def _best(folder: SweepFolder, results: list[Result]) -> str | None:
-    """Say which run the second judge likes best, if it judged several."""
+    """Say which run the second judge likes best, if it judged several of one prompt."""
+    if len({run.plan.config.prompts for run in folder.runs}) > 1:
+        return None  # whose scores cannot be compared
     judged = [
         (result.score, run)
         for run, result in zip(folder.runs, results, strict=True)
