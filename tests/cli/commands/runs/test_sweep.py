@@ -108,7 +108,6 @@ def test_models_are_loaded_once_and_pictures_are_those_of_single_runs(
 
 def test_runs_of_a_sweep_do_not_change_each_other(home: Home) -> None:
     """Whatever one sets on a network is not there in the next one."""
-    )
     axes = {"tile": ["none", "both", "horizontal"], "memory.tiles": [True, False]}
     path = sweeps.write(home, axes, base={"prompts": "a fox"})
     assert main.main(["sweep", str(path), "--quiet"]) == 0
