@@ -19,8 +19,7 @@ from typing import Any
 from vqclip.config import loading, presets
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import Kind, describe_settings
-from vqclip.config.setting_fields import option
-from vqclip.config.setting_layers import Layer, merge_layers, nest_keys
+from vqclip.config.setting_layers import Layer, nest_keys
 from vqclip.config.yaml.values import parse_yaml
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import assets
@@ -39,13 +38,13 @@ from vqclip.sweep.sampling import SAMPLERS, Values, sample_values
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """What a sweep file may hold."""
+    """What a sweep file may hold, for the parser of YAML."""
 
     base: RunConfig = field(default_factory=RunConfig)
     axes: dict[str, Any] = field(default_factory=dict, metadata={"form": "axes"})
-    by: str = option("grid", "how the runs are chosen", tuple(SAMPLERS))
-    count: int | None = option(None, "how many runs", least=1, most=MOST_VALUES)
-    sample_seed: int = option(0, "seed of the values that are chosen at random", least=0)
+    by: str = "grid"
+    count: int | None = None
+    sample_seed: int = 0
 
 
 KEYS = tuple(each.name for each in fields(SweepSettings))
@@ -118,16 +117,14 @@ def read_sweep(path: Path, text: str | None = None) -> Sweep:
             f"{where}"
         )
     _check_keys(found, where)
-    plain = {key: value for key, value in found.items() if key not in ("base", "axes")}
-    settings = merge_layers([(where, plain)], SweepSettings)
-    _check_numbers(settings, where)
+    by, count, sample_seed = _read_sampling(found, where)
     parents, own = _read_base(found.get("base"), path)
-    axes = [spread_axis(axis, settings.by, where) for axis in read_axes(found["axes"], where)]
+    axes = [spread_axis(axis, by, where) for axis in read_axes(found["axes"], where)]
     search_path = _search_path(path, [*parents, *own])
     axes = [*_template_axes([*parents, *own], axes, search_path), *axes]
     axes = [expand_axis(axis, search_path, where) for axis in axes]
-    runs = sample_values(axes, settings.by, settings.count, settings.sample_seed, where)
-    return Sweep(path, text, parents, own, axes, runs, settings.by)
+    runs = sample_values(axes, by, count, sample_seed, where)
+    return Sweep(path, text, parents, own, axes, runs, by)
 
 
 def _check_keys(found: Mapping[str, Any], where: str) -> None:
@@ -148,17 +145,19 @@ def _check_keys(found: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _check_numbers(settings: SweepSettings, where: str) -> None:
-    count = settings.count
-    if settings.by not in SAMPLERS:
+def _read_sampling(found: Mapping[str, Any], where: str) -> tuple[str, int | None, int]:
+    """How the runs are chosen, how many, and by which seed."""
+    by, count = found.get("by") or "grid", found.get("count")
+    seed = found.get("sample_seed") or 0
+    if not isinstance(by, str) or by not in SAMPLERS:
         raise ConfigError(
-            f"{where}: by is {settings.by!r}{suggest(settings.by, SAMPLERS)} (one of: "
-            f"{', '.join(SAMPLERS)})"
+            f"{where}: by is {by!r}{suggest(str(by), SAMPLERS)} (one of: {', '.join(SAMPLERS)})"
         )
-    if count is not None and not 1 <= count <= MOST_VALUES:
-        raise ConfigError(f"{where}: count is {count}; write a number from 1 to {MOST_VALUES}")
-    if settings.sample_seed < 0:
-        raise ConfigError(f"{where}: sample_seed is {settings.sample_seed}; write 0 or more")
+    if count is not None and not (isinstance(count, int) and 1 <= count <= MOST_VALUES):
+        raise ConfigError(f"{where}: count is {count!r}; write a number from 1 to {MOST_VALUES}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ConfigError(f"{where}: sample_seed is {seed!r}; write a whole number, 0 or more")
+    return by, count, seed
 
 
 def _read_base(base: Any, path: Path) -> tuple[list[Layer], list[Layer]]:
