@@ -13,4 +13,6 @@ Begin with `sweep_file`.
     noted_sheet    Contact sheets of any runs, whose axes are found in their notes
     sheet_picture  Labelled contact sheets: pictures in rows and columns
     lettering      Lettering of sheets: the font, and lines that fit
+
+In `engines`: sweeps on clusters, by Slurm and Ray.
 """

@@ -222,7 +222,9 @@ class _Layout:
         """How high title and what stands below it are."""
         found = self.pen.line(TITLE) + GAP // 2 if self.sheet.title else 0
         lines = self.pen.wrap(self.sheet.about, wide - 2 * MARGIN, TEXT, 3)
-        return found + len(lines) * self.pen.line(TEXT) + (GAP if found or lines else 0)
+        return (
+            found + len(lines) * self.pen.line(TEXT) + (GAP + GAP // 2 if found or lines else 0)
+        )
 
     def _draw_title(self, ink: ImageDraw.ImageDraw, wide: int) -> None:
         y = MARGIN
@@ -330,6 +332,9 @@ class _Layout:
         else:
             left, down = (self.wide - small.width) // 2, (self.high - small.height) // 2
             paper.paste(small, (x + left, y + down))
+            # White pictures end somewhere, too.
+            right, low = x + left + small.width, y + down + small.height
+            ink.rectangle([x + left - 1, y + down - 1, right, low], outline=RULE)
         below = y + self.high + GAP // 2
         for number, (text, dark) in enumerate(self.captions.get(place, [])):
             at = (corner[0], below + number * self.pen.line(TEXT))

@@ -33,6 +33,7 @@ from vqclip.sweep.axes import (
     read_axes,
     spread_axis,
 )
+from vqclip.sweep.engines.engine_settings import RaySettings, SlurmSettings, read_engine
 from vqclip.sweep.sampling import SAMPLERS, Values, sample_values
 
 
@@ -45,6 +46,8 @@ class SweepSettings:
     by: str = "grid"
     count: int | None = None
     sample_seed: int = 0
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    ray: RaySettings = field(default_factory=RaySettings)
 
 
 KEYS = tuple(each.name for each in fields(SweepSettings))
@@ -61,6 +64,8 @@ class Sweep:
         own: the layers of `base` itself.
         axes: with all values, but for ranges of random and latin.
         runs: the values of each run.
+        by: how they were chosen.
+        slurm, ray: what is asked of these engines.
     """
 
     path: Path
@@ -70,6 +75,8 @@ class Sweep:
     axes: Sequence[Axis]
     runs: Sequence[Values]
     by: str = "grid"
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    ray: RaySettings = field(default_factory=RaySettings)
 
     def layers(self, values: Values) -> list[Layer]:
         """The layers of settings of a run with some values of the axes."""
@@ -124,7 +131,9 @@ def read_sweep(path: Path, text: str | None = None) -> Sweep:
     axes = [*_template_axes([*parents, *own], axes, search_path), *axes]
     axes = [expand_axis(axis, search_path, where) for axis in axes]
     runs = sample_values(axes, by, count, sample_seed, where)
-    return Sweep(path, text, parents, own, axes, runs, by)
+    slurm = read_engine(found.get("slurm"), SlurmSettings, f"{where}: slurm")
+    ray = read_engine(found.get("ray"), RaySettings, f"{where}: ray")
+    return Sweep(path, text, parents, own, axes, runs, by, slurm, ray)
 
 
 def _check_keys(found: Mapping[str, Any], where: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
-from vqclip.cli.commands.runs import sweep, sweep_plan
+from vqclip.cli.commands.runs import sweep_finder, sweep_plan
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
@@ -116,12 +116,12 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
-    if (asked := sweep.names_a_sweep(options.words)) is not None:
+    if (asked := sweep_finder.names_a_sweep(options.words)) is not None:
         if others := [word for word in options.words if word != asked]:
             raise ConfigError(
                 f"{asked} is a sweep, whose settings stand in it; leave out {others[0]!r}"
             )
-        folder = sweep.find_sweep(Path(asked), options.out, complete=False)
+        folder = sweep_finder.find_sweep(Path(asked), options.out, complete=False)
         sweep_plan.tell_plan(folder, screen)
         return
     sketches = LayoutSketches(options.sketch)
