@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Home
+from tests.conftest import Home, Refusal
 from tests.helpers import sweeps
 from vqclip.cli import main
 
 FOLDER = Path("outputs/foxes")
-pytestmark = pytest.mark.starter  # its workers import torch, which takes a while
 
 
 @pytest.fixture
@@ -30,11 +28,12 @@ def cluster(home: Home) -> Any:
     found.shutdown()
 
 
+@pytest.mark.starter  # its workers import torch, which takes a while
 def test_runs_of_a_lost_node_go_on_elsewhere(
     home: Home, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     axes = {"prompts": ["a fox", "an owl"], "seed": [1, 2, 3]}
-    base = {"checkpoint.every": 1, "steps": 40}
+    base = {"checkpoint.every": 1, "steps": 40, "precision": "fp32"}
     engine = {"address": cluster.address, "workers": 2}
     path = sweeps.write(home, axes, base=base, ray=engine)
     assert main.main(["sweep", str(path), "--quiet"]) == 0
@@ -55,12 +54,11 @@ def test_runs_of_a_lost_node_go_on_elsewhere(
 
 
 def test_an_address_without_a_cluster_is_refused(
-    home: Home, capsys: pytest.CaptureFixture[str]
+    home: Home, monkeypatch: pytest.MonkeyPatch, refused: Refusal
 ) -> None:
-    pytest.importorskip("ray")
-    os.environ["RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS"] = "3"
-    path = sweeps.write(
-        home, {"seed": [1]}, base={"prompts": "a"}, ray={"address": "127.0.0.1:9"}
-    )
-    assert main.main(["sweep", str(path), "--on", "ray"]) == 1
-    assert "there is no Ray cluster at 127.0.0.1:9" in capsys.readouterr().err
+    monkeypatch.setattr("vqclip.sweep.engines.engine_settings.find_spec", lambda name: True)
+    for address in ("127.0.0.1:9", "ray://127.0.0.1:9", "127.0.0.1:x"):
+        engine = {"address": address}
+        path = sweeps.write(home, {"seed": [1]}, base={"prompts": "a"}, ray=engine)
+        told = refused("sweep", str(path), "--on", "ray")
+        assert f"there is no Ray cluster at {address}: " in told

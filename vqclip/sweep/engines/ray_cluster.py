@@ -8,6 +8,7 @@ on from its checkpoint. The sweep's folder has to be on a disk that all nodes se
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from vqclip.errors import ConfigError
 from vqclip.sweep.engines.engine_settings import RaySettings
 from vqclip.sweep.engines.slurm import Work
 
+ANSWER = 5.0  # seconds in which a cluster has to answer
 LOOK = 2.0  # seconds between two looks at what workers have drawn
 
 
@@ -66,6 +68,30 @@ def draw_on_ray(
             ray.shutdown()
 
 
+def check_address(address: str) -> None:
+    """Refuse an address at which nobody answers; Ray itself would try for minutes.
+
+    Raises:
+        ConfigError: that says so.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return  # auto, or the name of a file
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> ConfigError:
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    where = f"at {address}" if address else "on this machine"
+    return ConfigError(
+        f"there is no Ray cluster {where}: {first}; check ray: {{address: …}} in the sweep's "
+        "file, such as auto or 10.0.0.1:6379"
+    )
+
+
 def _connect(address: str) -> None:
     """Connect to a cluster, or begin one on this machine."""
     import ray
@@ -78,12 +104,7 @@ def _connect(address: str) -> None:
             logging_level="error",
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        where = f"at {address}" if address else "on this machine"
-        raise ConfigError(
-            f"there is no Ray cluster {where}: {first}; check ray: {{address: …}} in the sweep's "
-            "file, such as auto or 10.0.0.1:6379"
-        ) from error
+        raise _no_cluster(address, error) from error
 
 
 def _read(done: Any) -> None:

@@ -19,7 +19,7 @@ from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.errors import VqclipError, pick
 from vqclip.models.model_cache import keep_models
-from vqclip.sweep.engines import slurm
+from vqclip.sweep.engines import ray_cluster, slurm
 from vqclip.sweep.engines.engine_settings import require_engine
 from vqclip.sweep.sweep_folder import BROKEN, DONE, SHEET, TABLE, SweepFolder, SweepRun
 
@@ -73,6 +73,8 @@ def sweep(options: SweepOptions, screen: Console, progress: Progress) -> None:
     elif options.on == "slurm":
         submit_sweep(folder, options, screen, progress)
     else:
+        if options.on == "ray":
+            ray_cluster.check_address(folder.sweep.ray.address)
         draw_sweep(folder, options, screen, progress)
 
 
@@ -155,10 +157,10 @@ def _draw_elsewhere(
     folder: SweepFolder, board: Board, missing: int, options: SweepOptions
 ) -> None:
     """Let workers of a Ray cluster draw what is missing."""
-    from vqclip.sweep.engines.ray_cluster import draw_on_ray
-
     settings = folder.sweep.ray
-    draw_on_ray(folder.path, missing, draw_share, settings, options.command, board.write)
+    ray_cluster.draw_on_ray(
+        folder.path, missing, draw_share, settings, options.command, board.write
+    )
 
 
 def _greeting(folder: SweepFolder, missing: int) -> str:
