@@ -139,10 +139,13 @@ def _as_csv(axes: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
         cells = [row["number"], *(values.get(key, "") for key in axes)]
         cells += [row[key] for key in (*seeds, *plain)]
         cells += [row["losses"].get(name) for name in losses]
-        sheet.writerow(
-            ["" if cell is None else cell for cell in (*cells, row["seconds"], row["error"])]
-        )
+        sheet.writerow([_cell(each) for each in (*cells, row["seconds"], row["error"])])
     return written.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """What stands in a cell: nothing for None, and of a number six digits."""
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _total(losses: Mapping[str, float | None]) -> float | None:
