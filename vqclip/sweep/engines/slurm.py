@@ -85,7 +85,6 @@ def submit_array(
         "slurm_partition": settings.partition or None,
         "slurm_account": settings.account or None,
         "slurm_setup": [*settings.setup] or None,
-        "slurm_array_parallelism": settings.tasks,
     }
     executor.update_parameters(**{k: v for k, v in options.items() if v is not None})
     share = Share(work)
