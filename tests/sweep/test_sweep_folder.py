@@ -76,9 +76,8 @@ def test_results_are_read_from_whatever_is_there(folder: SweepFolder) -> None:
         (run.folder / "log.jsonl").write_text(text)
         assert table.read_result(run).score is None
     (run.folder / "run.json").write_text('{"verdict": {"score": 0.5, "better": 2}, "seconds": 3}')
-    (run.folder / "log.jsonl").write_text(
-        '{"step": 0, "losses": {"a": 9}}\n{"step": 1, "losses": {"a": 1.5, "b": null}}\n{"step": 2'
-    )
+    lines = ('{"step": 0, "losses": {"a": 9}}', '{"losses": {"a": 1.5, "b": null}}', '{"st')
+    (run.folder / "log.jsonl").write_text("\n".join(lines))
     found = table.read_result(run)
     assert (found.score, found.better, found.seconds) == (0.5, 2, 3.0)
     assert found.losses == {"a": 1.5, "b": None}

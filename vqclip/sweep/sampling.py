@@ -14,17 +14,16 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
-
-import numpy as np
 
 from vqclip.errors import ConfigError, pick
 from vqclip.sweep.axes import MOST_VALUES, Axis
 
 Values = Mapping[str, Any]  # of the axes, by their keys
 TRIES = 200  # for runs that are all different
+BELOW_ONE = 1 - 2**-53  # where rounding made it one
 
 
 def sample_values(
@@ -120,8 +119,9 @@ def _latin(axes: Sequence[Axis], count: int, seed: int, where: str) -> list[Valu
         columns = {}
         for axis in axes:
             stream = _stream(seed, axis.key, attempt)
-            shares = (stream.permutation(count) + stream.random(count)) / count
-            columns[axis.key] = [_value_at(axis, float(share)) for share in shares]
+            parts = stream.sample(range(count), count)
+            shares = [min((part + stream.random()) / count, BELOW_ONE) for part in parts]
+            columns[axis.key] = [_value_at(axis, share) for share in shares]
         rows = zip(*columns.values(), strict=True)
         found: list[Values] = [dict(zip(columns, row, strict=True)) for row in rows]
         if len({_written(each) for each in found}) == count:
@@ -151,8 +151,8 @@ def _value_at(axis: Axis, share: float) -> Any:
     return axis.values[int(share * len(axis.values))]
 
 
-def _stream(seed: int, key: str, attempt: int = 0) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(key.encode()), attempt])
+def _stream(seed: int, key: str, attempt: int = 0) -> Random:
+    return Random(f"{seed} {key} {attempt}")  # of Python's own, which are the same everywhere
 
 
 def _written(values: Values) -> str:

@@ -29,6 +29,8 @@ EXTRAS = {
     "depth": ("transformers",),
     "wavelets": ("pywt",),
     "sound": ("librosa",),
+    "slurm": ("submitit",),
+    "ray": ("ray",),
 }
 
 
