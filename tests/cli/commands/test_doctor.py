@@ -65,12 +65,12 @@ def test_what_is_not_installed_is_said_with_how_to_install_it(
 
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", find_none)
     monkeypatch.setattr(
-        inventory, "find_spec", lambda name: None if name in ("cv2", "faiss") else object()
+        inventory, "find_spec", lambda name: None if name in ("cv2", "faiss", "ray") else object()
     )
     assert main.main(["doctor", "device=cpu"]) == 0
     said = facts(capsys)
     assert "pip install imageio-ffmpeg" in said["ffmpeg"]
-    assert said["extras"] == "train, multilingual, depth, wavelets, sound"
+    assert said["extras"] == "train, multilingual, depth, wavelets, sound, slurm"
     assert said["no video"] == "pip install 'vqclip[video]' (cv2)"
     assert said["no search"] == "pip install 'vqclip[search]' (faiss)"
 
