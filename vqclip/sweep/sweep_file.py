@@ -87,12 +87,6 @@ class Sweep:
         nested = nest_keys(rest)
         return [beside, *self.parents, *looks, *self.own, (f"{self.path}: axes", nested)]
 
-    @property
-    def sets_seed(self) -> bool:
-        """Whether the file says which seeds the runs have."""
-        said = {key for _, values in (*self.parents, *self.own) for key in values}
-        return "seed" in said | {axis.key for axis in self.axes}
-
 
 def is_sweep_file(path: Path) -> bool:
     """Whether a YAML file is that of a sweep, and not of a run: it has axes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -98,8 +97,3 @@ def _common(folder: SweepFolder) -> list[str]:
             value = value_label(getattr(configs[0], key))
             found.append(f'"{value}"' if key == "prompts" else f"{key} {value}")
     return found
-
-
-def grid_places(sides: Sequence[Side]) -> list[tuple[str, ...]]:
-    """The values of each row or column of a grid, the last axis changing fastest."""
-    return list(itertools.product(*(side.labels for side in sides)))
