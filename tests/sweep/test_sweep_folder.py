@@ -13,6 +13,7 @@ from tests.conftest import Home
 from tests.helpers import sweeps
 from vqclip.cli import main
 from vqclip.cli.commands.runs.sweep_finder import find_sweep
+from vqclip.errors import OutputError
 from vqclip.sweep import sweep_folder, table
 from vqclip.sweep.drawing import Board, draw_missing
 from vqclip.sweep.sweep_folder import SweepFolder, SweepRun
@@ -57,6 +58,23 @@ def test_a_run_that_another_has_finished_meanwhile_is_not_drawn_again(
 
     assert draw_missing(folder, Board(folder), draw, lambda run, why: None) == []
     assert drawn == [1, 2]
+
+
+def test_a_run_that_failed_is_tried_once_by_all_workers_together(folder: SweepFolder) -> None:
+    tried: list[int] = []
+
+    def draw(run: SweepRun, point: Any) -> None:
+        tried.append(run.plan.number)
+        if run.plan.number == 2:
+            raise OutputError("no room")
+        finish(run)
+
+    for _ in range(2):  # workers, of which the second one comes late
+        draw_missing(folder, Board(folder), draw, lambda run, why: None)
+    assert tried == [1, 2, 3] and folder.runs[1].error == "no room"
+    folder.begin()  # the command is given again
+    draw_missing(folder, Board(folder), draw, lambda run, why: None)
+    assert tried == [1, 2, 3, 2]
 
 
 def test_the_run_that_began_goes_on_first(folder: SweepFolder) -> None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vqclip.errors import VqclipError
+from vqclip.media.files import unwritable_error
 from vqclip.run.record.run_folder import FolderLocked, locked_folder
 from vqclip.sweep.sheet_picture import Thumbnails, draw_sheet, save_sheet
-from vqclip.sweep.sweep_folder import DONE, SHEET, SweepFolder, SweepRun
+from vqclip.sweep.sweep_folder import BROKEN, DONE, SHEET, SweepFolder, SweepRun
 from vqclip.sweep.sweep_sheet import sweep_sheet
 from vqclip.sweep.table import Result, read_result, write_tables
 
@@ -86,6 +87,8 @@ def draw_missing(
 ) -> list[SweepRun]:
     """Draw the runs that are not done, but for those that others are drawing.
 
+    A run that failed is not tried again: `SweepFolder.begin` forgets earlier failures.
+
     Args:
         draw: draws one into its folder, which is there and locked; on from a point, if there
             is one.
@@ -106,7 +109,7 @@ def draw_missing(
         for run in left:
             try:
                 with _claimed(run):
-                    if run.state != DONE:
+                    if run.state not in (DONE, BROKEN):
                         _draw_one(run, draw, failed, reraise)
             except FolderLocked:
                 busy.append(run)
@@ -116,14 +119,17 @@ def draw_missing(
         if not (busy and wait):
             return busy
         time.sleep(PATIENCE)
-        left = [run for run in busy if run.state != DONE and not run.error]
+        left = [run for run in busy if run.state not in (DONE, BROKEN)]
     return []
 
 
 @contextmanager
 def _claimed(run: SweepRun) -> Iterator[None]:
     """The folder of a run, made and locked."""
-    run.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable_error(run.folder, error) from error
     with locked_folder(run.folder):
         yield
 

@@ -33,7 +33,7 @@ from vqclip.sweep.sweep_file import Sweep
 
 ASKED, TABLE, CSV, SHEET = "sweep.yaml", "table.json", "table.csv", "sheet.png"
 FAILED = "failed.json"  # in the folder of a run that failed
-WRITTEN = ("run.json", "log.jsonl", "steps", "frames", FAILED)  # before a checkpoint
+WRITTEN = ("run.json", "log.jsonl", "steps", "frames")  # before a checkpoint
 DONE, BEGUN, TO_COME, BROKEN = "done", "begun", "to come", "failed"
 
 
@@ -74,7 +74,6 @@ class SweepRun:
 
         What vqclip does not write there stays.
         """
-        (self.folder / FAILED).unlink(missing_ok=True)
         if self.has_checkpoint:
             return
         for path in list(self.folder.iterdir()):
@@ -116,7 +115,7 @@ class SweepFolder:
             raise unwritable_error(self.path, error) from error
 
     def begin(self) -> None:
-        """Make the folder, and write down what is asked for.
+        """Make the folder, and write down what is asked for; runs that failed are tried again.
 
         An earlier sweep.yaml that says something else is kept as sweep-1.yaml.
         """
@@ -130,6 +129,8 @@ class SweepFolder:
                 _set_aside(asked)
             if not asked.is_file():
                 write_whole(asked, text)
+            for run in self.runs:
+                (run.folder / FAILED).unlink(missing_ok=True)
 
 
 def sweep_path(sweep: Sweep, out: str) -> Path:
