@@ -155,9 +155,17 @@ OTHERS = {
     "dream": 'vqclip dream "a house" --count 16',
     "contact-sheet": "vqclip film film.mp4 --sheet 4",
     "search": 'vqclip search pictures "a heart" --top 5 --sheet hearts.png',
+    "sweep": "vqclip sweep looks.yaml",
     "curves": 'vqclip plot "0: 0, 50%: 2 ease" "1 + 0.5 * sin(2 * pi * t)" '
     "--frames 120 --fps 12 --out curves.png",
 }
+
+LOOKS = """\
+base: {preset: draft, steps: 60, seed: 1}
+axes:
+  prompts: ["a red fox", "a sunflower", "a house"]
+  preset: ["", pixel-poster, stained-glass, ink]
+"""
 
 
 class Desk:
@@ -247,6 +255,10 @@ class Desk:
             (self.out / "hearts.png").unlink(missing_ok=True)
             self.type([*shlex.split(OTHERS[name])[1:], "--quiet"])
             save(Image.open(self.out / "hearts.png"), name)
+        elif name == "sweep":
+            (self.out / "looks.yaml").write_text(LOOKS, encoding="utf-8")
+            self.type([*shlex.split(OTHERS[name])[1:], "--quiet"])
+            save(Image.open(self.out / "outputs" / "looks" / "sheet.png"), name)
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])

@@ -15,7 +15,7 @@ UNPARSED = {"command", "named_generate", "parsers"}  # what main knows and no pa
 NEEDED = {  # the least that a command has to be given
     **{"classify": ["a.png", "--labels", "a | b"], "search": ["photos"], "plot": ["1"]},
     **{"show": ["a.png"], "diff": ["a.png", "b.png"], "models": ["list"]},
-    "completion": ["bash"],
+    **{"completion": ["bash"], "sweep": ["foxes.yaml"], "sheet": ["outputs"]},
 }
 
 

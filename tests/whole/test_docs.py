@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home, Refusal
-from tests.helpers import films, melody, readme
+from tests.helpers import films, melody, readme, sweeps
 from vqclip.cli import main
 
 HEAVY = ("vqgan=", "perceptors=", "size=", "steps=", "frames=", "length=", "growth=")
@@ -59,7 +59,7 @@ def lightened(words: list[str], home: Home) -> list[str]:
         mine += ["frames=30" if "lasting(2s)" in rest[0] else "frames=3", "motion.steps=1"]
     if name == "again" and "--frames" in rest:
         light += ["--frames", "1:3"]
-    if name in ("generate", "animate", "plan"):
+    if name in ("generate", "animate", "plan") and "looks.yaml" not in rest:
         given = {word.partition("=")[0] for word in light}
         light += [word for word in mine if word.partition("=")[0] not in given]
     if name in ("explain", "direction", "classify", "score", "search") and "--film" not in rest:
@@ -104,6 +104,7 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     Path("fox.json").write_text(json.dumps({"subject": "a fox"}))
     Path("art.yaml").write_text("prompts: a red heart\nextends: draft\nseed: 7\n")
     Path("mine.yaml").write_text("style: ink, {}\n")
+    sweeps.write(home, {"prompts": ["a fox", "an owl"], "seed": [1, 2]}, name="looks")
     return home
 
 
@@ -130,7 +131,9 @@ def material(words: list[str], home: Home) -> None:
     if "vector(sunny)" in typed:
         two = ["a sunny day", "a rainy day", "--name", "sunny", f"perceptors={home.clip}"]
         assert main.main(["direction", *two]) == 0
-    if words[0] == "search" and "outputs" in words:
+    if words == ["sweep", "outputs/looks"]:
+        assert main.main(["sweep", "looks.yaml", "--quiet"]) == 0
+    if words[0] in ("search", "sheet") and "outputs" in words:
         Path("photos").rename("outputs")
     if words[0] == "search" and "pictures" in words:
         Path("photos").rename("pictures")

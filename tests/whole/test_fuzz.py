@@ -56,6 +56,7 @@ from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.run.record import checkpoint, grammar_v1, provenance
 from vqclip.run.record.provenance import Provenance
+from vqclip.sweep import planned_runs, sweep_file, sweep_folder
 
 fuzzed = settings(
     max_examples=int(os.environ.get("VQCLIP_FUZZ", "300")),
@@ -300,6 +301,54 @@ def test_run_files_that_are_no_yaml(tmp_path: Path, lines: list[str]) -> None:
     path.write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
     with contextlib.suppress(VqclipError):
         loading.load_config(file=path)
+
+
+SPANS = st.dictionaries(st.sampled_from(["from", "to", "log", "count"]) | TEXTS, SCALARS)
+AXES = st.dictionaries(NAMES | st.just("preset"), st.lists(SCALARS, max_size=3) | SPANS | VALUES)
+
+
+@fuzzed
+@given(
+    st.fixed_dictionaries(
+        {"axes": AXES | VALUES},
+        optional={
+            "base": st.dictionaries(NAMES | st.just("preset"), VALUES, max_size=3) | VALUES,
+            "by": st.sampled_from(["grid", "zip", "random", "latin"]) | SCALARS,
+            "count": st.integers(-2, 5) | SCALARS,
+            "sample_seed": SCALARS,
+        },
+    )
+)
+def test_sweep_files(tmp_path: Path, values: dict[str, Any]) -> None:
+    path = tmp_path / "foxes.yaml"
+    path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    with contextlib.suppress(VqclipError):
+        found = sweep_file.read_sweep(path)
+        assert 1 <= len(found.runs) <= 1000
+        for run in planned_runs.plan_runs(replace(found, runs=found.runs[:3]), lambda each: None):
+            assert is_settled(run.config) and run.describe() and run.title
+
+
+@fuzzed
+@given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_tables_of_sweeps(tmp_path: Path, data: bytes) -> None:
+    """Somebody may have edited them; a folder's name never leads out of the sweep's."""
+    (tmp_path / "table.json").write_bytes(data)
+    found, plans = small_sweep()
+    (tmp_path / "sweep.yaml").write_text(found.text)
+    with contextlib.suppress(VqclipError):
+        source, text = sweep_folder.noted_source(tmp_path)
+        assert text == found.text and str(source)
+        seed = sweep_folder.noted_seed(tmp_path)
+        folder = sweep_folder.open_folder(tmp_path, found, plans, seed)
+        assert [run.folder.parent for run in folder.runs] == [tmp_path]
+
+
+@functools.cache
+def small_sweep() -> tuple[sweep_file.Sweep, list[planned_runs.PlannedRun]]:
+    text = "axes: {seed: [1]}\nbase: {prompts: a}"
+    found = sweep_file.read_sweep(Path("foxes.yaml"), text)
+    return found, planned_runs.plan_runs(found, lambda each: None)
 
 
 @fuzzed

@@ -43,8 +43,8 @@ class Block:
 SORTED = {  # the commands, as they stand on the first page
     "draw": ("generate", "animate", "dream", "again", "resume"),
     "before": ("plan", "explain", "presets", "models"),
-    "after": ("show", "diff", "film", "classify", "score", "search"),
-    "many": ("steer",),
+    "after": ("show", "diff", "sheet", "film", "classify", "score", "search"),
+    "many": ("sweep", "steer"),
 }
 ALSO = ("plot", "train", "invert", "direction", "help", "doctor", "completion")  # without words
 # The ten settings on the first page, as they are typed, and below them where the rest is.
@@ -87,6 +87,14 @@ TAKEN: dict[str, Sequence[str]] = {
     **dict.fromkeys(("classify", "score", "search"), image_arguments.TAKEN),
     "doctor": ("device", "precision", "threads"),
 }
+SWEEP_FILE = """\
+a sweep file:
+  base: {preset: draft, seed: 1}       settings of all runs, as in a run file
+  axes:                                settings with several values each
+    prompts: ["a red fox", "a castle"]
+    losses.smoothness: [0, 1, 3]
+  by: grid                             or zip; or random, latin with count: 12
+the same command goes on where it stopped, and draws only what is missing"""
 GENERAL = ("generate", "animate", "plan", "dream", "explain", "again", "resume", "direction")
 
 
@@ -187,6 +195,8 @@ def _rest(name: str) -> str:
         return f"all settings: vqclip help settings {'|'.join(GROUPS)}"
     if name == "train":
         return "the trainings: vqclip train; all their settings: vqclip help settings train"
+    if name == "sweep":
+        return SWEEP_FILE
     if name in GENERAL:
         return "all settings: vqclip help settings"
     return ""

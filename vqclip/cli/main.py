@@ -36,7 +36,7 @@ from vqclip.cli.commands import (
     train,
 )
 from vqclip.cli.commands.machine import doctor
-from vqclip.cli.commands.runs import steer
+from vqclip.cli.commands.runs import sheet, steer, sweep
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -254,6 +254,8 @@ COMMANDS: dict[str, Command[Any]] = {
     "show": Command(show.show, show.ShowOptions),
     "diff": Command(show.diff, show.DiffOptions),
     "plan": Command(show.plan, show.PlanOptions),
+    "sweep": Command(sweep.sweep, sweep.SweepOptions),
+    "sheet": Command(sheet.sheet, sheet.SheetOptions),
     "dream": Command(dream.dream, dream.DreamOptions),
     "explain": Command(explain.explain, explain.ExplainOptions),
     "direction": Command(explain.direction, explain.DirectionOptions),

@@ -179,6 +179,19 @@ def load_each(
     ]
 
 
+def load_layers(layers: Sequence[Layer]) -> list[RunConfig]:
+    """Load the settings of all runs that layers of values stand for; see `load_configs`.
+
+    Args:
+        layers: later ones over earlier ones; prompts may be in any shape that YAML has.
+
+    Raises:
+        ConfigError, PromptError, PictureError: see there.
+    """
+    plain = plain_layers(layers)
+    return _settle_variants(merge_layers(plain), plain, _prompt_of(plain))
+
+
 def _settle_variants(merged: RunConfig, layers: Sequence[Layer], prompts: str) -> list[RunConfig]:
     """The settings of all runs that the templates of one prompt, of `negative` and style are."""
     search_path = SearchPath.from_settings(merged.assets)
@@ -254,6 +267,11 @@ def _layers(
     else:
         layers += [("the command line", nest_keys([parse_override(text)])) for text in overrides]
     layers.append(("the arguments", dict(settings or {})))
+    return plain_layers(layers)
+
+
+def plain_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """The same layers with prompts as text, of which each says once how long a film is."""
     return [
         (
             where,

@@ -53,8 +53,22 @@ def read_settings(schema: type, path: Path | None, overrides: Sequence[str]) -> 
 
 
 def _yaml(path: Path, schema: type) -> dict[str, Any]:
+    values = parse_yaml(text := read_yaml_text(path), str(path), Kind(schema))
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} {_describe_shape(values, text, schema)}")
+    return values
+
+
+def read_yaml_text(path: Path) -> str:
+    """Read the text of a YAML file.
+
+    Raises:
+        ConfigError: if it cannot be read, or is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
@@ -62,12 +76,6 @@ def _yaml(path: Path, schema: type) -> dict[str, Any]:
         raise ConfigError(
             f"{name} cannot be read ({error.strerror or error}); check the name of the file"
         ) from error
-    values = parse_yaml(text, str(path), Kind(schema))
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} {_describe_shape(values, text, schema)}")
-    return values
 
 
 def _describe_shape(values: Any, text: str, schema: type) -> str:
@@ -117,7 +125,14 @@ def read_run_file(path: Path, chain: tuple[str, ...]) -> list[Layer]:
     if str(path.resolve()) in chain:
         shown = " → ".join(Path(each).name for each in (*chain, str(path)))
         raise ConfigError(f'{path} extends itself: {shown}; remove one "extends"')
-    values = _yaml(path, RunConfig)
+    return layer_values(_yaml(path, RunConfig), path, chain)
+
+
+def layer_values(values: dict[str, Any], path: Path, chain: tuple[str, ...]) -> list[Layer]:
+    """The layers of what a run file holds; see `read_run_file`."""
+    values = dict(values)
+    if "axes" in values:
+        raise ConfigError(f"{path} is a sweep of several runs; draw them: vqclip sweep {path}")
     if found := [key for key in structured.SENTENCE_KEYS if key in values and key != "style"]:
         raise ConfigError(
             f"{path}: {' and '.join(found)} belong to a structured prompt, which stands in a run "

@@ -60,7 +60,11 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
             raise ConfigError(
                 f"{where}: {_describe_misfit(plain, schema) or repr(plain)}"
             ) from error
-    return OmegaConf.to_object(merged)
+    try:
+        return OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, ValueError, TypeError) as error:  # ${…} for a number
+        message = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"{layers[-1][0]}: {message}") from error
 
 
 @functools.cache

@@ -23,7 +23,7 @@ from vqclip.errors import ConfigError, ModelError
 from vqclip.guidance import distractors
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
-from vqclip.models import clip, net2net, vqgan
+from vqclip.models import clip, model_cache, net2net, vqgan
 from vqclip.models import prior as models_prior
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
@@ -199,8 +199,8 @@ def load_draft_model(
             )
     if prior == "starter":
         return DraftModel(
-            prior=models_prior.load_prior(model_files.starter_prior(), device=device),
-            drawer=vqgan.open_vqgan(found.config, found.weights, device=device),
+            prior=_load_prior(device),
+            drawer=vqgan.load_vqgan(prior, device)[0],
             perceptors=tuple(perceptors),
         )
     model = net2net.load_net2net(found.config, found.weights, device=device)
@@ -210,6 +210,16 @@ def load_draft_model(
             f"dream.prior needs a model of ImageNet's {CLASSES} classes"
         )
     return ClassDraftModel(model, tuple(perceptors), net2net.class_names())
+
+
+def _load_prior(device: torch.device | str) -> models_prior.Prior:
+    folder = model_files.starter_prior()
+    model = model_cache.load_once(
+        ("prior", str(device)),
+        [folder / "prior.yaml", folder / "prior.safetensors"],
+        lambda: models_prior.load_prior(folder, device=device),
+    )
+    return model_cache.share_weights(model)
 
 
 def _with_defaults(perceptor: OpenClipPerceptor) -> OpenClipPerceptor:

@@ -24,7 +24,7 @@ from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.guidance.cutouts import Cutter
 from vqclip.language.assets import find_word_names
 from vqclip.models import clip as models_clip
-from vqclip.models import clip_text_tower
+from vqclip.models import clip_text_tower, model_cache
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.device import describe_device, pick_precision
 from vqclip.models.layers.batch_norms import fold_batch_norms
@@ -126,6 +126,13 @@ class OpenClipPerceptor:
         """
         if len(texts) == 0:
             raise ValueError("no texts to embed")
+        if any(find_word_names(text) for text in texts):  # which mean something else elsewhere
+            return self._embed_text(texts)
+        key = ("texts", self.name, str(self.mean.device), self.dtype, *texts)
+        kept = model_cache.load_once(key, [self.weights], lambda: self._embed_text(texts))
+        return kept.clone()
+
+    def _embed_text(self, texts: list[str]) -> Embedding:
         tokens, inserted = self._token_rows(texts)
         read = clip_text_tower.encode_text(self.model, tokens, inserted=inserted)
         return F.normalize(read.float(), dim=-1)
@@ -266,8 +273,34 @@ def load_perceptor(
         ModelError: if the weights are damaged or do not fit, or if open_clip does not work.
     """
     precision = pick_precision(precision, torch.device(device))
-    dtype = pick(_DTYPES, precision, "precision")
+    pick(_DTYPES, precision, "precision")
     pick(dict.fromkeys(_CONTRASTS), contrast, "contrast")
+    plain = model_cache.load_once(
+        ("perceptor", name, str(device), precision),
+        _list_files(models_clip.perceptor_source(name)),
+        lambda: _load_plain(name, device, precision),
+    )
+    perceptor = replace(
+        plain,
+        model=model_cache.share_weights(plain.model),
+        cutter=Cutter(plain.size) if cut is None else cut,
+        contrast=contrast,
+        memory_policy=MemoryPolicy() if memory_policy is None else memory_policy,
+    )
+    return perceptor.with_cutter(perceptor.cutter).with_fitting_words(words)
+
+
+def _list_files(source: str) -> list[Path]:
+    """The files of a perceptor in a folder; open_clip's own do not change."""
+    if not Path(source).is_dir():
+        return []
+    lenders = Path(source).parent.glob(f"*/{models_clip.PACKED}")  # of text towers
+    return sorted({*(p for p in Path(source).iterdir() if p.is_file()), *lenders})
+
+
+def _load_plain(name: str, device: torch.device | str, precision: str) -> OpenClipPerceptor:
+    """Load a perceptor by its name, with the defaults of `load_perceptor`."""
+    dtype = _DTYPES[precision]
     clip = models_clip.import_open_clip()
     packed = None
     options: dict[str, Any] = {}
@@ -324,10 +357,10 @@ def load_perceptor(
     mean, std = (
         torch.tensor(seen[key], device=device).view(1, 3, 1, 1) for key in ("mean", "std")
     )
-    perceptor = OpenClipPerceptor(
+    return OpenClipPerceptor(
         name=name,
         size=size,
-        cutter=Cutter(size) if cut is None else cut,
+        cutter=Cutter(size),
         context_length=int(tokenizer.context_length),
         model=model,
         tokenizer=tokenizer,
@@ -337,7 +370,5 @@ def load_perceptor(
         interpolation=seen["interpolation"],
         squash=seen["resize_mode"] == "squash",
         weights=weights,
-        contrast=contrast,
-        memory_policy=MemoryPolicy() if memory_policy is None else memory_policy,
+        contrast=_CONTRASTS[0],
     )
-    return perceptor.with_cutter(perceptor.cutter).with_fitting_words(words)

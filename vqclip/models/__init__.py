@@ -12,6 +12,7 @@ Begin with `vqgan` and `clip`.
     gpt              The GPT over codes, in the layout of taming-transformers
     prior            The prior: from a text embedding to the codes of a picture
     net2net          The class-conditional transformers of taming-transformers (Net2Net)
+    model_cache      The model cache: models that stay loaded from one run to the next
     cost             The cost of a model's pass: bytes and operations, counted on meta tensors
     device           Devices, number formats, determinism and seeds
     grid_sampling    Grid sampling and halving of pictures, on every device

@@ -26,7 +26,7 @@ from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models import memory
+from vqclip.models import memory, model_cache
 from vqclip.models.layers import decoder_layers, padding
 from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.vqgan_config import Layout, describe_layout, read_config
@@ -47,6 +47,17 @@ def load_vqgan(name: str, device: torch.device | str = "cpu") -> tuple[VQGAN, st
         ModelError: if it cannot be read, or its checksum has changed.
     """
     found = model_files.find_vqgan(name)
+    model, digest = model_cache.load_once(
+        *(("vqgan", name, str(device)), (found.config, found.weights)),
+        lambda: _load_files(name, found, device),
+    )
+    return model_cache.share_weights(model), digest
+
+
+def _load_files(
+    name: str, found: model_files.ModelFiles, device: torch.device | str
+) -> tuple[VQGAN, str]:
+    """Load the files of a VQGAN, or the copy of them if there is one."""
     copied_sha256 = _valid_copy(found.weights)
     if copied_sha256 is not None:
         return open_vqgan(

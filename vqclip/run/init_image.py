@@ -9,6 +9,7 @@ Random codes are no picture: a run that begins with those has none.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
+from vqclip.models import model_cache
 from vqclip.models.device import purpose_seed
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
@@ -119,7 +121,7 @@ def list_digests(request: Request, models: Mapping[str, str]) -> dict[str, str]:
     for name, path in request.words.items():
         found[f"word {name}"] = model_files.file_sha256(path)
     if request.starts_from_draft:
-        found["starter prior"] = model_files.file_sha256(
+        found["starter prior"] = model_cache.digest_once(
             model_files.starter_prior() / "prior.safetensors"
         )
     found |= hash_pictures(list_pictures(request), request.search_path)
@@ -282,9 +284,18 @@ class InitImage:
         )
 
     def _best(self, prompts: Sequence[Prompt], seed: int) -> Image:
-        generator = torch.Generator().manual_seed(seed)
-        options = self.request.config.dream
-        return self._draft_model.draw_drafts(draft_text(prompts), options, generator)[0].image
+        text, options = draft_text(prompts), self.request.config.dream
+
+        def draw() -> Image:
+            generator = torch.Generator().manual_seed(seed)
+            return self._draft_model.draw_drafts(text, options, generator)[0].image
+
+        if self.words:  # which another run may have learnt anew
+            return draw()
+        judges = [folder.glob("*.safetensors") for folder in model_files.starter_clips().values()]
+        read = [*model_files.starter_prior().glob("*"), *itertools.chain(*judges)]
+        key = ("draft", text, options, seed, str(self.device))
+        return model_cache.load_once(key, read, draw).clone()
 
 
 def quantise_levels(picture: Image, device: torch.device) -> Image:

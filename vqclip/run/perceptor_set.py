@@ -17,10 +17,10 @@ from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
-from vqclip.models import clip_text_tower
+from vqclip.models import clip_text_tower, model_cache
 from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
-from vqclip.models.zoo import model_files, word_embedding
+from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.repeats import REPEATS
 from vqclip.run.preflight import Request
@@ -109,7 +109,7 @@ class PerceptorSet:
     def digests(self) -> dict[str, str]:
         """The sha256 of each one's weights, by what it is in the notes."""
         return {
-            f"{each.name} clip": model_files.file_sha256(each.weights) for each in self.perceptors
+            f"{each.name} clip": model_cache.digest_once(each.weights) for each in self.perceptors
         }
 
     def describe_tokens(self) -> Iterator[str]:

@@ -177,7 +177,9 @@ def describe_estimate(estimate: Estimate) -> str:
         whose = "GPU memory" if estimate.device.startswith("cuda") else "memory"
         lines.append(f"needs     about {estimate.memory / 1e9:.1f} GB of {whose}")
     if estimate.seconds is not None:
-        lines.append(f"takes     about {_duration(estimate.seconds)} if nothing else runs here")
+        lines.append(
+            f"takes     about {describe_duration(estimate.seconds)} if nothing else runs here"
+        )
     return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
 
 
@@ -267,10 +269,10 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _duration(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """Say a time roughly.
 
-    >>> _duration(48.2), _duration(400), _duration(9000)
+    >>> describe_duration(48.2), describe_duration(400), describe_duration(9000)
     ('48 s', '7 minutes', '2.5 hours')
     """
     if seconds < 100:

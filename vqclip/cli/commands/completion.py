@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from vqclip.cli.command_help import as_typed
 from vqclip.cli.commands import models
+from vqclip.cli.commands.runs import sweep
 from vqclip.cli.completion_shells import TEMPLATES
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
@@ -43,7 +44,7 @@ TAKES = {
 WORDS = {
     "invert": "invert",
     "train": "train",
-    **dict.fromkeys(("show", "diff"), "files"),
+    **dict.fromkeys(("show", "diff", "sweep", "sheet"), "files"),
     "plot": "",
 }
 
@@ -134,6 +135,8 @@ def _mark(action: argparse.Action, command: str) -> None:
         action.choices = _choices("film.codec")
     elif option == "--kind":
         action.choices = _choices("kind")
+    elif option == "--on":
+        action.choices = list(sweep.ENGINES)
     elif option:
         kind = TAKES.get(option, "") if action.nargs != 0 else ""
     elif action.dest == "action":

@@ -21,12 +21,11 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError
+from vqclip.models.model_cache import keep_models
 from vqclip.run.preflight import check_run
 
 if TYPE_CHECKING:
     from vqclip.run.record.noted_changes import Change
-
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +70,14 @@ def _draw_all(
     """Draw what some settings stand for, one after another."""
     for config in found if len(found) > 1 else []:
         check_run(config)  # what the last one lacks is said before the first is drawn
-    for number, config in enumerate(found, start=1):
-        if len(found) > 1:
-            texts = {key: getattr(config, key) for key in loading.TEMPLATE_KEYS}
-            screen.event("variant", number=number, of=len(found), **texts)
-            screen.say(f"{number} of {len(found)}:")
-            progress.started, progress.folder = False, None
-        draw_run(prepare_run(config, screen, progress), screen, progress, options.command)
+    with keep_models():
+        for number, config in enumerate(found, start=1):
+            if len(found) > 1:
+                texts = {key: getattr(config, key) for key in loading.TEMPLATE_KEYS}
+                screen.event("variant", number=number, of=len(found), **texts)
+                screen.say(f"{number} of {len(found)}:")
+                progress.started, progress.folder = False, None
+            draw_run(prepare_run(config, screen, progress), screen, progress, options.command)
 
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
+from vqclip.cli.commands.runs import sweep_finder, sweep_plan
 from vqclip.cli.options import AnimateOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
@@ -19,6 +20,7 @@ from vqclip.config.layout_settings import layouts_to_text
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, format_value, to_dict
 from vqclip.config.setting_layers import flatten_keys
+from vqclip.errors import ConfigError
 from vqclip.language import lexer, prompts
 from vqclip.language.layout.layout_json import read_layouts
 from vqclip.language.layout.layout_prompts import add_things
@@ -114,6 +116,14 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
     `--all` every one), the sizes and steps, the device, what would have to be downloaded, and
     about how much memory and time it would take.
     """
+    if (asked := sweep_finder.names_a_sweep(options.words)) is not None:
+        if others := [word for word in options.words if word != asked]:
+            raise ConfigError(
+                f"{asked} is a sweep, whose settings stand in it; leave out {others[0]!r}"
+            )
+        folder = sweep_finder.find_sweep(Path(asked), options.out, complete=False)
+        sweep_plan.tell_plan(folder, screen)
+        return
     sketches = LayoutSketches(options.sketch)
     found = prompt_arguments.read_configs(options)
     from vqclip.run.plan_summary import SharedCounts

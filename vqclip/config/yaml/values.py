@@ -147,6 +147,8 @@ class _Reader:
             self.refuse(node, "'!' at the beginning has a meaning in YAML")
         if node.id == "scalar":
             return self.scalar(node, kind)
+        if kind.form == "axes" and node.id == "mapping":
+            return self.axes(node, {})
         if kind.form in _PROMPT_FORMS:
             return self.prompt(node, kind)
         if kind.form == "size" and node.id == "sequence":
@@ -196,6 +198,30 @@ class _Reader:
                 raise ConfigError(
                     f"{self.where}, line {line}: {clash} is given twice; remove one of them"
                 )
+        return found
+
+    def axes(self, node: Any, found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+        """Settings by their dotted keys, each with a list of values, a range or one value."""
+        from vqclip.config.schema import RunConfig
+
+        for key_node, inner in self.pairs(node):
+            key = prefix + self.key(key_node)
+            kind = kind_of(RunConfig, key)
+            if key in found:
+                line = key_node.start_mark.line + 1
+                raise ConfigError(
+                    f"{self.where}, line {line}: {key} is given twice; remove one of them"
+                )
+            if kind.schema is not None and inner.id == "mapping":
+                self.axes(inner, found, f"{key}.")
+            elif inner.id == "mapping":
+                ways = {"log": Kind(bool), "count": Kind(int)}
+                pairs = ((self.key(name), each) for name, each in self.pairs(inner))
+                found[key] = {n: self.value(each, ways.get(n, Kind(float))) for n, each in pairs}
+            elif inner.id == "sequence":
+                found[key] = [self.value(each, kind) for each in inner.value]
+            else:
+                found[key] = self.value(inner, kind)
         return found
 
     def scalar(self, node: Any, kind: Kind) -> Any:

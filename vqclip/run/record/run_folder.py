@@ -14,6 +14,11 @@ from filelock import FileLock, Timeout
 from vqclip.errors import OutputError
 from vqclip.media.files import make_slug, unwritable_error
 
+
+class FolderLocked(OutputError):
+    """A run folder into which somebody else is drawing."""
+
+
 _NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
 
 
@@ -67,13 +72,14 @@ def locked_folder(folder: Path) -> Iterator[None]:
     """See to it that nobody else draws into a run's folder; a process that dies lets go of it.
 
     Raises:
-        OutputError: if somebody does.
+        FolderLocked: if somebody does.
+        OutputError: if it cannot be written.
     """
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise OutputError(
+        raise FolderLocked(
             f"another vqclip is drawing into {folder}; wait until it is done, or stop it"
         ) from None
     except OSError as error:

@@ -30,6 +30,8 @@ EXTRAS = {
     "wavelets": ("pywt",),
     "show": ("textual_image",),
     "sound": ("librosa",),
+    "slurm": ("submitit",),
+    "ray": ("ray",),
 }
 
 

@@ -80,6 +80,7 @@ def draw_run(
     command: Sequence[str] = (),
     before: EarlierPicture | None = None,
     point: ResumePoint | None = None,
+    place: Path | None = None,
 ) -> None:
     """Draw the picture of a request, into a new run folder or on in an old one.
 
@@ -87,6 +88,7 @@ def draw_run(
         command: the words that started the run, for `run.json`.
         before: the picture that is made again, to compare the models with.
         point: where a run stopped that is to go on; its folder is locked already.
+        place: the folder of a run of a sweep, locked already; None for the next in `out`.
 
     Raises:
         KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
@@ -95,7 +97,7 @@ def draw_run(
     from vqclip.models import device
 
     with device.use_deterministic(config.deterministic) as unsteady:
-        place, film = _draw(request, screen, progress, command, before, point)
+        place, film = _draw(request, screen, progress, command, before, point, place)
     if unsteady:
         screen.say(
             f"note: torch has no deterministic {', '.join(unsteady)} here: if you make the "
@@ -128,6 +130,7 @@ def _draw(
     command: Sequence[str],
     before: EarlierPicture | None,
     point: ResumePoint | None,
+    place: Path | None,
 ) -> tuple[Path, Film | None]:
     """Load the models, and draw into the run's folder; give that and the film."""
     from vqclip import session
@@ -141,9 +144,9 @@ def _draw(
     compared = None if config.retake.of else before  # of a stretch, nothing is to be the same
     for note in [*ready.notes, *_changed(compared, ready)]:
         screen.say(f"note: {note}")
-    title = request.parsed_prompts[0].body
-    place = point.folder if point else run_folder.make_run_folder(Path(config.out), title)
-    with nullcontext() if point else run_folder.locked_folder(place):
+    title, there = request.parsed_prompts[0].body, point.folder if point else place
+    place = there or run_folder.make_run_folder(Path(config.out), title)
+    with nullcontext() if there else run_folder.locked_folder(place):
         progress.folder = place
         if before is not None:
             steering.schedule_changes(place, before.changes)

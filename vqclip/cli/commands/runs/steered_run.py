@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from vqclip.guidance import zero_shot
 from vqclip.language import prompt_types
 from vqclip.media.files import unwritable_error
 from vqclip.media.images import save_png
+from vqclip.models.model_cache import keep_models
 from vqclip.run import recording
 from vqclip.run import resume as run_resume
 from vqclip.run.record import steering, writer
@@ -76,10 +77,11 @@ class SteeredRun:
         Raises:
             KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
         """
-        with catch_interrupts() as asked:
+        with catch_interrupts() as asked, ExitStack() as stack:
             due = self._find_due() if self.point is not None else []
             while True:
-                if due:
+                if due:  # who steers once steers again, and then the models are there
+                    stack.enter_context(keep_models())
                     self._follow(due, asked)
                 if asked:
                     break

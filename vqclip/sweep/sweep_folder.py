@@ -1,0 +1,235 @@
+"""The folder of a sweep: what is drawn of it already, and where.
+
+    outputs/foxes/  sweep.yaml     a copy of what was asked for
+                    table.json     the runs: values, folder, state, score, losses, seconds
+                    table.csv      the same for a spreadsheet
+                    sheet.png      a contact sheet, drawn anew whenever a run ends
+                    0001-a-fox/    a run folder for each run, as any other
+
+What a run has come to is told by its folder, so that several processes, also on several machines,
+can draw one sweep: each takes the runs that nobody else is drawing. Which folder belongs to which
+settings stands in table.json, so that a run is found again when the file has more values than
+before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from vqclip.errors import ConfigError, PictureError
+from vqclip.media.files import CHECKPOINT, make_slug, unwritable_error, write_whole
+from vqclip.run.record import run_folder
+from vqclip.sweep.planned_runs import PlannedRun
+from vqclip.sweep.sweep_file import Sweep
+
+ASKED, TABLE, CSV, SHEET = "sweep.yaml", "table.json", "table.csv", "sheet.png"
+FAILED = "failed.json"  # in the folder of a run that failed
+WRITTEN = ("run.json", "log.jsonl", "steps", "frames")  # before a checkpoint
+DONE, BEGUN, TO_COME, BROKEN = "done", "begun", "to come", "failed"
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """A run of a sweep, and the folder that it has, or will have."""
+
+    plan: PlannedRun
+    folder: Path
+
+    @property
+    def state(self) -> str:
+        """What it has come to: done, failed, begun or to come."""
+        if (self.folder / "final.png").is_file():
+            return DONE
+        if (self.folder / FAILED).is_file():
+            return BROKEN
+        return BEGUN if self.has_checkpoint else TO_COME
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether it can go on from where it stopped."""
+        return (self.folder / CHECKPOINT).is_file()
+
+    @property
+    def error(self) -> str:
+        """Why it failed, or ""."""
+        return str(read_object(self.folder / FAILED).get("error", ""))
+
+    def note_failure(self, error: str) -> None:
+        """Write down why it failed."""
+        text = json.dumps({"error": error}, ensure_ascii=False)
+        data = text.encode("utf-8", "backslashreplace")
+        write_whole(self.folder / FAILED, data, overwrite=True)
+
+    def clear(self) -> None:
+        """Remove what a run that was killed before its first checkpoint left in its folder.
+
+        What vqclip does not write there stays.
+        """
+        if self.has_checkpoint:
+            return
+        for path in list(self.folder.iterdir()):
+            if path.name in WRITTEN or path.name.startswith("film"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """A sweep and the folder that it is drawn into.
+
+    Args:
+        seed: of the runs to which the file gives none; None if it gives one to all.
+        left: folders of runs that were asked for before, and are not any more.
+    """
+
+    path: Path
+    sweep: Sweep
+    runs: Sequence[SweepRun]
+    seed: int | None = None
+    left: Sequence[str] = ()
+
+    @property
+    def missing(self) -> list[SweepRun]:
+        """The runs that are not done, those that began first."""
+        left = [run for run in self.runs if run.state != DONE]
+        return sorted(left, key=lambda run: run.state != BEGUN)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Write into the folder itself while nobody else does; waits for its turn."""
+        try:
+            with FileLock(self.path / ".sweep.lock"):
+                yield
+        except OSError as error:
+            raise unwritable_error(self.path, error) from error
+
+    def begin(self) -> None:
+        """Make the folder, and write down what is asked for; runs that failed are tried again.
+
+        An earlier sweep.yaml that says something else is kept as sweep-1.yaml.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable_error(self.path, error) from error
+        asked, text = self.path / ASKED, self.sweep.text.encode("utf-8")
+        with self.locked():
+            if asked.is_file() and asked.read_bytes() != text:
+                _set_aside(asked)
+            if not asked.is_file():
+                write_whole(asked, text)
+            for run in self.runs:
+                (run.folder / FAILED).unlink(missing_ok=True)
+
+
+def sweep_path(sweep: Sweep, out: str) -> Path:
+    """The folder of a sweep in the folder of all runs: it is called like the file."""
+    return Path(out) / make_slug(sweep.path.stem)
+
+
+def noted_source(folder: Path) -> tuple[Path, str]:
+    """The file that a sweep's folder is of, and what it held.
+
+    Raises:
+        PictureError: if it is no folder of a sweep.
+    """
+    asked = folder / ASKED
+    if not asked.is_file():
+        raise PictureError(
+            f"{folder} is not the folder of a sweep: it has no {ASKED}; name that folder, such "
+            "as outputs/foxes, or the file of a sweep"
+        )
+    source = read_object(folder / TABLE).get("file")
+    text = asked.read_text(encoding="utf-8", errors="replace")
+    return (Path(source) if isinstance(source, str) else asked), text
+
+
+def noted_seed(folder: Path) -> int | None:
+    """The seed that a sweep's folder gave to runs without one."""
+    seed = read_object(folder / TABLE).get("seed")
+    return seed if isinstance(seed, int) and seed >= 0 else None
+
+
+def noted_runs(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a sweep's table, as they were written; [] where there is none."""
+    rows = read_object(folder / TABLE).get("runs")
+    found = rows if isinstance(rows, list) else []
+    return [row for row in found if isinstance(row, dict) and isinstance(row.get("folder"), str)]
+
+
+def open_folder(
+    path: Path, sweep: Sweep, plans: Sequence[PlannedRun], seed: int | None
+) -> SweepFolder:
+    """Find or choose the folder of each run of a sweep; nothing is written.
+
+    Raises:
+        ConfigError: if the folder is that of another sweep, with which this one shares no run.
+        PictureError: if a file or something else is in its place.
+    """
+    noted = {str(row.get("id")): str(row["folder"]) for row in noted_runs(path)}
+    noted = {key: name for key, name in noted.items() if _is_name(name)}
+    if os.path.lexists(path) and not path.is_dir():
+        raise PictureError(f"{path} is a file, and the sweep needs a folder there; move it away")
+    holds = path.is_dir() and any(name != ".sweep.lock" for name in os.listdir(path))
+    if holds and not (path / ASKED).is_file():
+        raise ConfigError(
+            f"{path} holds other things, and a sweep needs a folder of its own; rename "
+            f"{sweep.path.name}, or give another --out"
+        )
+    kept = {plan.id for plan in plans} & {*noted}
+    if noted and not kept and any((path / name / "run.json").exists() for name in noted.values()):
+        raise ConfigError(
+            f"{path} is the folder of another sweep, which has none of these runs; give another "
+            f"--out, or rename {sweep.path.name}"
+        )
+    taken = {*noted.values()}
+    last = max((number for name in taken if (number := _number(name)) is not None), default=0)
+    runs = []
+    for plan in plans:
+        name = noted.get(plan.id, "")
+        if not name:
+            last += 1
+            name = f"{last:04d}-{make_slug(plan.title)}"
+        config = replace(plan.config, out=str(path))
+        runs.append(SweepRun(replace(plan, config=config), path / name))
+    used = {run.folder.name for run in runs}
+    left = [name for name in sorted(taken - used) if (path / name).is_dir()]
+    return SweepFolder(path, sweep, runs, seed, left)
+
+
+def _number(name: str) -> int | None:
+    return run_folder.run_number(Path(name))
+
+
+def _is_name(name: str) -> bool:
+    """Whether a noted name is that of a folder here; somebody may have edited the table."""
+    return Path(name).name == name and name not in ("", ".", "..")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; {} where there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a file or a folder another name, which nothing has."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.stem}-{number}{path.suffix}")):
+        number += 1
+    path.rename(aside)
+    return aside
