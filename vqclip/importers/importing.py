@@ -16,6 +16,7 @@ from vqclip.importers.draft import Draft, Entry
 from vqclip.importers.options import LEFT, Peer
 from vqclip.importers.peers.nerdyrodent import NERDYRODENT
 from vqclip.importers.peers.pixray import PIXRAY
+from vqclip.importers.peers.pytti import PYTTI
 from vqclip.importers.run_file import write_run_file
 from vqclip.importers.sources import command_lines
 from vqclip.importers.sources.files import Source, read_source
@@ -94,4 +95,4 @@ def _likeness(peer: Peer, typed: Sequence[str]) -> float:
     return 100 * marks + len(found) / max(1, len(typed))
 
 
-PEERS: dict[str, Peer] = {each.name: each for each in (PIXRAY, NERDYRODENT)}
+PEERS: dict[str, Peer] = {each.name: each for each in (PIXRAY, NERDYRODENT, PYTTI)}
