@@ -98,7 +98,8 @@ class Draft:
         option = self.peer.find(key, prefixes=prefixes)
         plain = self.peer.plain(key) or key
         again = self.entries.pop(plain, None)
-        entry = Entry(plain, _shorten(show_value(value)), LEFT)
+        written = _shorten(key.strip().lstrip("-")) or plain
+        entry = Entry(written, _shorten(show_value(value)), LEFT)
         self.entries[plain] = entry
         if again is not None:
             self.notes.append(f"{plain} is given more than once; the last one counts")

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from vqclip.errors import ConfigError
 from vqclip.importers.draft import Draft, Entry
 from vqclip.importers.options import LEFT, Peer
+from vqclip.importers.peers.aphantasia import APHANTASIA
+from vqclip.importers.peers.deforum import DEFORUM
+from vqclip.importers.peers.disco import DISCO
 from vqclip.importers.peers.nerdyrodent import NERDYRODENT
 from vqclip.importers.peers.pixray import PIXRAY
 from vqclip.importers.peers.pytti import PYTTI
@@ -95,4 +98,6 @@ def _likeness(peer: Peer, typed: Sequence[str]) -> float:
     return 100 * marks + len(found) / max(1, len(typed))
 
 
-PEERS: dict[str, Peer] = {each.name: each for each in (PIXRAY, NERDYRODENT, PYTTI)}
+PEERS: dict[str, Peer] = {
+    each.name: each for each in (PIXRAY, NERDYRODENT, PYTTI, DISCO, DEFORUM, APHANTASIA)
+}

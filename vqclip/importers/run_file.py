@@ -16,7 +16,7 @@ from vqclip.errors import ConfigError, VqclipError
 from vqclip.importers.draft import Draft, Entry
 from vqclip.importers.options import KEPT, LEFT, NEARLY
 
-WIDE = 96  # columns
+WIDE = 100_000  # columns: a prompt stays on its line
 
 
 def write_run_file(draft: Draft, origin: str, report: Sequence[Entry]) -> str:
