@@ -42,7 +42,7 @@ class Block:
 
 SORTED = {  # the commands, as they stand on the first page
     "draw": ("generate", "animate", "dream", "again", "resume"),
-    "before": ("plan", "explain", "plot", "presets", "models"),
+    "before": ("plan", "explain", "plot", "presets", "models", "import"),
     "after": ("show", "diff", "film", "classify", "score", "search"),
     "teach": ("train", "invert", "direction"),
     "help": ("help", "doctor", "completion"),
@@ -64,8 +64,7 @@ USAGE = 'usage: vqclip [COMMAND] "PROMPT" | FILE  [--option …] [key=value …]
 PRESET = "styles and qualities: ink,better (vqclip presets)"
 REST = (
     ("vqclip COMMAND --help", "a command's options; vqclip generate --help has more"),
-    ("vqclip help settings", "every setting; vqclip help settings colour finds some"),
-    ("vqclip help prompts", "how to write prompts; also: schedules, templates …"),
+    ("vqclip help settings", "every setting; also: vqclip help prompts, schedules …"),
     ("anywhere", "--json --quiet --debug --version"),
 )
 DREAMT = ("negative", "style", "seed", "out", "device")

@@ -10,12 +10,9 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vqclip.errors import ConfigError, find_nearest
-
-if TYPE_CHECKING:
-    from vqclip.importers.draft import Draft
 
 KEPT, NEARLY, LEFT = "kept", "nearly", "left"  # what becomes of an option
 TRUE, FALSE = ("yes", "true", "t", "y", "1", "on"), ("no", "false", "f", "n", "0", "off")
@@ -49,7 +46,7 @@ class Option:
         to: the settings that it becomes, apart by blanks; "prompts" for a part of the prompt.
         told: what differs, or why it is left out.
         kind: of its value.
-        convert: makes the value of the one setting `to`; None where the tool's function writes it.
+        convert: makes the value of the one setting `to`; None where the tool's function does.
     """
 
     names: str
@@ -76,19 +73,22 @@ class Peer:
     """A tool whose settings are understood.
 
     Args:
-        name: as people call it.
+        name: in one word, as reports have it.
+        title: as its authors call it.
         about: what an import of it begins with, in a sentence; "" for nothing.
         options: all of its options.
-        write: writes what depends on several options, and what the tool's defaults imply.
+        write: given a `Draft`, writes what depends on several options, and what the tool's
+            defaults imply.
         scripts: names of its programs, as a command line has them.
         marks: options that no other tool has, by which its settings are recognised.
         hyphens: whether `-` and `_` are the same in its names.
     """
 
     name: str
+    title: str
     about: str
     options: tuple[Option, ...]
-    write: Callable[[Draft], None]
+    write: Callable[..., None]
     scripts: tuple[str, ...]
     marks: tuple[str, ...]
     hyphens: bool = True

@@ -52,9 +52,8 @@ def _settings(settings: Mapping[str, Any]) -> str:
     """The settings as YAML, in the order in which vqclip lists them."""
     order = {each.key: number for number, each in enumerate(describe_settings())}
     pairs = sorted(settings.items(), key=lambda pair: order[pair[0]])
-    written: str = yaml.safe_dump(
-        nest_keys(pairs), sort_keys=False, allow_unicode=True, width=WIDE, default_flow_style=False
-    )
+    nested = nest_keys(pairs)
+    written: str = yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, width=WIDE)
     return written
 
 
@@ -71,7 +70,9 @@ def _check(text: str, draft: Draft) -> None:
             found = loading.load_config(file=file)
         except VqclipError as error:
             why = str(error).removeprefix(f"{file}: ").removeprefix(f"{file}, ")
-            raise ConfigError(f"{_cause(draft, why)}the run file would be refused: {why}") from None
+            raise ConfigError(
+                f"{_cause(draft, why)}the run file would be refused: {why}"
+            ) from None
     if found.prompts != draft.settings["prompts"]:
         raise ConfigError("its prompts hold signs that a run file cannot hold; leave them out")
 

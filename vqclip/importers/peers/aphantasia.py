@@ -29,7 +29,12 @@ OPTIONS = check_rows(
         kept("in_txt0 t0", "", "prompts", TEXT),
         kept("in_img i", "", "prompts", TEXT),
         kept("weight_img wi", "0.5", "prompts", NUMBER),
-        left("translate tr", "", "nothing is sent to a translator; write the prompt in English", FLAG),
+        left(
+            "translate tr",
+            "",
+            "nothing is sent to a translator; write the prompt in English",
+            FLAG,
+        ),
         kept("size s", "1280-720", "size", SIZE),
         nearly("resume r", "", "init", TEXT, "a picture to start from; .pt files are not read"),
         left("save_pt", "", "vqclip resume goes on from checkpoints", FLAG),
@@ -38,7 +43,10 @@ OPTIONS = check_rows(
         left("opt_step ops fstep", "1", "a picture is saved every previews=N steps", WHOLE),
         kept("model m", "ViT-B/32", "perceptors", TEXT),
         nearly(
-            "dualmod dm", "", "perceptors", WHOLE,
+            "dualmod dm",
+            "",
+            "perceptors",
+            WHOLE,
             "two perceptors judge each step, which take turns there",
         ),
         kept("lrate lr learning_rate", "0.05", "optimiser.rate", NUMBER),
@@ -47,27 +55,43 @@ OPTIONS = check_rows(
         kept("dwt", "false", "drawer", FLAG),
         kept("wave w", "coif2", "draw.wave", TEXT),
         nearly(
-            "align a", "uniform", "cutouts.recipe", TEXT,
+            "align a",
+            "uniform",
+            "cutouts.recipe",
+            TEXT,
             "the recipe crowson: vqclip has no recipe aphantasia yet",
         ),
         nearly(
-            "transform tf", "fast", "cutouts.count", TEXT,
+            "transform tf",
+            "fast",
+            "cutouts.count",
+            TEXT,
             "it counts for the number of cutouts; the recipe crowson transforms nothing",
         ),
         left("macro mm", "0.4", "the recipe crowson has crops of all sizes", NUMBER),
-        left("contrast", "1.1", "it is for saved pictures; the drawing has 1 there, and here", NUMBER),
+        left(
+            "contrast",
+            "1.1",
+            "it is for saved pictures; the drawing has 1",
+            NUMBER,
+        ),
         kept("colors", "1.8", "draw.saturation", NUMBER, same),
         kept("decay d", "1.5", "draw.decay", NUMBER),
-        left("sharp sh", "0", "vqclip has no losses.smoothness_kind yet, of which it is one", NUMBER),
+        left(
+            "sharp sh",
+            "0",
+            "vqclip has no losses.smoothness_kind yet",
+            NUMBER,
+        ),
         kept("aest", "0", "losses.aesthetic", NUMBER),
         kept("enforce e", "0", "losses.agree", NUMBER),
         kept("expand x", "0", "losses.change", NUMBER),
         kept("noise n", "0", "cutouts.noise", NUMBER, same),
         nearly("sync c", "0", "losses.init", NUMBER, "LPIPS there, squares of differences here"),
         nearly("invert", "false", "prompts", FLAG, "all prompts push away"),
-        nearly("sim", "mix", "prompts", TEXT, "the spherical distance here; mix has the cosine, too"),
+        nearly("sim", "mix", "prompts", TEXT, "the spherical distance; mix has the cosine, too"),
         left("out_dir o", "_out", "vqclip names run folders itself: out=FOLDER", TEXT),
-        left("save_freq verbose v no_verbose", "", "it is about display", TEXT),
+        *(left(name, "", "it is about display", TEXT) for name in ("save_freq", "verbose")),
         left("subtract", "", "in_txt0 pushes away", TEXT),
         left("multilang ml", "", "name a multilingual perceptor: vqclip help perceptors", FLAG),
     )
@@ -166,7 +190,9 @@ def _write_rate(draft: Draft) -> None:
 
 def _write_losses(draft: Draft) -> None:
     """Write the losses that vqclip has."""
-    if draft.get("aest", 0.0) and draft.put("losses.aesthetic", draft.get("aest") * 0.001, "aest"):
+    if draft.get("aest", 0.0) and draft.put(
+        "losses.aesthetic", draft.get("aest") * 0.001, "aest"
+    ):
         draft.nearly("aest", "of normalised embeddings, towards a target")
     for option, setting in (("enforce", "losses.agree"), ("expand", "losses.change")):
         if draft.get(option, 0.0):
@@ -198,6 +224,7 @@ def _write_prompts(draft: Draft) -> None:
 
 APHANTASIA = Peer(
     name="aphantasia",
+    title="aphantasia",
     about="",
     options=OPTIONS,
     write=write,

@@ -17,13 +17,14 @@ from vqclip.importers.options import (
     nearly,
     same,
 )
-from vqclip.importers.peers import disco, shared
+from vqclip.importers.peers import disco, disco_options, shared
 from vqclip.language.prompt_types import Prompt
 
 SAMPLED = (
-    "sampler scale ddim_eta dynamic_threshold static_threshold use_init strength strength_schedule "
-    "contrast_schedule kernel_schedule sigma_schedule amount_schedule threshold_schedule "
-    "diffusion_cadence model_checkpoint clip_skip sampler_schedule steps_schedule checkpoint"
+    "sampler scale ddim_eta dynamic_threshold static_threshold use_init strength "
+    "strength_schedule contrast_schedule kernel_schedule sigma_schedule amount_schedule "
+    "threshold_schedule diffusion_cadence model_checkpoint clip_skip sampler_schedule "
+    "steps_schedule checkpoint"
 )
 DEPTH = "use_depth_warping midas_weight near_plane far_plane sampling_mode save_depth_maps"
 SHOWN = (
@@ -39,13 +40,16 @@ OPTIONS: tuple[Option, ...] = check_rows(
     (
         kept("animation_prompts prompts", "", "prompts", ANYTHING),
         nearly(
-            "negative_prompts neg_prompts animation_prompts_negative", "", "negative", TEXT,
+            "negative_prompts neg_prompts animation_prompts_negative",
+            "",
+            "negative",
+            TEXT,
             "pushes away from it, at the weight 1",
         ),
         kept("W width", "512", "size", WHOLE),
         kept("H height", "512", "size", WHOLE),
         kept("seed", "-1, random", "seed", WHOLE),
-        nearly("steps", "50", "steps motion.steps", WHOLE, "steps of a VQGAN, half of them a frame"),
+        nearly("steps", "50", "steps motion.steps", WHOLE, "of a VQGAN; half of them a frame"),
         kept("animation_mode", "None", "frames", TEXT),
         kept("max_frames", "1000", "frames", WHOLE),
         kept("fps", "12", "fps", NUMBER, same),
@@ -54,24 +58,29 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept("zoom", "0:(1.04)", "camera.zoom", TEXT),
         kept("translation_x", "0:(0)", "camera.pan_x", TEXT),
         kept("translation_y", "0:(0)", "camera.pan_y", TEXT),
-        nearly("translation_z", "0:(10)", "camera.forward", TEXT, "divided by 200, to a flat wall"),
-        nearly("rotation_3d_x", "0:(0)", "camera.tilt", TEXT, disco.OTHER_SIGN),
-        nearly("rotation_3d_y", "0:(0)", "camera.swing", TEXT, disco.OTHER_SIGN),
-        nearly("rotation_3d_z", "0:(0)", "camera.roll", TEXT, disco.OTHER_SIGN),
+        nearly("translation_z", "0:(10)", "camera.forward", TEXT, disco_options.WALL),
+        nearly("rotation_3d_x", "0:(0)", "camera.tilt", TEXT, disco_options.OTHER_SIGN),
+        nearly("rotation_3d_y", "0:(0)", "camera.swing", TEXT, disco_options.OTHER_SIGN),
+        nearly("rotation_3d_z", "0:(0)", "camera.roll", TEXT, disco_options.OTHER_SIGN),
         kept("fov", "40", "camera.view", NUMBER),
         kept("padding_mode", "border", "camera.edges", TEXT),
         nearly(
-            "noise_schedule", "0:(0.02)", "motion.noise", TEXT,
+            "noise_schedule",
+            "0:(0.02)",
+            "motion.noise",
+            TEXT,
             "noise of the warped frame; diffusion takes it away again",
         ),
         kept("color_coherence", "Match Frame 0 LAB", "motion.colours", TEXT),
         kept("init_image", "", "init", TEXT),
         kept("video_init_path", "", "source.film", TEXT),
         kept("extract_nth_frame", "1", "source.stride", WHOLE, same),
-        *(left(name, "", disco.DIFFUSION) for name in SAMPLED.split()),
+        *(left(name, "", disco_options.DIFFUSION) for name in SAMPLED.split()),
         *(left(name, "", "give camera.depth a depth model") for name in DEPTH.split()),
-        *(left(name, "", disco.DISPLAY, TRUTH if name == "use_mask" else ANYTHING)
-          for name in SHOWN.split()),
+        *(
+            left(name, "", disco_options.DISPLAY, TRUTH if name == "use_mask" else ANYTHING)
+            for name in SHOWN.split()
+        ),
     )
 )
 
@@ -121,7 +130,13 @@ def _write_motion(draft: Draft, mode: str, steps: int, size: tuple[int, int]) ->
     """Write frames and the camera; return the number of frames, 0 for a still."""
     others = ("max_frames", "fps", "border", "noise_schedule", "color_coherence", "fov")
     if not mode:
-        for name in (*disco.MOVES, *others, "padding_mode", "video_init_path", "extract_nth_frame"):
+        for name in (
+            *disco.MOVES,
+            *others,
+            "padding_mode",
+            "video_init_path",
+            "extract_nth_frame",
+        ):
             draft.leave(name, "it belongs to animations, and there is none")
         for name in ("fps", "source.stride"):
             draft.settings.pop(name, None)
@@ -173,7 +188,7 @@ def _write_colours(draft: Draft) -> None:
 
 def _write_prompts(draft: Draft, frames: int) -> None:
     """Write prompts, each scene from its frame on; scenes fade into each other."""
-    found = disco.scenes_by_frame(draft, "animation_prompts")
+    found = shared.scenes_by_frame(draft, "animation_prompts")
     starts = [start for start in found if start == 0 or start < frames]
     stories: list[list[Prompt]] = []
     told: list[str] = []
@@ -199,6 +214,7 @@ def _write_prompts(draft: Draft, frames: int) -> None:
 
 DEFORUM = Peer(
     name="deforum",
+    title="Deforum",
     about=f"deforum {disco.ABOUT}",
     options=OPTIONS,
     write=write,

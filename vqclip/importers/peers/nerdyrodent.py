@@ -6,8 +6,6 @@ zoomed, and begins a new optimiser on it; the first one is the start, before any
 
 from __future__ import annotations
 
-import re
-
 from vqclip.importers.draft import Draft
 from vqclip.importers.options import (
     FLAG,
@@ -54,9 +52,7 @@ OPTIONS = check_rows(
         kept("clip_model m", "ViT-B/32", "perceptors", TEXT),
         kept("vqgan_config conf", "checkpoints/vqgan_imagenet_f16_16384.yaml", "vqgan", TEXT),
         kept("vqgan_checkpoint ckpt", "checkpoints/vqgan_imagenet_f16_16384.ckpt", "vqgan", TEXT),
-        nearly(
-            "noise_prompt_seeds nps", "", "prompts", TEXTS, "another random direction each"
-        ),
+        nearly("noise_prompt_seeds nps", "", "prompts", TEXTS, "another random direction each"),
         kept("noise_prompt_weights npw", "", "prompts", TEXTS),
         kept("learning_rate lr step_size", "0.1", "optimiser.rate", NUMBER, same),
         kept("cut_method cutm", "latest", "cutouts.recipe", TEXT),
@@ -149,7 +145,8 @@ def _write_models(draft: Draft) -> None:
                 draft.nearly(option, told)
         else:
             draft.leave(
-                option, "import the model first: vqclip models import FILE --config …, then vqgan=NAME"
+                option,
+                "import the model first: vqclip models import FILE --config …, then vqgan=NAME",
             )
     recipe = draft.get("cut_method", "latest")
     draft.put("cutouts.recipe", "crowson" if recipe == "original" else "vqgan-clip", "cut_method")
@@ -252,11 +249,13 @@ def _write_prompts(draft: Draft, steps: int, pictures: int) -> None:
         [found for part in scene.split("|") if (found := shared.strict_prompt(part))]
         for scene in draft.get("prompts", "").split("^")
     ]
-    common = [*_pictures(draft), *_noises(draft)]
+    common = [*_pictures(draft), *shared.noise_prompts(draft)]
     every = draft.get("change_prompt_every", 0)
     if every <= 0 or len(stories) < 2:
         if len(stories) > 1:
-            draft.nearly("prompts", "only the first scene: without -cpe the others are never drawn")
+            draft.nearly(
+                "prompts", "only the first scene: without -cpe the others are never drawn"
+            )
         draft.put("prompts", shared.scenes_to_text([stories[0] + common]), "prompts")
         return
     # The scene of step j is j // every, and the list begins anew at its end.
@@ -288,28 +287,9 @@ def _pictures(draft: Draft) -> list[Prompt]:
     return found
 
 
-def _noises(draft: Draft) -> list[Prompt]:
-    """The prompts that are random directions: as many as have a seed and a weight."""
-    seeds, weights = (
-        [each for text in draft.get(name, []) for each in re.split(r"[\s,]+", text) if each]
-        for name in ("noise_prompt_seeds", "noise_prompt_weights")
-    )
-    found = []
-    for seed, weight in zip(seeds, weights, strict=False):
-        if not seed.isdecimal() or len(seed) > 9:
-            raise draft.refuse("noise_prompt_seeds", "they are whole numbers from 0 on")
-        try:
-            found.append(Prompt(seed, float(weight), kind="noise"))
-        except ValueError:
-            raise draft.refuse("noise_prompt_weights", "they are numbers") from None
-    if not found:
-        for name in ("noise_prompt_seeds", "noise_prompt_weights"):
-            draft.leave(name, "a seed counts only together with a weight")
-    return found
-
-
 NERDYRODENT = Peer(
     name="nerdyrodent",
+    title="nerdyrodent's VQGAN-CLIP",
     about="",
     options=OPTIONS,
     write=write,

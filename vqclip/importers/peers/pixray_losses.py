@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from vqclip.errors import ConfigError, suggest
 from vqclip.importers.draft import Draft, is_known, number_text
@@ -37,6 +38,23 @@ LOSSES: dict[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Listed:
+    """What the weight of a loss depends on.
+
+    Attributes:
+        draft: the run file.
+        option: that names the loss.
+        cuts: cutouts in a batch.
+        seen: sizes of squares that the CLIPs see.
+    """
+
+    draft: Draft
+    option: str
+    cuts: int
+    seen: int
+
+
 def write_losses(draft: Draft, cuts: int) -> None:
     """Write the losses of the list `custom_loss`, and the older options of single ones.
 
@@ -50,10 +68,13 @@ def write_losses(draft: Draft, cuts: int) -> None:
     wanted = dict(split_list(draft, "custom_loss", LOSSES))
     told: list[str] = []
     for name, weight in wanted.items():
-        told += WRITERS[name](draft, weight, cuts, seen, "custom_loss")
-    for option, name in (("enforce_smoothness", "smoothness"), ("enforce_saturation", "saturation")):
+        told += WRITERS[name](Listed(draft, "custom_loss", cuts, seen), weight)
+    for option, name in (
+        ("enforce_smoothness", "smoothness"),
+        ("enforce_saturation", "saturation"),
+    ):
         if draft.has(option):
-            more = WRITERS[name](draft, draft.get(option), cuts, seen, option)
+            more = WRITERS[name](Listed(draft, option, cuts, seen), draft.get(option))
             if more:
                 draft.nearly(option, "; ".join(more))
             wanted.setdefault(name, draft.get(option))
@@ -78,34 +99,40 @@ def split_list(draft: Draft, option: str, known: dict[str, str]) -> Iterator[tup
         yield name, numbers[0] if numbers else 1.0
 
 
-def _write_palette(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_palette(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
     if not draft.has("palette"):
         raise draft.refuse(option, "the loss palette needs a palette; pixray stops there, too")
-    weight *= draft.get("palette_weight", 1.0) * cuts / 10 * seen
+    weight *= draft.get("palette_weight", 1.0) * given.cuts / 10 * given.seen
     draft.put("losses.palette", weight, option, "palette_weight")
     draft.put("losses.colours", convert_palette(draft, "palette"), "palette")
     return []
 
 
-def _write_saturation(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
-    weight *= draft.get("saturation_weight", 1.0) / 10 * seen
+def _write_saturation(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
+    weight *= draft.get("saturation_weight", 1.0) / 10 * given.seen
     draft.put("losses.saturation", weight, option, "saturation_weight")
     return []
 
 
-def _write_symmetry(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_symmetry(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
     weight *= draft.get("symmetry_weight", 1.0)
     draft.put("losses.symmetry", weight, option, "symmetry_weight")
     draft.put("losses.axis", "horizontal")
     return []
 
 
-def _write_smoothness(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
-    weight *= draft.get("smoothness_weight", 1.0) * seen
+def _write_smoothness(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
+    weight *= draft.get("smoothness_weight", 1.0) * given.seen
     names = ("smoothness_type", "enforce_smoothness_type")
     typed = next((draft.get(name) for name in names if draft.has(name)), "default")
     if str(typed).strip().lower() not in KINDS:
-        raise draft.refuse(next(n for n in names if draft.has(n)), "it is default, clipped or log")
+        raise draft.refuse(
+            next(n for n in names if draft.has(n)), "it is default, clipped or log"
+        )
     kind = KINDS[str(typed).strip().lower()]
     if is_known("losses.smoothness_kind"):
         draft.put("losses.smoothness", weight, option, "smoothness_weight")
@@ -119,7 +146,8 @@ def _write_smoothness(draft: Draft, weight: float, cuts: int, seen: int, option:
     return ["smoothness is of squares here, and of slopes there: times 10, the same pull at 0.15"]
 
 
-def _write_edge(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_edge(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
     own = weight * draft.get("edge_color_weight", 0.1)
     draft.put("losses.edges", 4 * own, option, "edge_color_weight")
     colour = find_colour(draft, "edge_color", draft.get("edge_color", "white"))
@@ -146,7 +174,8 @@ def _write_edge(draft: Draft, weight: float, cuts: int, seen: int, option: str) 
     return told
 
 
-def _write_aesthetic(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_aesthetic(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
     if not is_known("losses.aesthetic"):
         value = number_text(0.02 * weight)
         return [f"without aesthetic: vqclip has no losses.aesthetic yet, which would be {value}"]
@@ -155,7 +184,8 @@ def _write_aesthetic(draft: Draft, weight: float, cuts: int, seen: int, option: 
     return ["aesthetic is judged by a file of your own: losses.aesthetic_head"]
 
 
-def _write_style(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_style(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
     if not is_known("losses.look"):
         return ["without style: vqclip has no losses.look yet"]
     if not draft.has("style_file") or shared.refuse_addresses(draft, "style_file"):
@@ -165,7 +195,8 @@ def _write_style(draft: Draft, weight: float, cuts: int, seen: int, option: str)
     return ["style is vqclip's own loss, whose weights differ"]
 
 
-def _write_gaussian(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_gaussian(given: Listed, weight: float) -> list[str]:
+    draft, option = given.draft, given.option
     if not is_known("losses.vignette"):
         return ["without gaussian: vqclip has no losses.vignette yet"]
     weight *= draft.get("gaussian_weight", 1.0)
@@ -173,11 +204,11 @@ def _write_gaussian(draft: Draft, weight: float, cuts: int, seen: int, option: s
     return []
 
 
-def _write_resmem(draft: Draft, weight: float, cuts: int, seen: int, option: str) -> list[str]:
+def _write_resmem(given: Listed, weight: float) -> list[str]:
     return ["resmem is not taken over"]
 
 
-WRITERS: dict[str, Callable[[Draft, float, int, int, str], list[str]]] = {
+WRITERS: dict[str, Callable[[Listed, float], list[str]]] = {
     "palette": _write_palette,
     "saturation": _write_saturation,
     "symmetry": _write_symmetry,
@@ -305,7 +336,9 @@ def convert_palette(draft: Draft, option: str) -> str:
         body = _COUNT.sub("", body).strip()
         if body.startswith(("@", "http")):
             if shared.is_address(body.lstrip("@")):
-                raise draft.refuse(option, "save the picture, then write @NAME; nothing is fetched")
+                raise draft.refuse(
+                    option, "save the picture, then write @NAME; nothing is fetched"
+                )
             sections.append(f"{body}{count}")
         elif body.startswith("[") and body.endswith("]") and "->" not in body and "+" not in body:
             colours = [find_colour(draft, option, each) for each in body[1:-1].split(",")]
@@ -320,4 +353,3 @@ def convert_palette(draft: Draft, option: str) -> str:
     except ConfigError as error:
         raise draft.refuse(option, str(error)) from error
     return written
-

@@ -69,9 +69,9 @@ DRAWN: tuple[Option, ...] = (
         "",
         "prompts",
         PROMPTS,
-        "as a picture that is cut like the drawing; vqclip has no like(…) yet, which sees it whole",
+        "as a picture that is cut like the drawing; vqclip has no like(…) yet",
     ),
-    left("image_labels il", "", "closeness to the mean latent of pictures is not taken over", TEXT),
+    left("image_labels il", "", "closeness to latents of pictures is not taken over", TEXT),
     left("image_label_weight ilw", "1", "it belongs to image_labels", NUMBER),
     kept("iterations i", "by quality", "steps", WHOLE),
     kept("save_every se", "10", "previews", TEXT),
@@ -116,11 +116,12 @@ DRAWN: tuple[Option, ...] = (
     ),
     kept("noise_prompt_weights npw", "", "prompts", TEXTS),
     kept("learning_rate lr", "0.2", "optimiser.rate", NUMBER),
-    kept(
-        "learning_rate_drops lrd", "75", "optimiser.schedule optimiser.rate", TEXTS
-    ),
+    kept("learning_rate_drops lrd", "75", "optimiser.schedule optimiser.rate", TEXTS),
     left(
-        "auto_stop as", "false", "steps is fixed; stop with Ctrl-C, go on with vqclip resume", TRUTH
+        "auto_stop as",
+        "false",
+        "steps is fixed; stop with Ctrl-C, then vqclip resume",
+        TRUTH,
     ),
     kept("num_cuts cuts", "by quality", "cutouts.count", WHOLE),
     kept("batches bats", "by quality", "cutouts.count", WHOLE),

@@ -27,6 +27,7 @@ from vqclip.importers.options import (
     left,
     nearly,
     same,
+    show_value,
 )
 from vqclip.importers.peers import pytti_motion, shared
 from vqclip.importers.peers.pytti_motion import evaluate
@@ -63,7 +64,7 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept("steps_per_frame", "50", "motion.steps", WHOLE),
         kept("interpolation_steps", "0", "fade", WHOLE),
         kept("pre_animation_steps", "50", "steps", WHOLE),
-        kept("learning_rate", "0.1 (VQGAN), 0.15 (Gumbel), 0.02 (pixels)", "optimiser.rate", NUMBER),
+        kept("learning_rate", "0.1; Gumbel 0.15, pixels 0.02", "optimiser.rate", NUMBER),
         left("reset_lr_each_frame", "true", "vqclip's rate is the same in every frame", TRUTH),
         kept("cutouts", "40", "cutouts.count", WHOLE, same),
         kept("cut_pow", "2", "cutouts.recipe", NUMBER),
@@ -127,7 +128,11 @@ def write(draft: Draft) -> None:
     extra = _pictures(draft)
     scenes = [scene + extra for scene in scenes]
     draft.put(
-        "prompts", shared.scenes_to_text(scenes, lengths), "scenes", "scene_prefix", "scene_suffix"
+        "prompts",
+        shared.scenes_to_text(scenes, lengths),
+        "scenes",
+        "scene_prefix",
+        "scene_suffix",
     )
     draft.base(
         shared.PLAIN
@@ -232,7 +237,7 @@ def _write_init(draft: Draft, drawer: str) -> None:
         factor = 0.1 if drawer == "vqgan" else 1.0
         draft.put("losses.init", shared.scaled(value, factor), "direct_init_weight")
         if drawer == "vqgan":
-            draft.nearly("direct_init_weight", "of the pixels alone, a tenth of it, and not the latent")
+            draft.nearly("direct_init_weight", "a tenth, of the pixels alone: not of the latent")
 
 
 def _write_squares(draft: Draft) -> None:
@@ -240,8 +245,8 @@ def _write_squares(draft: Draft) -> None:
     draft.put("cutouts.recipe", "pytti", "cut_pow", "cutout_border", "border_mode")
     for option, usual in (("cut_pow", 2.0), ("cutout_border", 0.25), ("border_mode", "clamp")):
         if draft.get(option, usual) != usual:
-            draft.nearly(option, f"the recipe pytti has {usual:g}" if isinstance(usual, float) else
-                         f"the recipe pytti has {usual}")
+            shown = show_value(usual)
+            draft.nearly(option, f"the recipe pytti has {shown}")
     count = draft.get("cutouts", 40)
     parts = draft.get("gradient_accumulation_steps", 1)
     if count < 1 or parts < 1:
@@ -301,11 +306,7 @@ def _prompt(part: str, told: list[str], names: Mapping[str, str]) -> Prompt | No
         return None
     weight = evaluate(weight_text.strip() or "1", told, names)
     stop = evaluate(numbers[1].strip(), told, names) if len(numbers) > 1 else None
-    prompt = (
-        shared.picture_prompt(picture[1])
-        if picture
-        else shared.make_prompt(body)
-    )
+    prompt = shared.picture_prompt(picture[1]) if picture else shared.make_prompt(body)
     if prompt is None:
         return None
     if weight is not None:
@@ -332,7 +333,7 @@ def _masked(prompt: Prompt, mask: str, told: list[str]) -> Prompt:
     except PromptError as error:
         told.append(str(error))
     if mask and mask != "a":
-        told.append(f"the mask _{mask[:40]} is left out: vqclip has sides and pictures as regions")
+        told.append(f"without the mask _{mask[:40]}: vqclip has sides and pictures as regions")
     return prompt
 
 
@@ -362,6 +363,7 @@ def _pictures(draft: Draft) -> list[Prompt]:
 
 PYTTI = Peer(
     name="pytti",
+    title="pytti",
     about="",
     options=OPTIONS,
     write=write,

@@ -24,10 +24,11 @@ from vqclip.language.expressions import NUMBER as DIGITS
 from vqclip.language.expressions import format_number
 from vqclip.language.peers.python_expressions import rewrite_expression
 from vqclip.language.schedules import parse_schedule, schedule_to_text
+from vqclip.media.audio.bands import NAME
 
 MODES = {"off": "", "false": "", "2d": "2D", "3d": "3D", "video source": "film"}
 EDGES = ("wrap", "mirror", "black", "smear")
-DEPTH = "through a flat wall at a distance of 1: pytti estimates depths, and counts in other units"
+DEPTH = "to a flat wall at a distance of 1: pytti estimates depths, in units of its own"
 OPTIONS: tuple[Option, ...] = (
     kept("animation_mode", "off", "frames", TEXT),
     kept("translate_x", "", "camera.pan_x camera.right", TEXT),
@@ -313,13 +314,13 @@ def _bands(draft: Draft) -> list[tuple[str, str]]:
                 float(each["f_center"]),
                 float(each["f_width"]),
             )
-            if not (name.isidentifier() and name.isascii() and 0 < middle < 1e6 and 0 < width < 1e6):
+            if not (NAME.fullmatch(name) and 0 < middle < 1e6 and 0 < width < 1e6):
                 raise ValueError(name)
         except (KeyError, TypeError, ValueError):
             raise draft.refuse(
-                "input_audio_filters", "each has a variable_name, an f_center and an f_width in Hz"
+                "input_audio_filters",
+                "each has variable_name, f_center and f_width, in hertz",
             ) from None
         low, high = max(1.0, middle - width / 2), middle + width / 2
         found.append((name, f"{number_text(low)}-{number_text(high)}"))
     return found
-

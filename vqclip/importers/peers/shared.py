@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from vqclip.errors import ConfigError, PromptError
 from vqclip.importers.draft import SAVED, Draft
-from vqclip.importers.options import LEFT
+from vqclip.importers.options import LEFT, show_value
 from vqclip.language.assets import ADDRESS
 from vqclip.language.clock import Length
 from vqclip.language.expressions import NUMBER, Call, Expression
@@ -72,7 +73,9 @@ def clip_name(typed: str) -> str | None:
     return f"{names[bare]}::openai" if bare in names else None
 
 
-def clip_names(draft: Draft, option: str, typed: Iterable[str], usual: Sequence[str]) -> list[str]:
+def clip_names(
+    draft: Draft, option: str, typed: Iterable[str], usual: Sequence[str]
+) -> list[str]:
     """The names of CLIPs that an option lists; those that there are not are told of.
 
     Args:
@@ -207,6 +210,22 @@ def scenes_to_text(
     return prompts_to_text(found)
 
 
+def scenes_by_frame(draft: Draft, option: str) -> dict[int, list[Any]]:
+    """Prompts by the frame at which they begin: a mapping, or a list or a text for the first."""
+    typed = draft.get(option)
+    if typed is None:
+        return {}
+    if not isinstance(typed, dict):
+        typed = {"0": typed}
+    found: dict[int, list[Any]] = {}
+    for key, value in typed.items():
+        text = show_value(key).strip()
+        if not text.isdecimal() or len(text) > 6 or not isinstance(value, str | list):
+            raise draft.refuse(option, 'it is such as {"0": ["a fox:2", "fog:-1"]}')
+        found[int(text)] = value if isinstance(value, list) else [value]
+    return dict(sorted(found.items()))
+
+
 def keyframes(draft: Draft, option: str, text: str, spline: str = "Linear") -> str | None:
     """A keyframe string as a schedule; None, told in the report, if it cannot be read."""
     try:
@@ -214,6 +233,30 @@ def keyframes(draft: Draft, option: str, text: str, spline: str = "Linear") -> s
     except ConfigError as error:
         draft.say(option, LEFT, str(error))
         return None
+
+
+def noise_prompts(draft: Draft) -> list[Prompt]:
+    """The prompts that are random directions: as many as have a seed and a weight.
+
+    Raises:
+        ConfigError: for a seed or a weight that is no number.
+    """
+    seeds, weights = (
+        [each for text in draft.get(name, []) for each in re.split(r"[\s,]+", text) if each]
+        for name in ("noise_prompt_seeds", "noise_prompt_weights")
+    )
+    found = []
+    for seed, weight in zip(seeds, weights, strict=False):
+        if not re.fullmatch(r"\d{1,9}", seed, re.ASCII):
+            raise draft.refuse("noise_prompt_seeds", "they are whole numbers from 0 on")
+        try:
+            found.append(Prompt(seed, float(weight), kind="noise"))
+        except ValueError:
+            raise draft.refuse("noise_prompt_weights", "they are numbers") from None
+    if not found:
+        for name in ("noise_prompt_seeds", "noise_prompt_weights"):
+            draft.leave(name, "a seed counts only together with a weight")
+    return found
 
 
 def scaled(schedule: str, factor: float) -> str | float:
@@ -232,4 +275,4 @@ def _scaled_key(key: Key, factor: float) -> Key:
     if isinstance(key.value, Expression):
         root = key.value.root if factor == 1 else Call("*", (key.value.root, factor))
         return replace(key, value=Expression(root))
-    return replace(key, value=round(key.value * factor, 6))
+    return replace(key, value=round(key.value * factor, 6) + 0.0)

@@ -182,8 +182,9 @@ def _read_yaml(text: str, name: str) -> Source:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
-                raise ConfigError(f"line {line} repeats a part by an alias (*); write it out")
+                raise ConfigError(
+                    f"it repeats the part *{event.anchor} by an alias; write it out"
+                )
         loader = _Loader(text)
         try:
             root = loader.get_single_node()

@@ -95,9 +95,7 @@ class _Reader:
             yield PythonCall(self.module, tuple(self.added.items()), self.line)
 
     def _assign(self, statement: ast.Assign | ast.AnnAssign) -> None:
-        targets = (
-            statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        )
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         assert statement.value is not None
         found = self._literal(statement.value)
         for target in targets:
@@ -153,7 +151,9 @@ class _Reader:
                 return value, 1
             case ast.Name(id=name):
                 return self.names.get(name)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            case ast.UnaryOp(
+                op=ast.USub(), operand=ast.Constant(value=int() | float() as number)
+            ):
                 return -number, 1
             case ast.List(elts=nodes) | ast.Tuple(elts=nodes):
                 parts = [self._literal(each) for each in nodes]
@@ -166,7 +166,9 @@ class _Reader:
                     for key, value in zip(keys, values, strict=True)
                     if key is not None
                 ]
-                whole = {key[0]: value[0] for key, value in pairs if key and value and _plain(key)}
+                whole = {
+                    key[0]: value[0] for key, value in pairs if key and value and _plain(key)
+                }
                 if len(whole) == len(pairs):
                     return whole, 1 + sum(k[1] + v[1] for k, v in pairs if k and v)
             case ast.BinOp(left=left, op=ast.Add(), right=right):

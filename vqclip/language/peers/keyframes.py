@@ -19,7 +19,9 @@ from vqclip.language.peers.python_expressions import rewrite_expression
 SPLINES = {"linear": "", "quadratic": " spline", "cubic": " spline"}
 NAMES = {"t": "frame", "max_f": "frames - 1"}  # numexpr's → of vqclip's expressions
 LONGEST, MOST = 20_000, 1000  # characters, keyframes
-_KEY = re.compile(r"""\s*["']?\s*(\d{1,9}|max_f(?:\s*-\s*1)?)\s*["']?\s*:\s*(.*?)\s*""", re.DOTALL)
+_KEY = re.compile(
+    r"""\s*["']?\s*(\d{1,9}|max_f(?:\s*-\s*1)?)\s*["']?\s*:\s*(.*?)\s*""", re.DOTALL
+)
 _BRACKETED = re.compile(r"\(.*\)", re.DOTALL)
 
 
@@ -75,7 +77,7 @@ def rewrite_keyframes(text: str, spline: str = "Linear") -> str:
     places = sorted(values, key=lambda each: (each == "100%", int(each.rstrip("%"))))
     if len(places) == 1:
         return values[places[0]]
-    found, before = [], ""
+    found, before = list[str](), ""
     for place in places:
         value = values[place]
         ease = (" hold" if before and not NUMBER.fullmatch(before) else easing) if found else ""
