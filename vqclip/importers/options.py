@@ -47,6 +47,7 @@ class Option:
         told: what differs, or why it is left out.
         kind: of its value.
         convert: makes the value of the one setting `to`; None where the tool's function does.
+        how: the value is converted, for the documentation; "" where it stays.
     """
 
     names: str
@@ -56,6 +57,7 @@ class Option:
     told: str
     kind: Kind
     convert: Callable[[Any], Any] | None = None
+    how: str = ""
 
     @property
     def name(self) -> str:
@@ -264,10 +266,15 @@ def show_value(value: Any) -> str:
 
 
 def kept(
-    names: str, default: str, to: str, kind: Kind, convert: Callable[[Any], Any] | None = None
+    names: str,
+    default: str,
+    to: str,
+    kind: Kind,
+    convert: Callable[[Any], Any] | None = None,
+    how: str = "",
 ) -> Option:
     """A row: an option that means the same here."""
-    return Option(names, default, KEPT, to, "", kind, convert)
+    return Option(names, default, KEPT, to, "", kind, convert, how)
 
 
 def nearly(

@@ -25,8 +25,8 @@ FACTORS = {"ViT-B-16": 0.25, "RN50": 0.5, "RN50x4": 0.16, "RN50x16": 0.06, "RN10
 OPTIONS = check_rows(
     (
         kept("in_txt t", "", "prompts", TEXT),
-        kept("in_txt2 t2", "", "prompts", TEXT),
-        kept("in_txt0 t0", "", "prompts", TEXT),
+        kept("in_txt2 t2", "", "prompts", TEXT, how="at the weight 1"),
+        kept("in_txt0 t0", "", "prompts", TEXT, how="at the weight −1"),
         kept("in_img i", "", "prompts", TEXT),
         kept("weight_img wi", "0.5", "prompts", NUMBER),
         left(
@@ -35,11 +35,17 @@ OPTIONS = check_rows(
             "nothing is sent to a translator; write the prompt in English",
             FLAG,
         ),
-        kept("size s", "1280-720", "size", SIZE),
+        kept("size s", "1280-720", "size", SIZE, how="`1280-720` is 1280x720"),
         nearly("resume r", "", "init", TEXT, "a picture to start from; .pt files are not read"),
         left("save_pt", "", "vqclip resume goes on from checkpoints", FLAG),
         kept("steps", "200", "steps", WHOLE, same),
-        kept("samples", "200", "cutouts.count", WHOLE),
+        kept(
+            "samples",
+            "200",
+            "cutouts.count",
+            WHOLE,
+            how="fewer for larger models, in_txt2, in_txt0, transform, enforce, sync, dualmod",
+        ),
         left("opt_step ops fstep", "1", "a picture is saved every previews=N steps", WHOLE),
         kept("model m", "ViT-B/32", "perceptors", TEXT),
         nearly(
@@ -50,9 +56,9 @@ OPTIONS = check_rows(
             "two perceptors judge each step, which take turns there",
         ),
         kept("lrate lr learning_rate", "0.05", "optimiser.rate", NUMBER),
-        kept("prog p", "false", "optimiser.rate", FLAG),
+        kept("prog p", "false", "optimiser.rate", FLAG, how="it grows to the double"),
         kept("optimizer opt", "adam_custom", "optimiser.name", TEXT),
-        kept("dwt", "false", "drawer", FLAG),
+        kept("dwt", "false", "drawer", FLAG, how="true is wavelets"),
         kept("wave w", "coif2", "draw.wave", TEXT),
         nearly(
             "align a",
@@ -80,7 +86,7 @@ OPTIONS = check_rows(
         left(
             "sharp sh",
             "0",
-            "vqclip has no losses.smoothness_kind yet",
+            "slopes and tones that vqclip has no loss for",
             NUMBER,
         ),
         kept("aest", "0", "losses.aesthetic", NUMBER),

@@ -38,7 +38,13 @@ COHERENCES = {"none": "none", "match frame 0 lab": "lab", "match frame 0 hsv": "
 COHERENCES |= {"match frame 0 rgb": "rgb"}
 OPTIONS: tuple[Option, ...] = check_rows(
     (
-        kept("animation_prompts prompts", "", "prompts", ANYTHING),
+        kept(
+            "animation_prompts prompts",
+            "",
+            "prompts",
+            ANYTHING,
+            how="scenes by their frames; what follows --neg pushes away",
+        ),
         nearly(
             "negative_prompts neg_prompts animation_prompts_negative",
             "",
@@ -53,11 +59,23 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept("animation_mode", "None", "frames", TEXT),
         kept("max_frames", "1000", "frames", WHOLE),
         kept("fps", "12", "fps", NUMBER, same),
-        kept("border", "replicate", "camera.edges", TEXT),
-        kept("angle", "0:(0)", "camera.roll", TEXT),
-        kept("zoom", "0:(1.04)", "camera.zoom", TEXT),
-        kept("translation_x", "0:(0)", "camera.pan_x", TEXT),
-        kept("translation_y", "0:(0)", "camera.pan_y", TEXT),
+        kept("border", "replicate", "camera.edges", TEXT, how="replicate is smear"),
+        kept("angle", "0:(0)", "camera.roll", TEXT, how="its negative"),
+        kept("zoom", "0:(1.04)", "camera.zoom", TEXT, how="keyframes, as above"),
+        kept(
+            "translation_x",
+            "0:(0)",
+            "camera.pan_x",
+            TEXT,
+            how="its negative, divided by the width",
+        ),
+        kept(
+            "translation_y",
+            "0:(0)",
+            "camera.pan_y",
+            TEXT,
+            how="its negative, divided by the height",
+        ),
         nearly("translation_z", "0:(10)", "camera.forward", TEXT, disco_options.WALL),
         nearly("rotation_3d_x", "0:(0)", "camera.tilt", TEXT, disco_options.OTHER_SIGN),
         nearly("rotation_3d_y", "0:(0)", "camera.swing", TEXT, disco_options.OTHER_SIGN),

@@ -54,7 +54,13 @@ MODELS = tuple(
 )
 OPTIONS: tuple[Option, ...] = check_rows(
     (
-        kept("text_prompts", "", "prompts", ANYTHING),
+        kept(
+            "text_prompts",
+            "",
+            "prompts",
+            ANYTHING,
+            how="scenes by their frames; weights divided by their sum",
+        ),
         kept("image_prompts", "", "prompts", ANYTHING),
         kept("width", "1280", "size", WHOLE),
         kept("height", "768", "size", WHOLE),
@@ -66,9 +72,21 @@ OPTIONS: tuple[Option, ...] = check_rows(
         *MODELS,
         kept("clip_models", "", "perceptors", ANYTHING),
         left("clip_models_schedules", "", "give the perceptor a schedule: NAME:{0: 1, 50%: 0}"),
-        kept("cut_overview", "[12]*400+[4]*600", "cutouts.count", TEXT),
-        kept("cut_innercut", "[4]*400+[12]*600", "cutouts.count", TEXT),
-        kept("cutn_batches", "4", "cutouts.count", ANYTHING),
+        kept(
+            "cut_overview",
+            "[12]*400+[4]*600",
+            "cutouts.count",
+            TEXT,
+            how="(overview + inner) × batches",
+        ),
+        kept(
+            "cut_innercut",
+            "[4]*400+[12]*600",
+            "cutouts.count",
+            TEXT,
+            how="(overview + inner) × batches",
+        ),
+        kept("cutn_batches", "4", "cutouts.count", ANYTHING, how="(overview + inner) × batches"),
         nearly("cut_ic_pow", "1", "cutouts.recipe", ANYTHING, "the recipe disco has 1"),
         nearly(
             "cut_icgray_p",
@@ -78,7 +96,7 @@ OPTIONS: tuple[Option, ...] = check_rows(
             "the recipe disco has its mean, 0.1 of all",
         ),
         left("cut_schedules_group", "default", "vqclip's recipe disco is the default one"),
-        kept("tv_scale", "0", "losses.smoothness", NUMBER),
+        kept("tv_scale", "0", "losses.smoothness", NUMBER, how="4 × it / clip_guidance_scale"),
         nearly(
             "clip_guidance_scale",
             "5000",
@@ -100,11 +118,13 @@ OPTIONS: tuple[Option, ...] = check_rows(
         left("skip_augs", "false", "augmentations are those of the recipe disco", TRUTH),
         kept("animation_mode", "None", "frames", TEXT),
         left("key_frames", "true", "moves are always read as keyframes", TRUTH),
-        kept("interp_spline", "Linear", "camera", TEXT),
-        kept("angle", "", "camera.roll", TEXT),
-        kept("zoom", "", "camera.zoom", TEXT),
-        kept("translation_x", "", "camera.pan_x", TEXT),
-        kept("translation_y", "", "camera.pan_y", TEXT),
+        kept("interp_spline", "Linear", "camera", TEXT, how="Quadratic and Cubic are spline"),
+        kept("angle", "", "camera.roll", TEXT, how="its negative"),
+        kept("zoom", "", "camera.zoom", TEXT, how="keyframes, as above"),
+        kept("translation_x", "", "camera.pan_x", TEXT, how="its negative, divided by the width"),
+        kept(
+            "translation_y", "", "camera.pan_y", TEXT, how="its negative, divided by the height"
+        ),
         nearly(
             "translation_z",
             "",
@@ -118,7 +138,13 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept("fov", "40", "camera.view", NUMBER),
         left("near_plane near", "200", "there is no depth map; with one it is camera.near"),
         left("far_plane far", "10000", "there is no depth map; with one it is camera.far"),
-        kept("padding_mode", "border", "camera.edges", TEXT),
+        kept(
+            "padding_mode",
+            "border",
+            "camera.edges",
+            TEXT,
+            how="border is smear, reflection is mirror, zeros is black",
+        ),
         left("sampling_mode", "bicubic", "vqclip samples in its own way", TEXT),
         left("midas_depth_model", "dpt_large", "give camera.depth a depth model"),
         left("midas_weight", "0.3", "give camera.depth a depth model"),
@@ -135,9 +161,9 @@ OPTIONS: tuple[Option, ...] = check_rows(
         ),
         left("video_init_check_consistency", "true", "vqclip looks itself where the flow holds"),
         left("video_init_blend_mode", "optical flow", "vqclip always follows the flow"),
-        kept("frames_skip_steps", "60%", "motion.steps", TEXT),
+        kept("frames_skip_steps", "60%", "motion.steps", TEXT, how="steps × (1 − it)"),
         nearly("frames_scale", "1500", "motion.hold", NUMBER, ALL_ALIKE),
-        kept("video_init_frames_skip_steps", "70%", "motion.steps", TEXT),
+        kept("video_init_frames_skip_steps", "70%", "motion.steps", TEXT, how="steps × (1 − it)"),
         nearly("video_init_frames_scale", "15000", "motion.hold", NUMBER, ALL_ALIKE),
         nearly(
             "use_vertical_symmetry",

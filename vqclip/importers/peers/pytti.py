@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from vqclip.errors import ConfigError, PromptError
 from vqclip.importers.draft import Draft
@@ -32,8 +31,10 @@ from vqclip.importers.options import (
 from vqclip.importers.peers import pytti_motion, shared
 from vqclip.importers.peers.pytti_motion import evaluate
 from vqclip.language.prompt_types import Prompt
-from vqclip.language.schedules import parse_schedule
+from vqclip.language.schedules import Schedule, parse_schedule
 
+MODELS = {"imagenet": "imagenet_f16_16384", "wikiart": "wikiart_f16_16384"}
+MODELS |= {"openimages": "gumbel_f8_8192"}
 DISPLAY = "it is about display and files of pytti's"
 SHOWN = (
     "file_namespace allow_overwrite base_name overwrite display_every display_scale clear_every "
@@ -42,12 +43,18 @@ SHOWN = (
 )
 OPTIONS: tuple[Option, ...] = check_rows(
     (
-        kept("scenes", "", "prompts", TEXT),
-        kept("scene_prefix", "", "prompts", TEXT),
-        kept("scene_suffix", "", "prompts", TEXT),
+        kept(
+            "scenes",
+            "",
+            "prompts",
+            TEXT,
+            how="`||` is `^`, `text:2_l` is `text in(left):2`; weights may be expressions",
+        ),
+        kept("scene_prefix", "", "prompts", TEXT, how="around each scene"),
+        kept("scene_suffix", "", "prompts", TEXT, how="around each scene"),
         kept("direct_image_prompts", "", "prompts", TEXT),
         kept("init_image", "", "init", TEXT),
-        kept("direct_init_weight", "", "losses.init", TEXT),
+        kept("direct_init_weight", "", "losses.init", TEXT, how="a tenth of it with VQGAN"),
         nearly(
             "semantic_init_weight",
             "",
@@ -55,21 +62,39 @@ OPTIONS: tuple[Option, ...] = check_rows(
             TEXT,
             "the start as a picture that is cut like the drawing; vqclip has no like(…) yet",
         ),
-        kept("image_model", "Unlimited Palette", "drawer", TEXT),
+        kept(
+            "image_model",
+            "Unlimited Palette",
+            "drawer",
+            TEXT,
+            how="Unlimited Palette is pixels, Limited Palette is palette",
+        ),
         kept("vqgan_model", "sflckr", "vqgan", TEXT),
-        kept("pixel_size", "1", "size draw.grid", WHOLE),
-        kept("width", "512", "size draw.grid", WHOLE),
-        kept("height", "512", "size draw.grid", WHOLE),
-        kept("steps_per_scene", "100", "frames steps", WHOLE),
+        kept(
+            "pixel_size",
+            "1",
+            "size draw.grid",
+            WHOLE,
+            how="the size is as many times width and height",
+        ),
+        kept("width", "512", "size draw.grid", WHOLE, how="VQGAN: in whole codes"),
+        kept("height", "512", "size draw.grid", WHOLE, how="VQGAN: in whole codes"),
+        kept(
+            "steps_per_scene",
+            "100",
+            "frames steps",
+            WHOLE,
+            how="(scenes × it − pre_animation_steps) / steps_per_frame + 1 frames",
+        ),
         kept("steps_per_frame", "50", "motion.steps", WHOLE),
-        kept("interpolation_steps", "0", "fade", WHOLE),
-        kept("pre_animation_steps", "50", "steps", WHOLE),
+        kept("interpolation_steps", "0", "fade", WHOLE, how="divided by steps_per_scene"),
+        kept("pre_animation_steps", "50", "steps", WHOLE, how="of the first frame"),
         kept("learning_rate", "0.1; Gumbel 0.15, pixels 0.02", "optimiser.rate", NUMBER),
         left("reset_lr_each_frame", "true", "vqclip's rate is the same in every frame", TRUTH),
         kept("cutouts", "40", "cutouts.count", WHOLE, same),
-        kept("cut_pow", "2", "cutouts.recipe", NUMBER),
-        kept("cutout_border", "0.25", "cutouts.recipe", NUMBER),
-        kept("border_mode", "clamp", "cutouts.recipe", TEXT),
+        kept("cut_pow", "2", "cutouts.recipe", NUMBER, how="the recipe pytti has 2"),
+        kept("cutout_border", "0.25", "cutouts.recipe", NUMBER, how="the recipe pytti has 0.25"),
+        kept("border_mode", "clamp", "cutouts.recipe", TEXT, how="the recipe pytti has clamp"),
         kept("smoothing_weight", "0.02", "losses.smoothness", NUMBER, same),
         kept("palette_size", "5", "draw.shades", WHOLE),
         kept("palettes", "20", "draw.palettes", WHOLE),
@@ -77,7 +102,13 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept("hdr_weight", "0.01", "losses.shades", NUMBER),
         kept("palette_normalization_weight", "0.2", "losses.unlike", NUMBER),
         kept("random_initial_palette", "false", "draw.start", TRUTH),
-        kept("target_palette", "", "draw.start draw.colours", TEXT),
+        kept(
+            "target_palette",
+            "",
+            "draw.start draw.colours",
+            TEXT,
+            how="the colours of that picture",
+        ),
         kept("lock_palette", "false", "draw.lock", TRUTH),
         left("show_palette", "false", DISPLAY, TRUTH),
         *pytti_motion.OPTIONS,
@@ -105,14 +136,16 @@ OPTIONS: tuple[Option, ...] = check_rows(
 )
 
 
+DRAWERS = {"unlimited palette": "pixels", "limited palette": "palette", "vqgan": "vqgan"}
+
+
 def write(draft: Draft) -> None:
     """Write what several options make together, and what the defaults imply."""
     draft.apply_rows()
-    model = str(draft.get("image_model", "Unlimited Palette")).strip().lower()
-    drawers = {"unlimited palette": "pixels", "limited palette": "palette", "vqgan": "vqgan"}
-    if model not in drawers:
+    model = draft.get("image_model", "Unlimited Palette").strip().lower()
+    if model not in DRAWERS:
         raise draft.refuse("image_model", "it is Unlimited Palette, Limited Palette or VQGAN")
-    drawer = drawers[model]
+    drawer = DRAWERS[model]
     draft.put("drawer", drawer, "image_model")
     _write_perceptors(draft)
     rate = _write_model(draft, drawer)
@@ -147,8 +180,6 @@ def write(draft: Draft) -> None:
             "previews": 50,
         }
     )
-    draft.settings["losses.smoothness"] = draft.get("smoothing_weight", 0.02)
-    draft.settings["optimiser.average"] = 0.99 if drawer == "vqgan" else 0.0
 
 
 def _write_perceptors(draft: Draft) -> None:
@@ -168,10 +199,8 @@ def _write_model(draft: Draft, drawer: str) -> float:
         draft.leave("vqgan_model", "it belongs to another image model than the one that draws")
         return float(draft.get("learning_rate", 0.02))
     typed = draft.get("vqgan_model", "sflckr")
-    known = {"imagenet": "imagenet_f16_16384", "openimages": "gumbel_f8_8192"}
-    known |= {"wikiart": "wikiart_f16_16384"}
     name, told = shared.vqgan_name(typed)
-    name = known.get(typed.strip().lower(), name)
+    name = MODELS.get(typed.strip().lower(), name)
     if not name:
         name = "sflckr"
         draft.leave("vqgan_model", "vqclip knows no such model; drawn by sflckr")
@@ -245,8 +274,7 @@ def _write_squares(draft: Draft) -> None:
     draft.put("cutouts.recipe", "pytti", "cut_pow", "cutout_border", "border_mode")
     for option, usual in (("cut_pow", 2.0), ("cutout_border", 0.25), ("border_mode", "clamp")):
         if draft.get(option, usual) != usual:
-            shown = show_value(usual)
-            draft.nearly(option, f"the recipe pytti has {shown}")
+            draft.nearly(option, f"the recipe pytti has {show_value(usual)}")
     count = draft.get("cutouts", 40)
     parts = draft.get("gradient_accumulation_steps", 1)
     if count < 1 or parts < 1:
@@ -310,13 +338,18 @@ def _prompt(part: str, told: list[str], names: Mapping[str, str]) -> Prompt | No
     if prompt is None:
         return None
     if weight is not None:
-        number = parse_schedule(weight)
-        prompt = replace(prompt, weight=number if number.constant is None else number.constant)
+        prompt = replace(prompt, weight=_amount(weight))
     if stop is not None and (number := parse_schedule(stop)).constant is not None:
         prompt = replace(prompt, stop=number.constant)
     elif stop is not None:
         told.append(f"the stop {numbers[1].strip()[:40]!r} changes, and vqclip's do not")
     return _masked(prompt, mask.strip(), told)
+
+
+def _amount(text: str) -> float | Schedule:
+    """A weight: a number, or a schedule."""
+    found = parse_schedule(text)
+    return found if found.constant is None else found.constant
 
 
 SIDES = {"r": "right", "l": "left", "u": "top", "d": "bottom"}
@@ -355,9 +388,7 @@ def _pictures(draft: Draft) -> list[Prompt]:
         value = pytti_motion.weight_of(draft, "semantic_init_weight")
         start = shared.picture_prompt(draft.settings["init"])
         if value is not None and start is not None:
-            number = parse_schedule(value)
-            weight: Any = number if number.constant is None else number.constant
-            found.append(replace(start, weight=weight))
+            found.append(replace(start, weight=_amount(value)))
     return found
 
 

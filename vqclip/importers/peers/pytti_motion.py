@@ -31,8 +31,14 @@ EDGES = ("wrap", "mirror", "black", "smear")
 DEPTH = "to a flat wall at a distance of 1: pytti estimates depths, in units of its own"
 OPTIONS: tuple[Option, ...] = (
     kept("animation_mode", "off", "frames", TEXT),
-    kept("translate_x", "", "camera.pan_x camera.right", TEXT),
-    kept("translate_y", "", "camera.pan_y camera.up", TEXT),
+    kept(
+        "translate_x",
+        "",
+        "camera.pan_x camera.right",
+        TEXT,
+        how="its negative, divided by the width",
+    ),
+    kept("translate_y", "", "camera.pan_y camera.up", TEXT, how="divided by the height"),
     nearly("translate_z_3d", "", "camera.forward", TEXT, DEPTH),
     nearly(
         "rotate_3d",
@@ -41,8 +47,8 @@ OPTIONS: tuple[Option, ...] = (
         ANYTHING,
         "a quaternion as three angles, about the picture's own axes",
     ),
-    kept("rotate_2d", "", "camera.roll", TEXT),
-    kept("zoom_x_2d", "", "camera.zoom", TEXT),
+    kept("rotate_2d", "", "camera.roll", TEXT, how="its negative"),
+    kept("zoom_x_2d", "", "camera.zoom", TEXT, how="width / (width − it)"),
     kept("zoom_y_2d", "", "camera.zoom", TEXT),
     left("sampling_mode", "bicubic", "vqclip samples in its own way", TEXT),
     kept("infill_mode", "wrap", "camera.edges", TEXT),
@@ -52,7 +58,13 @@ OPTIONS: tuple[Option, ...] = (
     left("lock_camera", "true", "vqclip's camera moves from where the last frame left it", TRUTH),
     kept("input_audio", "", "sound.file", TEXT),
     kept("input_audio_offset", "0", "sound.start", NUMBER),
-    kept("input_audio_filters", "", "sound.bands", ANYTHING),
+    kept(
+        "input_audio_filters",
+        "",
+        "sound.bands",
+        ANYTHING,
+        how="name=centre − width/2 … centre + width/2",
+    ),
     kept("direct_stabilization_weight", "", "motion.hold", TEXT),
     left(
         "semantic_stabilization_weight",
@@ -71,7 +83,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     kept("video_path", "", "source.film", TEXT),
     kept("frame_stride", "1", "source.stride", WHOLE),
-    kept("reencode_each_frame", "true", "source.blend", TRUTH),
+    kept("reencode_each_frame", "true", "source.blend", TRUTH, how="true is 1"),
     left("flow_long_term_samples", "1", "vqclip compares each frame with the last", WHOLE),
 )
 
