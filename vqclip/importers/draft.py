@@ -98,7 +98,7 @@ class Draft:
         option = self.peer.find(key, prefixes=prefixes)
         plain = self.peer.plain(key) or key
         again = self.entries.pop(plain, None)
-        written = _shorten(key.strip().lstrip("-")) or plain
+        written = _shorten(key.strip().lstrip("-")) or plain.strip() or "(no name)"
         entry = Entry(written, _shorten(show_value(value)), LEFT)
         self.entries[plain] = entry
         if again is not None:
@@ -151,7 +151,8 @@ class Draft:
         value = round(value, 6) if isinstance(value, float) else value
         self.settings[setting] = value
         for name in names:
-            if (found := self.given.get(name)) is not None:
+            found = self.given.get(name)
+            if found is not None and found.entry.fate != LEFT:
                 found.entry.settings[setting] = value
         return True
 

@@ -73,7 +73,7 @@ def _check(text: str, draft: Draft) -> None:
             raise ConfigError(
                 f"{_cause(draft, why)}the run file would be refused: {why}"
             ) from None
-    if found.prompts != draft.settings["prompts"]:
+    if found.prompts != draft.settings.get("prompts", ""):
         raise ConfigError("its prompts hold signs that a run file cannot hold; leave them out")
 
 

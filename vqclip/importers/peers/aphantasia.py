@@ -47,11 +47,11 @@ OPTIONS = check_rows(
             how="fewer for larger models, in_txt2, in_txt0, transform, enforce, sync, dualmod",
         ),
         left("opt_step ops fstep", "1", "a picture is saved every previews=N steps", WHOLE),
-        kept("model m", "ViT-B/32", "perceptors", TEXT),
+        kept("model m", "ViT-B/32", "perceptors cutouts.count", TEXT),
         nearly(
             "dualmod dm",
             "",
-            "perceptors",
+            "perceptors cutouts.count",
             WHOLE,
             "two perceptors judge each step, which take turns there",
         ),

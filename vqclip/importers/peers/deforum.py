@@ -65,14 +65,14 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept(
             "translation_x",
             "0:(0)",
-            "camera.pan_x",
+            "camera.pan_x camera.right",
             TEXT,
             how="its negative, divided by the width",
         ),
         kept(
             "translation_y",
             "0:(0)",
-            "camera.pan_y",
+            "camera.pan_y camera.up",
             TEXT,
             how="its negative, divided by the height",
         ),
@@ -217,9 +217,7 @@ def _write_prompts(draft: Draft, frames: int) -> None:
         stories.append([each for each in prompts if each is not None])
     for start in set(found) - {*starts}:
         told.append(f"without the prompts of frame {start}, which there is not")
-    if starts:
-        starts[0] = 0
-    lengths = [end - start for start, end in zip(starts, [*starts[1:], frames], strict=True)]
+    lengths = shared.lengths_between(starts, frames)
     text = shared.scenes_to_text(stories, lengths if len(stories) > 1 else ())
     draft.put("prompts", text, "animation_prompts")
     draft.put("fade", 1.0 if len(stories) > 1 else 0.0)

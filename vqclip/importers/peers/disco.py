@@ -342,16 +342,13 @@ def _write_prompts(draft: Draft, frames: int) -> None:
     for start in set(scenes) - {*starts}:
         told.append(f"without the prompts of frame {start}, which there is not")
     stories = [_prompts_of(draft, scenes[start]) for start in starts]
-    if starts and starts[0] > 0:
-        starts[0] = 0
     pictures = shared.scenes_by_frame(draft, "image_prompts").get(0, [])
     own = [_picture(draft, each) for each in pictures]
     extra = [each for each in own if each is not None]
     if extra and not stories:
         starts, stories = [0], [[]]
     stories = [story + extra for story in stories]
-    ends = [*starts[1:], frames]
-    lengths = [end - start for start, end in zip(starts, ends, strict=True)]
+    lengths = shared.lengths_between(starts, frames)
     text = shared.scenes_to_text(stories, lengths if len(stories) > 1 else ())
     draft.put("prompts", text, "text_prompts", *(["image_prompts"] if extra else []))
     if told:

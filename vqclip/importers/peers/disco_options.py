@@ -121,9 +121,19 @@ OPTIONS: tuple[Option, ...] = check_rows(
         kept("interp_spline", "Linear", "camera", TEXT, how="Quadratic and Cubic are spline"),
         kept("angle", "", "camera.roll", TEXT, how="its negative"),
         kept("zoom", "", "camera.zoom", TEXT, how="keyframes, as above"),
-        kept("translation_x", "", "camera.pan_x", TEXT, how="its negative, divided by the width"),
         kept(
-            "translation_y", "", "camera.pan_y", TEXT, how="its negative, divided by the height"
+            "translation_x",
+            "",
+            "camera.pan_x camera.right",
+            TEXT,
+            how="divided by −width",
+        ),
+        kept(
+            "translation_y",
+            "",
+            "camera.pan_y camera.up",
+            TEXT,
+            how="divided by −height",
         ),
         nearly(
             "translation_z",

@@ -79,7 +79,8 @@ def write_losses(draft: Draft, cuts: int) -> None:
                 draft.nearly(option, "; ".join(more))
             wanted.setdefault(name, draft.get(option))
     if told:
-        draft.nearly("custom_loss", "; ".join(told))
+        found = draft.given["custom_loss"].entry.settings
+        (draft.nearly if found else draft.leave)("custom_loss", "; ".join(told))
     _write_older_palette(draft, cuts, seen)
     _leave_idle(draft, wanted)
 

@@ -171,7 +171,7 @@ DRAWN: tuple[Option, ...] = (
     kept(
         "make_video video vid",
         "false",
-        "film.format film.every",
+        "film.format film.every film.fps",
         TRUTH,
         how="from 10 to 60 frames a second, about 14 seconds",
     ),

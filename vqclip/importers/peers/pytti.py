@@ -33,8 +33,6 @@ from vqclip.importers.peers.pytti_motion import evaluate
 from vqclip.language.prompt_types import Prompt
 from vqclip.language.schedules import Schedule, parse_schedule
 
-MODELS = {"imagenet": "imagenet_f16_16384", "wikiart": "wikiart_f16_16384"}
-MODELS |= {"openimages": "gumbel_f8_8192"}
 DISPLAY = "it is about display and files of pytti's"
 SHOWN = (
     "file_namespace allow_overwrite base_name overwrite display_every display_scale clear_every "
@@ -200,7 +198,6 @@ def _write_model(draft: Draft, drawer: str) -> float:
         return float(draft.get("learning_rate", 0.02))
     typed = draft.get("vqgan_model", "sflckr")
     name, told = shared.vqgan_name(typed)
-    name = MODELS.get(typed.strip().lower(), name)
     if not name:
         name = "sflckr"
         draft.leave("vqgan_model", "vqclip knows no such model; drawn by sflckr")

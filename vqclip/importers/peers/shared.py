@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from vqclip.errors import ConfigError, PromptError
@@ -27,6 +28,9 @@ CLIPS = {
 }
 VQGANS = {  # names there, without what is around them → names here
     "imagenet_16384": "imagenet_f16_16384",
+    "imagenet": "imagenet_f16_16384",  # as pytti has it, like the next two
+    "openimages": "gumbel_f8_8192",
+    "wikiart": "wikiart_f16_16384",
     "imagenet_1024": "imagenet_f16_1024",
     "openimages_8192": "gumbel_f8_8192",
     "gumbel_8192": "gumbel_f8_8192",
@@ -87,7 +91,7 @@ def clip_names(
     if gone := [each for each, name in found.items() if name is None]:
         slip = any(each.upper().startswith("SLIP") for each in gone)
         why = "open_clip has no such model" if slip else "it is none of OpenAI's CLIPs"
-        rest = "the other perceptors judge" if names else f"{', '.join(usual)} judge"
+        rest = "the others judge" if names else f"judged by {', '.join(usual)}"
         draft.nearly(option, f"without {', '.join(gone)[:100]}: {why}; {rest}")
     return names or [f"{each}::openai" for each in usual]
 
@@ -224,6 +228,12 @@ def scenes_by_frame(draft: Draft, option: str) -> dict[int, list[Any]]:
             raise draft.refuse(option, 'it is such as {"0": ["a fox:2", "fog:-1"]}')
         found[int(text)] = value if isinstance(value, list) else [value]
     return dict(sorted(found.items()))
+
+
+def lengths_between(starts: Sequence[int], frames: int) -> list[int]:
+    """The lengths of scenes that begin at some frames; the first one at 0, whatever is said."""
+    edges = [0, *starts[1:], frames]
+    return [after - before for before, after in pairwise(edges)] if starts else []
 
 
 def keyframes(draft: Draft, option: str, text: str, spline: str = "Linear") -> str | None:

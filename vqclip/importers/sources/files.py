@@ -136,12 +136,9 @@ def _read_notebook(text: str, name: str, scripts: Sequence[str]) -> Source:
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             lines = source if isinstance(source, list) else [source]
             code.append("".join(each for each in lines if isinstance(each, str)))
-    calls = []
     whole = "\n".join(code)
     _refuse_halves(whole)
-    if any(f"{module}." in whole or f"from {module}" in whole for module in MODULES):
-        calls = python_calls.find_calls(whole)
-    if calls:
+    if python_calls.has_calls(whole) and (calls := python_calls.find_calls(whole)):
         return _of_calls(calls, name)
     if found := _read_commands(whole, scripts, name):
         return found

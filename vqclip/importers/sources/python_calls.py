@@ -22,6 +22,9 @@ ADDING, RUNNING = ("add_settings",), ("run", "do_run", "create")
 RESETTING = ("reset_settings",)
 POSITIONAL = {"run": ("prompts", "drawer"), "create": ("config",)}  # names of bare arguments
 MOST = 10_000  # parts and characters of a literal
+_CALL = re.compile(
+    rf"\b(?:(?:{'|'.join(MODULES)})\.|(?<=\W))(?:{'|'.join((*ADDING, *RUNNING))})\s*\("
+)
 _MAGIC = re.compile(r"^(\s*)(?:[%!].*|.*\?)$")
 
 
@@ -50,6 +53,11 @@ class PythonCall:
     line: int
 
 
+def has_calls(code: str) -> bool:
+    """Whether a text may hold calls that make pictures, by its letters."""
+    return _CALL.search(code) is not None
+
+
 def find_calls(code: str) -> list[PythonCall]:
     """Find the calls that make pictures, in order.
 
@@ -70,7 +78,12 @@ def find_calls(code: str) -> list[PythonCall]:
 
 def _without_magics(code: str) -> str:
     """The code with the lines of notebooks that are no Python left empty."""
-    return "\n".join(_MAGIC.sub(r"\1pass", line) for line in code.splitlines())
+    lines, magic = [], False
+    for line in code.splitlines():
+        begins = _MAGIC.match(line)
+        lines.append(f"{begins[1]}pass" if begins else "" if magic else line)
+        magic = (begins is not None or magic) and line.rstrip().endswith("\\")
+    return "\n".join(lines)
 
 
 class _Reader:
