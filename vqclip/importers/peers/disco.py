@@ -46,7 +46,7 @@ def write(draft: Draft) -> None:
     else:
         leave_moves(draft)
     _write_losses(draft, frames)
-    _write_seed(draft)
+    shared.write_seed(draft)
     _write_prompts(draft, frames)
     draft.base(
         shared.PLAIN
@@ -198,18 +198,6 @@ def _write_symmetry(draft: Draft) -> None:
     draft.put("losses.axis", "horizontal" if upright else "vertical", option)
     if upright and flat:
         draft.leave("use_horizontal_symmetry", "vqclip mirrors in one direction at a time")
-
-
-def _write_seed(draft: Draft) -> None:
-    """Write the seed, unless it is random."""
-    typed = draft.get("seed")
-    text = show_value(typed).strip()
-    if typed is None:
-        return
-    if text.isdecimal() and len(text) < 16:
-        draft.put("seed", int(text), "seed")
-    else:
-        draft.nearly("seed", "a random seed, which vqclip records")
 
 
 MOVES = (

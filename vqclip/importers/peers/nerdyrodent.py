@@ -26,6 +26,7 @@ from vqclip.importers.peers.shared import MOST_SCENES
 from vqclip.language.prompt_types import Prompt
 
 OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
+MADE = ("prompts", "image_prompts", "noise_prompt_seeds", "noise_prompt_weights")
 STARTS = {"pixels": "uniform", "gradient": "gradient", "none": "random"}
 OPTIONS = check_rows(
     (
@@ -306,7 +307,7 @@ def _write_prompts(draft: Draft, steps: int, pictures: int) -> None:
             draft.nearly(
                 "prompts", "only the first scene: without -cpe the others are never drawn"
             )
-        draft.put("prompts", shared.scenes_to_text([stories[0] + common]), "prompts")
+        draft.put("prompts", shared.scenes_to_text([stories[0] + common]), *MADE)
         return
     # The scene of step j is j // every, and the list begins anew at its end.
     turns = steps // every + 1
@@ -318,7 +319,7 @@ def _write_prompts(draft: Draft, steps: int, pictures: int) -> None:
     lengths = [every / per] * (turns - 1) + [(last - 1) // per + 1 if pictures else last]
     if pictures:
         lengths[-1] = pictures - sum(lengths[:-1])
-    draft.put("prompts", shared.scenes_to_text(scenes, lengths), "prompts", "change_prompt_every")
+    draft.put("prompts", shared.scenes_to_text(scenes, lengths), "change_prompt_every", *MADE)
     if lengths[-1] <= 1:
         what = "frame" if pictures else "step"
         draft.nearly("change_prompt_every", f"the last scene gets one {what} only, as there")

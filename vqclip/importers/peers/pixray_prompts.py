@@ -6,6 +6,11 @@ from vqclip.importers.draft import Draft
 from vqclip.importers.peers import shared
 from vqclip.language.prompt_types import Prompt
 
+MADE = (
+    *("prompts", "labels", "spot", "spot_off", "spot_file", "image_prompts", "target_images"),
+    *("image_prompt_weight", "target_image_weight", "vector_prompts"),
+    *("noise_prompt_seeds", "noise_prompt_weights"),
+)
 DISCS = {True: "33% 20% 34% 60%", False: "26.5% 26.5% 47% 47%"}  # wide pictures, all others
 
 
@@ -23,16 +28,11 @@ def write_prompts(draft: Draft, *, is_wide: bool) -> None:
                 part = part.strip()[1:]
             found += [each] if (each := shared.weighted_prompt(part)) else []
     found += _regions(draft, is_wide)
-    said = bool(found)
     found += _pictures(draft)
     wanted, noises = bool(found), shared.noise_prompts(draft)
     found += _vectors(draft) + noises
     if wanted:
-        draft.put(
-            "prompts",
-            shared.scenes_to_text([found]),
-            *(("prompts", "labels", "spot", "spot_off") if said else ()),
-        )
+        draft.put("prompts", shared.scenes_to_text([found]), *MADE)
         return
     draft.notes.append(
         'it has no prompt; give it one with the run file as a preset: vqclip "a fox | '

@@ -33,6 +33,7 @@ from vqclip.importers.peers.pytti_motion import evaluate
 from vqclip.language.prompt_types import Prompt
 from vqclip.language.schedules import Schedule, parse_schedule
 
+MADE = "scenes scene_prefix scene_suffix direct_image_prompts semantic_init_weight"
 DISPLAY = "it is about display and files of pytti's"
 SHOWN = (
     "file_namespace allow_overwrite base_name overwrite display_every display_scale clear_every "
@@ -153,18 +154,12 @@ def write(draft: Draft) -> None:
         _write_palette(draft)
     _write_init(draft, drawer)
     _write_squares(draft)
-    _write_seed(draft)
+    shared.write_seed(draft)
     scenes = _scenes(draft)
     lengths = pytti_motion.write_motion(draft, len(scenes), (wide, high), rate)
     extra = _pictures(draft)
     scenes = [scene + extra for scene in scenes]
-    draft.put(
-        "prompts",
-        shared.scenes_to_text(scenes, lengths),
-        "scenes",
-        "scene_prefix",
-        "scene_suffix",
-    )
+    draft.put("prompts", shared.scenes_to_text(scenes, lengths), *MADE.split())
     draft.base(
         shared.PLAIN
         | {
@@ -279,19 +274,6 @@ def _write_squares(draft: Draft) -> None:
         raise draft.refuse(option, "it must be 1 or more")
     if draft.has("gradient_accumulation_steps"):
         draft.put("memory.chunk", math.ceil(count / parts), "gradient_accumulation_steps")
-
-
-def _write_seed(draft: Draft) -> None:
-    """Write the seed; hydra's `${now:%f}` is a random one."""
-    typed = draft.get("seed")
-    if typed is None:
-        return
-    if isinstance(typed, str) and typed.strip().isdecimal() and len(typed) < 16:
-        typed = int(typed)
-    if isinstance(typed, int) and not isinstance(typed, bool):
-        draft.put("seed", typed, "seed")
-    else:
-        draft.nearly("seed", "a random seed, which vqclip records")
 
 
 def _scenes(draft: Draft) -> list[list[Prompt]]:

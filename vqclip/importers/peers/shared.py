@@ -236,6 +236,18 @@ def lengths_between(starts: Sequence[int], frames: int) -> list[int]:
     return [after - before for before, after in pairwise(edges)] if starts else []
 
 
+def write_seed(draft: Draft) -> None:
+    """Write the seed; words such as random_seed and hydra's ${now:%f} are a random one."""
+    typed = draft.get("seed")
+    text = show_value(typed).strip()
+    if typed is None:
+        return
+    if text.isdecimal() and len(text) < 16:
+        draft.put("seed", int(text), "seed")
+    else:
+        draft.nearly("seed", "a random seed, which vqclip records")
+
+
 def keyframes(draft: Draft, option: str, text: str, spline: str = "Linear") -> str | None:
     """A keyframe string as a schedule; None, told in the report, if it cannot be read."""
     try:

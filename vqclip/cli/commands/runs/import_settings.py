@@ -77,10 +77,7 @@ def import_settings(options: ImportOptions, screen: Console, progress: Progress)
         tool=found.peer.name,
         **({"run": found.text} if file is None else {"file": str(file)}),
     )
-    if file is None:
-        screen.result(found.text, exact=True)
-    else:
-        screen.say(f"written to {file}; see what it draws: vqclip plan {file}")
+    screen.result(found.text.rstrip() if file is None else str(file), exact=True)
 
 
 def describe_report(report: Sequence[Entry]) -> Iterator[str]:
