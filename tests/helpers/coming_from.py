@@ -42,7 +42,8 @@ def rewritten(text: str) -> str:
 
 def _parts(peer: Peer) -> str:
     """What a tool's section holds: a sentence if there is one, and its tables."""
-    found = f"{peer.about[:1].upper()}{peer.about[1:]}.\n\n" if peer.about else ""
+    about = peer.about.replace("this run draws", "vqclip draws")
+    found = f"{about[:1].upper()}{about[1:]}.\n\n" if about else ""
     found += _table([HEADS, *_rows(peer)])
     if peer.name == "pixray":
         losses = [(_code(name), _formula(told)) for name, told in LOSSES.items()]

@@ -223,3 +223,15 @@ def test_repeated_options_are_named_once_and_the_last_counts() -> None:
     assert told["seed"][0] == LEFT and "given again, as sd" in told["seed"][1]
     assert found.notes == ["seed is given more than once; the last one counts"]
     assert len(found.report) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        *[("", 190), ("--samples 101", 95), ("-tf none", 200), ("-m ViT-B/16", 47)],
+        *[("-m RN50x4 -t2 B", 22), ("--dualmod 3", 43), ("-e .1", 95)],
+    ],
+)
+def test_aphantasia_takes_fewer_samples_for_much(options: str, count: int) -> None:
+    text = import_settings(f"clip_fft.py -t A {options}").text
+    assert yaml.safe_load(text)["cutouts"]["count"] == count
