@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.peers import notebook
 from vqclip import importers
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, VqclipError
 from vqclip.importers.importing import PEERS, import_settings
 from vqclip.importers.options import LEFT
 from vqclip.importers.sources import command_lines, files, python_calls
@@ -171,6 +171,15 @@ def test_a_notebook_without_a_run_is_refused(tmp_path: Path) -> None:
         ("a.yaml", "- a\n- b\n", "it holds no settings"),
         ("a.yaml", "prompts: {a\n", "a.yaml: it cannot be read as YAML, line 2"),
         ("a.yaml", f"prompts: {'[' * 40}{']' * 40}\n", "lists within lists, more than 30 deep"),
+        ("a.yaml", f"prompts: {'[' * 90_000}\n", "lists within lists, more than 30 deep"),
+        ("a.json", f'{{"a": {"[" * 300_000}', "longer than 200,000 characters"),
+        ("a.yaml", f"prompts: {'a|' * 90_000}\n", "it has 90001 prompts; at most 1000 are"),
+        ("a.yaml", f"quality: draft\nprompts: {'a' * 20_000}\n", "longer than 10000 characters"),
+        (
+            "a.yaml",
+            "drawer: pixel\n" + "".join(f"k{n}: 1\n" for n in range(600)),
+            "more than 500 options",
+        ),
         ("a.yaml", "colour: red\n", "are of no tool that is known here"),
         ("a.py", "def f(:\n", "a.py: it cannot be read as Python, line 1"),
         ("a.py", "print('a')\n", "no call of pixray.run"),
@@ -184,7 +193,7 @@ def test_files_that_cannot_be_read_are_refused_in_sentences(
 ) -> None:
     file = tmp_path / name
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(VqclipError) as refused:
         import_settings(str(file))
     assert sentence in str(refused.value)
 

@@ -13,6 +13,7 @@ from vqclip.importers.options import KEPT, LEFT, NEARLY, Option, Peer, read_valu
 from vqclip.importers.sources.python_calls import Program
 from vqclip.language.expressions import format_number
 
+MOST_OPTIONS, MOST_SUGGESTED = 500, 50  # of a run; unknown ones with the nearest name
 MOST_SHOWN = 300  # characters of a value in the report
 SAVED = "save the picture, then put its name here; nothing is fetched"
 
@@ -88,6 +89,10 @@ class Draft:
         self.entries: dict[str, Entry] = {}
         self.given: dict[str, Given] = {}
         self.notes: list[str] = []
+        if len(pairs) + len(loose) > MOST_OPTIONS:
+            raise ConfigError(
+                f"it has more than {MOST_OPTIONS} options; no settings have so many"
+            )
         for key, value in pairs:
             self._take(key, value, prefixes)
         for word in dict.fromkeys(loose):
@@ -104,7 +109,8 @@ class Draft:
         if again is not None:
             self.notes.append(f"{plain} is given more than once; the last one counts")
         if option is None:
-            near = self.peer.nearest(plain)
+            unknown = len(self.entries) - len(self.given)
+            near = self.peer.nearest(plain) if unknown < MOST_SUGGESTED else ""
             entry.told = f"{self.peer.name} has no such option" + (
                 f"; did you mean {near}?" if near else ""
             )

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from vqclip.errors import ConfigError, find_nearest
@@ -95,7 +96,7 @@ class Peer:
     marks: tuple[str, ...]
     hyphens: bool = True
 
-    @property
+    @cached_property
     def by_name(self) -> Mapping[str, Option]:
         """The options by all of their names."""
         return {name: each for each in self.options for name in each.names.split()}

@@ -61,7 +61,7 @@ MOVING = {
     "motion.moments": False,
     "motion.colours": "none",
 }
-MOST_SCENES = 200
+MOST_SCENES, MOST_PROMPTS, LONGEST = 200, 1000, 10_000  # of a run; characters of a prompt
 
 
 def clip_name(typed: str) -> str | None:
@@ -119,8 +119,14 @@ def vqgan_name(typed: str) -> tuple[str, str]:
 
 
 def make_prompt(body: str, weight: float = 1.0, stop: float = -math.inf) -> Prompt | None:
-    """A text prompt of words that are taken as they stand; None if there are none."""
+    """A text prompt of words that are taken as they stand; None if there are none.
+
+    Raises:
+        PromptError: if they are too many.
+    """
     words = fold_lines(body).strip()
+    if len(words) > LONGEST:
+        raise PromptError(f"a prompt of it is longer than {LONGEST} characters; shorten it")
     return Prompt(words, weight, stop) if words else None
 
 
@@ -203,6 +209,8 @@ def scenes_to_text(
     """
     if not scenes or not all(scenes):
         raise PromptError("there are no prompts in it; a picture needs at least one")
+    if (count := sum(map(len, scenes))) > MOST_PROMPTS:
+        raise PromptError(f"it has {count} prompts; at most {MOST_PROMPTS} are written out")
     if len(scenes) > MOST_SCENES:
         raise PromptError(f"it has {len(scenes)} scenes; at most {MOST_SCENES} are written out")
     found = []

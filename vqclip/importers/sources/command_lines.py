@@ -18,7 +18,6 @@ from vqclip.errors import ConfigError
 from vqclip.importers.options import FALSE, MANY, MAYBE, TRUE, Peer
 
 ENDS = ("&&", "||", ";", "|", ">", ">>", "&", "2>&1", "<")  # what follows is another command
-COMMAND = re.compile(r"^\s*(?:[!%$]\s*)*(?:run\s+|(?:\S*/)?python[\d.]*\s|\w+=\S*\s)?\s*\S*")
 _NUMBER = re.compile(r"-\.?\d")
 LONGEST = 100_000  # characters
 

@@ -23,6 +23,7 @@ from vqclip.importers.sources.command_lines import CommandLine
 from vqclip.importers.sources.python_calls import Program
 
 MOST_BYTES = 64 * 2**20  # of a file: notebooks hold their pictures
+LONGEST = 200_000  # characters of any other, but for JSON
 DEEPEST = 30  # lists in lists
 HYDRA = re.compile(r"^#\s*@package\s+_global_", re.MULTILINE)
 MODULES = {"pixray": "pixray", "clipit": "pixray", "discoart": "discoart"}  # → a script's name
@@ -83,6 +84,8 @@ def _read_file(path: Path, scripts: Sequence[str]) -> Source:
     try:
         if path.suffix.lower() == ".ipynb":
             return _read_notebook(text, name, scripts)
+        if len(text) > LONGEST and not text.lstrip().startswith("{"):
+            raise ConfigError("it is longer than 200,000 characters; no settings file is")
         if path.suffix.lower() == ".py":
             return _of_calls(python_calls.find_calls(text), name)
         if text.lstrip().startswith("{") and (values := _read_json(text)) is not None:
@@ -177,7 +180,14 @@ def _read_commands(text: str, scripts: Sequence[str], origin: str) -> Source | N
 def _read_yaml(text: str, name: str) -> Source:
     """Read YAML as pairs; tags that make objects, and aliases, are refused."""
     try:
+        if len(text) > LONGEST:
+            raise ConfigError("it is longer than 200,000 characters; no settings file is")
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # before it takes long
+                raise ConfigError("it has lists within lists, more than 30 deep")
             if isinstance(event, yaml.AliasEvent):
                 raise ConfigError(
                     f"it repeats the part *{event.anchor} by an alias; write it out"

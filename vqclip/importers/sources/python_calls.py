@@ -25,7 +25,7 @@ MOST = 10_000  # parts and characters of a literal
 _CALL = re.compile(
     rf"\b(?:(?:{'|'.join(MODULES)})\.|(?<=\W))(?:{'|'.join((*ADDING, *RUNNING))})\s*\("
 )
-_MAGIC = re.compile(r"^(\s*)(?:[%!].*|.*\?)$")
+_MAGIC = re.compile(r"^(\s*+)(?:[%!].*|[\w.]+\?{1,2})$")
 
 
 @dataclass(frozen=True)

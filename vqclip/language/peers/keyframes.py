@@ -19,8 +19,10 @@ from vqclip.language.peers.python_expressions import rewrite_expression
 SPLINES = {"linear": "", "quadratic": " spline", "cubic": " spline"}
 NAMES = {"t": "frame", "max_f": "frames - 1"}  # numexpr's → of vqclip's expressions
 LONGEST, MOST = 20_000, 1000  # characters, keyframes
+MOST_BRACKETS = 30  # around a value
 _KEY = re.compile(
-    r"""\s*["']?\s*(\d{1,9}|max_f(?:\s*-\s*1)?)\s*["']?\s*:\s*(.*?)\s*""", re.DOTALL
+    r"""["']?\s{0,9}(\d{1,9}|max_f(?:\s{0,9}-\s{0,9}1)?)\s{0,9}["']?\s{0,9}:(.*)""",
+    re.DOTALL | re.ASCII,
 )
 _BRACKETED = re.compile(r"\(.*\)", re.DOTALL)
 
@@ -31,8 +33,8 @@ def is_keyframes(text: str) -> bool:
     >>> is_keyframes("0:(1.05), 50:(1.02)"), is_keyframes("0: 1.05, 50: 1.02")
     (True, False)
     """
-    keys = [_KEY.fullmatch(part) for part in _split(text[:LONGEST])]
-    return bool(keys) and all(key and _BRACKETED.fullmatch(key[2]) for key in keys)
+    keys = [_KEY.fullmatch(part.strip()) for part in _split(text[:LONGEST])]
+    return bool(keys) and all(key and _BRACKETED.fullmatch(key[2].strip()) for key in keys)
 
 
 def rewrite_keyframes(text: str, spline: str = "Linear") -> str:
@@ -61,8 +63,8 @@ def rewrite_keyframes(text: str, spline: str = "Linear") -> str:
         return _value(parts[0])
     values: dict[str, str] = {}
     for part in parts:
-        key = _KEY.fullmatch(part)
-        if key is None or not key[2]:
+        key = _KEY.fullmatch(part.strip())
+        if key is None or not key[2].strip():
             raise ConfigError(
                 f"the keyframes {shown!r} cannot be read at {part.strip()[:40]!r}; they are "
                 "written such as 0:(1.05), 50:(1.02)"
@@ -102,7 +104,9 @@ def _split(text: str) -> list[str]:
 def _value(text: str) -> str:
     """A value: a number, or an expression in the names of vqclip."""
     bare = text.strip()
-    while bare.startswith("(") and bare.endswith(")") and _match(bare) == len(bare) - 1:
+    for _ in range(MOST_BRACKETS):
+        if not (bare.startswith("(") and _match(bare) == len(bare) - 1):
+            break
         bare = bare[1:-1].strip()
     if NUMBER.fullmatch(bare):
         number = float(bare)
