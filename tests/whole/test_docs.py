@@ -105,6 +105,7 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     Path("art.yaml").write_text("prompts: a red heart\nextends: draft\nseed: 7\n")
     Path("mine.yaml").write_text("style: ink, {}\n")
     sweeps.write(home, {"prompts": ["a fox", "an owl"], "seed": [1, 2]}, name="looks")
+    Path("pixray.yaml").write_text("drawer: pixel\nprompts: a fox\n")
     return home
 
 
@@ -124,6 +125,8 @@ def material(words: list[str], home: Home) -> None:
         assert main.main([*made, "--quiet", "--out", "made"]) == 0
         Path("outputs").mkdir(exist_ok=True)
         next(Path("made").glob("0001-*")).rename(Path("outputs") / run)
+    if "run.yaml" in typed and "--to" not in words:
+        Path("run.yaml").write_text("prompts: a fox\n")
     if "<my-cat>" in typed:
         photos = [f"cat{number}.jpg" for number in (1, 2, 3)]
         learn = ["--token", "my-cat", "--perceptor", str(home.clip), "steps=1", "previews=0"]

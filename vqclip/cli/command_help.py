@@ -42,7 +42,7 @@ class Block:
 
 SORTED = {  # the commands, as they stand on the first page
     "draw": ("generate", "animate", "dream", "again", "resume"),
-    "before": ("plan", "explain", "presets", "models"),
+    "before": ("plan", "explain", "presets", "models", "import"),
     "after": ("show", "diff", "sheet", "film", "classify", "score", "search"),
     "many": ("sweep", "steer"),
 }

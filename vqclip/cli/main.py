@@ -36,7 +36,7 @@ from vqclip.cli.commands import (
     train,
 )
 from vqclip.cli.commands.machine import doctor
-from vqclip.cli.commands.runs import sheet, steer, sweep
+from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -265,6 +265,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "film": Command(film.film, film.FilmOptions),
     "plot": Command(plot.plot, plot.PlotOptions),
     "presets": Command(show.presets, CommonOptions),
+    "import": Command(import_settings.import_settings, import_settings.ImportOptions),
     "models": Command(models.models, models.ModelsOptions),
     "train": Command(train.train, train.TrainOptions),
     "invert": Command(invert.invert, invert.InvertOptions),

@@ -15,4 +15,7 @@ Begin with `prompts`.
     expressions       Arithmetic expressions over time: parsing, evaluating and printing them
     schedules         Schedules: numbers that change over time, by keyframes or by an expression
     clock             The clock of a run: from a step to its frame, second and beat
+
+In `peers`: keyframes and expressions of other tools, rewritten. In `layout` and `palettes`: where
+the things of a sentence go, and colours.
 """

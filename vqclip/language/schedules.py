@@ -52,6 +52,7 @@ from dataclasses import dataclass, replace
 from vqclip.errors import ConfigError, pick
 from vqclip.language import expressions, functions
 from vqclip.language.expressions import NUMBER, Expression, format_number
+from vqclip.language.peers import keyframes
 
 # Share of the time between two keys, in [0, 1] → share of the way from one value to the next.
 # Quadratic easing: Penner, 2001.
@@ -286,11 +287,40 @@ def parse_schedule(text: str) -> Schedule:
     >>> parse_schedule("frame * 2").curve(20)(3)
     6.0
     """
+    try:
+        found = _parse_schedule(text)
+    except ConfigError as error:
+        _refuse_keyframes(text, error)
+        raise
+    if "max_f" in found.names:
+        _refuse_keyframes(text, None)
+    return found
+
+
+def _parse_schedule(text: str) -> Schedule:
     if ":" not in text:
         if not text.strip():
             return Schedule(())
         return Schedule((Key(0.0, _parse_value(text.strip())),))
     return Schedule(tuple(_parse_key(raw.strip()) for raw in _split_keys(text)))
+
+
+def _refuse_keyframes(text: str, cause: ConfigError | None) -> None:
+    """Refuse a text that is a keyframe string of Deforum's, with its translation.
+
+    Raises:
+        ConfigError: if it is one.
+    """
+    if ":" not in text or not keyframes.is_keyframes(text):
+        return
+    try:
+        translated = schedule_to_text(_parse_schedule(keyframes.rewrite_keyframes(text)))
+    except ConfigError:
+        return
+    shown = text.strip() if len(text) <= 80 else f"{text.strip()[:80]}…"
+    raise ConfigError(
+        f"the schedule {shown!r} is written in Deforum's way; here it is {translated!r}"
+    ) from cause
 
 
 def schedule_to_text(schedule: Schedule) -> str:

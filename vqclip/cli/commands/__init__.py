@@ -16,5 +16,5 @@ Begin with `generate`.
     search      The command search
     completion  The command completion: scripts by which bash, zsh and fish complete commands
 
-In `machine`: the command doctor. In `runs`: commands about several runs.
+In `machine`: the command doctor. In `runs`: import, and commands about several runs.
 """

@@ -30,7 +30,7 @@ SHELLS = tuple(TEMPLATES)
 # What an option takes; those that are not here take what cannot be guessed.
 TAKES = {
     **dict.fromkeys(("--init", "--source", "--sound", "--image", "--config", "--csv"), "files"),
-    **dict.fromkeys(("--labels", "--templates", "--sheet", "--out", "--links"), "files"),
+    **dict.fromkeys(("--labels", "--templates", "--sheet", "--out", "--links", "--to"), "files"),
     **{
         "--sketch": "files",
         "--film": "files",
@@ -44,7 +44,7 @@ TAKES = {
 WORDS = {
     "invert": "invert",
     "train": "train",
-    **dict.fromkeys(("show", "diff", "sweep", "sheet"), "files"),
+    **dict.fromkeys(("show", "diff", "sweep", "sheet", "import"), "files"),
     "plot": "",
 }
 

@@ -2,12 +2,13 @@
 
 Begin with `run_drawing`.
 
-    run_drawing   The drawing of a run: its checks, its models, and what is said of it
-    steered_run   The steps of a run, and the requests that are followed between them
-    steer         The command steer: other settings for a run that is being drawn
-    sweep         The command sweep: many runs over some settings
-    sweep_plan    The plan of a sweep: how many runs, and how long they take
-    sweep_finder  The sweep that a word names: a file, or the folder of one
-    sweep_worker  The drawing of a sweep's runs, here or as a worker on a cluster
-    sheet         The command sheet: contact sheets of runs and pictures
+    run_drawing      The drawing of a run: its checks, its models, and what is said of it
+    steered_run      The steps of a run, and the requests that are followed between them
+    steer            The command steer: other settings for a run that is being drawn
+    sweep            The command sweep: many runs over some settings
+    sweep_plan       The plan of a sweep: how many runs, and how long they take
+    sweep_finder     The sweep that a word names: a file, or the folder of one
+    sweep_worker     The drawing of a sweep's runs, here or as a worker on a cluster
+    sheet            The command sheet: contact sheets of runs and pictures
+    import_settings  The command import: settings of other tools as run files
 """
