@@ -86,10 +86,10 @@ OPTIONS = check_rows(
         left(
             "sharp sh",
             "0",
-            "slopes and tones that vqclip has no loss for",
+            "near is losses.smoothness below 0, with losses.smoothness_kind=slopes",
             NUMBER,
         ),
-        kept("aest", "0", "losses.aesthetic", NUMBER),
+        left("aest", "0", "near is losses.aesthetic, with the file of a predictor", NUMBER),
         kept("enforce e", "0", "losses.agree", NUMBER),
         kept("expand x", "0", "losses.change", NUMBER),
         kept("noise n", "0", "cutouts.noise", NUMBER, same),
@@ -196,10 +196,6 @@ def _write_rate(draft: Draft) -> None:
 
 def _write_losses(draft: Draft) -> None:
     """Write the losses that vqclip has."""
-    if draft.get("aest", 0.0) and draft.put(
-        "losses.aesthetic", draft.get("aest") * 0.001, "aest"
-    ):
-        draft.nearly("aest", "of normalised embeddings, towards a target")
     for option, setting in (("enforce", "losses.agree"), ("expand", "losses.change")):
         if draft.get(option, 0.0):
             draft.put(setting, draft.get(option), option)

@@ -17,7 +17,7 @@ from vqclip.importers.peers import shared
 from vqclip.language.palettes import colour_names
 from vqclip.language.palettes.palette_parser import parse_palette
 
-SLOPES = 10.0  # squares pull like slopes at a slope of 0.15
+NO_PREDICTOR = "without aesthetic, which needs the file of a predictor that fits a perceptor"
 KINDS = {"default": "slopes", "clipped": "clipped", "log": "log"}
 TILES = {"": "both", "none": "both", "shift": "brick", "horizontal": "horizontal"}
 TILES |= {"vertical": "vertical"}
@@ -27,11 +27,10 @@ LOSSES: dict[str, str] = {
     "palette": "losses.palette = weight x palette_weight x num_cuts / 10 x R",
     "saturation": "losses.saturation = weight x saturation_weight / 10 x R",
     "symmetry": "losses.symmetry = weight x symmetry_weight",
-    "smoothness": "losses.smoothness = weight x smoothness_weight x R, x 10 as long as vqclip's "
-    "smoothness is of squares alone",
+    "smoothness": "losses.smoothness = weight x smoothness_weight x R",
     "edge": "losses.edges = 4 x weight x edge_color_weight; losses.ground = weight x "
     "edge_color_weight x global_color_weight",
-    "aesthetic": "losses.aesthetic = 0.02 x weight",
+    "aesthetic": "losses.aesthetic = 0.02 x weight, once you have a predictor's file",
     "style": "losses.look = weight: vqclip's own, weights differ",
     "gaussian": "losses.vignette = weight x gaussian_weight",
     "resmem": "not taken over",
@@ -135,16 +134,10 @@ def _write_smoothness(given: Listed, weight: float) -> list[str]:
             next(n for n in names if draft.has(n)), "it is default, clipped or log"
         )
     kind = KINDS[str(typed).strip().lower()]
-    if is_known("losses.smoothness_kind"):
-        draft.put("losses.smoothness", weight, option, "smoothness_weight")
-        draft.put("losses.smoothness_kind", kind, *names)
-        if is_known("losses.smoothness_on"):
-            draft.put("losses.smoothness_on", "cutouts")
-        return []
-    draft.put("losses.smoothness", weight * SLOPES, option, "smoothness_weight")
-    for name in names:
-        draft.leave(name, "vqclip has no losses.smoothness_kind yet")
-    return ["smoothness is of squares here, and of slopes there: times 10, the same pull at 0.15"]
+    draft.put("losses.smoothness", weight, option, "smoothness_weight")
+    draft.put("losses.smoothness_kind", kind, *names)
+    draft.put("losses.smoothness_on", "cutouts")
+    return []
 
 
 def _write_edge(given: Listed, weight: float) -> list[str]:
@@ -153,36 +146,27 @@ def _write_edge(given: Listed, weight: float) -> list[str]:
     draft.put("losses.edges", 4 * own, option, "edge_color_weight")
     colour = find_colour(draft, "edge_color", draft.get("edge_color", "white"))
     draft.put("losses.edge_colour", colour, "edge_color")
-    told = []
     if draft.has("edge_margins"):
-        margins = [number / 100 for number in draft.get("edge_margins")]
-        draft.put("losses.edge_margins", " ".join(map(number_text, margins)), "edge_margins")
-    elif draft.get("edge_thickness", 5.0) != 5 and not is_known("losses.edge_margins"):
-        draft.nearly("edge_thickness", "vqclip's border is 5 % wide: it has no edge_margins yet")
+        margins = " ".join(map(number_text, draft.get("edge_margins")))
+        draft.put("losses.edge_margins", margins, "edge_margins")
+        draft.leave("edge_thickness", "edge_margins has the width of each side")
+    elif draft.has("edge_thickness"):
+        thickness = number_text(draft.get("edge_thickness"))
+        draft.put("losses.edge_margins", thickness, "edge_thickness")
     ground = own * draft.get("global_color_weight", 0.05)
-    if is_known("losses.ground"):
-        draft.put("losses.ground", ground, option, "global_color_weight")
-        draft.put("losses.ground_colour", colour)
-    else:
-        draft.leave("global_color_weight", "vqclip has no losses.ground yet")
-        told.append(f"vqclip has no losses.ground yet, which would be {number_text(ground)}")
+    draft.put("losses.ground", ground, option, "global_color_weight")
     for name, setting in (
         ("edge_input_image", "losses.edge_picture"),
         ("edge_mask_image", "losses.edge_mask"),
     ):
         if draft.has(name) and not shared.refuse_addresses(draft, name):
             draft.put(setting, draft.get(name), name)
-    return told
+    return []
 
 
 def _write_aesthetic(given: Listed, weight: float) -> list[str]:
-    draft, option = given.draft, given.option
-    if not is_known("losses.aesthetic"):
-        value = number_text(0.02 * weight)
-        return [f"without aesthetic: vqclip has no losses.aesthetic yet, which would be {value}"]
-    draft.put("losses.aesthetic", 0.02 * weight, option)
-    draft.put("losses.aesthetic_target", draft.get("aesthetic_target", 10.0), "aesthetic_target")
-    return ["aesthetic is judged by a file of your own: losses.aesthetic_head"]
+    value = number_text(0.02 * weight)
+    return [f"{NO_PREDICTOR}: add losses.aesthetic={value} losses.aesthetic_head=FILE"]
 
 
 def _write_style(given: Listed, weight: float) -> list[str]:
@@ -198,10 +182,16 @@ def _write_style(given: Listed, weight: float) -> list[str]:
 
 def _write_gaussian(given: Listed, weight: float) -> list[str]:
     draft, option = given.draft, given.option
-    if not is_known("losses.vignette"):
-        return ["without gaussian: vqclip has no losses.vignette yet"]
     weight *= draft.get("gaussian_weight", 1.0)
     draft.put("losses.vignette", weight, option, "gaussian_weight")
+    down, across = (draft.get("gaussian_std") if draft.has("gaussian_std") else (40, 40))[:2]
+    height = int(str(draft.settings["size"]).partition("x")[2])
+    draft.put("losses.vignette_width", round(down / height, 4), "gaussian_std")
+    if across != down:
+        draft.nearly("gaussian_std", "the first of the two, for both directions")
+    if draft.has("gaussian_color"):
+        colour = "#" + "".join(f"{int(each):02x}" for each in draft.get("gaussian_color"))
+        draft.put("losses.vignette_colour", colour, "gaussian_color")
     return []
 
 
@@ -249,7 +239,7 @@ def _leave_idle(draft: Draft, wanted: dict[str, float]) -> None:
         "aesthetic": "aesthetic_target",
         "gaussian": "gaussian_weight gaussian_std gaussian_color",
     }
-    planned = {"style": "look", "aesthetic": "aesthetic", "gaussian": "vignette"}
+    planned = {"style": "look"}
     for name, options in owners.items():
         lacking = name in planned and not is_known(f"losses.{planned[name]}")
         for option in options.split():
@@ -257,6 +247,8 @@ def _leave_idle(draft: Draft, wanted: dict[str, float]) -> None:
                 draft.leave(option, f"the loss {name} is not in custom_loss")
             elif lacking:
                 draft.leave(option, f"vqclip has no losses.{planned[name]} yet")
+            elif name == "aesthetic":
+                draft.leave(option, NO_PREDICTOR)
 
 
 def write_filters(draft: Draft) -> None:

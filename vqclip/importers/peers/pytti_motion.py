@@ -73,7 +73,12 @@ OPTIONS: tuple[Option, ...] = (
         TEXT,
     ),
     kept("depth_stabilization_weight", "", "losses.depth", TEXT),
-    kept("edge_stabilization_weight", "", "losses.contours", TEXT),
+    left(
+        "edge_stabilization_weight",
+        "",
+        "vqclip keeps the contours of the start alone, by losses.contours, and not of each frame",
+        TEXT,
+    ),
     nearly(
         "flow_stabilization_weight",
         "",
@@ -289,7 +294,6 @@ def _write_stabilisers(draft: Draft, mode: str) -> None:
     for option, setting in (
         ("direct_stabilization_weight", "motion.hold"),
         ("depth_stabilization_weight", "losses.depth"),
-        ("edge_stabilization_weight", "losses.contours"),
     ):
         if draft.get(option, "").strip():
             value = weight_of(draft, option)
