@@ -76,7 +76,7 @@ def test_a_package_has_a_map_of_its_modules(folder: Path) -> None:
     assert len(names) <= MOST_MODULES
     if folder == Path("."):
         packages = {p.parts[0] for p in sources(PACKAGE) if len(p.parts) > 1}
-        assert len(here) <= 9 and len(packages) <= 10  # nine, and the command line
+        assert len(here) <= 9 and len(packages) <= 12  # nine, the command line, and the page
         return
     tree = ast.parse((PACKAGE / folder / "__init__.py").read_text(encoding="utf-8"))
     assert len(tree.body) == 1, f"{folder}/__init__.py holds more than its docstring"

@@ -41,7 +41,7 @@ class Block:
 
 
 SORTED = {  # the commands, as they stand on the first page
-    "draw": ("generate", "animate", "dream", "again", "resume"),
+    "draw": ("generate", "animate", "dream", "again", "resume", "web"),
     "before": ("plan", "explain", "plot", "presets", "models"),
     "after": ("show", "diff", "film", "classify", "score", "search"),
     "teach": ("train", "invert", "direction"),

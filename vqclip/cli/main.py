@@ -36,6 +36,7 @@ from vqclip.cli.commands import (
     train,
 )
 from vqclip.cli.commands.machine import doctor
+from vqclip.cli.commands.runs import web
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             more["named_generate"] = named
         if name == "completion":
             more["parsers"] = {each: parser_of(each, abouts()) for each in COMMANDS}
+        if name == "web":
+            more["commands"] = tuple(COMMANDS)
         command = COMMANDS[name]
         options = read_options(command.options, given, **more)
         screen = Console(json=options.json, quiet=options.quiet)
@@ -258,6 +261,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "search": Command(search.search, search.SearchOptions),
     "film": Command(film.film, film.FilmOptions),
     "plot": Command(plot.plot, plot.PlotOptions),
+    "web": Command(web.web, web.WebOptions),
     "presets": Command(show.presets, CommonOptions),
     "models": Command(models.models, models.ModelsOptions),
     "train": Command(train.train, train.TrainOptions),

@@ -18,6 +18,7 @@ from vqclip.cli.command_help import Block, epilog, first_page, option_help, opti
 from vqclip.cli.commands import completion, film, models, plot, train
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.machine import doctor
+from vqclip.cli.commands.runs import web
 from vqclip.cli.commands.score_film import FLOW
 from vqclip.cli.option_hints import PROMPTED, suggest_option
 from vqclip.config.setting_descriptions import describe_settings
@@ -266,6 +267,7 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "completion": completion.add_arguments,
     "doctor": doctor.add_arguments,
     "plot": plot.add_arguments,
+    "web": web.add_arguments,
     "show": _add_show,
     "diff": _add_diff,
     "train": train.add_arguments,

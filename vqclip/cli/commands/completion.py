@@ -45,6 +45,7 @@ WORDS = {
     "train": "train",
     **dict.fromkeys(("show", "diff"), "files"),
     "plot": "",
+    "web": "",
 }
 
 

@@ -1,4 +1,6 @@
 """The commands about runs as wholes: made of another tool's settings, many at once, compared.
 
-Begin with the command that you look for.
+Begin with `web`.
+
+    web  The command web
 """
