@@ -179,7 +179,7 @@ def test_pipes_have_no_escape_codes(tmp_path: Path) -> None:
 def test_pages_are_as_wide_as_they_may_be(monkeypatch: Patch) -> None:
     page = [Block(text="[red]x[/red]"), Block("title:", [("[blue]", "words " * 20)])]
     narrow, wide = command_help.as_text(page, 40), command_help.as_text(page, 100)
-    assert max(map(len, narrow.splitlines())) <= 46
+    assert max(map(len, narrow.splitlines())) <= 40
     assert wide.startswith("[red]x[/red]\n\ntitle:\n  [blue]  words words")
 
 

@@ -13,13 +13,14 @@ from vqclip import __version__
 from vqclip.web.markup import text_to_html
 from vqclip.web.routes import STATIC
 from vqclip.web.studio import Studio
-from vqclip.web.tabs import draw_tab, gallery_tab, look_tab, words_tab
+from vqclip.web.tabs import animate_tab, draw_tab, gallery_tab, look_tab, words_tab
 
 FONT = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "sans-serif")
 MONOSPACE = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 HEAD = (
     '<link rel="stylesheet" href="/studio/static/page.css">'
     '<script src="/studio/static/page.js"></script>'
+    '<script src="/studio/static/animate.js"></script>'
 )
 MOST_UPLOADED = "60mb"  # of a picture that is dropped on the page
 
@@ -37,6 +38,8 @@ def make_page(studio: Studio) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Draw"):
                 draw_tab.build(studio)
+            with gr.Tab("Animate") as moving:
+                animate_tab.build(studio, moving)
             with gr.Tab("Gallery"):
                 gallery_tab.build()
             with gr.Tab("Words"):

@@ -367,10 +367,11 @@
     }
   }
 
-  function started(text) {
+  function started(text, open = false) {
     const found = JSON.parse(text || "{}");
     if (found.error) { say(found.error); return; }
     if (found.key) follow(found.key);
+    if (found.key && open) openTab("Draw");
   }
 
   // ---- the gallery -----------------------------------------------------------------------------
@@ -586,7 +587,7 @@
       const button = $("#vq-draw"); if (button) button.click();
     }
   });
-  window.vqclip = {follow, started, watchTool};
+  window.vqclip = {follow, started, watchTool, tools: {el, shape, setValue, box, COLOURS}};
 
   let ticks = 0;
   setInterval(() => {

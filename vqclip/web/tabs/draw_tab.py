@@ -100,7 +100,7 @@ def build(studio: Studio) -> None:
             presets = gr.Textbox(visible="hidden", elem_id="vq-presets-value")
             drawer = gr.Textbox(visible="hidden", elem_id="vq-drawer-value")
             begun = gr.Textbox(visible="hidden", elem_id="vq-begun")
-        with gr.Column(scale=7, min_width=380):
+        with gr.Column(scale=7, min_width=380, elem_classes="vq-stand"):
             gr.HTML(
                 block("vq-live"),
                 js_on_load=None,

@@ -1,0 +1,347 @@
+"""The page in a browser: drawing, coming back, two tabs, the gallery, and what it asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"> 'a' \"fox\" \u202eabc"
+SMALL = "init=random\nlayout=off\ngrowth=[]\ncutouts.count=2\nfilm.format=none\ndrawer=vqgan"
+missing = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
+found = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+
+def find_browser() -> str:
+    """The path of a Chromium: the machine's, or playwright's own; "" without any."""
+    if missing or found:
+        return found
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if os.path.exists(own) else ""
+
+
+BROWSER = find_browser()
+pytestmark = [
+    pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed"),
+    pytest.mark.skipif(not missing and not BROWSER, reason="there is no Chromium here"),
+]
+
+
+@dataclass
+class Server:
+    """A `vqclip web` of its own, which can be killed and started again."""
+
+    out: Path
+    port: int
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        words = [
+            sys.executable,
+            "-m",
+            "vqclip",
+            "web",
+            f"--port={self.port}",
+            f"--out={self.out}",
+        ]
+        self.process = subprocess.Popen(
+            words, cwd=self.out.parent, env=self.environment, stdout=subprocess.PIPE
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().decode().strip() == f"{self.address}/"
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Ask for a path as it is written, past all that browsers tidy up."""
+        request = urllib.request.Request(self.address + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def post(self, path: str, values: Any, **headers: str) -> int:
+        told = {"content-type": "application/json"} | headers
+        request = urllib.request.Request(
+            self.address + path, json.dumps(values).encode(), headers=told
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    place = tmp_path_factory.mktemp("studio")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "XDG_DATA_HOME": str(place / "data"),  # where the bin is
+    }
+    running = Server(place / "runs", port, environment)
+    (place / "runs").mkdir()
+    running.start()
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+@pytest.fixture(scope="module")
+def context(server: Server) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        made = browser.new_context(viewport={"width": 1300, "height": 900})
+        made.set_default_timeout(60_000)
+        made.on("request", lambda request: server.asked.append(request.url))
+        yield made
+        browser.close()
+
+
+def open_page(context: Any, server: Server) -> Any:
+    page = context.new_page()
+    page.goto(server.address)
+    page.wait_for_selector("#vq-prompt textarea")
+    return page
+
+
+def type_lines(page: Any, lines: str) -> None:
+    if not page.locator("#vq-lines textarea").is_visible():
+        page.click("button:has-text('All settings')")
+    page.fill("#vq-lines textarea", lines)
+
+
+def draw(page: Any, prompt: str, steps: int) -> None:
+    page.fill("#vq-prompt textarea", prompt)
+    page.fill("#vq-size input", "64x64")
+    page.fill("#vq-steps textarea, #vq-steps input", str(steps))
+    type_lines(page, SMALL)
+    page.click("#vq-draw")
+
+
+def source(page: Any) -> str:
+    return str(page.get_attribute("#vq-live img.vq-picture", "src") or "")
+
+
+def test_a_picture_is_drawn_and_seen_to_change(context: Any, server: Server) -> None:
+    page = open_page(context, server)
+    draw(page, HOSTILE, 12)
+    page.wait_for_selector("#vq-live img.vq-picture[src]")
+    first = source(page)
+    page.wait_for_function(
+        "first => !document.querySelector('#vq-live img.vq-picture').src.endsWith(first)",
+        arg=first,
+    )
+    assert page.inner_text("#vq-live .vq-title") == HOSTILE
+    page.wait_for_selector("#vq-live[data-status=done]")
+    assert page.inner_text("#vq-live .vq-line").startswith("done · 12 steps")
+    assert page.locator("#vq-live .vq-curve").count() >= 1
+    (run,) = (path for path in server.out.iterdir() if (path / "run.json").is_file())
+    assert json.loads((run / "run.json").read_text())["prompt"] == HOSTILE
+    assert page.title() == "vqclip"
+    page.close()
+
+
+def test_what_is_typed_is_read_as_text_and_mistakes_are_told(
+    context: Any, server: Server
+) -> None:
+    page = open_page(context, server)
+    page.fill("#vq-prompt textarea", "a snowman under a palm tree")
+    page.wait_for_selector("#vq-parse .vq-sketch text >> nth=1")
+    page.fill("#vq-prompt textarea", "a <b>cat</b> | fog:-0.5")
+    page.wait_for_selector("#vq-parse li:has-text('a <b>cat</b> ×1')")
+    assert page.locator("#vq-parse b").count() == 0
+    assert page.locator("#vq-parse li[data-sign=minus]").count() == 1
+    page.fill("#vq-prompt textarea", "a fox | |")
+    page.wait_for_selector("#vq-parse .vq-wrong")
+    draw(page, "a fox", 0)
+    page.wait_for_selector("#vq-live[data-status=failed]")
+    assert "steps is 0" in page.inner_text("#vq-live .vq-error")
+    page.fill("#vq-prompt textarea", "")
+    page.click("#vq-draw")
+    page.wait_for_selector("#vq-say:has-text('there is no prompt')")
+    page.close()
+
+
+def test_closing_two_tabs_and_a_killed_server_lose_nothing(context: Any, server: Server) -> None:
+    page = open_page(context, server)
+    draw(page, "a long red heart", 4000)
+    page.wait_for_selector("#vq-live .vq-stop")
+    page.wait_for_selector("#vq-live img.vq-picture[src]")
+    page.close()
+    page, other = open_page(context, server), open_page(context, server)
+    for each in (page, other):
+        each.wait_for_selector("#vq-live[data-status=drawing] .vq-stop")
+        assert each.inner_text("#vq-live .vq-title") == "a long red heart"
+    server.kill()
+    page.wait_for_selector("#vq-live[data-status=lost]")
+    server.start()
+    page.wait_for_selector("#vq-live[data-status=drawing]")
+    page.click("#vq-live .vq-stop")
+    other.wait_for_selector("#vq-live[data-status=stopped]")
+    run = next(path for path in server.out.glob("*-a-long-red-heart"))
+    assert (run / "checkpoint.safetensors").is_file() and not (run / "final.png").exists()
+    taken = len((run / "log.jsonl").read_text().splitlines())
+    other.click("#vq-live .vq-resume")
+    other.wait_for_selector("#vq-live[data-status=drawing] .vq-stop")
+    end = time.monotonic() + 60
+    while len((run / "log.jsonl").read_text().splitlines()) <= taken:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    other.click("#vq-live .vq-stop")
+    other.wait_for_selector("#vq-live[data-status=stopped]")
+    page.close()
+    other.close()
+
+
+def test_the_gallery_lists_compares_and_deletes_to_the_bin(context: Any, server: Server) -> None:
+    from PIL import Image
+
+    name = "0900-<img src=x onerror=alert(1)>'\""
+    with contextlib.suppress(OSError):  # a file system that takes no such name
+        shutil.copytree(next(server.out.glob("0001-*")), server.out / name)
+        Image.new("RGB", (9, 9), "teal").save(server.out / name / "final.png")
+    page = open_page(context, server)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.click("button[role=tab]:has-text('Gallery')")
+    page.wait_for_selector(".vq-card >> nth=2")
+    assert page.inner_text(".vq-count") == "3 runs"
+    page.fill("input[name=text]", "0900")
+    page.wait_for_selector(".vq-count:has-text('1 of 3 runs')")
+    page.click(".vq-card")
+    page.wait_for_selector("#vq-dialog img.vq-large")
+    assert page.inner_text("#vq-dialog h2") == name
+    assert page.inner_text("#vq-dialog .vq-prompt") == HOSTILE
+    assert page.locator("#vq-dialog img[src=x]").count() == 0
+    page.keyboard.press("Escape")
+    page.fill("input[name=text]", "")
+    page.wait_for_selector(".vq-card >> nth=2")
+    page.locator(".vq-mark").nth(0).check(force=True)
+    page.locator(".vq-mark").nth(1).check(force=True)
+    page.click("[data-do=compare]")
+    page.wait_for_selector("#vq-dialog table tr:has-text('seed')")
+    page.keyboard.press("Escape")
+    page.fill("input[name=text]", "0900")
+    page.wait_for_selector(".vq-count:has-text('1 of 3 runs')")
+    page.click(".vq-card")
+    page.click("#vq-dialog .vq-trash")
+    page.wait_for_selector(".vq-count:has-text('0 of 2 runs')")
+    assert not (server.out / name).exists()
+    (binned,) = (server.out.parent / "data" / "Trash" / "files").iterdir()
+    assert (binned / "run.json").is_file()
+    assert page.title() == "vqclip"
+    page.close()
+
+
+def test_settings_are_found_by_words_and_become_lines(context: Any, server: Server) -> None:
+    page = open_page(context, server)
+    page.click("button:has-text('All settings')")
+    page.fill("#vq-find textarea, #vq-find input", "strong colours")
+    box = page.locator(".vq-setting", has_text="losses.saturation").locator("textarea, input")
+    box.first.fill("0.5")
+    page.wait_for_function(
+        "document.querySelector('#vq-lines textarea').value === 'losses.saturation=0.5'"
+    )
+    page.close()
+
+
+def test_every_request_goes_to_the_own_server(server: Server) -> None:
+    assert len(server.asked) > 100
+    strange = [
+        url for url in server.asked if not url.startswith((server.address, "data:", "blob:"))
+    ]
+    assert strange == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=../../../etc/passwd",
+        "/file=/etc/passwd",
+        "/studio/picture/final.png?run=../..",
+        "/studio/picture/..%2f..%2fsecret.png?run={run}",
+        "/studio/picture/../../secret.png?run={run}",
+        "/studio/picture/run.json?run={run}",
+        "/studio/picture/link.png?run={run}",
+        "/studio/picture/%2fetc%2fpasswd?run={run}",
+        "/studio/static/../page.py",
+        "/studio/static/%2e%2e%2fpage.py",
+    ],
+)
+def test_paths_outside_are_not_served(path: str, server: Server) -> None:
+    run = next(server.out.glob("0001-*"))
+    secret = server.out.parent / "secret.png"
+    secret.write_bytes(b"secret")
+    with contextlib.suppress(FileExistsError):
+        (run / "link.png").symlink_to(secret)
+    from urllib.parse import quote
+
+    status, body = server.get(path.format(run=quote(run.name)))
+    assert status in (403, 404) and b"secret" not in body and b"root:" not in body
+    assert server.get(f"/studio/picture/final.png?run={quote(run.name)}")[0] == 200
+
+
+def test_another_origin_or_host_is_refused(server: Server) -> None:
+    order = {"do": "stop", "key": "0001"}
+    assert server.post("/studio/do", order, origin="http://evil.example") == 403
+    assert server.post("/studio/do", order, **{"content-type": "text/plain"}) == 415
+    assert server.post("/studio/do", order) == 400  # there is no such run
+    assert server.get("/", host="evil.example")[0] == 403
+    assert server.get("/studio/state", origin="null")[0] == 403
+    assert server.post("/gradio_api/queue/join", {}, origin="http://evil.example") == 403
+
+
+def test_the_idle_server_has_no_torch_and_little_memory(server: Server) -> None:
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status")
+    if not status.exists():
+        pytest.skip("there is no /proc here")
+    line = next(each for each in status.read_text().splitlines() if each.startswith("VmRSS"))
+    assert int(line.split()[1]) < 400_000
+    assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+
+
+def test_an_interrupt_ends_the_server_and_nothing_else(server: Server) -> None:
+    assert server.process is not None
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(20) == 0
