@@ -148,9 +148,9 @@ class FolderIndex:
         folder = self.out.joinpath(*parts)
         try:
             inside = folder.resolve() == self.out.resolve().joinpath(*parts)
+            return folder if inside and (folder / "run.json").is_file() else None
         except (OSError, RuntimeError):
             return None
-        return folder if inside and (folder / "run.json").is_file() else None
 
     def _folders(self) -> Iterator[tuple[str, Path, int]]:
         for each, stamp in _runs_in(self.out):

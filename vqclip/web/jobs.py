@@ -32,6 +32,7 @@ from vqclip.media.files import unwritable_error, write_whole
 from vqclip.web.file_locks import is_locked, lock_file
 
 _LONGEST = 120_000  # bytes of a word on a command line; Linux takes 131,071
+DRAWING = ("generate", "animate", "resume", "again", "vary")  # commands that draw into a run
 FOLDER = ".web"  # in the folder of runs: what the page keeps for itself
 _KEPT = 200  # jobs that have ended
 _NAME = re.compile(r"[0-9]{10,16}-[0-9a-f]{8}")
@@ -200,7 +201,7 @@ class Jobs:
         """The job that draws into a run, by the run's name, if one does."""
         for job in self.list_jobs():
             state = self.read_job_state(job)
-            if state.alive and run in (job.run, self.name_of(state.run)):
+            if job.kind in DRAWING and state.alive and run in (job.run, self.name_of(state.run)):
                 return job
         return None
 

@@ -211,7 +211,7 @@ def find_file(studio: Studio, run: str, name: str) -> Path | None:
     if "\0" in name or "\\" in name or Path(name).suffix.lower() not in SHOWN:
         return None
     path = folder.joinpath(*parts)
-    return path if path.is_file() and _is_inside(path, folder) else None
+    return path if _is_inside(path, folder) and path.is_file() else None
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

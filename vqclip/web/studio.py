@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 from vqclip.config.setting_descriptions import format_value
 from vqclip.errors import ConfigError, OutputError, PictureError, VqclipError
 from vqclip.web.folder_index import FolderIndex, RunEntry
-from vqclip.web.jobs import FOLDER, Job, Jobs, JobState
+from vqclip.web.jobs import DRAWING, FOLDER, Job, Jobs, JobState
 from vqclip.web.run_state import is_drawing, newest_picture, read_state, status_of
 
-DRAWING = ("generate", "animate", "resume", "again", "vary")  # commands that draw into a run
+STEERING = ("--pause", "--continue", "--keep")
+WORD = re.compile(
+    r"(?!out=)[A-Za-z_]+(\.[A-Za-z_]+)*=.*", re.DOTALL
+)  # a setting that a page may send
 RECENT = 24  # jobs and runs that the page lists beside the one that is shown
-INSTALL = 'deleting needs send2trash, which is not installed: pip install "vqclip[web]"'
+INSTALL = "deleting needs send2trash, which is not installed: pip install 'vqclip[web]'"
 
 
 class Studio:
@@ -53,7 +57,7 @@ class Studio:
         Args:
             what: "stop", "resume", "again", "vary", "film", "steer" or "trash".
             key: the name of a run or of a job.
-            words: further words of the command line.
+            words: settings, `key=value`; to steer, also one of `STEERING`.
 
         Returns:
             The name of the job that was started, or "".
@@ -71,12 +75,16 @@ class Studio:
             return ""
         if what not in ("resume", "again", "film", "vary", "steer") or what not in self.commands:
             raise ConfigError(f"there is no action {what!r} here")
+        for word in words:
+            if not WORD.fullmatch(word) and not (what == "steer" and word in STEERING):
+                raise ConfigError(f"{word[:80]!r} is no setting; write key=value")
         if what in ("resume", "film") and is_drawing(folder):
             raise OutputError(f"{name} is being drawn; stop it, or wait until it is done")
         more = ["--out", str(self.out)] if what in ("again", "vary") else []
         own = "" if what in ("again", "vary") else name
         title = self._title(folder)
-        return self.jobs.start_job(what, [str(folder), *words, "--json", *more], title, own).name
+        subject = folder / "final.png" if what == "vary" else folder
+        return self.jobs.start_job(what, [str(subject), *words, "--json", *more], title, own).name
 
     def list_works(self) -> list[dict[str, Any]]:
         """What is being drawn, and what was drawn lately: the newest first."""

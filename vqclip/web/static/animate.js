@@ -186,14 +186,14 @@
     }
     return made;
   }
-  const FACES = [[[0, 1, 3, 2], 0.78], [[0, 1, 5, 4], 0.92], [[2, 3, 7, 6], 0.62], [[0, 2, 6, 4], 0.7], [[1, 3, 7, 5], 0.55]];
+  const FACES = [[[0, 1, 3, 2], 0.78], [[4, 5, 7, 6], 0.5], [[0, 1, 5, 4], 0.95], [[2, 3, 7, 6], 0.6], [[0, 2, 6, 4], 0.7], [[1, 3, 7, 5], 0.55]];
 
   function begin() {
     const root = $("#vq-cubes");
     if (!root) return;
     let canvas = $("canvas", root);
     if (!canvas) {
-      canvas = el("canvas", {width: 640, height: 400});
+      canvas = el("canvas", {width: 720, height: 360});
       root.replaceChildren(canvas, el("p", {class: "vq-note"}, "The camera's path among grey cubes. Nothing is drawn yet."));
     }
     const way = path(), things = cubes();
@@ -238,7 +238,8 @@
     }).filter(Boolean).sort((a, b) => b.far - a.far);
     for (const {corners, far} of drawn) {
       const fog = isFlight() ? Math.min(1, far / 26) : 0;
-      for (const [face, light] of [...FACES.slice(1), FACES[0]]) {
+      const depth = ([face]) => face.reduce((sum, n) => sum + corners[n][2], 0);
+      for (const [face, light] of [...FACES].sort((a, b) => depth(b) - depth(a))) {
         const grey = dark ? 60 + 150 * light : 40 + 170 * light, tone = Math.round(grey + (ground - grey) * fog);
         pen.beginPath();
         face.forEach((n, first) => (first ? pen.lineTo : pen.moveTo).call(pen, corners[n][0], corners[n][1]));

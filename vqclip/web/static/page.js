@@ -126,6 +126,7 @@
     const facts = el("div", {class: "vq-facts"});
     const actions = el("div", {class: "vq-actions"});
     const error = el("div", {class: "vq-error", role: "alert", hidden: true});
+    const steering = steerPanel();
     const curves = el("div", {class: "vq-curves", hidden: true});
     const said = el("pre", {class: "vq-said"});
     const more = el("details", {class: "vq-more"}, el("summary", {}, "What the command says"), said);
@@ -133,8 +134,8 @@
       el("div", {class: "vq-stage"}, picture, film, empty),
       el("div", {class: "vq-bar"}, fill),
       el("div", {class: "vq-head"}, el("div", {class: "vq-told"}, title, line, facts), actions),
-      error, curves, more);
-    parts = {root, picture, film, empty, title, line, fill, facts, actions, error, curves, said, more};
+      error, steering, curves, more);
+    parts = {root, picture, film, empty, title, line, fill, facts, actions, error, steering, curves, said, more};
     lastState = "";
     return parts;
   }
@@ -158,6 +159,9 @@
     panel.error.hidden = !(found && found.error);
     panel.error.textContent = found ? found.error : "";
     showActions(panel.actions, found ? found.can || (found.alive ? ["stop"] : []) : [], found);
+    const steers = Boolean(found && found.can && found.can.includes("steer"));
+    panel.steering.hidden = !steers;
+    panel.steering.dataset.run = steers ? found.run : "";
     showCurves(panel.curves, state);
     const said = found ? [...(found.words ? ["$ " + quoted(found.words)] : []), ...(found.said || [])] : [];
     panel.said.textContent = said.join("\n");
@@ -235,6 +239,30 @@
       poll();
     } catch (error) { say(error.message); }
     setTimeout(() => { button.disabled = false; }, 1500);
+  }
+
+  // A run that goes on is steered by the command of that name; it is hidden where there is none.
+  function steerPanel() {
+    const told = el("p", {class: "vq-note", role: "status"}, "Weights, losses, rates and prompts, as key=value.");
+    const changes = el("input", {class: "vq-input", placeholder: "losses.saturation=0.5", "aria-label": "what to change",
+      onkeydown: (event) => { if (event.key === "Enter") apply(changes.value); }});
+    const button = (name, word) => el("button", {class: "vq-button", type: "button", onclick: () => apply(word || changes.value)}, name);
+    const apply = async (text) => {
+      const words = text.trim().startsWith("--") ? [text.trim()] : text.split(/\s*\n\s*|\s+(?=[a-z_.]+=)/).map((word) => word.trim()).filter(Boolean);
+      if (!words.length) return;
+      told.textContent = "…";
+      try {
+        const {started: job} = await send("do", {do: "steer", key: panel.dataset.run, words});
+        let state = {alive: true};
+        while (state.alive) { await rest(300); state = await ask("job", {key: job}); }
+        told.textContent = state.error || state.said.at(-1) || "done";
+        if (!state.error && !text.startsWith("--")) changes.value = "";
+      } catch (error) { told.textContent = error.message; }
+    };
+    const panel = el("div", {class: "vq-steer", hidden: true}, el("div", {class: "vq-caption"}, "Steer"),
+      el("div", {class: "vq-row"}, changes, button("Change")),
+      el("div", {class: "vq-row"}, button("Pause", "--pause"), button("Continue", "--continue"), button("Keep this moment", "--keep")), told);
+    return panel;
   }
 
   function showCurves(place, state) {

@@ -1,4 +1,4 @@
-"""The tab Animate: an animation's prompt and settings, with a preview before anything is drawn."""
+"""The tab Animate: an animation's prompt and settings, previewed before anything is drawn."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def build(studio: Studio, tab: Any) -> None:
                     label="Sound",
                     file_types=["audio"],
                     type="filepath",
-                    height=110,
+                    height=130,
                     elem_classes="vq-drop",
                 )
                 film = gr.File(
                     label="A film to draw over",
                     file_types=["video"],
                     type="filepath",
-                    height=110,
+                    height=130,
                     elem_classes="vq-drop",
                 )
             lines = gr.Textbox(

@@ -40,7 +40,7 @@ def build(studio: Studio) -> None:
                 file_types=["image"],
                 elem_classes="vq-drop",
                 type="filepath",
-                height=110,
+                height=130,
             )
             search = gr.Button("Search my runs", variant="primary")
             gr.HTML(block("vq-found"), js_on_load=None, apply_default_css=False)
