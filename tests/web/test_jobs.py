@@ -18,9 +18,9 @@ from vqclip.web.jobs import Job, Jobs
 # Stands for a command: says that it has begun, and waits for a Ctrl-C.
 COMMAND = """
 import json, sys, time
-print(json.dumps({"event": "start", "run": sys.argv[2], "steps": 9}), flush=True)
-print("for people", file=sys.stderr, flush=True)
 try:
+    print("for people", file=sys.stderr, flush=True)
+    print(json.dumps({"event": "start", "run": sys.argv[2], "steps": 9}), flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print(json.dumps({"event": "stopped", "step": 3}), flush=True)

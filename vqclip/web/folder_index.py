@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -117,11 +119,18 @@ class FolderIndex:
         self.out = out
         self.file = out / FOLDER / "index.json"
         self._known: dict[str, RunEntry] | None = None
+        self._looked = -math.inf
         self._lock = threading.Lock()
 
-    def list_runs(self) -> list[RunEntry]:
-        """All runs; what has changed since the last look is read."""
+    def list_runs(self, age: float = 0) -> list[RunEntry]:
+        """All runs; what has changed since the last look is read.
+
+        Args:
+            age: seconds for which a last look is good enough.
+        """
         with self._lock:
+            if self._known is not None and time.monotonic() < self._looked + age:
+                return [*self._known.values()]
             before = self._load() if self._known is None else self._known
             found: dict[str, RunEntry] = {}
             for name, folder, stamp in self._folders():
@@ -131,7 +140,7 @@ class FolderIndex:
                 found[name] = entry
             if found != before:
                 self._save(found)
-            self._known = found
+            self._known, self._looked = found, time.monotonic()
             return [*found.values()]
 
     def find_folder(self, name: str) -> Path | None:

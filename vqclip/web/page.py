@@ -22,7 +22,7 @@ HEAD = (
     '<script src="/studio/static/page.js"></script>'
     '<script src="/studio/static/animate.js"></script>'
 )
-MOST_UPLOADED = "60mb"  # of a picture that is dropped on the page
+MOST_UPLOADED = "500mb"  # of a picture, a sound or a film that is dropped on the page
 
 
 def make_page(studio: Studio) -> gr.Blocks:

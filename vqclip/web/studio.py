@@ -99,7 +99,7 @@ class Studio:
             if work["run"] == "" and work["status"] == "ended":
                 continue
             works.append(work)
-        entries = sorted(self.index.list_runs(), key=lambda each: each.began, reverse=True)
+        entries = sorted(self.index.list_runs(age=2), key=lambda each: each.began, reverse=True)
         for entry in entries[:RECENT]:
             if entry.name not in named and (folder := self.index.find_folder(entry.name)):
                 works.append(self._of_run(entry, folder))

@@ -27,7 +27,9 @@ def build(studio: Studio) -> None:
                 elem_classes="vq-drop",
                 height=140,
             )
-            labels = gr.Textbox(label="Labels", placeholder="a cat | a dog | a bicycle")
+            labels = gr.Textbox(
+                label="Labels", placeholder="a cat | a dog | a bicycle", elem_id="vq-labels"
+            )
             classify = gr.Button("Classify", variant="primary")
             gr.HTML(block("vq-classified"), js_on_load=None, apply_default_css=False)
         with gr.Column(min_width=340):

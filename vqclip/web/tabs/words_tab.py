@@ -40,7 +40,11 @@ def build(studio: Studio) -> None:
                 word = gr.Textbox(
                     label="An ordinary word to start from", placeholder="the nearest"
                 )
-                steps = gr.Textbox(label="Steps", placeholder=str(InversionConfig().steps))
+                steps = gr.Textbox(
+                    label="Steps",
+                    placeholder=str(InversionConfig().steps),
+                    elem_id="vq-word-steps",
+                )
             teach = gr.Button("Teach it", variant="primary")
             begun = gr.Textbox(visible="hidden")
         with gr.Column(scale=7, min_width=380):
