@@ -150,9 +150,7 @@ def show_words(page: Any, out: Path) -> None:
     """A word that is learnt from three pictures."""
     open_tab(page, "Words")
     pictures = sorted(str(each) for each in out.glob("*-a-house/final.png"))
-    page.locator("input[type=file]:visible, .vq-drop input[type=file]").nth(3).set_input_files(
-        pictures[:4]
-    )
+    page.set_input_files("#vq-pictures input[type=file]", pictures[:4])
     time.sleep(2)
     page.fill("#vq-token textarea, #vq-token input", f"my-house-{int(time.time()) % 1000}")
     page.fill("#vq-word-steps textarea, #vq-word-steps input", "100")
@@ -168,7 +166,7 @@ def show_look(page: Any, out: Path) -> None:
     pictures = [
         str(next(out.glob(f"*-{name}/final.png"))) for name in ("a-strawberry", "a-rainbow")
     ]
-    page.locator(".vq-drop input[type=file]").nth(4).set_input_files(pictures)
+    page.set_input_files("#vq-looked input[type=file]", pictures)
     time.sleep(2)
     page.fill("#vq-labels textarea, #vq-labels input", "a strawberry | a house | a rainbow")
     page.click("button:has-text('Classify')")

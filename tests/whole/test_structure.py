@@ -32,7 +32,8 @@ PLAIN_WORDS = (  # modules that `--help`, the presets and all refusals before a 
     "config.loading run.preflight run.frame_plan run.retake models.vqgan_config "
     "models.zoo.catalogue models.zoo.download models.zoo.model_files media.paths "
     "media.audio.features cli.output cli.image_arguments cli.parser cli.main "
-    "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show"
+    "cli.commands.classify cli.commands.search cli.commands.models cli.commands.show "
+    "web.server web.studio web.prompt_reading web.animation_preview"
 )
 
 

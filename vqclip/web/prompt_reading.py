@@ -16,10 +16,10 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import VqclipError
 from vqclip.language import prompts
-from vqclip.language.assets import SearchPath
+from vqclip.language.assets import SearchPath, find_learnt_words
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout
-from vqclip.language.prompt_types import Prompt
+from vqclip.language.prompt_types import Prompt, learnt_words_in
 
 MOST = 20_000  # letters that are read as somebody types
 
@@ -48,10 +48,12 @@ def read_prompt(
         configs = loading.load_configs(text, list(presets), overrides=list(overrides))
         config = configs[0]
         parsed = prompts.parse_with_negative(config.prompts, config.negative)
+        search_path = SearchPath.from_settings(config.assets)
+        find_learnt_words([config.style, *learnt_words_in(parsed)], search_path)
         layouts = layout_settings.plan_layouts(config, parsed)
         notes = [
             *layout_settings.describe_layouts(config, parsed, layouts),
-            *prompt_notes.list_prompt_notes(config, SearchPath.from_settings(config.assets)),
+            *prompt_notes.list_prompt_notes(config, search_path),
         ]
     except VqclipError as error:
         return {"error": str(error)}

@@ -116,11 +116,16 @@ def build(studio: Studio, tab: Any) -> None:
         except VqclipError as error:
             return json.dumps({"error": str(error)})
 
-    how = {"show_progress": "hidden", "queue": False, "trigger_mode": "always_last"}
-    for changed in [each.change for each in form] + [tab.select]:
-        changed(look, form, seen, **how).then(
-            None, seen, None, js=PREVIEWED, show_progress="hidden"
-        )
+    # One listener of all of them: answers of several would come in any order.
+    gr.on(
+        [*(each.change for each in form), tab.select],
+        look,
+        form,
+        seen,
+        show_progress="hidden",
+        queue=False,
+        trigger_mode="always_last",
+    ).then(None, seen, None, js=PREVIEWED, show_progress="hidden")
     go.click(start, form, begun, show_progress="hidden", queue=False).then(
         None, begun, None, js=STARTED, show_progress="hidden"
     )

@@ -25,6 +25,7 @@ def build(studio: Studio) -> None:
                 file_count="multiple",
                 file_types=["image"],
                 elem_classes="vq-drop",
+                elem_id="vq-looked",
                 height=140,
             )
             labels = gr.Textbox(

@@ -31,6 +31,7 @@ def build(studio: Studio) -> None:
                 file_count="multiple",
                 file_types=["image"],
                 elem_classes="vq-drop",
+                elem_id="vq-pictures",
                 height=180,
             )
             with gr.Row():
