@@ -69,7 +69,7 @@ def opened(out: Path, dark: bool = False) -> Iterator[Any]:
                 viewport={"width": WIDE, "height": HIGH},
                 color_scheme="dark" if dark else "light",
             )
-            page.set_default_timeout(180_000)
+            page.set_default_timeout(120_000)
             page.goto(address)
             page.wait_for_selector("#vq-prompt textarea")
             yield page
@@ -99,8 +99,9 @@ def show_draw(page: Any, out: Path) -> None:
     page.fill("#vq-prompt textarea", "a snowman under a palm tree | fog:-0.3")
     page.fill("#vq-seed textarea, #vq-seed input", "1")
     page.click("#vq-draw")
+    page.wait_for_selector("#vq-live .vq-stop")
     page.wait_for_function(
-        "(/step (1[5-9]|[2-9][0-9]) /).test(document.querySelector('.vq-line').textContent)"
+        "/step (1[5-9]|[23][0-9]) /.test(document.querySelector('#vq-live .vq-line').textContent)"
     )
     keep(page, "draw")
     page.click(".vq-stop")
@@ -142,17 +143,19 @@ def show_animate(page: Any, out: Path) -> None:
     time.sleep(2)
     page.select_option("#vq-an-key", "camera.forward")
     page.set_viewport_size({"width": WIDE, "height": 1010})
-    time.sleep(2)
+    time.sleep(1)
     keep(page, "animate")
 
 
 def show_words(page: Any, out: Path) -> None:
     """A word that is learnt from three pictures."""
     open_tab(page, "Words")
+    for earlier in (out.parent / "embeddings").glob("my-house.*"):
+        earlier.unlink()
     pictures = sorted(str(each) for each in out.glob("*-a-house/final.png"))
     page.set_input_files("#vq-pictures input[type=file]", pictures[:4])
     time.sleep(2)
-    page.fill("#vq-token textarea, #vq-token input", f"my-house-{int(time.time()) % 1000}")
+    page.fill("#vq-token textarea, #vq-token input", "my-house")
     page.fill("#vq-word-steps textarea, #vq-word-steps input", "100")
     page.click("button:has-text('Teach it')")
     page.wait_for_selector("#vq-words img.vq-large")

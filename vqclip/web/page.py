@@ -5,6 +5,7 @@ Everything that it loads comes from this server. Fonts are those of the machine.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -28,9 +29,10 @@ MOST_UPLOADED = "500mb"  # of a picture, a sound or a film that is dropped on th
 def make_page(studio: Studio) -> gr.Blocks:
     """Make the page of a studio."""
     with gr.Blocks(title="vqclip", analytics_enabled=False, fill_width=True) as made:
+        place = text_to_html(_place(studio.out))
         gr.HTML(
             f'<header class="vq-top"><b>vqclip</b><span>{text_to_html(__version__)}</span>'
-            f'<span class="vq-place" title="the folder of runs">{text_to_html(str(studio.out))}'
+            f'<span class="vq-place" title="the folder of runs">{place}'
             "</span></header>",
             js_on_load=None,
             apply_default_css=False,
@@ -47,6 +49,12 @@ def make_page(studio: Studio) -> gr.Blocks:
             with gr.Tab("Look"):
                 look_tab.build(studio)
     return made
+
+
+def _place(out: Path) -> str:
+    """The folder of runs, as somebody here would write it."""
+    here = Path.cwd()
+    return str(out.relative_to(here)) if out.is_relative_to(here) else str(out)
 
 
 def mounting() -> dict[str, Any]:

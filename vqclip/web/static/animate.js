@@ -7,7 +7,7 @@
   const SPANS = {"camera.zoom": 0.06, "camera.pan_x": 0.04, "camera.pan_y": 0.04, "camera.roll": 6,
     "camera.tilt": 6, "camera.swing": 6, "camera.forward": 0.3, "camera.right": 0.2, "camera.up": 0.2,
     "motion.steps": 6, "motion.hold": 3, "motion.noise": 0.2, "motion.rate": 0.2};
-  const WIDE = 640, HIGH = 170, EDGE = 12;
+  const WIDE = 640, HIGH = 180, EDGE = 18;
   let found = null, key = "camera.zoom", playing = 0, moment = 0, points = null, range = [0, 1];
 
   function show(text) {
@@ -15,7 +15,7 @@
     const wrong = $("#vq-an-wrong");
     if (wrong) {
       wrong.replaceChildren(...(read.error ? [el("p", {class: "vq-wrong"}, read.error)] : []),
-        ...(read.notes || []).map((note) => el("p", {class: "vq-note"}, note)));
+        ...(read.notes || []).filter((note) => !note.startsWith("the sentence is drawn as")).map((note) => el("p", {class: "vq-note"}, note)));
     }
     if (read.error || !read.curves) return;
     found = read;
@@ -186,7 +186,8 @@
     }
     return made;
   }
-  const FACES = [[[0, 1, 3, 2], 0.78], [[4, 5, 7, 6], 0.5], [[0, 1, 5, 4], 0.95], [[2, 3, 7, 6], 0.6], [[0, 2, 6, 4], 0.7], [[1, 3, 7, 5], 0.55]];
+  // Corners of each face, clockwise as seen from outside, and how light it is.
+  const FACES = [[[0, 1, 3, 2], 0.78], [[4, 6, 7, 5], 0.5], [[0, 4, 5, 1], 0.95], [[2, 3, 7, 6], 0.6], [[0, 2, 6, 4], 0.7], [[1, 5, 7, 3], 0.55]];
 
   function begin() {
     const root = $("#vq-cubes");
@@ -238,8 +239,12 @@
     }).filter(Boolean).sort((a, b) => b.far - a.far);
     for (const {corners, far} of drawn) {
       const fog = isFlight() ? Math.min(1, far / 26) : 0;
-      const depth = ([face]) => face.reduce((sum, n) => sum + corners[n][2], 0);
-      for (const [face, light] of [...FACES].sort((a, b) => depth(b) - depth(a))) {
+      const isSeen = (face) => face.reduce((sum, n, at) => {
+        const [x, y] = corners[n], [x1, y1] = corners[face[(at + 1) % 4]];
+        return sum + x * y1 - x1 * y;
+      }, 0) > 0;
+      for (const [face, light] of FACES) {
+        if (!isSeen(face)) continue;
         const grey = dark ? 60 + 150 * light : 40 + 170 * light, tone = Math.round(grey + (ground - grey) * fog);
         pen.beginPath();
         face.forEach((n, first) => (first ? pen.lineTo : pen.moveTo).call(pen, corners[n][0], corners[n][1]));

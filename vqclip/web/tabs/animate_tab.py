@@ -49,7 +49,7 @@ def build(studio: Studio, tab: Any) -> None:
             )
             with gr.Row():
                 length = gr.Textbox(label="Length", placeholder="seconds", min_width=90)
-                fps = gr.Textbox(label="Frames a second", placeholder="12", min_width=90)
+                fps = gr.Textbox(label="Frames/s", placeholder="12", min_width=90)
                 size = gr.Dropdown(
                     SIZES, value=None, label="Size", allow_custom_value=True, min_width=110
                 )
@@ -60,14 +60,14 @@ def build(studio: Studio, tab: Any) -> None:
                     label="Sound",
                     file_types=["audio"],
                     type="filepath",
-                    height=130,
+                    height=150,
                     elem_classes="vq-drop",
                 )
                 film = gr.File(
                     label="A film to draw over",
                     file_types=["video"],
                     type="filepath",
-                    height=130,
+                    height=150,
                     elem_classes="vq-drop",
                 )
             lines = gr.Textbox(

@@ -94,7 +94,7 @@ def build(studio: Studio) -> None:
                     file_types=["image"],
                     elem_classes="vq-drop",
                     type="filepath",
-                    height=130,
+                    height=150,
                 )
             lines = settings_panel.build()
             presets = gr.Textbox(visible="hidden", elem_id="vq-presets-value")

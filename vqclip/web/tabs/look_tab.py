@@ -43,7 +43,7 @@ def build(studio: Studio) -> None:
                 file_types=["image"],
                 elem_classes="vq-drop",
                 type="filepath",
-                height=130,
+                height=150,
             )
             search = gr.Button("Search my runs", variant="primary")
             gr.HTML(block("vq-found"), js_on_load=None, apply_default_css=False)
