@@ -213,6 +213,9 @@ def test_a_run_is_drawn_and_neither_closing_nor_a_killed_server_loses_it(
     page.close()
     page, other = open_page(context, server), open_page(context, server)
     for each in (page, other):
+        each.wait_for_function(
+            "text => document.querySelector('#vq-prompt textarea').value === text", arg=HOSTILE
+        )
         each.wait_for_selector("#vq-live[data-status=drawing] .vq-stop")
         assert each.inner_text("#vq-live .vq-title") == HOSTILE
     server.kill()
@@ -270,7 +273,7 @@ def test_the_gallery_lists_compares_and_deletes_to_the_bin(context: Any, server:
 
 def test_settings_are_found_by_words_and_become_lines(context: Any, server: Server) -> None:
     page = open_page(context, server)
-    page.click("button:has-text('All settings')")
+    type_lines(page, "")
     page.fill("#vq-find textarea, #vq-find input", "strong colours")
     box = page.locator(".vq-setting", has_text="losses.saturation").locator("textarea, input")
     box.first.fill("0.5")

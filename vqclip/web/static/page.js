@@ -585,6 +585,25 @@
     if (root.dataset.shown !== text) { root.dataset.shown = text; root.replaceChildren(...shown); }
   }
 
+  // ---- what was typed is there again after a reload ----------------------------------------------
+  const KEPT = ["vq-prompt", "vq-negative", "vq-style", "vq-lines", "vq-an-prompt", "vq-an-lines"];
+  const touched = new Set();
+  function restore() {
+    for (const id of KEPT) {
+      const field = box(id);
+      if (!field || touched.has(id)) continue;
+      touched.add(id);
+      const text = localStorage.getItem(id);
+      if (text && !field.value) setValue(field, text);
+    }
+  }
+  function keepTyped(target) {
+    const id = KEPT.find((each) => target.closest(`#${each}`));
+    if (!id) return;
+    touched.add(id);
+    localStorage.setItem(id, target.value.slice(0, 100000));
+  }
+
   // ---- the page as a whole ---------------------------------------------------------------------
   function say(text) {
     let place = $("#vq-say");
@@ -599,6 +618,7 @@
   }
 
   document.addEventListener("input", (event) => {
+    keepTyped(event.target);
     if (event.target.closest("#vq-prompt, #vq-negative, #vq-style, #vq-lines, #vq-size, #vq-seed, #vq-steps")) {
       clearTimeout(asTyped.timer);
       asTyped.timer = setTimeout(parse, 200);
@@ -621,6 +641,7 @@
   setInterval(() => {
     ticks += 1;
     if (document.hidden && ticks % 10) return;
+    restore();
     if ($("#vq-live")) poll();
     if ($("#vq-parse")) parse();
     const root = $("#vq-gallery");
