@@ -96,6 +96,8 @@ def open_tab(page: Any, name: str) -> None:
 
 def show_draw(page: Any, out: Path) -> None:
     """A sentence with its layout, and its picture after some steps."""
+    for earlier in out.glob("*-a-snowman-under-a-palm-tree"):
+        shutil.rmtree(earlier)
     page.fill("#vq-prompt textarea", "a snowman under a palm tree | fog:-0.3")
     page.fill("#vq-seed textarea, #vq-seed input", "1")
     page.click("#vq-draw")

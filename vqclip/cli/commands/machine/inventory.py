@@ -29,6 +29,7 @@ EXTRAS = {
     "depth": ("transformers",),
     "wavelets": ("pywt",),
     "sound": ("librosa",),
+    "web": ("gradio", "send2trash"),
 }
 
 
