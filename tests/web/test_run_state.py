@@ -60,6 +60,16 @@ def test_a_run_that_is_not_drawn_is_done_stopped_or_ended(folder: Path) -> None:
     assert (state.status, state.picture, state.left) == ("done", "final.png", None)
 
 
+def test_the_film_of_an_animation_is_told_from_that_of_a_making(folder: Path) -> None:
+    (folder / "film.mp4").touch()
+    assert (read_state(folder, "x").film, read_state(folder, "x").animated) == ("film.mp4", False)
+    notes = json.loads((folder / "run.json").read_text())
+    notes["config"]["frames"] = 9
+    (folder / "run.json").write_text(json.dumps(notes))
+    state = read_state(folder, "x")
+    assert state.animated and state.steps == state.step  # nobody knows yet how many there will be
+
+
 def test_a_line_that_is_cut_short_is_passed_over(folder: Path) -> None:
     with (folder / "log.jsonl").open("a") as log:
         log.write('not json\n{"step": 10, "losses": {"a f')

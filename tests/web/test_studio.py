@@ -54,6 +54,8 @@ def test_a_run_can_be_what_its_folder_lets_it(studio: Studio) -> None:
     (folder / "final.png").touch()
     (folder / "frames").mkdir()
     assert studio.list_actions(folder) == ["again", "film", "trash"]
+    (folder / "film.mp4").touch()
+    assert studio.list_actions(folder) == ["again", "trash"]
 
 
 def test_what_is_no_command_here_is_not_offered(studio: Studio) -> None:

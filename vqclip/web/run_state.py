@@ -51,6 +51,7 @@ class RunState:
         picture: its newest picture, a path in its folder; "" before there is one.
         stamp: changes when the picture does.
         film: its film, a path in its folder; "" if there is none.
+        animated: whether the film is what is drawn, and not how a picture was made.
         losses: values of each loss, and of their sum as "total", at `at`.
         at: the steps of these values.
         settings: some of its settings, for people: size, seed, what drew.
@@ -66,6 +67,7 @@ class RunState:
     picture: str = ""
     stamp: int = 0
     film: str = ""
+    animated: bool = False
     losses: dict[str, list[float | None]] = field(default_factory=dict)
     at: list[int] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
@@ -161,6 +163,7 @@ def read_state(
         picture="" if picture is None else picture.relative_to(folder).as_posix(),
         stamp=stamp,
         film="" if film is None else film.name,
+        animated=bool(config.get("frames")),
         losses=losses,
         at=at,
         settings=describe_briefly(notes),

@@ -14,7 +14,7 @@ from vqclip.config.setting_descriptions import format_value
 from vqclip.errors import ConfigError, OutputError, PictureError, VqclipError
 from vqclip.web.folder_index import FolderIndex, RunEntry
 from vqclip.web.jobs import DRAWING, FOLDER, Job, Jobs, JobState
-from vqclip.web.run_state import is_drawing, newest_picture, read_state, status_of
+from vqclip.web.run_state import find_film, is_drawing, newest_picture, read_state, status_of
 
 STEERING = ("--pause", "--continue", "--keep")
 WORD = re.compile(
@@ -148,7 +148,9 @@ class Studio:
             alive = job is not None and state is not None and state.alive
             return ["stop"] * alive + ["steer"] * ("steer" in self.commands)
         wanted = ["resume"] * (status == "stopped") + ["again"] + ["vary"] * (status == "done")
-        wanted += ["film"] * any(folder.glob("frames*/")) + ["trash"]
+        wanted += ["film"] * (find_film(folder) is None and any(folder.glob("frames*/"))) + [
+            "trash"
+        ]
         return [each for each in wanted if each == "trash" or each in self.commands]
 
     def describe_run(self, name: str) -> dict[str, Any]:

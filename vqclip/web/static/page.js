@@ -172,7 +172,7 @@
     /^[\w@%+=:,./\-\[\]]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`).join(" ");
 
   function showPicture(panel, state) {
-    const film = state && state.status === "done" && state.film && isFilm(state.film);
+    const film = state && state.status === "done" && state.animated && isFilm(state.film);
     panel.film.hidden = !film;
     panel.picture.hidden = Boolean(film) || !(state && state.picture);
     if (film) {
@@ -508,8 +508,8 @@
     let found;
     try { found = await ask("run", {run}); } catch (error) { say(error.message); return; }
     const state = found.state;
-    const film = state.film && isFilm(state.film);
-    const shown = film ? el("video", {class: "vq-large", src: pictureOf(run, state.film, state.stamp), controls: true, loop: true, autoplay: true, muted: true})
+    const film = isFilm(state.film) ? pictureOf(run, state.film, state.stamp) : "";
+    const shown = film && state.animated ? el("video", {class: "vq-large", src: film, controls: true, loop: true, autoplay: true, muted: true})
       : state.picture ? el("img", {class: "vq-large", src: pictureOf(run, state.picture, state.stamp), alt: found.prompt}) : el("p", {}, "There is no picture yet.");
     const table = (values) => el("table", {class: "vq-table"}, Object.entries(values).map(([key, value]) =>
       el("tr", {}, el("th", {}, key), el("td", {dir: "auto"}, String(value)))));
@@ -522,6 +522,7 @@
       el("div", {class: "vq-about"}, el("p", {class: "vq-prompt", dir: "auto"}, found.prompt),
         el("p", {class: "vq-sub"}, [`seed ${found.seed}`, found.drawn && `drawn ${found.drawn}`, state.seconds && lasting(state.seconds), WORDS[state.status]].filter(Boolean).join(" · ")),
         actions,
+        film && !state.animated ? folded("The film of its making", el("video", {class: "vq-large", src: film, controls: true, loop: true, muted: true, preload: "none"})) : null,
         folded("Settings that differ from the defaults", table(found.settings), true),
         ...found.changes.map((line) => el("p", {class: "vq-note"}, `Changed during the run: ${line}`)),
         folded("Models (sha256)", table(found.models)), folded("Versions", table(found.versions)))));
