@@ -1,10 +1,12 @@
 """Draw the pictures of the page `vqclip web` in the documentation, with a browser.
 
     python docs/draw_page.py [TAB …] [out=outputs/docs-page]
+    python docs/draw_page.py thumbnails [out=outputs/docs-page]
 
 Runs that `out` does not hold yet are drawn first, a minute each on two cores. It needs
 `pip install "vqclip[web]"`, playwright, and a Chromium. Pictures become
-docs/pages/images/web-TAB.webp.
+docs/pages/images/web-TAB.webp. `thumbnails` are the pictures of presets and drawers on the page
+itself, in vqclip/web/static.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from typing import Any
 from PIL import Image
 
 IMAGES = Path(__file__).parent / "pages" / "images"
+THUMBNAILS = Path(__file__).parents[1] / "vqclip" / "web" / "static" / "thumbnails"
+SIDE = 112  # pixels of a thumbnail
 PORT = 7987
 WIDE, HIGH = 1280, 860
 RUNS = (
@@ -47,6 +51,25 @@ def draw_runs(out: Path) -> None:
     for words in RUNS[len([*out.glob("*/final.png")]) :]:
         more = ["size=192x192", "seed=1", "film.format=none", f"out={out}", "--quiet"]
         subprocess.run([sys.executable, "-m", "vqclip", "generate", *words, *more], check=True)
+
+
+def draw_thumbnails(out: Path) -> None:
+    """Draw the presets and drawers that the page shows by picture, each where it is absent."""
+    for file in sorted(THUMBNAILS.glob("*.webp")):
+        kind, name = file.stem.split("-", 1)
+        place = out / "thumbnails" / file.stem
+        if not [*place.glob("*/final.png")]:
+            chosen = ["--preset", name] if kind == "presets" else [f"drawer={name}"]
+            words = ["a red fox", *chosen, "size=128x128", "seed=1", "film.format=none"]
+            command = [sys.executable, "-m", "vqclip", "generate", *words, "--quiet"]
+            subprocess.run([*command, f"out={place}"], check=True)
+        with Image.open(next(place.glob("*/final.png"))) as opened:
+            image = opened.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        ground.alpha_composite(image)
+        how = Image.Resampling.LANCZOS if image.width >= SIDE else Image.Resampling.NEAREST
+        small = ground.convert("RGB").resize((SIDE, SIDE), how)
+        small.save(file, quality=72, method=6)
 
 
 @contextmanager
@@ -195,6 +218,9 @@ TABS: dict[str, Callable[[Any, Path], None]] = {
 if __name__ == "__main__":
     given = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
     out = Path(given.get("out", "outputs/docs-page")).absolute()
+    if "thumbnails" in sys.argv[1:]:
+        draw_thumbnails(out)
+        raise SystemExit
     draw_runs(out)
     for tab in [word for word in sys.argv[1:] if "=" not in word] or TABS:
         with opened(out, dark=tab == "settings") as page:

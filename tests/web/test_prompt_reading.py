@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from vqclip.errors import ConfigError
-from vqclip.web.animation_preview import list_scheduled, points_to_schedule, preview_animation
+from vqclip.web.animation_preview import list_scheduled, preview_animation
 from vqclip.web.prompt_reading import MOST, read_prompt
 
 
@@ -70,10 +69,5 @@ def test_a_long_animation_is_sampled_and_one_without_length_has_some() -> None:
     assert "camera.zoom" in preview_animation("a fox", [], ["camera.zoom=lots"])["error"]
 
 
-def test_points_are_written_as_a_schedule() -> None:
-    text = points_to_schedule([(1, 2), (0, 1), (0.255, 1.23456), (3, 2)])
-    assert text == "0%: 1, 25.5%: 1.2346, 100%: 2"
-    assert preview_animation("a fox", [], [f"camera.zoom={text}"])["text"]["camera.zoom"] == text
-    with pytest.raises(ConfigError, match="a point at least"):
-        points_to_schedule([])
+def test_curves_are_those_of_the_camera_and_of_motion() -> None:
     assert {"camera.zoom", "camera.roll", "motion.hold"} <= set(list_scheduled())

@@ -11,7 +11,7 @@ from typing import Any
 from vqclip.config import loading, schedule_settings
 from vqclip.config.schema import CameraSettings, MotionSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings
-from vqclip.errors import ConfigError, VqclipError
+from vqclip.errors import VqclipError
 from vqclip.language import prompts
 from vqclip.language.clock import Clock, Timeline
 from vqclip.language.schedules import Schedule
@@ -58,24 +58,6 @@ def list_scheduled() -> dict[str, str]:
         for group, schema in groups.items()
         for each in schedule_settings.scheduled_fields(schema)
     }
-
-
-def points_to_schedule(points: Sequence[tuple[float, float]]) -> str:
-    """A schedule through points, as a setting is written: "0%: 1, 50%: 1.05".
-
-    Args:
-        points: (share of the run in [0, 1], value), in any order.
-
-    Raises:
-        ConfigError: without any point.
-
-    >>> points_to_schedule([(0.5, 1.05), (0, 1)])
-    '0%: 1, 50%: 1.05'
-    """
-    if not points:
-        raise ConfigError("a curve needs a point at least")
-    kept = {round(min(1.0, max(0.0, share)) * 100, 1): value for share, value in points}
-    return ", ".join(f"{share:g}%: {round(value, 4):g}" for share, value in sorted(kept.items()))
 
 
 def _preview(request: Request) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from vqclip.config import layout_settings, loading
@@ -17,7 +17,6 @@ from vqclip.config.sizes import final_size
 from vqclip.errors import VqclipError
 from vqclip.language import prompts
 from vqclip.language.assets import SearchPath, find_learnt_words
-from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, learnt_words_in
 
@@ -59,7 +58,7 @@ def read_prompt(
         return {"error": str(error)}
     width, height = final_size(config)
     return {
-        "parts": [_part(each) for each in _shown(parsed, layouts)],
+        "parts": [_part(each) for each in parsed],
         "layouts": [_layout(each) for each in layouts.values()],
         "notes": notes,
         "runs": len(configs),
@@ -68,10 +67,6 @@ def read_prompt(
         "steps": config.steps,
         "frames": _frames(config),
     }
-
-
-def _shown(parsed: Sequence[Prompt], layouts: Mapping[int, Layout]) -> Sequence[Prompt]:
-    return parsed if layouts else add_things(parsed, layouts)
 
 
 def _part(prompt: Prompt) -> dict[str, Any]:
