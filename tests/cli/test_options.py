@@ -11,7 +11,12 @@ from vqclip.cli.options import AnimateOptions, CommonOptions, read_options
 from vqclip.cli.parser import parser_of
 
 SOME = {"show"}  # commands that read a prompt have it, if they draw
-UNPARSED = {"command", "named_generate", "parsers"}  # what main knows and no parser reads
+UNPARSED = {
+    "command",
+    "commands",
+    "named_generate",
+    "parsers",
+}  # what main knows and no parser reads
 NEEDED = {  # the least that a command has to be given
     **{"classify": ["a.png", "--labels", "a | b"], "search": ["photos"], "plot": ["1"]},
     **{"show": ["a.png"], "diff": ["a.png", "b.png"], "models": ["list"]},

@@ -36,7 +36,7 @@ from vqclip.cli.commands import (
     train,
 )
 from vqclip.cli.commands.machine import doctor
-from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep
+from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep, web
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         more: dict[str, Any] = {"command": sys.argv if arguments is None else ["vqclip", *words]}
         if name == "generate":
             more["named_generate"] = named
+        if name == "web":
+            more["commands"] = tuple(COMMANDS)
         if name == "completion":
             more["parsers"] = {each: parser_of(each, abouts()) for each in COMMANDS}
         command = COMMANDS[name]
@@ -256,6 +258,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "plan": Command(show.plan, show.PlanOptions),
     "sweep": Command(sweep.sweep, sweep.SweepOptions),
     "sheet": Command(sheet.sheet, sheet.SheetOptions),
+    "web": Command(web.web, web.WebOptions),
     "dream": Command(dream.dream, dream.DreamOptions),
     "explain": Command(explain.explain, explain.ExplainOptions),
     "direction": Command(explain.direction, explain.DirectionOptions),

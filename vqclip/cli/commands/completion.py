@@ -46,6 +46,7 @@ WORDS = {
     "train": "train",
     **dict.fromkeys(("show", "diff", "sweep", "sheet", "import"), "files"),
     "plot": "",
+    "web": "",
 }
 
 

@@ -32,6 +32,7 @@ EXTRAS = {
     "sound": ("librosa",),
     "slurm": ("submitit",),
     "ray": ("ray",),
+    "web": ("gradio", "send2trash"),
 }
 
 
