@@ -173,6 +173,7 @@ def test_a_notebook_without_a_run_is_refused(tmp_path: Path) -> None:
         ("a.yaml", f"prompts: {'[' * 40}{']' * 40}\n", "lists within lists, more than 30 deep"),
         ("a.yaml", f"prompts: {'[' * 90_000}\n", "lists within lists, more than 30 deep"),
         ("a.json", f'{{"a": {"[" * 300_000}', "longer than 200,000 characters"),
+        ("a.json", f'{{"prompts": "{"a" * 300_000}"}}', "longer than 200,000 characters"),
         ("a.yaml", f"prompts: {'a|' * 90_000}\n", "it has 90001 prompts; at most 1000 are"),
         ("a.yaml", f"quality: draft\nprompts: {'a' * 20_000}\n", "longer than 10000 characters"),
         (

@@ -23,7 +23,7 @@ from vqclip.importers.sources.command_lines import CommandLine
 from vqclip.importers.sources.python_calls import Program
 
 MOST_BYTES = 64 * 2**20  # of a file: notebooks hold their pictures
-LONGEST = 200_000  # characters of any other, but for JSON
+LONGEST = 200_000  # characters of any other
 DEEPEST = 30  # lists in lists
 HYDRA = re.compile(r"^#\s*@package\s+_global_", re.MULTILINE)
 MODULES = {"pixray": "pixray", "clipit": "pixray", "discoart": "discoart"}  # → a script's name
@@ -84,13 +84,14 @@ def _read_file(path: Path, scripts: Sequence[str]) -> Source:
     try:
         if path.suffix.lower() == ".ipynb":
             return _read_notebook(text, name, scripts)
-        if len(text) > LONGEST and not text.lstrip().startswith("{"):
-            raise ConfigError("it is longer than 200,000 characters; no settings file is")
+        if path.suffix.lower() == ".py" or not text.lstrip().startswith("{"):
+            _refuse_long(text)
         if path.suffix.lower() == ".py":
             return _of_calls(python_calls.find_calls(text), name)
         if text.lstrip().startswith("{") and (values := _read_json(text)) is not None:
             if "cells" in values:
                 return _read_notebook(text, name, scripts)
+            _refuse_long(text)
             pairs = tuple((str(key), plain_value(each)) for key, each in values.items())
             return Source(name, pairs=pairs)
         if found := _is_command(text, scripts) and _read_commands(text, scripts, name):
@@ -116,6 +117,12 @@ def _read_text(path: Path) -> str:
         raise ConfigError(
             f"{path.name} cannot be read ({error.strerror or error}); check the file"
         ) from None
+
+
+def _refuse_long(text: str) -> None:
+    """Refuse a text that is longer than any settings, before it takes long."""
+    if len(text) > LONGEST:
+        raise ConfigError(f"it is longer than {LONGEST:,} characters; no settings file is")
 
 
 def _read_json(text: str) -> dict[str, Any] | None:
@@ -180,8 +187,7 @@ def _read_commands(text: str, scripts: Sequence[str], origin: str) -> Source | N
 def _read_yaml(text: str, name: str) -> Source:
     """Read YAML as pairs; tags that make objects, and aliases, are refused."""
     try:
-        if len(text) > LONGEST:
-            raise ConfigError("it is longer than 200,000 characters; no settings file is")
+        _refuse_long(text)
         depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent)
