@@ -63,11 +63,21 @@ def test_rows_and_columns_may_be_chosen() -> None:
 
 def test_pictures_of_one_place_lie_below_each_other() -> None:
     sheet = noted_sheet.noted_sheet(pictures(*GRID, *GRID), ["prompts"], ["seed"])
-    assert names(list(sheet.rows)) == ["prompts", noted_sheet.NUMBER]
+    assert names(list(sheet.rows)) == ["prompts", ""]
     assert len(sheet.cells) == 12
     assert {sheet.cells[0, 0].picture, sheet.cells[1, 0].picture} == {
         *(Path("1.png"), Path("7.png"))
     }
+
+
+def test_what_would_leave_most_places_empty_is_told_below_the_pictures() -> None:
+    rows = [{"prompts": p, "seed": n, "steps": n % 5} for n, p in enumerate("aaabbbbbc")]
+    down = noted_sheet.noted_sheet(pictures(*rows), columns=["prompts"])
+    assert len(down.rows[0].labels) == 5 and names(list(down.columns)) == ["prompts"]
+    assert [down.cells[row, 2].captions for row in range(1)] == [["8"]]
+    across = noted_sheet.noted_sheet(pictures(*rows), rows=["prompts"])
+    assert len(across.columns[0].labels) == 5 and names(list(across.rows)) == ["prompts"]
+    assert across.cells[1, 4].captions == ["7"]
 
 
 def test_what_makes_no_grid_is_a_page_that_says_what_differs() -> None:

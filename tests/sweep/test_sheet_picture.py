@@ -54,13 +54,19 @@ def test_rows_and_columns_are_where_their_cells_say(squares: list[Path]) -> None
 
 
 def test_a_place_to_come_is_grey_and_a_failure_says_why(squares: list[Path]) -> None:
-    cells = {(0, 0): Cell(squares[0]), (0, 2): Cell(None, [], "failed: no memory")}
+    cells = {(0, 0): Cell(squares[0]), (0, 1): Cell(), (0, 2): Cell(error="failed: no memory")}
     sheet = Sheet(cells, [Side("prompts", ["a"])], [Side("seed", ["1", "2", "3"])])
     pixels = np.asarray(draw_sheet(sheet, 120))
     for colour in (sheet_picture.EMPTY, sheet_picture.BROKEN):
         wanted = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
         count = int((pixels == wanted).all(-1).sum())
         assert 120 * 120 * 0.6 < count <= 120 * 120 + 20  # of letters some have that grey
+
+
+def test_a_place_of_nothing_is_empty(squares: list[Path]) -> None:
+    sheet = Sheet({(0, 1): Cell(squares[0])}, [Side("", [""])], [Side("seed", ["1", "2"])])
+    pixels = np.asarray(draw_sheet(sheet, 120))
+    assert (pixels == (240, 240, 240)).all(-1).sum() < 20
 
 
 def test_nested_axes_span_what_they_stand_for(squares: list[Path]) -> None:

@@ -234,6 +234,12 @@ def expand_axis(axis: Axis, search_path: SearchPath, where: str) -> Axis:
 
 
 def value_label(value: Any) -> str:
-    """A value as it is shown on a sheet and in a table."""
+    """A value as it is shown on a sheet and in a table.
+
+    >>> value_label(10.0), value_label(0.03125), value_label([1, "b"]), value_label("")
+    ('10', '0.03125', '1, b', 'none')
+    """
+    if isinstance(value, float):
+        return f"{value:.6g}"
     text = str(format_value(value))
     return text if text else "none"

@@ -28,7 +28,7 @@ FIRST = ("prompts", "seed", "style", "drawer", "vqgan", "perceptors")  # as axes
 LAST = ("memory", "device", "threads", "precision", "deterministic", "assets", "layout")
 LEAST_SHARE = 0.5  # of the places of a grid that are to be filled
 MOST_AXES = 4
-NUMBER, NOTHING = "picture", "not noted"
+NOTHING = "not noted"
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ def noted_sheet(
     # What is left tells apart the pictures that would be in one place.
     needed = _needed(pictures, left, given)
     down, across = given[: len(rows)], given[len(rows) :]
+    if not _fills(pictures, [*given, *needed]):
+        return _grid(pictures, down, across, title, needed)
     if not across and needed:
         across, needed = needed[-1:], needed[:-1]
     return _grid(pictures, [*down, *needed], across, title)
@@ -191,6 +193,11 @@ def _count_places(pictures: Sequence[NotedPicture], axes: Sequence[Axis]) -> int
 def _makes_a_grid(pictures: Sequence[NotedPicture], axes: Sequence[Axis]) -> bool:
     if not 2 <= len(axes) <= MOST_AXES or _count_places(pictures, axes) < len(pictures):
         return False
+    return _fills(pictures, axes)
+
+
+def _fills(pictures: Sequence[NotedPicture], axes: Sequence[Axis]) -> bool:
+    """Whether pictures fill most of the places of a grid."""
     return len(pictures) >= LEAST_SHARE * math.prod(len(axis.values) for axis in axes)
 
 
@@ -198,43 +205,53 @@ def _page(pictures: Sequence[NotedPicture], axes: Sequence[Axis], title: str) ->
     """Pictures with what differs below each."""
     cells = {}
     for index, picture in enumerate(pictures):
-        told = [
-            value_label(picture.values[axis.key])
-            if axis.key == "prompts" or len(axes) == 1
-            else f"{axis.key} {value_label(picture.values[axis.key])}"
-            for axis in axes
-        ]
-        cells[0, index] = Cell(picture.path, [*(told or [picture.name]), *_told_score(picture)])
+        told = _told(picture, axes) or [picture.name]
+        cells[0, index] = Cell(picture.path, [*told, *_told_score(picture)])
     name = f", by {axes[0].key}" if len(axes) == 1 and axes[0].key != "prompts" else ""
     return Sheet(cells, title=title, about=f"{len(pictures)} pictures{name}")
 
 
+def _told(picture: NotedPicture, axes: Sequence[Axis]) -> list[str]:
+    """Values of a picture as captions: the name of a setting only where there are several."""
+    found = []
+    for axis in axes:
+        value = value_label(picture.values.get(axis.key, NOTHING))
+        plain = axis.key == "prompts" or len(axes) == 1
+        found.append(value if plain else f"{axis.key} {value}")
+    return found
+
+
 def _grid(
-    pictures: Sequence[NotedPicture], down: Sequence[Axis], across: Sequence[Axis], title: str
+    pictures: Sequence[NotedPicture],
+    down: Sequence[Axis],
+    across: Sequence[Axis],
+    title: str,
+    told: Sequence[Axis] = (),
 ) -> Sheet:
-    """Pictures in rows and columns; of those in one place, each has a row of its own."""
+    """Pictures in rows and columns.
+
+    Those that are in one place lie below each other, or side by side where no axis goes across.
+
+    Args:
+        told: axes whose values stand below the pictures.
+    """
     places: dict[tuple[int, int], list[NotedPicture]] = {}
     for picture in pictures:
         place = (_place(down, picture), _place(across, picture))
         places.setdefault(place, []).append(picture)
     most = max(len(some) for some in places.values())
-    cells = {
-        (row * most + index, column): Cell(each.path, _told_score(each))
-        for (row, column), some in places.items()
-        for index, each in enumerate(some)
-    }
-    sides = [_side(axis) for axis in down]
-    if most > 1 or not down:
-        sides.append(Side(NUMBER if most > 1 else "", [str(n + 1) for n in range(most)]))
-    if not down and most == 1:
-        sides = [Side("", [""])]
-    return Sheet(
-        cells,
-        sides,
-        [_side(axis) for axis in across] or [Side("", [""])],
-        title=title,
-        about=f"{len(pictures)} pictures",
-    )
+    cells = {}
+    for (row, column), some in places.items():
+        for index, each in enumerate(some):
+            place = (row * most + index, column) if across else (row, index)
+            cells[place] = Cell(each.path, [*_told(each, told), *_told_score(each)])
+    rows, columns = ([_side(axis) for axis in axes] for axes in (down, across))
+    several = Side("", [""] * most)
+    if not across:
+        columns = [several]
+    elif most > 1 or not down:
+        rows.append(several)
+    return Sheet(cells, rows, columns, title=title, about=f"{len(pictures)} pictures")
 
 
 def _place(axes: Sequence[Axis], picture: NotedPicture) -> int:

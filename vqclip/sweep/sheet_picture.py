@@ -33,7 +33,7 @@ LEAST_SIDE = 32
 MARGIN, GAP, ROW_GAP = 16, 8, 12
 LABEL_WIDTH = 190  # of the values of rows, at most
 LABEL_LINES = 5
-CAPTION_LINES = 6
+CAPTION_LINES = 16
 PAPER, INK, FAINT, EMPTY, BROKEN, RULE = (
     "#ffffff",
     "#1c1c1c",
@@ -209,7 +209,7 @@ class _Layout:
         tops = [top + sum(heights[:row]) + ROW_GAP * row for row in range(self.rows)]
         self._draw_row_labels(ink, tops, heights)
         for row, column in itertools.product(range(self.rows), range(self.columns)):
-            if (row, column) in sheet.cells or not sheet.is_page:
+            if (row, column) in sheet.cells:
                 corner = (self.left + column * (self.column + GAP), tops[row])
                 self._draw_cell(paper, ink, corner, (row, column))
         return paper
