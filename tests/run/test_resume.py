@@ -465,3 +465,15 @@ def test_a_prompt_may_get_a_region_on_the_way(home: Home, monkeypatch: Patch) ->
     assert provenance.read_provenance(piece / "final.png").changes[0]["settings"] == {
         "prompts": "a fox"
     }
+
+
+def test_a_run_in_a_folder_of_a_template_goes_on(home: Home, capsys: Capture) -> None:
+    go("a fox", *home.words("seed=5", "out=foxes/%PROMPT%-%SEED%_%SEQ%"))
+    place = Path("foxes/a-fox-5_01")
+    assert (place / "final.png").is_file()
+    go("resume", str(place), "steps=5")
+    go("again", str(place))
+    again = Path("outputs/0001-a-fox/final.png").read_bytes()
+    assert again == (place / "final.png").read_bytes()
+    assert main.main(["a fox", *home.words("out=%DAT%")]) == 2
+    assert "%DAT% stands for nothing; did you mean 'DATE'?" in capsys.readouterr().err

@@ -69,14 +69,8 @@ REST = (
     ("anywhere", "--json --quiet --debug --version"),
 )
 DREAMT = ("negative", "style", "seed", "out", "device")
-DRAWN = (
-    *("style", "vqgan", "perceptors", "cutouts.count", "optimiser.rate"),
-    *("losses.smoothness",),
-)
-MOVED = (
-    *("camera.zoom", "camera.pan_x", "camera.forward"),
-    "motion.hold",
-)
+DRAWN = ("style", "vqgan", "perceptors", "cutouts.count", "optimiser.rate", "losses.smoothness")
+MOVED = ("camera.zoom", "camera.pan_x", "motion.hold")
 TAUGHT = ("pictures", "name", "steps", "minutes", "size", "rate", "begin", "out", "device")
 
 # Which settings a command's help shows, by their keys.

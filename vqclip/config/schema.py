@@ -359,4 +359,6 @@ class RunConfig:
         False, "on a GPU, add numbers in the same order each time; slower"
     )
     threads: int = option(0, "processor threads; 0: torch chooses", least=0)
-    out: str = option("outputs", "the folder for run folders")
+    out: str = option(
+        "outputs", "the folder for run folders; may hold %DATE%, %SEED%, %PROMPT%, %SEQ%"
+    )

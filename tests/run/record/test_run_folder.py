@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,24 @@ def test_a_finished_picture_makes_room_and_stays(tmp_path: Path) -> None:
 def test_numbers_of_folders() -> None:
     names = {"0007-a-fox": 7, "12345": 12345, "a-fox": None, "20310704-x": None}
     assert {name: run_folder.run_number(Path(name)) for name in names} == names
+
+
+def test_out_may_be_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "date", Calendar)
+    out = tmp_path / "%DATE%/s%SEED%-%PROMPT%"
+    found = run_folder.make_run_folder(out, "A Red Fox!", 7)
+    assert found == tmp_path / "20310704/s7-a-red-fox/0001-a-red-fox"
+    names = [run_folder.make_run_folder(tmp_path / "%DATE%_%SEQ%", "a", 1).name for _ in range(3)]
+    assert names == ["20310704_01", "20310704_02", "20310704_03"]
+    (tmp_path / "20310704_02").rmdir()
+    again = run_folder.make_run_folder(tmp_path / "%DATE%_%SEQ%", "a", 1)
+    assert again.name == "20310704_02"
+    assert run_folder.make_run_folder(tmp_path / "100%A%", "a").parent.name == "100%A%"
+
+
+class Calendar:
+    """A day that stays."""
+
+    @staticmethod
+    def today() -> date:
+        return date(2031, 7, 4)

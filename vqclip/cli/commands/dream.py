@@ -79,7 +79,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
         how = "" if choice.named else " (names no class; this one is the nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
     drafts = dreamer.draw_drafts(text, config.dream, generator)
-    place = run_folder.make_run_folder(Path(config.out), f"dream {text}")
+    place = run_folder.make_run_folder(Path(config.out), f"dream {text}", seed)
     for number, draft in enumerate(drafts, start=1):
         name = f"draft-{number:02d}.png"
         images.save_png(place / name, draft.image)

@@ -7,6 +7,7 @@ together. `describe_misfit` describes what a value of the wrong kind should have
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
 from typing import Any, cast, get_args, get_origin
@@ -19,13 +20,14 @@ from vqclip.config.schema import FilmSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.setting_fields import GPU_NUMBER
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, suggest
 from vqclip.language import assets
 from vqclip.language.palettes.colour_names import parse_colour
 from vqclip.language.palettes.palette_parser import parse_palette
 from vqclip.media.audio import bands
 from vqclip.media.paths import FILMS
 
+OUT_NAMES = ("DATE", "SEED", "PROMPT", "SEQ")  # what `out` may hold between % and %
 MOST_CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codec → greatest crf
 
 
@@ -49,6 +51,12 @@ def check_settings(config: RunConfig) -> RunConfig:
         )
     for place in (config.out, config.assets):
         assets.refuse_address(place, "a folder")
+    for name in re.findall("%([A-Z]+)%", config.out):
+        if name not in OUT_NAMES:
+            raise ConfigError(
+                f"out is {config.out}, and %{name}% stands for nothing"
+                f"{suggest(name, OUT_NAMES)} (one of: {', '.join(OUT_NAMES)})"
+            )
     _check_losses(config)
     check_drawers(config)
     check_film(config.film)

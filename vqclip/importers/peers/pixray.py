@@ -284,11 +284,7 @@ def _leave_idle(draft: Draft, drawer: str) -> None:
         draft.put("draw.enlarger", draft.get("super_resolution_model"), "super_resolution_model")
     for option in ("outdir", "output_dir"):
         typed = draft.get(option, "").strip()
-        if "%" in typed:
-            draft.leave(
-                option, "vqclip names run folders itself, and has no %DATE% and %SEQ% yet"
-            )
-        elif typed and "://" not in typed:
+        if typed and "://" not in typed:
             draft.put("out", typed, option)
         elif typed:
             draft.leave(option, "it is an address, and pictures are written to folders")

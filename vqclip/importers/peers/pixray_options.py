@@ -31,6 +31,7 @@ PLACES = Kind(NUMBERS.read, "two numbers", 2)
 COLOUR = Kind(NUMBERS.read, "three numbers from 0 to 255", 3)
 NAMES = Kind(read_names, "names apart by commas")
 OTHER_TOOL = "diffusion is not in vqclip; drawn with a VQGAN"
+OUT = "run folders are made in this folder, unless it holds %SEQ%"
 NO_TEMPLATES = "vqclip names run folders itself"
 
 DRAWN: tuple[Option, ...] = (
@@ -189,7 +190,7 @@ DRAWN: tuple[Option, ...] = (
     left("alpha_use_g", "false", "it had no effect in pixray", TRUTH),
     left("alpha_gamma", "4", "it had no effect in pixray", NUMBER),
     left("output", "output.png", f"{NO_TEMPLATES}, and the picture in it is final.png", TEXT),
-    nearly("outdir", "outputs/%DATE%_%SEQ%", "out", TEXT, "run folders are made in this folder"),
+    nearly("outdir", "outputs/%DATE%_%SEQ%", "out", TEXT, OUT),
     left("config_file", "", "import that file instead", TEXT),
 )
 
@@ -306,7 +307,7 @@ OLDER: tuple[Option, ...] = (
     kept("target_image_weight", "1", "prompts", NUMBER),
     left("target_weight_pix", "0", "closeness of pixels to a target picture is not taken over"),
     left("output_name", "", f"{NO_TEMPLATES}, and the picture in it is final.png", TEXT),
-    nearly("output_dir", "", "out", TEXT, "run folders are made in this folder"),
+    nearly("output_dir", "", "out", TEXT, OUT),
     kept("max_iterations", "", "steps", WHOLE),
     left("display_freq", "20", "previews are files in steps/", TEXT),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,19 +21,28 @@ class FolderLocked(OutputError):
     """A run folder into which somebody else is drawing."""
 
 
+_TEMPLATE = re.compile("%([A-Z]+)%")
+SEQUENCE = "%SEQ%"
 _NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
 
 
-def make_run_folder(out: Path | str, title: str) -> Path:
+def make_run_folder(out: Path | str, title: str, seed: int = 0) -> Path:
     """Make the folder of a new run in `out`, named by the next number and some words of `title`.
 
-    Safe against others who do the same at the same time: no number is given twice.
+    Safe against others who do the same at the same time: no number is given twice. `out` may be a
+    template, as in pixray: %DATE% is year, month and day, %SEED% the seed, %PROMPT% some words of
+    the title. With %SEQ%, two digits of which the lowest are taken that are free, `out` is the
+    run's folder itself.
 
     Raises:
         OutputError: if `out` cannot be a folder or cannot be written.
     """
-    out = Path(out)
+    values = {"DATE": f"{date.today():%Y%m%d}", "SEED": str(seed), "PROMPT": make_slug(title)}
+    filled = _TEMPLATE.sub(lambda found: values.get(found[1], found[0]), str(out))
+    out = Path(filled)
     try:
+        if SEQUENCE in filled:
+            return _make_in_sequence(filled)
         out.mkdir(parents=True, exist_ok=True)
         number = max(_numbers(out), default=0) + 1
         while True:
@@ -59,6 +70,17 @@ def make_run_folder(out: Path | str, title: str) -> Path:
         ) from error
     except OSError as error:
         raise unwritable_error(out, error) from error
+
+
+def _make_in_sequence(template: str) -> Path:
+    """Make the first folder of a template that is not there yet, and those that it lies in."""
+    for number in itertools.count(1):
+        folder = Path(template.replace(SEQUENCE, f"{number:02d}"))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("numbers do not end")
 
 
 def _numbers(out: Path, *, claims: bool = True) -> set[int]:

@@ -145,7 +145,7 @@ def _draw(
     for note in [*ready.notes, *_changed(compared, ready)]:
         screen.say(f"note: {note}")
     title, there = request.parsed_prompts[0].body, point.folder if point else place
-    place = there or run_folder.make_run_folder(Path(config.out), title)
+    place = there or run_folder.make_run_folder(Path(config.out), title, ready.seed)
     with nullcontext() if there else run_folder.locked_folder(place):
         progress.folder = place
         if before is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from vqclip.config.schema import RunConfig
@@ -36,7 +37,13 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
         _require_file(asked)
         read = read_sweep(asked)
     plans = plan_runs(read, check_run if complete else _pass_over)
-    path = path or sweep_folder.sweep_path(read, out or plans[0].config.out)
+    named = out or plans[0].config.out
+    if path is None and "%" in named and re.search("%[A-Z]+%", named):
+        raise ConfigError(
+            f"out is {named}, and the runs of a sweep lie in its own folder; write a name "
+            "without %…%"
+        )
+    path = path or sweep_folder.sweep_path(read, named)
     seed = None
     if any(plan.config.seed is None for plan in plans):
         seed = sweep_folder.noted_seed(path)
