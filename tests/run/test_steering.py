@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ from tests.conftest import Home
 from tests.helpers.killing import kill_run
 from vqclip.cli import main, output
 from vqclip.cli.commands.runs.steered_run import SteeredRun
+from vqclip.config.loading import load_config
+from vqclip.config.loss_settings import LATER
+from vqclip.config.setting_descriptions import noted_settings
 from vqclip.media.files import CHECKPOINT
-from vqclip.run.record import provenance, steering
+from vqclip.run.record import noted_changes, provenance, steering
 from vqclip.run.record.steering import SteeringReply, SteeringRequest
 
 Capture = pytest.CaptureFixture[str]
@@ -227,3 +232,73 @@ def test_an_animation_is_steered_and_made_again(home: Home, monkeypatch: Patch) 
     again = sorted(Path("outputs/0002-a-fox/frames").iterdir())
     assert len(frames) == 4
     assert [each.read_bytes() for each in again] == [each.read_bytes() for each in frames]
+
+
+@pytest.mark.parametrize("key", LATER)
+def test_settings_that_notes_leave_out_are_noted_when_they_change(key: str) -> None:
+    values: dict[str, Any] = {"smoothness_kind": "log", "smoothness_on": "cutouts"}
+    values |= {"edge_margins": "9", "latent_kind": "cosine", "vignette_colour": "navy"}
+    values |= {"edge_picture": "a.png", "edge_mask": "a.png", "aesthetic_head": "a.pth"}
+    value = values.get(key, 2.0)
+    first = load_config("a fox", overrides=["init=fractal", "drawer=vqgan", "seed=1"])
+    second = replace(first, losses=replace(first.losses, **{key: value}))
+    for one, two in ((first, second), (second, first)):
+        notes = [
+            provenance.Provenance(noted_settings(each), "a fox", 1, {}, {}) for each in (one, two)
+        ]
+        before = {f"losses.{key}": getattr(one.losses, key)}
+        assert noted_changes.changed_settings(notes[0], two) == before
+        changed = replace(notes[1], changes=[{"step": 3, "settings": before}])
+        settings, (change,) = noted_changes.split_changes(changed)
+        assert change.settings == {f"losses.{key}": getattr(two.losses, key)}
+        assert settings["losses"][key] == getattr(one.losses, key)
+
+
+def test_a_loss_is_steered_and_made_again(home: Home, monkeypatch: Patch) -> None:
+    with monkeypatch.context() as patch:
+        after_step(patch, 3, lambda: ask("change", {"losses.change": 3.0}))
+        assert draw(home) == 0
+    first = contents(PLACE)
+    go("again", str(PLACE))
+    assert drawn_alike(Path("outputs/0002-a-fox"), first)
+    assert provenance.read_provenance(PLACE).changes[0]["settings"] == {"losses.change": 0.0}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"base": 1}, {"overrides": ["x"]}, {"prompts": 5}, {"prompts": {"a": 1}}),
+        *({"losses": 5}, {"assets": 5}, {"steps": 10**30}, {"losses.edges": {"a": 1}}),
+    ],
+)
+def test_requests_that_make_no_sense_are_answered(
+    home: Home, monkeypatch: Patch, settings: dict[str, Any]
+) -> None:
+    asked: list[Path] = []
+    with monkeypatch.context() as patch:
+        after_step(patch, 3, lambda: asked.append(ask("change", settings)))
+        assert draw(home) == 0
+    assert not asked[0].exists()
+    assert json.loads(asked[0].with_suffix(".reply").read_text())["refused"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_holds_nobody_up(home: Home, monkeypatch: Patch) -> None:
+    def litter() -> None:
+        (PLACE / steering.FOLDER).mkdir()
+        os.mkfifo(PLACE / steering.FOLDER / "0.json")
+
+    with monkeypatch.context() as patch:
+        after_step(patch, 3, litter)
+        assert draw(home) == 0
+
+
+def test_what_was_kept_stays(home: Home, monkeypatch: Patch) -> None:
+    def twice() -> None:
+        ask("keep")
+        ask("keep")
+
+    with monkeypatch.context() as patch:
+        after_step(patch, 3, twice)
+        assert draw(home) == 0
+    assert {each.name for each in (PLACE / "kept").iterdir()} == {"00004.png", "00004-2.png"}

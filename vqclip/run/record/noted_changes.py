@@ -16,9 +16,10 @@ from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys, nest_keys
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, suggest
 from vqclip.run.record.provenance import Provenance
 
+MOST_STEPS = 1_000_000  # that a run is asked to take while it is drawn
 # What would make another run of it: whole groups, or single settings.
 FIXED = (
     *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
@@ -68,6 +69,7 @@ def lay_changes(
     kept = {key: base[key] for key in ("drawer", "steps") if key in base}
     typed = [f"{key}={value}" for key, value in kept.items()] + list(overrides)
     asked = [text.partition("=")[0].strip() for text in overrides]
+    _check_values(values or {})
     known = nest_keys(values or {})
     config = loading.load_config(known.pop("prompts", None), base=base, overrides=typed, **known)
     if config.out != base["out"]:
@@ -95,7 +97,7 @@ def changed_settings(notes: Provenance, config: RunConfig) -> dict[str, Any]:
     now = flatten_keys(to_dict(config, everywhere=False))
     return {
         k: v
-        for k, v in flatten_keys(notes.settings).items()
+        for k, v in (_usual_settings() | flatten_keys(notes.settings)).items()
         if k in now and now[k] != v and k != "assets"
     }
 
@@ -105,7 +107,9 @@ def split_changes(notes: Provenance) -> tuple[dict[str, Any], list[Change]]:
 
     Another device or precision in mid-run is no change of settings, and is left out.
     """
-    settings = flatten_keys(notes.settings)
+    settings, usual = flatten_keys(notes.settings), _usual_settings()
+    for noted in notes.changes:  # what became usual again is not in the notes
+        settings |= {k: usual[k] for k in noted["settings"] if k in usual and k not in settings}
     found: list[Change] = []
     for noted in reversed(notes.changes):
         before = {key: value for key, value in noted["settings"].items() if key in settings}
@@ -113,6 +117,29 @@ def split_changes(notes: Provenance) -> tuple[dict[str, Any], list[Change]]:
             found.insert(0, Change(noted["step"], {key: settings[key] for key in before}))
         settings |= before
     return nest_keys(settings), found
+
+
+def _usual_settings() -> dict[str, Any]:
+    """The defaults, which notes leave out of some settings that are not used."""
+    return flatten_keys(to_dict(RunConfig(), everywhere=False))
+
+
+def _check_values(values: Mapping[str, Any]) -> None:
+    """Refuse values that are of no setting, or of none of its kinds.
+
+    Raises:
+        ConfigError: for the first.
+    """
+    known = _usual_settings()
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f"there is no setting {key[:60]!r}{suggest(key[:60], known)}")
+        if isinstance(known[key], str) and not isinstance(value, str):
+            raise ConfigError(f"{key} is {str(value)[:60]!r}; expected text")
+    if isinstance(values.get("steps"), int) and values["steps"] > MOST_STEPS:
+        raise ConfigError(
+            f"steps is {values['steps']:.3g}; at most {MOST_STEPS} can be asked for"
+        )
 
 
 def without_settings(changes: Sequence[Change], keys: Sequence[str]) -> list[Change]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -180,6 +181,8 @@ def _requests(folder: Path) -> Iterator[SteeringRequest]:
 def _read_request(path: Path) -> SteeringRequest | None:
     """Read a request; None if it is none."""
     try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # a pipe would hold the run up
+            return None
         with path.open("rb") as file:
             values = json.loads(file.read(MOST))
         kind, settings, step = (values.get(key) for key in ("kind", "settings", "step"))

@@ -8,6 +8,8 @@ again like any other.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -200,7 +202,8 @@ class SteeredRun:
         done, refused = self.ready.done, ""
         try:
             self._go_on(request.settings)
-        except VqclipError as error:
+        except (VqclipError, ValueError, TypeError, AttributeError) as error:
+            # A request may have been written by hand; whatever it holds, the run goes on.
             refused = str(error)
             self.screen.say(f"note: the change after step {done} is left out: {refused}")
         else:
@@ -237,15 +240,23 @@ class SteeredRun:
         if image is None:
             reply = SteeringReply(done, refused="no step has been taken yet")
         else:
-            path = self.place / KEPT / f"{done:05d}.png"
-            try:
-                path.parent.mkdir(exist_ok=True)
-            except OSError as error:
-                raise unwritable_error(path.parent, error) from error
-            save_png(path, image, self.ready.provenance(), overwrite=True)
-            reply = SteeringReply(done, kept=f"{KEPT}/{path.name}")
-            self._tell("kept", f"kept {path}", path=str(path))
+            reply = self._save_kept(image)
         steering.answer_request(request, reply)
+
+    def _save_kept(self, image: Image) -> SteeringReply:
+        """Save a picture that is kept, beside those that were kept before."""
+        done, folder = self.ready.done, self.place / KEPT
+        if folder.is_symlink():
+            return SteeringReply(done, refused=f"{folder} is a link; remove it, or rename it")
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable_error(folder, error) from error
+        names = (f"{done:05d}{f'-{n}' * (n > 1)}.png" for n in itertools.count(1))
+        path = folder / next(name for name in names if not os.path.lexists(folder / name))
+        save_png(path, image, self.ready.provenance())
+        self._tell("kept", f"kept {path}", path=str(path))
+        return SteeringReply(done, kept=f"{KEPT}/{path.name}")
 
     def _tell(self, name: str, words: str, **values: Any) -> None:
         """Tell scripts and people that a request was followed."""
