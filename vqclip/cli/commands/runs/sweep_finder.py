@@ -12,6 +12,7 @@ from vqclip.sweep import sweep_folder
 from vqclip.sweep.planned_runs import give_seed, plan_runs
 from vqclip.sweep.sweep_file import is_sweep_file, read_sweep
 from vqclip.sweep.sweep_folder import SweepFolder
+from vqclip.sweep.tuning import search_folder
 
 
 def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepFolder:
@@ -35,7 +36,11 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
     else:
         _require_file(asked)
         read = read_sweep(asked)
-    plans = plan_runs(read, check_run if complete else _pass_over)
+    check = check_run if complete else _pass_over
+    if read.is_search:
+        plans = search_folder.plan_probes(read, check, complete=complete)
+    else:
+        plans = plan_runs(read, check)
     path = path or sweep_folder.sweep_path(read, out or plans[0].config.out)
     seed = None
     if any(plan.config.seed is None for plan in plans):
@@ -46,6 +51,8 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
             seed = pick_seed(None)
         plans = give_seed(plans, seed)
     files.require_folder(path)
+    if read.is_search:
+        return search_folder.open_search(path, read, plans, seed)
     return sweep_folder.open_folder(path, read, plans, seed)
 
 
