@@ -90,13 +90,15 @@ def holds_values(axes: Sequence[Axis], values: Mapping[str, Any]) -> bool:
     """Whether values are among those of the axes; a table's may be of other ones."""
     if {*values} != {axis.key for axis in axes}:
         return False
-    try:
-        return all(
-            dist._contains(dist.to_internal_repr(_param(axis, values[axis.key])))
-            for axis, dist in zip(axes, _distributions(axes).values(), strict=True)
-        )
-    except (ValueError, TypeError):
-        return False
+    for axis in axes:
+        span = axis.span
+        try:
+            param = _param(axis, values[axis.key])
+        except (ValueError, TypeError):
+            return False
+        if span is not None and not span.low <= param <= span.high:
+            return False
+    return True
 
 
 def _study(axes: Sequence[Axis], trials: Sequence[Trial], seed: int) -> Any:

@@ -121,7 +121,8 @@ class RunJudge:
         text = draft_text(parse_with_negative(config.prompts, config.negative))
         seen = filtered.lay_on_white(image)
         score = zero_shot.judge_picture(seen, text, words=ready.words).score
-        marks = {**self.run.marks, mark: score}
+        before = {each: found for each, found in self.run.marks.items() if each < mark}
+        marks = {**before, mark: score}
         self.run.note_marks(marks)
         if not study.is_pruned(self.folder.sweep.axes, self.trials, marks):
             return
