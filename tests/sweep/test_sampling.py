@@ -87,7 +87,7 @@ def test_no_two_runs_are_the_same(by: str) -> None:
             None,
             "no way to choose the runs (by) is called 'gird'; did you",
         ),
-        (TWO, "grid", 6, "count is for by: random and by: latin"),
+        (TWO, "grid", 6, "count is for by: random, latin and optuna"),
         (TWO, "random", None, "by: random needs to know how many runs; write count: 12"),
         (TWO, "latin", 7, "count is 7, but the axes have 6 combinations; write 6 or less"),
         (TWO, "zip", None, "(prompts 2, seed 3); write as many of each"),

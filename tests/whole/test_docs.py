@@ -17,6 +17,7 @@ from PIL import Image as pillow
 from tests.conftest import Home, Refusal
 from tests.helpers import films, melody, readme, sweeps
 from vqclip.cli import main
+from vqclip.guidance import zero_shot
 
 HEAVY = ("vqgan=", "perceptors=", "size=", "steps=", "frames=", "length=", "growth=")
 HEAVY_OPTIONS = (
@@ -107,6 +108,8 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     Path("art.yaml").write_text("prompts: a red heart\nextends: draft\nseed: 7\n")
     Path("mine.yaml").write_text("style: ink, {}\n")
     sweeps.write(home, {"prompts": ["a fox", "an owl"], "seed": [1, 2]}, name="looks")
+    search = {"by": "optuna", "count": 2, "base": {"prompts": "a fox"}}
+    sweeps.write(home, {"seed": [1, 2]}, name="tune", **search)
     Path("pixray.yaml").write_text("drawer: pixel\nprompts: a fox\n")
     return home
 
@@ -150,8 +153,16 @@ def name_of(words: list[str]) -> str:
 
 @pytest.mark.parametrize("words", RUNNABLE, ids=name_of)
 def test_a_command_of_the_pages_runs(
-    words: list[str], desk: Home, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    desk: Home,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if "tune.yaml" in words:
+        pytest.importorskip("optuna")
+        verdict = zero_shot.Verdict(zero_shot.JUDGE, 0.2, 0, 1)
+        monkeypatch.setattr(zero_shot, "judge_available", lambda names: True)
+        monkeypatch.setattr(zero_shot, "judge_picture", lambda *_, **__: verdict)
     if "music" in words or "--sound" in words:
         pytest.importorskip("librosa")
     if {"--source", "--film"} & set(words) or "film.between_by=flow" in words:

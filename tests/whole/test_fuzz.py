@@ -313,7 +313,7 @@ AXES = st.dictionaries(NAMES | st.just("preset"), st.lists(SCALARS, max_size=3) 
         {"axes": AXES | VALUES},
         optional={
             "base": st.dictionaries(NAMES | st.just("preset"), VALUES, max_size=3) | VALUES,
-            "by": st.sampled_from(["grid", "zip", "random", "latin"]) | SCALARS,
+            "by": st.sampled_from(["grid", "zip", "random", "latin", "optuna"]) | SCALARS,
             "count": st.integers(-2, 5) | SCALARS,
             "sample_seed": SCALARS,
         },

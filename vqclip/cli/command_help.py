@@ -87,7 +87,7 @@ a sweep file:
   axes:                                settings with several values each
     prompts: ["a red fox", "a castle"]
     losses.smoothness: [0, 1, 3]
-  by: grid                             or zip; or random, latin with count: 12
+  by: grid                             or zip; random, latin or optuna with count: 12
 the same command goes on where it stopped, and draws only what is missing"""
 GENERAL = ("generate", "animate", "plan", "dream", "explain", "again", "resume", "direction")
 

@@ -80,6 +80,10 @@ class Span:
             number = math.exp(low + (high - low) * share)
         else:
             number = self.low + (self.high - self.low) * share
+        return self.rounded(number)
+
+    def rounded(self, number: float) -> float:
+        """A number of the range to four digits, not beyond its ends."""
         return min(max(float(f"{number:.4g}"), self.low), self.high)
 
 

@@ -5,6 +5,7 @@
 - random: each axis by itself. More runs begin with the same ones.
 - latin: a Latin hypercube (McKay et al., 1979): each axis is cut into as many equal parts as
   there are runs, and each part is used once. Few runs see the whole range of every axis.
+- optuna: each run by the scores of those before it; see `vqclip.sweep.tuning`.
 
 Every axis has a random stream of its own, so that another axis does not change its values.
 """
@@ -23,6 +24,7 @@ from vqclip.sweep.axes import MOST_VALUES, Axis
 
 Values = Mapping[str, Any]  # of the axes, by their keys
 TRIES = 200  # for runs that are all different
+SEARCHED = "optuna"  # the way that chooses a run when those before are drawn
 BELOW_ONE = 1 - 2**-53  # where rounding made it one
 
 
@@ -42,29 +44,43 @@ def sample_values(
         ConfigError: for more than 1000 runs, or fewer combinations than runs.
     """
     sample = pick(SAMPLERS, by, "way to choose the runs (by)")
+    check_count(axes, by, count, where)
+    return sample(axes, count or 0, seed, where)
+
+
+def check_count(axes: Sequence[Axis], by: str, count: int | None, where: str) -> None:
+    """Refuse a count where it has no meaning, none where there must be one, and too many runs.
+
+    Raises:
+        ConfigError: that says so.
+    """
     if by in ("grid", "zip"):
         if count is not None:
             raise ConfigError(
-                f"{where}: count is for by: random and by: latin; a {by} has as many runs as its "
-                "axes say, so leave it out"
+                f"{where}: count is for by: random, latin and optuna; a {by} has as many runs as "
+                "its axes say, so leave it out"
             )
     elif count is None:
         raise ConfigError(f"{where}: by: {by} needs to know how many runs; write count: 12")
     else:
         _check_room(axes, count, where)
-    return sample(axes, count or 0, seed, where)
 
 
-def _check_room(axes: Sequence[Axis], count: int, where: str) -> None:
-    """Refuse more runs than there are combinations of values."""
+def combinations(axes: Sequence[Axis]) -> int:
+    """How many combinations of values there are; 0 if they cannot be counted."""
     if any(axis.span is not None and not axis.span.whole for axis in axes):
-        return
+        return 0
     sizes = (
         len(axis.values) if axis.span is None else axis.span.high - axis.span.low + 1
         for axis in axes
     )
-    room = math.prod(map(int, sizes))
-    if room < count:
+    return math.prod(map(int, sizes))
+
+
+def _check_room(axes: Sequence[Axis], count: int, where: str) -> None:
+    """Refuse more runs than there are combinations of values."""
+    room = combinations(axes)
+    if 0 < room < count:
         raise ConfigError(
             f"{where}: count is {count}, but the axes have {room} combinations; write {room} or "
             "less, or by: grid"
@@ -94,7 +110,7 @@ def _zip(axes: Sequence[Axis], count: int, seed: int, where: str) -> list[Values
     keys = [axis.key for axis in axes]
     rows = zip(*(axis.values for axis in axes), strict=True)
     found: list[Values] = [dict(zip(keys, row, strict=True)) for row in rows]
-    if len({_written(each) for each in found}) < len(found):
+    if len({written(each) for each in found}) < len(found):
         raise ConfigError(f"{where}: by: zip makes the same run twice; remove one of them")
     return found
 
@@ -108,7 +124,7 @@ def _random(axes: Sequence[Axis], count: int, seed: int, where: str) -> list[Val
 
     found: dict[str, Values] = {}
     for values in draw():
-        found.setdefault(_written(values), values)
+        found.setdefault(written(values), values)
         if len(found) == count:
             return list(found.values())
     raise _too_alike(where, count)
@@ -124,7 +140,7 @@ def _latin(axes: Sequence[Axis], count: int, seed: int, where: str) -> list[Valu
             columns[axis.key] = [_value_at(axis, share) for share in shares]
         rows = zip(*columns.values(), strict=True)
         found: list[Values] = [dict(zip(columns, row, strict=True)) for row in rows]
-        if len({_written(each) for each in found}) == count:
+        if len({written(each) for each in found}) == count:
             return found
     raise _too_alike(where, count)
 
@@ -155,5 +171,6 @@ def _stream(seed: int, key: str, attempt: int = 0) -> Random:
     return Random(f"{seed} {key} {attempt}")  # of Python's own, which are the same everywhere
 
 
-def _written(values: Values) -> str:
+def written(values: Values) -> str:
+    """Values as text, the same for the same ones."""
     return json.dumps(values, sort_keys=True, default=str)

@@ -4,8 +4,8 @@ base: {preset: draft, size: 128x128}   settings of every run, as in a run file
 axes:                                  settings, each with its values
   prompts: ["a red fox", "a castle"]
   seed: [1, 2, 3]
-by: grid                               grid, zip, random or latin
-count: 12                              of runs, for random and latin
+by: grid                               grid, zip, random, latin or optuna
+count: 12                              of runs, for random, latin and optuna
 sample_seed: 0                         of the values that are chosen at random
 """
 
@@ -34,7 +34,7 @@ from vqclip.sweep.axes import (
     spread_axis,
 )
 from vqclip.sweep.engines.engine_settings import RaySettings, SlurmSettings, read_engine
-from vqclip.sweep.sampling import SAMPLERS, Values, sample_values
+from vqclip.sweep.sampling import SAMPLERS, SEARCHED, Values, check_count, sample_values
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,10 @@ class Sweep:
         parents: the layers of settings that `base` extends.
         own: the layers of `base` itself.
         axes: with all values, but for ranges of random and latin.
-        runs: the values of each run.
+        runs: the values of each run; none if they are searched for.
         by: how they were chosen.
+        count: how many are asked for; None where the axes tell.
+        sample_seed: of the random numbers that they were chosen by.
         slurm, ray: what is asked of these engines.
     """
 
@@ -77,6 +79,13 @@ class Sweep:
     by: str = "grid"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     ray: RaySettings = field(default_factory=RaySettings)
+    count: int | None = None
+    sample_seed: int = 0
+
+    @property
+    def is_search(self) -> bool:
+        """Whether its runs are chosen one by one, by the scores of those before."""
+        return self.by == SEARCHED
 
     def layers(self, values: Values) -> list[Layer]:
         """The layers of settings of a run with some values of the axes."""
@@ -124,10 +133,14 @@ def read_sweep(path: Path, text: str | None = None) -> Sweep:
     search_path = _search_path(path, [*parents, *own])
     axes = [*_template_axes([*parents, *own], axes, search_path), *axes]
     axes = [expand_axis(axis, search_path, where) for axis in axes]
-    runs = sample_values(axes, by, count, sample_seed, where)
+    runs: list[Values] = []
+    if by == SEARCHED:
+        check_count(axes, by, count, where)
+    else:
+        runs = sample_values(axes, by, count, sample_seed, where)
     slurm = read_engine(found.get("slurm"), SlurmSettings, f"{where}: slurm")
     ray = read_engine(found.get("ray"), RaySettings, f"{where}: ray")
-    return Sweep(path, text, parents, own, axes, runs, by, slurm, ray)
+    return Sweep(path, text, parents, own, axes, runs, by, slurm, ray, count, sample_seed)
 
 
 def _check_keys(found: Mapping[str, Any], where: str) -> None:
@@ -152,9 +165,10 @@ def _read_sampling(found: Mapping[str, Any], where: str) -> tuple[str, int | Non
     """How the runs are chosen, how many, and by which seed."""
     by, count = found.get("by") or "grid", found.get("count")
     seed = found.get("sample_seed") or 0
-    if not isinstance(by, str) or by not in SAMPLERS:
+    ways = (*SAMPLERS, SEARCHED)
+    if not isinstance(by, str) or by not in ways:
         raise ConfigError(
-            f"{where}: by is {by!r}{suggest(str(by), SAMPLERS)} (one of: {', '.join(SAMPLERS)})"
+            f"{where}: by is {by!r}{suggest(str(by), ways)} (one of: {', '.join(ways)})"
         )
     if count is not None and not (isinstance(count, int) and 1 <= count <= MOST_VALUES):
         raise ConfigError(f"{where}: count is {count!r}; write a number from 1 to {MOST_VALUES}")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +33,9 @@ from vqclip.sweep.sweep_file import Sweep
 
 ASKED, TABLE, CSV, SHEET = "sweep.yaml", "table.json", "table.csv", "sheet.png"
 FAILED = "failed.json"  # in the folder of a run that failed
-WRITTEN = ("run.json", "log.jsonl", "steps", "frames")  # before a checkpoint
-DONE, BEGUN, TO_COME, BROKEN = "done", "begun", "to come", "failed"
+JUDGED = "judged.json"  # in the folder of a run of a search: its scores on the way
+WRITTEN = ("run.json", "log.jsonl", "steps", "frames", JUDGED)  # before a checkpoint
+DONE, BEGUN, TO_COME, BROKEN, PRUNED = "done", "begun", "to come", "failed", "pruned"
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ class SweepRun:
 
     @property
     def state(self) -> str:
-        """What it has come to: done, failed, begun or to come."""
+        """What it has come to: done, failed, pruned, begun or to come."""
         if (self.folder / "final.png").is_file():
             return DONE
         if (self.folder / FAILED).is_file():
             return BROKEN
+        if self.pruned:
+            return PRUNED
         return BEGUN if self.has_checkpoint else TO_COME
 
     @property
@@ -62,6 +65,25 @@ class SweepRun:
     def error(self) -> str:
         """Why it failed, or ""."""
         return str(read_object(self.folder / FAILED).get("error", ""))
+
+    @property
+    def pruned(self) -> str:
+        """The last picture of a run that was pruned, within its folder; "" if it was not."""
+        return str(read_object(self.folder / JUDGED).get("pruned", ""))
+
+    @property
+    def marks(self) -> dict[int, float]:
+        """The scores that it had on the way, by the numbers of the marks."""
+        found = read_object(self.folder / JUDGED).get("scores")
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {int(k): float(v) for k, v in pairs if k.isdigit() and isinstance(v, int | float)}
+
+    def note_marks(self, marks: Mapping[int, float], pruned: str = "") -> None:
+        """Write down the scores that it had on the way, and its last picture if it is pruned."""
+        told: dict[str, Any] = {"scores": {str(mark): score for mark, score in marks.items()}}
+        if pruned:
+            told["pruned"] = pruned
+        write_whole(self.folder / JUDGED, json.dumps(told).encode(), overwrite=True)
 
     def note_failure(self, error: str) -> None:
         """Write down why it failed."""
@@ -91,6 +113,7 @@ class SweepFolder:
     Args:
         seed: of the runs to which the file gives none; None if it gives one to all.
         left: folders of runs that were asked for before, and are not any more.
+        unchosen: of a search, stand-ins for the runs whose values are not chosen yet.
     """
 
     path: Path
@@ -98,11 +121,17 @@ class SweepFolder:
     runs: Sequence[SweepRun]
     seed: int | None = None
     left: Sequence[str] = ()
+    unchosen: Sequence[PlannedRun] = ()
+
+    @property
+    def total(self) -> int:
+        """How many runs are asked for."""
+        return len(self.runs) + len(self.unchosen)
 
     @property
     def missing(self) -> list[SweepRun]:
-        """The runs that are not done, those that began first."""
-        left = [run for run in self.runs if run.state != DONE]
+        """The runs that are neither done nor pruned, those that began first."""
+        left = [run for run in self.runs if run.state not in (DONE, PRUNED)]
         return sorted(left, key=lambda run: run.state != BEGUN)
 
     @contextmanager
@@ -131,6 +160,8 @@ class SweepFolder:
                 write_whole(asked, text)
             for run in self.runs:
                 (run.folder / FAILED).unlink(missing_ok=True)
+                if not self.sweep.is_search:  # then every run is drawn to its end
+                    (run.folder / JUDGED).unlink(missing_ok=True)
 
 
 def sweep_path(sweep: Sweep, out: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vqclip.sweep.axes import Axis, value_label
 from vqclip.sweep.sheet_picture import Cell, Sheet, Side
-from vqclip.sweep.sweep_folder import BEGUN, BROKEN, DONE, SweepFolder, SweepRun
+from vqclip.sweep.sweep_folder import BEGUN, BROKEN, DONE, PRUNED, SweepFolder, SweepRun
 from vqclip.sweep.table import Result
 
 MOST_ACROSS = 10  # columns, beyond which the longer axis goes down
@@ -33,7 +33,9 @@ def sweep_sheet(folder: SweepFolder, results: Sequence[Result]) -> Sheet:
             cells[0, index] = _cell(run, result, _told(run, axes))
     done = sum(result.state == DONE for result in results)
     failed = sum(result.state == BROKEN for result in results)
-    about = f"{done} of {len(results)} drawn" if done < len(results) else f"{done} runs"
+    pruned = sum(result.state == PRUNED for result in results)
+    about = f"{done} of {folder.total} drawn" if done < folder.total else f"{done} runs"
+    about += f", {pruned} pruned" if pruned else ""
     about += f", {failed} failed" if failed else ""
     return Sheet(
         cells,
@@ -78,9 +80,11 @@ def _told(run: SweepRun, axes: Sequence[Axis]) -> list[str]:
 
 
 def _cell(run: SweepRun, result: Result, told: Sequence[str]) -> Cell:
+    score = [] if result.score is None else [f"score {result.score:.2f}"]
     if result.state == DONE:
-        score = [] if result.score is None else [f"score {result.score:.2f}"]
         return Cell(run.folder / "final.png", [*told, *score])
+    if result.state == PRUNED:
+        return Cell(run.folder / run.pruned, [*told, ", ".join(["pruned", *score])])
     if result.state == BROKEN:
         return Cell(None, told, f"failed: {result.error}")
     return Cell(None, [*told, "begun" if result.state == BEGUN else "to come"])

@@ -14,7 +14,15 @@ from typing import Any
 
 from vqclip.media.files import write_whole
 from vqclip.sweep.axes import value_label
-from vqclip.sweep.sweep_folder import BROKEN, CSV, TABLE, SweepFolder, SweepRun, read_object
+from vqclip.sweep.sweep_folder import (
+    BROKEN,
+    CSV,
+    PRUNED,
+    TABLE,
+    SweepFolder,
+    SweepRun,
+    read_object,
+)
 
 LAST_BYTES = 2**16  # of a log, in which its last line is looked for
 
@@ -24,9 +32,10 @@ class Result:
     """What a run has come to.
 
     Args:
-        state: done, failed, begun or to come.
+        state: done, failed, pruned, begun or to come.
         seed: that it was drawn with; None before it began.
-        score: of the second judge, -1 to 1; None where nobody judged it.
+        score: of the second judge, -1 to 1; of a run that was pruned, its last one; None where
+            nobody judged it.
         better: how many other things fit the picture better, for the judge.
         losses: those of its last step, by name, as they count.
         seconds: that it has taken.
@@ -49,11 +58,13 @@ def read_result(run: SweepRun) -> Result:
     verdict = verdict if isinstance(verdict, dict) else {}
     losses = read_last_step(run.folder / "log.jsonl").get("losses")
     seed = notes.get("seed", run.plan.config.seed)
-    state = run.state
+    state, score = run.state, _number(verdict.get("score"))
+    if state == PRUNED and (marks := run.marks):
+        score = marks[max(marks)]
     return Result(
         state=state,
         seed=seed if isinstance(seed, int) else None,
-        score=_number(verdict.get("score")),
+        score=score,
         better=verdict["better"] if isinstance(verdict.get("better"), int) else None,
         losses={str(k): _number(v) for k, v in losses.items()}
         if isinstance(losses, dict)

@@ -70,7 +70,10 @@ def test_what_is_not_installed_is_said_with_how_to_install_it(
     assert main.main(["doctor", "device=cpu"]) == 0
     said = facts(capsys)
     assert "pip install imageio-ffmpeg" in said["ffmpeg"]
-    assert said["extras"] == "train, multilingual, depth, wavelets, show, sound, slurm, ray, web"
+    assert (
+        said["extras"]
+        == "train, multilingual, depth, wavelets, show, sound, slurm, ray, tune, web"
+    )
     assert said["no video"] == "pip install 'vqclip[video]' (cv2)"
     assert said["no search"] == "pip install 'vqclip[search]' (faiss)"
 

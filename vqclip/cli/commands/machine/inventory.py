@@ -32,6 +32,7 @@ EXTRAS = {
     "sound": ("librosa",),
     "slurm": ("submitit",),
     "ray": ("ray",),
+    "tune": ("optuna",),
     "web": ("gradio", "send2trash"),
 }
 

@@ -21,6 +21,7 @@ from vqclip.run.record.noted_changes import Change
 from vqclip.run.record.noted_layouts import find_layouts
 
 if TYPE_CHECKING:
+    from vqclip.cli.commands.runs.steered_run import StepWatch
     from vqclip.media.film_assembly import Film
     from vqclip.run.record.provenance import Provenance
     from vqclip.run.resume import ResumePoint
@@ -81,6 +82,7 @@ def draw_run(
     before: EarlierPicture | None = None,
     point: ResumePoint | None = None,
     place: Path | None = None,
+    watch: StepWatch | None = None,
 ) -> None:
     """Draw the picture of a request, into a new run folder or on in an old one.
 
@@ -89,6 +91,7 @@ def draw_run(
         before: the picture that is made again, to compare the models with.
         point: where a run stopped that is to go on; its folder is locked already.
         place: the folder of a run of a sweep, locked already; None for the next in `out`.
+        watch: called after each step; what it raises ends the run, which is saved.
 
     Raises:
         KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
@@ -97,7 +100,7 @@ def draw_run(
     from vqclip.models import device
 
     with device.use_deterministic(config.deterministic) as unsteady:
-        place, film = _draw(request, screen, progress, command, before, point, place)
+        place, film = _draw(request, screen, progress, command, before, point, place, watch)
     if unsteady:
         screen.say(
             f"note: torch has no deterministic {', '.join(unsteady)} here: if you make the "
@@ -131,6 +134,7 @@ def _draw(
     before: EarlierPicture | None,
     point: ResumePoint | None,
     place: Path | None,
+    watch: StepWatch | None,
 ) -> tuple[Path, Film | None]:
     """Load the models, and draw into the run's folder; give that and the film."""
     from vqclip import session
@@ -176,7 +180,8 @@ def _draw(
                 ready, place, point.state, point.film
             )  # what is asked for now holds
         run = SteeredRun(
-            *(request, ready, place, film, point, screen, progress, command), prepare_run
+            *(request, ready, place, film, point, screen, progress, command),
+            *(prepare_run, watch),
         )
         run.play()
     return place, run.film

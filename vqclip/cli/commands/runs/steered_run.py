@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from vqclip.tensors import Image
 
 Preparation = Callable[[RunConfig, Console, Progress, None, "ResumePoint | None"], "Request"]
+StepWatch = Callable[["Runner", "Image"], None]  # called after each step; may end the run
 KEPT = "kept"  # the folder of pictures that are kept from the middle of a run
 _POLL = 0.2  # seconds
 
@@ -55,6 +56,8 @@ class SteeredRun:
     Attributes:
         point: where it stopped before, if it goes on.
         prepare: makes the request of changed settings.
+        watch: called after each step with its picture; what it raises ends the run, which is
+            saved.
         image: the picture of the last step, [1, 3, H, W] in [0, 1].
         verdicts: what the second CLIP said of the finished picture.
         is_ready: whether `ready` can take steps, and has not stopped.
@@ -69,6 +72,7 @@ class SteeredRun:
     progress: Progress
     command: Sequence[str]
     prepare: Preparation
+    watch: StepWatch | None = None
     image: Image | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     is_ready: bool = True
@@ -111,6 +115,8 @@ class SteeredRun:
             for step in watched:
                 self._tell_trouble(step)
                 self.image = step.image
+                if self.watch is not None:
+                    self.watch(self.ready, step.image)
                 if due := self._find_due():
                     return due
                 if asked and step.index + 1 < ready.total:

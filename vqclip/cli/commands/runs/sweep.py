@@ -17,11 +17,11 @@ from vqclip.cli.commands.runs.sweep_finder import find_sweep
 from vqclip.cli.commands.runs.sweep_worker import RunArtist, draw_share
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
-from vqclip.errors import VqclipError, pick
+from vqclip.errors import ConfigError, VqclipError, pick
 from vqclip.models.model_cache import keep_models
 from vqclip.sweep.engines import ray_cluster, slurm
 from vqclip.sweep.engines.engine_settings import require_engine
-from vqclip.sweep.sweep_folder import BROKEN, DONE, SHEET, TABLE, SweepFolder, SweepRun
+from vqclip.sweep.sweep_folder import BROKEN, DONE, PRUNED, SHEET, TABLE, SweepFolder, SweepRun
 
 if TYPE_CHECKING:
     from vqclip.sweep.drawing import Board
@@ -70,7 +70,9 @@ def sweep(options: SweepOptions, screen: Console, progress: Progress) -> None:
     folder = find_sweep(Path(options.asked), options.out, complete=not options.plan)
     if options.plan:
         sweep_plan.tell_plan(folder, screen)
-    elif options.on == "slurm":
+        return
+    _refuse_search_elsewhere(folder, options.on)
+    if options.on == "slurm":
         submit_sweep(folder, options, screen, progress)
     else:
         if options.on == "ray":
@@ -84,6 +86,15 @@ def require_engines(name: str) -> None:
         slurm.require_slurm()
     elif name == "ray":
         require_engine("ray", "ray")
+
+
+def _refuse_search_elsewhere(folder: SweepFolder, engine: str) -> None:
+    """Refuse a search on a cluster: it chooses a run by the scores of those before it."""
+    if folder.sweep.is_search and engine != "local":
+        raise ConfigError(
+            f"--on {engine} draws runs side by side, and by: optuna chooses each one by the "
+            f"scores of those before it; leave out --on {engine}, or write by: latin"
+        )
 
 
 def submit_sweep(
@@ -125,17 +136,20 @@ def draw_sweep(
 
     folder.begin()
     progress.started, progress.folder = True, folder.path
-    board, total = Board(folder), len(folder.runs)
-    missing = folder.missing
-    screen.event("sweep", folder=str(folder.path), runs=total, done=total - len(missing))
-    screen.say(_greeting(folder, len(missing)))
+    board, total = Board(folder), folder.total
+    missing = len(folder.missing) + len(folder.unchosen)
+    screen.event("sweep", folder=str(folder.path), runs=total, done=total - missing)
+    screen.say(_greeting(folder, missing))
     for name in folder.left:
         screen.say(f"note: {folder.path / name} is not asked for any more; it stays as it is")
     busy: list[SweepRun] = []
     try:
         board.write(last=not missing)
         if options.on == "ray" and missing:
-            _draw_elsewhere(folder, board, len(missing), options)
+            _draw_elsewhere(folder, board, missing, options)
+        elif folder.sweep.is_search:
+            with keep_models():
+                busy = _search(folder, board, options, screen, progress)
         else:
             artist = RunArtist(folder, options.command, screen, progress)
             with keep_models():
@@ -150,7 +164,17 @@ def draw_sweep(
         results = board.write(last=True)
     if busy:
         screen.say(f"note: {len(busy)} of them are being drawn by another vqclip")
-    _end(folder, results, screen)
+    _end(board.folder, results, screen)
+
+
+def _search(
+    folder: SweepFolder, board: Board, options: SweepOptions, screen: Console, progress: Progress
+) -> list[SweepRun]:
+    """Draw a search, whose runs are chosen one by one."""
+    from vqclip.cli.commands.runs.sweep_search import Search
+
+    search = Search(folder, board, options.command, screen, progress)
+    return search.play(reraise=options.debug)
 
 
 def _draw_elsewhere(
@@ -164,7 +188,7 @@ def _draw_elsewhere(
 
 
 def _greeting(folder: SweepFolder, missing: int) -> str:
-    total = len(folder.runs)
+    total = folder.total
     if not missing:
         return f"all {total} runs are drawn already, in {folder.path}"
     here = f", {total - missing} of them drawn already" if missing < total else ""
@@ -175,6 +199,7 @@ def _end(folder: SweepFolder, results: list[Result], screen: Console) -> None:
     """Say what a sweep has come to."""
     states = [result.state for result in results]
     sheet = folder.path / SHEET
+    _tell_best(folder, results, screen)
     screen.event(
         "swept",
         folder=str(folder.path),
@@ -183,10 +208,8 @@ def _end(folder: SweepFolder, results: list[Result], screen: Console) -> None:
         runs=len(states),
         done=states.count(DONE),
         failed=states.count(BROKEN),
+        **({"pruned": states.count(PRUNED)} if folder.sweep.is_search else {}),
     )
-    best = _best(folder, results)
-    if best is not None:
-        screen.say(best)
     if failed := states.count(BROKEN):
         number, first = next(
             (run.plan.number, result.error)
@@ -200,16 +223,23 @@ def _end(folder: SweepFolder, results: list[Result], screen: Console) -> None:
     screen.result(str(sheet), exact=True)
 
 
-def _best(folder: SweepFolder, results: list[Result]) -> str | None:
+def _tell_best(folder: SweepFolder, results: list[Result], screen: Console) -> None:
     """Say which run the second judge likes best, if it judged several of one prompt."""
     if len({run.plan.config.prompts for run in folder.runs}) > 1:
-        return None  # whose scores cannot be compared
+        return  # whose scores cannot be compared
     judged = [
         (result.score, run)
         for run, result in zip(folder.runs, results, strict=True)
-        if result.score is not None
+        if result.score is not None and result.state == DONE
     ]
-    if len(judged) < 2:
-        return None
+    is_search = folder.sweep.is_search
+    if len(judged) < 2 - is_search:
+        return
     score, run = max(judged, key=lambda each: each[0])
-    return f"the second judge likes {run.folder.name} best: {score:.2f} ({run.plan.describe()})"
+    if is_search:
+        values = dict(run.plan.values)
+        told = {"number": run.plan.number, "folder": str(run.folder), "values": values}
+        screen.event("best", **told, score=score)
+    screen.say(
+        f"the second judge likes {run.folder.name} best: {score:.2f} ({run.plan.describe()})"
+    )

@@ -13,6 +13,7 @@ from vqclip.sweep import sweep_folder
 from vqclip.sweep.planned_runs import give_seed, plan_runs
 from vqclip.sweep.sweep_file import is_sweep_file, read_sweep
 from vqclip.sweep.sweep_folder import SweepFolder
+from vqclip.sweep.tuning import search_folder
 
 
 def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepFolder:
@@ -36,9 +37,13 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
     else:
         _require_file(asked)
         read = read_sweep(asked)
-    plans = plan_runs(read, check_run if complete else _pass_over)
+    check = check_run if complete else _pass_over
+    if read.is_search:
+        plans = search_folder.plan_probes(read, check, complete=complete)
+    else:
+        plans = plan_runs(read, check)
     named = out or plans[0].config.out
-    if path is None and "%" in named and re.search("%[A-Z]+%", named):
+    if path is None and re.search("%[A-Z]+%", named):
         raise ConfigError(
             f"out is {named}, and the runs of a sweep lie in its own folder; write a name "
             "without %…%"
@@ -53,6 +58,8 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
             seed = pick_seed(None)
         plans = give_seed(plans, seed)
     files.require_folder(path)
+    if read.is_search:
+        return search_folder.open_search(path, read, plans, seed)
     return sweep_folder.open_folder(path, read, plans, seed)
 
 

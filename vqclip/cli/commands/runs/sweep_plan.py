@@ -43,9 +43,9 @@ def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
     shared = plan_summary.SharedCounts()
     found = [
         plan_summary.estimate_cost(
-            make_request(run.plan.config, clipped=True, complete=False), shared
+            make_request(plan.config, clipped=True, complete=False), shared
         )
-        for run in folder.missing
+        for plan in [*(run.plan for run in folder.missing), *folder.unchosen]
     ]
     known = [each.seconds for each in found if each.seconds is not None]
     seconds: float | None = None
@@ -63,7 +63,7 @@ def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
 def tell_plan(folder: SweepFolder, screen: Console) -> None:
     """Say what a sweep would draw, and how long it would take."""
     estimate = estimate_sweep(folder)
-    runs, missing = len(folder.runs), len(folder.missing)
+    runs, missing = folder.total, len(folder.missing) + len(folder.unchosen)
     screen.event(
         "plan",
         folder=str(folder.path),
@@ -82,7 +82,11 @@ def tell_plan(folder: SweepFolder, screen: Console) -> None:
             low, high = (f"{each:g}" for each in (axis.span.low, axis.span.high))
             rows[-1] = (axis.key, f"from {low} to {high}{', log' * axis.span.log}")
     screen.table(rows, heads=True)
-    by = {"grid": "every combination", "zip": "values side by side"}
+    by = {
+        "grid": "every combination",
+        "zip": "values side by side",
+        "optuna": "searched by their scores; bad ones are stopped early",
+    }
     how = by.get(folder.sweep.by, folder.sweep.by)
     lines = [f"runs      {runs} ({how}), {runs - missing} of them drawn already"]
     lines.append(f"folder    {folder.path}")

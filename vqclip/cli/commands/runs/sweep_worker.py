@@ -14,6 +14,7 @@ from vqclip.models.model_cache import keep_models
 from vqclip.sweep.sweep_folder import SweepFolder, SweepRun
 
 if TYPE_CHECKING:
+    from vqclip.cli.commands.runs.steered_run import StepWatch
     from vqclip.run.resume import ResumePoint
 
 
@@ -41,12 +42,17 @@ def draw_share(folder: str, command: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class RunArtist:
-    """Draws the runs of a sweep, and says so in a line each."""
+    """Draws the runs of a sweep, and says so in a line each.
+
+    Args:
+        watch: called after each step; what it raises ends the run, which is saved.
+    """
 
     folder: SweepFolder
     command: Sequence[str]
     screen: Console
     progress: Progress
+    watch: StepWatch | None = None
 
     def draw(self, run: SweepRun, point: ResumePoint | None) -> None:
         """Draw a run into its folder, which is locked."""
@@ -54,7 +60,7 @@ class RunArtist:
 
         from vqclip.run import resume as run_resume
 
-        plan, total = run.plan, len(self.folder.runs)
+        plan, total = run.plan, self.folder.total
         values: dict[str, Any] = dict(plan.values)
         self.screen.event(
             *("run",), number=plan.number, of=total, values=values, folder=str(run.folder)
@@ -67,7 +73,10 @@ class RunArtist:
                 config = run_resume.resumed_settings(point, [])
             request = run_drawing.prepare_run(config, quiet, self.progress, point=point)
             run_drawing.draw_run(
-                *(request, quiet, self.progress, self.command), point=point, place=run.folder
+                *(request, quiet, self.progress, self.command),
+                point=point,
+                place=run.folder,
+                watch=self.watch,
             )
         finally:
             torch.set_num_threads(threads)  # another run may have set its own
