@@ -77,6 +77,7 @@ class SteeredRun:
         Raises:
             KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
         """
+        steering.mark_paused(self.place, False)  # of a process that was killed while it waited
         with catch_interrupts() as asked, ExitStack() as stack:
             due = self._find_due() if self.point is not None else []
             while True:
@@ -186,8 +187,10 @@ class SteeredRun:
                     self._tell("paused", f"paused after step {self.ready.done}")
                     self.screen.say(f"to go on: vqclip steer {self.place} --continue")
                 paused = each.kind == "pause"
+                steering.mark_paused(self.place, paused)
                 steering.answer_request(each, SteeringReply(self.ready.done))
             if asked:
+                steering.mark_paused(self.place, False)
                 return
             if paused:
                 time.sleep(_POLL)
