@@ -234,13 +234,15 @@ def test_a_run_is_drawn_steered_and_neither_closing_nor_a_killed_server_loses_it
     assert page.inner_text("#vq-live .vq-title") == HOSTILE
     page.wait_for_selector("#vq-live .vq-curve")
     assert page.title() == "vqclip"
+    page.click(".vq-pause:has-text('Pause')")  # or it takes a core from all that follows
+    page.wait_for_selector("#vq-live[data-status=paused]")
     page.close()
     page, other = open_page(context, server), open_page(context, server)
     for each in (page, other):
         each.wait_for_function(
             "text => document.querySelector('#vq-prompt textarea').value === text", arg=HOSTILE
         )
-        each.wait_for_selector("#vq-live[data-status=drawing] .vq-stop")
+        each.wait_for_selector("#vq-live[data-status=paused] .vq-stop")
         assert each.inner_text("#vq-live .vq-title") == HOSTILE
     steer(page, "losses.smoothness=2 optimiser.rate=0.2", prompt=HOSTILE + " | fog:0.5")
     page.wait_for_selector(".vq-steer .vq-note:has-text('Changed from step')")
@@ -248,8 +250,6 @@ def test_a_run_is_drawn_steered_and_neither_closing_nor_a_killed_server_loses_it
     assert other.locator(".vq-changes img").count() == 0
     steer(page, "seed=5")
     page.wait_for_selector(".vq-steer .vq-wrong:has-text('seed cannot change in the middle')")
-    page.click(".vq-pause:has-text('Pause')")
-    other.wait_for_selector("#vq-live[data-status=paused]")
     server.end(signal.SIGKILL)
     page.wait_for_selector("#vq-live[data-status=lost]")
     server.start()

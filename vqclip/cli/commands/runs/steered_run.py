@@ -232,6 +232,8 @@ class SteeredRun:
             point = self.point
             run_resume.write_resume_point(ready, self.place, point.state, point.film)
             self.point = run_resume.find_resume_point(self.place)
+            # A paused run takes no step yet, and is looked at, and steered again, by its notes.
+            writer.note_settings(self.place, ready.provenance())
         self.is_ready = True
 
     def _keep(self, request: SteeringRequest) -> None:
