@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import vqclip
 from vqclip.errors import ConfigError
+from vqclip.run.record import steering
 from vqclip.web.file_locks import is_locked, lock_file
 from vqclip.web.jobs import Job, Jobs
 
@@ -39,6 +41,9 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     package = tmp_path / "package" / "vqclip"
     package.mkdir(parents=True)
     (package / "__main__.py").write_text(COMMAND)
+    own = Path(vqclip.__file__).parent  # all else of the package is the real one's
+    begun = (own / "__init__.py").read_text(encoding="utf-8")
+    (package / "__init__.py").write_text(f"{begun}\n__path__.append({str(own)!r})\n")
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     monkeypatch.chdir(tmp_path)  # python -m looks there first
     return Jobs(tmp_path / "out")
@@ -66,6 +71,29 @@ def test_a_job_is_found_again_and_stopped_by_another_server(jobs: Jobs) -> None:
     assert other.drawing("0001-a-fox") is None
 
 
+def test_a_second_picture_waits_for_its_turn_and_can_be_taken_out(jobs: Jobs) -> None:
+    run = jobs.out / "0001-a-fox"
+    run.mkdir(parents=True)
+    first = jobs.start_job("generate", [str(run)], "a fox")
+    second, third = (jobs.start_job("generate", [name], name) for name in ("a bear", "an owl"))
+    other = jobs.start_job("steer", ["x"], "what draws nothing waits for nobody")
+    wait(lambda: jobs.read_job_state(other).events)
+    for each in (second, third):
+        wait(lambda each=each: jobs.read_job_state(each).is_queued)
+    wait(lambda: jobs.read_job_state(first).events)
+    assert jobs.list_ahead(third.name) == [second, first]
+    assert "start" not in jobs.read_job_state(second).events
+    assert jobs.stop_job(second)
+    wait(lambda: not jobs.read_job_state(second).alive)
+    assert "start" not in jobs.read_job_state(second).events
+    assert jobs.read_job_state(third).is_queued
+    steering.mark_paused(run, True)  # somebody wants to draw something else meanwhile
+    wait(lambda: "start" in jobs.read_job_state(third).events)
+    assert not jobs.read_job_state(third).is_queued and jobs.read_job_state(first).alive
+    for each in (first, third, other):
+        assert jobs.stop_job(each)
+
+
 def test_a_process_that_has_the_number_by_now_is_left_alone(jobs: Jobs) -> None:
     name = "1700000000000-00000000"
     (jobs.folder / name).mkdir(parents=True)
@@ -85,8 +113,6 @@ Jobs(Path({str(jobs.out)!r})).start_job("generate", [{str(jobs.out / "0001-x")!r
 os.kill(os.getpid(), signal.SIGKILL)
 """
     import subprocess
-
-    import vqclip
 
     home = str(Path(vqclip.__file__).parents[1])
     # The server's own package is the real one; that of its worker is the one that waits.

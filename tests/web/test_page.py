@@ -23,7 +23,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> 'a' \"fox\" \u202eabc"
 STRANGE = "0900-<img src=x onerror=alert(1)>'\""  # the name of a run's folder
-SMALL = "init=random\nlayout=off\ngrowth=[]\ncutouts.count=2\nfilm.format=none\ndrawer=vqgan"
+SMALL = "init=random\nlayout=off\ngrowth=[]\ncutouts.count=2\nfilm.format=none\ndrawer=pixels"
 missing = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
 found = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -50,7 +50,10 @@ pytestmark = [
 
 @dataclass
 class Server:
-    """A `vqclip web` of its own, which can be killed and started again."""
+    """A `vqclip web` of its own, which can be killed; which starts when it is asked.
+
+    A start takes seconds: the library of the page is large.
+    """
 
     out: Path
     port: int
@@ -60,6 +63,8 @@ class Server:
 
     @property
     def address(self) -> str:
+        if self.process is None:
+            self.start()
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -77,10 +82,19 @@ class Server:
         assert self.process.stdout is not None
         assert self.process.stdout.readline().decode().strip() == f"{self.address}/"
 
-    def kill(self) -> None:
+    @property
+    def number(self) -> int:
+        """The number of its process."""
+        assert self.address and self.process is not None
+        return self.process.pid
+
+    def end(self, how: int) -> int:
+        """End it by a signal, and give its exit status."""
+        os.kill(self.number, how)
         assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        status = self.process.wait(20)
+        self.process = None
+        return status
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         """Ask for a path as it is written, past all that browsers tidy up."""
@@ -115,7 +129,8 @@ def make_run(folder: Path, prompt: str, seed: int) -> None:
     Image.new("RGB", (64, 64), "teal").save(folder / "final.png")
 
 
-@pytest.fixture(scope="module")
+# With `-n`, tests of other modules come between those of this one.
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = tmp_path_factory.mktemp("studio")
     with socket.socket() as free:
@@ -131,14 +146,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (place / "runs").mkdir()
     for number, name in enumerate((STRANGE, "0901-a-fox", "0902-a-bear")):
         make_run(running.out / name, HOSTILE if name == STRANGE else name[5:], number)
-    running.start()
-    try:
-        yield running
-    finally:
-        running.kill()
+    yield running
+    if running.process is not None:
+        running.end(signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # tests elsewhere begin a loop of their own
 def context(server: Server) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -166,10 +179,17 @@ def type_lines(page: Any, lines: str) -> None:
 
 def draw(page: Any, prompt: str, steps: int) -> None:
     page.fill("#vq-prompt textarea", prompt)
-    page.fill("#vq-size input", "64x64")
+    page.fill("#vq-size input", "32x32")
     page.fill("#vq-steps textarea, #vq-steps input", str(steps))
     type_lines(page, SMALL)
     page.click("#vq-draw")
+
+
+def steer(page: Any, lines: str, prompt: str = "") -> None:
+    if prompt:
+        page.fill(".vq-steer-prompt", prompt)
+    page.fill(".vq-steer-lines", lines)
+    page.click(".vq-steer .vq-change")
 
 
 def source(page: Any) -> str:
@@ -200,7 +220,7 @@ def test_what_is_typed_is_read_as_text_and_mistakes_are_told(
 
 
 @pytest.mark.starter
-def test_a_run_is_drawn_and_neither_closing_nor_a_killed_server_loses_it(
+def test_a_run_is_drawn_steered_and_neither_closing_nor_a_killed_server_loses_it(
     context: Any, server: Server
 ) -> None:
     page = open_page(context, server)
@@ -214,22 +234,41 @@ def test_a_run_is_drawn_and_neither_closing_nor_a_killed_server_loses_it(
     assert page.inner_text("#vq-live .vq-title") == HOSTILE
     page.wait_for_selector("#vq-live .vq-curve")
     assert page.title() == "vqclip"
+    page.click(".vq-pause:has-text('Pause')")  # or it takes a core from all that follows
+    page.wait_for_selector("#vq-live[data-status=paused]")
     page.close()
     page, other = open_page(context, server), open_page(context, server)
     for each in (page, other):
         each.wait_for_function(
             "text => document.querySelector('#vq-prompt textarea').value === text", arg=HOSTILE
         )
-        each.wait_for_selector("#vq-live[data-status=drawing] .vq-stop")
+        each.wait_for_selector("#vq-live[data-status=paused] .vq-stop")
         assert each.inner_text("#vq-live .vq-title") == HOSTILE
-    server.kill()
+    steer(page, "losses.smoothness=2 optimiser.rate=0.2", prompt=HOSTILE + " | fog:0.5")
+    page.wait_for_selector(".vq-steer .vq-note:has-text('Changed from step')")
+    other.wait_for_selector(".vq-changes li:has-text('optimiser.rate = 0.2')")
+    assert other.locator(".vq-changes img").count() == 0
+    steer(page, "seed=5")
+    page.wait_for_selector(".vq-steer .vq-wrong:has-text('seed cannot change in the middle')")
+    server.end(signal.SIGKILL)
     page.wait_for_selector("#vq-live[data-status=lost]")
     server.start()
+    page.reload()
+    page.wait_for_selector("#vq-live[data-status=paused]")
+    assert page.inner_text(".vq-steer-state").startswith("paused after step")
+    page.click(".vq-pause:has-text('Continue')")
     page.wait_for_selector("#vq-live[data-status=drawing]")
-    page.click("#vq-live .vq-stop")
+    draw(page, "a bear", 9000)
+    page.click(".vq-chip:has-text('a bear') .vq-withdraw")
+    page.wait_for_selector(".vq-queue", state="hidden")
+    page.click("#vq-live[data-status=drawing] .vq-stop")
     other.wait_for_selector("#vq-live[data-status=stopped]")
     (run,) = (each for each in server.out.glob("*-img-src-x-*") if each.is_dir())
-    assert json.loads((run / "run.json").read_text())["prompt"] == HOSTILE
+    notes = json.loads((run / "run.json").read_text())
+    assert notes["prompt"] == HOSTILE + " | fog:0.5"
+    (change,) = notes["changes"]
+    assert change["settings"]["prompts"] == HOSTILE and "optimiser.rate" in change["settings"]
+    assert not [*server.out.glob("*-a-bear/log.jsonl")]
     assert (run / "checkpoint.safetensors").is_file() and not (run / "final.png").exists()
     other.click("#vq-live .vq-resume")  # that it goes on is tested where the command is
     other.wait_for_selector("#vq-live[data-status=waiting] .vq-stop")
@@ -377,17 +416,13 @@ def test_another_origin_or_host_is_refused(server: Server) -> None:
 
 
 def test_the_idle_server_has_no_torch_and_little_memory(server: Server) -> None:
-    assert server.process is not None
-    status = Path(f"/proc/{server.process.pid}/status")
+    status = Path(f"/proc/{server.number}/status")
     if not status.exists():
         pytest.skip("there is no /proc here")
     line = next(each for each in status.read_text().splitlines() if each.startswith("VmRSS"))
     assert int(line.split()[1]) < 400_000
-    assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "torch" not in Path(f"/proc/{server.number}/maps").read_text()
 
 
 def test_an_interrupt_ends_the_server_and_nothing_else(server: Server) -> None:
-    assert server.process is not None
-    server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(20) == 0
-    server.start()
+    assert server.end(signal.SIGINT) == 0

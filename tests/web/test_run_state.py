@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from vqclip.errors import PictureError
+from vqclip.run.record import steering
 from vqclip.run.record.run_folder import locked_folder
 from vqclip.web.run_state import POINTS, newest_picture, read_state
 from vqclip.web.thumbnails import read_thumbnail
@@ -49,6 +50,43 @@ def test_a_run_that_is_drawn_says_how_far_it_is(folder: Path) -> None:
     assert state.picture == "steps/00005.png" and state.stamp > 0
     assert state.at == [*range(10)] and state.losses["a fox"][-1] == 0.9
     assert state.losses["x"] == [None] * 10
+
+
+def test_a_paused_run_is_told_from_one_that_is_drawn_or_was_killed(folder: Path) -> None:
+    steering.mark_paused(folder, True)
+    with locked_folder(folder):
+        state = read_state(folder, "0001-a-fox")
+        assert (state.status, state.left) == ("paused", None)
+        steering.mark_paused(folder, False)
+        assert read_state(folder, "0001-a-fox").status == "drawing"
+        assert not (folder / "steering").exists()
+        steering.mark_paused(folder, True)
+    assert read_state(folder, "0001-a-fox").status == "ended"
+
+
+def test_what_was_changed_on_the_way_is_told_with_what_held_from_there_on(folder: Path) -> None:
+    notes = json.loads((folder / "run.json").read_text())
+    notes["prompt"] = "a bear"
+    notes["config"]["losses"] = {"edges": 2.0}
+    notes["changes"] = [
+        {"step": 3, "settings": {"prompts": "a fox"}},
+        {"step": 5, "settings": {"losses.edges": 0.5}},
+        {"step": 8, "settings": {"losses.edges": 1.0, "prompts": "an owl"}},
+        {"step": 9, "settings": {"losses.unknown": 1.0}},
+    ]
+    (folder / "run.json").write_text(json.dumps(notes))
+    (folder / "kept").mkdir()
+    draw(folder / "kept" / "00007.png")
+    state = read_state(folder, "x")
+    assert state.changes == [
+        {"step": 3, "settings": {"prompts": "an owl"}},
+        {"step": 5, "settings": {"losses.edges": "1.0"}},
+        {"step": 8, "settings": {"losses.edges": "2.0", "prompts": "a bear"}},
+    ]
+    assert state.kept == ["kept/00007.png"]
+    notes["changes"] = [{"step": None}, 3]
+    (folder / "run.json").write_text(json.dumps(notes))
+    assert read_state(folder, "x").changes == []
 
 
 def test_a_run_that_is_not_drawn_is_done_stopped_or_ended(folder: Path) -> None:

@@ -7,7 +7,7 @@ Begin with `server`.
     page            The page: its tabs, its looks, and how it is mounted
     routes          The page's own routes: states and pictures of runs, as JSON
     studio          The studio: runs and jobs of one folder, and what can be done with them
-    jobs            Worker processes, which go on without the page and its server
+    jobs            Worker processes, which wait in a queue and go on without the page's server
     run_state       The state of a run, read from its folder
     folder_index    The index of run folders, with filters
     thumbnails      Thumbnails of runs, kept on disk

@@ -7,6 +7,9 @@ A job is a folder in `OUT/.web/jobs/`:
     err.txt     what it says to people
     alive       locked by the process for as long as it lives
 
+A command that draws waits for those that were asked for before it: its process runs this module,
+which becomes the command when its turn comes. So the queue, too, goes on without a server.
+
 A server that starts anew finds its jobs there, and knows by the lock whether a process with the
 number of a job is still the job's.
 """
@@ -17,18 +20,21 @@ import contextlib
 import json
 import os
 import re
+import runpy
 import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vqclip.errors import ConfigError
 from vqclip.media.files import unwritable_error, write_whole
+from vqclip.run.record.steering import is_paused
 from vqclip.web.file_locks import is_locked, lock_file
 
 _LONGEST = 120_000  # bytes of a word on a command line; Linux takes 131,071
@@ -37,7 +43,8 @@ FOLDER = ".web"  # in the folder of runs: what the page keeps for itself
 _KEPT = 200  # jobs that have ended
 _NAME = re.compile(r"[0-9]{10,16}-[0-9a-f]{8}")
 _MOST = 4 * 2**20  # bytes of what a command has said that are looked at
-_NAMES = ("start", "variant", "done", "stopped", "error")  # of events that say how far it is
+_NAMES = ("queued", "turn", "start", "variant", "done", "stopped", "error")  # of events that
+# say how far it is
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,11 @@ class JobState:
         return str(self.events.get("start", {}).get("run", ""))
 
     @property
+    def is_queued(self) -> bool:
+        """Whether it waits, or waited until its end, for another to be done."""
+        return "queued" in self.events and "turn" not in self.events
+
+    @property
     def error(self) -> str:
         """The sentence with which it was refused, or failed; "" if it was not."""
         told = str(self.events.get("error", {}).get("message", ""))
@@ -104,6 +116,7 @@ class Jobs:
         self.folder = out / FOLDER / "jobs"
         self._started: list[subprocess.Popen[bytes]] = []
         self._ended: dict[str, JobState] = {}
+        self._starting = threading.Lock()  # what is asked for next sees this one alive
 
     def start_job(self, kind: str, words: Sequence[str], title: str, run: str = "") -> Job:
         """Start a command in a process of its own, which outlives the server.
@@ -120,9 +133,14 @@ class Jobs:
             raise ConfigError(
                 f"this is longer than {_LONGEST} letters, and no command takes as much"
             )
+        with self._starting:
+            return self._start(kind, words, title, run)
+
+    def _start(self, kind: str, words: Sequence[str], title: str, run: str) -> Job:
         name = f"{time.time_ns() // 1_000_000}-{secrets.token_hex(4)}"
         job = Job(name, kind, title, [kind, *words], run)
         place = self.folder / name
+        module = ["vqclip.web.jobs", str(place)] if kind in DRAWING else ["vqclip"]
         try:
             place.mkdir(parents=True)
             with (
@@ -132,7 +150,7 @@ class Jobs:
             ):
                 self._note(job)
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "vqclip", *job.words],
+                    [sys.executable, "-m", *module, *job.words],
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
@@ -190,7 +208,7 @@ class Jobs:
 
     def stop_job(self, job: Job) -> bool:
         """Ask the process of a job to save, and to end; False if it has ended."""
-        if not job.pid or not is_locked(self.folder / job.name / "alive"):
+        if not job.pid or not is_locked(self._lock(job)):
             return False
         with contextlib.suppress(ProcessLookupError):
             os.kill(job.pid, signal.SIGINT)
@@ -204,6 +222,24 @@ class Jobs:
             if job.kind in DRAWING and state.alive and run in (job.run, self.name_of(state.run)):
                 return job
         return None
+
+    def list_ahead(self, name: str) -> list[Job]:
+        """The jobs that draw, or wait to, and were asked for before a job, by its name."""
+        return [
+            job
+            for job in self.list_jobs()
+            if job.name < name and job.kind in DRAWING and is_locked(self._lock(job))
+        ]
+
+    def is_busy(self, job: Job) -> bool:
+        """Whether a job draws, or waits to; not one whose run is paused."""
+        if not is_locked(self._lock(job)):
+            return False
+        run = self.read_job_state(job).run
+        return not (run and is_paused(Path(run)))
+
+    def _lock(self, job: Job) -> Path:
+        return self.folder / job.name / "alive"
 
     def name_of(self, folder: str) -> str:
         """The name of a run, which is its path from the folder of runs."""
@@ -252,6 +288,9 @@ def _event(line: bytes) -> dict[str, Any]:
 def _last_events(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The last event of each name that says how far a command is."""
     data = _end_of(path, _MOST)
+    if len(data) == _MOST:  # of a long run: its start is read where it stands
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            data = file.read(2**16) + b"\n" + data
     for name in _NAMES:
         start = data.rfind(b'{"event": "%s"' % name.encode())
         if start >= 0 and (found := _event(data[start:].partition(b"\n")[0])):
@@ -266,3 +305,42 @@ def _end_of(path: Path, most: int) -> bytes:
             return file.read(most)
     except OSError:
         return b""
+
+
+def wait_for_turn(jobs: Jobs, name: str, say: Callable[[str], object], poll: float = 0.5) -> None:
+    """Wait until no job that was asked for earlier draws, or waits to.
+
+    A job whose run is paused lets the next one draw.
+
+    Args:
+        name: of the job that waits.
+        say: is told "queued" when the waiting begins, and "turn" when it ends, if there is
+            anything to wait for.
+        poll: seconds between two looks.
+    """
+    ahead = jobs.list_ahead(name)
+    if not any(map(jobs.is_busy, ahead)):
+        return
+    say("queued")
+    while any(map(jobs.is_busy, ahead)):
+        time.sleep(poll)
+    say("turn")
+
+
+def run_job() -> None:
+    """Be a worker: wait, and become the command. The first word is the job's folder."""
+    place, words = Path(sys.argv[1]), sys.argv[2:]
+    try:
+        wait_for_turn(
+            Jobs(place.parents[2]),
+            place.name,
+            lambda event: print(json.dumps({"event": event}), flush=True),
+        )
+    except KeyboardInterrupt:  # it was taken out of the queue
+        raise SystemExit(130) from None
+    sys.argv = ["vqclip", *words]
+    runpy.run_module("vqclip", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    run_job()

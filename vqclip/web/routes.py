@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from vqclip.errors import ConfigError, PictureError, VqclipError
 from vqclip.web.folder_index import RunFilter
+from vqclip.web.jobs import DRAWING
 from vqclip.web.prompt_reading import read_prompt
 from vqclip.web.run_state import SHOWN, newest_picture
 from vqclip.web.studio import Studio
@@ -60,7 +61,8 @@ def list_routes(studio: Studio) -> list[Route]:
     def do(asked: Mapping[str, Any]) -> Any:
         words = [str(word) for word in asked.get("words", [])]
         started = studio.perform(str(asked.get("do", "")), str(asked.get("key", "")), words)
-        return {"started": started}
+        draws = asked.get("do") in DRAWING
+        return {"started": started, "queued": draws and studio.is_queued(started)}
 
     def job(asked: Mapping[str, Any]) -> Any:
         return describe_job(studio, str(asked.get("key", "")))

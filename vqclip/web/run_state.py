@@ -17,7 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vqclip.config.setting_descriptions import format_value
+from vqclip.config.setting_layers import flatten_keys
 from vqclip.media.files import CHECKPOINT
+from vqclip.run.record.steering import is_paused
 from vqclip.web.file_locks import is_locked
 
 POINTS = 240  # of a curve
@@ -42,7 +45,8 @@ class RunState:
 
     Args:
         name: its path from the folder of runs.
-        status: "drawing", "done", "stopped" (it can go on), or "ended" (it cannot).
+        status: "drawing", "paused" (somebody made it wait), "done", "stopped" (it can go on), or
+            "ended" (it cannot).
         prompt: what is drawn.
         step: how many steps are taken.
         steps: how many there will be; 0 if that is not known.
@@ -55,6 +59,9 @@ class RunState:
         losses: values of each loss, and of their sum as "total", at `at`.
         at: the steps of these values.
         settings: some of its settings, for people: size, seed, what drew.
+        changes: what was changed on the way: {"step": steps that were taken by then,
+            "settings": {key: value from there on}}, values as people write them.
+        kept: pictures that were kept on the way, paths in its folder.
     """
 
     name: str
@@ -71,6 +78,8 @@ class RunState:
     losses: dict[str, list[float | None]] = field(default_factory=dict)
     at: list[int] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 def read_notes(folder: Path) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def is_drawing(folder: Path) -> bool:
 def status_of(folder: Path) -> str:
     """The status of a run; see `RunState`."""
     if is_drawing(folder):
-        return "drawing"
+        return "paused" if is_paused(folder) else "drawing"
     if (folder / "final.png").is_file():
         return "done"
     return "stopped" if (folder / CHECKPOINT).is_file() else "ended"
@@ -150,7 +159,9 @@ def read_state(
         seconds += running
         if begun is None and not notes.get("resumed"):
             begun = 0
-        if begun is not None and steps > taken > begun and running > 0:
+        if seconds > running and steps > taken > 0:  # noted on the way, since it was steered
+            left = (steps - taken) * seconds / taken
+        elif begun is not None and steps > taken > begun and running > 0:
             left = (steps - taken) * running / (taken - begun)
     return RunState(
         name=name,
@@ -167,6 +178,8 @@ def read_state(
         losses=losses,
         at=at,
         settings=describe_briefly(notes),
+        changes=list_changes(notes),
+        kept=[f"kept/{each}" for each in sorted(_list(folder / "kept")) if _STEP.fullmatch(each)],
     )
 
 
@@ -180,6 +193,25 @@ def describe_briefly(notes: dict[str, Any]) -> dict[str, str]:
     if isinstance(computed, dict):
         found["device"] = computed.get("device")
     return {key: str(value) for key, value in found.items() if value not in (None, "")}
+
+
+def list_changes(notes: dict[str, Any]) -> list[dict[str, Any]]:
+    """The changes on the way, from a run's notes, which hold what was set before each.
+
+    Returns:
+        As in `RunState`.
+    """
+    found: list[dict[str, Any]] = []
+    config = notes.get("config")
+    with contextlib.suppress(TypeError, KeyError, AttributeError):
+        now = flatten_keys(config if isinstance(config, dict) else {})
+        now["prompts"] = notes.get("prompt")
+        for each in reversed(notes.get("changes") or []):
+            before = each["settings"]
+            told = {key: str(format_value(now[key])) for key in before if key in now}
+            found.insert(0, {"step": int(each["step"]), "settings": told})
+            now |= before
+    return [each for each in found if each["settings"]]
 
 
 def _running(folder: Path) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from vqclip.config.setting_descriptions import format_value
 from vqclip.errors import ConfigError, OutputError, PictureError, VqclipError
+from vqclip.run.record.steering import is_paused
 from vqclip.web.folder_index import FolderIndex, RunEntry
 from vqclip.web.jobs import DRAWING, FOLDER, Job, Jobs, JobState
 from vqclip.web.run_state import find_film, is_drawing, newest_picture, read_state, status_of
@@ -78,13 +79,17 @@ class Studio:
         for word in words:
             if not WORD.fullmatch(word) and not (what == "steer" and word in STEERING):
                 raise ConfigError(f"{word[:80]!r} is no setting; write key=value")
-        if what in ("resume", "film") and is_drawing(folder):
+        if what in ("resume", "film") and self._is_taken(folder, name):
             raise OutputError(f"{name} is being drawn; stop it, or wait until it is done")
         more = ["--out", str(self.out)] if what in ("again", "vary") else []
         own = "" if what in ("again", "vary") else name
         title = self._title(folder)
         subject = folder / "final.png" if what == "vary" else folder
         return self.jobs.start_job(what, [str(subject), *words, "--json", *more], title, own).name
+
+    def is_queued(self, name: str) -> bool:
+        """Whether a job, by its name, has to wait until others are done."""
+        return any(map(self.jobs.is_busy, self.jobs.list_ahead(name)))
 
     def list_works(self) -> list[dict[str, Any]]:
         """What is being drawn, and what was drawn lately: the newest first."""
@@ -96,7 +101,7 @@ class Studio:
             if work["run"] in named:
                 continue
             named |= {work["run"]} - {""}
-            if work["run"] == "" and work["status"] == "ended":
+            if work["run"] == "" and work["status"] in ("ended", "withdrawn"):
                 continue
             works.append(work)
         entries = sorted(self.index.list_runs(age=2), key=lambda each: each.began, reverse=True)
@@ -144,9 +149,11 @@ class Studio:
     ) -> list[str]:
         """What can be done with a run by now, in the words of `do`."""
         status = status_of(folder)
-        if status == "drawing":
-            alive = job is not None and state is not None and state.alive
+        alive = job is not None and state is not None and state.alive
+        if status in ("drawing", "paused"):
             return ["stop"] * alive + ["steer"] * ("steer" in self.commands)
+        if alive:  # it waits for its turn, or gets ready
+            return ["stop"]
         wanted = ["resume"] * (status == "stopped") + ["again"] + ["vary"] * (status == "done")
         wanted += ["film"] * (find_film(folder) is None and any(folder.glob("frames*/"))) + [
             "trash"
@@ -227,7 +234,7 @@ class Studio:
         raise OutputError(f"{key} is not being drawn any more")
 
     def _trash(self, folder: Path) -> None:
-        if is_drawing(folder):
+        if self._is_taken(folder, self.jobs.name_of(str(folder))):
             raise OutputError(f"{folder.name} is being drawn; stop it first")
         try:
             from send2trash import send2trash
@@ -240,6 +247,10 @@ class Studio:
             raise OutputError(
                 f"{folder} cannot be moved to the bin ({error}); nothing was deleted"
             ) from error
+
+    def _is_taken(self, folder: Path, name: str) -> bool:
+        """Whether somebody draws into a run, or waits to."""
+        return is_drawing(folder) or self.jobs.drawing(name) is not None
 
     def _title(self, folder: Path) -> str:
         with contextlib.suppress(VqclipError, OSError, ValueError):
@@ -264,10 +275,16 @@ class Studio:
 
     def _status(self, job: Job | None, state: JobState | None, folder: Path | None) -> str:
         if job is not None and state is not None:
+            if state.alive and state.is_queued:
+                return "queued"
             if state.alive:
-                return "drawing" if "start" in state.events and folder else "waiting"
+                if "start" not in state.events or folder is None:
+                    return "waiting"
+                return "paused" if is_paused(folder) else "drawing"
             if state.error:
                 return "failed"
+            if state.is_queued and folder is None:
+                return "withdrawn"
         return "ended" if folder is None else status_of(folder)
 
     def _of_job(self, job: Job) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     outputs/0007-a-fox/steering/NUMBER.json    a request; `vqclip steer` writes it, and `vqclip
                                                again` those of a run that was steered
                                 NUMBER.reply   the answer, which the one who asked takes away
+                                paused         is there while the run waits
 
 Requests are taken between two steps, in the order of their names.
 """
@@ -26,6 +27,7 @@ from vqclip.run.record.noted_changes import Change
 
 FOLDER = "steering"
 KINDS = ("change", "pause", "continue", "keep")
+PAUSED = "paused"  # the file that is there while the run waits
 MOST = 2**20  # bytes of a request: thousands of times what settings take
 _POLL = 0.1  # seconds
 
@@ -150,6 +152,23 @@ def wait_for_reply(
         if not alive or time.monotonic() > until:
             return None
         time.sleep(_POLL)
+
+
+def mark_paused(folder: Path, paused: bool) -> None:
+    """Note in a run's folder whether it waits, as far as it can be written."""
+    mark = folder / FOLDER / PAUSED
+    with suppress(OSError):
+        if paused:
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch()
+        else:
+            mark.unlink(missing_ok=True)
+            mark.parent.rmdir()  # unless there are requests
+
+
+def is_paused(folder: Path) -> bool:
+    """Whether a run that is being drawn waits; of another run it tells nothing."""
+    return (folder / FOLDER / PAUSED).is_file()
 
 
 def is_drawn(folder: Path) -> bool:

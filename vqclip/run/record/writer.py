@@ -211,6 +211,19 @@ def _start(folder: Path, provenance: Provenance, command: Sequence[str]) -> dict
     return notes
 
 
+def note_settings(folder: Path, provenance: Provenance) -> None:
+    """Write what makes the pictures from here on into `run.json`; its other notes stay.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    try:
+        before = json.loads((folder / "run.json").read_bytes())
+    except (OSError, ValueError):
+        return  # it is written anew when the next step is taken
+    write_json(folder / "run.json", before | json.loads(provenance.to_json()))
+
+
 def _note_time(folder: Path, notes: dict[str, Any], clock: float) -> None:
     seconds = notes["seconds"] + max(0.0, time.perf_counter() - clock)
     write_json(folder / "run.json", notes | {"seconds": round(seconds, 3)})

@@ -5,7 +5,8 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const SVG = "http://www.w3.org/2000/svg";
   const WORDS = {
-    waiting: "loading the models …", drawing: "drawing", done: "done",
+    waiting: "loading the models …", queued: "waits until those before it are done",
+    drawing: "drawing", paused: "paused", done: "done", withdrawn: "taken out of the queue",
     stopped: "stopped, and saved", failed: "failed", ended: "ended before it was done",
   };
   const NAMES = {
@@ -87,7 +88,7 @@
       lost = false;
       works = found.works;
       if (!watched || found.watched === null) {
-        const first = works.find((work) => work.status === "drawing") || works[0];
+        const first = works.find((work) => ["drawing", "paused"].includes(work.status)) || works[0];
         if (first && first.key !== watched) { watched = first.key; again = true; }
       }
       showLive(found.watched);
@@ -126,7 +127,8 @@
     const facts = el("div", {class: "vq-facts"});
     const actions = el("div", {class: "vq-actions"});
     const error = el("div", {class: "vq-error", role: "alert", hidden: true});
-    const steering = steerPanel();
+    const steering = steerPanel(), queue = el("div", {class: "vq-queue", hidden: true});
+    const history = el("div", {class: "vq-history", hidden: true});
     const curves = el("div", {class: "vq-curves", hidden: true});
     const said = el("pre", {class: "vq-said"});
     const more = el("details", {class: "vq-more"}, el("summary", {}, "What the command says"), said);
@@ -134,8 +136,8 @@
       el("div", {class: "vq-stage"}, picture, film, empty),
       el("div", {class: "vq-bar"}, fill),
       el("div", {class: "vq-head"}, el("div", {class: "vq-told"}, title, line, facts), actions),
-      error, steering, curves, more);
-    parts = {root, picture, film, empty, title, line, fill, facts, actions, error, steering, curves, said, more};
+      queue, error, steering.root, history, curves, more);
+    parts = {root, picture, film, empty, title, line, fill, facts, actions, error, steering, queue, history, curves, said, more};
     lastState = "";
     return parts;
   }
@@ -151,6 +153,7 @@
     panel.empty.hidden = Boolean(state && state.picture);
     panel.empty.dataset.busy = found && found.status === "waiting" ? "yes" : "no";
     panel.empty.lastChild.textContent = !found ? "Write what you want to see, and press Draw."
+      : found.status === "queued" ? "It is drawn when those before it are done."
       : found.status === "waiting" || found.status === "drawing" ? WORDS.waiting
       : "There is no picture.";
     panel.title.textContent = found ? (state && state.prompt) || found.title || found.run : "";
@@ -159,9 +162,8 @@
     panel.error.hidden = !(found && found.error);
     panel.error.textContent = found ? found.error : "";
     showActions(panel.actions, found ? found.can || (found.alive ? ["stop"] : []) : [], found);
-    const steers = Boolean(found && found.can && found.can.includes("steer"));
-    panel.steering.hidden = !steers;
-    panel.steering.dataset.run = steers ? found.run : "";
+    panel.steering.show(found && found.can && found.can.includes("steer") ? found : null);
+    showHistory(panel.history, state);
     showCurves(panel.curves, state);
     const said = found ? [...(found.words ? ["$ " + quoted(found.words)] : []), ...(found.said || [])] : [];
     panel.said.textContent = said.join("\n");
@@ -219,13 +221,15 @@
   function showActions(place, can, found) {
     const wanted = can.filter((each) => each !== "steer");
     const shown = [...place.children].map((each) => each.dataset.do).join();
+    const waits = String(Boolean(found && found.status === "queued"));
     place.dataset.key = found ? found.key : "";
     place.dataset.run = found ? found.run : "";
-    if (shown === wanted.join()) return;
+    if (shown === wanted.join() && place.dataset.waits === waits) return;
+    place.dataset.waits = waits;
     place.replaceChildren(...wanted.map((what) => el("button", {
       class: `vq-button vq-${what}`, type: "button", data: {do: what},
       onclick: (event) => act(event.currentTarget, what, place),
-    }, NAMES[what])));
+    }, found && found.status === "queued" && what === "stop" ? "Take out of the queue" : NAMES[what])));
   }
 
   async function act(button, what, place) {
@@ -233,36 +237,74 @@
     if (what === "trash" && !confirm(`Move ${run} to the system's bin?`)) return;
     button.disabled = true;
     try {
-      const {started} = await send("do", {do: what, key});
-      if (started) { follow(started); openTab("Draw"); }
+      const {started, queued} = await send("do", {do: what, key});
+      if (started) { begin(started, queued); openTab("Draw"); }
       if (what === "trash") { if (watched === run) watched = ""; closeDetails(); loadGallery(); }
       poll();
     } catch (error) { say(error.message); }
     setTimeout(() => { button.disabled = false; }, 1500);
   }
 
-  // A run that goes on is steered by the command of that name; it is hidden where there is none.
+  // A run that is drawn is steered by the command of that name; it is hidden where there is none.
   function steerPanel() {
-    const told = el("p", {class: "vq-note", role: "status"}, "Weights, losses, rates and prompts, as key=value.");
-    const changes = el("input", {class: "vq-input", placeholder: "losses.saturation=0.5", "aria-label": "what to change",
-      onkeydown: (event) => { if (event.key === "Enter") apply(changes.value); }});
-    const button = (name, word) => el("button", {class: "vq-button", type: "button", onclick: () => apply(word || changes.value)}, name);
-    const apply = async (text) => {
-      const words = text.trim().startsWith("--") ? [text.trim()] : text.split(/\s*\n\s*|\s+(?=[a-z_.]+=)/).map((word) => word.trim()).filter(Boolean);
-      if (!words.length) return;
-      told.textContent = "…";
+    const told = el("p", {class: "vq-note", role: "status"});
+    const enter = (event) => { if (event.key === "Enter") change(); };
+    const prompt = el("input", {class: "vq-input vq-steer-prompt", dir: "auto", onkeydown: enter});
+    const lines = el("input", {class: "vq-input vq-steer-lines", placeholder: "losses.smoothness=4 optimiser.rate=0.1", onkeydown: enter});
+    const button = (name, kind, onclick) => el("button", {class: `vq-button vq-${kind}`, type: "button", onclick}, name);
+    const apply = button("Change", "change", () => change());
+    const pause = button("Pause", "pause", () => order(paused ? "--continue" : "--pause"));
+    const keep = button("Keep this moment", "keep", () => order("--keep"));
+    const state = el("span", {class: "vq-steer-state"});
+    let run = "", drawn = "", paused = false;
+
+    function show(found) {
+      root.hidden = !found;
+      if (!found) { run = ""; return; }
+      if (found.run !== run) { run = found.run; drawn = ""; prompt.value = lines.value = ""; tell("", false); }
+      const now = found.state.prompt;
+      if (prompt.value === drawn) prompt.value = now;  // what somebody types there stays
+      drawn = now;
+      paused = found.status === "paused";
+      root.dataset.paused = paused ? "yes" : "no";
+      state.textContent = paused ? `paused after step ${found.state.step}` : "what you change holds from the next step on";
+      pause.textContent = paused ? "Continue" : "Pause";
+    }
+    function tell(text, wrong) {
+      told.textContent = text;
+      told.className = wrong ? "vq-wrong" : "vq-note";
+      told.hidden = !text;
+    }
+    function change() {
+      const words = lines.value.split(/\s*\n\s*|\s+(?=[a-z_.]+=)/).map((word) => word.trim()).filter(Boolean);
+      if (prompt.value !== drawn) words.unshift(`prompts=${prompt.value}`);
+      if (!words.length) { tell("Nothing is changed yet: write another prompt, other weights, or a setting.", true); return; }
+      order(...words);
+    }
+    async function order(...words) {
+      const own = run, buttons = [apply, pause, keep];
+      tell("The run answers after its step …", false);
+      buttons.forEach((each) => { each.disabled = true; });
       try {
-        const {started: job} = await send("do", {do: "steer", key: panel.dataset.run, words});
-        let state = {alive: true};
-        while (state.alive) { await rest(300); state = await ask("job", {key: job}); }
-        told.textContent = state.error || state.said.at(-1) || "done";
-        if (!state.error && !text.startsWith("--")) changes.value = "";
-      } catch (error) { told.textContent = error.message; }
-    };
-    const panel = el("div", {class: "vq-steer", hidden: true}, el("div", {class: "vq-caption"}, "Steer"),
-      el("div", {class: "vq-row"}, changes, button("Change")),
-      el("div", {class: "vq-row"}, button("Pause", "--pause"), button("Continue", "--continue"), button("Keep this moment", "--keep")), told);
-    return panel;
+        const {started: job} = await send("do", {do: "steer", key: own, words});
+        let answer = {alive: true};
+        while (answer.alive) { await rest(300); answer = await ask("job", {key: job}); }
+        const reply = answer.events.find((each) => each.event === "steered");
+        if (own === run) tell(answer.error || sentence(reply) || answer.said.at(-1) || "done", Boolean(answer.error));
+        if (reply && reply.kind === "change") { lines.value = ""; drawn = prompt.value; }
+      } catch (error) { tell(error.message, true); }
+      buttons.forEach((each) => { each.disabled = false; });
+      poll();
+    }
+    const sentence = (reply) => !reply ? "" : reply.kind === "change" ? `Changed from step ${reply.step + 1} on.`
+      : reply.kind === "keep" ? `The picture after step ${reply.step} is kept.`
+      : reply.kind === "pause" ? "It waits, and is saved." : "It goes on.";
+    const field = (name, input) => el("label", {class: "vq-field"}, el("span", {}, name), input);
+    const root = el("div", {class: "vq-steer", hidden: true},
+      el("div", {class: "vq-steer-head"}, el("div", {class: "vq-caption"}, "Steer"), state,
+        el("div", {class: "vq-row"}, keep, pause)),
+      field("Prompt and weights", prompt), el("div", {class: "vq-row"}, field("Other settings, key=value", lines), apply), told);
+    return {root, show};
   }
 
   function showCurves(place, state) {
@@ -291,7 +333,34 @@
     place.replaceChildren(el("div", {class: "vq-caption"}, "Losses"), drawing, legend);
   }
 
+  function showQueue() {
+    const panel = live(), waiting = works.filter((work) => work.status === "queued").reverse();
+    if (!panel) return;
+    panel.queue.hidden = waiting.length === 0;
+    const text = JSON.stringify(waiting.map((work) => [work.key, work.title]));
+    if (panel.queue.dataset.text === text) return;
+    panel.queue.dataset.text = text;
+    panel.queue.replaceChildren(el("span", {}, "Drawn next:"), ...waiting.map((work) => el("span", {class: "vq-chip"},
+      el("button", {type: "button", dir: "auto", title: work.title, onclick: () => follow(work.key)}, work.title || work.run),
+      el("button", {type: "button", class: "vq-withdraw", title: "take it out of the queue", "aria-label": "take it out of the queue",
+        onclick: async () => { try { await send("do", {do: "stop", key: work.key}); } catch (error) { say(error.message); } poll(); }}, "✕"))));
+  }
+
+  // What was changed on the way, and what was kept: the run's own notes.
+  function showHistory(place, state) {
+    const changes = state ? state.changes : [], kept = state ? state.kept : [];
+    place.hidden = !changes.length && !kept.length;
+    place.replaceChildren(
+      changes.length ? el("div", {class: "vq-caption"}, "Changed on the way") : "",
+      changes.length ? el("ul", {class: "vq-changes"}, changes.map((each) => el("li", {}, el("b", {}, `from step ${each.step + 1} on`),
+        ...Object.entries(each.settings).map(([key, value]) => el("span", {dir: "auto"}, key === "prompts" ? value : `${key} = ${value}`))))) : "",
+      kept.length ? el("div", {class: "vq-caption"}, "Kept on the way") : "",
+      kept.length ? el("div", {class: "vq-kept"}, kept.map((file) => el("a", {href: pictureOf(state.name, file, ""), target: "_blank", rel: "noopener"},
+        el("img", {src: pictureOf(state.name, file, ""), alt: ""}), `step ${parseInt(file.split("/")[1], 10)}`))) : "");
+  }
+
   function showWorks() {
+    showQueue();
     const root = $("#vq-works");
     if (!root) return;
     const known = new Map([...root.children].map((each) => [each.dataset.key, each]));
@@ -395,10 +464,17 @@
     }
   }
 
+  // What has to wait does not take the place of the picture that is being drawn.
+  function begin(key, queued) {
+    const shown = live();
+    const busy = shown && ["waiting", "drawing"].includes(shown.root.dataset.status);
+    if (queued && busy) { say("It waits for its turn: one picture is drawn at a time.", true); poll(); } else follow(key);
+  }
+
   function started(text, open = false) {
     const found = JSON.parse(text || "{}");
     if (found.error) { say(found.error); return; }
-    if (found.key) follow(found.key);
+    if (found.key) begin(found.key, found.queued);
     if (found.key && open) openTab("Draw");
   }
 
@@ -606,13 +682,14 @@
   }
 
   // ---- the page as a whole ---------------------------------------------------------------------
-  function say(text) {
+  function say(text, good = false) {
     let place = $("#vq-say");
     if (!place) { place = el("div", {id: "vq-say", role: "alert", onclick: () => { place.hidden = true; }}); $("body").append(place); }
     place.textContent = text;
+    place.dataset.good = good ? "yes" : "no";
     place.hidden = false;
     clearTimeout(say.timer);
-    say.timer = setTimeout(() => { place.hidden = true; }, 12000);
+    say.timer = setTimeout(() => { place.hidden = true; }, good ? 5000 : 12000);
   }
   function openTab(name) {
     for (const tab of document.querySelectorAll("button[role=tab]")) if (tab.textContent.trim() === name) tab.click();

@@ -112,7 +112,7 @@ def build(studio: Studio, tab: Any) -> None:
                 [*words, *preset_words, "--json", "--out", str(studio.out)],
                 str(values[0]),
             )
-            return json.dumps({"key": job.name})
+            return json.dumps({"key": job.name, "queued": studio.is_queued(job.name)})
         except VqclipError as error:
             return json.dumps({"error": str(error)})
 

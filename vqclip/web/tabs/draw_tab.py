@@ -112,7 +112,8 @@ def build(studio: Studio) -> None:
     def draw(*values: Any) -> str:
         try:
             words = list_words(*values)
-            return json.dumps({"key": studio.start_run(words, str(values[0])).name})
+            name = studio.start_run(words, str(values[0])).name
+            return json.dumps({"key": name, "queued": studio.is_queued(name)})
         except VqclipError as error:
             return json.dumps({"error": str(error)})
 

@@ -83,6 +83,7 @@ class SteeredRun:
         Raises:
             KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
         """
+        steering.mark_paused(self.place, False)  # of a process that was killed while it waited
         with catch_interrupts() as asked, ExitStack() as stack:
             due = self._find_due() if self.point is not None else []
             while True:
@@ -194,8 +195,10 @@ class SteeredRun:
                     self._tell("paused", f"paused after step {self.ready.done}")
                     self.screen.say(f"to go on: vqclip steer {self.place} --continue")
                 paused = each.kind == "pause"
+                steering.mark_paused(self.place, paused)
                 steering.answer_request(each, SteeringReply(self.ready.done))
             if asked:
+                steering.mark_paused(self.place, False)
                 return
             if paused:
                 time.sleep(_POLL)
@@ -238,6 +241,8 @@ class SteeredRun:
             point = self.point
             run_resume.write_resume_point(ready, self.place, point.state, point.film)
             self.point = run_resume.find_resume_point(self.place)
+            # A paused run takes no step yet, and is looked at, and steered again, by its notes.
+            writer.note_settings(self.place, ready.provenance())
         self.is_ready = True
 
     def _keep(self, request: SteeringRequest) -> None:
