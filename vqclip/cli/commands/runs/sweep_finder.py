@@ -56,6 +56,8 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
             from vqclip.models.device import pick_seed
 
             seed = pick_seed(None)
+            if complete:  # of two that begin at the same time, one picks
+                seed = sweep_folder.claim_seed(path, seed)
         plans = give_seed(plans, seed)
     files.require_folder(path)
     if read.is_search:
