@@ -14,5 +14,5 @@ Begin with `sweep_file`.
     sheet_picture  Labelled contact sheets: pictures in rows and columns
     lettering      Lettering of sheets: the font, and lines that fit
 
-In `engines`: sweeps on clusters, by Slurm and Ray.
+In `engines`: sweeps on clusters, by Slurm and Ray. In `family`: offspring of pictures.
 """

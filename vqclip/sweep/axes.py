@@ -209,8 +209,13 @@ def spread_axis(axis: Axis, by: str, where: str) -> Axis:
     return Axis(axis.key, tuple(span.spaced()))
 
 
-def expand_axis(axis: Axis, search_path: SearchPath, where: str) -> Axis:
+def expand_axis(
+    axis: Axis, search_path: SearchPath, where: str, *, repeats: bool = False
+) -> Axis:
     """The axis with each choice of its templates as a value.
+
+    Args:
+        repeats: whether a value may be there twice, as one of those that stand side by side.
 
     Raises:
         ConfigError: if a value is there twice, or is no text where one is wanted.
@@ -225,7 +230,7 @@ def expand_axis(axis: Axis, search_path: SearchPath, where: str) -> Axis:
     seen = set[str]()
     for value in values:
         shown = json.dumps(value, sort_keys=True, default=str)
-        if shown in seen:
+        if shown in seen and not repeats:
             raise ConfigError(
                 f"{where}: axes: {axis.key} has {value_label(value)} twice; remove one of them"
             )

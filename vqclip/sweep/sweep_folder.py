@@ -31,6 +31,7 @@ from vqclip.run.record import run_folder
 from vqclip.sweep.planned_runs import PlannedRun
 from vqclip.sweep.sweep_file import Sweep
 
+FAMILY = "family.json"  # of offspring: their parents, and what was mutated
 ASKED, TABLE, CSV, SHEET = "sweep.yaml", "table.json", "table.csv", "sheet.png"
 FAILED = "failed.json"  # in the folder of a run that failed
 WRITTEN = ("run.json", "log.jsonl", "steps", "frames")  # before a checkpoint
@@ -126,7 +127,7 @@ class SweepFolder:
         asked, text = self.path / ASKED, self.sweep.text.encode("utf-8")
         with self.locked():
             if asked.is_file() and asked.read_bytes() != text:
-                _set_aside(asked)
+                set_aside(asked)
             if not asked.is_file():
                 write_whole(asked, text)
             for run in self.runs:
@@ -226,7 +227,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _set_aside(path: Path) -> Path:
+def set_aside(path: Path) -> Path:
     """Give a file or a folder another name, which nothing has."""
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.stem}-{number}{path.suffix}")):

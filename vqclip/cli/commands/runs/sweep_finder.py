@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from glob import escape
 from pathlib import Path
 
 from vqclip.config.schema import RunConfig
@@ -35,7 +37,8 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
     else:
         _require_file(asked)
         read = read_sweep(asked)
-    plans = plan_runs(read, check_run if complete else _pass_over)
+    check = partial(_check_inside, path) if path else check_run
+    plans = plan_runs(read, check if complete else _pass_over)
     path = path or sweep_folder.sweep_path(read, out or plans[0].config.out)
     seed = None
     if any(plan.config.seed is None for plan in plans):
@@ -47,6 +50,14 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
         plans = give_seed(plans, seed)
     files.require_folder(path)
     return sweep_folder.open_folder(path, read, plans, seed)
+
+
+def _check_inside(folder: Path, config: RunConfig) -> None:
+    """Refuse settings that cannot be drawn; a start picture may lie in the folder of its run."""
+    name = config.init
+    is_plain = name.endswith(".png") and Path(name).name == name
+    found = next(iter(folder.glob(f"*/{escape(name)}")), None) if is_plain else None
+    check_run(config, None if found is None else found.parent)
 
 
 def _pass_over(config: RunConfig) -> None:
