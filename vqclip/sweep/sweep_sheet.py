@@ -92,13 +92,14 @@ def _list_objects(found: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _changes(mutated: Mapping[str, Any]) -> Iterator[str]:
-    """What was mutated, in short: `smoothness 10 > 14`."""
+    """What was mutated, in short: `smoothness 10 to 14`."""
     for key, pair in mutated.items():
         before, after = pair if isinstance(pair, list) and len(pair) == 2 else ("", pair)
         if key == "prompts":
             yield value_label(after)
         else:
-            yield f"{key.rpartition('.')[2]} {value_label(before)} > {value_label(after)}"
+            name = key.removeprefix("losses.")
+            yield f"{name} {value_label(before)} to {value_label(after)}"
 
 
 def split_axes(axes: Sequence[Axis]) -> tuple[Sequence[Axis], Sequence[Axis]]:

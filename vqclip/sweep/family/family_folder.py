@@ -35,7 +35,7 @@ from vqclip.sweep.sweep_folder import ASKED, FAMILY, read_object, set_aside
 
 MOST = 64  # offspring
 LEAST_SIDE = 128  # of a draft, in pixels; of a smaller parent, its own
-FEWER, LEAST_STEPS = 3, 12  # a draft takes one step of so many, and not fewer than so many
+FEWER, LEAST_STEPS = 3, 20  # a draft takes one step of so many, and not fewer than so many
 _SIZES = ("size", "aspect")
 
 

@@ -116,8 +116,8 @@ def read_parent(word: str) -> Parent:
         picture = None
     if config.frames or config.length or config.source.film:
         raise PictureError(
-            f"{word} is an animation, and offspring are made of still pictures; draw one with its "
-            f"settings first: vqclip again {folder} frames=0"
+            f"{word} is an animation, and offspring are made of still pictures; draw one with "
+            f"its settings first: vqclip again {folder} frames=0"
         )
     data = notes.to_json().encode() if picture is None else picture.read_bytes()
     tree = read_object(folder.absolute().parent / FAMILY)

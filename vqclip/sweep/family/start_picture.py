@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from vqclip.media import images
 
-BENT = 0.05  # how far points move, in picture sizes
+BENT = 0.035  # how far points move, in picture sizes
 TURNED, ZOOMED = 7.0, 0.10  # degrees, and a share of the size
-TINTED = 0.10  # of large areas
+TINTED = 0.06  # of large areas
 HUE = 22.0  # degrees by which all colours turn
 GRAIN = 0.05
 SOFT = 3.0  # how steep the borders of a blend are
@@ -82,9 +82,7 @@ def _bend(picture: Tensor, generator: Generator) -> Tensor:
     )
 
 
-def _field(
-    channels: int, shape: Sequence[int], generator: Generator, cells: int = 3
-) -> Tensor:
+def _field(channels: int, shape: Sequence[int], generator: Generator, cells: int = 3) -> Tensor:
     """Smooth noise of about unit size: [1, channels, *shape]."""
     coarse = torch.randn(1, channels, cells + 1, cells + 1, generator=generator).clamp(-2, 2)
     return functional.interpolate(coarse, tuple(shape), mode="bicubic", align_corners=True)
