@@ -42,7 +42,7 @@ class Gene:
 
 GENES = (
     Gene("losses.smoothness", 0.8, 0.2, 60),
-    Gene("losses.saturation", 0.5, -1.0, 2.0, adds=True),
+    Gene("losses.saturation", 0.25, -0.6, 1.0, adds=True),
     Gene("losses.distinct", 0.5, 0.02, 1),
     Gene("losses.init", 0.8, 0.1, 10),
     Gene("losses.symmetry", 0.5, 0.05, 10),

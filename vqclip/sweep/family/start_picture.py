@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from vqclip.media import images
 
-BENT = 0.035  # how far points move, in picture sizes
+BENT = 0.045  # how far points move, in picture sizes
 TURNED, ZOOMED = 7.0, 0.10  # degrees, and a share of the size
 TINTED = 0.06  # of large areas
 HUE = 22.0  # degrees by which all colours turn
