@@ -165,6 +165,10 @@ def make_offspring(family: Family) -> list[Offspring]:
     keys = {key for each in found for key in each.values}
     for each in found:  # side by side, every axis has a value of every run
         each.values.update({key: start[key] for key in keys - each.values.keys()})
+    for key in keys - {"prompts"}:
+        if all(each.values[key] == start[key] for each in found):
+            for each in found:
+                del each.values[key]
     return found
 
 
