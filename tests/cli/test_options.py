@@ -20,7 +20,7 @@ UNPARSED = {
 NEEDED = {  # the least that a command has to be given
     **{"classify": ["a.png", "--labels", "a | b"], "search": ["photos"], "plot": ["1"]},
     **{"show": ["a.png"], "diff": ["a.png", "b.png"], "models": ["list"]},
-    **{"completion": ["bash"], "sweep": ["foxes.yaml"], "sheet": ["outputs"]},
+    **{"completion": ["bash"], "sweep": ["foxes.yaml"], "sheet": ["outputs"], "vary": ["a"]},
 }
 
 

@@ -71,6 +71,8 @@ def lightened(words: list[str], home: Home) -> list[str]:
         light += ["--perceptor", str(home.clip), "steps=2", "previews=0"]
     if name == "resume":
         light.append("steps=4")
+    if name == "vary":
+        light += ["--count", "1"]
     return [name, *light]
 
 
@@ -130,6 +132,8 @@ def material(words: list[str], home: Home) -> None:
         assert main.main([*made, "--quiet", "--out", "made"]) == 0
         Path("outputs").mkdir(exist_ok=True)
         next(Path("made").glob("0001-*")).rename(Path("outputs") / run)
+    for family in dict.fromkeys(re.findall(r"outputs/(\d{4}-vary-[\w-]+)", typed)):
+        make_family(Path("outputs") / family)
     if "run.yaml" in typed and "--to" not in words:
         Path("run.yaml").write_text("prompts: a fox\n")
     if "<my-cat>" in typed:
@@ -145,6 +149,16 @@ def material(words: list[str], home: Home) -> None:
         Path("photos").rename("outputs")
     if words[0] == "search" and "pictures" in words:
         Path("photos").rename("pictures")
+
+
+def make_family(folder: Path) -> None:
+    """Make the folder of a run that of a family, in which that run is number 3 and number 5."""
+    run = folder.rename("one")
+    names = {number: f"{number:04d}-a-red-fox" for number in (3, 5)}
+    for name in names.values():
+        shutil.copytree(run, folder / name)
+    rows = [{"number": number, "folder": name} for number, name in names.items()]
+    (folder / "family.json").write_text(json.dumps({"id": "x", "offspring": rows}))
 
 
 def name_of(words: list[str]) -> str:

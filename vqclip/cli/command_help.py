@@ -44,7 +44,7 @@ SORTED = {  # the commands, as they stand on the first page
     "draw": ("generate", "animate", "dream", "again", "resume"),
     "before": ("plan", "explain", "presets", "models", "import"),
     "after": ("show", "diff", "sheet", "film", "classify", "score", "search"),
-    "many": ("sweep", "steer", "web"),
+    "many": ("sweep", "vary", "steer", "web"),
 }
 ALSO = ("plot", "train", "invert", "direction", "help", "doctor", "completion")  # without words
 # The ten settings on the first page, as they are typed, and below them where the rest is.

@@ -36,7 +36,7 @@ from vqclip.cli.commands import (
     train,
 )
 from vqclip.cli.commands.machine import doctor
-from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep, web
+from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep, vary, web
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -258,6 +258,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "plan": Command(show.plan, show.PlanOptions),
     "sweep": Command(sweep.sweep, sweep.SweepOptions),
     "sheet": Command(sheet.sheet, sheet.SheetOptions),
+    "vary": Command(vary.vary, vary.VaryOptions),
     "web": Command(web.web, web.WebOptions),
     "dream": Command(dream.dream, dream.DreamOptions),
     "explain": Command(explain.explain, explain.ExplainOptions),

@@ -18,7 +18,7 @@ from vqclip.cli.command_help import Block, epilog, first_page, option_help, opti
 from vqclip.cli.commands import completion, film, models, plot, train
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.machine import doctor
-from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep, web
+from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep, vary, web
 from vqclip.cli.commands.score_film import FLOW
 from vqclip.cli.option_hints import PROMPTED, suggest_option
 from vqclip.config.setting_descriptions import describe_settings
@@ -280,6 +280,7 @@ OTHERS: dict[str, Callable[[Parser], None]] = {
     "import": import_settings.add_arguments,
     "sweep": sweep.add_arguments,
     "sheet": sheet.add_arguments,
+    "vary": vary.add_arguments,
     "web": web.add_arguments,
     "steer": steer.add_arguments,
     "show": _add_show,

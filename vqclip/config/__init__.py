@@ -6,6 +6,7 @@ Begin with `loading`.
     setting_fields        Fields of the settings schema: dataclass fields with help, choices and
                           bounds
     draw_settings         Drawers: what a picture is made of, and the settings `draw.…` of each
+    loss_settings         Losses beside the prompts: the settings `losses.…`
     setting_descriptions  Descriptions of settings: names, defaults and help for tables and notes
     setting_layers        Layers of values, merged over the schema, with errors that name the
                           setting

@@ -14,5 +14,6 @@ Begin with `sweep_file`.
     sheet_picture  Labelled contact sheets: pictures in rows and columns
     lettering      Lettering of sheets: the font, and lines that fit
 
-In `engines`: sweeps on clusters, by Slurm and Ray. In `tuning`: searches, by Optuna.
+In `engines`: sweeps on clusters, by Slurm and Ray. In `tuning`: searches, by Optuna. In `family`:
+offspring of pictures.
 """

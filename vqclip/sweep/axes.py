@@ -174,10 +174,12 @@ def _read_span(key: str, value: Mapping[str, Any], where: str) -> Span:
     for name, end in zip(("from", "to"), ends, strict=True):
         fits = isinstance(end, int | float) and not isinstance(end, bool)
         if not fits or not math.isfinite(float(str(end))):
-            raise ConfigError(f"{place}: {name} is {end!r}; write a number")
+            raise ConfigError(f"{place}: {name} is {str(end)[:40]!r}; write a number")
     low, high = (float(str(end)) for end in ends)
     if low >= high:
         raise ConfigError(f"{place}: from {ends[0]} to {ends[1]} is no range; from is the less")
+    if not math.isfinite(high - low):
+        raise ConfigError(f"{place}: from {low:g} to {high:g} is too wide a range")
     log, count = value.get("log", False), value.get("count")
     if not isinstance(log, bool):
         raise ConfigError(f"{place}: log is {log!r}; write true or false")
@@ -213,8 +215,13 @@ def spread_axis(axis: Axis, by: str, where: str) -> Axis:
     return Axis(axis.key, tuple(span.spaced()))
 
 
-def expand_axis(axis: Axis, search_path: SearchPath, where: str) -> Axis:
+def expand_axis(
+    axis: Axis, search_path: SearchPath, where: str, *, repeats: bool = False
+) -> Axis:
     """The axis with each choice of its templates as a value.
+
+    Args:
+        repeats: whether a value may be there twice, as one of those that stand side by side.
 
     Raises:
         ConfigError: if a value is there twice, or is no text where one is wanted.
@@ -229,7 +236,7 @@ def expand_axis(axis: Axis, search_path: SearchPath, where: str) -> Axis:
     seen = set[str]()
     for value in values:
         shown = json.dumps(value, sort_keys=True, default=str)
-        if shown in seen:
+        if shown in seen and not repeats:
             raise ConfigError(
                 f"{where}: axes: {axis.key} has {value_label(value)} twice; remove one of them"
             )

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import ImageDraw, ImageFont
 
-TITLE, TEXT = 20, 13  # sizes, in pixels
+NUMBER, TITLE, TEXT = 24, 20, 13  # sizes, in pixels
 SYSTEM_FONTS = (  # with many alphabets, as Linux, macOS and Windows call them
     *("NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "DejaVuSans.ttf"),
     *("Arial Unicode.ttf", "Hiragino Sans GB.ttc", "msgothic.ttc", "msyh.ttc", "arial.ttf"),

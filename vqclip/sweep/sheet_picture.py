@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw, ImageOps
 from vqclip.errors import PictureError
 from vqclip.media import images
 from vqclip.media.files import write_whole
-from vqclip.sweep.lettering import TEXT, TITLE, Pen
+from vqclip.sweep.lettering import NUMBER, TEXT, TITLE, Pen
 
 SIDE = 192  # of a picture, in pixels
 WIDEST, TALLEST = 6000, 16000  # of a sheet, in pixels; pictures become smaller beyond
@@ -52,11 +52,13 @@ class Cell:
         picture: that is shown; None leaves the place grey.
         captions: lines below it, the first one darker.
         error: shown in place of a picture.
+        number: written large in its corner, to choose by.
     """
 
     picture: Path | None = None
     captions: Sequence[str] = ()
     error: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True)
@@ -335,7 +337,17 @@ class _Layout:
             # White pictures end somewhere, too.
             right, low = x + left + small.width, y + down + small.height
             ink.rectangle([x + left - 1, y + down - 1, right, low], outline=RULE)
+        if cell.number:
+            self._draw_number(ink, (x, y), cell.number)
         below = y + self.high + GAP // 2
         for number, (text, dark) in enumerate(self.captions.get(place, [])):
             at = (corner[0], below + number * self.pen.line(TEXT))
             self.pen.write(ink, at, text, TEXT, INK if dark else FAINT)
+
+    def _draw_number(self, ink: ImageDraw.ImageDraw, at: tuple[int, int], number: str) -> None:
+        """Write the number of a picture on a white plate in its upper left corner."""
+        wide = max(self.pen.width(number, NUMBER) + 2 * GAP, self.pen.line(NUMBER))
+        high = self.pen.line(NUMBER)
+        ink.rectangle([*at, at[0] + wide, at[1] + high], PAPER, outline=RULE)
+        left = at[0] + (wide - self.pen.width(number, NUMBER)) // 2 + 1
+        self.pen.write(ink, (left, at[1] + 1), number, NUMBER, INK)

@@ -132,7 +132,8 @@ def read_sweep(path: Path, text: str | None = None) -> Sweep:
     axes = [spread_axis(axis, by, where) for axis in read_axes(found["axes"], where)]
     search_path = _search_path(path, [*parents, *own])
     axes = [*_template_axes([*parents, *own], axes, search_path), *axes]
-    axes = [expand_axis(axis, search_path, where) for axis in axes]
+    repeats = by == "zip"  # the runs differ, and some have a value in common
+    axes = [expand_axis(axis, search_path, where, repeats=repeats) for axis in axes]
     runs: list[Values] = []
     if by == SEARCHED:
         check_count(axes, by, count, where)

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,21 @@ from filelock import FileLock
 
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media.files import CHECKPOINT, make_slug, unwritable_error, write_whole
+from vqclip.media.paths import FILMS
 from vqclip.run.record import run_folder
 from vqclip.sweep.planned_runs import PlannedRun
 from vqclip.sweep.sweep_file import Sweep
 
+FAMILY = "family.json"  # of offspring: their parents, and what was mutated
 ASKED, TABLE, CSV, SHEET = "sweep.yaml", "table.json", "table.csv", "sheet.png"
+SEED = ".seed.json"  # until there is a table
 FAILED = "failed.json"  # in the folder of a run that failed
 JUDGED = "judged.json"  # in the folder of a run of a search: its scores on the way
-WRITTEN = ("run.json", "log.jsonl", "steps", "frames", JUDGED)  # before a checkpoint
+# What a run writes before its first checkpoint.
+WRITTEN = (
+    *("run.json", "log.jsonl", "steps", "frames", JUDGED, "film.frames"),
+    *(f"film.{kind}" for kind in FILMS),
+)
 DONE, BEGUN, TO_COME, BROKEN, PRUNED = "done", "begun", "to come", "failed", "pruned"
 
 
@@ -99,11 +105,15 @@ class SweepRun:
         if self.has_checkpoint:
             return
         for path in list(self.folder.iterdir()):
-            if path.name in WRITTEN or path.name.startswith("film"):
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+            if path.is_symlink() or path.name not in WRITTEN:
+                continue
+            if path.is_dir():  # numbered pictures; a folder that holds others stays
+                for picture in path.glob("[0-9]*.png"):
+                    picture.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -155,7 +165,7 @@ class SweepFolder:
         asked, text = self.path / ASKED, self.sweep.text.encode("utf-8")
         with self.locked():
             if asked.is_file() and asked.read_bytes() != text:
-                _set_aside(asked)
+                set_aside(asked)
             if not asked.is_file():
                 write_whole(asked, text)
             for run in self.runs:
@@ -188,8 +198,31 @@ def noted_source(folder: Path) -> tuple[Path, str]:
 
 def noted_seed(folder: Path) -> int | None:
     """The seed that a sweep's folder gave to runs without one."""
-    seed = read_object(folder / TABLE).get("seed")
-    return seed if isinstance(seed, int) and seed >= 0 else None
+    for name in (TABLE, SEED):
+        seed = read_object(folder / name).get("seed")
+        if isinstance(seed, int) and seed >= 0:
+            return seed
+    return None
+
+
+def claim_seed(folder: Path, seed: int) -> int:
+    """Note a seed for runs without one, in a sweep's folder, unless somebody else just has.
+
+    Returns:
+        The one that holds.
+
+    Raises:
+        OutputError: if it cannot be noted.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".sweep.lock"):
+            noted = noted_seed(folder)
+            if noted is None:
+                write_whole(folder / SEED, json.dumps({"seed": seed}).encode())
+    except OSError as error:
+        raise unwritable_error(folder, error) from error
+    return seed if noted is None else noted
 
 
 def noted_runs(folder: Path) -> list[dict[str, Any]]:
@@ -257,7 +290,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _set_aside(path: Path) -> Path:
+def set_aside(path: Path) -> Path:
     """Give a file or a folder another name, which nothing has."""
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.stem}-{number}{path.suffix}")):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vqclip.sweep.axes import Axis, value_label
 from vqclip.sweep.sheet_picture import Cell, Sheet, Side
-from vqclip.sweep.sweep_folder import BEGUN, BROKEN, DONE, PRUNED, SweepFolder, SweepRun
+from vqclip.sweep.sweep_folder import (
+    BEGUN,
+    BROKEN,
+    DONE,
+    FAMILY,
+    PRUNED,
+    SweepFolder,
+    SweepRun,
+    read_object,
+)
 from vqclip.sweep.table import Result
 
 MOST_ACROSS = 10  # columns, beyond which the longer axis goes down
@@ -21,6 +31,8 @@ def sweep_sheet(folder: SweepFolder, results: Sequence[Result]) -> Sheet:
     of three and more, the first ones go down and the last one or two across. Other sweeps are a
     page, in which each picture has its values below.
     """
+    if family := read_object(folder.path / FAMILY):
+        return family_sheet(folder, results, family)
     axes = folder.sweep.axes
     cells = {}
     is_grid = folder.sweep.by == "grid" and len(axes) > 1
@@ -44,6 +56,53 @@ def sweep_sheet(folder: SweepFolder, results: Sequence[Result]) -> Sheet:
         title=folder.path.name,
         about=", ".join([about, *_common(folder)]),
     )
+
+
+def family_sheet(
+    folder: SweepFolder, results: Sequence[Result], family: Mapping[str, Any]
+) -> Sheet:
+    """The sheet of a family: the parents, and the offspring with numbers to choose by.
+
+    Args:
+        family: what the family tree holds.
+    """
+    cells = []
+    for each in _list_objects(family, "parents"):
+        name, picture = str(each.get("run", "")), str(each.get("picture") or "final.png")
+        path = folder.path / str(each.get("path", "")) / picture
+        cells.append(Cell(path if path.is_file() else None, ["parent", name]))
+    mutated = {
+        each.get("number"): each.get("mutated") for each in _list_objects(family, "offspring")
+    }
+    for run, result in zip(folder.runs, results, strict=True):
+        changes = mutated.get(run.plan.number)
+        told = list(_changes(changes)) if isinstance(changes, dict) else []
+        cell = _cell(run, result, told)
+        cells.append(replace(cell, number=str(run.plan.number)))
+    done = sum(result.state == DONE for result in results)
+    about = f"offspring {done} of {len(results)} drawn" if done < len(results) else ""
+    about = about or f"{done} offspring; generation {family.get('generation', 1)}"
+    return Sheet(
+        {(0, index): cell for index, cell in enumerate(cells)},
+        title=folder.path.name,
+        about=", ".join([about, *_common(folder)]),
+    )
+
+
+def _list_objects(found: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    rows = found.get(key)
+    return [each for each in rows if isinstance(each, dict)] if isinstance(rows, list) else []
+
+
+def _changes(mutated: Mapping[str, Any]) -> Iterator[str]:
+    """What was mutated, in short: `smoothness 10 to 14`."""
+    for key, pair in mutated.items():
+        before, after = pair if isinstance(pair, list) and len(pair) == 2 else ("", pair)
+        if key == "prompts":
+            yield value_label(after)
+        else:
+            name = key.removeprefix("losses.")
+            yield f"{name} {value_label(before)} to {value_label(after)}"
 
 
 def split_axes(axes: Sequence[Axis]) -> tuple[Sequence[Axis], Sequence[Axis]]:

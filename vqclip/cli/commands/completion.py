@@ -44,7 +44,7 @@ TAKES = {
 WORDS = {
     "invert": "invert",
     "train": "train",
-    **dict.fromkeys(("show", "diff", "sweep", "sheet", "import"), "files"),
+    **dict.fromkeys(("show", "diff", "sweep", "sheet", "vary", "import"), "files"),
     "plot": "",
     "web": "",
 }

@@ -10,6 +10,7 @@ Begin with `run_drawing`.
     sweep_finder     The sweep that a word names: a file, or the folder of one
     sweep_worker     The drawing of a sweep's runs, here or as a worker on a cluster
     sweep_search     The drawing of a search, whose runs are chosen one by one
+    vary             The command vary: offspring of pictures, to choose from
     sheet            The command sheet: contact sheets of runs and pictures
     web              The command web: a page to draw on, and a gallery of runs
     import_settings  The command import: settings of other tools as run files

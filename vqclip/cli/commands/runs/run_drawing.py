@@ -49,19 +49,21 @@ def prepare_run(
     progress: Progress,
     before: EarlierPicture | None = None,
     point: ResumePoint | None = None,
+    place: Path | None = None,
 ) -> Request:
     """Check settings, and make the request of their run, before torch is imported.
 
     Args:
         before: the picture that is made again; its files are looked for beside it, too.
         point: where a run stopped that is to go on; its folder is locked already.
+        place: the folder of a run of a sweep, in which its start picture may lie.
 
     Raises:
         VqclipError: for a setting or a file that cannot be used, or is absent.
     """
     progress.config = config
     files.require_folder(Path(config.out))
-    beside = point.folder if point else before.folder if before else None
+    beside = point.folder if point else before.folder if before else place
     begun = point is not None and "start" in point.state.tensors
     earlier = point or before
     noted = None if earlier is None else find_layouts(earlier.notes, config)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from glob import escape
 from pathlib import Path
 
 from vqclip.config.schema import RunConfig
@@ -37,7 +40,9 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
     else:
         _require_file(asked)
         read = read_sweep(asked)
-    check = check_run if complete else _pass_over
+    check: Callable[[RunConfig], object] = _pass_over
+    if complete:
+        check = partial(_check_inside, path) if path else check_run
     if read.is_search:
         plans = search_folder.plan_probes(read, check, complete=complete)
     else:
@@ -63,6 +68,14 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
     if read.is_search:
         return search_folder.open_search(path, read, plans, seed)
     return sweep_folder.open_folder(path, read, plans, seed)
+
+
+def _check_inside(folder: Path, config: RunConfig) -> None:
+    """Refuse settings that cannot be drawn; a start picture may lie in the folder of its run."""
+    name = config.init
+    is_plain = name.endswith(".png") and Path(name).name == name
+    found = next(iter(folder.glob(f"*/{escape(name)}")), None) if is_plain else None
+    check_run(config, None if found is None else found.parent)
 
 
 def _pass_over(config: RunConfig) -> None:

@@ -71,7 +71,9 @@ class RunArtist:
         try:
             if point is not None:
                 config = run_resume.resumed_settings(point, [])
-            request = run_drawing.prepare_run(config, quiet, self.progress, point=point)
+            request = run_drawing.prepare_run(
+                config, quiet, self.progress, point=point, place=run.folder
+            )
             run_drawing.draw_run(
                 *(request, quiet, self.progress, self.command),
                 point=point,

@@ -1,0 +1,9 @@
+"""Families: offspring of one or two pictures, their settings, their start pictures, their tree.
+
+Begin with `family_folder`.
+
+    family_folder  The folder of a family, which is that of a sweep with a family tree
+    parents        Parents: the pictures that offspring are made of
+    mutation       Mutation and crossing-over of settings and of prompts' weights
+    start_picture  Start pictures of offspring: parents' pictures, blended and shaken
+"""
