@@ -13,8 +13,8 @@ from tests.conftest import Home
 from tests.helpers import sweeps
 from vqclip.cli import main
 from vqclip.cli.commands.runs.sweep_finder import find_sweep
-from vqclip.errors import OutputError
-from vqclip.sweep import sweep_folder, table
+from vqclip.errors import ConfigError, OutputError
+from vqclip.sweep import axes, sweep_folder, table
 from vqclip.sweep.drawing import Board, draw_missing
 from vqclip.sweep.sweep_folder import SweepFolder, SweepRun
 
@@ -115,3 +115,28 @@ def test_threads_of_a_run_are_not_those_of_the_next(home: Home) -> None:
 def test_no_folder_of_a_sweep(tmp_path: Path) -> None:
     assert sweep_folder.noted_runs(tmp_path) == []
     assert sweep_folder.noted_seed(tmp_path) is None
+
+
+def test_of_two_who_begin_at_once_one_picks_the_seed(tmp_path: Path) -> None:
+    folder = tmp_path / "foxes"
+    assert sweep_folder.claim_seed(folder, 7) == 7
+    assert sweep_folder.claim_seed(folder, 9) == 7
+    assert sweep_folder.noted_seed(folder) == 7
+
+
+def test_what_runs_do_not_write_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "0001-a-fox"
+    for name in ("steps/00000.png", "steps/mine.txt", "frames/00001.png", "film.frames/1.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    for name in ("run.json", "film.mp4", "film-ideas.txt", "notes.md"):
+        (folder / name).touch()
+    sweep_folder.SweepRun(None, folder).clear()  # type: ignore[arg-type]
+    left = {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()}
+    assert left == {"steps/mine.txt", "film-ideas.txt", "notes.md"}
+
+
+def test_an_endless_range_is_refused() -> None:
+    wide = {"from": -1.0e308, "to": 1.7e308}
+    with pytest.raises(ConfigError, match=r"from -1e\+308 to 1.7e\+308 is too wide a range"):
+        axes.read_axes({"steps": wide}, "wide.yaml")

@@ -174,7 +174,7 @@ def _read_span(key: str, value: Mapping[str, Any], where: str) -> Span:
     for name, end in zip(("from", "to"), ends, strict=True):
         fits = isinstance(end, int | float) and not isinstance(end, bool)
         if not fits or not math.isfinite(float(str(end))):
-            raise ConfigError(f"{place}: {name} is {str(end)[:40]!r}; write a number")
+            raise ConfigError(f"{place}: {name} is {str(end)[:40]}; write a number")
     low, high = (float(str(end)) for end in ends)
     if low >= high:
         raise ConfigError(f"{place}: from {ends[0]} to {ends[1]} is no range; from is the less")

@@ -245,7 +245,7 @@ def open_folder(
     noted = {key: name for key, name in noted.items() if _is_name(name)}
     if os.path.lexists(path) and not path.is_dir():
         raise PictureError(f"{path} is a file, and the sweep needs a folder there; move it away")
-    holds = path.is_dir() and any(name != ".sweep.lock" for name in os.listdir(path))
+    holds = path.is_dir() and any(n not in (".sweep.lock", SEED) for n in os.listdir(path))
     if holds and not (path / ASKED).is_file():
         raise ConfigError(
             f"{path} holds other things, and a sweep needs a folder of its own; rename "
