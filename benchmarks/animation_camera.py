@@ -1,4 +1,4 @@
-"""What do a camera's moves cost a picture? Measured on waves that are known everywhere."""
+"""The loss of sharpness by a camera's moves, measured on waves that are known everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How steady is a film that is drawn over? Beside one each of whose frames begins anew.
+"""The flicker of a film that is drawn over, beside one each of whose frames begins anew.
 
 The other way is that of the scripts which peers draw over films with: each of the film's frames
 is a picture of its own to start from, with the same seed and the same settings, and nothing is

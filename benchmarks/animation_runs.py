@@ -1,4 +1,4 @@
-"""What the parts of benchmarks/animation.py share: vqclip's own commands, and what they say."""
+"""Shared parts of benchmarks/animation.py: vqclip's own commands, and what they say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a run that is killed go on, and end as if nothing had happened?
+"""Faults: runs that are killed, and end as if nothing had happened.
 
     python benchmarks/faults.py [--times N] [--seed N] [--only NAME] [key=value …]
 

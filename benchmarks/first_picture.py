@@ -1,4 +1,4 @@
-"""How long does a first picture take, what takes so long, and how much of it is the models?
+"""The time of a first picture, part by part, and the share of the models.
 
     python benchmarks/first_picture.py [--repeat N] [key=value …]
 

@@ -1,4 +1,4 @@
-"""How well does a word that was learnt from five pictures find others of the same thing?
+"""Recall of words that were learnt from five pictures: others of the same thing are found.
 
     python benchmarks/inversion.py data=DIR [concepts=20] [drawn=0] [key=value …]
 

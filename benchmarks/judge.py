@@ -1,4 +1,4 @@
-"""A judge that no run optimised: which of a hundred prompts does a picture show?
+"""A judge that no run optimised: it tells which of a hundred prompts a picture shows.
 
 A frozen EfficientNet-Lite2 (`vqclip.training.perceptual`) sees, a small head learns to answer in
 the space of the sentence encoder all-MiniLM-L6-v2 (`training.distillation`). It has another

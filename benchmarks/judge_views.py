@@ -1,4 +1,4 @@
-"""What the judge looks at: scenes to learn from, and real pictures of a prompt to be measured on.
+"""Views of the judge: scenes to learn from, and real pictures of a prompt to be measured on.
 
 The split is by picture: of every name that is drawn by several hands, some drawings are kept from
 the judge, and what it scores on those is what a drawn picture can hope for.

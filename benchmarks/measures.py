@@ -1,4 +1,4 @@
-"""What do pictures that were drawn amount to? Ranks among prompts, and nearness to training's."""
+"""Measures of pictures that were drawn: ranks among prompts, and nearness to training's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good are the pictures? Drawn in several ways from the same seeds, and told by a judge.
+"""Quality of pictures, drawn in several ways from the same seeds, and told by a judge.
 
     python benchmarks/quality.py data=DIR [out=outputs/quality] [prompts=25] [seed=1] \\
         [variants=real,noise,dream,default,random] [size=128x128] [steps=… or other settings]

@@ -1,4 +1,4 @@
-"""Which prompts are measured, and does the data really not have the combinations among them?"""
+"""The prompts that are measured, and a check that the data does not have their combinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a picture do the starter VQGAN's codes keep?
+"""Reconstructions: how much of a picture the starter VQGAN's codes keep.
 
     python benchmarks/reconstructions.py data=DIR
 

@@ -1,4 +1,4 @@
-"""How long does a search among stored vectors take, beside a plain matrix product?
+"""The time of a search among stored vectors, beside a plain matrix product.
 
     python benchmarks/search.py [vectors=100000] [wide=192] [top=10] [pairs=15]
 

@@ -1,4 +1,4 @@
-"""How well do the starters tell pictures of a style that they never learnt from?
+"""Zero-shot accuracy of the starters on pictures of a style that they never learnt from.
 
     python benchmarks/zero_shot.py data=DIR [source=openmoji] [perceptors=starter,starter-second]
         [names=500] [classes=25] [draws=5] [seed=1]

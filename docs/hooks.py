@@ -1,4 +1,4 @@
-"""What the site's Markdown reads otherwise than GitHub's: bars inside code, in tables.
+"""Markdown that the site reads otherwise than GitHub does: bars inside code, in tables.
 
 GitHub wants `\\|` there, and Python-Markdown shows the backslash; so it is taken away.
 """

@@ -1,4 +1,4 @@
-"""What is read of files, notebooks, scripts and command lines, without running any of it."""
+"""Files, notebooks, scripts and command lines are read without running any of them."""
 
 from __future__ import annotations
 

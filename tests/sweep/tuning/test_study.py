@@ -1,4 +1,4 @@
-"""What Optuna chooses: good values, the same ones again, none twice; and what is pruned."""
+"""Optuna's choices: good values, the same ones again, none twice; and what is pruned."""
 
 from __future__ import annotations
 

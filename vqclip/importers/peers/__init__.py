@@ -14,5 +14,5 @@ Begin with `nerdyrodent`.
     disco           Disco Diffusion and discoart, drawn with a VQGAN
     deforum         Deforum's animations, drawn with a VQGAN
     aphantasia      aphantasia: clip_fft.py
-    shared          What several of them have: names of CLIPs, prompts with weights, keyframes
+    shared          Conversions for several: names of CLIPs, prompts with weights, keyframes
 """

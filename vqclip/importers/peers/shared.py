@@ -1,4 +1,4 @@
-"""What several tools have: names of CLIPs, prompts with weights, units, keyframes."""
+"""Conversions for several tools: names of CLIPs, prompts with weights, units, keyframes."""
 
 from __future__ import annotations
 

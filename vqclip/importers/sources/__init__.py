@@ -1,4 +1,4 @@
-"""What is imported, read as data: nothing of it is run, and nothing fetched.
+"""Sources of imports, read as data: nothing of them is run, and nothing fetched.
 
 Begin with `files`.
 

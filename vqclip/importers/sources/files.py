@@ -1,4 +1,4 @@
-"""What a user names to be imported: a file of another tool, or a command line.
+"""Files of other tools, and command lines, as a user names them.
 
 Files are YAML, JSON (settings that Disco and pytti write), notebooks, Python scripts, or hold a
 command line; which of them is told by what is in them. Several runs in one file: the first one

@@ -1,4 +1,4 @@
-"""What artists type in other tools, rewritten as it is written here.
+"""Keyframes and expressions of other tools, rewritten as they are written here.
 
 Begin with `keyframes`.
 

@@ -3,6 +3,6 @@
 Begin with `search_folder`.
 
     search_folder  The folder of a search: the runs that it has, and the next one
-    study          What Optuna chooses: the values of the next run, and whether one is pruned
+    study          Optuna's study: it chooses the next run's values, and which runs are pruned
     trials         The trials of a search, as its runs' folders tell them
 """

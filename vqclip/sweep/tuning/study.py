@@ -1,4 +1,4 @@
-"""What Optuna chooses: the values of the next run, and whether one is pruned.
+"""Optuna's study: it chooses the values of the next run, and whether one is pruned.
 
 Each choice is made by a new study that is told all earlier trials, with random numbers of its
 own. So nothing but the runs themselves has to be kept, and a search that was killed goes on as if
@@ -152,7 +152,7 @@ def _value(axis: Axis, param: Any) -> Any:
 
 
 def _param(axis: Axis, value: Any) -> Any:
-    """What Optuna knows a value as.
+    """The form in which Optuna knows a value.
 
     Raises:
         ValueError: if the axis does not have it.
