@@ -13,8 +13,8 @@ import pytest
 
 import vqclip
 from vqclip.errors import ConfigError
+from vqclip.media.file_locks import is_locked, lock_file
 from vqclip.run.record import steering
-from vqclip.web.file_locks import is_locked, lock_file
 from vqclip.web.jobs import Job, Jobs
 
 # Stands for a command: says that it has begun, and waits for a Ctrl-C.
@@ -158,12 +158,12 @@ def test_a_lock_is_held_until_it_is_let_go(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_run_is_that_of_whoever_draws(tmp_path: Path) -> None:
     from vqclip.run.record.run_folder import locked_folder
-    from vqclip.web.run_state import is_drawing
+    from vqclip.run.record.steering import is_drawn
 
     with locked_folder(tmp_path):
         os.utime(tmp_path / ".lock", (1, 1))
-        assert is_drawing(tmp_path)
-    assert not is_drawing(tmp_path)
+        assert is_drawn(tmp_path)
+    assert not is_drawn(tmp_path)
     (tmp_path / ".lock").touch()  # of a run that was killed
     os.utime(tmp_path / ".lock", (1, 1))
-    assert not is_drawing(tmp_path)
+    assert not is_drawn(tmp_path)

@@ -4,6 +4,7 @@ Begin with `images` and `film_assembly`.
 
     files           Files: atomic writes, checks that a place can be written, and names for
                     folders
+    file_locks      Locks of files: whether somebody holds one
     paths           Paths: which pictures and films a name, a folder or a pattern stands for
     file_kinds      File kinds: what a file is by its first bytes, whatever it is called
     images          Picture files: reading, writing, and tensors to pictures and back

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from vqclip.errors import OutputError
 
@@ -54,6 +56,15 @@ def write_whole(
     except OSError as error:
         raise unwritable_error(path, error) from error
     return path
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; {} where there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def temporary_path(path: Path) -> Path:

@@ -18,10 +18,11 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError, PictureError, suggest
+from vqclip.media.files import read_object
 from vqclip.run.record.provenance import read_provenance
 from vqclip.sweep.axes import Axis, value_label
 from vqclip.sweep.sheet_picture import Cell, Sheet, Side
-from vqclip.sweep.sweep_folder import ASKED, SHEET, read_object
+from vqclip.sweep.sweep_folder import ASKED, SHEET
 from vqclip.sweep.sweep_sheet import split_axes
 
 FIRST = ("prompts", "seed", "style", "drawer", "vqgan", "perceptors")  # as axes

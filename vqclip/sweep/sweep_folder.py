@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock
 
 from vqclip.errors import ConfigError, PictureError
-from vqclip.media.files import CHECKPOINT, make_slug, unwritable_error, write_whole
+from vqclip.media.files import CHECKPOINT, make_slug, read_object, unwritable_error, write_whole
 from vqclip.media.paths import FILMS
 from vqclip.run.record import run_folder
 from vqclip.sweep.planned_runs import PlannedRun
@@ -279,15 +279,6 @@ def _number(name: str) -> int | None:
 def _is_name(name: str) -> bool:
     """Whether a noted name is that of a folder here; somebody may have edited the table."""
     return Path(name).name == name and name not in ("", ".", "..")
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; {} where there is none."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def set_aside(path: Path) -> Path:

@@ -12,17 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vqclip.media.files import write_whole
+from vqclip.media.files import read_object, write_whole
 from vqclip.sweep.axes import value_label
-from vqclip.sweep.sweep_folder import (
-    BROKEN,
-    CSV,
-    PRUNED,
-    TABLE,
-    SweepFolder,
-    SweepRun,
-    read_object,
-)
+from vqclip.sweep.sweep_folder import BROKEN, CSV, PRUNED, TABLE, SweepFolder, SweepRun
 
 LAST_BYTES = 2**16  # of a log, in which its last line is looked for
 

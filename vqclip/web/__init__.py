@@ -13,7 +13,6 @@ Begin with `server`.
     thumbnails      Thumbnails of runs, kept on disk
     prompt_reading  The reading of a prompt while somebody types it
     animation_preview  Curves, scenes, camera and sound of an animation before it is drawn
-    file_locks      Locks of files: whether somebody holds one
     markup          HTML of the page: text that is safe to show, cards with pictures
 
 In `tabs`: the tabs of the page. In `static`: its script, its style, and thumbnails.

@@ -33,9 +33,9 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.errors import ConfigError
+from vqclip.media.file_locks import is_locked, lock_file
 from vqclip.media.files import unwritable_error, write_whole
 from vqclip.run.record.steering import is_paused
-from vqclip.web.file_locks import is_locked, lock_file
 
 _LONGEST = 120_000  # bytes of a word on a command line; Linux takes 131,071
 DRAWING = ("generate", "animate", "resume", "again", "vary")  # commands that draw into a run

@@ -19,9 +19,8 @@ from typing import Any
 
 from vqclip.config.setting_descriptions import format_value
 from vqclip.config.setting_layers import flatten_keys
-from vqclip.media.files import CHECKPOINT
-from vqclip.run.record.steering import is_paused
-from vqclip.web.file_locks import is_locked
+from vqclip.media.files import CHECKPOINT, read_object
+from vqclip.run.record.steering import is_drawn, is_paused
 
 POINTS = 240  # of a curve
 SHOWN = (
@@ -84,21 +83,12 @@ class RunState:
 
 def read_notes(folder: Path) -> dict[str, Any]:
     """The notes of a run, `run.json`; empty where they cannot be read."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        found = json.loads((folder / "run.json").read_bytes())
-        if isinstance(found, dict):
-            return found
-    return {}
-
-
-def is_drawing(folder: Path) -> bool:
-    """Whether somebody draws into a run's folder."""
-    return is_locked(folder / ".lock")
+    return read_object(folder / "run.json")
 
 
 def status_of(folder: Path) -> str:
     """The status of a run; see `RunState`."""
-    if is_drawing(folder):
+    if is_drawn(folder):
         return "paused" if is_paused(folder) else "drawing"
     if (folder / "final.png").is_file():
         return "done"

@@ -12,10 +12,10 @@ from typing import Any
 
 from vqclip.config.setting_descriptions import format_value
 from vqclip.errors import ConfigError, OutputError, PictureError, VqclipError
-from vqclip.run.record.steering import is_paused
+from vqclip.run.record.steering import is_drawn, is_paused
 from vqclip.web.folder_index import FolderIndex, RunEntry
 from vqclip.web.jobs import DRAWING, FOLDER, Job, Jobs, JobState
-from vqclip.web.run_state import find_film, is_drawing, newest_picture, read_state, status_of
+from vqclip.web.run_state import find_film, newest_picture, read_state, status_of
 
 STEERING = ("--pause", "--continue", "--keep")
 WORD = re.compile(
@@ -227,7 +227,7 @@ class Studio:
         if job is not None and self.jobs.stop_job(job):
             return
         folder = self.index.find_folder(key)
-        if folder is not None and is_drawing(folder):
+        if folder is not None and is_drawn(folder):
             raise OutputError(
                 f"{key} is drawn by a vqclip that was started elsewhere; stop it there (Ctrl-C)"
             )
@@ -250,7 +250,7 @@ class Studio:
 
     def _is_taken(self, folder: Path, name: str) -> bool:
         """Whether somebody draws into a run, or waits to."""
-        return is_drawing(folder) or self.jobs.drawing(name) is not None
+        return is_drawn(folder) or self.jobs.drawing(name) is not None
 
     def _title(self, folder: Path) -> str:
         with contextlib.suppress(VqclipError, OSError, ValueError):

@@ -20,8 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from vqclip.media.file_locks import is_locked
 from vqclip.media.files import unwritable_error, write_whole
 from vqclip.run.record.noted_changes import Change
 
@@ -173,16 +172,7 @@ def is_paused(folder: Path) -> bool:
 
 def is_drawn(folder: Path) -> bool:
     """Whether a vqclip is drawing into a run's folder."""
-    lock = folder / ".lock"
-    if not lock.exists():
-        return False
-    mine = FileLock(lock, timeout=0)
-    try:
-        mine.acquire()
-    except (Timeout, OSError):
-        return True
-    mine.release()
-    return False
+    return is_locked(folder / ".lock")
 
 
 def _requests(folder: Path) -> Iterator[SteeringRequest]:
