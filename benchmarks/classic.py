@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
 
 import kornia.augmentation as augment
 import torch
@@ -77,8 +76,8 @@ def classic_step(
     prompt: str,
     size: tuple[int, int],
     cuts: int,
-) -> Callable[[], Any]:
-    """Give what takes one step of the loop.
+) -> Callable[[], Tensor]:
+    """Give what takes one step of the loop, and returns the picture before it: [1, 3, H, W].
 
     Args:
         vqgan: by taming's own layers; its margin is not drawn.
@@ -93,7 +92,7 @@ def classic_step(
     cutters = [Cutouts(each.size, cuts).to(latent.device) for each in perceptors]
     wanted = [each.embed_text([prompt]) for each in perceptors]
 
-    def step() -> None:
+    def step() -> Tensor:
         optimiser.zero_grad(set_to_none=True)
         codes = vqgan.post_quant_conv(quantise(vqgan, latent))
         picture = clamp_with_grad((vqgan.decoder(codes) + 1) / 2, 0, 1)
@@ -108,5 +107,6 @@ def classic_step(
         optimiser.step()
         with torch.no_grad():
             latent.copy_(latent.maximum(low).minimum(high))
+        return picture.detach()
 
     return step
