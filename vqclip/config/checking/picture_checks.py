@@ -28,6 +28,7 @@ def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
         names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
     named = loss_files(config)
     names += [named[key] for key in ("losses.edge_picture", "losses.edge_mask") if key in named]
+    names += [config.overlay.picture] if config.overlay.picture.strip() else []
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
 
 
@@ -63,7 +64,12 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
                 f"init is {shorten_name(name)}, and there is no file of that name; a run starts "
                 "from one picture, so name that one"
             )
-        if name == config.init:
+        if name == config.overlay.picture and PATTERN.search(name) and not os.path.exists(path):
+            raise PictureError(
+                f"overlay.picture is {shorten_name(name)}, and there is no file of that name; a "
+                "run has one overlay, so name that one"
+            )
+        if name in (config.init, config.overlay.picture):
             check_image(path)
         else:
             check_images(name, search_path)
