@@ -39,7 +39,7 @@ from vqclip.run.record.provenance import Provenance, package_versions
 from vqclip.run.steps.gradient_balance import GradientBalance
 from vqclip.run.steps.nan_guard import NanGuard
 from vqclip.run.steps.overlay import Overlay
-from vqclip.run.steps.runner_state import RunnerState, select_tensors
+from vqclip.run.steps.runner_state import RunnerState, find_size, select_tensors
 from vqclip.tensors import Image, Parameters, pack_parameters, unpack_parameters
 
 REGION = " region "  # in the name of a region's cutter
@@ -329,8 +329,9 @@ class Runner:
             raise ConfigError("the checkpoint is of other perceptors; were they exchanged?")
         self.drawer.replace({name: x.to(device) for name, x in found.items()})
         for key, cutter in self.cutters.items():
-            if key in streams:  # a region that a change of prompts brought has none yet
+            if key in streams:  # a new region, of other prompts, has none yet
                 cutter.restore(streams[key])
+        self.drawer.width, self.drawer.height = find_size(self.stages, state.done)
         embedding_losses.restore_memories(self.objectives, state.tensors)
         if self.feedback is not None:
             self.feedback.restore(select_tensors("voyage.", state.tensors), device)

@@ -101,7 +101,7 @@ class Overlay:
         drawer = filtered.drawer
         own = {name: value.detach() for name, value in drawer.parameters.items()}
         drawn = filtered.draw_plain(own)
-        over = resize_picture(self.picture, drawer.height, drawer.width, drawer.repeat)
+        over = resize_picture(self.picture, *drawn.shape[-2:], drawer.repeat)
         share = over[:, 3:].clamp(0, 1) * self.alpha(step)
         found = lay_picture(drawn, over[:, :3], share)
         parameters = drawer.encode(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -25,6 +25,20 @@ class RunnerState:
     averaged: int
     moved: int
     rate_factor: float = 1.0
+
+
+def find_size(stages: Sequence[tuple[int, int, int]], done: int) -> tuple[int, int]:
+    """The width and height at which a run has drawn its last step.
+
+    Args:
+        stages: (width, height, steps) of each size that it passes through, in their order.
+        done: how many steps are taken.
+    """
+    for width, height, count in stages:
+        if done <= count:
+            return width, height
+        done -= count
+    return stages[-1][:2]
 
 
 def select_tensors(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
