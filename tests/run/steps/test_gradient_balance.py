@@ -11,11 +11,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import vqclip
-from tests.conftest import Home
+from tests.conftest import Home, Refusal
 from tests.helpers import building, tiny_clip
+from tests.helpers.killing import kill_run
 from vqclip.cli import main
+from vqclip.config.checking import setting_checks
 from vqclip.drawers.latent import LatentDrawer
 from vqclip.optimisation_loop import Objective, View
+from vqclip.run.record import provenance
 from vqclip.run.runner import Runner
 from vqclip.run.steps import gradient_balance
 from vqclip.run.steps.gradient_balance import balance_gradients
@@ -164,6 +167,55 @@ def test_one_perceptor_is_not_balanced(home: Home) -> None:
     states = [load_file(Path(out, "0001-a-fox/checkpoint.safetensors")) for out in "ab"]
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(each, states[1][name]) for name, each in states[0].items())
+
+
+def test_a_balance_that_is_switched_on_in_mid_run_is_made_again(
+    home: Home, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = home.words("seed=1", "steps=4", "checkpoint.every=2", "init=fractal")
+    words.append(f"perceptors={home.clip},{second}")
+    place, again = Path("outputs/0001-a-fox"), Path("outputs/0002-a-fox")
+    kill_run(monkeypatch, 2, "a fox", *words)
+    assert main.main(["resume", str(place), "optimiser.balance=true", "--quiet"]) == 0
+    (change,) = provenance.read_provenance(place).changes
+    assert change == {"step": 2, "settings": {"optimiser.balance": False}}
+    assert main.main(["again", str(place), "--quiet"]) == 0
+    assert (again / "final.png").read_bytes() == (place / "final.png").read_bytes()
+    assert main.main(["a fox", *words, "--quiet"]) == 0
+    plain = Path("outputs/0003-a-fox/final.png")
+    assert plain.read_bytes() != (place / "final.png").read_bytes()
+
+
+def test_momentum_cannot_change_in_mid_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    words = home.words("seed=1", "steps=4", "checkpoint.every=2", "init=fractal")
+    kill_run(monkeypatch, 2, "a fox", *words, "optimiser.momentum=0.5")
+    assert main.main(["resume", "outputs/0001-a-fox", "optimiser.momentum=0.6"]) == 2
+    assert "optimiser.momentum cannot change in the middle of a run" in capsys.readouterr().err
+    assert main.main(["resume", "outputs/0001-a-fox", "--quiet"]) == 0
+    notes = provenance.read_provenance(Path("outputs/0001-a-fox"))
+    assert notes.settings["optimiser"]["momentum"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["optimiser.name=adagrad", "optimiser.momentum=0.5"], "but adagrad has none (adam, "),
+        (["optimiser.momentum=1"], "optimiser.momentum is 1"),
+        (["optimiser.name=adamp"], "install 'vqclip[optimisers]'; or use another one"),
+        (["optimiser.name=diffgard"], "did you mean 'diffgrad'?"),
+    ],
+)
+def test_optimisers_that_cannot_be_are_refused(
+    home: Home,
+    refused: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(setting_checks, "find_spec", lambda name: None)
+    assert sentence in refused("a fox", *home.words(*words))
 
 
 def test_a_step_that_failed_leaves_nothing_behind(home: Home, second: Path) -> None:

@@ -101,7 +101,8 @@ class Overlay:
         drawer = filtered.drawer
         own = {name: value.detach() for name, value in drawer.parameters.items()}
         drawn = filtered.draw_plain(own)
-        over = resize_picture(self.picture, *drawn.shape[-2:], drawer.repeat)
+        height, width = drawn.shape[-2:]
+        over = resize_picture(self.picture, height, width, drawer.repeat)
         share = over[:, 3:].clamp(0, 1) * self.alpha(step)
         found = lay_picture(drawn, over[:, :3], share)
         parameters = drawer.encode(found)
