@@ -146,9 +146,9 @@ ROWS = {
         "a green tree",
         [
             "overlay.picture=star.png",
-            "overlay.picture=star.png overlay.until=31",
+            "overlay.picture=star.png overlay.until=71",
             "overlay.picture=star.png overlay.alpha=0.3",
-            "overlay.picture=star.png overlay.until=41 drawer=strokes",
+            "overlay.picture=star.png overlay.every=15 drawer=strokes",
         ],
     ),
     "tile": ("a strawberry", [f"drawer=pyramid tile={each}" for each in TILES]),

@@ -32,7 +32,7 @@ PASSES = 15.0  # how often a step moves what it keeps; steps of two sizes and fo
 START = 7.0  # seconds: imports, loading, the second judge, the end; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
-LAY = 1.0  # times a step's drawing: what it takes to lay an overlay, measured likewise
+LAY = 1.4  # times a step's drawing: what it takes to lay an overlay, measured likewise
 CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
 TIMING_SECONDS = 0.15  # seconds for one measurement of speed
 LEAST_SECONDS = 0.01  # of work on a GPU that is timed at once: waiting for it takes some, too

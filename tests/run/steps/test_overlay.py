@@ -223,7 +223,7 @@ def test_a_step_that_is_taken_again_has_its_overlay_once(home: Home, star: str) 
 
 def test_frames_are_held_to_the_picture_with_the_overlay(home: Home, star: str) -> None:
     overlay = {"picture": star, "every": 3, "start": 3, "alpha": 1.0}
-    more = {"steps": 3, "frames": 3, "motion": {"steps": 3, "rate": 0.0}}
+    more = {"steps": 3, "frames": 2, "motion": {"steps": 3, "rate": 0.0}}
     run = still(home, overlay, **more)
     frames = [step.shown[-1] for step in run.play() if step.shown]
     gold = torch.tensor(GOLD)[None, :, None, None] / 255
