@@ -10,6 +10,7 @@ whatever it brings; prompts are chosen.
 
 from __future__ import annotations
 
+import math
 import shlex
 import subprocess
 import sys
@@ -141,6 +142,15 @@ ROWS = {
             "filters.lookup=black->white\\6 filters.commit=200",
         ],
     ),
+    "overlay": (
+        "a green tree",
+        [
+            "overlay.picture=star.png",
+            "overlay.picture=star.png overlay.until=71",
+            "overlay.picture=star.png overlay.alpha=0.3",
+            "overlay.picture=star.png overlay.every=15 drawer=strokes",
+        ],
+    ),
     "tile": ("a strawberry", [f"drawer=pyramid tile={each}" for each in TILES]),
 }
 FILMS = {
@@ -178,6 +188,7 @@ class Desk:
         if not (self.out / "sketch.png").is_file():
             sketch().save(self.out / "sketch.png")
         save(Image.open(self.out / "sketch.png"), "sketch")
+        star().save(self.out / "star.png")
 
     def type(self, words: list[str]) -> None:
         """Run a command, given without its first word, there."""
@@ -273,6 +284,21 @@ def sketch() -> Image.Image:
     pen.ellipse([46, 20, 146, 120], "gold")
     pen.ellipse([76, 50, 116, 90], "saddlebrown")
     return page
+
+
+def star() -> Image.Image:
+    """A golden star at the top right, and nothing around it."""
+    page, middle = Image.new("RGBA", (768, 768)), (560, 200)
+    angles = [k * math.pi / 5 for k in range(10)]
+    tips = [
+        (
+            middle[0] + length * math.sin(angle),
+            middle[1] - length * math.cos(angle),
+        )
+        for angle, length in zip(angles, [180, 75] * 5, strict=True)
+    ]
+    ImageDraw.Draw(page).polygon(tips, "#ffcc33")
+    return page.resize((384, 384), Image.Resampling.LANCZOS)
 
 
 def row(pictures: list[Image.Image], down: bool = False) -> Image.Image:

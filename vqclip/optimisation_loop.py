@@ -92,6 +92,7 @@ class View:
 
 
 Loss = Callable[[View], "Scalar"]
+Backward = Callable[[View, "Sequence[Scalar]"], None]  # of a step's weighted losses
 
 
 @dataclass(frozen=True)
@@ -157,12 +158,18 @@ class Step:
         return float(sum(self.values().values()))
 
 
+def add_up(view: View, losses: Sequence[Scalar]) -> None:
+    """Compute the gradients of the sum of a step's weighted losses."""
+    torch.stack(list(losses)).sum().backward()
+
+
 def generate(
     drawer: Drawer,
     perceptors: Sequence[Perceptor],
     objectives: Sequence[Objective],
     optimiser: Optimiser,
     steps: Iterable[int],
+    backward: Backward = add_up,
 ) -> Iterator[Step]:
     """Optimise a drawer's picture, yielding a `Step` after each step.
 
@@ -172,6 +179,7 @@ def generate(
         objectives: the weighted losses; their sum is minimised.
         optimiser: of the drawer's parameters.
         steps: the numbers of the steps.
+        backward: computes the gradients of the weighted losses.
 
     Raises:
         ValueError: if two objectives have the same name.
@@ -188,7 +196,7 @@ def generate(
         view = View(image, cuts, embeddings, index)
         losses = {o.name: o.weight(index) * o.loss(view) for o in objectives}  # judge
         optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()  # backward
+        backward(view, list(losses.values()))  # backward
         optimiser.step()  # step
         drawer.clamp()
         yield Step(index, image.detach(), {name: x.detach() for name, x in losses.items()})

@@ -1,17 +1,16 @@
-"""Optimisers, learning-rate schedules, averages, and recovery from NaN.
+"""Optimisers, learning-rate schedules, and averages.
 
 An optimiser is `(parameters, lr=...) -> torch.optim.Optimizer`; a schedule is
-`step -> factor`, and multiplies the learning rate. `build_optimiser` joins the two.
-
-A loss or a parameter that is infinite or NaN would stay so for the rest of the run. `NanGuard`
-takes such a step again from where it began, at half the rate and with other cutouts.
+`step -> factor`, and multiplies the learning rate. `build_optimiser` joins the two. Those that
+torch lacks are the library pytorch_optimizer's, which comes with the extra vqclip[optimisers].
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module, metadata
 from typing import Any
 
 import torch
@@ -19,11 +18,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adagrad, Adam, Adamax, AdamW, Optimizer, RAdam, RMSprop
 
-from vqclip.errors import ConfigError, NumbersError, pick
-from vqclip.optimisation_loop import Step
+from vqclip.errors import ConfigError, pick
 from vqclip.tensors import Parameters
 
 Factor = Callable[[int], float]  # step → factor of the learning rate
+LIBRARY = "pytorch_optimizer"
+COUNT = "step"  # in a group of that library's, where torch's have it in the state
+GROUP_COUNT = "group_step"  # the same among the moments of `Scheduled.state_dict`
 
 
 class Scheduled:
@@ -40,7 +41,8 @@ class Scheduled:
 
     Attributes:
         taken: the number of steps taken.
-        rate_factor: a further factor, 1 unless steps have failed (`NanGuard`).
+        rate_factor: a further factor, 1 unless steps have failed; see
+            `vqclip.run.steps.nan_guard`.
     """
 
     def __init__(
@@ -89,6 +91,9 @@ class Scheduled:
                 self.optimiser.state[new] = {k: _resized(v, old, new) for k, v in kept.items()}
         groups = [{"params": [each], "name": name} for name, each in sorted(after.items())]
         self.optimiser.param_groups = [self.optimiser.param_groups[0] | each for each in groups]
+        for group in self.optimiser.param_groups:
+            if not self.optimiser.state.get(group["params"][0]):
+                group.pop(COUNT, None)  # moments that begin anew are counted from 0
 
     def warp_moments(self, along: Callable[[Tensor], Tensor]) -> None:
         """Warp the moments by `along`, which must keep values that are not negative so."""
@@ -101,6 +106,8 @@ class Scheduled:
     def reset_moments(self) -> None:
         """Reset the moments, but not the schedule."""
         self.optimiser.state.clear()
+        for group in self.optimiser.param_groups:
+            group.pop(COUNT, None)
         if isinstance(
             self.optimiser, Adagrad
         ):  # torch 2.6 makes its sums with it, and never later
@@ -116,19 +123,27 @@ class Scheduled:
             for number, parameter in enumerate(self._parameters())
             for name, value in self.optimiser.state.get(parameter, {}).items()
         }
+        for number, group in enumerate(self.optimiser.param_groups):
+            if COUNT in group:
+                moments[f"{number}.{GROUP_COUNT}"] = torch.tensor(group[COUNT])
         return {"moments": moments, "taken": self.taken, "slowed": self.rate_factor}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state`, keeping this object's learning rates and schedule."""
-        for number, parameter in enumerate(self._parameters()):
-            mine = f"{number}."
-            self.optimiser.state[parameter] = {
+        for number, group in enumerate(self.optimiser.param_groups):
+            (parameter,), mine = group["params"], f"{number}."
+            found = {
                 key.removeprefix(mine): value.to(
                     parameter.device if value.dim() > 0 else "cpu", copy=True
                 )
                 for key, value in state["moments"].items()
                 if key.startswith(mine)
             }
+            counted = found.pop(GROUP_COUNT, None)
+            group.pop(COUNT, None)
+            if counted is not None:
+                group[COUNT] = int(counted)
+            self.optimiser.state[parameter] = found
         self.taken, self.rate_factor = state["taken"], state["slowed"]
 
     def _parameters(self) -> list[Tensor]:
@@ -177,6 +192,12 @@ class Average:
         """Return the state for `load_state_dict`: `sums` by name, and `taken`."""
         return {"sums": {name: x.clone() for name, x in self._sums.items()}, "taken": self.taken}
 
+    def reset(self) -> None:
+        """Forget what was averaged: the parameters are another picture's now."""
+        self.taken = 0
+        for total in self._sums.values():
+            total.zero_()
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state`."""
         self._sums = {name: x.clone() for name, x in state["sums"].items()}
@@ -190,6 +211,7 @@ def build_optimiser(
     rate: float | Factor | None = None,
     factor: Factor | None = None,
     rate_factors: Mapping[str, float] | None = None,
+    momentum: float | None = None,
     **options: Any,
 ) -> Scheduled:
     """Build an optimiser whose learning rate follows a schedule.
@@ -201,12 +223,17 @@ def build_optimiser(
             allowed, and changes nothing.
         factor: the schedule, which multiplies the rate; None for a constant one.
         rate_factors: name of a parameter → a factor of the rate, 1 unless given.
-        options: further arguments of torch's optimiser, such as `betas`.
+        momentum: how much of the last step each step keeps, in [0, 1): the first of two `betas`,
+            where an optimiser has those; None for its own.
+        options: further arguments of torch's optimiser, such as `weight_decay`.
 
     Raises:
-        ConfigError: if there is no such optimiser, or the rate is negative or not finite.
+        ConfigError: if there is no such optimiser, it has no momentum to be set, its library is
+            not installed, or the rate is negative or not finite.
     """
     factory = pick(OPTIMISERS, name, "optimiser")
+    if momentum is not None:
+        options |= _momentum_options(name, momentum)
     schedule = constant_schedule(1) if factor is None else factor
     groups = [{"params": [each], "name": key} for key, each in sorted(parameters.items())]
     if callable(rate):
@@ -222,6 +249,33 @@ def build_optimiser(
             f"the learning rate {chosen} must be 0 or above; {RATES[name]} suits {name}"
         )
     return Scheduled(factory(groups, lr=chosen, **options), schedule, rate_factors)
+
+
+def library_versions(name: str) -> dict[str, str]:
+    """The version of the library that an optimiser is of, by its name; none for torch's."""
+    return {LIBRARY: metadata.version(LIBRARY)} if name in FROM_LIBRARY else {}
+
+
+def _momentum_options(name: str, momentum: float) -> dict[str, Any]:
+    """The arguments of an optimiser that set its momentum."""
+    if name in WITHOUT_MOMENTUM:
+        raise ConfigError(f"{name} has no momentum, so none can be set")
+    return {"momentum": momentum} if name == "rmsprop" else {"betas": (momentum, SECOND_BETA)}
+
+
+def _from_library(name: str) -> Callable[..., Optimizer]:
+    """An optimiser of the library's, which is imported when the first one is made."""
+
+    def make(groups: Any, **options: Any) -> Optimizer:
+        try:
+            made: Optimizer = getattr(import_module(LIBRARY), name)(groups, **options)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the optimiser {name.lower()} needs {LIBRARY}, which is not installed: {INSTALL}"
+            ) from error
+        return made
+
+    return make
 
 
 def _resized(moment: Any, old: Tensor, new: Tensor) -> Any:
@@ -295,10 +349,17 @@ OPTIMISERS: dict[str, Callable[..., Optimizer]] = {
     "adamax": Adamax,
     "adagrad": Adagrad,
     "rmsprop": RMSprop,
+    "diffgrad": _from_library("DiffGrad"),
+    "adamp": _from_library("AdamP"),
 }
+FROM_LIBRARY = ("diffgrad", "adamp")
+WITHOUT_MOMENTUM = ("adagrad",)
+SECOND_BETA = 0.999  # the usual one of all that have two
+INSTALL = "pip install 'vqclip[optimisers]'"
 
 
-# Starting rates for VQGAN latents, from a comment in nerdyrodent's VQGAN-CLIP, generate.py:766.
+# Starting rates for VQGAN latents, from a comment in nerdyrodent's VQGAN-CLIP, generate.py:766;
+# that of AdamP, which is not in it, is Adam's.
 RATES: dict[str, float] = {
     "adam": 0.075,
     "adamw": 0.125,
@@ -306,6 +367,8 @@ RATES: dict[str, float] = {
     "adamax": 0.125,
     "adagrad": 0.2,
     "rmsprop": 0.02,
+    "diffgrad": 0.075,
+    "adamp": 0.075,
 }
 
 
@@ -315,83 +378,3 @@ SCHEDULES: dict[str, Callable[..., Factor]] = {
     "linear": linear_schedule,
     "cosine": cosine_schedule,
 }
-
-
-TRIES = 6  # of one step; the last one at a thirty-second of the rate
-
-
-class NanGuard:
-    """Repeats steps that give infinite numbers or NaN, at half the learning rate.
-
-    Args:
-        parameters: what is optimised, by name; restored in place when a step fails.
-        optimiser: its learning rate is halved by each failure, permanently.
-
-    Attributes:
-        failed: how often the last successful step had failed before.
-    """
-
-    def __init__(self, parameters: Parameters, optimiser: Scheduled) -> None:
-        self.parameters = parameters
-        self.optimiser = optimiser
-        self.failed = 0
-        self._last_good = True
-        self._kept = {name: x.detach().clone() for name, x in parameters.items()}
-        self._moves: dict[str, Any] = optimiser.state_dict()
-
-    def retry_steps(self, steps: Iterable[int]) -> Iterator[int]:
-        """Yield the numbers of steps, each until it succeeds: the `steps` of `generate`."""
-        for step in steps:
-            yield step
-            while not self._last_good:
-                yield step
-
-    def restore_state(self) -> None:
-        """Restore parameters, moments and rate to those after the last good step."""
-        with torch.no_grad():
-            for name, kept in self._kept.items():
-                self.parameters[name].copy_(kept)
-        self.optimiser.load_state_dict(self._moves)
-
-    def check_step(self, step: Step) -> bool:
-        """Check that a step gave finite numbers; if not, restore the state, at half the rate.
-
-        Returns:
-            Whether it did.
-
-        Raises:
-            NumbersError: if it failed `TRIES` times; the state is restored then, too.
-        """
-        moves = self.optimiser.state_dict()
-        now = {name: x.detach() for name, x in self.parameters.items()}
-        wrong = _wrong(step, [*now.values(), *moves["moments"].values()])
-        if not wrong:
-            self.failed = 0 if self._last_good else self.failed
-            self._last_good = True
-            self._kept = {name: x.clone() for name, x in now.items()}
-            self._moves = moves
-            return True
-        self.failed = 1 if self._last_good else self.failed + 1
-        self._last_good = False
-        factor = self.optimiser.rate_factor / 2
-        self.restore_state()
-        self.optimiser.rate_factor = factor
-        if self.failed == TRIES:
-            raise NumbersError(
-                f"step {step.index} gives values that are not finite ({wrong}), even at "
-                f"{factor * 2:g} of the learning rate; try another seed, a lower "
-                "optimiser.rate, smaller weights, or precision=fp32"
-            )
-        return False
-
-
-def _wrong(step: Step, state: Iterable[Tensor]) -> str:
-    """Describe what is not finite after a step; "" if nothing is. Waits for the device, once."""
-    finite = [tensor.isfinite().all() for tensor in state]
-    device = step.image.device
-    flags = step.read_losses([each for each in finite if each.device == device])
-    losses = [name for name, loss in step.values().items() if not math.isfinite(loss)]
-    if losses:
-        return f"the loss of {', '.join(map(repr, losses))}"
-    others = (bool(each) for each in finite if each.device != device)
-    return "" if all(flags) and all(others) else "the gradient"

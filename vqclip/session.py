@@ -8,6 +8,7 @@ together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -60,6 +61,8 @@ from vqclip.run.perceptor_set import PerceptorSet, load_perceptors
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
+from vqclip.run.steps.gradient_balance import GradientBalance
+from vqclip.run.steps.overlay import Overlay
 from vqclip.tensors import Image
 
 Size = tuple[int, int]  # width and height, in pixels
@@ -120,7 +123,15 @@ def build_runner(
     first, *last = _make_drawers(request, stages, vqgan, memory_policy)
     things = _find_things(request, opening, start)
     keep = _make_keeper(request, start, things)
+    where = request.search_path, request.clock, size, device
+    overlay = Overlay.from_settings(config, [first, *last], *where)
+    if keep is not None and overlay is not None:
+        keep = overlay.leave_out(keep)
     filtered = FilteredDrawer(first, seed, _make_filter(config), keep)
+    balance = GradientBalance.from_settings(config, request.weights, filtered)
+    if balance is not None:
+        watched = [balance.watch(each) for each in perceptor_set.perceptors]
+        perceptor_set = replace(perceptor_set, perceptors=watched)
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
     notes += init_image.describe_stretched(
@@ -156,6 +167,8 @@ def build_runner(
         rates=animation_setup.step_rates(config, request.frames, first)
         if request.frames is not None
         else (lambda step: 0.0),
+        overlay=overlay,
+        balance=balance,
     )
     if feedback is not None and request.retake is not None:
         run_start.begin_retake(ready, feedback, request.retake)

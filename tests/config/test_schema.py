@@ -9,6 +9,7 @@ import pytest
 
 from vqclip import optimisers
 from vqclip.config import loss_settings, schema, setting_descriptions, setting_fields
+from vqclip.config.checking import setting_checks
 from vqclip.config.loading import load_config
 from vqclip.config.schema import RunConfig, Stage
 from vqclip.config.setting_descriptions import DRAWER_LOSSES, Setting, describe_settings
@@ -38,6 +39,9 @@ def changed(**values: Any) -> RunConfig:
     [
         (schema.RECIPES, cutout_recipes.RECIPES),
         (schema.OPTIMISERS, optimisers.OPTIMISERS),
+        (setting_checks.FROM_LIBRARY, optimisers.FROM_LIBRARY),
+        ([setting_checks.OPTIMISER_LIBRARY], [optimisers.LIBRARY]),
+        (setting_checks.WITHOUT_MOMENTUM, optimisers.WITHOUT_MOMENTUM),
         (schema.SCHEDULES, optimisers.SCHEDULES),
         (schema.NOISES, noise_images.NOISE_IMAGES),
         (schema.AXES, pixel_losses.AXES),

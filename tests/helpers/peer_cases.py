@@ -66,9 +66,8 @@ OWN = (
             "size": "256x320",
             "draw.grid": "40x50",
             "optimiser.rate": 0.2,
-            "optimiser.name": "adam",
+            "optimiser.name": "adamp",
         },
-        nearly="optimiser",
         left="pixel_type",
     ),
     Case(

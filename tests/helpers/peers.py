@@ -171,7 +171,7 @@ PUBLIC = (
             "prompts": "P | vector(textoff):0.1",
         },
         nearly="label",
-        left="init_noise init_image_alpha overlay_image overlay_every overlay_alpha",
+        left="init_noise init_image_alpha",
     ),
     Case(
         "6 a transparent sprite",
@@ -393,6 +393,7 @@ PUBLIC = (
             "draw.saturation": 1.8,
             "draw.decay": 1.5,
             "draw.contrast": 1.0,
+            "optimiser.momentum": 0.0,
         },
     ),
     Case(

@@ -199,3 +199,37 @@ def test_losses_weigh_as_much_as_there(options: str, losses: dict[str, object]) 
 def test_names_of_vqgans(typed: str, name: str, told: bool) -> None:
     found, difference = shared.vqgan_name(typed)
     assert (found, bool(difference)) == (name, told)
+
+
+@pytest.mark.parametrize(
+    ("options", "overlay"),
+    [
+        ("", {"picture": "a.png", "every": 10}),
+        (
+            "-ove 20i -ovo 5 -ovu '50%' -ova 51",
+            {"picture": "a.png", "every": 20, "start": 5, "until": 100, "alpha": 0.2},
+        ),
+        ("-ove 5% -ova 0", {"picture": "a.png", "every": 10}),
+        ("-ova 300", {"picture": "a.png", "every": 10, "alpha": 1.0}),
+        *((never, None) for never in ("-ove 0", "-ovo 10", "-ovu 0", "-ovo 5 -ovu 5")),
+    ],
+)
+def test_overlays(options: str, overlay: dict[str, object] | None) -> None:
+    assert settings(f"-i 200 -ovi a.png {options}").get("overlay") == overlay
+    assert "overlay" not in settings(f"-i 200 {options}")
+
+
+@pytest.mark.parametrize("picture", ["*.png", "a?.png", "http://x.org/a.png"])
+def test_overlays_of_several_pictures_and_of_addresses_are_left_out(picture: str) -> None:
+    assert "overlay" not in settings(f"-ovi '{picture}' -ova 20")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("DiffGrad", "diffgrad"), ("AdamP", "adamp"), ("Adamax", "adamax"), ("MADGRAD", "adam")],
+)
+def test_optimisers(typed: str, name: str) -> None:
+    found = import_settings(f"pixray.py -p P -opt {typed} --drawer vqgan")
+    assert yaml.safe_load(found.text)["optimiser"]["name"] == name
+    told = [note for note in found.notes if "pip install 'vqclip[optimisers]'" in note]
+    assert len(told) == (name in ("diffgrad", "adamp"))

@@ -163,6 +163,11 @@ class FrameFeedback:
                 self.target = _levels(drawer.draw_parameters(parameters))
         return parameters
 
+    def hold_overlaid(self, picture: Image) -> None:
+        """Hold the frame to its picture with an overlay from now on, not to its start."""
+        if self.target is not None:
+            self.target = _levels(picture)
+
     @torch.no_grad()
     def finish_frame(
         self, frame: int, drawer: FrameDrawer, parameters: Parameters

@@ -223,3 +223,20 @@ class FilterSettings:
     commit: float | str = schedulable(
         10.0, "with filters.lookup, how near to these colours the picture stays itself", least=0
     )
+
+
+@dataclass(frozen=True)
+class OverlaySettings:
+    """A picture that is laid over the drawing every so many steps, whatever draws it."""
+
+    picture: str = option(
+        "", "a picture file that is laid over the drawing; what is transparent in it stays free"
+    )
+    alpha: float | str = schedulable(
+        1.0, "its opacity, times its own; below 1 the drawing shines through", least=0, most=1
+    )
+    every: int = option(10, "it is laid before every Nth step", least=1)
+    start: int = option(0, "the first step before which it is laid; 0: before all", least=0)
+    until: int | None = option(
+        None, "the step from which on it is no longer laid; null: up to the last", least=1
+    )

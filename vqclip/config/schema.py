@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vqclip.config.draw_settings import DrawSettings, FilterSettings
+from vqclip.config.draw_settings import DrawSettings, FilterSettings, OverlaySettings
 from vqclip.config.loss_settings import AXES, LossSettings
 from vqclip.config.setting_fields import device_option, group, option, schedulable
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
@@ -143,7 +143,10 @@ class SoundSettings:
 
 
 RECIPES = ("vqclip", "crowson", "disco", "pixray", "pytti", "vqgan-clip")
-OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
+OPTIMISERS = (
+    *("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop"),
+    *("diffgrad", "adamp"),
+)
 SCHEDULES = ("constant", "drop", "linear", "cosine")
 NOISES = ("fractal", "gradient", "uniform", "colour")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -187,6 +190,15 @@ class OptimiserSettings:
         "drop", "how the learning rate changes; drop: to a tenth at 75 %", SCHEDULES
     )
     average: float = option(0.9, "decay of the latent's running average; 0: no average", least=0)
+    momentum: float | None = option(
+        None,
+        "how much of the last step each step keeps; null: the optimiser's own, of most 0.9",
+        least=0,
+        most=0.9999,
+    )
+    balance: bool = option(
+        False, "let each of several perceptors pull by its weight, not by the scale of its losses"
+    )
 
 
 @dataclass(frozen=True)
@@ -332,6 +344,7 @@ class RunConfig:
     )
     draw: DrawSettings = group(DrawSettings, "how a drawer draws")
     filters: FilterSettings = group(FilterSettings, "what changes the picture that is drawn")
+    overlay: OverlaySettings = group(OverlaySettings, "a picture that is laid over the drawing")
     dream: DreamSettings = group(DreamSettings, "the drafts of init=dream")
     cutouts: CutoutSettings = group(
         CutoutSettings, "how the picture is cut up for the perceptors"

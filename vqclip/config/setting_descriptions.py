@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
-from vqclip.config.draw_settings import DrawSettings, FilterSettings
+from vqclip.config.draw_settings import DrawSettings, FilterSettings, OverlaySettings
 from vqclip.config.loss_settings import used_losses
-from vqclip.config.schema import FilmSettings, RunConfig
+from vqclip.config.schema import FilmSettings, OptimiserSettings, RunConfig
 
 # Settings that change what a run writes, and where, but not what it draws: the provenance
 # omits them.
 OUTPUT_SETTINGS = ("checkpoint", "out")
+LATER = ("momentum", "balance")  # of the optimiser: notes leave them out where they are unused
 DRAWER_LOSSES = ("opacity", "shades", "unlike")  # that other drawers than the VQGAN have
 
 
@@ -149,8 +150,8 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
 def noted_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that a picture's notes hold.
 
-    Those of drawers, of filters and of tiles are left out where they are unused: notes stay as
-    they were before there were any.
+    Those of drawers, of filters, of overlays, of tiles and `LATER` are left out where they are
+    unused: notes stay as they were before there were any.
     """
     values = to_dict(config, everywhere=False)
     if config.drawer == "vqgan" and config.draw == DrawSettings():
@@ -160,6 +161,11 @@ def noted_settings(config: RunConfig) -> dict[str, Any]:
     values["losses"] = used_losses(values["losses"])
     if config.filters == FilterSettings():
         del values["filters"]
+    if config.overlay == OverlaySettings():
+        del values["overlay"]
+    for name in LATER:
+        if values["optimiser"][name] == getattr(OptimiserSettings(), name):
+            del values["optimiser"][name]
     if config.tile == "none":
         del values["tile"]
     return values

@@ -207,8 +207,9 @@ def _suggest_key(prefix: str, key: str, value: str | None, schema: Any) -> str:
     here = [prefix + each.key for each in describe_settings(schema)]
     every = [each.key for each in describe_settings()]
     known = every if set(here) <= set(every) else here
-    if hint := suggest_setting(key, value, known):
-        return hint
+    for name in (prefix + key, key):
+        if hint := suggest_setting(name, value, known):
+            return hint
     ends = [name for name in known if name.rpartition(".")[2] == key]  # there may be several
     ends = ends or [name for name in here if prefix and name.startswith(f"{prefix}{key}_")]
     if ends:

@@ -11,7 +11,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class OpenClipPerceptor:
             from black to white, as pixray does, so that contrast alone gains nothing.
         memory_policy: the memory policy: how many squares are embedded together.
         words: vectors of learnt words, by name; see `with_words`.
+        gate: what cutouts pass before they are embedded; None: nothing.
     """
 
     name: str
@@ -75,6 +76,7 @@ class OpenClipPerceptor:
     contrast: str
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     words: Mapping[str, Tensor] = field(default_factory=dict)
+    gate: Callable[[Cutouts], Cutouts] | None = None
 
     @property
     def inverse_temperature(self) -> float:
@@ -96,6 +98,7 @@ class OpenClipPerceptor:
         """
         if cutouts.dim() != 4 or cutouts.shape[1] != 3:
             raise ValueError(f"cutouts are [N, 3, H, W], not {list(cutouts.shape)}")
+        cutouts = cutouts if self.gate is None else self.gate(cutouts)
         pixels = self._resized(cutouts.to(self.mean))
         if self.contrast == "stretch":
             low, high = pixels.min(), pixels.max()

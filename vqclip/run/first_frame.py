@@ -18,7 +18,8 @@ from vqclip.drawers.base import BaseDrawer
 from vqclip.errors import ConfigError
 from vqclip.media import images
 from vqclip.run.retake import Retake
-from vqclip.run.runner import Runner, RunnerState
+from vqclip.run.runner import Runner
+from vqclip.run.steps.runner_state import RunnerState
 from vqclip.tensors import Image, pack_parameters
 
 LIKE = 60  # steps in which a latent is found for a picture

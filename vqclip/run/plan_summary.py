@@ -8,7 +8,7 @@ about right, not right.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.config.draw_settings import finish_steps
+from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
 from vqclip.models import clip
 from vqclip.models.cost import Cost
@@ -31,6 +32,7 @@ PASSES = 15.0  # how often a step moves what it keeps; steps of two sizes and fo
 START = 7.0  # seconds: imports, loading, the second judge, the end; measured as BASE was
 DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
+LAY = 1.4  # times a step's drawing: what it takes to lay an overlay, measured likewise
 CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
 TIMING_SECONDS = 0.15  # seconds for one measurement of speed
 LEAST_SECONDS = 0.01  # of work on a GPU that is timed at once: waiting for it takes some, too
@@ -54,6 +56,7 @@ class Estimate:
         frame_plan: how many an animation draws; 0 for a still.
         steps: how many steps they take after the first one.
         length: of its film, in seconds.
+        overlays: how often its overlay is laid.
     """
 
     stages: tuple[tuple[int, int, int], ...]
@@ -65,6 +68,7 @@ class Estimate:
     frames: int = 0
     steps: int = 0
     length: float = 0.0
+    overlays: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
         stages, more = [(*stages[-1][:2], more)], 0
+    laid = _count_overlays(config, [*(steps for *_, steps in stages), more])
     memory, seconds, notes = None, None, []
     if models.networks is None:
         names = ", ".join(models.unknown)
@@ -143,7 +148,10 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         taken = zip(each[-len(stages) :], stages, strict=True)
         seconds = START + sum(s * steps for s, (_, _, steps) in taken)
         seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
-        seconds += each[-1] * more + _seconds(draws[-1], Cost(0, 0, 0), speed) * drawn * MOVE
+        drawing = [_seconds(draw, Cost(0, 0, 0), speed) for draw in draws]
+        seconds += each[-1] * more + drawing[-1] * drawn * MOVE
+        passed = [*drawing[-len(stages) :], drawing[-1]]
+        seconds += LAY * sum(s * times for s, times in zip(passed, laid, strict=True))
     return Estimate(
         stages=tuple(stages),
         downloads=tuple((each.name, each.bytes) for each in lacking),
@@ -154,6 +162,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         frames=drawn,
         steps=more,
         length=config.frames / run_frames.fps_of(config) if config.frames else 0.0,
+        overlays=sum(laid),
     )
 
 
@@ -166,6 +175,8 @@ def describe_estimate(estimate: Estimate) -> str:
     lines = [f"sizes     {sizes}", f"device    {estimate.device}"]
     if estimate.length:
         lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
+    if estimate.overlays:
+        lines.append(f"overlay   laid {estimate.overlays} times")
     if estimate.downloads:
         here = ", ".join(
             f"{n} ({model_files.format_bytes(size)})" for n, size in estimate.downloads
@@ -226,6 +237,21 @@ def _frames(request: Request) -> tuple[int, bool, int]:
         first, until = begins, there.until + frame_plan.lead
     steps = starts[until] - starts[first]
     return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
+
+
+def _count_overlays(config: RunConfig, counts: Sequence[int]) -> list[int]:
+    """How often an overlay is laid in each of several stretches of so many steps."""
+    wanted, begins, found = config.overlay, 0, []
+    for count in counts:
+        ends = begins + count
+        until = ends if wanted.until is None else min(ends, wanted.until)
+        passed = [
+            -((wanted.start - end) // wanted.every) if end > wanted.start else 0
+            for end in (begins, until)
+        ]
+        found.append(max(0, passed[1] - passed[0]) if wanted.picture.strip() else 0)
+        begins = ends
+    return found
 
 
 def _time_work(work: Callable[[], Tensor], device: torch.device) -> float:

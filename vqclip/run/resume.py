@@ -22,7 +22,8 @@ from vqclip.run.record import checkpoint as record_checkpoint
 from vqclip.run.record import provenance
 from vqclip.run.record.noted_changes import changed_settings, lay_changes
 from vqclip.run.record.provenance import Provenance
-from vqclip.run.runner import Runner, RunnerState
+from vqclip.run.runner import Runner
+from vqclip.run.steps.runner_state import RunnerState
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
         )
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
-    now = provenance.package_versions()
+    now = ready.provenance().versions
     moved = [
         f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v
     ]

@@ -6,7 +6,7 @@ A run passes through sizes, small ones first. `play` is a generator of steps; be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,31 +34,15 @@ from vqclip.language.schedules import Curve
 from vqclip.models.device import accept_unsteady, take_strictly
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory, release_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.optimisation_loop import Objective, Step, generate
-from vqclip.optimisers import NanGuard
+from vqclip.optimisation_loop import Objective, Step, add_up, generate
 from vqclip.run.record.provenance import Provenance, package_versions
+from vqclip.run.steps.gradient_balance import GradientBalance
+from vqclip.run.steps.nan_guard import NanGuard
+from vqclip.run.steps.overlay import Overlay
+from vqclip.run.steps.runner_state import RunnerState, find_size, select_tensors
 from vqclip.tensors import Image, Parameters, pack_parameters, unpack_parameters
 
 REGION = " region "  # in the name of a region's cutter
-
-
-@dataclass(frozen=True)
-class RunnerState:
-    """Where a run stands after `done` steps.
-
-    Attributes:
-        tensors: the drawer's parameters, their averages, the optimiser's moments, the random
-            streams, and the picture that the run began with, if it did, as bytes.
-        averaged: how many steps the average holds.
-        moved: how many steps the optimiser counts.
-        rate_factor: what is left of its rate, where steps went wrong.
-    """
-
-    done: int
-    tensors: dict[str, Tensor]
-    averaged: int
-    moved: int
-    rate_factor: float = 1.0
 
 
 @dataclass
@@ -79,6 +63,8 @@ class Runner:
         layouts: of its scenes, by their numbers.
         feedback: where an animation goes; None for a still.
         rates: the learning rate at each step after an animation's first frame.
+        overlay: what is laid over the picture every so many steps, if anything is.
+        balance: how the perceptors' gradients are added; None: as they are.
         done: how many steps are taken.
     """
 
@@ -100,6 +86,8 @@ class Runner:
     layouts: Mapping[int, Layout] = field(default_factory=dict)
     feedback: FrameFeedback | None = None
     rates: Callable[[int], float] = lambda step: 0.0
+    overlay: Overlay | None = None
+    balance: GradientBalance | None = None
     finish: tuple[BaseDrawer, int] | None = None
     done: int = 0
     _from: RunnerState | None = None
@@ -171,9 +159,10 @@ class Runner:
             *(config.optimiser.name, self.drawer.parameters),
             rate=pace,
             rate_factors=self.drawer.rate_factors,
+            momentum=config.optimiser.momentum,
         )
         if self._from is not None:
-            moments = _under("optimiser.", self._from.tensors)
+            moments = select_tensors("optimiser.", self._from.tensors)
             optimiser.load_state_dict(
                 {"taken": self._from.moved, "slowed": self._from.rate_factor, "moments": moments}
             )
@@ -221,9 +210,11 @@ class Runner:
         streams = [cutter.state() for cutter in self.cutters.values()]
         while steps:
             try:
+                numbers = self._lay_overlays(guard.retry_steps(steps), average)
                 taken = generate(
                     *(self.filtered, self.perceptors, self.objectives, optimiser),
-                    self.filtered.set_grounds(guard.retry_steps(steps)),
+                    self.filtered.set_grounds(numbers),
+                    add_up if self.balance is None else self.balance.backward,
                 )
                 for step in take_strictly(taken):
                     if not guard.check_step(step):
@@ -246,8 +237,20 @@ class Runner:
             guard.restore_state()
             for cutter, stream in zip(self.cutters.values(), streams, strict=True):
                 cutter.restore(stream)
+            if self.balance is not None:
+                self.balance.clear()
             release_memory()
             steps = range(self.done, steps.stop)
+
+    def _lay_overlays(self, steps: Iterable[int], average: optimisers.Average) -> Iterator[int]:
+        """Yield the numbers of steps, after the overlay of those that have one is laid."""
+        for step in steps:
+            if self.overlay is not None and self.overlay.is_due(step):
+                shown = self.overlay.lay_over(self.filtered, step)
+                if self.feedback is not None:
+                    self.feedback.hold_overlaid(shown)
+                average.reset()
+            yield step
 
     def _rate(self) -> Curve:
         """The learning rate at each step, before the schedule of rates."""
@@ -320,17 +323,18 @@ class Runner:
         found = unpack_parameters("latent", state.tensors)
         if not self.drawer.accepts(found):
             raise ConfigError(f"the checkpoint holds no {self.drawer.holds}; was it exchanged?")
-        streams = _under("cutouts.", state.tensors)
+        streams = select_tensors("cutouts.", state.tensors)
         own = [{key for key in keys if REGION not in key} for keys in (streams, self.cutters)]
         if own[0] != own[1]:
             raise ConfigError("the checkpoint is of other perceptors; were they exchanged?")
         self.drawer.replace({name: x.to(device) for name, x in found.items()})
         for key, cutter in self.cutters.items():
-            if key in streams:  # a region that a change of prompts brought has none yet
+            if key in streams:  # a new region, of other prompts, has none yet
                 cutter.restore(streams[key])
+        self.drawer.width, self.drawer.height = find_size(self.stages, state.done)
         embedding_losses.restore_memories(self.objectives, state.tensors)
         if self.feedback is not None:
-            self.feedback.restore(_under("voyage.", state.tensors), device)
+            self.feedback.restore(select_tensors("voyage.", state.tensors), device)
         self._from, self.done = state, state.done
 
     def provenance(self) -> Provenance:
@@ -341,7 +345,8 @@ class Runner:
             del settings["layout"]  # notes as they were before there were layouts
         more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
         more |= {"changes": self.changes, "computed": self.computed}
-        return Provenance(settings, prompt, self.seed, self.models, package_versions(), **more)
+        versions = package_versions() | optimisers.library_versions(self.config.optimiser.name)
+        return Provenance(settings, prompt, self.seed, self.models, versions, **more)
 
 
 @dataclass(frozen=True)
@@ -393,8 +398,3 @@ class FrameRunner:
     def last_step(self, frame: int) -> int:
         """The number of a frame's last step."""
         return self.feedback.steps(frame)[-1]
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without it."""
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

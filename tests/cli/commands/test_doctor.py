@@ -72,7 +72,7 @@ def test_what_is_not_installed_is_said_with_how_to_install_it(
     assert "pip install imageio-ffmpeg" in said["ffmpeg"]
     assert (
         said["extras"]
-        == "train, multilingual, depth, wavelets, show, sound, slurm, ray, tune, web"
+        == "train, multilingual, depth, wavelets, show, optimisers, sound, slurm, ray, tune, web"
     )
     assert said["no video"] == "pip install 'vqclip[video]' (cv2)"
     assert said["no search"] == "pip install 'vqclip[search]' (faiss)"

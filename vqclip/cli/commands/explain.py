@@ -15,6 +15,7 @@ from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
 from vqclip.config import draw_settings, layout_settings, loading, perceptor_spec
+from vqclip.config.checking.picture_checks import note_overlay
 from vqclip.config.checking.prompt_notes import list_prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
@@ -103,6 +104,7 @@ def explain_prompts(
             *layout_settings.describe_layouts(config, written, layouts),
             *list_prompt_notes(config, search_path),
             *init_image.check_masks(parsed, search_path),
+            *note_overlay(config, search_path),
             *word_embedding.unknown_word_notes(
                 taught, {each.name: each.width for each in perceptors}
             ),

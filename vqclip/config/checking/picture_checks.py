@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import NOISES, RunConfig
@@ -28,6 +29,7 @@ def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
         names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
     named = loss_files(config)
     names += [named[key] for key in ("losses.edge_picture", "losses.edge_mask") if key in named]
+    names += [config.overlay.picture] if config.overlay.picture.strip() else []
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
 
 
@@ -63,7 +65,12 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
                 f"init is {shorten_name(name)}, and there is no file of that name; a run starts "
                 "from one picture, so name that one"
             )
-        if name == config.init:
+        if name == config.overlay.picture and PATTERN.search(name) and not os.path.exists(path):
+            raise PictureError(
+                f"overlay.picture is {shorten_name(name)}, and there is no file of that name; a "
+                "run has one overlay, so name that one"
+            )
+        if name in (config.init, config.overlay.picture):
             check_image(path)
         else:
             check_images(name, search_path)
@@ -76,6 +83,32 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
         )
     for key, text in palettes_of_run(config):
         check_files(text, search_path, key)
+
+
+def note_overlay(config: RunConfig, search_path: SearchPath) -> Iterator[str]:
+    """Note that an overlay is never laid, or leaves nothing of the drawing to be seen."""
+    wanted = config.overlay
+    if not wanted.picture.strip():
+        return
+    name, path = shorten_name(wanted.picture), search_path.find(wanted.picture)
+    if wanted.start >= config.steps and not config.frames and not config.source.film:
+        yield (
+            f"overlay.start is {wanted.start} and the run has {config.steps} steps, so {name} is "
+            "never laid over it"
+        )
+    elif wanted.alpha == 1 and _is_opaque(path):
+        yield (
+            f"{name} is opaque and covers all that is drawn; to see through it write "
+            "overlay.alpha=0.5, or cut out what is to stay free"
+        )
+
+
+def _is_opaque(path: Path) -> bool:
+    """Whether a picture that can be opened has nothing that says what is transparent."""
+    from PIL import Image as pillow
+
+    with pillow.open(path) as picture:
+        return picture.mode[-1] not in "Aa" and "transparency" not in picture.info
 
 
 def _check_mask(name: str, search_path: SearchPath) -> None:

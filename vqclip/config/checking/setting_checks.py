@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
+from importlib.util import find_spec
 from math import isfinite
 from typing import Any, cast, get_args, get_origin
 
@@ -16,7 +17,7 @@ from vqclip.config import perceptor_spec, schedule_settings
 from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.loss_settings import LossSettings, parse_margins
-from vqclip.config.schema import FilmSettings, RunConfig
+from vqclip.config.schema import OPTIMISERS, FilmSettings, OptimiserSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.setting_fields import GPU_NUMBER
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
@@ -28,6 +29,8 @@ from vqclip.media.audio import bands
 from vqclip.media.paths import FILMS
 
 OUT_NAMES = ("DATE", "SEED", "PROMPT", "SEQ")  # what `out` may hold between % and %
+FROM_LIBRARY, OPTIMISER_LIBRARY = ("diffgrad", "adamp"), "pytorch_optimizer"
+WITHOUT_MOMENTUM = ("adagrad",)
 MOST_CRF = {"h264": 51, "h265": 51, "vp9": 63, "av1": 63}  # codec → greatest crf
 
 
@@ -45,6 +48,7 @@ def check_settings(config: RunConfig) -> RunConfig:
         raise ConfigError(f"perceptors names a CLIP model twice: {', '.join(names)}")
     if config.optimiser.average >= 1:
         raise ConfigError(f"optimiser.average is {config.optimiser.average}; it must be below 1")
+    _check_optimiser(config.optimiser)
     if config.style.count("{}") > 1:
         raise ConfigError(
             f"style is {config.style!r}; it must hold {{}} once, where the prompt goes"
@@ -62,6 +66,22 @@ def check_settings(config: RunConfig) -> RunConfig:
     check_film(config.film)
     plan_stages(config, 1)
     return config
+
+
+def _check_optimiser(optimiser: OptimiserSettings) -> None:
+    """Check that an optimiser is installed, and has a momentum where one is set."""
+    name = optimiser.name
+    if name in FROM_LIBRARY and find_spec(OPTIMISER_LIBRARY) is None:
+        raise ConfigError(
+            f"optimiser.name={name} needs {OPTIMISER_LIBRARY}, which is not installed: pip "
+            "install 'vqclip[optimisers]'; or use another one, such as adam"
+        )
+    if name in WITHOUT_MOMENTUM and optimiser.momentum is not None:
+        having = ", ".join(each for each in OPTIMISERS if each not in WITHOUT_MOMENTUM)
+        raise ConfigError(
+            f"optimiser.momentum is {optimiser.momentum:g}, but {name} has none ({having} have); "
+            "leave it out"
+        )
 
 
 def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:

@@ -44,6 +44,12 @@ PEER_NAMES: dict[str, str] = {
     "optimiser.schedule": "lr_schedule lr_scheduler",
     "optimiser.schedule=drop": "learning_rate_drops lrd",
     "optimiser.average": "ema ema_val ema_decay",
+    "optimiser.momentum": "momentum beta1",
+    "overlay.picture": "overlay_image ovi",
+    "overlay.every": "overlay_every ove",
+    "overlay.start": "overlay_offset ovo overlay.from",
+    "overlay.until": "overlay_until ovu",
+    "overlay.alpha=…": "overlay_alpha ova",
     "init": (
         "init_image init_img initial_image input_image start_image image_init ii init_noise in"
     ),

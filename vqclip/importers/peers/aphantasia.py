@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vqclip.importers.draft import Draft, is_known, number_text
+from vqclip.importers.draft import Draft, number_text
 from vqclip.importers.options import (
     FLAG,
     NUMBER,
@@ -17,7 +17,6 @@ from vqclip.importers.options import (
     same,
 )
 from vqclip.importers.peers import shared
-from vqclip.importers.peers.nerdyrodent import OPTIMISERS
 from vqclip.language.prompt_types import Prompt
 
 # How much the number of samples shrinks for a model.
@@ -57,7 +56,13 @@ OPTIONS = check_rows(
         ),
         kept("lrate lr learning_rate", "0.05", "optimiser.rate", NUMBER),
         kept("prog p", "false", "optimiser.rate", FLAG, how="it grows to the double"),
-        kept("optimizer opt", "adam_custom", "optimiser.name", TEXT),
+        kept(
+            "optimizer opt",
+            "adam_custom",
+            "optimiser.name optimiser.momentum",
+            TEXT,
+            how="with _custom the momentum is 0",
+        ),
         kept("dwt", "false", "drawer", FLAG, how="true is wavelets"),
         kept("wave w", "coif2", "draw.wave", TEXT),
         nearly(
@@ -140,7 +145,6 @@ def write(draft: Draft) -> None:
             "cutouts.noise": 0.0,
             "cutouts.contrast": "absolute",
             "optimiser.schedule": "constant",
-            "optimiser.momentum": 0.0,
         }
     )
 
@@ -186,12 +190,9 @@ def _write_rate(draft: Draft) -> None:
     value = f"{number_text(rate)} * (1 + share)" if grows else rate
     draft.put("optimiser.rate", value, "lrate", *(["prog"] if grows else []))
     typed = draft.get("optimizer", "adam_custom").strip().lower()
-    name = typed.removesuffix("_custom")
-    draft.put("optimiser.name", name if name in OPTIMISERS else "adam", "optimizer")
-    if name not in OPTIMISERS:
-        draft.nearly("optimizer", f"vqclip has no {typed}; drawn with adam")
-    elif typed.endswith("_custom") and not is_known("optimiser.momentum"):
-        draft.nearly("optimizer", "with momentum: vqclip has no optimiser.momentum yet, 0 there")
+    if typed.endswith("_custom"):
+        draft.put("optimiser.momentum", 0.0, "optimizer")
+    shared.write_optimiser(draft, "optimizer", "adam_custom", ending="_custom")
 
 
 def _write_losses(draft: Draft) -> None:

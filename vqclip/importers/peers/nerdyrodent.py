@@ -25,7 +25,6 @@ from vqclip.importers.peers import shared
 from vqclip.importers.peers.shared import MOST_SCENES
 from vqclip.language.prompt_types import Prompt
 
-OPTIMISERS = ("adam", "adamw", "radam", "adamax", "adagrad", "rmsprop")
 MADE = ("prompts", "image_prompts", "noise_prompt_seeds", "noise_prompt_weights")
 STARTS = {"pixels": "uniform", "gradient": "gradient", "none": "random"}
 OPTIONS = check_rows(
@@ -203,12 +202,7 @@ def _write_models(draft: Draft) -> None:
     draft.put("cutouts.recipe", "crowson" if recipe == "original" else "vqgan-clip", "cut_method")
     if recipe not in ("latest", "original"):
         draft.nearly("cut_method", f"the nearest to {recipe} is vqgan-clip, its latest")
-    name = draft.get("optimiser", "Adam").strip().lower()
-    draft.put("optimiser.name", name if name in OPTIMISERS else "adam", "optimiser")
-    if name not in OPTIMISERS:
-        draft.nearly("optimiser", f"vqclip has no {draft.get('optimiser')}; drawn with adam")
-    elif name == "adamw":
-        draft.nearly("optimiser", "without the weight decay of 0.01 that it has there")
+    shared.write_optimiser(draft, "optimiser")
 
 
 def _write_start(draft: Draft) -> None:

@@ -249,17 +249,33 @@ def _write_overlay(draft: Draft, steps: int) -> None:
         for option in parts:
             draft.leave(option, "there is no overlay_image")
         return
-    draft.put("overlay.picture", draft.get("overlay_image"), "overlay_image")
-    every = parse_unit(draft, "overlay_every", draft.get("overlay_every", "10i"), steps)
+    every, offset, until = (
+        parse_unit(draft, option, draft.get(option, usual), steps)
+        for option, usual in zip(parts[:3], ("10i", "0i", f"{steps}i"), strict=True)
+    )
+    picture, alpha = draft.get("overlay_image"), draft.get("overlay_alpha", 0.0)
+    why = ""
+    if offset >= every or until <= offset:
+        why = "with these numbers pixray never lays it: at steps i with i % every = offset"
+    elif re.search(r"[*?\[]", picture):
+        why = "vqclip lays one picture over the drawing, so name one"
+    if why:
+        for option in ("overlay_image", *parts):
+            draft.leave(option, why)
+        return
+    draft.put("overlay.picture", picture, "overlay_image")
     draft.put("overlay.every", every, "overlay_every")
-    for option, setting in (
-        ("overlay_offset", "overlay.from"),
-        ("overlay_until", "overlay.until"),
-    ):
-        if draft.has(option):
-            draft.put(setting, parse_unit(draft, option, draft.get(option), steps), option)
-    if draft.get("overlay_alpha", 0.0):
-        draft.put("overlay.alpha", round(draft.get("overlay_alpha") / 255, 3), "overlay_alpha")
+    if draft.has("overlay_offset"):
+        draft.put("overlay.start", offset, "overlay_offset")
+    if draft.has("overlay_until"):
+        draft.put("overlay.until", until, "overlay_until")
+    if alpha:
+        share = round(min(1.0, max(0.0, alpha / 255)), 3)
+        draft.put("overlay.alpha", share, "overlay_alpha")
+        if not picture.lower().endswith((".jpg", ".jpeg")):
+            draft.nearly(
+                "overlay_alpha", "times the picture's own opacity, which pixray replaces"
+            )
 
 
 def _leave_idle(draft: Draft, drawer: str) -> None:

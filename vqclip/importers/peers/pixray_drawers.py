@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from vqclip.importers.draft import Draft, number_text
-from vqclip.importers.peers.nerdyrodent import OPTIMISERS
+from vqclip.importers.peers import shared
 
 SHAPES = {
     "rect": "square",
@@ -129,12 +129,7 @@ def _write_rate(draft: Draft, drawer: str, steps: int, high: int) -> None:
         rate = own.get(drawer, draft.get("learning_rate", 0.2))
     if drawer in ("vqgan", "pixels"):
         draft.put("optimiser.rate", rate, "learning_rate")
-        name = draft.get("optimiser", "Adam").strip().lower()
-        draft.put("optimiser.name", name if name in OPTIMISERS else "adam", "optimiser")
-        if name not in OPTIMISERS:
-            draft.nearly("optimiser", f"vqclip has no {draft.get('optimiser')}; drawn with adam")
-        elif name == "adamw":
-            draft.nearly("optimiser", "without the weight decay of 0.01 that it has there")
+        shared.write_optimiser(draft, "optimiser")
     else:
         for option in ("learning_rate", "optimiser"):
             draft.leave(option, "pixray ignores it with this drawer, which has its own")

@@ -9,6 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from vqclip.config.checking.setting_checks import FROM_LIBRARY
+from vqclip.config.schema import OPTIMISERS
 from vqclip.errors import ConfigError, PromptError
 from vqclip.importers.draft import SAVED, Draft
 from vqclip.importers.options import LEFT, show_value
@@ -254,6 +256,24 @@ def write_seed(draft: Draft) -> None:
         draft.put("seed", int(text), "seed")
     else:
         draft.nearly("seed", "a random seed, which vqclip records")
+
+
+def write_optimiser(draft: Draft, option: str, usual: str = "Adam", ending: str = "") -> None:
+    """Write which optimiser it is, from a name in letters of any size.
+
+    Args:
+        usual: what it is unless it is given.
+        ending: of names, which belongs to another setting.
+    """
+    typed = draft.get(option, usual).strip().lower()
+    name = typed.removesuffix(ending)
+    draft.put("optimiser.name", name if name in OPTIMISERS else "adam", option)
+    if name not in OPTIMISERS:
+        draft.nearly(option, f"vqclip has no {draft.get(option)}; drawn with adam")
+    elif name == "adamw":
+        draft.nearly(option, "without the weight decay of 0.01 that it has there")
+    elif name in FROM_LIBRARY:
+        draft.notes.append(f"optimiser.name={name} needs pip install 'vqclip[optimisers]'")
 
 
 def keyframes(draft: Draft, option: str, text: str, spline: str = "Linear") -> str | None:

@@ -23,7 +23,8 @@ MOST_STEPS = 1_000_000  # that a run is asked to take while it is drawn
 # What would make another run of it: whole groups, or single settings.
 FIXED = (
     *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),
-    *("optimiser.name", "optimiser.average", "film.every", "drawer", "draw", "tile"),
+    *("optimiser.name", "optimiser.average", "optimiser.momentum", "film.every", "drawer"),
+    *("draw", "tile"),
 )
 # Of an animation these, too: which steps are which frame's hangs on them.
 FIXED_FRAMES = (

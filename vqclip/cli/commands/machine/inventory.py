@@ -29,6 +29,7 @@ EXTRAS = {
     "depth": ("transformers",),
     "wavelets": ("pywt",),
     "show": ("textual_image",),
+    "optimisers": ("pytorch_optimizer",),
     "sound": ("librosa",),
     "slurm": ("submitit",),
     "ray": ("ray",),

@@ -18,9 +18,9 @@ from vqclip import session
 from vqclip.cli import main
 from vqclip.errors import NumbersError
 from vqclip.optimisation_loop import Objective, View
-from vqclip.optimisers import TRIES
 from vqclip.run.record import provenance
 from vqclip.run.runner import Runner
+from vqclip.run.steps.nan_guard import TRIES
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch

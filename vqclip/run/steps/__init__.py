@@ -1,0 +1,9 @@
+"""What is done at single steps of a run, around those of the optimisation loop.
+
+Begin with `overlay`.
+
+    overlay           Overlays: a picture that is laid over the drawing every so many steps
+    gradient_balance  The balance of perceptors: their gradients, brought to lengths by weight
+    nan_guard         The guard against numbers that are not finite, which takes a step again
+    runner_state      The state of a run between two steps: what a checkpoint keeps of it
+"""
