@@ -23,7 +23,6 @@ from vqclip.tensors import Cutouts, Image, Scalar
 
 SHORT_SIDE = 2  # windows of a perceptor's size along the shorter side of a picture
 MOST_WINDOWS = 4  # along the longer one
-_FLOOR = 0.1  # of a feature's deviation, as a share of what its layer usually has
 
 Statistics = tuple[Tensor, Tensor]  # means [C] and covariances [C, C] of features
 
@@ -97,13 +96,14 @@ def measure_features(features: Tensor) -> Statistics:
 def compare_statistics(found: Statistics, wanted: Statistics) -> Scalar:
     """How far statistics are from those that are wanted.
 
-    Features are divided by the deviations wanted. Then it is half the mean squared difference of
-    means and half the sum of squared differences of covariances, as a share of the sum of squares
-    of those wanted.
+    Features are divided by a deviation: that of the variance wanted, and of the mean variance of
+    all features of the layer, added up, so that features which hardly vary do not count beyond
+    all others. Then it is half the mean squared difference of means and half the sum of squared
+    differences of covariances, as a share of the sum of squares of those wanted.
     """
     (means, spread), (own_means, own_spread) = found, wanted
     variances = own_spread.diagonal()
-    scale = (variances + _FLOOR**2 * variances.mean() + 1e-12).rsqrt()
+    scale = (variances + variances.mean() + 1e-12).rsqrt()
     off = ((means - own_means) * scale).square().mean()
     both = scale[:, None] * scale[None, :]
     wrong = ((spread - own_spread) * both).square().sum()
