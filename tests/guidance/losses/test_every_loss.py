@@ -168,7 +168,7 @@ def style(x: Array) -> float:
         means = ((mine.mean(1) - wanted.mean(1)) * scale) ** 2
         spreads = [each * np.outer(scale, scale) for each in spreads]
         off = np.linalg.norm(spreads[0] - spreads[1]) ** 2 / np.linalg.norm(spreads[1]) ** 2
-        gaps.append((means.mean() + off) / 2)
+        gaps.append(means.mean() + off)
     return float(np.mean(gaps))
 
 

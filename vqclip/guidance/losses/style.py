@@ -49,9 +49,9 @@ def style_loss(
 ) -> Loss:
     """The style loss: how far features of pixels and early layers are from a picture's.
 
-    0 for the picture itself, and about 1 for one that has nothing of it. Features are compared
-    by their means and covariances over the whole picture: see `compare_statistics`. The mean
-    over layers, perceptors and pictures.
+    0 for the picture itself, and 1 to 4 for most others. Features are compared by their means and
+    covariances over the whole picture: see `compare_statistics`. The mean over layers, perceptors
+    and pictures.
 
     Args:
         wanted: the pictures of the style.
@@ -98,8 +98,8 @@ def compare_statistics(found: Statistics, wanted: Statistics) -> Scalar:
 
     Features are divided by a deviation: that of the variance wanted, and of the mean variance of
     all features of the layer, added up, so that features which hardly vary do not count beyond
-    all others. Then it is half the mean squared difference of means and half the sum of squared
-    differences of covariances, as a share of the sum of squares of those wanted.
+    all others. Then it is the mean squared difference of means, and the sum of squared
+    differences of covariances as a share of the sum of squares of those wanted.
     """
     (means, spread), (own_means, own_spread) = found, wanted
     variances = own_spread.diagonal()
@@ -107,7 +107,7 @@ def compare_statistics(found: Statistics, wanted: Statistics) -> Scalar:
     off = ((means - own_means) * scale).square().mean()
     both = scale[:, None] * scale[None, :]
     wrong = ((spread - own_spread) * both).square().sum()
-    return (off + wrong / (own_spread * both).square().sum().clamp(min=1e-12)) / 2
+    return off + wrong / (own_spread * both).square().sum().clamp(min=1e-12)
 
 
 def count_windows(height: int, width: int) -> tuple[int, int]:
