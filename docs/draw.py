@@ -11,6 +11,7 @@ whatever it brings; prompts are chosen.
 from __future__ import annotations
 
 import math
+import random
 import shlex
 import subprocess
 import sys
@@ -166,6 +167,7 @@ OTHERS = {
     "contact-sheet": "vqclip film film.mp4 --sheet 4",
     "search": 'vqclip search pictures "a heart" --top 5 --sheet hearts.png',
     "sweep": "vqclip sweep looks.yaml",
+    "look": 'vqclip "a house" losses.look=1 losses.look_of=strokes.png',
     "curves": 'vqclip plot "0: 0, 50%: 2 ease" "1 + 0.5 * sin(2 * pi * t)" '
     "--frames 120 --fps 12 --out curves.png",
 }
@@ -270,6 +272,13 @@ class Desk:
             (self.out / "looks.yaml").write_text(LOOKS, encoding="utf-8")
             self.type([*shlex.split(OTHERS[name])[1:], "--quiet"])
             save(Image.open(self.out / "outputs" / "looks" / "sheet.png"), name)
+        elif name == "look":
+            shown = []
+            for style, drawn in (("strokes", strokes()), ("hatching", hatching())):
+                drawn.save(self.out / f"{style}.png")
+                run = self.run(f"look-{style}", OTHERS[name].replace("strokes", style), STILL)
+                shown += [drawn.resize((192, 192)), Image.open(run / "final.png")]
+            save(row(shown), name)
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])
@@ -299,6 +308,34 @@ def star() -> Image.Image:
     ]
     ImageDraw.Draw(page).polygon(tips, "#ffcc33")
     return page.resize((384, 384), Image.Resampling.LANCZOS)
+
+
+def strokes() -> Image.Image:
+    """Short strokes of paint that go round."""
+    stream, page = random.Random(1), Image.new("RGB", (320, 320), "#142870")
+    pen = ImageDraw.Draw(page)
+    colours = ("#1e3c96", "#3264be", "#f0d250", "#0f1e50", "#78aad2", "#fae696")
+    for _ in range(2600):
+        x, y = stream.uniform(0, 320), stream.uniform(0, 320)
+        way = math.atan2(y - 150, x - 170) + math.pi / 2 + 0.4 * math.sin(x / 40)
+        across, down = (stream.uniform(3, 9) * side for side in (math.cos(way), math.sin(way)))
+        ends = [x - across, y - down, x + across, y + down]
+        pen.line(ends, stream.choice(colours), stream.choice((2, 3, 4)))
+    return page
+
+
+def hatching() -> Image.Image:
+    """Red discs on black hatching, as in a woodcut."""
+    stream, page = random.Random(1), Image.new("RGB", (300, 300), "#f0e4c8")
+    pen = ImageDraw.Draw(page)
+    for y in range(0, 600, 6):
+        thick = 2 + int(2 * (1 + math.sin(y / 35)))
+        pen.line([0, y, 300, y - 300 + 40 * math.sin(y / 20)], "#140f0f", thick)
+    for _ in range(30):
+        x, y, radius = stream.uniform(0, 300), stream.uniform(0, 300), stream.uniform(8, 30)
+        box = [x - radius, y - radius, x + radius, y + radius]
+        pen.ellipse(box, "#be281e", "#140f0f", 3)
+    return page
 
 
 def row(pictures: list[Image.Image], down: bool = False) -> Image.Image:

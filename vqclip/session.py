@@ -14,9 +14,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from vqclip.animation import depth_model
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
-from vqclip.config.checking import animation_checks, picture_checks
+from vqclip.config.checking import animation_checks
 from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
@@ -27,12 +28,12 @@ from vqclip.drawers.latent import LatentDrawer
 from vqclip.drawers.registry import DRAWERS, DrawerInputs
 from vqclip.guidance import objectives
 from vqclip.guidance.composition import thing_prompts
-from vqclip.guidance.losses import aesthetic_heads, pixel_losses
+from vqclip.guidance.losses import aesthetic_heads, loss_files, pixel_losses
+from vqclip.guidance.losses.loss_files import LossFiles
 from vqclip.guidance.losses.registry import LossInputs
 from vqclip.guidance.objectives import PromptInputs
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language.prompt_types import Prompt
-from vqclip.media import images
 from vqclip.media.paths import describe_unread
 from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
@@ -101,6 +102,7 @@ def build_runner(
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     seed = pick_seed(config.seed)
+    files = loss_files.read_loss_files(config, request.search_path, device)
     vqgan, models = _load_vqgan(request, device, say)
     factor = 1 if vqgan is None else vqgan.factor
     stages = plan_stages(config, factor)
@@ -135,7 +137,7 @@ def build_runner(
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
     notes += init_image.describe_stretched(
-        init_image.list_pictures(request), size, request.search_path
+        init_image.list_pictures(request, fitted=True), size, request.search_path
     )
     notes += init_image.describe_masks(request.prompts, request.search_path)
     notes += describe_unread(
@@ -153,7 +155,7 @@ def build_runner(
         cutters=perceptor_set.cutters,
         objectives=list(
             _make_objectives(
-                *(request, perceptor_set, opening, start, things, feedback, filtered)
+                *(request, perceptor_set, opening, start, things, feedback, filtered, files)
             )
         ),
         stages=stages,
@@ -258,6 +260,7 @@ def _make_objectives(
     things: Tensor | None,
     feedback: FrameFeedback | None,
     filtered: FilteredDrawer,
+    files: LossFiles,
 ) -> Iterator[Objective]:
     """All that is liked about the picture, or about a frame."""
     config = request.config
@@ -291,7 +294,8 @@ def _make_objectives(
         ),
         *told,
         *objectives.make_loss_objectives(
-            _loss_inputs(request, perceptors, opening, start, filtered), request.clock
+            _loss_inputs(request, perceptors, opening.device, start, filtered, files),
+            request.clock,
         ),
     ]
     if config.filters.lookup.strip():
@@ -303,35 +307,32 @@ def _make_objectives(
     if request.frames is None or feedback is None:
         yield from found
         return
-    yield from objectives.limit_init_loss(found, config.steps)
+    yield from objectives.limit_init_loss(found, config.steps, config.losses)
     yield from animation_setup.frame_objectives(config, request.frames, feedback)
 
 
 def _loss_inputs(
     request: Request,
     perceptors: Sequence[OpenClipPerceptor],
-    opening: InitImage,
+    device: torch.device,
     start: Image | None,
     filtered: FilteredDrawer,
+    files: LossFiles,
 ) -> LossInputs:
-    """What the losses beside the prompts are made of, with the files that they name."""
-    config, find = request.config, request.search_path.find
-    wanted, head, drawer = config.losses, None, filtered.drawer
-    named = picture_checks.loss_files(config)
-    if "losses.aesthetic_head" in named:
-        name = wanted.aesthetic_head
-        read = aesthetic_heads.read_aesthetic_head(find(name), opening.device)
-        head = read, aesthetic_heads.find_rated_perceptor(read, perceptors, name).name
-    picture = mask = encode = None
-    if "losses.edge_picture" in named:
-        picture = images.read_picture(find(wanted.edge_picture)).to(opening.device)
-    if "losses.edge_mask" in named:
-        mask = images.read_picture(find(wanted.edge_mask)).to(opening.device)
-        mask = mask.mean(1, keepdim=True)
+    """What the losses beside the prompts are made of."""
+    config, drawer = request.config, filtered.drawer
+    rated, encode, estimate = "", None, None
+    if files.head is not None:
+        name = config.losses.aesthetic_head
+        rated = aesthetic_heads.find_rated_perceptor(files.head, perceptors, name).name
+    if files.depth_model is not None:
+        estimate = depth_model.load_depth_model(files.depth_model, device).estimate
     if isinstance(drawer, LatentDrawer) and start is not None:
         encode = partial(init_image.encode_start, drawer, start)
     return LossInputs(
-        *(wanted, start, filtered.read_ground, REPEATS[config.tile], picture, mask, head),
+        *(config.losses, start, filtered.read_ground, REPEATS[config.tile], files, perceptors),
+        rated=rated,
+        estimate_depth=estimate,
         parameters=lambda: filtered.drawer.parameters,
         encode=encode,
         drawn=_drawer_losses(filtered),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vqclip.animation import depth_model
+from vqclip.config.checking import depth_checks
 from vqclip.errors import ModelError
 
 transformers = pytest.importorskip("transformers")
@@ -97,6 +98,22 @@ def test_a_published_folder_tells_near_from_far(kind: str, published: dict[str, 
     assert float(torch.corrcoef(pair)[0, 1]) > 0.98
 
 
+@pytest.mark.parametrize("kind", ["dpt", "depth_anything"])
+def test_an_estimate_has_the_gradient_of_the_picture(
+    kind: str, published: dict[str, Path]
+) -> None:
+    model = depth_model.load_depth_model(published[kind])
+    seen = torch.nn.functional.interpolate(picture(5, 7), (40, 56), mode="bicubic").clamp(0, 1)
+    seen.requires_grad_()
+    found = model.estimate(seen)
+    size = list(seen.shape[-2:])
+    large = torch.nn.functional.interpolate(found.detach(), size, mode="bilinear")[0, 0]
+    pair = torch.stack([large.flatten(), model(seen).flatten()])
+    assert float(torch.corrcoef(pair)[0, 1]) > 0.97
+    found.square().sum().backward()
+    assert seen.grad is not None and bool(seen.grad.isfinite().all()) and bool(seen.grad.any())
+
+
 def test_distances_are_turned_round(tmp_path: Path, published: dict[str, Path]) -> None:
     inverse = depth_model.load_depth_model(published["depth_anything"])(picture())
     metric = write("depth_anything", tmp_path, depth_estimation_type="metric", max_depth=20)
@@ -132,7 +149,7 @@ def test_programs_in_a_folder_are_refused(folder: Path, name: str) -> None:
 def test_without_transformers_the_extra_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(depth_model, "find_spec", lambda name: None)
+    monkeypatch.setattr(depth_checks, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"install it: pip install 'vqclip\[depth\]'"):
         depth_model.load_depth_model(folder)
 

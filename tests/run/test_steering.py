@@ -239,6 +239,7 @@ def test_settings_that_notes_leave_out_are_noted_when_they_change(key: str) -> N
     values: dict[str, Any] = {"smoothness_kind": "log", "smoothness_on": "cutouts"}
     values |= {"edge_margins": "9", "latent_kind": "cosine", "vignette_colour": "navy"}
     values |= {"edge_picture": "a.png", "edge_mask": "a.png", "aesthetic_head": "a.pth"}
+    values |= {"look_of": "a.png:2", "look_layers": "1", "depth_of": "a.png", "depth_model": "a"}
     value = values.get(key, 2.0)
     first = load_config("a fox", overrides=["init=fractal", "drawer=vqgan", "seed=1"])
     second = replace(first, losses=replace(first.losses, **{key: value}))

@@ -24,6 +24,7 @@ from vqclip.cli.option_hints import value_after
 from vqclip.cli.unquoted_words import explain_words, find_split_name
 from vqclip.config import loading
 from vqclip.config.checking.suggestions import PEER_NAMES, suggest_setting
+from vqclip.config.loss_settings import parse_look_layers, parse_looks
 from vqclip.config.sizes import canonical_rate, canonical_size, final_size
 from vqclip.errors import ConfigError, VqclipError
 from vqclip.language import assets
@@ -149,3 +150,26 @@ def test_paths_and_addresses(name: str, message: str) -> None:
     with contextlib.suppress(VqclipError):
         assets.refuse_address(name)
         main.refuse_mangled_address([name, f"init={name}"], message)
+
+
+LISTED = st.lists(st.sampled_from(["a.png", ":2", ":0", ":", "|", " ", "1e9"]) | TEXTS)
+
+
+@fuzzed
+@given(LISTED.map("".join))
+def test_pictures_of_a_style(text: str) -> None:
+    """The shares add up to 1, and what is written with them is read in the same way."""
+    with contextlib.suppress(ConfigError):
+        found = parse_looks(text)
+        assert sum(share for _, share in found) == pytest.approx(1)
+        if all(share > 1e-9 for _, share in found):
+            shown = "|".join(f"{name}:{share:.17f}" for name, share in found)
+            assert [name for name, _ in parse_looks(shown)] == [name for name, _ in found]
+
+
+@fuzzed
+@given(st.lists(st.sampled_from(list("0123456789-, ٣x"))).map("".join) | TEXTS)
+def test_layers_of_a_style(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        found = parse_look_layers(text)
+        assert found and {*found} <= {*range(5)} and [*found] == sorted({*found})

@@ -6,10 +6,8 @@ safetensors. Code in the folder is never run, and the network is never used.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vqclip.config.checking.depth_checks import check_depth_model
 from vqclip.errors import ModelError
 from vqclip.models.memory import is_out_of_memory
 from vqclip.tensors import Image
 
-INSTALL = "pip install 'vqclip[depth]'"
-# What each type of model estimates: 1 / distance up to a scale ("inverse"), or distance.
-KINDS = {
-    "depth_anything": "inverse",
-    "depth_pro": "inverse",
-    "dpt": "inverse",
-    "glpn": "distance",
-    "zoedepth": "distance",
-}
 _FLAT = 1e-6  # range of depths, as a share of the largest, below which a picture is flat
 _OUTLIERS = 0.01  # share of the pixels, at either end, that do not set what is near and far
 
@@ -45,6 +35,7 @@ class DepthModel:
 
     def __init__(self, model: Any, processor: Any, distances: bool) -> None:
         self._model, self._processor, self._distances = model.eval(), processor, distances
+        self._sizes: dict[tuple[int, ...], list[int]] = {}
 
     @torch.no_grad()
     def __call__(self, image: Image) -> Tensor:
@@ -59,15 +50,11 @@ class DepthModel:
         Raises:
             ModelError: if the model's output is not finite.
         """
-        pixels = image[0].detach().clamp(0, 1).mul(255).round().byte().cpu()
-        shown = self._processor(images=pixels.permute(1, 2, 0).numpy(), return_tensors="pt")
         device = next(self._model.parameters()).device
-        given = self._model(pixel_values=shown["pixel_values"].to(device)).predicted_depth
-        found = given.float().reshape(1, 1, *given.shape[-2:]).cpu()
+        found = self._predict(self._prepare(image).to(device)).cpu()
         if not bool(found.isfinite().all()):
             raise ModelError("the depth model gives numbers that are not finite; try another one")
-        if self._distances:
-            found = 1 / found.clamp(min=1e-3)
+        found = self._turn_round(found)
         size = list(image.shape[-2:])
         found = functional.interpolate(found, size, mode="bilinear", antialias=True)[0, 0]
         # Extreme values of single pixels would make the depths of a film pulse.
@@ -78,42 +65,62 @@ class DepthModel:
             return torch.zeros_like(found)
         return ((found - low) / (high - low)).clamp(0, 1)
 
+    def estimate(self, image: Image) -> Tensor:
+        """Estimate how near the parts of a picture are, differentiably in its pixels.
+
+        The picture is resized by torch to what the model's own preparation makes of its size, and
+        normalised as there.
+
+        Args:
+            image: [1, 3, H, W] in [0, 1].
+
+        Returns:
+            [1, 1, h, w], 1 / distance up to a scale and a shift.
+        """
+        device = next(self._model.parameters()).device
+        size = tuple(image.shape[-2:])
+        if size not in self._sizes:
+            self._sizes[size] = list(self._prepare(torch.zeros(1, 3, *size)).shape[-2:])
+        pixels = image.to(device, torch.float32)
+        pixels = functional.interpolate(
+            pixels, self._sizes[size], mode="bicubic", antialias=True
+        ).clamp(0, 1)
+        if getattr(self._processor, "do_normalize", False):
+            mean, std = (
+                torch.tensor(each, device=device).view(1, -1, 1, 1)
+                for each in (self._processor.image_mean, self._processor.image_std)
+            )
+            pixels = (pixels - mean) / std
+        return self._turn_round(self._predict(pixels)).to(image.device)
+
+    def _prepare(self, image: Image) -> Tensor:
+        """What the model's own preparation makes of a picture."""
+        pixels = image[0].detach().clamp(0, 1).mul(255).round().byte().cpu()
+        shown = self._processor(images=pixels.permute(1, 2, 0).numpy(), return_tensors="pt")
+        made: Tensor = shown["pixel_values"]
+        return made
+
+    def _predict(self, pixels: Tensor) -> Tensor:
+        """What the model gives, [1, 1, h, w]."""
+        given = self._model(pixel_values=pixels).predicted_depth
+        found: Tensor = given.float().reshape(1, 1, *given.shape[-2:])
+        return found
+
+    def _turn_round(self, found: Tensor) -> Tensor:
+        """Distances as 1 / distance, which the other models give."""
+        return 1 / found.clamp(min=1e-3) if self._distances else found
+
 
 def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthModel:
-    """Load a depth model from a folder.
+    """Load a depth model from a folder; its weights are frozen.
 
     Raises:
         ModelError: if `transformers` is not installed, or if the folder holds no depth model, is
             damaged, or holds code of its own.
     """
-    if find_spec("transformers") is None:
-        raise ModelError(
-            f"the depth model {folder} needs transformers, which is not installed; install it: "
-            f"{INSTALL} (or use camera.depth=plane or tunnel, which need no model)"
-        )
-    settings = _settings(folder / "config.json")
-    kind = settings.get("model_type")
-    preparation = _settings(folder / "preprocessor_config.json")
-    if "auto_map" in settings or "auto_map" in preparation:
-        raise ModelError(
-            f"{folder} brings code of its own (auto_map in its configuration), which vqclip "
-            "never runs; choose a depth model without such code, such as Depth Anything V2"
-        )
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ModelError(
-            f"{folder} is a model of type {str(kind)[:60]!r}, which does not estimate depth; "
-            f"use one of: {', '.join(sorted(KINDS))}"
-        )
-    if settings.get("backbone") and not settings.get("backbone_config"):
-        raise ModelError(
-            f"{folder} needs a part from elsewhere, {str(settings['backbone'])[:60]!r}, which "
-            "vqclip never downloads; choose a complete depth model, such as Depth Anything V2"
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"{folder} holds no *.safetensors; download the weights in that format: others may "
-            "hide code, and are not read"
-        )
+    distances = check_depth_model(
+        folder, " (or use camera.depth=plane or tunnel, which need no model)"
+    )
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
     options = {"local_files_only": True, "trust_remote_code": False}
@@ -134,8 +141,7 @@ def load_depth_model(folder: Path, device: torch.device | str = "cpu") -> DepthM
         raise ModelError(
             f"the depth model {folder} lacks weights, such as {absent}; download it again"
         )
-    distances = KINDS[kind] == "distance" or settings.get("depth_estimation_type") == "metric"
-    return DepthModel(model.to(device), processor, distances)
+    return DepthModel(model.to(device).requires_grad_(False), processor, distances)
 
 
 @contextmanager
@@ -152,17 +158,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    """Read a JSON file of settings, as Hugging Face writes them."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); name the "
-            "folder of a depth model, as it is published"
-        ) from error
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} holds no settings; name the folder of a depth model")
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +13,8 @@ AXES = ("horizontal", "vertical")
 SMOOTHNESS_KINDS = ("squares", "slopes", "clipped", "log")
 SMOOTHNESS_ON = ("picture", "cutouts")
 LATENT_KINDS = ("angle", "squares", "cosine")
+MOST_WEIGHT = 1e6  # of a picture of a style among others
+_NUMBER = re.compile("[-+]?[0-9]*\\.?[0-9]+(?:e[-+]?[0-9]{1,3})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,22 @@ class LossSettings:
         0.0, "keep the VQGAN's latent near that of the picture it starts from", drawers=("vqgan",)
     )
     latent_kind: str = option("angle", "how distances of latents are measured", LATENT_KINDS)
+    look: float | str = schedulable(
+        0.0, "the texture and colours of the pictures in losses.look_of"
+    )
+    look_of: str = option(
+        "", 'a picture for look, or several with weights, such as "waves.jpg:2 | hatching.png"'
+    )
+    look_layers: str = option(
+        "0-4",
+        "what look compares: 0 is the colours of pixels, 1 to 4 are early layers of perceptors, "
+        "from the finest grain on",
+    )
+    depth: float | str = schedulable(
+        0.0, "near and far as in the picture it starts from, or as in losses.depth_of"
+    )
+    depth_of: str = option("", "a depth map for depth, in place of the start: white is nearest")
+    depth_model: str = option("", "the folder of a depth model, which estimates the picture's")
     agree: float | str = schedulable(
         0.0, "cutouts that look like each other: one thing, everywhere"
     )
@@ -91,6 +110,7 @@ class LossSettings:
 LATER = (
     *("smoothness_kind", "smoothness_on", "edge_margins", "edge_picture", "edge_mask", "ground"),
     *("vignette", "vignette_colour", "vignette_width", "contours", "latent", "latent_kind"),
+    *("look", "look_of", "look_layers", "depth", "depth_of", "depth_model"),
     *("agree", "change", "aesthetic", "aesthetic_head", "aesthetic_target"),
 )
 
@@ -99,6 +119,11 @@ def used_losses(values: dict[str, Any]) -> dict[str, Any]:
     """The settings of losses as notes have them: without those of `LATER` that are usual."""
     usual = {each.name: each.default for each in fields(LossSettings)}
     return {k: v for k, v in values.items() if k not in LATER or v != usual[k]}
+
+
+def list_losses_of_start(losses: LossSettings) -> tuple[str, ...]:
+    """List the losses that hold on to the picture that a run starts from."""
+    return ("init", "contours", "latent", *(() if losses.depth_of.strip() else ("depth",)))
 
 
 def parse_margins(text: str) -> tuple[float, float, float, float]:
@@ -123,3 +148,53 @@ def parse_margins(text: str) -> tuple[float, float, float, float]:
         )
     left, right, top, bottom = (each / 100 for each in found)
     return left, right, top, bottom
+
+
+def parse_looks(text: str) -> list[tuple[str, float]]:
+    """Parse the pictures of a style: their names, and their shares, which add up to 1.
+
+    Raises:
+        ConfigError: if there is none, or a weight is not above 0.
+
+    >>> parse_looks("waves.jpg:3 | hatching.png")
+    [('waves.jpg', 0.75), ('hatching.png', 0.25)]
+    """
+    found: dict[str, float] = {}
+    for part in text.split("|"):
+        name, weight = part.strip(), 1.0
+        before, colon, after = name.rpartition(":")
+        if colon and _NUMBER.fullmatch(after.strip()):
+            name, weight = before.strip(), float(after)
+        if not name or not 0 < weight <= MOST_WEIGHT:
+            raise ConfigError(
+                f"losses.look_of is {text[:80]!r}; write a picture, or several with weights "
+                f'above 0 and at most {MOST_WEIGHT:g}, such as "waves.jpg:2 | hatching.png"'
+            )
+        found[name] = found.get(name, 0) + weight
+    total = sum(found.values())
+    return [(name, weight / total) for name, weight in found.items()]
+
+
+def parse_look_layers(text: str) -> tuple[int, ...]:
+    """Parse which layers a style is compared by: numbers and ranges from 0 to 4, in order.
+
+    Raises:
+        ConfigError: if it is anything else.
+
+    >>> parse_look_layers("0, 2-4")
+    (0, 2, 3, 4)
+    """
+    found: set[int] = set()
+    for part in text.replace(",", " ").split():
+        ends = re.fullmatch("([0-4])(?:-([0-4]))?", part)
+        numbers = range(int(ends[1]), int(ends[2] or ends[1]) + 1) if ends else ()
+        if not numbers:
+            found.clear()
+            break
+        found |= {*numbers}
+    if not found:
+        raise ConfigError(
+            f"losses.look_layers is {text[:80]!r}; write numbers from 0 to 4, such as 0-4, or "
+            '"1 2" for fine grain without the colours'
+        )
+    return tuple(sorted(found))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vqclip.config import schedule_settings
-from vqclip.config.loss_settings import LossSettings
+from vqclip.config.loss_settings import LossSettings, list_losses_of_start
 from vqclip.guidance import (
     distractors,
     prompt_embedding,
@@ -30,7 +30,6 @@ from vqclip.language.schedules import Curve, Schedule
 from vqclip.optimisation_loop import Loss, Objective, View
 from vqclip.tensors import Image, Scalar
 
-OF_START = ("init", "contours", "latent")  # losses that hold on to the start picture
 THING_CONTRAST = 0.15  # weight of the contrast with distractors, beside a thing's prompt of 1
 
 
@@ -223,15 +222,18 @@ def make_loss_objectives(inputs: LossInputs, clock: Clock) -> Iterator[Objective
             yield Objective(name, weight, loss)
 
 
-def limit_init_loss(liked: Iterable[Objective], steps: int) -> Iterator[Objective]:
+def limit_init_loss(
+    liked: Iterable[Objective], steps: int, wanted: LossSettings
+) -> Iterator[Objective]:
     """Return the objectives, with losses of the start off after the first `steps` steps.
 
     An animation moves away from its first picture.
     """
+    of_start = list_losses_of_start(wanted)
     for each in liked:
         yield (
             each
-            if each.name not in OF_START
+            if each.name not in of_start
             else replace(each, weight=_first_steps(each.weight, steps))
         )
 
@@ -240,8 +242,8 @@ def list_weighted_losses(wanted: LossSettings) -> list[str]:
     """List the names of the losses that have a weight, "distinct" included."""
     order = (
         *("distinct", "smoothness", "saturation", "symmetry", "palette", "edges", "init"),
-        *("ground", "vignette", "contours", "latent", "agree", "change", "aesthetic"),
-        *("opacity", "shades", "unlike"),
+        *("ground", "vignette", "contours", "latent", "look", "depth", "agree", "change"),
+        *("aesthetic", "opacity", "shades", "unlike"),
     )
     return [name for name in order if getattr(wanted, name) != 0]
 

@@ -11,7 +11,7 @@ https://arxiv.org/abs/2212.07143.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from vqclip.models import clip_text_tower, model_cache
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.device import describe_device, pick_precision
 from vqclip.models.layers.batch_norms import fold_batch_norms
+from vqclip.models.layers.early_layers import read_layers
 from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.memory import MemoryPolicy, is_out_of_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding, fitting_words
@@ -103,16 +104,40 @@ class OpenClipPerceptor:
         if self.contrast == "stretch":
             low, high = pixels.min(), pixels.max()
             pixels = (pixels - low) / (high - low).clamp(min=_MARGIN)
+        pixels, lift = self._prepare(pixels)
+        features = lift(self.memory_policy.apply_in_chunks(self.model.encode_image, pixels))
+        return F.normalize(features, dim=-1)
+
+    def read_early_layers(self, cutouts: Cutouts, layers: Sequence[Any]) -> list[Tensor]:
+        """Read early layers of the image encoder, differentiably in the pixels.
+
+        Args:
+            cutouts: [N, 3, H, W] in [0, 1], of a size that the layers take.
+            layers: some of those that `vqclip.models.layers.early_layers` finds.
+
+        Returns:
+            [N, C, P] float32 of each: C features at P places.
+        """
+        pixels, lift = self._prepare(cutouts.to(self.mean))
+        return [lift(each) for each in read_layers(self.model.visual, pixels, layers)]
+
+    def _prepare(self, pixels: Cutouts) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The input of the image encoder, and what makes float32 of its output.
+
+        In float16, the gradient is larger in between.
+        """
         pixels = (pixels - self.mean) / self.std
         lifted = self.dtype == torch.float16 and pixels.requires_grad
         if lifted:
             pixels.register_hook(lambda gradient: gradient / _LIFT)
-        features = self.memory_policy.apply_in_chunks(
-            self.model.encode_image, pixels.to(self.dtype)
-        ).float()
-        if lifted:
-            features.register_hook(lambda gradient: gradient * _LIFT)
-        return F.normalize(features, dim=-1)
+
+        def lift(features: Tensor) -> Tensor:
+            found = features.float()
+            if lifted:
+                found.register_hook(lambda gradient: gradient * _LIFT)
+            return found
+
+        return pixels.to(self.dtype), lift
 
     @torch.no_grad()
     def embed_text(self, texts: list[str]) -> Embedding:

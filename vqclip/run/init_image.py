@@ -128,17 +128,21 @@ def list_digests(request: Request, models: Mapping[str, str]) -> dict[str, str]:
     if request.frames is not None:
         read = list_source_files(config, request.search_path)
         found |= {name: hash_files(files) for name, files in read.items()}
-    if head := picture_checks.loss_files(config).get("losses.aesthetic_head"):
+    named = picture_checks.loss_files(config)
+    if head := named.get("losses.aesthetic_head"):
         found[f"aesthetic {head}"] = model_files.file_sha256(request.search_path.find(head))
+    if depths := named.get("losses.depth_model"):
+        weights = sorted(request.search_path.find(depths).glob("*.safetensors"))
+        found[f"depth {depths}"] = hash_files(weights)
     return found | {
         f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
     }
 
 
-def list_pictures(request: Request) -> list[str]:
-    """The names of the pictures that it reads."""
+def list_pictures(request: Request, *, fitted: bool = False) -> list[str]:
+    """The names of the pictures that it reads; those of a style not, if `fitted`."""
     config = request.config if request.starts_anew else replace(request.config, init="random")
-    return list(picture_checks.images_of_run(config, request.prompts))
+    return picture_checks.images_of_run(config, request.prompts, fitted=fitted)
 
 
 def hash_files(files: Sequence[Path]) -> str:

@@ -18,6 +18,7 @@ from vqclip.config.checking import animation_checks, prompt_notes
 from vqclip.config.checking.picture_checks import (
     images_of_run,
     inline_palettes,
+    loss_files,
     note_overlay,
     require_images,
 )
@@ -335,5 +336,7 @@ def _places(request: Request, search_path: SearchPath) -> Iterator[object]:
     yield from (search_path.find(name) for name in named if name)
     for name in images_of_run(config, request.parsed_prompts):
         yield find_images(name, search_path)
+    models = ("losses.aesthetic_head", "losses.depth_model")
+    yield [search_path.find(name) for key, name in loss_files(config).items() if key in models]
     yield assets.find_learnt_words([f"<{name}>" for name in request.words], search_path)
     yield {name: assets.find_direction(name, search_path) for name in request.directions}

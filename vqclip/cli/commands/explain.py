@@ -74,18 +74,21 @@ def explain_prompts(
         sketch: a file for a picture of the layouts.
 
     Raises:
-        VqclipError: if a prompt cannot be read, or a perceptor cannot be loaded.
+        VqclipError: if a prompt or a file cannot be read, or a perceptor cannot be loaded.
     """
     sketches = LayoutSketches(sketch)
     for config in configs:
         check_run(replace(config, init="random"))
     from vqclip.guidance import prompt_embedding
+    from vqclip.guidance.losses.loss_files import read_loss_files
     from vqclip.guidance.perceptor import load_perceptor
     from vqclip.models import clip
     from vqclip.models.device import pick_device
     from vqclip.models.zoo import word_embedding
     from vqclip.run import init_image
 
+    for config in configs:
+        read_loss_files(config, SearchPath.from_settings(config.assets))
     names = perceptor_spec.perceptor_names(configs[0].perceptors)
     model_files.require_models("starter", names, clip.is_absent)
     device = pick_device(configs[0].device)

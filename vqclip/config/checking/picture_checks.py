@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from vqclip.config.checking.depth_checks import check_depth_model
 from vqclip.config.checking.suggestions import suggest_value
+from vqclip.config.loss_settings import parse_looks
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import ConfigError, PictureError
 from vqclip.language.assets import SearchPath
@@ -15,26 +17,37 @@ from vqclip.language.prompt_types import Prompt
 from vqclip.media.palettes.palette_files import check_files, inline_files
 from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
 
+PICTURES = ("losses.edge_picture", "losses.edge_mask", "losses.depth_of")  # of losses, one each
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 
 
-def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
+def images_of_run(
+    config: RunConfig, wanted: Iterable[Prompt], *, fitted: bool = False
+) -> list[str]:
     """Name the pictures that a run reads: those of the prompt, then the one it starts from.
 
-    A name may stand for several: see `files`.
+    A name may stand for several: see `vqclip.media.paths.find_images`.
+
+    Args:
+        fitted: without those of a style, which are not stretched to the run's size.
     """
     names = []
     for prompt in wanted:
         names += [prompt.body] if prompt.kind == "image" else []
         names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
     named = loss_files(config)
-    names += [named[key] for key in ("losses.edge_picture", "losses.edge_mask") if key in named]
+    names += [named[key] for key in PICTURES if key in named]
+    if "losses.look_of" in named and not fitted:
+        names += [name for name, _ in parse_looks(named["losses.look_of"])]
     names += [config.overlay.picture] if config.overlay.picture.strip() else []
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
 
 
 def loss_files(config: RunConfig) -> dict[str, str]:
-    """The files that losses of a weight read: setting → name."""
+    """The files and folders that losses of a weight read: setting → name, or names with weights.
+
+    Those of `losses.look_of` are read by `parse_looks`.
+    """
     losses, found = config.losses, {}
     if losses.edges or losses.ground:
         found["losses.edge_picture"] = losses.edge_picture
@@ -42,6 +55,11 @@ def loss_files(config: RunConfig) -> dict[str, str]:
         found["losses.edge_mask"] = losses.edge_mask
     if losses.aesthetic:
         found["losses.aesthetic_head"] = losses.aesthetic_head
+    if losses.look:
+        found["losses.look_of"] = losses.look_of
+    if losses.depth:
+        found["losses.depth_of"] = losses.depth_of
+        found["losses.depth_model"] = losses.depth_model
     return {key: name for key, name in found.items() if name.strip()}
 
 
@@ -74,15 +92,23 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
             check_image(path)
         else:
             check_images(name, search_path)
-    head = loss_files(config).get("losses.aesthetic_head")
+    _require_models_of_losses(config, search_path)
+    for key, text in palettes_of_run(config):
+        check_files(text, search_path, key)
+
+
+def _require_models_of_losses(config: RunConfig, search_path: SearchPath) -> None:
+    """Refuse to go on without the models that losses name."""
+    named = loss_files(config)
+    head, depths = named.get("losses.aesthetic_head"), named.get("losses.depth_model")
     if head and not search_path.find(head).is_file():
         raise ConfigError(
             f"losses.aesthetic_head is {shorten_name(head)}, and there is no file of that name; "
             "LAION's predictors are at github.com/LAION-AI/aesthetic-predictor: download one, "
             "such as sa_0_4_vit_b_32_linear.pth"
         )
-    for key, text in palettes_of_run(config):
-        check_files(text, search_path, key)
+    if depths:
+        check_depth_model(search_path.find(depths), " (or leave out losses.depth)")
 
 
 def note_overlay(config: RunConfig, search_path: SearchPath) -> Iterator[str]:

@@ -16,7 +16,13 @@ from typing import Any, cast, get_args, get_origin
 from vqclip.config import perceptor_spec, schedule_settings
 from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
-from vqclip.config.loss_settings import LossSettings, parse_margins
+from vqclip.config.loss_settings import (
+    LossSettings,
+    list_losses_of_start,
+    parse_look_layers,
+    parse_looks,
+    parse_margins,
+)
 from vqclip.config.schema import OPTIMISERS, FilmSettings, OptimiserSettings, RunConfig
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.setting_fields import GPU_NUMBER
@@ -244,7 +250,7 @@ def _check_losses(config: RunConfig) -> None:
     losses = config.losses
     if losses.palette and not losses.colours.strip():
         raise ConfigError('losses.palette needs colours, such as losses.colours="#cc0000, gold"')
-    for name in ("init", "contours", "latent"):
+    for name in list_losses_of_start(losses):
         if getattr(losses, name) and config.init == "random":
             raise ConfigError(
                 f"losses.{name} needs a picture to start from; give one with init=, such as "
@@ -256,6 +262,19 @@ def _check_losses(config: RunConfig) -> None:
             "losses.aesthetic_head=FILE, such as LAION's sa_0_4_vit_b_32_linear.pth with "
             "perceptors=ViT-B-32::openai (github.com/LAION-AI/aesthetic-predictor)"
         )
+    if losses.look and not losses.look_of.strip():
+        raise ConfigError(
+            "losses.look needs a picture whose style it wants: losses.look_of=waves.jpg"
+        )
+    if losses.depth and not losses.depth_model.strip():
+        raise ConfigError(
+            "losses.depth needs a depth model, since none comes with vqclip: "
+            "losses.depth_model=FOLDER, such as Depth Anything V2's in the format of "
+            "transformers, and pip install 'vqclip[depth]'"
+        )
+    if losses.look_of.strip():
+        parse_looks(losses.look_of)
+    parse_look_layers(losses.look_layers)
     parse_margins(losses.edge_margins)
     parse_colour(losses.vignette_colour, "losses.vignette_colour")
     if losses.colours.strip():

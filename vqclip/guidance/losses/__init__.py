@@ -7,6 +7,9 @@ Begin with `registry`.
     smoothness         Smoothness losses: less grain, by four measures of steps between pixels
     borders            Borders: edges, grounds and vignettes of one colour or of a picture
     likeness           Likeness losses: contours and latent near those of the start picture
+    style              Style losses: texture and colours of a picture, by early layers
+    depth              The depth loss: near and far as in another picture, by a depth model
     embedding_losses   Losses on embeddings: agreement, change, aesthetic ratings
     aesthetic_heads    Aesthetic heads: LAION's predictors, read from their files
+    loss_files         The files of losses, read before any model is loaded
 """

@@ -5,15 +5,23 @@ The losses of drawers come from the drawers, and distinct from `vqclip.guidance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from vqclip.config.loss_settings import LossSettings, parse_margins
-from vqclip.guidance.losses import borders, embedding_losses, likeness, pixel_losses
-from vqclip.guidance.losses.aesthetic_heads import AestheticHead
+from vqclip.config.loss_settings import LossSettings, parse_look_layers, parse_margins
+from vqclip.guidance.losses import (
+    borders,
+    depth,
+    embedding_losses,
+    likeness,
+    pixel_losses,
+    style,
+)
+from vqclip.guidance.losses.loss_files import LossFiles
 from vqclip.guidance.losses.smoothness import smoothness_loss
+from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.optimisation_loop import Loss
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
@@ -29,9 +37,10 @@ class LossInputs:
             channel.
         ground: tells the grey level on which the step's picture lies, where it is transparent.
         repeat: how the picture repeats.
-        edge_picture: for edges and ground in place of a colour, [1, 3, H, W].
-        edge_mask: 0 where edges acts, [1, 1, H, W].
-        head: rates embeddings, and the name of the perceptor whose they are.
+        files: what was read from the files that settings name.
+        perceptors: those of the run.
+        rated: the name of the perceptor whose embeddings are rated.
+        estimate_depth: depths [1, 1, h, w] of a picture, differentiably.
         parameters: gives those of the drawer that draws.
         encode: the start picture's latent, of so many rows and columns.
         drawn: losses of the drawer, by name.
@@ -41,9 +50,10 @@ class LossInputs:
     start: Tensor | None = None
     ground: Callable[[], float] = lambda: 1.0
     repeat: Repeat = ONCE
-    edge_picture: Image | None = None
-    edge_mask: Tensor | None = None
-    head: tuple[AestheticHead, str] | None = None
+    files: LossFiles = LossFiles()
+    perceptors: Sequence[OpenClipPerceptor] = ()
+    rated: str = ""
+    estimate_depth: Callable[[Image], Tensor] | None = None
     parameters: Callable[[], Parameters] = dict
     encode: Callable[[int, int], Tensor] | None = None
     drawn: Mapping[str, Loss] = field(default_factory=dict)
@@ -74,9 +84,9 @@ def _smoothness(inputs: LossInputs) -> Loss:
 
 def _edges(inputs: LossInputs) -> Loss:
     """The edge loss: of a mask, of a picture or of other widths; else the usual border."""
-    wanted, picture = inputs.settings, inputs.edge_picture
-    if inputs.edge_mask is not None:
-        return borders.masked_edge_loss(inputs.edge_mask, wanted.edge_colour, picture)
+    wanted, picture, mask = inputs.settings, inputs.files.edge_picture, inputs.files.edge_mask
+    if mask is not None:
+        return borders.masked_edge_loss(mask, wanted.edge_colour, picture)
     margins = parse_margins(wanted.edge_margins)
     if picture is None and margins == borders.USUAL:
         return borders.edge_loss(wanted.edge_colour)
@@ -89,11 +99,26 @@ def _latent(inputs: LossInputs) -> Loss:
     return likeness.latent_loss(inputs.parameters, inputs.encode, inputs.settings.latent_kind)
 
 
+def _look(inputs: LossInputs) -> Loss:
+    if not inputs.files.styles:
+        raise ValueError("losses.look needs a picture, and none was read")
+    layers = parse_look_layers(inputs.settings.look_layers)
+    return style.style_loss(inputs.files.styles, inputs.perceptors, layers)
+
+
+def _depth(inputs: LossInputs) -> Loss:
+    if inputs.estimate_depth is None:
+        raise ValueError("losses.depth needs a depth model, and none was loaded")
+    if inputs.files.depths is not None:
+        return depth.depth_loss(inputs.estimate_depth, depths=inputs.files.depths)
+    return depth.depth_loss(inputs.estimate_depth, inputs.start_picture)
+
+
 def _aesthetic(inputs: LossInputs) -> Loss:
-    if inputs.head is None:
+    head, target = inputs.files.head, inputs.settings.aesthetic_target
+    if head is None:
         raise ValueError("losses.aesthetic needs a head, and none was read")
-    head, perceptor = inputs.head
-    return embedding_losses.aesthetic_loss(head, perceptor, inputs.settings.aesthetic_target)
+    return embedding_losses.aesthetic_loss(head, inputs.rated, target)
 
 
 LOSSES: dict[str, Callable[[LossInputs], Loss]] = {
@@ -103,7 +128,7 @@ LOSSES: dict[str, Callable[[LossInputs], Loss]] = {
     "palette": lambda inputs: pixel_losses.palette_loss(inputs.settings.colours),
     "edges": _edges,
     "ground": lambda inputs: borders.ground_loss(
-        inputs.settings.edge_colour, inputs.edge_picture
+        inputs.settings.edge_colour, inputs.files.edge_picture
     ),
     "vignette": lambda inputs: borders.vignette_loss(
         inputs.settings.vignette_colour, inputs.settings.vignette_width
@@ -113,6 +138,8 @@ LOSSES: dict[str, Callable[[LossInputs], Loss]] = {
     ),
     "contours": lambda inputs: likeness.contour_loss(inputs.start_picture),
     "latent": _latent,
+    "look": _look,
+    "depth": _depth,
     "agree": lambda inputs: embedding_losses.agreement_loss(),
     "change": lambda inputs: embedding_losses.ChangeLoss(),
     "aesthetic": _aesthetic,

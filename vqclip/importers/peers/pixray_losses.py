@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vqclip.errors import ConfigError, suggest
-from vqclip.importers.draft import Draft, is_known, number_text
+from vqclip.importers.draft import Draft, number_text
 from vqclip.importers.peers import shared
 from vqclip.language.palettes import colour_names
 from vqclip.language.palettes.palette_parser import parse_palette
@@ -171,8 +171,6 @@ def _write_aesthetic(given: Listed, weight: float) -> list[str]:
 
 def _write_style(given: Listed, weight: float) -> list[str]:
     draft, option = given.draft, given.option
-    if not is_known("losses.look"):
-        return ["without style: vqclip has no losses.look yet"]
     if not draft.has("style_file") or shared.refuse_addresses(draft, "style_file"):
         return ["without style, which has no picture"]
     draft.put("losses.look", weight, option)
@@ -239,14 +237,10 @@ def _leave_idle(draft: Draft, wanted: dict[str, float]) -> None:
         "aesthetic": "aesthetic_target",
         "gaussian": "gaussian_weight gaussian_std gaussian_color",
     }
-    planned = {"style": "look"}
     for name, options in owners.items():
-        lacking = name in planned and not is_known(f"losses.{planned[name]}")
         for option in options.split():
             if name not in wanted:
                 draft.leave(option, f"the loss {name} is not in custom_loss")
-            elif lacking:
-                draft.leave(option, f"vqclip has no losses.{planned[name]} yet")
             elif name == "aesthetic":
                 draft.leave(option, NO_PREDICTOR)
 

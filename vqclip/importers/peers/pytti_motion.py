@@ -72,7 +72,13 @@ OPTIONS: tuple[Option, ...] = (
         "vqclip holds on to the frame before by its pixels: motion.hold",
         TEXT,
     ),
-    kept("depth_stabilization_weight", "", "losses.depth", TEXT),
+    left(
+        "depth_stabilization_weight",
+        "",
+        "vqclip keeps the depths of the start or of a depth map, by losses.depth and a depth "
+        "model, and not those of each frame",
+        TEXT,
+    ),
     left(
         "edge_stabilization_weight",
         "",
@@ -291,14 +297,11 @@ def _write_film(draft: Draft, mode: str) -> None:
 
 def _write_stabilisers(draft: Draft, mode: str) -> None:
     """Write what each frame keeps of the one before."""
-    for option, setting in (
-        ("direct_stabilization_weight", "motion.hold"),
-        ("depth_stabilization_weight", "losses.depth"),
-    ):
-        if draft.get(option, "").strip():
-            value = weight_of(draft, option)
-            if value is not None:
-                draft.put(setting, shared.scaled(value, 1.0), option)
+    option = "direct_stabilization_weight"
+    if draft.get(option, "").strip():
+        value = weight_of(draft, option)
+        if value is not None:
+            draft.put("motion.hold", shared.scaled(value, 1.0), option)
 
 
 def _write_sound(draft: Draft) -> None:

@@ -5,5 +5,6 @@ Begin with `decoder_layers`.
     decoder_layers  Layers of taming-transformers that compute the same in less time and memory
     batch_norms     Batch norms of a frozen network, folded into its convolutions
     initialisation  Modules without random weights, which a checkpoint would replace anyway
+    early_layers    Early layers of image encoders: what a network sees in small patches
     padding         Padding: what a VQGAN sees beyond the border of a picture
 """
