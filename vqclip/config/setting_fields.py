@@ -36,6 +36,25 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def step_count(
+    default: Any,
+    help: str,
+    least: float = 0,
+    most: float = inf,
+    units: Sequence[str] = ("i", "%", "s"),
+) -> Any:
+    """A number of steps or frames, which may have a unit: `20i`, `50%`, `2s`.
+
+    Its type is int where a unit makes it a number at once, `int | str` or str where it stays text
+    until the steps of the run are known; see `vqclip.config.steps.step_settings`.
+
+    Args:
+        units: those that it may have: "i" for steps or "f" for frames, "%" and "s".
+    """
+    found = option(default, help, least=least, most=most)
+    return field(default=default, metadata={**found.metadata, "units": tuple(units)})
+
+
 def device_option(help: str) -> Any:
     """A device: "auto", a kind, or a GPU by its number: "cuda:1"."""
     return option("auto", help, DEVICES, form="device")
@@ -47,14 +66,17 @@ def schedulable(
     least: float = -inf,
     most: float = inf,
     drawers: Sequence[str] = (),
+    units: Sequence[str] = (),
 ) -> Any:
     """A setting that may be a schedule: a number, or a schedule as text.
 
     Args:
         drawers: as for `option`.
+        units: of a number of steps, as for `step_count`.
     """
     metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
     metadata |= {"drawers": tuple(drawers)} if drawers else {}
+    metadata |= {"units": tuple(units)} if units else {}
     return field(default=default, metadata=metadata)
 
 

@@ -177,7 +177,7 @@ def plan_frames(
     Raises:
         ConfigError: if a frame would have no step, or a zoom that leaves nothing.
     """
-    timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
+    timeline = Timeline(config.frames, fps_of(config), dict(variables or {}), moves=True)
     lead = lead_frames(config)
     timeline.checked_curve(
         schedule_settings.read_scheduled("camera.zoom", config.camera.zoom),

@@ -1,0 +1,7 @@
+"""Settings that are numbers of steps or frames.
+
+Begin with `step_settings`.
+
+    step_settings  Settings that are numbers of steps: `25`, `25i`, `10%` or `2s`
+    film_seconds   Numbers of steps and frames in seconds of film: `steps=10s`, `frames=5s`
+"""
