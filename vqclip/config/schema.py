@@ -118,7 +118,9 @@ class SourceSettings:
         "how optical flow is computed: dis, farneback, raft, a file of RAFT weights, or none",
     )
     start: float = option(0.0, "seconds of it to leave out", least=0, form="seconds")
-    stride: int = step_count(1, "use every Nth frame of the film", least=1, units=("f",))
+    stride: int = step_count(
+        1, "use every Nth frame of the film", least=1, units=("f",), example=2
+    )
     fit: str = option("cover", "how its frames are fitted to the run's size", FITS)
     sound: bool = option(True, "copy the film's sound")
 
@@ -128,7 +130,7 @@ class RetakeSettings:
     """A retake of some frames of an animation: `vqclip again RUN --frames A:B`."""
 
     of: str = option("", "the run whose other frames are kept")
-    frames: str = option("", "A:B, the frames from A to B - 1; the first is 0")
+    frames: str = option("", "A:B, the frames from A to B - 1; the first is 0; also 2s:50%")
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,9 @@ class FilmSettings:
     fps: int | float = option(
         15, "frames a second; 23.976 is read as 24000/1001", least=1, most=1000
     )
-    every: int | str = step_count(1, "one frame every N steps", least=1, units=("i", "%"))
+    every: int | str = step_count(
+        1, "one frame every N steps", least=1, units=("i", "%"), example=2
+    )
     quality: int = option(80, "from 0 (small file) to 100 (nearly lossless)", least=0, most=100)
     crf: int | None = option(
         None, "the codec's own quality number; null: derived from film.quality", least=0, most=63

@@ -42,6 +42,7 @@ def step_count(
     least: float = 0,
     most: float = inf,
     units: Sequence[str] = ("i", "%", "s"),
+    example: int = 60,
 ) -> Any:
     """A number of steps or frames, which may have a unit: `20i`, `50%`, `2s`.
 
@@ -50,9 +51,11 @@ def step_count(
 
     Args:
         units: those that it may have: "i" for steps or "f" for frames, "%" and "s".
+        example: what messages show where there is no default above 1.
     """
-    found = option(default, help, least=least, most=most)
-    return field(default=default, metadata={**found.metadata, "units": tuple(units)})
+    metadata = {"help": help, "choices": (), "least": least, "most": most, "units": tuple(units)}
+    shown = default if isinstance(default, int) and default > 1 else example
+    return field(default=default, metadata={**metadata, "example": shown})
 
 
 def device_option(help: str) -> Any:
@@ -76,7 +79,7 @@ def schedulable(
     """
     metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
     metadata |= {"drawers": tuple(drawers)} if drawers else {}
-    metadata |= {"units": tuple(units)} if units else {}
+    metadata |= {"units": tuple(units), "example": default} if units else {}
     return field(default=default, metadata=metadata)
 
 

@@ -3,5 +3,6 @@
 Begin with `step_settings`.
 
     step_settings  Settings that are numbers of steps: `25`, `25i`, `10%` or `2s`
-    film_seconds   Numbers of steps and frames in seconds of film: `steps=10s`, `frames=5s`
+    film_seconds   Lengths in seconds of film: `steps=10s`, `frames=5s`, and stretches:
+                   `--frames 2s:4s`
 """

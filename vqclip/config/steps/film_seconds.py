@@ -1,4 +1,4 @@
-"""Numbers of steps and frames in seconds of film: `steps=10s`, `frames=5s`.
+"""Lengths in seconds of film: `steps=10s`, `frames=5s`, and stretches: `--frames 2s:4s`.
 
 The length of a run decides on much else, so it becomes a number before its settings are merged.
 """
@@ -33,6 +33,21 @@ def settle_lengths(layers: Sequence[Layer]) -> Iterator[Layer]:
             typed = str(values["steps"]).strip()
             other["steps"] = steps.settle(0, _film_pace(layers, f"{where}: steps is {typed}"))
         yield where, values | other
+
+
+def settle_stretch(text: str, frames: int, fps: float) -> str:
+    """Write a stretch of an animation, "A:B", in frames; what it cannot be stays as it is.
+
+    Args:
+        frames: the number of all frames, which a share is of.
+        fps: frames a second.
+
+    >>> settle_stretch("2s:50%", 60, 12.0), settle_stretch("24f:", 60, 12.0)
+    ('24:30', '24f:')
+    """
+    ends = [parse_count(end) for end in text.split(":")]
+    counts = [end.settle(frames, fps) for end in ends if end is not None and end.unit != "i"]
+    return f"{counts[0]}:{counts[1]}" if len(ends) == len(counts) == 2 else text
 
 
 def _seconds(value: Any) -> StepCount | None:

@@ -24,8 +24,6 @@ INTERVALS = (
     "checkpoint.every",
 )  # that stay text until they are settled
 INSTEAD = {"%": "a share, such as 10%", "s": "seconds of film, such as 2s"}  # what a unit gives
-EXAMPLES = {"steps": 200, "previews": 25, "film.every": 2, "checkpoint.every": 25}
-EXAMPLES |= {"motion.steps": 8, "source.stride": 2}
 WHY_NOT = {  # setting → unit → why it has no meaning there
     "steps": {"%": "there is nothing that it would be a share of"},
     "frames": {"%": "nothing says of how many frames"},
@@ -67,7 +65,7 @@ def canonical_count(value: Any, metadata: Mapping[str, Any], *, as_text: bool = 
     if isinstance(value, float) and value.is_integer() and not as_text:
         return int(value)
     count = parse_count(value) if isinstance(value, str) else None
-    if count is None or (as_text and count.unit in ("", "%")):
+    if count is None or (as_text and (count.unit == "" or value.strip().endswith("%"))):
         return value
     if count.unit in ("%", "s"):
         return count.to_text
@@ -117,7 +115,7 @@ def describe_refusal(
     Args:
         shown: the value as text, if it is no number of steps or frames at all.
 
-    >>> describe_refusal("steps", "50%", {"units": ("i", "s")})
+    >>> describe_refusal("steps", "50%", {"units": ("i", "s"), "example": 200})
     'steps is 50%, but there is nothing that it would be a share of; write a whole number, such \
 as 200, or seconds of film, such as 2s'
     """
@@ -130,7 +128,7 @@ as 200, or seconds of film, such as 2s'
     if count is not None and count.number == 0:
         why = "it must be 1 or more"
     shown = shown if count is None else str(value).strip()[:40]
-    ways = [f"a whole number, such as {EXAMPLES.get(key, 60)}"]
+    ways = [f"a whole number, such as {metadata['example']}"]
     ways += [INSTEAD[each] for each in units if each in INSTEAD]
     listed = ", or ".join(part for part in (", ".join(ways[:-1]), ways[-1]) if part)
     said = repr(value)[:60] if shown is None else shown
@@ -211,7 +209,7 @@ def stage_steps(config: RunConfig, text: str, where: str) -> int:
     """
     count = parse_count(text)
     if count is None or count.unit == "f":
-        raise ConfigError(f"{where}: steps is {text!r}; write 60, or 40%, or 2s of film")
+        raise ConfigError(f"{where}: steps is {text!r}; write 60, 40%, or 2s of film")
     return _settle(config, f"{where}: steps", text)
 
 
