@@ -90,7 +90,11 @@ DRAWN: tuple[Option, ...] = (
     left("image_label_weight ilw", "1", "it belongs to image_labels", NUMBER),
     kept("iterations i", "by quality", "steps", STEPS),
     kept(
-        "save_every se", "10", "previews", TEXT, how="shares stay, but where pixray rounds down"
+        "save_every se",
+        "10",
+        "previews",
+        TEXT,
+        how="a share stays one, unless pixray rounds it down",
     ),
     kept("save_intermediates si", "true", "previews", TRUTH, how="false is 0"),
     left("display_every de", "20", "previews are files in steps/", TEXT),
