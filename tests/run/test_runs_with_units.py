@@ -57,7 +57,8 @@ def test_a_share_follows_another_number_of_steps_but_for_the_films(
 ) -> None:
     kill_run(monkeypatch, 7, "a fox", *home.words(*WORDS, *UNITS))
     place = Path("outputs/0001-a-fox")
-    go("resume", str(place), "steps=16")  # after the checkpoint of step 6
+    kill_run(monkeypatch, 11, "resume", str(place), "steps=16")  # after the checkpoint of step 6
+    go("resume", str(place))  # after that of step 9
     shown = {each.name for each in (place / "steps").iterdir()}
     assert shown == {"00000.png", "00004.png", "00008.png"}  # of 8 steps every 4, of 16 every 8
     longer = contents(place)
