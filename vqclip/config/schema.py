@@ -119,7 +119,7 @@ class SourceSettings:
     )
     start: float = option(0.0, "seconds of it to leave out", least=0, form="seconds")
     stride: int = step_count(
-        1, "use every Nth frame of the film", least=1, units=("f",), example=2
+        1, "use every Nth frame of the film", least=1, units=("f", "s"), example=2
     )
     fit: str = option("cover", "how its frames are fitted to the run's size", FITS)
     sound: bool = option(True, "copy the film's sound")
@@ -308,7 +308,7 @@ class RunConfig:
         0,
         "number of frames of an animation; 0: a still picture",
         most=MOST_FRAMES,
-        units=("f", "s"),
+        units=("f", "%", "s"),
     )
     length: float = option(
         0.0, "length of an animation in seconds, instead of frames", least=0, form="seconds"

@@ -70,7 +70,7 @@ def test_a_unit_makes_a_number_at_once_or_stays(word: str, key: str, value: obje
         ("steps=2s frames=9", "steps is 2s, but all steps of an animation's first frame are one"),
         (
             "frames=50%",
-            "frames is 50%, but nothing says of how many frames; write a whole number, ",
+            "frames is 50%, but there is no film (source.film) of whose frames it ",
         ),
         ("frames=60i", "frames is 60i, but frames are counted here, not steps; write a whole "),
         ("frames=5s length=3", "frames=5s and length=3 both say how long the animation is"),
@@ -92,7 +92,10 @@ def test_a_unit_makes_a_number_at_once_or_stays(word: str, key: str, value: obje
         ("film.every=10% frames=9", "film.every is 10%, which is for the film of a picture's"),
         ("motion.steps=10%", "motion.steps is 10%, but the steps of all frames are what makes"),
         ("motion.steps=2s", "motion.steps is 2s, but the steps of one frame take no time; write"),
-        ("source.stride=2s", "source.stride is 2s; it must be a whole number, such as 2"),
+        (
+            "source.stride=2s",
+            "source.stride is 2s, but there is no film (source.film) whose seconds they",
+        ),
         (
             "draw.finish=30s",
             "draw.finish is 30s, 450 of 90 steps; each drawer needs one at least",
@@ -166,7 +169,8 @@ def test_help_says_which_units_are_taken() -> None:
     told = {each.key: each for each in describe_settings()}
     assert told["previews"].kind == "whole number, % or s"
     assert told["film.every"].full_help.endswith("(whole number or %)")
-    assert told["source.stride"].kind == "whole number"
+    assert told["source.stride"].kind == "whole number or s"
+    assert told["motion.steps"].kind == "whole number or schedule"
 
 
 def test_plain_numbers_are_noted_as_they_were() -> None:

@@ -26,7 +26,8 @@ INTERVALS = (
 INSTEAD = {"%": "a share, such as 10%", "s": "seconds of film, such as 2s"}  # what a unit gives
 WHY_NOT = {  # setting → unit → why it has no meaning there
     "steps": {"%": "there is nothing that it would be a share of"},
-    "frames": {"%": "nothing says of how many frames"},
+    "frames": {"%": "there is no film (source.film) of whose frames it would be a share"},
+    "source.stride": {"s": "there is no film (source.film) whose seconds they are"},
     "film.every": {"s": "seconds of film are what it makes"},
     "motion.steps": {
         "%": "the steps of all frames are what makes the run",
@@ -129,7 +130,8 @@ as 200, or seconds of film, such as 2s'
         why = "it must be 1 or more"
     shown = shown if count is None else str(value).strip()[:40]
     ways = [f"a whole number, such as {metadata['example']}"]
-    ways += [INSTEAD[each] for each in units if each in INSTEAD]
+    other = [each for each in units if each in INSTEAD and (count is None or each != count.unit)]
+    ways += [INSTEAD[each] for each in other]
     listed = ", or ".join(part for part in (", ".join(ways[:-1]), ways[-1]) if part)
     said = repr(value)[:60] if shown is None else shown
     return f"{key} is {said}{f', but {why}; write' if why else '; it must be'} {listed}"

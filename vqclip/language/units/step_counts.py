@@ -18,9 +18,10 @@ and as places of schedules (`0i: 1, 50%: 0.2, 3s: 0`) and lengths of scenes (`la
 a setting takes is told by `vqclip help settings`: "whole number, % or s".
 
 A share is of all steps of the run; of growth and previews in an animation, of the steps of its
-first frame. A second has film.fps steps in a picture, and fps frames in an animation, whose
-frames take several steps each. Both become a whole number, the nearest, and at least 1 unless
-they are 0. pixray rounds down; what `vqclip import` reads of its settings keeps pixray's number.
+first frame; and `frames=50%` is half of the frames of source.film. A second has film.fps steps in
+a picture, and fps frames in an animation, whose frames take several steps each. Both become a
+whole number, the nearest, and at least 1 unless they are 0. pixray rounds down; what `vqclip
+import` reads of its settings keeps pixray's number.
 
 Units may be written out, in small letters or capitals, with a space or without: `20 iterations`,
 `20 steps`, `20 frames`, `50 percent`, `50p`, `2 seconds`.
