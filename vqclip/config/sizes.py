@@ -57,8 +57,6 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
         wide = max(bricks, wide - wide % bricks)
         if stage.steps.strip().endswith("%"):
             count = round(config.steps * _percent(stage.steps, where))
-        elif stage.steps.strip().isdecimal():
-            count = int(stage.steps)
         else:
             count = stage_steps(config, stage.steps, where)
         count = min(count, left - 1)  # the final size is never skipped

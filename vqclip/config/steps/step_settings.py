@@ -181,20 +181,16 @@ def finish_steps(config: RunConfig) -> int:
     """
     if len(drawer_names(config.drawer)) < 2:
         return 0
-    written, steps = config.draw.finish.strip(), config.steps
-    try:
-        share = float(written.removesuffix("%")) / 100 if written.endswith("%") else None
-        if share is not None:
-            count = min(max(1, round(steps * share)), steps - 1)
-        elif parse_count(written) is not None:
-            count = _settle(config, "draw.finish", written)
-        else:
-            count = int(written)
-    except (ValueError, OverflowError):
+    written, steps = config.draw.finish, config.steps
+    found = parse_count(written)
+    if found is None or found.unit == "f":
         raise ConfigError(
-            f"draw.finish is {config.draw.finish!r}; write a number of steps, such as 60, or a "
-            "share: 40%, or seconds of film: 2s"
-        ) from None
+            f"draw.finish is {written!r}; write a number of steps, such as 60, or a share: 40%, or "
+            "seconds of film: 2s"
+        )
+    count = _settle(config, "draw.finish", written)
+    if found.unit == "%":
+        count = min(max(1, count), steps - 1)
     if not 0 < count < steps:
         raise ConfigError(
             f"draw.finish is {config.draw.finish}, {count} of {steps} steps; each drawer needs "
