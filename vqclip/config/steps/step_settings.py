@@ -185,8 +185,8 @@ def finish_steps(config: RunConfig) -> int:
     found = parse_count(written)
     if found is None or found.unit == "f":
         raise ConfigError(
-            f"draw.finish is {written!r}; write a number of steps, such as 60, or a share: 40%, or "
-            "seconds of film: 2s"
+            f"draw.finish is {repr(written)[:60]}; write a number of steps, such as 60, a share: "
+            "40%, or seconds of film: 2s"
         )
     count = _settle(config, "draw.finish", written)
     if found.unit == "%":
@@ -207,7 +207,7 @@ def stage_steps(config: RunConfig, text: str, where: str) -> int:
     """
     count = parse_count(text)
     if count is None or count.unit == "f":
-        raise ConfigError(f"{where}: steps is {text!r}; write 60, 40%, or 2s of film")
+        raise ConfigError(f"{where}: steps is {repr(text)[:60]}; write 60, 40%, or 2s of film")
     return _settle(config, f"{where}: steps", text)
 
 
