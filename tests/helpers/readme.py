@@ -109,6 +109,8 @@ def _taken(setting: Setting) -> str:
     """What a setting takes: its choices, or what kind of value."""
     if "schedule" in setting.kind:
         return "[number or schedule](schedules.md)"
+    if setting.units:
+        return f"[{setting.kind}](#units)"
     return ", ".join(map(_code, setting.choices)) or setting.kind
 
 

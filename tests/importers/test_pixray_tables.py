@@ -123,13 +123,20 @@ def test_a_name_alone_is_a_ramp_from_black(palette: str, count: int) -> None:
         ("20", 20),
         ("20i", 20),
         ("20 iterations", 20),
-        ("50%", 100),
-        ("2.5 percent", 5),
-        ("9P", 18),
+        ("50%", "50%"),
+        ("2.5 percent", "2.5%"),
+        ("9P", "9%"),
+        ("0.3%", 0),  # pixray's number, where a share would be another one here
+        ("1.3%", 2),
     ],
 )
-def test_units(typed: str, every: int) -> None:
-    assert settings(f"-i 200 --save_every '{typed}'")["previews"] == every
+def test_units(typed: str, every: object) -> None:
+    found = settings(f"-i 200i --save_every '{typed}'")
+    assert (found["steps"], found["previews"]) == (200, every)
+
+
+def test_a_share_that_pixray_rounds_down_becomes_its_number() -> None:
+    assert settings("-i 35 --save_every 50%")["previews"] == 17
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ SCALARS = (
     | st.floats()
     | TEXTS
     | st.sampled_from([*CHOICES, "256x256", "50%", "auto", "inf", "1e400", "-0", "0x10", "1_0"])
+    | st.sampled_from(["20i", "20f", "2s", "0%", "0s", "2.5 percent", "9 Iterations", "101%"])
 )
 VALUES = st.recursive(
     SCALARS,
@@ -116,9 +117,11 @@ SIGNS = st.sampled_from(
         *(":1.3)", ":{0: 0, 50%: 1 ease}", "2 of ", "{a|b}", ":2", ":-0.5:1", "(a:0.5)", "50%"),
         *(
             " lasting(2s)",
+            " lasting(9i)",
             "lasting(",
             ":{1 + sin(t)}",
             ":{0s: (t), 9%: 1 if t < 2 else 3}",
+            ":{0i: 1, 9 steps: 2}",
             "t*2",
         ),
     ]
@@ -207,7 +210,8 @@ def test_expressions(text: str) -> None:
 
 @fuzzed
 @given(
-    TEXTS | st.lists(st.sampled_from([*"0123456789:,% -.sf", "hold", "ease", *SUMS])).map("".join)
+    TEXTS
+    | st.lists(st.sampled_from([*"0123456789:,% -.sfi", "hold", "ease", *SUMS])).map("".join)
 )
 def test_schedules(text: str) -> None:
     try:

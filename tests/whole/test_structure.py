@@ -166,7 +166,7 @@ def test_the_tables_of_settings_are_tables() -> None:
     assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {6}
     steps = (
         "| `steps` | `200` | number of steps; from a draft 90, by a VQGAN 60, a composition 35 | "
-        "whole number |"
+        "[whole number or s](#units) |"
     )
     assert steps in lines
     axis = next(line for line in lines if line.startswith("| `losses.axis`"))

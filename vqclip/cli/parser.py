@@ -209,7 +209,9 @@ def _add_again(parser: Parser) -> None:
     parser.add_argument("words", nargs="*", metavar="PNG", help="the picture, then key=value …")
     parser.add_argument("--out", metavar="DIR", help=option_help("out"))
     parser.add_argument(
-        "--frames", metavar="A:B", help="in an animation: draw the frames from A to B - 1 again"
+        "--frames",
+        metavar="A:B",
+        help="in an animation: draw the frames from A to B - 1 again; also 2s:50%%",
     )
 
 

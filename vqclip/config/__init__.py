@@ -19,4 +19,7 @@ Begin with `loading`.
     sizes                 Picture sizes and the stages of multi-resolution growth
     perceptor_spec        Perceptor specs: `NAME:weight:cutouts`, an entry of the setting
                           `perceptors`
+
+In `steps`: settings that are numbers of steps or frames. In `checking` and `yaml`: checks, and
+values as people write them.
 """

@@ -10,6 +10,7 @@ from vqclip.config import layout_settings
 from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.setting_descriptions import to_dict
+from vqclip.config.steps.film_seconds import settle_stretch
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language.prompt_types import positive_texts
 from vqclip.language.prompts import parse_prompts
@@ -86,7 +87,7 @@ TRANSPARENT_LOSSES: dict[str, float] = {"edges": 0.0}
 
 
 def resolve_auto(config: RunConfig) -> RunConfig:
-    """Resolve init=auto and drawer=auto, and turn `length` in seconds into `frames`.
+    """Resolve init=auto and drawer=auto, and turn `length` and a retake's seconds into frames.
 
     drawer becomes "vqgan,pyramid" for a still of more than one step from a draft of one thing, if
     the VQGAN is the starter; else "vqgan". The things of a composition are finished one by one
@@ -101,6 +102,10 @@ def resolve_auto(config: RunConfig) -> RunConfig:
     if config.length > 0 and (config.fps or not config.source.film):
         frames = _frames(config.length, config.fps or FPS)
         config = dataclasses.replace(config, frames=frames, length=0.0)
+    if config.retake.frames and config.frames:
+        stretch = settle_stretch(config.retake.frames, config.frames, config.fps or FPS)
+        retake = dataclasses.replace(config.retake, frames=stretch)
+        config = dataclasses.replace(config, retake=retake)
     start = _resolve_init(config) if config.init == "auto" else config.init
     config = dataclasses.replace(config, init=start)
     if config.drawer.strip() != "auto":

@@ -35,9 +35,9 @@ is set. `vqclip help settings draw` tells what each setting does, and which draw
 setting of another drawer is refused.
 
 Of two drawers, the second takes the last draw.finish of the steps (65% unless it is set; a number
-of steps, or a share), at the learning rate draw.finish_rate. The first finds the composition, the
-second draws it in its own manner: vqgan,pyramid sharpens, and vqgan,strokes paints. An animation
-has one drawer.
+of steps, or a share: vqclip help units), at the learning rate draw.finish_rate. The first finds
+the composition, the second draws it in its own manner: vqgan,pyramid sharpens, and vqgan,strokes
+paints. An animation has one drawer.
 
 Where the camera moves, strokes and lines go with it: what leaves the picture comes back in what
 comes into view. So settings that change a warped picture, such as motion.noise and
@@ -53,8 +53,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vqclip.config.setting_fields import option, schedulable
-from vqclip.errors import ConfigError
+from vqclip.config.setting_fields import option, schedulable, step_count
 
 DRAWERS = (
     *("vqgan", "pixels", "mosaic", "palette", "pyramid", "fourier", "wavelets"),
@@ -86,38 +85,11 @@ def uses_strokes(text: str) -> bool:
     return bool({*VECTORS} & {*drawer_names(text)})
 
 
-def finish_steps(text: str, finish: str, steps: int) -> int:
-    """How many steps of a run the last of two drawers takes; 0 where there is one drawer.
-
-    Args:
-        text, finish: the settings `drawer` and `draw.finish`.
-        steps: of the run.
-
-    Raises:
-        ConfigError: if `finish` is no number or share, or leaves one of them without a step.
-    """
-    if len(drawer_names(text)) < 2:
-        return 0
-    written = finish.strip()
-    try:
-        share = float(written.removesuffix("%")) / 100 if written.endswith("%") else None
-        count = int(written) if share is None else min(max(1, round(steps * share)), steps - 1)
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"draw.finish is {finish!r}; write a number of steps, such as 60, or a share: 40%"
-        ) from None
-    if not 0 < count < steps:
-        raise ConfigError(
-            f"draw.finish is {finish}, {count} of {steps} steps; each drawer needs one at least"
-        )
-    return count
-
-
 @dataclass(frozen=True)
 class DrawSettings:
     """How a drawer draws."""
 
-    finish: str = option(
+    finish: str = step_count(
         "65%", "of two drawers, how many steps the last one takes: a number, or a share"
     )
     finish_rate: float | None = option(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.config import auto_settings, layout_settings, presets
-from vqclip.config.checking.setting_checks import check_settings
+from vqclip.config.checking.setting_checks import canonical_values, check_settings
 from vqclip.config.presets import read_preset, read_run_file
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import to_dict
@@ -32,6 +32,7 @@ from vqclip.config.setting_layers import (
     with_values,
 )
 from vqclip.config.sizes import canonical_size, size_from_share
+from vqclip.config.steps.film_seconds import settle_lengths
 from vqclip.errors import ConfigError, PromptError
 from vqclip.language import assets
 from vqclip.language.assets import SearchPath
@@ -271,14 +272,21 @@ def _layers(
 
 
 def plain_layers(layers: Sequence[Layer]) -> list[Layer]:
-    """The same layers with prompts as text, of which each says once how long a film is."""
+    """The same layers with prompts as text, of which each says once how long a film is.
+
+    Raises:
+        ConfigError: for a length that cannot be, or that is given twice.
+    """
+    canonical = [
+        (where, canonical_values(each, RunConfig)) for where, each in _one_length(layers)
+    ]
     return [
         (
             where,
             values
             | {key: presets.prompt_text(values[key], key) for key in TEXTS & values.keys()},
         )
-        for where, values in _one_length(layers)
+        for where, values in settle_lengths(canonical)
     ]
 
 

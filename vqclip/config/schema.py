@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from vqclip.config.draw_settings import DrawSettings, FilterSettings, OverlaySettings
 from vqclip.config.loss_settings import AXES, LossSettings
-from vqclip.config.setting_fields import device_option, group, option, schedulable
+from vqclip.config.setting_fields import device_option, group, option, schedulable, step_count
 from vqclip.media.paths import BETWEENS, CODECS, FILMS
 
 EDGES = ("fill", "mirror", "wrap", "smear", "black")
@@ -72,7 +72,7 @@ class MotionSettings:
     """The frames after the first: their steps, and what they keep of the frame before."""
 
     steps: int | str = schedulable(
-        8, "optimisation steps for each frame after the first", least=0
+        8, "optimisation steps for each frame after the first", least=0, units=("i",)
     )
     rate: float | str | None = schedulable(
         None, "learning rate of those steps; null: 0.1, or half of another drawer's", least=0
@@ -118,7 +118,9 @@ class SourceSettings:
         "how optical flow is computed: dis, farneback, raft, a file of RAFT weights, or none",
     )
     start: float = option(0.0, "seconds of it to leave out", least=0, form="seconds")
-    stride: int = option(1, "use every Nth frame of the film", least=1)
+    stride: int = step_count(
+        1, "use every Nth frame of the film", least=1, units=("f", "s"), example=2
+    )
     fit: str = option("cover", "how its frames are fitted to the run's size", FITS)
     sound: bool = option(True, "copy the film's sound")
 
@@ -128,7 +130,7 @@ class RetakeSettings:
     """A retake of some frames of an animation: `vqclip again RUN --frames A:B`."""
 
     of: str = option("", "the run whose other frames are kept")
-    frames: str = option("", "A:B, the frames from A to B - 1; the first is 0")
+    frames: str = option("", "A:B, the frames from A to B - 1; the first is 0; also 2s:50%")
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Stage:
     """A stage of multi-resolution growth: steps at a smaller size than `size`."""
 
     size: str = option("50%", "WxH or the shorter side in pixels, or a share of the final size")
-    steps: str = option("50%", "number of steps, or a share of all steps")
+    steps: str = step_count("50%", "number of steps, or a share of all steps")
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,9 @@ class FilmSettings:
     fps: int | float = option(
         15, "frames a second; 23.976 is read as 24000/1001", least=1, most=1000
     )
-    every: int = option(1, "one frame every N steps", least=1)
+    every: int | str = step_count(
+        1, "one frame every N steps", least=1, units=("i", "%"), example=2
+    )
     quality: int = option(80, "from 0 (small file) to 100 (nearly lossless)", least=0, most=100)
     crf: int | None = option(
         None, "the codec's own quality number; null: derived from film.quality", least=0, most=63
@@ -241,7 +245,7 @@ class MemorySettings:
 class CheckpointSettings:
     """Checkpoints, from which `vqclip resume` continues a run."""
 
-    every: int = option(25, "a checkpoint every N steps; 0: only at the end", least=0)
+    every: int | str = step_count(25, "a checkpoint every N steps; 0: only at the end")
 
 
 @dataclass(frozen=True)
@@ -297,8 +301,11 @@ class RunConfig:
         "by half a tile",
         TILES,
     )
-    steps: int = option(
-        200, "number of steps; from a draft 90, by a VQGAN 60, a composition 35", least=1
+    steps: int = step_count(
+        200,
+        "number of steps; from a draft 90, by a VQGAN 60, a composition 35",
+        least=1,
+        units=("i", "s"),
     )
     growth: list[Stage] = field(
         default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
@@ -309,8 +316,11 @@ class RunConfig:
             )
         },
     )
-    frames: int = option(
-        0, "number of frames of an animation; 0: a still picture", least=0, most=MOST_FRAMES
+    frames: int = step_count(
+        0,
+        "number of frames of an animation; 0: a still picture",
+        most=MOST_FRAMES,
+        units=("f", "%", "s"),
     )
     length: float = option(
         0.0, "length of an animation in seconds, instead of frames", least=0, form="seconds"
@@ -365,7 +375,7 @@ class RunConfig:
         CheckpointSettings, "checkpoints, from which a run can resume"
     )
     memory: MemorySettings = group(MemorySettings, "how to use less memory")
-    previews: int = option(25, "a preview in steps/ every N steps; 0: none", least=0)
+    previews: int | str = step_count(25, "a preview in steps/ every N steps; 0: none")
     device: str = device_option("the device to use, also cuda:1")
     precision: str = option("auto", "number format of perceptors and decoder", PRECISIONS)
     deterministic: bool = option(

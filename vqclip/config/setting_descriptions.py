@@ -26,6 +26,7 @@ class Setting:
 
     Attributes:
         drawers: those that have it; none where it is not a drawer's.
+        units: those that it may have, beside steps or frames; see `setting_fields.step_count`.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Setting:
     help: str
     choices: tuple[str, ...]
     drawers: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def owned_help(self) -> str:
@@ -42,8 +44,9 @@ class Setting:
 
     @property
     def full_help(self) -> str:
-        """The help, with the drawers, and with the choices or that it may be a schedule."""
+        """The help, with drawers, choices and units, and whether it may be a schedule."""
         taken = "number or schedule" if "schedule" in self.kind else ", ".join(self.choices)
+        taken = self.kind if self.units else taken
         return self.owned_help + (f" ({taken})" if taken else "")
 
 
@@ -115,13 +118,16 @@ def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Se
             yield from describe_settings(hint, f"{prefix}{each.name}.")
             continue
         value = _default(each)
+        units = tuple(unit for unit in each.metadata.get("units", ()) if unit in ("%", "s"))
+        kind = _kind(hint, each.metadata.get("changing", False))
         yield Setting(
             key=prefix + each.name,
-            kind=_kind(hint, each.metadata.get("changing", False)),
+            kind=f"{', '.join(['whole number', *units[:-1]])} or {units[-1]}" if units else kind,
             default=_format(value),
             help=each.metadata.get("help", ""),
             choices=each.metadata.get("choices", ()),
             drawers=each.metadata.get("drawers", ()),
+            units=units,
         )
 
 

@@ -36,6 +36,28 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def step_count(
+    default: Any,
+    help: str,
+    least: float = 0,
+    most: float = inf,
+    units: Sequence[str] = ("i", "%", "s"),
+    example: int = 60,
+) -> Any:
+    """A number of steps or frames, which may have a unit: `20i`, `50%`, `2s`.
+
+    Its type is int where a unit makes it a number at once, `int | str` or str where it stays text
+    until the steps of the run are known; see `vqclip.config.steps.step_settings`.
+
+    Args:
+        units: those that it may have: "i" for steps or "f" for frames, "%" and "s".
+        example: what messages show where there is no default above 1.
+    """
+    metadata = {"help": help, "choices": (), "least": least, "most": most, "units": tuple(units)}
+    shown = default if isinstance(default, int) and default > 1 else example
+    return field(default=default, metadata={**metadata, "example": shown})
+
+
 def device_option(help: str) -> Any:
     """A device: "auto", a kind, or a GPU by its number: "cuda:1"."""
     return option("auto", help, DEVICES, form="device")
@@ -47,14 +69,17 @@ def schedulable(
     least: float = -inf,
     most: float = inf,
     drawers: Sequence[str] = (),
+    units: Sequence[str] = (),
 ) -> Any:
     """A setting that may be a schedule: a number, or a schedule as text.
 
     Args:
         drawers: as for `option`.
+        units: of a number of steps, as for `step_count`.
     """
     metadata = {"help": help, "choices": (), "least": least, "most": most, "changing": True}
     metadata |= {"drawers": tuple(drawers)} if drawers else {}
+    metadata |= {"units": tuple(units), "example": default} if units else {}
     return field(default=default, metadata=metadata)
 
 

@@ -25,6 +25,7 @@ from vqclip.config.checking.setting_checks import (
 from vqclip.config.checking.suggestions import suggest_setting
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, kind_of, type_hints
+from vqclip.config.steps import step_settings
 from vqclip.config.yaml.values import parse_scalar, parse_yaml
 from vqclip.errors import ConfigError, find_nearest, suggest
 from vqclip.language.expressions import NUMBER
@@ -88,6 +89,8 @@ def _convert_scheduled(
     ):
         key, kinds = prefix + each.name, get_args(hints[each.name])
         try:
+            if "units" in each.metadata and isinstance(values[each.name], str):
+                step_settings.require_unit(key, values[each.name], each.metadata)
             found[each.name] = schedule_settings.canonical_value(
                 key, values[each.name], whole=int in kinds, optional=types.NoneType in kinds
             )
@@ -232,7 +235,7 @@ def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"{text!r} is not a setting; write key=value, such as steps=100")
     kind = kind_of(schema, key)
-    if str in kind.types:
+    if str in kind.types and not (int in kind.types and "units" in kind.metadata):
         return key, raw
     opening = raw.lstrip()[:1]
     if kind.item.hint is not None and opening != "[":

@@ -11,8 +11,8 @@ from fractions import Fraction
 from math import isfinite, nan
 from typing import Any
 
-from vqclip.config.draw_settings import finish_steps
 from vqclip.config.schema import RunConfig
+from vqclip.config.steps.step_settings import finish_steps, stage_steps
 from vqclip.errors import ConfigError, pick
 
 # pixray's ladder: width and height of each aspect at scale 1, and the scale of each quality.
@@ -49,7 +49,7 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
             f"size is {config.size}; with tile=brick, it must be {bricks} pixels wide or more"
         )
     width -= width % bricks
-    left = config.steps - finish_steps(config.drawer, config.draw.finish, config.steps)
+    left = config.steps - finish_steps(config)
     stages: list[tuple[int, int, int]] = []
     for index, stage in enumerate(config.growth):
         where = f"growth, stage {index + 1}"
@@ -57,10 +57,8 @@ def plan_stages(config: RunConfig, factor: int) -> list[tuple[int, int, int]]:
         wide = max(bricks, wide - wide % bricks)
         if stage.steps.strip().endswith("%"):
             count = round(config.steps * _percent(stage.steps, where))
-        elif stage.steps.strip().isdecimal():
-            count = int(stage.steps)
         else:
-            raise ConfigError(f"{where}: steps is {stage.steps!r}; write 60, or 40%")
+            count = stage_steps(config, stage.steps, where)
         count = min(count, left - 1)  # the final size is never skipped
         if stage.size.strip().isdecimal() and min(wide, high) >= min(width, height):
             continue

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from vqclip.errors import ConfigError, find_nearest
+from vqclip.language.units.step_counts import parse_count
 
 KEPT, NEARLY, LEFT = "kept", "nearly", "left"  # what becomes of an option
 TRUE, FALSE = ("yes", "true", "t", "y", "1", "on"), ("no", "false", "f", "n", "0", "off")
@@ -172,6 +173,12 @@ def read_whole(value: Any) -> int:
     if number != int(number):
         raise ValueError(value)
     return int(number)
+
+
+def read_steps(value: Any) -> int:
+    """Read a whole number of steps, which may have pixray's unit for them: `300i`."""
+    count = parse_count(value) if isinstance(value, str) else None
+    return read_whole(int(count.number) if count is not None and count.unit == "i" else value)
 
 
 def read_truth(value: Any) -> bool:

@@ -16,6 +16,7 @@ Begin with `prompts`.
     schedules         Schedules: numbers that change over time, by keyframes or by an expression
     clock             The clock of a run: from a step to its frame, second and beat
 
-In `peers`: keyframes and expressions of other tools, rewritten. In `layout` and `palettes`: where
-the things of a sentence go, and colours.
+In `units`: numbers of steps and frames, `20i`, `50%` or `2s`. In `peers`: keyframes and
+expressions of other tools, rewritten. In `layout` and `palettes`: where the things of a sentence
+go, and colours.
 """

@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from vqclip.errors import ConfigError
 from vqclip.language.expressions import NUMBER, format_number
 from vqclip.language.schedules import FPS, Curve, Schedule, schedule_to_text
+from vqclip.language.units.step_counts import UNIT, canonical_unit
 
-LENGTH = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
+LENGTH = re.compile(rf"({NUMBER.pattern})\s*({UNIT})?")
 MOST_SAMPLES = 20_000  # frames of a curve that are sampled to find its extent
 
 
@@ -33,7 +34,7 @@ class Length:
 
     Args:
         number: in frames, per cent of the run or seconds, by `unit`; above 0.
-        unit: "" for frames, "%" or "s".
+        unit: "" for frames, "i" for steps, which are frames in a picture, "%" or "s".
 
     Raises:
         ConfigError: if it is not above 0, or more than the run.
@@ -50,7 +51,13 @@ class Length:
             )
 
     def frames(self, timeline: Timeline) -> float:
-        """The length in frames of a timeline."""
+        """The length in frames of a timeline.
+
+        Raises:
+            ConfigError: if it counts steps, and frames are not steps.
+        """
+        if self.unit == "i":
+            timeline.require_steps(f"a length of {self.to_text}", format_number(self.number))
         if self.unit == "%":
             return self.number / 100 * timeline.frames
         return self.number * timeline.fps if self.unit == "s" else self.number
@@ -62,7 +69,7 @@ class Length:
 
 
 def parse_length(text: str) -> Length:
-    """Parse a length: `24` frames, `2s` or `30%`.
+    """Parse a length: `24` frames, `24i` steps, `2s` or `30%`.
 
     Raises:
         ConfigError: if the text is not a length.
@@ -76,7 +83,7 @@ def parse_length(text: str) -> Length:
             f"{text.strip()[:40]!r} is not a length; write frames, such as 24, seconds (2s), or "
             "a share of the run (30%)"
         )
-    return Length(float(found[1]), found[found.lastindex or 0].strip("f"))
+    return Length(float(found[1]), canonical_unit(found[4]).strip("f"))
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Timeline:
         fps: frames a second, above 0.
         variables: name → value at each frame, for expressions; 0 after the last value.
             `vqclip.language.functions.SOUND` lists the usual names.
+        moves: whether it is an animation, whose frames take several steps each; in a picture,
+            every step is a frame.
 
     Raises:
         ConfigError: if `frames` or `fps` is out of range.
@@ -96,6 +105,7 @@ class Timeline:
     frames: int
     fps: float = FPS
     variables: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    moves: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.frames < 1 or not 0 < self.fps < float("inf"):
@@ -112,12 +122,32 @@ class Timeline:
         """The curve of a number or a schedule: frame → value.
 
         Raises:
-            ConfigError: if an expression names an unknown variable; the curve raises it where
-                an expression has no finite value.
+            ConfigError: if an expression names an unknown variable, or a place counts steps in an
+                animation; the curve raises it where an expression has no finite value.
         """
         if not isinstance(number, Schedule):
             return lambda frame: number
+        for key in number.keys:
+            if key.unit == "i":
+                place = format_number(key.place)
+                self.require_steps(f"{place}i in {schedule_to_text(number)!r}", place)
         return number.curve(self.frames, self.fps, self.variables)
+
+    def require_steps(self, what: str, number: str) -> None:
+        """Refuse a place or a length that counts steps, where a frame is not a step.
+
+        Args:
+            what: it, in words.
+            number: of the steps, as text.
+
+        Raises:
+            ConfigError: in an animation.
+        """
+        if self.moves:
+            raise ConfigError(
+                f"{what} counts steps, and the frames of an animation take several steps each; "
+                f"write the frame, {number} or {number}f, or seconds (2s) or a share (50%)"
+            )
 
     def value_range(
         self, number: float | Schedule, samples: int = MOST_SAMPLES
@@ -216,7 +246,7 @@ class Clock:
     @property
     def timeline(self) -> Timeline:
         """The timeline of the same frames, without their steps."""
-        return Timeline(self.frames, self.fps, self.variables)
+        return Timeline(self.frames, self.fps, self.variables, moves=bool(self.starts))
 
     def frame(self, step: int) -> int:
         """The frame of a step; the frame before the first is the last one, and so on."""

@@ -8,7 +8,7 @@ r"""The prompt language: parsing, checking and printing prompts.
     modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
               | " sentence(" text ")" | " lasting(" length ")"
     weight    = number | "{" schedule "}"          see vqclip help schedules
-    length    = number [ "%" | "s" ]               frames, a share of the run, or seconds
+    length    = number [ "%" | "s" | "f" | "i" ]   frames, or see vqclip help units
     region    = side [ side ] | percent percent percent percent | mask
 
     a fox:2 | fog:-0.5:-0.9            twice as much fox; away from fog up to a distance of 0.9

@@ -2,7 +2,7 @@
 
     schedule   = keyframe { "," keyframe } | expression
     keyframe   = place ":" value [ easing ]
-    place      = number [ "%" | "s" | "f" ]
+    place      = number [ "%" | "s" | "f" | "i" ]
     value      = number | "(" expression ")" | expression
     easing     = "linear" | "ease" | "in" | "out" | "hold" | "spline"
 
@@ -13,12 +13,12 @@
     1 if t < 2 else 0            on for two seconds
 
 A place is a frame, counted from 0 (`40` or `40f`), a share of the run (0% is its first frame,
-100% its last), or a time in seconds. In a picture every step is a frame of its own, and a
-second has film.fps of them. The easing of a keyframe says how the value gets there from the
-keyframe before: evenly (linear, the default), slowly at both ends (ease), slowly at the start
-(in) or at the end (out), with a jump when the place is reached (hold), or along a smooth curve
-through all keyframes (spline). Before the first keyframe and after the last the value stays
-the same; an expression goes on.
+100% its last), or a time in seconds. In a picture every step is a frame of its own (`40i`), and a
+second has film.fps of them (`vqclip help units`). The easing of a keyframe says how the value
+gets there from the keyframe before: evenly (linear, the default), slowly at both ends (ease),
+slowly at the start (in) or at the end (out), with a jump when the place is reached (hold), or
+along a smooth curve through all keyframes (spline). Before the first keyframe and after the last
+the value stays the same; an expression goes on.
 
 Expressions may use numbers, + - * / % **, comparisons, `a if condition else b`, pi, tau, e, and
 
@@ -53,6 +53,7 @@ from vqclip.errors import ConfigError, pick
 from vqclip.language import expressions, functions
 from vqclip.language.expressions import NUMBER, Expression, format_number
 from vqclip.language.peers import keyframes
+from vqclip.language.units.step_counts import UNIT, canonical_unit
 
 # Share of the time between two keys, in [0, 1] → share of the way from one value to the next.
 # Quadratic easing: Penner, 2001.
@@ -100,7 +101,7 @@ def spline(
 
 Curve = Callable[[int], float]  # step or frame → value
 Value = float | Expression
-PLACE = re.compile(rf"({NUMBER.pattern})\s*([%sf]?)")
+PLACE = re.compile(rf"({NUMBER.pattern})\s*({UNIT})?")
 FPS = 15.0  # the default of film.fps
 
 
@@ -110,7 +111,7 @@ class Key:
 
     Args:
         place: in frames, per cent of the run, or seconds, by `unit`; at least 0, at most 100 %.
-        unit: "" for frames, "%" or "s".
+        unit: "" for frames, "i" for steps, which are frames in a picture, "%" or "s".
         easing: how the value changes from the key before to this one; one of `EASINGS`.
 
     Raises:
@@ -159,7 +160,7 @@ class Schedule:
         if not self.keys:
             raise ConfigError('the schedule is empty; write keyframes, such as "0: 0, 50%: 1"')
         for unit in ("", "%", "s"):
-            places = [key.place for key in self.keys if key.unit == unit]
+            places = [key.place for key in self.keys if key.unit.strip("i") == unit]
             for before, after in itertools.pairwise(places):
                 if after <= before:
                     raise ConfigError(
@@ -376,7 +377,7 @@ def _parse_key(raw: str) -> Key:
             rest, easing = front.strip(), last
             pick(EASINGS, easing, "easing")
         return Key(
-            float(where[1]), _parse_value(rest), where[where.lastindex or 0].strip("f"), easing
+            float(where[1]), _parse_value(rest), canonical_unit(where[4]).strip("f"), easing
         )
     except ConfigError as error:
         if "the schedule's" in str(error):

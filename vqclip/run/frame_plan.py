@@ -15,6 +15,7 @@ from vqclip.config.auto_settings import resolve_auto
 from vqclip.config.checking import animation_checks
 from vqclip.config.schema import MOST_FRAMES, RunConfig
 from vqclip.config.sizes import final_size
+from vqclip.config.steps.source_film import open_source_film
 from vqclip.errors import ConfigError, PictureError
 from vqclip.language import expressions, functions
 from vqclip.language.assets import SearchPath
@@ -177,7 +178,7 @@ def plan_frames(
     Raises:
         ConfigError: if a frame would have no step, or a zoom that leaves nothing.
     """
-    timeline = Timeline(config.frames, fps_of(config), dict(variables or {}))
+    timeline = Timeline(config.frames, fps_of(config), dict(variables or {}), moves=True)
     lead = lead_frames(config)
     timeline.checked_curve(
         schedule_settings.read_scheduled("camera.zoom", config.camera.zoom),
@@ -322,15 +323,13 @@ def open_source(
     config: RunConfig, frame: int, size: tuple[int, int] | None, search_path: SearchPath
 ) -> Footage:
     """The film that is drawn over, from one of the animation's frames on."""
-    from vqclip.media.frames.frame_source import open_footage
-
     source = config.source
-    path = search_path.find(source.film)
-    rate = None if config.fps is None else config.fps * source.stride
-    start = 0
-    if source.start:
-        pace = config.fps or open_footage(path, stride=source.stride).fps or FPS
-        start = round(source.start * pace)
-    return open_footage(
-        path, size=size, fps=rate, stride=source.stride, first=start + frame, fit=source.fit
+    return open_source_film(
+        search_path.find(source.film),
+        fps=config.fps,
+        stride=source.stride,
+        start=source.start,
+        frame=frame,
+        size=size,
+        fit=source.fit,
     )

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip.config.draw_settings import finish_steps
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
+from vqclip.config.steps.step_settings import finish_steps
 from vqclip.models import clip
 from vqclip.models.cost import Cost
 from vqclip.models.zoo import model_files
@@ -126,7 +126,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
     shared = SharedCounts() if shared is None else shared
     models = shared.find_shapes(request)
     stages = plan_stages(config, models.factor)
-    finish = finish_steps(config.drawer, config.draw.finish, config.steps)
+    finish = finish_steps(config)
     if finish:
         stages.append((*stages[-1][:2], finish))
     drawn, first, more = _frames(request)

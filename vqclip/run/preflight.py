@@ -26,6 +26,7 @@ from vqclip.config.checking.setting_checks import check_settings
 from vqclip.config.draw_settings import uses_strokes, uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
+from vqclip.config.steps.step_settings import Intervals, settle_intervals
 from vqclip.errors import VqclipError
 from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
@@ -79,6 +80,7 @@ class Request:
         frame_plan: the frames of an animation; None for a still.
         retake: the frames of another run that are drawn again; None for a run of its own.
         is_begun: whether it goes on, and has its start picture from a checkpoint.
+        intervals: how many steps are between the previews, checkpoints … that it writes.
         notes: what may not be as somebody expects it, for people to read.
     """
 
@@ -93,6 +95,7 @@ class Request:
     clock: Clock
     scenes: SceneTimeline
     layouts: Mapping[int, Layout]
+    intervals: Intervals
     frames: FramePlan | None = None
     retake: Retake | None = None
     is_begun: bool = False
@@ -147,6 +150,7 @@ def make_request(
     clipped: bool = False,
     complete: bool = True,
     noted: Mapping[int, Layout] | None = None,
+    first_steps: int | None = None,
 ) -> Request:
     """Understand settings, and refuse what cannot be drawn.
 
@@ -157,6 +161,7 @@ def make_request(
         clipped: whether an animation ends with the film that it is drawn over.
         complete: whether the models have to be here.
         noted: the layouts of the same run, by scene, if they are in a picture's notes.
+        first_steps: how many `steps` it had when it began, if it goes on.
 
     Raises:
         VqclipError: for a prompt, a setting or a file that cannot be used, or is absent.
@@ -188,7 +193,10 @@ def make_request(
         *(f"note: {n}" for n in notes),
     ):
         say(line)
-    return _request(config, search_path, parsed, layouts, notes, begun, say)
+    made = _request(config, search_path, parsed, layouts, notes, begun, say)
+    if first_steps is None:
+        return made
+    return replace(made, intervals=settle_intervals(made.config, made.clock, first_steps))
 
 
 def _request(
@@ -238,6 +246,7 @@ def _request(
         clock=clock,
         scenes=scenes,
         layouts=layouts,
+        intervals=settle_intervals(config, clock),
         frames=frames,
         retake=retake,
         is_begun=begun,

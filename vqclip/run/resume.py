@@ -51,6 +51,13 @@ class ResumePoint:
     film: FilmProgress | None
     starts: tuple[int, ...] = ()
 
+    @property
+    def first_steps(self) -> int:
+        """The setting `steps` as it was when the run began."""
+        changed = [each["settings"] for each in self.notes.changes]
+        before = [settings["steps"] for settings in changed if "steps" in settings]
+        return int([*before, self.notes.config["steps"]][0])
+
 
 def write_resume_point(
     ready: Runner, folder: Path, state: RunnerState, film_progress: FilmProgress | None

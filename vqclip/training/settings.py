@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import PRECISIONS
-from vqclip.config.setting_fields import device_option, option
+from vqclip.config.setting_fields import device_option, option, step_count
 from vqclip.errors import ConfigError
 
 WORD_KINDS = ("object", "style", "negative")
@@ -33,12 +33,14 @@ class InversionConfig:
     perceptors: list[str] = option(
         ["starter"], "the CLIP models whose text encoders learn it, each for itself"
     )
-    steps: int = option(300, "number of optimisation steps", least=1)
+    steps: int = step_count(300, "number of optimisation steps", least=1, units=("i",))
     rate: float = option(0.05, "learning rate, relative to the size of token embeddings", least=0)
     views: int = option(16, "random cutouts of each picture", least=1)
     distinct: float = option(0.1, "weight of being distinct from other words", least=0)
     hold: float = option(0.02, "weight of staying near the word that it starts from", least=0)
-    previews: int = option(100, "show what the word means every N steps; 0: never", least=0)
+    previews: int = step_count(
+        100, "show what the word means every N steps; 0: never", units=("i",)
+    )
     seed: int = option(0, "the same seed gives the same word on a CPU", least=0)
     device: str = device_option("the device to compute on")
     precision: str = option("fp32", "number format of the perceptors", PRECISIONS)

@@ -88,9 +88,12 @@ def test_a_number_is_a_number(value: float) -> None:
         ({"growth": [Stage("nan%", "1")]}, "growth, stage 1: 'nan%' is not a share"),
         (
             {"growth": [Stage("50%", "-3")]},
-            "growth, stage 1: steps is '-3'; write 60, or 40%",
+            "growth, stage 1: steps is '-3'; write 60, 40%, or 2s of film",
         ),
-        ({"growth": [Stage("50%", "²")]}, "growth, stage 1: steps is '²'; write 60, or 40%"),
+        (
+            {"growth": [Stage("50%", "²")]},
+            "growth, stage 1: steps is '²'; write 60, 40%, or 2s of film",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(values: dict[str, Any], message: str) -> None:
@@ -179,7 +182,7 @@ def test_the_defaults_are_checked_without_pillow() -> None:
 
 def test_what_a_value_should_have_been() -> None:
     assert describe_misfit("steps", 2.5, RunConfig, "steps") == (
-        "steps is 2.5; it must be a whole number, such as 200"
+        "steps is 2.5; it must be a whole number, such as 200, or seconds of film, such as 2s"
     )
     assert describe_misfit("growth[0]", "x", RunConfig, "growth") == (
         "growth[0] is 'x'; write a list such as [{size: 25%, steps: 60%}]"

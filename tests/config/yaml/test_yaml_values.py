@@ -94,7 +94,11 @@ def test_presets_and_trainings_are_answered_alike(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("steps: @3", "art.yaml, line 1: steps is '@3'; it must be a whole number, such as 200"),
+        (
+            "steps: @3",
+            "art.yaml, line 1: steps is '@3'; it must be a whole number, such as 200, or seconds "
+            "of film, such as 2s",
+        ),
         ("steps: [", "art.yaml, line 1: a bracket is not closed: steps: ["),
         ("cutouts: {count: 3", "art.yaml, line 1: a bracket is not closed: cutouts: {count: 3"),
         (
@@ -187,8 +191,16 @@ def test_values_are_read_as_they_were_written(text: str, key: str, wanted: Any) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("steps: 1:30", "steps is '1:30'; it must be a whole number, such as 200"),
-        ("steps: yes", "steps is 'yes'; it must be a whole number, such as 200"),
+        (
+            "steps: 1:30",
+            "steps is '1:30'; it must be a whole number, such as 200, or seconds of "
+            "film, such as 2s",
+        ),
+        (
+            "steps: yes",
+            "steps is 'yes'; it must be a whole number, such as 200, or seconds of "
+            "film, such as 2s",
+        ),
         ("seed: 2020-01-01", "seed is '2020-01-01'; it must be a whole number or null"),
         ("loop: maybe", "loop is 'maybe'; it must be true or false, such as false"),
     ],

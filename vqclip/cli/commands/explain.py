@@ -32,6 +32,7 @@ from vqclip.language.assets import Direction, SearchPath
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
+from vqclip.language.units import step_counts
 from vqclip.media import paths
 from vqclip.models.zoo import model_files
 from vqclip.run.preflight import check_run
@@ -46,6 +47,7 @@ TOPICS = {
     "templates": prompt_templates,
     "structured": structured,
     "schedules": schedules,
+    "units": step_counts,
     "perceptors": perceptor_spec,
     "drawers": draw_settings,
 }

@@ -25,6 +25,7 @@ from vqclip.language import schedules
 from vqclip.language.clock import Timeline
 from vqclip.language.expressions import format_number
 from vqclip.language.schedules import FPS
+from vqclip.language.units.step_counts import parse_count
 from vqclip.media import files
 
 FRAMES = 200  # as steps, where nobody says
@@ -100,14 +101,19 @@ def timeline(options: PlotOptions) -> Timeline:
         raise ConfigError(
             "--frames is for animations and --steps for pictures; write one of them"
         )
-    name = "steps" if options.steps is not None else "frames"
+    name, unit = ("steps", "i") if options.steps is not None else ("frames", "f")
     given = options.steps or options.frames or str(FRAMES)
-    if not re.fullmatch("[0-9]{1,9}", given) or not 1 <= int(given) <= MOST:
-        raise ConfigError(f"--{name} is {given}; write a whole number from 1 to {MOST}")
     fps = canonical_rate(options.fps if options.fps is not None else FPS)
     if isinstance(fps, str) or not 0 < fps <= 1000:
         raise ConfigError(f"--fps is {options.fps}; write a number above 0, at most 1000")
-    line = Timeline(int(given), float(fps))
+    length = parse_count(given)
+    fits = length is not None and length.unit in ("", unit, "s")
+    count = length.settle(0, float(fps)) if length is not None and fits else 0
+    if not 1 <= count <= MOST:
+        raise ConfigError(
+            f"--{name} is {given}; write a whole number from 1 to {MOST}, or seconds, such as 2s"
+        )
+    line = Timeline(count, float(fps), moves=options.frames is not None)
     if options.sound is None:
         return line
     if options.steps is not None:
@@ -258,7 +264,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="+", metavar="SCHEDULE", help='such as "0: 0, 50%%: 2" "1 + sin(t)"'
     )
-    parser.add_argument("--frames", metavar="N", help="frames of an animation (200)")
+    parser.add_argument(
+        "--frames", metavar="N", help="frames of an animation, or its seconds: 5s (200)"
+    )
     parser.add_argument(
         "--steps", metavar="N", help=("steps of a picture, where each step is a frame")
     )

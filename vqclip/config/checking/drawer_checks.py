@@ -10,10 +10,10 @@ from vqclip.config.draw_settings import (
     FilterSettings,
     OverlaySettings,
     drawer_names,
-    finish_steps,
 )
 from vqclip.config.loss_settings import LossSettings
 from vqclip.config.schema import RunConfig
+from vqclip.config.steps.step_settings import finish_steps
 from vqclip.errors import ConfigError, suggest
 
 
@@ -37,7 +37,7 @@ def check_drawers(config: RunConfig) -> None:
         raise ConfigError(f"drawer is {config.drawer!r}; two drawers are the most that a run has")
     if len(set(names)) < len(names):
         raise ConfigError(f"drawer is {config.drawer!r}; the same drawer twice is one drawer")
-    finish_steps(config.drawer, config.draw.finish, config.steps)
+    finish_steps(config)
     if len(names) == 2 and (config.frames or config.source.film):
         raise ConfigError(
             f"drawer is {config.drawer!r}, and an animation has one drawer; write "

@@ -27,6 +27,7 @@ from vqclip.config.schema import OPTIMISERS, FilmSettings, OptimiserSettings, Ru
 from vqclip.config.setting_descriptions import describe_settings, type_hints
 from vqclip.config.setting_fields import GPU_NUMBER
 from vqclip.config.sizes import canonical_rate, canonical_size, plan_stages, read_size
+from vqclip.config.steps import step_settings
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import assets
 from vqclip.language.palettes.colour_names import parse_colour
@@ -70,6 +71,7 @@ def check_settings(config: RunConfig) -> RunConfig:
     _check_losses(config)
     check_drawers(config)
     check_film(config.film)
+    step_settings.check_step_counts(config)
     plan_stages(config, 1)
     return config
 
@@ -93,12 +95,15 @@ def _check_optimiser(optimiser: OptimiserSettings) -> None:
 def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
     """Write values in the form of their settings that people write in another one.
 
-    Sizes become "WxH", rates numbers, and None, in any spelling, None where it is allowed. What
-    cannot be read stays, to be refused with its name.
+    Sizes become "WxH", rates numbers, steps and seconds numbers where they can, and None, in any
+    spelling, None where it is allowed. What cannot be read stays, to be refused with its name.
     """
     found, hints = dict(values), type_hints(schema)
+    fields: dict[str, Mapping[str, Any]] = {
+        each.name: each.metadata for each in dataclasses.fields(schema)
+    }
     for key, value in values.items():
-        hint = hints.get(key)
+        hint, metadata = hints.get(key), fields.get(key, {})
         inside = get_args(hint)[0] if get_origin(hint) is list else None
         if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
             found[key] = canonical_values(value, cast(type, hint))
@@ -113,6 +118,10 @@ def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
             and value.strip().lower() in ("none", "null")
         ):
             found[key] = None
+        elif "units" in metadata:
+            found[key] = step_settings.canonical_count(value, metadata, as_text=hint is str)
+        elif metadata.get("form") == "seconds":
+            found[key] = step_settings.canonical_seconds(value)
         elif key == "fps":
             found[key] = canonical_rate(value)
         elif key == "size" and schema is RunConfig:
@@ -150,6 +159,8 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
                 f"{key} is {value!r}{suggest_value(key, str(value), choices)} (one of: "
                 f"{', '.join(choices)})"
             )
+        if isinstance(value, str) and "units" in metadata and not metadata.get("changing"):
+            step_settings.check_count(key, value, metadata)
         if metadata.get("changing") and isinstance(value, str):
             schedule_settings.check_scheduled(
                 key, value, metadata["least"], metadata["most"], heard
@@ -197,7 +208,7 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
     """Describe what `value`, found at `key`, must be to fit the field `name` of a schema.
 
     >>> describe_misfit("steps", 2.5, RunConfig, "steps")
-    'steps is 2.5; it must be a whole number, such as 200'
+    'steps is 2.5; it must be a whole number, such as 200, or seconds of film, such as 2s'
     """
     shown = _show_value(value)
     default = getattr(schema(), name)
@@ -205,6 +216,9 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
         pairs = ", ".join(f"{k}: {v}" for k, v in vars(default[0]).items())
         return f"{key} is {shown}; write a list such as [{{{pairs}}}]"
     setting = next(each for each in describe_settings(schema) if each.key == name)
+    metadata = next(each.metadata for each in dataclasses.fields(schema) if each.name == name)
+    if "units" in metadata and not metadata.get("changing"):
+        return step_settings.describe_refusal(key, value, metadata, shown)
     kinds = (
         k if k in ("text", "null", "true", "false") else f"a {k}"
         for k in setting.kind.split(" or ")

@@ -99,7 +99,8 @@ def parse_scalar(text: str, kind: Kind) -> Any:
         return None
     if bool in wanted and stripped.lower() in _TRUTHS:
         return _TRUTHS[stripped.lower()]
-    if not wanted & {int, float} or (str in wanted and NUMBER.fullmatch(stripped)):
+    changing = kind.metadata.get("changing") and NUMBER.fullmatch(stripped)
+    if not wanted & {int, float} or changing:
         return text
     number = parse_number(stripped, whole=float not in wanted)
     if number is None and kind.form == "seconds" and (time := _TIME.fullmatch(stripped)):

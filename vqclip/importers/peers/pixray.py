@@ -15,6 +15,7 @@ from vqclip.importers.options import Peer
 from vqclip.importers.peers import pixray_drawers, pixray_losses, pixray_prompts, shared
 from vqclip.importers.peers.pixray_drawers import SHAPES, SPECTRA, parse_unit, pick_word
 from vqclip.importers.peers.pixray_options import OPTIONS, OTHER_TOOL
+from vqclip.language.units.step_counts import parse_count
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,11 @@ def _write_steps(draft: Draft, quality: Quality) -> int:
     if steps < 1:
         raise draft.refuse(option, "it must be 1 or more")
     draft.put("steps", steps, "quality", option)
-    every = parse_unit(draft, "save_every", draft.get("save_every", "10"), steps)
+    typed = draft.get("save_every", "10")
+    every: int | str = parse_unit(draft, "save_every", typed, steps)
+    share = parse_count(typed)
+    if share is not None and share.unit == "%" and share.settle(steps, 0) == every:
+        every = share.to_text
     if not draft.get("save_intermediates", True):
         draft.put("previews", 0, "save_intermediates")
         draft.leave("save_every", "intermediate pictures are not saved")

@@ -23,6 +23,7 @@ from vqclip.importers.options import (
     left,
     nearly,
     read_names,
+    read_steps,
     same,
 )
 
@@ -30,6 +31,7 @@ MARGINS = Kind(NUMBERS.read, "four numbers", 4)
 PLACES = Kind(NUMBERS.read, "two numbers", 2)
 COLOUR = Kind(NUMBERS.read, "three numbers from 0 to 255", 3)
 NAMES = Kind(read_names, "names apart by commas")
+STEPS = Kind(read_steps, "a whole number of steps")
 OTHER_TOOL = "diffusion is not in vqclip; drawn with a VQGAN"
 OUT = "run folders are made in this folder, unless it holds %SEQ%"
 NO_TEMPLATES = "vqclip names run folders itself"
@@ -86,8 +88,14 @@ DRAWN: tuple[Option, ...] = (
     ),
     left("image_labels il", "", "closeness to latents of pictures is not taken over", TEXT),
     left("image_label_weight ilw", "1", "it belongs to image_labels", NUMBER),
-    kept("iterations i", "by quality", "steps", WHOLE),
-    kept("save_every se", "10", "previews", TEXT),
+    kept("iterations i", "by quality", "steps", STEPS),
+    kept(
+        "save_every se",
+        "10",
+        "previews",
+        TEXT,
+        how="a share stays one, unless pixray rounds it down",
+    ),
     kept("save_intermediates si", "true", "previews", TRUTH, how="false is 0"),
     left("display_every de", "20", "previews are files in steps/", TEXT),
     left("display_clear dc", "false", "previews are files in steps/", TRUTH),
@@ -314,7 +322,7 @@ OLDER: tuple[Option, ...] = (
     left("target_weight_pix", "0", "closeness of pixels to a target picture is not taken over"),
     left("output_name", "", f"{NO_TEMPLATES}, and the picture in it is final.png", TEXT),
     nearly("output_dir", "", "out", TEXT, OUT),
-    kept("max_iterations", "", "steps", WHOLE),
+    kept("max_iterations", "", "steps", STEPS),
     left("display_freq", "20", "previews are files in steps/", TEXT),
 )
 

@@ -2,7 +2,8 @@
 
     string = frame ":" "(" value ")" { "," frame ":" "(" value ")" }
 
-Frames may stand in quotes, in any order, and a comma may follow the last. Between numbers, the
+Frames may stand in quotes, in any order, and a comma may follow the last; a unit of vqclip's for
+frames or steps, f or i, is passed over. Between numbers, the
 value changes evenly, or along a curve (Disco's `interp_spline`). Deforum's values may be
 expressions of numexpr, in which `t` is the number of the frame and `max_f` that of the last one;
 such an expression holds until the next keyframe.
@@ -21,7 +22,7 @@ NAMES = {"t": "frame", "max_f": "frames - 1"}  # numexpr's → of vqclip's expre
 LONGEST, MOST = 20_000, 1000  # characters, keyframes
 MOST_BRACKETS = 30  # around a value
 _KEY = re.compile(
-    r"""["']?\s{0,9}(\d{1,9}|max_f(?:\s{0,9}-\s{0,9}1)?)\s{0,9}["']?\s{0,9}:(.*)""",
+    r"""["']?\s{0,9}(\d{1,9}|max_f(?:\s{0,9}-\s{0,9}1)?)\s{0,9}[if]?["']?\s{0,9}:(.*)""",
     re.DOTALL | re.ASCII,
 )
 _BRACKETED = re.compile(r"\(.*\)", re.DOTALL)

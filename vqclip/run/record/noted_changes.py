@@ -73,6 +73,8 @@ def lay_changes(
     _check_values(values or {})
     known = nest_keys(values or {})
     config = loading.load_config(known.pop("prompts", None), base=base, overrides=typed, **known)
+    if "steps" in (values or {}):
+        _check_steps(config.steps)  # which may have been seconds
     if config.out != base["out"]:
         raise ConfigError(
             f"out is {config.out}, but a run continues in its own folder, {folder}; to "
@@ -137,10 +139,14 @@ def _check_values(values: Mapping[str, Any]) -> None:
             raise ConfigError(f"there is no setting {key[:60]!r}{suggest(key[:60], known)}")
         if isinstance(known[key], str) and not isinstance(value, str):
             raise ConfigError(f"{key} is {str(value)[:60]!r}; expected text")
-    if isinstance(values.get("steps"), int) and values["steps"] > MOST_STEPS:
-        raise ConfigError(
-            f"steps is {values['steps']:.3g}; at most {MOST_STEPS} can be asked for"
-        )
+    if isinstance(values.get("steps"), int):
+        _check_steps(values["steps"])
+
+
+def _check_steps(steps: int) -> None:
+    """Refuse more steps than a run can be asked for while it is drawn."""
+    if steps > MOST_STEPS:
+        raise ConfigError(f"steps is {steps:.3g}; at most {MOST_STEPS} can be asked for")
 
 
 def without_settings(changes: Sequence[Change], keys: Sequence[str]) -> list[Change]:

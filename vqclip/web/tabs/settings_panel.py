@@ -115,7 +115,8 @@ def make_field(setting: Setting, value: str | None) -> Any:
         value: what it is changed to; None if it is as usual.
     """
     bounds = describe_bounds(setting.key)
-    told = "; ".join(part for part in (setting.owned_help, bounds) if part)
+    taken = setting.kind if setting.units else ""
+    told = "; ".join(part for part in (setting.owned_help, taken, bounds) if part)
     usual = setting.default if setting.default not in ("", "null") else "unset"
     named: dict[str, Any] = {"label": setting.key, "info": told, "elem_classes": "vq-setting"}
     choices = ("true", "false") if setting.kind == "true or false" else setting.choices

@@ -68,7 +68,11 @@ def prepare_run(
     earlier = point or before
     noted = None if earlier is None else find_layouts(earlier.notes, config)
     request = make_request(
-        config, screen.say, beside, begun=begun, clipped=point is None, noted=noted
+        *(config, screen.say, beside),
+        begun=begun,
+        clipped=point is None,
+        noted=noted,
+        first_steps=None if point is None else point.first_steps,
     )
     if point is None:  # what a run has noted stays as it is
         request = without_unused_assets(request, beside)

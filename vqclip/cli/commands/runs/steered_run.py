@@ -126,17 +126,17 @@ class SteeredRun:
 
     def _options(self) -> writer.RecordOptions:
         """What is written down of the steps, and when."""
-        config, ready = self.ready.config, self.ready
+        intervals, ready = self.request.intervals, self.ready
         return writer.RecordOptions(
             provenance=ready.provenance,
             draw_final=ready.final_picture,
             export=ready.export,
             look=self._look,
-            every=config.previews,
+            every=intervals.previews,
             film=self.film,
-            film_every=0 if config.frames else config.film.every,
+            film_every=0 if ready.config.frames else intervals.film,
             save=self._save,
-            save_every=config.checkpoint.every,
+            save_every=intervals.checkpoint,
             first=ready.done,
             command=self.command,
             repeat=ready.drawer.repeat,
