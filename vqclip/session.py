@@ -124,8 +124,9 @@ def build_runner(
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
     notes += init_image.describe_stretched(
-        init_image.list_pictures(request), size, request.search_path
+        init_image.list_stretched(request), size, request.search_path
     )
+    notes += picture_checks.describe_cropped(request.prompts, request.search_path)
     notes += init_image.describe_masks(request.prompts, request.search_path)
     notes += describe_unread(
         str(request.search_path.find(n)) for n in init_image.list_pictures(request)

@@ -30,8 +30,8 @@ from vqclip.guidance import regions
 from vqclip.guidance.composition import composer, scenery, silhouettes, sprites
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask
-from vqclip.language import assets
 from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
@@ -131,7 +131,8 @@ def list_digests(request: Request, models: Mapping[str, str]) -> dict[str, str]:
     if head := picture_checks.loss_files(config).get("losses.aesthetic_head"):
         found[f"aesthetic {head}"] = model_files.file_sha256(request.search_path.find(head))
     return found | {
-        f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
+        f"direction {n}": direction_files.hash_direction(each)
+        for n, each in request.directions.items()
     }
 
 
@@ -139,6 +140,14 @@ def list_pictures(request: Request) -> list[str]:
     """The names of the pictures that it reads."""
     config = request.config if request.starts_anew else replace(request.config, init="random")
     return list(picture_checks.images_of_run(config, request.prompts))
+
+
+def list_stretched(request: Request) -> list[str]:
+    """The names of those of them that are stretched to the size of the run's picture."""
+    whole = {prompt.body for prompt in request.prompts if prompt.kind == "like"}
+    others = [prompt for prompt in request.prompts if prompt.kind != "like"]
+    kept = picture_checks.images_of_run(request.config, others)
+    return [name for name in list_pictures(request) if name not in whole or name in kept]
 
 
 def hash_files(files: Sequence[Path]) -> str:
