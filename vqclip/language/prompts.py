@@ -53,6 +53,8 @@ Read these rules from top to bottom:
 6. `@` at the beginning makes an image prompt; the path of a picture follows it. Anywhere else
    it is only an "@". A call is the whole body of a part, with its bracket directly after its
    name: `label (old)` and `I like(this)` are words; in "label"(old) the quotes make it so.
+   A label is read in seven templates, such as "a photo of the small bee.", whose mean counts.
+   `like( )` is likeness to the whole of a picture, as with words; `@` compares part by part.
 7. Each `( )` multiplies the attention to the words in it by 1.1, or by a number after a colon
    in it; each `[ ]` divides it by 1.1.
 

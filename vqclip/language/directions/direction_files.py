@@ -166,8 +166,8 @@ def _read_file(name: str, search_path: SearchPath) -> Direction:
         inside = path.parent.glob("*.json") if os.path.isdir(path.parent) else []
         near = [each.name for each in sorted(inside)[:100]]
         raise PromptError(
-            f"vector({name[:200]}) names a file that is not there{suggest(path.name, near)}; it "
-            f"holds vectors for perceptors, such as {vector_files.EXAMPLE}"
+            f"vector({name[:200]}) names a file that is not there (a vector file is "
+            f"{vector_files.EXAMPLE}){suggest(path.name, near) or '; check its name'}"
         )
     try:
         found = _read_json(path)
